@@ -1,0 +1,109 @@
+// Package inventory holds what was read from enclosures: the types of an
+// inventory file, the addresses of components and the rules of identity.
+//
+// It is pure: it opens no device, reads no clock and imports nothing of this
+// module. Reading devices is the business of inventory/scan.
+package inventory
+
+import "time"
+
+// FormatVersion is the version of the inventory file format that this package writes.
+const FormatVersion = "1.0"
+
+// Inventory is what one host saw of its enclosures at one time.
+type Inventory struct {
+	FormatVersion string      `json:"format_version"`
+	Kind          string      `json:"kind"` // "Inventory"
+	Host          string      `json:"host"`
+	ScannedAt     time.Time   `json:"scanned_at"`
+	Simulated     bool        `json:"simulated"`
+	Enclosures    []Enclosure `json:"enclosures"` // sorted by ID
+	Problems      []Problem   `json:"problems"`   // sorted by Path
+}
+
+// Enclosure is one SES enclosure and the ESPs of it that this host can see.
+type Enclosure struct {
+	LogicalID    string  `json:"logical_id"`    // enclosure logical identifier, 16 hex digits; all zero where the device has none
+	Vendor       string  `json:"vendor"`        // of the primary subenclosure, page 01h
+	Product      string  `json:"product"`       // likewise
+	ExpectedESPs *int    `json:"expected_esps"` // nil where nobody can tell
+	MissingESPs  []int   `json:"missing_esps"`  // relative ids that the enclosure claims and this host does not see
+	Health       Health  `json:"health"`
+	Drives       []Drive `json:"drives"`
+	ESPs         []ESP   `json:"esps"` // sorted by ESP.ID
+}
+
+// Health is the verdict of the enclosure status page, 02h.
+type Health struct {
+	Critical      bool     `json:"critical"`
+	Unrecoverable bool     `json:"unrecoverable"`
+	Failures      []string `json:"failures"` // one line an element that is critical, non-critical or unrecoverable
+}
+
+// Drive is an occupied device slot, page 0Ah.
+type Drive struct {
+	Slot       int         `json:"slot"`
+	SASAddress string      `json:"sas_address"` // of the drive's port, 16 hex digits
+	InUse      []string    `json:"in_use"`      // what uses it, in words; nil where it was not looked at
+	Paths      []DrivePath `json:"paths"`
+}
+
+// DrivePath is one way that the host reaches a drive.
+type DrivePath struct {
+	Device string `json:"device"` // block device name, "sda"
+	Via    string `json:"via"`    // lu_id of the ESP it goes through, "" where that cannot be told
+	Live   bool   `json:"live"`
+}
+
+// ESP is one enclosure services process: an I/O module, a SEP.
+type ESP struct {
+	RelativeID     int            `json:"relative_id"` // as the ESP itself says: 0 to 7
+	Processes      int            `json:"processes"`   // number of ES processes it claims for the enclosure: 0 to 7
+	LUID           string         `json:"lu_id"`       // designator of the logical unit: NAA in hex, else EUI-64, T10 or serial
+	Serial         string         `json:"serial"`      // VPD page 80h
+	Paths          []string       `json:"paths"`       // device nodes, never identity
+	GenerationCode uint32         `json:"generation_code"`
+	Inquiry        Inquiry        `json:"inquiry"`
+	Download       Download       `json:"download"`
+	Subenclosures  []Subenclosure `json:"subenclosures"` // sorted by ID, the primary first
+}
+
+// Inquiry is the identification in standard INQUIRY data.
+type Inquiry struct {
+	Vendor   string `json:"vendor"`
+	Product  string `json:"product"`
+	Revision string `json:"revision"`
+}
+
+// Download is how an ESP says it takes microcode.
+type Download struct {
+	SESPage          bool     `json:"ses_page"`           // page 0Eh is among the supported pages
+	WriteBufferModes []string `json:"write_buffer_modes"` // two hex digits each; nil where the device cannot tell
+}
+
+// Subenclosure is one subenclosure as one ESP serves it: a component.
+type Subenclosure struct {
+	ID        int     `json:"id"`
+	LogicalID string  `json:"logical_id"`
+	Address   string  `json:"address"`
+	Vendor    string  `json:"vendor"`
+	Product   string  `json:"product"`
+	Revision  string  `json:"revision"`
+	Staged    *Staged `json:"staged"` // nil: nothing that this host's state remembers
+}
+
+// Staged is microcode that was downloaded and waits for its activation.
+type Staged struct {
+	SHA256    string    `json:"sha256"`
+	Revision  string    `json:"revision"`
+	Since     time.Time `json:"since"`
+	By        string    `json:"by"`
+	Confirmed bool      `json:"confirmed"` // the device said that the image is complete
+}
+
+// Problem is a device that could not be read, or not be trusted.
+type Problem struct {
+	Path    string `json:"path"`
+	Summary string `json:"summary"`
+	Detail  string `json:"detail"`
+}

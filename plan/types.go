@@ -1,0 +1,236 @@
+// Package plan turns a desired state and inventories into a plan: what each
+// component is, what it should become, how it gets there and what that disturbs.
+//
+// It is pure: no device, no clock, no randomness, no order of maps. The same
+// input gives the same bytes, so that a plan can be reviewed, approved by its
+// digest and carried out by somebody else. A plan leaves no choice to the executor.
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// FormatVersion is the version of the plan file format that this package writes.
+const FormatVersion = "1.0"
+
+// Plan is a saved plan, self-contained: with the images, it is all that the
+// executor needs.
+type Plan struct {
+	FormatVersion string            `json:"format_version"`
+	Kind          string            `json:"kind"`       // "Plan"
+	Digest        string            `json:"digest"`     // "sha256:" and 64 hex digits over everything but digest and created_at
+	CreatedAt     time.Time         `json:"created_at"` // RFC 3339, UTC
+	Simulated     bool              `json:"simulated"`
+	DesiredState  Source            `json:"desired_state"`
+	Scans         []Scan            `json:"scans"` // sorted by host
+	Steps         []Step            `json:"steps"` // sorted by address
+	Waves         []Wave            `json:"waves"` // in the order they are walked, numbers ascending
+	Windows       map[string]Window `json:"windows"`
+	Rollout       Rollout           `json:"rollout"`
+	Warnings      []string          `json:"warnings"`
+	Summary       Summary           `json:"summary"`
+}
+
+// Source names the desired state that a plan was made from.
+type Source struct {
+	Name   string `json:"name"`   // metadata.name, "" where it has none
+	SHA256 string `json:"sha256"` // of the file, 64 hex digits
+}
+
+// Scan is one inventory that went into a plan.
+type Scan struct {
+	Host       string    `json:"host"`
+	ScannedAt  time.Time `json:"scanned_at"`
+	Enclosures int       `json:"enclosures"`
+	ESPs       int       `json:"esps"`
+}
+
+// Action is what a plan does with a component.
+type Action string
+
+const (
+	Update    Action = "update"
+	Activate  Action = "activate"  // the wanted image is staged and will be activated
+	IsStaged  Action = "staged"    // the wanted image is staged and waits
+	NoOp      Action = "no-op"     // up to date
+	Blocked   Action = "blocked"   // always with reasons
+	Excepted  Action = "excepted"  // left out by an exception of the desired state
+	Unmanaged Action = "unmanaged" // no want matches it
+)
+
+// Step is one component and what is done with it.
+type Step struct {
+	Address       string        `json:"address"`
+	Name          string        `json:"name"` // of the enclosure, "" where it has none
+	Host          string        `json:"host"` // the host that carries the step out
+	Enclosure     string        `json:"enclosure"`
+	LUID          string        `json:"lu_id"`        // designator of the ESP's logical unit
+	Subenclosure  int           `json:"subenclosure"` // subenclosure id, 0 to 255
+	Vendor        string        `json:"vendor"`
+	Product       string        `json:"product"`
+	Current       string        `json:"current"`
+	Desired       string        `json:"desired"` // "" for unmanaged components
+	Action        Action        `json:"action"`
+	Hops          []Hop         `json:"hops"`  // in order; empty unless the action is update or activate
+	Waves         StepWaves     `json:"waves"` // where the step is worked on
+	Disruption    Disruption    `json:"disruption"`
+	WorstDuration Duration      `json:"worst_duration"`
+	Rollback      string        `json:"rollback"` // name of the image that brings Current back, "" where there is none
+	Reasons       []string      `json:"reasons"`
+	Preconditions Preconditions `json:"preconditions"`
+}
+
+// Mode is how microcode is downloaded: "e" (0Eh: save, defer activation) or "7"
+// (07h: save, activate).
+type Mode string
+
+const (
+	ModeE Mode = "e"
+	Mode7 Mode = "7"
+)
+
+// Protocol is the way that an ESP takes microcode.
+type Protocol string
+
+const (
+	SES         Protocol = "ses"          // download microcode control page, 0Eh
+	WriteBuffer Protocol = "write-buffer" // WRITE BUFFER commands with offsets
+)
+
+// Hop is one image sent to one component.
+type Hop struct {
+	From          string     `json:"from"`
+	To            string     `json:"to"`
+	Image         ImageRef   `json:"image"`
+	Modes         []Mode     `json:"modes"` // what is tried, in this order: e, then 7 only where a reset is permitted
+	Protocol      Protocol   `json:"protocol"`
+	ChunkSize     int        `json:"chunk_size"` // bytes, a multiple of 4
+	BufferID      int        `json:"buffer_id"`
+	Activation    Activation `json:"activation"`     // what follows a download by mode e
+	ActivateBy    ActivateBy `json:"activate_by"`    // how deferred microcode is started
+	FlashTimeout  Duration   `json:"flash_timeout"`  // how long the device may write flash without telling an end
+	Settle        Duration   `json:"settle"`         // how long to leave a device alone after a reset
+	ReturnTimeout Duration   `json:"return_timeout"` // how long a device may stay away after a reset
+}
+
+// Activation says what follows a download that deferred its activation.
+type Activation string
+
+const (
+	Manual    Activation = "manual" // left staged
+	WithApply Activation = "apply"  // activated in the same apply, in a reset wave
+)
+
+// ActivateBy is how deferred microcode is started.
+type ActivateBy string
+
+const (
+	ByModeF      ActivateBy = "mode-f"
+	ByPowerCycle ActivateBy = "power-cycle"
+)
+
+// ImageRef names an image by its content.
+type ImageRef struct {
+	Name   string `json:"name"` // key in the desired state
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"` // bytes
+}
+
+// StepWaves are the numbers of the waves that work on a step; 0 where none does.
+type StepWaves struct {
+	Stage int `json:"stage,omitempty"`
+	Reset int `json:"reset,omitempty"`
+}
+
+// Impact is what a step does to those who use the enclosure, from nothing to the worst.
+type Impact string
+
+const (
+	NoImpact       Impact = "none"
+	ESPReset       Impact = "esp-reset"
+	IOInterruption Impact = "io-interruption"
+)
+
+// Disruption is the impact that is expected, and the worst of what the step permits.
+type Disruption struct {
+	Expected Impact `json:"expected"`
+	Worst    Impact `json:"worst"`
+	Why      string `json:"why"`
+}
+
+// Preconditions must hold on the live device before a step's first byte.
+type Preconditions struct {
+	Revision string   `json:"revision"`
+	Staged   *string  `json:"staged"` // SHA-256 of the image that this host remembers as staged; nil: none
+	ESPs     []string `json:"esps"`   // lu_ids of the enclosure's ESPs, sorted
+}
+
+// Wave is a set of steps between two barriers.
+type Wave struct {
+	Number  int      `json:"number"`
+	Kind    WaveKind `json:"kind"`
+	Windows []string `json:"windows"` // names; none: at any time
+}
+
+// WaveKind says what a wave may do.
+type WaveKind string
+
+const (
+	StageWave WaveKind = "stage" // downloads by mode e, resets nothing
+	ResetWave WaveKind = "reset" // activates, or downloads by mode 7
+)
+
+// Window is a maintenance window. No version of the format before windows are
+// supported has one.
+type Window struct{}
+
+// Rollout limits how much is worked on, and how much may fail.
+type Rollout struct {
+	MaxParallel int `json:"max_parallel"` // enclosures worked on at a time
+	MaxFailures int `json:"max_failures"` // components that may fail before no other is started
+}
+
+// Summary counts steps by action.
+type Summary struct {
+	Update    int `json:"update"`
+	Activate  int `json:"activate"`
+	Staged    int `json:"staged"`
+	NoOp      int `json:"no-op"`
+	Blocked   int `json:"blocked"`
+	Excepted  int `json:"excepted"`
+	Unmanaged int `json:"unmanaged"`
+}
+
+// Duration is a time.Duration that is written as people write it: "45m", not "45m0s".
+type Duration time.Duration
+
+func (d Duration) String() string {
+	s := time.Duration(d).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// MarshalJSON implements json.Marshaler.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf("cannot read duration %q: %w", s, err)
+	}
+	*d = Duration(v)
+	return nil
+}
