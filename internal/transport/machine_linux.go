@@ -1,0 +1,84 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockDir holds one lock file an enclosure. It does not depend on the state
+// directory: two fwctl with different ones must still see each other.
+const lockDir = "/run/lock/fwctl"
+
+// Local returns the machine that this process runs on.
+func Local() (Machine, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("cannot tell the name of this host: %w", err)
+	}
+	return localMachine{host}, nil
+}
+
+type localMachine struct{ hostname string }
+
+func (m localMachine) Hostname() string { return m.hostname }
+func (m localMachine) Simulated() bool  { return false }
+func (m localMachine) FS() fs.FS        { return os.DirFS("/") }
+
+func (m localMachine) Open(node string, access Access) (Node, error) {
+	return openSG(node, access)
+}
+
+func (m localMachine) BlockDeviceHeld(name string) (bool, error) {
+	path := filepath.Join("/dev", name)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_EXCL|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	switch {
+	case err == nil:
+		return false, unix.Close(fd)
+	case errors.Is(err, unix.EBUSY):
+		return true, nil
+	}
+	return false, &Error{Op: "open", Path: path, NotSent: true, Err: classify(err)}
+}
+
+func (m localMachine) Lock(name string) (io.Closer, error) { return lockFile(lockDir, name) }
+
+// lockFile takes dir/name without waiting. The kernel drops the lock with the
+// process, so that a crash leaves none behind; the file stays.
+func lockFile(dir, name string) (io.Closer, error) {
+	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
+		return nil, fmt.Errorf("cannot lock %q: not a lock name", name)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("cannot lock %s: %w", name, err)
+	}
+	path := filepath.Join(dir, name)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock %s: %w", name, err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		holder, _ := io.ReadAll(io.LimitReader(f, 200))
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("cannot lock %s: %w (%s: %s)", name, ErrBusy, path, strings.TrimSpace(string(holder)))
+		}
+		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
+	}
+	if err := errors.Join(f.Truncate(0), writeAt(f, fmt.Sprintf("pid %d\n", os.Getpid()))); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
+	}
+	return f, nil
+}
+
+func writeAt(f *os.File, s string) error {
+	_, err := f.WriteAt([]byte(s), 0)
+	return err
+}

@@ -1,0 +1,289 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// sgIOHdr is struct sg_io_hdr of <scsi/sg.h>, version 3 of the interface.
+type sgIOHdr struct {
+	interfaceID    int32 // 'S'
+	dxferDirection int32
+	cmdLen         uint8
+	mxSbLen        uint8
+	iovecCount     uint16
+	dxferLen       uint32
+	dxferp         unsafe.Pointer
+	cmdp           unsafe.Pointer
+	sbp            unsafe.Pointer
+	timeout        uint32 // milliseconds
+	flags          uint32
+	packID         int32
+	usrPtr         unsafe.Pointer
+	status         uint8
+	maskedStatus   uint8
+	msgStatus      uint8
+	sbLenWr        uint8
+	hostStatus     uint16
+	driverStatus   uint16
+	resid          int32
+	duration       uint32 // milliseconds
+	info           uint32
+}
+
+const (
+	ioctlSGIO            = 0x2285 // SG_IO
+	ioctlSGGetVersionNum = 0x2282 // SG_GET_VERSION_NUM
+
+	dxferNone    = -1 // SG_DXFER_NONE
+	dxferToDev   = -2 // SG_DXFER_TO_DEV
+	dxferFromDev = -3 // SG_DXFER_FROM_DEV
+
+	driverSense = 0x08 // DRIVER_SENSE: sense data is there, nothing went wrong
+)
+
+// Host status codes, DID_* of the kernel's <scsi/scsi_status.h>.
+const (
+	didNoConnect         = 0x01
+	didTimeOut           = 0x03
+	didBadTarget         = 0x04
+	didTransportFailfast = 0x0f
+)
+
+// sgNode is an open /dev/sgN.
+//
+// A command with an effect is submitted by write(2) and its answer collected by
+// read(2). SG_IO would wait interruptibly inside one system call, and when a
+// signal, a ^Z, a debugger or a cgroup freezer interrupts that wait, the kernel
+// restarts the call and the device gets the command *again*. The Go runtime's
+// own preemption signal is enough. Split in two, only the read is restarted.
+type sgNode struct {
+	path   string
+	access Access
+	file   *os.File
+	conn   syscall.RawConn
+
+	mu   sync.Mutex // one command at a time
+	dead error      // set once an answer was not waited for
+}
+
+func openSG(path string, access Access) (*sgNode, error) {
+	flags := unix.O_NONBLOCK | unix.O_CLOEXEC // an O_EXCL open without O_NONBLOCK would wait for the holder
+	switch access {
+	case ReadOnly:
+		flags |= unix.O_RDONLY
+	case ReadWrite:
+		flags |= unix.O_RDWR
+	case Exclusive:
+		flags |= unix.O_RDWR | unix.O_EXCL
+	}
+	fd, err := unix.Open(path, flags, 0)
+	if err != nil {
+		return nil, &Error{Op: "open", Path: path, NotSent: true, Err: classify(err)}
+	}
+	var version int32
+	if err := ioctl(uintptr(fd), ioctlSGGetVersionNum, unsafe.Pointer(&version)); err != nil || version < 30000 {
+		unix.Close(fd)
+		return nil, &Error{Op: "open", Path: path, NotSent: true, Err: errors.New("not a SCSI generic node (want /dev/sgN)")}
+	}
+	// The descriptor is non-blocking and sg can be polled, so the runtime waits for answers.
+	file := os.NewFile(uintptr(fd), path)
+	conn, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return nil, &Error{Op: "open", Path: path, NotSent: true, Err: err}
+	}
+	return &sgNode{path: path, access: access, file: file, conn: conn}, nil
+}
+
+func (n *sgNode) Close() error { return n.file.Close() }
+
+// Do implements Transport.
+func (n *sgNode) Do(ctx context.Context, req *Request) (*Response, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	refuse := func(err error) (*Response, error) {
+		return nil, &Error{Op: "send a command to", Path: n.path, NotSent: true, Err: err}
+	}
+	switch {
+	case n.dead != nil:
+		return refuse(n.dead)
+	case ctx.Err() != nil:
+		return refuse(ctx.Err())
+	case req.Effect && n.access == ReadOnly:
+		return refuse(errors.New("the node is open for reading only"))
+	case len(req.Out) > 0 && len(req.In) > 0:
+		return refuse(errors.New("a command moves data one way"))
+	case len(req.CDB) < 6 || len(req.CDB) > 16:
+		return refuse(fmt.Errorf("a CDB of %d bytes", len(req.CDB)))
+	}
+	c := newSGCommand(req)
+	if req.Effect {
+		return n.writeRead(ctx, c, req)
+	}
+	return n.sgIO(ctx, c, req)
+}
+
+// sgCommand is a header with all that it points to. The memory belongs to the
+// command, not to the caller, and stays pinned until release: the kernel writes
+// to it whenever the device answers.
+type sgCommand struct {
+	hdr    sgIOHdr
+	sense  [MaxSense]byte
+	cdb    [16]byte
+	data   []byte
+	pinner runtime.Pinner
+}
+
+func newSGCommand(req *Request) *sgCommand {
+	c := &sgCommand{data: req.Out}
+	copy(c.cdb[:], req.CDB)
+	c.hdr = sgIOHdr{
+		interfaceID:    'S',
+		dxferDirection: dxferNone,
+		cmdLen:         uint8(len(req.CDB)),
+		mxSbLen:        MaxSense,
+		timeout:        uint32(min(req.Timeout.Milliseconds(), 1<<31-1)),
+	}
+	switch {
+	case len(req.Out) > 0:
+		c.hdr.dxferDirection = dxferToDev
+	case len(req.In) > 0:
+		c.hdr.dxferDirection = dxferFromDev
+		c.data = make([]byte, len(req.In))
+	}
+	c.pinner.Pin(c)
+	c.hdr.cmdp = unsafe.Pointer(&c.cdb)
+	c.hdr.sbp = unsafe.Pointer(&c.sense)
+	if len(c.data) > 0 {
+		c.pinner.Pin(&c.data[0])
+		c.hdr.dxferp = unsafe.Pointer(&c.data[0])
+		c.hdr.dxferLen = uint32(len(c.data))
+	}
+	return c
+}
+
+func (c *sgCommand) release() { c.pinner.Unpin() }
+
+func (c *sgCommand) bytes() []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(&c.hdr)), unsafe.Sizeof(c.hdr))
+}
+
+// writeRead submits exactly once and collects exactly once.
+func (n *sgNode) writeRead(ctx context.Context, c *sgCommand, req *Request) (*Response, error) {
+	var err error
+	if cerr := n.conn.Write(func(fd uintptr) bool {
+		_, err = unix.Write(int(fd), c.bytes())
+		return true
+	}); cerr != nil {
+		err = cerr
+	}
+	if err != nil {
+		c.release()
+		return nil, &Error{Op: "send a command to", Path: n.path, NotSent: true, Err: classify(err)}
+	}
+
+	// From here on the device has the command, whatever becomes of the answer.
+	stop := context.AfterFunc(ctx, func() { n.file.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if cerr := n.conn.Read(func(fd uintptr) bool {
+		_, err = unix.Read(int(fd), c.bytes())
+		return err != unix.EAGAIN && err != unix.EINTR
+	}); cerr != nil {
+		err = cerr
+	}
+	if err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = fmt.Errorf("%w: %w", ErrAbandoned, context.Cause(ctx))
+		}
+		// The command is still in the kernel's hands and could be answered by a
+		// later read: the node must not be used again. Its memory stays pinned,
+		// and alive, as long as the node is.
+		n.dead = fmt.Errorf("an earlier command was not answered: %w", classify(err))
+		runtime.AddCleanup(n, func(c *sgCommand) { c.release() }, c)
+		return nil, &Error{Op: "read the answer of", Path: n.path, Err: classify(err)}
+	}
+	defer c.release()
+	return n.response(c, req)
+}
+
+// sgIO is for commands that may reach the device twice: see sgNode.
+func (n *sgNode) sgIO(ctx context.Context, c *sgCommand, req *Request) (*Response, error) {
+	done := make(chan error, 1)
+	go func() {
+		defer c.release()
+		var err error
+		if cerr := n.conn.Control(func(fd uintptr) {
+			err = ioctl(fd, ioctlSGIO, unsafe.Pointer(&c.hdr))
+		}); cerr != nil {
+			err = cerr
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			return nil, &Error{Op: "send a command to", Path: n.path, Err: classify(err)}
+		}
+		return n.response(c, req)
+	case <-ctx.Done():
+		err := fmt.Errorf("%w: %w", ErrAbandoned, context.Cause(ctx))
+		n.dead = fmt.Errorf("an earlier command was not answered: %w", err)
+		return nil, &Error{Op: "read the answer of", Path: n.path, Err: err}
+	}
+}
+
+func (n *sgNode) response(c *sgCommand, req *Request) (*Response, error) {
+	h := &c.hdr
+	if driver := h.driverStatus &^ driverSense; h.hostStatus != 0 || driver != 0 {
+		return nil, &Error{Op: "read the answer of", Path: n.path, Host: h.hostStatus, Driver: driver, Err: hostError(h.hostStatus)}
+	}
+	received := len(req.In) - int(h.resid)
+	received = max(0, min(received, len(req.In)))
+	copy(req.In, c.data[:min(received, len(c.data))])
+	sense := append([]byte(nil), c.sense[:min(int(h.sbLenWr), MaxSense)]...)
+	return &Response{Status: h.status, Sense: sense, Received: received}, nil
+}
+
+func hostError(host uint16) error {
+	switch host {
+	case didNoConnect, didBadTarget, didTransportFailfast:
+		return ErrGone
+	case didTimeOut:
+		return ErrTimeout
+	}
+	return nil
+}
+
+// classify gives the errno that matter a name of this package and keeps the rest.
+func classify(err error) error {
+	switch {
+	case errors.Is(err, unix.EBUSY):
+		return fmt.Errorf("%w (%w)", ErrBusy, err)
+	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
+		return fmt.Errorf("%w (%w)", ErrGone, err)
+	}
+	return err
+}
+
+func ioctl(fd, request uintptr, arg unsafe.Pointer) error {
+	for {
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, request, uintptr(arg))
+		switch errno {
+		case 0:
+			return nil
+		case unix.EINTR:
+			continue
+		}
+		return errno
+	}
+}
