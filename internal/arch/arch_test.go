@@ -1,0 +1,131 @@
+// Package arch holds the table of which package of this module may import
+// which other one, and nothing else. It has no code, only this test.
+package arch
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// allowed is the whole of what each package may reach in this module, through
+// others too. A package that is not listed fails the test: it has to be given
+// its place first. Packages of test files may reach more: see reach.
+var allowed = map[string][]string{
+	"internal/transport": {},
+	"internal/state":     {},
+	"internal/image":     {},
+	"internal/window":    {},
+	"schemas":            {},
+	"internal/scsi":      {"internal/transport"},
+	"internal/ses":       {"internal/scsi", "internal/transport"},
+	// Never scsi or ses: a codec shared by device and driver hides symmetric mistakes.
+	"internal/sim":   {"internal/transport", "schemas"},
+	"inventory":      {},
+	"inventory/scan": {"inventory", "internal/ses", "internal/scsi", "internal/transport"},
+	// Never transport: a plan is made without a device.
+	"plan":     {"inventory", "internal/image", "internal/window", "schemas"},
+	"executor": {"plan", "inventory", "inventory/scan", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/image", "internal/window", "schemas"},
+}
+
+// commands are the programs: nothing may import them. What is listed they must
+// not import themselves.
+var commands = map[string][]string{
+	"cmd/fwctl":         {"internal/scsi", "internal/ses"},
+	"internal/sim/tcmu": {"internal/scsi", "internal/ses"},
+}
+
+// The imports are read from the files: the answer of `go list` may be cached.
+func TestImports(t *testing.T) {
+	imports := readImports(t, "../..")
+	for pkg := range maps.Keys(imports) {
+		if pkg == "internal/arch" || imports[pkg] == nil {
+			continue
+		}
+		if forbidden, ok := commands[pkg]; ok {
+			for _, imp := range imports[pkg] {
+				if slices.Contains(forbidden, imp) {
+					t.Errorf("%s imports %s; want no such import", pkg, imp)
+				}
+			}
+			continue
+		}
+		may, ok := allowed[pkg]
+		if !ok {
+			t.Errorf("%s has no place in the table of imports; want one in internal/arch", pkg)
+			continue
+		}
+		for _, imp := range slices.Sorted(maps.Keys(reach(imports, pkg))) {
+			if !slices.Contains(may, imp) {
+				t.Errorf("%s reaches %s; want at most %v", pkg, imp, may)
+			}
+		}
+	}
+}
+
+// reach returns the packages of this module that pkg imports, directly or not.
+func reach(imports map[string][]string, pkg string) map[string]bool {
+	seen := map[string]bool{}
+	var walk func(string)
+	walk = func(p string) {
+		for _, imp := range imports[p] {
+			if !seen[imp] {
+				seen[imp] = true
+				walk(imp)
+			}
+		}
+	}
+	walk(pkg)
+	return seen
+}
+
+// readImports returns what each package of the module at root imports of it, by
+// folder, for all systems and without its tests.
+func readImports(t *testing.T, root string) map[string][]string {
+	t.Helper()
+	imports := map[string][]string{}
+	err := fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || d.Name() != "." && strings.HasPrefix(d.Name(), ".")) {
+			return fs.SkipDir
+		}
+		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		pkg := path.Dir(name)
+		if imports[pkg] == nil {
+			imports[pkg] = []string{}
+		}
+		for _, spec := range file.Imports {
+			imp, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if ours, ok := strings.CutPrefix(imp, "fwctl/"); ok && !slices.Contains(imports[pkg], ours) {
+				imports[pkg] = append(imports[pkg], ours)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(imports) < len(allowed)/2 {
+		t.Fatalf("readImports(%s) found %d packages; want the module", root, len(imports))
+	}
+	return imports
+}
