@@ -73,6 +73,9 @@ type Step struct {
 	Product       string        `json:"product"`
 	Current       string        `json:"current"`
 	Desired       string        `json:"desired"` // "" for unmanaged components
+	Model         string        `json:"model"`   // of the want that matches it, "" for unmanaged components
+	Image         string        `json:"image"`   // name of the wanted image, likewise
+	Policy        string        `json:"policy"`  // name of the policy, "" for the defaults
 	Action        Action        `json:"action"`
 	Hops          []Hop         `json:"hops"`  // in order; empty unless the action is update or activate
 	Waves         StepWaves     `json:"waves"` // where the step is worked on
@@ -105,7 +108,7 @@ type Hop struct {
 	From          string     `json:"from"`
 	To            string     `json:"to"`
 	Image         ImageRef   `json:"image"`
-	Modes         []Mode     `json:"modes"` // what is tried, in this order: e, then 7 only where a reset is permitted
+	Modes         []Mode     `json:"modes"` // what is tried, in this order: e, then 7 only where a reset is permitted; empty where the image is staged already (action activate)
 	Protocol      Protocol   `json:"protocol"`
 	ChunkSize     int        `json:"chunk_size"` // bytes, a multiple of 4
 	BufferID      int        `json:"buffer_id"`
