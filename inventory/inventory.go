@@ -22,6 +22,9 @@ type Inventory struct {
 }
 
 // Enclosure is one SES enclosure and the ESPs of it that this host can see.
+//
+// ESPs are of one enclosure where they report the same logical identifier. One
+// that reports none, all zero, is an enclosure of its own.
 type Enclosure struct {
 	LogicalID    string  `json:"logical_id"`    // enclosure logical identifier, 16 hex digits; all zero where the device has none
 	Vendor       string  `json:"vendor"`        // of the primary subenclosure, page 01h
@@ -59,13 +62,18 @@ type DrivePath struct {
 type ESP struct {
 	RelativeID     int            `json:"relative_id"` // as the ESP itself says: 0 to 7
 	Processes      int            `json:"processes"`   // number of ES processes it claims for the enclosure: 0 to 7
-	LUID           string         `json:"lu_id"`       // designator of the logical unit: NAA in hex, else EUI-64, T10 or serial
+	LUID           string         `json:"lu_id"`       // designator of the logical unit, see Identity.LUID
 	Serial         string         `json:"serial"`      // VPD page 80h
 	Paths          []string       `json:"paths"`       // device nodes, never identity
 	GenerationCode uint32         `json:"generation_code"`
 	Inquiry        Inquiry        `json:"inquiry"`
 	Download       Download       `json:"download"`
 	Subenclosures  []Subenclosure `json:"subenclosures"` // sorted by ID, the primary first
+
+	// Conflict says, in words, why nothing of this ESP may be touched: another
+	// logical unit claims the same address, or the same identity. "" where there
+	// is none. Its problem is in Inventory.Problems too.
+	Conflict string `json:"conflict,omitempty"`
 }
 
 // Inquiry is the identification in standard INQUIRY data.
@@ -82,6 +90,11 @@ type Download struct {
 }
 
 // Subenclosure is one subenclosure as one ESP serves it: a component.
+//
+// A secondary subenclosure that several ESPs of an enclosure serve (the same
+// subenclosure logical identifier) is one component: it is listed under each of
+// them, always with the address that it has under the first (ESPs sorted by
+// ESP.ID). The component is worked on through the ESP that its address names.
 type Subenclosure struct {
 	ID        int     `json:"id"`
 	LogicalID string  `json:"logical_id"`

@@ -1,0 +1,89 @@
+package inventory
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// zeroLogicalID is the enclosure logical identifier of devices that have none
+// (seen on Dell MD32xxi).
+const zeroLogicalID = "0000000000000000"
+
+// Address returns the address of a component, "<enclosure>/<esp>/sub<n>" as in
+// "5000ccab04001000/esp1/sub0". Enclosure is an Enclosure.ID, esp an ESP.ID and
+// sub a subenclosure id, 0 to 255.
+func Address(enclosure, esp string, sub int) string {
+	return enclosure + "/" + esp + "/sub" + strconv.Itoa(sub)
+}
+
+// ParseAddress takes an address apart into what Address made it of.
+func ParseAddress(address string) (enclosure, esp string, sub int, err error) {
+	bad := func(why string) (string, string, int, error) {
+		return "", "", 0, fmt.Errorf("cannot read address %q: %s; an address looks like 5000ccab04001000/esp1/sub0", address, why)
+	}
+	parts := strings.Split(address, "/")
+	if len(parts) != 3 {
+		return bad("it does not have three parts")
+	}
+	enclosure, esp = parts[0], parts[1]
+	if !isLogicalID(enclosure) && !isLUPart(enclosure) {
+		return bad("its enclosure is neither 16 lower-case hex digits, other than all zero, nor lu-<designator>")
+	}
+	if !isESPNumber(esp) && !isLUPart(esp) {
+		return bad("its ESP is neither esp1 to esp7 nor lu-<designator>")
+	}
+	digits, ok := strings.CutPrefix(parts[2], "sub")
+	n, err := strconv.ParseUint(digits, 10, 8)
+	if !ok || err != nil || strconv.FormatUint(n, 10) != digits {
+		return bad("its subenclosure is not sub0 to sub255")
+	}
+	return enclosure, esp, int(n), nil
+}
+
+// EnclosureID returns the enclosure part of an address: the logical identifier,
+// "lu-<designator>" where that is all zero.
+func EnclosureID(logicalID, luID string) string {
+	if logicalID == zeroLogicalID {
+		return "lu-" + luID
+	}
+	return logicalID
+}
+
+// ESPID returns the ESP part of an address: "esp<n>" only where the ESP itself
+// says n of m with m >= 2 and 1 <= n <= m, else "lu-<designator>". ES process
+// numbers lie: 0 of 0, 0 of 1 and two ESPs that both say "1 of 1" have been seen
+// (NetApp DS424, 3PAR, EMC KTN-STL3).
+func ESPID(relativeID, processes int, luID string) string {
+	if numbered(relativeID, processes) {
+		return "esp" + strconv.Itoa(relativeID)
+	}
+	return "lu-" + luID
+}
+
+// ID returns the enclosure part of the addresses of e's components.
+func (e *Enclosure) ID() string {
+	luID := ""
+	if len(e.ESPs) > 0 {
+		luID = e.ESPs[0].LUID
+	}
+	return EnclosureID(e.LogicalID, luID)
+}
+
+// ID returns the ESP part of the addresses of e's components.
+func (e *ESP) ID() string { return ESPID(e.RelativeID, e.Processes, e.LUID) }
+
+// numbered tells whether an ESP's relative id says which of several it is.
+func numbered(relativeID, processes int) bool {
+	return processes >= 2 && 1 <= relativeID && relativeID <= processes
+}
+
+func isLogicalID(s string) bool {
+	return len(s) == 16 && s != zeroLogicalID && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+func isLUPart(s string) bool { return strings.HasPrefix(s, "lu-") && len(s) > len("lu-") }
+
+func isESPNumber(s string) bool {
+	return len(s) == 4 && strings.HasPrefix(s, "esp") && '1' <= s[3] && s[3] <= '7'
+}
