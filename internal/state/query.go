@@ -1,0 +1,110 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// Staged returns what this host remembers as staged, by component.
+func (s *Store) Staged(ctx context.Context) (map[Key]Staged, error) {
+	all := map[Key]Staged{}
+	err := s.query(ctx, func(scan scanner) error {
+		var k Key
+		var v Staged
+		err := scan(&k.LUID, &k.Subenclosure, &v.SHA256, &v.Revision, &v.Running, (*moment)(&v.Since), &v.By, &v.Confirmed)
+		all[k] = v
+		return err
+	}, "SELECT lu_id, subenclosure, sha256, revision, running, since, by, confirmed FROM staged")
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// Sent returns the images that each component took, the latest last.
+func (s *Store) Sent(ctx context.Context) (map[Key][]Sent, error) {
+	all := map[Key][]Sent{}
+	err := s.query(ctx, func(scan scanner) error {
+		var k Key
+		var v Sent
+		err := scan(&k.LUID, &k.Subenclosure, &v.SHA256, &v.Revision, (*moment)(&v.At))
+		all[k] = append(all[k], v)
+		return err
+	}, "SELECT lu_id, subenclosure, sha256, revision, at FROM sent ORDER BY at, rowid")
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// Runs returns all runs, the latest last.
+func (s *Store) Runs(ctx context.Context) ([]Run, error) {
+	var all []Run
+	err := s.query(ctx, func(scan scanner) error {
+		var r Run
+		err := scan(&r.ID, &r.PlanDigest, &r.Host, &r.By, (*moment)(&r.StartedAt), (*moment)(&r.EndedAt), &r.Outcome)
+		all = append(all, r)
+		return err
+	}, "SELECT id, plan_digest, host, by, started_at, ended_at, outcome FROM runs ORDER BY id")
+	return all, err
+}
+
+// Steps returns how far a run got with each component, by address.
+func (s *Store) Steps(ctx context.Context, run int64) ([]Step, error) {
+	var all []Step
+	err := s.query(ctx, func(scan scanner) error {
+		var v Step
+		err := scan(&v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Hop, &v.State, &v.Mode, &v.Detail, (*moment)(&v.At))
+		all = append(all, v)
+		return err
+	}, "SELECT address, lu_id, subenclosure, hop, state, mode, detail, at FROM steps WHERE run = ? ORDER BY address", run)
+	return all, err
+}
+
+// Intents returns the effects that a run was about to have, in their order.
+func (s *Store) Intents(ctx context.Context, run int64) ([]Intent, error) {
+	var all []Intent
+	err := s.query(ctx, func(scan scanner) error {
+		var v Intent
+		err := scan(&v.ID, &v.Run, &v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Kind, &v.Mode, &v.SHA256, (*moment)(&v.At), &v.Outcome)
+		all = append(all, v)
+		return err
+	}, "SELECT id, run, address, lu_id, subenclosure, kind, mode, sha256, at, outcome FROM intents WHERE run = ? ORDER BY id", run)
+	return all, err
+}
+
+type scanner func(dest ...any) error
+
+func (s *Store) query(ctx context.Context, row func(scanner) error, query string, args ...any) error {
+	rows, err := s.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return s.wrap("read", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return s.wrap("read", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return s.wrap("read", err)
+	}
+	return nil
+}
+
+// moment reads a time as stamp wrote it; the empty string is the zero time.
+type moment time.Time
+
+var _ sql.Scanner = (*moment)(nil)
+
+func (m *moment) Scan(v any) error {
+	text, _ := v.(string)
+	if text == "" {
+		*m = moment{}
+		return nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	*m = moment(t)
+	return err
+}

@@ -1,0 +1,105 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// Tx is one transaction. Its methods keep the first error, and Update reports it.
+type Tx struct {
+	ctx context.Context
+	tx  *sql.Tx
+	err error
+}
+
+// Update runs f in a transaction and commits it to the disk. When it returns nil
+// everything that f wrote is durable; when it returns an error nothing of it is
+// kept. f must not call the Store.
+func (s *Store) Update(ctx context.Context, f func(*Tx)) error {
+	return s.update(ctx, "write to", func(tx *Tx) error { f(tx); return tx.err })
+}
+
+func (s *Store) update(ctx context.Context, op string, f func(*Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return s.wrap(op, err)
+	}
+	defer tx.Rollback() // does nothing after Commit
+	if err := f(&Tx{ctx: ctx, tx: tx}); err != nil {
+		return s.wrap(op, err)
+	}
+	if err := tx.Commit(); err != nil {
+		return s.wrap(op, err)
+	}
+	return nil
+}
+
+func (t *Tx) exec(query string, args ...any) sql.Result {
+	if t.err != nil {
+		return nil
+	}
+	r, err := t.tx.ExecContext(t.ctx, query, args...)
+	t.err = err
+	return r
+}
+
+func (t *Tx) insert(query string, args ...any) int64 {
+	r := t.exec(query, args...)
+	if t.err != nil {
+		return 0
+	}
+	id, err := r.LastInsertId()
+	t.err = err
+	return id
+}
+
+// BeginRun records a run that starts, and returns its id.
+func (t *Tx) BeginRun(r Run) int64 {
+	return t.insert("INSERT INTO runs (plan_digest, host, by, started_at) VALUES (?, ?, ?, ?)",
+		r.PlanDigest, r.Host, r.By, stamp(r.StartedAt))
+}
+
+// EndRun records how a run ended.
+func (t *Tx) EndRun(id int64, at time.Time, outcome string) {
+	t.exec("UPDATE runs SET ended_at = ?, outcome = ? WHERE id = ?", stamp(at), outcome, id)
+}
+
+// SetStep records how far a run got with one component.
+func (t *Tx) SetStep(run int64, s Step) {
+	t.exec("INSERT OR REPLACE INTO steps (run, address, lu_id, subenclosure, hop, state, mode, detail, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		run, s.Address, s.Key.LUID, s.Key.Subenclosure, s.Hop, s.State, s.Mode, s.Detail, stamp(s.At))
+}
+
+// Intend records an effect that is about to be tried, and returns its id.
+func (t *Tx) Intend(i Intent) int64 {
+	return t.insert("INSERT INTO intents (run, address, lu_id, subenclosure, kind, mode, sha256, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		i.Run, i.Address, i.Key.LUID, i.Key.Subenclosure, string(i.Kind), i.Mode, i.SHA256, stamp(i.At))
+}
+
+// Resolve records what the device said of an intent. The first word counts: a
+// later one changes nothing.
+func (t *Tx) Resolve(intent int64, outcome string) {
+	t.exec("UPDATE intents SET outcome = ? WHERE id = ? AND outcome = ''", outcome, intent)
+}
+
+// Stage records what a component holds staged, in place of what it held before.
+func (t *Tx) Stage(k Key, s Staged) {
+	t.exec("INSERT OR REPLACE INTO staged (lu_id, subenclosure, sha256, revision, running, since, by, confirmed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		k.LUID, k.Subenclosure, s.SHA256, s.Revision, s.Running, stamp(s.Since), s.By, s.Confirmed)
+}
+
+// Unstage forgets what a component held staged: it runs, was lost, or is about
+// to be overwritten.
+func (t *Tx) Unstage(k Key) {
+	t.exec("DELETE FROM staged WHERE lu_id = ? AND subenclosure = ?", k.LUID, k.Subenclosure)
+}
+
+// Sent records an image that a component took whole.
+func (t *Tx) Sent(k Key, s Sent) {
+	t.exec("INSERT OR REPLACE INTO sent (lu_id, subenclosure, sha256, revision, at) VALUES (?, ?, ?, ?, ?)",
+		k.LUID, k.Subenclosure, s.SHA256, s.Revision, stamp(s.At))
+}
+
+// stamp writes a time so that its order as text is its order in time.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z07:00") }
