@@ -1,0 +1,105 @@
+package scsi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"fwctl/internal/transport"
+)
+
+const (
+	// A device that was just reset has several unit attentions to tell: reset,
+	// microcode changed, INQUIRY data changed. More in a row are a storm.
+	maxUnitAttentions = 8
+
+	firstBusyWait = 100 * time.Millisecond
+	maxBusyWait   = 5 * time.Second
+	maxBusyTime   = 30 * time.Second
+)
+
+// Do sends a command and returns the bytes that the device sent back.
+//
+// A status other than GOOD is an *Error. Where no status describes the outcome
+// the error wraps the *transport.Error.
+//
+// A command without an effect is repeated after a unit attention, up to 8
+// times, and after BUSY and TASK SET FULL for up to 30 s. A command with an
+// effect goes out once, whatever comes back: whoever sends one collects pending
+// unit attentions with TestUnitReady before.
+func Do(ctx context.Context, t transport.Transport, cmd Command) ([]byte, error) {
+	req, err := cmd.Request()
+	if err != nil {
+		return nil, err
+	}
+	var attentions int
+	var waited time.Duration
+	for wait := firstBusyWait; ; {
+		resp, err := t.Do(ctx, req)
+		if err != nil {
+			return nil, fmt.Errorf("cannot execute %s: %w", cmd, err)
+		}
+		if Status(resp.Status) == Good {
+			n := max(0, min(resp.Received, len(req.In)))
+			return req.In[:n:n], nil
+		}
+		failure := &Error{Command: cmd.String(), Status: Status(resp.Status), Sense: senseOf(resp)}
+		switch {
+		case req.Effect:
+			return nil, failure
+		case failure.Sense.unitAttention() && attentions < maxUnitAttentions:
+			attentions++
+		case (failure.Status == Busy || failure.Status == TaskSetFull) && waited < maxBusyTime:
+			if err := sleep(ctx, wait); err != nil {
+				return nil, errors.Join(failure, err)
+			}
+			waited += wait
+			wait = min(2*wait, maxBusyWait)
+		default:
+			return nil, failure
+		}
+	}
+}
+
+// senseOf gives the sense data of a response, nil where there is none that can be read.
+func senseOf(resp *transport.Response) *Sense {
+	if Status(resp.Status) != CheckCondition {
+		return nil
+	}
+	sense, err := ParseSense(resp.Sense)
+	if err != nil {
+		return nil
+	}
+	return sense
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Attentions is a Transport that keeps the unit attentions of its device, also
+// those over which Do repeated a command: that microcode has changed is told
+// once, to whichever command comes next.
+type Attentions struct {
+	transport.Transport
+	Seen []*Sense // in the order they came
+}
+
+// Do implements transport.Transport.
+func (a *Attentions) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	resp, err := a.Transport.Do(ctx, req)
+	if err == nil {
+		if sense := senseOf(resp); sense.unitAttention() {
+			a.Seen = append(a.Seen, sense)
+		}
+	}
+	return resp, err
+}
