@@ -138,7 +138,7 @@ func Open(dir string) (*Store, error) {
 	if err := f.Close(); err != nil {
 		return nil, openError(path, err)
 	}
-	s, err := open(path, path, "_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	s, err := open(path, path, "_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,235 @@
+package state_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fwctl/internal/state"
+)
+
+var (
+	ctx  = context.Background()
+	noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	key  = state.Key{LUID: "5000ccab04001001", Subenclosure: 3}
+)
+
+func open(t *testing.T, dir string) *state.Store {
+	t.Helper()
+	s, err := state.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func update(t *testing.T, s *state.Store, f func(*state.Tx)) {
+	t.Helper()
+	if err := s.Update(ctx, f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made", "here")
+	staged := state.Staged{SHA256: "aa", Revision: "1100", Running: "1000", Since: noon, By: "anna", Confirmed: true}
+	step := state.Step{Address: "a", Key: key, Hop: 1, State: "sending", Mode: "e", Detail: "d", At: noon.Add(time.Nanosecond)}
+	intent := state.Intent{Address: "a", Key: key, Kind: state.LastChunk, Mode: "0e", SHA256: "aa", At: noon}
+
+	s := open(t, dir)
+	var run int64
+	update(t, s, func(tx *state.Tx) {
+		run = tx.BeginRun(state.Run{PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon})
+		tx.SetStep(run, state.Step{Address: "a", Key: key, State: "pending", At: noon})
+		tx.SetStep(run, step)
+		intent.Run = run
+		intent.ID = tx.Intend(intent)
+		tx.Resolve(intent.ID, "13h: staged")
+		tx.Resolve(intent.ID, "00h: nothing") // the first word counts
+		tx.Stage(key, state.Staged{SHA256: "older", Since: noon})
+		tx.Stage(key, staged)
+		tx.Sent(key, state.Sent{SHA256: "later", Revision: "1100", At: noon.Add(time.Second)})
+		tx.Sent(key, state.Sent{SHA256: "aa", Revision: "1100", At: noon.Add(500 * time.Millisecond)})
+		tx.EndRun(run, noon.Add(time.Hour), "done")
+	})
+	intent.Outcome = "13h: staged"
+	s.Close()
+
+	s = open(t, dir)
+	check(t, "Staged", map[state.Key]state.Staged{key: staged})(s.Staged(ctx))
+	check(t, "Sent", map[state.Key][]state.Sent{key: {
+		{SHA256: "aa", Revision: "1100", At: noon.Add(500 * time.Millisecond)},
+		{SHA256: "later", Revision: "1100", At: noon.Add(time.Second)},
+	}})(s.Sent(ctx))
+	check(t, "Steps", []state.Step{step})(s.Steps(ctx, run))
+	check(t, "Intents", []state.Intent{intent})(s.Intents(ctx, run))
+	check(t, "Runs", []state.Run{{ID: run, PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon, EndedAt: noon.Add(time.Hour), Outcome: "done"}})(s.Runs(ctx))
+
+	update(t, s, func(tx *state.Tx) { tx.Unstage(key) })
+	check(t, "Staged after Unstage", map[state.Key]state.Staged{})(s.Staged(ctx))
+}
+
+// check returns a function that takes what a query returned.
+func check[T any](t *testing.T, what string, want T) func(T, error) {
+	t.Helper()
+	return func(got T, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s = %v", what, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+}
+
+func TestNothingOfAFailedUpdateIsKept(t *testing.T) {
+	s := open(t, t.TempDir())
+	err := s.Update(ctx, func(tx *state.Tx) {
+		tx.Stage(key, state.Staged{SHA256: "aa"})
+		tx.SetStep(4711, state.Step{Address: "a"}) // no such run
+	})
+	var e *state.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("Update with a step of no run = %v; want a *state.Error", err)
+	}
+	check(t, "Staged", map[state.Key]state.Staged{})(s.Staged(ctx))
+}
+
+func TestReadersSeeWhatWasCommittedWhileAWriterWrites(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, dir)
+	update(t, w, func(tx *state.Tx) { tx.Stage(key, state.Staged{SHA256: "before", Since: noon}) })
+	before := map[state.Key]state.Staged{key: {SHA256: "before", Since: noon}}
+
+	update(t, w, func(tx *state.Tx) {
+		tx.Stage(key, state.Staged{SHA256: "after", Since: noon})
+		r, err := state.OpenReadOnly(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		check(t, "Staged in mid-transaction", before)(r.Staged(ctx))
+		if err := r.Update(ctx, func(tx *state.Tx) { tx.Unstage(key) }); err == nil {
+			t.Error("Update through OpenReadOnly = nil; want an error")
+		}
+	})
+	r, err := state.OpenReadOnly(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	check(t, "Staged after it", map[state.Key]state.Staged{key: {SHA256: "after", Since: noon}})(r.Staged(ctx))
+}
+
+func TestReadingCreatesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "none")
+	s, err := state.OpenReadOnly(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	check(t, "Staged", map[state.Key]state.Staged{})(s.Staged(ctx))
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Stat(%s) = %v; want it not to exist", dir, err)
+	}
+}
+
+func TestNewerSchemaIsRefusedByName(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir).Close()
+	pragma(t, dir, "PRAGMA user_version = 99")
+	for name, opener := range map[string]func(string) (*state.Store, error){"Open": state.Open, "OpenReadOnly": state.OpenReadOnly} {
+		_, err := opener(dir)
+		if !errors.Is(err, state.ErrNewerSchema) || !strings.Contains(err.Error(), "schema 99") {
+			t.Errorf("%s(schema 99) = %v; want ErrNewerSchema, naming 99", name, err)
+		}
+	}
+}
+
+// pragma runs a statement on the database behind the store's back.
+func pragma(t *testing.T, dir, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, state.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheStoreIsDurable(t *testing.T) {
+	s := open(t, t.TempDir())
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2"} { // 2: FULL
+		if got := s.Pragma(t, pragma); got != want {
+			t.Errorf("PRAGMA %s = %s; want %s", pragma, got, want)
+		}
+	}
+}
+
+func TestBadDirectories(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	garbage := t.TempDir()
+	if err := os.WriteFile(filepath.Join(garbage, state.FileName), []byte(strings.Repeat("not a database ", 100)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	readOnly := t.TempDir()
+	if err := os.Chmod(readOnly, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ dir, want string }{
+		{file, "not a directory"},
+		{garbage, "damaged"},
+		{readOnly, "--state-dir"},
+	} {
+		if tt.dir == readOnly && os.Geteuid() == 0 {
+			continue // root writes everywhere
+		}
+		_, err := state.Open(tt.dir)
+		var e *state.Error
+		if !errors.As(err, &e) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("Open(%s) = %v; want a *state.Error with %q", tt.dir, err, tt.want)
+		}
+	}
+}
+
+// A full disk stops before the next effect: the intent is not committed.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	s.LimitPages(t)
+	err := s.Update(ctx, func(tx *state.Tx) {
+		run := tx.BeginRun(state.Run{})
+		for range 100 {
+			tx.Intend(state.Intent{Run: run, SHA256: strings.Repeat("a", 4096)})
+		}
+	})
+	if err == nil || !strings.Contains(err.Error(), "the disk is full") {
+		t.Errorf("Update on a full disk = %v; want it to say so", err)
+	}
+	check(t, "Runs", []state.Run(nil))(s.Runs(ctx))
+}
+
+func TestPathsWithOddCharacters(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a b?c#d%20")
+	s := open(t, dir)
+	update(t, s, func(tx *state.Tx) { tx.Stage(key, state.Staged{SHA256: "aa", Since: noon}) })
+	if _, err := os.Stat(filepath.Join(dir, state.FileName)); err != nil {
+		t.Error(err)
+	}
+	check(t, "Staged", map[state.Key]state.Staged{key: {SHA256: "aa", Since: noon}})(s.Staged(ctx))
+}
