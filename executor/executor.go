@@ -31,16 +31,16 @@ type Config struct {
 type EventType string
 
 const (
-	WaveStarted EventType = "wave"         // Wave
-	Started     EventType = "started"      // a download of Total bytes by Mode is about to start
-	Progress    EventType = "progress"     // Bytes of Total were taken
-	RefusedMode EventType = "refused-mode" // the device does not take Mode; Reason says what follows
-	Noticed     EventType = "noticed"      // Reason is worth a line in the log
-	StagedEvent EventType = "staged"       // downloaded and dormant; Confirmed
-	Activated   EventType = "activating"   // the microcode is being started, and the ESP may reset
-	Awaiting    EventType = "waiting"      // for the device to come back
-	Verified    EventType = "verified"     // Revision was read back
-	Finished    EventType = "finished"     // the component's Outcome, and its Reason
+	EventWave        EventType = "wave"         // Wave
+	EventStarted     EventType = "started"      // a download of Total bytes by Mode is about to start
+	EventProgress    EventType = "progress"     // Bytes of Total were taken
+	EventRefusedMode EventType = "refused-mode" // the device does not take Mode; Reason says what follows
+	EventNoticed     EventType = "noticed"      // Reason is worth a line in the log
+	EventStaged      EventType = "staged"       // downloaded and dormant; Confirmed
+	EventActivating  EventType = "activating"   // the microcode is being started, and the ESP may reset
+	EventWaiting     EventType = "waiting"      // for the device to come back
+	EventVerified    EventType = "verified"     // Revision was read back
+	EventFinished    EventType = "finished"     // the component's Outcome, and its Reason
 )
 
 // Event is something that happened to a component, one line of apply -o json.
@@ -89,11 +89,11 @@ type StepResult struct {
 type RunOutcome string
 
 const (
-	Done        RunOutcome = "done"        // everything that was planned for this host
-	Refused     RunOutcome = "refused"     // nothing was written
-	Failed      RunOutcome = "failed"      // some components, and the state of every one is known
-	Unknown     RunOutcome = "unknown"     // of a component, or one needs a person
-	Interrupted RunOutcome = "interrupted" // and what had been started was brought to its end
+	RunDone        RunOutcome = "done"        // everything that was planned for this host
+	RunRefused     RunOutcome = "refused"     // nothing was written
+	RunFailed      RunOutcome = "failed"      // some components, and the state of every one is known
+	RunUnknown     RunOutcome = "unknown"     // of a component, or one needs a person
+	RunInterrupted RunOutcome = "interrupted" // and what had been started was brought to its end
 )
 
 // Result is what a run did: a step for each that the plan updates or activates,

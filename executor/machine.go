@@ -1,0 +1,111 @@
+package executor
+
+import (
+	"fmt"
+	"strings"
+)
+
+// State is where a component's step stands. See Diagram.
+type State string
+
+const (
+	Pending    State = "pending"    // not begun, or waiting for its reset wave
+	Checking   State = "checking"   // its preconditions are compared with the live device
+	Sending    State = "sending"    // chunks are on their way
+	Sent       State = "sent"       // the device has all of them and has not said how it ended
+	Staged     State = "staged"     // the image is dormant in the device
+	Activating State = "activating" // the command that starts it is on its way
+	Waiting    State = "waiting"    // for the device to come back with a revision
+	Verifying  State = "verifying"  // what it runs is compared with what it should
+	Done       State = "done"       // it runs the hop's revision
+	Refused    State = "refused"    // nothing was sent
+	Unchanged  State = "unchanged"  // it was as planned already
+	Failed     State = "failed"     // and what it runs is known
+	Aborted    State = "aborted"    // the download was withdrawn between two chunks
+	Unknown    State = "unknown"    // nobody can tell what it runs or holds
+)
+
+// Trigger is what moves a step from one state to the next.
+type Trigger string
+
+const (
+	Begin     Trigger = "begin"      // its wave has come
+	Stale     Trigger = "stale"      // a precondition does not hold
+	AsPlanned Trigger = "as planned" // nothing is left to do
+	Send      Trigger = "send"       // the image is to be downloaded
+	Refuse    Trigger = "refuse"     // the device will not have it, and nothing was sent
+	FallBack  Trigger = "fall back"  // the mode was refused at the first chunk; the next one is tried now
+	Postpone  Trigger = "postpone"   // likewise, and its reset wave will try
+	SentAll   Trigger = "all sent"   // the last chunk was taken
+	Abort     Trigger = "abort"      // asked for between two chunks
+	Defer     Trigger = "deferred"   // complete, and dormant
+	Start     Trigger = "starts"     // complete, and starting by itself
+	Activate  Trigger = "activate"   // what is staged is to be started
+	Restart   Trigger = "restart"    // the device took the command that starts it
+	Return    Trigger = "return"     // the device answers again
+	Confirm   Trigger = "confirmed"  // it runs what it should
+	NextHop   Trigger = "next hop"   // the step has another one
+	Fail      Trigger = "fail"       // and what the device runs is known
+	Lose      Trigger = "lose"       // and nobody can tell
+)
+
+// edge is one transition. The table is in the order in which a step goes through it.
+type edge struct {
+	from State
+	on   Trigger
+	to   State
+}
+
+var edges = []edge{
+	{Pending, Begin, Checking},
+	{Checking, Stale, Refused},
+	{Checking, AsPlanned, Unchanged},
+	{Checking, Send, Sending},
+	{Checking, Activate, Activating},
+	{Checking, Fail, Failed},
+	{Sending, Refuse, Refused},
+	{Sending, FallBack, Checking},
+	{Sending, Postpone, Pending},
+	{Sending, SentAll, Sent},
+	{Sending, Abort, Aborted},
+	{Sending, Fail, Failed},
+	{Sending, Lose, Unknown},
+	{Sent, Defer, Staged},
+	{Sent, Start, Waiting},
+	{Sent, Fail, Failed},
+	{Sent, Lose, Unknown},
+	{Staged, Begin, Checking},
+	{Activating, Restart, Waiting},
+	{Activating, Fail, Failed},
+	{Activating, Lose, Unknown},
+	{Waiting, Return, Verifying},
+	{Waiting, Lose, Unknown},
+	{Verifying, Confirm, Done},
+	{Verifying, Fail, Failed},
+	{Verifying, Lose, Unknown},
+	{Done, NextHop, Checking},
+}
+
+// Next is the step machine: where a step goes from s on t. False where t cannot
+// happen in s.
+func Next(s State, t Trigger) (State, bool) {
+	for _, e := range edges {
+		if e.from == s && e.on == t {
+			return e.to, true
+		}
+	}
+	return s, false
+}
+
+// Diagram draws the step machine as a Mermaid state diagram.
+func Diagram() string {
+	var b strings.Builder
+	b.WriteString("stateDiagram-v2\n    [*] --> pending\n")
+	for _, e := range edges {
+		fmt.Fprintf(&b, "    %s --> %s: %s\n", e.from, e.to, e.on)
+	}
+	for _, s := range []State{Staged, Done, Refused, Unchanged, Failed, Aborted, Unknown} {
+		fmt.Fprintf(&b, "    %s --> [*]\n", s)
+	}
+	return b.String()
+}
