@@ -1,0 +1,319 @@
+package schemas
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"gopkg.in/yaml.v3"
+)
+
+// Check reads a YAML or JSON file and compares it with a schema by name, which
+// must be one of Names. The node is the document's root value; it is nil where
+// the file cannot be parsed, and complete even where it has problems.
+// The problems are sorted by position; none means that the file fits.
+//
+// Numbers, booleans and dates are let through where the schema wants text, as
+// they are written: yaml.v3 decodes such a node into a Go string unchanged, so
+// that 0430 stays "0430". Null is never text.
+func Check(schema, file string, data []byte) (*yaml.Node, []Problem) {
+	root, problems := parse(data)
+	if len(problems) == 0 {
+		var instance any
+		instance, problems = build(root)
+		problems = append(problems, validate(schema, root, instance)...)
+	}
+	for i := range problems {
+		problems[i].File = file
+	}
+	slices.SortStableFunc(problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Summary, b.Summary))
+	})
+	return root, slices.Compact(problems) // an alias shows what is wrong with its anchor again
+}
+
+// parse reads the one document of a file.
+//
+// It also decodes the document into plain values and throws them away: only
+// that finds aliases that multiply without end and anchors that contain
+// themselves, after which it is safe to walk the nodes.
+func parse(data []byte) (*yaml.Node, []Problem) {
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, second yaml.Node
+	switch err := d.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		return nil, []Problem{{Summary: "the file is empty"}}
+	case err != nil:
+		return nil, yamlProblems(data, err)
+	}
+	switch err := d.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		return nil, yamlProblems(data, err)
+	default:
+		return nil, []Problem{{Line: second.Line, Column: second.Column,
+			Summary: "a second document starts here", Hint: "one file holds one document: split it at the line ---"}}
+	}
+	var plain any
+	if err := doc.Decode(&plain); err != nil {
+		if problems := yamlProblems(data, err); len(problems) > 0 {
+			return nil, problems
+		}
+	}
+	return doc.Content[0], nil
+}
+
+var (
+	yamlLine     = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+	duplicateKey = regexp.MustCompile(`^mapping key .* already defined at line \d+$`)
+)
+
+// yamlProblems gives yaml.v3's errors a position. Keys that stand twice are left
+// out: build tells them with their column.
+func yamlProblems(data []byte, err error) []Problem {
+	lines := []string{err.Error()}
+	if typed := (*yaml.TypeError)(nil); errors.As(err, &typed) {
+		lines = typed.Errors
+	}
+	var problems []Problem
+	for _, text := range lines {
+		p := Problem{Line: 1, Column: 1, Summary: strings.TrimPrefix(text, "yaml: ")}
+		if m := yamlLine.FindStringSubmatch(text); m != nil {
+			p.Line, _ = strconv.Atoi(m[1])
+			p.Column, p.Summary = firstColumn(data, p.Line), m[2]
+		}
+		switch {
+		case duplicateKey.MatchString(p.Summary):
+			continue
+		case strings.Contains(p.Summary, "excessive aliasing"):
+			p.Hint = "write the repeated parts out"
+		case strings.Contains(p.Summary, "contains itself"):
+			p.Hint = "an anchor cannot be used inside of what it names"
+		case strings.Contains(p.Summary, "cannot start any token"):
+			p.Hint = "YAML is indented by blanks, not tabs, and text that begins with @, ` or % is quoted"
+		default:
+			p.Hint = "look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation"
+		}
+		p.Summary = "this is no YAML: " + p.Summary
+		problems = append(problems, p)
+	}
+	return problems
+}
+
+// firstColumn is where the text of a line begins.
+func firstColumn(data []byte, line int) int {
+	lines := bytes.Split(data, []byte("\n"))
+	if line > len(lines) {
+		return 1
+	}
+	return len(lines[line-1]) - len(bytes.TrimLeft(lines[line-1], " \t")) + 1
+}
+
+// build turns nodes into what a JSON parser would have made of them. Merge keys
+// are carried out, dates and the like are text.
+func build(root *yaml.Node) (any, []Problem) {
+	var problems []Problem
+	var value func(n *yaml.Node) any
+	value = func(n *yaml.Node) any {
+		switch n = target(n); n.Kind {
+		case yaml.MappingNode:
+			m := map[string]any{}
+			lines := map[string]int{}
+			for k, v := range pairs(n) {
+				if line, ok := lines[k.Value]; ok {
+					problems = append(problems, Problem{Line: k.Line, Column: k.Column,
+						Summary: fmt.Sprintf("key %q stands here a second time", k.Value),
+						Hint:    fmt.Sprintf("the first is in line %d: keep one of them", line)})
+				}
+				lines[k.Value] = k.Line
+				m[k.Value] = value(v)
+			}
+			for k, v := range merged(n) {
+				if _, ok := m[k.Value]; !ok {
+					m[k.Value] = value(v)
+				}
+			}
+			return m
+		case yaml.SequenceNode:
+			a := make([]any, len(n.Content))
+			for i, c := range n.Content {
+				a[i] = value(c)
+			}
+			return a
+		}
+		switch n.ShortTag() {
+		case "!!null":
+			return nil
+		case "!!bool", "!!int", "!!float":
+			var v any
+			if err := n.Decode(&v); err != nil {
+				return n.Value
+			}
+			if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+				return n.Value // JSON has no such numbers
+			}
+			return v
+		}
+		return n.Value
+	}
+	return value(root), problems
+}
+
+// validate compares an instance with a schema.
+//
+// The schema alone knows where text is meant, YAML alone where a scalar is a
+// number. So the first round presents numbers as numbers; where the schema
+// answers that it wants a string there, the next round presents what the file
+// says, letter by letter, and patterns and lengths then see that.
+func validate(schema string, root *yaml.Node, instance any) []Problem {
+	compiled, raw := compile(schema)
+	for {
+		err := compiled.Validate(instance)
+		if err == nil {
+			return nil
+		}
+		var problems []Problem
+		again := false
+		for _, leaf := range leaves(err.(*jsonschema.ValidationError), nil) {
+			if n := Lookup(root, leaf.InstanceLocation...); wantsText(leaf, n) {
+				instance = replace(instance, leaf.InstanceLocation, n.Value)
+				again = true
+				continue
+			}
+			problems = append(problems, explain(leaf, root, raw)...)
+		}
+		if !again {
+			return problems
+		}
+	}
+}
+
+// replace puts a value in at a location.
+func replace(instance any, location []string, value string) any {
+	if len(location) == 0 {
+		return value
+	}
+	switch in := instance.(type) {
+	case map[string]any:
+		in[location[0]] = replace(in[location[0]], location[1:], value)
+	case []any:
+		i, err := strconv.Atoi(location[0])
+		if err != nil {
+			panic(err) // the location comes from this instance
+		}
+		in[i] = replace(in[i], location[1:], value)
+	}
+	return instance
+}
+
+// Lookup finds the value at a path of keys and indexes, through aliases and
+// merge keys; where the path leads nowhere, the last value on the way.
+func Lookup(root *yaml.Node, path ...string) *yaml.Node {
+	n := target(root)
+	for _, step := range path {
+		next := child(n, step)
+		if next == nil {
+			break
+		}
+		n = target(next)
+	}
+	return n
+}
+
+// LookupKey finds the key that a path ends in; where the path ends in no key,
+// what Lookup finds.
+func LookupKey(root *yaml.Node, path ...string) *yaml.Node {
+	if last := len(path) - 1; last >= 0 {
+		parent := Lookup(root, path[:last]...)
+		for _, entries := range []func(func(k, v *yaml.Node) bool){pairs(parent), merged(parent)} {
+			for k := range entries {
+				if k.Value == path[last] {
+					return k
+				}
+			}
+		}
+	}
+	return Lookup(root, path...)
+}
+
+func child(n *yaml.Node, step string) *yaml.Node {
+	if n.Kind == yaml.SequenceNode {
+		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.Content) {
+			return n.Content[i]
+		}
+		return nil
+	}
+	for k, v := range pairs(n) {
+		if k.Value == step {
+			return v
+		}
+	}
+	for k, v := range merged(n) {
+		if k.Value == step {
+			return v
+		}
+	}
+	return nil
+}
+
+// target follows an alias.
+func target(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+// pairs are the keys and values that stand in a mapping itself.
+func pairs(n *yaml.Node) func(yield func(k, v *yaml.Node) bool) {
+	return func(yield func(k, v *yaml.Node) bool) {
+		if n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if k := target(n.Content[i]); k.ShortTag() != "!!merge" && !yield(k, n.Content[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+// merged are the keys and values that a mapping's merge keys (<<) bring in,
+// those that win first.
+func merged(n *yaml.Node) func(yield func(k, v *yaml.Node) bool) {
+	return func(yield func(k, v *yaml.Node) bool) {
+		if n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].ShortTag() != "!!merge" {
+				continue
+			}
+			from := target(n.Content[i+1])
+			sources := []*yaml.Node{from}
+			if from.Kind == yaml.SequenceNode {
+				sources = from.Content
+			}
+			for _, s := range sources {
+				for k, v := range pairs(target(s)) {
+					if !yield(k, v) {
+						return
+					}
+				}
+				for k, v := range merged(target(s)) {
+					if !yield(k, v) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
