@@ -5,62 +5,56 @@ import (
 	"strings"
 )
 
-// Identity is what a logical unit says of who it is, in VPD pages 83h and 80h
-// and in standard INQUIRY data. None of it depends on the path, the host, or
-// what else is in sight. Designators are in lower-case hex; "" where the device
-// has none.
+// Identity is what a logical unit says of who it is. None of it depends on the
+// path, the host, or what else is in sight. "" where the device does not say.
 type Identity struct {
-	NAA    string // of the logical unit, 16 or 32 digits
-	EUI64  string // of the logical unit
-	T10    string // vendor identification and vendor specific identifier, as ASCII
-	Port   string // NAA of the target port that the command came through
-	Vendor string // of standard INQUIRY data
-	Serial string // VPD page 80h
+	LogicalUnit string // designator of VPD page 83h: an NAA in lower-case hex, "eui." and hex, "t10." and text, or a name string
+	Port        string // NAA of the target port that VPD page 83h was read through, in lower-case hex
+	Vendor      string // standard INQUIRY data
+	Serial      string // VPD page 80h
+
+	// Of the primary subenclosure, page 01h: for those that refuse all VPD pages.
+	LogicalID  string // 16 hex digits
+	RelativeID int
+	Processes  int
 }
 
+// sesOnly begins the designator of a logical unit that is known by page 01h
+// alone. Another ESP can have the same one.
+const sesOnly = "ses."
+
 // LUID returns the designator that tells an ESP's logical unit from every other
-// one, "" where the device says nothing that could. Its characters are those
-// that a file name, an address and a glob may have.
+// one, "" where the device says nothing that could:
 //
-//	5000ccab04001001                  NAA of the logical unit
-//	5000ccab0400dc00@5000ccab0400dcff NAA, and that of the target port where it is another
-//	eui:0011223344556677              EUI-64
-//	t10:ACME:JBOD-60-4711             T10 vendor identification
-//	serial:ACME:4711                  vendor and serial number; the product is left
-//	                                  out because some carry their version in it (Areca)
+//	5000ccab04001001                   NAA of the logical unit
+//	5000ccab0400dc00@5000ccab0400dcff  NAA, and that of the target port where it is another
+//	eui.0011223344556677               EUI-64, likewise
+//	t10.ACME%20%20%20%20JBOD-60-4711   T10 vendor identification, likewise
+//	serial.ACME.4711                   vendor and serial number; the product is left
+//	                                   out because some carry their version in it (Areca)
+//	ses.5000ccab04001000.1of2          logical identifier and ES process numbers
 //
 // The port belongs to it because the NAA can be the enclosure's, the same on
 // both modules (seen on Celestica: LU ...dc00, port ...dcff): then only the port
 // says which ESP answers, and it must say so whether or not the other is in sight.
+// Bytes that an address or a file name had better not have are written as %XX.
 func (id Identity) LUID() string {
-	var lu string
 	switch {
-	case id.NAA != "":
-		lu = id.NAA
-	case id.EUI64 != "":
-		lu = "eui:" + id.EUI64
-	case id.T10 != "":
-		vendor, specific := id.T10, ""
-		if len(vendor) > 8 { // T10 VENDOR IDENTIFICATION, SPC-4 7.8.6.3
-			vendor, specific = vendor[:8], vendor[8:]
-		}
-		lu = "t10:" + escapeID(vendor) + ":" + escapeID(specific)
-	case strings.TrimSpace(id.Serial) != "":
-		return "serial:" + escapeID(id.Vendor) + ":" + escapeID(id.Serial)
-	default:
+	case id.LogicalUnit == "" && id.Serial != "":
+		return "serial." + escapeID(id.Vendor) + "." + escapeID(id.Serial)
+	case id.LogicalUnit == "" && (id.LogicalID == "" || id.LogicalID == zeroLogicalID):
 		return ""
+	case id.LogicalUnit == "":
+		return fmt.Sprintf("%s%s.%dof%d", sesOnly, id.LogicalID, id.RelativeID, id.Processes)
+	case id.Port == "" || id.Port == id.LogicalUnit:
+		return escapeID(id.LogicalUnit)
 	}
-	if id.Port != "" && id.Port != id.NAA {
-		lu += "@" + id.Port
-	}
-	return lu
+	return escapeID(id.LogicalUnit) + "@" + escapeID(id.Port)
 }
 
-// escapeID cuts blanks and NULs at both ends and writes bytes that an address or
-// a file name had better not have as %XX.
 func escapeID(s string) string {
 	var b strings.Builder
-	for _, c := range []byte(strings.Trim(s, " \x00")) {
+	for _, c := range []byte(s) {
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
 			b.WriteByte(c)

@@ -1,0 +1,78 @@
+package inventory_test
+
+import (
+	"testing"
+
+	"fwctl/inventory"
+)
+
+func TestAddress(t *testing.T) {
+	const lu = "5000ccab04001001"
+	tests := []struct {
+		name                  string
+		logicalID             string
+		relativeID, processes int
+		sub                   int
+		want                  string
+	}{
+		{"1 of 2", "5000ccab04001000", 1, 2, 0, "5000ccab04001000/esp1/sub0"},
+		{"7 of 7", "5000ccab04001000", 7, 7, 255, "5000ccab04001000/esp7/sub255"},
+		{"1 of 1, seen on Areca and KTN", "5000ccab04001000", 1, 1, 0, "5000ccab04001000/lu-5000ccab04001001/sub0"},
+		{"0 of 1, seen on 3PAR", "5000ccab04001000", 0, 1, 0, "5000ccab04001000/lu-5000ccab04001001/sub0"},
+		{"0 of 0, seen on NetApp DS424", "5000ccab04001000", 0, 0, 0, "5000ccab04001000/lu-5000ccab04001001/sub0"},
+		{"0 of 2", "5000ccab04001000", 0, 2, 0, "5000ccab04001000/lu-5000ccab04001001/sub0"},
+		{"3 of 2", "5000ccab04001000", 3, 2, 0, "5000ccab04001000/lu-5000ccab04001001/sub0"},
+		{"no logical identifier, seen on MD32xxi", "0000000000000000", 0, 0, 0, "lu-5000ccab04001001/lu-5000ccab04001001/sub0"},
+		{"no logical identifier, 2 of 2", "0000000000000000", 2, 2, 3, "lu-5000ccab04001001/esp2/sub3"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			enclosure := inventory.EnclosureID(tt.logicalID, lu)
+			esp := inventory.ESPID(tt.relativeID, tt.processes, lu)
+			got := inventory.Address(enclosure, esp, tt.sub)
+			if got != tt.want {
+				t.Fatalf("Address(%q, %q, %d) = %q; want %q", enclosure, esp, tt.sub, got, tt.want)
+			}
+			e, p, n, err := inventory.ParseAddress(got)
+			if err != nil || e != enclosure || p != esp || n != tt.sub {
+				t.Errorf("ParseAddress(%q) = %q, %q, %d, %v; want %q, %q, %d, nil", got, e, p, n, err, enclosure, esp, tt.sub)
+			}
+		})
+	}
+}
+
+func TestParseAddressRefuses(t *testing.T) {
+	for _, address := range []string{
+		"", "5000ccab04001000", "5000ccab04001000/esp1", "5000ccab04001000/esp1/sub0/x", "5000CCAB04001000/esp1/sub0",
+		"5000ccab0400100/esp1/sub0", "0000000000000000/esp1/sub0", "lu-/esp1/sub0", "5000ccab04001000/esp0/sub0",
+		"5000ccab04001000/esp8/sub0", "5000ccab04001000/lu-/sub0", "5000ccab04001000/esp1/0", "5000ccab04001000/esp1/sub",
+		"5000ccab04001000/esp1/sub256", "5000ccab04001000/esp1/sub-1", "5000ccab04001000/esp1/sub00", "5000ccab04001000/esp1/sub+1",
+	} {
+		if e, p, n, err := inventory.ParseAddress(address); err == nil {
+			t.Errorf("ParseAddress(%q) = %q, %q, %d, nil; want an error", address, e, p, n)
+		}
+	}
+}
+
+func TestLUID(t *testing.T) {
+	tests := []struct {
+		name string
+		id   inventory.Identity
+		want string
+	}{
+		{"NAA", inventory.Identity{LogicalUnit: "5000ccab04001001", Serial: "A"}, "5000ccab04001001"},
+		{"NAA that is the port's too", inventory.Identity{LogicalUnit: "5000ccab04001001", Port: "5000ccab04001001"}, "5000ccab04001001"},
+		{"NAA of the enclosure, seen on Celestica", inventory.Identity{LogicalUnit: "5000ccab0400dc00", Port: "5000ccab0400dcff"}, "5000ccab0400dc00@5000ccab0400dcff"},
+		{"T10 designator", inventory.Identity{LogicalUnit: `t10.ACME    J/60\x01`, Port: "5000ccab0400dcff"}, "t10.ACME%20%20%20%20J%2F60%5Cx01@5000ccab0400dcff"},
+		{"serial number", inventory.Identity{Vendor: "ACME", Serial: "SN 1"}, "serial.ACME.SN%201"},
+		{"no VPD page at all", inventory.Identity{Vendor: "ACME", LogicalID: "5000ccab04001000", RelativeID: 1, Processes: 2}, "ses.5000ccab04001000.1of2"},
+		{"nothing", inventory.Identity{Vendor: "ACME", LogicalID: "0000000000000000", RelativeID: 1, Processes: 2}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.id.LUID(); got != tt.want {
+				t.Errorf("%+v.LUID() = %q; want %q", tt.id, got, tt.want)
+			}
+		})
+	}
+}

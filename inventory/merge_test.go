@@ -1,0 +1,324 @@
+package inventory_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fwctl/inventory"
+)
+
+const (
+	enclosureA = "5000ccab04001000"
+	lu1        = "5000ccab04001001"
+	lu2        = "5000ccab04001002"
+)
+
+// reading is one path to an ESP with a primary subenclosure alone.
+func reading(path, luID, logicalID string, relativeID, processes int) inventory.Reading {
+	return inventory.Reading{
+		Path: path, LUID: luID, RelativeID: relativeID, Processes: processes,
+		Subenclosures: []inventory.Subenclosure{{LogicalID: logicalID, Vendor: "ACME", Product: "JBOD-60", Revision: "1000"}},
+	}
+}
+
+// tree draws what Merge made: an enclosure's address and census, then its ESPs.
+func tree(enclosures []inventory.Enclosure) []string {
+	lines := []string{}
+	for _, e := range enclosures {
+		expected := "?"
+		if e.ExpectedESPs != nil {
+			expected = string(rune('0' + *e.ExpectedESPs))
+		}
+		line := e.ID() + " expects " + expected
+		for _, n := range e.MissingESPs {
+			line += " misses " + string(rune('0'+n))
+		}
+		lines = append(lines, line)
+		for _, esp := range e.ESPs {
+			line := "  " + esp.ID() + " " + esp.LUID + " " + strings.Join(esp.Paths, ",")
+			if esp.Conflict != "" {
+				line += " CONFLICT"
+			}
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func TestMergeGroups(t *testing.T) {
+	withPort := func(r inventory.Reading, port string) inventory.Reading {
+		r.Port = port
+		return r
+	}
+	const zero = "0000000000000000"
+	tests := []struct {
+		name     string
+		readings []inventory.Reading
+		want     []string
+	}{
+		{"nothing", nil, []string{}},
+		{"two ESPs, two paths each", []inventory.Reading{
+			reading("/dev/sg10", lu1, enclosureA, 1, 2), reading("/dev/sg9", lu1, enclosureA, 1, 2),
+			reading("/dev/sg3", lu2, enclosureA, 2, 2), reading("/dev/sg11", lu2, enclosureA, 2, 2),
+		}, []string{
+			enclosureA + " expects 2",
+			"  esp1 " + lu1 + " /dev/sg9,/dev/sg10",
+			"  esp2 " + lu2 + " /dev/sg3,/dev/sg11",
+		}},
+		{"one of two is missing", []inventory.Reading{
+			reading("/dev/sg3", lu2, enclosureA, 2, 2),
+		}, []string{
+			enclosureA + " expects 2 misses 1",
+			"  esp2 " + lu2 + " /dev/sg3",
+		}},
+		{"both say 0 of 0 (NetApp DS424)", []inventory.Reading{
+			reading("/dev/sg3", lu2, enclosureA, 0, 0), reading("/dev/sg4", lu1, enclosureA, 0, 0),
+		}, []string{
+			enclosureA + " expects ?",
+			"  lu-" + lu1 + " " + lu1 + " /dev/sg4",
+			"  lu-" + lu2 + " " + lu2 + " /dev/sg3",
+		}},
+		{"both say 1 of 1", []inventory.Reading{
+			reading("/dev/sg3", lu1, enclosureA, 1, 1), reading("/dev/sg4", lu2, enclosureA, 1, 1),
+		}, []string{
+			enclosureA + " expects ?",
+			"  lu-" + lu1 + " " + lu1 + " /dev/sg3",
+			"  lu-" + lu2 + " " + lu2 + " /dev/sg4",
+		}},
+		{"no logical identifier (MD32xxi): each is an enclosure of its own", []inventory.Reading{
+			reading("/dev/sg3", lu1, zero, 0, 0), reading("/dev/sg4", lu2, zero, 0, 0), reading("/dev/sg5", lu2, zero, 0, 0),
+		}, []string{
+			"lu-" + lu1 + " expects ?",
+			"  lu-" + lu1 + " " + lu1 + " /dev/sg3",
+			"lu-" + lu2 + " expects ?",
+			"  lu-" + lu2 + " " + lu2 + " /dev/sg4,/dev/sg5",
+		}},
+		{"one LU NAA for both modules, ports tell them apart (Celestica)", []inventory.Reading{
+			reading("/dev/sg3", "5000ccab0400dc00@5000ccab0400dcff", enclosureA, 1, 2),
+			reading("/dev/sg4", "5000ccab0400dc00@5000ccab0400dcfe", enclosureA, 2, 2),
+		}, []string{
+			enclosureA + " expects 2",
+			"  esp1 5000ccab0400dc00@5000ccab0400dcff /dev/sg3",
+			"  esp2 5000ccab0400dc00@5000ccab0400dcfe /dev/sg4",
+		}},
+		{"one LU NAA for both modules, no port in VPD: numbers differ", []inventory.Reading{
+			reading("/dev/sg3", lu1, enclosureA, 1, 2), reading("/dev/sg4", lu1, enclosureA, 2, 2),
+		}, []string{
+			enclosureA + " expects 2",
+			"  esp1 " + lu1 + " /dev/sg3 CONFLICT",
+			"  esp2 " + lu1 + " /dev/sg4 CONFLICT",
+		}},
+		{"one LU NAA for both modules, only the host's ports differ", []inventory.Reading{
+			withPort(reading("/dev/sg3", lu1, enclosureA, 0, 0), "5000ccab0400103d"),
+			withPort(reading("/dev/sg4", lu1, enclosureA, 0, 0), "5000ccab0400107d"),
+			withPort(reading("/dev/sg5", lu1, enclosureA, 0, 0), "5000ccab0400107d"),
+		}, []string{
+			enclosureA + " expects ?",
+			"  lu-" + lu1 + " " + lu1 + " /dev/sg3 CONFLICT",
+			"  lu-" + lu1 + " " + lu1 + " /dev/sg4,/dev/sg5 CONFLICT",
+		}},
+		{"the host knows the port on one path only", []inventory.Reading{
+			withPort(reading("/dev/sg3", lu1, enclosureA, 1, 2), "5000ccab0400103d"), reading("/dev/sg4", lu1, enclosureA, 1, 2),
+		}, []string{
+			enclosureA + " expects 2 misses 2",
+			"  esp1 " + lu1 + " /dev/sg3,/dev/sg4",
+		}},
+		{"two logical units claim one address", []inventory.Reading{
+			reading("/dev/sg3", lu1, enclosureA, 1, 2), reading("/dev/sg4", lu2, enclosureA, 1, 2),
+			reading("/dev/sg5", "5000ccab04001003", enclosureA, 2, 2),
+		}, []string{
+			enclosureA + " expects 2",
+			"  esp1 " + lu1 + " /dev/sg3 CONFLICT",
+			"  esp1 " + lu2 + " /dev/sg4 CONFLICT",
+			"  esp2 5000ccab04001003 /dev/sg5",
+		}},
+		{"one logical unit in two enclosures", []inventory.Reading{
+			reading("/dev/sg3", lu1, enclosureA, 1, 1), reading("/dev/sg4", lu1, "5000ccab04002000", 1, 1),
+		}, []string{
+			enclosureA + " expects ?",
+			"  lu-" + lu1 + " " + lu1 + " /dev/sg3 CONFLICT",
+			"5000ccab04002000 expects ?",
+			"  lu-" + lu1 + " " + lu1 + " /dev/sg4 CONFLICT",
+		}},
+		{"no VPD pages: two nodes may be one ESP or two", []inventory.Reading{
+			reading("/dev/sg3", "ses.5000ccab04001000.1of1", enclosureA, 1, 1), reading("/dev/sg4", "ses.5000ccab04001000.1of1", enclosureA, 1, 1),
+		}, []string{
+			enclosureA + " expects ?",
+			"  lu-ses.5000ccab04001000.1of1 ses.5000ccab04001000.1of1 /dev/sg3,/dev/sg4 CONFLICT",
+		}},
+		{"no VPD pages, but the host knows the port", []inventory.Reading{
+			withPort(reading("/dev/sg3", "ses.5000ccab04001000.1of1", enclosureA, 1, 1), "5000ccab0400103d"),
+			withPort(reading("/dev/sg4", "ses.5000ccab04001000.1of1", enclosureA, 1, 1), "5000ccab0400103d"),
+		}, []string{
+			enclosureA + " expects ?",
+			"  lu-ses.5000ccab04001000.1of1 ses.5000ccab04001000.1of1 /dev/sg3,/dev/sg4",
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			enclosures, problems := inventory.Merge(tt.readings, nil)
+			got := tree(enclosures)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("Merge(…) makes (-want +got):\n%s", diff)
+			}
+			conflicts := 0
+			for _, line := range got {
+				conflicts += strings.Count(line, "CONFLICT")
+			}
+			if len(problems) != conflicts {
+				t.Errorf("Merge(…) gives %d problems for %d conflicts: %+v", len(problems), conflicts, problems)
+			}
+		})
+	}
+}
+
+// An address is of one ESP, whoever else is in sight.
+func TestAddressDoesNotDependOnSight(t *testing.T) {
+	readings := []inventory.Reading{
+		reading("/dev/sg3", "5000ccab0400dc00@5000ccab0400dcff", enclosureA, 1, 1),
+		reading("/dev/sg4", "5000ccab0400dc00@5000ccab0400dcfe", enclosureA, 1, 1),
+		reading("/dev/sg5", lu1, "0000000000000000", 1, 2),
+		reading("/dev/sg6", lu2, "0000000000000000", 2, 2),
+	}
+	all := map[string]string{}
+	together, _ := inventory.Merge(readings, nil)
+	for _, e := range together {
+		for _, esp := range e.ESPs {
+			all[esp.Paths[0]] = esp.Subenclosures[0].Address
+		}
+	}
+	for _, r := range readings {
+		alone, _ := inventory.Merge([]inventory.Reading{r}, nil)
+		if got, want := alone[0].ESPs[0].Subenclosures[0].Address, all[r.Path]; got != want {
+			t.Errorf("Merge of %s alone gives address %q; want %q as among all", r.Path, got, want)
+		}
+	}
+}
+
+func TestPathsThatDisagreeAreAConflict(t *testing.T) {
+	other := reading("/dev/sg4", lu1, enclosureA, 1, 2)
+	other.Subenclosures[0].Revision = "1100"
+	enclosures, problems := inventory.Merge([]inventory.Reading{reading("/dev/sg3", lu1, enclosureA, 1, 2), other}, nil)
+	if c := enclosures[0].ESPs[0].Conflict; !strings.Contains(c, "other subenclosures") {
+		t.Errorf("Merge(…) gives conflict %q; want one that tells of other subenclosures", c)
+	}
+	if len(problems) != 1 {
+		t.Errorf("Merge(…) gives problems %+v; want one", problems)
+	}
+}
+
+// A power supply that both modules serve is one component; five subenclosures
+// with one identifier (as an EMC KTN could have them) are five.
+func TestSharedSubenclosure(t *testing.T) {
+	withSubs := func(r inventory.Reading, logicalIDs ...string) inventory.Reading {
+		for i, id := range logicalIDs {
+			r.Subenclosures = append(r.Subenclosures, inventory.Subenclosure{ID: i + 1, LogicalID: id})
+		}
+		return r
+	}
+	const psu, fan = "5000ccab04001010", "5000ccab04001020"
+	addresses := func(readings ...inventory.Reading) []string {
+		var got []string
+		enclosures, _ := inventory.Merge(readings, nil)
+		for _, e := range enclosures {
+			for _, esp := range e.ESPs {
+				for _, sub := range esp.Subenclosures {
+					got = append(got, strings.TrimPrefix(sub.Address, enclosureA+"/"))
+				}
+			}
+		}
+		return got
+	}
+	tests := []struct {
+		name string
+		got  []string
+		want []string
+	}{
+		{"numbered differently", addresses(
+			withSubs(reading("/dev/sg4", lu2, enclosureA, 2, 2), fan, psu),
+			withSubs(reading("/dev/sg3", lu1, enclosureA, 1, 2), psu),
+		), []string{"esp1/sub0", "esp1/sub1", "esp2/sub0", "esp2/sub1", "esp1/sub1"}},
+		{"the enclosure's own identifier, and none", addresses(
+			withSubs(reading("/dev/sg3", lu1, enclosureA, 1, 2), enclosureA, "0000000000000000"),
+			withSubs(reading("/dev/sg4", lu2, enclosureA, 2, 2), enclosureA, "0000000000000000"),
+		), []string{"esp1/sub0", "esp1/sub1", "esp1/sub2", "esp2/sub0", "esp2/sub1", "esp2/sub2"}},
+		{"one identifier for several", addresses(
+			withSubs(reading("/dev/sg3", lu1, enclosureA, 1, 2), psu, psu),
+			withSubs(reading("/dev/sg4", lu2, enclosureA, 2, 2), psu, psu),
+		), []string{"esp1/sub0", "esp1/sub1", "esp1/sub2", "esp2/sub0", "esp2/sub1", "esp2/sub2"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, tt.got); diff != "" {
+				t.Errorf("Merge(…) gives addresses (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMergeHealthAndDrives(t *testing.T) {
+	a := reading("/dev/sg3", lu1, enclosureA, 1, 2)
+	a.Health = inventory.Health{Critical: true, Failures: []string{"Fan 1: critical", "Power Supply 2: non-critical"}}
+	a.Slots = []inventory.Slot{{Number: 1, SASAddress: "5000c50000000011"}, {Number: 0, SASAddress: "5000c50000000001"}, {Number: 2, SASAddress: "5000c50000000021"}}
+	b := reading("/dev/sg4", lu2, enclosureA, 2, 2)
+	b.Health = inventory.Health{Unrecoverable: true, Failures: []string{"Power Supply 2: non-critical", "Temp 1: unrecoverable"}}
+	b.Slots = []inventory.Slot{{Number: 0, SASAddress: "5000c50000000002"}, {Number: 1, SASAddress: "5000c50000000011"}, {Number: 2, SASAddress: "5000c50000000032"}}
+	blocks := []inventory.BlockDevice{
+		{Name: "sdb", SASAddress: "5000c50000000002", LUID: "5000c50000000000", Live: true},
+		{Name: "sda", SASAddress: "5000c50000000001", LUID: "5000c50000000000", Live: true},
+		{Name: "sdc", SASAddress: "5000c50000000011"},
+		{Name: "sdd", SASAddress: "5000c50000000021", LUID: "5000c50000000020", Live: true},
+		{Name: "sde", SASAddress: "5000c50000000032", LUID: "5000c50000000030", Live: true},
+		{Name: "sdz", SASAddress: "5000c500deadbeef", LUID: "5000c500deadbee0", Live: true},
+	}
+	enclosures, _ := inventory.Merge([]inventory.Reading{b, a}, blocks)
+
+	wantHealth := inventory.Health{Critical: true, Unrecoverable: true,
+		Failures: []string{"Fan 1: critical", "Power Supply 2: non-critical", "Temp 1: unrecoverable"}}
+	if diff := cmp.Diff(wantHealth, enclosures[0].Health); diff != "" {
+		t.Errorf("Merge(…) gives health (-want +got):\n%s", diff)
+	}
+	want := []inventory.Drive{
+		// Each module lists the port that it is wired to.
+		{Slot: 0, SASAddress: "5000c50000000001", Paths: []inventory.DrivePath{{Device: "sda", Via: lu1, Live: true}, {Device: "sdb", Via: lu2, Live: true}}},
+		// Both list the same port: it can go through either.
+		{Slot: 1, SASAddress: "5000c50000000011", Paths: []inventory.DrivePath{{Device: "sdc"}}},
+		// Two drives that have the number of one slot.
+		{Slot: 2, SASAddress: "5000c50000000021", Paths: []inventory.DrivePath{{Device: "sdd", Live: true}}},
+		{Slot: 2, SASAddress: "5000c50000000032", Paths: []inventory.DrivePath{{Device: "sde", Live: true}}},
+	}
+	if diff := cmp.Diff(want, enclosures[0].Drives); diff != "" {
+		t.Errorf("Merge(…) gives drives (-want +got):\n%s", diff)
+	}
+}
+
+func TestMergeIgnoresOrder(t *testing.T) {
+	readings := []inventory.Reading{
+		reading("/dev/sg3", lu1, enclosureA, 1, 2), reading("/dev/sg4", lu2, enclosureA, 2, 2), reading("/dev/sg5", lu2, enclosureA, 2, 2),
+		reading("/dev/sg6", "5000ccab04002001", "5000ccab04002000", 0, 0), reading("/dev/sg7", "5000ccab04002001", "5000ccab04002000", 1, 1),
+		reading("/dev/sg8", "5000ccab04003001", "0000000000000000", 1, 2), reading("/dev/sg12", "5000ccab04001003", enclosureA, 1, 2),
+	}
+	for i := range readings {
+		readings[i].Problems = []inventory.Problem{{Path: readings[i].Path, Summary: "something"}}
+		readings[i].Slots = []inventory.Slot{{Number: i % 2, SASAddress: "5000c5000000000" + string(rune('0'+i))}}
+	}
+	blocks := []inventory.BlockDevice{{Name: "sda", SASAddress: "5000c50000000001"}, {Name: "sdb", SASAddress: "5000c50000000001"}, {Name: "sdc", SASAddress: "5000c50000000002"}}
+	wantEnclosures, wantProblems := inventory.Merge(readings, blocks)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		shuffled, blocks := slices.Clone(readings), slices.Clone(blocks)
+		rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		rng.Shuffle(len(blocks), func(i, j int) { blocks[i], blocks[j] = blocks[j], blocks[i] })
+		enclosures, problems := inventory.Merge(shuffled, blocks)
+		if diff := cmp.Diff(wantEnclosures, enclosures); diff != "" {
+			t.Fatalf("Merge of shuffled readings differs (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(wantProblems, problems); diff != "" {
+			t.Fatalf("Merge of shuffled readings gives other problems (-want +got):\n%s", diff)
+		}
+	}
+}
