@@ -1,0 +1,335 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/spf13/cobra"
+
+	"fwctl/executor"
+	"fwctl/internal/image"
+	"fwctl/internal/state"
+	"fwctl/internal/transport"
+	"fwctl/plan"
+)
+
+func (a *app) applyCommand() *cobra.Command {
+	var (
+		file   string
+		yes    bool
+		check  bool
+		images string
+		expect string
+		output string
+	)
+	cmd := &cobra.Command{
+		Use:   "apply PLAN | -f FILE",
+		Short: "carry a plan out",
+		Long: `Carries out a saved plan, or plans for a desired state and carries that out. The
+plan is shown first, and only the word yes starts it.
+
+Before the first byte every device is compared with what the plan saw; where
+they differ the plan is stale and refused. What runs is always brought to its
+end: after ^C or SIGTERM nothing new is started.`,
+		Example: `  fwctl apply dc1.plan
+  fwctl apply dc1.plan --check                         # only compares it with the devices
+  fwctl apply dc1.plan --expect sha256:9b1e… --yes     # the plan that was approved, and no other`,
+		Args: args(cobra.MaximumNArgs(1), "one plan file, or -f and a desired state"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0 && file == "":
+				return &failure{exitError, "cannot apply nothing", "name a plan file, or a desired state with -f"}
+			case len(args) == 1 && file != "":
+				return &failure{exitError, "cannot apply both a plan and a desired state", "leave out " + args[0] + " or -f " + file}
+			case file != "" && expect != "":
+				return &failure{exitError, "cannot use --expect with -f", "--expect is for a plan that was saved and approved: fwctl plan --out"}
+			case file != "" && images != "":
+				return &failure{exitError, "cannot use --images with -f", "the desired state says where its images are"}
+			}
+			if err := oneOf("-o", output, "text", "json"); err != nil {
+				return err
+			}
+			machine, err := a.machine()
+			if err != nil {
+				return err
+			}
+			job := &job{app: a, machine: machine, json: output == "json"}
+			if file != "" {
+				err = job.makePlan(cmd.Context(), file)
+			} else {
+				err = job.readPlan(args[0], expect, images, !check)
+			}
+			if err != nil {
+				return err
+			}
+			if check {
+				return job.check(cmd.Context())
+			}
+			return job.apply(cmd.Context(), yes)
+		},
+	}
+	desiredFlag(cmd, &file)
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&check, "check", false, "only compare the plan with the devices; write nothing")
+	cmd.Flags().StringVar(&images, "images", "", "look for the plan's images, by their SHA-256, in `DIR` and below (default: where PLAN is)")
+	cmd.Flags().StringVar(&expect, "expect", "", "refuse any plan but the one with this digest `SHA256`")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json: an event a line, the result last")
+	return cmd
+}
+
+// job is one apply.
+type job struct {
+	*app
+	machine transport.Machine
+	json    bool
+	plan    *plan.Plan
+	images  map[string]*image.Image // by SHA-256
+}
+
+// makePlan plans for a desired state.
+func (j *job) makePlan(ctx context.Context, file string) error {
+	var want planRequest
+	var err error
+	if want.desired, want.images, err = loadDesired(file); err != nil {
+		return err
+	}
+	if want.inventories, err = j.scanOf(ctx, j.machine); err != nil {
+		return err
+	}
+	j.images = want.images
+	j.plan, _, err = want.build(time.Now())
+	return err
+}
+
+// readPlan reads a saved plan, which must be the one that was approved, and its images.
+func (j *job) readPlan(file, expect, dir string, withImages bool) error {
+	p, _, err := loadPlan(file)
+	if err != nil {
+		return err
+	}
+	if expect != "" && strings.TrimPrefix(strings.ToLower(expect), "sha256:") != strings.TrimPrefix(p.Digest, "sha256:") {
+		return refused(fmt.Sprintf("cannot apply %s: its digest is %s, not the %s of --expect", file, p.Digest, expect),
+			"this is not the plan that was approved: have it reviewed, or get the right file")
+	}
+	if p.Simulated != j.machine.Simulated() {
+		if p.Simulated {
+			return refused(fmt.Sprintf("cannot apply %s: it was made on a simulated rack", file), "name the rack with --simulate, or plan on this host")
+		}
+		return refused(fmt.Sprintf("cannot apply %s: it was made on real hardware, and --simulate names a rack", file), "leave --simulate out, or plan with it")
+	}
+	j.plan = p
+	if withImages {
+		j.images, err = findImages(p, cmp.Or(dir, filepath.Dir(file)))
+	}
+	return err
+}
+
+// check compares the plan with the devices.
+func (j *job) check(ctx context.Context) error {
+	dir, err := j.state()
+	if err != nil {
+		return err
+	}
+	store, err := state.OpenReadOnly(dir)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return j.end(executor.Check(ctx, j.config(store, nil)))
+}
+
+// apply shows the plan, asks, and carries it out.
+func (j *job) apply(ctx context.Context, yes bool) error {
+	text := io.Writer(j.stdout)
+	if j.json {
+		text = j.stderr // stdout is for the events
+	}
+	fmt.Fprint(text, j.heading(j.plan.Simulated), planView(j.plan, widthOf(text), colours(text, j.noColor)))
+	if j.plan.Summary.Update+j.plan.Summary.Activate == 0 {
+		return j.end(&executor.Result{Outcome: executor.Done}, nil)
+	}
+	if !yes {
+		if err := j.confirm(); err != nil {
+			return err
+		}
+	}
+	dir, err := j.state()
+	if err != nil {
+		return err
+	}
+	store, err := state.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+
+	observer := j.progress()
+	// A terminal that is lost, or a reader that goes away, must not break off a download.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, func() { j.note("Interrupted: nothing new is started, and what runs is brought to its end.") })
+	return j.end(executor.Run(ctx, j.config(store, observer)))
+}
+
+func (j *job) config(store *state.Store, observer func(executor.Event)) executor.Config {
+	return executor.Config{Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), Observer: observer}
+}
+
+// progress is what events are told to.
+func (j *job) progress() func(executor.Event) {
+	switch {
+	case j.json:
+		return eventLines(j.stdout, j.plan.Simulated)
+	case j.quiet:
+		return nil
+	}
+	p := &progress{w: j.stderr, plan: j.plan}
+	if isTerminal(j.stderr) {
+		p.width = widthOf(j.stderr)
+	}
+	return p.tell
+}
+
+// confirm asks for the word yes.
+func (j *job) confirm() error {
+	if !isTerminal(j.stdin) {
+		return refused("cannot ask for confirmation: standard input is no terminal", "confirm with --yes")
+	}
+	n := j.plan.Summary.Update + j.plan.Summary.Activate
+	fmt.Fprintf(j.stderr, "\nWrite firmware to %d %s as shown above? Only yes starts it: ", n, plural(n, "component", "components"))
+	return confirmed(j.stdin)
+}
+
+// confirmed reads one line, which must be the word yes.
+func confirmed(in io.Reader) error {
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return fmt.Errorf("cannot read the answer: %w", err)
+	}
+	if strings.TrimSpace(answer) != "yes" {
+		return refused("not confirmed: nothing was written", "")
+	}
+	return nil
+}
+
+// end shows the result of a run and turns it into the error that exits with its code.
+func (j *job) end(result *executor.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	code := codeOf(result.Outcome)
+	if j.json {
+		line := struct {
+			Type     string `json:"type"`
+			ExitCode int    `json:"exit_code"`
+			*executor.Result
+			Simulated bool `json:"simulated"`
+		}{"result", code, result, j.plan.Simulated}
+		if result.Steps == nil {
+			result.Steps = []executor.StepResult{}
+		}
+		if err := json.NewEncoder(j.stdout).Encode(line); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprint(j.stdout, resultView(result, widthOf(j.stdout), j.paint()))
+	}
+	if code == exitDone {
+		return nil
+	}
+	return &failure{code: code, what: result.Reason, hint: hintAfter(result)}
+}
+
+// codeOf is the exit code of a run.
+func codeOf(o executor.RunOutcome) int {
+	switch o {
+	case executor.Done:
+		return exitDone
+	case executor.Refused:
+		return exitRefused
+	case executor.Failed:
+		return exitFailed
+	case executor.Interrupted:
+		return exitInterrupted
+	}
+	return exitUnknown
+}
+
+// findImages looks for the images of a plan's hops by their SHA-256, in dir and below it.
+func findImages(p *plan.Plan, dir string) (map[string]*image.Image, error) {
+	wanted, sizes := map[string]plan.ImageRef{}, map[int64]bool{}
+	for _, s := range p.Steps {
+		for _, h := range s.Hops {
+			if len(h.Modes) > 0 { // else it is staged already, and nothing is sent
+				wanted[h.Image.SHA256], sizes[h.Image.Size] = h.Image, true
+			}
+		}
+	}
+	found := map[string]*image.Image{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrPermission) && path != dir:
+			return nil
+		case err != nil:
+			return err
+		case len(found) == len(wanted):
+			return fs.SkipAll
+		case !d.Type().IsRegular():
+			return nil
+		}
+		if info, err := d.Info(); err != nil || !sizes[info.Size()] {
+			return nil // gone meanwhile, or not one of them
+		}
+		img, err := image.Load(path)
+		if err != nil {
+			return nil // if it was one of them it is told as missing
+		}
+		if _, ok := wanted[img.SHA256()]; ok {
+			found[img.SHA256()] = img
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot look for images: %w", err)
+	}
+	var missing *multierror.Error
+	told := map[string]bool{}
+	for _, s := range p.Steps {
+		for _, h := range s.Hops {
+			ref, ok := wanted[h.Image.SHA256]
+			if ok && found[ref.SHA256] == nil && !told[ref.SHA256] {
+				told[ref.SHA256] = true
+				missing = multierror.Append(missing, &failure{exitError,
+					fmt.Sprintf("cannot find image %s in %s: no file there has %d bytes and SHA-256 %s", ref.Name, dir, ref.Size, ref.SHA256),
+					"name the directory that has it with --images"})
+			}
+		}
+	}
+	return found, missing.ErrorOrNil()
+}
+
+// whoami names the person who runs this, for the record.
+func whoami() string {
+	if name := os.Getenv("SUDO_USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return fmt.Sprintf("uid %d", os.Getuid())
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/spf13/cobra"
+
+	"fwctl/internal/transport"
+	"fwctl/plan"
+	"fwctl/schemas"
+)
+
+// The exit codes.
+const (
+	exitDone        = 0
+	exitError       = 1
+	exitChanges     = 2
+	exitRefused     = 3
+	exitFailed      = 4
+	exitUnknown     = 5
+	exitInterrupted = 130
+)
+
+const exitCodesHelp = `
+Exit codes:
+    0  everything planned was done, or there was nothing to do; blocked rows are told, not failed
+    1  error: usage, unreadable or invalid input, no permission, internal
+    2  plan --detailed-exitcode: changes are pending or blocked
+    3  refused, nothing was written: stale or damaged plan, precondition, policy, lock, not confirmed
+    4  some components failed; the state of every component is known
+    5  the outcome of a component is unknown, or one needs a person: do not power-cycle it
+  130  interrupted; everything that had been started was brought to an end
+  Where several fit, the first of 5, 4, 130, 3, 1.
+`
+
+// failure is an error of the command line itself: what went wrong and why, what
+// to do about it, and its exit code.
+type failure struct {
+	code int
+	what string // "" where the result has said it already
+	hint string
+}
+
+func (f *failure) Error() string { return f.what }
+
+func refused(what, hint string) error { return &failure{exitRefused, what, hint} }
+
+func usageError(cmd *cobra.Command, err error) error {
+	return &failure{exitError, err.Error(), "see `" + cmd.CommandPath() + " --help`"}
+}
+
+func badFlag(flag, value, want string) error {
+	return &failure{exitError, fmt.Sprintf("cannot use %s %q", flag, value), "it takes " + want}
+}
+
+// wholeCommand refuses words that are no command of cmd, and says which may have been meant.
+func wholeCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "see `" + cmd.CommandPath() + " --help`"
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean `" + cmd.CommandPath() + " " + near[0] + "`?"
+	}
+	return &failure{exitError, fmt.Sprintf("unknown command %q", args[0]), hint}
+}
+
+// args gives cobra's checks of arguments the form of our errors.
+func args(check cobra.PositionalArgs, names string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &failure{exitError, fmt.Sprintf("cannot use %d arguments: %s takes %s", len(args), cmd.CommandPath(), names), "see `" + cmd.CommandPath() + " --help`"}
+		}
+		return nil
+	}
+}
+
+// exitCode is the exit code of err: of several errors, the first of 5, 4, 130, 3, 1.
+func exitCode(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	codes := map[int]bool{}
+	for _, err := range apart(err) {
+		codes[exitCodeOfOne(err)] = true
+	}
+	for _, code := range []int{exitUnknown, exitFailed, exitInterrupted, exitRefused, exitError} {
+		if codes[code] {
+			return code
+		}
+	}
+	return exitChanges
+}
+
+func exitCodeOfOne(err error) int {
+	var f *failure
+	var damaged *plan.DamagedError
+	switch {
+	case errors.As(err, &f):
+		return f.code
+	case errors.As(err, &damaged), errors.Is(err, transport.ErrBusy):
+		return exitRefused
+	}
+	return exitError
+}
+
+// hintFor says what to do about an error, "" where its message says so already.
+func hintFor(err error) string {
+	var f *failure
+	var problem schemas.Problem
+	var damaged *plan.DamagedError
+	switch {
+	case errors.As(err, &f):
+		return f.hint
+	case errors.As(err, &problem):
+		return problem.Hint
+	case errors.As(err, &damaged):
+		return "a plan cannot be edited: make it again with `fwctl plan --out`"
+	case errors.Is(err, transport.ErrBusy):
+		return "wait until that process is done, or stop it"
+	case errors.Is(err, fs.ErrPermission):
+		return "run fwctl as root"
+	case errors.Is(err, fs.ErrNotExist):
+		return "check the name; relative names start at the present directory"
+	}
+	return ""
+}
+
+// report writes an error to stderr: each of several on a line of its own, and
+// what to do about it on the next.
+func (a *app) report(err error) {
+	if err == nil {
+		return
+	}
+	for _, err := range apart(err) {
+		text, hint := err.Error(), hintFor(err)
+		var problem schemas.Problem
+		if errors.As(err, &problem) {
+			problem.Hint = "" // it stands on its own line
+			text = problem.Error()
+		}
+		if text == "" {
+			continue
+		}
+		fmt.Fprintf(a.stderr, "fwctl: %s\n", strings.ReplaceAll(text, "\n", "\n  "))
+		if hint != "" {
+			fmt.Fprintf(a.stderr, "hint: %s\n", hint)
+		}
+	}
+}
+
+// apart returns the errors that err is made of, in their order.
+func apart(err error) []error {
+	var several *multierror.Error
+	if errors.As(err, &several) {
+		var all []error
+		for _, err := range several.Errors {
+			all = append(all, apart(err)...)
+		}
+		return all
+	}
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		var all []error
+		for _, err := range joined.Unwrap() {
+			all = append(all, apart(err)...)
+		}
+		return all
+	}
+	return []error{err}
+}
+
+// readFile reads an input file whole.
+func readFile(what, name string) ([]byte, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", what, err)
+	}
+	return data, nil
+}
+
+// oneOf refuses a value of a flag that is not among want.
+func oneOf(flag, value string, want ...string) error {
+	if slices.Contains(want, value) {
+		return nil
+	}
+	return badFlag(flag, value, strings.Join(want, " or "))
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"fwctl/executor"
+	"fwctl/internal/state"
+	"fwctl/internal/transport"
+	"fwctl/inventory"
+	"fwctl/inventory/scan"
+)
+
+func (a *app) inventoryCommand() *cobra.Command {
+	var (
+		devices []string
+		output  string
+		out     string
+	)
+	cmd := &cobra.Command{
+		Use:   "inventory",
+		Short: "read every enclosure of this host",
+		Long: `Reads every enclosure of this host: its I/O modules, their firmware revisions,
+what is staged, paths and health. Nothing that has an effect is sent, and no disk
+is opened.
+
+A device that cannot be read is listed as a problem; the others are shown.`,
+		Example: `  fwctl inventory
+  fwctl inventory --out stor1.json     # to plan elsewhere: fwctl plan --inventory stor1.json -f dc1.yaml`,
+		Args: args(cobra.NoArgs, "none; devices are named with --device"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf("-o", output, "table", "json"); err != nil {
+				return err
+			}
+			machine, err := a.machine()
+			if err != nil {
+				return err
+			}
+			inv, err := a.scan(cmd.Context(), machine, devices)
+			if err != nil {
+				return err
+			}
+			data, err := inv.Encode()
+			if err != nil {
+				return err
+			}
+			if out != "" {
+				if err := writeFile(out, data); err != nil {
+					return err
+				}
+				a.note("Inventory written to %s.", out)
+			}
+			if output == "json" {
+				_, err := a.stdout.Write(data)
+				return err
+			}
+			_, err = fmt.Fprint(a.stdout, a.heading(inv.Simulated), inventoryView(inv, widthOf(a.stdout), a.paint()))
+			return err
+		},
+	}
+	cmd.Flags().StringArrayVar(&devices, "device", nil, "read this device only, as in /dev/sg3 (repeatable)")
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	cmd.Flags().StringVar(&out, "out", "", "write the inventory to `FILE` too, as JSON")
+	return cmd
+}
+
+// scan reads the enclosures of a machine and joins in what this host remembers
+// as staged there.
+func (a *app) scan(ctx context.Context, machine transport.Machine, devices []string) (*inventory.Inventory, error) {
+	dir, err := a.state()
+	if err != nil {
+		return nil, err
+	}
+	store, err := state.OpenReadOnly(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	staged, err := store.Staged(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inv, err := scan.Scan(ctx, machine, scan.Options{Devices: devices})
+	if err != nil {
+		return nil, err
+	}
+	executor.Remember(inv, staged)
+	return inv, nil
+}

@@ -1,0 +1,170 @@
+// Command fwctl brings the firmware of SES enclosures to a desired state.
+//
+// This package parses flags, opens what the packages below need, and shows what
+// they say: it decides nothing. One file a verb, and one that maps errors to
+// exit codes and hints.
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"fwctl/internal/sim"
+	"fwctl/internal/transport"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is fwctl as a function: its arguments, its streams, its exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := a.command()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	a.report(err)
+	return exitCode(err)
+}
+
+// app is one call of fwctl: its streams and its global flags.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	simulate  string
+	stateDir  string
+	logLevel  string
+	logFormat string
+	noColor   bool
+	quiet     bool
+}
+
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "fwctl",
+		Short: "bring the firmware of SES enclosures to a desired state",
+		Long: `fwctl brings the firmware of SES enclosures (JBODs, I/O modules, expanders) to
+a desired state: it reads what is there, plans what would change and what that
+disturbs, and carries the plan out once somebody has said yes.
+
+It is no relation of the Linux kernel's fwctl subsystem.`,
+		Args:              wholeCommand,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.setUp() },
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.simulate, "simulate", "", "use the simulated rack in the file `RACK` in place of this machine")
+	flags.StringVar(&a.stateDir, "state-dir", "", "keep state in `DIR` (default: $FWCTL_STATE_DIR, else /var/lib/fwctl as root and $XDG_STATE_HOME/fwctl otherwise)")
+	flags.StringVar(&a.logLevel, "log-level", "warn", "log what is at least `LEVEL`: debug, info, warn or error")
+	flags.StringVar(&a.logFormat, "log-format", "text", "log as text or json")
+	flags.BoolVar(&a.noColor, "no-color", false, "use no colour ($NO_COLOR does the same)")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but results and errors")
+
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
+	root.SetHelpTemplate(root.HelpTemplate() + exitCodesHelp)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.AddCommand(a.inventoryCommand(), a.validateCommand(), a.planCommand(), a.showCommand(), a.applyCommand(), a.schemaCommand(), a.versionCommand())
+	return root
+}
+
+// setUp checks the global flags before any command runs.
+func (a *app) setUp() error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
+		return badFlag("--log-level", a.logLevel, "debug, info, warn or error")
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch a.logFormat {
+	case "text":
+		slog.SetDefault(slog.New(slog.NewTextHandler(a.stderr, options)))
+	case "json":
+		slog.SetDefault(slog.New(slog.NewJSONHandler(a.stderr, options)))
+	default:
+		return badFlag("--log-format", a.logFormat, "text or json")
+	}
+	return nil
+}
+
+// machine is this host, or the simulated rack in its place.
+func (a *app) machine() (transport.Machine, error) {
+	if a.simulate == "" {
+		return transport.Local()
+	}
+	rack, err := sim.Open(a.simulate)
+	if err != nil {
+		return nil, err
+	}
+	return rack.Machine("")
+}
+
+// state is the directory that holds this host's memory. A simulated rack has one
+// of its own, so that nothing simulated is ever taken for real.
+func (a *app) state() (string, error) {
+	dir := a.stateDir
+	if dir == "" {
+		dir = os.Getenv("FWCTL_STATE_DIR")
+	}
+	if dir == "" {
+		var err error
+		if dir, err = defaultStateDir(); err != nil {
+			return "", err
+		}
+	}
+	if a.simulate == "" {
+		return dir, nil
+	}
+	rack, err := filepath.Abs(a.simulate)
+	if err != nil {
+		return "", fmt.Errorf("cannot find the state of rack %s: %w", a.simulate, err)
+	}
+	key := sha256.Sum256([]byte(rack))
+	return filepath.Join(dir, "simulated", hex.EncodeToString(key[:8])), nil
+}
+
+func defaultStateDir() (string, error) {
+	if os.Geteuid() == 0 {
+		return "/var/lib/fwctl", nil
+	}
+	dir := os.Getenv("XDG_STATE_HOME")
+	if dir == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", &failure{code: exitError, what: "cannot find a directory for state: " + err.Error(), hint: "name one with --state-dir"}
+		}
+		dir = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(dir, "fwctl"), nil
+}
+
+// note tells something that is not the result; -q silences it.
+func (a *app) note(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.stderr, format+"\n", args...)
+	}
+}
+
+// paint is the colour of results.
+func (a *app) paint() paint { return colours(a.stdout, a.noColor) }
+
+// heading is the first line of text about a simulated rack.
+func (a *app) heading(simulated bool) string {
+	switch {
+	case !simulated:
+		return ""
+	case a.simulate == "":
+		return "SIMULATED rack: none of this is about real hardware.\n"
+	}
+	return "SIMULATED rack " + a.simulate + ": none of this is about real hardware.\n"
+}

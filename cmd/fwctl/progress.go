@@ -1,0 +1,157 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"fwctl/executor"
+	"fwctl/plan"
+)
+
+// patience is the least time between two lines of progress of one component,
+// where no terminal shows a bar.
+const patience = 5 * time.Second
+
+// eventLines tells events as JSON, one a line.
+func eventLines(w io.Writer, simulated bool) func(executor.Event) {
+	lines := json.NewEncoder(w)
+	return func(e executor.Event) {
+		lines.Encode(struct {
+			executor.Event
+			Simulated bool `json:"simulated"`
+		}{e, simulated}) // a reader that went away must not stop a run
+	}
+}
+
+// progress tells events to people: a bar that is drawn over on a terminal,
+// elsewhere a line at the start, at every tenth but at most every 5 s, and at the end.
+type progress struct {
+	w     io.Writer
+	plan  *plan.Plan
+	width int // of the terminal; 0: none
+
+	bar   bool            // the cursor stands behind a bar
+	lines map[string]line // last line of progress, by address
+}
+
+type line struct {
+	at    time.Time
+	tenth int64
+}
+
+func (p *progress) tell(e executor.Event) {
+	if e.Type == executor.Progress {
+		p.advance(e)
+		return
+	}
+	if p.bar {
+		fmt.Fprintln(p.w)
+		p.bar = false
+	}
+	if text := p.text(e); text != "" {
+		fmt.Fprintln(p.w, text)
+	}
+	if e.Type == executor.Started {
+		p.mark(e)
+	}
+}
+
+// advance shows how much of an image was taken.
+func (p *progress) advance(e executor.Event) {
+	percent := int64(100)
+	if e.Total > 0 {
+		percent = 100 * e.Bytes / e.Total
+	}
+	if p.width > 0 {
+		fmt.Fprintf(p.w, "\r%s", bar(e.Address, percent, p.width))
+		p.bar = true
+		return
+	}
+	last := p.lines[e.Address]
+	if percent == 100 || percent/10 > last.tenth && e.Time.Sub(last.at) >= patience {
+		fmt.Fprintf(p.w, "%s: %d %% sent\n", e.Address, percent)
+		p.mark(e)
+	}
+}
+
+func (p *progress) mark(e executor.Event) {
+	if p.lines == nil {
+		p.lines = map[string]line{}
+	}
+	tenth := int64(0)
+	if e.Total > 0 {
+		tenth = 10 * e.Bytes / e.Total
+	}
+	p.lines[e.Address] = line{e.Time, tenth}
+}
+
+// bar draws progress in less than width columns, so that no terminal wraps it.
+func bar(address string, percent int64, width int) string {
+	text := fmt.Sprintf("%s: %3d %% sent", address, percent)
+	room := min(width-1-len(text)-3, 40)
+	if room < 5 {
+		return text
+	}
+	full := int(percent) * room / 100
+	return text + " [" + strings.Repeat("#", full) + strings.Repeat(".", room-full) + "]"
+}
+
+// text is what an event says, "" for one that needs no line.
+func (p *progress) text(e executor.Event) string {
+	switch e.Type {
+	case executor.WaveStarted:
+		for _, w := range p.plan.Waves {
+			if w.Number == e.Wave {
+				return fmt.Sprintf("Wave %d: %s", w.Number, map[plan.WaveKind]string{
+					plan.StageWave: "downloads that reset nothing", plan.ResetWave: "resets",
+				}[w.Kind])
+			}
+		}
+		return fmt.Sprintf("Wave %d", e.Wave)
+	case executor.Started:
+		hop := ""
+		if e.Hops > 1 {
+			hop = fmt.Sprintf(", hop %d of %d", e.Hop, e.Hops)
+		}
+		return fmt.Sprintf("%s: sending %s by mode %s%s", e.Address, size(e.Total), e.Mode, hop)
+	case executor.RefusedMode:
+		return because(fmt.Sprintf("%s: the device refuses mode %s", e.Address, e.Mode), e.Reason)
+	case executor.Noticed:
+		return because(e.Address, e.Reason)
+	case executor.StagedEvent:
+		if e.Confirmed != nil && !*e.Confirmed {
+			return e.Address + ": staged, without the device's word for it"
+		}
+		return e.Address + ": staged"
+	case executor.Activated:
+		return e.Address + ": activating"
+	case executor.Awaiting:
+		return because(e.Address+": waiting for the device", e.Reason)
+	case executor.Verified:
+		return e.Address + ": runs " + e.Revision
+	case executor.Finished:
+		return because(fmt.Sprintf("%s: %s", e.Address, e.Outcome), e.Reason)
+	}
+	return because(fmt.Sprintf("%s: %s", e.Address, e.Type), e.Reason)
+}
+
+func because(what, why string) string {
+	if why == "" {
+		return what
+	}
+	return what + ": " + why
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strconv"
+
+	"golang.org/x/term"
+)
+
+// defaultWidth is what results are drawn to where nothing tells a width: text
+// that is piped is read in reviews and mails.
+const defaultWidth = 80
+
+// isTerminal tells whether w (or r) is a terminal.
+func isTerminal(f any) bool {
+	file, ok := f.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// widthOf returns the columns to draw to: the terminal's, else those that
+// $COLUMNS exports, else 80.
+func widthOf(w io.Writer) int {
+	if file, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	if width, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && width > 0 {
+		return width
+	}
+	return defaultWidth
+}
+
+// tone is how urgent a piece of text is. Nothing is said by colour alone.
+type tone int
+
+const (
+	plain tone = iota
+	bold
+	warning
+	alarm
+)
+
+// paint colours text where that is on.
+type paint bool
+
+func (p paint) paint(t tone, text string) string {
+	code := [...]string{plain: "", bold: "1", warning: "33", alarm: "31"}[t]
+	if !p || code == "" || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// colours tells whether w takes colour.
+func colours(w io.Writer, off bool) paint {
+	return paint(!off && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(w))
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"fwctl/internal/image"
+	"fwctl/plan"
+)
+
+func (a *app) validateCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "validate -f FILE",
+		Short: "check a desired state and its images",
+		Long: `Checks a desired state and the images that it names, without a look at any
+device. All problems are told at once, each with its line and column and with
+what to do about it.`,
+		Args: args(cobra.NoArgs, "none; the desired state is named with -f"),
+		RunE: func(*cobra.Command, []string) error {
+			desired, images, err := loadDesired(file)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.stdout, "%s is valid: %d %s, %d %s, %d %s.\n", file,
+				len(desired.Models), plural(len(desired.Models), "model", "models"),
+				len(images), plural(len(images), "image", "images"),
+				len(desired.Want), plural(len(desired.Want), "want", "wants"))
+			return err
+		},
+	}
+	desiredFlag(cmd, &file)
+	cmd.MarkFlagRequired("file")
+	return cmd
+}
+
+func desiredFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVarP(file, "file", "f", "", "the desired state `FILE`")
+	cmd.MarkFlagFilename("file", "yaml", "yml")
+}
+
+// loadDesired reads a desired state and its images, which are found relative to it.
+func loadDesired(file string) (*plan.DesiredState, map[string]*image.Image, error) {
+	data, err := readFile("the desired state", file)
+	if err != nil {
+		return nil, nil, err
+	}
+	desired, err := plan.ParseDesiredState(file, data)
+	if err != nil {
+		return nil, nil, err
+	}
+	images, err := desired.LoadImages(filepath.Dir(file))
+	if err != nil {
+		return nil, nil, err
+	}
+	return desired, images, nil
+}

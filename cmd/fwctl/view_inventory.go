@@ -1,0 +1,89 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"fwctl/inventory"
+)
+
+// inventoryView renders an inventory as text for people, in at most width columns.
+func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
+	esps := 0
+	t := table{columns: []column{
+		{"ADDRESS", always}, {"VENDOR", below}, {"PRODUCT", below}, {"REVISION", below}, {"STAGED", below},
+		{"PATHS", below}, {"HEALTH", below}, {"NOTES", reason},
+	}}
+	for _, e := range inv.Enclosures {
+		esps += len(e.ESPs)
+		notes := enclosureNotes(e)
+		for _, esp := range e.ESPs {
+			for _, sub := range esp.Subenclosures {
+				r := row{cells: []string{sub.Address, sub.Vendor, sub.Product, sub.Revision, "-", strings.Join(esp.Paths, " "), healthOf(e.Health), "-"}}
+				if s := sub.Staged; s != nil {
+					r.cells[4] = s.Revision
+					note := fmt.Sprintf("%s staged %s by %s, image %s", s.Revision, moment(s.Since), s.By, shortDigest(s.SHA256))
+					if !s.Confirmed {
+						note += ", not confirmed by the device"
+					}
+					notes = append(notes, note)
+				}
+				if len(notes) > 0 {
+					r.cells[7], notes = strings.Join(notes, "\n"), nil
+				}
+				if e.Health.Critical || e.Health.Unrecoverable {
+					r.tone = alarm
+				}
+				for i := range r.cells {
+					r.cells[i] = cmp.Or(r.cells[i], "-")
+				}
+				t.rows = append(t.rows, r)
+			}
+		}
+	}
+
+	lines := wrap(fmt.Sprintf("Scanned %s on %s: %s.", moment(inv.ScannedAt), inv.Host, counted(len(inv.Enclosures), esps)), width, "", "  ")
+	if len(t.rows) > 0 {
+		rows, _ := t.draw(width, paint)
+		lines = append(append(lines, ""), rows...)
+	}
+	for i, p := range inv.Problems {
+		if i == 0 {
+			lines = append(lines, "")
+		}
+		text := "PROBLEM " + p.Path + ": " + p.Summary
+		if p.Detail != "" {
+			text += ": " + p.Detail
+		}
+		for _, line := range wrap(text, width, "", "        ") {
+			lines = append(lines, paint.paint(warning, line))
+		}
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// enclosureNotes says what is wrong with an enclosure, a line each.
+func enclosureNotes(e inventory.Enclosure) []string {
+	var notes []string
+	if len(e.MissingESPs) > 0 {
+		var ids []string
+		for _, id := range e.MissingESPs {
+			ids = append(ids, fmt.Sprintf("esp%d", id))
+		}
+		notes = append(notes, fmt.Sprintf("not in sight of this host: %s", strings.Join(ids, ", ")))
+	}
+	return append(notes, e.Health.Failures...)
+}
+
+func healthOf(h inventory.Health) string {
+	switch {
+	case h.Unrecoverable:
+		return "UNRECOVERABLE"
+	case h.Critical:
+		return "CRITICAL"
+	case len(h.Failures) > 0:
+		return "degraded"
+	}
+	return "ok"
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fwctl/plan"
+)
+
+// planView renders a plan as text for people, in at most width columns.
+func planView(p *plan.Plan, width int, paint paint) string {
+	var lines []string
+	add := func(line string) { lines = append(lines, wrap(line, width, "", "  ")...) }
+
+	title := "Plan " + shortDigest(p.Digest)
+	if p.DesiredState.Name != "" {
+		title += " of " + p.DesiredState.Name
+	}
+	add(title + " (desired state " + shortDigest(p.DesiredState.SHA256) + "), nothing written.")
+	add(scanned(p) + ".")
+
+	t := table{columns: []column{
+		{"WAVE", below}, {"ADDRESS", always}, {"NAME", extra}, {"HOST", extra}, {"NOW", below}, {"TO", below}, {"IMAGE", extra},
+		{"ACTION", below}, {"MODE", below}, {"EFFECT", below}, {"TIME", extra}, {"WHY", reason},
+	}}
+	for _, s := range p.Steps {
+		t.rows = append(t.rows, planRow(s))
+	}
+	if len(t.rows) > 0 {
+		lines = append(lines, "")
+		rows, left := t.draw(width, paint)
+		lines = append(lines, rows...)
+		if len(left) > 0 {
+			lines = append(lines, "")
+			add("Not shown at this width: " + strings.Join(left, ", ") + ".")
+		}
+	}
+
+	lines = append(lines, "")
+	add(planSummary(p))
+	add("Digest " + p.Digest)
+	for i, w := range p.Warnings {
+		if i == 0 {
+			lines = append(lines, "")
+		}
+		for _, line := range wrap("WARNING "+w, width, "", "        ") {
+			lines = append(lines, paint.paint(warning, line))
+		}
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func planRow(s plan.Step) row {
+	var to, images, modes []string
+	for _, h := range s.Hops {
+		to = append(to, h.To)
+		images = append(images, h.Image.Name)
+		modes = append(modes, modeOf(h))
+	}
+	if len(to) == 0 {
+		to = []string{s.Desired}
+	}
+	r := row{cells: []string{
+		waveOf(s.Waves), s.Address, s.Name, s.Host, s.Current, strings.Join(to, " > "), strings.Join(images, " > "),
+		string(s.Action), strings.Join(modes, " > "), effectOf(s), "", "",
+	}}
+	why := slices.Clone(s.Reasons)
+	switch s.Action {
+	case plan.Update, plan.Activate:
+		r.cells[10] = s.WorstDuration.String()
+		risk := s.Disruption.Why
+		if s.Rollback == "" {
+			if risk != "" {
+				risk += "; "
+			}
+			risk += "no way back to " + s.Current
+		}
+		if risk != "" {
+			why = append(why, risk)
+		}
+		if s.Disruption.Worst == plan.IOInterruption {
+			r.tone = alarm
+		}
+	case plan.Blocked:
+		r.cells[7], r.tone = strings.ToUpper(string(s.Action)), alarm
+	}
+	r.cells[11] = strings.Join(why, "\n")
+	for i := range r.cells {
+		r.cells[i] = cmp.Or(r.cells[i], "-")
+	}
+	return r
+}
+
+func waveOf(w plan.StepWaves) string {
+	switch {
+	case w.Stage != 0 && w.Reset != 0:
+		return fmt.Sprintf("%d,%d", w.Stage, w.Reset)
+	case w.Stage+w.Reset != 0:
+		return fmt.Sprint(w.Stage + w.Reset)
+	}
+	return ""
+}
+
+// modeOf writes how a hop gets its image, and starts it: "e", "7", "e/7" (7
+// where the device refuses e), "e+0F" (deferred, then activated), "0F".
+func modeOf(h plan.Hop) string {
+	var ways []string
+	for _, m := range h.Modes {
+		way := string(m)
+		if m == plan.ModeE && h.Activation == plan.WithApply {
+			way += "+" + activationOf(h)
+		}
+		ways = append(ways, way)
+	}
+	if len(ways) == 0 {
+		return activationOf(h)
+	}
+	return strings.Join(ways, "/")
+}
+
+func activationOf(h plan.Hop) string {
+	if h.ActivateBy == plan.ByPowerCycle {
+		return "power"
+	}
+	return "0F"
+}
+
+// effectOf writes what a step disturbs.
+func effectOf(s plan.Step) string {
+	switch s.Action {
+	case plan.IsStaged:
+		return "at power cycle"
+	case plan.Update, plan.Activate:
+	default:
+		return ""
+	}
+	switch d := s.Disruption; {
+	case d.Expected == plan.IOInterruption:
+		return "I/O STOPS"
+	case d.Worst == plan.IOInterruption:
+		return "I/O MAY STOP"
+	case d.Expected == plan.ESPReset:
+		if n := len(s.Hops); n > 1 {
+			return fmt.Sprintf("resets %dx", n)
+		}
+		return "resets"
+	case d.Worst == plan.ESPReset:
+		return "may reset"
+	}
+	return "none"
+}
+
+// planSummary counts a plan's steps; those that disturb by the worst that they permit.
+func planSummary(p *plan.Plan) string {
+	var worst = map[plan.Impact]int{}
+	for _, s := range p.Steps {
+		if s.Action == plan.Update || s.Action == plan.Activate {
+			worst[s.Disruption.Worst]++
+		}
+	}
+	text := fmt.Sprintf("Plan: %d to update", p.Summary.Update)
+	if n := p.Summary.Activate; n > 0 {
+		text += fmt.Sprintf(", %d to activate", n)
+	}
+	if p.Summary.Update+p.Summary.Activate > 0 {
+		parts := []string{fmt.Sprintf("%d without disruption", worst[plan.NoImpact])}
+		if n := worst[plan.ESPReset]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s an I/O module", n, plural(n, "resets", "reset")))
+		}
+		if n := worst[plan.IOInterruption]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s I/O", n, plural(n, "stops", "stop")))
+		}
+		text += " (" + strings.Join(parts, ", ") + ")"
+	}
+	text += fmt.Sprintf(", %d staged, %d blocked, %d up to date", p.Summary.Staged, p.Summary.Blocked, p.Summary.NoOp)
+	if n := p.Summary.Excepted; n > 0 {
+		text += fmt.Sprintf(", %d excepted", n)
+	}
+	if n := p.Summary.Unmanaged; n > 0 {
+		text += fmt.Sprintf(", %d unmanaged", n)
+	}
+	return text + "."
+}
+
+// scanned says when and where a plan's inventories were taken, and what they hold.
+func scanned(p *plan.Plan) string {
+	var hosts []string
+	same := true
+	for _, s := range p.Scans {
+		same = same && moment(s.ScannedAt) == moment(p.Scans[0].ScannedAt)
+	}
+	for _, s := range p.Scans {
+		if !same {
+			s.Host += " (" + moment(s.ScannedAt) + ")"
+		}
+		hosts = append(hosts, s.Host)
+	}
+	text := "Scanned"
+	if same && len(p.Scans) > 0 {
+		text += " " + moment(p.Scans[0].ScannedAt)
+	}
+	enclosures, esps := map[string]bool{}, map[string]bool{}
+	for _, s := range p.Steps {
+		enclosures[s.Enclosure] = true
+		esps[s.LUID] = true
+	}
+	return text + " on " + strings.Join(hosts, ", ") + ": " + counted(len(enclosures), len(esps))
+}
+
+func counted(enclosures, esps int) string {
+	return fmt.Sprintf("%d %s, %d I/O %s", enclosures, plural(enclosures, "enclosure", "enclosures"), esps, plural(esps, "module", "modules"))
+}
+
+// moment writes a time as the reader's clock shows it.
+func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
+
+// shortDigest is the beginning of a digest, for people to tell two apart.
+func shortDigest(digest string) string {
+	digest = strings.TrimPrefix(digest, "sha256:")
+	return digest[:min(8, len(digest))]
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}

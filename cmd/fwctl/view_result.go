@@ -1,0 +1,62 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"fwctl/executor"
+)
+
+// resultView renders what became of every component.
+func resultView(r *executor.Result, width int, paint paint) string {
+	t := table{columns: []column{{"ADDRESS", always}, {"OUTCOME", below}, {"MODE", below}, {"REVISION", below}, {"WHY", reason}}}
+	counts := map[executor.Outcome]int{}
+	for _, s := range r.Steps {
+		counts[s.Outcome]++
+		outcome := string(s.Outcome)
+		if !s.Confirmed && (s.Outcome == executor.OutcomeStaged || s.Outcome == executor.OutcomeUpdated) {
+			outcome += ", unconfirmed"
+		}
+		row := row{cells: []string{s.Address, outcome, cmp.Or(string(s.Mode), "-"), cmp.Or(s.Revision, "-"), cmp.Or(s.Reason, "-")}}
+		if s.NeedsPerson || s.Outcome == executor.OutcomeUnknown || s.Outcome == executor.OutcomeFailed {
+			row.tone = alarm
+		}
+		t.rows = append(t.rows, row)
+	}
+	lines := []string{""}
+	if len(t.rows) > 0 {
+		rows, _ := t.draw(width, paint)
+		lines = append(append(lines, rows...), "")
+	}
+	var parts []string
+	for _, o := range []executor.Outcome{executor.OutcomeUpdated, executor.OutcomeStaged, executor.OutcomeUnchanged, executor.OutcomeReady,
+		executor.OutcomeFailed, executor.OutcomeRefused, executor.OutcomeSkipped, executor.OutcomeUnknown} {
+		if n := counts[o]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, o))
+		}
+	}
+	text := cmp.Or(strings.Join(parts, ", "), "nothing to do")
+	lines = append(lines, wrap(strings.ToUpper(string(r.Outcome[:1]))+string(r.Outcome[1:])+": "+text+".", width, "", "  ")...)
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// hintAfter says what to do after a run that did not end well.
+func hintAfter(r *executor.Result) string {
+	for _, s := range r.Steps {
+		if s.NeedsPerson {
+			return "do not reset or power-cycle " + s.Address + ": send it a good image first"
+		}
+	}
+	switch r.Outcome {
+	case executor.Refused:
+		return "nothing was written: plan again, and have a look at what differs"
+	case executor.Failed:
+		return "look at the reasons above, then plan again"
+	case executor.Unknown:
+		return "look at the device itself before anything else is written to it or its power is switched"
+	case executor.Interrupted:
+		return "plan again to go on"
+	}
+	return ""
+}
