@@ -4,6 +4,21 @@
 // It never sends anything and knows nothing of devices.
 package image
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// MaxSize is the largest file that Load takes for an image, in bytes. The
+// largest images known are some ten MiB.
+const MaxSize = 256 << 20
+
 // Image is a firmware image, read once.
 type Image struct {
 	path   string
@@ -11,8 +26,79 @@ type Image struct {
 	sha256 string
 }
 
+// Error is an image that cannot be used.
+type Error struct {
+	Path    string
+	Summary string // what is wrong with it
+	Hint    string // what to do
+	Err     error  // cause, nil where there is none; errors.Is sees fs.ErrNotExist and fs.ErrPermission
+}
+
+func (e *Error) Error() string {
+	s := "cannot use image " + e.Path + ": " + e.Summary
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
 // Load reads an image. Errors are of type *Error.
-func Load(path string) (*Image, error) { return &Image{path: path}, nil }
+func Load(path string) (*Image, error) {
+	// Asked before the open, which would wait for a writer of a named pipe.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	if err := usable(path, info); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	if int64(len(data)) != info.Size() {
+		return nil, &Error{Path: path, Summary: "it changed while it was read", Hint: "wait until it is written, then try again"}
+	}
+	digest := sha256.Sum256(data)
+	return &Image{path: path, data: data, sha256: hex.EncodeToString(digest[:])}, nil
+}
+
+func unreadable(path string, err error) error {
+	e := &Error{Path: path, Summary: "it cannot be read", Hint: "see that the disk is sound, or get the file again", Err: err}
+	var perr *fs.PathError
+	if errors.As(err, &perr) {
+		e.Err = perr.Err // the path is told already
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.Summary, e.Hint = "there is no such file", "check the name, or get the file from the vendor"
+	case errors.Is(err, fs.ErrPermission):
+		e.Hint = "let the user that runs fwctl read it"
+	}
+	return e
+}
+
+// usable refuses what is no file of an image's size.
+func usable(path string, info fs.FileInfo) error {
+	switch mode := info.Mode(); {
+	case mode.IsDir():
+		return &Error{Path: path, Summary: "it is a directory", Hint: "name the image file in it"}
+	case !mode.IsRegular():
+		return &Error{Path: path, Summary: "it is a device, a pipe or a socket", Hint: "name an image file"}
+	case info.Size() == 0:
+		return &Error{Path: path, Summary: "it is empty", Hint: "get the file again"}
+	case info.Size() > MaxSize:
+		return &Error{Path: path, Summary: fmt.Sprintf("it has %d bytes, more than the %d of any image", info.Size(), MaxSize), Hint: "name the image, not what it was packed in"}
+	}
+	return nil
+}
 
 // Path is where the image was read from.
 func (i *Image) Path() string { return i.path }
@@ -26,5 +112,15 @@ func (i *Image) Size() int64 { return int64(len(i.data)) }
 // SHA256 is the digest of the image, 64 lower-case hex digits.
 func (i *Image) SHA256() string { return i.sha256 }
 
-// Expect compares the image's digest with the one it should have, in hex of either case.
-func (i *Image) Expect(sha256 string) error { return nil }
+// Expect compares the image's digest with the one it should have, in hex of
+// either case. The error is an *Error that names both.
+func (i *Image) Expect(sha256 string) error {
+	if want := strings.ToLower(sha256); want != i.sha256 {
+		return &Error{
+			Path:    i.path,
+			Summary: "its SHA-256 is " + i.sha256 + ", not the expected " + want,
+			Hint:    "this is another file than the one that was reviewed: get that one back, or compare with the vendor's digest and then change sha256",
+		}
+	}
+	return nil
+}
