@@ -2,7 +2,6 @@ package scsi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -52,7 +51,7 @@ func Do(ctx context.Context, t transport.Transport, cmd Command) ([]byte, error)
 			attentions++
 		case (failure.Status == Busy || failure.Status == TaskSetFull) && waited < maxBusyTime:
 			if err := sleep(ctx, wait); err != nil {
-				return nil, errors.Join(failure, err)
+				return nil, fmt.Errorf("%w (stopped waiting: %w)", failure, err)
 			}
 			waited += wait
 			wait = min(2*wait, maxBusyWait)

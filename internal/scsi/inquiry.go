@@ -5,11 +5,11 @@ const EnclosureServices = 0x0d
 
 // StandardInquiry is standard INQUIRY data (SPC, standard INQUIRY data):
 //
-//	 0     peripheral qualifier 7:5, peripheral device type 4:0
-//	 2     version                 8-15  vendor identification
-//	 3     response format 3:0    16-31  product identification
-//	 4     additional length      32-35  product revision level
-//	 6     EncServ 6
+//	0     peripheral qualifier 7:5, peripheral device type 4:0
+//	2     version                 8-15  vendor identification
+//	3     response format 3:0    16-31  product identification
+//	4     additional length      32-35  product revision level
+//	6     EncServ 6
 type StandardInquiry struct {
 	PeripheralQualifier  byte // 0: a device is there
 	PeripheralDeviceType byte

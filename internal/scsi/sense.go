@@ -54,10 +54,10 @@ func ParseSense(b []byte) (*Sense, error) {
 	return nil, cannotDecode("sense data", "response code %02Xh is not known", s.ResponseCode)
 }
 
-//	 0     VALID 7, response code 6:0      8-11  command specific
-//	 2     sense key 3:0                  12-13  ASC, ASCQ
-//	 3-6   information                    15-17  sense key specific
-//	 7     additional length (n-7)
+// 0     VALID 7, response code 6:0      8-11  command specific
+// 2     sense key 3:0                  12-13  ASC, ASCQ
+// 3-6   information                    15-17  sense key specific
+// 7     additional length (n-7)
 func (s *Sense) fixed(b []byte) (*Sense, error) {
 	if len(b) < 3 {
 		return nil, cannotDecode("sense data", "%d bytes of fixed format, where the sense key is byte 2", len(b))
@@ -80,9 +80,9 @@ func (s *Sense) fixed(b []byte) (*Sense, error) {
 	return s, nil
 }
 
-//	0  response code 6:0     3  ASCQ
-//	1  sense key 3:0         7  additional length (n-7)
-//	2  ASC                   8- descriptors: type, length (n-1), ...
+// 0  response code 6:0     3  ASCQ
+// 1  sense key 3:0         7  additional length (n-7)
+// 2  ASC                   8- descriptors: type, length (n-1), ...
 func (s *Sense) descriptors(b []byte) (*Sense, error) {
 	if len(b) < 4 {
 		return nil, cannotDecode("sense data", "%d bytes of descriptor format, where ASC and ASCQ are bytes 2 and 3", len(b))
@@ -107,8 +107,8 @@ func (s *Sense) descriptors(b []byte) (*Sense, error) {
 	return s, nil
 }
 
-//	0  SKSV 7, C/D 6, BPV 3, bit pointer 2:0
-//	1-2  field pointer
+// 0  SKSV 7, C/D 6, BPV 3, bit pointer 2:0
+// 1-2  field pointer
 func fieldPointer(key Key, b []byte) *FieldPointer {
 	if key != IllegalRequest || b[0]&0x80 == 0 {
 		return nil

@@ -1,0 +1,70 @@
+package ses
+
+import (
+	"context"
+	"encoding"
+	"time"
+
+	"fwctl/internal/scsi"
+	"fwctl/internal/transport"
+)
+
+const (
+	// Some enclosures refuse tiny allocation lengths, some refuse 64 KiB.
+	allocation     = 32768
+	longAllocation = MaxPage
+
+	busyWait = time.Second
+	busyAsks = 30
+)
+
+// Receive reads a page and gives its bytes, as many as the page says it has.
+//
+// Where another page comes back it is an *UnexpectedPageError. While that is
+// page 09h (busy) the page is asked for again, for up to 30 s. That holds for page 0Eh
+// too: an ESP that was busy has not told its status. In any other case page 0Eh
+// is asked for once, because reading it has effects: an error from the device
+// is an *scsi.Error, and the completion code may be lost with it.
+//
+// A page that has more bytes than came back is asked for once more with a
+// larger buffer, and is a *ShortPageError if bytes are still missing.
+func Receive(ctx context.Context, t transport.Transport, code PageCode) ([]byte, error) {
+	b, err := receive(ctx, t, code, allocation)
+	short, ok := err.(*ShortPageError)
+	if ok && code != PageDownloadMicrocode && short.Received == allocation {
+		b, err = receive(ctx, t, code, longAllocation)
+	}
+	return b, err
+}
+
+func receive(ctx context.Context, t transport.Transport, code PageCode, allocation uint16) ([]byte, error) {
+	cmd := scsi.ReceiveDiagnosticResults{PageCode: byte(code), AllocationLength: allocation}
+	for asked := 1; ; asked++ {
+		b, err := scsi.Do(ctx, t, cmd)
+		if err != nil {
+			return nil, err
+		}
+		c, err := open(code, b)
+		if err == nil {
+			return c.b, nil
+		}
+		if other, ok := err.(*UnexpectedPageError); !ok || other.Got != PageBusy || asked == busyAsks {
+			return nil, err
+		}
+		select {
+		case <-time.After(busyWait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Send sends a control page, once. An error from the device is an *scsi.Error.
+func Send(ctx context.Context, t transport.Transport, page encoding.BinaryAppender) error {
+	b, err := page.AppendBinary(nil)
+	if err != nil {
+		return err
+	}
+	_, err = scsi.Do(ctx, t, scsi.SendDiagnostic{ParameterList: b})
+	return err
+}
