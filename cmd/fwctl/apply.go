@@ -160,7 +160,7 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	}
 	fmt.Fprint(text, j.heading(j.plan.Simulated), planView(j.plan, widthOf(text), colours(text, j.noColor)))
 	if j.plan.Summary.Update+j.plan.Summary.Activate == 0 {
-		return j.end(&executor.Result{Outcome: executor.Done}, nil)
+		return j.end(&executor.Result{Outcome: executor.RunDone}, nil)
 	}
 	if !yes {
 		if err := j.confirm(); err != nil {
@@ -258,13 +258,13 @@ func (j *job) end(result *executor.Result, err error) error {
 // codeOf is the exit code of a run.
 func codeOf(o executor.RunOutcome) int {
 	switch o {
-	case executor.Done:
+	case executor.RunDone:
 		return exitDone
-	case executor.Refused:
+	case executor.RunRefused:
 		return exitRefused
-	case executor.Failed:
+	case executor.RunFailed:
 		return exitFailed
-	case executor.Interrupted:
+	case executor.RunInterrupted:
 		return exitInterrupted
 	}
 	return exitUnknown

@@ -43,7 +43,7 @@ type line struct {
 }
 
 func (p *progress) tell(e executor.Event) {
-	if e.Type == executor.Progress {
+	if e.Type == executor.EventProgress {
 		p.advance(e)
 		return
 	}
@@ -54,7 +54,7 @@ func (p *progress) tell(e executor.Event) {
 	if text := p.text(e); text != "" {
 		fmt.Fprintln(p.w, text)
 	}
-	if e.Type == executor.Started {
+	if e.Type == executor.EventStarted {
 		p.mark(e)
 	}
 }
@@ -102,7 +102,7 @@ func bar(address string, percent int64, width int) string {
 // text is what an event says, "" for one that needs no line.
 func (p *progress) text(e executor.Event) string {
 	switch e.Type {
-	case executor.WaveStarted:
+	case executor.EventWave:
 		for _, w := range p.plan.Waves {
 			if w.Number == e.Wave {
 				return fmt.Sprintf("Wave %d: %s", w.Number, map[plan.WaveKind]string{
@@ -111,28 +111,28 @@ func (p *progress) text(e executor.Event) string {
 			}
 		}
 		return fmt.Sprintf("Wave %d", e.Wave)
-	case executor.Started:
+	case executor.EventStarted:
 		hop := ""
 		if e.Hops > 1 {
 			hop = fmt.Sprintf(", hop %d of %d", e.Hop, e.Hops)
 		}
 		return fmt.Sprintf("%s: sending %s by mode %s%s", e.Address, size(e.Total), e.Mode, hop)
-	case executor.RefusedMode:
+	case executor.EventRefusedMode:
 		return because(fmt.Sprintf("%s: the device refuses mode %s", e.Address, e.Mode), e.Reason)
-	case executor.Noticed:
+	case executor.EventNoticed:
 		return because(e.Address, e.Reason)
-	case executor.StagedEvent:
+	case executor.EventStaged:
 		if e.Confirmed != nil && !*e.Confirmed {
 			return e.Address + ": staged, without the device's word for it"
 		}
 		return e.Address + ": staged"
-	case executor.Activated:
+	case executor.EventActivating:
 		return e.Address + ": activating"
-	case executor.Awaiting:
+	case executor.EventWaiting:
 		return because(e.Address+": waiting for the device", e.Reason)
-	case executor.Verified:
+	case executor.EventVerified:
 		return e.Address + ": runs " + e.Revision
-	case executor.Finished:
+	case executor.EventFinished:
 		return because(fmt.Sprintf("%s: %s", e.Address, e.Outcome), e.Reason)
 	}
 	return because(fmt.Sprintf("%s: %s", e.Address, e.Type), e.Reason)

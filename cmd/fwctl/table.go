@@ -9,9 +9,9 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 )
 
-// A table is drawn to a width without ever cutting a cell: what does not fit
-// on the row stands on lines of its own below it, and extra columns that do not
-// fit are named, so that nobody takes them for empty.
+// A table is drawn to a width without ever cutting a cell. What does not fit
+// on the row stands on lines of its own above or below it; extra columns that do
+// not fit are named, so that nobody takes them for empty.
 type table struct {
 	columns []column
 	rows    []row
@@ -22,26 +22,119 @@ type column struct {
 	fit  fit
 }
 
-// fit is what becomes of a column where the table is wider than the terminal.
+// fit is what becomes of a column where the table is too wide.
 type fit int
 
 const (
-	always fit = iota // never leaves the row
-	below             // moves to a line of its own, with its head: the rightmost first
-	reason            // likewise, without its head, and before all others
-	extra             // is left out and named: the rightmost first
+	key    fit = iota // its longest cells move to lines of their own above their rows
+	below             // moves to lines of its own, with its head: the rightmost column first
+	extra             // is left out and named: the rightmost column first
+	reason            // the last column: wrapped on the row where that has much room, else on lines of its own
 )
 
+// reasonRoom is the least room for reasons on the row.
+const reasonRoom = 60
+
 type row struct {
-	cells []string // one a column, of one or more lines; "" and "-" are no content
+	cells []string // one a column, a reason of one or more lines; "" and "-" are no content
 	tone  tone
 }
 
-// draw returns the lines of the table in at most width columns, except where a
-// single cell, or a single word of a line below a row, is wider than that, and the heads of
-// the columns that were left out.
+// layout is how a table fits into a width.
+type layout struct {
+	on     []bool // columns on the row
+	keyMax int    // widest key on the row
+	keyAt  int    // where keys begin
+	offset int    // where reasons begin on the row, 0 where they stand below it
+}
+
+// draw returns the table's lines, in at most width columns unless a single cell
+// or word is wider, and the heads of the columns that were left out.
 func (t table) draw(width int, p paint) (lines, left []string) {
-	on := t.onRow(width)
+	l := t.layout(width)
+	for i, text := range t.grid(l) {
+		if i == 0 {
+			if l.offset > 0 {
+				text = pad(text, l.offset) + t.columns[len(t.columns)-1].head
+			}
+			lines = append(lines, p.paint(bold, text))
+			continue
+		}
+		r := t.rows[i-1]
+		var notes []string
+		for c, col := range t.columns {
+			switch cell := r.cells[c]; {
+			case empty(cell), l.on[c] && col.fit != key, col.fit == extra:
+			case col.fit == key:
+				if twwidth.Width(cell) > l.keyMax {
+					lines = append(lines, p.paint(r.tone, strings.Repeat(" ", l.keyAt)+cell))
+				}
+			case col.fit == below:
+				notes = append(notes, wrap(strings.ToLower(col.head)+": "+cell, width, "       ", "         ")...)
+			case l.offset > 0:
+				for _, text := range strings.Split(cell, "\n") {
+					notes = append(notes, wrap(text, width, strings.Repeat(" ", l.offset), strings.Repeat(" ", l.offset+2))...)
+				}
+				text, notes = pad(text, l.offset)+notes[0][l.offset:], notes[1:]
+			default:
+				for _, text := range strings.Split(cell, "\n") {
+					notes = append(notes, wrap(text, width, "       ", "         ")...)
+				}
+			}
+		}
+		lines = append(append(lines, p.paint(r.tone, text)), notes...)
+	}
+	for c, col := range t.columns {
+		if !l.on[c] && col.fit == extra && t.filled(c) {
+			left = append(left, strings.ToLower(col.head))
+		}
+	}
+	return lines, left
+}
+
+// layout decides what stands where.
+func (t table) layout(width int) layout {
+	l := layout{on: make([]bool, len(t.columns))}
+	widths := make([]int, len(t.columns))
+	total, keys := -1, 0
+	for c, col := range t.columns {
+		widths[c] = twwidth.Width(col.head)
+		for _, r := range t.rows {
+			widths[c] = max(widths[c], twwidth.Width(r.cells[c]))
+		}
+		switch col.fit {
+		case key:
+			l.on[c], keys, l.keyMax, l.keyAt = true, c, widths[c], total+1
+			total += widths[c] + 1
+		case below:
+			l.on[c] = true
+			total += widths[c] + 1
+		}
+	}
+	if total > width {
+		l.keyMax = max(twwidth.Width(t.columns[keys].head), widths[keys]-(total-width))
+		total -= widths[keys] - l.keyMax
+	}
+	for c := len(t.columns) - 1; c >= 0 && total > width; c-- {
+		if t.columns[c].fit == below {
+			l.on[c] = false
+			total -= widths[c] + 1
+		}
+	}
+	for c, col := range t.columns {
+		if col.fit == extra && l.keyMax == widths[keys] && t.filled(c) && total+widths[c]+1 <= width {
+			l.on[c] = true
+			total += widths[c] + 1
+		}
+	}
+	if last := len(t.columns) - 1; t.columns[last].fit == reason && t.filled(last) && width-total-1 >= reasonRoom {
+		l.offset = total + 1
+	}
+	return l
+}
+
+// grid draws the cells on the rows: the head and one line a row, without trailing blanks.
+func (t table) grid(l layout) []string {
 	var drawn strings.Builder
 	w := tablewriter.NewTable(&drawn,
 		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
@@ -52,94 +145,51 @@ func (t table) draw(width int, p paint) (lines, left []string) {
 		tablewriter.WithHeaderAlignment(tw.AlignLeft),
 		tablewriter.WithRowAlignment(tw.AlignLeft),
 		tablewriter.WithHeaderAutoFormat(tw.Off),
-		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
+		tablewriter.WithHeaderAutoWrap(tw.WrapNone), // the library's own limits cut cells silently
 		tablewriter.WithRowAutoWrap(tw.WrapNone),
 		tablewriter.WithPadding(tw.Padding{Right: " ", Overwrite: true}),
 	)
 	pick := func(cell func(int) string) []string {
 		var cells []string
-		for i := range t.columns {
-			if on[i] {
-				cells = append(cells, cell(i))
+		for c := range t.columns {
+			if l.on[c] {
+				cells = append(cells, cell(c))
 			}
 		}
 		return cells
 	}
-	w.Header(pick(func(i int) string { return t.columns[i].head }))
+	w.Header(pick(func(c int) string { return t.columns[c].head }))
 	for _, r := range t.rows {
-		w.Append(pick(func(i int) string { return onLine(r.cells[i]) }))
+		w.Append(pick(func(c int) string {
+			if t.columns[c].fit == key && twwidth.Width(r.cells[c]) > l.keyMax {
+				return ""
+			}
+			return r.cells[c]
+		}))
 	}
 	w.Render() // a strings.Builder takes everything
-
-	for i, line := range strings.Split(strings.TrimSuffix(drawn.String(), "\n"), "\n") {
-		line = strings.TrimRight(line, " ")
-		if i == 0 {
-			lines = append(lines, p.paint(bold, line))
-			continue
-		}
-		r := t.rows[i-1]
-		lines = append(lines, p.paint(r.tone, line))
-		for c, col := range t.columns {
-			if on[c] || col.fit == extra || r.cells[c] == "" || r.cells[c] == "-" {
-				continue
-			}
-			text := r.cells[c]
-			if col.fit != reason {
-				text = strings.ToLower(col.head) + ": " + text
-			}
-			for _, note := range strings.Split(text, "\n") {
-				lines = append(lines, wrap(note, width, "       ", "         ")...)
-			}
-		}
+	lines := strings.Split(strings.TrimSuffix(drawn.String(), "\n"), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
 	}
-	for c, col := range t.columns {
-		if !on[c] && col.fit == extra && t.filled(c) {
-			left = append(left, strings.ToLower(col.head))
-		}
-	}
-	return lines, left
-}
-
-// onRow tells which columns stand on the row at this width.
-func (t table) onRow(width int) []bool {
-	on, total := make([]bool, len(t.columns)), -1
-	widths := make([]int, len(t.columns))
-	for c, col := range t.columns {
-		widths[c] = twwidth.Width(col.head)
-		for _, r := range t.rows {
-			widths[c] = max(widths[c], twwidth.Width(onLine(r.cells[c])))
-		}
-		if col.fit == always || col.fit == below {
-			on[c], total = true, total+widths[c]+1
-		}
-	}
-	for c := len(t.columns) - 1; c >= 0 && total > width; c-- {
-		if t.columns[c].fit == below {
-			on[c], total = false, total-widths[c]-1
-		}
-	}
-	for _, kind := range []fit{extra, reason} {
-		for c, col := range t.columns {
-			if col.fit == kind && t.filled(c) && total+widths[c]+1 <= width {
-				on[c], total = true, total+widths[c]+1
-			}
-		}
-	}
-	return on
+	return lines
 }
 
 // filled tells whether the column has any content.
 func (t table) filled(c int) bool {
 	for _, r := range t.rows {
-		if r.cells[c] != "" && r.cells[c] != "-" {
+		if !empty(r.cells[c]) {
 			return true
 		}
 	}
 	return false
 }
 
-// onLine puts the lines of a cell on one.
-func onLine(cell string) string { return strings.ReplaceAll(cell, "\n", "; ") }
+func empty(cell string) bool { return cell == "" || cell == "-" }
+
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-twwidth.Width(text)))
+}
 
 // wrap breaks text between words into lines of at most width columns, the first
 // one after first, the others after rest. A word is never broken.

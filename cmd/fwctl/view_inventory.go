@@ -10,9 +10,9 @@ import (
 
 // inventoryView renders an inventory as text for people, in at most width columns.
 func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
-	esps := 0
+	esps, rowOf := 0, map[string]int{}
 	t := table{columns: []column{
-		{"ADDRESS", always}, {"VENDOR", below}, {"PRODUCT", below}, {"REVISION", below}, {"STAGED", below},
+		{"ADDRESS", key}, {"VENDOR", below}, {"PRODUCT", below}, {"REVISION", below}, {"STAGED", below},
 		{"PATHS", below}, {"HEALTH", below}, {"NOTES", reason},
 	}}
 	for _, e := range inv.Enclosures {
@@ -20,6 +20,11 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 		notes := enclosureNotes(e)
 		for _, esp := range e.ESPs {
 			for _, sub := range esp.Subenclosures {
+				if at, ok := rowOf[sub.Address]; ok { // one component that two ESPs serve
+					t.rows[at].cells[5] += " " + strings.Join(esp.Paths, " ")
+					continue
+				}
+				rowOf[sub.Address] = len(t.rows)
 				r := row{cells: []string{sub.Address, sub.Vendor, sub.Product, sub.Revision, "-", strings.Join(esp.Paths, " "), healthOf(e.Health), "-"}}
 				if s := sub.Staged; s != nil {
 					r.cells[4] = s.Revision

@@ -10,7 +10,7 @@ import (
 
 // resultView renders what became of every component.
 func resultView(r *executor.Result, width int, paint paint) string {
-	t := table{columns: []column{{"ADDRESS", always}, {"OUTCOME", below}, {"MODE", below}, {"REVISION", below}, {"WHY", reason}}}
+	t := table{columns: []column{{"ADDRESS", key}, {"OUTCOME", below}, {"MODE", below}, {"REVISION", below}, {"WHY", reason}}}
 	counts := map[executor.Outcome]int{}
 	for _, s := range r.Steps {
 		counts[s.Outcome]++
@@ -49,13 +49,13 @@ func hintAfter(r *executor.Result) string {
 		}
 	}
 	switch r.Outcome {
-	case executor.Refused:
+	case executor.RunRefused:
 		return "nothing was written: plan again, and have a look at what differs"
-	case executor.Failed:
+	case executor.RunFailed:
 		return "look at the reasons above, then plan again"
-	case executor.Unknown:
+	case executor.RunUnknown:
 		return "look at the device itself before anything else is written to it or its power is switched"
-	case executor.Interrupted:
+	case executor.RunInterrupted:
 		return "plan again to go on"
 	}
 	return ""

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+
+	"fwctl/executor"
+	"fwctl/inventory"
+	"fwctl/plan"
+)
+
+var update = flag.Bool("update", false, "write golden files anew")
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func TestMain(m *testing.M) {
+	time.Local = time.UTC
+	os.Exit(testMain(m))
+}
+
+// interfacePlan is the plan that INTERFACE draws.
+func interfacePlan() *plan.Plan {
+	p := examplePlan()
+	p.Steps = p.Steps[:4]
+	p.Steps[1].Reasons = p.Steps[1].Reasons[:1]
+	p.Summary = plan.Summary{Update: 2, Staged: 1, Blocked: 1}
+	return p
+}
+
+// examplePlan holds every kind of row.
+func examplePlan() *plan.Plan {
+	hop := func(from, to string, modes ...plan.Mode) plan.Hop {
+		return plan.Hop{From: from, To: to, Image: plan.ImageRef{Name: "iom-" + to}, Modes: modes, Activation: plan.Manual, ActivateBy: plan.ByModeF}
+	}
+	active := hop("0611", "0702", plan.ModeE)
+	active.Activation = plan.WithApply
+	step := func(enclosure, esp, host, now, desired string, action plan.Action) plan.Step {
+		return plan.Step{Address: enclosure + "/" + esp + "/sub0", Enclosure: enclosure, LUID: enclosure + esp, Host: host, Current: now, Desired: desired, Action: action}
+	}
+	staged := step("5000ccab04001000", "esp1", "stor1", "1000", "1100", plan.IsStaged)
+	staged.Name = "r12u20"
+	blocked := step("5000ccab04001000", "esp2", "stor2", "0990", "1100", plan.Blocked)
+	blocked.Name = "r12u20"
+	blocked.Reasons = []string{"no image starts at 0990; nearest: iom-1100, from 1000 or 105?", "the other I/O module is not in sight of any host of this plan, and requireAllESPs asks for all of them"}
+	chain := step("500304801f00123f", "esp1", "stor1", "0501", "0702", plan.Update)
+	chain.Hops = []plan.Hop{hop("0501", "0611", plan.Mode7), active}
+	chain.Waves = plan.StepWaves{Reset: 1}
+	chain.Disruption = plan.Disruption{Expected: plan.ESPReset, Worst: plan.ESPReset, Why: "31 drives in use keep a live path through esp2"}
+	chain.WorstDuration = plan.Duration(58 * time.Minute)
+	stops := step("500304801f00123f", "esp2", "stor1", "0611", "0702", plan.Update)
+	stops.Hops = []plan.Hop{hop("0611", "0702", plan.Mode7)}
+	stops.Waves = plan.StepWaves{Reset: 2}
+	stops.Disruption = plan.Disruption{Expected: plan.IOInterruption, Worst: plan.IOInterruption, Why: "slots 7, 11 in use, SATA, no other path"}
+	stops.WorstDuration, stops.Rollback = plan.Duration(29*time.Minute), "iom-0611"
+	falls := step("500a09800569f03f", "lu-500a09800569f03e", "stor2", "1000", "1100", plan.Update)
+	falls.Hops = []plan.Hop{hop("1000", "1100", plan.ModeE, plan.Mode7)}
+	falls.Waves = plan.StepWaves{Stage: 1, Reset: 2}
+	falls.Disruption = plan.Disruption{Expected: plan.NoImpact, Worst: plan.ESPReset}
+	falls.WorstDuration, falls.Rollback = plan.Duration(75*time.Minute), "iom-1000"
+	activate := step("500a09800569f040", "esp1", "stor2", "1000", "1100", plan.Activate)
+	activate.Hops = []plan.Hop{hop("1000", "1100")}
+	activate.Waves = plan.StepWaves{Reset: 2}
+	activate.Disruption = plan.Disruption{Expected: plan.ESPReset, Worst: plan.ESPReset}
+	upToDate := step("500a09800569f040", "esp2", "stor2", "1100", "1100", plan.NoOp)
+	unmanaged := step("500a09800569f040", "esp2", "stor2", "0011", "", plan.Unmanaged)
+	unmanaged.Address = "500a09800569f040/esp2/sub3"
+
+	return &plan.Plan{
+		Digest:       "sha256:9b1e77c0" + strings.Repeat("0123456789abcdef", 3) + "01234567",
+		DesiredState: plan.Source{Name: "rack-12", SHA256: "3f9c01ab" + strings.Repeat("0", 56)},
+		Scans:        []plan.Scan{{Host: "stor1", ScannedAt: noon}, {Host: "stor2", ScannedAt: noon}},
+		Steps:        []plan.Step{staged, blocked, chain, stops, falls, activate, upToDate, unmanaged},
+		Waves:        []plan.Wave{{Number: 1, Kind: plan.StageWave}, {Number: 2, Kind: plan.ResetWave}},
+		Warnings:     []string{"5000ccab04001000: any power loss or hard reset starts 1100 on esp1 while esp2 stays on 0990. Staged 2026-11-15 by anna, image 5891b5b5."},
+		Summary:      plan.Summary{Update: 3, Activate: 1, Staged: 1, NoOp: 1, Blocked: 1, Unmanaged: 1},
+	}
+}
+
+func exampleInventory() *inventory.Inventory {
+	sub := func(address, revision string) inventory.Subenclosure {
+		return inventory.Subenclosure{Address: address, Vendor: "ACME", Product: "JBOD-60", Revision: revision}
+	}
+	staged := sub("5000ccab04001000/esp1/sub0", "1000")
+	staged.Staged = &inventory.Staged{SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1100", Since: noon, By: "anna"}
+	shared := sub("500304801f00123f/esp1/sub3", "0011")
+	return &inventory.Inventory{Host: "stor1", ScannedAt: noon,
+		Enclosures: []inventory.Enclosure{
+			{LogicalID: "5000ccab04001000", MissingESPs: []int{2}, ESPs: []inventory.ESP{
+				{Paths: []string{"/dev/sg3", "/dev/sg17"}, Subenclosures: []inventory.Subenclosure{staged}}}},
+			{LogicalID: "500304801f00123f", Health: inventory.Health{Critical: true, Failures: []string{"Power Supply 2: critical", "Cooling 1: not installed"}}, ESPs: []inventory.ESP{
+				{Paths: []string{"/dev/sg4"}, Subenclosures: []inventory.Subenclosure{sub("500304801f00123f/esp1/sub0", "0501"), shared}},
+				{Paths: []string{"/dev/sg5"}, Subenclosures: []inventory.Subenclosure{sub("500304801f00123f/lu-500304801f00124a@500304801f00124b/sub0", "0501"), shared}}}},
+		},
+		Problems: []inventory.Problem{{Path: "/dev/sg9", Summary: "cannot read the configuration page", Detail: "illegal request: invalid field in CDB"}}}
+}
+
+func exampleResult() *executor.Result {
+	return &executor.Result{Outcome: executor.RunUnknown, Steps: []executor.StepResult{
+		{Address: "5000ccab04001000/esp1/sub0", Outcome: executor.OutcomeStaged, Mode: plan.ModeE, Revision: "1000"},
+		{Address: "5000ccab04001000/esp2/sub0", Outcome: executor.OutcomeUnknown, Mode: plan.Mode7, Reason: "the device did not come back within 15m"},
+		{Address: "500304801f00123f/lu-500304801f00124a/sub0", Outcome: executor.OutcomeSkipped, Revision: "0501", Reason: "another component failed"},
+	}}
+}
+
+// What people read, as golden files at the widths that they have.
+func TestViews(t *testing.T) {
+	for _, width := range []int{60, 80, 120, 200} {
+		for name, got := range map[string]string{
+			"plan":      planView(interfacePlan(), width, false),
+			"rows":      planView(examplePlan(), width, false),
+			"inventory": inventoryView(exampleInventory(), width, false),
+			"result":    resultView(exampleResult(), width, false),
+		} {
+			golden := filepath.Join("testdata", "view", fmt.Sprintf("%s-%d.txt", name, width))
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("%s at %d columns (-want +got):\n%s", name, width, diff)
+			}
+		}
+	}
+}
+
+// No word of a plan is lost at any width, and no line is wider than the
+// terminal unless a single cell or word is.
+func TestViewsLoseNothing(t *testing.T) {
+	p, inv, result := examplePlan(), exampleInventory(), exampleResult()
+	var planWords, inventoryWords, resultWords []string
+	for _, s := range p.Steps {
+		r := planRow(s)
+		for _, c := range []int{1, 4, 5, 7, 8, 9, 11} { // all but the extra columns, and WAVE, which is one digit
+			planWords = append(planWords, strings.Fields(r.cells[c])...)
+		}
+	}
+	for _, w := range p.Warnings {
+		planWords = append(planWords, strings.Fields(w)...)
+	}
+	for _, e := range inv.Enclosures {
+		inventoryWords = append(inventoryWords, strings.Fields(strings.Join(enclosureNotes(e), " "))...)
+		for _, esp := range e.ESPs {
+			inventoryWords = append(inventoryWords, esp.Paths...)
+			for _, sub := range esp.Subenclosures {
+				inventoryWords = append(inventoryWords, sub.Address, sub.Vendor, sub.Product, sub.Revision)
+			}
+		}
+	}
+	for _, s := range result.Steps {
+		resultWords = append(resultWords, s.Address, string(s.Outcome), s.Revision)
+		resultWords = append(resultWords, strings.Fields(s.Reason)...)
+	}
+	for width := 60; width <= 250; width++ {
+		for _, v := range []struct {
+			name, text string
+			words      []string
+		}{
+			{"plan", planView(p, width, false), planWords},
+			{"inventory", inventoryView(inv, width, false), inventoryWords},
+			{"result", resultView(result, width, false), resultWords},
+		} {
+			for _, word := range v.words {
+				if !strings.Contains(v.text, word) {
+					t.Errorf("%s at %d columns lacks %q", v.name, width, word)
+				}
+			}
+			for line := range strings.Lines(v.text) {
+				line = strings.TrimSuffix(line, "\n")
+				if twwidth.Width(line) > width && strings.Contains(strings.TrimSpace(line), " ") && !strings.HasPrefix(line, "Digest") {
+					t.Errorf("%s at %d columns has a line of %d: %q", v.name, width, twwidth.Width(line), line)
+				}
+			}
+		}
+	}
+}
+
+// Columns that are left out are named, and none is where there is room.
+func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
+	if got := planView(examplePlan(), 80, false); !strings.Contains(got, "Not shown at this width: name, host, image, time.") {
+		t.Errorf("planView(80) = %s; want the columns that were left out named", got)
+	}
+	got := planView(examplePlan(), 250, false)
+	for _, want := range []string{"NAME", "HOST", "IMAGE", "TIME", "WHY", "r12u20", "stor2", "iom-0611 > iom-0702", "1h15m"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("planView(250) lacks %q:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "Not shown") {
+		t.Errorf("planView(250) leaves columns out:\n%s", got)
+	}
+}
+
+func TestPaint(t *testing.T) {
+	colour := planView(interfacePlan(), 80, true)
+	if !strings.Contains(colour, "\x1b[31m-    5000ccab04001000/esp2/sub0") {
+		t.Errorf("planView with colour = %q; want the blocked row painted", colour)
+	}
+	plain := colour
+	for _, code := range []string{"\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[33m"} {
+		plain = strings.ReplaceAll(plain, code, "")
+	}
+	if diff := cmp.Diff(planView(interfacePlan(), 80, false), plain); diff != "" {
+		t.Errorf("colour says more than text does (-without +with):\n%s", diff)
+	}
+}
