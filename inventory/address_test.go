@@ -61,9 +61,10 @@ func TestLUID(t *testing.T) {
 		want string
 	}{
 		{"NAA", inventory.Identity{LogicalUnit: "5000ccab04001001", Serial: "A"}, "5000ccab04001001"},
-		{"NAA that is the port's too", inventory.Identity{LogicalUnit: "5000ccab04001001", Port: "5000ccab04001001"}, "5000ccab04001001"},
-		{"NAA of the enclosure, seen on Celestica", inventory.Identity{LogicalUnit: "5000ccab0400dc00", Port: "5000ccab0400dcff"}, "5000ccab0400dc00@5000ccab0400dcff"},
-		{"T10 designator", inventory.Identity{LogicalUnit: `t10.ACME    J/60\x01`, Port: "5000ccab0400dcff"}, "t10.ACME%20%20%20%20J%2F60%5Cx01@5000ccab0400dcff"},
+		{"NAA with a port of its own", inventory.Identity{LogicalUnit: "5000ccab04001001", Port: "5000ccab0400101d", LogicalID: enclosureA}, "5000ccab04001001"},
+		{"NAA of the enclosure, seen on Celestica", inventory.Identity{LogicalUnit: "5000ccab0400dc00", Port: "5000ccab0400dcff", LogicalID: "5000ccab0400dc00"}, "5000ccab0400dc00@5000ccab0400dcff"},
+		{"NAA of the enclosure, no port", inventory.Identity{LogicalUnit: "5000ccab0400dc00", LogicalID: "5000ccab0400dc00"}, "5000ccab0400dc00"},
+		{"T10 designator", inventory.Identity{LogicalUnit: `t10.ACME    J/60\x01`, Serial: "A"}, "t10.ACME%20%20%20%20J%2F60%5Cx01"},
 		{"serial number", inventory.Identity{Vendor: "ACME", Serial: "SN 1"}, "serial.ACME.SN%201"},
 		{"no VPD page at all", inventory.Identity{Vendor: "ACME", LogicalID: "5000ccab04001000", RelativeID: 1, Processes: 2}, "ses.5000ccab04001000.1of2"},
 		{"nothing", inventory.Identity{Vendor: "ACME", LogicalID: "0000000000000000", RelativeID: 1, Processes: 2}, ""},
@@ -73,6 +74,25 @@ func TestLUID(t *testing.T) {
 			if got := tt.id.LUID(); got != tt.want {
 				t.Errorf("%+v.LUID() = %q; want %q", tt.id, got, tt.want)
 			}
+			if got := tt.id.Is(tt.want); got != (tt.want != "") {
+				t.Errorf("%+v.Is(%q) = %t", tt.id, tt.want, got)
+			}
 		})
+	}
+}
+
+// After a reset a device is looked for before it answers page 01h.
+func TestIdentityWithoutPage01(t *testing.T) {
+	id := inventory.Identity{LogicalUnit: "5000ccab0400dc00", Port: "5000ccab0400dcff"}
+	for luID, want := range map[string]bool{
+		"5000ccab0400dc00@5000ccab0400dcff": true,
+		"5000ccab0400dc00":                  true,
+		"5000ccab0400dc00@5000ccab0400dcfe": false,
+		"5000ccab0400dcff":                  false,
+		"":                                  false,
+	} {
+		if got := id.Is(luID); got != want {
+			t.Errorf("%+v.Is(%q) = %t; want %t", id, luID, got, want)
+		}
 	}
 }

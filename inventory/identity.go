@@ -13,7 +13,7 @@ type Identity struct {
 	Vendor      string // standard INQUIRY data
 	Serial      string // VPD page 80h
 
-	// Of the primary subenclosure, page 01h: for those that refuse all VPD pages.
+	// Of the primary subenclosure, page 01h.
 	LogicalID  string // 16 hex digits
 	RelativeID int
 	Processes  int
@@ -27,30 +27,38 @@ const sesOnly = "ses."
 // one, "" where the device says nothing that could:
 //
 //	5000ccab04001001                   NAA of the logical unit
-//	5000ccab0400dc00@5000ccab0400dcff  NAA, and that of the target port where it is another
-//	eui.0011223344556677               EUI-64, likewise
-//	t10.ACME%20%20%20%20JBOD-60-4711   T10 vendor identification, likewise
+//	5000ccab0400dc00@5000ccab0400dcff  NAA and target port, where the NAA is the enclosure's logical identifier
+//	eui.0011223344556677               EUI-64
+//	t10.ACME%20%20%20%20JBOD-60-4711   T10 vendor identification
 //	serial.ACME.4711                   vendor and serial number; the product is left
 //	                                   out because some carry their version in it (Areca)
 //	ses.5000ccab04001000.1of2          logical identifier and ES process numbers
 //
-// The port belongs to it because the NAA can be the enclosure's, the same on
-// both modules (seen on Celestica: LU ...dc00, port ...dcff): then only the port
-// says which ESP answers, and it must say so whether or not the other is in sight.
+// An NAA can be the enclosure's, the same on both modules (seen on Celestica: LU
+// ...dc00, port ...dcff). Only the port says then which ESP answers, and it is
+// part of the designator whether or not the other ESP is in sight.
 // Bytes that an address or a file name had better not have are written as %XX.
 func (id Identity) LUID() string {
 	switch {
-	case id.LogicalUnit == "" && id.Serial != "":
-		return "serial." + escapeID(id.Vendor) + "." + escapeID(id.Serial)
-	case id.LogicalUnit == "" && (id.LogicalID == "" || id.LogicalID == zeroLogicalID):
-		return ""
-	case id.LogicalUnit == "":
-		return fmt.Sprintf("%s%s.%dof%d", sesOnly, id.LogicalID, id.RelativeID, id.Processes)
-	case id.Port == "" || id.Port == id.LogicalUnit:
+	case id.LogicalUnit != "" && id.LogicalUnit == id.LogicalID && id.Port != "":
+		return id.atPort()
+	case id.LogicalUnit != "":
 		return escapeID(id.LogicalUnit)
+	case id.Serial != "":
+		return "serial." + escapeID(id.Vendor) + "." + escapeID(id.Serial)
+	case id.LogicalID != "" && id.LogicalID != zeroLogicalID:
+		return fmt.Sprintf("%s%s.%dof%d", sesOnly, id.LogicalID, id.RelativeID, id.Processes)
 	}
-	return escapeID(id.LogicalUnit) + "@" + escapeID(id.Port)
+	return ""
 }
+
+// Is tells whether luID designates this logical unit, also where id was made
+// without page 01h, which a device that has just been reset may not answer yet.
+func (id Identity) Is(luID string) bool {
+	return luID != "" && (luID == id.LUID() || luID == id.atPort())
+}
+
+func (id Identity) atPort() string { return escapeID(id.LogicalUnit) + "@" + escapeID(id.Port) }
 
 func escapeID(s string) string {
 	var b strings.Builder

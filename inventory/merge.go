@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -12,7 +13,7 @@ import (
 type Reading struct {
 	Path           string         // device node
 	LUID           string         // see Identity.LUID
-	Port           string         // SAS address that this path leads to, as the host knows it, 16 hex digits; "" unknown
+	Port           string         // SAS address of the SEP's own port that this path leads to, 16 hex digits; "" unknown
 	Serial         string         // VPD page 80h
 	Inquiry        Inquiry        // standard INQUIRY data
 	Pages          []int          // supported diagnostic pages, ascending; nil where the device does not tell
@@ -73,9 +74,9 @@ func Merge(readings []Reading, blocks []BlockDevice) ([]Enclosure, []Problem) {
 			if esp.Conflict != "" {
 				problems = append(problems, Problem{
 					Path:    esp.Paths[0],
-					Summary: "cannot tell " + enclosures[i].ID() + "/" + esp.ID() + " from another ESP",
-					Detail: esp.Conflict + "; nothing of either is touched. Compare sg_vpd --page=di and sg_ses --page=cf of the nodes, " +
-						"and give the modules identities of their own, or disconnect one",
+					Summary: "cannot tell for certain what " + enclosures[i].ID() + "/" + esp.ID() + " is",
+					Detail: esp.Conflict + "; nothing of it is touched. Compare sg_vpd --page=di and sg_ses --page=cf of the nodes, " +
+						"and give what is alike identities of its own, or disconnect one of the two",
 				})
 			}
 		}
@@ -159,7 +160,7 @@ func mergePaths(readings []Reading) []member {
 }
 
 func newMember(r *Reading) member {
-	return member{
+	m := member{
 		esp: ESP{
 			RelativeID:     r.RelativeID,
 			Processes:      r.Processes,
@@ -175,6 +176,12 @@ func newMember(r *Reading) member {
 		health: r.Health,
 		slots:  r.Slots,
 	}
+	for i := 1; i < len(r.Subenclosures); i++ {
+		if r.Subenclosures[i].ID == r.Subenclosures[i-1].ID {
+			m.esp.Conflict = fmt.Sprintf("it lists subenclosure %d more than once", r.Subenclosures[i].ID)
+		}
+	}
+	return m
 }
 
 // markSharedIdentity marks ESPs that cannot be found again for certain, because
@@ -189,7 +196,7 @@ func markSharedIdentity(byEnclosure map[string][]member) {
 	for _, members := range byEnclosure {
 		for i := range members {
 			if esp := &members[i].esp; count[esp.LUID] > 1 {
-				esp.Conflict = "another ESP has the same logical unit designator, " + esp.LUID + ", and no port of its own tells them apart"
+				esp.Conflict = "another ESP, behind another port or in another place, has the same logical unit designator, " + esp.LUID
 			}
 		}
 	}

@@ -121,6 +121,14 @@ func TestMergeGroups(t *testing.T) {
 			"  lu-" + lu1 + " " + lu1 + " /dev/sg3 CONFLICT",
 			"  lu-" + lu1 + " " + lu1 + " /dev/sg4,/dev/sg5 CONFLICT",
 		}},
+		{"one LU NAA that is not the enclosure's, ports and numbers differ", []inventory.Reading{
+			withPort(reading("/dev/sg3", lu1, enclosureA, 1, 2), "5000ccab0400103d"),
+			withPort(reading("/dev/sg4", lu1, enclosureA, 2, 2), "5000ccab0400107d"),
+		}, []string{
+			enclosureA + " expects 2",
+			"  esp1 " + lu1 + " /dev/sg3 CONFLICT",
+			"  esp2 " + lu1 + " /dev/sg4 CONFLICT",
+		}},
 		{"the host knows the port on one path only", []inventory.Reading{
 			withPort(reading("/dev/sg3", lu1, enclosureA, 1, 2), "5000ccab0400103d"), reading("/dev/sg4", lu1, enclosureA, 1, 2),
 		}, []string{
@@ -196,6 +204,15 @@ func TestAddressDoesNotDependOnSight(t *testing.T) {
 		if got, want := alone[0].ESPs[0].Subenclosures[0].Address, all[r.Path]; got != want {
 			t.Errorf("Merge of %s alone gives address %q; want %q as among all", r.Path, got, want)
 		}
+	}
+}
+
+func TestSubenclosureListedTwiceIsAConflict(t *testing.T) {
+	r := reading("/dev/sg3", lu1, enclosureA, 1, 2)
+	r.Subenclosures = append(r.Subenclosures, inventory.Subenclosure{ID: 2, Revision: "1"}, inventory.Subenclosure{ID: 2, Revision: "2"})
+	enclosures, _ := inventory.Merge([]inventory.Reading{r}, nil)
+	if c := enclosures[0].ESPs[0].Conflict; !strings.Contains(c, "subenclosure 2 more than once") {
+		t.Errorf("Merge(…) gives conflict %q; want one that tells of subenclosure 2", c)
 	}
 }
 
