@@ -192,8 +192,8 @@ type Window struct{}
 
 // Rollout limits how much is worked on, and how much may fail.
 type Rollout struct {
-	MaxParallel int `json:"max_parallel"` // enclosures worked on at a time
-	MaxFailures int `json:"max_failures"` // components that may fail before no other is started
+	MaxParallel int `json:"max_parallel" yaml:"maxParallel"` // enclosures worked on at a time
+	MaxFailures int `json:"max_failures" yaml:"maxFailures"` // components that may fail before no other is started
 }
 
 // Summary counts steps by action.

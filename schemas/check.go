@@ -34,10 +34,17 @@ func Check(schema, file string, data []byte) (*yaml.Node, []Problem) {
 	for i := range problems {
 		problems[i].File = file
 	}
-	slices.SortStableFunc(problems, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Summary, b.Summary))
+	return root, Sort(problems)
+}
+
+// Sort sorts problems by position and drops repetitions: an alias shows what is
+// wrong with its anchor again.
+func Sort(problems []Problem) []Problem {
+	slices.SortFunc(problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+			cmp.Compare(a.Summary, b.Summary), cmp.Compare(a.Hint, b.Hint))
 	})
-	return root, slices.Compact(problems) // an alias shows what is wrong with its anchor again
+	return slices.Compact(problems)
 }
 
 // parse reads the one document of a file.
@@ -217,15 +224,26 @@ func replace(instance any, location []string, value string) any {
 // Lookup finds the value at a path of keys and indexes, through aliases and
 // merge keys; where the path leads nowhere, the last value on the way.
 func Lookup(root *yaml.Node, path ...string) *yaml.Node {
-	n := target(root)
+	n, _ := lookup(root, path)
+	return n
+}
+
+// Has tells whether there is a value at a path.
+func Has(root *yaml.Node, path ...string) bool {
+	_, ok := lookup(root, path)
+	return ok
+}
+
+func lookup(root *yaml.Node, path []string) (n *yaml.Node, found bool) {
+	n = target(root)
 	for _, step := range path {
 		next := child(n, step)
 		if next == nil {
-			break
+			return n, false
 		}
 		n = target(next)
 	}
-	return n
+	return n, true
 }
 
 // LookupKey finds the key that a path ends in; where the path ends in no key,
