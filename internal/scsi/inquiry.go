@@ -23,8 +23,8 @@ type StandardInquiry struct {
 }
 
 // ParseStandardInquiry reads standard INQUIRY data. Data that ends after byte 7
-// is read as far as it goes: old devices leave their names out. AdditionalLength
-// is not trusted for that: 31 and less have been seen with 36 bytes of data.
+// is read as far as it goes: simple devices leave their names out. What came
+// counts, not AdditionalLength.
 func ParseStandardInquiry(b []byte) (*StandardInquiry, error) {
 	if len(b) < 8 {
 		return nil, cannotDecode("standard INQUIRY data", "%d bytes, where 8 are the least", len(b))
