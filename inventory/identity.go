@@ -36,7 +36,8 @@ const sesOnly = "ses."
 //
 // An NAA can be the enclosure's, the same on both modules (seen on Celestica: LU
 // ...dc00, port ...dcff). Only the port says then which ESP answers, and it is
-// part of the designator whether or not the other ESP is in sight.
+// part of the designator whether or not the other ESP is in sight. Where an NAA
+// is shared without being the enclosure's, only Merge can see it.
 // Bytes that an address or a file name had better not have are written as %XX.
 func (id Identity) LUID() string {
 	switch {

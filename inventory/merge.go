@@ -11,21 +11,21 @@ import (
 // Reading is what one logical unit answered over one path: the plain record that
 // scan makes of a device and Merge makes enclosures of.
 type Reading struct {
-	Path           string         // device node
-	LUID           string         // see Identity.LUID
-	Port           string         // SAS address of the SEP's own port that this path leads to, 16 hex digits; "" unknown
-	Serial         string         // VPD page 80h
+	Path           string // device node
+	Identity       Identity
+	Port           string         // SAS address that the path leads to, as the host knows it, 16 hex digits; "" unknown
 	Inquiry        Inquiry        // standard INQUIRY data
 	Pages          []int          // supported diagnostic pages, ascending; nil where the device does not tell
 	GenerationCode uint32         // the same in every page of this reading
-	RelativeID     int            // of the primary subenclosure, page 01h
-	Processes      int            // likewise
 	Subenclosures  []Subenclosure // sorted by ID, the primary first; without addresses
 	Download       Download
 	Health         Health
 	Slots          []Slot    // occupied device slots
 	Problems       []Problem // what of the device could not be read
 }
+
+// port gives the SEP's own port: the device's word, else the host's.
+func (r *Reading) port() string { return cmp.Or(r.Identity.Port, r.Port) }
 
 // Slot is an occupied device slot, page 0Ah.
 type Slot struct {
@@ -45,8 +45,10 @@ type BlockDevice struct {
 // devices that lead to them. The result does not depend on the order of either.
 //
 // Two paths lead to one ESP only if the logical unit, the enclosure, the ES
-// process numbers and the SEP's own port agree. ESPs that cannot be told apart
-// get a Conflict and a Problem each. Every reading has at least the primary
+// process numbers and the SEP's own port agree. Where several ESPs turn out to
+// have one LUID, each gets its port as part of it, as Identity.LUID has it, if
+// none of their addresses changes by that. What can still not be told apart gets
+// a Conflict and a Problem each. Every reading has at least the primary
 // subenclosure.
 func Merge(readings []Reading, blocks []BlockDevice) ([]Enclosure, []Problem) {
 	problems := []Problem{}
@@ -54,12 +56,12 @@ func Merge(readings []Reading, blocks []BlockDevice) ([]Enclosure, []Problem) {
 		problems = append(problems, r.Problems...)
 	}
 
+	members := mergePaths(readings)
+	separateSharedIdentity(members)
 	byEnclosure := map[string][]member{}
-	for _, m := range mergePaths(readings) {
-		id := EnclosureID(m.logicalID(), m.esp.LUID)
-		byEnclosure[id] = append(byEnclosure[id], m)
+	for _, m := range members {
+		byEnclosure[m.enclosure] = append(byEnclosure[m.enclosure], m)
 	}
-	markSharedIdentity(byEnclosure)
 
 	enclosures := []Enclosure{}
 	for _, id := range slices.Sorted(maps.Keys(byEnclosure)) {
@@ -97,63 +99,58 @@ func ComparePaths(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
-// member is an ESP on its way into an enclosure, with what its reading says of both.
+// member is an ESP on its way into an enclosure, with what its first path tells
+// of both.
 type member struct {
-	esp    ESP
-	port   string
-	health Health
-	slots  []Slot
+	*Reading
+	enclosure string // Enclosure.ID
+	esp       ESP
 }
-
-func (m *member) logicalID() string { return m.esp.Subenclosures[0].LogicalID }
 
 func compareMembers(a, b member) int {
-	return cmp.Or(cmp.Compare(a.esp.ID(), b.esp.ID()), cmp.Compare(a.esp.LUID, b.esp.LUID),
-		cmp.Compare(a.esp.RelativeID, b.esp.RelativeID), cmp.Compare(a.esp.Processes, b.esp.Processes),
-		cmp.Compare(a.port, b.port), ComparePaths(a.esp.Paths[0], b.esp.Paths[0]))
+	return cmp.Or(cmp.Compare(a.esp.ID(), b.esp.ID()), cmp.Compare(a.esp.LUID, b.esp.LUID), ComparePaths(a.Path, b.Path))
 }
 
-// mergePaths makes one member of the readings that are of one ESP. What it
-// reports is taken from the first path.
+// mergePaths makes one member of the readings that are of one ESP.
 func mergePaths(readings []Reading) []member {
-	type identity struct {
+	type key struct {
 		luID, logicalID, port string
 		relativeID, processes int
 	}
-	identify := func(r *Reading, port string) identity {
-		return identity{r.LUID, r.Subenclosures[0].LogicalID, port, r.RelativeID, r.Processes}
+	keyOf := func(r *Reading, port string) key {
+		return key{r.Identity.LUID(), r.Identity.LogicalID, port, r.Identity.RelativeID, r.Identity.Processes}
 	}
 
 	readings = slices.SortedFunc(slices.Values(readings), func(a, b Reading) int { return ComparePaths(a.Path, b.Path) })
-	ports := map[identity][]string{}
+	ports := map[key][]string{}
 	for i := range readings {
-		id := identify(&readings[i], "")
-		if port := readings[i].Port; port != "" && !slices.Contains(ports[id], port) {
-			ports[id] = append(ports[id], port)
+		k := keyOf(&readings[i], "")
+		if port := readings[i].port(); port != "" && !slices.Contains(ports[k], port) {
+			ports[k] = append(ports[k], port)
 		}
 	}
 
 	var members []member
-	index := map[identity]int{}
+	index := map[key]int{}
 	for i := range readings {
 		r := &readings[i]
-		id := identify(r, "")
-		if len(ports[id]) > 1 { // several ports for one identity: each is an ESP
-			id = identify(r, r.Port)
+		k := keyOf(r, "")
+		if len(ports[k]) > 1 { // several ports that are otherwise alike: each is an ESP
+			k = keyOf(r, r.port())
 		}
-		n, known := index[id]
+		n, known := index[k]
 		if !known {
-			index[id] = len(members)
+			index[k] = len(members)
 			members = append(members, newMember(r))
 			continue
 		}
 		m := &members[n]
 		m.esp.Paths = append(m.esp.Paths, r.Path)
 		switch {
-		case strings.HasPrefix(r.LUID, sesOnly) && (r.Port == "" || m.port == ""):
+		case strings.HasPrefix(m.esp.LUID, sesOnly) && (m.port() == "" || r.port() == ""):
 			m.esp.Conflict = "it refuses all VPD pages, and nothing tells whether its paths lead to one ESP or to several"
-		case !slices.Equal(m.esp.Subenclosures, r.Subenclosures):
-			m.esp.Conflict = "what looks like one ESP, logical unit " + r.LUID + ", reports other subenclosures on another path"
+		case !slices.Equal(m.Subenclosures, r.Subenclosures):
+			m.esp.Conflict = "what looks like one ESP, logical unit " + m.esp.LUID + ", reports other subenclosures on another path"
 		}
 	}
 	return members
@@ -161,20 +158,19 @@ func mergePaths(readings []Reading) []member {
 
 func newMember(r *Reading) member {
 	m := member{
+		Reading:   r,
+		enclosure: EnclosureID(r.Identity.LogicalID, r.Identity.LUID()),
 		esp: ESP{
-			RelativeID:     r.RelativeID,
-			Processes:      r.Processes,
-			LUID:           r.LUID,
-			Serial:         r.Serial,
+			RelativeID:     r.Identity.RelativeID,
+			Processes:      r.Identity.Processes,
+			LUID:           r.Identity.LUID(),
+			Serial:         r.Identity.Serial,
 			Paths:          []string{r.Path},
 			GenerationCode: r.GenerationCode,
 			Inquiry:        r.Inquiry,
 			Download:       r.Download,
 			Subenclosures:  slices.Clone(r.Subenclosures),
 		},
-		port:   r.Port,
-		health: r.Health,
-		slots:  r.Slots,
 	}
 	for i := 1; i < len(r.Subenclosures); i++ {
 		if r.Subenclosures[i].ID == r.Subenclosures[i-1].ID {
@@ -184,20 +180,32 @@ func newMember(r *Reading) member {
 	return m
 }
 
-// markSharedIdentity marks ESPs that cannot be found again for certain, because
-// their logical units have one designator.
-func markSharedIdentity(byEnclosure map[string][]member) {
-	count := map[string]int{}
-	for _, members := range byEnclosure {
+// separateSharedIdentity makes ESPs whose logical units have one designator
+// different by their ports. Where the designator is part of an address that must
+// not be: the address would depend on who else is in sight.
+func separateSharedIdentity(members []member) {
+	sharing := func() map[string][]*member {
+		by := map[string][]*member{}
 		for i := range members {
-			count[members[i].esp.LUID]++
+			by[members[i].esp.LUID] = append(by[members[i].esp.LUID], &members[i])
+		}
+		maps.DeleteFunc(by, func(_ string, alike []*member) bool { return len(alike) < 2 })
+		return by
+	}
+	inAddress := func(m *member) bool {
+		return m.Identity.LogicalID == zeroLogicalID || !numbered(m.esp.RelativeID, m.esp.Processes)
+	}
+	for _, alike := range sharing() {
+		if slices.ContainsFunc(alike, func(m *member) bool { return inAddress(m) || m.Identity.LogicalUnit == "" || m.Identity.Port == "" }) {
+			continue
+		}
+		for _, m := range alike {
+			m.esp.LUID = m.Identity.atPort()
 		}
 	}
-	for _, members := range byEnclosure {
-		for i := range members {
-			if esp := &members[i].esp; count[esp.LUID] > 1 {
-				esp.Conflict = "another ESP, behind another port or in another place, has the same logical unit designator, " + esp.LUID
-			}
+	for luID, alike := range sharing() {
+		for _, m := range alike {
+			m.esp.Conflict = "another ESP, behind another port or in another place, has the same logical unit designator, " + luID
 		}
 	}
 }
@@ -287,9 +295,9 @@ func setAddresses(enclosure string, members []member) {
 func mergeHealth(members []member) Health {
 	all := Health{Failures: []string{}}
 	for _, m := range members {
-		all.Critical = all.Critical || m.health.Critical
-		all.Unrecoverable = all.Unrecoverable || m.health.Unrecoverable
-		for _, line := range m.health.Failures {
+		all.Critical = all.Critical || m.Health.Critical
+		all.Unrecoverable = all.Unrecoverable || m.Health.Unrecoverable
+		for _, line := range m.Health.Failures {
 			if !slices.Contains(all.Failures, line) {
 				all.Failures = append(all.Failures, line)
 			}
@@ -314,7 +322,7 @@ func mergeDrives(members []member, blocks []BlockDevice) []Drive {
 
 	var slots []slot
 	for _, m := range members {
-		for _, s := range m.slots {
+		for _, s := range m.Slots {
 			driveLU := ""
 			for _, b := range blocks {
 				if b.SASAddress == s.SASAddress {

@@ -17,10 +17,13 @@ const (
 	lu2        = "5000ccab04001002"
 )
 
-// reading is one path to an ESP with a primary subenclosure alone.
+// reading is one path to an ESP with a primary subenclosure alone. The logical
+// unit is an NAA, with @ and the port where the device tells it.
 func reading(path, luID, logicalID string, relativeID, processes int) inventory.Reading {
+	luID, port, _ := strings.Cut(luID, "@")
 	return inventory.Reading{
-		Path: path, LUID: luID, RelativeID: relativeID, Processes: processes,
+		Path:          path,
+		Identity:      inventory.Identity{LogicalUnit: luID, Port: port, LogicalID: logicalID, RelativeID: relativeID, Processes: processes},
 		Subenclosures: []inventory.Subenclosure{{LogicalID: logicalID, Vendor: "ACME", Product: "JBOD-60", Revision: "1000"}},
 	}
 }
@@ -97,22 +100,63 @@ func TestMergeGroups(t *testing.T) {
 			"lu-" + lu2 + " expects ?",
 			"  lu-" + lu2 + " " + lu2 + " /dev/sg4,/dev/sg5",
 		}},
-		{"one LU NAA for both modules, ports tell them apart (Celestica)", []inventory.Reading{
-			reading("/dev/sg3", "5000ccab0400dc00@5000ccab0400dcff", enclosureA, 1, 2),
-			reading("/dev/sg4", "5000ccab0400dc00@5000ccab0400dcfe", enclosureA, 2, 2),
+		{"the enclosure's NAA for both modules (Celestica)", []inventory.Reading{
+			reading("/dev/sg3", enclosureA+"@5000ccab040010ff", enclosureA, 1, 2),
+			reading("/dev/sg4", enclosureA+"@5000ccab040010fe", enclosureA, 2, 2),
+			reading("/dev/sg5", enclosureA+"@5000ccab040010fe", enclosureA, 2, 2),
 		}, []string{
 			enclosureA + " expects 2",
-			"  esp1 5000ccab0400dc00@5000ccab0400dcff /dev/sg3",
-			"  esp2 5000ccab0400dc00@5000ccab0400dcfe /dev/sg4",
+			"  esp1 " + enclosureA + "@5000ccab040010ff /dev/sg3",
+			"  esp2 " + enclosureA + "@5000ccab040010fe /dev/sg4,/dev/sg5",
 		}},
-		{"one LU NAA for both modules, no port in VPD: numbers differ", []inventory.Reading{
+		{"the enclosure's NAA for both modules, without numbers", []inventory.Reading{
+			reading("/dev/sg3", enclosureA+"@5000ccab040010ff", enclosureA, 0, 0),
+			reading("/dev/sg4", enclosureA+"@5000ccab040010fe", enclosureA, 0, 0),
+		}, []string{
+			enclosureA + " expects ?",
+			"  lu-" + enclosureA + "@5000ccab040010fe " + enclosureA + "@5000ccab040010fe /dev/sg4",
+			"  lu-" + enclosureA + "@5000ccab040010ff " + enclosureA + "@5000ccab040010ff /dev/sg3",
+		}},
+		{"an NAA of its own, and a port", []inventory.Reading{
+			reading("/dev/sg3", lu1+"@5000ccab0400103d", enclosureA, 1, 2),
+			reading("/dev/sg4", lu2+"@5000ccab0400107d", enclosureA, 2, 2),
+		}, []string{
+			enclosureA + " expects 2",
+			"  esp1 " + lu1 + " /dev/sg3",
+			"  esp2 " + lu2 + " /dev/sg4",
+		}},
+		{"one NAA for both modules, not the enclosure's", []inventory.Reading{
+			reading("/dev/sg3", lu1+"@5000ccab0400103d", enclosureA, 1, 2),
+			reading("/dev/sg4", lu1+"@5000ccab0400107d", enclosureA, 2, 2),
+		}, []string{
+			enclosureA + " expects 2",
+			"  esp1 " + lu1 + "@5000ccab0400103d /dev/sg3",
+			"  esp2 " + lu1 + "@5000ccab0400107d /dev/sg4",
+		}},
+		{"one NAA for both modules, not the enclosure's, part of the address", []inventory.Reading{
+			reading("/dev/sg3", lu1+"@5000ccab0400103d", enclosureA, 0, 0),
+			reading("/dev/sg4", lu1+"@5000ccab0400107d", enclosureA, 0, 0),
+		}, []string{
+			enclosureA + " expects ?",
+			"  lu-" + lu1 + " " + lu1 + " /dev/sg3 CONFLICT",
+			"  lu-" + lu1 + " " + lu1 + " /dev/sg4 CONFLICT",
+		}},
+		{"two ports of one module look like two", []inventory.Reading{
+			reading("/dev/sg3", lu1+"@5000ccab0400103d", enclosureA, 1, 2),
+			reading("/dev/sg4", lu1+"@5000ccab0400107d", enclosureA, 1, 2),
+		}, []string{
+			enclosureA + " expects 2 misses 2",
+			"  esp1 " + lu1 + "@5000ccab0400103d /dev/sg3 CONFLICT",
+			"  esp1 " + lu1 + "@5000ccab0400107d /dev/sg4 CONFLICT",
+		}},
+		{"one NAA for both modules, no port in VPD: numbers differ", []inventory.Reading{
 			reading("/dev/sg3", lu1, enclosureA, 1, 2), reading("/dev/sg4", lu1, enclosureA, 2, 2),
 		}, []string{
 			enclosureA + " expects 2",
 			"  esp1 " + lu1 + " /dev/sg3 CONFLICT",
 			"  esp2 " + lu1 + " /dev/sg4 CONFLICT",
 		}},
-		{"one LU NAA for both modules, only the host's ports differ", []inventory.Reading{
+		{"one NAA for both modules, only the host knows the ports", []inventory.Reading{
 			withPort(reading("/dev/sg3", lu1, enclosureA, 0, 0), "5000ccab0400103d"),
 			withPort(reading("/dev/sg4", lu1, enclosureA, 0, 0), "5000ccab0400107d"),
 			withPort(reading("/dev/sg5", lu1, enclosureA, 0, 0), "5000ccab0400107d"),
@@ -120,14 +164,6 @@ func TestMergeGroups(t *testing.T) {
 			enclosureA + " expects ?",
 			"  lu-" + lu1 + " " + lu1 + " /dev/sg3 CONFLICT",
 			"  lu-" + lu1 + " " + lu1 + " /dev/sg4,/dev/sg5 CONFLICT",
-		}},
-		{"one LU NAA that is not the enclosure's, ports and numbers differ", []inventory.Reading{
-			withPort(reading("/dev/sg3", lu1, enclosureA, 1, 2), "5000ccab0400103d"),
-			withPort(reading("/dev/sg4", lu1, enclosureA, 2, 2), "5000ccab0400107d"),
-		}, []string{
-			enclosureA + " expects 2",
-			"  esp1 " + lu1 + " /dev/sg3 CONFLICT",
-			"  esp2 " + lu1 + " /dev/sg4 CONFLICT",
 		}},
 		{"the host knows the port on one path only", []inventory.Reading{
 			withPort(reading("/dev/sg3", lu1, enclosureA, 1, 2), "5000ccab0400103d"), reading("/dev/sg4", lu1, enclosureA, 1, 2),
@@ -153,14 +189,14 @@ func TestMergeGroups(t *testing.T) {
 			"  lu-" + lu1 + " " + lu1 + " /dev/sg4 CONFLICT",
 		}},
 		{"no VPD pages: two nodes may be one ESP or two", []inventory.Reading{
-			reading("/dev/sg3", "ses.5000ccab04001000.1of1", enclosureA, 1, 1), reading("/dev/sg4", "ses.5000ccab04001000.1of1", enclosureA, 1, 1),
+			reading("/dev/sg3", "", enclosureA, 1, 1), reading("/dev/sg4", "", enclosureA, 1, 1),
 		}, []string{
 			enclosureA + " expects ?",
 			"  lu-ses.5000ccab04001000.1of1 ses.5000ccab04001000.1of1 /dev/sg3,/dev/sg4 CONFLICT",
 		}},
 		{"no VPD pages, but the host knows the port", []inventory.Reading{
-			withPort(reading("/dev/sg3", "ses.5000ccab04001000.1of1", enclosureA, 1, 1), "5000ccab0400103d"),
-			withPort(reading("/dev/sg4", "ses.5000ccab04001000.1of1", enclosureA, 1, 1), "5000ccab0400103d"),
+			withPort(reading("/dev/sg3", "", enclosureA, 1, 1), "5000ccab0400103d"),
+			withPort(reading("/dev/sg4", "", enclosureA, 1, 1), "5000ccab0400103d"),
 		}, []string{
 			enclosureA + " expects ?",
 			"  lu-ses.5000ccab04001000.1of1 ses.5000ccab04001000.1of1 /dev/sg3,/dev/sg4",
@@ -187,8 +223,12 @@ func TestMergeGroups(t *testing.T) {
 // An address is of one ESP, whoever else is in sight.
 func TestAddressDoesNotDependOnSight(t *testing.T) {
 	readings := []inventory.Reading{
-		reading("/dev/sg3", "5000ccab0400dc00@5000ccab0400dcff", enclosureA, 1, 1),
-		reading("/dev/sg4", "5000ccab0400dc00@5000ccab0400dcfe", enclosureA, 1, 1),
+		reading("/dev/sg3", enclosureA+"@5000ccab040010ff", enclosureA, 1, 1),
+		reading("/dev/sg4", enclosureA+"@5000ccab040010fe", enclosureA, 1, 1),
+		reading("/dev/sg7", "5000ccab0400beef@5000ccab0400103d", enclosureA, 0, 0),
+		reading("/dev/sg8", "5000ccab0400beef@5000ccab0400107d", enclosureA, 0, 0),
+		reading("/dev/sg9", "5000ccab0400feed@5000ccab0400203d", "5000ccab04002000", 1, 2),
+		reading("/dev/sg10", "5000ccab0400feed@5000ccab0400207d", "5000ccab04002000", 2, 2),
 		reading("/dev/sg5", lu1, "0000000000000000", 1, 2),
 		reading("/dev/sg6", lu2, "0000000000000000", 2, 2),
 	}
