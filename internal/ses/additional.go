@@ -25,7 +25,7 @@ type AdditionalElementStatus struct {
 //	3  element index      (with EIP)
 //	2- or 4-  protocol specific information
 //
-// At most one of Slot, Expander and Other is set.
+// and that is a Slot, an Expander, or neither; at most one of the three fields is set.
 type AdditionalElement struct {
 	Type    int // index into Configuration.Types of the element it is about; -1 where that cannot be told
 	Element int // index of the individual element within its type; -1 likewise
@@ -109,6 +109,8 @@ const (
 	slotDescriptor     = 0
 	expanderDescriptor = 1
 	phySize            = 28
+	initiatorBits      = 0x0e
+	targetBits         = 0x8f
 )
 
 // ParseAdditionalElementStatus reads page 0Ah with the configuration page of
@@ -124,51 +126,33 @@ func ParseAdditionalElementStatus(b []byte, cfg *Configuration) (*AdditionalElem
 		return nil, err
 	}
 	p := &AdditionalElementStatus{GenerationCode: c.generation(cfg)}
-	elements := describable(cfg)
+	places := describable(cfg)
 	for c.err == nil && c.left() > 0 {
-		d, specific := c.additionalElement(len(p.Descriptors))
-		if d.isPadding(specific) {
-			break
+		what := fmt.Sprintf("descriptor %d", len(p.Descriptors))
+		h := c.bytes(2, what)
+		info := c.sub(int(h[1]), what)
+		d := AdditionalElement{
+			Type:     -1,
+			Element:  -1,
+			Invalid:  h[0]&0x80 != 0,
+			EIP:      h[0]&0x10 != 0,
+			Protocol: Protocol(h[0] & 0x0f),
 		}
-		elements = d.join(elements)
-		if err := d.parse(specific, cfg); err != "" {
-			c.fail("descriptor %d %s", len(p.Descriptors), err)
+		if d.EIP {
+			f := info.bytes(2, "element index")
+			d.EIIOE, d.ElementIndex = f[0]&3, f[1]
+		} else if d.Protocol == 0 && !d.Invalid && info.left() == 0 {
+			break // the page is padded with zeros
 		}
+		places = d.join(places)
+		d.parse(info, cfg)
+		c.err = info.err
 		p.Descriptors = append(p.Descriptors, d)
 	}
 	if c.err != nil {
 		return nil, c.err
 	}
 	return p, nil
-}
-
-// additionalElement reads what all descriptors share, and gives their protocol
-// specific information, a view into the page.
-func (c *cursor) additionalElement(i int) (d AdditionalElement, specific []byte) {
-	what := fmt.Sprintf("descriptor %d", i)
-	h := c.bytes(2, what)
-	specific = c.bytes(int(h[1]), what)
-	d = AdditionalElement{
-		Type:     -1,
-		Element:  -1,
-		Invalid:  h[0]&0x80 != 0,
-		EIP:      h[0]&0x10 != 0,
-		Protocol: Protocol(h[0] & 0x0f),
-	}
-	if d.EIP {
-		if len(specific) < 2 {
-			c.fail("%s ends before its element index", what)
-			return d, nil
-		}
-		d.EIIOE, d.ElementIndex = specific[0]&3, specific[1]
-		specific = specific[2:]
-	}
-	return d, specific
-}
-
-// isPadding tells a page that is padded with zeros from a descriptor.
-func (d AdditionalElement) isPadding(specific []byte) bool {
-	return !d.Invalid && !d.EIP && d.Protocol == 0 && len(specific) == 0
 }
 
 // place is an individual element that can have a descriptor.
@@ -207,61 +191,49 @@ func (d *AdditionalElement) join(places []place) []place {
 	return places[next+1:]
 }
 
-// parse reads the protocol specific information, and says what is wrong with it.
-func (d *AdditionalElement) parse(b []byte, cfg *Configuration) (problem string) {
+// parse reads the protocol specific information.
+func (d *AdditionalElement) parse(info *cursor, cfg *Configuration) {
 	isExpander := d.Type >= 0 && cfg.Types[d.Type].ElementType == SASExpander
-	switch {
-	case d.Invalid || d.Protocol != SAS || len(b) < 2:
-	case b[1]>>6 == slotDescriptor:
-		return d.parseSlot(b)
-	case b[1]>>6 == expanderDescriptor && isExpander && d.EIP:
-		return d.parseExpander(b)
+	switch kind := info.peek(1) >> 6; {
+	case d.Invalid || d.Protocol != SAS || info.left() < 2:
+	case kind == slotDescriptor:
+		d.parseSlot(info)
+		return
+	case kind == expanderDescriptor && isExpander && d.EIP:
+		d.parseExpander(info)
+		return
 	}
-	if len(b) > 0 {
-		d.Other = slices.Clone(b)
+	if info.left() > 0 {
+		d.Other = slices.Clone(info.bytes(info.left(), "protocol specific information"))
 	}
-	return ""
 }
 
-func (d *AdditionalElement) parseSlot(b []byte) (problem string) {
-	count := int(b[0])
-	slot := &Slot{NotAllPhys: b[1]&1 != 0}
-	phys := b[2:]
+func (d *AdditionalElement) parseSlot(info *cursor) {
+	h := info.bytes(2, "device slot")
+	d.Slot = &Slot{NotAllPhys: h[1]&1 != 0}
 	if d.EIP {
-		if len(b) < 4 {
-			return "ends before its device slot number"
-		}
-		slot.Number, phys = b[3], b[4:]
+		d.Slot.Number = info.bytes(2, "device slot number")[1]
 	}
-	if len(phys) < count*phySize {
-		return fmt.Sprintf("has %d phys and ends within them", count)
-	}
-	for i := range count {
-		f := phys[i*phySize:]
-		slot.Phys = append(slot.Phys, Phy{
+	for range h[0] {
+		f := info.bytes(phySize, "phy")
+		d.Slot.Phys = append(d.Slot.Phys, Phy{
 			DeviceType:         f[0] >> 4 & 7,
-			InitiatorPorts:     f[2] & 0x0e,
-			TargetPorts:        f[3] & 0x8f,
+			InitiatorPorts:     f[2] & initiatorBits,
+			TargetPorts:        f[3] & targetBits,
 			AttachedSASAddress: Identifier(f[4:12]),
 			SASAddress:         Identifier(f[12:20]),
 			PhyIdentifier:      f[20],
 		})
 	}
-	d.Slot = slot
-	return ""
 }
 
-func (d *AdditionalElement) parseExpander(b []byte) (problem string) {
-	count := int(b[0])
-	if len(b) < 12+2*count {
-		return fmt.Sprintf("has %d expander phys and ends before or within them", count)
+func (d *AdditionalElement) parseExpander(info *cursor) {
+	h := info.bytes(12, "expander")
+	d.Expander = &Expander{SASAddress: Identifier(h[4:])}
+	for range h[0] {
+		f := info.bytes(2, "expander phy")
+		d.Expander.Phys = append(d.Expander.Phys, ExpanderPhy{ConnectorElementIndex: f[0], OtherElementIndex: f[1]})
 	}
-	e := &Expander{SASAddress: Identifier(b[4:12])}
-	for i := range count {
-		e.Phys = append(e.Phys, ExpanderPhy{ConnectorElementIndex: b[12+2*i], OtherElementIndex: b[13+2*i]})
-	}
-	d.Expander = e
-	return ""
 }
 
 // AppendBinary implements encoding.BinaryAppender.
@@ -269,42 +241,46 @@ func (p *AdditionalElementStatus) AppendBinary(b []byte) ([]byte, error) {
 	return appendPage(b, PageAdditionalElementStatus, 0, func(b []byte) ([]byte, error) {
 		b = binary.BigEndian.AppendUint32(b, p.GenerationCode)
 		for i, d := range p.Descriptors {
-			specific, ok := d.specific()
-			if d.EIP {
-				specific = append([]byte{d.EIIOE, d.ElementIndex}, specific...)
-			}
-			if !ok || d.EIIOE > 3 || d.Protocol > 15 || len(specific) > math.MaxUint8 {
+			info, ok := d.info()
+			if !ok || d.Protocol > 15 || len(info) > math.MaxUint8 {
 				return nil, cannotEncode(PageAdditionalElementStatus, "descriptor %d has a value that does not fit its field", i)
 			}
-			b = append(b, bit(d.Invalid, 7)|bit(d.EIP, 4)|byte(d.Protocol), byte(len(specific)))
-			b = append(b, specific...)
+			b = append(b, bit(d.Invalid, 7)|bit(d.EIP, 4)|byte(d.Protocol), byte(len(info)))
+			b = append(b, info...)
 		}
 		return b, nil
 	})
 }
 
-// specific encodes the protocol specific information, false where it has no encoding.
-func (d AdditionalElement) specific() (b []byte, ok bool) {
+// info encodes what follows the first two bytes, false where it has no encoding.
+func (d AdditionalElement) info() (b []byte, ok bool) {
+	if d.EIP {
+		b = append(b, d.EIIOE, d.ElementIndex)
+		ok = d.EIIOE <= 3
+	} else {
+		ok = d.EIIOE == 0 && d.ElementIndex == 0
+	}
 	switch {
 	case d.Slot != nil:
-		b = []byte{byte(len(d.Slot.Phys)), slotDescriptor<<6 | bit(d.Slot.NotAllPhys, 0)}
+		b = append(b, byte(len(d.Slot.Phys)), slotDescriptor<<6|bit(d.Slot.NotAllPhys, 0))
 		if d.EIP {
 			b = append(b, 0, d.Slot.Number)
 		}
 		for _, f := range d.Slot.Phys {
+			ok = ok && f.DeviceType <= 7 && f.InitiatorPorts&^initiatorBits == 0 && f.TargetPorts&^targetBits == 0
 			b = append(b, f.DeviceType<<4, 0, f.InitiatorPorts, f.TargetPorts)
 			b = append(b, f.AttachedSASAddress[:]...)
 			b = append(b, f.SASAddress[:]...)
 			b = append(b, f.PhyIdentifier, 0, 0, 0, 0, 0, 0, 0)
 		}
-		return b, d.Expander == nil && d.Other == nil && !d.Invalid && d.Protocol == SAS && (d.EIP || d.Slot.Number == 0)
+		return b, ok && d.Expander == nil && d.Other == nil && !d.Invalid && d.Protocol == SAS && (d.EIP || d.Slot.Number == 0)
 	case d.Expander != nil:
-		b = []byte{byte(len(d.Expander.Phys)), expanderDescriptor << 6, 0, 0}
+		b = append(b, byte(len(d.Expander.Phys)), expanderDescriptor<<6, 0, 0)
 		b = append(b, d.Expander.SASAddress[:]...)
 		for _, f := range d.Expander.Phys {
 			b = append(b, f.ConnectorElementIndex, f.OtherElementIndex)
 		}
-		return b, d.Other == nil && !d.Invalid && d.Protocol == SAS && d.EIP
+		return b, ok && d.Other == nil && !d.Invalid && d.Protocol == SAS && d.EIP
 	}
-	return d.Other, true
+	return append(b, d.Other...), ok
 }

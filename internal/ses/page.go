@@ -155,6 +155,23 @@ func (c *cursor) bytes(n int, what string) []byte {
 	return c.b[c.off-n : c.off]
 }
 
+// sub gives a cursor over the next n bytes alone, and goes on behind them.
+func (c *cursor) sub(n int, what string) *cursor {
+	c.bytes(n, what)
+	if c.err != nil {
+		return &cursor{page: c.page, err: c.err}
+	}
+	return &cursor{page: c.page, b: c.b[:c.off], off: c.off - n}
+}
+
+// peek gives the byte i bytes ahead, 0 where there is none.
+func (c *cursor) peek(i int) byte {
+	if i >= c.left() {
+		return 0
+	}
+	return c.b[c.off+i]
+}
+
 func (c *cursor) uint32(what string) uint32 { return binary.BigEndian.Uint32(c.bytes(4, what)) }
 
 func (c *cursor) fail(format string, args ...any) {
