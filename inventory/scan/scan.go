@@ -7,10 +7,29 @@ package scan
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"fwctl/internal/transport"
 	"fwctl/inventory"
+)
+
+const (
+	// atOnce bounds how many devices are read at the same time. A device that
+	// hangs takes one of the places until its time is over.
+	atOnce = 16
+
+	// deadline is how long reading one device may take. Reading takes a second
+	// or two; an ESP that is busy, or has just been reset, some tens of seconds.
+	deadline = 2 * time.Minute
+
+	// findDeadline is shorter: an ESP that reboots is asked again and again.
+	findDeadline = 30 * time.Second
 )
 
 // Options limits a scan.
@@ -18,31 +37,155 @@ type Options struct {
 	Devices []string // device nodes, "/dev/sg3" or "sg3"; none: all enclosures
 }
 
-// Scan reads every enclosure of a machine, or those of opts. A device that cannot
-// be read is a problem in the inventory, never the end of the scan. The error
-// says that there was nothing to scan: no SCSI generic devices, a device of
-// opts that is none or no enclosure, no permission for any of them
-// (errors.Is(err, fs.ErrPermission)), or ctx at its end.
-func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.Inventory, error) {
-	return nil, nil
+// DeviceError is a device that was named and cannot be scanned.
+type DeviceError struct {
+	Path   string
+	Reason string // why not, and what to do
 }
 
-// Read reads one logical unit over a transport that the caller holds; path is
-// the node's name for the record. What of the device cannot be read is in
-// Reading.Problems; the error says that it is of no use as an enclosure:
-// page 01h or INQUIRY failed, or nothing tells it from other logical units.
-func Read(ctx context.Context, path string, t transport.Transport) (*inventory.Reading, error) {
-	return nil, nil
+func (e *DeviceError) Error() string { return fmt.Sprintf("cannot scan %s: %s", e.Path, e.Reason) }
+
+// Scan reads every enclosure of a machine, or those of opts. A device that cannot
+// be read is a problem in the inventory, never the end of the scan. The error
+// says that there was nothing to scan: no SCSI generic devices, devices of opts
+// that are none or no enclosures (*DeviceError each), no permission for any of
+// them (errors.Is(err, fs.ErrPermission)), or ctx at its end.
+func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.Inventory, error) {
+	nodes, err := candidates(m.FS(), opts.Devices)
+	if err != nil {
+		return nil, err
+	}
+	inv := inventory.New()
+	inv.Host = m.Hostname()
+	inv.Simulated = m.Simulated()
+	inv.ScannedAt = time.Now().UTC().Truncate(time.Second)
+
+	answers := ask(ctx, m, nodes, deadline, Read)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("cannot finish the scan: %w", err)
+	}
+	var readings []inventory.Reading
+	var problems []inventory.Problem
+	denied := 0
+	for i, a := range answers {
+		switch {
+		case a.err == nil:
+			readings = append(readings, *a.value)
+		case errors.Is(a.err, fs.ErrPermission):
+			denied++
+			fallthrough
+		default:
+			problems = append(problems, problemOf(nodes[i], a.err))
+		}
+	}
+	if denied > 0 && denied == len(nodes) {
+		return nil, fmt.Errorf("cannot open any enclosure, %s for one: %w: run fwctl as root, or as a user who may open these nodes", nodes[0], fs.ErrPermission)
+	}
+	inv.Enclosures, inv.Problems = Assemble(m.FS(), readings)
+	inv.Problems = append(inv.Problems, problems...)
+	inventory.SortProblems(inv.Problems)
+	return inv, nil
 }
 
 // Assemble makes enclosures of readings, and joins them with what the host knows
-// of SAS ports and block devices (sysfs, the file system of a Machine).
+// of SAS ports and block devices: fsys is the file system of a Machine.
 func Assemble(fsys fs.FS, readings []inventory.Reading) ([]inventory.Enclosure, []inventory.Problem) {
-	return nil, nil
+	readings = slices.Clone(readings)
+	for i := range readings {
+		readings[i].Port = portOf(fsys, readings[i].Path)
+	}
+	return inventory.Merge(readings, blockDevices(fsys))
 }
 
 // Find returns the nodes through which the logical unit luID is reached now,
-// sorted. Nodes that are gone, busy, or do not answer are left out.
+// sorted. Nodes that are gone, busy, or do not answer are left out. The error
+// says that no node could be looked at.
 func Find(ctx context.Context, m transport.Machine, luID string) ([]string, error) {
-	return nil, nil
+	nodes, err := candidates(m.FS(), nil)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	answers := ask(ctx, m, nodes, findDeadline, func(ctx context.Context, _ string, t transport.Transport) (bool, error) {
+		return isUnit(ctx, t, luID)
+	})
+	for i, a := range answers {
+		if a.err == nil && a.value {
+			found = append(found, nodes[i])
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("cannot look for logical unit %s: %w", luID, err)
+	}
+	return found, nil
+}
+
+type answer[T any] struct {
+	value T
+	err   error
+}
+
+// ask opens every node read-only and puts one question to it, in parallel. A
+// device that does not answer within limit gets an error, and is left behind.
+// The answers are in the order of the nodes.
+func ask[T any](ctx context.Context, m transport.Machine, nodes []string, limit time.Duration,
+	question func(context.Context, string, transport.Transport) (T, error)) []answer[T] {
+	answers := make([]answer[T], len(nodes))
+	places := make(chan struct{}, atOnce)
+	var wg sync.WaitGroup
+	for i, path := range nodes {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			places <- struct{}{}
+			defer func() { <-places }()
+			ctx, cancel := context.WithTimeout(ctx, limit)
+			defer cancel()
+			// Not even opening a node is sure to come back.
+			done := make(chan answer[T], 1)
+			go func() {
+				node, err := m.Open(path, transport.ReadOnly)
+				if err != nil {
+					done <- answer[T]{err: err}
+					return
+				}
+				defer node.Close()
+				value, err := question(ctx, path, node)
+				done <- answer[T]{value, err}
+			}()
+			select {
+			case answers[i] = <-done:
+			case <-ctx.Done():
+			}
+			if ctx.Err() != nil {
+				answers[i] = answer[T]{err: &silentError{limit}}
+			}
+		}()
+	}
+	wg.Wait()
+	return answers
+}
+
+// silentError is a device that did not answer within the time it was given.
+type silentError struct{ limit time.Duration }
+
+func (e *silentError) Error() string { return fmt.Sprintf("no answer within %v", e.limit) }
+
+// problemOf says of a device that could not be read what, why and what to do.
+func problemOf(path string, err error) inventory.Problem {
+	p := inventory.Problem{Path: path, Summary: "cannot read the enclosure"}
+	var silent *silentError
+	switch {
+	case errors.As(err, &silent):
+		p.Detail = err.Error() + "; it was left alone. Look at dmesg for this device; a module that hangs may have to be reseated"
+	case errors.Is(err, fs.ErrPermission):
+		p.Detail = err.Error() + "; run fwctl as root, or as a user who may open the node"
+	case errors.Is(err, transport.ErrBusy):
+		p.Detail = err.Error() + "; another fwctl, or another tool, works on it: find out which (fuser -v " + path + ") and scan again when it is done"
+	case errors.Is(err, transport.ErrGone):
+		p.Detail = err.Error() + "; scan again when it has come back"
+	default:
+		p.Detail = strings.TrimSuffix(err.Error(), ".") + "; scan again, and look at dmesg and at sg_ses --page=cf " + path + " if it stays"
+	}
+	return p
 }

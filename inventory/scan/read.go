@@ -1,0 +1,453 @@
+package scan
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fwctl/internal/scsi"
+	"fwctl/internal/ses"
+	"fwctl/internal/transport"
+	"fwctl/inventory"
+)
+
+const (
+	// allocation is the room for what INQUIRY returns. Some devices refuse less
+	// than 512; old ones look at the low byte of the length alone, FCh here.
+	allocation = 0x2fc
+
+	// A page that comes back short, or as page 08h though the device lists it, is
+	// asked for again; pages of different generations are all read again.
+	attempts    = 4
+	attemptWait = time.Second
+)
+
+// Read reads one logical unit over a transport that the caller holds; path is
+// the node's name for the record. What of the device cannot be read is in
+// Reading.Problems. The error says that the device is of no use as an enclosure:
+// INQUIRY or page 01h failed, nothing tells it from other logical units, or a
+// command was left without an answer.
+func Read(ctx context.Context, path string, t transport.Transport) (*inventory.Reading, error) {
+	r := &reader{ctx: ctx, t: t, Reading: inventory.Reading{Path: path}}
+	if err := r.read(); err != nil {
+		return nil, err
+	}
+	return &r.Reading, nil
+}
+
+// isUnit tells whether a device is the logical unit luID.
+func isUnit(ctx context.Context, t transport.Transport, luID string) (bool, error) {
+	r := &reader{ctx: ctx, t: t}
+	if err := r.inquire(); err != nil {
+		return false, err
+	}
+	if r.Identity.LUID() == "" { // known by page 01h, if at all
+		cfg, err := r.configuration()
+		if err != nil {
+			return false, err
+		}
+		r.identify(cfg)
+	}
+	return r.Identity.Is(luID), nil
+}
+
+type reader struct {
+	inventory.Reading
+	ctx context.Context
+	t   transport.Transport
+
+	extended *scsi.ExtendedInquiry // nil where there is none
+}
+
+func (r *reader) read() error {
+	if err := r.inquire(); err != nil {
+		return err
+	}
+	if err := r.supportedPages(); err != nil {
+		return err
+	}
+	cfg, err := r.pages()
+	if err != nil {
+		return err
+	}
+	r.identify(cfg)
+	if r.Identity.LUID() == "" {
+		return errors.New("nothing tells it from other logical units: it has no VPD page 83h or 80h and no logical identifier in page 01h")
+	}
+	return r.downloadModes()
+}
+
+// unanswered tells errors that leave the outcome of a command open, and the
+// device perhaps hanging: then nothing more is asked of it.
+func unanswered(err error) bool {
+	var lost *transport.Error
+	return errors.As(err, &lost) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// problem notes what could not be read. It gives back the errors after which
+// nothing more is asked of the device.
+func (r *reader) problem(err error, summary, advice string) error {
+	if err == nil || unanswered(err) {
+		return err
+	}
+	r.Problems = append(r.Problems, inventory.Problem{Path: r.Path, Summary: summary, Detail: err.Error() + "; " + advice})
+	return nil
+}
+
+// inquire reads standard INQUIRY data and the VPD pages that the device lists.
+// Some refuse them all.
+func (r *reader) inquire() error {
+	b, err := scsi.Do(r.ctx, r.t, scsi.Inquiry{AllocationLength: allocation})
+	if err != nil {
+		return err
+	}
+	inquiry, err := scsi.ParseStandardInquiry(b)
+	if err != nil {
+		return err
+	}
+	r.Inquiry = inventory.Inquiry{
+		Vendor:   inquiry.Vendor.String(),
+		Product:  inquiry.Product.String(),
+		Revision: inquiry.ProductRevisionLevel.String(),
+	}
+	r.Identity.Vendor = r.Inquiry.Vendor
+
+	listed, err := vpd(r, scsi.VPDSupportedPages, scsi.ParseSupportedVPDPages)
+	if err != nil {
+		if unanswered(err) {
+			return err
+		}
+		return nil
+	}
+	const advice = "fwctl goes on without it; compare sg_vpd --all"
+	if slices.Contains(listed, scsi.VPDUnitSerialNumber) {
+		serial, err := vpd(r, scsi.VPDUnitSerialNumber, scsi.ParseUnitSerialNumber)
+		if err := r.problem(err, "cannot read its serial number", advice); err != nil {
+			return err
+		}
+		r.Identity.Serial = strings.TrimSpace(serial.String())
+	}
+	if slices.Contains(listed, scsi.VPDDeviceIdentification) {
+		id, err := vpd(r, scsi.VPDDeviceIdentification, scsi.ParseDeviceIdentification)
+		if err := r.problem(err, "cannot read its identity", advice); err != nil {
+			return err
+		}
+		r.designate(id)
+	}
+	if slices.Contains(listed, scsi.VPDExtendedInquiry) {
+		r.extended, err = vpd(r, scsi.VPDExtendedInquiry, scsi.ParseExtendedInquiry)
+		return r.problem(err, "cannot read its extended INQUIRY data", advice)
+	}
+	return nil
+}
+
+func vpd[T any](r *reader, page byte, parse func([]byte) (T, error)) (T, error) {
+	b, err := scsi.Do(r.ctx, r.t, scsi.Inquiry{EVPD: true, PageCode: page, AllocationLength: allocation})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return parse(b)
+}
+
+// designate takes the names of the logical unit and its port. One that is all
+// zero names nothing.
+func (r *reader) designate(id *scsi.DeviceIdentification) {
+	if id == nil {
+		return
+	}
+	id.Designators = slices.DeleteFunc(id.Designators, func(d scsi.Designator) bool { return len(bytes.Trim(d.Value, "\x00")) == 0 })
+	if d, ok := id.LogicalUnit(); ok {
+		r.Identity.LogicalUnit = d.String()
+	}
+	if d, ok := id.TargetPort(); ok {
+		r.Identity.Port = d.String()
+	}
+}
+
+// identify takes what page 01h says of who the device is.
+func (r *reader) identify(cfg *ses.Configuration) {
+	primary := cfg.Subenclosures[0]
+	r.Identity.LogicalID = primary.LogicalID.String()
+	r.Identity.RelativeID = int(primary.RelativeESPID)
+	r.Identity.Processes = int(primary.ESProcesses)
+}
+
+// supportedPages reads which pages there are, from page 00h and from 0Dh. Some
+// answer neither: then Reading.Pages stays nil, and pages are simply tried.
+func (r *reader) supportedPages() error {
+	all := []ses.PageCode{}
+	known := false
+	for _, code := range []ses.PageCode{ses.PageSupported, ses.PageSupportedSES} {
+		if code == ses.PageSupportedSES && !slices.Contains(all, code) {
+			break
+		}
+		page, err := receive(r, code, ses.ParseSupportedPages)
+		if unanswered(err) {
+			return err
+		}
+		if err == nil {
+			known = true
+			all = append(all, page.Pages...)
+		}
+	}
+	if !known {
+		return nil
+	}
+	slices.Sort(all)
+	r.Pages = []int{}
+	for _, code := range slices.Compact(all) {
+		r.Pages = append(r.Pages, int(code))
+	}
+	r.Download.SESPage = slices.Contains(all, ses.PageDownloadMicrocode)
+	return nil
+}
+
+// mayHave tells whether it is worth while to ask for a page.
+func (r *reader) mayHave(code ses.PageCode) bool {
+	return r.Pages == nil || slices.Contains(r.Pages, int(code))
+}
+
+// receive reads a page, again where it came back short, or as page 08h though
+// the device lists it.
+func receive[T any](r *reader, code ses.PageCode, parse func([]byte) (T, error)) (T, error) {
+	for attempt := 1; ; attempt++ {
+		page, err := receiveOnce(r, code, parse)
+		var short *ses.ShortPageError
+		var other *ses.UnexpectedPageError
+		again := errors.As(err, &short) ||
+			errors.As(err, &other) && other.Got == ses.PageShortStatus && slices.Contains(r.Pages, int(code))
+		if !again || attempt == attempts {
+			return page, err
+		}
+		if err := r.wait(); err != nil {
+			return page, err
+		}
+	}
+}
+
+func receiveOnce[T any](r *reader, code ses.PageCode, parse func([]byte) (T, error)) (T, error) {
+	b, err := ses.Receive(r.ctx, r.t, code)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return parse(b)
+}
+
+func (r *reader) wait() error {
+	select {
+	case <-time.After(attemptWait):
+		return nil
+	case <-r.ctx.Done():
+		return r.ctx.Err()
+	}
+}
+
+func (r *reader) configuration() (*ses.Configuration, error) {
+	cfg, err := receive(r, ses.PageConfiguration, ses.ParseConfiguration)
+	if err != nil && !unanswered(err) {
+		return nil, fmt.Errorf("no page 01h, without which it cannot be used as an enclosure: %w", err)
+	}
+	return cfg, err
+}
+
+// pages reads the configuration, and the pages that go with it, of one
+// generation: all again where a page is of another one.
+func (r *reader) pages() (*ses.Configuration, error) {
+	before := len(r.Problems)
+	for attempt := 1; ; attempt++ {
+		cfg, err := r.configuration()
+		if err != nil {
+			return nil, err
+		}
+		r.Problems = r.Problems[:before]
+		r.GenerationCode = cfg.GenerationCode
+		r.Subenclosures = subenclosures(cfg)
+		changed, err := r.statusPages(cfg)
+		if err != nil {
+			return nil, err
+		}
+		if !changed || attempt == attempts {
+			return cfg, nil
+		}
+		if err := r.wait(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func subenclosures(cfg *ses.Configuration) []inventory.Subenclosure {
+	var all []inventory.Subenclosure
+	for _, s := range cfg.Subenclosures {
+		all = append(all, inventory.Subenclosure{
+			ID:        int(s.SubenclosureID),
+			LogicalID: s.LogicalID.String(),
+			Vendor:    s.Vendor.String(),
+			Product:   s.Product.String(),
+			Revision:  s.ProductRevisionLevel.String(),
+		})
+	}
+	// The primary comes first in page 01h, whatever its id.
+	slices.SortStableFunc(all[1:], func(a, b inventory.Subenclosure) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
+
+// statusPages reads health and slots. Changed tells that a page was of another
+// generation than cfg.
+func (r *reader) statusPages(cfg *ses.Configuration) (changed bool, err error) {
+	const advice = "scan again, and look at sg_ses if it stays"
+	r.Health, r.Slots = inventory.Health{Failures: []string{}}, nil
+
+	// note keeps an error as a problem; a page that is not listed and not
+	// answered is just not there.
+	note := func(code ses.PageCode, err error, summary string) error {
+		var other *ses.GenerationError
+		changed = changed || errors.As(err, &other)
+		if err == nil || r.Pages == nil && code != ses.PageEnclosureStatus && !errors.As(err, &other) && !unanswered(err) {
+			return nil
+		}
+		return r.problem(err, summary, advice)
+	}
+
+	var names *ses.ElementDescriptors
+	if r.mayHave(ses.PageElementDescriptor) {
+		names, err = receive(r, ses.PageElementDescriptor, func(b []byte) (*ses.ElementDescriptors, error) {
+			return ses.ParseElementDescriptors(b, cfg)
+		})
+		if err := note(ses.PageElementDescriptor, err, "cannot read the names of its elements"); err != nil {
+			return false, err
+		}
+	}
+	if r.mayHave(ses.PageEnclosureStatus) {
+		status, err := receive(r, ses.PageEnclosureStatus, func(b []byte) (*ses.EnclosureStatus, error) {
+			return ses.ParseEnclosureStatus(b, cfg)
+		})
+		if err := note(ses.PageEnclosureStatus, err, "cannot read its health"); err != nil {
+			return false, err
+		}
+		if err == nil {
+			r.Health = health(cfg, status, names)
+		}
+	} else {
+		r.Problems = append(r.Problems, inventory.Problem{Path: r.Path, Summary: "cannot read its health",
+			Detail: "it has no enclosure status page, 02h; look after its fans and power supplies in another way before firmware is changed"})
+	}
+	if r.mayHave(ses.PageAdditionalElementStatus) {
+		additional, err := receive(r, ses.PageAdditionalElementStatus, func(b []byte) (*ses.AdditionalElementStatus, error) {
+			return ses.ParseAdditionalElementStatus(b, cfg)
+		})
+		if err := note(ses.PageAdditionalElementStatus, err, "cannot read which drives are in its slots"); err != nil {
+			return false, err
+		}
+		if err == nil {
+			r.Slots = slots(additional)
+		}
+	}
+	return changed, nil
+}
+
+// failures names what a status says of an element, where that is a failure.
+var failures = map[ses.StatusCode]string{
+	ses.StatusCritical:      "critical",
+	ses.StatusNonCritical:   "non-critical",
+	ses.StatusUnrecoverable: "unrecoverable",
+}
+
+// health sums page 02h up. Elements are named by page 07h, else by the text or
+// the name of their type and their index in it, from 0. An overall status counts
+// where no element of its type says what fails.
+func health(cfg *ses.Configuration, status *ses.EnclosureStatus, names *ses.ElementDescriptors) inventory.Health {
+	h := inventory.Health{Critical: status.Critical, Unrecoverable: status.Unrecoverable, Failures: []string{}}
+	for i, t := range status.Types {
+		typeName := cmp.Or(strings.TrimSpace(cfg.Types[i].Text.String()), cfg.Types[i].ElementType.String())
+		individual := false
+		for j, e := range t.Elements {
+			failure, failed := failures[e.Code()]
+			if !failed {
+				continue
+			}
+			individual = true
+			name := ""
+			if names != nil {
+				name = strings.TrimSpace(names.Types[i].Elements[j].String())
+			}
+			h.Failures = append(h.Failures, cmp.Or(name, fmt.Sprintf("%s %d", typeName, j))+": "+failure)
+		}
+		if failure, failed := failures[t.Overall.Code()]; failed && !individual {
+			h.Failures = append(h.Failures, typeName+": "+failure)
+		}
+	}
+	if status.NonCritical && len(h.Failures) == 0 {
+		h.Failures = append(h.Failures, "the enclosure, it does not say which element: non-critical")
+	}
+	return h
+}
+
+// slots lists the occupied device slots. An empty one can have a valid descriptor
+// with zero addresses (seen on Areca ARC-8028).
+func slots(additional *ses.AdditionalElementStatus) []inventory.Slot {
+	var all []inventory.Slot
+	for _, d := range additional.Descriptors {
+		if d.Slot == nil || d.Invalid {
+			continue
+		}
+		i := slices.IndexFunc(d.Slot.Phys, func(p ses.Phy) bool { return !p.SASAddress.IsZero() })
+		if i < 0 {
+			continue
+		}
+		number := int(d.Slot.Number)
+		if !d.EIP { // then only its place among the elements says which slot it is
+			number = max(d.Element, 0)
+		}
+		all = append(all, inventory.Slot{Number: number, SASAddress: d.Slot.Phys[i].SASAddress.String()})
+	}
+	return all
+}
+
+// downloadModes asks which modes of WRITE BUFFER the device takes: REPORT
+// SUPPORTED OPERATION CODES says, else VPD page 86h, else nobody.
+func (r *reader) downloadModes() error {
+	for _, mode := range []scsi.WriteBufferMode{scsi.WriteOffsetsSaveActivate, scsi.WriteOffsetsSelectSaveDefer,
+		scsi.WriteOffsetsSaveDefer, scsi.WriteActivateDeferredMicrocode} {
+		supported, known, err := r.takes(mode)
+		if err != nil {
+			return err
+		}
+		if known && r.Download.WriteBufferModes == nil {
+			r.Download.WriteBufferModes = []string{}
+		}
+		if supported {
+			r.Download.WriteBufferModes = append(r.Download.WriteBufferModes, fmt.Sprintf("%02x", byte(mode)))
+		}
+	}
+	return nil
+}
+
+func (r *reader) takes(mode scsi.WriteBufferMode) (supported, known bool, err error) {
+	const writeBuffer = 0x3b
+	b, err := scsi.Do(r.ctx, r.t, scsi.ReportSupportedOperationCodes{
+		ReportingOptions:       scsi.OneCommandWithService,
+		RequestedOperationCode: writeBuffer,
+		RequestedServiceAction: uint16(mode),
+		AllocationLength:       allocation,
+	})
+	if unanswered(err) {
+		return false, false, err
+	}
+	if err == nil {
+		if s, err := scsi.ParseCommandSupport(b); err == nil && s.Support != scsi.SupportUnknown {
+			return s.Support.Yes(), true, nil
+		}
+	}
+	if r.extended == nil {
+		return false, false, nil
+	}
+	supported, known = r.extended.Supports(mode)
+	return supported, known, nil
+}

@@ -1,0 +1,158 @@
+package scan
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"fwctl/internal/scsi"
+	"fwctl/inventory"
+)
+
+const (
+	genericDir = "sys/class/scsi_generic"
+	blockDir   = "sys/block"
+
+	enclosureType = "13" // peripheral device type 0Dh, as sysfs writes it
+)
+
+// candidates lists the nodes to scan, sorted: those of enclosure services
+// devices, and of other logical units that say in their INQUIRY data that they
+// hold an enclosure (ENCSERV; sysfs keeps a copy, so that no disk is opened for
+// it). With names, those of them, and a *DeviceError for each that is none.
+func candidates(fsys fs.FS, names []string) ([]string, error) {
+	entries, err := fs.ReadDir(fsys, genericDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cannot find SCSI generic devices: there is no /%s: load the sg driver (modprobe sg), and check that this host has a SAS HBA", genericDir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot find SCSI generic devices: %w", err)
+	}
+	var all *multierror.Error
+	var nodes []string
+	if len(names) == 0 {
+		for _, e := range entries {
+			if isEnclosure(fsys, e.Name()) && !isVirtual(fsys, e.Name()) {
+				nodes = append(nodes, "/dev/"+e.Name())
+			}
+		}
+	}
+	for _, name := range names {
+		sg, node := path.Base(name), "/dev/"+path.Base(name)
+		known := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == sg })
+		switch {
+		case !known || name != sg && name != node:
+			all = multierror.Append(all, &DeviceError{name, "it is no SCSI generic node of this host: give one such as /dev/sg3 (lsscsi -g lists them)"})
+		case !isEnclosure(fsys, sg):
+			all = multierror.Append(all, &DeviceError{node, "it is no enclosure: its SCSI device type is " + attribute(fsys, sg, "type") +
+				", not 13, and it does not say that it holds one; fwctl inventory lists the enclosures"})
+		case isVirtual(fsys, sg):
+			all = multierror.Append(all, &DeviceError{node, "it is the HBA's virtual enclosure, which has no firmware of its own; update the HBA instead"})
+		default:
+			nodes = append(nodes, node)
+		}
+	}
+	slices.SortFunc(nodes, inventory.ComparePaths)
+	return slices.Compact(nodes), all.ErrorOrNil()
+}
+
+// attribute reads a text attribute of the SCSI device behind a sg node, "" where
+// there is none.
+func attribute(fsys fs.FS, sg, name string) string {
+	b, err := fs.ReadFile(fsys, path.Join(genericDir, sg, "device", name))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+func isEnclosure(fsys fs.FS, sg string) bool {
+	if attribute(fsys, sg, "type") == enclosureType {
+		return true
+	}
+	b, err := fs.ReadFile(fsys, path.Join(genericDir, sg, "device", "inquiry"))
+	if err != nil {
+		return false
+	}
+	inquiry, err := scsi.ParseStandardInquiry(b)
+	return err == nil && inquiry.EncServ
+}
+
+// isVirtual tells the enclosure that LSI HBAs make up for drives of their own.
+func isVirtual(fsys fs.FS, sg string) bool {
+	return strings.HasPrefix(attribute(fsys, sg, "model"), "VirtualSES")
+}
+
+// endDevice is the SAS end device in the path of a SCSI device in sysfs.
+var endDevice = regexp.MustCompile(`/(end_device-[0-9:]+)/`)
+
+// portOf gives the SAS address of the port that a node leads to, 16 hex digits,
+// "" where the host does not know it: HBA drivers differ in what they tell.
+func portOf(fsys fs.FS, node string) string {
+	sg := path.Base(node)
+	if address := sasAddress(attribute(fsys, sg, "sas_address")); address != "" {
+		return address
+	}
+	link, err := fs.ReadLink(fsys, path.Join(genericDir, sg))
+	if err != nil {
+		return ""
+	}
+	m := endDevice.FindStringSubmatch(link)
+	if m == nil {
+		return ""
+	}
+	b, err := fs.ReadFile(fsys, path.Join("sys/class/sas_device", m[1], "sas_address"))
+	if err != nil {
+		return ""
+	}
+	return sasAddress(strings.TrimSpace(string(b)))
+}
+
+var sasAddressText = regexp.MustCompile(`^0x([0-9a-f]{16})$`)
+
+func sasAddress(s string) string {
+	m := sasAddressText.FindStringSubmatch(strings.ToLower(s))
+	if m == nil || strings.Trim(m[1], "0") == "" {
+		return ""
+	}
+	return m[1]
+}
+
+// blockDevices lists the block devices that lead to SAS ports of drives. What
+// they say of themselves is in sysfs: none is opened.
+func blockDevices(fsys fs.FS) []inventory.BlockDevice {
+	entries, err := fs.ReadDir(fsys, blockDir)
+	if err != nil {
+		return nil
+	}
+	var blocks []inventory.BlockDevice
+	for _, e := range entries {
+		read := func(name string) []byte {
+			b, _ := fs.ReadFile(fsys, path.Join(blockDir, e.Name(), "device", name)) // nil where there is none
+			return b
+		}
+		block := inventory.BlockDevice{
+			Name:       e.Name(),
+			SASAddress: sasAddress(strings.TrimSpace(string(read("sas_address")))),
+			Live:       strings.TrimSpace(string(read("state"))) == "running",
+		}
+		if id, err := scsi.ParseDeviceIdentification(read("vpd_pg83")); err == nil {
+			if port, ok := id.TargetPort(); ok && block.SASAddress == "" {
+				block.SASAddress = port.String()
+			}
+			if lu, ok := id.LogicalUnit(); ok {
+				block.LUID = lu.String()
+			}
+		}
+		if block.SASAddress != "" {
+			blocks = append(blocks, block)
+		}
+	}
+	return blocks
+}
