@@ -164,3 +164,17 @@ func (p *Port) Detach() error {
 	p.device = nil
 	return os.Remove(link)
 }
+
+// Close detaches what is attached and takes the target down, and the HBA with
+// its last target.
+func (p *Port) Close() error {
+	err := errors.Join(
+		p.Detach(),
+		os.Remove(filepath.Join(p.dir, "lun/lun_0")),
+		os.WriteFile(filepath.Join(p.dir, "nexus"), []byte("NULL"), 0),
+		os.Remove(p.dir))
+	if last := os.Remove(filepath.Dir(p.dir)); last != nil && !errors.Is(last, unix.ENOTEMPTY) && !errors.Is(last, unix.EBUSY) {
+		err = errors.Join(err, last)
+	}
+	return err
+}

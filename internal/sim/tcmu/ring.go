@@ -29,8 +29,8 @@ const (
 	entFlags = 7 // u8, set here
 
 	reqIovCnt = 8  // u32
-	reqCDBOff = 20 // u64
-	reqIov    = 44 // pairs of u64: offset in the shared memory, length
+	reqCDBOff = 24 // u64
+	reqIov    = 48 // pairs of u64: offset in the shared memory, length
 
 	rspStatus  = 8  // u8
 	rspReadLen = 12 // u32

@@ -1,0 +1,202 @@
+//go:build e2e
+
+// Package e2e runs fwctl on a real kernel: it boots a stock Debian kernel in
+// qemu, with nothing but busybox, sg3_utils, fwctl and a served rack, and runs
+// the tests of package guest there. `make e2e` provides what it needs.
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// modules are loaded in this order, each behind what it depends on.
+var modules = []string{"target_core_user", "tcm_loop", "sg", "sd_mod", "ses", "scsi_debug"}
+
+// programs of the distribution that the guest needs, with their libraries.
+var programs = []string{"sg_ses", "sg_ses_microcode", "sg_inq"}
+
+const initScript = `#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /run /tmp /var/lib
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+for m in $(cat /modules.order); do insmod /modules/$m $(cat /modules/$m.options 2>/dev/null); done
+mount -t configfs configfs /sys/kernel/config
+ip link set lo up
+hostname guest
+guest.test -test.v
+echo "guest tests ended with exit code $?"
+poweroff -f
+`
+
+// TestRealKernel boots the guest and makes a subtest of each of its tests.
+func TestRealKernel(t *testing.T) {
+	kernel := os.Getenv("FWCTL_E2E_KERNEL")
+	if kernel == "" {
+		t.Fatal("FWCTL_E2E_KERNEL is not set: it names the unpacked linux-image package; `make e2e` sets it")
+	}
+	vmlinuz, err := filepath.Glob(filepath.Join(kernel, "boot/vmlinuz-*"))
+	if err != nil || len(vmlinuz) != 1 {
+		t.Fatalf("Glob(%s/boot/vmlinuz-*) = %v, %v; want one kernel", kernel, vmlinuz, err)
+	}
+	initramfs := buildInitramfs(t, kernel, strings.TrimPrefix(filepath.Base(vmlinuz[0]), "vmlinuz-"))
+
+	// The limit only ends a guest that hangs.
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	qemu := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1024",
+		"-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio",
+		"-kernel", vmlinuz[0], "-initrd", initramfs, "-append", "console=ttyS0 quiet panic=-1")
+	console, err := qemu.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	qemu.Stderr = os.Stderr
+	if err := qemu.Start(); err != nil {
+		t.Fatal(err)
+	}
+	report(t, console)
+	if err := qemu.Wait(); err != nil {
+		t.Errorf("qemu: %v", err)
+	}
+}
+
+var verdict = regexp.MustCompile(`^--- (PASS|FAIL|SKIP): (\S+) \(`)
+
+// report copies the guest's console and repeats its verdicts as this test's own.
+func report(t *testing.T, console io.Reader) {
+	var ended bool
+	var since bytes.Buffer
+	tests := 0
+	lines := bufio.NewScanner(console)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		line := strings.TrimRight(lines.Text(), "\r")
+		fmt.Fprintln(&since, line)
+		if testing.Verbose() {
+			fmt.Println("guest:", line)
+		}
+		if m := verdict.FindStringSubmatch(line); m != nil {
+			tests++
+			t.Run(m[2], func(t *testing.T) {
+				if m[1] != "PASS" {
+					t.Errorf("%s in the guest: %s\n%s", m[2], m[1], since.String())
+				}
+			})
+			since.Reset()
+		}
+		if strings.HasPrefix(line, "guest tests ended with exit code ") {
+			ended = true
+			if !strings.HasSuffix(line, " 0") {
+				t.Errorf("%s\n%s", line, since.String())
+			}
+		}
+	}
+	if !ended || tests == 0 {
+		t.Errorf("the guest did not come to its end (%d tests seen):\n%s", tests, since.String())
+	}
+}
+
+func buildInitramfs(t *testing.T, kernel, release string) string {
+	t.Helper()
+	root := t.TempDir()
+	for _, dir := range []string{"bin", "modules"} {
+		if err := os.Mkdir(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(name, text string, mode os.FileMode) {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("init", initScript, 0o755)
+
+	for _, b := range [][]string{
+		{"build", "-o", filepath.Join(root, "bin/fwctl"), "fwctl/cmd/fwctl"},
+		{"build", "-o", filepath.Join(root, "bin/simrack"), "fwctl/internal/sim/simrack"},
+		{"test", "-c", "-tags", "e2e", "-o", filepath.Join(root, "bin/guest.test"), "fwctl/internal/e2e/guest"},
+	} {
+		cmd := exec.Command("go", b...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		run(t, cmd)
+	}
+
+	copyFile(t, lookPath(t, "busybox"), filepath.Join(root, "bin/busybox"))
+	for _, p := range programs {
+		path := lookPath(t, p)
+		copyFile(t, path, filepath.Join(root, "bin", p))
+		for _, lib := range regexp.MustCompile(`/\S+`).FindAllString(run(t, exec.Command("ldd", path)), -1) {
+			copyFile(t, lib, filepath.Join(root, lib))
+		}
+	}
+
+	run(t, exec.Command("depmod", "-b", kernel, release))
+	var order []string
+	seen := map[string]bool{}
+	for _, m := range modules {
+		deps := run(t, exec.Command("modprobe", "-d", kernel, "-S", release, "--show-depends", m))
+		for _, path := range regexp.MustCompile(`(?m)^insmod (\S+)`).FindAllStringSubmatch(deps, -1) {
+			name := filepath.Base(path[1])
+			if !seen[name] {
+				seen[name] = true
+				order = append(order, name)
+				copyFile(t, path[1], filepath.Join(root, "modules", name))
+			}
+		}
+	}
+	write("modules.order", strings.Join(order, "\n"), 0o644)
+	// No scsi_debug host until a test asks for one.
+	write("modules/scsi_debug.ko.options", "add_host=0", 0o644)
+
+	archive := filepath.Join(t.TempDir(), "initramfs.cpio")
+	pack := exec.Command("sh", "-c", `find . -print0 | cpio --null --quiet -o -H newc -O "$0"`, archive)
+	pack.Dir = root
+	run(t, pack)
+	return archive
+}
+
+func lookPath(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%s is missing: `make e2e` installs what this test needs", name)
+	}
+	return path
+}
+
+func run(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return string(out)
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
