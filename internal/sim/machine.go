@@ -1,0 +1,262 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"fwctl/internal/transport"
+)
+
+// Machine is one of the rack's hosts; "" is the first.
+func (r *Rack) Machine(host string) (transport.Machine, error) {
+	if host == "" {
+		host = r.def.Hosts[0]
+	}
+	if !slices.Contains(r.def.Hosts, host) {
+		return nil, &Error{Op: "stand in for", Path: host, Err: fmt.Errorf("the rack's hosts are %s", strings.Join(r.def.Hosts, ", "))}
+	}
+	return &machine{rack: r, host: host}, nil
+}
+
+type machine struct {
+	rack *Rack
+	host string
+}
+
+func (m *machine) Hostname() string { return m.host }
+func (m *machine) Simulated() bool  { return true }
+func (m *machine) FS() fs.FS        { return liveFS{m} }
+
+// Open opens /dev/sgN. The node stays with the device that it was opened on: a
+// device that comes back, even as the same /dev/sgN, is another one.
+func (m *machine) Open(node string, access transport.Access) (transport.Node, error) {
+	fail := func(err error) (transport.Node, error) {
+		return nil, &transport.Error{Op: "open", Path: node, NotSent: true, Err: err}
+	}
+	var found *unit
+	var incarnation int
+	err := m.rack.look(func(s *state, now time.Time) error {
+		for _, u := range m.rack.def.units {
+			if u.host == m.host && s.visible(u) && node == fmt.Sprintf("/dev/sg%d", s.node(u)) {
+				found, incarnation = u, s.unitNow(u).Incarnation
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return fail(fs.ErrNotExist)
+	}
+	lock := fmt.Sprintf("node %s %d", strings.ReplaceAll(found.key, "/", " "), incarnation)
+	unlock, err := lockFile(filepath.Join(m.rack.locks, lock), access == transport.Exclusive, false)
+	if err != nil {
+		return fail(err)
+	}
+	return &openNode{rack: m.rack, unit: found, incarnation: incarnation, path: node, access: access, unlock: unlock}, nil
+}
+
+// BlockDeviceHeld goes by the use that the rack file declares.
+func (m *machine) BlockDeviceHeld(name string) (bool, error) {
+	held, known := false, false
+	err := m.rack.look(func(s *state, now time.Time) error {
+		for _, e := range m.rack.def.Enclosures {
+			for _, dr := range e.Drives {
+				first := true
+				for _, u := range dr.units {
+					if u.host != m.host || !s.visible(u) {
+						continue
+					}
+					if u.device == name {
+						known, held = true, dr.Use.holds(m.host, first)
+					}
+					first = false
+				}
+			}
+		}
+		return nil
+	})
+	if err == nil && !known {
+		err = &fs.PathError{Op: "open", Path: "/dev/" + name, Err: fs.ErrNotExist}
+	}
+	return held, err
+}
+
+// holds says whether the use holds the first path's block device, or another's:
+// only multipath uses them all.
+func (u use) holds(host string, first bool) bool {
+	if u.Host != host {
+		return false
+	}
+	return u.Multipath != "" || first && (u.Mount != "" || u.Swap || u.Holder != "" || u.ZFS != "")
+}
+
+// Lock takes a lock that is this simulated host's.
+func (m *machine) Lock(name string) (io.Closer, error) {
+	file := fmt.Sprintf("host %s %s", m.host, strings.ReplaceAll(name, "/", " "))
+	unlock, err := lockFile(filepath.Join(m.rack.locks, file), true, false)
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock %s: %w", name, err)
+	}
+	return closer(unlock), nil
+}
+
+type closer func() error
+
+func (c closer) Close() error { return c() }
+
+// openNode is an open /dev/sgN.
+type openNode struct {
+	rack        *Rack
+	unit        *unit
+	incarnation int
+	path        string
+	access      transport.Access
+	unlock      func() error
+}
+
+func (n *openNode) Close() error { return n.unlock() }
+
+// Do implements transport.Transport. As with the kernel, the command has its
+// effect whether its answer is waited for or not.
+func (n *openNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	fail := func(op string, err error) (*transport.Response, error) {
+		return nil, &transport.Error{Op: op, Path: n.path, NotSent: op == "send a command to", Err: err}
+	}
+	const send, receive = "send a command to", "read the answer of"
+	if err := ctx.Err(); err != nil {
+		return fail(send, err)
+	}
+	if len(req.CDB) == 0 || len(req.Out) > 0 && len(req.In) > 0 {
+		return fail(send, fs.ErrInvalid)
+	}
+	if n.access == transport.ReadOnly && (req.Effect || req.CDB[0] == opSendDiagnostic || req.CDB[0] == opWriteBuffer) {
+		return fail(send, fs.ErrPermission)
+	}
+	reply, err := n.rack.execute(n.unit, n.incarnation, req.CDB, req.Out, len(req.In))
+	if err != nil {
+		return nil, err
+	}
+	wait, outcome := reply.Latency, error(nil)
+	switch {
+	case reply.Gone && !reply.NoAnswer:
+		return fail(send, transport.ErrGone)
+	case reply.Gone:
+		outcome = transport.ErrGone
+	case reply.NoAnswer || req.Timeout > 0 && wait > req.Timeout:
+		wait, outcome = req.Timeout, transport.ErrTimeout
+	}
+	if err := sleep(ctx, wait); err != nil {
+		return fail(receive, fmt.Errorf("%w: %w", transport.ErrAbandoned, err))
+	}
+	if outcome != nil {
+		return fail(receive, outcome)
+	}
+	return &transport.Response{Status: reply.Status, Sense: reply.Sense, Received: copy(req.In, reply.In)}, nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// liveFS is /sys and /proc of a host as they are at each call.
+type liveFS struct{ m *machine }
+
+func (l liveFS) now() (*tree, error) {
+	r := l.m.rack
+	t, err := r.cachedTree(l.m.host)
+	if t != nil || err != nil {
+		return t, err
+	}
+	err = r.look(func(s *state, now time.Time) error {
+		if r.trees[l.m.host] == nil {
+			if r.trees == nil {
+				r.trees = map[string]*tree{}
+			}
+			r.trees[l.m.host] = r.kernelTree(s, l.m.host)
+		}
+		t = r.trees[l.m.host]
+		return nil
+	})
+	return t, err
+}
+
+// cachedTree is what a host's kernel shows as long as nothing has happened since
+// it was made; nil where something has. A state file is replaced at once, so
+// that reading it wants no lock between processes.
+func (r *Rack) cachedTree(host string) (*tree, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.reload(); err != nil {
+		return nil, err
+	}
+	if !r.due.IsZero() && !time.Now().Before(r.due) {
+		return nil, nil
+	}
+	return r.trees[host], nil
+}
+
+func (l liveFS) Open(name string) (fs.File, error) {
+	t, err := l.now()
+	if err != nil {
+		return nil, err
+	}
+	return t.Open(name)
+}
+
+func (l liveFS) ReadFile(name string) ([]byte, error) {
+	t, err := l.now()
+	if err != nil {
+		return nil, err
+	}
+	return t.ReadFile(name)
+}
+
+func (l liveFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	t, err := l.now()
+	if err != nil {
+		return nil, err
+	}
+	return t.ReadDir(name)
+}
+
+func (l liveFS) Stat(name string) (fs.FileInfo, error) {
+	t, err := l.now()
+	if err != nil {
+		return nil, err
+	}
+	return t.Stat(name)
+}
+
+func (l liveFS) Lstat(name string) (fs.FileInfo, error) {
+	t, err := l.now()
+	if err != nil {
+		return nil, err
+	}
+	return t.Lstat(name)
+}
+
+func (l liveFS) ReadLink(name string) (string, error) {
+	t, err := l.now()
+	if err != nil {
+		return "", err
+	}
+	return t.ReadLink(name)
+}

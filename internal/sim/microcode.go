@@ -1,0 +1,560 @@
+package sim
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding"
+	"encoding/hex"
+	"path"
+	"time"
+)
+
+// Download microcode status codes.
+const (
+	statusIdle            = 0x00
+	statusAwaitingData    = 0x01
+	statusWritingFlash    = 0x02
+	statusWritingDeferred = 0x03
+	statusStartsOnRead    = 0x10
+	statusNeedsPower      = 0x12
+	statusNeedsActivation = 0x13
+	statusBadField        = 0x80
+	statusBadImage        = 0x81
+	statusNeedsImage      = 0x83
+	statusNothingDeferred = 0x85
+)
+
+// Download modes.
+const (
+	modeSave     = 0x07
+	modeDefer    = 0x0e
+	modeActivate = 0x0f
+)
+
+func (dl *download) takes(protocol string) bool {
+	return dl.Protocol == protocol || dl.Protocol == "both"
+}
+
+// supports says whether a part takes a mode with the microcode it runs.
+func (d *device) supports(p *part, m byte) bool {
+	running := d.s.running(p).Revision
+	for _, declared := range p.download.Modes {
+		if byte(declared.Mode) == m && running >= declared.From {
+			return true
+		}
+	}
+	return false
+}
+
+// subenclosure is the part with this id that the ESP serves, or nil.
+func (d *device) subenclosure(id byte) *part {
+	for _, sub := range d.p.parts {
+		if sub.ID == id {
+			return sub
+		}
+	}
+	return nil
+}
+
+// microcodeStatus is the status page 0Eh. Reading it has effects: it eats
+// completion codes, it starts microcode that stands at 10h, and it resets the
+// download engine of some ESPs.
+func (d *device) microcodeStatus(w *writer) {
+	w.u8(0x0e, byte(len(d.p.parts)-1), 0, 0)
+	w.u32(d.generation())
+	for _, sub := range d.p.parts {
+		st := d.s.part(sub)
+		code, additional, next := byte(statusIdle), byte(0), uint32(0)
+		switch {
+		case st.Writing != nil && st.Writing.Mode == modeDefer:
+			code = statusWritingDeferred
+		case st.Writing != nil:
+			code = statusWritingFlash
+		case st.Load != nil:
+			code, next = statusAwaitingData, uint32(st.Load.Next)
+			if sub.download.ReportsIdle {
+				code = statusIdle
+			}
+			if sub.download.StatusReadResets {
+				st.Load, st.EngineReset = nil, true
+			}
+		default:
+			code, additional = st.Status, st.Additional
+			st.Status, st.Additional = statusIdle, 0
+			if code == statusStartsOnRead {
+				d.rack.restart(d.s, d.p, sub, d.now)
+			}
+		}
+		if sub.download.Chunk.AnyOffset {
+			next = 0xffffffff
+		}
+		w.u8(0, sub.ID, code, additional)
+		w.u32(uint32(sub.download.MaxImage))
+		w.u8(0, 0, 0, sub.download.BufferID)
+		w.u32(next)
+	}
+}
+
+// problem is what is wrong with a piece of a download.
+type problem int
+
+const (
+	fine problem = iota
+	wrongMode
+	wrongBuffer
+	wrongOffset
+	wrongLength // of the whole image
+	wrongChunk  // its length
+	wrongImage
+	engineWasReset
+	stillWriting
+)
+
+// Where the standard has the field: in the control page 0Eh, and in WRITE BUFFER's CDB.
+var (
+	pageField = map[problem]int{wrongMode: 8, wrongBuffer: 11, wrongOffset: 12, wrongLength: 16, wrongChunk: 20}
+	cdbField  = map[problem]int{wrongMode: 1, wrongBuffer: 2, wrongOffset: 3, wrongLength: 6, wrongChunk: 6}
+)
+
+// downloadControl carries out the control page 0Eh.
+func (d *device) downloadControl(page []byte) *sense {
+	if len(page) < 24 {
+		return badLength()
+	}
+	sub := d.subenclosure(page[1])
+	if sub == nil {
+		return d.badField(d.p.parts[0], 1)
+	}
+	if !sub.download.takes("ses") {
+		return d.badField(sub, 1)
+	}
+	if uint32(be32(page[4:])) != d.generation() {
+		return d.badField(sub, 4)
+	}
+	st, mode := d.s.part(sub), page[8]
+	switch mode {
+	case modeActivate:
+		switch {
+		case !d.supports(sub, mode):
+			return d.badField(sub, 8)
+		case st.Writing != nil:
+			return operationUnderWay()
+		case st.Staged == nil || st.Staged.Starts != statusNeedsActivation:
+			st.Load, st.Status, st.Additional = nil, statusNothingDeferred, 0
+			if sub.download.Refuse != "status" {
+				return outOfSequence()
+			}
+			return nil
+		}
+		d.rack.restart(d.s, d.p, sub, d.now)
+		return nil
+	case 0x06, modeSave, modeDefer:
+		size := be32(page[20:])
+		if (size+3)/4*4 != len(page)-24 {
+			return d.badField(sub, 20)
+		}
+		p := d.take(piece{sub: sub, mode: mode, bufferID: page[11], offset: be32(page[12:]), length: be32(page[16:]), data: page[24 : 24+size]})
+		switch p {
+		case fine:
+			return nil
+		case stillWriting:
+			return operationUnderWay()
+		case engineWasReset:
+			return badParam(12)
+		case wrongImage:
+			st.Load, st.Status, st.Additional = nil, statusBadImage, 0
+			return nil
+		}
+		return d.badField(sub, pageField[p])
+	}
+	if st.Load != nil { // a reserved mode aborts
+		st.Load, st.Status, st.Additional = nil, statusBadField, 8
+		return nil
+	}
+	return d.badField(sub, 8)
+}
+
+// badField discards a download because of the control page field at offset, and
+// says so in the way this ESP has.
+func (d *device) badField(sub *part, offset int) *sense {
+	st := d.s.part(sub)
+	st.Load = nil
+	if sub.download.Refuse != "status" {
+		return badParam(offset)
+	}
+	st.Status, st.Additional = statusBadField, byte(offset)
+	return nil
+}
+
+// writeBuffer carries out WRITE BUFFER, which reaches the primary subenclosure.
+func (d *device) writeBuffer(cdb, out []byte) *sense {
+	sub := d.p.parts[0]
+	if !sub.download.takes("write-buffer") {
+		return invalidOpcode()
+	}
+	mode := cdb[1] & 0x1f
+	if !d.supports(sub, mode) {
+		return badCDB(1)
+	}
+	if be24(cdb[6:]) != len(out) {
+		return badCDB(6)
+	}
+	st := d.s.part(sub)
+	if mode == modeActivate {
+		switch {
+		case st.Writing != nil:
+			return operationUnderWay()
+		case st.Staged == nil || st.Staged.Starts != statusNeedsActivation:
+			st.Load = nil
+			return outOfSequence()
+		}
+		d.rack.restart(d.s, d.p, sub, d.now)
+		return nil
+	}
+	p := d.take(piece{sub: sub, mode: mode, bufferID: cdb[2], offset: be24(cdb[3:]), data: out, buffer: true})
+	switch p {
+	case fine:
+		return nil
+	case stillWriting:
+		return operationUnderWay()
+	case engineWasReset:
+		return badParam(0)
+	case wrongImage:
+		st.Load = nil
+		return &sense{key: 5, asc: 0x26}
+	}
+	st.Load = nil
+	return badCDB(cdbField[p])
+}
+
+// piece is one piece of an image, by either protocol.
+type piece struct {
+	sub      *part
+	mode     byte
+	bufferID byte
+	offset   int
+	length   int // of the whole image, 0 where the protocol does not say
+	data     []byte
+	buffer   bool // by WRITE BUFFER
+}
+
+// take adds a piece to the download. Where it does not fit, nothing is changed:
+// the caller discards the download.
+func (d *device) take(in piece) problem {
+	st, dl := d.s.part(in.sub), &in.sub.download
+	whole := in.buffer && (in.mode == 0x04 || in.mode == 0x05)
+	switch {
+	case st.Writing != nil:
+		return stillWriting
+	case !d.supports(in.sub, in.mode):
+		return wrongMode
+	case in.bufferID != dl.BufferID:
+		return wrongBuffer
+	case !in.buffer && (in.length == 0 || in.length > dl.MaxImage):
+		return wrongLength
+	case len(in.data) == 0 || len(in.data) > dl.Chunk.Max && !whole:
+		return wrongChunk
+	case in.offset%max(dl.Chunk.MultipleOf, 1) != 0 || !in.buffer && in.offset%4 != 0:
+		return wrongOffset
+	case in.length > 0 && in.offset+len(in.data) > in.length || in.offset+len(in.data) > dl.MaxImage:
+		return wrongChunk
+	case in.length > 0 && in.offset+len(in.data) < in.length && len(in.data)%max(dl.Chunk.MultipleOf, 1) != 0:
+		return wrongChunk
+	}
+	// WRITE BUFFER cannot abort: offset 0 begins anew.
+	if st.Load == nil || in.buffer && in.offset == 0 {
+		if in.offset != 0 {
+			if st.EngineReset {
+				return engineWasReset
+			}
+			return wrongOffset
+		}
+		empty, _ := sha256.New().(encoding.BinaryMarshaler).MarshalBinary() // cannot fail
+		st.Load = &load{Mode: in.mode, BufferID: in.bufferID, Length: in.length, Hash: empty, Buffer: in.buffer}
+		st.Staged, st.EngineReset = nil, false
+		st.Status, st.Additional = statusIdle, 0
+		if dl.SingleBank && in.mode != modeDefer {
+			st.Broken = true
+		}
+	}
+	ld := st.Load
+	switch {
+	case in.mode != ld.Mode || in.buffer != ld.Buffer:
+		return wrongMode
+	case in.length != ld.Length:
+		return wrongLength
+	case in.offset != ld.Next && !dl.Chunk.AnyOffset:
+		return wrongOffset
+	case in.offset < ld.Next:
+		ld.Doubles++
+		return fine // it overwrites what is there, and nobody notices
+	case in.offset > ld.Next:
+		ld.Gaps++
+	}
+	ld.add(in.data)
+	ld.Next = in.offset + len(in.data)
+
+	if id, ours, known := imageIdentity(ld.Head); known && dl.Accepts.Refuse == "first" && !dl.Accepts.image(id, ours) {
+		return wrongImage
+	}
+	if whole || in.length > 0 && ld.Next == in.length || in.buffer && string(ld.Tail) == imageTrailer {
+		return d.complete(in.sub)
+	}
+	return fine
+}
+
+// add hashes a piece and keeps what tells who the image is and where it ends.
+func (ld *load) add(data []byte) {
+	h := sha256.New()
+	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(ld.Hash); err != nil {
+		panic(err) // it is what MarshalBinary gave
+	}
+	h.Write(data)
+	ld.Hash, _ = h.(encoding.BinaryMarshaler).MarshalBinary()
+	ld.Head = append(ld.Head, data[:min(len(data), maxHeader-len(ld.Head))]...)
+	ld.Tail = append(ld.Tail, data[max(0, len(data)-len(imageTrailer)):]...)
+	ld.Tail = bytes.Clone(ld.Tail[max(0, len(ld.Tail)-len(imageTrailer)):])
+}
+
+func (ld *load) sum() string {
+	h := sha256.New()
+	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(ld.Hash); err != nil {
+		panic(err) // it is what MarshalBinary gave
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// image says whether a whole image is one of this component's.
+func (a accepts) image(id identity, ours bool) bool {
+	vendor, _ := path.Match(a.Vendor, id.Vendor)
+	product, _ := path.Match(a.Product, id.Product)
+	return ours && vendor && product
+}
+
+// complete ends a download whose last byte has come: flash writing begins.
+func (d *device) complete(sub *part) problem {
+	st, dl := d.s.part(sub), &sub.download
+	ld := st.Load
+	st.Load = nil
+	sum := ld.sum()
+	st.Received = append(st.Received, received{SHA256: sum, Size: ld.Next, Mode: ld.Mode, Gaps: ld.Gaps, Doubles: ld.Doubles})
+
+	id, ours, _ := imageIdentity(ld.Head)
+	if ld.Gaps > 0 || dl.Accepts.Refuse != "never" && !dl.Accepts.image(id, ours) {
+		return wrongImage
+	}
+	if !ours {
+		id = identity{Revision: "????"} // it was taken for microcode, and runs as it may
+	}
+	starts := byte(dl.Completion.Mode7)
+	if ld.Mode == modeDefer || ld.Mode == 0x0d {
+		starts = byte(dl.Completion.ModeE)
+	}
+	st.Writing = &staged{
+		Vendor: id.Vendor, Product: id.Product, Revision: id.Revision, SHA256: sum,
+		Starts: starts, Mode: ld.Mode, Via: d.p.key, Buffer: ld.Buffer,
+	}
+	st.FlashUntil = d.now.Add(time.Duration(dl.FlashTime))
+	return fine
+}
+
+// flashWritten is the end of flash writing.
+func (r *Rack) flashWritten(s *state, sub *part, at time.Time) {
+	st := s.part(sub)
+	st.Staged, st.Writing, st.FlashUntil = st.Writing, nil, time.Time{}
+	st.Broken = false
+	st.Status, st.Additional = st.Staged.Starts, 0
+	if st.Staged.Starts == statusStartsOnRead && (st.Staged.Buffer || sub.download.RebootsBeforeStatus) {
+		for _, p := range sub.servedBy {
+			if p.key == st.Staged.Via {
+				r.restart(s, p, sub, at)
+			}
+		}
+	}
+}
+
+// restart starts a part's new microcode: the primary's by a reset of the ESP, a
+// secondary's by itself unless it takes the ESP with it.
+func (r *Rack) restart(s *state, p *esp, sub *part, at time.Time) {
+	dl := &sub.download
+	if sub.ID != 0 && !dl.Vanish {
+		s.part(sub).Restart = at.Add(time.Duration(dl.RebootTime))
+		return
+	}
+	r.reset(s, p, sub, dl, at, false)
+}
+
+// reset is a hard reset of an ESP, or a power-on: downloads in progress are
+// lost, and what waits for it starts, the part cause in any case.
+func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, powerOn bool) {
+	es := s.esp(p)
+	if es.Dead {
+		return
+	}
+	boot := &reboot{Until: at.Add(time.Duration(dl.RebootTime)), Vanish: dl.Vanish, Node: dl.ReturnNode}
+	for _, sub := range p.parts {
+		st := s.part(sub)
+		if st.Writing != nil && sub.download.SingleBank {
+			st.Broken = true
+		}
+		st.Load, st.Writing, st.FlashUntil = nil, nil, time.Time{}
+		st.Status, st.Additional, st.EngineReset = statusIdle, 0, false
+		if st.Broken {
+			es.Dead = true
+		}
+		if powerOn && sub.download.PowerLoss == "loses" {
+			st.Staged = nil
+		}
+		if st.Staged != nil && (powerOn || sub == cause || st.Staged.Starts != statusNeedsPower) {
+			boot.Activates = append(boot.Activates, sub.key)
+		}
+	}
+	es.Reboot = boot
+}
+
+// rebooted is the end of a reset: the ESP answers again.
+func (r *Rack) rebooted(s *state, p *esp, at time.Time) {
+	es := s.esp(p)
+	boot := es.Reboot
+	es.Reboot = nil
+	for _, u := range p.units {
+		s.unit(u).attend(attentionReset)
+	}
+	for _, sub := range p.parts {
+		for _, key := range boot.Activates {
+			if key == sub.key {
+				r.activate(s, sub, at)
+			}
+		}
+	}
+	if !boot.Vanish {
+		return
+	}
+	id := s.inquired(p)
+	es.Kernel = &id
+	for _, u := range p.units {
+		r.returned(s, u, boot.Node)
+	}
+}
+
+// returned is a unit that the kernel finds anew.
+func (r *Rack) returned(s *state, u *unit, node string) {
+	us := s.unit(u)
+	us.Incarnation++
+	switch node {
+	case "same":
+	case "other":
+		s.MaxNode[u.host]++
+		n := s.MaxNode[u.host]
+		us.Node = &n
+	default:
+		n := fixedNode(node) + u.cable
+		s.MaxNode[u.host] = max(s.MaxNode[u.host], n)
+		us.Node = &n
+	}
+}
+
+// activate makes staged microcode the running one.
+func (r *Rack) activate(s *state, sub *part, at time.Time) {
+	st := s.part(sub)
+	st.Restart = time.Time{}
+	if st.Staged == nil {
+		return
+	}
+	if st.Staged.Vendor != "" {
+		st.Vendor, st.Product = st.Staged.Vendor, st.Staged.Product
+	}
+	st.Revision = st.Staged.Revision
+	st.Staged, st.Status, st.Additional = nil, statusIdle, 0
+	for _, p := range sub.servedBy {
+		s.esp(p).Generation++
+		for _, u := range p.units {
+			s.unit(u).attend(attentionMicrocode)
+		}
+	}
+	if e := sub.servedBy[0].enclosure; sub.ID == 0 && (e.PeerSync == "up" || e.PeerSync == "down") && !s.synchronised(e) {
+		s.Syncs[e.Name] = at.Add(time.Duration(e.PeerSyncTime))
+	}
+}
+
+// attend remembers a unit attention for one I_T nexus.
+func (us *unitState) attend(a [2]byte) {
+	for _, pending := range us.Attentions {
+		if pending == a {
+			return
+		}
+	}
+	us.Attentions = append(us.Attentions, a)
+}
+
+// synchronised says whether all ESPs of an enclosure run one revision.
+func (s *state) synchronised(e *enclosure) bool {
+	for _, p := range e.ESPs {
+		if s.running(p.parts[0]).Revision != s.running(e.ESPs[0].parts[0]).Revision {
+			return false
+		}
+	}
+	return true
+}
+
+// synchronise is an enclosure whose ESPs bring each other to one revision: the
+// highest, or the lowest.
+func (r *Rack) synchronise(s *state, e *enclosure, at time.Time) {
+	delete(s.Syncs, e.Name)
+	want := s.running(e.ESPs[0].parts[0])
+	for _, p := range e.ESPs {
+		if id := s.running(p.parts[0]); (id.Revision > want.Revision) == (e.PeerSync == "up") {
+			want = id
+		}
+	}
+	for _, p := range e.ESPs {
+		sub := p.parts[0]
+		if s.running(sub).Revision != want.Revision {
+			s.part(sub).Staged = &staged{Vendor: want.Vendor, Product: want.Product, Revision: want.Revision, Starts: statusStartsOnRead, Via: p.key}
+			r.reset(s, p, sub, &sub.download, at, false)
+		}
+	}
+}
+
+// settle lets everything happen that was due by now, in its order.
+func (r *Rack) settle(s *state, now time.Time) {
+	for {
+		at, happen := r.nextEvent(s)
+		if happen == nil || at.After(now) {
+			r.due = at
+			return
+		}
+		happen(at)
+	}
+}
+
+// nextEvent is the earliest thing that will happen by itself; nil where nothing will.
+func (r *Rack) nextEvent(s *state) (at time.Time, happen func(at time.Time)) {
+	consider := func(t time.Time, f func(time.Time)) {
+		if !t.IsZero() && (happen == nil || t.Before(at)) {
+			at, happen = t, f
+		}
+	}
+	for _, sub := range r.def.parts {
+		st := s.part(sub)
+		consider(st.FlashUntil, func(t time.Time) { r.flashWritten(s, sub, t) })
+		consider(st.Restart, func(t time.Time) { r.activate(s, sub, t) })
+	}
+	for _, p := range r.def.esps {
+		if es := s.esp(p); es.Reboot != nil && !es.Dead {
+			consider(es.Reboot.Until, func(t time.Time) { r.rebooted(s, p, t) })
+		}
+		for _, u := range p.units {
+			us := s.unit(u)
+			consider(us.GoneUntil, func(time.Time) {
+				us.GoneUntil = time.Time{}
+				us.attend(attentionReset)
+				r.returned(s, u, p.parts[0].download.ReturnNode)
+			})
+		}
+	}
+	for _, e := range r.def.Enclosures {
+		consider(s.Syncs[e.Name], func(t time.Time) { r.synchronise(s, e, t) })
+	}
+	return at, happen
+}

@@ -1,0 +1,272 @@
+package sim
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// state is all of a rack that changes. Deadlines are absolute: flash writing
+// goes on while nobody looks.
+type state struct {
+	Rack  string                `json:"rack"` // SHA-256 of the rack file
+	ESPs  map[string]*espState  `json:"esps,omitempty"`
+	Parts map[string]*partState `json:"parts,omitempty"`
+	Units map[string]*unitState `json:"units,omitempty"`
+
+	Matches map[string]int       `json:"matches,omitempty"`  // commands that fitted a fault's when, by fault
+	Syncs   map[string]time.Time `json:"syncs,omitempty"`    // enclosures whose ESPs agree on a revision then
+	MaxNode map[string]int       `json:"max_node,omitempty"` // highest /dev/sgN that a host ever had
+}
+
+type espState struct {
+	Generation uint32    `json:"generation"`
+	Reboot     *reboot   `json:"reboot,omitempty"`
+	Dead       bool      `json:"dead,omitempty"`
+	Kernel     *identity `json:"kernel,omitempty"` // what sysfs goes on saying, nil for the declared identity
+	Lie        string    `json:"lie,omitempty"`    // revision that is reported in place of the true one
+}
+
+// reboot is a reset under way.
+type reboot struct {
+	Until     time.Time `json:"until"`
+	Vanish    bool      `json:"vanish"`
+	Node      string    `json:"node"`                // how it returns: same, other, or the number of the first path's node
+	Activates []string  `json:"activates,omitempty"` // parts whose deferred microcode starts with it
+}
+
+type partState struct {
+	Vendor   string `json:"vendor,omitempty"` // running identity, "" as declared
+	Product  string `json:"product,omitempty"`
+	Revision string `json:"revision,omitempty"`
+
+	Status      byte      `json:"status,omitempty"` // download microcode status and additional status, to be reported
+	Additional  byte      `json:"additional,omitempty"`
+	Load        *load     `json:"load,omitempty"`
+	Writing     *staged   `json:"writing,omitempty"` // all received, going to flash until FlashUntil
+	FlashUntil  time.Time `json:"flash_until,omitzero"`
+	Staged      *staged   `json:"staged,omitempty"`
+	Restart     time.Time `json:"restart,omitzero"`       // a secondary subenclosure runs its new microcode from then on
+	EngineReset bool      `json:"engine_reset,omitempty"` // a status read has reset the download engine
+	Broken      bool      `json:"broken,omitempty"`       // nothing to boot from
+
+	Received []received `json:"received,omitempty"` // every whole image, oldest first
+}
+
+// load is a download in progress.
+type load struct {
+	Mode     byte   `json:"mode"`
+	BufferID byte   `json:"buffer_id"`
+	Length   int    `json:"length"` // whole image, 0 where nobody said (WRITE BUFFER)
+	Next     int    `json:"next"`   // offset expected next, and bytes received so far
+	Gaps     int    `json:"gaps,omitempty"`
+	Doubles  int    `json:"doubles,omitempty"`
+	Hash     []byte `json:"hash"`             // running SHA-256
+	Head     []byte `json:"head"`             // the first bytes, as far as the identity may go
+	Tail     []byte `json:"tail"`             // the last bytes, as long as a trailer
+	Buffer   bool   `json:"buffer,omitempty"` // it comes by WRITE BUFFER
+}
+
+// staged is microcode that is complete and not running yet.
+type staged struct {
+	Vendor   string `json:"vendor"`
+	Product  string `json:"product"`
+	Revision string `json:"revision"`
+	SHA256   string `json:"sha256"`
+	Starts   byte   `json:"starts"` // completion code that says what starts it, 10h to 13h
+	Mode     byte   `json:"mode"`
+	Via      string `json:"via"`              // ESP that it was downloaded through
+	Buffer   bool   `json:"buffer,omitempty"` // by WRITE BUFFER
+}
+
+// received is a whole image as it arrived.
+type received struct {
+	SHA256  string `json:"sha256"`
+	Size    int    `json:"size"`
+	Mode    byte   `json:"mode"`
+	Gaps    int    `json:"gaps,omitempty"`
+	Doubles int    `json:"doubles,omitempty"`
+}
+
+type unitState struct {
+	Attentions  [][2]byte `json:"attentions,omitempty"` // pending unit attentions, ASC and ASCQ
+	Incarnation int       `json:"incarnation,omitempty"`
+	Node        *int      `json:"node,omitempty"` // where it is not the declared one
+	GoneUntil   time.Time `json:"gone_until,omitzero"`
+}
+
+func (s *state) esp(p *esp) *espState    { return s.ESPs[p.key] }
+func (s *state) part(p *part) *partState { return s.Parts[p.key] }
+
+// unit is nil for drives and others, which nothing ever happens to.
+func (s *state) unit(u *unit) *unitState { return s.Units[u.key] }
+
+// fresh is the state of a rack that nothing has happened to.
+func (d *definition) fresh() *state {
+	s := &state{
+		Rack: d.digest, ESPs: map[string]*espState{}, Parts: map[string]*partState{}, Units: map[string]*unitState{},
+		Matches: map[string]int{}, Syncs: map[string]time.Time{}, MaxNode: map[string]int{},
+	}
+	for _, p := range d.esps {
+		s.ESPs[p.key] = &espState{Generation: *p.Generation}
+	}
+	for _, p := range d.parts {
+		s.Parts[p.key] = &partState{}
+	}
+	for _, u := range d.units {
+		if u.esp != nil {
+			s.Units[u.key] = &unitState{}
+		}
+		s.MaxNode[u.host] = max(s.MaxNode[u.host], u.node)
+	}
+	return s
+}
+
+var errRackChanged = errors.New("the rack file is not the one that this state was made with: put it back, or remove the state to start anew")
+
+// look gives fn the rack as it stands now, under the rack's lock, and keeps what
+// fn changed. fn must not wait. The state file is written only where something
+// has changed, so a rack that was only read has none.
+func (r *Rack) look(fn func(s *state, now time.Time) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	unlock, err := lockFile(filepath.Join(r.locks, "rack"), true, true)
+	if err != nil {
+		return &Error{Op: "lock", Path: r.file, Err: err}
+	}
+	defer unlock()
+	if err := r.reload(); err != nil {
+		return err
+	}
+	now := time.Now()
+	r.settle(r.state, now)
+	err = fn(r.state, now)
+	if saveErr := r.save(); err == nil {
+		err = saveErr
+	}
+	return err
+}
+
+// reload reads the state if another process, or another Rack, has changed it.
+func (r *Rack) reload() error {
+	data, err := os.ReadFile(r.stateFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		data, err = r.untouched, nil
+	}
+	if err != nil {
+		return &Error{Op: "read the state", Path: r.stateFile(), Err: err}
+	}
+	if bytes.Equal(data, r.raw) {
+		return nil
+	}
+	s := r.def.fresh()
+	if err := json.Unmarshal(data, s); err != nil {
+		return &Error{Op: "decode the state", Path: r.stateFile(), Err: err}
+	}
+	if s.Rack != r.def.digest {
+		return &Error{Op: "use the state", Path: r.stateFile(), Err: errRackChanged}
+	}
+	r.state, r.raw, r.trees = s, data, nil
+	return nil
+}
+
+// save writes the state where it has changed. The rename is atomic: a reader
+// without the lock sees one state or the other.
+func (r *Rack) save() error {
+	data, err := encodeState(r.state)
+	if err != nil {
+		return &Error{Op: "encode the state", Path: r.stateFile(), Err: err}
+	}
+	if bytes.Equal(data, r.raw) {
+		return nil
+	}
+	next := r.stateFile() + ".new"
+	if err := os.WriteFile(next, data, 0o644); err != nil {
+		return &Error{Op: "write the state", Path: next, Err: err}
+	}
+	if err := os.Rename(next, r.stateFile()); err != nil {
+		return &Error{Op: "replace the state", Path: r.stateFile(), Err: err}
+	}
+	r.raw, r.trees = data, nil
+	return nil
+}
+
+func encodeState(s *state) ([]byte, error) {
+	data, err := json.Marshal(s)
+	return append(data, '\n'), err
+}
+
+func (r *Rack) stateFile() string { return r.file + ".rack-state.json" }
+
+// traceLine is one command in the trace.
+type traceLine struct {
+	Seq       int       `json:"seq"`
+	Time      time.Time `json:"time"`
+	Host      string    `json:"host"`
+	Node      string    `json:"node"`
+	LU        string    `json:"lu"`
+	CDB       string    `json:"cdb"`
+	OutLength int       `json:"out_length"`
+	Out       string    `json:"out,omitempty"`        // the first 24 bytes
+	OutSHA256 string    `json:"out_sha256,omitempty"` // of all of it
+	InLength  int       `json:"in_length"`
+	Status    byte      `json:"status"`
+	Sense     string    `json:"sense,omitempty"`
+	Effect    bool      `json:"effect"`
+	NoAnswer  bool      `json:"no_answer,omitempty"`
+}
+
+// trace appends a line, under the rack's lock. The sequence goes on from the
+// last line, whoever wrote it.
+func (r *Rack) trace(line traceLine) error {
+	if r.def.Trace == "" {
+		return nil
+	}
+	f, err := os.OpenFile(r.def.Trace, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return &Error{Op: "open the trace", Path: r.def.Trace, Err: err}
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return &Error{Op: "read the trace", Path: r.def.Trace, Err: err}
+	}
+	if info.Size() != r.traceSize {
+		if r.traceSeq, err = lastSeq(f, info.Size()); err != nil {
+			return &Error{Op: "read the trace", Path: r.def.Trace, Err: err}
+		}
+	}
+	line.Seq = r.traceSeq + 1
+	data, err := json.Marshal(line)
+	if err != nil {
+		return &Error{Op: "encode the trace of", Path: r.def.Trace, Err: err}
+	}
+	if _, err := f.Write(append(data, '\n')); err != nil {
+		return &Error{Op: "write the trace", Path: r.def.Trace, Err: err}
+	}
+	r.traceSeq, r.traceSize = line.Seq, info.Size()+int64(len(data))+1
+	return nil
+}
+
+// lastSeq is the sequence number of a trace's last line, 0 for an empty one.
+func lastSeq(f *os.File, size int64) (int, error) {
+	const longest = 4096 // a line is a few hundred bytes
+	tail := make([]byte, min(size, longest))
+	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
+		return 0, err
+	}
+	tail = bytes.TrimSuffix(tail, []byte("\n"))
+	if len(tail) == 0 {
+		return 0, nil
+	}
+	var line traceLine
+	if err := json.Unmarshal(tail[bytes.LastIndexByte(tail, '\n')+1:], &line); err != nil {
+		return 0, fmt.Errorf("its last line is damaged: %w", err)
+	}
+	return line.Seq, nil
+}

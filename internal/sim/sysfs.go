@@ -1,0 +1,304 @@
+package sim
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// kernelTree is /sys and /proc of a host as a Linux kernel with mpt3sas, ses and
+// sd lays them out: each SCSI host is an HBA, each ESP sits on an expander of
+// its own, and the drives of the enclosure beside it.
+func (r *Rack) kernelTree(s *state, host string) *tree {
+	k := &kernel{tree: newTree(), def: r.def, s: s, host: host, expanders: map[string]string{}, virtual: map[string]string{}}
+	for _, dir := range []string{"scsi_generic", "scsi_device", "enclosure", "block", "scsi_host", "sas_expander", "sas_end_device"} {
+		k.dir("sys/class/" + dir)
+	}
+	k.dir("sys/bus/scsi/devices")
+	k.dir("sys/block")
+	for _, u := range r.def.units {
+		if u.host == host && s.visible(u) {
+			k.unit(u)
+		}
+	}
+	for _, u := range r.def.units { // links between units want both to be there
+		if u.host == host && u.esp != nil && s.visible(u) {
+			k.enclosure(u)
+		}
+	}
+	k.uses()
+	return k.tree
+}
+
+type kernel struct {
+	*tree
+	def       *definition
+	s         *state
+	host      string
+	expanders map[string]string // directory of an ESP's expander, by cable and ESP
+	virtual   map[string]string // directory of a dm or md device, by name
+	mounts    strings.Builder
+	swaps     strings.Builder
+}
+
+// hctl is the SCSI address of a unit: the target follows the node, so that a
+// unit that comes back as another node comes back at another address.
+func (k *kernel) hctl(u *unit) string {
+	return fmt.Sprintf("%d:0:%d:0", u.cable+1, k.s.node(u))
+}
+
+func hba(cable int) string {
+	return fmt.Sprintf("sys/devices/pci0000:00/0000:00:%02x.0/0000:%02x:00.0/host%d", cable+1, cable+1, cable+1)
+}
+
+// expander is the directory of the expander that an ESP sits on, on one cable.
+// In a cascade it hangs off the expander of the enclosure upstream.
+func (k *kernel) expander(p *esp, cable int) string {
+	key := fmt.Sprintf("%d/%s", cable, p.key)
+	if dir := k.expanders[key]; dir != "" {
+		return dir
+	}
+	above := hba(cable)
+	port := fmt.Sprintf("port-%d:%d", cable+1, len(k.expanders))
+	if up := p.enclosure.upstream; up != nil {
+		above = k.expander(up.ESPs[min(p.number, len(up.ESPs))-1], cable)
+		port = fmt.Sprintf("port-%s:%d", strings.TrimPrefix(path.Base(above), "expander-"), 100+len(k.expanders))
+	}
+	name := fmt.Sprintf("expander-%d:%d", cable+1, len(k.expanders))
+	dir := path.Join(above, port, name)
+	k.expanders[key] = dir
+	if class := fmt.Sprintf("sys/class/scsi_host/host%d", cable+1); k.entries[class] == nil {
+		k.link(class, hba(cable)+fmt.Sprintf("/scsi_host/host%d", cable+1))
+		k.file(hba(cable)+fmt.Sprintf("/scsi_host/host%d/proc_name", cable+1), "mpt3sas\n")
+	}
+	k.file(dir+"/sas_device/"+name+"/sas_address", fmt.Sprintf("0x%s\n", p.Expander))
+	k.file(dir+"/sas_device/"+name+"/device_type", "edge expander\n")
+	id := k.kernelIdentity(p)
+	k.file(dir+"/sas_expander/"+name+"/vendor_id", id.Vendor+"\n")
+	k.file(dir+"/sas_expander/"+name+"/product_id", id.Product+"\n")
+	k.file(dir+"/sas_expander/"+name+"/product_rev", id.Revision+"\n")
+	k.link("sys/class/sas_expander/"+name, dir+"/sas_expander/"+name)
+	return dir
+}
+
+// kernelIdentity is what the kernel read when it found the ESP, and does not
+// read again as long as it stays.
+func (k *kernel) kernelIdentity(p *esp) identity {
+	if id := k.s.esp(p).Kernel; id != nil {
+		return *id
+	}
+	return k.def.fresh().inquired(p)
+}
+
+// device is the directory of a unit's SCSI device.
+func (k *kernel) device(u *unit) string {
+	address := k.hctl(u)
+	target := "target" + strings.TrimSuffix(address, ":0")
+	if u.other != nil {
+		return path.Join(hba(u.cable), target, address)
+	}
+	p := u.esp
+	if u.drive != nil {
+		p = u.via.esp
+	}
+	expander := k.expander(p, u.cable)
+	end := fmt.Sprintf("%s:%d", strings.TrimPrefix(path.Base(expander), "expander-"), k.s.node(u))
+	return path.Join(expander, "port-"+end, "end_device-"+end, target, address)
+}
+
+// unit shows a logical unit.
+func (k *kernel) unit(u *unit) {
+	dir, address, node := k.device(u), k.hctl(u), k.s.node(u)
+	deviceType, lu, port, serial := u.identification()
+	inquiry := k.s.standardInquiry(u)
+	vpds := []byte{0x00, 0x80, 0x83}
+	if u.esp != nil {
+		inquiry = standardInquiry(deviceType, *u.esp.EncServ, k.kernelIdentity(u.esp))
+		vpds = nil
+		for _, c := range *u.esp.VPD {
+			vpds = append(vpds, byte(c))
+		}
+	}
+	k.file(dir+"/type", fmt.Sprintf("%d\n", deviceType))
+	k.file(dir+"/vendor", string(inquiry[8:16])+"\n")
+	k.file(dir+"/model", string(inquiry[16:32])+"\n")
+	k.file(dir+"/rev", string(inquiry[32:36])+"\n")
+	k.file(dir+"/inquiry", string(inquiry))
+	k.file(dir+"/state", "running\n")
+	k.file(dir+"/scsi_level", "7\n")
+	for _, c := range vpds {
+		switch c {
+		case 0x80:
+			k.file(dir+"/vpd_pg80", string(vpdSerial(deviceType, serial)))
+		case 0x83:
+			k.file(dir+"/vpd_pg83", string(vpdIdentification(deviceType, lu, port)))
+		}
+	}
+	if port != 0 {
+		k.file(dir+"/sas_address", fmt.Sprintf("0x%s\n", port))
+		end := path.Dir(path.Dir(dir))
+		name := path.Base(end)
+		k.file(end+"/sas_device/"+name+"/sas_address", fmt.Sprintf("0x%s\n", port))
+		k.file(end+"/sas_device/"+name+"/device_type", "end device\n")
+		k.dir(end + "/sas_end_device/" + name)
+		k.link("sys/class/sas_end_device/"+name, end+"/sas_end_device/"+name)
+	}
+	if u.drive != nil {
+		k.file(path.Dir(path.Dir(dir))+"/sas_device/"+path.Base(path.Dir(path.Dir(dir)))+"/bay_identifier", fmt.Sprintf("%d\n", u.drive.Slot))
+	}
+
+	k.file(dir+"/scsi_device/"+address+"/uevent", "")
+	k.link("sys/class/scsi_device/"+address, dir+"/scsi_device/"+address)
+	k.link(dir+"/scsi_device/"+address+"/device", dir)
+	k.link("sys/bus/scsi/devices/"+address, dir)
+
+	sg := fmt.Sprintf("sg%d", node)
+	k.file(dir+"/scsi_generic/"+sg+"/dev", fmt.Sprintf("21:%d\n", node))
+	k.link(dir+"/scsi_generic/"+sg+"/device", dir)
+	k.link(dir+"/scsi_generic/"+sg+"/subsystem", "sys/class/scsi_generic")
+	k.link(dir+"/generic", dir+"/scsi_generic/"+sg)
+	k.link("sys/class/scsi_generic/"+sg, dir+"/scsi_generic/"+sg)
+
+	if u.drive != nil {
+		k.disk(dir+"/block/"+u.device, "8:"+fmt.Sprint(16*node))
+		k.link(dir+"/block/"+u.device+"/device", dir)
+	}
+}
+
+// disk shows a block device at a directory of sys/devices.
+func (k *kernel) disk(dir, dev string) {
+	name := path.Base(dir)
+	k.file(dir+"/dev", dev+"\n")
+	k.file(dir+"/size", "7814037168\n")
+	k.file(dir+"/removable", "0\n")
+	k.file(dir+"/ro", "0\n")
+	k.dir(dir + "/holders")
+	k.dir(dir + "/slaves")
+	k.link(dir+"/subsystem", "sys/class/block")
+	k.link("sys/class/block/"+name, dir)
+	k.link("sys/block/"+name, dir)
+}
+
+// enclosure shows what the ses driver makes of an enclosure: a component for
+// each slot, with a link to the drive that it knows by its address.
+func (k *kernel) enclosure(u *unit) {
+	if *u.esp.DeviceType != typeEnclosure {
+		return
+	}
+	dir, address := k.device(u), k.hctl(u)
+	class := dir + "/enclosure/" + address
+	e := u.esp.enclosure
+	k.file(class+"/id", fmt.Sprintf("0x%s\n", e.LogicalID))
+	k.file(class+"/components", fmt.Sprintf("%d\n", e.Slots))
+	k.link(class+"/device", dir)
+	k.link("sys/class/enclosure/"+address, class)
+	for _, t := range e.Elements {
+		for i := range t.Count {
+			if t.code != slotType {
+				continue
+			}
+			slot := class + "/" + elementName(t, i)
+			k.file(slot+"/slot", fmt.Sprintf("%d\n", i))
+			k.file(slot+"/type", "array device\n")
+			for _, dr := range e.Drives {
+				for _, du := range dr.units {
+					if dr.Slot == i && du.via == u {
+						k.link(slot+"/device", k.device(du))
+						k.link(k.device(du)+"/enclosure_device:"+elementName(t, i), slot)
+					}
+				}
+			}
+		}
+	}
+}
+
+// uses shows who holds the drives: /proc/mounts, /proc/swaps, holders and slaves.
+func (k *kernel) uses() {
+	for _, e := range k.def.Enclosures {
+		for _, dr := range e.Drives {
+			if dr.Use.Host == k.host {
+				k.use(dr)
+			}
+		}
+	}
+	k.file("proc/self/mounts", "proc /proc proc rw,nosuid,nodev,noexec,relatime 0 0\n"+k.mounts.String())
+	k.link("proc/mounts", "proc/self/mounts")
+	k.file("proc/swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"+k.swaps.String())
+}
+
+func (k *kernel) use(dr *drive) {
+	var here []*unit
+	for _, u := range dr.units {
+		if u.host == k.host && k.s.visible(u) {
+			here = append(here, u)
+		}
+	}
+	if len(here) == 0 {
+		return
+	}
+	top := here[0].device
+	if name := dr.Use.Multipath; name != "" {
+		top = k.hold("dm-mpath-"+name, here...)
+		dir := k.virtual["dm-mpath-"+name]
+		if k.entries[dir+"/dm/name"] == nil {
+			k.file(dir+"/dm/name", name+"\n")
+			k.file(dir+"/dm/uuid", "mpath-3"+dr.lu().String()+"\n")
+		}
+	}
+	if holder := dr.Use.Holder; holder != "" {
+		if dr.Use.Multipath != "" {
+			k.stack(holder, top)
+		} else {
+			k.hold(holder, here[0])
+		}
+		top = holder
+	}
+	device := "/dev/" + top
+	if dr.Use.Multipath != "" && dr.Use.Holder == "" {
+		device = "/dev/mapper/" + dr.Use.Multipath
+	}
+	if dr.Use.Mount != "" && !strings.Contains(k.mounts.String(), device+" "+dr.Use.Mount+" ") {
+		fmt.Fprintf(&k.mounts, "%s %s ext4 rw,relatime 0 0\n", device, dr.Use.Mount)
+	}
+	if dr.Use.Swap {
+		fmt.Fprintf(&k.swaps, "%-40spartition\t1048572\t\t0\t\t-2\n", device)
+	}
+}
+
+// hold shows a dm or md device over some drives' block devices, and gives its name.
+func (k *kernel) hold(name string, over ...*unit) string {
+	dir := k.virtualDisk(name)
+	for _, u := range over {
+		block := k.device(u) + "/block/" + u.device
+		k.link(block+"/holders/"+path.Base(dir), dir)
+		k.link(dir+"/slaves/"+u.device, block)
+	}
+	return path.Base(dir)
+}
+
+// stack shows a dm or md device over another one.
+func (k *kernel) stack(name, below string) {
+	dir := k.virtualDisk(name)
+	lower := "sys/devices/virtual/block/" + below
+	k.link(lower+"/holders/"+path.Base(dir), dir)
+	k.link(dir+"/slaves/"+below, lower)
+}
+
+// virtualDisk is the directory of a dm or md device; multipath maps are numbered
+// as they come.
+func (k *kernel) virtualDisk(name string) string {
+	if dir := k.virtual[name]; dir != "" {
+		return dir
+	}
+	kernelName, major := name, 9
+	if strings.HasPrefix(name, "dm-mpath-") {
+		kernelName = fmt.Sprintf("dm-%d", len(k.virtual))
+	}
+	if strings.HasPrefix(kernelName, "dm-") {
+		major = 253
+	}
+	dir := "sys/devices/virtual/block/" + kernelName
+	k.virtual[name] = dir
+	k.disk(dir, fmt.Sprintf("%d:%d", major, len(k.virtual)-1))
+	return dir
+}
