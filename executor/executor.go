@@ -7,13 +7,11 @@
 package executor
 
 import (
-	"context"
 	"time"
 
 	"fwctl/internal/image"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
-	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -104,19 +102,3 @@ type Result struct {
 	Reason  string       `json:"reason,omitempty"` // why all of it was refused, or why it stopped
 	Steps   []StepResult `json:"steps"`
 }
-
-// Run carries the plan out on this machine. What became of the components is in
-// the Result; an error means that the run could not begin (a missing image, a
-// store that cannot be written), and nothing was written to a device.
-//
-// When ctx ends nothing new is started and what runs is brought to its end.
-func Run(ctx context.Context, c Config) (*Result, error) { return &Result{}, nil }
-
-// Check compares the plan's preconditions with the live devices, under the same
-// locks as Run, and sends nothing with an effect. The outcome is done or refused.
-func Check(ctx context.Context, c Config) (*Result, error) { return &Result{}, nil }
-
-// Remember joins what the store holds as staged into an inventory. A component
-// that no longer reports the revision it ran when the image was staged has been
-// activated or flashed since: its record is left out.
-func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged) {}

@@ -1,0 +1,135 @@
+package executor
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fwctl/internal/state"
+	"fwctl/inventory"
+	"fwctl/plan"
+)
+
+// Remember joins what the store holds as staged into an inventory. A component
+// that no longer reports the revision it ran when the image was staged has been
+// activated or flashed since: its record is left out.
+func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged) {
+	for i := range inv.Enclosures {
+		remember(&inv.Enclosures[i], staged)
+	}
+}
+
+func remember(e *inventory.Enclosure, staged map[state.Key]state.Staged) {
+	for i := range e.ESPs {
+		for j := range e.ESPs[i].Subenclosures {
+			sub := &e.ESPs[i].Subenclosures[j]
+			sub.Staged = nil
+			if s, ok := staged[state.Key{LUID: e.ESPs[i].LUID, Subenclosure: sub.ID}]; ok && s.Running == sub.Revision {
+				sub.Staged = &inventory.Staged{SHA256: s.SHA256, Revision: s.Revision, Since: s.Since, By: s.By, Confirmed: s.Confirmed}
+			}
+		}
+	}
+}
+
+// expectation is what a component must be like for its step to go on. It begins
+// with the plan's preconditions and follows what the run does to the component.
+type expectation struct {
+	vendor, product string // "" once the run has changed what the component says of itself
+	revision        string
+	staged          string // SHA-256, "" for none
+	esps            []string
+}
+
+func expect(step *plan.Step) expectation {
+	e := expectation{vendor: step.Vendor, product: step.Product, revision: step.Preconditions.Revision, esps: step.Preconditions.ESPs}
+	if step.Preconditions.Staged != nil {
+		e.staged = *step.Preconditions.Staged
+	}
+	return e
+}
+
+// component finds a step's component in an enclosure. The reason says why it
+// cannot be worked on.
+func component(e *inventory.Enclosure, step *plan.Step) (esp *inventory.ESP, sub *inventory.Subenclosure, reason string) {
+	for i := range e.ESPs {
+		esp := &e.ESPs[i]
+		if esp.LUID != step.LUID {
+			continue
+		}
+		if esp.Conflict != "" {
+			return nil, nil, esp.Conflict
+		}
+		for j := range esp.Subenclosures {
+			if sub := &esp.Subenclosures[j]; sub.ID == step.Subenclosure {
+				return esp, sub, ""
+			}
+		}
+		return nil, nil, fmt.Sprintf("subenclosure %d: expected it, found none", step.Subenclosure)
+	}
+	return nil, nil, fmt.Sprintf("logical unit %s: expected it, found none", step.LUID)
+}
+
+// differences compares a component with what it is expected to be, and names
+// everything that is otherwise.
+func (want expectation) differences(e *inventory.Enclosure, sub *inventory.Subenclosure) []string {
+	var all []string
+	differ := func(what, want, got string) {
+		if want != got {
+			all = append(all, fmt.Sprintf("%s: expected %s, found %s", what, cmp.Or(want, "none"), cmp.Or(got, "none")))
+		}
+	}
+	if want.vendor != "" || want.product != "" {
+		differ("vendor", want.vendor, sub.Vendor)
+		differ("product", want.product, sub.Product)
+	}
+	differ("revision", want.revision, sub.Revision)
+	got := ""
+	if sub.Staged != nil {
+		got = sub.Staged.SHA256
+	}
+	differ("staged image", want.staged, got)
+
+	var esps []string
+	for i := range e.ESPs {
+		esps = append(esps, e.ESPs[i].LUID)
+	}
+	slices.Sort(esps)
+	differ("ESPs", strings.Join(slices.Sorted(slices.Values(want.esps)), " "), strings.Join(esps, " "))
+	return all
+}
+
+// reached tells whether a component is where its step was to bring it: it runs
+// the last image, or holds it where that is all the plan wants. A revision that
+// was reported before the run too proves nothing without the record of what was sent.
+func reached(step *plan.Step, sub *inventory.Subenclosure, sent []state.Sent) bool {
+	last := step.Hops[len(step.Hops)-1]
+	if sub.Staged != nil {
+		return step.Action == plan.Update && !activates(last) &&
+			sub.Staged.SHA256 == last.Image.SHA256 && sub.Revision == last.From
+	}
+	if sub.Revision != last.To {
+		return false
+	}
+	return step.Preconditions.Revision != last.To || len(sent) > 0 && sent[len(sent)-1].SHA256 == last.Image.SHA256
+}
+
+// activates tells whether a run starts what it has staged.
+func activates(h plan.Hop) bool {
+	return h.Activation == plan.WithApply && h.ActivateBy == plan.ByModeF
+}
+
+// judge says what Checking comes to for a step in a wave.
+func judge(s *stepRun, e *inventory.Enclosure, sub *inventory.Subenclosure, sent []state.Sent, task Trigger) verdict {
+	if !s.wrote && reached(s.step, sub, sent) {
+		return verdict{trigger: AsPlanned, reason: "it is as planned already"}
+	}
+	if d := s.want.differences(e, sub); len(d) > 0 {
+		reason := "not as planned: " + strings.Join(d, "; ")
+		if s.wrote {
+			return verdict{trigger: Fail, reason: reason}
+		}
+		return verdict{trigger: Stale, reason: reason + ": make a new plan"}
+	}
+	return verdict{trigger: task}
+}

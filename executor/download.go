@@ -1,0 +1,248 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"fwctl/internal/scsi"
+	"fwctl/internal/ses"
+	"fwctl/internal/transport"
+	"fwctl/plan"
+)
+
+// download is one of the two ways in which an ESP takes microcode: prepare, then
+// chunk until the image is sent, then finish; or activate alone.
+//
+// A verdict without a trigger means: go on. Whatever a device answers, or does
+// not answer, a command that changes it is sent once.
+type download interface {
+	// prepare makes sure that nobody else is writing and that the image fits.
+	prepare(ctx context.Context) verdict
+	// chunkSize is how many bytes of the image go into one chunk, once prepared.
+	chunkSize() int
+	// chunk sends the bytes of the image from offset on, and hears whether they were taken.
+	chunk(ctx context.Context, offset int, data []byte) verdict
+	// finish waits for the word that the image is complete.
+	finish(ctx context.Context) verdict
+	// activate starts what is deferred.
+	activate(ctx context.Context) verdict
+}
+
+// verdict is what the device's answers mean to a step.
+type verdict struct {
+	trigger     Trigger
+	reason      string
+	confirmed   bool // the device's own word
+	powerOnly   bool // mode 0Fh does not start what is staged
+	needsPerson bool // it must not lose power now
+}
+
+// modeRefused is the verdict on a first chunk whose mode the device does not
+// take. What follows is for plan and wave to say, so the step machine never sees it.
+const modeRefused Trigger = "mode refused"
+
+// target is what a download is for: one hop of one component, in one mode.
+type target struct {
+	session      *session
+	luID         string
+	subenclosure int
+	hop          plan.Hop
+	mode         plan.Mode
+	hasPage      bool // the ESP has page 0Eh
+
+	generation uint32 // as the first status had it: it binds all of this download
+	bound      bool
+}
+
+func newDownload(t target) download {
+	if t.hop.Protocol == plan.WriteBuffer {
+		return &bufferDownload{target: t, step: t.hop.ChunkSize}
+	}
+	return &pageDownload{target: t}
+}
+
+// code is the mode as commands and pages have it.
+func code(m plan.Mode) byte {
+	if m == plan.Mode7 {
+		return 0x07
+	}
+	return 0x0e
+}
+
+const (
+	firstPoll = 250 * time.Millisecond
+	slowPoll  = 5 * time.Second
+)
+
+// poll asks, ever more seldom, until ask is done. Patience is how long nothing
+// may change: whatever ask saw that is new starts it over.
+func poll(patience time.Duration, ask func() (saw string, done bool, v verdict), late func(saw string) verdict) verdict {
+	last, since := "", time.Now()
+	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
+		saw, done, v := ask()
+		if done {
+			return v
+		}
+		if saw != last {
+			last, since = saw, time.Now()
+		}
+		if time.Since(since) >= patience {
+			return late(saw)
+		}
+		time.Sleep(wait)
+	}
+}
+
+func (t *target) flashTimeout() time.Duration { return time.Duration(t.hop.FlashTimeout) }
+
+func (t *target) do(ctx context.Context, cmd scsi.Command) ([]byte, error) {
+	node, err := t.session.to(t.luID)
+	if err != nil {
+		return nil, err
+	}
+	return scsi.Do(ctx, node, cmd)
+}
+
+// settle collects pending unit attentions, which would otherwise be the answer to
+// the first command with an effect.
+func (t *target) settle(ctx context.Context) error {
+	_, err := t.do(ctx, scsi.TestUnitReady{})
+	if e := (*scsi.Error)(nil); errors.As(err, &e) {
+		return nil // not ready, or no command that it knows: the download itself will tell
+	}
+	return err
+}
+
+// status reads the component's download status. That eats a completion code.
+func (t *target) status(ctx context.Context) (ses.DownloadStatus, error) {
+	node, err := t.session.to(t.luID)
+	if err != nil {
+		return ses.DownloadStatus{}, err
+	}
+	b, err := ses.Receive(ctx, node, ses.PageDownloadMicrocode)
+	if err != nil {
+		return ses.DownloadStatus{}, err
+	}
+	page, err := ses.ParseDownloadMicrocodeStatus(b)
+	if err != nil {
+		return ses.DownloadStatus{}, err
+	}
+	if !t.bound {
+		t.generation, t.bound = page.GenerationCode, true
+	}
+	if page.GenerationCode != t.generation {
+		return ses.DownloadStatus{}, fmt.Errorf("the enclosure changed in between: its generation code was %d and is %d now", t.generation, page.GenerationCode)
+	}
+	status, ok := page.Subenclosure(uint8(t.subenclosure))
+	if !ok {
+		return status, fmt.Errorf("subenclosure %d is missing from page 0Eh: the ESP takes no microcode for it", t.subenclosure)
+	}
+	return status, nil
+}
+
+// drain reads the status until what an earlier download left behind is gone: it
+// would be taken for the word on this one.
+func (t *target) drain(ctx context.Context) (ses.DownloadStatus, verdict) {
+	refuse := func(format string, args ...any) verdict {
+		return verdict{trigger: Refuse, reason: fmt.Sprintf(format, args...)}
+	}
+	if err := t.settle(ctx); err != nil {
+		return ses.DownloadStatus{}, refuse("%v", err)
+	}
+	var s ses.DownloadStatus
+	for range 2 {
+		var err error
+		s, err = t.status(ctx)
+		switch {
+		case err != nil:
+			return s, refuse("%v", err)
+		case s.Code.InProgress():
+			return s, refuse("somebody else is writing to it: %v", s)
+		case s.Code == ses.DownloadDoneStartsNow:
+			return s, refuse("microcode that somebody left waiting for its status to be read has been started by reading it: see what it runs, then make a new plan")
+		case s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 && s.ExpectedBufferOffset != ses.AnyOffset:
+			return s, refuse("somebody else is writing to it: it waits for byte %d of an image", s.ExpectedBufferOffset)
+		case s.Code == ses.DownloadIdle:
+			return s, verdict{}
+		}
+	}
+	if s.Code.Failed() && s.Code != ses.DownloadNeedsImage { // 83h stays until it gets an image
+		return s, refuse("it goes on reporting an earlier download: %v", s)
+	}
+	return s, verdict{}
+}
+
+// look finds out what a device is like after a command whose outcome no status
+// described, in the middle of an image: the download is broken off either way.
+func (t *target) look(ctx context.Context, sent int, cause error) verdict {
+	broke := fmt.Sprintf("the download broke off near byte %d of %d: %v", sent, t.hop.Image.Size, cause)
+	return poll(time.Duration(t.hop.ReturnTimeout), func() (string, bool, verdict) {
+		revision, err := t.session.revision(ctx, t.luID, t.subenclosure)
+		if err != nil {
+			return "", false, verdict{}
+		}
+		v := verdict{trigger: Fail, reason: fmt.Sprintf("%s; it answers again and runs %s", broke, revision)}
+		if !t.hasPage {
+			return "", true, v
+		}
+		t.bound = false // the generation may be another after a restart
+		s, err := t.status(ctx)
+		if err != nil {
+			return "", false, verdict{}
+		}
+		v.reason += fmt.Sprintf(", its download status is: %v", s)
+		v.needsPerson = s.Code == ses.DownloadNeedsImage
+		return "", true, v
+	}, func(string) verdict {
+		return verdict{trigger: Lose, reason: broke + "; it has not answered since"}
+	})
+}
+
+// unanswered tells whether a command may have reached the device without a
+// status having come back, or could not because the device is gone.
+func unanswered(err error) bool {
+	var e *transport.Error
+	return errors.As(err, &e) && (!e.NotSent || errors.Is(err, transport.ErrGone))
+}
+
+// wasReset tells whether a device answers that it has been reset, or that its
+// microcode has changed, since the last command. The command was not carried out.
+func wasReset(err error) bool {
+	var e *scsi.Error
+	if !errors.As(err, &e) || e.Sense == nil || e.Sense.Key != scsi.UnitAttention {
+		return false
+	}
+	return e.Sense.ASC[0] == 0x29 || e.Sense.ASC == scsi.ASC{0x3f, 0x01} || e.Sense.ASC == scsi.ASC{0x3f, 0x16}
+}
+
+// transient tells whether a device did not carry a command out for a reason that
+// passes by itself.
+func transient(err error) bool {
+	for _, passing := range []error{
+		scsi.UnitAttention, scsi.Busy, scsi.TaskSetFull, scsi.ASC{0x04, 0x00}, scsi.ASC{0x04, 0x01}, scsi.ASC{0x04, 0x07}, scsi.ASC{0x35, 0x02},
+	} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
+}
+
+// brokenOff is the verdict on a chunk that the device did not take.
+func (t *target) brokenOff(offset int, why any) verdict {
+	return verdict{trigger: Fail, reason: fmt.Sprintf("the device did not take the image at byte %d of %d: %v", offset, t.hop.Image.Size, why)}
+}
+
+// restarting is the verdict on the command that activates. A device that does
+// not answer it may be restarting: what it runs afterwards decides.
+func restarting(err error) verdict {
+	switch {
+	case err == nil, unanswered(err), wasReset(err):
+		return verdict{trigger: Restart}
+	case errors.Is(err, scsi.ASC{0x2c, 0x00}):
+		return verdict{trigger: Fail, reason: fmt.Sprintf("it holds no deferred microcode: %v", err)}
+	}
+	return verdict{trigger: Fail, reason: fmt.Sprintf("it did not activate: %v", err)}
+}

@@ -1,0 +1,152 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"fwctl/internal/scsi"
+	"fwctl/plan"
+)
+
+// bufferDownload is a download by WRITE BUFFER commands with offsets. No status
+// page belongs to it, and nothing aborts it.
+type bufferDownload struct {
+	target
+	step int // chunk size, on the device's offset boundary
+}
+
+// maxBufferImage is how far the 24-bit offsets of WRITE BUFFER reach.
+const maxBufferImage = 1 << 24
+
+func (d *bufferDownload) prepare(ctx context.Context) verdict {
+	refuse := func(format string, args ...any) verdict {
+		return verdict{trigger: Refuse, reason: fmt.Sprintf(format, args...)}
+	}
+	if d.hasPage { // then it may know of somebody else's download
+		if _, v := d.drain(ctx); v.trigger != "" {
+			return v
+		}
+	} else if err := d.settle(ctx); err != nil {
+		return refuse("%v", err)
+	}
+	size := d.hop.Image.Size
+	if size > maxBufferImage {
+		return refuse("the image has %d bytes and WRITE BUFFER reaches %d at most", size, maxBufferImage)
+	}
+	b, err := d.do(ctx, scsi.ReadBuffer{Mode: scsi.ReadBufferDescriptor, BufferID: byte(d.hop.BufferID), AllocationLength: 4})
+	if e := (*scsi.Error)(nil); errors.As(err, &e) {
+		return verdict{} // it does not tell: many do not
+	}
+	if err != nil {
+		return refuse("%v", err)
+	}
+	descriptor, err := scsi.ParseBufferDescriptor(b)
+	if err != nil {
+		return refuse("%v", err)
+	}
+	if c := int64(descriptor.Capacity); c != 0 && size > c {
+		return refuse("the image has %d bytes and buffer %d of the device %d: is it the image for this model?", size, d.hop.BufferID, c)
+	}
+	if descriptor.OffsetBoundary > 16 {
+		if size > int64(d.step) {
+			return refuse("the device takes an image in one command only, and this one would have %d bytes", size)
+		}
+		return verdict{}
+	}
+	boundary := 1 << descriptor.OffsetBoundary
+	d.step = (d.step + boundary - 1) / boundary * boundary
+	return verdict{}
+}
+
+func (d *bufferDownload) chunkSize() int { return d.step }
+
+func (d *bufferDownload) chunk(ctx context.Context, offset int, data []byte) verdict {
+	_, err := d.do(ctx, scsi.WriteBuffer{
+		Mode: scsi.WriteBufferMode(code(d.mode)), BufferID: byte(d.hop.BufferID), BufferOffset: uint32(offset), Data: data,
+	})
+	end := offset + len(data)
+	last := end == int(d.hop.Image.Size)
+	switch {
+	case err == nil:
+		return verdict{}
+	case offset == 0 && d.refusesMode(ctx, err):
+		return verdict{trigger: modeRefused, reason: err.Error()}
+	case unanswered(err) && last && d.mode == plan.Mode7:
+		return verdict{} // it may be restarting: what it runs afterwards decides
+	case unanswered(err) && last:
+		return verdict{trigger: Lose, reason: fmt.Sprintf("the last of the image was not answered, and there is no telling whether it is complete: %v", err)}
+	case unanswered(err):
+		return d.look(ctx, end, err)
+	}
+	return d.brokenOff(offset, err)
+}
+
+// refusesMode tells whether a refused first chunk was refused for its mode:
+// invalid field in CDB means that only where the device points at it, or says
+// elsewhere that it does not support the mode.
+func (d *bufferDownload) refusesMode(ctx context.Context, err error) bool {
+	var e *scsi.Error
+	if !errors.As(err, &e) || e.Sense == nil || e.Sense.Key != scsi.IllegalRequest || e.Sense.ASC != (scsi.ASC{0x24, 0x00}) {
+		return false
+	}
+	if f := e.Sense.Field; f != nil {
+		return f.InCDB && f.Byte == 1
+	}
+	b, err := d.do(ctx, scsi.ReportSupportedOperationCodes{
+		ReportingOptions: scsi.OneCommandWithService, RequestedOperationCode: 0x3b, RequestedServiceAction: uint16(code(d.mode)), AllocationLength: 512,
+	})
+	if err != nil {
+		return false
+	}
+	support, err := scsi.ParseCommandSupport(b)
+	return err == nil && support.Support == scsi.NotSupported
+}
+
+func (d *bufferDownload) finish(ctx context.Context) verdict {
+	v := poll(d.flashTimeout(), func() (string, bool, verdict) {
+		_, err := d.do(ctx, scsi.TestUnitReady{})
+		return fmt.Sprint(err), !transient(err), verdict{}
+	}, func(saw string) verdict {
+		return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and for %v has said no more than: %s; do not power-cycle it", d.hop.FlashTimeout, saw)}
+	})
+	switch {
+	case v.trigger != "":
+		return v
+	case d.mode == plan.Mode7:
+		return verdict{trigger: Start, reason: "it has all of the image"}
+	}
+	if d.hasPage {
+		if s, err := d.status(ctx); err == nil {
+			if done, v := ended(s, d.mode); done {
+				return v
+			}
+		}
+	}
+	const pending = "the device says that deferred microcode is pending"
+	sense, err := d.sense(ctx)
+	switch {
+	case err != nil:
+	case sense.ASC == scsi.ASC{0x00, 0x22}, sense.ASC == scsi.ASC{0x04, 0x1e}:
+		return verdict{trigger: Defer, reason: pending, confirmed: true}
+	case sense.ASC == scsi.ASC{0x04, 0x21}, sense.ASC == scsi.ASC{0x04, 0x22}:
+		return verdict{trigger: Defer, reason: pending + ": " + sense.ASC.Error(), confirmed: true, powerOnly: true}
+	}
+	return verdict{trigger: Defer, reason: "all of the image was taken, and the device has no word for whether it is complete: the revision after its activation will tell"}
+}
+
+func (d *bufferDownload) sense(ctx context.Context) (*scsi.Sense, error) {
+	b, err := d.do(ctx, scsi.RequestSense{AllocationLength: 252})
+	if err != nil {
+		return nil, err
+	}
+	return scsi.ParseSense(b)
+}
+
+func (d *bufferDownload) activate(ctx context.Context) verdict {
+	if err := d.settle(ctx); err != nil {
+		return verdict{trigger: Fail, reason: err.Error()}
+	}
+	_, err := d.do(ctx, scsi.WriteBuffer{Mode: scsi.WriteActivateDeferredMicrocode, BufferID: byte(d.hop.BufferID)})
+	return restarting(err)
+}

@@ -1,0 +1,131 @@
+package executor
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"fwctl/plan"
+)
+
+func (r *run) event(e Event) {
+	if r.Observer == nil {
+		return
+	}
+	e.Time = time.Now()
+	r.Observer(e)
+}
+
+// about adds to an event which component and hop it is about.
+func (s *stepRun) about(e Event) Event {
+	e.Address, e.Hop, e.Hops = s.step.Address, s.hop+1, len(s.step.Hops)
+	return e
+}
+
+// report tells what a transition means to those who watch.
+func (r *run) report(s *stepRun, t Trigger) {
+	confirmed := s.confirmed
+	switch t {
+	case FallBack, Postpone:
+		r.event(s.about(Event{Type: EventRefusedMode, Mode: plan.ModeE, Reason: s.reason}))
+	case Defer:
+		r.event(s.about(Event{Type: EventStaged, Mode: s.mode, Revision: s.revision, Confirmed: &confirmed, Reason: s.reason}))
+	case Confirm:
+		r.event(s.about(Event{Type: EventVerified, Revision: s.revision, Confirmed: &confirmed, Reason: s.reason}))
+	}
+}
+
+// account draws the conclusions of a step that went wrong: nothing else of its
+// enclosure is touched, and after too many of them nothing else at all.
+func (r *run) account(s *stepRun) {
+	switch s.state {
+	case Failed, Aborted, Unknown, Refused:
+	default:
+		return
+	}
+	r.broken[s.step.Enclosure] = "not started, because " + s.step.Address + " went wrong"
+	r.failures++
+	if limit := r.Plan.Rollout.MaxFailures; r.failures > limit {
+		r.stopped = cmp.Or(r.stopped, fmt.Sprintf("not started, because %s went wrong and the plan allows %d failures", s.step.Address, limit))
+	}
+	if s.needsPerson {
+		r.stopped = "not started, because " + s.step.Address + " needs a person first"
+	}
+}
+
+// result sums up where all steps stand, and tells it.
+func (r *run) result() *Result {
+	result := &Result{Outcome: RunDone, Reason: r.refusal, Steps: []StepResult{}}
+	for _, s := range r.steps {
+		sr := StepResult{
+			Address: s.step.Address, Outcome: outcome(s.state), Confirmed: s.confirmed, Mode: s.mode,
+			Revision: s.revision, Reason: s.reason, NeedsPerson: s.needsPerson,
+		}
+		if s.step.Host == r.Machine.Hostname() {
+			why := cmp.Or(r.refusal, r.broken[s.step.Enclosure], r.stopped)
+			switch {
+			case s.state == Pending && s.reason == "":
+				sr.Reason = why
+			case s.state == Pending, s.state == Staged && !s.dormant && activates(s.current()):
+				sr.Reason = s.reason + "; " + why
+			}
+		}
+		result.Steps = append(result.Steps, sr)
+		confirmed := sr.Confirmed
+		r.event(s.about(Event{Type: EventFinished, Mode: sr.Mode, Revision: sr.Revision, Confirmed: &confirmed, Outcome: sr.Outcome, Reason: sr.Reason}))
+		result.Outcome = worse(result.Outcome, r.outcome(s))
+	}
+	switch {
+	case r.faulty:
+		result.Outcome = worse(result.Outcome, RunFailed)
+	case r.stopped == interruption:
+		result.Outcome = worse(result.Outcome, RunInterrupted)
+	case r.refusal != "":
+		result.Outcome = worse(result.Outcome, RunRefused)
+	}
+	if result.Reason == "" && result.Outcome != RunDone {
+		result.Reason = r.stopped
+	}
+	return result
+}
+
+func outcome(s State) Outcome {
+	switch s {
+	case Pending:
+		return OutcomeSkipped
+	case Staged:
+		return OutcomeStaged
+	case Done:
+		return OutcomeUpdated
+	case Refused:
+		return OutcomeRefused
+	case Unchanged:
+		return OutcomeUnchanged
+	case Failed, Aborted:
+		return OutcomeFailed
+	}
+	return OutcomeUnknown
+}
+
+// outcome is what one step makes of the whole run.
+func (r *run) outcome(s *stepRun) RunOutcome {
+	switch {
+	case s.needsPerson, outcome(s.state) == OutcomeUnknown:
+		return RunUnknown
+	case outcome(s.state) == OutcomeFailed, s.state == Refused && r.wrote:
+		return RunFailed
+	case s.state == Refused:
+		return RunRefused
+	}
+	return RunDone
+}
+
+// worse is the one of two outcomes that stands for both.
+func worse(a, b RunOutcome) RunOutcome {
+	for _, o := range []RunOutcome{RunUnknown, RunFailed, RunInterrupted, RunRefused} {
+		if a == o || b == o {
+			return o
+		}
+	}
+	return RunDone
+}

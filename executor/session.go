@@ -1,0 +1,174 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"fwctl/internal/transport"
+	"fwctl/inventory"
+	"fwctl/inventory/scan"
+)
+
+// session is one enclosure, held: its lock, and every node of its ESPs opened
+// exclusively, so that nobody else writes to it. An exclusive node shuts out
+// other opens of the same process too: whatever is read, is read through it.
+type session struct {
+	machine   transport.Machine
+	enclosure string // Enclosure.ID
+	lock      io.Closer
+	nodes     map[string][]held // by lu_id
+}
+
+type held struct {
+	transport.Node
+	path string
+}
+
+// hold locks an enclosure and opens all nodes through which inv, a scan of the
+// moment before, reaches it.
+func hold(ctx context.Context, m transport.Machine, enclosure string, inv *inventory.Inventory) (*session, error) {
+	i := slices.IndexFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == enclosure })
+	if i < 0 {
+		return nil, errors.New("the enclosure is not in sight" + unread(inv))
+	}
+	lock, err := m.Lock(enclosure)
+	if errors.Is(err, transport.ErrBusy) {
+		return nil, fmt.Errorf("another fwctl works on this enclosure: %v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &session{machine: m, enclosure: enclosure, lock: lock, nodes: map[string][]held{}}
+	for _, esp := range inv.Enclosures[i].ESPs {
+		if err := s.open(esp.LUID, esp.Paths); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// unread names the devices of a scan that could not be read, for whoever misses one.
+func unread(inv *inventory.Inventory) string {
+	var b strings.Builder
+	for _, p := range inv.Problems {
+		fmt.Fprintf(&b, "; %s: %s", p.Path, p.Summary)
+	}
+	return b.String()
+}
+
+func (s *session) open(luID string, paths []string) error {
+	for _, path := range paths {
+		node, err := s.machine.Open(path, transport.Exclusive)
+		if errors.Is(err, transport.ErrBusy) {
+			return fmt.Errorf("%v: find out who uses it (fuser -v %s) and wait until they are done", err, path)
+		}
+		if err != nil {
+			return err
+		}
+		s.nodes[luID] = append(s.nodes[luID], held{node, path})
+	}
+	return nil
+}
+
+// reopen finds an ESP again by its identity, and opens the nodes that it has now.
+// After a reset they can have other names.
+func (s *session) reopen(ctx context.Context, luID string) error {
+	paths, err := scan.Find(ctx, s.machine, luID)
+	if err != nil {
+		return err
+	}
+	if len(paths) == 0 {
+		return fmt.Errorf("logical unit %s does not answer on any node", luID)
+	}
+	return s.open(luID, paths)
+}
+
+func (s *session) close() {
+	for _, nodes := range s.nodes {
+		for _, n := range nodes {
+			n.Close()
+		}
+	}
+	s.lock.Close()
+}
+
+// to is the way to an ESP: the first of its nodes.
+func (s *session) to(luID string) (transport.Transport, error) {
+	if len(s.nodes[luID]) == 0 {
+		return nil, &transport.Error{Op: "send a command to", Path: "logical unit " + luID, NotSent: true, Err: transport.ErrGone}
+	}
+	return s.nodes[luID][0], nil
+}
+
+// read reads the whole enclosure again, over all nodes held.
+func (s *session) read(ctx context.Context) (*inventory.Enclosure, error) {
+	var all []inventory.Reading
+	for luID := range s.nodes {
+		readings, err := s.readings(ctx, luID)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, readings...)
+	}
+	enclosures, _ := scan.Assemble(s.machine.FS(), all)
+	for i := range enclosures {
+		if enclosures[i].ID() == s.enclosure {
+			return &enclosures[i], nil
+		}
+	}
+	return nil, errors.New("its nodes lead to another enclosure now")
+}
+
+// revision reads what one component runs.
+func (s *session) revision(ctx context.Context, luID string, subenclosure int) (string, error) {
+	readings, err := s.readings(ctx, luID)
+	if err != nil {
+		return "", err
+	}
+	for _, sub := range readings[0].Subenclosures {
+		if sub.ID == subenclosure {
+			return sub.Revision, nil
+		}
+	}
+	return "", fmt.Errorf("subenclosure %d is missing from page 01h", subenclosure)
+}
+
+// readings reads an ESP over each of its nodes. One that leads nowhere any more
+// is let go of, and an ESP without nodes is looked for: asking again can succeed.
+func (s *session) readings(ctx context.Context, luID string) ([]inventory.Reading, error) {
+	if len(s.nodes[luID]) == 0 {
+		if err := s.reopen(ctx, luID); err != nil {
+			return nil, err
+		}
+	}
+	var all []inventory.Reading
+	var left []held
+	var failure error
+	for _, n := range s.nodes[luID] {
+		r, err := scan.Read(ctx, n.path, n)
+		switch {
+		case err == nil && r.LUID != luID:
+			err = fmt.Errorf("%s leads to logical unit %s now", n.path, r.LUID)
+			fallthrough
+		case unanswered(err):
+			n.Close()
+			failure = err
+			continue
+		case err != nil:
+			failure = err
+		default:
+			all = append(all, *r)
+		}
+		left = append(left, n)
+	}
+	s.nodes[luID] = left
+	if failure != nil {
+		return nil, failure
+	}
+	return all, nil
+}
