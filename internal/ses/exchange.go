@@ -3,6 +3,7 @@ package ses
 import (
 	"context"
 	"encoding"
+	"fmt"
 	"time"
 
 	"fwctl/internal/scsi"
@@ -12,7 +13,7 @@ import (
 const (
 	// Some enclosures refuse tiny allocation lengths, some refuse 64 KiB.
 	allocation     = 32768
-	longAllocation = MaxPage
+	longAllocation = 65535 // all that the field can say
 
 	busyWait = time.Second
 	busyAsks = 30
@@ -54,7 +55,7 @@ func receive(ctx context.Context, t transport.Transport, code PageCode, allocati
 		select {
 		case <-time.After(busyWait):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, fmt.Errorf("%w (stopped waiting: %w)", err, ctx.Err())
 		}
 	}
 }

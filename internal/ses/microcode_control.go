@@ -82,31 +82,34 @@ func (f ControlField) String() string {
 // where the mode takes none, a chunk that is empty, over MaxChunk, off the
 // multiples of 4 or beyond the image.
 func (p *DownloadMicrocodeControl) Validate() error {
+	if problem := p.problem(); problem != "" {
+		return cannotEncode(PageDownloadMicrocode, "%s", problem)
+	}
+	return nil
+}
+
+func (p *DownloadMicrocodeControl) problem() string {
 	n := uint64(len(p.Data))
 	end := uint64(p.BufferOffset) + n
 	switch {
 	case p.Mode == ActivateDeferredMicrocode || p.Mode == AbortDownload:
 		if n != 0 {
-			return p.refuse("%v takes no data", p.Mode)
+			return fmt.Sprintf("%v takes no data", p.Mode)
 		}
 	case !p.Mode.carriesData():
-		return p.refuse("%v is not known", p.Mode)
+		return fmt.Sprintf("%v is not known", p.Mode)
 	case n == 0:
-		return p.refuse("%v without data", p.Mode)
+		return fmt.Sprintf("%v without data", p.Mode)
 	case n > MaxChunk:
-		return p.refuse("%d data bytes, where one page carries %d", n, MaxChunk)
+		return fmt.Sprintf("%d data bytes, where one page carries %d", n, MaxChunk)
 	case p.BufferOffset%4 != 0:
-		return p.refuse("buffer offset %d is no multiple of 4", p.BufferOffset)
+		return fmt.Sprintf("buffer offset %d is no multiple of 4", p.BufferOffset)
 	case end > uint64(p.ImageLength):
-		return p.refuse("the data end at byte %d of an image of %d", end, p.ImageLength)
+		return fmt.Sprintf("the data end at byte %d of an image of %d", end, p.ImageLength)
 	case n%4 != 0 && end < uint64(p.ImageLength):
-		return p.refuse("%d data bytes before the end of the image are no multiple of 4", n)
+		return fmt.Sprintf("%d data bytes before the end of the image are no multiple of 4", n)
 	}
-	return nil
-}
-
-func (p *DownloadMicrocodeControl) refuse(format string, args ...any) error {
-	return cannotEncode(PageDownloadMicrocode, format, args...)
+	return ""
 }
 
 // AppendBinary implements encoding.BinaryAppender for pages that are valid.
@@ -152,8 +155,9 @@ func ParseDownloadMicrocodeControl(b []byte) (*DownloadMicrocodeControl, error) 
 		ImageLength:            binary.BigEndian.Uint32(h[12:]),
 		Data:                   slices.Clone(c.bytes(int(length), "data")),
 	}
-	if err := p.Validate(); err != nil {
-		return nil, err
+	if problem := p.problem(); problem != "" {
+		c.fail("%s", problem)
+		return nil, c.err
 	}
 	return p, nil
 }

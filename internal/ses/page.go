@@ -83,6 +83,9 @@ type ShortPageError struct {
 }
 
 func (e *ShortPageError) Error() string {
+	if e.Received < 4 {
+		return fmt.Sprintf("cannot decode %v: %d bytes received, where its header alone has 4", e.Page, e.Received)
+	}
 	return fmt.Sprintf("cannot decode %v: %d bytes received, where the page says it has %d", e.Page, e.Received, e.Length)
 }
 
