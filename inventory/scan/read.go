@@ -389,15 +389,17 @@ func health(cfg *ses.Configuration, status *ses.EnclosureStatus, names *ses.Elem
 	return h
 }
 
-// slots lists the occupied device slots. An empty one can have a valid descriptor
-// with zero addresses (seen on Areca ARC-8028).
+// slots lists the device slots with a drive. An empty one can have a valid
+// descriptor with zero addresses, and an expander can sit where a drive would
+// (both seen on Areca ARC-8028).
 func slots(additional *ses.AdditionalElementStatus) []inventory.Slot {
+	const expander = 2 // SAS device types from here on are expanders
 	var all []inventory.Slot
 	for _, d := range additional.Descriptors {
 		if d.Slot == nil || d.Invalid {
 			continue
 		}
-		i := slices.IndexFunc(d.Slot.Phys, func(p ses.Phy) bool { return !p.SASAddress.IsZero() })
+		i := slices.IndexFunc(d.Slot.Phys, func(p ses.Phy) bool { return !p.SASAddress.IsZero() && p.DeviceType < expander })
 		if i < 0 {
 			continue
 		}
