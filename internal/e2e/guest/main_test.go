@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -120,4 +121,9 @@ func disturb(t *testing.T, cmd *exec.Cmd, do func(pid int)) (output string, err 
 			do(cmd.Process.Pid)
 		}
 	}
+}
+
+// asNobody runs a command without any privilege.
+func asNobody(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 }
