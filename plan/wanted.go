@@ -233,8 +233,11 @@ func (w *wanted) enclosureReasons(e *enclosure) []string {
 	}
 	if w.policy.RequireHealthy && e.critical {
 		r := "the enclosure reports a critical condition"
-		if len(e.failures) > 0 {
-			r += ": " + strings.Join(e.failures, "; ")
+		if shown := e.failures[:min(len(e.failures), 3)]; len(shown) > 0 {
+			r += ": " + strings.Join(shown, "; ")
+		}
+		if more := len(e.failures) - 3; more > 0 {
+			r += fmt.Sprintf(" and %d more", more)
 		}
 		reasons = append(reasons, r)
 	}
@@ -250,7 +253,7 @@ func (w *wanted) censusReason(e *enclosure) string {
 	case expected == 0:
 		return "nobody can tell how many I/O modules the enclosure has: say esps in the model, or requireAllESPs: false in the policy"
 	case seen > expected:
-		return fmt.Sprintf("%d I/O modules are in sight, the model's esps says %d: correct esps", seen, expected)
+		return fmt.Sprintf("%d I/O modules are in sight where %d are expected: correct the model's esps", seen, expected)
 	case seen == expected:
 		return ""
 	}

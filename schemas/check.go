@@ -18,8 +18,9 @@ import (
 
 // Check reads a YAML or JSON file and compares it with a schema by name, which
 // must be one of Names. The node is the document's root value; it is nil where
-// the file cannot be parsed, and complete even where it has problems.
-// The problems are sorted by position; none means that the file fits.
+// the file is no sound YAML (a key that stands twice included), and there even
+// where the file does not fit the schema. The problems are sorted by position;
+// none means that the file fits.
 //
 // Numbers, booleans and dates are let through where the schema wants text, as
 // they are written: yaml.v3 decodes such a node into a Go string unchanged, so
@@ -28,8 +29,11 @@ func Check(schema, file string, data []byte) (*yaml.Node, []Problem) {
 	root, problems := parse(data)
 	if len(problems) == 0 {
 		var instance any
-		instance, problems = build(root)
-		problems = append(problems, validate(schema, root, instance)...)
+		if instance, problems = build(root); len(problems) == 0 {
+			problems = validate(schema, root, instance)
+		} else {
+			root = nil
+		}
 	}
 	for i := range problems {
 		problems[i].File = file
@@ -80,6 +84,8 @@ func parse(data []byte) (*yaml.Node, []Problem) {
 
 var (
 	yamlLine     = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+	// yaml.v3 counts the lines of its parser's errors, unlike its scanner's, from 0.
+	fromZero     = regexp.MustCompile(`^did not find expected (<document start>|node content|key|'-' indicator|',' or '[\]}]')$`)
 	duplicateKey = regexp.MustCompile(`^mapping key .* already defined at line \d+$`)
 )
 
@@ -95,7 +101,11 @@ func yamlProblems(data []byte, err error) []Problem {
 		p := Problem{Line: 1, Column: 1, Summary: strings.TrimPrefix(text, "yaml: ")}
 		if m := yamlLine.FindStringSubmatch(text); m != nil {
 			p.Line, _ = strconv.Atoi(m[1])
-			p.Column, p.Summary = firstColumn(data, p.Line), m[2]
+			p.Summary = m[2]
+			if fromZero.MatchString(p.Summary) {
+				p.Line++
+			}
+			p.Column = firstColumn(data, p.Line)
 		}
 		switch {
 		case duplicateKey.MatchString(p.Summary):

@@ -88,8 +88,8 @@ func explain(e *jsonschema.ValidationError, root *yaml.Node, raw any) []Problem 
 				p.Hint = fmt.Sprintf("did you mean %q?", near)
 			case len(names) > 0:
 				p.Hint = "known here: " + strings.Join(names, ", ")
-			default:
-				p.Hint = describe(raw, schema)
+			default: // keys are by a pattern
+				p.Summary, p.Hint = fmt.Sprintf("%q cannot be a key here", name), describe(raw, schema)
 			}
 			problems = append(problems, p)
 		}

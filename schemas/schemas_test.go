@@ -77,7 +77,7 @@ func TestCheckProblems(t *testing.T) {
 		{"empty", "", []string{`f.yaml: the file is empty`}},
 		{"comments only", "# nothing\n", []string{`f.yaml: the file is empty`}},
 		{"two documents", valid + "---\nkind: x\n", []string{`f.yaml:19:1: a second document starts here (one file holds one document: split it at the line ---)`}},
-		{"no YAML", "models:\n  a: [1, 2\nwant: {}\n", []string{`f.yaml:1:1: this is no YAML: did not find expected ',' or ']' (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
+		{"no YAML", "models:\n  a: [1, 2\nwant: {}\n", []string{`f.yaml:2:3: this is no YAML: did not find expected ',' or ']' (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
 		{"bomb", bomb, []string{`f.yaml:1:1: this is no YAML: document contains excessive aliasing (write the repeated parts out)`}},
 		{"endless", "models: &m {a: *m}\n", []string{`f.yaml:1:1: this is no YAML: anchor 'm' value contains itself (an anchor cannot be used inside of what it names)`}},
 		{"duplicate key", valid + "want: [{model: acme60, image: 1}]\n", []string{`f.yaml:19:1: key "want" stands here a second time (the first is in line 17: keep one of them)`}},
@@ -138,7 +138,7 @@ func TestSchemas(t *testing.T) {
 		if err := json.Unmarshal(text, &head); err != nil {
 			t.Errorf("schema %s: %v", name, err)
 		}
-		if head.Schema != "https://json-schema.org/draft/2020-12/schema" || head.ID != name+".schema.json" {
+		if head.Schema != "https://json-schema.org/draft/2020-12/schema" || !strings.HasSuffix(head.ID, name+".schema.json") {
 			t.Errorf("schema %s has $schema %q and $id %q", name, head.Schema, head.ID)
 		}
 		if _, problems := schemas.Check(name, "f", []byte("[]")); len(problems) == 0 {
