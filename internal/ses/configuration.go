@@ -122,7 +122,9 @@ func (cfg *Configuration) AppendBinary(b []byte) ([]byte, error) {
 			}
 			b = append(b, s.RelativeESPID<<4|s.ESProcesses, s.SubenclosureID, s.TypeDescriptorHeaders, byte(36+len(s.VendorSpecific)))
 			b = append(b, s.LogicalID[:]...)
-			b = fmt.Appendf(b, "%-8s%-16s%-4s", string(s.Vendor), string(s.Product), string(s.ProductRevisionLevel))
+			b = appendPadded(b, s.Vendor, 8)
+			b = appendPadded(b, s.Product, 16)
+			b = appendPadded(b, s.ProductRevisionLevel, 4)
 			b = append(b, s.VendorSpecific...)
 		}
 		for i, t := range cfg.Types {
@@ -136,4 +138,13 @@ func (cfg *Configuration) AppendBinary(b []byte) ([]byte, error) {
 		}
 		return b, nil
 	})
+}
+
+// appendPadded appends a text and blanks, n bytes in all.
+func appendPadded(b []byte, t scsi.Text, n int) []byte {
+	b = append(b, t...)
+	for range n - len(t) {
+		b = append(b, ' ')
+	}
+	return b
 }
