@@ -1,0 +1,408 @@
+package scan_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fwctl/internal/sim"
+	"fwctl/internal/transport"
+	"fwctl/inventory"
+	"fwctl/inventory/scan"
+	"fwctl/schemas"
+)
+
+// onRack runs a test on the first host of a simulated rack, in a bubble of its
+// own time. Whatever it did, nothing with an effect was sent and no disk opened.
+func onRack(t *testing.T, enclosures string, test func(t *testing.T, m transport.Machine)) {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "rack.yaml")
+	rack := "apiVersion: fwctl/v1\nkind: Rack\ntrace: trace.jsonl\n" + enclosures
+	if err := os.WriteFile(file, []byte(rack), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r, err := sim.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := r.Machine("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, &sgOnly{Machine: m, t: t})
+	})
+	trace, err := os.ReadFile(filepath.Join(dir, "trace.jsonl"))
+	if err != nil || len(trace) == 0 {
+		t.Fatalf("the rack's trace is empty: %v", err)
+	}
+	for line := range bytes.Lines(trace) {
+		var command struct {
+			CDB    string `json:"cdb"`
+			Effect bool   `json:"effect"`
+		}
+		if err := json.Unmarshal(line, &command); err != nil {
+			t.Fatal(err)
+		}
+		if command.CDB == "" || command.Effect || strings.HasPrefix(command.CDB, "1c010e") {
+			t.Errorf("a scan sent %s; want nothing with an effect", line)
+		}
+	}
+}
+
+// sgOnly is a machine of which no disk may be opened.
+type sgOnly struct {
+	transport.Machine
+	t *testing.T
+}
+
+func (m *sgOnly) Open(node string, access transport.Access) (transport.Node, error) {
+	f, err := m.FS().Open("sys/class/scsi_generic/" + filepath.Base(node) + "/device/block")
+	if err == nil {
+		f.Close()
+		m.t.Errorf("a scan opens %s, which is a disk", node)
+	}
+	if access != transport.ReadOnly {
+		m.t.Errorf("a scan opens %s with access %d; want ReadOnly", node, access)
+	}
+	return m.Machine.Open(node, access)
+}
+
+// sights draws what a scan saw: enclosures, ESPs, and components with their revisions.
+func sights(inv *inventory.Inventory) []string {
+	lines := tree(inv.Enclosures)
+	for _, e := range inv.Enclosures {
+		for _, esp := range e.ESPs {
+			for _, sub := range esp.Subenclosures {
+				lines = append(lines, sub.Address+" "+sub.Product+" "+sub.Revision)
+			}
+		}
+	}
+	return lines
+}
+
+func tree(enclosures []inventory.Enclosure) []string {
+	lines := []string{}
+	for _, e := range enclosures {
+		line := e.ID()
+		if e.ExpectedESPs == nil {
+			line += " of ?"
+		}
+		if len(e.MissingESPs) > 0 {
+			line += " incomplete"
+		}
+		for _, esp := range e.ESPs {
+			line += " [" + esp.LUID + " " + strings.Join(esp.Paths, " ") + "]"
+			if esp.Conflict != "" {
+				line += "!"
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func TestRacks(t *testing.T) {
+	const jbod = "{logicalID: 5000ccab04001000, vendor: ACME, product: JBOD-60, revision: '1000', esps: "
+	tests := []struct {
+		name, rack string
+		want       []string
+		problems   []string // what each one says
+	}{
+		{"two modules, two cables each", `
+enclosures:
+- ` + jbod + `[{paths: {stor1: [3, 12]}}, {revision: "0990", paths: {stor1: [4, 11]}}]}
+`, []string{
+			"5000ccab04001000 [5000ccab04001001 /dev/sg3 /dev/sg12] [5000ccab04001002 /dev/sg4 /dev/sg11]",
+			"5000ccab04001000/esp1/sub0 JBOD-60 1000",
+			"5000ccab04001000/esp2/sub0 JBOD-60 0990",
+		}, nil},
+		{"the other module is on another host", `
+hosts: [stor1, stor2]
+enclosures:
+- ` + jbod + `[{paths: {stor2: [3]}}, {paths: {stor1: [4]}}]}
+`, []string{
+			"5000ccab04001000 incomplete [5000ccab04001002 /dev/sg4]",
+			"5000ccab04001000/esp2/sub0 JBOD-60 1000",
+		}, nil},
+		{"0 of 0 (NetApp DS424)", `
+enclosures:
+- ` + jbod + `[{relativeID: 0, processes: 0, paths: {stor1: [3]}}, {relativeID: 0, processes: 0, paths: {stor1: [4]}}]}
+`, []string{
+			"5000ccab04001000 of ? [5000ccab04001001 /dev/sg3] [5000ccab04001002 /dev/sg4]",
+			"5000ccab04001000/lu-5000ccab04001001/sub0 JBOD-60 1000",
+			"5000ccab04001000/lu-5000ccab04001002/sub0 JBOD-60 1000",
+		}, nil},
+		{"two say 1 of 1", `
+enclosures:
+- ` + jbod + `[{relativeID: 1, processes: 1, paths: {stor1: [3]}}, {relativeID: 1, processes: 1, paths: {stor1: [4]}}]}
+`, []string{
+			"5000ccab04001000 of ? [5000ccab04001001 /dev/sg3] [5000ccab04001002 /dev/sg4]",
+			"5000ccab04001000/lu-5000ccab04001001/sub0 JBOD-60 1000",
+			"5000ccab04001000/lu-5000ccab04001002/sub0 JBOD-60 1000",
+		}, nil},
+		{"two say 1 of 2", `
+enclosures:
+- ` + jbod + `[{relativeID: 1, paths: {stor1: [3]}}, {relativeID: 1, paths: {stor1: [4]}}]}
+`, []string{
+			"5000ccab04001000 incomplete [5000ccab04001001 /dev/sg3]! [5000ccab04001002 /dev/sg4]!",
+			"5000ccab04001000/esp1/sub0 JBOD-60 1000",
+			"5000ccab04001000/esp1/sub0 JBOD-60 1000",
+		}, []string{"/dev/sg3: cannot tell for certain", "/dev/sg4: cannot tell for certain"}},
+		{"no logical identifier (MD32xxi)", `
+enclosures:
+- {logicalID: "0000000000000000", vendor: DELL, product: MD32xxi, esps: [{lu: 6000ccab04003001, relativeID: 0, processes: 0, pages: ["00", "01", "02", "06"], paths: {stor1: [3]}}]}
+`, []string{
+			"lu-6000ccab04003001 of ? [6000ccab04003001 /dev/sg3]",
+			"lu-6000ccab04003001/lu-6000ccab04003001/sub0 MD32xxi 0001",
+		}, nil},
+		{"the enclosure's NAA on both modules (Celestica)", `
+enclosures:
+- ` + jbod + `[{lu: 5000ccab04001000, port: 5000ccab040010ff, paths: {stor1: [3, 5]}}, {lu: 5000ccab04001000, port: 5000ccab040010fe, paths: {stor1: [4]}}]}
+`, []string{
+			"5000ccab04001000 [5000ccab04001000@5000ccab040010ff /dev/sg3 /dev/sg5] [5000ccab04001000@5000ccab040010fe /dev/sg4]",
+			"5000ccab04001000/esp1/sub0 JBOD-60 1000",
+			"5000ccab04001000/esp2/sub0 JBOD-60 1000",
+		}, nil},
+		{"another NAA on both modules", `
+enclosures:
+- ` + jbod + `[{lu: 5000ccab0400dc00, paths: {stor1: [3]}}, {lu: 5000ccab0400dc00, paths: {stor1: [4]}}]}
+`, []string{
+			"5000ccab04001000 [5000ccab0400dc00@5000ccab0400101d /dev/sg3] [5000ccab0400dc00@5000ccab0400102d /dev/sg4]",
+			"5000ccab04001000/esp1/sub0 JBOD-60 1000",
+			"5000ccab04001000/esp2/sub0 JBOD-60 1000",
+		}, nil},
+		{"one refuses all VPD pages", `
+enclosures:
+- ` + jbod + `[{vpd: [], paths: {stor1: [3]}}, {paths: {stor1: [4]}}]}
+`, []string{
+			"5000ccab04001000 [ses.5000ccab04001000.1of2 /dev/sg3] [5000ccab04001002 /dev/sg4]",
+			"5000ccab04001000/esp1/sub0 JBOD-60 1000",
+			"5000ccab04001000/esp2/sub0 JBOD-60 1000",
+		}, nil},
+		{"five subenclosures (EMC KTN-STL3)", `
+enclosures:
+- logicalID: 50060480000000ff
+  vendor: EMC
+  product: Viper LCC
+  revision: 0B70
+  vendorSpecific: "01 02 03 04 05 06 07 08"
+  esps: [{relativeID: 1, processes: 1, inquiry: {product: ESES Enclosure, revision: "0001"}, paths: {stor1: [3]}}]
+  subenclosures:
+  - {id: 4, product: PSU, revision: "2950"}
+  - {id: 1, product: Viper LCC, revision: 0B70}
+  - {id: 2, product: CPLD, revision: "0011"}
+  - {id: 3, product: PSU, revision: "2950"}
+`, []string{
+			"50060480000000ff of ? [5006048000000100 /dev/sg3]",
+			"50060480000000ff/lu-5006048000000100/sub0 Viper LCC 0B70",
+			"50060480000000ff/lu-5006048000000100/sub1 Viper LCC 0B70",
+			"50060480000000ff/lu-5006048000000100/sub2 CPLD 0011",
+			"50060480000000ff/lu-5006048000000100/sub3 PSU 2950",
+			"50060480000000ff/lu-5006048000000100/sub4 PSU 2950",
+		}, nil},
+		{"a power supply that both modules serve, a CPLD that each has", `
+enclosures:
+- logicalID: 5000ccab04001000
+  vendor: ACME
+  product: JBOD-60
+  esps: [{paths: {stor1: [3]}}, {paths: {stor1: [4]}}]
+  subenclosures: [{id: 3, product: PSU}, {id: 1, product: CPLD, esps: [1]}, {id: 1, product: CPLD, esps: [2]}]
+`, []string{
+			"5000ccab04001000 [5000ccab04001001 /dev/sg3] [5000ccab04001002 /dev/sg4]",
+			"5000ccab04001000/esp1/sub0 JBOD-60 0001",
+			"5000ccab04001000/esp1/sub1 CPLD 0001",
+			"5000ccab04001000/esp1/sub3 PSU 0001",
+			"5000ccab04001000/esp2/sub0 JBOD-60 0001",
+			"5000ccab04001000/esp2/sub1 CPLD 0001",
+			"5000ccab04001000/esp1/sub3 PSU 0001",
+		}, nil},
+		{"an enclosure in a disk, a virtual one, disks, a changer", `
+enclosures:
+- {logicalID: 5000ccab04001000, vendor: ACME, product: RAID, esps: [{deviceType: 0, relativeID: 0, processes: 0, paths: {stor1: [3]}}], drives: [{slot: 0, count: 3}]}
+others:
+- {type: 13, vendor: LSI, product: VirtualSES, revision: "02", lu: 3000ccab04001000, encServ: true, paths: {stor1: [1]}}
+- {type: 0, vendor: SMI, product: USB DISK, revision: "1100", encServ: true, paths: {stor1: [2]}}
+- {type: 8, vendor: IBM, product: CHANGER, revision: "1100", paths: {stor1: [0]}}
+`, []string{
+			"5000ccab04001000 of ? [5000ccab04001001 /dev/sg3]",
+			"5000ccab04001000/lu-5000ccab04001001/sub0 RAID 0001",
+		}, []string{"/dev/sg2: cannot read the enclosure"}},
+		{"faults that pass", `
+enclosures:
+- logicalID: 5000ccab04001000
+  vendor: ACME
+  product: JBOD-60
+  esps:
+  - sense: descriptor
+    allocation: {min: 512, max: 32768}
+    paths: {stor1: [3]}
+    faults:
+    - {when: {opcode: 12, nth: 1}, do: {busy: true}}
+    - {when: {opcode: 1c, page: "00", nth: 1, times: 3}, do: {sense: 06/29/00}}
+    - {when: {opcode: 1c, page: "01", nth: 1, times: 3}, do: {page09: true}}
+    - {when: {opcode: 1c, page: "01", nth: 4}, do: {taskSetFull: true}}
+    - {when: {opcode: 1c, page: "02", nth: 1}, do: {shortPage: 9}}
+    - {when: {opcode: 1c, page: "02", nth: 2}, do: {page08: true}}
+    - {when: {opcode: 1c, page: "0a", nth: 1}, do: {bumpGeneration: true}}
+    - {when: {opcode: 1c, page: "02", nth: 3}, do: {delay: 40s}}
+`, []string{
+			"5000ccab04001000 of ? [5000ccab04001001 /dev/sg3]",
+			"5000ccab04001000/lu-5000ccab04001001/sub0 JBOD-60 0001",
+		}, nil},
+		{"faults that stay", `
+enclosures:
+- ` + jbod + `[{paths: {stor1: [3]}, faults: [{when: {opcode: 1c, page: "01", every: true}, do: {page08: true}}]}, {paths: {stor1: [4]}}]}
+- {logicalID: 5000ccab04002000, vendor: ACME, product: JBOD-60, esps: [
+    {paths: {stor1: [5]}, faults: [{when: {opcode: 1c, page: "02", every: true}, do: {noAnswer: true}}]},
+    {paths: {stor1: [6]}, faults: [{when: {opcode: 1c, page: "02", every: true}, do: {shortPage: 7}}]}]}
+- {logicalID: 5000ccab04003000, vendor: ACME, product: JBOD-60, esps: [{paths: {stor1: [7]}, latency: 30s}, {paths: {stor1: [8]}, faults: [{when: {opcode: 12}, do: {die: true}}]}]}
+`, []string{
+			"5000ccab04001000 incomplete [5000ccab04001002 /dev/sg4]",
+			"5000ccab04002000 incomplete [5000ccab04002002 /dev/sg6]",
+			"5000ccab04001000/esp2/sub0 JBOD-60 1000",
+			"5000ccab04002000/esp2/sub0 JBOD-60 0001",
+		}, []string{
+			"/dev/sg3: cannot read the enclosure: no page 01h",
+			"/dev/sg5: cannot read the enclosure: cannot execute RECEIVE DIAGNOSTIC RESULTS of page 02h",
+			"/dev/sg6: cannot read its health: cannot decode page 02h",
+			"/dev/sg7: cannot read the enclosure: no answer within 2m0s",
+			"/dev/sg8: cannot read the enclosure",
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			onRack(t, tt.rack, func(t *testing.T, m transport.Machine) {
+				start := time.Now()
+				inv := scanAll(t, m)
+				if took := time.Since(start); took > 2*time.Minute {
+					t.Errorf("Scan(…) took %v; want 2 min at most", took)
+				}
+				if diff := cmp.Diff(tt.want, sights(inv)); diff != "" {
+					t.Errorf("Scan(…) sees (-want +got):\n%s", diff)
+				}
+				got := problems(inv)
+				if len(got) != len(tt.problems) {
+					t.Fatalf("Scan(…) has problems %q; want %q", got, tt.problems)
+				}
+				for i, want := range tt.problems {
+					if !strings.HasPrefix(got[i], want) {
+						t.Errorf("Scan(…) has problem %q; want %q", got[i], want)
+					}
+				}
+				checkSchema(t, inv)
+				for _, e := range inv.Enclosures {
+					for _, esp := range e.ESPs {
+						found, err := scan.Find(t.Context(), m, esp.LUID)
+						if diff := cmp.Diff(esp.Paths, found); err != nil || diff != "" {
+							t.Errorf("Find(%q) = %q, %v; want %q", esp.LUID, found, err, esp.Paths)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+func checkSchema(t *testing.T, inv *inventory.Inventory) {
+	t.Helper()
+	data, err := inv.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, problems := schemas.Check("inventory", "inventory.json", data); len(problems) != 0 {
+		t.Errorf("schemas.Check of an inventory = %v; want nothing\n%s", problems, data)
+	}
+}
+
+func TestDrivesOnARack(t *testing.T) {
+	onRack(t, `
+enclosures:
+- logicalID: 5000ccab04001000
+  vendor: ACME
+  product: JBOD-60
+  slots: 4
+  elements:
+  - {type: power-supply, count: 2, names: ["Power Supply 1", "Power Supply 2"], status: [ok, critical]}
+  esps: [{paths: {stor1: [3]}}, {paths: {stor1: [4]}}]
+  drives: [{slot: 0, sasAddress: 5000c50012345600}, {slot: 2, sasAddress: 5000c50012345700, sata: true}]
+`, func(t *testing.T, m transport.Machine) {
+		e := scanAll(t, m).Enclosures[0]
+		if diff := cmp.Diff([]string{"Power Supply 2: critical"}, e.Health.Failures); diff != "" || !e.Health.Critical {
+			t.Errorf("Scan(…) gives critical %t and failures (-want +got):\n%s", e.Health.Critical, diff)
+		}
+		if len(e.Drives) != 2 || e.Drives[0].Slot != 0 || e.Drives[1].Slot != 2 {
+			t.Fatalf("Scan(…) gives drives %+v; want slots 0 and 2", e.Drives)
+		}
+		want := []inventory.DrivePath{{Device: "sda", Via: "5000ccab04001001", Live: true}, {Device: "sdb", Via: "5000ccab04001002", Live: true}}
+		if diff := cmp.Diff(want, e.Drives[0].Paths); diff != "" {
+			t.Errorf("Scan(…) gives paths of slot 0 (-want +got):\n%s", diff)
+		}
+		if len(e.Drives[1].Paths) != 1 || e.Drives[1].Paths[0].Device != "sdc" {
+			t.Errorf("Scan(…) gives paths of slot 2 %+v; want sdc alone", e.Drives[1].Paths)
+		}
+	})
+}
+
+// The executor reads an enclosure again over nodes that it holds, and gets what
+// the scan said.
+func TestAssembleAgreesWithScan(t *testing.T) {
+	onRack(t, `
+enclosures:
+- {logicalID: 5000ccab04001000, vendor: ACME, product: JBOD-60, esps: [{paths: {stor1: [3, 5]}}, {paths: {stor1: [4]}}], drives: [{slot: 0, count: 2}]}
+`, func(t *testing.T, m transport.Machine) {
+		inv := scanAll(t, m)
+		var readings []inventory.Reading
+		for _, path := range []string{"/dev/sg5", "/dev/sg4", "/dev/sg3"} {
+			node, err := m.Open(path, transport.ReadOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer node.Close()
+			r, err := scan.Read(t.Context(), path, node)
+			if err != nil {
+				t.Fatal(err)
+			}
+			readings = append(readings, *r)
+		}
+		enclosures, problems := scan.Assemble(m.FS(), readings)
+		if diff := cmp.Diff(inv.Enclosures, enclosures); diff != "" || len(problems) != 0 {
+			t.Errorf("Assemble(…) differs from Scan, with problems %v (-want +got):\n%s", problems, diff)
+		}
+	})
+}
+
+// The example of INTERFACE section 5 fits the schema.
+func TestSchemaFitsTheContract(t *testing.T) {
+	const example = `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "simulated": false,
+ "enclosures": [{"logical_id": "5000ccab04001000", "vendor": "ACME", "product": "JBOD-60", "expected_esps": 2, "missing_esps": [],
+   "health": {"critical": false, "unrecoverable": false, "failures": []},
+   "drives": [{"slot": 0, "sas_address": "5000c50012345678", "in_use": ["mounted /tank"], "paths": [{"device": "sda", "via": "5000ccab04001001", "live": true}]}],
+   "esps": [{"relative_id": 1, "lu_id": "5000ccab04001001", "serial": "ESP-A", "paths": ["/dev/sg3"], "generation_code": 7,
+     "inquiry": {"vendor": "ACME", "product": "JBOD-60", "revision": "1000"},
+     "download": {"ses_page": true, "write_buffer_modes": ["07", "0e", "0f"]},
+     "subenclosures": [{"id": 0, "address": "5000ccab04001000/esp1/sub0", "vendor": "ACME", "product": "JBOD-60", "revision": "1000", "staged": null}]}]}],
+ "problems": [{"path": "/dev/sg9", "summary": "…", "detail": "…"}]}`
+	if _, problems := schemas.Check("inventory", "inventory.json", []byte(example)); len(problems) != 0 {
+		t.Errorf("schemas.Check of the contract's example = %v; want nothing", problems)
+	}
+	for _, tt := range []struct{ old, new string }{
+		{`"kind": "Inventory"`, `"kind": "Plan"`},
+		{`"format_version": "1.0"`, `"format_version": "2.0"`},
+		{`"5000ccab04001000/esp1/sub0"`, `"5000ccab04001000/esp8/sub0"`},
+		{`"expected_esps": 2`, `"expected_esps": 1`},
+		{`"paths": ["/dev/sg3"], `, ``},
+	} {
+		if _, problems := schemas.Check("inventory", "inventory.json", []byte(strings.Replace(example, tt.old, tt.new, 1))); len(problems) != 1 {
+			t.Errorf("schemas.Check with %s for %s = %v; want one problem", tt.new, tt.old, problems)
+		}
+	}
+}
