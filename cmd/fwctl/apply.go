@@ -71,7 +71,7 @@ end: after ^C or SIGTERM nothing new is started.`,
 			if file != "" {
 				err = job.makePlan(cmd.Context(), file)
 			} else {
-				err = job.readPlan(args[0], expect, images, !check)
+				err = job.readPlan(args[0], expect, images)
 			}
 			if err != nil {
 				return err
@@ -84,7 +84,7 @@ end: after ^C or SIGTERM nothing new is started.`,
 	}
 	desiredFlag(cmd, &file)
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	cmd.Flags().BoolVar(&check, "check", false, "only compare the plan with the devices; write nothing")
+	cmd.Flags().BoolVar(&check, "check", false, "only compare the plan with the devices, and look for its images; write nothing")
 	cmd.Flags().StringVar(&images, "images", "", "look for the plan's images, by their SHA-256, in `DIR` and below (default: where PLAN is)")
 	cmd.Flags().StringVar(&expect, "expect", "", "refuse any plan but the one with this digest `SHA256`")
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json: an event a line, the result last")
@@ -116,7 +116,7 @@ func (j *job) makePlan(ctx context.Context, file string) error {
 }
 
 // readPlan reads a saved plan, which must be the one that was approved, and its images.
-func (j *job) readPlan(file, expect, dir string, withImages bool) error {
+func (j *job) readPlan(file, expect, dir string) error {
 	p, _, err := loadPlan(file)
 	if err != nil {
 		return err
@@ -132,9 +132,7 @@ func (j *job) readPlan(file, expect, dir string, withImages bool) error {
 		return refused(fmt.Sprintf("cannot apply %s: it was made on real hardware, and --simulate names a rack", file), "leave --simulate out, or plan with it")
 	}
 	j.plan = p
-	if withImages {
-		j.images, err = findImages(p, cmp.Or(dir, filepath.Dir(file)))
-	}
+	j.images, err = findImages(p, cmp.Or(dir, filepath.Dir(file)))
 	return err
 }
 

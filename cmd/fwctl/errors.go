@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 
+	"fwctl/internal/image"
+	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/plan"
 	"fwctl/schemas"
@@ -116,9 +118,15 @@ func hintFor(err error) string {
 	var f *failure
 	var problem schemas.Problem
 	var damaged *plan.DamagedError
+	var img *image.Error
+	var store *state.Error
 	switch {
 	case errors.As(err, &f):
 		return f.hint
+	case errors.As(err, &img):
+		return img.Hint
+	case errors.As(err, &store):
+		return "" // its message ends with one
 	case errors.As(err, &problem):
 		return problem.Hint
 	case errors.As(err, &damaged):

@@ -1,5 +1,188 @@
 package main
 
-import "testing"
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
 
-func testMain(m *testing.M) int { return m.Run() }
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"fwctl/internal/image"
+	"fwctl/internal/sim"
+)
+
+func TestMain(m *testing.M) {
+	time.Local = time.UTC
+	testscript.Main(m, map[string]func(){"fwctl": main})
+}
+
+// The command line as users meet it. Every script finds the files of
+// testdata/common in its directory, beside its own: a rack of two enclosures, and
+// a desired state for it.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		Setup:               setUpScript,
+		Cmds:                scriptCommands,
+		Condition:           condition,
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+	})
+}
+
+var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
+	"exits":       exits,
+	"effects":     effects,
+	"image":       makeImage,
+	"subst":       subst,
+	"power-cycle": powerCycle,
+}
+
+// condition is [scsi]: the machine that the tests run on has SCSI generic devices.
+func condition(cond string) (bool, error) {
+	if cond != "scsi" {
+		return false, fmt.Errorf("unknown condition %q", cond)
+	}
+	nodes, err := os.ReadDir("/sys/class/scsi_generic")
+	return err == nil && len(nodes) > 0, nil
+}
+
+func setUpScript(env *testscript.Env) error {
+	env.Setenv("FWCTL_STATE_DIR", filepath.Join(env.WorkDir, "state"))
+	env.Setenv("TZ", "UTC")
+	env.Setenv("SUDO_USER", "anna")
+	for _, img := range []struct{ vendor, product, revision, file string }{
+		{"ACME", "JBOD-60", "1100", "acme-1100.bin"},
+		{"GLOBEX", "X28", "0611", "globex-0611.bin"},
+	} {
+		if err := addImage(env.WorkDir, env.Setenv, img.vendor, img.product, img.revision, 24_000, filepath.Join("images", img.file)); err != nil {
+			return err
+		}
+	}
+	return fs.WalkDir(os.DirFS("testdata/common"), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		to := filepath.Join(env.WorkDir, name)
+		if _, err := os.Stat(to); err == nil {
+			return nil // the script has its own
+		}
+		data, err := os.ReadFile(filepath.Join("testdata/common", name))
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(to, []byte(os.Expand(string(data), env.Getenv)), 0o644)
+	})
+}
+
+// addImage writes a simulated image and puts its digest into a variable:
+// $sha_acme_1100 for images/acme-1100.bin.
+func addImage(dir string, setenv func(k, v string), vendor, product, revision string, size int, file string) error {
+	path := filepath.Join(dir, file)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, sim.Image(vendor, product, revision, size), 0o644); err != nil {
+		return err
+	}
+	img, err := image.Load(path)
+	if err != nil {
+		return err
+	}
+	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	setenv("sha_"+strings.ReplaceAll(name, "-", "_"), img.SHA256())
+	return nil
+}
+
+// exits CODE COMMAND... runs a command, which must exit with that code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code = %d; want %d", got, want)
+	}
+}
+
+// effects N TRACE counts the commands with an effect in a rack's trace; none
+// where there is no trace. N may be "some".
+func effects(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: effects N|some TRACE")
+	}
+	count := 0
+	data, err := os.ReadFile(ts.MkAbs(args[1]))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		ts.Fatalf("%v", err)
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
+		var line struct{ Effect *bool }
+		ts.Check(json.Unmarshal(lines.Bytes(), &line))
+		if line.Effect == nil {
+			ts.Fatalf("a line of the trace does not say whether it has an effect: %s", lines.Text())
+		}
+		if *line.Effect {
+			count++
+		}
+	}
+	if args[0] == "some" && count > 0 {
+		return
+	}
+	if fmt.Sprint(count) != args[0] {
+		ts.Fatalf("commands with an effect = %d; want %s", count, args[0])
+	}
+}
+
+// image VENDOR PRODUCT REVISION SIZE FILE makes a simulated image.
+func makeImage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 5 {
+		ts.Fatalf("usage: image VENDOR PRODUCT REVISION SIZE FILE")
+	}
+	size, err := strconv.Atoi(args[3])
+	ts.Check(err)
+	ts.Check(addImage(ts.MkAbs("."), ts.Setenv, args[0], args[1], args[2], size, args[4]))
+}
+
+// subst FILE OLD NEW replaces every OLD in a file, of which there must be one.
+func subst(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: subst FILE OLD NEW")
+	}
+	path := ts.MkAbs(args[0])
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	if !strings.Contains(string(data), args[1]) {
+		ts.Fatalf("%s lacks %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(string(data), args[1], args[2])), 0o644))
+}
+
+// power-cycle RACK ENCLOSURE takes the power off an enclosure and puts it on again.
+func powerCycle(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: power-cycle RACK ENCLOSURE")
+	}
+	rack, err := sim.Open(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(rack.PowerCycle(args[1]))
+}

@@ -71,7 +71,6 @@ state, and what that would disturb. Nothing is written to any device.`,
 		},
 	}
 	desiredFlag(cmd, &file)
-	cmd.MarkFlagRequired("file")
 	cmd.Flags().StringArrayVar(&inventories, "inventory", nil, "plan from the saved inventory `FILE` instead of a scan (repeatable)")
 	cmd.Flags().StringVar(&out, "out", "", "write the plan to `PLAN` too, for show and apply")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"fwctl/plan"
@@ -34,9 +36,9 @@ func loadPlan(file string) (*plan.Plan, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := plan.Parse(file, data)
+	p, err := plan.Parse(data)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return p, data, nil
 }

@@ -32,7 +32,6 @@ what to do about it.`,
 		},
 	}
 	desiredFlag(cmd, &file)
-	cmd.MarkFlagRequired("file")
 	return cmd
 }
 
@@ -43,6 +42,9 @@ func desiredFlag(cmd *cobra.Command, file *string) {
 
 // loadDesired reads a desired state and its images, which are found relative to it.
 func loadDesired(file string) (*plan.DesiredState, map[string]*image.Image, error) {
+	if file == "" {
+		return nil, nil, &failure{exitError, "no desired state is named", "name it with -f FILE"}
+	}
 	data, err := readFile("the desired state", file)
 	if err != nil {
 		return nil, nil, err

@@ -12,7 +12,7 @@ import (
 func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 	esps, rowOf := 0, map[string]int{}
 	t := table{columns: []column{
-		{"ADDRESS", key}, {"VENDOR", below}, {"PRODUCT", below}, {"REVISION", below}, {"STAGED", below},
+		{"ADDRESS", key}, {"VENDOR", below}, {"PRODUCT", below}, {"REV", below}, {"STAGED", below},
 		{"PATHS", below}, {"HEALTH", below}, {"NOTES", reason},
 	}}
 	for _, e := range inv.Enclosures {

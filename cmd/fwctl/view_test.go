@@ -21,11 +21,6 @@ var update = flag.Bool("update", false, "write golden files anew")
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-func TestMain(m *testing.M) {
-	time.Local = time.UTC
-	os.Exit(testMain(m))
-}
-
 // interfacePlan is the plan that INTERFACE draws.
 func interfacePlan() *plan.Plan {
 	p := examplePlan()
