@@ -129,7 +129,7 @@ func midway(s ses.DownloadStatus, offset, end, size int) (done bool, v verdict) 
 
 // failed says what an error status means to the person who has to act on it.
 func failed(s ses.DownloadStatus) verdict {
-	v := verdict{trigger: Fail, reason: s.String(), confirmed: true}
+	v := verdict{trigger: Fail, reason: s.String()}
 	switch s.Code {
 	case ses.DownloadNeedsImage:
 		v.needsPerson = true

@@ -33,6 +33,28 @@ func (r *run) report(s *stepRun, t Trigger) {
 	case Confirm:
 		r.event(s.about(Event{Type: EventVerified, Revision: s.revision, Confirmed: &confirmed, Reason: s.reason}))
 	}
+	switch s.state {
+	case Done:
+		if s.hop+1 < len(s.step.Hops) {
+			return
+		}
+	case Refused, Unchanged, Failed, Aborted, Unknown:
+	default:
+		return
+	}
+	r.finished(s, s.result())
+}
+
+func (r *run) finished(s *stepRun, sr StepResult) {
+	s.told = true
+	r.event(s.about(Event{Type: EventFinished, Mode: sr.Mode, Revision: sr.Revision, Confirmed: &sr.Confirmed, Outcome: sr.Outcome, Reason: sr.Reason}))
+}
+
+func (s *stepRun) result() StepResult {
+	return StepResult{
+		Address: s.step.Address, Outcome: outcome(s.state), Confirmed: s.confirmed, Mode: s.mode,
+		Revision: s.revision, Reason: s.reason, NeedsPerson: s.needsPerson,
+	}
 }
 
 // account draws the conclusions of a step that went wrong: nothing else of its
@@ -57,10 +79,7 @@ func (r *run) account(s *stepRun) {
 func (r *run) result() *Result {
 	result := &Result{Outcome: RunDone, Reason: r.refusal, Steps: []StepResult{}}
 	for _, s := range r.steps {
-		sr := StepResult{
-			Address: s.step.Address, Outcome: outcome(s.state), Confirmed: s.confirmed, Mode: s.mode,
-			Revision: s.revision, Reason: s.reason, NeedsPerson: s.needsPerson,
-		}
+		sr := s.result()
 		if s.step.Host == r.Machine.Hostname() {
 			why := cmp.Or(r.refusal, r.broken[s.step.Enclosure], r.stopped)
 			switch {
@@ -71,8 +90,9 @@ func (r *run) result() *Result {
 			}
 		}
 		result.Steps = append(result.Steps, sr)
-		confirmed := sr.Confirmed
-		r.event(s.about(Event{Type: EventFinished, Mode: sr.Mode, Revision: sr.Revision, Confirmed: &confirmed, Outcome: sr.Outcome, Reason: sr.Reason}))
+		if !s.told {
+			r.finished(s, sr)
+		}
 		result.Outcome = worse(result.Outcome, r.outcome(s))
 	}
 	switch {

@@ -100,6 +100,7 @@ type stepRun struct {
 	dormant     bool // what is staged must not, or cannot, be started by mode 0Fh
 	needsPerson bool
 	reason      string
+	told        bool // its end, to the observer
 }
 
 func (s *stepRun) current() plan.Hop { return s.step.Hops[s.hop] }

@@ -152,9 +152,6 @@ func (s *session) readings(ctx context.Context, luID string) ([]inventory.Readin
 	for _, n := range s.nodes[luID] {
 		r, err := scan.Read(ctx, n.path, n)
 		switch {
-		case err == nil && r.LUID != luID:
-			err = fmt.Errorf("%s leads to logical unit %s now", n.path, r.LUID)
-			fallthrough
 		case unanswered(err):
 			n.Close()
 			failure = err
