@@ -43,7 +43,7 @@ func ParseSupportedVPDPages(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte{}, body...), nil
+	return append([]byte{}, body...), nil // not nil where the list is empty
 }
 
 // ParseUnitSerialNumber reads the serial number of the logical unit, page 80h.

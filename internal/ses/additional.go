@@ -8,7 +8,7 @@ import (
 )
 
 // AdditionalElementStatus is page 0Ah: what is in the device slots, and who the
-// expanders are (SES-3 6.1.13):
+// expanders are (SES-3, Additional Element Status diagnostic page):
 //
 //	0    0Ah                      4-7  generation code
 //	2-3  page length (n-3)        8-   descriptors

@@ -3,7 +3,7 @@ package ses
 import "slices"
 
 // EnclosureBusy is page 09h, which an ESP that cannot answer now returns in
-// place of any other (SES-3 6.1.12):
+// place of any other (SES-3, Enclosure Busy diagnostic page):
 //
 //	0  09h     1  BUSY 0, vendor specific 7:1     2-3  page length (n-3)     4-  vendor specific
 type EnclosureBusy struct {

@@ -11,7 +11,7 @@ import (
 
 // Configuration is page 01h: the subenclosures that an ESP serves, and the
 // types of their elements in the order that pages 02h, 07h and 0Ah follow
-// (SES-3 6.1.2):
+// (SES-3, Configuration diagnostic page):
 //
 //	0    01h                                        4-7  generation code
 //	1    number of secondary subenclosures          8-   enclosure descriptors (byte 1 + 1)

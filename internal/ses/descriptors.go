@@ -8,7 +8,7 @@ import (
 	"fwctl/internal/scsi"
 )
 
-// ElementDescriptors is page 07h, the names of elements (SES-3 6.1.10):
+// ElementDescriptors is page 07h, the names of elements (SES-3, Element Descriptor diagnostic page):
 //
 //	0    07h                      4-7  generation code
 //	2-3  page length (n-3)        8-   for each type: the overall descriptor, then the individual ones

@@ -2,7 +2,7 @@ package ses
 
 import "fmt"
 
-// ElementType is the kind of an element (SES-3 7.1, element type codes).
+// ElementType is the kind of an element (SES-3, element type codes).
 type ElementType byte
 
 const (
@@ -41,7 +41,7 @@ func (t ElementType) String() string {
 }
 
 // hasAdditionalStatus tells whether elements of this type can have descriptors
-// in page 0Ah (SES-3 6.1.13).
+// in page 0Ah (SES-3, Additional Element Status diagnostic page).
 func (t ElementType) hasAdditionalStatus() bool {
 	switch t {
 	case DeviceSlot, ArrayDeviceSlot, SASExpander, SCSIInitiatorPort, SCSITargetPort, ESControllerElectronics:

@@ -13,7 +13,7 @@ const MaxChunk = MaxPage - controlHeader
 const controlHeader = 24
 
 // DownloadMicrocodeControl is page 0Eh as it is sent to an ESP: one chunk of an
-// image, the activation of deferred microcode, or the end of a download (SES-3 6.1.18):
+// image, the activation of deferred microcode, or the end of a download (SES-3, Download Microcode Control diagnostic page):
 //
 //	0    0Eh                          11     buffer id
 //	1    subenclosure id              12-15  buffer offset, a multiple of 4

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// DownloadMicrocodeStatus is page 0Eh as an ESP returns it (SES-3 6.1.19):
+// DownloadMicrocodeStatus is page 0Eh as an ESP returns it (SES-3, Download Microcode Status diagnostic page):
 //
 //	0    0Eh                                       4-7  generation code
 //	1    number of secondary subenclosures         8-   16 bytes a subenclosure

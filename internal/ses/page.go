@@ -7,7 +7,7 @@ import (
 	"math"
 )
 
-// PageCode is the code of a diagnostic page (SES-3 6.1, table of pages).
+// PageCode is the code of a diagnostic page (SES-3, diagnostic pages).
 type PageCode byte
 
 const (

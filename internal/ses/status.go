@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// EnclosureStatus is page 02h (SES-3 6.1.4):
+// EnclosureStatus is page 02h (SES-3, Enclosure Status diagnostic page):
 //
 //	0    02h                                                4-7  generation code
 //	1    INVOP 4, INFO 3, NON-CRIT 2, CRIT 1, UNRECOV 0     8-   for each type: the overall status

@@ -5,7 +5,7 @@ import (
 )
 
 // SupportedPages is page 00h, all diagnostic pages, or page 0Dh, those of SES
-// (SPC, supported diagnostic pages; SES-3 6.1.15):
+// (SPC, supported diagnostic pages; SES-3, Supported SES Diagnostic Pages):
 //
 //	0  00h or 0Dh     1  reserved     2-3  page length (n-3)     4-  page codes, ascending
 type SupportedPages struct {
