@@ -20,17 +20,24 @@ type Reading struct {
 	Subenclosures  []Subenclosure // sorted by ID, the primary first; without addresses
 	Download       Download
 	Health         Health
-	Slots          []Slot    // occupied device slots
+	Slots          []Slot    // device slots with a drive
+	Expanders      []string  // SAS addresses of the SAS expanders of page 0Ah, 16 hex digits
 	Problems       []Problem // what of the device could not be read
 }
 
 // port gives the SEP's own port: the device's word, else the host's.
 func (r *Reading) port() string { return cmp.Or(r.Identity.Port, r.Port) }
 
-// Slot is an occupied device slot, page 0Ah.
+// Slot is a device slot with a drive, page 0Ah.
 type Slot struct {
-	Number     int
-	SASAddress string // of the drive's port, 16 hex digits
+	Number int
+	Ports  []Port // of the drive, as far as the ESP knows them; at least one
+}
+
+// Port is a port of a drive. Both are SAS addresses, 16 hex digits.
+type Port struct {
+	SASAddress string
+	Attached   string // the expander that it is wired to, "" unknown
 }
 
 // BlockDevice is one way that the host reaches a drive.
@@ -306,64 +313,71 @@ func mergeHealth(members []member) Health {
 	return all
 }
 
-// mergeDrives joins the slots that the ESPs list. Each ESP lists the port of a
-// drive that it is wired to, so one slot has several SAS addresses; the drive
-// keeps the first. A path is said to go through an ESP where another ESP lists
-// the slot with another port.
+// mergeDrives joins the slots that the ESPs list, and the block devices that
+// lead to their ports. A drive keeps the first port's address. A path goes
+// through an ESP where this one alone has the expander that the port is wired to.
 func mergeDrives(members []member, blocks []BlockDevice) []Drive {
-	type port struct{ address, luID string } // of the drive, and of the ESP that lists it
-	type slot struct {
-		drive    Drive
-		driveLU  string
-		ports    []port
-		distinct bool
-	}
 	blocks = slices.SortedFunc(slices.Values(blocks), func(a, b BlockDevice) int { return ComparePaths(a.Name, b.Name) })
+	owners := map[string][]string{} // expander: LUIDs of the ESPs that list it
+	for _, m := range members {
+		for _, expander := range m.Expanders {
+			owners[expander] = append(owners[expander], m.esp.LUID)
+		}
+	}
 
-	var slots []slot
+	type occupied struct {
+		Slot
+		luID string // of the drive, "" unknown
+	}
+	var slots []occupied
 	for _, m := range members {
 		for _, s := range m.Slots {
-			driveLU := ""
+			luID := ""
 			for _, b := range blocks {
-				if b.SASAddress == s.SASAddress {
-					driveLU = cmp.Or(driveLU, b.LUID)
+				if s.has(b.SASAddress) {
+					luID = cmp.Or(luID, b.LUID)
 				}
 			}
-			i := slices.IndexFunc(slots, func(o slot) bool {
-				return o.drive.Slot == s.Number && (o.driveLU == driveLU || o.driveLU == "" || driveLU == "")
+			i := slices.IndexFunc(slots, func(o occupied) bool {
+				return o.Number == s.Number && (o.luID == luID || o.luID == "" || luID == "")
 			})
 			if i < 0 {
 				i = len(slots)
-				slots = append(slots, slot{drive: Drive{Slot: s.Number, SASAddress: s.SASAddress, Paths: []DrivePath{}}})
+				slots = append(slots, occupied{Slot: Slot{Number: s.Number}})
 			}
-			slots[i].driveLU = cmp.Or(slots[i].driveLU, driveLU)
-			slots[i].distinct = slots[i].distinct || slots[i].drive.SASAddress != s.SASAddress
-			slots[i].ports = append(slots[i].ports, port{s.SASAddress, m.esp.LUID})
+			slots[i].luID = cmp.Or(slots[i].luID, luID)
+			for _, port := range s.Ports {
+				if !slots[i].has(port.SASAddress) {
+					slots[i].Ports = append(slots[i].Ports, port)
+				}
+			}
 		}
 	}
 
 	drives := []Drive{}
 	for _, s := range slots {
+		d := Drive{Slot: s.Number, SASAddress: s.Ports[0].SASAddress, Paths: []DrivePath{}}
 		for _, b := range blocks {
-			var through []string
-			for _, p := range s.ports {
-				if p.address == b.SASAddress {
-					through = append(through, p.luID)
+			for _, port := range s.Ports {
+				if port.SASAddress != b.SASAddress {
+					continue
 				}
+				path := DrivePath{Device: b.Name, Live: b.Live}
+				if through := owners[port.Attached]; len(through) == 1 {
+					path.Via = through[0]
+				}
+				d.Paths = append(d.Paths, path)
 			}
-			if len(through) == 0 {
-				continue
-			}
-			path := DrivePath{Device: b.Name, Live: b.Live}
-			if s.distinct && len(through) == 1 {
-				path.Via = through[0]
-			}
-			s.drive.Paths = append(s.drive.Paths, path)
 		}
-		drives = append(drives, s.drive)
+		drives = append(drives, d)
 	}
 	slices.SortStableFunc(drives, func(a, b Drive) int {
-		return cmp.Or(cmp.Compare(a.Slot, b.Slot), strings.Compare(a.SASAddress, b.SASAddress))
+		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.SASAddress, b.SASAddress))
 	})
 	return drives
+}
+
+// has tells whether a port of that address is among the slot's.
+func (s *Slot) has(address string) bool {
+	return slices.ContainsFunc(s.Ports, func(p Port) bool { return p.SASAddress == address })
 }

@@ -317,13 +317,25 @@ func TestSharedSubenclosure(t *testing.T) {
 	}
 }
 
+// slot is an occupied slot: ports, each followed by the expander it is wired to.
+func slot(number int, ports ...string) inventory.Slot {
+	s := inventory.Slot{Number: number}
+	for i := 0; i < len(ports); i += 2 {
+		s.Ports = append(s.Ports, inventory.Port{SASAddress: ports[i], Attached: ports[i+1]})
+	}
+	return s
+}
+
 func TestMergeHealthAndDrives(t *testing.T) {
 	a := reading("/dev/sg3", lu1, enclosureA, 1, 2)
 	a.Health = inventory.Health{Critical: true, Failures: []string{"Fan 1: critical", "Power Supply 2: non-critical"}}
-	a.Slots = []inventory.Slot{{Number: 1, SASAddress: "5000c50000000011"}, {Number: 0, SASAddress: "5000c50000000001"}, {Number: 2, SASAddress: "5000c50000000021"}}
+	a.Expanders = []string{"5000ccab0400103f", "5000ccab040010ff"}
+	a.Slots = []inventory.Slot{slot(1, "5000c50000000011", "5000ccab040010ff"), slot(0, "5000c50000000001", "5000ccab0400103f"), slot(2, "5000c50000000021", "")}
 	b := reading("/dev/sg4", lu2, enclosureA, 2, 2)
 	b.Health = inventory.Health{Unrecoverable: true, Failures: []string{"Power Supply 2: non-critical", "Temp 1: unrecoverable"}}
-	b.Slots = []inventory.Slot{{Number: 0, SASAddress: "5000c50000000002"}, {Number: 1, SASAddress: "5000c50000000011"}, {Number: 2, SASAddress: "5000c50000000032"}}
+	b.Expanders = []string{"5000ccab0400107f", "5000ccab040010ff"}
+	b.Slots = []inventory.Slot{slot(0, "5000c50000000002", "5000ccab0400107f", "5000c50000000001", "5000ccab0400103f"),
+		slot(1, "5000c50000000011", "5000ccab040010ff"), slot(2, "5000c50000000032", "5000ccab040099ff")}
 	blocks := []inventory.BlockDevice{
 		{Name: "sdb", SASAddress: "5000c50000000002", LUID: "5000c50000000000", Live: true},
 		{Name: "sda", SASAddress: "5000c50000000001", LUID: "5000c50000000000", Live: true},
@@ -340,9 +352,9 @@ func TestMergeHealthAndDrives(t *testing.T) {
 		t.Errorf("Merge(…) gives health (-want +got):\n%s", diff)
 	}
 	want := []inventory.Drive{
-		// Each module lists the port that it is wired to.
+		// One port is wired to each module.
 		{Slot: 0, SASAddress: "5000c50000000001", Paths: []inventory.DrivePath{{Device: "sda", Via: lu1, Live: true}, {Device: "sdb", Via: lu2, Live: true}}},
-		// Both list the same port: it can go through either.
+		// Both list the expander: the path can go through either.
 		{Slot: 1, SASAddress: "5000c50000000011", Paths: []inventory.DrivePath{{Device: "sdc"}}},
 		// Two drives that have the number of one slot.
 		{Slot: 2, SASAddress: "5000c50000000021", Paths: []inventory.DrivePath{{Device: "sdd", Live: true}}},
@@ -361,7 +373,7 @@ func TestMergeIgnoresOrder(t *testing.T) {
 	}
 	for i := range readings {
 		readings[i].Problems = []inventory.Problem{{Path: readings[i].Path, Summary: "something"}}
-		readings[i].Slots = []inventory.Slot{{Number: i % 2, SASAddress: "5000c5000000000" + string(rune('0'+i))}}
+		readings[i].Slots = []inventory.Slot{slot(i%2, "5000c5000000000"+string(rune('0'+i)), "")}
 	}
 	blocks := []inventory.BlockDevice{{Name: "sda", SASAddress: "5000c50000000001"}, {Name: "sdb", SASAddress: "5000c50000000001"}, {Name: "sdc", SASAddress: "5000c50000000002"}}
 	wantEnclosures, wantProblems := inventory.Merge(readings, blocks)

@@ -331,6 +331,7 @@ enclosures:
   product: JBOD-60
   slots: 4
   elements:
+  - {type: sas-expander, count: 1}
   - {type: power-supply, count: 2, names: ["Power Supply 1", "Power Supply 2"], status: [ok, critical]}
   esps: [{paths: {stor1: [3]}}, {paths: {stor1: [4]}}]
   drives: [{slot: 0, sasAddress: 5000c50012345600}, {slot: 2, sasAddress: 5000c50012345700, sata: true}]

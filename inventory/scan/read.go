@@ -302,7 +302,7 @@ func subenclosures(cfg *ses.Configuration) []inventory.Subenclosure {
 // generation than cfg.
 func (r *reader) statusPages(cfg *ses.Configuration) (changed bool, err error) {
 	const advice = "scan again, and look at sg_ses if it stays"
-	r.Health, r.Slots = inventory.Health{Failures: []string{}}, nil
+	r.Health, r.Slots, r.Expanders = inventory.Health{Failures: []string{}}, nil, nil
 
 	// note keeps an error as a problem; a page that is not listed and not
 	// answered is just not there.
@@ -346,7 +346,7 @@ func (r *reader) statusPages(cfg *ses.Configuration) (changed bool, err error) {
 			return false, err
 		}
 		if err == nil {
-			r.Slots = slots(additional)
+			r.Slots, r.Expanders = slots(additional), expanders(additional)
 		}
 	}
 	return changed, nil
@@ -399,17 +399,37 @@ func slots(additional *ses.AdditionalElementStatus) []inventory.Slot {
 		if d.Slot == nil || d.Invalid {
 			continue
 		}
-		i := slices.IndexFunc(d.Slot.Phys, func(p ses.Phy) bool { return !p.SASAddress.IsZero() && p.DeviceType < expander })
-		if i < 0 {
-			continue
-		}
-		number := int(d.Slot.Number)
+		s := inventory.Slot{Number: int(d.Slot.Number)}
 		if !d.EIP { // then only its place among the elements says which slot it is
-			number = max(d.Element, 0)
+			s.Number = max(d.Element, 0)
 		}
-		all = append(all, inventory.Slot{Number: number, SASAddress: d.Slot.Phys[i].SASAddress.String()})
+		for _, phy := range d.Slot.Phys {
+			if phy.SASAddress.IsZero() || phy.DeviceType >= expander {
+				continue
+			}
+			port := inventory.Port{SASAddress: phy.SASAddress.String()}
+			if !phy.AttachedSASAddress.IsZero() {
+				port.Attached = phy.AttachedSASAddress.String()
+			}
+			s.Ports = append(s.Ports, port)
+		}
+		if len(s.Ports) > 0 {
+			all = append(all, s)
+		}
 	}
 	return all
+}
+
+// expanders lists the SAS expanders that the ESP has.
+func expanders(additional *ses.AdditionalElementStatus) []string {
+	var all []string
+	for _, d := range additional.Descriptors {
+		if d.Expander != nil && !d.Invalid && !d.Expander.SASAddress.IsZero() {
+			all = append(all, d.Expander.SASAddress.String())
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // downloadModes asks which modes of WRITE BUFFER the device takes: REPORT
