@@ -20,7 +20,8 @@ const (
 
 // Do sends a command and returns the bytes that the device sent back.
 //
-// A status other than GOOD is an *Error. Where no status describes the outcome
+// A status other than GOOD is an *Error, but for a RECOVERED ERROR: the command
+// was completed, only not at the first attempt. Where no status describes the outcome
 // the error wraps the *transport.Error.
 //
 // A command without an effect is repeated after a unit attention, up to 8
@@ -39,11 +40,11 @@ func Do(ctx context.Context, t transport.Transport, cmd Command) ([]byte, error)
 		if err != nil {
 			return nil, fmt.Errorf("cannot execute %s: %w", cmd, err)
 		}
-		if Status(resp.Status) == Good {
+		failure := &Error{Command: cmd.String(), Status: Status(resp.Status), Sense: senseOf(resp)}
+		if failure.Status == Good || failure.Sense.recovered() {
 			n := max(0, min(resp.Received, len(req.In)))
 			return req.In[:n:n], nil
 		}
-		failure := &Error{Command: cmd.String(), Status: Status(resp.Status), Sense: senseOf(resp)}
 		switch {
 		case req.Effect:
 			return nil, failure
@@ -82,23 +83,4 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// Attentions is a Transport that keeps the unit attentions of its device, also
-// those over which Do repeated a command: that microcode has changed is told
-// once, to whichever command comes next.
-type Attentions struct {
-	transport.Transport
-	Seen []*Sense // in the order they came
-}
-
-// Do implements transport.Transport.
-func (a *Attentions) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
-	resp, err := a.Transport.Do(ctx, req)
-	if err == nil {
-		if sense := senseOf(resp); sense.unitAttention() {
-			a.Seen = append(a.Seen, sense)
-		}
-	}
-	return resp, err
 }

@@ -181,16 +181,17 @@ func TestErrorIs(t *testing.T) {
 	}
 }
 
-func TestAttentions(t *testing.T) {
-	a := &scsi.Attentions{Transport: &device{script: []answer{attention, sense(scsi.UnitAttention, 0x3f, 1), good(1)}}}
-	if _, err := scsi.Do(t.Context(), a, readPage); err != nil {
-		t.Fatal(err)
+// A recovered error is a command that was completed; a deferred one speaks of an
+// earlier command.
+func TestRecoveredError(t *testing.T) {
+	recovered := sense(scsi.RecoveredError, 0x17, 1)
+	if _, err := scsi.Do(t.Context(), &device{script: []answer{recovered}}, readPage); err != nil {
+		t.Errorf("Do = %v; want the data", err)
 	}
-	var got []scsi.ASC
-	for _, s := range a.Seen {
-		got = append(got, s.ASC)
+	deferred := func(*transport.Request) (*transport.Response, error) {
+		return &transport.Response{Status: 2, Sense: []byte{0x73, byte(scsi.RecoveredError), 0x17, 1, 0, 0, 0, 0}}, nil
 	}
-	if diff := cmp.Diff([]scsi.ASC{{0x29, 0}, {0x3f, 1}}, got); diff != "" {
-		t.Errorf("Seen differs (-want +got):\n%s", diff)
+	if _, err := scsi.Do(t.Context(), &device{script: []answer{deferred}}, readPage); !errors.Is(err, scsi.RecoveredError) {
+		t.Errorf("Do = %v; want RECOVERED ERROR", err)
 	}
 }

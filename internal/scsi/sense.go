@@ -124,6 +124,11 @@ func (s *Sense) unitAttention() bool {
 	return s != nil && s.Key == UnitAttention && !s.Deferred
 }
 
+// recovered tells that the command did what it was to do (SPC, sense key RECOVERED ERROR).
+func (s *Sense) recovered() bool {
+	return s != nil && s.Key == RecoveredError && !s.Deferred
+}
+
 func (s *Sense) String() string {
 	text := fmt.Sprintf("%v: %v", s.Key, s.ASC)
 	if s.Field != nil {

@@ -19,11 +19,15 @@ import (
 // hbaNAA is the tcm_loop HBA that a served rack hangs off.
 const hbaNAA = "5000000000000f00"
 
+func init() {
+	commands["serve"] = command{"RACK: shows a rack to this machine's kernel as real devices, until SIGTERM", serve}
+}
+
 // serve shows a rack to the kernel of this machine until it gets a SIGTERM or a
 // SIGINT. It says "serving" once every logical unit is there.
 func serve(args []string) error {
 	if len(args) != 1 {
-		return errors.New("usage: simrack serve RACK")
+		return errUsage
 	}
 	rack, err := sim.Open(args[0])
 	if err != nil {
