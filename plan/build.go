@@ -286,10 +286,6 @@ func (b *builder) step(e *enclosure, c component) (Step, error) {
 	isStaged := staged != nil && staged.SHA256 == w.image.SHA256
 	rule := w.activation(c)
 	switch {
-	case s.Current == s.Desired:
-		s.Action = NoOp
-		s.block(c.esp.conflict)
-		return s, nil
 	case isStaged:
 		s.Action = IsStaged
 		s.Disruption.Why = "any power loss or hard reset starts " + s.Desired
@@ -302,6 +298,10 @@ func (b *builder) step(e *enclosure, c component) (Step, error) {
 		}
 		s.Action = Activate
 		s.block(w.activationReasons(c)...)
+	case s.Current == s.Desired:
+		s.Action = NoOp
+		s.block(c.esp.conflict)
+		return s, nil
 	default:
 		s.Action = Update
 		s.block(w.updateReasons(c, size)...)
@@ -402,7 +402,7 @@ type peer struct {
 func stagedWarnings(enclosure string, peers []peer) []string {
 	var warnings []string
 	for _, p := range peers {
-		if p.staged != nil && p.staged.SHA256 != p.wanted && p.staged.Revision != p.step.Current {
+		if p.staged != nil && p.staged.SHA256 != p.wanted {
 			w := fmt.Sprintf("%s: any power loss or hard reset starts %s, which is not the wanted image. %s", p.step.Address, p.staged.Revision, stagedBy(p.staged))
 			if p.step.Action == Update && p.planned {
 				w += " This plan replaces it."
@@ -435,7 +435,7 @@ func (p *peer) afterPowerLoss() (pending bool, revision string) {
 		last := p.step.Hops[len(p.step.Hops)-1]
 		return p.step.Action == Update && last.Activation == Manual && slices.Contains(last.Modes, ModeE), last.To
 	}
-	if p.staged != nil && p.staged.Revision != p.step.Current {
+	if p.staged != nil {
 		return true, p.staged.Revision
 	}
 	return false, p.step.Current

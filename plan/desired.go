@@ -239,6 +239,9 @@ func (c *checker) notYet() {
 	refuse(later.Windows, "windows")
 	refuse(later.Rollout.Canary, "rollout", "canary")
 	refuse(later.Rollout.Soak, "rollout", "soak")
+	if n := c.d.Rollout.MaxParallel; n > 1 {
+		c.add([]string{"rollout", "maxParallel"}, fmt.Sprintf("maxParallel: %d is not supported yet", n), "1 is: one enclosure after the other")
+	}
 	for name, p := range later.Policies {
 		refuse(p.Windows, "policies", name, "windows")
 		refuse(p.Waive, "policies", name, "waive")

@@ -42,7 +42,7 @@ want:
 names: {5000CCAB04001000: r12u20}
 policies:
   live: {reset: always}
-rollout: {maxParallel: 8}
+rollout: {maxFailures: 2}
 `
 
 func TestParseDesiredState(t *testing.T) {
@@ -70,7 +70,7 @@ func TestParseDesiredState(t *testing.T) {
 		Want:     []plan.Want{{Model: "acme60", Image: "iom-1100", Policy: "live", Enclosures: []string{"5000ccab*"}}},
 		Names:    map[string]string{"5000ccab04001000": "r12u20"},
 		Policies: map[string]plan.Policy{"live": {Reset: plan.ResetAlways, Activate: plan.Manual, RequireAllESPs: true, RequireHealthy: true}},
-		Rollout:  plan.Rollout{MaxParallel: 8},
+		Rollout:  plan.Rollout{MaxParallel: 1, MaxFailures: 2},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(plan.DesiredState{})); diff != "" {
 		t.Errorf("ParseDesiredState (-want +got):\n%s", diff)
@@ -151,12 +151,13 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			[]string{`f.yaml:22:9: "r12u20" cannot be a key here (Names of enclosures by their logical identifier (16 hex digits), or by lu-<designator> where that is zero.)`}},
 		{"activation that nothing permits", []string{"{reset: always}", "{activate: apply}"},
 			[]string{`f.yaml:24:20: activate: apply resets an I/O module, and reset: never forbids that (say reset: always, or activate: manual)`}},
-		{"not supported yet: top level", []string{"rollout: {maxParallel: 8}", "except: []\nfaultDomains: []\nwindows: {}\nrollout: {canary: 1, soak: 10m}"}, []string{
+		{"not supported yet: top level", []string{"rollout: {maxFailures: 2}", "except: []\nfaultDomains: []\nwindows: {}\nrollout: {canary: 1, soak: 10m, maxParallel: 8}"}, []string{
 			`f.yaml:25:9: except is not supported yet (take it out: nothing of what it asks for would be done)`,
 			`f.yaml:26:15: faultDomains is not supported yet (take it out: nothing of what it asks for would be done)`,
 			`f.yaml:27:10: windows is not supported yet (take it out: nothing of what it asks for would be done)`,
 			`f.yaml:28:19: canary is not supported yet (take it out: nothing of what it asks for would be done)`,
 			`f.yaml:28:28: soak is not supported yet (take it out: nothing of what it asks for would be done)`,
+			`f.yaml:28:46: maxParallel: 8 is not supported yet (1 is: one enclosure after the other)`,
 		}},
 		{"not supported yet: policy", []string{"{reset: always}", "{reset: idle, downgrade: allow, windows: {}, waive: [], requireSignature: [x]}"}, []string{
 			`f.yaml:24:17: reset: idle is not supported yet (never and always are)`,

@@ -28,12 +28,7 @@ import (
 func Check(schema, file string, data []byte) (*yaml.Node, []Problem) {
 	root, problems := parse(data)
 	if len(problems) == 0 {
-		var instance any
-		if instance, problems = build(root); len(problems) == 0 {
-			problems = validate(schema, root, instance)
-		} else {
-			root = nil
-		}
+		problems = validate(schema, root, build(root))
 	}
 	for i := range problems {
 		problems[i].File = file
@@ -75,22 +70,45 @@ func parse(data []byte) (*yaml.Node, []Problem) {
 	}
 	var plain any
 	if err := doc.Decode(&plain); err != nil {
-		if problems := yamlProblems(data, err); len(problems) > 0 {
-			return nil, problems
-		}
+		return nil, append(duplicates(&doc), yamlProblems(data, err)...)
 	}
 	return doc.Content[0], nil
 }
 
+// duplicates finds keys that stand twice in a mapping, as yaml.v3 compares them.
+// It follows no alias: the document is not known to have an end.
+func duplicates(n *yaml.Node) []Problem {
+	type key struct {
+		kind  yaml.Kind
+		value string
+	}
+	var problems []Problem
+	lines := map[key]int{}
+	for i, c := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			k := key{c.Kind, c.Value}
+			if line, ok := lines[k]; ok {
+				problems = append(problems, Problem{Line: c.Line, Column: c.Column,
+					Summary: fmt.Sprintf("key %q stands here a second time", c.Value),
+					Hint:    fmt.Sprintf("the first is in line %d: keep one of them", line)})
+			} else {
+				lines[k] = c.Line
+			}
+		}
+		problems = append(problems, duplicates(c)...)
+	}
+	return problems
+}
+
 var (
-	yamlLine     = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
+	yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 	// yaml.v3 counts the lines of its parser's errors, unlike its scanner's, from 0.
-	fromZero     = regexp.MustCompile(`^did not find expected (<document start>|node content|key|'-' indicator|',' or '[\]}]')$`)
+	fromZero = regexp.MustCompile(`^did not find expected (<document start>|node content|key|'-' indicator|',' or '[\]}]')$`)
+	// duplicates tells these with their column.
 	duplicateKey = regexp.MustCompile(`^mapping key .* already defined at line \d+$`)
 )
 
-// yamlProblems gives yaml.v3's errors a position. Keys that stand twice are left
-// out: build tells them with their column.
+// yamlProblems gives yaml.v3's errors a position.
 func yamlProblems(data []byte, err error) []Problem {
 	lines := []string{err.Error()}
 	if typed := (*yaml.TypeError)(nil); errors.As(err, &typed) {
@@ -136,52 +154,40 @@ func firstColumn(data []byte, line int) int {
 
 // build turns nodes into what a JSON parser would have made of them. Merge keys
 // are carried out, dates and the like are text.
-func build(root *yaml.Node) (any, []Problem) {
-	var problems []Problem
-	var value func(n *yaml.Node) any
-	value = func(n *yaml.Node) any {
-		switch n = target(n); n.Kind {
-		case yaml.MappingNode:
-			m := map[string]any{}
-			lines := map[string]int{}
-			for k, v := range pairs(n) {
-				if line, ok := lines[k.Value]; ok {
-					problems = append(problems, Problem{Line: k.Line, Column: k.Column,
-						Summary: fmt.Sprintf("key %q stands here a second time", k.Value),
-						Hint:    fmt.Sprintf("the first is in line %d: keep one of them", line)})
-				}
-				lines[k.Value] = k.Line
-				m[k.Value] = value(v)
-			}
-			for k, v := range merged(n) {
-				if _, ok := m[k.Value]; !ok {
-					m[k.Value] = value(v)
-				}
-			}
-			return m
-		case yaml.SequenceNode:
-			a := make([]any, len(n.Content))
-			for i, c := range n.Content {
-				a[i] = value(c)
-			}
-			return a
+func build(n *yaml.Node) any {
+	switch n = target(n); n.Kind {
+	case yaml.MappingNode:
+		m := map[string]any{}
+		for k, v := range pairs(n) {
+			m[k.Value] = build(v)
 		}
-		switch n.ShortTag() {
-		case "!!null":
-			return nil
-		case "!!bool", "!!int", "!!float":
-			var v any
-			if err := n.Decode(&v); err != nil {
-				return n.Value
+		for k, v := range merged(n) {
+			if _, ok := m[k.Value]; !ok {
+				m[k.Value] = build(v)
 			}
-			if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
-				return n.Value // JSON has no such numbers
-			}
-			return v
 		}
-		return n.Value
+		return m
+	case yaml.SequenceNode:
+		a := make([]any, len(n.Content))
+		for i, c := range n.Content {
+			a[i] = build(c)
+		}
+		return a
 	}
-	return value(root), problems
+	switch n.ShortTag() {
+	case "!!null":
+		return nil
+	case "!!bool", "!!int", "!!float":
+		var v any
+		if err := n.Decode(&v); err != nil {
+			return n.Value
+		}
+		if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+			return n.Value // JSON has no such numbers
+		}
+		return v
+	}
+	return n.Value
 }
 
 // validate compares an instance with a schema.

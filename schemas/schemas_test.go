@@ -164,6 +164,7 @@ func TestNearest(t *testing.T) {
 
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte(valid))
+	f.Add([]byte("a: &x 1\n*x : 1\n*x : 2\n[a]: 1\n[b]: 2\n"))
 	f.Add([]byte("a: &a [*a]\n<<: [*a, {b: 1}]\n? [x]\n: y\n"))
 	f.Add([]byte(`{"apiVersion": "fwctl/v1", "want": [1, null, 1e999], "models": {"": {"match": {"vendor": .nan}}}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
