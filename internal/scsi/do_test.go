@@ -11,8 +11,6 @@ import (
 
 	"fwctl/internal/scsi"
 	"fwctl/internal/transport"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // device answers commands from a script, one answer each.
