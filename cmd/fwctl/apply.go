@@ -147,6 +147,9 @@ func (j *job) check(ctx context.Context) error {
 		return err
 	}
 	defer store.Close()
+	if !j.json {
+		fmt.Fprint(j.stdout, j.heading(j.plan.Simulated))
+	}
 	return j.end(executor.Check(ctx, j.config(store, nil)))
 }
 
@@ -180,7 +183,8 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, func() { j.note("Interrupted: nothing new is started, and what runs is brought to its end.") })
+	untold := context.AfterFunc(ctx, func() { j.note("Interrupted: nothing new is started, and what runs is brought to its end.") })
+	defer untold() // before stop, which ends ctx too
 	return j.end(executor.Run(ctx, j.config(store, observer)))
 }
 

@@ -118,7 +118,7 @@ func (p *progress) text(e executor.Event) string {
 		}
 		return fmt.Sprintf("%s: sending %s by mode %s%s", e.Address, size(e.Total), e.Mode, hop)
 	case executor.EventRefusedMode:
-		return because(fmt.Sprintf("%s: the device refuses mode %s", e.Address, e.Mode), e.Reason)
+		return because(e.Address, e.Reason)
 	case executor.EventNoticed:
 		return because(e.Address, e.Reason)
 	case executor.EventStaged:
@@ -133,14 +133,18 @@ func (p *progress) text(e executor.Event) string {
 	case executor.EventVerified:
 		return e.Address + ": runs " + e.Revision
 	case executor.EventFinished:
+		if e.Outcome == executor.OutcomeStaged || e.Outcome == executor.OutcomeUpdated {
+			return "" // the event before said so
+		}
 		return because(fmt.Sprintf("%s: %s", e.Address, e.Outcome), e.Reason)
 	}
 	return because(fmt.Sprintf("%s: %s", e.Address, e.Type), e.Reason)
 }
 
+// because joins what happened, or to what, with why; either may be "".
 func because(what, why string) string {
-	if why == "" {
-		return what
+	if what == "" || why == "" {
+		return what + why
 	}
 	return what + ": " + why
 }
