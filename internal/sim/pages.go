@@ -269,7 +269,7 @@ func (d *device) enclosureStatus(w *writer) {
 }
 
 var elementNames = map[byte]string{
-	0x02: "Power Supply", 0x03: "Fan", 0x04: "Temperature", 0x07: "ES Controller", expanderType: "Expander",
+	0x02: "Power Supply", 0x03: "Fan", 0x04: "Temperature", controllerType: "ES Controller", expanderType: "Expander",
 }
 
 func elementName(t elementType, i int) string {
@@ -301,7 +301,8 @@ func (d *device) elementDescriptors(w *writer) {
 }
 
 // additionalStatus is page 0Ah, with EIP: a descriptor for each slot, with its
-// drive's phys, and one for each expander, with its phys' elements.
+// drive's phys, one for each expander, with its phys' elements, and one for each
+// services controller, with the address of its port.
 func (d *device) additionalStatus(w *writer) {
 	w.u8(0x0a, 0, 0, 0)
 	w.u32(d.generation())
@@ -325,6 +326,10 @@ func (d *device) additionalStatus(w *writer) {
 				for slot := range phys {
 					w.u8(0xff, byte(firstSlot+slot)) // no connector, the slot's element
 				}
+			case controllerType:
+				w.u8(0x16, 8+12-2, eiioe, byte(index), 1, 0x40, 0, 0)
+				w.u8(0, 0, 0xff, 0xff) // phy 0, no connector, no other element
+				w.u64(uint64(d.p.Port))
 			}
 			index++
 		}

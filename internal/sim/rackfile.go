@@ -238,13 +238,14 @@ const (
 	typeDisk      = 0x00
 	typeEnclosure = 0x0d
 
-	slotType     = 0x17 // array device slot
-	expanderType = 0x18 // SAS expander
+	controllerType = 0x07 // enclosure services controller electronics
+	slotType       = 0x17 // array device slot
+	expanderType   = 0x18 // SAS expander
 )
 
 var elementCodes = map[string]byte{
 	"device-slot": 0x01, "power-supply": 0x02, "cooling": 0x03, "temperature-sensor": 0x04, "door": 0x05,
-	"audible-alarm": 0x06, "es-controller": 0x07, "display": 0x0c, "enclosure": 0x0e, "voltage-sensor": 0x12,
+	"audible-alarm": 0x06, "es-controller": controllerType, "display": 0x0c, "enclosure": 0x0e, "voltage-sensor": 0x12,
 	"current-sensor": 0x13, "array-device-slot": slotType, "sas-expander": expanderType, "sas-connector": 0x19,
 }
 
@@ -481,8 +482,8 @@ func (e *enclosure) completeElements() error {
 	}
 	if len(e.Elements) == 0 {
 		e.Elements = []elementType{
-			{Type: "sas-expander", Count: 1}, {Type: "power-supply", Count: 2}, {Type: "cooling", Count: 4},
-			{Type: "temperature-sensor", Count: 1}, {Type: "es-controller", Count: 1},
+			{Type: "sas-expander", Count: 1}, {Type: "es-controller", Count: 1}, {Type: "power-supply", Count: 2},
+			{Type: "cooling", Count: 4}, {Type: "temperature-sensor", Count: 1},
 		}
 	}
 	if !slices.ContainsFunc(e.Elements, func(t elementType) bool { return t.Type == "array-device-slot" || t.Type == "17" }) {

@@ -49,10 +49,10 @@ func (t *tree) file(name string, data string) {
 }
 
 // link makes a symbolic link to another path of the tree, relative as the
-// kernel's are.
+// kernel's are: they always end in the target's name.
 func (t *tree) link(name, target string) {
 	from, to := strings.Split(path.Dir(name), "/"), strings.Split(target, "/")
-	for len(from) > 0 && len(to) > 0 && from[0] == to[0] {
+	for len(from) > 0 && len(to) > 1 && from[0] == to[0] {
 		from, to = from[1:], to[1:]
 	}
 	relative := strings.Repeat("../", len(from)) + strings.Join(to, "/")
