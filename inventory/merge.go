@@ -222,12 +222,9 @@ func separateSharedIdentity(members []member) {
 func markSharedAddress(members []member) {
 	for i := 1; i < len(members); i++ {
 		a, b := &members[i-1].esp, &members[i].esp
-		if a.ID() != b.ID() || a.LUID == b.LUID {
-			continue
-		}
-		b.Conflict = "logical unit " + a.LUID + " says too that it is " + a.ID() + " of this enclosure"
-		if a.Conflict == "" {
-			a.Conflict = "logical unit " + b.LUID + " says too that it is " + b.ID() + " of this enclosure"
+		if a.ID() == b.ID() {
+			a.Conflict = cmp.Or(a.Conflict, "logical unit "+b.LUID+" says too that it is "+b.ID()+" of this enclosure")
+			b.Conflict = cmp.Or(b.Conflict, "logical unit "+a.LUID+" says too that it is "+a.ID()+" of this enclosure")
 		}
 	}
 }

@@ -84,6 +84,9 @@ func (d *fakeDevice) Do(ctx context.Context, req *transport.Request) (*transport
 	if req.Effect || len(req.Out) > 0 {
 		d.t.Errorf("a scan sent % x; want nothing with an effect", req.CDB)
 	}
+	if length := len(req.In); req.CDB[0] == 0x12 && (length < 512 || length&0xff < 36) {
+		d.t.Errorf("a scan sent INQUIRY with allocation length %#x; want 512 at least, and a low byte that old devices can use", length)
+	}
 	question := "?"
 	switch c := req.CDB; {
 	case c[0] == 0x12 && c[1] == 0:

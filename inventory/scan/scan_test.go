@@ -104,10 +104,11 @@ func wantProblem(t *testing.T, inv *inventory.Inventory, node, text string) {
 
 func TestScanOneEnclosure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(1500 * time.Millisecond) // of the bubble: scanned_at has whole seconds
 		inv := scanAll(t, newMachine().add("/dev/sg3", "13", plain(t, "5000ccab04001001")))
 		want := inventory.New()
 		want.Host = "stor1"
-		want.ScannedAt = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when bubbles begin
+		want.ScannedAt = time.Date(2000, 1, 1, 0, 0, 1, 0, time.UTC) // bubbles begin with the century
 		want.Enclosures = []inventory.Enclosure{{
 			LogicalID: "5000ccab04001000", Vendor: "ACME", Product: `JBOD\x01`, MissingESPs: []int{},
 			Health: inventory.Health{Critical: true, Failures: []string{
@@ -200,7 +201,7 @@ func TestScanFindsEnclosures(t *testing.T) {
 		usb := &fakeDevice{t: t, answers: map[string][]byte{"INQUIRY": inquiryData(0, true, "SMI", "USB DISK", "0001"), "page 01": fromHex(t, "0000000100")}}
 		quiet := plain(t, "5000ccab04001003")
 		quiet.answers["INQUIRY"] = inquiryData(0x0d, false, "DELL", "MD1220", "0001") // type 13 with ENCSERV 0
-		virtual := plain(t, "3000000000000001")
+		virtual := plain(t, "3000000000000001")                                       // of an LSI HBA
 		m := newMachine().add("/dev/sg0", "0", disk).add("/dev/sg1", "0", hidden).add("/dev/sg2", "0", usb).
 			add("/dev/sg3", "13", quiet).add("/dev/sg4", "13", virtual)
 		m.fs["sys/class/scsi_generic/sg4/device/model"] = &fstest.MapFile{Data: []byte("VirtualSES      \n")}
@@ -229,14 +230,15 @@ func TestScanNamedDevices(t *testing.T) {
 			t.Errorf("Scan of sg4 opens (-want +got):\n%s", diff)
 		}
 
-		m = machine()
-		inv, err := scan.Scan(t.Context(), m, scan.Options{Devices: []string{"/dev/sg3", "/dev/sg9", "/dev/sda", "sg0", "/dev/x/sg3"}})
+		m = machine().add("/dev/sg5", "13", plain(t, "3000000000000001"))
+		m.fs["sys/class/scsi_generic/sg5/device/model"] = &fstest.MapFile{Data: []byte("VirtualSES      \n")}
+		inv, err := scan.Scan(t.Context(), m, scan.Options{Devices: []string{"/dev/sg5", "/dev/sg3", "/dev/sg9", "/dev/sda", "sg0", "/dev/x/sg3"}})
 		var device *scan.DeviceError
 		if inv != nil || !errors.As(err, &device) || len(m.opened) != 0 {
 			t.Fatalf("Scan(…) = %v, %v, opening %q; want nil, a *DeviceError, and nothing opened", inv, err, m.opened)
 		}
 		for _, want := range []string{"cannot scan /dev/sg9: it is no SCSI generic node", "cannot scan /dev/sda: it is no SCSI generic node",
-			"cannot scan /dev/sg0: it is no enclosure: its SCSI device type is 0", "cannot scan /dev/x/sg3"} {
+			"cannot scan /dev/sg0: it is no enclosure: its SCSI device type is 0", "cannot scan /dev/x/sg3", "cannot scan /dev/sg5: it is the HBA's virtual enclosure"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("Scan(…) = %v; want it to say %q", err, want)
 			}
@@ -286,6 +288,7 @@ func TestReadIdentity(t *testing.T) {
 		want   string // lu_id, or "error: …"
 	}{
 		{"NAA", nil, "5000ccab04001001"},
+		{"an NAA that is all zero, then a name", map[string][]byte{"VPD 83": fromHex(t, "0d830020"+"010300080000000000000000"+"0201001041434d45202020204a424f442d363000")}, "t10.ACME%20%20%20%20JBOD-60"},
 		{"serial number only", map[string][]byte{"VPD 00": fromHex(t, "0d0000020080"), "VPD 80": fromHex(t, "0d800006534e34373120")}, "serial.ACME.SN471"},
 		{"an NAA that is all zero", map[string][]byte{"VPD 83": naa(t, "0000000000000000")}, "ses.5000ccab04001000.1of1"},
 		{"refuses all VPD pages", map[string][]byte{"VPD 00": none}, "ses.5000ccab04001000.1of1"},
@@ -345,6 +348,121 @@ func TestFind(t *testing.T) {
 			t.Errorf("Find(…) = %q, %v; want sg9 and sg10 (-want +got):\n%s", got, err, diff)
 		}
 	})
+}
+
+// A device that is slow to die is not asked on and on.
+func TestReadStopsWhenNothingComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, question := range []string{"INQUIRY", "VPD 00", "VPD 83", "page 00", "page 01", "page 07", "page 02", "modes 07"} {
+			d := plain(t, "5000ccab04001001")
+			if strings.HasPrefix(question, "page") {
+				delete(d.answers, "page 00")
+			}
+			d.hangs = question
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			r, err := scan.Read(ctx, "/dev/sg3", d)
+			cancel()
+			var lost *transport.Error
+			if r != nil || !errors.As(err, &lost) {
+				t.Errorf("Read with no answer to %s = %v, %v; want nil and the transport's error", question, r, err)
+			}
+		}
+	})
+}
+
+func TestReadStatus(t *testing.T) {
+	d := plain(t, "5000ccab04001001")
+	b := d.answers["page 02"]
+	b[1] = 0x04
+	clear(b[8:])
+	r, err := scan.Read(t.Context(), "/dev/sg3", d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := inventory.Health{Failures: []string{"the enclosure, it does not say which element: non-critical"}}
+	if diff := cmp.Diff(want, r.Health); diff != "" {
+		t.Errorf("Read of NON-CRIT alone gives health (-want +got):\n%s", diff)
+	}
+}
+
+func TestReadSubenclosures(t *testing.T) {
+	d := plain(t, "5000ccab04001001")
+	cfg := &ses.Configuration{Subenclosures: []ses.Subenclosure{{SubenclosureID: 0}, {SubenclosureID: 7}, {SubenclosureID: 2}}}
+	d.answers = pages(t, map[string][]byte{"INQUIRY": d.answers["INQUIRY"], "VPD 00": d.answers["VPD 00"], "VPD 83": d.answers["VPD 83"]}, cfg)
+	r, err := scan.Read(t.Context(), "/dev/sg3", d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int
+	for _, sub := range r.Subenclosures {
+		got = append(got, sub.ID)
+	}
+	if diff := cmp.Diff([]int{0, 2, 7}, got); diff != "" {
+		t.Errorf("Read(…) gives subenclosures (-want +got):\n%s", diff)
+	}
+}
+
+// What sysfs says of SAS ports and block devices, where HBA drivers differ.
+func TestAssembleWithSysfs(t *testing.T) {
+	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
+	target := func(port string) *fstest.MapFile { // VPD page 83h with the NAA of the target port
+		return file(string(fromHex(t, "0083000c"+"61930008"+port)))
+	}
+	fsys := fstest.MapFS{
+		// mpt3sas has an attribute, others only the end device in the path.
+		"sys/class/scsi_generic/sg3/device/sas_address":      file("0x5000ccab0400103d\n"),
+		"sys/class/scsi_generic/sg4":                         {Mode: fs.ModeSymlink, Data: []byte("../../devices/pci0000:00/host6/port-6:0/expander-6:0/port-6:0:24/end_device-6:0:24/target6:0:24/6:0:24:0/scsi_generic/sg4")},
+		"sys/class/sas_device/end_device-6:0:24/sas_address": file("0x5000ccab0400107d\n"),
+		"sys/block/sda/device/vpd_pg83":                      target("5000c50000000001"),
+		"sys/block/sda/device/state":                         file("running\n"),
+		"sys/block/sdb/device/sas_address":                   file("0x5000C50000000002\n"),
+		"sys/block/sdb/device/state":                         file("offline\n"),
+		"sys/block/sdc/device/sas_address":                   file("0x0000000000000000\n"),
+		"sys/block/sdc/device/vpd_pg83":                      target("5000c50000000003"),
+		"sys/block/loop0/size":                               file("0\n"),
+	}
+	one := inventory.Reading{
+		Path:          "/dev/sg3",
+		Identity:      inventory.Identity{LogicalUnit: "5000ccab04001001", LogicalID: "5000ccab04001000", RelativeID: 1, Processes: 2},
+		Subenclosures: []inventory.Subenclosure{{LogicalID: "5000ccab04001000"}},
+		Slots: []inventory.Slot{{Number: 4, Ports: []inventory.Port{{SASAddress: "5000c50000000001"}, {SASAddress: "5000c50000000002"}}},
+			{Number: 5, Ports: []inventory.Port{{SASAddress: "5000c50000000003"}}}, {Number: 6, Ports: []inventory.Port{{SASAddress: "0000000000000000"}}}},
+	}
+	other := one
+	other.Path = "/dev/sg4"
+	enclosures, problems := scan.Assemble(fsys, []inventory.Reading{one, other})
+	if len(problems) != 2 || len(enclosures) != 1 || len(enclosures[0].ESPs) != 2 {
+		t.Fatalf("Assemble(…) = %+v, %+v; want two ESPs behind ports of their own, in conflict", enclosures, problems)
+	}
+	want := []inventory.Drive{
+		{Slot: 4, SASAddress: "5000c50000000001", Paths: []inventory.DrivePath{{Device: "sda", Live: true}, {Device: "sdb"}}},
+		{Slot: 5, SASAddress: "5000c50000000003", Paths: []inventory.DrivePath{{Device: "sdc"}}},
+		{Slot: 6, SASAddress: "0000000000000000", Paths: []inventory.DrivePath{}},
+	}
+	if diff := cmp.Diff(want, enclosures[0].Drives); diff != "" {
+		t.Errorf("Assemble(…) gives drives (-want +got):\n%s", diff)
+	}
+}
+
+// A descriptor without EIP has no slot number: its place says it.
+func TestReadSlotWithoutEIP(t *testing.T) {
+	d := plain(t, "5000ccab04001001")
+	cfg := &ses.Configuration{
+		Subenclosures: []ses.Subenclosure{{TypeDescriptorHeaders: 1}},
+		Types:         []ses.TypeDescriptor{{ElementType: ses.ArrayDeviceSlot, PossibleElements: 2}},
+	}
+	drive := ses.Phy{DeviceType: 1, SASAddress: ses.Identifier{0x50, 0, 0xc5, 7: 1}, AttachedSASAddress: ses.Identifier{0x50, 7: 2}}
+	d.answers = pages(t, map[string][]byte{"INQUIRY": d.answers["INQUIRY"], "VPD 00": d.answers["VPD 00"], "VPD 83": d.answers["VPD 83"]}, cfg,
+		&ses.AdditionalElementStatus{Descriptors: []ses.AdditionalElement{
+			{Protocol: ses.SAS, Slot: &ses.Slot{Phys: []ses.Phy{{}}}}, {Protocol: ses.SAS, Slot: &ses.Slot{Phys: []ses.Phy{drive}}}}})
+	r, err := scan.Read(t.Context(), "/dev/sg3", d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []inventory.Slot{{Number: 1, Ports: []inventory.Port{{SASAddress: "5000c50000000001", Attached: "5000000000000002"}}}}
+	if diff := cmp.Diff(want, r.Slots); diff != "" {
+		t.Errorf("Read(…) gives slots (-want +got):\n%s", diff)
+	}
 }
 
 func TestReadDownloadModes(t *testing.T) {
