@@ -9,13 +9,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"fwctl/plan"
 )
 
 func savedPlan(t *testing.T) []byte {
 	t.Helper()
-	return read(t, "testdata", "staging one side of a pair warns that any power loss starts it", "plan.json")
+	return read(t, "testdata", "A revision is text", "plan.json")
 }
 
 // Whatever byte of a saved plan is flipped, it is found; but for the time of its
@@ -28,7 +29,10 @@ func TestParseFindsFlippedBytes(t *testing.T) {
 		if start <= i && i < end {
 			continue
 		}
-		for _, mask := range []byte{0x01, 0x20} {
+		for _, mask := range []byte{0x01, 0x20} { // 0x20: the other case of a letter, to which encoding/json is blind
+			if mask == 0x20 && !unicode.IsLetter(rune(data[i])) {
+				continue
+			}
 			data[i] ^= mask
 			p, err := plan.Parse(data)
 			var damaged *plan.DamagedError

@@ -2,6 +2,7 @@ package schemas_test
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -60,6 +61,17 @@ func TestCheckLetsTextThroughAsWritten(t *testing.T) {
 	}
 	if one.File != "2026-12-15" || one.Revision != "0430" || two.Revision != "1e3" {
 		t.Errorf("file, revisions = %q, %q, %q; want them as written", one.File, one.Revision, two.Revision)
+	}
+}
+
+// The schema knows every key of the language, also those that are not carried out yet.
+func TestEverything(t *testing.T) {
+	data, err := os.ReadFile("testdata/everything.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, problems := schemas.Check("desired-state", "everything.yaml", data); len(problems) > 0 {
+		t.Errorf("Check = %v; want no problems", problems)
 	}
 }
 
