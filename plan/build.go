@@ -404,25 +404,30 @@ func stagedWarnings(enclosure string, peers []peer) []string {
 	for _, p := range peers {
 		if p.staged != nil && p.staged.SHA256 != p.wanted {
 			w := fmt.Sprintf("%s: any power loss or hard reset starts %s, which is not the wanted image. %s", p.step.Address, p.staged.Revision, stagedBy(p.staged))
-			if p.step.Action == Update && p.planned {
+			if p.replaced() {
 				w += " This plan replaces it."
 			}
 			warnings = append(warnings, w)
 		}
 	}
-	for _, p := range peers {
+	for i, p := range peers {
 		pending, after := p.afterPowerLoss()
 		if !pending {
 			continue
 		}
-		for _, other := range peers {
-			if _, stays := other.afterPowerLoss(); other.step.Subenclosure == p.step.Subenclosure && stays != after {
-				w := fmt.Sprintf("%s: any power loss or hard reset starts %s on %s while %s stays on %s.", enclosure, after, p.label(), other.label(), stays)
-				if p.staged != nil && p.step.Action != Update {
-					w += " " + stagedBy(p.staged)
-				}
-				warnings = append(warnings, w)
+		for j, other := range peers {
+			waits, revision := other.afterPowerLoss()
+			if other.step.Subenclosure != p.step.Subenclosure || revision == after || waits && j < i {
+				continue // nothing to tell, or told already
 			}
+			w := fmt.Sprintf("%s: any power loss or hard reset starts %s on %s while %s stays on %s.", enclosure, after, p.label(), other.label(), revision)
+			if waits {
+				w = fmt.Sprintf("%s: any power loss or hard reset starts %s on %s and %s on %s.", enclosure, after, p.label(), revision, other.label())
+			}
+			if p.staged != nil && !p.replaced() {
+				w += " " + stagedBy(p.staged)
+			}
+			warnings = append(warnings, w)
 		}
 	}
 	return warnings
@@ -440,6 +445,9 @@ func (p *peer) afterPowerLoss() (pending bool, revision string) {
 	}
 	return false, p.step.Current
 }
+
+// replaced tells whether the plan puts another image in the place of what is staged.
+func (p *peer) replaced() bool { return p.planned && p.step.Action == Update }
 
 // label is how the component is called within its enclosure: esp1, or esp1/sub3.
 func (p *peer) label() string {
