@@ -55,7 +55,7 @@ func TestSysfs(t *testing.T) {
 		"sys/block/sdb/device/sas_address":              "0x5000c50010000002\n",
 		"sys/class/enclosure/1:0:0:0/id":                "0x5000ccab04001000\n",
 		"sys/class/enclosure/1:0:0:0/Slot 04/slot":      "4\n",
-		"sys/class/block/dm-0/dm/name":                  "mpatha\n",
+		"sys/class/block/dm-0/dm/name":                  "mpatha1\n",
 	} {
 		got, err := fs.ReadFile(sys, name)
 		if err != nil || string(got) != want {

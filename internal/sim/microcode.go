@@ -391,8 +391,11 @@ func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, 
 	if es.Dead {
 		return
 	}
-	boot := &reboot{Until: at.Add(time.Duration(dl.RebootTime)), Vanish: dl.Vanish, Node: dl.ReturnNode}
+	boot := &reboot{Until: at.Add(time.Duration(dl.RebootTime)), Vanish: dl.Vanish || powerOn, Node: dl.ReturnNode}
 	for _, sub := range p.parts {
+		if len(sub.servedBy) > 1 && !powerOn && sub != cause {
+			continue // it is not a part of this ESP alone
+		}
 		st := s.part(sub)
 		if st.Writing != nil && sub.download.SingleBank {
 			st.Broken = true
@@ -489,8 +492,9 @@ func (us *unitState) attend(a [2]byte) {
 
 // synchronised says whether all ESPs of an enclosure run one revision.
 func (s *state) synchronised(e *enclosure) bool {
+	first := s.running(e.ESPs[0].parts[0])
 	for _, p := range e.ESPs {
-		if s.running(p.parts[0]).Revision != s.running(e.ESPs[0].parts[0]).Revision {
+		if s.running(p.parts[0]).Revision != first.Revision {
 			return false
 		}
 	}

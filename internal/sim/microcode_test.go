@@ -516,3 +516,89 @@ func TestStateOutlives(t *testing.T) {
 		u.wantStatus(0, 0x00, 0, 0)
 	})
 }
+
+// TestSlow: a rack of realistic times, from two hosts.
+func TestSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := testdata(t, "slow.yaml")
+		image := sim.Image("CELESTIC", "SD4100", "0102", 100_000)
+		u := open(t, r, "/dev/sg1")
+		u.download(1, 0, 0x0e, image, 3000, len(image))
+		time.Sleep(89 * time.Second)
+		u.wantStatus(0, 0x03, 0, 0)
+		time.Sleep(time.Second)
+		u.wantStatus(0, 0x13, 0, 0)
+		if failure := u.send(control(1, 0, 0x0f, 0, 0, 0, 0, nil)); failure != "" {
+			t.Fatalf("mode 0Fh = %s; want GOOD", failure)
+		}
+		if units, err := r.Units("stor2"); err != nil || len(units) != 0 {
+			t.Errorf("units of stor2 in the reboot = %v, %v; want none", units, err)
+		}
+		if units, err := r.Units("stor1"); err != nil || len(units) != 1+12 {
+			t.Errorf("stor1 has %d units in the reboot, %v; want esp1 and its 12 paths to drives", len(units), err)
+		}
+		time.Sleep(4 * time.Minute)
+		n, err := machine(t, r, "stor2").Open("/dev/sg13", transport.ReadOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer n.Close()
+		other := lu{t, n}
+		other.want("00 00 00 00 00 00", "06/29/00") // each I_T nexus has its own
+		other.want("00 00 00 00 00 00", "06/3f/01")
+		u = open(t, r, "/dev/sg26")
+		u.want("00 00 00 00 00 00", "06/29/00")
+		u.ready()
+		if got := u.revision(); got != "0102" {
+			t.Errorf("revision = %s; want 0102", got)
+		}
+	})
+}
+
+func TestWriteBufferForeignImage(t *testing.T) {
+	foreign := sim.Image("OTHER", "JBOD-60", "1100", 9000)
+	for refuse, want := range map[string][3]string{
+		"first": {"05/26/00", "05/24/00 c00003", "05/24/00 c00003"},
+		"last":  {"", "", "05/26/00"},
+		"never": {"", "", ""},
+	} {
+		r, _ := rack(t, acme("protocol: write-buffer, accepts: {refuse: "+refuse+"}"))
+		u := open(t, r, "/dev/sg0")
+		for i, off := range []int{0, 4096, 8192} {
+			if got := u.writeBuffer(0x0e, 0, off, foreign[off:min(off+4096, len(foreign))]); got != want[i] {
+				t.Errorf("refuse %s: piece at %d = %q; want %q", refuse, off, got, want[i])
+			}
+		}
+	}
+}
+
+// TestWriteBufferConfirm: some devices never say that an image is complete.
+func TestWriteBufferConfirm(t *testing.T) {
+	r, _ := rack(t, acme("protocol: both, confirm: none, flashTime: 0s"))
+	u := open(t, r, "/dev/sg0")
+	if failure := u.buffer(0x0e, 0, image1100, 4096); failure != "" {
+		t.Fatalf("download = %s; want GOOD", failure)
+	}
+	u.want("03 00 00 00 12 00", "70 00 00 00 00 00 00 0a 00 00 00 00 00 00 00 00 00 00")
+}
+
+// TestResetSparesWhatIsShared: a download to a power supply that goes through one
+// ESP outlives the reset of the other.
+func TestResetSparesWhatIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := rack(t, strings.Replace(acme("flashTime: 0s, returnNode: same", "    subenclosures: [{id: 3}, {id: 4, esps: [1]}]"), "[{}]", "[{}, {}]", 1))
+		a, b := open(t, r, "/dev/sg0"), open(t, r, "/dev/sg1")
+		a.download(1, 0, 0x0e, image1100, 4096, len(image1100))
+		a.download(1, 4, 0x0e, image1100, 4096, len(image1100))
+		b.download(1, 3, 0x0e, image1100, 4096, 4096)
+		a.send(control(1, 0, 0x0f, 0, 0, 0, 0, nil))
+		time.Sleep(2 * time.Second)
+		b.wantStatus(1, 0x01, 0, 4096)
+		a = open(t, r, "/dev/sg0")
+		a.ready()
+		// 8 bytes of header, the primary and the power supply of 40 each
+		if got := string(a.page(1)[88+36 : 88+40]); got != "1100" {
+			t.Errorf("revision of the ESP's own subenclosure 4 = %s; want 1100: a hard reset starts it too", got)
+		}
+	})
+}

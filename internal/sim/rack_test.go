@@ -260,3 +260,31 @@ func traceLines(t *testing.T, rackFile string) []map[string]any {
 	}
 	return lines
 }
+
+// FuzzExecute: no command whatever is answered with a panic, or with more data
+// than there is room for.
+func FuzzExecute(f *testing.F) {
+	f.Add([]byte{0x1c, 1, 1, 2, 0, 0}, []byte{})
+	f.Add([]byte{0x1d, 0x10, 0, 0, 28, 0}, control(1, 0, 0x0e, 0, 0, 8, 4, []byte("abcd")))
+	f.Add([]byte{0x1d, 0x10, 0, 0, 24, 0}, control(1, 0, 0x0f, 0, 0, 0, 0, nil))
+	f.Add([]byte{0x3b, 0x07, 0, 0, 0, 0, 0, 0, 4, 0}, []byte("abcd"))
+	f.Add([]byte{0xa3, 0x0c, 3, 0x3b, 0, 7, 0, 0, 1, 0, 0, 0}, []byte{})
+	file := filepath.Join(f.TempDir(), "rack.yaml")
+	text := strings.Replace(acme("protocol: both, returnNode: same, rebootTime: 0s", "    faults: [{when: {offset: 4, every: true}, do: {status: 81}}]"), "trace: trace.jsonl\n", "", 1)
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		f.Fatal(err)
+	}
+	r, err := sim.Open(file)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, cdb, out []byte) {
+		reply, err := r.Execute("stor1/5000ccab04001000/esp1/0", cdb, out, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(reply.In) > 64 || (reply.Status == 0x02) != (len(reply.Sense) > 0) {
+			t.Errorf("Execute(% x) = %+v; want 64 bytes at most, and sense data with CHECK CONDITION", cdb, reply)
+		}
+	})
+}

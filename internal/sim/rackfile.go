@@ -327,6 +327,14 @@ func (d *definition) complete(e *enclosure) error {
 			} else {
 				one.SASAddress += hexID(i) << 4
 			}
+			if dr.Count > 1 { // several drives have a map and a file system each
+				if one.Use.Multipath != "" {
+					one.Use.Multipath += strconv.Itoa(one.Slot)
+				}
+				if one.Use.Mount != "" && one.Use.Holder == "" {
+					one.Use.Mount += strconv.Itoa(one.Slot)
+				}
+			}
 			if slices.ContainsFunc(drives, func(o *drive) bool { return o.Slot == one.Slot }) {
 				return fmt.Errorf("slot %d has two drives", one.Slot)
 			}

@@ -143,7 +143,7 @@ func (r *Rack) look(fn func(s *state, now time.Time) error) error {
 	if err := r.reload(); err != nil {
 		return err
 	}
-	now := time.Now()
+	now := time.Now().UTC()
 	r.settle(r.state, now)
 	err = fn(r.state, now)
 	if saveErr := r.save(); err == nil {
