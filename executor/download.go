@@ -37,6 +37,7 @@ type verdict struct {
 	confirmed   bool // the device's own word
 	powerOnly   bool // mode 0Fh does not start what is staged
 	needsPerson bool // it must not lose power now
+	unstaged    bool // it holds nothing staged
 }
 
 // modeRefused is the verdict on a first chunk whose mode the device does not
@@ -242,7 +243,7 @@ func restarting(err error) verdict {
 	case err == nil, unanswered(err), wasReset(err):
 		return verdict{trigger: Restart}
 	case errors.Is(err, scsi.ASC{0x2c, 0x00}):
-		return verdict{trigger: Fail, reason: fmt.Sprintf("it holds no deferred microcode: %v", err)}
+		return verdict{trigger: Fail, unstaged: true, reason: fmt.Sprintf("it holds no deferred microcode any more: %v", err)}
 	}
 	return verdict{trigger: Fail, reason: fmt.Sprintf("it did not activate: %v", err)}
 }

@@ -103,44 +103,86 @@ func (d *bufferDownload) refusesMode(ctx context.Context, err error) bool {
 	return err == nil && support.Support == scsi.NotSupported
 }
 
+// finish listens for a word for as long as the device may be writing flash.
+// After mode 7 that is the new revision, or that the device restarts.
 func (d *bufferDownload) finish(ctx context.Context) verdict {
-	v := poll(d.flashTimeout(), func() (string, bool, verdict) {
-		_, err := d.do(ctx, scsi.TestUnitReady{})
-		return fmt.Sprint(err), !transient(err), verdict{}
-	}, func(saw string) verdict {
-		return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and for %v has said no more than: %s; do not power-cycle it", d.hop.FlashTimeout, saw)}
-	})
-	switch {
-	case v.trigger != "":
-		return v
-	case d.mode == plan.Mode7:
-		return verdict{trigger: Start, reason: "it has all of the image"}
+	if d.mode == plan.Mode7 {
+		start := verdict{trigger: Start, reason: "it has all of the image"}
+		return poll(d.flashTimeout(), func() (string, bool, verdict) {
+			revision, err := d.session.revision(ctx, d.luID, d.subenclosure)
+			return "", unanswered(err) || revision == d.hop.To && revision != d.hop.From, start
+		}, func(string) verdict { return start })
 	}
-	if d.hasPage {
+	busy, reset := false, false
+	return poll(d.flashTimeout(), func() (string, bool, verdict) {
+		s, err := d.word(ctx)
+		if err != nil || s.trigger != "" {
+			busy, reset = transient(err) && !wasReset(err), reset || unanswered(err) || wasReset(err)
+			return fmt.Sprint(err), s.trigger != "", s
+		}
+		busy = false
+		if !reset {
+			return "", false, verdict{}
+		}
+		revision, err := d.session.revision(ctx, d.luID, d.subenclosure)
+		switch {
+		case err != nil:
+			return err.Error(), false, verdict{}
+		case revision == d.hop.To && revision != d.hop.From:
+			return "", true, verdict{trigger: Start, reason: "it has restarted"}
+		}
+		return "", true, verdict{trigger: Lose, reason: fmt.Sprintf("it was reset after the last byte, runs %s, and does not say what became of the image", revision)}
+	}, func(saw string) verdict {
+		if busy || reset {
+			return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and for %v has said no more than: %s; do not power-cycle it", d.hop.FlashTimeout, saw)}
+		}
+		return verdict{trigger: Defer, reason: "all of the image was taken, and the device has no word for whether it is complete: the revision after its activation will tell"}
+	})
+}
+
+// word asks everything that could say that deferred microcode is complete.
+func (d *bufferDownload) word(ctx context.Context) (verdict, error) {
+	_, err := d.do(ctx, scsi.TestUnitReady{})
+	said := &scsi.Error{}
+	if err != nil && !errors.As(err, &said) {
+		if unanswered(err) {
+			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again where it has left
+		}
+		return verdict{}, err
+	}
+	if err == nil && d.hasPage {
 		if s, err := d.status(ctx); err == nil {
 			if done, v := ended(s, d.mode); done {
-				return v
+				return v, nil
 			}
 		}
 	}
-	const pending = "the device says that deferred microcode is pending"
-	sense, err := d.sense(ctx)
-	switch {
-	case err != nil:
-	case sense.ASC == scsi.ASC{0x00, 0x22}, sense.ASC == scsi.ASC{0x04, 0x1e}:
-		return verdict{trigger: Defer, reason: pending, confirmed: true}
-	case sense.ASC == scsi.ASC{0x04, 0x21}, sense.ASC == scsi.ASC{0x04, 0x22}:
-		return verdict{trigger: Defer, reason: pending + ": " + sense.ASC.Error(), confirmed: true, powerOnly: true}
+	if err == nil {
+		said = &scsi.Error{Command: scsi.RequestSense{}.String(), Status: scsi.CheckCondition, Sense: d.sense(ctx)}
 	}
-	return verdict{trigger: Defer, reason: "all of the image was taken, and the device has no word for whether it is complete: the revision after its activation will tell"}
+	const pending = "the device says that deferred microcode is pending"
+	switch {
+	case errors.Is(said, scsi.ASC{0x00, 0x22}), errors.Is(said, scsi.ASC{0x04, 0x1e}):
+		return verdict{trigger: Defer, reason: pending, confirmed: true}, nil
+	case errors.Is(said, scsi.ASC{0x04, 0x21}), errors.Is(said, scsi.ASC{0x04, 0x22}):
+		return verdict{trigger: Defer, reason: fmt.Sprintf("%s: %v", pending, said.Sense.ASC), confirmed: true, powerOnly: true}, nil
+	case err != nil, transient(said), wasReset(said):
+		return verdict{}, said
+	}
+	return verdict{}, nil
 }
 
-func (d *bufferDownload) sense(ctx context.Context) (*scsi.Sense, error) {
+// sense is what REQUEST SENSE says, nil where it says nothing.
+func (d *bufferDownload) sense(ctx context.Context) *scsi.Sense {
 	b, err := d.do(ctx, scsi.RequestSense{AllocationLength: 252})
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	return scsi.ParseSense(b)
+	s, err := scsi.ParseSense(b)
+	if err != nil {
+		return nil
+	}
+	return s
 }
 
 func (d *bufferDownload) activate(ctx context.Context) verdict {

@@ -133,6 +133,8 @@ func failed(s ses.DownloadStatus) verdict {
 	switch s.Code {
 	case ses.DownloadNeedsImage:
 		v.needsPerson = true
+	case ses.DownloadNothingToActivate:
+		v.unstaged = true
 	case ses.DownloadImageError:
 		v.reason += ": the device refuses the image; is it the one for this model?"
 	}

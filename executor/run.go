@@ -191,7 +191,7 @@ func (r *run) preflight(ctx context.Context) {
 		return
 	}
 	for _, group := range byEnclosure(steps) {
-		held, err := hold(ctx, r.Machine, group[0].step.Enclosure, inv)
+		held, err := hold(ctx, r.Machine, group[0].step.Enclosure, group[0].step.Preconditions.ESPs, inv)
 		for _, s := range group {
 			v := verdict{trigger: Stale}
 			if err == nil {
@@ -310,7 +310,7 @@ func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *
 	if r.broken[enclosure] != "" {
 		return
 	}
-	held, err := hold(ctx, r.Machine, enclosure, inv)
+	held, err := hold(ctx, r.Machine, enclosure, group[0].want.esps, inv)
 	if err != nil {
 		s := group[0]
 		r.move(ctx, s, Begin, verdict{})
@@ -412,10 +412,15 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		more = func(tx *state.Tx) { tx.Unstage(s.key) }
 	case NextHop:
 		s.hop++
-		s.refused = false
+		s.refused, s.confirmed, s.dormant = false, false, false
 	case FallBack, Postpone:
 		s.refused = true
 		s.mode = plan.Mode7
+	case Fail, Lose:
+		s.confirmed = false
+		if v.unstaged {
+			more = func(tx *state.Tx) { tx.Unstage(s.key) }
+		}
 	}
 	s.needsPerson = s.needsPerson || v.needsPerson
 

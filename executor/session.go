@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
+	"fwctl/internal/scsi"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
@@ -29,11 +32,26 @@ type held struct {
 }
 
 // hold locks an enclosure and opens all nodes through which inv, a scan of the
-// moment before, reaches it.
-func hold(ctx context.Context, m transport.Machine, enclosure string, inv *inventory.Inventory) (*session, error) {
-	i := slices.IndexFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == enclosure })
-	if i < 0 {
-		return nil, errors.New("the enclosure is not in sight" + unread(inv))
+// moment before, reaches it. wanted are the lu_ids of the ESPs that the plan knows.
+func hold(ctx context.Context, m transport.Machine, enclosure string, wanted []string, inv *inventory.Inventory) (*session, error) {
+	var esps []inventory.ESP
+	for _, e := range inv.Enclosures {
+		if e.ID() == enclosure {
+			esps = e.ESPs
+		}
+	}
+	known := slices.Clone(wanted)
+	var paths []string
+	for _, esp := range esps {
+		known, paths = append(known, esp.LUID), append(paths, esp.Paths...)
+	}
+	for _, p := range inv.Problems {
+		if lu := unitBehind(m.FS(), p.Path); !slices.Contains(paths, p.Path) && slices.ContainsFunc(known, func(luID string) bool { return isOf(luID, lu) }) {
+			return nil, fmt.Errorf("%s leads to this enclosure too: %s", p.Path, p.Detail)
+		}
+	}
+	if esps == nil {
+		return nil, errors.New("the enclosure is not in sight: is it switched on and cabled to this host?")
 	}
 	lock, err := m.Lock(enclosure)
 	if errors.Is(err, transport.ErrBusy) {
@@ -43,7 +61,7 @@ func hold(ctx context.Context, m transport.Machine, enclosure string, inv *inven
 		return nil, err
 	}
 	s := &session{machine: m, enclosure: enclosure, lock: lock, nodes: map[string][]held{}}
-	for _, esp := range inv.Enclosures[i].ESPs {
+	for _, esp := range esps {
 		if err := s.open(esp.LUID, esp.Paths); err != nil {
 			s.close()
 			return nil, err
@@ -52,13 +70,24 @@ func hold(ctx context.Context, m transport.Machine, enclosure string, inv *inven
 	return s, nil
 }
 
-// unread names the devices of a scan that could not be read, for whoever misses one.
-func unread(inv *inventory.Inventory) string {
-	var b strings.Builder
-	for _, p := range inv.Problems {
-		fmt.Fprintf(&b, "; %s: %s", p.Path, p.Summary)
+// unitBehind names the logical unit behind a node that could not be read, from
+// the copy of VPD page 83h that the kernel keeps; "" where there is none.
+func unitBehind(fsys fs.FS, node string) string {
+	b, err := fs.ReadFile(fsys, "sys/class/scsi_generic/"+path.Base(node)+"/device/vpd_pg83")
+	if err != nil {
+		return ""
 	}
-	return b.String()
+	id, err := scsi.ParseDeviceIdentification(b)
+	if err != nil {
+		return ""
+	}
+	lu, _ := id.LogicalUnit()
+	return lu.String()
+}
+
+// isOf tells whether an lu_id is made of this designator, with or without a port.
+func isOf(luID, lu string) bool {
+	return lu != "" && (luID == lu || strings.HasPrefix(luID, lu+"@"))
 }
 
 func (s *session) open(luID string, paths []string) error {
