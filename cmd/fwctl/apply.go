@@ -178,6 +178,7 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	}
 	defer store.Close()
 
+	fmt.Fprintln(text)
 	observer := j.progress()
 	// A terminal that is lost, or a reader that goes away, must not break off a download.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)

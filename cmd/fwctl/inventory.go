@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -50,14 +50,18 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 				if err := writeFile(out, data); err != nil {
 					return err
 				}
-				a.note("Inventory written to %s.", out)
 			}
-			if output == "json" {
-				_, err := a.stdout.Write(data)
+			text := string(data)
+			if output == "table" {
+				text = a.heading(inv.Simulated) + inventoryView(inv, widthOf(a.stdout), a.paint())
+			}
+			if _, err := io.WriteString(a.stdout, text); err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(a.stdout, a.heading(inv.Simulated), inventoryView(inv, widthOf(a.stdout), a.paint()))
-			return err
+			if out != "" {
+				a.note("Inventory written to %s.", out)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringArrayVar(&devices, "device", nil, "read this device only, as in /dev/sg3 (repeatable)")

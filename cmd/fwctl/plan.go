@@ -59,10 +59,12 @@ state, and what that would disturb. Nothing is written to any device.`,
 				if err := writeFile(out, data); err != nil {
 					return err
 				}
-				a.note("Plan written to %s.", out)
 			}
 			if err := a.showPlan(p, data, output); err != nil {
 				return err
+			}
+			if out != "" {
+				a.note("Plan written to %s.", out)
 			}
 			if detailed && p.Summary.Update+p.Summary.Activate+p.Summary.Staged+p.Summary.Blocked > 0 {
 				return &failure{code: exitChanges}

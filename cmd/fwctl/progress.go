@@ -52,6 +52,9 @@ func (p *progress) tell(e executor.Event) {
 		p.bar = false
 	}
 	if text := p.text(e); text != "" {
+		if p.width > 0 {
+			text = strings.Join(wrap(text, p.width, "", "  "), "\n")
+		}
 		fmt.Fprintln(p.w, text)
 	}
 	if e.Type == executor.EventStarted {
