@@ -29,4 +29,4 @@ unit:
 
 e2e:
 	internal/e2e/prepare.sh $(KERNEL)
-	FWCTL_E2E_KERNEL=$(KERNEL) go test -tags e2e -count=1 -v ./internal/e2e
+	FWCTL_E2E_KERNEL=$(KERNEL) FWCTL_E2E_RUN=$(RUN) go test -tags e2e -count=1 -v ./internal/e2e

@@ -48,6 +48,8 @@ const (
 	dxferToDev   = -2 // SG_DXFER_TO_DEV
 	dxferFromDev = -3 // SG_DXFER_FROM_DEV
 
+	roomPoll = 100 * time.Millisecond
+
 	driverSense = 0x08 // DRIVER_SENSE: sense data is there, nothing went wrong
 )
 
@@ -61,11 +63,12 @@ const (
 
 // sgNode is an open /dev/sgN.
 //
-// A command with an effect is submitted by write(2) and its answer collected by
-// read(2). SG_IO would wait interruptibly inside one system call, and when a
-// signal, a ^Z, a debugger or a cgroup freezer interrupts that wait, the kernel
-// restarts the call and the device gets the command *again*. The Go runtime's
-// own preemption signal is enough. Split in two, only the read is restarted.
+// Commands are submitted by write(2) and their answers collected by read(2).
+// SG_IO would wait interruptibly inside one system call, and when a signal, a ^Z,
+// a debugger or a cgroup freezer interrupts that wait, the kernel restarts the
+// call and the device gets the command *again*. The Go runtime's own preemption
+// signal is enough. Split in two, only the read is restarted. A node that is open
+// for reading has no other way than SG_IO, and takes no command with an effect.
 type sgNode struct {
 	path   string
 	access Access
@@ -127,10 +130,10 @@ func (n *sgNode) Do(ctx context.Context, req *Request) (*Response, error) {
 		return refuse(fmt.Errorf("a CDB of %d bytes", len(req.CDB)))
 	}
 	c := newSGCommand(req)
-	if req.Effect {
-		return n.writeRead(ctx, c, req)
+	if n.access == ReadOnly { // write(2) needs O_RDWR
+		return n.sgIO(ctx, c, req)
 	}
-	return n.sgIO(ctx, c, req)
+	return n.writeRead(ctx, c, req)
 }
 
 // sgCommand is a header with all that it points to. The memory belongs to the
@@ -216,16 +219,23 @@ func (n *sgNode) writeRead(ctx context.Context, c *sgCommand, req *Request) (*Re
 	return n.response(c, req)
 }
 
-// sgIO is for commands that may reach the device twice: see sgNode.
+// sgIO is for commands that may reach the device twice: see sgNode. A descriptor
+// has room for 16 requests; EDOM means that repetitions have taken all of it, and
+// there is room again once the device has answered them.
 func (n *sgNode) sgIO(ctx context.Context, c *sgCommand, req *Request) (*Response, error) {
 	done := make(chan error, 1)
 	go func() {
 		defer c.release()
 		var err error
-		if cerr := n.conn.Control(func(fd uintptr) {
-			err = ioctl(fd, ioctlSGIO, unsafe.Pointer(&c.hdr))
-		}); cerr != nil {
-			err = cerr
+		for start := time.Now(); ; time.Sleep(roomPoll) {
+			if cerr := n.conn.Control(func(fd uintptr) {
+				err = ioctl(fd, ioctlSGIO, unsafe.Pointer(&c.hdr))
+			}); cerr != nil {
+				err = cerr
+			}
+			if err != unix.EDOM || time.Since(start) >= req.Timeout {
+				break
+			}
 		}
 		done <- err
 	}()

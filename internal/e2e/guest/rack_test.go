@@ -55,6 +55,11 @@ func serve(t *testing.T, file string, revisions ...string) *rack {
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatalf("simrack serve said %q, %v; want serving", line, err)
 	}
+	t.Cleanup(func() {
+		if trace, err := os.ReadFile(r.path("trace.jsonl")); err == nil && t.Failed() {
+			t.Logf("trace:\n%s", trace)
+		}
+	})
 	return r
 }
 
@@ -82,7 +87,7 @@ models:
   acme60:
     match: {vendor: ACME, product: "JBOD-60"}
     esps: 2
-    activation: {settle: 0s, returnTimeout: 60s}
+    activation: {settle: 1s, returnTimeout: 60s}
     images:
       iom: {file: %s.bin, sha256: %x, revision: "%s", modes: [e, 7]}
 want: [{model: acme60, image: iom, policy: p}]
@@ -104,13 +109,12 @@ func (r *rack) run(t *testing.T, code int, args ...string) (stdout string) {
 	cmd := r.fwctl(args...)
 	cmd.Stdout, cmd.Stderr = &out, &diag
 	err := cmd.Run()
-	t.Logf("$ fwctl %s\n%s%s", strings.Join(args, " "), out.String(), diag.String())
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
 	if got := cmd.ProcessState.ExitCode(); got != code {
-		t.Fatalf("fwctl %s: exit code %d; want %d", strings.Join(args, " "), got, code)
+		t.Fatalf("fwctl %s: exit code %d; want %d\n%s%s", strings.Join(args, " "), got, code, out.String(), diag.String())
 	}
 	return out.String()
 }

@@ -187,7 +187,7 @@ func (r *recorder) sent(t *testing.T, how string, do func(int)) []int {
 	r.mu.Unlock()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), senderEnv+"="+how)
-	if out, err := disturb(t, cmd, do); err != nil {
+	if out, err := disturb(t, cmd, func() bool { return true }, do); err != nil {
 		t.Fatalf("sender: %v\n%s", err, out)
 	}
 	r.mu.Lock()
