@@ -154,10 +154,9 @@ func (a *app) report(err error) {
 			problem.Hint = "" // it stands on its own line
 			text = problem.Error()
 		}
-		if text == "" {
-			continue
+		if text != "" {
+			fmt.Fprintf(a.stderr, "fwctl: %s\n", strings.ReplaceAll(text, "\n", "\n  "))
 		}
-		fmt.Fprintf(a.stderr, "fwctl: %s\n", strings.ReplaceAll(text, "\n", "\n  "))
 		if hint != "" {
 			fmt.Fprintf(a.stderr, "hint: %s\n", hint)
 		}

@@ -63,6 +63,7 @@ func TestReport(t *testing.T) {
 	}{
 		{nil, ""},
 		{&failure{code: exitChanges}, ""},
+		{&failure{code: exitFailed, hint: "look at the reasons above, then plan again"}, "hint: look at the reasons above, then plan again\n"},
 		{errors.New("cannot do it: because"), "fwctl: cannot do it: because\n"},
 		{&failure{exitError, "cannot use -o \"x\"", "it takes table or json"}, "fwctl: cannot use -o \"x\"\nhint: it takes table or json\n"},
 		{&transport.Error{Op: "open", Path: "/dev/sg3", Err: fs.ErrPermission}, "fwctl: cannot open /dev/sg3: permission denied\nhint: run fwctl as root\n"},

@@ -9,6 +9,15 @@ import (
 // writeFile replaces the file name with data, or leaves it as it was: a reader
 // never sees half of it, not even after a power failure.
 func writeFile(name string, data []byte) (err error) {
+	// A rename would put a file in the place of a device such as /dev/stdout.
+	if info, err := os.Stat(name); err == nil {
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("cannot write %s: it is no regular file", name)
+		}
+		if name, err = filepath.EvalSymlinks(name); err != nil {
+			return fmt.Errorf("cannot write %s: %w", name, err)
+		}
+	}
 	dir := filepath.Dir(name)
 	temp, err := os.CreateTemp(dir, "."+filepath.Base(name)+".*")
 	if err != nil {

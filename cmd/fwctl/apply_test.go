@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"fwctl/executor"
+	"fwctl/internal/image"
+	"fwctl/plan"
+)
+
+// A signal in mid-download: what runs is brought to its end, nothing else is
+// started, and the exit code says so.
+func TestApplyInterrupted(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
+			cmd := exec.Command("fwctl", "--simulate", "rack.yaml", "apply", "-f", "desired-state.yaml", "--yes", "--state-dir", "state")
+			cmd.Dir = dir
+			var stdout strings.Builder
+			cmd.Stdout = &stdout
+			stderr, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var told []string
+			for lines := bufio.NewScanner(stderr); lines.Scan(); {
+				told = append(told, lines.Text())
+				if strings.Contains(lines.Text(), ": sending ") {
+					if err := cmd.Process.Signal(sig); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			err = cmd.Wait()
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != exitInterrupted {
+				t.Errorf("apply = %v; want exit code 130", err)
+			}
+			log := strings.Join(told, "\n")
+			for _, want := range []string{"Interrupted: nothing new is started", "esp1/sub0: 100 % sent", "esp1/sub0: staged"} {
+				if !strings.Contains(log, want) {
+					t.Errorf("stderr lacks %q:\n%s", want, log)
+				}
+			}
+			if strings.Count(log, ": sending ") != 1 {
+				t.Errorf("more than one download was started:\n%s", log)
+			}
+			if got := stdout.String(); !strings.Contains(got, "Interrupted: 1 staged, 3 skipped.") {
+				t.Errorf("stdout lacks the result:\n%s", got)
+			}
+		})
+	}
+}
+
+// A terminal that is lost, or a reader of the output that goes away, stops nothing.
+func TestApplyOutlivesItsTerminal(t *testing.T) {
+	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
+	hurry(t, filepath.Join(dir, "rack.yaml"))
+	cmd := exec.Command("fwctl", "--simulate", "rack.yaml", "apply", "-f", "desired-state.yaml", "--yes", "--state-dir", "state")
+	cmd.Dir = dir
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(stderr); lines.Scan() && !strings.Contains(lines.Text(), ": sending "); {
+	}
+	stderr.Close()
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("apply = %v; want it to end as if nothing had happened", err)
+	}
+	out, err := shell(dir, "fwctl --simulate rack.yaml plan -f desired-state.yaml")
+	if err != nil || !strings.Contains(out, "Plan: 0 to update") {
+		t.Errorf("plan afterwards = %v; want nothing left to update:\n%s", err, out)
+	}
+}
+
+func TestConfirmed(t *testing.T) {
+	for answer, want := range map[string]bool{
+		"yes\n": true, "yes": true, " yes \r\n": true,
+		"": false, "\n": false, "y\n": false, "Yes\n": false, "YES\n": false, "yes please\n": false, "no\nyes\n": false,
+	} {
+		if err := confirmed(strings.NewReader(answer)); (err == nil) != want || err != nil && exitCode(err) != exitRefused {
+			t.Errorf("confirmed(%q) = %v; want yes: %v", answer, err, want)
+		}
+	}
+}
+
+// Images are found by their content, whatever they are called and however deep.
+func TestFindImages(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) plan.ImageRef {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		img, err := image.Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plan.ImageRef{Name: content, SHA256: img.SHA256(), Size: img.Size()}
+	}
+	write("decoy", "xne")
+	p := &plan.Plan{Steps: []plan.Step{
+		{Hops: []plan.Hop{{Image: write("one", "one"), Modes: []plan.Mode{plan.ModeE}}, {Image: write("a/b/c", "three"), Modes: []plan.Mode{plan.Mode7}}}},
+		{Hops: []plan.Hop{{Image: plan.ImageRef{Name: "staged", SHA256: "00", Size: 1}}}}, // no modes: nothing is sent
+	}}
+	images, err := findImages(p, dir)
+	if err != nil || len(images) != 2 {
+		t.Fatalf("findImages = %v, %v; want two images", images, err)
+	}
+	for _, h := range p.Steps[0].Hops {
+		if img := images[h.Image.SHA256]; img == nil || string(img.Bytes()) != h.Image.Name {
+			t.Errorf("findImages()[%s] = %v; want %s", h.Image.SHA256, img, h.Image.Name)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "a", "b", "c")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := findImages(p, dir); err == nil || !strings.Contains(err.Error(), "cannot find image three in "+dir) {
+		t.Errorf("findImages = %v; want the missing image named", err)
+	}
+}
+
+func TestHintAfter(t *testing.T) {
+	r := &executor.Result{Outcome: executor.RunUnknown, Steps: []executor.StepResult{{Address: "a"}, {Address: "b", NeedsPerson: true}}}
+	if got := hintAfter(r); !strings.Contains(got, "do not reset or power-cycle b") {
+		t.Errorf("hintAfter = %q; want the component that must not be power-cycled named", got)
+	}
+}
