@@ -178,3 +178,20 @@ func TestFaultLieRevision(t *testing.T) {
 		}
 	}
 }
+
+// TestFaultOfSubenclosure: it strikes the download of that one only, and a lie is
+// about the primary.
+func TestFaultOfSubenclosure(t *testing.T) {
+	r, _ := rack(t, acme("flashTime: 0s", "    subenclosures: [{id: 3}]",
+		"    faults: [{when: {page: 0e, offset: 8192, subenclosure: 3}, do: {status: 82, lieRevision: 0999}}]"))
+	u := open(t, r, "/dev/sg0")
+	u.download(1, 0, 0x0e, image1100, 4096, len(image1100))
+	u.download(1, 3, 0x0e, image1100, 4096, len(image1100))
+	page := u.page(0x0e)
+	if got := []byte{page[8+2], page[24+2]}; string(got) != "\x13\x82" {
+		t.Errorf("statuses = % x; want 13 82", got)
+	}
+	if got := u.revision() + " " + string(u.page(1)[84:88]); got != "0999 0001" {
+		t.Errorf("revisions = %s; want 0999 0001", got)
+	}
+}

@@ -115,6 +115,28 @@ func TestUse(t *testing.T) {
 	}
 }
 
+// TestStackedUse: md over a multipath map over two paths, the file system on top.
+func TestStackedUse(t *testing.T) {
+	r, _ := rack(t, strings.Replace(acme("", "    drives: [{slot: 0, use: {multipath: mpa, holder: md0, mount: /data}}]"), "[{}]", "[{}, {}]", 1))
+	sys := machine(t, r, "").FS()
+	for dir, want := range map[string]string{
+		"sys/class/block/sda/holders": "dm-0", "sys/class/block/sdb/holders": "dm-0",
+		"sys/class/block/dm-0/slaves": "sda sdb", "sys/class/block/dm-0/holders": "md0", "sys/class/block/md0/slaves": "dm-0",
+	} {
+		entries, err := fs.ReadDir(sys, dir)
+		var names []string
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		if got := strings.Join(names, " "); err != nil || got != want {
+			t.Errorf("%s = %q, %v; want %q", dir, got, err, want)
+		}
+	}
+	if mounts, err := fs.ReadFile(sys, "proc/mounts"); err != nil || !strings.Contains(string(mounts), "\n/dev/md0 /data ") {
+		t.Errorf("/proc/mounts = %s, %v; want /dev/md0 on /data", mounts, err)
+	}
+}
+
 // TestCascade: the expander of an enclosure behind another one hangs off its.
 func TestCascade(t *testing.T) {
 	r, _ := testdata(t, "odd.yaml")

@@ -456,7 +456,7 @@ func TestSingleBankDies(t *testing.T) {
 func TestPeerSync(t *testing.T) {
 	for sync, want := range map[string]string{"up": "1100", "down": "1000", "none": "1100 1000"} {
 		synctest.Test(t, func(t *testing.T) {
-			r, _ := rack(t, strings.Replace(acme("flashTime: 0s, returnNode: same", "    peerSync: "+sync), "[{}]", "[{}, {}]", 1))
+			r, _ := rack(t, strings.Replace(acme("protocol: both, flashTime: 0s, returnNode: same", "    peerSync: "+sync), "[{}]", "[{}, {}]", 1))
 			u := open(t, r, "/dev/sg0")
 			u.download(1, 0, 0x0e, image1100, 4096, len(image1100))
 			u.send(control(1, 0, 0x0f, 0, 0, 0, 0, nil))
@@ -466,6 +466,9 @@ func TestPeerSync(t *testing.T) {
 			b.ready()
 			if failure := b.send(control(1, 0, 0x0e, 0, 0, 4, 4, []byte("abcd"))); (failure == "05/35/04") != (sync != "none") {
 				t.Errorf("peerSync %s: download while the peers agree = %s; want 05/35/04 where they do", sync, failure)
+			}
+			if failure := b.writeBuffer(0x0e, 0, 0, image1100[:4096]); (failure == "05/35/04") != (sync != "none") {
+				t.Errorf("peerSync %s: WRITE BUFFER while the peers agree = %s; want 05/35/04 where they do", sync, failure)
 			}
 			time.Sleep(20 * time.Second)
 			a, b = open(t, r, "/dev/sg0"), open(t, r, "/dev/sg1")
@@ -601,4 +604,72 @@ func TestResetSparesWhatIsShared(t *testing.T) {
 			t.Errorf("revision of the ESP's own subenclosure 4 = %s; want 1100: a hard reset starts it too", got)
 		}
 	})
+}
+
+// TestGap: an ESP that takes any offset finds out at the end that a piece is missing.
+func TestGap(t *testing.T) {
+	r, file := rack(t, acme("chunk: {anyOffset: true}"))
+	u := open(t, r, "/dev/sg0")
+	n := len(image1100)
+	u.send(control(1, 0, 0x0e, 0, 0, n, 4096, image1100[:4096]))
+	u.send(control(1, 0, 0x0e, 0, 8192, n, n-8192, image1100[8192:]))
+	u.wantStatus(0, 0x81, 0, 0xffffffff)
+	state, _ := os.ReadFile(file + ".rack-state.json")
+	if !strings.Contains(string(state), `"gaps":1`) {
+		t.Errorf("state = %s; want one gap", state)
+	}
+}
+
+func TestChunkMultiple(t *testing.T) {
+	r, _ := rack(t, acme("chunk: {multipleOf: 512}"))
+	u := open(t, r, "/dev/sg0")
+	u.send(control(1, 0, 0x0e, 0, 0, len(image1100), 4000, image1100[:4000]))
+	u.wantStatus(0, 0x80, 0x14, 0)
+	u.download(1, 0, 0x0e, image1100, 4096, len(image1100)) // the last one may be odd
+	u.wantStatus(0, 0x03, 0, 0)
+}
+
+// TestNewDownloadReplacesStaged: there is one bank for what is deferred.
+func TestNewDownloadReplacesStaged(t *testing.T) {
+	r, _ := rack(t, acme("flashTime: 0s"))
+	u := open(t, r, "/dev/sg0")
+	u.download(1, 0, 0x0e, image1100, 4096, len(image1100))
+	u.wantStatus(0, 0x13, 0, 0)
+	u.download(1, 0, 0x0e, image1100, 4096, 4096)
+	u.send(control(1, 0, 0xff, 0, 0, 0, 0, nil))
+	u.send(control(1, 0, 0x0f, 0, 0, 0, 0, nil))
+	u.wantStatus(0, 0x85, 0, 0)
+}
+
+// TestPowerOnlyOutlivesReset: what stands at 12h is not started by a hard reset.
+func TestPowerOnlyOutlivesReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := rack(t, acme("flashTime: 0s, returnNode: same", "    subenclosures: [{id: 4, download: {activation: power-cycle}}]"))
+		u := open(t, r, "/dev/sg0")
+		u.download(1, 4, 0x0e, image1100, 4096, len(image1100))
+		u.download(1, 0, 0x0e, image1100, 4096, len(image1100))
+		u.send(control(1, 0, 0x0f, 0, 0, 0, 0, nil))
+		for _, want := range []string{"0001", "1100"} {
+			time.Sleep(2 * time.Second)
+			u = open(t, r, "/dev/sg0")
+			u.ready()
+			if got := string(u.page(1)[84:88]); got != want {
+				t.Errorf("revision of subenclosure 4 = %s; want %s", got, want)
+			}
+			if err := r.PowerCycle("5000ccab04001000"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// TestPowerCycleVanishes: even an ESP that stays on the bus in a reset.
+func TestPowerCycleVanishes(t *testing.T) {
+	r, _ := rack(t, acme("vanish: false"))
+	if err := r.PowerCycle("5000ccab04001000"); err != nil {
+		t.Fatal(err)
+	}
+	if units, err := r.Units("stor1"); err != nil || len(units) != 0 {
+		t.Errorf("Units = %v, %v; want none", units, err)
+	}
 }

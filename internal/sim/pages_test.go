@@ -74,6 +74,7 @@ func TestSendDiagnosticErrors(t *testing.T) {
 		{"length of the CDB", "1d 10 00 00 18 00", "0e 00 00 00", "05/24/00 c00003"},
 		{"no PF", "1d 00 00 00 04 00", "0e 00 00 00", "05/24/00 c00001"},
 		{"cut off", "1d 10 00 00 04 00", "0e 00 00 14", "05/1a/00"},
+		{"longer than its data", "1d 10 00 00 18 00", "0e 00 00 40 00000001 0f 000000 00000000 00000000 00000000", "05/1a/00"},
 		{"too long", "1d 10 00 00 08 00", "0e 00 00 00 00 00 00 00", "05/26/00 800002"},
 		{"unknown page", "1d 10 00 00 04 00", "77 00 00 00", "05/26/00 800000"},
 		{"control page without fields", "1d 10 00 00 04 00", "0e 00 00 00", "05/1a/00"},
@@ -152,4 +153,14 @@ func TestAllocationLimits(t *testing.T) {
 	u.want("1c 01 00 00 08 00", "05/24/00 c00003")
 	u.want("1c 01 00 ff ff 00", "05/24/00 c00003")
 	u.want("1c 01 00 00 10 00", "00 00 00 07 00 01 02 07 0a 0d 0e")
+}
+
+// TestStatusFlags: byte 1 of page 02h sums the elements up.
+func TestStatusFlags(t *testing.T) {
+	for status, want := range map[string]byte{"ok": 0x00, "unrecoverable": 0x01, "critical": 0x02, "non-critical": 0x04, "not-installed": 0x00} {
+		r, _ := rack(t, acme("", "    elements: [{type: cooling, count: 1, status: ["+status+"]}]"))
+		if got := open(t, r, "/dev/sg0").page(0x02)[1]; got != want {
+			t.Errorf("page 02h byte 1 with a fan %s = %02x; want %02x", status, got, want)
+		}
+	}
 }

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"encoding/binary"
-	"fmt"
 )
 
 // writer builds what a device returns. Multi-byte fields are big-endian.
@@ -58,8 +57,6 @@ const (
 	inCDB                         // C/D is 1
 	inParameters                  // C/D is 0
 )
-
-func (s *sense) String() string { return fmt.Sprintf("%02x/%02x/%02x", s.key, s.asc, s.ascq) }
 
 func invalidOpcode() *sense    { return &sense{key: 5, asc: 0x20} }
 func badCDB(offset int) *sense { return &sense{key: 5, asc: 0x24, field: inCDB, pointer: offset} }
