@@ -100,16 +100,17 @@ func (d *device) finish(reply Reply, cdb []byte, inLen int) Reply {
 // check is a CHECK CONDITION in this ESP's manner.
 func (d *device) check(s *sense) Reply {
 	if d.p != nil && s.key == 5 {
-		dl := &d.p.parts[0].download
+		dl, told := d.p.parts[0].download, *s
 		if dl.Refuse == "all" {
-			s = &sense{key: 5, asc: 0x26, field: s.field, pointer: s.pointer}
-			if s.field == inCDB {
-				s.field = noField
+			told.asc, told.ascq = 0x26, 0
+			if told.field == inCDB {
+				told.field = noField
 			}
 		}
 		if !dl.SKSV {
-			s = &sense{key: s.key, asc: s.asc, ascq: s.ascq}
+			told.field = noField
 		}
+		s = &told
 	}
 	return Reply{Status: checkCondition, Sense: d.senseData(s, false)}
 }
