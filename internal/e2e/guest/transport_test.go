@@ -166,15 +166,17 @@ func TestEffectExactlyOnce(t *testing.T) {
 	}
 }
 
-// Plain SG_IO fails that test: what the disturbances above do is real.
+// Plain SG_IO fails that test: what the disturbances above do is real. Without
+// any of them it usually passes, but not always: the Go runtime sends SIGURG to
+// its own threads when it likes.
 func TestPlainSGIODoubles(t *testing.T) {
 	r, node := serveRecorder(t)
-	for _, d := range disturbances {
+	for _, d := range disturbances[1:] {
 		t.Run(d.name, func(t *testing.T) {
 			got := r.sent(t, "sg_io "+node, d.do)
 			t.Logf("commands that arrived: %v", got)
-			if doubled := len(slices.Compact(slices.Clone(got))) < len(got); doubled != (d.name != "none") {
-				t.Errorf("SG_IO doubled commands = %v; want %v", doubled, !doubled)
+			if len(slices.Compact(slices.Clone(got))) == len(got) {
+				t.Error("SG_IO doubled no command; want some doubled")
 			}
 		})
 	}
