@@ -28,9 +28,10 @@ var allowed = map[string][]string{
 	"internal/scsi":      {"internal/transport"},
 	"internal/ses":       {"internal/scsi", "internal/transport"},
 	// Never scsi or ses: a codec shared by device and driver hides symmetric mistakes.
-	"internal/sim":   {"internal/transport", "schemas"},
-	"inventory":      {},
-	"inventory/scan": {"inventory", "internal/ses", "internal/scsi", "internal/transport"},
+	"internal/sim":      {"internal/transport", "schemas"},
+	"internal/sim/tcmu": {},
+	"inventory":         {},
+	"inventory/scan":    {"inventory", "internal/ses", "internal/scsi", "internal/transport"},
 	// Never transport: a plan is made without a device.
 	"plan":     {"inventory", "internal/image", "internal/window", "schemas"},
 	"executor": {"plan", "inventory", "inventory/scan", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/image", "internal/window", "schemas"},
