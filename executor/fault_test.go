@@ -268,6 +268,57 @@ func TestNothingIsSentThatCannotBeRecorded(t *testing.T) {
 	})
 }
 
+// Not even the status is read, which would eat a completion code.
+func TestNothingHasAnEffectThatCannotBeRecorded(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
+		m := &worseMachine{Machine: b.machine}
+		b.machine = m
+		b.onEvent = func(e executor.Event) {
+			m.worse = func(n worseNode, cdb, in []byte) error {
+				if n.access == transport.Exclusive { // the component is being checked
+					b.store.Close()
+				}
+				return nil
+			}
+		}
+		b.ended(b.run(step), executor.RunFailed, "failed unconfirmed e 1000")
+		if n := b.effects(); n != 0 {
+			t.Errorf("commands with an effect = %d; want 0", n)
+		}
+	})
+}
+
+// What the status says after a chunk stops the download before the next one,
+// whether or not the device would take that.
+func TestStatusAfterAChunk(t *testing.T) {
+	for name, tt := range map[string]struct {
+		spoil func(page []byte)
+		words string
+	}{
+		"a foreign offset":      {func(page []byte) { page[22] = 0x20 }, "it waits for byte 8192"},
+		"a buffer at its start": {func(page []byte) { page[22] = 0 }, "it waits for byte 0"},
+		"another generation":    {func(page []byte) { page[7]++ }, "generation code was 1 and is 2 now"},
+		"complete too early":    {func(page []byte) { page[10] = 0x13 }, "after byte 4096 of 10001 it says: complete"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme(""), func(b *bench) {
+				step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
+				b.machine = &worseMachine{Machine: b.machine, worse: func(n worseNode, cdb, in []byte) error {
+					if cdb[0] == 0x1c && cdb[2] == 0x0e && in[10] == 0x01 {
+						tt.spoil(in)
+					}
+					return nil
+				}}
+				b.reason(b.run(step), 0, tt.words)
+				if got := b.writes(); len(got) != 1 {
+					t.Errorf("writes = %q; want the first chunk alone", got)
+				}
+			})
+		})
+	}
+}
+
 func TestIntentsAreCommittedBeforeTheirEffect(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
@@ -311,17 +362,17 @@ func TestFailedDownloadLeavesNothingRememberedAsStaged(t *testing.T) {
 // The revision is right and something else is not any more: that is no success.
 func TestWhatIsWorseThanBefore(t *testing.T) {
 	for name, tt := range map[string]struct {
-		worse func(cdb []byte, node string, in []byte) error
+		worse func(n worseNode, cdb, in []byte) error
 		words []string
 	}{
-		"an element": {func(cdb []byte, node string, in []byte) error {
+		"an element": {func(n worseNode, cdb, in []byte) error {
 			if cdb[0] == 0x1c && cdb[2] == 0x02 {
 				in[12] = 2 // the first element behind the overall one: critical
 			}
 			return nil
 		}, []string{"it runs 1100", "critical"}},
-		"the other ESP": {func(cdb []byte, node string, in []byte) error {
-			if node == "/dev/sg1" {
+		"the other ESP": {func(n worseNode, cdb, in []byte) error {
+			if n.path == "/dev/sg1" {
 				return transport.ErrGone
 			}
 			return nil
@@ -348,24 +399,25 @@ func TestWhatIsWorseThanBefore(t *testing.T) {
 // worseMachine spoils what its devices answer, once worse is set.
 type worseMachine struct {
 	transport.Machine
-	worse func(cdb []byte, node string, in []byte) error
+	worse func(n worseNode, cdb, in []byte) error
 }
 
 func (m *worseMachine) Open(node string, access transport.Access) (transport.Node, error) {
 	n, err := m.Machine.Open(node, access)
-	return worseNode{n, m, node}, err
+	return worseNode{n, m, node, access}, err
 }
 
 type worseNode struct {
 	transport.Node
 	machine *worseMachine
 	path    string
+	access  transport.Access
 }
 
 func (n worseNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
 	resp, err := n.Node.Do(ctx, req)
 	if err == nil && n.machine.worse != nil {
-		if err := n.machine.worse(req.CDB, n.path, req.In); err != nil {
+		if err := n.machine.worse(n, req.CDB, req.In); err != nil {
 			return nil, &transport.Error{Op: "send a command to", Path: n.path, NotSent: true, Err: err}
 		}
 	}

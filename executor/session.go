@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"fwctl/internal/scsi"
 	"fwctl/internal/transport"
@@ -90,9 +91,17 @@ func isOf(luID, lu string) bool {
 	return lu != "" && (luID == lu || strings.HasPrefix(luID, lu+"@"))
 }
 
+// busyPatience is for those who look at a node for a moment: a monitoring agent,
+// udev. Whoever writes to it holds it for longer.
+const busyPatience = 2 * time.Second
+
 func (s *session) open(luID string, paths []string) error {
 	for _, path := range paths {
 		node, err := s.machine.Open(path, transport.Exclusive)
+		for since := time.Now(); errors.Is(err, transport.ErrBusy) && time.Since(since) < busyPatience; {
+			time.Sleep(busyPatience / 10)
+			node, err = s.machine.Open(path, transport.Exclusive)
+		}
 		if errors.Is(err, transport.ErrBusy) {
 			return fmt.Errorf("%v: find out who uses it (fuser -v %s) and wait until they are done", err, path)
 		}
