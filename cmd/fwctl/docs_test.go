@@ -79,6 +79,23 @@ func TestREADME(t *testing.T) {
 	}
 }
 
+// The README says of every module that is required directly why it is.
+func TestREADMENamesEveryDependency(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(string(mod), -1) {
+		if name := strings.TrimPrefix(m[1], "github.com/"); !strings.Contains(string(readme), "["+name+"](") {
+			t.Errorf("README.md does not say why %s is needed", m[1])
+		}
+	}
+}
+
 // timeless takes out of a command's output what differs from run to run: times,
 // digests of what holds times, and the order of what happens at the same time.
 func timeless(text string) []string {

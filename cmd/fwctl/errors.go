@@ -120,6 +120,8 @@ func hintFor(err error) string {
 	var damaged *plan.DamagedError
 	var img *image.Error
 	var store *state.Error
+	var device *transport.Error
+	var file *fs.PathError
 	switch {
 	case errors.As(err, &f):
 		return f.hint
@@ -133,9 +135,11 @@ func hintFor(err error) string {
 		return "a plan cannot be edited: make it again with `fwctl plan --out`"
 	case errors.Is(err, transport.ErrBusy):
 		return "wait until that process is done, or stop it"
-	case errors.Is(err, fs.ErrPermission):
+	case errors.As(err, &device) && errors.Is(err, fs.ErrPermission):
 		return "run fwctl as root"
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.As(err, &file) && errors.Is(err, fs.ErrPermission):
+		return "let the user that runs fwctl use that file, or name another"
+	case errors.As(err, &file) && errors.Is(err, fs.ErrNotExist):
 		return "check the name; relative names start at the present directory"
 	}
 	return ""

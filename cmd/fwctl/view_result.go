@@ -11,7 +11,7 @@ import (
 // resultView renders what became of every component.
 func resultView(r *executor.Result, width int, paint paint) string {
 	t := table{columns: []column{{"ADDRESS", key}, {"OUTCOME", below}, {"MODE", below}, {"REVISION", below}, {"WHY", reason}}}
-	counts := map[executor.Outcome]int{}
+	counts, persons := map[executor.Outcome]int{}, 0
 	for _, s := range r.Steps {
 		counts[s.Outcome]++
 		outcome := string(s.Outcome)
@@ -19,6 +19,9 @@ func resultView(r *executor.Result, width int, paint paint) string {
 			outcome += ", unconfirmed"
 		}
 		row := row{cells: []string{s.Address, outcome, cmp.Or(string(s.Mode), "-"), cmp.Or(s.Revision, "-"), cmp.Or(s.Reason, "-")}}
+		if s.NeedsPerson {
+			persons++
+		}
 		if s.NeedsPerson || s.Outcome == executor.OutcomeUnknown || s.Outcome == executor.OutcomeFailed {
 			row.tone = alarm
 		}
@@ -35,6 +38,9 @@ func resultView(r *executor.Result, width int, paint paint) string {
 		if n := counts[o]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, o))
 		}
+	}
+	if persons > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s a person", persons, plural(persons, "needs", "need")))
 	}
 	text := cmp.Or(strings.Join(parts, ", "), "nothing to do")
 	lines = append(lines, wrap(strings.ToUpper(string(r.Outcome[:1]))+string(r.Outcome[1:])+": "+text+".", width, "", "  ")...)
