@@ -68,6 +68,8 @@ func TestFaults(t *testing.T) {
 			download: "rebootsBeforeStatus: true", mode: plan.Mode7, outcome: executor.RunDone, step: "updated confirmed 7 1100", writes: 3},
 		"reports 00h while it downloads": {
 			download: "reportsIdle: true", mode: plan.ModeE, outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
+		"a buffer id of its own": {
+			download: "bufferID: 4", mode: plan.ModeE, outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
 		"takes any offset": {
 			download: "chunk: {anyOffset: true}", mode: plan.ModeE, outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
 		"a status read resets its download engine": {
@@ -250,6 +252,17 @@ func TestFailuresStopTheRun(t *testing.T) {
 			b.ended(r, executor.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000", tt.last)
 		})
 	}
+}
+
+// Refused means that nothing was written, to any component.
+func TestRefusalAfterAWriteIsAFailure(t *testing.T) {
+	const other = "5000ccab04002000"
+	rack := acme("") + strings.ReplaceAll(acme("maxImage: 8192"), enc1, other)
+	onRack(t, rack, func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		r := b.run(b.step(esp1, stage, hop), b.step(other+"/esp1/sub0", stage, hop))
+		b.ended(r, executor.RunFailed, "staged confirmed e 1000", "refused unconfirmed e 1000")
+	})
 }
 
 // A chunk is not sent where the store could not be written: it would not be known of.
