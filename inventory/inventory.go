@@ -38,6 +38,7 @@ type Enclosure struct {
 
 // Health is the verdict of the enclosure status page, 02h.
 type Health struct {
+	Unknown       bool     `json:"unknown,omitempty"` // no ESP has shown the page
 	Critical      bool     `json:"critical"`
 	Unrecoverable bool     `json:"unrecoverable"`
 	Failures      []string `json:"failures"` // one line an element that is critical, non-critical or unrecoverable

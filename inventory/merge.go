@@ -297,8 +297,9 @@ func setAddresses(enclosure string, members []member) {
 }
 
 func mergeHealth(members []member) Health {
-	all := Health{Failures: []string{}}
+	all := Health{Unknown: true, Failures: []string{}}
 	for _, m := range members {
+		all.Unknown = all.Unknown && m.Health.Unknown
 		all.Critical = all.Critical || m.Health.Critical
 		all.Unrecoverable = all.Unrecoverable || m.Health.Unrecoverable
 		for _, line := range m.Health.Failures {

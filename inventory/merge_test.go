@@ -351,6 +351,14 @@ func TestMergeHealthAndDrives(t *testing.T) {
 	if diff := cmp.Diff(wantHealth, enclosures[0].Health); diff != "" {
 		t.Errorf("Merge(…) gives health (-want +got):\n%s", diff)
 	}
+	// One ESP that shows page 02h is enough to know.
+	a.Health = inventory.Health{Unknown: true}
+	for _, unknown := range []bool{false, true} {
+		b.Health.Unknown = unknown
+		if again, _ := inventory.Merge([]inventory.Reading{b, a}, nil); again[0].Health.Unknown != unknown {
+			t.Errorf("Merge(…) knows no health %t; want %t", again[0].Health.Unknown, unknown)
+		}
+	}
 	want := []inventory.Drive{
 		// One port is wired to each module.
 		{Slot: 0, SASAddress: "5000c50000000001", Paths: []inventory.DrivePath{{Device: "sda", Via: lu1, Live: true}, {Device: "sdb", Via: lu2, Live: true}}},

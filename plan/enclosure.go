@@ -17,10 +17,13 @@ type enclosure struct {
 	name     string // "" where it has none
 	reported int    // ESPs that it says it has, 0 where it does not
 	esps     []esp  // sorted by ID, then LUID
-	critical bool
-	failures []string
 	drives   int
-	hosts    map[string][]string // lu_ids that each host sees, sorted
+
+	healthKnown bool
+	critical    bool
+	failures    []string
+
+	hosts map[string][]string // lu_ids that each host sees, sorted
 }
 
 // esp is an ESP as the host sees it that will work on it.
@@ -73,6 +76,7 @@ func (e *enclosure) merge(from *inventory.Enclosure, host string) {
 	if from.ExpectedESPs != nil {
 		e.reported = max(e.reported, *from.ExpectedESPs)
 	}
+	e.healthKnown = e.healthKnown || !from.Health.Unknown
 	e.critical = e.critical || from.Health.Critical || from.Health.Unrecoverable
 	for _, f := range from.Health.Failures {
 		if !slices.Contains(e.failures, f) {

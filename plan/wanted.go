@@ -231,6 +231,9 @@ func (w *wanted) enclosureReasons(e *enclosure) []string {
 	if w.policy.RequireAllESPs {
 		reasons = append(reasons, w.censusReason(e))
 	}
+	if w.policy.RequireHealthy && !e.healthKnown {
+		reasons = append(reasons, "its health is unknown, page 02h cannot be read: look after its fans and power supplies in another way, and say requireHealthy: false in the policy")
+	}
 	if w.policy.RequireHealthy && e.critical {
 		r := "the enclosure reports a critical condition"
 		if shown := e.failures[:min(len(e.failures), 3)]; len(shown) > 0 {

@@ -302,7 +302,7 @@ func subenclosures(cfg *ses.Configuration) []inventory.Subenclosure {
 // generation than cfg.
 func (r *reader) statusPages(cfg *ses.Configuration) (changed bool, err error) {
 	const advice = "scan again, and look at sg_ses if it stays"
-	r.Health, r.Slots, r.Expanders = inventory.Health{Failures: []string{}}, nil, nil
+	r.Health, r.Slots, r.Expanders = inventory.Health{Unknown: true, Failures: []string{}}, nil, nil
 
 	// note keeps an error as a problem; a page that is not listed and not
 	// answered is just not there.

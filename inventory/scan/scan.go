@@ -149,8 +149,8 @@ func ask[T any](ctx context.Context, m transport.Machine, nodes []string, limit 
 					done <- answer[T]{err: err}
 					return
 				}
-				defer node.Close()
 				value, err := question(ctx, path, node)
+				node.Close() // before the answer is out: who asked may want to hold the node next
 				done <- answer[T]{value, err}
 			}()
 			select {

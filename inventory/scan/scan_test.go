@@ -557,6 +557,9 @@ func TestReadUsesWhatItCan(t *testing.T) {
 				if got := inv.Enclosures[0].Health.Critical; got != tt.health {
 					t.Errorf("Scan(…) reads critical %t; want %t", got, tt.health)
 				}
+				if got := inv.Enclosures[0].Health.Unknown; got == tt.health {
+					t.Errorf("Scan(…) knows no health %t; want %t", got, !tt.health)
+				}
 				if n := d.asked["page 0e"]; n != 0 {
 					t.Errorf("Scan(…) reads page 0Eh %d times; want never", n)
 				}
