@@ -106,6 +106,48 @@ func TestRefusedModeEWithoutPermissionFailsAndStopsTheRun(t *testing.T) {
 	})
 }
 
+func TestNoModeIsLeft(t *testing.T) {
+	for name, tt := range map[string]struct {
+		download string
+		modes    []plan.Mode
+		waves    plan.StepWaves
+		want     string
+	}{
+		"mode 7 is refused":             {"modes: ['0e']", []plan.Mode{plan.Mode7}, reset, "failed unconfirmed 7 1000"},
+		"both are refused":              {"modes: ['0f']", []plan.Mode{plan.ModeE, plan.Mode7}, both, "failed unconfirmed 7 1000"},
+		"no wave is there for mode 7":   {"modes: ['07']", []plan.Mode{plan.ModeE, plan.Mode7}, stage, "failed unconfirmed e 1000"},
+		"mode 7 is not the image's own": {"modes: ['07']", []plan.Mode{plan.ModeE}, both, "failed unconfirmed e 1000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme(tt.download), func(b *bench) {
+				r := b.run(b.step(esp1, tt.waves, b.hop("1100", tt.modes...)))
+				b.ended(r, executor.RunFailed, tt.want)
+				b.reason(r, 0, "permits no other mode")
+				b.arrived()
+			})
+		})
+	}
+}
+
+// Somebody power-cycled between two waves: what was staged runs, but not by this run.
+func TestPowerCycleBetweenTheWaves(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		b.onEvent = func(e executor.Event) {
+			if e.Type == executor.EventStaged {
+				if err := b.rack.PowerCycle(enc1); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(time.Minute)
+			}
+		}
+		hop := b.hop("1100", plan.ModeE)
+		hop.Activation = plan.WithApply
+		r := b.run(b.step(esp1, both, hop))
+		b.ended(r, executor.RunFailed, "failed unconfirmed e 1100")
+		b.reason(r, 0, "revision: expected 1000, found 1100")
+	})
+}
+
 // 05/26/00 without a pointer can mean anything, and a refused image is no refused mode.
 func TestNoFallbackButOnARefusedMode(t *testing.T) {
 	for name, download := range map[string]string{
