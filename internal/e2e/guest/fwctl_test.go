@@ -131,6 +131,24 @@ func TestFallback(t *testing.T) {
 	}
 }
 
+// What is staged is started in the same apply where the policy says so: one
+// module after the other, each gone from the bus for a while.
+func TestActivation(t *testing.T) {
+	r := serve(t, fmt.Sprintf(jbod, `protocol: ses, flashTime: 100ms, vanish: true, returnNode: other`, "0s", "0s"), "1100")
+	before := r.inventory(t)
+	r.want(t, "1100", "{reset: always, activate: apply}")
+	r.run(t, 0, "apply", "-f", "desired.yaml", "--yes")
+	for address, c := range r.inventory(t) {
+		if c.revision != "1100" || c.node == before[address].node {
+			t.Errorf("%s = %+v, was %+v; want revision 1100 on another node", address, c, before[address])
+		}
+	}
+	activate := download{mode: 0x0f}
+	for _, lu := range []string{lu1, lu2} {
+		diff(t, "downloads of "+lu, r.downloads(t, lu), append(whole(0x0e, 4096), activate))
+	}
+}
+
 // sg_ses_microcode is an independent client: what it can flash, the served rack
 // takes as the standard has it. It does not wait for flash to be written, so that
 // takes no time here.
