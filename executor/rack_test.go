@@ -155,7 +155,6 @@ var (
 	reset      = plan.StepWaves{Reset: 2}
 	otherReset = plan.StepWaves{Reset: 3}
 	both       = plan.StepWaves{Stage: 1, Reset: 2}
-	bothOther  = plan.StepWaves{Stage: 1, Reset: 3}
 )
 
 func (b *bench) config(steps ...plan.Step) executor.Config {
