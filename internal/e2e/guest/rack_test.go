@@ -162,16 +162,17 @@ type download struct {
 // downloads gives the chunks that the logical unit took, in order.
 func (r *rack) downloads(t *testing.T, lu string) []download {
 	t.Helper()
-	f, err := os.Open(r.path("trace.jsonl"))
+	trace, err := os.ReadFile(r.path("trace.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
 	var all []download
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
+	for line := range bytes.Lines(trace) {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break // it is being written
+		}
 		var l struct{ LU, CDB, Out string }
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+		if err := json.Unmarshal(line, &l); err != nil {
 			t.Fatal(err)
 		}
 		cdb, _ := hex.DecodeString(l.CDB)
