@@ -47,8 +47,9 @@ type Health struct {
 // Drive is an occupied device slot, page 0Ah.
 type Drive struct {
 	Slot       int         `json:"slot"`
-	SASAddress string      `json:"sas_address"` // of the drive's port, 16 hex digits
-	InUse      []string    `json:"in_use"`      // what uses it, in words; nil where it was not looked at
+	SASAddress string      `json:"sas_address"`     // of the drive's first port, 16 hex digits
+	LUID       string      `json:"lu_id,omitempty"` // NAA of its logical unit, the same on all ports and hosts; "" where no path leads to it
+	InUse      []string    `json:"in_use"`          // what uses it, in words; empty: nothing does; nil: not known, which counts as in use
 	Paths      []DrivePath `json:"paths"`
 }
 
@@ -57,15 +58,18 @@ type DrivePath struct {
 	Device string `json:"device"` // block device name, "sda"
 	Via    string `json:"via"`    // lu_id of the ESP it goes through, "" where that cannot be told
 	Live   bool   `json:"live"`
+	Used   bool   `json:"used"` // what uses the drive goes on over this path when the others fail (dm or native multipath), or has only this one
 }
 
 // ESP is one enclosure services process: an I/O module, a SEP.
 type ESP struct {
-	RelativeID     int            `json:"relative_id"` // as the ESP itself says: 0 to 7
-	Processes      int            `json:"processes"`   // number of ES processes it claims for the enclosure: 0 to 7
-	LUID           string         `json:"lu_id"`       // designator of the logical unit, see Identity.LUID
-	Serial         string         `json:"serial"`      // VPD page 80h
-	Paths          []string       `json:"paths"`       // device nodes, never identity
+	RelativeID     int            `json:"relative_id"`         // as the ESP itself says: 0 to 7
+	Processes      int            `json:"processes"`           // number of ES processes it claims for the enclosure: 0 to 7
+	LUID           string         `json:"lu_id"`               // designator of the logical unit, see Identity.LUID
+	Serial         string         `json:"serial"`              // VPD page 80h
+	Paths          []string       `json:"paths"`               // device nodes, never identity
+	Expanders      []string       `json:"expanders,omitempty"` // SAS addresses of the ESP's own expanders, sorted
+	Upstream       []string       `json:"upstream,omitempty"`  // SAS addresses of other expanders between this host and the ESP, on any of its paths, sorted
 	GenerationCode uint32         `json:"generation_code"`
 	Inquiry        Inquiry        `json:"inquiry"`
 	Download       Download       `json:"download"`

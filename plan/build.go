@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/schemas"
 )
@@ -52,7 +53,7 @@ func Build(in Input) (*Plan, error) {
 		Scans:         scans,
 		Steps:         []Step{},
 		Waves:         []Wave{},
-		Windows:       map[string]Window{},
+		Windows:       map[string]window.Window{},
 		Rollout:       in.Desired.Rollout,
 		Warnings:      []string{},
 	}
@@ -255,6 +256,7 @@ func (b *builder) step(e *enclosure, c component) (Step, error) {
 		Product:       c.sub.Product,
 		Current:       c.sub.Revision,
 		Action:        Unmanaged,
+		Reset:         ResetNever,
 		Hops:          []Hop{},
 		Disruption:    Disruption{Expected: NoImpact, Worst: NoImpact},
 		Reasons:       []string{},
@@ -277,6 +279,7 @@ func (b *builder) step(e *enclosure, c component) (Step, error) {
 	if p, ok := b.in.Desired.Policies[want.Policy]; ok {
 		w.policy = p
 	}
+	s.Reset = w.policy.Reset
 	s.Model, s.Image, s.Policy, s.Desired = want.Model, want.Image, want.Policy, w.image.Revision
 	size, ok := b.in.ImageSizes[w.image.SHA256]
 	if !ok {

@@ -118,8 +118,10 @@ type Policy struct {
 type Reset string
 
 const (
-	ResetNever  Reset = "never"
-	ResetAlways Reset = "always"
+	ResetNever     Reset = "never"
+	ResetIdle      Reset = "idle"      // where no drive of the fault domain is in use on any host of the plan
+	ResetRedundant Reset = "redundant" // where every drive in use keeps a live path that its user really uses
+	ResetAlways    Reset = "always"    // permitted at review
 )
 
 // DefaultPolicy is the safe one: nothing is reset, and what is downloaded is left staged.

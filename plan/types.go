@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"fwctl/internal/window"
 )
 
 // FormatVersion is the version of the plan file format that this package writes.
@@ -19,19 +21,19 @@ const FormatVersion = "1.0"
 // Plan is a saved plan, self-contained: with the images, it is all that the
 // executor needs.
 type Plan struct {
-	FormatVersion string            `json:"format_version"`
-	Kind          string            `json:"kind"`       // "Plan"
-	Digest        string            `json:"digest"`     // "sha256:" and 64 hex digits over everything but digest and created_at
-	CreatedAt     time.Time         `json:"created_at"` // RFC 3339, UTC
-	Simulated     bool              `json:"simulated"`
-	DesiredState  Source            `json:"desired_state"`
-	Scans         []Scan            `json:"scans"` // sorted by host
-	Steps         []Step            `json:"steps"` // sorted by address
-	Waves         []Wave            `json:"waves"` // in the order they are walked, numbers ascending
-	Windows       map[string]Window `json:"windows"`
-	Rollout       Rollout           `json:"rollout"`
-	Warnings      []string          `json:"warnings"`
-	Summary       Summary           `json:"summary"`
+	FormatVersion string                   `json:"format_version"`
+	Kind          string                   `json:"kind"`       // "Plan"
+	Digest        string                   `json:"digest"`     // "sha256:" and 64 hex digits over everything but digest and created_at
+	CreatedAt     time.Time                `json:"created_at"` // RFC 3339, UTC
+	Simulated     bool                     `json:"simulated"`
+	DesiredState  Source                   `json:"desired_state"`
+	Scans         []Scan                   `json:"scans"`   // sorted by host
+	Steps         []Step                   `json:"steps"`   // sorted by address
+	Waves         []Wave                   `json:"waves"`   // in the order they are walked, numbers ascending
+	Windows       map[string]window.Window `json:"windows"` // those that waves name
+	Rollout       Rollout                  `json:"rollout"`
+	Warnings      []string                 `json:"warnings"`
+	Summary       Summary                  `json:"summary"`
 }
 
 // Source names the desired state that a plan was made from.
@@ -77,8 +79,10 @@ type Step struct {
 	Image         string        `json:"image"`   // name of the wanted image, likewise
 	Policy        string        `json:"policy"`  // name of the policy, "" for the defaults
 	Action        Action        `json:"action"`
-	Hops          []Hop         `json:"hops"`  // in order; empty unless the action is update or activate
-	Waves         StepWaves     `json:"waves"` // where the step is worked on
+	Hops          []Hop         `json:"hops"`         // in order; empty unless the action is update or activate
+	Waves         StepWaves     `json:"waves"`        // where the step is worked on
+	Reset         Reset         `json:"reset"`        // what the policy asks of a reset; looked at again before each one
+	FaultDomain   int           `json:"fault_domain"` // steps with the same number are never reset together; 0: it cannot be told, never reset together with anything
 	Disruption    Disruption    `json:"disruption"`
 	WorstDuration Duration      `json:"worst_duration"`
 	Rollback      string        `json:"rollback"` // name of the image that brings Current back, "" where there is none
@@ -132,7 +136,7 @@ type ActivateBy string
 
 const (
 	ByModeF      ActivateBy = "mode-f"
-	ByPowerCycle ActivateBy = "power-cycle"
+	ByPowerCycle ActivateBy = "power-cycle" // by a person
 )
 
 // ImageRef names an image by its content.
@@ -175,7 +179,9 @@ type Preconditions struct {
 type Wave struct {
 	Number  int      `json:"number"`
 	Kind    WaveKind `json:"kind"`
-	Windows []string `json:"windows"` // names; none: at any time
+	Windows []string `json:"windows"`          // names; none: at any time
+	Canary  bool     `json:"canary,omitempty"` // works on canaries only
+	Soak    Duration `json:"soak,omitempty"`   // how long all of it must have been done, and well, before the next wave begins
 }
 
 // WaveKind says what a wave may do.
@@ -185,10 +191,6 @@ const (
 	StageWave WaveKind = "stage" // downloads by mode e, resets nothing
 	ResetWave WaveKind = "reset" // activates, or downloads by mode 7
 )
-
-// Window is a maintenance window. No version of the format before windows are
-// supported has one.
-type Window struct{}
 
 // Rollout limits how much is worked on, and how much may fail.
 type Rollout struct {
