@@ -15,20 +15,27 @@ import (
 	"fwctl/plan"
 )
 
-// Config is what Run and Check work with. All but Observer must be set.
+// Config is what Run and Check work with. All but Observer and AcceptDisruption
+// must be set.
 type Config struct {
-	Machine  transport.Machine
-	Store    *state.Store
-	Plan     *plan.Plan
-	Images   map[string]*image.Image // by SHA-256, 64 hex digits: one for every hop that is still to be sent
-	By       string                  // who runs it, for the record
-	Observer func(Event)             // told of every event, from one goroutine at a time; may be nil
+	Machine transport.Machine
+	Store   *state.Store
+	Plan    *plan.Plan
+	Images  map[string]*image.Image // by SHA-256, 64 hex digits: one for every hop that is still to be sent
+	By      string                  // who runs it, for the record
+
+	// AcceptDisruption are globs on addresses, or "all": the components at which I/O
+	// may stop. Run refuses a plan with another one whose worst disruption is that.
+	AcceptDisruption []string
+
+	Observer func(Event) // told of every event, from one goroutine at a time; may be nil
 }
 
 // EventType says what happened.
 type EventType string
 
 const (
+	EventChecking    EventType = "checking"     // Components are about to be compared with the plan
 	EventWave        EventType = "wave"         // Wave
 	EventStarted     EventType = "started"      // a download of Total bytes by Mode is about to start
 	EventProgress    EventType = "progress"     // Bytes of Total were taken
@@ -43,19 +50,20 @@ const (
 
 // Event is something that happened to a component, one line of apply -o json.
 type Event struct {
-	Time      time.Time `json:"time"`
-	Type      EventType `json:"type"`
-	Address   string    `json:"address,omitempty"` // of the component; "" for a wave
-	Wave      int       `json:"wave,omitempty"`    // number of the wave
-	Hop       int       `json:"hop,omitempty"`     // 1 to Hops
-	Hops      int       `json:"hops,omitempty"`
-	Mode      plan.Mode `json:"mode,omitempty"`
-	Bytes     int64     `json:"bytes,omitempty"`
-	Total     int64     `json:"total,omitempty"` // size of the image in bytes
-	Revision  string    `json:"revision,omitempty"`
-	Confirmed *bool     `json:"confirmed,omitempty"`
-	Outcome   Outcome   `json:"outcome,omitempty"`
-	Reason    string    `json:"reason,omitempty"`
+	Time       time.Time `json:"time"`
+	Type       EventType `json:"type"`
+	Address    string    `json:"address,omitempty"`    // of the component; "" for the run or a wave
+	Components int       `json:"components,omitempty"` // how many the run is about
+	Wave       int       `json:"wave,omitempty"`       // number of the wave
+	Hop        int       `json:"hop,omitempty"`        // 1 to Hops
+	Hops       int       `json:"hops,omitempty"`
+	Mode       plan.Mode `json:"mode,omitempty"`
+	Bytes      int64     `json:"bytes,omitempty"`
+	Total      int64     `json:"total,omitempty"` // size of the image in bytes
+	Revision   string    `json:"revision,omitempty"`
+	Confirmed  *bool     `json:"confirmed,omitempty"`
+	Outcome    Outcome   `json:"outcome,omitempty"`
+	Reason     string    `json:"reason,omitempty"`
 }
 
 // Outcome is how a component's step ended.
@@ -94,11 +102,22 @@ const (
 	RunInterrupted RunOutcome = "interrupted" // and what had been started was brought to its end
 )
 
+// Refusal says what stands in the way of a run that was refused.
+type Refusal string
+
+const (
+	RefusedStale      Refusal = "stale"      // the devices are not as the plan expects them: it takes a new plan
+	RefusedInUse      Refusal = "in-use"     // somebody else works on them: the same plan can be applied later
+	RefusedDisruption Refusal = "disruption" // I/O may stop where nobody accepted it: Config.AcceptDisruption
+	RefusedWrongHost  Refusal = "wrong-host" // the plan is for other machines
+)
+
 // Result is what a run did: a step for each that the plan updates or activates,
 // in the plan's order. Where several outcomes fit, the first of unknown, failed,
 // interrupted, refused and done stands for the run.
 type Result struct {
 	Outcome RunOutcome   `json:"outcome"`
-	Reason  string       `json:"reason,omitempty"` // why all of it was refused, or why it stopped
+	Reason  string       `json:"reason,omitempty"`  // why all of it was refused, or why it stopped
+	Refusal Refusal      `json:"refusal,omitempty"` // where Outcome is refused
 	Steps   []StepResult `json:"steps"`
 }
