@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,7 +96,7 @@ func TestConfirmed(t *testing.T) {
 		"yes\n": true, "yes": true, " yes \r\n": true,
 		"": false, "\n": false, "y\n": false, "Yes\n": false, "YES\n": false, "yes please\n": false, "no\nyes\n": false,
 	} {
-		if err := confirmed(strings.NewReader(answer)); (err == nil) != want || err != nil && exitCode(err) != exitRefused {
+		if err := confirmed(strings.NewReader(answer), io.Discard); (err == nil) != want || err != nil && exitCode(err) != exitRefused {
 			t.Errorf("confirmed(%q) = %v; want yes: %v", answer, err, want)
 		}
 	}
