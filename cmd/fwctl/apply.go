@@ -186,12 +186,12 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	}
 	defer store.Close()
 
-	tell, say := j.observers()
+	tell, interrupted := j.observers()
 	// A terminal that is lost, or a reader that goes away, must not break off a download.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	untold := context.AfterFunc(ctx, func() { say("Interrupted: nothing new is started, and what runs is brought to its end.") })
+	untold := context.AfterFunc(ctx, func() { interrupted("Interrupted: nothing new is started, and what runs is brought to its end.") })
 	defer untold() // before stop, which ends ctx too
 	return j.end(executor.Run(ctx, j.config(store, tell)))
 }
@@ -200,8 +200,8 @@ func (j *job) config(store *state.Store, observer func(executor.Event)) executor
 	return executor.Config{Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), AcceptDisruption: j.accept, Observer: observer}
 }
 
-// observers are what events are told to, and what says the rest while they come.
-func (j *job) observers() (tell func(executor.Event), say func(string)) {
+// observers are what events are told to, and what tells an interrupt among them.
+func (j *job) observers() (tell func(executor.Event), interrupted func(string)) {
 	switch {
 	case j.json:
 		return eventLines(j.stdout, j.plan.Simulated), func(text string) { j.note("%s", text) }
@@ -213,7 +213,7 @@ func (j *job) observers() (tell func(executor.Event), say func(string)) {
 	if isTerminal(j.stderr) {
 		p.width = widthOf(j.stderr)
 	}
-	return p.tell, p.say
+	return p.tell, p.interrupted
 }
 
 // mine are the addresses that this host has something to do at.
