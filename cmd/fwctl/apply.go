@@ -187,7 +187,12 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	untold := context.AfterFunc(ctx, func() { say("Interrupted: nothing new is started, and what runs is brought to its end.") })
 	defer untold() // before stop, which ends ctx too
 	say(fmt.Sprintf("Comparing %s with the plan.", components(len(j.mine()))))
-	return j.end(executor.Run(ctx, j.config(store, tell)))
+	teller := newTeller(tell)
+	result, err := executor.Run(ctx, j.config(store, teller.add))
+	untold()
+	stop() // nothing runs any more: ^C ends whoever still waits for a reader
+	teller.close()
+	return j.end(result, err)
 }
 
 func (j *job) config(store *state.Store, observer func(executor.Event)) executor.Config {
@@ -200,7 +205,7 @@ func (j *job) observers() (tell func(executor.Event), say func(string)) {
 	case j.json:
 		return eventLines(j.stdout, j.plan.Simulated), func(text string) { j.note("%s", text) }
 	case j.quiet:
-		return nil, func(string) {}
+		return func(executor.Event) {}, func(string) {}
 	}
 	fmt.Fprintln(j.stdout) // below the plan, or the question
 	p := &progress{w: j.stderr, plan: j.plan}
