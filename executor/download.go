@@ -38,6 +38,7 @@ type verdict struct {
 	powerOnly   bool // mode 0Fh does not start what is staged
 	needsPerson bool // it must not lose power now
 	unstaged    bool // it holds nothing staged
+	inUse       bool // somebody else works on it: nothing is wrong with the plan
 }
 
 // modeRefused is the verdict on a first chunk whose mode the device does not

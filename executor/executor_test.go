@@ -18,7 +18,7 @@ func TestModeEIsStaged(t *testing.T) {
 		r := b.run(b.step(esp1, stage, hop))
 		b.ended(r, executor.RunDone, "staged confirmed e 1000")
 		b.arrived(hop.Image)
-		want := []executor.EventType{executor.EventWave, executor.EventStarted, executor.EventStaged, executor.EventFinished}
+		want := []executor.EventType{executor.EventChecking, executor.EventWave, executor.EventStarted, executor.EventStaged, executor.EventFinished}
 		if diff := cmp.Diff(want, b.types()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
@@ -76,7 +76,7 @@ func TestRefusedModeEFallsBackTo7InTheResetWave(t *testing.T) {
 				if diff := cmp.Diff(want, b.writes()); diff != "" {
 					t.Errorf("writes (-want +got):\n%s", diff)
 				}
-				types := []executor.EventType{executor.EventWave, executor.EventStarted, executor.EventRefusedMode, executor.EventWave,
+				types := []executor.EventType{executor.EventChecking, executor.EventWave, executor.EventStarted, executor.EventRefusedMode, executor.EventWave,
 					executor.EventStarted, executor.EventWaiting, executor.EventVerified, executor.EventFinished}
 				if diff := cmp.Diff(types, b.types()); diff != "" {
 					t.Errorf("events (-want +got):\n%s", diff)

@@ -288,6 +288,9 @@ func TestNothingHasAnEffectThatCannotBeRecorded(t *testing.T) {
 		m := &worseMachine{Machine: b.machine}
 		b.machine = m
 		b.onEvent = func(e executor.Event) {
+			if e.Type != executor.EventWave {
+				return
+			}
 			m.worse = func(n worseNode, cdb, in []byte) error {
 				if n.access == transport.Exclusive { // the component is being checked
 					b.store.Close()

@@ -104,7 +104,7 @@ type job struct {
 func (j *job) makePlan(ctx context.Context, file string) error {
 	var want planRequest
 	var err error
-	if want.desired, want.images, err = loadDesired(file); err != nil {
+	if want.desired, want.images, err = j.loadDesired(file); err != nil {
 		return err
 	}
 	if want.inventories, err = j.scanOf(ctx, j.machine); err != nil {

@@ -117,6 +117,8 @@ func bar(address string, percent int64, width int) string {
 // text is what an event says, "" for one that needs no line.
 func (p *progress) text(e executor.Event) string {
 	switch e.Type {
+	case executor.EventChecking:
+		return fmt.Sprintf("Comparing %s with the plan.", components(e.Components))
 	case executor.EventWave:
 		for _, w := range p.plan.Waves {
 			if w.Number == e.Wave {

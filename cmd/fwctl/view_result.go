@@ -103,6 +103,14 @@ func hintAfter(r *executor.Result) string {
 	}
 	switch r.Outcome {
 	case executor.RunRefused:
+		switch r.Refusal {
+		case executor.RefusedStale:
+			return "nothing was written: look at what differs, then plan again"
+		case executor.RefusedInUse:
+			return "nothing was written: apply the same plan when the others are done"
+		case executor.RefusedWrongHost:
+			return "" // the reason names the right ones
+		}
 		return "nothing was written: put right what the reasons above name, or plan again"
 	case executor.RunFailed:
 		return "look at the reasons above, then plan again"
