@@ -470,6 +470,11 @@ func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *
 		return
 	}
 	held, err := hold(r.until, r.Machine, enclosure, group[0].want.esps, inv)
+	if moved := (*movedError)(nil); errors.As(err, &moved) { // since the wave began
+		if inv, err = r.scan(); err == nil {
+			held, err = hold(r.until, r.Machine, enclosure, group[0].want.esps, inv)
+		}
+	}
 	if err != nil {
 		if !r.halted() {
 			r.turnDown(ctx, group[0], group[0].cannot(err))
