@@ -93,6 +93,7 @@ func Build(in Input) (*Plan, error) {
 		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.LUID, b.LUID))
 	})
 	p.Waves = assignWaves(p.Steps, sides)
+	p.Warnings = append(p.Warnings, p.windowWarnings()...)
 	p.Warnings = append(p.Warnings, b.wantWarnings()...)
 	p.Warnings = append(p.Warnings, slices.Sorted(slices.Values(in.Warnings))...)
 	p.Warnings = append(p.Warnings, scanWarnings(in.Inventories)...)
