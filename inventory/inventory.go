@@ -26,14 +26,15 @@ type Inventory struct {
 // ESPs are of one enclosure where they report the same logical identifier. One
 // that reports none, all zero, is an enclosure of its own.
 type Enclosure struct {
-	LogicalID    string  `json:"logical_id"`    // enclosure logical identifier, 16 hex digits; all zero where the device has none
-	Vendor       string  `json:"vendor"`        // of the primary subenclosure, page 01h
-	Product      string  `json:"product"`       // likewise
-	ExpectedESPs *int    `json:"expected_esps"` // nil where nobody can tell
-	MissingESPs  []int   `json:"missing_esps"`  // relative ids that the enclosure claims and this host does not see
-	Health       Health  `json:"health"`
-	Drives       []Drive `json:"drives"`
-	ESPs         []ESP   `json:"esps"` // sorted by ESP.ID
+	LogicalID     string  `json:"logical_id"`    // enclosure logical identifier, 16 hex digits; all zero where the device has none
+	Vendor        string  `json:"vendor"`        // of the primary subenclosure, page 01h
+	Product       string  `json:"product"`       // likewise
+	ExpectedESPs  *int    `json:"expected_esps"` // nil where nobody can tell
+	MissingESPs   []int   `json:"missing_esps"`  // relative ids that the enclosure claims and this host does not see
+	Health        Health  `json:"health"`
+	Drives        []Drive `json:"drives"`
+	DrivesUnknown bool    `json:"drives_unknown,omitempty"` // no ESP has shown page 0Ah: Drives being empty says nothing
+	ESPs          []ESP   `json:"esps"`                     // sorted by ESP.ID
 }
 
 // Health is the verdict of the enclosure status page, 02h.
@@ -107,7 +108,8 @@ type Subenclosure struct {
 	Vendor    string  `json:"vendor"`
 	Product   string  `json:"product"`
 	Revision  string  `json:"revision"`
-	Staged    *Staged `json:"staged"` // nil: nothing that this host's state remembers
+	Staged    *Staged `json:"staged"`         // nil: nothing that this host's state remembers
+	Sent      *Sent   `json:"sent,omitempty"` // the image behind Revision, where this host sent it; nil: not known
 }
 
 // Staged is microcode that was downloaded and waits for its activation.
@@ -117,6 +119,12 @@ type Staged struct {
 	Since     time.Time `json:"since"`
 	By        string    `json:"by"`
 	Confirmed bool      `json:"confirmed"` // the device said that the image is complete
+}
+
+// Sent is an image that a component took whole.
+type Sent struct {
+	SHA256 string    `json:"sha256"`
+	At     time.Time `json:"at"`
 }
 
 // Problem is a device that could not be read, or not be trusted.
