@@ -387,6 +387,9 @@ func TestInterruptBeforeAComponentIsStarted(t *testing.T) {
 				r := b.runContext(ctx, step)
 				b.ended(r, executor.RunInterrupted, tt.step)
 				b.reason(r, 0, "interrupted before it was started")
+				if tt.wave == 2 {
+					b.reason(r, 0, "; interrupted") // after what the device said
+				}
 				if r.Reason != tt.reason {
 					t.Errorf("Reason = %q; want %q", r.Reason, tt.reason)
 				}
