@@ -61,7 +61,12 @@ func component(e *inventory.Enclosure, step *plan.Step) (esp *inventory.ESP, sub
 			return nil, nil, esp.Conflict
 		}
 		for j := range esp.Subenclosures {
-			if sub := &esp.Subenclosures[j]; sub.ID == step.Subenclosure {
+			sub := &esp.Subenclosures[j]
+			switch {
+			case sub.ID != step.Subenclosure:
+			case sub.Address != step.Address:
+				return nil, nil, fmt.Sprintf("logical unit %s: expected it at %s, found it at %s: have modules changed places?", step.LUID, step.Address, sub.Address)
+			default:
 				return esp, sub, ""
 			}
 		}
@@ -125,11 +130,7 @@ func judge(s *stepRun, e *inventory.Enclosure, sub *inventory.Subenclosure, sent
 		return verdict{trigger: AsPlanned, reason: "it is as planned already"}
 	}
 	if d := s.want.differences(e, sub); len(d) > 0 {
-		reason := "not as planned: " + strings.Join(d, "; ")
-		if s.wrote {
-			return verdict{trigger: Fail, reason: reason}
-		}
-		return verdict{trigger: Stale, reason: reason + ": make a new plan"}
+		return s.stale("not as planned: " + strings.Join(d, "; "))
 	}
 	return verdict{trigger: task}
 }

@@ -100,6 +100,7 @@ func Build(in Input) (*Plan, error) {
 		j.tellWaves()
 		p.Steps = append(p.Steps, j.step)
 	}
+	p.Warnings = append(p.Warnings, p.windowWarnings()...)
 	p.Warnings = append(p.Warnings, b.wantWarnings()...)
 	p.Warnings = append(p.Warnings, b.exceptWarnings()...)
 	p.Warnings = append(p.Warnings, slices.Sorted(maps.Keys(b.ended))...)
