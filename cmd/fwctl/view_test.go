@@ -109,8 +109,8 @@ func exampleResult() *executor.Result {
 func TestViews(t *testing.T) {
 	for _, width := range []int{60, 80, 120, 200} {
 		for name, got := range map[string]string{
-			"plan":      planView(interfacePlan(), width, false),
-			"rows":      planView(examplePlan(), width, false),
+			"plan":      planView(interfacePlan(), noon, width, false),
+			"rows":      planView(examplePlan(), noon, width, false),
 			"inventory": inventoryView(exampleInventory(), width, false),
 			"result":    resultView(exampleResult(), width, false),
 		} {
@@ -137,7 +137,7 @@ func TestViewsLoseNothing(t *testing.T) {
 	p, inv, result := examplePlan(), exampleInventory(), exampleResult()
 	var planWords, inventoryWords, resultWords []string
 	for _, s := range p.Steps {
-		r := planRow(s)
+		r := planRow(s, p.Waves)
 		for _, c := range []int{1, 4, 5, 7, 8, 9, 11} { // all but the extra columns, and WAVE, which is one digit
 			planWords = append(planWords, strings.Fields(r.cells[c])...)
 		}
@@ -163,7 +163,7 @@ func TestViewsLoseNothing(t *testing.T) {
 			name, text string
 			words      []string
 		}{
-			{"plan", planView(p, width, false), planWords},
+			{"plan", planView(p, noon, width, false), planWords},
 			{"inventory", inventoryView(inv, width, false), inventoryWords},
 			{"result", resultView(result, width, false), resultWords},
 		} {
@@ -184,10 +184,10 @@ func TestViewsLoseNothing(t *testing.T) {
 
 // Columns that are left out are named, and none is where there is room.
 func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
-	if got := planView(examplePlan(), 80, false); !strings.Contains(got, "Not shown at this width: name, host, image, time.") {
+	if got := planView(examplePlan(), noon, 80, false); !strings.Contains(got, "Not shown at this width: name, host, image, time.") {
 		t.Errorf("planView(80) = %s; want the columns that were left out named", got)
 	}
-	got := planView(examplePlan(), 250, false)
+	got := planView(examplePlan(), noon, 250, false)
 	for _, want := range []string{"NAME", "HOST", "IMAGE", "TIME", "WHY", "r12u20", "stor2", "iom-0611 > iom-0702", "1h15m"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("planView(250) lacks %q:\n%s", want, got)
@@ -199,7 +199,7 @@ func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
 }
 
 func TestPaint(t *testing.T) {
-	colour := planView(interfacePlan(), 80, true)
+	colour := planView(interfacePlan(), noon, 80, true)
 	if !strings.Contains(colour, "\x1b[31m-    5000ccab04001000/esp2/sub0") {
 		t.Errorf("planView with colour = %q; want the blocked row painted", colour)
 	}
@@ -207,7 +207,7 @@ func TestPaint(t *testing.T) {
 	for _, code := range []string{"\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[33m"} {
 		plain = strings.ReplaceAll(plain, code, "")
 	}
-	if diff := cmp.Diff(planView(interfacePlan(), 80, false), plain); diff != "" {
+	if diff := cmp.Diff(planView(interfacePlan(), noon, 80, false), plain); diff != "" {
 		t.Errorf("colour says more than text does (-without +with):\n%s", diff)
 	}
 }
