@@ -122,7 +122,7 @@ func gauge(text string, percent int64, width int) string {
 func (p *progress) text(e executor.Event) string {
 	switch e.Type {
 	case executor.EventChecking:
-		return fmt.Sprintf("Comparing %s with the plan.", components(e.Components))
+		return comparing(e)
 	case executor.EventWave:
 		for _, w := range p.plan.Waves {
 			if w.Number == e.Wave {
@@ -154,12 +154,20 @@ func (p *progress) text(e executor.Event) string {
 	case executor.EventVerified:
 		return e.Address + ": runs " + e.Revision
 	case executor.EventFinished:
-		if e.Outcome == executor.OutcomeStaged || e.Outcome == executor.OutcomeUpdated {
+		switch e.Outcome {
+		case executor.OutcomeStaged, executor.OutcomeUpdated:
 			return "" // the event before said so
+		case executor.OutcomeSkipped:
+			return "" // nothing happened to it, and the result says why
 		}
 		return because(fmt.Sprintf("%s: %s", e.Address, e.Outcome), e.Reason)
 	}
 	return because(fmt.Sprintf("%s: %s", e.Address, e.Type), e.Reason)
+}
+
+// comparing says what takes a while on a slow rack, before anything else happens.
+func comparing(e executor.Event) string {
+	return fmt.Sprintf("Comparing %s with the plan.", components(e.Components))
 }
 
 // because joins what happened, or to what, with why; either may be "".

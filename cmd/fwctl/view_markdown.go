@@ -109,14 +109,14 @@ func markdownTable(p *plan.Plan) (head string, rows []string) {
 		return text + "\n"
 	}
 	head = line(func(c int) string { return markdownColumns[c] }) + line(func(int) string { return "---" })
-	for _, r := range drawn {
+	for i, r := range drawn {
 		rows = append(rows, line(func(c int) string {
 			switch text := r.cells[c]; {
 			case empty(text):
 				return ""
 			case markdownColumns[c] == "Why":
 				return markdownText(text)
-			case r.tone == alarm && (markdownColumns[c] == "Action" || markdownColumns[c] == "Effect"):
+			case markdownColumns[c] == "Action" && p.Steps[i].Action == plan.Blocked, markdownColumns[c] == "Effect" && r.tone == alarm:
 				return "**" + markdownText(text) + "**"
 			default:
 				return markdownCode(text)

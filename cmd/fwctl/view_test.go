@@ -13,6 +13,7 @@ import (
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 
 	"fwctl/executor"
+	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/plan"
 )
@@ -27,13 +28,17 @@ func interfacePlan() *plan.Plan {
 	p.Steps = p.Steps[:4]
 	p.Steps[1].Reasons = p.Steps[1].Reasons[:1]
 	p.Summary = plan.Summary{Update: 2, Staged: 1, Blocked: 1}
+	p.Waves = []plan.Wave{
+		{Number: 1, Kind: plan.ResetWave, Windows: []string{"saturday-night"}, Soak: plan.Duration(10 * time.Minute)},
+		{Number: 2, Kind: plan.ResetWave, Windows: []string{"saturday-night"}},
+	}
 	return p
 }
 
 // examplePlan holds every kind of row.
 func examplePlan() *plan.Plan {
 	hop := func(from, to string, modes ...plan.Mode) plan.Hop {
-		return plan.Hop{From: from, To: to, Image: plan.ImageRef{Name: "iom-" + to}, Modes: modes, Activation: plan.Manual, ActivateBy: plan.ByModeF}
+		return plan.Hop{From: from, To: to, Image: plan.ImageRef{Name: "iom-" + to, Size: 1 << 20}, ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute), Modes: modes, Activation: plan.Manual, ActivateBy: plan.ByModeF}
 	}
 	active := hop("0611", "0702", plan.ModeE)
 	active.Activation = plan.WithApply
@@ -73,9 +78,12 @@ func examplePlan() *plan.Plan {
 		DesiredState: plan.Source{Name: "rack-12", SHA256: "3f9c01ab" + strings.Repeat("0", 56)},
 		Scans:        []plan.Scan{{Host: "stor1", ScannedAt: noon}, {Host: "stor2", ScannedAt: noon}},
 		Steps:        []plan.Step{staged, blocked, chain, stops, falls, activate, upToDate, unmanaged},
-		Waves:        []plan.Wave{{Number: 1, Kind: plan.StageWave}, {Number: 2, Kind: plan.ResetWave}},
-		Warnings:     []string{"5000ccab04001000: any power loss or hard reset starts 1100 on esp1 while esp2 stays on 0990. Staged 2026-11-15 by anna, image 5891b5b5."},
-		Summary:      plan.Summary{Update: 3, Activate: 1, Staged: 1, NoOp: 1, Blocked: 1, Unmanaged: 1},
+		Waves:        []plan.Wave{{Number: 1, Kind: plan.StageWave, Canary: true, Soak: plan.Duration(10 * time.Minute)}, {Number: 2, Kind: plan.ResetWave, Windows: []string{"saturday-night"}}},
+		Windows: map[string]window.Window{
+			"saturday-night": {Start: "2026-11-21T22:00", Timezone: "Europe/Berlin", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA"},
+		},
+		Warnings: []string{"5000ccab04001000: any power loss or hard reset starts 1100 on esp1 while esp2 stays on 0990. Staged 2026-11-15 by anna, image 5891b5b5."},
+		Summary:  plan.Summary{Update: 3, Activate: 1, Staged: 1, NoOp: 1, Blocked: 1, Unmanaged: 1},
 	}
 }
 
@@ -112,7 +120,7 @@ func TestViews(t *testing.T) {
 			"plan":      planView(interfacePlan(), noon, width, false),
 			"rows":      planView(examplePlan(), noon, width, false),
 			"inventory": inventoryView(exampleInventory(), width, false),
-			"result":    resultView(exampleResult(), width, false),
+			"result":    resultView(exampleResult(), examplePlan(), width, false),
 		} {
 			golden := filepath.Join("testdata", "view", fmt.Sprintf("%s-%d.txt", name, width))
 			if *update {
@@ -138,7 +146,7 @@ func TestViewsLoseNothing(t *testing.T) {
 	var planWords, inventoryWords, resultWords []string
 	for _, s := range p.Steps {
 		r := planRow(s, p.Waves)
-		for _, c := range []int{1, 4, 5, 7, 8, 9, 11} { // all but the extra columns, and WAVE, which is one digit
+		for _, c := range []int{1, 2, 4, 5, 7, 8, 9, 11} { // all but the extra columns, and WAVE, which is one digit
 			planWords = append(planWords, strings.Fields(r.cells[c])...)
 		}
 	}
@@ -158,6 +166,7 @@ func TestViewsLoseNothing(t *testing.T) {
 		resultWords = append(resultWords, s.Address, string(s.Outcome), s.Revision)
 		resultWords = append(resultWords, strings.Fields(s.Reason)...)
 	}
+	resultWords = append(resultWords, "r12u20")
 	for width := 60; width <= 250; width++ {
 		for _, v := range []struct {
 			name, text string
@@ -165,7 +174,7 @@ func TestViewsLoseNothing(t *testing.T) {
 		}{
 			{"plan", planView(p, noon, width, false), planWords},
 			{"inventory", inventoryView(inv, width, false), inventoryWords},
-			{"result", resultView(result, width, false), resultWords},
+			{"result", resultView(result, p, width, false), resultWords},
 		} {
 			for _, word := range v.words {
 				if !strings.Contains(v.text, word) {
@@ -184,7 +193,7 @@ func TestViewsLoseNothing(t *testing.T) {
 
 // Columns that are left out are named, and none is where there is room.
 func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
-	if got := planView(examplePlan(), noon, 80, false); !strings.Contains(got, "Not shown at this width: name, host, image, time.") {
+	if got := planView(examplePlan(), noon, 80, false); !strings.Contains(got, "Not shown at this width: host, image, time.") {
 		t.Errorf("planView(80) = %s; want the columns that were left out named", got)
 	}
 	got := planView(examplePlan(), noon, 250, false)
