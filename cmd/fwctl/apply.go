@@ -186,34 +186,39 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	}
 	defer store.Close()
 
-	tell, say := j.observers()
+	tell, interrupted := j.observers()
 	// A terminal that is lost, or a reader that goes away, must not break off a download.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	untold := context.AfterFunc(ctx, func() { say("Interrupted: nothing new is started, and what runs is brought to its end.") })
+	untold := context.AfterFunc(ctx, func() { interrupted("Interrupted: nothing new is started, and what runs is brought to its end.") })
 	defer untold() // before stop, which ends ctx too
-	return j.end(executor.Run(ctx, j.config(store, tell)))
+	teller := newTeller(tell)
+	result, err := executor.Run(ctx, j.config(store, teller.add))
+	untold()
+	stop() // nothing runs any more: ^C ends whoever still waits for a reader
+	teller.close()
+	return j.end(result, err)
 }
 
 func (j *job) config(store *state.Store, observer func(executor.Event)) executor.Config {
 	return executor.Config{Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), AcceptDisruption: j.accept, Observer: observer}
 }
 
-// observers are what events are told to, and what says the rest while they come.
-func (j *job) observers() (tell func(executor.Event), say func(string)) {
+// observers are what events are told to, and what tells an interrupt among them.
+func (j *job) observers() (tell func(executor.Event), interrupted func(string)) {
 	switch {
 	case j.json:
 		return eventLines(j.stdout, j.plan.Simulated), func(text string) { j.note("%s", text) }
 	case j.quiet:
-		return nil, func(string) {}
+		return func(executor.Event) {}, func(string) {}
 	}
 	fmt.Fprintln(j.stdout) // below the plan, or the question
 	p := &progress{w: j.stderr, plan: j.plan}
 	if isTerminal(j.stderr) {
 		p.width = widthOf(j.stderr)
 	}
-	return p.tell, p.say
+	return p.tell, p.interrupted
 }
 
 // mine are the addresses that this host has something to do at.

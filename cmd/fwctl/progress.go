@@ -34,9 +34,9 @@ type progress struct {
 	plan  *plan.Plan
 	width int // of the terminal; 0: none
 
-	mu    sync.Mutex      // signals are told from a goroutine of their own
-	bar   bool            // the cursor stands behind a bar
-	lines map[string]line // last line of progress, by address
+	mu     sync.Mutex      // signals are told from a goroutine of their own
+	inLine bool            // the cursor stands behind a bar, or behind ^C
+	lines  map[string]line // last line of progress, by address
 }
 
 type line struct {
@@ -57,13 +57,21 @@ func (p *progress) tell(e executor.Event) {
 	}
 }
 
+// interrupted tells text after a signal: terminals show ^C where the cursor stands.
+func (p *progress) interrupted(text string) {
+	p.mu.Lock()
+	p.inLine = p.width > 0
+	p.mu.Unlock()
+	p.say(text)
+}
+
 // say tells text on lines of its own; a bar that was drawn stands.
 func (p *progress) say(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.bar {
+	if p.inLine {
 		fmt.Fprintln(p.w)
-		p.bar = false
+		p.inLine = false
 	}
 	if text == "" {
 		return
@@ -82,7 +90,7 @@ func (p *progress) advance(e executor.Event) {
 	}
 	if p.width > 0 {
 		fmt.Fprintf(p.w, "\r%s", bar(e.Address, percent, p.width))
-		p.bar = true
+		p.inLine = true
 		return
 	}
 	last := p.lines[e.Address]
