@@ -34,11 +34,11 @@ type download interface {
 type verdict struct {
 	trigger     Trigger
 	reason      string
-	confirmed   bool // the device's own word
-	powerOnly   bool // mode 0Fh does not start what is staged
-	needsPerson bool // it must not lose power now
-	unstaged    bool // it holds nothing staged
-	inUse       bool // somebody else works on it: nothing is wrong with the plan
+	confirmed   bool    // the device's own word
+	powerOnly   bool    // mode 0Fh does not start what is staged
+	needsPerson bool    // it must not lose power now
+	unstaged    bool    // it holds nothing staged
+	refusal     Refusal // with Stale
 }
 
 // modeRefused is the verdict on a first chunk whose mode the device does not

@@ -78,14 +78,16 @@ func (r *run) account(s *stepRun) {
 
 // untouched is why a step was not started, or not gone on with.
 func (r *run) untouched(s *stepRun) string {
-	switch why := cmp.Or(r.why, r.broken[s.step.Enclosure], r.stopped); why {
-	case r.why:
-		return why
-	case interruption:
+	why := cmp.Or(r.broken[s.step.Enclosure], r.stopped)
+	switch {
+	case r.why != "":
+		return "not started, because the run was refused"
+	case why == interruption:
 		return "interrupted before it was started"
-	default:
+	case why != "":
 		return "not started, because " + why
 	}
+	return ""
 }
 
 // result sums up where all steps stand, and tells it.

@@ -195,7 +195,7 @@ func byEnclosure(steps []*stepRun) [][]*stepRun {
 // accepted that, and returns the acceptances that count, for the record.
 func (r *run) accept() ([]state.Override, error) {
 	var accepted []state.Override
-	var open []string
+	var open []*stepRun
 	for _, s := range r.local() {
 		if s.step.Disruption.Worst != plan.IOInterruption {
 			continue
@@ -205,7 +205,7 @@ func (r *run) accept() ([]state.Override, error) {
 		case err != nil:
 			return nil, err
 		case i < 0:
-			open = append(open, s.step.Address)
+			open = append(open, s)
 		default:
 			accepted = append(accepted, state.Override{Kind: state.AcceptDisruption, Address: s.step.Address, Given: r.AcceptDisruption[i]})
 		}
@@ -213,9 +213,14 @@ func (r *run) accept() ([]state.Override, error) {
 	if len(open) == 0 || r.why != "" {
 		return accepted, nil
 	}
+	var addresses []string
+	for _, s := range open {
+		s.reason = "I/O may stop here, and nobody accepted that"
+		addresses = append(addresses, s.step.Address)
+	}
 	r.refusal = RefusedDisruption
 	r.why = fmt.Sprintf("I/O may stop at %s, and nobody accepted that: nothing was written; accept it with --accept-disruption ADDRESS for each of them, or with --accept-disruption all",
-		strings.Join(open, ", "))
+		strings.Join(addresses, ", "))
 	return nil, nil
 }
 
@@ -315,20 +320,20 @@ func (r *run) turnDown(ctx context.Context, s *stepRun, v verdict) {
 	}
 }
 
-// refuse refuses the whole run where a step was. One that takes a new plan says
-// so for those that only have to wait.
+// refuse refuses the whole run where a step was. What takes a new plan, or a
+// hand, says so for those that only have to wait.
 func (r *run) refuse() {
-	for _, s := range r.steps {
-		if s.refusal != "" && r.refusal != RefusedStale {
-			r.refusal = s.refusal
+	for _, kind := range []struct {
+		refusal Refusal
+		why     string
+	}{
+		{RefusedStale, "not everything is as the plan expects it, and nothing was written: make a new plan"},
+		{RefusedUnread, "not everything could be compared with the plan, and nothing was written: see to that, and apply the same plan again"},
+		{RefusedInUse, "somebody else is using what the plan is about, and nothing was written: wait until they are done, and apply the same plan again"},
+	} {
+		if r.why == "" && slices.ContainsFunc(r.steps, func(s *stepRun) bool { return s.refusal == kind.refusal }) {
+			r.refusal, r.why = kind.refusal, kind.why
 		}
-	}
-	switch {
-	case r.why != "":
-	case r.refusal == RefusedStale:
-		r.why = "not everything is as the plan expects it, and nothing was written: make a new plan"
-	case r.refusal == RefusedInUse:
-		r.why = "somebody else is using what the plan is about, and nothing was written: wait until they are done, and apply the same plan again"
 	}
 }
 
@@ -358,9 +363,17 @@ func (s *stepRun) cannot(err error) verdict {
 	case s.wrote:
 		return verdict{trigger: Fail, reason: err.Error()}
 	case errors.Is(err, transport.ErrBusy):
-		return verdict{trigger: Stale, reason: "it is in use: " + err.Error(), inUse: true}
+		return verdict{trigger: Stale, refusal: RefusedInUse, reason: "it is in use: " + err.Error()}
 	}
-	return verdict{trigger: Stale, reason: err.Error()}
+	return verdict{trigger: Stale, refusal: RefusedUnread, reason: err.Error()}
+}
+
+// stale says what it means to a step that its component is otherwise than expected.
+func (s *stepRun) stale(reason string) verdict {
+	if s.wrote {
+		return verdict{trigger: Fail, reason: reason}
+	}
+	return verdict{trigger: Stale, refusal: RefusedStale, reason: reason + ": make a new plan"}
 }
 
 // check reads a component and compares it with what its step expects. task is
@@ -381,7 +394,7 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 	remember(e, staged)
 	esp, sub, reason := component(e, s.step)
 	if reason != "" {
-		return s.cannot(errors.New(reason))
+		return s.stale(reason)
 	}
 	if old, ok := staged[s.key]; ok && sub.Staged == nil && r.id != 0 {
 		if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.Unstage(s.key) }); err != nil {
@@ -396,7 +409,7 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 		session: held, luID: s.step.LUID, subenclosure: s.step.Subenclosure, hop: s.current(), mode: s.mode, hasPage: esp.Download.SESPage,
 	})
 	if s.step.Action == plan.Activate && sub.Staged != nil && !sub.Staged.Confirmed {
-		return s.cannot(errors.New("the device never said that what it holds staged is complete, so it is not activated: a power cycle would start it"))
+		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
 	}
 	return judge(s, e, sub, sent[s.key], task)
 }
@@ -558,10 +571,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		s.refused = true
 		s.mode = plan.Mode7
 	case Stale:
-		s.refusal = RefusedStale
-		if v.inUse {
-			s.refusal = RefusedInUse
-		}
+		s.refusal = v.refusal
 	case Fail, Lose:
 		s.confirmed = false
 		if v.unstaged {
