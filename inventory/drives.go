@@ -150,7 +150,7 @@ func inUse(blocks []BlockDevice, uses []Use, blind bool) []string {
 // the route shares with an ESP without being this one's own, upstream in a
 // cascade, tells nothing: the ESP that is meant need not be in sight. Where the
 // expanders of either are not known, it is the only ESP that is reached through
-// the same SCSI host.
+// the same SCSI host, if none of the enclosure's is missing.
 func via(members []member, attached string, route Route) string {
 	way := slices.Clone(route.Expanders)
 	if attached != "" {
@@ -162,7 +162,8 @@ func via(members []member, attached string, route Route) string {
 		}
 	}
 	through := membersWith(members, func(m member) bool { return m.reachedThrough(route.SCSIHost) })
-	if len(through) == 1 && len(way) > 0 && len(through[0].esp.Expanders) > 0 {
+	_, missing := census(members)
+	if len(missing) > 0 || len(through) == 1 && len(way) > 0 && len(through[0].esp.Expanders) > 0 {
 		return ""
 	}
 	return only(through)

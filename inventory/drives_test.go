@@ -121,6 +121,7 @@ func TestVia(t *testing.T) {
 		{name: "no expander known, an ESP for each host", a: route("host1"), b: route("host2"), to: route("host2"), want: lu2},
 		{name: "no expander known, two ESPs on the host", a: route("host1"), b: route("host1"), to: route("host1")},
 		{name: "no expander of the ESP known", a: route("host1"), b: route("host2"), to: route("host1", edge), want: lu1},
+		{name: "no expander known, an ESP is missing", a: route("host1"), missing: true, to: route("host1")},
 		{name: "nothing known", a: route(""), missing: true, to: route("")},
 	}
 	for _, tt := range tests {

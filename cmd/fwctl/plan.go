@@ -10,6 +10,7 @@ import (
 	"fwctl/internal/image"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
+	"fwctl/inventory/scan"
 	"fwctl/plan"
 )
 
@@ -120,7 +121,7 @@ func (a *app) scanHere(ctx context.Context) ([]*inventory.Inventory, error) {
 }
 
 func (a *app) scanOf(ctx context.Context, machine transport.Machine) ([]*inventory.Inventory, error) {
-	inv, err := a.scan(ctx, machine, nil)
+	inv, err := a.scan(ctx, machine, scan.Options{ProbeUse: true})
 	if err != nil {
 		return nil, err
 	}
