@@ -193,7 +193,12 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	defer stop()
 	untold := context.AfterFunc(ctx, func() { interrupted("Interrupted: nothing new is started, and what runs is brought to its end.") })
 	defer untold() // before stop, which ends ctx too
-	return j.end(executor.Run(ctx, j.config(store, tell)))
+	teller := newTeller(tell)
+	result, err := executor.Run(ctx, j.config(store, teller.add))
+	untold()
+	stop() // nothing runs any more: ^C ends whoever still waits for a reader
+	teller.close()
+	return j.end(result, err)
 }
 
 func (j *job) config(store *state.Store, observer func(executor.Event)) executor.Config {
@@ -206,7 +211,7 @@ func (j *job) observers() (tell func(executor.Event), interrupted func(string)) 
 	case j.json:
 		return eventLines(j.stdout, j.plan.Simulated), func(text string) { j.note("%s", text) }
 	case j.quiet:
-		return nil, func(string) {}
+		return func(executor.Event) {}, func(string) {}
 	}
 	fmt.Fprintln(j.stdout) // below the plan, or the question
 	p := &progress{w: j.stderr, plan: j.plan}

@@ -134,7 +134,7 @@ func Find(ctx context.Context, m transport.Machine, luID string) ([]string, erro
 	var found []string
 	var busy error
 	answers := ask(ctx, nodes, findDeadline, opened(m, func(ctx context.Context, _ string, t transport.Transport) (bool, error) {
-		return isUnit(ctx, t, luID)
+		return IsUnit(ctx, t, luID)
 	}))
 	for i, a := range answers {
 		switch {
