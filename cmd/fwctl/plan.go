@@ -11,6 +11,7 @@ import (
 	"fwctl/internal/image"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
+	"fwctl/inventory/scan"
 	"fwctl/plan"
 )
 
@@ -127,7 +128,7 @@ func (a *app) scanHere(ctx context.Context) ([]*inventory.Inventory, error) {
 }
 
 func (a *app) scanOf(ctx context.Context, machine transport.Machine) ([]*inventory.Inventory, error) {
-	inv, err := a.scan(ctx, machine, nil)
+	inv, err := a.scan(ctx, machine, scan.Options{ProbeUse: true})
 	if err != nil {
 		return nil, err
 	}
