@@ -352,7 +352,7 @@ func (r *run) scan() (*inventory.Inventory, error) {
 			others = append(others, s.LUID)
 		}
 	}
-	return scan.Scan(r.until, r.Machine, scan.Options{Except: others})
+	return scan.Scan(r.until, r.Machine, scan.Options{Except: others, ProbeUse: true})
 }
 
 // cannot says what an error before a step's next byte means to it.
@@ -503,11 +503,12 @@ const interruption = "interrupted"
 // work takes one component through the step machine as far as a wave lets it.
 // It is the one place where states meet devices.
 func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRun) {
+	before, started := *s, false
 	for {
 		var v verdict
 		switch s.state {
 		case Pending, Staged:
-			if s.task(wave) == "" {
+			if s.task(wave) == "" || r.halted() {
 				return
 			}
 			v = verdict{trigger: Begin}
@@ -516,7 +517,16 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 			if task == Send {
 				s.mode = s.nextMode(wave)
 			}
-			v = r.check(ctx, held, s, task)
+			if started {
+				v = r.check(ctx, held, s, task)
+				break
+			}
+			v = r.check(r.until, held, s, task)
+			if r.until.Err() != nil {
+				s.mode = before.mode
+				v = verdict{trigger: map[State]Trigger{Pending: Withdraw, Staged: Keep}[before.state], reason: before.reason}
+			}
+			started = true
 		case Sending:
 			v = r.send(ctx, wave, s)
 		case Sent:
