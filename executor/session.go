@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"fwctl/internal/scsi"
@@ -25,11 +26,69 @@ type session struct {
 	enclosure string // Enclosure.ID
 	lock      io.Closer
 	nodes     map[string][]held // by lu_id
+	reset     map[string]bool   // by lu_id: it has said that it was reset, or runs new microcode
+
+	flashing atomic.Bool // an image is on its way, or being written: see patientMachine
 }
 
+// held is a node of an ESP. What it says of a reset is noted, because whoever
+// asks next will not hear it again.
 type held struct {
 	transport.Node
-	path string
+	path  string
+	reset func()
+}
+
+func (n held) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	resp, err := n.Node.Do(ctx, req)
+	if err == nil && provesReset(resp) {
+		n.reset()
+	}
+	return resp, err
+}
+
+// provesReset tells whether a unit attention says that the device itself was
+// reset or runs other microcode. A path that was away says 29h/05h to 29h/07h.
+func provesReset(resp *transport.Response) bool {
+	if scsi.Status(resp.Status) != scsi.CheckCondition {
+		return false
+	}
+	s, err := scsi.ParseSense(resp.Sense)
+	return err == nil && s.Key == scsi.UnitAttention && (s.ASC[0] == 0x29 && s.ASC[1] <= 0x04 || s.ASC == scsi.ASC{0x3f, 0x01})
+}
+
+// patientMachine gives every command the time that a chunk has while an image is
+// being written. An ESP can hold a mere INQUIRY until its flash is written, and
+// a time-out in the meantime would let the kernel reset it.
+type patientMachine struct {
+	transport.Machine
+	flashing *atomic.Bool
+}
+
+func (m patientMachine) Open(path string, access transport.Access) (transport.Node, error) {
+	node, err := m.Machine.Open(path, access)
+	if err != nil {
+		return nil, err
+	}
+	return patientNode{node, m.flashing}, nil
+}
+
+type patientNode struct {
+	transport.Node
+	flashing *atomic.Bool
+}
+
+// flashPatience is the time-out of commands while flash is written, as long as
+// that of a chunk (sg_ses_microcode has the same).
+const flashPatience = 2 * time.Hour
+
+func (n patientNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	if n.flashing.Load() && req.Timeout < flashPatience {
+		longer := *req
+		longer.Timeout = flashPatience
+		req = &longer
+	}
+	return n.Node.Do(ctx, req)
 }
 
 // hold locks an enclosure and opens all nodes through which inv, a scan of the
@@ -61,7 +120,8 @@ func hold(ctx context.Context, m transport.Machine, enclosure string, wanted []s
 	if err != nil {
 		return nil, err
 	}
-	s := &session{machine: m, enclosure: enclosure, lock: lock, nodes: map[string][]held{}}
+	s := &session{enclosure: enclosure, lock: lock, nodes: map[string][]held{}, reset: map[string]bool{}}
+	s.machine = patientMachine{m, &s.flashing}
 	for _, esp := range esps {
 		if err := s.open(esp.LUID, esp.Paths); err != nil {
 			s.close()
@@ -108,7 +168,7 @@ func (s *session) open(luID string, paths []string) error {
 		if err != nil {
 			return err
 		}
-		s.nodes[luID] = append(s.nodes[luID], held{node, path})
+		s.nodes[luID] = append(s.nodes[luID], held{node, path, func() { s.reset[luID] = true }})
 	}
 	return nil
 }

@@ -64,13 +64,23 @@ func (s *Store) Steps(ctx context.Context, run int64) ([]Step, error) {
 
 // Intents returns the effects that a run was about to have, in their order.
 func (s *Store) Intents(ctx context.Context, run int64) ([]Intent, error) {
+	return s.intents(ctx, "run = ?", run)
+}
+
+// OpenIntents returns the latest intent of each component, of any run, where
+// nothing is known of its outcome.
+func (s *Store) OpenIntents(ctx context.Context) ([]Intent, error) {
+	return s.intents(ctx, "outcome = '' AND id IN (SELECT max(id) FROM intents GROUP BY lu_id, subenclosure)")
+}
+
+func (s *Store) intents(ctx context.Context, where string, args ...any) ([]Intent, error) {
 	var all []Intent
 	err := s.query(ctx, func(scan scanner) error {
 		var v Intent
 		err := scan(&v.ID, &v.Run, &v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Kind, &v.Mode, &v.SHA256, (*moment)(&v.At), &v.Outcome)
 		all = append(all, v)
 		return err
-	}, "SELECT id, run, address, lu_id, subenclosure, kind, mode, sha256, at, outcome FROM intents WHERE run = ? ORDER BY id", run)
+	}, "SELECT id, run, address, lu_id, subenclosure, kind, mode, sha256, at, outcome FROM intents WHERE "+where+" ORDER BY id", args...)
 	return all, err
 }
 
