@@ -125,11 +125,7 @@ func judge(s *stepRun, e *inventory.Enclosure, sub *inventory.Subenclosure, sent
 		return verdict{trigger: AsPlanned, reason: "it is as planned already"}
 	}
 	if d := s.want.differences(e, sub); len(d) > 0 {
-		reason := "not as planned: " + strings.Join(d, "; ")
-		if s.wrote {
-			return verdict{trigger: Fail, reason: reason}
-		}
-		return verdict{trigger: Stale, reason: reason + ": make a new plan"}
+		return s.stale("not as planned: " + strings.Join(d, "; "))
 	}
 	return verdict{trigger: task}
 }

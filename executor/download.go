@@ -35,11 +35,12 @@ type download interface {
 type verdict struct {
 	trigger     Trigger
 	reason      string
-	confirmed   bool   // the device's own word
-	powerOnly   bool   // mode 0Fh does not start what is staged
-	needsPerson bool   // it must not lose power now
-	unstaged    bool   // it holds nothing staged
-	revision    string // that was read on the way, "" where none was
+	confirmed   bool    // the device's own word
+	powerOnly   bool    // mode 0Fh does not start what is staged
+	needsPerson bool    // it must not lose power now
+	unstaged    bool    // it holds nothing staged
+	revision    string  // that was read on the way, "" where none was
+	refusal     Refusal // with Stale and Refuse
 }
 
 // modeRefused is the verdict on a first chunk whose mode the device does not

@@ -81,6 +81,7 @@ func (t *target) judge(ctx context.Context, luID string, page *ses.DownloadMicro
 			started = t.started(ctx, luID, int(s.SubenclosureID), address)
 		case s.Code.InProgress():
 			v = refuse("somebody else is writing to %s: %v", address, s)
+			v.refusal = RefusedInUse
 		case s.Code == ses.DownloadNeedsImage && resets && (activating || !own):
 			v = refuse("this resets an ESP, and %s must not be reset now: %v", address, s)
 		case s.Code.Complete(), s.Code.Failed() && !own:

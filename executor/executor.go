@@ -107,7 +107,8 @@ type Refusal string
 
 const (
 	RefusedStale      Refusal = "stale"      // the devices are not as the plan expects them: it takes a new plan
-	RefusedInUse      Refusal = "in-use"     // somebody else works on them: the same plan can be applied later
+	RefusedUnread     Refusal = "unread"     // a device could not be compared with the plan: that has to be mended first
+	RefusedInUse      Refusal = "in-use"     // somebody else works on it: the same plan can be applied later
 	RefusedDisruption Refusal = "disruption" // I/O may stop where nobody accepted it: Config.AcceptDisruption
 	RefusedWrongHost  Refusal = "wrong-host" // the plan is for other machines
 )
@@ -118,6 +119,6 @@ const (
 type Result struct {
 	Outcome RunOutcome   `json:"outcome"`
 	Reason  string       `json:"reason,omitempty"`  // why all of it was refused, or why it stopped
-	Refusal Refusal      `json:"refusal,omitempty"` // where Outcome is refused
+	Refusal Refusal      `json:"refusal,omitempty"` // where Outcome is refused, and not by what a device said of an image
 	Steps   []StepResult `json:"steps"`
 }

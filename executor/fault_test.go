@@ -178,32 +178,6 @@ func TestWhatAnEarlierDownloadLeftBehind(t *testing.T) {
 	}
 }
 
-func TestWhatSomebodyElseHoldsIsRefused(t *testing.T) {
-	for name, take := range map[string]func(*bench) (interface{ Close() error }, error){
-		"node": func(b *bench) (interface{ Close() error }, error) {
-			return b.machine.Open("/dev/sg1", transport.Exclusive)
-		},
-		"lock": func(b *bench) (interface{ Close() error }, error) { return b.machine.Lock(enc1) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			onRack(t, acme(""), func(b *bench) {
-				step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
-				held, err := take(b)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer held.Close()
-				r := b.run(step)
-				b.ended(r, executor.RunRefused, "refused unconfirmed  ")
-				b.reason(r, 0, "held by another process")
-				if n := b.effects(); n != 0 {
-					t.Errorf("commands with an effect = %d; want 0", n)
-				}
-			})
-		})
-	}
-}
-
 // After ^C what runs is brought to its end, and nothing new is started.
 func TestInterrupt(t *testing.T) {
 	onRack(t, acme("flashTime: 10m"), func(b *bench) {
@@ -216,7 +190,10 @@ func TestInterrupt(t *testing.T) {
 		hop := b.hop("1100", plan.ModeE)
 		r := b.runContext(ctx, b.step(esp1, stage, hop), b.step(esp2, stage, hop))
 		b.ended(r, executor.RunInterrupted, "staged confirmed e 1000", "skipped unconfirmed  1000")
-		b.reason(r, 1, "interrupted")
+		b.reason(r, 1, "interrupted before it was started")
+		if want := "interrupted: 1 component was not started"; r.Reason != want {
+			t.Errorf("Reason = %q; want %q", r.Reason, want)
+		}
 		b.arrived(hop.Image)
 	})
 }
@@ -235,7 +212,6 @@ func TestInterruptThatComesTooLateChangesNothing(t *testing.T) {
 }
 
 func TestFailuresStopTheRun(t *testing.T) {
-	const other = "5000ccab04002000"
 	rack := acme("maxImage: 16384, accepts: {product: OTHER}") + strings.ReplaceAll(acme(""), enc1, other)
 	for _, tt := range []struct {
 		max  int
@@ -256,7 +232,6 @@ func TestFailuresStopTheRun(t *testing.T) {
 
 // Refused means that nothing was written, to any component.
 func TestRefusalAfterAWriteIsAFailure(t *testing.T) {
-	const other = "5000ccab04002000"
 	rack := acme("") + strings.ReplaceAll(acme("maxImage: 8192"), enc1, other)
 	onRack(t, rack, func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
@@ -288,6 +263,9 @@ func TestNothingHasAnEffectThatCannotBeRecorded(t *testing.T) {
 		m := &worseMachine{Machine: b.machine}
 		b.machine = m
 		b.onEvent = func(e executor.Event) {
+			if e.Type != executor.EventWave {
+				return
+			}
 			m.worse = func(n worseNode, cdb, in []byte) error {
 				if n.access == transport.Exclusive { // the component is being checked
 					b.store.Close()

@@ -3,6 +3,7 @@ package executor
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"fwctl/plan"
@@ -81,29 +82,45 @@ func (r *run) account(s *stepRun) {
 	default:
 		return
 	}
-	r.broken[s.step.Enclosure] = "not started, because " + s.step.Address + " went wrong"
+	r.broken[s.step.Enclosure] = s.step.Address + " went wrong"
 	r.failures++
 	if limit := r.Plan.Rollout.MaxFailures; r.failures > limit {
-		r.stopped = cmp.Or(r.stopped, fmt.Sprintf("not started, because %s went wrong and the plan allows %d failures", s.step.Address, limit))
+		r.stopped = cmp.Or(r.stopped, fmt.Sprintf("%s went wrong and the plan allows %d failures", s.step.Address, limit))
 	}
 	if s.needsPerson {
-		r.stopped = "not started, because " + s.step.Address + " needs a person first"
+		r.stopped = s.step.Address + " needs a person first"
 	}
+}
+
+// untouched is why a step was not started, or not gone on with.
+func (r *run) untouched(s *stepRun) string {
+	why := cmp.Or(r.broken[s.step.Enclosure], r.stopped)
+	switch {
+	case r.why != "":
+		return "not started, because the run was refused"
+	case why == interruption:
+		return "interrupted before it was started"
+	case why != "":
+		return "not started, because " + why
+	}
+	return ""
 }
 
 // result sums up where all steps stand, and tells it.
 func (r *run) result() *Result {
-	result := &Result{Outcome: RunDone, Reason: r.refusal, Steps: []StepResult{}}
+	result := &Result{Outcome: RunDone, Steps: []StepResult{}}
+	waiting, dormant := 0, 0
 	for _, s := range r.steps {
 		sr := s.result()
-		if s.step.Host == r.Machine.Hostname() {
-			why := cmp.Or(r.refusal, r.broken[s.step.Enclosure], r.stopped)
-			switch {
-			case s.state == Pending && s.reason == "":
-				sr.Reason = why
-			case s.state == Pending, s.state == Staged && !s.dormant && activates(s.current()):
-				sr.Reason = s.reason + "; " + why
-			}
+		why := r.untouched(s)
+		switch {
+		case s.step.Host != r.Machine.Hostname():
+		case s.state == Pending:
+			waiting++
+			sr.Reason = strings.Trim(s.reason+"; "+why, "; ")
+		case s.state == Staged && !s.dormant && activates(s.current()):
+			dormant++
+			sr.Reason = s.reason + "; " + why
 		}
 		result.Steps = append(result.Steps, sr)
 		if !s.told {
@@ -116,13 +133,38 @@ func (r *run) result() *Result {
 		result.Outcome = worse(result.Outcome, RunFailed)
 	case r.stopped == interruption:
 		result.Outcome = worse(result.Outcome, RunInterrupted)
-	case r.refusal != "":
+	case r.why != "":
 		result.Outcome = worse(result.Outcome, RunRefused)
 	}
-	if result.Reason == "" && result.Outcome != RunDone {
-		result.Reason = r.stopped
+	if result.Outcome == RunRefused {
+		r.refuse()
+		result.Refusal = r.refusal
+	}
+	if result.Outcome != RunDone {
+		result.Reason = cmp.Or(r.why, r.whole(waiting, dormant))
 	}
 	return result
+}
+
+// whole is why the run stopped, and how many components it left as they were,
+// or staged and not activated.
+func (r *run) whole(waiting, dormant int) string {
+	var left []string
+	for _, l := range []struct {
+		n    int
+		what string
+	}{{waiting, "started"}, {dormant, "activated"}} {
+		switch {
+		case l.n == 1:
+			left = append(left, "1 component was not "+l.what)
+		case l.n > 1:
+			left = append(left, fmt.Sprintf("%d components were not %s", l.n, l.what))
+		}
+	}
+	if r.stopped == interruption && !r.wrote {
+		left = append(left, "nothing was written")
+	}
+	return strings.Trim(r.stopped+": "+strings.Join(left, ", "), ": ")
 }
 
 func outcome(s State) Outcome {

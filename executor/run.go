@@ -3,12 +3,16 @@ package executor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"fwctl/internal/state"
+	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
@@ -20,22 +24,27 @@ import (
 //
 // When ctx ends nothing new is started and what runs is brought to its end.
 func Run(ctx context.Context, c Config) (*Result, error) {
-	r, err := newRun(c)
+	r, err := newRun(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	r.interrupted = ctx.Done()
+	accepted, err := r.accept()
+	if err != nil {
+		return nil, err
+	}
 	ctx = context.WithoutCancel(ctx)
 	err = c.Store.Update(ctx, func(tx *state.Tx) {
 		r.id = tx.BeginRun(state.Run{PlanDigest: c.Plan.Digest, Host: c.Machine.Hostname(), By: c.By, StartedAt: time.Now()})
+		for _, o := range accepted {
+			tx.Override(r.id, o)
+		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	if r.refusal == "" {
-		r.preflight(ctx)
-	}
-	if r.refusal == "" {
+	release := r.begin(ctx)
+	defer release()
+	if r.why == "" {
 		for _, wave := range c.Plan.Waves {
 			r.walk(ctx, wave)
 		}
@@ -49,18 +58,18 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 }
 
 // Check compares the plan's preconditions with the live devices, under the same
-// locks as Run, and sends nothing with an effect. The outcome is done or refused.
+// locks as Run, and sends nothing with an effect. The outcome is done, refused
+// or interrupted.
 func Check(ctx context.Context, c Config) (*Result, error) {
-	r, err := newRun(c)
+	r, err := newRun(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	if r.refusal == "" {
-		r.preflight(ctx)
-	}
+	release := r.begin(context.WithoutCancel(ctx))
+	defer release()
 	result := r.result()
 	for i, s := range r.steps {
-		if s.state == Pending && s.reason == "" {
+		if s.ready {
 			result.Steps[i].Outcome, result.Steps[i].Reason = OutcomeReady, ""
 		}
 	}
@@ -70,15 +79,16 @@ func Check(ctx context.Context, c Config) (*Result, error) {
 // run is one walk through a plan.
 type run struct {
 	Config
-	id          int64
-	interrupted <-chan struct{}
-	steps       []*stepRun
-	refusal     string            // why nothing at all is done
-	stopped     string            // why nothing new is started
-	broken      map[string]string // enclosure: why nothing else of it is touched
-	failures    int
-	faulty      bool // something other than a component failed
-	wrote       bool // to any component
+	until    context.Context // at its end nothing new is started
+	id       int64
+	steps    []*stepRun
+	why      string            // nothing at all is done
+	refusal  Refusal           // its kind, where it has one
+	stopped  string            // why nothing new is started
+	broken   map[string]string // enclosure: why nothing else of it is touched
+	failures int
+	faulty   bool // something other than a component failed
+	wrote    bool // to any component
 }
 
 // stepRun is one component on its way through its step.
@@ -101,14 +111,16 @@ type stepRun struct {
 	dormant     bool // what is staged must not, or cannot, be started by mode 0Fh
 	needsPerson bool
 	reason      string
-	told        bool // its end, to the observer
+	refusal     Refusal // where it was refused
+	ready       bool    // the preflight found it as the plan expects it
+	told        bool    // its end, to the observer
 }
 
 func (s *stepRun) current() plan.Hop { return s.step.Hops[s.hop] }
 
 // newRun checks what can be checked without a device.
-func newRun(c Config) (*run, error) {
-	r := &run{Config: c, broken: map[string]string{}}
+func newRun(ctx context.Context, c Config) (*run, error) {
+	r := &run{Config: c, until: ctx, broken: map[string]string{}}
 	host := c.Machine.Hostname()
 	elsewhere := map[string]bool{}
 	for i := range c.Plan.Steps {
@@ -139,9 +151,9 @@ func newRun(c Config) (*run, error) {
 	}
 	switch {
 	case c.Plan.Simulated != c.Machine.Simulated():
-		r.refusal = "the plan was made for simulated enclosures and this machine is real: plan again here"
+		r.refusal, r.why = RefusedWrongHost, "the plan was made for simulated enclosures and this machine is real: plan again here"
 		if c.Machine.Simulated() {
-			r.refusal = "the plan was made for real enclosures and this machine is simulated: plan again with --simulate"
+			r.why = "the plan was made for real enclosures and this machine is simulated: plan again with --simulate"
 		}
 	case len(r.steps) > 0 && !slices.ContainsFunc(r.steps, func(s *stepRun) bool { return s.step.Host == host }):
 		var hosts []string
@@ -149,7 +161,7 @@ func newRun(c Config) (*run, error) {
 			hosts = append(hosts, h)
 		}
 		slices.Sort(hosts)
-		r.refusal = fmt.Sprintf("the plan has nothing for %s to do: apply it on %s", host, strings.Join(hosts, ", "))
+		r.refusal, r.why = RefusedWrongHost, fmt.Sprintf("the plan has nothing for %s to do: apply it on %s", host, strings.Join(hosts, ", "))
 	}
 	return r, nil
 }
@@ -179,6 +191,87 @@ func byEnclosure(steps []*stepRun) [][]*stepRun {
 	return groups
 }
 
+// accept refuses the run where I/O may stop at a component for which nobody
+// accepted that, and returns the acceptances that count, for the record.
+func (r *run) accept() ([]state.Override, error) {
+	var accepted []state.Override
+	var open []*stepRun
+	for _, s := range r.local() {
+		if s.step.Disruption.Worst != plan.IOInterruption {
+			continue
+		}
+		i, err := covers(r.AcceptDisruption, s.step.Address)
+		switch {
+		case err != nil:
+			return nil, err
+		case i < 0:
+			open = append(open, s)
+		default:
+			accepted = append(accepted, state.Override{Kind: state.AcceptDisruption, Address: s.step.Address, Given: r.AcceptDisruption[i]})
+		}
+	}
+	if len(open) == 0 || r.why != "" {
+		return accepted, nil
+	}
+	var addresses []string
+	for _, s := range open {
+		s.reason = "I/O may stop here, and nobody accepted that"
+		addresses = append(addresses, s.step.Address)
+	}
+	r.refusal = RefusedDisruption
+	r.why = fmt.Sprintf("I/O may stop at %s, and nobody accepted that: nothing was written; accept it with --accept-disruption ADDRESS for each of them, or with --accept-disruption all",
+		strings.Join(addresses, ", "))
+	return nil, nil
+}
+
+// covers finds the first pattern that is all or matches an address, -1 for none.
+// In patterns / is a character like any other: an enclosure's identifier and *
+// cover all of it.
+func covers(patterns []string, address string) (int, error) {
+	plain := func(s string) string { return strings.ReplaceAll(s, "/", "|") }
+	for i, p := range patterns {
+		ok, err := path.Match(plain(p), plain(address))
+		if err != nil {
+			return -1, fmt.Errorf("cannot accept a disruption at %q: it is no pattern", p)
+		}
+		if ok || p == "all" {
+			return i, nil
+		}
+	}
+	return -1, nil
+}
+
+// begin takes the locks of all enclosures that there is work for, and compares
+// the plan with the devices. The locks are kept until release.
+func (r *run) begin(ctx context.Context) (release func()) {
+	var locks []io.Closer
+	release = func() {
+		for _, l := range locks {
+			l.Close()
+		}
+	}
+	if r.why != "" {
+		return release
+	}
+	// Sorted, and no further than the first that is taken: of two runs at the same
+	// enclosures one gets through, and the other has not opened a node of theirs.
+	groups := byEnclosure(r.local())
+	slices.SortFunc(groups, func(a, b []*stepRun) int { return cmp.Compare(a[0].step.Enclosure, b[0].step.Enclosure) })
+	for _, group := range groups {
+		lock, err := r.Machine.Lock(group[0].step.Enclosure)
+		if err != nil {
+			for _, s := range group {
+				r.turnDown(ctx, s, s.cannot(err))
+			}
+			r.refuse()
+			return release
+		}
+		locks = append(locks, lock)
+	}
+	r.preflight(ctx)
+	return release
+}
+
 // preflight compares the preconditions of all steps with the live devices. One
 // that does not hold refuses the whole run: nothing has been written yet.
 func (r *run) preflight(ctx context.Context) {
@@ -186,63 +279,126 @@ func (r *run) preflight(ctx context.Context) {
 	if len(steps) == 0 {
 		return
 	}
-	inv, err := scan.Scan(ctx, r.Machine, scan.Options{})
-	if err != nil {
-		r.refusal = err.Error()
+	r.event(Event{Type: EventChecking, Components: len(steps)})
+	inv, err := r.scan()
+	if err != nil && r.until.Err() == nil {
+		r.why = err.Error()
 		return
 	}
 	for _, group := range byEnclosure(steps) {
-		held, err := hold(ctx, r.Machine, group[0].step.Enclosure, group[0].step.Preconditions.ESPs, inv)
+		if r.until.Err() != nil {
+			break
+		}
+		held, err := hold(r.until, r.Machine, group[0].step.Enclosure, group[0].step.Preconditions.ESPs, inv)
 		for _, s := range group {
-			v := verdict{trigger: Stale}
+			v := s.cannot(err)
 			if err == nil {
-				v = r.check(ctx, held, s, "")
-			} else {
-				v.reason = err.Error()
+				v = r.check(r.until, held, s, "")
 			}
-			if v.trigger != "" {
-				r.move(ctx, s, Begin, verdict{})
-				r.move(ctx, s, v.trigger, v)
+			if r.until.Err() != nil {
+				break // what was not read is no reason
 			}
-			if s.state == Refused {
-				r.refusal = "not everything is as the plan expects it, and nothing was written: make a new plan"
+			if s.ready = v.trigger == ""; !s.ready {
+				r.turnDown(ctx, s, v)
 			}
 		}
 		if err == nil {
 			held.close()
 		}
 	}
+	if r.until.Err() != nil {
+		r.stopped = interruption
+		return
+	}
+	r.refuse()
+}
+
+// turnDown ends a step that has not begun.
+func (r *run) turnDown(ctx context.Context, s *stepRun, v verdict) {
+	if r.move(ctx, s, Begin, verdict{}); s.state == Checking {
+		r.move(ctx, s, v.trigger, v)
+	}
+}
+
+// refuse refuses the whole run where a step was. What takes a new plan, or a
+// hand, says so for those that only have to wait.
+func (r *run) refuse() {
+	for _, kind := range []struct {
+		refusal Refusal
+		why     string
+	}{
+		{RefusedStale, "not everything is as the plan expects it, and nothing was written: make a new plan"},
+		{RefusedUnread, "not everything could be compared with the plan, and nothing was written: see to that, and apply the same plan again"},
+		{RefusedInUse, "somebody else is using what the plan is about, and nothing was written: wait until they are done, and apply the same plan again"},
+	} {
+		if r.why == "" && slices.ContainsFunc(r.steps, func(s *stepRun) bool { return s.refusal == kind.refusal }) {
+			r.refusal, r.why = kind.refusal, kind.why
+		}
+	}
+}
+
+// scan reads all enclosures but those that the plan knows and this run has no
+// work for, and so no lock: somebody else may be at work there.
+func (r *run) scan() (*inventory.Inventory, error) {
+	ours := map[string]bool{}
+	for _, s := range r.steps {
+		if s.step.Host == r.Machine.Hostname() {
+			ours[s.step.Enclosure] = true
+		}
+	}
+	var others []string
+	for _, s := range r.Plan.Steps {
+		if !ours[s.Enclosure] {
+			others = append(others, s.LUID)
+		}
+	}
+	return scan.Scan(r.until, r.Machine, scan.Options{Except: others})
+}
+
+// cannot says what an error before a step's next byte means to it.
+func (s *stepRun) cannot(err error) verdict {
+	switch {
+	case err == nil:
+		return verdict{}
+	case s.wrote:
+		return verdict{trigger: Fail, reason: err.Error()}
+	case errors.Is(err, transport.ErrBusy):
+		return verdict{trigger: Stale, refusal: RefusedInUse, reason: "it is in use: " + err.Error()}
+	}
+	return verdict{trigger: Stale, refusal: RefusedUnread, reason: err.Error()}
+}
+
+// stale says what it means to a step that its component is otherwise than expected.
+func (s *stepRun) stale(reason string) verdict {
+	if s.wrote {
+		return verdict{trigger: Fail, reason: reason}
+	}
+	return verdict{trigger: Stale, refusal: RefusedStale, reason: reason + ": make a new plan"}
 }
 
 // check reads a component and compares it with what its step expects. task is
 // what follows where everything is as expected.
 func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger) verdict {
-	stop := func(reason string) verdict {
-		if s.wrote {
-			return verdict{trigger: Fail, reason: reason}
-		}
-		return verdict{trigger: Stale, reason: reason}
-	}
 	staged, err := r.Store.Staged(ctx)
 	if err != nil {
-		return stop(err.Error())
+		return s.cannot(err)
 	}
 	sent, err := r.Store.Sent(ctx)
 	if err != nil {
-		return stop(err.Error())
+		return s.cannot(err)
 	}
 	e, err := held.read(ctx)
 	if err != nil {
-		return stop(err.Error())
+		return s.cannot(err)
 	}
 	remember(e, staged)
 	esp, sub, reason := component(e, s.step)
 	if reason != "" {
-		return stop(reason)
+		return s.stale(reason)
 	}
 	if old, ok := staged[s.key]; ok && sub.Staged == nil && r.id != 0 {
 		if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.Unstage(s.key) }); err != nil {
-			return stop(err.Error())
+			return s.cannot(err)
 		}
 		r.event(s.about(Event{Type: EventNoticed, Reason: fmt.Sprintf("what was staged here on %s is no longer: it ran %s then and runs %s now",
 			old.Since.Format(time.DateOnly), old.Running, sub.Revision)}))
@@ -255,7 +411,7 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 		notice: func(reason string) { r.event(s.about(Event{Type: EventNoticed, Reason: reason})) },
 	})
 	if s.step.Action == plan.Activate && sub.Staged != nil && !sub.Staged.Confirmed {
-		return stop("the device never said that what it holds staged is complete, so it is not activated: a power cycle would start it")
+		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
 	}
 	return judge(s, e, sub, sent[s.key], task)
 }
@@ -294,9 +450,11 @@ func (r *run) walk(ctx context.Context, wave plan.Wave) {
 		return
 	}
 	r.event(Event{Type: EventWave, Wave: wave.Number})
-	inv, err := scan.Scan(ctx, r.Machine, scan.Options{})
+	inv, err := r.scan()
 	if err != nil {
-		r.stopped, r.faulty = "stopped: "+err.Error(), true
+		if !r.halted() {
+			r.stopped, r.faulty = err.Error(), true
+		}
 		return
 	}
 	for _, group := range byEnclosure(due) {
@@ -313,15 +471,11 @@ func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *
 	if r.broken[enclosure] != "" {
 		return
 	}
-	held, err := hold(ctx, r.Machine, enclosure, group[0].want.esps, inv)
+	held, err := hold(r.until, r.Machine, enclosure, group[0].want.esps, inv)
 	if err != nil {
-		s := group[0]
-		r.move(ctx, s, Begin, verdict{})
-		trigger := Stale
-		if s.wrote {
-			trigger = Fail
+		if !r.halted() {
+			r.turnDown(ctx, group[0], group[0].cannot(err))
 		}
-		r.move(ctx, s, trigger, verdict{reason: err.Error()})
 		return
 	}
 	defer held.close()
@@ -335,17 +489,13 @@ func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *
 
 // halted tells whether anything new may be started.
 func (r *run) halted() bool {
-	select {
-	case <-r.interrupted:
-		if r.stopped == "" {
-			r.stopped = interruption
-		}
-	default:
+	if r.until.Err() != nil && r.stopped == "" {
+		r.stopped = interruption
 	}
 	return r.stopped != ""
 }
 
-const interruption = "interrupted before it was started"
+const interruption = "interrupted"
 
 // work takes one component through the step machine as far as a wave lets it.
 // It is the one place where states meet devices.
@@ -389,10 +539,13 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 
 // move takes a step to its next state, and commits that with all that follows
 // from it. Where it cannot be committed the step fails, and nothing more is sent.
+// Nor is anything sent to a component of which the step machine has lost track.
 func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	to, ok := Next(s.state, t)
 	if !ok {
-		panic(fmt.Sprintf("executor: %q cannot happen to %s, which is %s", t, s.step.Address, s.state))
+		bug := fmt.Sprintf("this is a bug of fwctl, please report it: %q cannot happen to a component that is %s", t, s.state)
+		v = verdict{reason: strings.TrimSuffix(bug+"; look at the device before anything else is written to it; "+v.reason, "; ")}
+		to, t = Unknown, Lose
 	}
 	s.state, s.reason = to, v.reason
 	s.revision = cmp.Or(v.revision, s.revision)
@@ -422,6 +575,8 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	case FallBack, Postpone:
 		s.refused = true
 		s.mode = plan.Mode7
+	case Stale, Refuse:
+		s.refusal = v.refusal
 	case Fail, Lose:
 		s.confirmed = false
 		if v.unstaged {
@@ -443,7 +598,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 
 // unrecorded tells that the store cannot be written, after which nothing new is started.
 func (r *run) unrecorded(s *stepRun, err error) {
-	r.stopped, r.faulty = "stopped: "+err.Error(), true
+	r.stopped, r.faulty = err.Error(), true
 	r.event(s.about(Event{Type: EventNoticed, Reason: err.Error()}))
 }
 

@@ -1,11 +1,12 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -18,13 +19,12 @@ import (
 	"fwctl/inventory/scan"
 )
 
-// session is one enclosure, held: its lock, and every node of its ESPs opened
-// exclusively, so that nobody else writes to it. An exclusive node shuts out
-// other opens of the same process too: whatever is read, is read through it.
+// session is one enclosure of which every node of its ESPs is opened exclusively,
+// so that nobody else writes to it. Its lock is the run's. An exclusive node shuts
+// out other opens of the same process too: whatever is read, is read through it.
 type session struct {
 	machine   transport.Machine
-	enclosure string // Enclosure.ID
-	lock      io.Closer
+	enclosure string            // Enclosure.ID
 	nodes     map[string][]held // by lu_id
 	reset     map[string]bool   // by lu_id: it has said that it was reset, or runs new microcode
 
@@ -91,39 +91,37 @@ func (n patientNode) Do(ctx context.Context, req *transport.Request) (*transport
 	return n.Node.Do(ctx, req)
 }
 
-// hold locks an enclosure and opens all nodes through which inv, a scan of the
-// moment before, reaches it. wanted are the lu_ids of the ESPs that the plan knows.
+// hold opens all nodes through which inv, a scan of the moment before, reaches an
+// enclosure. wanted are the lu_ids of the ESPs that the plan knows.
 func hold(ctx context.Context, m transport.Machine, enclosure string, wanted []string, inv *inventory.Inventory) (*session, error) {
-	var esps []inventory.ESP
-	for _, e := range inv.Enclosures {
-		if e.ID() == enclosure {
-			esps = e.ESPs
-		}
-	}
-	known := slices.Clone(wanted)
+	ways := map[string][]string{} // paths by lu_id
 	var paths []string
-	for _, esp := range esps {
-		known, paths = append(known, esp.LUID), append(paths, esp.Paths...)
-	}
-	for _, p := range inv.Problems {
-		if lu := unitBehind(m.FS(), p.Path); !slices.Contains(paths, p.Path) && slices.ContainsFunc(known, func(luID string) bool { return isOf(luID, lu) }) {
-			return nil, fmt.Errorf("%s leads to this enclosure too: %s", p.Path, p.Detail)
+	for _, e := range inv.Enclosures {
+		for _, esp := range e.ESPs {
+			if e.ID() == enclosure {
+				ways[esp.LUID] = slices.Clone(esp.Paths)
+				paths = append(paths, esp.Paths...)
+			}
 		}
 	}
-	if esps == nil {
+	for _, luID := range slices.Compact(slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(ways)), wanted...)))) {
+		for _, p := range inv.Problems {
+			switch {
+			case slices.Contains(paths, p.Path) || !scan.LeadsTo(m.FS(), p.Path, luID):
+			case !p.InUse:
+				return nil, fmt.Errorf("%s leads to this enclosure too: %s", p.Path, p.Detail)
+			default: // whoever held it may be done by now
+				ways[luID] = append(ways[luID], p.Path)
+			}
+		}
+	}
+	if len(ways) == 0 {
 		return nil, errors.New("the enclosure is not in sight: is it switched on and cabled to this host?")
 	}
-	lock, err := m.Lock(enclosure)
-	if errors.Is(err, transport.ErrBusy) {
-		return nil, fmt.Errorf("another fwctl works on this enclosure: %v", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	s := &session{enclosure: enclosure, lock: lock, nodes: map[string][]held{}, reset: map[string]bool{}}
+	s := &session{enclosure: enclosure, nodes: map[string][]held{}, reset: map[string]bool{}}
 	s.machine = patientMachine{m, &s.flashing}
-	for _, esp := range esps {
-		if err := s.open(esp.LUID, esp.Paths); err != nil {
+	for _, luID := range slices.Sorted(maps.Keys(ways)) {
+		if err := s.open(ctx, luID, ways[luID]); err != nil {
 			s.close()
 			return nil, err
 		}
@@ -131,46 +129,58 @@ func hold(ctx context.Context, m transport.Machine, enclosure string, wanted []s
 	return s, nil
 }
 
-// unitBehind names the logical unit behind a node that could not be read, from
-// the copy of VPD page 83h that the kernel keeps; "" where there is none.
-func unitBehind(fsys fs.FS, node string) string {
-	b, err := fs.ReadFile(fsys, "sys/class/scsi_generic/"+path.Base(node)+"/device/vpd_pg83")
-	if err != nil {
-		return ""
-	}
-	id, err := scsi.ParseDeviceIdentification(b)
-	if err != nil {
-		return ""
-	}
-	lu, _ := id.LogicalUnit()
-	return lu.String()
-}
+// patience is for those who look at a node for a moment: a scan, a monitoring
+// agent, udev. Reading a device is over within it; whoever writes takes longer.
+const patience = 30 * time.Second
 
-// isOf tells whether an lu_id is made of this designator, with or without a port.
-func isOf(luID, lu string) bool {
-	return lu != "" && (luID == lu || strings.HasPrefix(luID, lu+"@"))
-}
-
-// busyPatience is for those who look at a node for a moment: a monitoring agent,
-// udev. Whoever writes to it holds it for longer.
-const busyPatience = 2 * time.Second
-
-func (s *session) open(luID string, paths []string) error {
+// open opens the nodes of an ESP, all of them or none.
+func (s *session) open(ctx context.Context, luID string, paths []string) error {
+	var nodes []held
 	for _, path := range paths {
-		node, err := s.machine.Open(path, transport.Exclusive)
-		for since := time.Now(); errors.Is(err, transport.ErrBusy) && time.Since(since) < busyPatience; {
-			time.Sleep(busyPatience / 10)
-			node, err = s.machine.Open(path, transport.Exclusive)
-		}
-		if errors.Is(err, transport.ErrBusy) {
-			return fmt.Errorf("%v: find out who uses it (fuser -v %s) and wait until they are done", err, path)
-		}
+		node, err := openPatiently(ctx, s.machine, path)
 		if err != nil {
+			for _, n := range nodes {
+				n.Close()
+			}
 			return err
 		}
-		s.nodes[luID] = append(s.nodes[luID], held{node, path, func() { s.reset[luID] = true }})
+		nodes = append(nodes, held{node, path, func() { s.reset[luID] = true }})
 	}
+	s.nodes[luID] = nodes
 	return nil
+}
+
+func openPatiently(ctx context.Context, m transport.Machine, path string) (transport.Node, error) {
+	for since := time.Now(); ; {
+		node, err := m.Open(path, transport.Exclusive)
+		if !errors.Is(err, transport.ErrBusy) {
+			return node, err
+		}
+		if time.Since(since) >= patience {
+			who := cmp.Or(holders(m.FS(), path), "find out who uses it (fuser -v "+path+")")
+			return nil, fmt.Errorf("%w for %v: %s", err, patience, who)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(patience / 300):
+		}
+	}
+}
+
+// holders names the processes that have a node open, as far as /proc shows them.
+func holders(fsys fs.FS, node string) string {
+	links, _ := fs.Glob(fsys, "proc/[1-9]*/fd/*")
+	var who []string
+	for _, link := range links {
+		if to, err := fs.ReadLink(fsys, link); err != nil || to != node {
+			continue
+		}
+		process := path.Dir(path.Dir(link))
+		name, _ := fs.ReadFile(fsys, process+"/comm") // gone with its process, perhaps
+		who = append(who, strings.TrimSpace("pid "+path.Base(process)+" "+string(name)))
+	}
+	return strings.Join(slices.Compact(who), ", ")
 }
 
 // reopen finds an ESP again by its identity, and opens the nodes that it has now.
@@ -183,7 +193,7 @@ func (s *session) reopen(ctx context.Context, luID string) error {
 	if len(paths) == 0 {
 		return fmt.Errorf("logical unit %s does not answer on any node", luID)
 	}
-	return s.open(luID, paths)
+	return s.open(ctx, luID, paths)
 }
 
 func (s *session) close() {
@@ -192,7 +202,6 @@ func (s *session) close() {
 			n.Close()
 		}
 	}
-	s.lock.Close()
 }
 
 // to is the way to an ESP: the first of its nodes.

@@ -124,4 +124,5 @@ type Problem struct {
 	Path    string `json:"path"`
 	Summary string `json:"summary"`
 	Detail  string `json:"detail"`
+	InUse   bool   `json:"-"` // somebody else held the node: asking again can succeed
 }

@@ -121,11 +121,11 @@ func compareMembers(a, b member) int {
 // mergePaths makes one member of the readings that are of one ESP.
 func mergePaths(readings []Reading) []member {
 	type key struct {
-		luID, logicalID, port string
-		relativeID, processes int
+		luID, logicalID, serial, port string
+		relativeID, processes         int
 	}
 	keyOf := func(r *Reading, port string) key {
-		return key{r.Identity.LUID(), r.Identity.LogicalID, port, r.Identity.RelativeID, r.Identity.Processes}
+		return key{r.Identity.LUID(), r.Identity.LogicalID, r.Identity.Serial, port, r.Identity.RelativeID, r.Identity.Processes}
 	}
 
 	readings = slices.SortedFunc(slices.Values(readings), func(a, b Reading) int { return ComparePaths(a.Path, b.Path) })
@@ -154,8 +154,9 @@ func mergePaths(readings []Reading) []member {
 		m := &members[n]
 		m.esp.Paths = append(m.esp.Paths, r.Path)
 		switch {
-		case strings.HasPrefix(m.esp.LUID, sesOnly) && (m.port() == "" || r.port() == ""):
-			m.esp.Conflict = "it refuses all VPD pages, and nothing tells whether its paths lead to one ESP or to several"
+		case (m.port() == "" || r.port() == "") && (strings.HasPrefix(m.esp.LUID, sesOnly) || !numbered(r.Identity.RelativeID, r.Identity.Processes)):
+			// Two modules can have one NAA, and both say "1 of 1".
+			m.esp.Conflict = "it does not tell its port on every path, and nothing else tells whether they lead to one ESP or to several"
 		case !slices.Equal(m.Subenclosures, r.Subenclosures):
 			m.esp.Conflict = "what looks like one ESP, logical unit " + m.esp.LUID + ", reports other subenclosures on another path"
 		}

@@ -28,6 +28,11 @@ func reading(path, luID, logicalID string, relativeID, processes int) inventory.
 	}
 }
 
+func serial(r inventory.Reading, serial string) inventory.Reading {
+	r.Identity.Serial = serial
+	return r
+}
+
 // tree draws what Merge made: an enclosure's address and census, then its ESPs.
 func tree(enclosures []inventory.Enclosure) []string {
 	lines := []string{}
@@ -93,12 +98,28 @@ func TestMergeGroups(t *testing.T) {
 			"  lu-" + lu2 + " " + lu2 + " /dev/sg4",
 		}},
 		{"no logical identifier (MD32xxi): each is an enclosure of its own", []inventory.Reading{
-			reading("/dev/sg3", lu1, zero, 0, 0), reading("/dev/sg4", lu2, zero, 0, 0), reading("/dev/sg5", lu2, zero, 0, 0),
+			reading("/dev/sg3", lu1, zero, 0, 0), reading("/dev/sg4", lu2+"@"+lu2, zero, 0, 0), reading("/dev/sg5", lu2+"@"+lu2, zero, 0, 0),
 		}, []string{
 			"lu-" + lu1 + " expects ?",
 			"  lu-" + lu1 + " " + lu1 + " /dev/sg3",
 			"lu-" + lu2 + " expects ?",
 			"  lu-" + lu2 + " " + lu2 + " /dev/sg4,/dev/sg5",
+		}},
+		{"one NAA, 1 of 1, and a port known on no path or on one: it may be two modules", []inventory.Reading{
+			reading("/dev/sg3", lu1, enclosureA, 1, 1), reading("/dev/sg4", lu1, enclosureA, 1, 1),
+			reading("/dev/sg5", lu2, "5000ccab04002000", 1, 1), reading("/dev/sg6", lu2+"@"+lu2, "5000ccab04002000", 1, 1),
+		}, []string{
+			enclosureA + " expects ?",
+			"  lu-" + lu1 + " " + lu1 + " /dev/sg3,/dev/sg4 CONFLICT",
+			"5000ccab04002000" + " expects ?",
+			"  lu-" + lu2 + " " + lu2 + " /dev/sg5,/dev/sg6 CONFLICT",
+		}},
+		{"one NAA and two serial numbers are two modules", []inventory.Reading{
+			serial(reading("/dev/sg3", lu1, enclosureA, 1, 1), "A"), serial(reading("/dev/sg4", lu1, enclosureA, 1, 1), "B"),
+		}, []string{
+			enclosureA + " expects ?",
+			"  lu-" + lu1 + " " + lu1 + " /dev/sg3 CONFLICT",
+			"  lu-" + lu1 + " " + lu1 + " /dev/sg4 CONFLICT",
 		}},
 		{"the enclosure's NAA for both modules (Celestica)", []inventory.Reading{
 			reading("/dev/sg3", enclosureA+"@5000ccab040010ff", enclosureA, 1, 2),

@@ -29,6 +29,8 @@ type Input struct {
 	Desired     *DesiredState
 	Inventories []*inventory.Inventory // with what is staged joined in
 	ImageSizes  map[string]int64       // bytes, by SHA-256
+	SignedBy    map[string][]string    // public keys of policies that have signed an image, by the image's SHA-256; see Images
+	Warnings    []string               // of the images; told with the plan's own
 	Activate    bool                   // plan the activation of what is staged
 	Targets     []string               // globs on address, a leading part of one, or name; none: everything
 }
@@ -91,7 +93,9 @@ func Build(in Input) (*Plan, error) {
 		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.LUID, b.LUID))
 	})
 	p.Waves = assignWaves(p.Steps, sides)
+	p.Warnings = append(p.Warnings, p.windowWarnings()...)
 	p.Warnings = append(p.Warnings, b.wantWarnings()...)
+	p.Warnings = append(p.Warnings, slices.Sorted(slices.Values(in.Warnings))...)
 	p.Warnings = append(p.Warnings, scanWarnings(in.Inventories)...)
 	p.Summary = summarize(p.Steps)
 	return p, nil

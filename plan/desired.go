@@ -17,6 +17,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"fwctl/internal/image"
+	"fwctl/internal/window"
 	"fwctl/schemas"
 )
 
@@ -31,6 +32,10 @@ type DesiredState struct {
 	Names    map[string]string `yaml:"names"` // names of enclosures by their identifier; hex digits in lower case
 	Policies map[string]Policy `yaml:"policies"`
 	Rollout  Rollout           `yaml:"rollout"`
+
+	Except       []Exception              `yaml:"except"`
+	FaultDomains [][]string               `yaml:"faultDomains"` // enclosures, by identifier or name, that belong together beyond what is found out
+	Windows      map[string]window.Window `yaml:"windows"`
 
 	root *yaml.Node // where it was read from, for positions; nil where it comes from no file
 }
@@ -90,12 +95,13 @@ const DefaultPart = "iom"
 
 // ModelImage is one image of a model.
 type ModelImage struct {
-	Part     string   `yaml:"part"`
-	File     string   `yaml:"file"`   // as written
-	SHA256   string   `yaml:"sha256"` // 64 lower-case hex digits
-	Revision string   `yaml:"revision"`
-	From     []string `yaml:"from"`  // globs on the revision it starts from; nil: any
-	Modes    []Mode   `yaml:"modes"` // what the vendor supports
+	Part      string   `yaml:"part"`
+	File      string   `yaml:"file"`      // as written
+	SHA256    string   `yaml:"sha256"`    // 64 lower-case hex digits
+	Signature string   `yaml:"signature"` // file of its minisign signature, as written; "" where it has none
+	Revision  string   `yaml:"revision"`
+	From      []string `yaml:"from"`  // globs on the revision it starts from; nil: any
+	Modes     []Mode   `yaml:"modes"` // what the vendor supports
 }
 
 // Want says that the components of a model's part should run an image.
@@ -108,11 +114,44 @@ type Want struct {
 
 // Policy is what may be done to a component.
 type Policy struct {
-	Reset          Reset      `yaml:"reset"`
-	Activate       Activation `yaml:"activate"`
-	RequireAllESPs bool       `yaml:"requireAllESPs"`
-	RequireHealthy bool       `yaml:"requireHealthy"`
+	Reset            Reset         `yaml:"reset"`
+	Activate         Activation    `yaml:"activate"`
+	Windows          PolicyWindows `yaml:"windows"`
+	Downgrade        Downgrade     `yaml:"downgrade"`
+	RequireAllESPs   bool          `yaml:"requireAllESPs"`
+	RequireHealthy   bool          `yaml:"requireHealthy"`
+	Waive            []Waiver      `yaml:"waive"`
+	RequireSignature []string      `yaml:"requireSignature"` // minisign public keys, of which one must have signed the image; none: no signature is needed
 }
+
+// PolicyWindows are the names of the windows in which something may be done;
+// none: at any time.
+type PolicyWindows struct {
+	Stage []string `yaml:"stage"`
+	Reset []string `yaml:"reset"`
+}
+
+// Waiver lets a failure be there.
+type Waiver struct {
+	Element string `yaml:"element"` // name of the element, as the enclosure calls it
+	Reason  string `yaml:"reason"`
+	Until   string `yaml:"until"` // the last day it holds, "2006-01-02"
+}
+
+// Exception leaves enclosures alone.
+type Exception struct {
+	Enclosure string `yaml:"enclosure"` // glob on identifier or name
+	Reason    string `yaml:"reason"`
+	Until     string `yaml:"until"` // the last day it holds, "2006-01-02"
+}
+
+// Downgrade says whether a component may go to an earlier entry of its model's order.
+type Downgrade string
+
+const (
+	DowngradeForbid Downgrade = "forbid"
+	DowngradeOrder  Downgrade = "order" // along the model's order, both ways
+)
 
 // Reset says whether an ESP may be reset.
 type Reset string
@@ -126,7 +165,7 @@ const (
 
 // DefaultPolicy is the safe one: nothing is reset, and what is downloaded is left staged.
 func DefaultPolicy() Policy {
-	return Policy{Reset: ResetNever, Activate: Manual, RequireAllESPs: true, RequireHealthy: true}
+	return Policy{Reset: ResetNever, Activate: Manual, Downgrade: DowngradeForbid, RequireAllESPs: true, RequireHealthy: true}
 }
 
 // UnmarshalYAML fills in what a policy leaves out.
@@ -251,8 +290,8 @@ func (c *checker) notYet() {
 		if p.Reset == "idle" || p.Reset == "redundant" {
 			c.add([]string{"policies", name, "reset"}, "reset: "+p.Reset+" is not supported yet", "never and always are")
 		}
-		if p.Downgrade == "allow" {
-			c.add([]string{"policies", name, "downgrade"}, "downgrade: allow is not supported yet", "forbid is")
+		if p.Downgrade == "order" {
+			c.add([]string{"policies", name, "downgrade"}, "downgrade: order is not supported yet", "forbid is")
 		}
 	}
 	for model, m := range later.Models {

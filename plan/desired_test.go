@@ -69,7 +69,7 @@ func TestParseDesiredState(t *testing.T) {
 		}},
 		Want:     []plan.Want{{Model: "acme60", Image: "iom-1100", Policy: "live", Enclosures: []string{"5000ccab*"}}},
 		Names:    map[string]string{"5000ccab04001000": "r12u20"},
-		Policies: map[string]plan.Policy{"live": {Reset: plan.ResetAlways, Activate: plan.Manual, RequireAllESPs: true, RequireHealthy: true}},
+		Policies: map[string]plan.Policy{"live": {Reset: plan.ResetAlways, Activate: plan.Manual, Downgrade: plan.DowngradeForbid, RequireAllESPs: true, RequireHealthy: true}},
 		Rollout:  plan.Rollout{MaxParallel: 1, MaxFailures: 2},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(plan.DesiredState{})); diff != "" {
@@ -83,11 +83,12 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	safe := plan.Policy{Reset: "never", Activate: "manual", RequireAllESPs: true, RequireHealthy: true}
+	safe := plan.Policy{Reset: "never", Activate: "manual", Downgrade: "forbid", RequireAllESPs: true, RequireHealthy: true}
 	lax := safe
 	lax.RequireHealthy = false
-	if d.Policies["p"] != safe || plan.DefaultPolicy() != safe || d.Policies["q"] != lax {
-		t.Errorf("policies = %+v, default %+v; want %+v and %+v", d.Policies, plan.DefaultPolicy(), safe, lax)
+	got := map[string]plan.Policy{"default": plan.DefaultPolicy(), "p": d.Policies["p"], "q": d.Policies["q"]}
+	if diff := cmp.Diff(map[string]plan.Policy{"default": safe, "p": safe, "q": lax}, got); diff != "" {
+		t.Errorf("policies (-want +got):\n%s", diff)
 	}
 	if want := (plan.Rollout{MaxParallel: 1, MaxFailures: 0}); d.Rollout != want {
 		t.Errorf("rollout = %+v; want %+v", d.Rollout, want)
@@ -159,9 +160,9 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			`f.yaml:28:28: soak is not supported yet (take it out: nothing of what it asks for would be done)`,
 			`f.yaml:28:46: maxParallel: 8 is not supported yet (1 is: one enclosure after the other)`,
 		}},
-		{"not supported yet: policy", []string{"{reset: always}", "{reset: idle, downgrade: allow, windows: {}, waive: [], requireSignature: [x]}"}, []string{
+		{"not supported yet: policy", []string{"{reset: always}", "{reset: idle, downgrade: order, windows: {}, waive: [], requireSignature: [x]}"}, []string{
 			`f.yaml:24:17: reset: idle is not supported yet (never and always are)`,
-			`f.yaml:24:34: downgrade: allow is not supported yet (forbid is)`,
+			`f.yaml:24:34: downgrade: order is not supported yet (forbid is)`,
 			`f.yaml:24:50: windows is not supported yet (take it out: nothing of what it asks for would be done)`,
 			`f.yaml:24:61: waive is not supported yet (take it out: nothing of what it asks for would be done)`,
 			`f.yaml:24:83: requireSignature is not supported yet (take it out: nothing of what it asks for would be done)`,

@@ -194,8 +194,10 @@ const (
 
 // Rollout limits how much is worked on, and how much may fail.
 type Rollout struct {
-	MaxParallel int `json:"max_parallel" yaml:"maxParallel"` // enclosures worked on at a time
-	MaxFailures int `json:"max_failures" yaml:"maxFailures"` // components that may fail before no other is started
+	Canary      int      `json:"canary,omitempty" yaml:"canary"`  // enclosures of each model that go through all of their waves first
+	Soak        Duration `json:"soak,omitempty" yaml:"soak"`      // how long the canaries must have been done, and well, before the rest
+	MaxParallel int      `json:"max_parallel" yaml:"maxParallel"` // enclosures worked on at a time
+	MaxFailures int      `json:"max_failures" yaml:"maxFailures"` // components that may fail before no other is started
 }
 
 // Summary counts steps by action.

@@ -104,7 +104,7 @@ type job struct {
 func (j *job) makePlan(ctx context.Context, file string) error {
 	var want planRequest
 	var err error
-	if want.desired, want.images, err = loadDesired(file); err != nil {
+	if want.desired, want.images, err = j.loadDesired(file); err != nil {
 		return err
 	}
 	if want.inventories, err = j.scanOf(ctx, j.machine); err != nil {
@@ -149,6 +149,7 @@ func (j *job) check(ctx context.Context) error {
 	defer store.Close()
 	if !j.json {
 		fmt.Fprint(j.stdout, j.heading(j.plan.Simulated))
+		j.note("Comparing %s with the plan.", components(len(j.mine())))
 	}
 	return j.end(executor.Check(ctx, j.config(store, nil)))
 }
@@ -164,7 +165,7 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 		return j.end(&executor.Result{Outcome: executor.RunDone}, nil)
 	}
 	if !yes {
-		if err := j.confirm(); err != nil {
+		if err := j.confirm(ctx); err != nil {
 			return err
 		}
 	}
@@ -178,49 +179,75 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	}
 	defer store.Close()
 
-	fmt.Fprintln(text)
-	observer := j.progress()
+	tell, say := j.observers()
 	// A terminal that is lost, or a reader that goes away, must not break off a download.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	untold := context.AfterFunc(ctx, func() { j.note("Interrupted: nothing new is started, and what runs is brought to its end.") })
+	untold := context.AfterFunc(ctx, func() { say("Interrupted: nothing new is started, and what runs is brought to its end.") })
 	defer untold() // before stop, which ends ctx too
-	return j.end(executor.Run(ctx, j.config(store, observer)))
+	say(fmt.Sprintf("Comparing %s with the plan.", components(len(j.mine()))))
+	return j.end(executor.Run(ctx, j.config(store, tell)))
 }
 
 func (j *job) config(store *state.Store, observer func(executor.Event)) executor.Config {
 	return executor.Config{Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), Observer: observer}
 }
 
-// progress is what events are told to.
-func (j *job) progress() func(executor.Event) {
+// observers are what events are told to, and what says the rest while they come.
+func (j *job) observers() (tell func(executor.Event), say func(string)) {
 	switch {
 	case j.json:
-		return eventLines(j.stdout, j.plan.Simulated)
+		return eventLines(j.stdout, j.plan.Simulated), func(text string) { j.note("%s", text) }
 	case j.quiet:
-		return nil
+		return nil, func(string) {}
 	}
+	fmt.Fprintln(j.stdout) // below the plan, or the question
 	p := &progress{w: j.stderr, plan: j.plan}
 	if isTerminal(j.stderr) {
 		p.width = widthOf(j.stderr)
 	}
-	return p.tell
+	return p.tell, p.say
 }
 
-// confirm asks for the word yes.
-func (j *job) confirm() error {
+// mine are the addresses that this host has something to do at.
+func (j *job) mine() map[string]bool {
+	mine := map[string]bool{}
+	for _, s := range j.plan.Steps {
+		if s.Host == j.machine.Hostname() && (s.Action == plan.Update || s.Action == plan.Activate) {
+			mine[s.Address] = true
+		}
+	}
+	return mine
+}
+
+// confirm asks for the word yes. A signal is an answer too.
+func (j *job) confirm(ctx context.Context) error {
 	if !isTerminal(j.stdin) {
 		return refused("cannot ask for confirmation: standard input is no terminal", "confirm with --yes")
 	}
 	n := j.plan.Summary.Update + j.plan.Summary.Activate
-	fmt.Fprintf(j.stderr, "\nWrite firmware to %d %s as shown above? Only yes starts it: ", n, plural(n, "component", "components"))
-	return confirmed(j.stdin)
+	fmt.Fprintf(j.stderr, "\nWrite firmware to %s as shown above? Only yes starts it: ", components(n))
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	answer := make(chan error, 1)
+	go func() { answer <- confirmed(j.stdin, j.stderr) }()
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		fmt.Fprintln(j.stderr)
+		return &failure{exitInterrupted, "interrupted: nothing was written", ""}
+	}
 }
 
-// confirmed reads one line, which must be the word yes.
-func confirmed(in io.Reader) error {
+// confirmed reads one line, which must be the word yes. An answer without a line
+// break, as Ctrl-D gives it, leaves the terminal on the line of the question.
+func confirmed(in io.Reader, terminal io.Writer) error {
 	answer, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil {
+		fmt.Fprintln(terminal)
+	}
 	if err != nil && err != io.EOF {
 		return fmt.Errorf("cannot read the answer: %w", err)
 	}
@@ -255,7 +282,7 @@ func (j *job) end(result *executor.Result, err error) error {
 	if code == exitDone {
 		return nil
 	}
-	return &failure{code: code, what: result.Reason, hint: hintAfter(result)}
+	return &failure{code: code, what: closing(result, j.mine()), hint: hintAfter(result)}
 }
 
 // codeOf is the exit code of a run.

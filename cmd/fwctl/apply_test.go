@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,7 +96,7 @@ func TestConfirmed(t *testing.T) {
 		"yes\n": true, "yes": true, " yes \r\n": true,
 		"": false, "\n": false, "y\n": false, "Yes\n": false, "YES\n": false, "yes please\n": false, "no\nyes\n": false,
 	} {
-		if err := confirmed(strings.NewReader(answer)); (err == nil) != want || err != nil && exitCode(err) != exitRefused {
+		if err := confirmed(strings.NewReader(answer), io.Discard); (err == nil) != want || err != nil && exitCode(err) != exitRefused {
 			t.Errorf("confirmed(%q) = %v; want yes: %v", answer, err, want)
 		}
 	}
@@ -144,5 +145,46 @@ func TestHintAfter(t *testing.T) {
 	r := &executor.Result{Outcome: executor.RunUnknown, Steps: []executor.StepResult{{Address: "a"}, {Address: "b", NeedsPerson: true}}}
 	if got := hintAfter(r); !strings.Contains(got, "do not reset or power-cycle b") {
 		t.Errorf("hintAfter = %q; want the component that must not be power-cycled named", got)
+	}
+	for refusal, want := range map[executor.Refusal]string{
+		executor.RefusedStale: "then plan again", executor.RefusedInUse: "apply the same plan", executor.RefusedWrongHost: "", "": "or plan again",
+	} {
+		r := &executor.Result{Outcome: executor.RunRefused, Refusal: refusal}
+		if got := hintAfter(r); !strings.Contains(got, want) || want == "" && got != "" {
+			t.Errorf("hintAfter(refused: %q) = %q; want %q in it", refusal, got, want)
+		}
+	}
+}
+
+// The last word about a run is about what stands for it, not about what was
+// skipped because of that.
+func TestClosing(t *testing.T) {
+	skipped := executor.StepResult{Address: "a", Outcome: executor.OutcomeSkipped, Reason: "not started, because c went wrong"}
+	staged := executor.StepResult{Address: "b", Outcome: executor.OutcomeStaged}
+	failed := executor.StepResult{Address: "c", Outcome: executor.OutcomeFailed, Reason: "the image was refused"}
+	refused := executor.StepResult{Address: "d", Outcome: executor.OutcomeRefused, Reason: "it runs 1001"}
+	unknown := executor.StepResult{Address: "e", Outcome: executor.OutcomeUnknown, Reason: "it has not come back"}
+	person := executor.StepResult{Address: "f", Outcome: executor.OutcomeFailed, NeedsPerson: true, Reason: "status 83h"}
+	elsewhere := executor.StepResult{Address: "g", Outcome: executor.OutcomeSkipped, Reason: "this is for stor2 to carry out"}
+	for _, tt := range []struct {
+		outcome executor.RunOutcome
+		steps   []executor.StepResult
+		want    string
+	}{
+		{executor.RunInterrupted, []executor.StepResult{skipped, staged, elsewhere}, "interrupted: 1 component was not started"},
+		{executor.RunInterrupted, []executor.StepResult{skipped, skipped, skipped}, "interrupted: 3 components were not started"},
+		{executor.RunInterrupted, []executor.StepResult{staged}, "interrupted: what had been started was brought to its end"},
+		{executor.RunFailed, []executor.StepResult{skipped, refused, failed}, "c failed: the image was refused"},
+		{executor.RunFailed, []executor.StepResult{skipped, refused}, "d was refused: it runs 1001"},
+		{executor.RunFailed, []executor.StepResult{skipped, staged}, "of the run"},
+		{executor.RunUnknown, []executor.StepResult{skipped, failed, unknown}, "the outcome of e is unknown: it has not come back"},
+		{executor.RunUnknown, []executor.StepResult{unknown, person}, "f needs a person: status 83h"},
+		{executor.RunRefused, []executor.StepResult{skipped, refused}, "d was refused: it runs 1001"},
+		{executor.RunRefused, []executor.StepResult{elsewhere}, "of the run"},
+	} {
+		r := &executor.Result{Outcome: tt.outcome, Reason: "of the run", Steps: tt.steps}
+		if got := closing(r, map[string]bool{"a": true}); got != tt.want {
+			t.Errorf("closing(%s, %v) = %q; want %q", tt.outcome, tt.steps, got, tt.want)
+		}
 	}
 }

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
@@ -32,9 +32,10 @@ const (
 const exitCodesHelp = `
 Exit codes:
     0  everything planned was done, or there was nothing to do; blocked rows are told, not failed
-    1  error: usage, unreadable or invalid input, no permission, internal
-    2  plan --detailed-exitcode: changes are pending or blocked
-    3  refused, nothing was written: stale or damaged plan, precondition, policy, lock, not confirmed
+    1  error: usage, unreadable or invalid input (a file that is no plan too), no permission, internal
+    2  plan --detailed-exitcode: changes are pending (staged ones too) or blocked
+    3  refused, nothing was written: stale or damaged plan, or one of another version of fwctl,
+       precondition, policy, lock, not confirmed
     4  some components failed; the state of every component is known
     5  the outcome of a component is unknown, or one needs a person: do not power-cycle it
   130  interrupted; everything that had been started was brought to an end
@@ -78,7 +79,11 @@ func wholeCommand(cmd *cobra.Command, args []string) error {
 func args(check cobra.PositionalArgs, names string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return &failure{exitError, fmt.Sprintf("cannot use %d arguments: %s takes %s", len(args), cmd.CommandPath(), names), "see `" + cmd.CommandPath() + " --help`"}
+			what := "an argument is missing"
+			if len(args) > 0 {
+				what = fmt.Sprintf("cannot use %s %s", plural(len(args), "argument", "arguments"), strings.Join(args, " "))
+			}
+			return &failure{exitError, fmt.Sprintf("%s: %s takes %s", what, cmd.CommandPath(), names), "see `" + cmd.CommandPath() + " --help`"}
 		}
 		return nil
 	}
@@ -122,13 +127,18 @@ func hintFor(err error) string {
 	var store *state.Error
 	var device *transport.Error
 	var file *fs.PathError
+	var cause syscall.Errno
 	switch {
 	case errors.As(err, &f):
 		return f.hint
 	case errors.As(err, &img):
 		return img.Hint
-	case errors.As(err, &store):
-		return "" // its message ends with one
+	case errors.As(err, &store) && store.Hint != "":
+		return "" // its message ends with it
+	case errors.Is(err, syscall.ENOSPC):
+		return "make room on that file system, or name a file on another one"
+	case errors.As(err, &store) && errors.As(store.Err, &cause):
+		return "fwctl keeps its memory there: name a directory that it can write with --state-dir"
 	case errors.As(err, &problem):
 		return problem.Hint
 	case errors.As(err, &damaged):
@@ -139,6 +149,10 @@ func hintFor(err error) string {
 		return "run fwctl as root"
 	case errors.As(err, &file) && errors.Is(err, fs.ErrPermission):
 		return "let the user that runs fwctl use that file, or name another"
+	case errors.As(err, &file) && errors.Is(err, syscall.EISDIR):
+		return "name a file in that directory"
+	case errors.As(err, &file) && errors.Is(err, syscall.EROFS):
+		return "name a file on a file system that can be written"
 	case errors.As(err, &file) && errors.Is(err, fs.ErrNotExist):
 		return "check the name; relative names start at the present directory"
 	}
@@ -186,15 +200,6 @@ func apart(err error) []error {
 		return all
 	}
 	return []error{err}
-}
-
-// readFile reads an input file whole.
-func readFile(what, name string) ([]byte, error) {
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", what, err)
-	}
-	return data, nil
 }
 
 // oneOf refuses a value of a flag that is not among want.

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 	"testing"
 
 	"github.com/hashicorp/go-multierror"
 
 	"fwctl/executor"
 	"fwctl/internal/image"
+	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/plan"
 	"fwctl/schemas"
@@ -70,6 +72,11 @@ func TestReport(t *testing.T) {
 		{&transport.Error{Op: "open", Path: "/dev/sg3", Err: transport.ErrBusy}, "fwctl: cannot open /dev/sg3: held by another process\nhint: wait until that process is done, or stop it\n"},
 		{fmt.Errorf("cannot read the plan: %w", &fs.PathError{Op: "open", Path: "a.plan", Err: fs.ErrPermission}),
 			"fwctl: cannot read the plan: open a.plan: permission denied\nhint: let the user that runs fwctl use that file, or name another\n"},
+		{cannotWrite("inv.json", &fs.PathError{Op: "write", Path: ".inv.json.123", Err: syscall.ENOSPC}),
+			"fwctl: cannot write inv.json: no space left on device\nhint: make room on that file system, or name a file on another one\n"},
+		{&state.Error{Op: "open", Path: "state/state.db", Err: syscall.EROFS},
+			"fwctl: cannot open state state/state.db: read-only file system\nhint: fwctl keeps its memory there: name a directory that it can write with --state-dir\n"},
+		{&state.Error{Op: "open", Path: "state/state.db", Err: fs.ErrPermission, Hint: "run as root"}, "fwctl: cannot open state state/state.db: permission denied: run as root\n"},
 		{fmt.Errorf("cannot open any enclosure: %w: run fwctl as root", fs.ErrPermission), "fwctl: cannot open any enclosure: permission denied: run fwctl as root\n"},
 		{&image.Error{Path: "a.bin", Summary: "it is empty", Hint: "get the file again"}, "fwctl: cannot use image a.bin: it is empty\nhint: get the file again\n"},
 		{multierror.Append(nil,

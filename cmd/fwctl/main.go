@@ -8,8 +8,10 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -103,6 +105,9 @@ func (a *app) machine() (transport.Machine, error) {
 		return transport.Local()
 	}
 	rack, err := sim.Open(a.simulate)
+	if file := (*fs.PathError)(nil); errors.As(err, &file) && file.Path == a.simulate {
+		return nil, fmt.Errorf("cannot read the rack: %w", file)
+	}
 	if err != nil {
 		return nil, err
 	}

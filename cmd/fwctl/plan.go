@@ -40,7 +40,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 				return &failure{exitError, "cannot plan with both --simulate and --inventory", "a saved inventory says itself whether it was simulated: leave --simulate out"}
 			}
 			var err error
-			if want.desired, want.images, err = loadDesired(file); err != nil {
+			if want.desired, want.images, err = a.loadDesired(file); err != nil {
 				return err
 			}
 			if len(inventories) > 0 {

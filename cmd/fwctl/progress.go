@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"fwctl/executor"
@@ -33,6 +34,7 @@ type progress struct {
 	plan  *plan.Plan
 	width int // of the terminal; 0: none
 
+	mu    sync.Mutex      // signals are told from a goroutine of their own
 	bar   bool            // the cursor stands behind a bar
 	lines map[string]line // last line of progress, by address
 }
@@ -44,22 +46,32 @@ type line struct {
 
 func (p *progress) tell(e executor.Event) {
 	if e.Type == executor.EventProgress {
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		p.advance(e)
 		return
 	}
+	p.say(p.text(e))
+	if e.Type == executor.EventStarted {
+		p.mark(e)
+	}
+}
+
+// say tells text on lines of its own; a bar that was drawn stands.
+func (p *progress) say(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.bar {
 		fmt.Fprintln(p.w)
 		p.bar = false
 	}
-	if text := p.text(e); text != "" {
-		if p.width > 0 {
-			text = strings.Join(wrap(text, p.width, "", "  "), "\n")
-		}
-		fmt.Fprintln(p.w, text)
+	if text == "" {
+		return
 	}
-	if e.Type == executor.EventStarted {
-		p.mark(e)
+	if p.width > 0 {
+		text = strings.Join(wrap(text, p.width, "", "  "), "\n")
 	}
+	fmt.Fprintln(p.w, text)
 }
 
 // advance shows how much of an image was taken.
@@ -105,6 +117,8 @@ func bar(address string, percent int64, width int) string {
 // text is what an event says, "" for one that needs no line.
 func (p *progress) text(e executor.Event) string {
 	switch e.Type {
+	case executor.EventChecking:
+		return fmt.Sprintf("Comparing %s with the plan.", components(e.Components))
 	case executor.EventWave:
 		for _, w := range p.plan.Waves {
 			if w.Number == e.Wave {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +40,46 @@ func loadPlan(file string) (*plan.Plan, []byte, error) {
 	}
 	p, err := plan.Parse(data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", file, err)
+		return nil, nil, noPlan(file, data, err)
 	}
 	return p, data, nil
+}
+
+// What a file says that it is, even where the rest of it is gone.
+var (
+	kindOf    = regexp.MustCompile(`(?:^|[\s{,])"?kind"?\s*:\s*"?(\w+)`)
+	versionOf = regexp.MustCompile(`"format_version"\s*:\s*"([^"]*)"`)
+)
+
+// noPlan says why a file that plan.Parse refused is none: it is something else,
+// which is an error of whoever named it, or it is a plan that nobody should trust.
+func noPlan(file string, data []byte, err error) error {
+	said := func(what *regexp.Regexp) string {
+		if m := what.FindSubmatch(data); m != nil {
+			return string(m[1])
+		}
+		return ""
+	}
+	other := func(what, hint string) error {
+		return &failure{exitError, fmt.Sprintf("cannot use %s as a plan: this is %s", file, what), hint}
+	}
+	version := said(versionOf)
+	switch kind := said(kindOf); {
+	case kind == "DesiredState":
+		return other("a desired state", "use it with -f: fwctl plan -f "+file+", or fwctl apply -f "+file)
+	case kind == "Inventory":
+		return other("an inventory", "plan from it: fwctl plan -f FILE --inventory "+file)
+	case kind != "Plan":
+		return other("no plan of fwctl", "a plan is what `fwctl plan --out` writes")
+	case version != "" && version != plan.FormatVersion:
+		return refused(fmt.Sprintf("cannot use %s: it was made by another version of fwctl, whose plans have format %s; this one reads %s", file, version, plan.FormatVersion),
+			"make the plan again with this fwctl, or use that one")
+	}
+	var damaged *plan.DamagedError
+	if errors.As(err, &damaged) {
+		for i := range damaged.Problems {
+			damaged.Problems[i].File = file
+		}
+	}
+	return fmt.Errorf("%s: %w", file, err)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -20,11 +21,11 @@ device. All problems are told at once, each with its line and column and with
 what to do about it.`,
 		Args: args(cobra.NoArgs, "none; the desired state is named with -f"),
 		RunE: func(*cobra.Command, []string) error {
-			desired, images, err := loadDesired(file)
+			desired, images, err := a.loadDesired(file)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(a.stdout, "%s is valid: %d %s, %d %s, %d %s.\n", file,
+			_, err = fmt.Fprintf(a.stdout, "%s is valid: %d %s, %d %s, %d %s.\n", nameOf(file),
 				len(desired.Models), plural(len(desired.Models), "model", "models"),
 				len(images), plural(len(images), "image", "images"),
 				len(desired.Want), plural(len(desired.Want), "want", "wants"))
@@ -36,20 +37,20 @@ what to do about it.`,
 }
 
 func desiredFlag(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVarP(file, "file", "f", "", "the desired state `FILE`")
+	cmd.Flags().StringVarP(file, "file", "f", "", "the desired state `FILE`; - is standard input, with images relative to the present directory")
 	cmd.MarkFlagFilename("file", "yaml", "yml")
 }
 
 // loadDesired reads a desired state and its images, which are found relative to it.
-func loadDesired(file string) (*plan.DesiredState, map[string]*image.Image, error) {
+func (a *app) loadDesired(file string) (*plan.DesiredState, map[string]*image.Image, error) {
 	if file == "" {
 		return nil, nil, &failure{exitError, "no desired state is named", "name it with -f FILE"}
 	}
-	data, err := readFile("the desired state", file)
+	data, err := a.readDesired(file)
 	if err != nil {
 		return nil, nil, err
 	}
-	desired, err := plan.ParseDesiredState(file, data)
+	desired, err := plan.ParseDesiredState(nameOf(file), data)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -58,4 +59,26 @@ func loadDesired(file string) (*plan.DesiredState, map[string]*image.Image, erro
 		return nil, nil, err
 	}
 	return desired, images, nil
+}
+
+func (a *app) readDesired(file string) ([]byte, error) {
+	if file != stdin {
+		return readFile("the desired state", file)
+	}
+	data, err := io.ReadAll(a.stdin)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the desired state: %w", err)
+	}
+	return data, nil
+}
+
+// stdin is the name of standard input on the command line.
+const stdin = "-"
+
+// nameOf is what messages call an input file.
+func nameOf(file string) string {
+	if file == stdin {
+		return "stdin"
+	}
+	return file
 }

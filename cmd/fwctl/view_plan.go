@@ -214,6 +214,8 @@ func counted(enclosures, esps int) string {
 	return fmt.Sprintf("%d %s, %d I/O %s", enclosures, plural(enclosures, "enclosure", "enclosures"), esps, plural(esps, "module", "modules"))
 }
 
+func components(n int) string { return fmt.Sprintf("%d %s", n, plural(n, "component", "components")) }
+
 // moment writes a time as the reader's clock shows it.
 func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
 

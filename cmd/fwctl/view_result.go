@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fwctl/executor"
@@ -47,6 +48,52 @@ func resultView(r *executor.Result, width int, paint paint) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
+// closing is the last word about a run that did not end well: which component
+// stands for it, and why. mine are the addresses that this host works on.
+func closing(r *executor.Result, mine map[string]bool) string {
+	first := func(is func(executor.StepResult) bool) *executor.StepResult {
+		if i := slices.IndexFunc(r.Steps, is); i >= 0 {
+			return &r.Steps[i]
+		}
+		return nil
+	}
+	ended := func(o executor.Outcome) func(executor.StepResult) bool {
+		return func(s executor.StepResult) bool { return s.Outcome == o }
+	}
+	switch r.Outcome {
+	case executor.RunUnknown:
+		if s := first(func(s executor.StepResult) bool { return s.NeedsPerson }); s != nil {
+			return because(s.Address+" needs a person", s.Reason)
+		}
+		if s := first(ended(executor.OutcomeUnknown)); s != nil {
+			return because("the outcome of "+s.Address+" is unknown", s.Reason)
+		}
+	case executor.RunFailed:
+		if s := first(ended(executor.OutcomeFailed)); s != nil {
+			return because(s.Address+" failed", s.Reason)
+		}
+		if s := first(ended(executor.OutcomeRefused)); s != nil {
+			return because(s.Address+" was refused", s.Reason)
+		}
+	case executor.RunRefused:
+		if s := first(ended(executor.OutcomeRefused)); s != nil {
+			return because(s.Address+" was refused", s.Reason)
+		}
+	case executor.RunInterrupted:
+		left := 0
+		for _, s := range r.Steps {
+			if s.Outcome == executor.OutcomeSkipped && mine[s.Address] {
+				left++
+			}
+		}
+		if left > 0 {
+			return fmt.Sprintf("interrupted: %s %s not started", components(left), plural(left, "was", "were"))
+		}
+		return "interrupted: what had been started was brought to its end"
+	}
+	return r.Reason
+}
+
 // hintAfter says what to do after a run that did not end well.
 func hintAfter(r *executor.Result) string {
 	for _, s := range r.Steps {
@@ -56,7 +103,15 @@ func hintAfter(r *executor.Result) string {
 	}
 	switch r.Outcome {
 	case executor.RunRefused:
-		return "nothing was written: plan again, and have a look at what differs"
+		switch r.Refusal {
+		case executor.RefusedStale:
+			return "nothing was written: look at what differs, then plan again"
+		case executor.RefusedInUse:
+			return "nothing was written: apply the same plan when the others are done"
+		case executor.RefusedWrongHost:
+			return "" // the reason names the right ones
+		}
+		return "nothing was written: put right what the reasons above name, or plan again"
 	case executor.RunFailed:
 		return "look at the reasons above, then plan again"
 	case executor.RunUnknown:

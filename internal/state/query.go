@@ -84,6 +84,22 @@ func (s *Store) intents(ctx context.Context, where string, args ...any) ([]Inten
 	return all, err
 }
 
+// Overrides returns what a person put aside for a run, by address. A database of
+// before there were any has none.
+func (s *Store) Overrides(ctx context.Context, run int64) ([]Override, error) {
+	if v, err := s.version(); err != nil || v < 2 {
+		return nil, err
+	}
+	var all []Override
+	err := s.query(ctx, func(scan scanner) error {
+		var v Override
+		err := scan(&v.Kind, &v.Address, &v.Given)
+		all = append(all, v)
+		return err
+	}, "SELECT kind, address, given FROM overrides WHERE run = ? ORDER BY address, kind", run)
+	return all, err
+}
+
 type scanner func(dest ...any) error
 
 func (s *Store) query(ctx context.Context, row func(scanner) error, query string, args ...any) error {

@@ -98,6 +98,19 @@ type Intent struct {
 	Outcome string // what the device said of it, in words; "" where nothing is known
 }
 
+// OverrideKind is what a person overrode.
+type OverrideKind string
+
+// AcceptDisruption: I/O may stop at the component.
+const AcceptDisruption OverrideKind = "accept-disruption"
+
+// Override is a safeguard that a person put aside for one component of a run.
+type Override struct {
+	Kind    OverrideKind
+	Address string
+	Given   string // what they gave for it: a pattern, or a reason
+}
+
 // Staged is microcode that was downloaded to a component and waits there.
 type Staged struct {
 	SHA256    string
@@ -169,8 +182,8 @@ func OpenReadOnly(dir string) (*Store, error) {
 		s.db.Close()
 		return openEmpty(path) // a writer is just creating it
 	}
-	if err == nil && version < len(migrations) {
-		err = &Error{Op: "read", Path: path, Err: fmt.Errorf("schema %d is older than this fwctl's %d", version, len(migrations)), Hint: "it is brought up to date by the next apply"}
+	if err == nil && version == 0 {
+		err = &Error{Op: "read", Path: path, Err: errors.New("it has no schema"), Hint: "the next apply makes one"}
 	}
 	if err != nil {
 		s.db.Close()
@@ -213,7 +226,8 @@ func open(path, name, query string) (*Store, error) {
 func (s *Store) Close() error { return s.db.Close() }
 
 // migrations bring an empty database to the schema of this fwctl, one by one;
-// PRAGMA user_version counts those that were done.
+// PRAGMA user_version counts those that were done. Each only adds to the ones
+// before it, so that an older database can be read as it is.
 var migrations = []string{`
 CREATE TABLE runs (
 	id INTEGER PRIMARY KEY,
@@ -242,6 +256,11 @@ CREATE TABLE sent (
 	lu_id TEXT NOT NULL, subenclosure INTEGER NOT NULL,
 	sha256 TEXT NOT NULL, revision TEXT NOT NULL, at TEXT NOT NULL,
 	PRIMARY KEY (lu_id, subenclosure, sha256)
+) STRICT;
+`, `
+CREATE TABLE overrides (
+	run INTEGER NOT NULL REFERENCES runs(id), kind TEXT NOT NULL, address TEXT NOT NULL, given TEXT NOT NULL,
+	PRIMARY KEY (run, kind, address)
 ) STRICT;
 `}
 

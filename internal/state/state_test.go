@@ -45,6 +45,8 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	step := state.Step{Address: "a", Key: key, Hop: 1, State: "sending", Mode: "e", Detail: "d", At: noon.Add(time.Nanosecond)}
 	intent := state.Intent{Address: "a", Key: key, Kind: state.LastChunk, Mode: "0e", SHA256: "aa", At: noon}
 
+	override := state.Override{Kind: state.AcceptDisruption, Address: "a", Given: "all"}
+
 	s := open(t, dir)
 	var run int64
 	update(t, s, func(tx *state.Tx) {
@@ -59,6 +61,7 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 		tx.Stage(key, staged)
 		tx.Sent(key, state.Sent{SHA256: "later", Revision: "1100", At: noon.Add(time.Second)})
 		tx.Sent(key, state.Sent{SHA256: "aa", Revision: "1100", At: noon.Add(500 * time.Millisecond)})
+		tx.Override(run, override)
 		tx.EndRun(run, noon.Add(time.Hour), "done")
 	})
 	intent.Outcome = "13h: staged"
@@ -72,6 +75,7 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	}})(s.Sent(ctx))
 	check(t, "Steps", []state.Step{step})(s.Steps(ctx, run))
 	check(t, "Intents", []state.Intent{intent})(s.Intents(ctx, run))
+	check(t, "Overrides", []state.Override{override})(s.Overrides(ctx, run))
 	check(t, "Runs", []state.Run{{ID: run, PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon, EndedAt: noon.Add(time.Hour), Outcome: "done"}})(s.Runs(ctx))
 
 	update(t, s, func(tx *state.Tx) { tx.Unstage(key) })
@@ -154,6 +158,33 @@ func TestNewerSchemaIsRefusedByName(t *testing.T) {
 			t.Errorf("%s(schema 99) = %v; want ErrNewerSchema, naming 99", name, err)
 		}
 	}
+}
+
+// A database of an earlier fwctl is read as it is, and brought up to date by whoever writes.
+func TestOlderSchema(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	staged := map[state.Key]state.Staged{key: {SHA256: "aa", Since: noon}}
+	update(t, s, func(tx *state.Tx) {
+		tx.BeginRun(state.Run{StartedAt: noon})
+		tx.Stage(key, staged[key])
+	})
+	s.Close()
+	pragma(t, dir, "DROP TABLE overrides; PRAGMA user_version = 1")
+
+	s, err := state.OpenReadOnly(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, "Staged in schema 1", staged)(s.Staged(ctx))
+	check(t, "Overrides in schema 1", []state.Override(nil))(s.Overrides(ctx, 1))
+	s.Close()
+
+	s = open(t, dir)
+	check(t, "Staged in schema 1, brought up to date", staged)(s.Staged(ctx))
+	override := state.Override{Kind: state.AcceptDisruption, Address: "a", Given: "a"}
+	update(t, s, func(tx *state.Tx) { tx.Override(1, override) })
+	check(t, "Overrides", []state.Override{override})(s.Overrides(ctx, 1))
 }
 
 // pragma runs a statement on the database behind the store's back.

@@ -65,6 +65,11 @@ func (t *Tx) EndRun(id int64, at time.Time, outcome string) {
 	t.exec("UPDATE runs SET ended_at = ?, outcome = ? WHERE id = ?", stamp(at), outcome, id)
 }
 
+// Override records what a person put aside for a run.
+func (t *Tx) Override(run int64, o Override) {
+	t.exec("INSERT OR REPLACE INTO overrides (run, kind, address, given) VALUES (?, ?, ?, ?)", run, string(o.Kind), o.Address, o.Given)
+}
+
 // SetStep records how far a run got with one component.
 func (t *Tx) SetStep(run int64, s Step) {
 	t.exec("INSERT OR REPLACE INTO steps (run, address, lu_id, subenclosure, hop, state, mode, detail, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

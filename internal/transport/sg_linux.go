@@ -257,6 +257,9 @@ func (n *sgNode) response(c *sgCommand, req *Request) (*Response, error) {
 	if driver := h.driverStatus &^ driverSense; h.hostStatus != 0 || driver != 0 {
 		return nil, &Error{Op: "read the answer of", Path: n.path, Host: h.hostStatus, Driver: driver, Err: hostError(h.hostStatus)}
 	}
+	if len(req.Out) > 0 && h.resid > 0 {
+		return nil, &Error{Op: "read the answer of", Path: n.path, Err: fmt.Errorf("it took only %d of %d bytes", len(req.Out)-int(h.resid), len(req.Out))}
+	}
 	received := len(req.In) - int(h.resid)
 	received = max(0, min(received, len(req.In)))
 	copy(req.In, c.data[:min(received, len(c.data))])

@@ -4,7 +4,17 @@
 // It is pure: what time it is, the caller says.
 package window
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // a host without time zones still knows when it may reset what
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/teambition/rrule-go"
+)
 
 // Window is a maintenance window as a desired state and a plan write it.
 type Window struct {
@@ -15,5 +25,275 @@ type Window struct {
 	Exclude  []string `json:"exclude,omitempty" yaml:"exclude,omitempty"` // local dates of openings that are left out, "2006-01-02"
 }
 
-// Interval is one opening: from Start up to, and not including, End.
+// Interval is one opening: from Start up to, and not including, End. Both are in
+// the time zone of the window.
 type Interval struct{ Start, End time.Time }
+
+// Error is what is wrong with one field of a Window.
+type Error struct {
+	Path    []string // of the field as the desired state names it: "rrule", or "exclude", "0"
+	Summary string   // what is wrong
+	Hint    string   // what to do about it
+}
+
+func (e *Error) Error() string {
+	s := strings.Join(e.Path, " ") + ": " + e.Summary
+	if e.Hint != "" {
+		s += ": " + e.Hint
+	}
+	return s
+}
+
+// Schedule is when one or several windows are open: when any of them is.
+type Schedule struct{ windows []compiled }
+
+// compiled is one window. Its openings are computed in local time, which is
+// written as UTC here; only then a time zone makes instants of them.
+type compiled struct {
+	zone     *time.Location
+	duration time.Duration
+	rule     *rrule.RRule
+	exclude  []string // "2006-01-02"
+}
+
+const (
+	startFormat = "2006-01-02T15:04"
+	maxDuration = 31 * 24 * time.Hour
+	maxInterval = 100
+	firstYear   = 2000
+	lastYear    = 2199
+
+	// lookAhead is how many openings of a window, from the one at hand, are looked
+	// at: 19 years of Saturdays. What is open without a break for longer than that
+	// is said to close then.
+	lookAhead = 1000
+)
+
+// Compile makes a Window ready for questions. The error holds every problem of
+// it at once: a *multierror.Error of *Error.
+//
+// A start that the change to daylight saving time skips opens as much later as
+// the clock is put forward; one that occurs twice opens the first time (RFC 5545,
+// 3.3.5). Of the rules of RFC 5545, 3.3.10, those that open a window at most once
+// an hour are taken: FREQ is DAILY, WEEKLY, MONTHLY or YEARLY, and the minute is
+// the start's. UNTIL without a time of day includes that day.
+func Compile(w Window) (*Schedule, error) {
+	var all *multierror.Error
+	fail := func(summary, hint string, path ...string) {
+		all = multierror.Append(all, &Error{Path: path, Summary: summary, Hint: hint})
+	}
+	c := compiled{zone: time.UTC}
+
+	start, err := time.Parse(startFormat, w.Start)
+	startKnown := err == nil && start.Year() >= firstYear && start.Year() <= lastYear
+	switch {
+	case err != nil:
+		fail(fmt.Sprintf("%q is no start", w.Start), "write the local time of the first opening as in 2026-11-21T22:00", "start")
+	case !startKnown:
+		fail(fmt.Sprintf("%s is not between the years %d and %d", w.Start, firstYear, lastYear), "correct the year", "start")
+	}
+	switch c.duration, err = time.ParseDuration(w.Duration); {
+	case err != nil:
+		fail(fmt.Sprintf("%q is no duration", w.Duration), "write it as in 6h or 1h30m", "duration")
+	case c.duration < time.Minute:
+		fail(w.Duration+" is no time to do anything in", "write at least 1m", "duration")
+	case c.duration > maxDuration:
+		fail(w.Duration+" is longer than 31 days", "write at most 744h; a policy without windows is open at any time", "duration")
+	}
+	if w.Timezone != "" {
+		if c.zone, err = time.LoadLocation(w.Timezone); err != nil || w.Timezone == "Local" {
+			c.zone = time.UTC
+			fail(fmt.Sprintf("there is no time zone %q", w.Timezone), "write the IANA name of a place, as in Europe/Berlin, or UTC", "timezone")
+		}
+	}
+	option, problem := c.readRule(w.RRule)
+	if problem != nil {
+		problem.Path = []string{"rrule"}
+		all = multierror.Append(all, problem)
+	}
+	if startKnown && problem == nil {
+		option.Dtstart = start
+		if c.rule, err = rrule.NewRRule(*option); err != nil {
+			fail(err.Error(), "", "rrule")
+		} else if first, ok := c.rule.Iterator()(); !ok {
+			fail("it never opens", "correct rrule", "rrule")
+		} else if !first.Equal(start) {
+			fail(fmt.Sprintf("start %s is not an opening of the rule, the first after it is %s", w.Start, first.Format(startFormat)), "write that as start, or correct rrule", "start")
+		}
+	}
+	for i, date := range w.Exclude {
+		day, err := time.Parse(time.DateOnly, date)
+		if err != nil {
+			fail(fmt.Sprintf("%q is no date", date), "write it as in 2026-12-26", "exclude", strconv.Itoa(i))
+			continue
+		}
+		c.exclude = append(c.exclude, date)
+		if c.rule != nil && day.Year() <= lastYear && !c.opensOn(day) {
+			fail("there is no opening on "+date+" that could be left out", "write the date on which it opens in its time zone, also where it closes on the next", "exclude", strconv.Itoa(i))
+		}
+	}
+	if err := all.ErrorOrNil(); err != nil {
+		return nil, err
+	}
+	return &Schedule{windows: []compiled{c}}, nil
+}
+
+// readRule reads a recurrence rule, with its until in local time.
+func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
+	if text == "" {
+		return &rrule.ROption{Freq: rrule.DAILY, Count: 1}, nil
+	}
+	// What cannot be asked for is told before the library looks: it takes more
+	// than RFC 5545 has, and there are rules that it cannot compute.
+	given := map[string]string{}
+	for attr := range strings.SplitSeq(text, ";") {
+		key, value, ok := strings.Cut(attr, "=")
+		switch _, twice := given[key]; {
+		case !ok || value == "":
+			return nil, &Error{Summary: fmt.Sprintf("%q is no part of a recurrence rule", attr), Hint: "write it as in FREQ=WEEKLY;BYDAY=SA (RFC 5545, 3.3.10)"}
+		case twice:
+			return nil, &Error{Summary: key + " is given twice", Hint: "several values are separated by commas"}
+		case !slices.Contains([]string{"FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYSETPOS", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY", "BYHOUR"}, key):
+			return nil, &Error{Summary: "a window has no " + key, Hint: "it opens at the minute of its start; write a window of its own for another minute"}
+		}
+		given[key] = value
+	}
+	freq := given["FREQ"]
+	if !slices.Contains([]string{"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}, freq) {
+		return nil, &Error{Summary: fmt.Sprintf("FREQ=%s is none of a window's", freq), Hint: "there are DAILY, WEEKLY, MONTHLY and YEARLY"}
+	}
+	option, err := rrule.StrToROption(text)
+	if err != nil {
+		return nil, &Error{Summary: err.Error(), Hint: "see RFC 5545, 3.3.10"}
+	}
+	if _, ok := given["INTERVAL"]; ok && (option.Interval < 1 || option.Interval > maxInterval) {
+		return nil, &Error{Summary: "INTERVAL=" + given["INTERVAL"] + " is out of range", Hint: fmt.Sprintf("it is 1 to %d", maxInterval)}
+	}
+	if _, ok := given["COUNT"]; ok && (option.Count < 1 || given["UNTIL"] != "") {
+		return nil, &Error{Summary: "COUNT=" + given["COUNT"] + " cannot be", Hint: "it is at least 1, and there is no UNTIL beside it"}
+	}
+	if option.Wkst.N() != 0 {
+		return nil, &Error{Summary: "WKST=" + given["WKST"] + " is no day of the week", Hint: "write it as in WKST=SU"}
+	}
+	most := map[string]int{"MONTHLY": 5, "YEARLY": 53}[freq]
+	if freq == "YEARLY" && given["BYMONTH"] != "" {
+		most = 5
+	}
+	for _, day := range option.Byweekday {
+		switch n := max(day.N(), -day.N()); {
+		case n > most:
+			return nil, &Error{Summary: fmt.Sprintf("BYDAY=%s has days that FREQ=%s does not have", given["BYDAY"], freq), Hint: "a number before a day counts it in the month or the year, as in FREQ=MONTHLY;BYDAY=2SA"}
+		case n > 0 && given["BYWEEKNO"] != "":
+			return nil, &Error{Summary: "BYDAY counts no days where BYWEEKNO names weeks", Hint: "write BYDAY without numbers"}
+		}
+	}
+	for key, with := range map[string]string{"BYWEEKNO": "YEARLY", "BYYEARDAY": "YEARLY"} {
+		if given[key] != "" && freq != with {
+			return nil, &Error{Summary: key + " does not go with FREQ=" + freq, Hint: "it goes with FREQ=" + with}
+		}
+	}
+	switch until := given["UNTIL"]; {
+	case strings.HasSuffix(until, "Z"):
+		option.Until = floating(option.Until.In(c.zone))
+	case len(until) == len("20060102"):
+		option.Until = option.Until.Add(24*time.Hour - time.Second)
+	}
+	return option, nil
+}
+
+// opensOn tells whether the rule has an opening on a local date.
+func (c *compiled) opensOn(day time.Time) bool {
+	first := c.rule.After(day, true)
+	return !first.IsZero() && first.Before(day.AddDate(0, 0, 1))
+}
+
+// Union is the schedule that is open when one of several is.
+func Union(schedules ...*Schedule) *Schedule {
+	all := &Schedule{}
+	for _, s := range schedules {
+		all.windows = append(all.windows, s.windows...)
+	}
+	return all
+}
+
+// Open returns the opening that at is in, false where there is none. Openings
+// that meet or overlap are one.
+func (s *Schedule) Open(at time.Time) (Interval, bool) {
+	for _, i := range s.from(at) {
+		if !at.Before(i.Start) {
+			return i, true
+		}
+	}
+	return Interval{}, false
+}
+
+// Next returns the first opening that begins after at, false where there is none
+// any more. Openings that meet or overlap are one, so that it is never the one
+// that at is in.
+func (s *Schedule) Next(at time.Time) (Interval, bool) {
+	for _, i := range s.from(at) {
+		if at.Before(i.Start) {
+			return i, true
+		}
+	}
+	return Interval{}, false
+}
+
+// from lists the openings that end after at, in order, joined where they meet.
+func (s *Schedule) from(at time.Time) []Interval {
+	var all []Interval
+	for _, c := range s.windows {
+		all = append(all, c.from(at)...)
+	}
+	slices.SortStableFunc(all, func(a, b Interval) int { return a.Start.Compare(b.Start) })
+	var joined []Interval
+	for _, i := range all {
+		if n := len(joined); n > 0 && !i.Start.After(joined[n-1].End) {
+			if i.End.After(joined[n-1].End) {
+				joined[n-1].End = i.End
+			}
+			continue
+		}
+		joined = append(joined, i)
+	}
+	return joined
+}
+
+// from lists the openings that end after at, lookAhead at most.
+func (c *compiled) from(at time.Time) []Interval {
+	var all []Interval
+	next := c.rule.Iterator()
+	for len(all) < lookAhead {
+		local, ok := next()
+		if !ok || local.Year() > lastYear {
+			break
+		}
+		start := instant(local, c.zone)
+		if i := (Interval{start, start.Add(c.duration)}); i.End.After(at) && !slices.Contains(c.exclude, local.Format(time.DateOnly)) {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// instant is the moment at which clocks in a zone show a local time: the first one
+// where they show it twice, and where they skip it the one that the offset before
+// the change gives (RFC 5545, 3.3.5). The time package does not promise either.
+func instant(local time.Time, zone *time.Location) time.Time {
+	at := func(near time.Duration) time.Time {
+		_, offset := local.Add(near).In(zone).Zone()
+		return local.Add(-time.Duration(offset) * time.Second).In(zone)
+	}
+	// No offset is as large as a day, and no zone changes twice in two.
+	before, after := at(-24*time.Hour), at(24*time.Hour)
+	if !floating(before).Equal(local) && floating(after).Equal(local) {
+		return after
+	}
+	return before
+}
+
+// floating is the local time that t shows, written as UTC.
+func floating(t time.Time) time.Time {
+	_, offset := t.Zone()
+	return t.Add(time.Duration(offset) * time.Second).UTC()
+}

@@ -41,6 +41,11 @@ func (m *fakeMachine) add(node, scsiType string, d *fakeDevice) *fakeMachine {
 	return m
 }
 
+// keepVPD gives the kernel its copy of a device's VPD page 83h.
+func (m *fakeMachine) keepVPD(node string) {
+	m.fs["sys/class/scsi_generic/"+path.Base(node)+"/device/vpd_pg83"] = &fstest.MapFile{Data: m.devices[node].answers["VPD 83"]}
+}
+
 func (m *fakeMachine) Hostname() string                     { return "stor1" }
 func (m *fakeMachine) Simulated() bool                      { return false }
 func (m *fakeMachine) FS() fs.FS                            { return m.fs }

@@ -137,7 +137,7 @@ func (r *reader) inquire() error {
 		if err := r.problem(err, "cannot read its identity", advice); err != nil {
 			return err
 		}
-		r.designate(id)
+		designate(&r.Identity, id)
 	}
 	if slices.Contains(listed, scsi.VPDExtendedInquiry) {
 		r.extended, err = vpd(r, scsi.VPDExtendedInquiry, scsi.ParseExtendedInquiry)
@@ -157,16 +157,16 @@ func vpd[T any](r *reader, page byte, parse func([]byte) (T, error)) (T, error) 
 
 // designate takes the names of the logical unit and its port. One that is all
 // zero names nothing.
-func (r *reader) designate(id *scsi.DeviceIdentification) {
+func designate(who *inventory.Identity, id *scsi.DeviceIdentification) {
 	if id == nil {
 		return
 	}
 	id.Designators = slices.DeleteFunc(id.Designators, func(d scsi.Designator) bool { return len(bytes.Trim(d.Value, "\x00")) == 0 })
 	if d, ok := id.LogicalUnit(); ok {
-		r.Identity.LogicalUnit = d.String()
+		who.LogicalUnit = d.String()
 	}
 	if d, ok := id.TargetPort(); ok {
-		r.Identity.Port = d.String()
+		who.Port = d.String()
 	}
 }
 

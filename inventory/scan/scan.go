@@ -6,6 +6,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ const (
 // Options limits a scan.
 type Options struct {
 	Devices []string // device nodes, "/dev/sg3" or "sg3"; none: all enclosures
+	Except  []string // lu_ids of logical units that are left alone, as far as LeadsTo knows them
 }
 
 // DeviceError is a device that was named and cannot be scanned.
@@ -55,6 +57,9 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 	if err != nil {
 		return nil, err
 	}
+	nodes = slices.DeleteFunc(nodes, func(node string) bool {
+		return slices.ContainsFunc(opts.Except, func(luID string) bool { return LeadsTo(m.FS(), node, luID) })
+	})
 	inv := inventory.New()
 	inv.Host = m.Hostname()
 	inv.Simulated = m.Simulated()
@@ -98,23 +103,29 @@ func Assemble(fsys fs.FS, readings []inventory.Reading) ([]inventory.Enclosure, 
 }
 
 // Find returns the nodes through which the logical unit luID is reached now,
-// sorted. Nodes that are gone, busy, or do not answer are left out. The error
-// says that no node could be looked at.
+// sorted. Nodes that are gone or do not answer are left out, and so are those
+// that somebody holds, unless the kernel knows that they lead to luID: then
+// errors.Is(err, transport.ErrBusy). Any other error says that no node could be
+// looked at.
 func Find(ctx context.Context, m transport.Machine, luID string) ([]string, error) {
 	nodes, err := candidates(m.FS(), nil)
 	if err != nil {
 		return nil, err
 	}
 	var found []string
+	var busy error
 	answers := ask(ctx, m, nodes, findDeadline, func(ctx context.Context, _ string, t transport.Transport) (bool, error) {
 		return isUnit(ctx, t, luID)
 	})
 	for i, a := range answers {
-		if a.err == nil && a.value {
+		switch {
+		case a.err == nil && a.value:
 			found = append(found, nodes[i])
+		case errors.Is(a.err, transport.ErrBusy) && LeadsTo(m.FS(), nodes[i], luID):
+			busy = a.err
 		}
 	}
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), busy); err != nil {
 		return nil, fmt.Errorf("cannot look for logical unit %s: %w", luID, err)
 	}
 	return found, nil
@@ -181,6 +192,7 @@ func problemOf(path string, err error) inventory.Problem {
 	case errors.Is(err, fs.ErrPermission):
 		p.Detail = err.Error() + "; run fwctl as root, or as a user who may open the node"
 	case errors.Is(err, transport.ErrBusy):
+		p.InUse = true
 		p.Detail = err.Error() + "; another fwctl, or another tool, works on it: find out which (fuser -v " + path + ") and scan again when it is done"
 	case errors.Is(err, transport.ErrGone):
 		p.Detail = err.Error() + "; scan again when it has come back"

@@ -265,6 +265,9 @@ func TestScanOfNodesThatDoNotOpen(t *testing.T) {
 			}
 			inv := scanAll(t, m)
 			wantProblem(t, inv, "/dev/sg3", tt.want)
+			if got, want := inv.Problems[0].InUse, tt.err == transport.ErrBusy; got != want {
+				t.Errorf("InUse of %v = %v; want %v", inv.Problems[0], got, want)
+			}
 			if len(inv.Enclosures) != 1 {
 				t.Errorf("Scan(…) with sg3 %v finds %d enclosures; want the one at sg4", tt.err, len(inv.Enclosures))
 			}
@@ -346,6 +349,31 @@ func TestFind(t *testing.T) {
 		got, err := scan.Find(t.Context(), m, "5000ccab04001001")
 		if diff := cmp.Diff([]string{"/dev/sg9", "/dev/sg10"}, got); err != nil || diff != "" {
 			t.Errorf("Find(…) = %q, %v; want sg9 and sg10 (-want +got):\n%s", got, err, diff)
+		}
+		m.keepVPD("/dev/sg5")
+		if got, err := scan.Find(t.Context(), m, "5000ccab04001001"); got != nil || !errors.Is(err, transport.ErrBusy) {
+			t.Errorf("Find(…) where the kernel knows what is behind the busy node = %q, %v; want nothing, and ErrBusy", got, err)
+		}
+		m.keepVPD("/dev/sg4")
+		if got, err := scan.Find(t.Context(), m, "5000ccab04001002"); err != nil || len(got) != 1 {
+			t.Errorf("Find(…) where another logical unit is busy = %q, %v; want sg4", got, err)
+		}
+	})
+}
+
+// What is left alone is not even opened.
+func TestScanExcept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine().add("/dev/sg3", "13", plain(t, "5000ccab04001001")).add("/dev/sg4", "13", plain(t, "5000ccab04001002")).
+			add("/dev/sg5", "13", plain(t, "5000ccab04001001"))
+		m.keepVPD("/dev/sg3")
+		m.keepVPD("/dev/sg4")
+		if _, err := scan.Scan(t.Context(), m, scan.Options{Except: []string{"5000ccab04001001"}}); err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(m.opened)
+		if diff := cmp.Diff([]string{"/dev/sg4", "/dev/sg5"}, m.opened); diff != "" {
+			t.Errorf("Scan except one logical unit, of whose nodes the kernel knows sg3, opens (-want +got):\n%s", diff)
 		}
 	})
 }

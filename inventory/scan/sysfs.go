@@ -89,6 +89,23 @@ func isVirtual(fsys fs.FS, sg string) bool {
 	return strings.HasPrefix(attribute(fsys, sg, "model"), "VirtualSES")
 }
 
+// LeadsTo tells whether a node leads to the logical unit luID, by the copy of VPD
+// page 83h that the kernel keeps, without opening it. Where the kernel has none,
+// or luID is not made of it, it does not.
+func LeadsTo(fsys fs.FS, node, luID string) bool {
+	b, err := fs.ReadFile(fsys, path.Join(genericDir, path.Base(node), "device", "vpd_pg83"))
+	if err != nil {
+		return false
+	}
+	id, err := scsi.ParseDeviceIdentification(b)
+	if err != nil {
+		return false
+	}
+	var who inventory.Identity
+	designate(&who, id)
+	return who.Is(luID)
+}
+
 // endDevice is the SAS end device in the path of a SCSI device in sysfs.
 var endDevice = regexp.MustCompile(`/(end_device-[0-9:]+)/`)
 

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// session is fwctl on a terminal of its own, as a person sees it.
+type session struct {
+	t      *testing.T
+	screen *os.File // what the person types into and reads from
+	cmd    *exec.Cmd
+	seen   strings.Builder
+}
+
+// onTerminal starts fwctl in dir, on a terminal of 80 columns.
+func onTerminal(t *testing.T, dir string, args ...string) *session {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	must(err)
+	t.Cleanup(func() { screen.Close() })
+	fd := int(screen.Fd())
+	must(unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
+	must(unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}))
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	must(err)
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
+	must(err)
+	defer tty.Close()
+	cmd := exec.Command("fwctl", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "TERM=dumb")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	must(cmd.Start())
+	t.Cleanup(func() { cmd.Process.Kill() })
+	return &session{t: t, screen: screen, cmd: cmd}
+}
+
+// read reads until text is on the screen, or until the session ends.
+func (s *session) read(text string) {
+	s.t.Helper()
+	buffer := make([]byte, 4096)
+	for text == "" || !strings.Contains(s.seen.String(), text) {
+		n, err := s.screen.Read(buffer)
+		s.seen.Write(buffer[:n])
+		if err != nil && text != "" {
+			s.t.Fatalf("the terminal lacks %q:\n%s", text, s.seen.String())
+		}
+		if err != nil { // EIO: nobody has the terminal open any more
+			return
+		}
+	}
+}
+
+func (s *session) press(key string) {
+	s.t.Helper()
+	if _, err := s.screen.WriteString(key); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// end waits for fwctl, and returns the whole screen and the exit code.
+func (s *session) end() (string, int) {
+	s.t.Helper()
+	s.read("")
+	err := s.cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		s.t.Fatal(err)
+	}
+	return s.seen.String(), s.cmd.ProcessState.ExitCode()
+}
+
+const (
+	ctrlC = "\x03"
+	ctrlD = "\x04"
+)
+
+// Whoever leaves at the question is told, on a line of its own, that nothing was written.
+func TestQuestionOnATerminal(t *testing.T) {
+	for _, tt := range []struct {
+		name, key, want string
+		code            int
+	}{
+		{"ctrl-D", ctrlD, "Only yes starts it: \r\nfwctl: not confirmed: nothing was written\r\n", exitRefused},
+		{"ctrl-C", ctrlC, "Only yes starts it: ^C\r\nfwctl: interrupted: nothing was written\r\n", exitInterrupted},
+		{"no", "no\n", "Only yes starts it: no\r\nfwctl: not confirmed: nothing was written\r\n", exitRefused},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
+			hurry(t, filepath.Join(dir, "rack.yaml"))
+			s := onTerminal(t, dir, "--simulate", "rack.yaml", "--state-dir", "state", "apply", "-f", "desired-state.yaml")
+			s.read("Only yes starts it: ")
+			s.press(tt.key)
+			if got, code := s.end(); !strings.HasSuffix(got, tt.want) || code != tt.code {
+				t.Errorf("the terminal shows, with exit code %d:\n%s\nwant %q at its end, and exit code %d", code, got, tt.want, tt.code)
+			}
+		})
+	}
+}
+
+// An interrupt beside a bar is told on a line of its own.
+func TestInterruptBesideABar(t *testing.T) {
+	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
+	s := onTerminal(t, dir, "--simulate", "rack.yaml", "--state-dir", "state", "apply", "-f", "desired-state.yaml", "--yes")
+	s.read("% sent [#")
+	s.press(ctrlC)
+	got, code := s.end()
+	if code != exitInterrupted {
+		t.Errorf("exit code = %d; want %d", code, exitInterrupted)
+	}
+	if !strings.Contains(got, "\r\nInterrupted: nothing new is started, and what runs is brought to its end.\r\n") {
+		t.Errorf("the terminal shows %q; want the interrupt on a line of its own", got)
+	}
+	if want := "fwctl: interrupted: 3 components were not started\r\nhint: plan again to go on\r\n"; !strings.HasSuffix(got, want) {
+		t.Errorf("the terminal shows %q; want %q at its end", got, want)
+	}
+}
