@@ -17,9 +17,8 @@ type pageDownload struct {
 	target
 	bufferID byte
 
-	early  *answer // to the last chunk, which chunk has read and finish judges
-	away   bool    // the last chunk was not answered, or the device did not answer or was reset after it
-	untold bool    // a status was asked for after the last chunk and got lost: it may have been the word on the image
+	early *answer // to the last chunk, which chunk has read and finish judges
+	away  bool    // the last chunk was not answered, or the device did not answer or was reset after it
 }
 
 // answer is a status, or why there is none.
@@ -161,14 +160,16 @@ func failed(s ses.DownloadStatus) verdict {
 // what it runs where the status says nothing, and nothing but that it has been
 // reset proves that it writes no flash any more.
 func (d *pageDownload) finish(ctx context.Context) verdict {
-	left := false
-	idle := "" // the revision that it ran at the last look, where its status was 00h
+	left, untold := false, false // a status that got lost may have been the word on the image
+	idle := ""                   // the revision that it ran at the last look, where its status was 00h
 	return poll(d.patience(), func() sight {
 		idle = ""
 		s, err := d.next(ctx)
 		switch {
 		case unanswered(err), wasReset(err):
 			d.away = true
+			var lost *transport.Error
+			untold = untold || errors.As(err, &lost) && !lost.NotSent
 			if d.mode == plan.Mode7 && !left {
 				left = true
 				time.Sleep(time.Duration(d.hop.Settle))
@@ -210,7 +211,7 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 		switch {
 		case idle != "" && d.hop.From == d.hop.To:
 			return verdict{trigger: Start, reason: "it says nothing of the image any more"}
-		case idle != "" && d.away && !d.untold && d.hop.Protocol == plan.SES:
+		case idle != "" && d.away && !untold && d.hop.Protocol == plan.SES:
 			return verdict{trigger: Fail, revision: idle, reason: fmt.Sprintf("it did not answer for a while after the last byte, and the image is lost: for %v it has said %s", plan.Duration(d.patience()), said)}
 		}
 		return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and for %v has said no more than: %s; do not power-cycle it", plan.Duration(d.patience()), said)}
@@ -231,11 +232,7 @@ func (d *pageDownload) next(ctx context.Context) (ses.DownloadStatus, error) {
 		return a.status, a.err
 	}
 	d.bound = false // a device that has restarted may have another generation
-	s, err := d.status(ctx)
-	if e := (*transport.Error)(nil); errors.As(err, &e) && !e.NotSent {
-		d.untold = true
-	}
-	return s, err
+	return d.status(ctx)
 }
 
 // ended judges a status after the last chunk. The first code that ends the
