@@ -61,7 +61,12 @@ func component(e *inventory.Enclosure, step *plan.Step) (esp *inventory.ESP, sub
 			return nil, nil, esp.Conflict
 		}
 		for j := range esp.Subenclosures {
-			if sub := &esp.Subenclosures[j]; sub.ID == step.Subenclosure {
+			sub := &esp.Subenclosures[j]
+			switch {
+			case sub.ID != step.Subenclosure:
+			case sub.Address != step.Address:
+				return nil, nil, fmt.Sprintf("logical unit %s: expected it at %s, found it at %s: have modules changed places?", step.LUID, step.Address, sub.Address)
+			default:
 				return esp, sub, ""
 			}
 		}

@@ -267,7 +267,7 @@ func TestNothingHasAnEffectThatCannotBeRecorded(t *testing.T) {
 				return
 			}
 			m.worse = func(n worseNode, cdb, in []byte) error {
-				if n.access == transport.Exclusive { // the component is being checked
+				if n.access == transport.Exclusive && cdb[0] == 0xa3 { // the end of reading: the component is being checked
 					b.store.Close()
 				}
 				return nil

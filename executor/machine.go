@@ -34,6 +34,8 @@ const (
 	AsPlanned Trigger = "as planned" // nothing is left to do
 	Send      Trigger = "send"       // the image is to be downloaded
 	Refuse    Trigger = "refuse"     // the device will not have it, and nothing was sent
+	Withdraw  Trigger = "withdraw"   // interrupted before anything was sent
+	Keep      Trigger = "keep"       // likewise, and what is staged stays so
 	FallBack  Trigger = "fall back"  // the mode was refused at the first chunk; the next one is tried now
 	Postpone  Trigger = "postpone"   // likewise, and its reset wave will try
 	SentAll   Trigger = "all sent"   // the last chunk was taken
@@ -62,6 +64,8 @@ var edges = []edge{
 	{Checking, AsPlanned, Unchanged},
 	{Checking, Send, Sending},
 	{Checking, Activate, Activating},
+	{Checking, Withdraw, Pending},
+	{Checking, Keep, Staged},
 	{Checking, Fail, Failed},
 	{Sending, Refuse, Refused},
 	{Sending, FallBack, Checking},

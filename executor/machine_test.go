@@ -15,7 +15,7 @@ var states = []executor.State{
 }
 
 var triggers = []executor.Trigger{
-	executor.Begin, executor.Stale, executor.AsPlanned, executor.Send, executor.Refuse, executor.FallBack, executor.Postpone,
+	executor.Begin, executor.Stale, executor.AsPlanned, executor.Send, executor.Refuse, executor.Withdraw, executor.Keep, executor.FallBack, executor.Postpone,
 	executor.SentAll, executor.Abort, executor.Defer, executor.Start, executor.Activate, executor.Restart, executor.Return,
 	executor.Confirm, executor.NextHop, executor.Fail, executor.Lose,
 }
@@ -26,7 +26,7 @@ func TestNext(t *testing.T) {
 		executor.Pending: {executor.Begin: executor.Checking},
 		executor.Checking: {
 			executor.Stale: executor.Refused, executor.AsPlanned: executor.Unchanged, executor.Send: executor.Sending,
-			executor.Activate: executor.Activating, executor.Fail: executor.Failed,
+			executor.Activate: executor.Activating, executor.Fail: executor.Failed, executor.Withdraw: executor.Pending, executor.Keep: executor.Staged,
 		},
 		executor.Sending: {
 			executor.Refuse: executor.Refused, executor.FallBack: executor.Checking, executor.Postpone: executor.Pending,

@@ -472,6 +472,11 @@ func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *
 		return
 	}
 	held, err := hold(r.until, r.Machine, enclosure, group[0].want.esps, inv)
+	if moved := (*movedError)(nil); errors.As(err, &moved) { // since the wave began
+		if inv, err = r.scan(); err == nil {
+			held, err = hold(r.until, r.Machine, enclosure, group[0].want.esps, inv)
+		}
+	}
 	if err != nil {
 		if !r.halted() {
 			r.turnDown(ctx, group[0], group[0].cannot(err))
@@ -500,12 +505,13 @@ const interruption = "interrupted"
 // work takes one component through the step machine as far as a wave lets it.
 // It is the one place where states meet devices.
 func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRun) {
+	before, started := *s, false
 	for {
 		held.flashing.Store(s.state == Sending || s.state == Sent)
 		var v verdict
 		switch s.state {
 		case Pending, Staged:
-			if s.task(wave) == "" {
+			if s.task(wave) == "" || r.halted() {
 				return
 			}
 			v = verdict{trigger: Begin}
@@ -514,7 +520,16 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 			if task == Send {
 				s.mode = s.nextMode(wave)
 			}
-			v = r.check(ctx, held, s, task)
+			if started {
+				v = r.check(ctx, held, s, task)
+				break
+			}
+			v = r.check(r.until, held, s, task)
+			if r.until.Err() != nil {
+				s.mode = before.mode
+				v = verdict{trigger: map[State]Trigger{Pending: Withdraw, Staged: Keep}[before.state], reason: before.reason}
+			}
+			started = true
 		case Sending:
 			v = r.send(ctx, wave, s)
 		case Sent:

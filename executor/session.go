@@ -133,21 +133,36 @@ func hold(ctx context.Context, m transport.Machine, enclosure string, wanted []s
 // agent, udev. Reading a device is over within it; whoever writes takes longer.
 const patience = 30 * time.Second
 
-// open opens the nodes of an ESP, all of them or none.
+// open opens the nodes of an ESP, all of them or none. Each has to say itself that
+// it leads there: nodes can have changed their names since they were looked at.
 func (s *session) open(ctx context.Context, luID string, paths []string) error {
 	var nodes []held
 	for _, path := range paths {
 		node, err := openPatiently(ctx, s.machine, path)
+		if err == nil {
+			h := held{node, path, func() { s.reset[luID] = true }}
+			nodes = append(nodes, h)
+			var is bool
+			if is, err = scan.IsUnit(ctx, h, luID); err == nil && !is {
+				err = &movedError{path, luID}
+			}
+		}
 		if err != nil {
 			for _, n := range nodes {
 				n.Close()
 			}
 			return err
 		}
-		nodes = append(nodes, held{node, path, func() { s.reset[luID] = true }})
 	}
 	s.nodes[luID] = nodes
 	return nil
+}
+
+// movedError is a node that leads to another logical unit than a moment ago.
+type movedError struct{ path, luID string }
+
+func (e *movedError) Error() string {
+	return fmt.Sprintf("%s does not lead to logical unit %s any more: device nodes have changed their names", e.path, e.luID)
 }
 
 func openPatiently(ctx context.Context, m transport.Machine, path string) (transport.Node, error) {
@@ -259,6 +274,9 @@ func (s *session) readings(ctx context.Context, luID string) ([]inventory.Readin
 	for _, n := range s.nodes[luID] {
 		r, err := scan.Read(ctx, n.path, n)
 		switch {
+		case err == nil && !r.Identity.Is(luID):
+			err = &movedError{n.path, luID}
+			fallthrough
 		case unanswered(err):
 			n.Close()
 			failure = err

@@ -35,6 +35,7 @@ func (a *app) applyCommand() *cobra.Command {
 		images string
 		expect string
 		output string
+		accept []string
 	)
 	cmd := &cobra.Command{
 		Use:   "apply PLAN | -f FILE",
@@ -67,7 +68,7 @@ end: after ^C or SIGTERM nothing new is started.`,
 			if err != nil {
 				return err
 			}
-			job := &job{app: a, machine: machine, json: output == "json"}
+			job := &job{app: a, machine: machine, json: output == "json", accept: accept}
 			if file != "" {
 				err = job.makePlan(cmd.Context(), file)
 			} else {
@@ -87,6 +88,7 @@ end: after ^C or SIGTERM nothing new is started.`,
 	cmd.Flags().BoolVar(&check, "check", false, "only compare the plan with the devices, and look for its images; write nothing")
 	cmd.Flags().StringVar(&images, "images", "", "look for the plan's images, by their SHA-256, in `DIR` and below (default: where PLAN is)")
 	cmd.Flags().StringVar(&expect, "expect", "", "refuse any plan but the one with this digest `SHA256`")
+	cmd.Flags().StringArrayVar(&accept, "accept-disruption", nil, "let I/O stop at `ADDRESS`, where * is any text, or at all (repeatable)")
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json: an event a line, the result last")
 	return cmd
 }
@@ -96,6 +98,7 @@ type job struct {
 	*app
 	machine transport.Machine
 	json    bool
+	accept  []string // where I/O may stop
 	plan    *plan.Plan
 	images  map[string]*image.Image // by SHA-256
 }
@@ -147,11 +150,15 @@ func (j *job) check(ctx context.Context) error {
 		return err
 	}
 	defer store.Close()
-	if !j.json {
-		fmt.Fprint(j.stdout, j.heading(j.plan.Simulated))
-		j.note("Comparing %s with the plan.", components(len(j.mine())))
+	if j.json {
+		return j.end(executor.Check(ctx, j.config(store, nil)))
 	}
-	return j.end(executor.Check(ctx, j.config(store, nil)))
+	fmt.Fprint(j.stdout, j.heading(j.plan.Simulated))
+	return j.end(executor.Check(ctx, j.config(store, func(e executor.Event) {
+		if e.Type == executor.EventChecking { // the rest is in the result
+			j.note("%s", comparing(e))
+		}
+	})))
 }
 
 // apply shows the plan, asks, and carries it out.
@@ -179,35 +186,39 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	}
 	defer store.Close()
 
-	tell, say := j.observers()
+	tell, interrupted := j.observers()
 	// A terminal that is lost, or a reader that goes away, must not break off a download.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	untold := context.AfterFunc(ctx, func() { say("Interrupted: nothing new is started, and what runs is brought to its end.") })
+	untold := context.AfterFunc(ctx, func() { interrupted("Interrupted: nothing new is started, and what runs is brought to its end.") })
 	defer untold() // before stop, which ends ctx too
-	say(fmt.Sprintf("Comparing %s with the plan.", components(len(j.mine()))))
-	return j.end(executor.Run(ctx, j.config(store, tell)))
+	teller := newTeller(tell)
+	result, err := executor.Run(ctx, j.config(store, teller.add))
+	untold()
+	stop() // nothing runs any more: ^C ends whoever still waits for a reader
+	teller.close()
+	return j.end(result, err)
 }
 
 func (j *job) config(store *state.Store, observer func(executor.Event)) executor.Config {
-	return executor.Config{Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), Observer: observer}
+	return executor.Config{Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), AcceptDisruption: j.accept, Observer: observer}
 }
 
-// observers are what events are told to, and what says the rest while they come.
-func (j *job) observers() (tell func(executor.Event), say func(string)) {
+// observers are what events are told to, and what tells an interrupt among them.
+func (j *job) observers() (tell func(executor.Event), interrupted func(string)) {
 	switch {
 	case j.json:
 		return eventLines(j.stdout, j.plan.Simulated), func(text string) { j.note("%s", text) }
 	case j.quiet:
-		return nil, func(string) {}
+		return func(executor.Event) {}, func(string) {}
 	}
 	fmt.Fprintln(j.stdout) // below the plan, or the question
 	p := &progress{w: j.stderr, plan: j.plan}
 	if isTerminal(j.stderr) {
 		p.width = widthOf(j.stderr)
 	}
-	return p.tell, p.say
+	return p.tell, p.interrupted
 }
 
 // mine are the addresses that this host has something to do at.
@@ -277,7 +288,7 @@ func (j *job) end(result *executor.Result, err error) error {
 			return err
 		}
 	} else {
-		fmt.Fprint(j.stdout, resultView(result, widthOf(j.stdout), j.paint()))
+		fmt.Fprint(j.stdout, resultView(result, j.plan, widthOf(j.stdout), j.paint()))
 	}
 	if code == exitDone {
 		return nil

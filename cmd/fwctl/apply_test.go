@@ -22,7 +22,7 @@ func TestApplyInterrupted(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) {
 			dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
-			cmd := exec.Command("fwctl", "--simulate", "rack.yaml", "apply", "-f", "desired-state.yaml", "--yes", "--state-dir", "state")
+			cmd := exec.Command("fwctl", "--simulate", "rack.yaml", "apply", "-f", "desired-state.yaml", "--yes", "--accept-disruption", "all", "--state-dir", "state")
 			cmd.Dir = dir
 			var stdout strings.Builder
 			cmd.Stdout = &stdout
@@ -67,7 +67,7 @@ func TestApplyInterrupted(t *testing.T) {
 func TestApplyOutlivesItsTerminal(t *testing.T) {
 	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
 	hurry(t, filepath.Join(dir, "rack.yaml"))
-	cmd := exec.Command("fwctl", "--simulate", "rack.yaml", "apply", "-f", "desired-state.yaml", "--yes", "--state-dir", "state")
+	cmd := exec.Command("fwctl", "--simulate", "rack.yaml", "apply", "-f", "desired-state.yaml", "--yes", "--accept-disruption", "all", "--state-dir", "state")
 	cmd.Dir = dir
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -147,7 +147,7 @@ func TestHintAfter(t *testing.T) {
 		t.Errorf("hintAfter = %q; want the component that must not be power-cycled named", got)
 	}
 	for refusal, want := range map[executor.Refusal]string{
-		executor.RefusedStale: "then plan again", executor.RefusedInUse: "apply the same plan", executor.RefusedWrongHost: "", "": "or plan again",
+		executor.RefusedStale: "then plan again", executor.RefusedInUse: "apply the same plan", executor.RefusedWrongHost: "", executor.RefusedDisruption: "", "": "or plan again",
 	} {
 		r := &executor.Result{Outcome: executor.RunRefused, Refusal: refusal}
 		if got := hintAfter(r); !strings.Contains(got, want) || want == "" && got != "" {

@@ -29,8 +29,8 @@ func TestExamples(t *testing.T) {
 			for _, command := range []string{
 				"fwctl validate -f desired-state.yaml",
 				"fwctl --simulate rack.yaml plan -f desired-state.yaml --out example.plan",
-				"fwctl --simulate rack.yaml apply example.plan --check",
-				"fwctl --simulate rack.yaml apply example.plan --yes",
+				"fwctl --simulate rack.yaml apply example.plan --check --accept-disruption all",
+				"fwctl --simulate rack.yaml apply example.plan --yes --accept-disruption all",
 				"fwctl --simulate rack.yaml inventory",
 			} {
 				if out, err := shell(dir, command); err != nil {

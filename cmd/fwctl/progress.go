@@ -34,9 +34,9 @@ type progress struct {
 	plan  *plan.Plan
 	width int // of the terminal; 0: none
 
-	mu    sync.Mutex      // signals are told from a goroutine of their own
-	bar   bool            // the cursor stands behind a bar
-	lines map[string]line // last line of progress, by address
+	mu     sync.Mutex      // signals are told from a goroutine of their own
+	inLine bool            // the cursor stands behind a bar, or behind ^C
+	lines  map[string]line // last line of progress, by address
 }
 
 type line struct {
@@ -57,13 +57,21 @@ func (p *progress) tell(e executor.Event) {
 	}
 }
 
+// interrupted tells text after a signal: terminals show ^C where the cursor stands.
+func (p *progress) interrupted(text string) {
+	p.mu.Lock()
+	p.inLine = p.width > 0
+	p.mu.Unlock()
+	p.say(text)
+}
+
 // say tells text on lines of its own; a bar that was drawn stands.
 func (p *progress) say(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.bar {
+	if p.inLine {
 		fmt.Fprintln(p.w)
-		p.bar = false
+		p.inLine = false
 	}
 	if text == "" {
 		return
@@ -82,7 +90,7 @@ func (p *progress) advance(e executor.Event) {
 	}
 	if p.width > 0 {
 		fmt.Fprintf(p.w, "\r%s", bar(e.Address, percent, p.width))
-		p.bar = true
+		p.inLine = true
 		return
 	}
 	last := p.lines[e.Address]
@@ -118,7 +126,7 @@ func bar(address string, percent int64, width int) string {
 func (p *progress) text(e executor.Event) string {
 	switch e.Type {
 	case executor.EventChecking:
-		return fmt.Sprintf("Comparing %s with the plan.", components(e.Components))
+		return comparing(e)
 	case executor.EventWave:
 		for _, w := range p.plan.Waves {
 			if w.Number == e.Wave {
@@ -150,12 +158,20 @@ func (p *progress) text(e executor.Event) string {
 	case executor.EventVerified:
 		return e.Address + ": runs " + e.Revision
 	case executor.EventFinished:
-		if e.Outcome == executor.OutcomeStaged || e.Outcome == executor.OutcomeUpdated {
+		switch e.Outcome {
+		case executor.OutcomeStaged, executor.OutcomeUpdated:
 			return "" // the event before said so
+		case executor.OutcomeSkipped:
+			return "" // nothing happened to it, and the result says why
 		}
 		return because(fmt.Sprintf("%s: %s", e.Address, e.Outcome), e.Reason)
 	}
 	return because(fmt.Sprintf("%s: %s", e.Address, e.Type), e.Reason)
+}
+
+// comparing says what takes a while on a slow rack, before anything else happens.
+func comparing(e executor.Event) string {
+	return fmt.Sprintf("Comparing %s with the plan.", components(e.Components))
 }
 
 // because joins what happened, or to what, with why; either may be "".

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/olekukonko/tablewriter"
@@ -11,7 +12,8 @@ import (
 
 // A table is drawn to a width without ever cutting a cell. What does not fit
 // on the row stands on lines of its own above or below it; extra columns that do
-// not fit are named, so that nobody takes them for empty.
+// not fit are named, so that nobody takes them for empty. The last column is the
+// one of reasons.
 type table struct {
 	columns []column
 	rows    []row
@@ -28,6 +30,7 @@ type fit int
 const (
 	key    fit = iota // its longest cells move to lines of their own above their rows
 	below             // moves to lines of its own, with its head: the rightmost column first
+	label             // moves in front of the reason
 	extra             // is left out and named: the rightmost column first
 	reason            // the last column: wrapped on the row where that has much room, else on lines of its own
 )
@@ -61,10 +64,11 @@ func (t table) draw(width int, p paint) (lines, left []string) {
 			continue
 		}
 		r := t.rows[i-1]
+		cells := t.labelled(r.cells, l)
 		var notes []string
 		for c, col := range t.columns {
-			switch cell := r.cells[c]; {
-			case empty(cell), l.on[c] && col.fit != key, col.fit == extra:
+			switch cell := cells[c]; {
+			case empty(cell), l.on[c] && col.fit != key, col.fit == extra, col.fit == label:
 			case col.fit == key:
 				if twwidth.Width(cell) > l.keyMax {
 					lines = append(lines, p.paint(r.tone, strings.Repeat(" ", l.keyAt)+cell))
@@ -122,6 +126,16 @@ func (t table) layout(width int) layout {
 		}
 	}
 	for c, col := range t.columns {
+		if col.fit == label && t.filled(c) {
+			moved := max(0, total+widths[c]+1-width)
+			if l.keyMax-moved >= twwidth.Width(t.columns[keys].head) && t.keysOver(keys, l.keyMax-moved) == t.keysOver(keys, l.keyMax) {
+				l.on[c] = true
+				l.keyMax -= moved
+				total += widths[c] + 1 - moved
+			}
+		}
+	}
+	for c, col := range t.columns {
 		if col.fit == extra && l.keyMax == widths[keys] && t.filled(c) && total+widths[c]+1 <= width {
 			l.on[c] = true
 			total += widths[c] + 1
@@ -173,6 +187,33 @@ func (t table) grid(l layout) []string {
 		lines[i] = strings.TrimRight(lines[i], " ")
 	}
 	return lines
+}
+
+// labelled puts labels that have no room on the row in front of its reason.
+func (t table) labelled(cells []string, l layout) []string {
+	last := len(cells) - 1
+	cells = slices.Clone(cells)
+	for c, col := range t.columns {
+		switch {
+		case col.fit != label || l.on[c] || empty(cells[c]):
+		case empty(cells[last]):
+			cells[last] = cells[c]
+		default:
+			cells[last] = cells[c] + ": " + cells[last]
+		}
+	}
+	return cells
+}
+
+// keysOver counts the keys that have no room in so many columns.
+func (t table) keysOver(c, width int) int {
+	n := 0
+	for _, r := range t.rows {
+		if twwidth.Width(r.cells[c]) > width {
+			n++
+		}
+	}
+	return n
 }
 
 // filled tells whether the column has any content.

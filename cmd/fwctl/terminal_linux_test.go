@@ -117,7 +117,7 @@ func TestQuestionOnATerminal(t *testing.T) {
 // An interrupt beside a bar is told on a line of its own.
 func TestInterruptBesideABar(t *testing.T) {
 	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
-	s := onTerminal(t, dir, "--simulate", "rack.yaml", "--state-dir", "state", "apply", "-f", "desired-state.yaml", "--yes")
+	s := onTerminal(t, dir, "--simulate", "rack.yaml", "--state-dir", "state", "apply", "-f", "desired-state.yaml", "--yes", "--accept-disruption", "all")
 	s.read("% sent [#")
 	s.press(ctrlC)
 	got, code := s.end()

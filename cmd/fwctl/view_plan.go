@@ -23,7 +23,7 @@ func planView(p *plan.Plan, width int, paint paint) string {
 	add(scanned(p) + ".")
 
 	t := table{columns: []column{
-		{"WAVE", below}, {"ADDRESS", key}, {"NAME", extra}, {"HOST", extra}, {"NOW", below}, {"TO", below}, {"IMAGE", extra},
+		{"WAVE", below}, {"ADDRESS", key}, {"NAME", label}, {"HOST", extra}, {"NOW", below}, {"TO", below}, {"IMAGE", extra},
 		{"ACTION", below}, {"MODE", below}, {"EFFECT", below}, {"TIME", extra}, {"WHY", reason},
 	}}
 	for _, s := range p.Steps {

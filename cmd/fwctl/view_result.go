@@ -7,11 +7,16 @@ import (
 	"strings"
 
 	"fwctl/executor"
+	"fwctl/plan"
 )
 
-// resultView renders what became of every component.
-func resultView(r *executor.Result, width int, paint paint) string {
-	t := table{columns: []column{{"ADDRESS", key}, {"OUTCOME", below}, {"MODE", below}, {"REVISION", below}, {"WHY", reason}}}
+// resultView renders what became of every component of a plan.
+func resultView(r *executor.Result, p *plan.Plan, width int, paint paint) string {
+	names := map[string]string{}
+	for _, s := range p.Steps {
+		names[s.Address] = s.Name
+	}
+	t := table{columns: []column{{"ADDRESS", key}, {"NAME", label}, {"OUTCOME", below}, {"MODE", below}, {"REVISION", below}, {"WHY", reason}}}
 	counts, persons := map[executor.Outcome]int{}, 0
 	for _, s := range r.Steps {
 		counts[s.Outcome]++
@@ -19,7 +24,10 @@ func resultView(r *executor.Result, width int, paint paint) string {
 		if !s.Confirmed && (s.Outcome == executor.OutcomeStaged || s.Outcome == executor.OutcomeUpdated) {
 			outcome += ", unconfirmed"
 		}
-		row := row{cells: []string{s.Address, outcome, cmp.Or(string(s.Mode), "-"), cmp.Or(s.Revision, "-"), cmp.Or(s.Reason, "-")}}
+		if r.Outcome == executor.RunRefused && s.Outcome == executor.OutcomeSkipped && s.Reason == r.Reason {
+			s.Reason = "" // told once, for the run
+		}
+		row := row{cells: []string{s.Address, cmp.Or(names[s.Address], "-"), outcome, cmp.Or(string(s.Mode), "-"), cmp.Or(s.Revision, "-"), cmp.Or(s.Reason, "-")}}
 		if s.NeedsPerson {
 			persons++
 		}
@@ -108,8 +116,8 @@ func hintAfter(r *executor.Result) string {
 			return "nothing was written: look at what differs, then plan again"
 		case executor.RefusedInUse:
 			return "nothing was written: apply the same plan when the others are done"
-		case executor.RefusedWrongHost:
-			return "" // the reason names the right ones
+		case executor.RefusedWrongHost, executor.RefusedDisruption:
+			return "" // the reason says it
 		}
 		return "nothing was written: put right what the reasons above name, or plan again"
 	case executor.RunFailed:

@@ -112,7 +112,7 @@ func TestViews(t *testing.T) {
 			"plan":      planView(interfacePlan(), width, false),
 			"rows":      planView(examplePlan(), width, false),
 			"inventory": inventoryView(exampleInventory(), width, false),
-			"result":    resultView(exampleResult(), width, false),
+			"result":    resultView(exampleResult(), examplePlan(), width, false),
 		} {
 			golden := filepath.Join("testdata", "view", fmt.Sprintf("%s-%d.txt", name, width))
 			if *update {
@@ -138,7 +138,7 @@ func TestViewsLoseNothing(t *testing.T) {
 	var planWords, inventoryWords, resultWords []string
 	for _, s := range p.Steps {
 		r := planRow(s)
-		for _, c := range []int{1, 4, 5, 7, 8, 9, 11} { // all but the extra columns, and WAVE, which is one digit
+		for _, c := range []int{1, 2, 4, 5, 7, 8, 9, 11} { // all but the extra columns, and WAVE, which is one digit
 			planWords = append(planWords, strings.Fields(r.cells[c])...)
 		}
 	}
@@ -158,6 +158,7 @@ func TestViewsLoseNothing(t *testing.T) {
 		resultWords = append(resultWords, s.Address, string(s.Outcome), s.Revision)
 		resultWords = append(resultWords, strings.Fields(s.Reason)...)
 	}
+	resultWords = append(resultWords, "r12u20")
 	for width := 60; width <= 250; width++ {
 		for _, v := range []struct {
 			name, text string
@@ -165,7 +166,7 @@ func TestViewsLoseNothing(t *testing.T) {
 		}{
 			{"plan", planView(p, width, false), planWords},
 			{"inventory", inventoryView(inv, width, false), inventoryWords},
-			{"result", resultView(result, width, false), resultWords},
+			{"result", resultView(result, p, width, false), resultWords},
 		} {
 			for _, word := range v.words {
 				if !strings.Contains(v.text, word) {
@@ -184,7 +185,7 @@ func TestViewsLoseNothing(t *testing.T) {
 
 // Columns that are left out are named, and none is where there is room.
 func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
-	if got := planView(examplePlan(), 80, false); !strings.Contains(got, "Not shown at this width: name, host, image, time.") {
+	if got := planView(examplePlan(), 80, false); !strings.Contains(got, "Not shown at this width: host, image, time.") {
 		t.Errorf("planView(80) = %s; want the columns that were left out named", got)
 	}
 	got := planView(examplePlan(), 250, false)

@@ -22,6 +22,6 @@ run() {
 
 run fwctl --simulate rack.yaml inventory
 run fwctl --simulate rack.yaml plan -f desired-state.yaml --out rack-12.plan
-run fwctl --simulate rack.yaml apply rack-12.plan --yes
+run fwctl --simulate rack.yaml apply rack-12.plan --yes --accept-disruption '500304801f001200/*'
 run fwctl --simulate rack.yaml inventory
 run fwctl --simulate rack.yaml plan -f desired-state.yaml

@@ -40,8 +40,9 @@ func Read(ctx context.Context, path string, t transport.Transport) (*inventory.R
 	return &r.Reading, nil
 }
 
-// isUnit tells whether a device is the logical unit luID.
-func isUnit(ctx context.Context, t transport.Transport, luID string) (bool, error) {
+// IsUnit tells whether a device is the logical unit luID. It asks no more than that
+// takes, since a device that has just been reset may not answer more.
+func IsUnit(ctx context.Context, t transport.Transport, luID string) (bool, error) {
 	r := &reader{ctx: ctx, t: t}
 	if err := r.inquire(); err != nil {
 		return false, err

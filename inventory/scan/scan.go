@@ -115,7 +115,7 @@ func Find(ctx context.Context, m transport.Machine, luID string) ([]string, erro
 	var found []string
 	var busy error
 	answers := ask(ctx, m, nodes, findDeadline, func(ctx context.Context, _ string, t transport.Transport) (bool, error) {
-		return isUnit(ctx, t, luID)
+		return IsUnit(ctx, t, luID)
 	})
 	for i, a := range answers {
 		switch {

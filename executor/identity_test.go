@@ -1,0 +1,66 @@
+package executor_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"fwctl/executor"
+	"fwctl/plan"
+)
+
+// swapping is a second enclosure whose two nodes come back with each other's
+// names after a power cycle.
+const swapping = `
+  - logicalID: 5000ccab04002000
+    vendor: ACME
+    product: JBOD-60
+    revision: "1000"
+    download: {rebootTime: 1s}
+    esps:
+      - {paths: {stor1: [10]}, download: {returnNode: "11"}}
+      - {paths: {stor1: [11]}, download: {returnNode: "10"}}
+`
+
+// Nodes that change their names while something else is worked on: the image goes
+// where the plan says, not where the node's name led to.
+func TestNodesThatSwapTheirNames(t *testing.T) {
+	const second = "5000ccab04002000/esp1/sub0"
+	for _, mode := range []plan.Mode{plan.ModeE, plan.Mode7} {
+		t.Run(string(mode), func(t *testing.T) {
+			onRack(t, acme("")+swapping, func(b *bench) {
+				waves, after, outcome := stage, executor.EventStaged, "staged confirmed e 1000"
+				if mode == plan.Mode7 {
+					waves, after, outcome = reset, executor.EventVerified, "updated confirmed 7 1100"
+				}
+				b.onEvent = func(e executor.Event) {
+					if e.Type == after && strings.HasPrefix(e.Address, enc1) {
+						b.rack.PowerCycle("5000ccab04002000")
+						time.Sleep(10 * time.Second)
+					}
+				}
+				first, step := b.step(esp1, waves, b.hop("1100", mode)), b.step(second, waves, b.hop("1100", mode))
+				b.ended(b.run(first, step), executor.RunDone, outcome, outcome)
+				for _, l := range b.trace() {
+					if strings.HasPrefix(l.CDB, "1d") && l.LU != first.LUID && l.LU != step.LUID {
+						t.Errorf("SEND DIAGNOSTIC to %s; want only %s and %s", l.LU, first.LUID, step.LUID)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A plan whose address and logical unit do not belong together writes to neither.
+func TestAddressOfAnotherModule(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
+		step.Address = esp2
+		r := b.run(step)
+		b.ended(r, executor.RunRefused, "refused unconfirmed  ")
+		b.reason(r, 0, "have modules changed places?")
+		if got := b.writes(); len(got) != 0 {
+			t.Errorf("writes = %q; want none", got)
+		}
+	})
+}
