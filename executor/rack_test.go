@@ -115,7 +115,11 @@ func (b *bench) scan() *inventory.Inventory {
 	if err != nil {
 		b.Fatal(err)
 	}
-	executor.Remember(inv, staged)
+	open, err := b.store.Open(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	executor.Remember(inv, staged, open)
 	return inv
 }
 

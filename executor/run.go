@@ -102,8 +102,11 @@ type stepRun struct {
 	refused  bool // mode e of this hop, by the device
 	want     expectation
 	download download
-	intents  []int64  // committed, and without an answer yet
-	baseline []string // failures of the enclosure before the hop
+	intents  []int64 // committed, and without an answer yet
+
+	overwriting string   // SHA-256 of what was staged when the download began
+	taken       bool     // the device took its first chunk
+	baseline    []string // failures of the enclosure before the hop
 
 	wrote       bool
 	revision    string // last read
@@ -135,10 +138,18 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 			elsewhere[step.Host] = true
 			continue
 		}
+		if !slices.ContainsFunc(c.Plan.Waves, func(w plan.Wave) bool {
+			return w.Kind == plan.StageWave && w.Number == step.Waves.Stage || w.Kind == plan.ResetWave && w.Number == step.Waves.Reset
+		}) {
+			return nil, fmt.Errorf("cannot carry out the plan: no wave of it works on %s", step.Address)
+		}
 		if step.Action == plan.Activate {
 			continue
 		}
 		for _, hop := range step.Hops {
+			if len(hop.Modes) == 0 {
+				return nil, fmt.Errorf("cannot carry out the plan: it names no mode to send image %s to %s by", hop.Image.Name, step.Address)
+			}
 			img, ok := c.Images[hop.Image.SHA256]
 			if !ok {
 				return nil, fmt.Errorf("cannot find image %s (sha256 %s): name the directory that it is in with --images", hop.Image.Name, hop.Image.SHA256)
@@ -553,7 +564,8 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 // from it. Where it cannot be committed the step fails, and nothing more is sent.
 // Nor is anything sent to a component of which the step machine has lost track.
 func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
-	to, ok := Next(s.state, t)
+	from := s.state
+	to, ok := Next(from, t)
 	if !ok {
 		bug := fmt.Sprintf("this is a bug of fwctl, please report it: %q cannot happen to a component that is %s", t, s.state)
 		v = verdict{reason: strings.TrimSuffix(bug+"; look at the device before anything else is written to it; "+v.reason, "; ")}
@@ -595,7 +607,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	}
 	s.needsPerson = s.needsPerson || v.needsPerson
 
-	if err := r.commit(ctx, s, t, v, more); err != nil {
+	if err := r.commit(ctx, s, from, t, v, more); err != nil {
 		r.stopped = err.Error()
 		r.faulty = true
 		r.event(Event{Type: EventNoticed, Address: s.step.Address, Reason: err.Error()})
@@ -610,12 +622,22 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 
 // commit records a step's new state, and what the device's answer says of the
 // effects that were intended. Check records nothing.
-func (r *run) commit(ctx context.Context, s *stepRun, t Trigger, v verdict, more func(*state.Tx)) error {
+func (r *run) commit(ctx context.Context, s *stepRun, from State, t Trigger, v verdict, more func(*state.Tx)) error {
 	if r.id == 0 {
 		return nil
 	}
+	// A first chunk that was refused has overwritten nothing: what was staged before
+	// still is. Where nobody can tell, it counts as gone.
+	downloading := len(s.intents) > 0 && slices.Contains([]State{Sending, Sent}, from)
+	overwritten := downloading && (s.taken || t == Lose)
+	if downloading && !overwritten && t != SentAll {
+		s.want.staged = s.overwriting
+	}
 	err := r.Store.Update(ctx, func(tx *state.Tx) {
 		tx.SetStep(r.id, state.Step{Address: s.step.Address, Key: s.key, Hop: s.hop, State: string(s.state), Mode: string(s.mode), Detail: s.reason, At: time.Now()})
+		if overwritten && t != SentAll {
+			tx.Unstage(s.key)
+		}
 		if more != nil {
 			more(tx)
 		}
@@ -642,9 +664,6 @@ func (r *run) intend(ctx context.Context, s *stepRun, mode byte, kinds ...state.
 			ids = append(ids, tx.Intend(state.Intent{
 				Run: r.id, Address: s.step.Address, Key: s.key, Kind: kind, Mode: fmt.Sprintf("%02x", mode), SHA256: s.current().Image.SHA256, At: time.Now(),
 			}))
-			if kind == state.DownloadStart {
-				tx.Unstage(s.key) // what was staged is overwritten from now on
-			}
 		}
 	})
 	if err != nil {
@@ -652,7 +671,7 @@ func (r *run) intend(ctx context.Context, s *stepRun, mode byte, kinds ...state.
 	}
 	s.intents = append(s.intents, ids...)
 	if slices.Contains(kinds, state.DownloadStart) {
-		s.want.staged = ""
+		s.overwriting, s.want.staged, s.taken = s.want.staged, "", false
 	}
 	s.wrote, r.wrote = true, true
 	return nil
@@ -688,6 +707,7 @@ func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 		if v.trigger != "" {
 			return v
 		}
+		s.taken = true
 		r.event(s.about(Event{Type: EventProgress, Mode: s.mode, Bytes: int64(end), Total: int64(len(data))}))
 	}
 	return verdict{trigger: SentAll}

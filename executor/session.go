@@ -116,7 +116,7 @@ func openPatiently(ctx context.Context, m transport.Machine, path string) (trans
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(patience / 300):
+		case <-time.After(20 * time.Millisecond): // those who look again and again leave short gaps
 		}
 	}
 }

@@ -1,13 +1,18 @@
 package inventory
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 )
 
 // kind is what an inventory file says that it is.
 const kind = "Inventory"
+
+const notOurs = "it is no JSON object as fwctl inventory --out writes it"
 
 // New returns an inventory with nothing in it but what every one has.
 func New() *Inventory {
@@ -30,28 +35,41 @@ func (e *FormatError) Error() string {
 
 func (e *FormatError) Unwrap() error { return e.Err }
 
-// Parse reads an inventory file: JSON, kind Inventory, a format version with the
+// Parse reads an inventory file, as Read does.
+func Parse(data []byte) (*Inventory, error) { return Read(bytes.NewReader(data)) }
+
+// Read reads an inventory file: JSON, kind Inventory, a format version with the
 // major number of FormatVersion. Keys that it does not know are left out, as a
 // later minor version may have them; whether the values make sense is for the
-// schema to say. An error is a *FormatError.
-func Parse(data []byte) (*Inventory, error) {
-	var header struct {
-		FormatVersion string `json:"format_version"`
-		Kind          string `json:"kind"`
-	}
-	if err := json.Unmarshal(data, &header); err != nil {
-		return nil, &FormatError{"it is no JSON object as fwctl inventory --out writes it", err}
-	}
-	if header.Kind != kind {
-		return nil, &FormatError{Reason: fmt.Sprintf("its kind is %q, want %q: pass a file that fwctl inventory --out wrote", header.Kind, kind)}
-	}
-	if major(header.FormatVersion) != major(FormatVersion) {
-		return nil, &FormatError{Reason: fmt.Sprintf("its format_version is %q and this fwctl reads %s.x: write it again with this version of fwctl inventory, or use the version that wrote it",
-			header.FormatVersion, major(FormatVersion))}
-	}
+// schema to say. An error is a *FormatError, or what reading failed with.
+func Read(r io.Reader) (*Inventory, error) {
 	inv := New()
-	if err := json.Unmarshal(data, inv); err != nil {
+	inv.FormatVersion, inv.Kind = "", ""
+	file := json.NewDecoder(r)
+	err := file.Decode(inv)
+	if err != nil && file.InputOffset() == 0 { // nothing was decoded
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) || err == io.EOF || err == io.ErrUnexpectedEOF {
+			return nil, &FormatError{notOurs, err}
+		}
+		return nil, err
+	}
+	var misfit *json.UnmarshalTypeError
+	if errors.As(err, &misfit) && misfit.Field == "" {
+		return nil, &FormatError{notOurs, err}
+	}
+	if inv.Kind != kind {
+		return nil, &FormatError{Reason: fmt.Sprintf("its kind is %q, want %q: pass a file that fwctl inventory --out wrote", inv.Kind, kind)}
+	}
+	if major(inv.FormatVersion) != major(FormatVersion) {
+		return nil, &FormatError{Reason: fmt.Sprintf("its format_version is %q and this fwctl reads %s.x: write it again with this version of fwctl inventory, or use the version that wrote it",
+			inv.FormatVersion, major(FormatVersion))}
+	}
+	if err != nil {
 		return nil, &FormatError{"a value does not fit", err}
+	}
+	if _, err := file.Token(); err != io.EOF {
+		return nil, &FormatError{Reason: notOurs + ": something follows it"}
 	}
 	return inv, nil
 }

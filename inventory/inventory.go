@@ -118,7 +118,8 @@ type Subenclosure struct {
 	Vendor    string  `json:"vendor"`
 	Product   string  `json:"product"`
 	Revision  string  `json:"revision"`
-	Staged    *Staged `json:"staged"` // nil: nothing that this host's state remembers
+	Staged    *Staged `json:"staged"`         // nil: nothing that this host's state remembers
+	Sent      *Sent   `json:"sent,omitempty"` // the image behind Revision, where this host sent it; nil: not known
 }
 
 // Staged is microcode that was downloaded and waits for its activation.
@@ -128,6 +129,12 @@ type Staged struct {
 	Since     time.Time `json:"since"`
 	By        string    `json:"by"`
 	Confirmed bool      `json:"confirmed"` // the device said that the image is complete
+}
+
+// Sent is an image that a component took whole.
+type Sent struct {
+	SHA256 string    `json:"sha256"`
+	At     time.Time `json:"at"`
 }
 
 // Problem is a device that could not be read, or not be trusted.

@@ -113,7 +113,7 @@ func (j *job) makePlan(ctx context.Context, file string) error {
 	if want.inventories, err = j.scanOf(ctx, j.machine); err != nil {
 		return err
 	}
-	j.images = want.images
+	j.images = want.images.Files
 	j.plan, _, err = want.build(time.Now())
 	return err
 }
@@ -167,7 +167,7 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	if j.json {
 		text = j.stderr // stdout is for the events
 	}
-	fmt.Fprint(text, j.heading(j.plan.Simulated), planView(j.plan, widthOf(text), colours(text, j.noColor)))
+	fmt.Fprint(text, j.heading(j.plan.Simulated), planView(j.plan, time.Now(), widthOf(text), colours(text, j.noColor)))
 	if j.plan.Summary.Update+j.plan.Summary.Activate == 0 {
 		return j.end(&executor.Result{Outcome: executor.RunDone}, nil)
 	}

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"fwctl/internal/image"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
@@ -22,6 +22,7 @@ func (a *app) planCommand() *cobra.Command {
 		output      string
 		want        planRequest
 		detailed    bool
+		maxAge      time.Duration
 	)
 	cmd := &cobra.Command{
 		Use:   "plan -f FILE",
@@ -34,7 +35,7 @@ state, and what that would disturb. Nothing is written to any device.`,
   fwctl plan -f dc1.yaml --inventory stor1.json --inventory stor2.json`,
 		Args: args(cobra.NoArgs, "none; the desired state is named with -f"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := oneOf("-o", output, "table", "json"); err != nil {
+			if err := oneOf("-o", output, "table", "json", "markdown"); err != nil {
 				return err
 			}
 			if a.simulate != "" && len(inventories) > 0 {
@@ -45,14 +46,18 @@ state, and what that would disturb. Nothing is written to any device.`,
 				return err
 			}
 			if len(inventories) > 0 {
-				want.inventories, err = loadInventories(inventories)
+				want.inventories, err = a.loadInventories(inventories)
 			} else {
 				want.inventories, err = a.scanHere(cmd.Context())
 			}
 			if err != nil {
 				return err
 			}
-			p, data, err := want.build(time.Now())
+			now := time.Now()
+			if err := a.checkAge(want.inventories, now, maxAge, out); err != nil {
+				return err
+			}
+			p, data, err := want.build(now)
 			if err != nil {
 				return err
 			}
@@ -75,8 +80,9 @@ state, and what that would disturb. Nothing is written to any device.`,
 	}
 	desiredFlag(cmd, &file)
 	cmd.Flags().StringArrayVar(&inventories, "inventory", nil, "plan from the saved inventory `FILE` instead of a scan (repeatable)")
+	cmd.Flags().DurationVar(&maxAge, "max-age", 24*time.Hour, "warn of inventories that are older than `DURATION`, and write no plan from them")
 	cmd.Flags().StringVar(&out, "out", "", "write the plan to `PLAN` too, for show and apply")
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, or markdown for a pull request")
 	planFlags(cmd, &want)
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where changes are pending (staged ones too) or blocked")
 	return cmd
@@ -85,7 +91,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 // planRequest is what a plan is made from.
 type planRequest struct {
 	desired     *plan.DesiredState
-	images      map[string]*image.Image
+	images      *plan.Images
 	inventories []*inventory.Inventory
 	targets     []string
 	activate    bool
@@ -100,10 +106,13 @@ func planFlags(cmd *cobra.Command, want *planRequest) {
 // build makes the plan, and its bytes as they are saved and shown as JSON.
 func (r planRequest) build(now time.Time) (*plan.Plan, []byte, error) {
 	sizes := map[string]int64{}
-	for sha256, img := range r.images {
+	for sha256, img := range r.images.Files {
 		sizes[sha256] = img.Size()
 	}
-	p, err := plan.Build(plan.Input{Desired: r.desired, Inventories: r.inventories, ImageSizes: sizes, Activate: r.activate, Targets: r.targets})
+	p, err := plan.Build(plan.Input{
+		Desired: r.desired, Inventories: r.inventories, Activate: r.activate, Targets: r.targets,
+		ImageSizes: sizes, SignedBy: r.images.SignedBy, Warnings: r.images.Warnings,
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -128,28 +137,16 @@ func (a *app) scanOf(ctx context.Context, machine transport.Machine) ([]*invento
 	return []*inventory.Inventory{inv}, nil
 }
 
-func loadInventories(files []string) ([]*inventory.Inventory, error) {
-	var all []*inventory.Inventory
-	for _, file := range files {
-		data, err := readFile("the inventory", file)
-		if err != nil {
-			return nil, err
-		}
-		inv, err := inventory.Parse(data)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		all = append(all, inv)
-	}
-	return all, nil
-}
-
 // showPlan writes a plan to stdout.
 func (a *app) showPlan(p *plan.Plan, data []byte, output string) error {
-	if output == "json" {
-		_, err := a.stdout.Write(data)
-		return err
+	var err error
+	switch output {
+	case "json":
+		_, err = a.stdout.Write(data)
+	case "markdown":
+		_, err = io.WriteString(a.stdout, markdownView(p, a.heading(p.Simulated), time.Now()))
+	default:
+		_, err = fmt.Fprint(a.stdout, a.heading(p.Simulated), planView(p, time.Now(), widthOf(a.stdout), a.paint()))
 	}
-	_, err := fmt.Fprint(a.stdout, a.heading(p.Simulated), planView(p, widthOf(a.stdout), a.paint()))
 	return err
 }

@@ -113,7 +113,11 @@ func (p *progress) mark(e executor.Event) {
 
 // bar draws progress in less than width columns, so that no terminal wraps it.
 func bar(address string, percent int64, width int) string {
-	text := fmt.Sprintf("%s: %3d %% sent", address, percent)
+	return gauge(fmt.Sprintf("%s: %3d %% sent", address, percent), percent, width)
+}
+
+// gauge draws a bar behind text, where there is room.
+func gauge(text string, percent int64, width int) string {
 	room := min(width-1-len(text)-3, 40)
 	if room < 5 {
 		return text

@@ -18,7 +18,7 @@ func (a *app) showCommand() *cobra.Command {
 		Long:  "Shows a saved plan as it was made. No device is read.",
 		Args:  args(cobra.ExactArgs(1), "one plan file"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := oneOf("-o", output, "table", "json"); err != nil {
+			if err := oneOf("-o", output, "table", "json", "markdown"); err != nil {
 				return err
 			}
 			p, data, err := loadPlan(args[0])
@@ -28,7 +28,7 @@ func (a *app) showCommand() *cobra.Command {
 			return a.showPlan(p, data, output)
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, or markdown for a pull request")
 	return cmd
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // planView renders a plan as text for people, in at most width columns.
-func planView(p *plan.Plan, width int, paint paint) string {
+func planView(p *plan.Plan, now time.Time, width int, paint paint) string {
 	var lines []string
 	add := func(line string) { lines = append(lines, wrap(line, width, "", "  ")...) }
 
@@ -20,14 +20,14 @@ func planView(p *plan.Plan, width int, paint paint) string {
 		title += " of " + p.DesiredState.Name
 	}
 	add(title + " (desired state " + shortDigest(p.DesiredState.SHA256) + "), nothing written.")
-	add(scanned(p) + ".")
+	add(scanned(p, len(p.Scans)) + ".")
 
 	t := table{columns: []column{
 		{"WAVE", below}, {"ADDRESS", key}, {"NAME", label}, {"HOST", extra}, {"NOW", below}, {"TO", below}, {"IMAGE", extra},
 		{"ACTION", below}, {"MODE", below}, {"EFFECT", below}, {"TIME", extra}, {"WHY", reason},
 	}}
 	for _, s := range p.Steps {
-		t.rows = append(t.rows, planRow(s))
+		t.rows = append(t.rows, planRow(s, p.Waves))
 	}
 	if len(t.rows) > 0 {
 		lines = append(lines, "")
@@ -41,6 +41,9 @@ func planView(p *plan.Plan, width int, paint paint) string {
 
 	lines = append(lines, "")
 	add(planSummary(p))
+	for _, line := range scheduleLines(p, now) {
+		add(line)
+	}
 	add("Digest " + p.Digest)
 	for i, w := range p.Warnings {
 		if i == 0 {
@@ -53,7 +56,7 @@ func planView(p *plan.Plan, width int, paint paint) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-func planRow(s plan.Step) row {
+func planRow(s plan.Step, waves []plan.Wave) row {
 	var to, images, modes []string
 	for _, h := range s.Hops {
 		to = append(to, h.To)
@@ -64,7 +67,7 @@ func planRow(s plan.Step) row {
 		to = []string{s.Desired}
 	}
 	r := row{cells: []string{
-		waveOf(s.Waves), s.Address, s.Name, s.Host, s.Current, strings.Join(to, " > "), strings.Join(images, " > "),
+		wavesOf(s, waves), s.Address, s.Name, s.Host, s.Current, strings.Join(to, " > "), strings.Join(images, " > "),
 		string(s.Action), strings.Join(modes, " > "), effectOf(s), "", "",
 	}}
 	why := slices.Clone(s.Reasons)
@@ -94,14 +97,15 @@ func planRow(s plan.Step) row {
 	return r
 }
 
-func waveOf(w plan.StepWaves) string {
-	switch {
-	case w.Stage != 0 && w.Reset != 0:
-		return fmt.Sprintf("%d,%d", w.Stage, w.Reset)
-	case w.Stage+w.Reset != 0:
-		return fmt.Sprint(w.Stage + w.Reset)
+// wavesOf writes the waves that work on a step, those of canaries with a c: 1c,2c.
+func wavesOf(s plan.Step, waves []plan.Wave) string {
+	var names []string
+	for _, w := range waves {
+		if w.Number == s.Waves.Stage || w.Number == s.Waves.Reset {
+			names = append(names, strings.TrimPrefix(waveName(w), "wave "))
+		}
 	}
-	return ""
+	return strings.Join(names, ",")
 }
 
 // modeOf writes how a hop gets its image, and starts it: "e", "7", "e/7" (7
@@ -186,17 +190,23 @@ func planSummary(p *plan.Plan) string {
 }
 
 // scanned says when and where a plan's inventories were taken, and what they hold.
-func scanned(p *plan.Plan) string {
+// Where they are of different age each is told, and how old it was when the plan
+// was made. At most so many hosts are named.
+func scanned(p *plan.Plan, most int) string {
+	same := !slices.ContainsFunc(p.Scans, func(s plan.Scan) bool { return moment(s.ScannedAt) != moment(p.Scans[0].ScannedAt) })
 	var hosts []string
-	same := true
-	for _, s := range p.Scans {
-		same = same && moment(s.ScannedAt) == moment(p.Scans[0].ScannedAt)
-	}
-	for _, s := range p.Scans {
+	for _, s := range p.Scans[:min(most, len(p.Scans))] {
 		if !same {
-			s.Host += " (" + moment(s.ScannedAt) + ")"
+			s.Host += " (" + moment(s.ScannedAt)
+			if age := p.CreatedAt.Sub(s.ScannedAt); age >= time.Minute {
+				s.Host += ", " + spell(age) + " old"
+			}
+			s.Host += ")"
 		}
 		hosts = append(hosts, s.Host)
+	}
+	if more := len(p.Scans) - most; more > 0 {
+		hosts = append(hosts, fmt.Sprintf("%d more", more))
 	}
 	text := "Scanned"
 	if same && len(p.Scans) > 0 {

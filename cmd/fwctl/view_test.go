@@ -13,6 +13,7 @@ import (
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 
 	"fwctl/executor"
+	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/plan"
 )
@@ -27,13 +28,17 @@ func interfacePlan() *plan.Plan {
 	p.Steps = p.Steps[:4]
 	p.Steps[1].Reasons = p.Steps[1].Reasons[:1]
 	p.Summary = plan.Summary{Update: 2, Staged: 1, Blocked: 1}
+	p.Waves = []plan.Wave{
+		{Number: 1, Kind: plan.ResetWave, Windows: []string{"saturday-night"}, Soak: plan.Duration(10 * time.Minute)},
+		{Number: 2, Kind: plan.ResetWave, Windows: []string{"saturday-night"}},
+	}
 	return p
 }
 
 // examplePlan holds every kind of row.
 func examplePlan() *plan.Plan {
 	hop := func(from, to string, modes ...plan.Mode) plan.Hop {
-		return plan.Hop{From: from, To: to, Image: plan.ImageRef{Name: "iom-" + to}, Modes: modes, Activation: plan.Manual, ActivateBy: plan.ByModeF}
+		return plan.Hop{From: from, To: to, Image: plan.ImageRef{Name: "iom-" + to, Size: 1 << 20}, ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute), Modes: modes, Activation: plan.Manual, ActivateBy: plan.ByModeF}
 	}
 	active := hop("0611", "0702", plan.ModeE)
 	active.Activation = plan.WithApply
@@ -73,9 +78,12 @@ func examplePlan() *plan.Plan {
 		DesiredState: plan.Source{Name: "rack-12", SHA256: "3f9c01ab" + strings.Repeat("0", 56)},
 		Scans:        []plan.Scan{{Host: "stor1", ScannedAt: noon}, {Host: "stor2", ScannedAt: noon}},
 		Steps:        []plan.Step{staged, blocked, chain, stops, falls, activate, upToDate, unmanaged},
-		Waves:        []plan.Wave{{Number: 1, Kind: plan.StageWave}, {Number: 2, Kind: plan.ResetWave}},
-		Warnings:     []string{"5000ccab04001000: any power loss or hard reset starts 1100 on esp1 while esp2 stays on 0990. Staged 2026-11-15 by anna, image 5891b5b5."},
-		Summary:      plan.Summary{Update: 3, Activate: 1, Staged: 1, NoOp: 1, Blocked: 1, Unmanaged: 1},
+		Waves:        []plan.Wave{{Number: 1, Kind: plan.StageWave, Canary: true, Soak: plan.Duration(10 * time.Minute)}, {Number: 2, Kind: plan.ResetWave, Windows: []string{"saturday-night"}}},
+		Windows: map[string]window.Window{
+			"saturday-night": {Start: "2026-11-21T22:00", Timezone: "Europe/Berlin", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA"},
+		},
+		Warnings: []string{"5000ccab04001000: any power loss or hard reset starts 1100 on esp1 while esp2 stays on 0990. Staged 2026-11-15 by anna, image 5891b5b5."},
+		Summary:  plan.Summary{Update: 3, Activate: 1, Staged: 1, NoOp: 1, Blocked: 1, Unmanaged: 1},
 	}
 }
 
@@ -109,8 +117,8 @@ func exampleResult() *executor.Result {
 func TestViews(t *testing.T) {
 	for _, width := range []int{60, 80, 120, 200} {
 		for name, got := range map[string]string{
-			"plan":      planView(interfacePlan(), width, false),
-			"rows":      planView(examplePlan(), width, false),
+			"plan":      planView(interfacePlan(), noon, width, false),
+			"rows":      planView(examplePlan(), noon, width, false),
 			"inventory": inventoryView(exampleInventory(), width, false),
 			"result":    resultView(exampleResult(), examplePlan(), width, false),
 		} {
@@ -137,7 +145,7 @@ func TestViewsLoseNothing(t *testing.T) {
 	p, inv, result := examplePlan(), exampleInventory(), exampleResult()
 	var planWords, inventoryWords, resultWords []string
 	for _, s := range p.Steps {
-		r := planRow(s)
+		r := planRow(s, p.Waves)
 		for _, c := range []int{1, 2, 4, 5, 7, 8, 9, 11} { // all but the extra columns, and WAVE, which is one digit
 			planWords = append(planWords, strings.Fields(r.cells[c])...)
 		}
@@ -164,7 +172,7 @@ func TestViewsLoseNothing(t *testing.T) {
 			name, text string
 			words      []string
 		}{
-			{"plan", planView(p, width, false), planWords},
+			{"plan", planView(p, noon, width, false), planWords},
 			{"inventory", inventoryView(inv, width, false), inventoryWords},
 			{"result", resultView(result, p, width, false), resultWords},
 		} {
@@ -185,10 +193,10 @@ func TestViewsLoseNothing(t *testing.T) {
 
 // Columns that are left out are named, and none is where there is room.
 func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
-	if got := planView(examplePlan(), 80, false); !strings.Contains(got, "Not shown at this width: host, image, time.") {
+	if got := planView(examplePlan(), noon, 80, false); !strings.Contains(got, "Not shown at this width: host, image, time.") {
 		t.Errorf("planView(80) = %s; want the columns that were left out named", got)
 	}
-	got := planView(examplePlan(), 250, false)
+	got := planView(examplePlan(), noon, 250, false)
 	for _, want := range []string{"NAME", "HOST", "IMAGE", "TIME", "WHY", "r12u20", "stor2", "iom-0611 > iom-0702", "1h15m"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("planView(250) lacks %q:\n%s", want, got)
@@ -200,7 +208,7 @@ func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
 }
 
 func TestPaint(t *testing.T) {
-	colour := planView(interfacePlan(), 80, true)
+	colour := planView(interfacePlan(), noon, 80, true)
 	if !strings.Contains(colour, "\x1b[31m-    5000ccab04001000/esp2/sub0") {
 		t.Errorf("planView with colour = %q; want the blocked row painted", colour)
 	}
@@ -208,7 +216,7 @@ func TestPaint(t *testing.T) {
 	for _, code := range []string{"\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[33m"} {
 		plain = strings.ReplaceAll(plain, code, "")
 	}
-	if diff := cmp.Diff(planView(interfacePlan(), 80, false), plain); diff != "" {
+	if diff := cmp.Diff(planView(interfacePlan(), noon, 80, false), plain); diff != "" {
 		t.Errorf("colour says more than text does (-without +with):\n%s", diff)
 	}
 }

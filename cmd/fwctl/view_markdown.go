@@ -1,0 +1,211 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"fwctl/plan"
+)
+
+// markdownLimit is how many characters a pull request or a comment takes.
+const markdownLimit = 65_536
+
+// markdownView renders a plan for a pull request: the summary, what stands out,
+// then a row a component. Where it is too long the rows that a reviewer misses
+// least are left out, and how many of which kind is said beside the summary.
+func markdownView(p *plan.Plan, simulated string, now time.Time) string {
+	head := markdownHead(p, simulated, now)
+	room := markdownLimit - utf8.RuneCountInString(head) - 1000 // for what says what is left out, and heads
+
+	var warnings []string
+	for _, w := range p.Warnings {
+		warnings = append(warnings, "- "+markdownText(w)+"\n")
+	}
+	shownWarnings := choose(warnings, room/3, func(int) int { return 0 })
+	room -= length(warnings, shownWarnings)
+
+	columns, rows := markdownTable(p)
+	shownRows := choose(rows, room, func(i int) int { return slices.Index(leastMissed, p.Steps[i].Action) })
+
+	var b strings.Builder
+	b.WriteString(head)
+	if left := leftOut(p, shownRows, len(p.Warnings)-count(shownWarnings)); left != "" {
+		b.WriteString("\n**Cut to fit:** " + left + " See `fwctl show` for all of it.\n")
+	}
+	if len(warnings) > 0 {
+		b.WriteString("\n### Warnings\n\n")
+		for i, w := range warnings {
+			if shownWarnings[i] {
+				b.WriteString(w)
+			}
+		}
+	}
+	if count(shownRows) > 0 {
+		b.WriteString("\n### Components\n\n" + columns)
+		for i, r := range rows {
+			if shownRows[i] {
+				b.WriteString(r)
+			}
+		}
+	}
+	return b.String()
+}
+
+// leastMissed are the actions whose rows a reviewer misses least, those first.
+var leastMissed = []plan.Action{plan.Unmanaged, plan.NoOp, plan.Excepted, plan.IsStaged, plan.Blocked, plan.Activate, plan.Update}
+
+func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
+	title := "## Firmware plan " + markdownCode(shortDigest(p.Digest))
+	if p.DesiredState.Name != "" {
+		title += " of " + markdownCode(clip(p.DesiredState.Name))
+	}
+	lines := []string{title, ""}
+	if simulated != "" {
+		lines = append(lines, "**"+markdownText(clip(strings.TrimSpace(simulated)))+"**", "")
+	}
+	lines = append(lines, "**"+markdownText(planSummary(p))+"**", "")
+	for _, line := range append(scheduleLines(p, now), scanned(p, 10)+".") {
+		lines = append(lines, "- "+markdownText(clip(line)))
+	}
+	lines = append(lines, "- Desired state "+markdownCode(shortDigest(p.DesiredState.SHA256))+", digest to approve "+markdownCode(p.Digest)+".")
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// clip shortens a line that would leave no room for anything else.
+func clip(line string) string {
+	const most = 500
+	if runes := []rune(line); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return line
+}
+
+// markdownColumns are those of planRow, of which those without content are left out.
+var markdownColumns = []string{"Wave", "Address", "Name", "Host", "Now", "To", "Image", "Action", "Mode", "Effect", "Time", "Why"}
+
+// markdownTable renders the head of the table, and its rows.
+func markdownTable(p *plan.Plan) (head string, rows []string) {
+	filled := make([]bool, len(markdownColumns))
+	var drawn []row
+	for _, s := range p.Steps {
+		r := planRow(s, p.Waves)
+		for c, text := range r.cells {
+			filled[c] = filled[c] || !empty(text)
+		}
+		drawn = append(drawn, r)
+	}
+	line := func(cell func(c int) string) string {
+		text := "|"
+		for c := range markdownColumns {
+			if filled[c] {
+				text += " " + cell(c) + " |"
+			}
+		}
+		return text + "\n"
+	}
+	head = line(func(c int) string { return markdownColumns[c] }) + line(func(int) string { return "---" })
+	for i, r := range drawn {
+		rows = append(rows, line(func(c int) string {
+			switch text := r.cells[c]; {
+			case empty(text):
+				return ""
+			case markdownColumns[c] == "Why":
+				return markdownText(text)
+			case markdownColumns[c] == "Action" && p.Steps[i].Action == plan.Blocked, markdownColumns[c] == "Effect" && r.tone == alarm:
+				return "**" + markdownText(text) + "**"
+			default:
+				return markdownCode(text)
+			}
+		}))
+	}
+	return head, rows
+}
+
+// leftOut says which rows and how many warnings are not shown.
+func leftOut(p *plan.Plan, shown []bool, warnings int) string {
+	counts := map[plan.Action]int{}
+	for i, s := range p.Steps {
+		if !shown[i] {
+			counts[s.Action]++
+		}
+	}
+	var parts []string
+	for _, action := range slices.Backward(leastMissed) {
+		if n := counts[action]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, action))
+		}
+	}
+	var text []string
+	if len(parts) > 0 {
+		text = append(text, fmt.Sprintf("%d of %d components are not shown (%s).", len(p.Steps)-count(shown), len(p.Steps), strings.Join(parts, ", ")))
+	}
+	if warnings > 0 {
+		text = append(text, fmt.Sprintf("%d of %d warnings are not shown.", warnings, len(p.Warnings)))
+	}
+	return strings.Join(text, " ")
+}
+
+// choose tells which texts are shown in so many characters: those of the lowest
+// rank are left out first, and of one rank the last.
+func choose(texts []string, room int, rank func(int) int) []bool {
+	order := make([]int, len(texts))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rank(b), rank(a)) })
+	shown := make([]bool, len(texts))
+	for _, i := range order {
+		if room -= utf8.RuneCountInString(texts[i]); room < 0 {
+			break
+		}
+		shown[i] = true
+	}
+	return shown
+}
+
+func length(texts []string, shown []bool) int {
+	n := 0
+	for i, text := range texts {
+		if shown[i] {
+			n += utf8.RuneCountInString(text)
+		}
+	}
+	return n
+}
+
+func count(shown []bool) int {
+	n := 0
+	for _, s := range shown {
+		if s {
+			n++
+		}
+	}
+	return n
+}
+
+// harmless is text that means nothing to Markdown within `...`, in a table too.
+var harmless = regexp.MustCompile("^[^`|\\pC]+$")
+
+// markdownCode writes a name or a number that a machine made.
+func markdownCode(text string) string {
+	if !harmless.MatchString(text) {
+		return markdownText(text)
+	}
+	return "`" + text + "`"
+}
+
+// markdownText writes text so that it stands as it is: as references of
+// characters, since these never begin or end anything, neither a cell nor HTML.
+// A mention and a link to an issue are found in the text that is shown; a space
+// without width breaks them.
+var markdownText = strings.NewReplacer(
+	"\n", "<br>", "\r", " ",
+	"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", "`", "&#96;", "\\", "&#92;",
+	"*", "&#42;", "_", "&#95;", "~", "&#126;", "[", "&#91;", "]", "&#93;", "$", "&#36;",
+	"@", "@&#8203;", "#", "#&#8203;", "://", ":&#8203;//", "www.", "www&#8203;.",
+).Replace

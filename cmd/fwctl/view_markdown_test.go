@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fwctl/plan"
+)
+
+// strangePlan holds text that means something to Markdown, HTML and GitHub.
+func strangePlan() *plan.Plan {
+	p := examplePlan()
+	p.DesiredState.Name = "`rm -rf`|@anna"
+	p.Steps[0].Name = "a|b`c`\n<script>alert(1)</script>"
+	p.Steps[0].Current = "\\x41|"
+	p.Steps[1].Reasons = []string{"line 1\nline 2 | <b>bold</b> *em* _em_ ~~no~~ [a](http://evil.example) @anna #1 $x$ & \\ `code`", "| --- |"}
+	p.Warnings = []string{"</details><img src=x onerror=alert(1)> @anna/team ![](x)\n\n# Approved"}
+	return p
+}
+
+func TestMarkdown(t *testing.T) {
+	for name, p := range map[string]*plan.Plan{"plan": interfacePlan(), "rows": examplePlan(), "strange": strangePlan()} {
+		golden := filepath.Join("testdata", "view", name+".md")
+		got := markdownView(p, "", noon)
+		if *update {
+			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("markdownView(%s) (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// Whatever a name or a reason says, a row stays a row, and text stays text.
+func TestMarkdownIsNotBrokenOutOf(t *testing.T) {
+	got := markdownView(strangePlan(), "SIMULATED rack `x`|<b>.\n", noon)
+	columns := 0
+	for line := range strings.Lines(got) {
+		if strings.HasPrefix(line, "|") {
+			if columns == 0 {
+				columns = strings.Count(line, "|")
+			}
+			if n := strings.Count(line, "|"); n != columns || !strings.HasSuffix(line, "|\n") {
+				t.Errorf("a row has %d bars where the head has %d: %s", n, columns, line)
+			}
+		}
+		if n := strings.Count(line, "`"); n%2 != 0 {
+			t.Errorf("a line has %d backticks: %s", n, line)
+		}
+	}
+	for _, bad := range []string{"<script", "<img", "<b>", "</details>", "@anna", "http://", "\n# "} {
+		if strings.Contains(got, bad) {
+			t.Errorf("markdownView holds %q:\n%s", bad, got)
+		}
+	}
+}
+
+// A plan of any size fits into a pull request: what is left out is counted, and a
+// row that changes something is not left out for one that does not.
+func TestMarkdownIsCut(t *testing.T) {
+	example := examplePlan()
+	for _, n := range []int{1, 100, 1000, 20_000} {
+		p := *example
+		p.Steps, p.Warnings = nil, nil
+		p.DesiredState.Name = strings.Repeat("@", n)
+		for i := range n {
+			for _, s := range example.Steps {
+				s.Address = fmt.Sprintf("%016x/esp1/sub0", i)
+				p.Steps = append(p.Steps, s)
+			}
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%016x: something | with a bar", i))
+			p.Scans = append(p.Scans, plan.Scan{Host: fmt.Sprintf("stor%d", i), ScannedAt: noon.Add(-patience)})
+		}
+		got := markdownView(&p, "", noon)
+		if length := utf8.RuneCountInString(got); length > markdownLimit {
+			t.Errorf("markdownView of %d steps has %d characters; want %d at most", len(p.Steps), length, markdownLimit)
+		}
+		rows := strings.Count(got, "\n| ") - 2
+		warnings := strings.Count(got, "something &#124; with a bar")
+		switch {
+		case n == 1:
+			if strings.Contains(got, "Cut to fit") || rows != len(p.Steps) || warnings != 1 {
+				t.Errorf("markdownView of %d steps shows %d rows and %d warnings, or says that it is cut", len(p.Steps), rows, warnings)
+			}
+			continue
+		case n == 100:
+			if strings.Count(got, "| `update` |") != 3*n {
+				t.Errorf("markdownView of %d steps shows %d updates; want all %d", len(p.Steps), strings.Count(got, "| `update` |"), 3*n)
+			}
+		}
+		if want := fmt.Sprintf("%d of %d components are not shown", len(p.Steps)-rows, len(p.Steps)); !strings.Contains(got[:8000], want) {
+			t.Errorf("markdownView of %d steps lacks %q in its summary:\n%s", len(p.Steps), want, got[:3000])
+		}
+		if want := fmt.Sprintf("%d of %d warnings are not shown", n-warnings, n); n > warnings && !strings.Contains(got[:8000], want) {
+			t.Errorf("markdownView of %d steps lacks %q in its summary:\n%s", len(p.Steps), want, got[:3000])
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fwctl/plan"
+)
+
+// scheduleLines say how long a plan's waves may take at worst, against their
+// windows, and when those open next.
+func scheduleLines(p *plan.Plan, now time.Time) []string {
+	if len(p.Waves) == 0 {
+		return nil
+	}
+	lines := []string{timeLine(p)}
+	if next := nextLine(p, now); next != "" {
+		lines = append(lines, next)
+	}
+	if slices.ContainsFunc(p.Waves, func(w plan.Wave) bool { return w.Canary }) {
+		lines = append(lines, "Waves with a c are those of the canaries: the rest waits until they have been done, and well.")
+	}
+	return lines
+}
+
+// timeLine sums up the waves: those that wait for the same windows together, since
+// they share an opening.
+func timeLine(p *plan.Plan) string {
+	var groups []string
+	worst := p.Worst()
+	for _, run := range runs(p.Waves) {
+		text, total := "", plan.Duration(0)
+		for i := run.from; i < run.to; i++ {
+			w := p.Waves[i]
+			if i > run.from {
+				text += " + "
+			}
+			text += fmt.Sprintf("%s up to %s", waveName(w), spell(worst[i]))
+			total += worst[i]
+			if w.Soak > 0 && i < len(p.Waves)-1 {
+				text += " + soak " + spell(w.Soak)
+				if i < run.to-1 {
+					total += w.Soak
+				}
+			}
+		}
+		if open := longest(p, p.Waves[run.from]); open > 0 {
+			text += ", of " + spell(open)
+			if total > open {
+				text += ", more than one opening"
+			}
+		}
+		groups = append(groups, text)
+	}
+	return "Time: " + strings.Join(groups, "; ") + "."
+}
+
+// nextLine says when the windows open, each once; "" where the plan has none.
+func nextLine(p *plan.Plan, now time.Time) string {
+	var parts []string
+	all := runs(p.Waves)
+	for _, run := range all {
+		w := p.Waves[run.from]
+		if len(w.Windows) == 0 {
+			continue
+		}
+		text := opens(p, w, now)
+		if len(all) > 1 {
+			text = wavesName(p.Waves[run.from:run.to]) + ": " + text
+		}
+		parts = append(parts, text)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Next: " + strings.Join(parts, "; ") + "."
+}
+
+// opens says when a wave may run: saturday-night, Sat 2026-11-28 22:00 CET.
+func opens(p *plan.Plan, w plan.Wave, now time.Time) string {
+	o, err := p.Opening(w, now)
+	switch {
+	case err != nil:
+		return err.Error()
+	case o.Window == "":
+		return "at any time"
+	case o.Start.IsZero():
+		return strings.Join(w.Windows, " and ") + " will not open again"
+	case o.Now:
+		return o.Window + ", open until " + weekday(o.End)
+	}
+	return o.Window + ", " + weekday(o.Start)
+}
+
+// weekday writes a time as clocks at the window show it.
+func weekday(t time.Time) string { return t.Format("Mon 2006-01-02 15:04 MST") }
+
+// waveRun is a stretch of waves that wait for the same windows, as indexes.
+type waveRun struct{ from, to int }
+
+func runs(waves []plan.Wave) []waveRun {
+	var all []waveRun
+	for i, w := range waves {
+		if n := len(all); n > 0 && slices.Equal(waves[all[n-1].from].Windows, w.Windows) {
+			all[n-1].to = i + 1
+			continue
+		}
+		all = append(all, waveRun{i, i + 1})
+	}
+	return all
+}
+
+func waveName(w plan.Wave) string {
+	if w.Canary {
+		return fmt.Sprintf("wave %dc", w.Number)
+	}
+	return fmt.Sprintf("wave %d", w.Number)
+}
+
+func wavesName(waves []plan.Wave) string {
+	if len(waves) == 1 {
+		return waveName(waves[0])
+	}
+	return fmt.Sprintf("waves %d to %d", waves[0].Number, waves[len(waves)-1].Number)
+}
+
+// longest is the longest of a wave's windows, 0 where it names none.
+func longest(p *plan.Plan, w plan.Wave) plan.Duration {
+	open := plan.Duration(0)
+	for _, name := range w.Windows {
+		if d, err := time.ParseDuration(p.Windows[name].Duration); err == nil {
+			open = max(open, plan.Duration(d))
+		}
+	}
+	return open
+}
+
+// spell writes a duration for people, its two largest units: 58 min, 6 h, 5 d 3 h.
+func spell[D ~int64](d D) string {
+	units := []struct {
+		name string
+		size time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}}
+	left, words := time.Duration(d), []string{}
+	for _, u := range units {
+		if len(words) == 2 {
+			break
+		}
+		n := left / u.size
+		left %= u.size
+		if n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n, u.name))
+		} else if len(words) > 0 {
+			break // 1 d 5 min is 1 d
+		}
+	}
+	if len(words) == 0 {
+		return "0 s"
+	}
+	return strings.Join(words, " ")
+}
