@@ -119,7 +119,11 @@ func (b *bench) scan() *inventory.Inventory {
 	if err != nil {
 		b.Fatal(err)
 	}
-	executor.Remember(inv, staged, sent)
+	open, err := b.store.Open(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	executor.Remember(inv, staged, sent, open)
 	return inv
 }
 
