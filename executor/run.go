@@ -402,7 +402,7 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 	if err != nil {
 		return s.cannot(err)
 	}
-	remember(e, staged)
+	remember(e, staged, sent)
 	esp, sub, reason := component(e, s.step)
 	if reason != "" {
 		return s.stale(reason)
@@ -417,7 +417,9 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 	s.revision = sub.Revision
 	s.baseline = e.Health.Failures
 	s.download = newDownload(target{
-		session: held, luID: s.step.LUID, subenclosure: s.step.Subenclosure, hop: s.current(), mode: s.mode, hasPage: esp.Download.SESPage,
+		session: held, luID: s.step.LUID, subenclosure: s.step.Subenclosure, address: sub.Address, esps: e.ESPs,
+		hop: s.current(), mode: s.mode, hasPage: esp.Download.SESPage || s.current().Protocol == plan.SES,
+		notice: func(reason string) { r.event(s.about(Event{Type: EventNoticed, Reason: reason})) },
 	})
 	if s.step.Action == plan.Activate && sub.Staged != nil && !sub.Staged.Confirmed {
 		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
@@ -516,6 +518,7 @@ const interruption = "interrupted"
 func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRun) {
 	before, started := *s, false
 	for {
+		held.flashing.Store(s.state == Sending || s.state == Sent)
 		var v verdict
 		switch s.state {
 		case Pending, Staged:
@@ -543,7 +546,7 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 		case Sent:
 			v = s.download.finish(ctx)
 		case Activating:
-			v = r.activate(ctx, s)
+			v = r.activate(ctx, wave, s)
 		case Waiting:
 			v = r.await(ctx, held, s)
 		case Verifying:
@@ -572,6 +575,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		to, t = Unknown, Lose
 	}
 	s.state, s.reason = to, v.reason
+	s.revision = cmp.Or(v.revision, s.revision)
 	hop := s.current()
 	now := time.Now()
 	var more func(*state.Tx)
@@ -579,6 +583,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	case Defer:
 		s.want.staged, s.confirmed = hop.Image.SHA256, v.confirmed
 		s.dormant = v.powerOnly || !v.confirmed
+		s.reason = v.reason + s.leftOut()
 		more = func(tx *state.Tx) {
 			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
 			tx.Stage(s.key, state.Staged{SHA256: hop.Image.SHA256, Revision: hop.To, Running: s.revision, Since: now, By: r.By, Confirmed: v.confirmed})
@@ -597,7 +602,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	case FallBack, Postpone:
 		s.refused = true
 		s.mode = plan.Mode7
-	case Stale:
+	case Stale, Refuse:
 		s.refusal = v.refusal
 	case Fail, Lose:
 		s.confirmed = false
@@ -608,9 +613,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	s.needsPerson = s.needsPerson || v.needsPerson
 
 	if err := r.commit(ctx, s, from, t, v, more); err != nil {
-		r.stopped = err.Error()
-		r.faulty = true
-		r.event(Event{Type: EventNoticed, Address: s.step.Address, Reason: err.Error()})
+		r.unrecorded(s, err)
 		if to == Sending || to == Activating { // an effect comes next
 			s.state, _ = Next(to, Fail)
 			s.reason = err.Error()
@@ -618,6 +621,12 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	}
 	r.report(s, t)
 	r.account(s)
+}
+
+// unrecorded tells that the store cannot be written, after which nothing new is started.
+func (r *run) unrecorded(s *stepRun, err error) {
+	r.stopped, r.faulty = err.Error(), true
+	r.event(s.about(Event{Type: EventNoticed, Reason: err.Error()}))
 }
 
 // commit records a step's new state, and what the device's answer says of the
@@ -680,25 +689,29 @@ func (r *run) intend(ctx context.Context, s *stepRun, mode byte, kinds ...state.
 // send sends the image of the current hop.
 func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 	data := r.Images[s.current().Image.SHA256].Bytes()
-	if v := s.download.prepare(ctx); v.trigger != "" {
-		if s.wrote {
-			v.trigger = Fail
-		}
+	heard, v := r.unheard(ctx, wave, s)
+	if v.trigger == "" {
+		v = s.download.prepare(ctx)
+	}
+	switch {
+	case v.trigger == Refuse && s.wrote:
+		return v.inFlight()
+	case v.trigger == Fail, v.trigger == Lose: // of what an earlier download left behind
+		s.intents = append(s.intents, heard...)
+	}
+	if v.trigger != "" {
 		return v
 	}
 	r.event(s.about(Event{Type: EventStarted, Mode: s.mode, Total: int64(len(data))}))
 	size := s.download.chunkSize()
 	for offset := 0; offset < len(data); offset += size {
 		end := min(offset+size, len(data))
-		var kinds []state.Kind
-		if offset == 0 {
-			kinds = append(kinds, state.DownloadStart)
-		}
-		if end == len(data) {
-			kinds = append(kinds, state.LastChunk)
-		}
-		if err := r.intend(ctx, s, code(s.mode), kinds...); err != nil {
+		err := r.intend(ctx, s, code(s.mode), intents(s.mode, offset == 0, end == len(data))...)
+		switch {
+		case err != nil && offset == 0:
 			return verdict{trigger: Fail, reason: err.Error()}
+		case err != nil: // half an image can be worse than one that nobody knows of
+			r.unrecorded(s, err)
 		}
 		v := s.download.chunk(ctx, offset, data[offset:end])
 		if v.trigger == modeRefused {
@@ -711,6 +724,20 @@ func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 		r.event(s.about(Event{Type: EventProgress, Mode: s.mode, Bytes: int64(end), Total: int64(len(data))}))
 	}
 	return verdict{trigger: SentAll}
+}
+
+// intents are what has to be committed before a chunk. By mode 7 all of it is
+// before the first one: from there on there is no way back, whatever the store says.
+func intents(mode plan.Mode, first, last bool) []state.Kind {
+	switch {
+	case first && (last || mode == plan.Mode7):
+		return []state.Kind{state.DownloadStart, state.LastChunk}
+	case first:
+		return []state.Kind{state.DownloadStart}
+	case last && mode == plan.ModeE:
+		return []state.Kind{state.LastChunk}
+	}
+	return nil
 }
 
 // fallBack says what follows where the device does not take a mode: 7 after e,
@@ -726,7 +753,10 @@ func fallBack(s *stepRun, wave plan.Wave, why string) verdict {
 	return verdict{trigger: Postpone, reason: fmt.Sprintf("%s; mode 7 follows in wave %d", refused, s.step.Waves.Reset)}
 }
 
-func (r *run) activate(ctx context.Context, s *stepRun) verdict {
+func (r *run) activate(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
+	if _, v := r.unheard(ctx, wave, s); v.trigger != "" {
+		return v.inFlight()
+	}
 	if err := r.intend(ctx, s, 0x0f, state.Activation); err != nil {
 		return verdict{trigger: Fail, reason: err.Error()}
 	}
