@@ -402,7 +402,7 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 	if err != nil {
 		return s.cannot(err)
 	}
-	remember(e, staged)
+	remember(e, staged, sent)
 	esp, sub, reason := component(e, s.step)
 	if reason != "" {
 		return s.stale(reason)
