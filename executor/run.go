@@ -366,7 +366,7 @@ func (r *run) scan() (*inventory.Inventory, error) {
 			others = append(others, s.LUID)
 		}
 	}
-	return scan.Scan(r.until, r.Machine, scan.Options{Except: others})
+	return scan.Scan(r.until, r.Machine, scan.Options{Except: others, ProbeUse: true})
 }
 
 // cannot says what an error before a step's next byte means to it.

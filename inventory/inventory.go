@@ -26,14 +26,15 @@ type Inventory struct {
 // ESPs are of one enclosure where they report the same logical identifier. One
 // that reports none, all zero, is an enclosure of its own.
 type Enclosure struct {
-	LogicalID    string  `json:"logical_id"`    // enclosure logical identifier, 16 hex digits; all zero where the device has none
-	Vendor       string  `json:"vendor"`        // of the primary subenclosure, page 01h
-	Product      string  `json:"product"`       // likewise
-	ExpectedESPs *int    `json:"expected_esps"` // nil where nobody can tell
-	MissingESPs  []int   `json:"missing_esps"`  // relative ids that the enclosure claims and this host does not see
-	Health       Health  `json:"health"`
-	Drives       []Drive `json:"drives"`
-	ESPs         []ESP   `json:"esps"` // sorted by ESP.ID
+	LogicalID     string  `json:"logical_id"`    // enclosure logical identifier, 16 hex digits; all zero where the device has none
+	Vendor        string  `json:"vendor"`        // of the primary subenclosure, page 01h
+	Product       string  `json:"product"`       // likewise
+	ExpectedESPs  *int    `json:"expected_esps"` // nil where nobody can tell
+	MissingESPs   []int   `json:"missing_esps"`  // relative ids that the enclosure claims and this host does not see
+	Health        Health  `json:"health"`
+	Drives        []Drive `json:"drives"`
+	DrivesUnknown bool    `json:"drives_unknown,omitempty"` // no ESP has shown page 0Ah: Drives being empty says nothing
+	ESPs          []ESP   `json:"esps"`                     // sorted by ESP.ID
 }
 
 // Health is the verdict of the enclosure status page, 02h.
@@ -45,20 +46,30 @@ type Health struct {
 }
 
 // Drive is an occupied device slot, page 0Ah.
+//
+// InUse is empty only where everything was looked at that tells use: mounts, swap,
+// what is stacked above (dm, md, bcache), and an exclusive open, which is tried
+// on request only and finds ZFS. It is empty too for a drive that no path leads
+// to, which this host cannot use; unless the host has disks that it cannot tell
+// the ports of. A dm-multipath map without anything above it is no use.
 type Drive struct {
 	Slot       int         `json:"slot"`
 	SASAddress string      `json:"sas_address"`     // of the drive's first port, 16 hex digits
 	LUID       string      `json:"lu_id,omitempty"` // NAA of its logical unit, the same on all ports and hosts; "" where no path leads to it
-	InUse      []string    `json:"in_use"`          // what uses it, in words; empty: nothing does; nil: not known, which counts as in use
-	Paths      []DrivePath `json:"paths"`
+	InUse      []string    `json:"in_use"`          // what uses it, in words: "mounted /tank through dm-3 (mpatha)"; nil: not known, which counts as in use
+	Paths      []DrivePath `json:"paths"`           // over both ports, sorted by Device
 }
 
 // DrivePath is one way that the host reaches a drive.
+//
+// Only dm-multipath makes several paths Used: the kernel's native multipath is
+// for NVMe. sysfs does not tell which of a map's paths it has given up; Live goes
+// by the device's own state.
 type DrivePath struct {
 	Device string `json:"device"` // block device name, "sda"
 	Via    string `json:"via"`    // lu_id of the ESP it goes through, "" where that cannot be told
-	Live   bool   `json:"live"`
-	Used   bool   `json:"used"` // what uses the drive goes on over this path when the others fail (dm or native multipath), or has only this one
+	Live   bool   `json:"live"`   // the device's state is running
+	Used   bool   `json:"used"`   // all that uses the drive goes on over this path when the others fail, or has only this one
 }
 
 // ESP is one enclosure services process: an I/O module, a SEP.
@@ -107,7 +118,8 @@ type Subenclosure struct {
 	Vendor    string  `json:"vendor"`
 	Product   string  `json:"product"`
 	Revision  string  `json:"revision"`
-	Staged    *Staged `json:"staged"` // nil: nothing that this host's state remembers
+	Staged    *Staged `json:"staged"`         // nil: nothing that this host's state remembers
+	Sent      *Sent   `json:"sent,omitempty"` // the image behind Revision, where this host sent it; nil: not known
 }
 
 // Staged is microcode that was downloaded and waits for its activation.
@@ -117,6 +129,12 @@ type Staged struct {
 	Since     time.Time `json:"since"`
 	By        string    `json:"by"`
 	Confirmed bool      `json:"confirmed"` // the device said that the image is complete
+}
+
+// Sent is an image that a component took whole.
+type Sent struct {
+	SHA256 string    `json:"sha256"`
+	At     time.Time `json:"at"`
 }
 
 // Problem is a device that could not be read, or not be trusted.

@@ -13,14 +13,15 @@ import (
 type Reading struct {
 	Path           string // device node
 	Identity       Identity
-	Port           string         // SAS address that the path leads to, as the host knows it, 16 hex digits; "" unknown
+	Port           string // SAS address that the path leads to, as the host knows it, 16 hex digits; "" unknown
+	Route          Route
 	Inquiry        Inquiry        // standard INQUIRY data
 	Pages          []int          // supported diagnostic pages, ascending; nil where the device does not tell
 	GenerationCode uint32         // the same in every page of this reading
 	Subenclosures  []Subenclosure // sorted by ID, the primary first; without addresses
 	Download       Download
 	Health         Health
-	Slots          []Slot    // device slots with a drive
+	Slots          []Slot    // device slots with a drive; nil where page 0Ah cannot be read
 	Expanders      []string  // SAS addresses of the SAS expanders of page 0Ah, 16 hex digits
 	Problems       []Problem // what of the device could not be read
 }
@@ -38,14 +39,6 @@ type Slot struct {
 type Port struct {
 	SASAddress string
 	Attached   string // the expander that it is wired to, "" unknown
-}
-
-// BlockDevice is one way that the host reaches a drive.
-type BlockDevice struct {
-	Name       string // "sda"
-	SASAddress string // of the drive's port that it leads to, 16 hex digits
-	LUID       string // NAA of the drive's logical unit, "" unknown
-	Live       bool
 }
 
 // Merge joins readings to ESPs, ESPs to enclosures, and drives to the block
@@ -112,6 +105,7 @@ type member struct {
 	*Reading
 	enclosure string // Enclosure.ID
 	esp       ESP
+	routes    []Route // one for each of ESP.Paths
 }
 
 func compareMembers(a, b member) int {
@@ -153,6 +147,7 @@ func mergePaths(readings []Reading) []member {
 		}
 		m := &members[n]
 		m.esp.Paths = append(m.esp.Paths, r.Path)
+		m.routes = append(m.routes, r.Route)
 		switch {
 		case (m.port() == "" || r.port() == "") && (strings.HasPrefix(m.esp.LUID, sesOnly) || !numbered(r.Identity.RelativeID, r.Identity.Processes)):
 			// Two modules can have one NAA, and both say "1 of 1".
@@ -168,6 +163,7 @@ func newMember(r *Reading) member {
 	m := member{
 		Reading:   r,
 		enclosure: EnclosureID(r.Identity.LogicalID, r.Identity.LUID()),
+		routes:    []Route{r.Route},
 		esp: ESP{
 			RelativeID:     r.Identity.RelativeID,
 			Processes:      r.Identity.Processes,
@@ -233,12 +229,15 @@ func markSharedAddress(members []member) {
 // newEnclosure makes an enclosure of its members, sorted by ESP.ID.
 func newEnclosure(id string, members []member, blocks []BlockDevice) Enclosure {
 	primary := members[0].esp.Subenclosures[0]
+	setExpanders(members)
 	e := Enclosure{
 		LogicalID: primary.LogicalID,
 		Vendor:    primary.Vendor,
 		Product:   primary.Product,
 		Health:    mergeHealth(members),
 		Drives:    mergeDrives(members, blocks),
+
+		DrivesUnknown: !slices.ContainsFunc(members, func(m member) bool { return m.Slots != nil }),
 	}
 	e.ExpectedESPs, e.MissingESPs = census(members)
 	setAddresses(id, members)
@@ -310,73 +309,4 @@ func mergeHealth(members []member) Health {
 		}
 	}
 	return all
-}
-
-// mergeDrives joins the slots that the ESPs list, and the block devices that
-// lead to their ports. A drive keeps the first port's address. A path goes
-// through an ESP where this one alone has the expander that the port is wired to.
-func mergeDrives(members []member, blocks []BlockDevice) []Drive {
-	blocks = slices.SortedFunc(slices.Values(blocks), func(a, b BlockDevice) int { return ComparePaths(a.Name, b.Name) })
-	owners := map[string][]string{} // expander: LUIDs of the ESPs that list it
-	for _, m := range members {
-		for _, expander := range m.Expanders {
-			owners[expander] = append(owners[expander], m.esp.LUID)
-		}
-	}
-
-	type occupied struct {
-		Slot
-		luID string // of the drive, "" unknown
-	}
-	var slots []occupied
-	for _, m := range members {
-		for _, s := range m.Slots {
-			luID := ""
-			for _, b := range blocks {
-				if s.has(b.SASAddress) {
-					luID = cmp.Or(luID, b.LUID)
-				}
-			}
-			i := slices.IndexFunc(slots, func(o occupied) bool {
-				return o.Number == s.Number && (o.luID == luID || o.luID == "" || luID == "")
-			})
-			if i < 0 {
-				i = len(slots)
-				slots = append(slots, occupied{Slot: Slot{Number: s.Number}})
-			}
-			slots[i].luID = cmp.Or(slots[i].luID, luID)
-			for _, port := range s.Ports {
-				if !slots[i].has(port.SASAddress) {
-					slots[i].Ports = append(slots[i].Ports, port)
-				}
-			}
-		}
-	}
-
-	drives := []Drive{}
-	for _, s := range slots {
-		d := Drive{Slot: s.Number, SASAddress: s.Ports[0].SASAddress, Paths: []DrivePath{}}
-		for _, b := range blocks {
-			for _, port := range s.Ports {
-				if port.SASAddress != b.SASAddress {
-					continue
-				}
-				path := DrivePath{Device: b.Name, Live: b.Live}
-				if through := owners[port.Attached]; len(through) == 1 {
-					path.Via = through[0]
-				}
-				d.Paths = append(d.Paths, path)
-			}
-		}
-		drives = append(drives, d)
-	}
-	slices.SortStableFunc(drives, func(a, b Drive) int {
-		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.SASAddress, b.SASAddress))
-	})
-	return drives
-}
-
-// has tells whether a port of that address is among the slot's.
-func (s *Slot) has(address string) bool {
-	return slices.ContainsFunc(s.Ports, func(p Port) bool { return p.SASAddress == address })
 }

@@ -382,12 +382,12 @@ func TestMergeHealthAndDrives(t *testing.T) {
 	}
 	want := []inventory.Drive{
 		// One port is wired to each module.
-		{Slot: 0, SASAddress: "5000c50000000001", Paths: []inventory.DrivePath{{Device: "sda", Via: lu1, Live: true}, {Device: "sdb", Via: lu2, Live: true}}},
+		{Slot: 0, SASAddress: "5000c50000000001", LUID: "5000c50000000000", Paths: []inventory.DrivePath{{Device: "sda", Via: lu1, Live: true}, {Device: "sdb", Via: lu2, Live: true}}},
 		// Both list the expander: the path can go through either.
 		{Slot: 1, SASAddress: "5000c50000000011", Paths: []inventory.DrivePath{{Device: "sdc"}}},
 		// Two drives that have the number of one slot.
-		{Slot: 2, SASAddress: "5000c50000000021", Paths: []inventory.DrivePath{{Device: "sdd", Live: true}}},
-		{Slot: 2, SASAddress: "5000c50000000032", Paths: []inventory.DrivePath{{Device: "sde", Live: true}}},
+		{Slot: 2, SASAddress: "5000c50000000021", LUID: "5000c50000000020", Paths: []inventory.DrivePath{{Device: "sdd", Live: true}}},
+		{Slot: 2, SASAddress: "5000c50000000032", LUID: "5000c50000000030", Paths: []inventory.DrivePath{{Device: "sde", Live: true}}},
 	}
 	if diff := cmp.Diff(want, enclosures[0].Drives); diff != "" {
 		t.Errorf("Merge(…) gives drives (-want +got):\n%s", diff)

@@ -46,10 +46,20 @@ func Build(in Input) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{in: in, matches: make([]wantMatch, len(in.Desired.Want)), clashes: map[[2]int]clash{}}
+	fleet := mergeHosts(in.Inventories)
+	for _, e := range fleet {
+		e.name = in.Desired.Names[e.id]
+	}
+	b := &builder{
+		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)), clashes: map[[2]int]clash{},
+		excepted: make([]bool, len(in.Desired.Except)), ended: map[string]bool{}, survey: newSurvey(in.Inventories, declared(in.Desired, fleet)), fleet: map[string]*enclosure{},
+	}
+	for _, e := range fleet {
+		b.fleet[e.id] = e
+	}
 	p := &Plan{
 		FormatVersion: FormatVersion,
-		Kind:          "Plan",
+		Kind:          kind,
 		Simulated:     simulated,
 		DesiredState:  Source{Name: in.Desired.Name, SHA256: in.Desired.SHA256},
 		Scans:         scans,
@@ -61,44 +71,77 @@ func Build(in Input) (*Plan, error) {
 	}
 	p.Rollout.MaxParallel = max(p.Rollout.MaxParallel, 1)
 
+	domains := b.survey.number()
 	hit := make([]bool, len(in.Targets))
-	sides := map[string]int{} // of ESPs, by lu_id
-	for _, e := range mergeHosts(in.Inventories) {
-		e.name = in.Desired.Names[e.id]
-		var peers []peer
-		for _, c := range e.components() {
-			step, err := b.step(e, c)
-			if err != nil {
-				return nil, err
-			}
-			targeted := len(in.Targets) == 0
-			for i, pattern := range in.Targets {
-				if targets(pattern, step.Address, step.Name) {
-					hit[i], targeted = true, true
-				}
-			}
-			wanted := in.Desired.Models[step.Model].Images[step.Image].SHA256
-			peers = append(peers, peer{step: step, wanted: wanted, staged: c.sub.Staged, planned: targeted})
-			sides[c.esp.LUID] = c.esp.side
-			if targeted {
-				p.Steps = append(p.Steps, step)
+	var planned []*job
+	for _, e := range fleet {
+		jobs := b.decide(e, hit)
+		for _, j := range jobs {
+			j.step.FaultDomain = domains[e.id]
+			if j.targeted {
+				planned = append(planned, j)
 			}
 		}
-		p.Warnings = append(p.Warnings, stagedWarnings(e.id, peers)...)
+		p.Warnings = append(p.Warnings, stagedWarnings(e.id, jobs)...)
 	}
 	if err := b.err(hit); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(p.Steps, func(a, b Step) int {
-		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.LUID, b.LUID))
+	slices.SortStableFunc(planned, func(a, b *job) int {
+		return cmp.Or(cmp.Compare(a.step.Address, b.step.Address), cmp.Compare(a.step.LUID, b.step.LUID))
 	})
-	p.Waves = assignWaves(p.Steps, sides)
+	p.Waves = assignWaves(planned, b.survey, p.Rollout)
+	for _, w := range p.Waves {
+		for _, name := range w.Windows {
+			p.Windows[name] = in.Desired.Windows[name]
+		}
+	}
+	for _, j := range planned {
+		j.tellWaves()
+		p.Steps = append(p.Steps, j.step)
+	}
 	p.Warnings = append(p.Warnings, p.windowWarnings()...)
 	p.Warnings = append(p.Warnings, b.wantWarnings()...)
+	p.Warnings = append(p.Warnings, b.exceptWarnings()...)
+	p.Warnings = append(p.Warnings, slices.Sorted(maps.Keys(b.ended))...)
+	p.Warnings = append(p.Warnings, ageWarnings(scans)...)
 	p.Warnings = append(p.Warnings, slices.Sorted(slices.Values(in.Warnings))...)
 	p.Warnings = append(p.Warnings, scanWarnings(in.Inventories)...)
 	p.Summary = summarize(p.Steps)
 	return p, nil
+}
+
+// newest is the time of the latest scan: what a plan takes for now.
+func newest(scans []Scan) time.Time {
+	var t time.Time
+	for _, s := range scans {
+		if s.ScannedAt.After(t) {
+			t = s.ScannedAt
+		}
+	}
+	return t
+}
+
+// declared are the desired state's fault domains, by identifier.
+func declared(d *DesiredState, fleet []*enclosure) [][]string {
+	ids := map[string]string{}
+	for _, e := range fleet {
+		ids[e.id] = e.id
+		if e.name != "" {
+			ids[e.name] = e.id
+		}
+	}
+	var all [][]string
+	for _, names := range d.FaultDomains {
+		var domain []string
+		for _, name := range names {
+			if id := cmp.Or(ids[name], ids[lowerID(name)]); id != "" {
+				domain = append(domain, id)
+			}
+		}
+		all = append(all, domain)
+	}
+	return all
 }
 
 // checkInventories refuses inventories that cannot be planned together.
@@ -140,11 +183,18 @@ func targets(pattern, address, name string) bool {
 	return false
 }
 
-// builder collects what can only be told once all components were seen.
+// builder holds what all components are decided by, and collects what can only
+// be told once all of them were seen.
 type builder struct {
-	in      Input
-	matches []wantMatch
-	clashes map[[2]int]clash
+	in     Input
+	today  string // "2006-01-02", the day of the newest scan
+	survey *survey
+	fleet  map[string]*enclosure // by id
+
+	matches  []wantMatch
+	clashes  map[[2]int]clash
+	excepted []bool          // exceptions that an enclosure matches
+	ended    map[string]bool // warnings of what has ended
 }
 
 // wantMatch counts what a want came to, so that one that comes to nothing can say why.
@@ -158,6 +208,9 @@ type clash struct {
 
 func (b *builder) err(hit []bool) error {
 	d := b.in.Desired
+	if err := b.checkImages(); err != nil {
+		return err
+	}
 	var problems []schemas.Problem
 	for i, ok := range hit {
 		if !ok {
@@ -175,6 +228,20 @@ func (b *builder) err(hit []bool) error {
 		problems = append(problems, p)
 	}
 	return asError(problems)
+}
+
+// checkImages asks for all images that a way to a wanted one may lead over.
+func (b *builder) checkImages() error {
+	for n, want := range b.in.Desired.Want {
+		model := b.in.Desired.Models[want.Model]
+		for _, name := range append([]string{want.Image}, slices.Sorted(maps.Keys(model.Images))...) {
+			i := model.Images[name]
+			if _, ok := b.in.ImageSizes[i.SHA256]; !ok && b.matches[n].components > 0 && i.Part == model.Images[want.Image].Part {
+				return fmt.Errorf("cannot plan without image %s (SHA-256 %s): load it first", name, i.SHA256)
+			}
+		}
+	}
+	return nil
 }
 
 // wantName names a want: want 2 (acme60, iom-1100).
@@ -200,6 +267,33 @@ func (b *builder) wantWarnings() []string {
 			why = "none of the model's enclosures has a subenclosure of that part"
 		}
 		warnings = append(warnings, fmt.Sprintf("%s matches nothing: %s", b.wantName(i), why))
+	}
+	return warnings
+}
+
+// exceptWarnings tells of exceptions that no enclosure matches.
+func (b *builder) exceptWarnings() []string {
+	var warnings []string
+	for i, hit := range b.excepted {
+		if x := b.in.Desired.Except[i]; !hit {
+			warnings = append(warnings, fmt.Sprintf("except %d (%s) matches no enclosure in sight", i+1, x.Enclosure))
+		}
+	}
+	return warnings
+}
+
+// sameAge is how far apart scans may be to count as of one time.
+const sameAge = 15 * time.Minute
+
+// ageWarnings names the inventories that are older than the newest.
+func ageWarnings(scans []Scan) []string {
+	var warnings []string
+	last := newest(scans)
+	for _, s := range scans {
+		if age := last.Sub(s.ScannedAt); age > sameAge {
+			warnings = append(warnings, fmt.Sprintf("%s: its inventory is of %s, %s older than the newest: what changed since is not in the plan",
+				s.Host, s.ScannedAt.Format("2006-01-02 15:04 UTC"), Duration(age.Truncate(time.Minute))))
+		}
 	}
 	return warnings
 }
@@ -247,143 +341,6 @@ func (b *builder) wantOf(e *enclosure, c component, address string) (Want, bool)
 	return b.in.Desired.Want[found], true
 }
 
-// step decides what is done with a component.
-func (b *builder) step(e *enclosure, c component) (Step, error) {
-	s := Step{
-		Address:       c.address,
-		Name:          e.name,
-		Host:          c.esp.host,
-		Enclosure:     e.id,
-		LUID:          c.esp.LUID,
-		Subenclosure:  c.sub.ID,
-		Vendor:        c.sub.Vendor,
-		Product:       c.sub.Product,
-		Current:       c.sub.Revision,
-		Action:        Unmanaged,
-		Reset:         ResetNever,
-		Hops:          []Hop{},
-		Disruption:    Disruption{Expected: NoImpact, Worst: NoImpact},
-		Reasons:       []string{},
-		Preconditions: Preconditions{Revision: c.sub.Revision, ESPs: e.luIDs(c.esp.host)},
-	}
-	staged := c.sub.Staged
-	if staged != nil {
-		s.Preconditions.Staged = &staged.SHA256
-	}
-	want, ok := b.wantOf(e, c, s.Address)
-	if !ok {
-		return s, nil
-	}
-	w := wanted{
-		name:   want.Image,
-		model:  b.in.Desired.Models[want.Model],
-		policy: DefaultPolicy(),
-	}
-	w.image = w.model.Images[want.Image]
-	if p, ok := b.in.Desired.Policies[want.Policy]; ok {
-		w.policy = p
-	}
-	s.Reset = w.policy.Reset
-	s.Model, s.Image, s.Policy, s.Desired = want.Model, want.Image, want.Policy, w.image.Revision
-	size, ok := b.in.ImageSizes[w.image.SHA256]
-	if !ok {
-		return s, fmt.Errorf("cannot plan without image %s (SHA-256 %s): load it first", w.name, w.image.SHA256)
-	}
-
-	isStaged := staged != nil && staged.SHA256 == w.image.SHA256
-	rule := w.activation(c)
-	switch {
-	case isStaged:
-		s.Action = IsStaged
-		s.Disruption.Why = "any power loss or hard reset starts " + s.Desired
-		activate := b.in.Activate || w.policy.Activate == WithApply
-		if activate && rule.By == ByPowerCycle {
-			s.Reasons = append(s.Reasons, "only a power cycle starts it")
-		}
-		if !activate || rule.By == ByPowerCycle {
-			return s, nil
-		}
-		s.Action = Activate
-		s.block(w.activationReasons(c)...)
-	case s.Current == s.Desired:
-		s.Action = NoOp
-		s.block(c.esp.conflict)
-		return s, nil
-	default:
-		s.Action = Update
-		s.block(w.updateReasons(c, size)...)
-	}
-	s.block(c.esp.conflict)
-	s.block(w.enclosureReasons(e)...)
-	if s.Action == Blocked {
-		s.Disruption = Disruption{Expected: NoImpact, Worst: NoImpact}
-		return s, nil
-	}
-
-	hop := w.hop(c, size)
-	if s.Action == Activate {
-		hop.Modes, hop.Activation = []Mode{}, WithApply
-	}
-	s.Hops = []Hop{hop}
-	s.Rollback = w.rollback(s.Current)
-	s.Disruption = disruption(e, c, hop, rule.Scope)
-	s.WorstDuration = worstDuration(hop)
-	return s, nil
-}
-
-// block makes a step blocked for reasons, of which empty ones do not count.
-func (s *Step) block(reasons ...string) {
-	for _, r := range reasons {
-		if r != "" && !slices.Contains(s.Reasons, r) {
-			s.Action = Blocked
-			s.Reasons = append(s.Reasons, r)
-		}
-	}
-}
-
-// assignWaves numbers the waves of the steps and returns them: one that only
-// stages, then one for each side of the enclosures, A before B, that resets.
-func assignWaves(steps []Step, sides map[string]int) []Wave {
-	stages := false
-	reset := map[int]bool{} // by side
-	for _, s := range steps {
-		for _, h := range s.Hops {
-			stages = stages || slices.Contains(h.Modes, ModeE)
-			if h.resets() {
-				reset[sides[s.LUID]] = true
-			}
-		}
-	}
-	waves := []Wave{}
-	add := func(kind WaveKind) int {
-		waves = append(waves, Wave{Number: len(waves) + 1, Kind: kind, Windows: []string{}})
-		return len(waves)
-	}
-	if stages {
-		add(StageWave)
-	}
-	number := map[int]int{}
-	for _, side := range slices.Sorted(maps.Keys(reset)) {
-		number[side] = add(ResetWave)
-	}
-	for i := range steps {
-		s := &steps[i]
-		for n, h := range s.Hops {
-			if n == 0 && slices.Contains(h.Modes, ModeE) {
-				s.Waves.Stage = 1
-			}
-			if h.resets() {
-				s.Waves.Reset = number[sides[s.LUID]]
-			}
-		}
-	}
-	return waves
-}
-
-// resets tells whether a hop may reset what it goes to: by mode 7, also as a
-// fallback, or by an activation in the same apply.
-func (h *Hop) resets() bool { return slices.Contains(h.Modes, Mode7) || h.Activation == WithApply }
-
 func summarize(steps []Step) Summary {
 	var sum Summary
 	counts := map[Action]*int{
@@ -391,75 +348,11 @@ func summarize(steps []Step) Summary {
 		Blocked: &sum.Blocked, Excepted: &sum.Excepted, Unmanaged: &sum.Unmanaged,
 	}
 	for _, s := range steps {
-		*counts[s.Action]++
+		if n := counts[s.Action]; n != nil {
+			*n++
+		}
 	}
 	return sum
-}
-
-// peer is a component among those of its enclosure.
-type peer struct {
-	step    Step
-	wanted  string // SHA-256 of the wanted image, "" where there is none
-	staged  *inventory.Staged
-	planned bool // false: left out by --target
-}
-
-// stagedWarnings tells what a power loss would start, now or once the plan is
-// carried out.
-func stagedWarnings(enclosure string, peers []peer) []string {
-	var warnings []string
-	for _, p := range peers {
-		if p.staged != nil && p.staged.SHA256 != p.wanted {
-			w := fmt.Sprintf("%s: any power loss or hard reset starts %s, which is not the wanted image. %s", p.step.Address, p.staged.Revision, stagedBy(p.staged))
-			if p.replaced() {
-				w += " This plan replaces it."
-			}
-			warnings = append(warnings, w)
-		}
-	}
-	for i, p := range peers {
-		pending, after := p.afterPowerLoss()
-		if !pending {
-			continue
-		}
-		for j, other := range peers {
-			waits, revision := other.afterPowerLoss()
-			if other.step.Subenclosure != p.step.Subenclosure || revision == after || waits && j < i {
-				continue // nothing to tell, or told already
-			}
-			w := fmt.Sprintf("%s: any power loss or hard reset starts %s on %s while %s stays on %s.", enclosure, after, p.label(), other.label(), revision)
-			if waits {
-				w = fmt.Sprintf("%s: any power loss or hard reset starts %s on %s and %s on %s.", enclosure, after, p.label(), revision, other.label())
-			}
-			if p.staged != nil && !p.replaced() {
-				w += " " + stagedBy(p.staged)
-			}
-			warnings = append(warnings, w)
-		}
-	}
-	return warnings
-}
-
-// afterPowerLoss is the revision that a component has once the plan was carried
-// out and then the power was lost, and whether it waits for that.
-func (p *peer) afterPowerLoss() (pending bool, revision string) {
-	if p.planned && len(p.step.Hops) > 0 {
-		last := p.step.Hops[len(p.step.Hops)-1]
-		return p.step.Action == Update && last.Activation == Manual && slices.Contains(last.Modes, ModeE), last.To
-	}
-	if p.staged != nil {
-		return true, p.staged.Revision
-	}
-	return false, p.step.Current
-}
-
-// replaced tells whether the plan puts another image in the place of what is staged.
-func (p *peer) replaced() bool { return p.planned && p.step.Action == Update }
-
-// label is how the component is called within its enclosure: esp1, or esp1/sub3.
-func (p *peer) label() string {
-	label := strings.TrimPrefix(p.step.Address, p.step.Enclosure+"/")
-	return strings.TrimSuffix(label, "/sub0")
 }
 
 // stagedBy tells of a staged image: Staged 2026-11-15 by anna, image 5891b5b5.

@@ -191,7 +191,7 @@ func TestBuildPromises(t *testing.T) {
 				t.Errorf("%s: %s has no reason or no duration: %+v", dir, s.Address, s)
 			}
 			used[s.Waves.Stage], used[s.Waves.Reset] = true, true
-			if s.Waves.Reset > 0 {
+			if s.Waves.Reset > 0 && !p.Waves[s.Waves.Reset-1].PowerCycle {
 				key := fmt.Sprint(s.Waves.Reset, s.Enclosure)
 				if other, ok := resetBy[key]; ok && other != s.LUID {
 					t.Errorf("%s: wave %d resets %s and %s of one enclosure", dir, s.Waves.Reset, other, s.LUID)

@@ -6,14 +6,17 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"aead.dev/minisign"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/hashicorp/go-multierror"
 
+	"fwctl/internal/window"
 	"fwctl/plan"
 	"fwctl/schemas"
 )
@@ -116,6 +119,13 @@ func texts(t *testing.T, err error) []string {
 	return got
 }
 
+// publicKey is that of minisign's author.
+const publicKey = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
+
+// ring is two images of which each starts only at the other.
+var ring = "      a: {sha256: " + strings.Repeat("b", 64) + ", from: [0003], revision: 0004, file: a, modes: [e]}\n" +
+	"      b: {sha256: " + strings.Repeat("c", 64) + ", from: [0004], revision: 0003, file: b, modes: [e]}\n"
+
 func TestParseDesiredStateProblems(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -160,7 +170,7 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			`f.yaml:28:28: soak is not supported yet (take it out: nothing of what it asks for would be done)`,
 			`f.yaml:28:46: maxParallel: 8 is not supported yet (1 is: one enclosure after the other)`,
 		}},
-		{"not supported yet: policy", []string{"{reset: always}", "{reset: idle, downgrade: order, windows: {}, waive: [], requireSignature: [x]}"}, []string{
+		{"not supported yet: policy", []string{"{reset: always}", "{reset: idle, downgrade: order, windows: {}, waive: [], requireSignature: [" + publicKey + "]}"}, []string{
 			`f.yaml:24:17: reset: idle is not supported yet (never and always are)`,
 			`f.yaml:24:34: downgrade: order is not supported yet (forbid is)`,
 			`f.yaml:24:50: windows is not supported yet (take it out: nothing of what it asks for would be done)`,
@@ -169,8 +179,23 @@ func TestParseDesiredStateProblems(t *testing.T) {
 		}},
 		{"not supported yet: redundant, through an alias", []string{"{reset: always}", "&p {reset: redundant}\n  other: *p"},
 			[]string{`f.yaml:24:20: reset: redundant is not supported yet (never and always are)`}},
-		{"not supported yet: signature", []string{"        from:", "        signature: x\n        from:"},
-			[]string{`f.yaml:18:20: signature is not supported yet (take it out: nothing of what it asks for would be done)`}},
+		{"null where text is meant", []string{"revision: 0430", "revision: ~", `["10*"]`, "[null]", "file: 1100.bin", "file:"}, []string{
+			`f.yaml:15:14: file is empty; it must be text (The image's file, seen from the folder of this file.)`,
+			`f.yaml:17:19: revision is empty; it must be text (What the device reports: one to four characters, taken as text.)`,
+			`f.yaml:18:16: from[0] is empty; it must be text`,
+		}},
+		{"images that lead round", []string{"want:", ring + "want:"},
+			[]string{`f.yaml:20:91: a and b lead round: each starts only at what another of them brings, and nothing says which revision is the later one (list their revisions in the model's order, or say in from what else one of them is installed over)`}},
+		{"images that lead round: the order tells the way back", []string{"want:", ring + "want:", "order: [1000,", "order: [0003, 0004, 1000,"}, nil},
+		{"images that lead round: there is a way in", []string{"want:", strings.Replace(ring, "from: [0003]", "from: [0003, 0002]", 1) + "want:"}, nil},
+		{"images that lead round: a way in by a glob", []string{"want:", strings.Replace(ring, "from: [0003]", `from: ["000?"]`, 1) + "want:"}, nil},
+		{"an image that starts only at itself", []string{"want:", "      a: {file: a, sha256: " + strings.Repeat("b", 64) + ", revision: 0003, modes: [e], from: [0003]}\nwant:"},
+			[]string{`f.yaml:20:128: a starts only at 0003, which it brings itself (say in from what it is installed over, or leave from out for anything)`}},
+		{"an image that starts at its own revision, built again", []string{"want:", "      a: {file: a, sha256: " + strings.Repeat("b", 64) + ", revision: 0430, modes: [e], from: [0430]}\nwant:"}, nil},
+		{"contradictory images", []string{"want:", "      a: {file: a, sha256: " + strings.Repeat("b", 64) + ", revision: 0003, modes: [e], from: [1000]}\n      b: {file: b, sha256: " + strings.Repeat("c", 64) + ", revision: 0003, modes: [e], from: [\"1*\"]}\nwant:"},
+			[]string{`f.yaml:21:104: a and b are different files that both bring 0003 over the same revisions, and no want names one of them (name the one that is meant in want, give them different from, or take one out)`}},
+		{"contradictory images: apart by what they start at", []string{"want:", "      a: {file: a, sha256: " + strings.Repeat("b", 64) + ", revision: 0003, modes: [e], from: [1000]}\n      b: {file: b, sha256: " + strings.Repeat("c", 64) + ", revision: 0003, modes: [e], from: [\"2*\"]}\nwant:"}, nil},
+		{"contradictory images: a want names one", []string{"want:", "      a: {file: a, sha256: " + strings.Repeat("b", 64) + ", revision: 0430, modes: [e]}\nwant:"}, nil},
 		{"what the schema finds and what it does not, at once", []string{"policy: live", "polcy: live", "order:", "esps: two\n    order:", "[3, 4]", "[3, 0]"}, []string{
 			`f.yaml:11:32: subenclosure 0 is in iom and in psu (a subenclosure is in one part)`,
 			`f.yaml:12:11: esps is text; it must be a whole number (I/O modules (ESPs) that one enclosure has; needed where the enclosure does not tell.)`,
@@ -182,6 +207,103 @@ func TestParseDesiredStateProblems(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := plan.ParseDesiredState("f.yaml", []byte(strings.NewReplacer(tt.replace...).Replace(small)))
 			if diff := cmp.Diff(tt.want, texts(t, err)); diff != "" {
+				t.Errorf("ParseDesiredState (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// gates is what the language has beyond small.
+const gates = `apiVersion: fwctl/v1
+kind: DesiredState
+models: {}
+want: []
+names: {5000ccab04001000: r12u20}
+policies:
+  strict:
+    downgrade: order
+    windows: {stage: [], reset: [saturday-night]}
+    waive: [{element: "Power Supply 2", reason: "bay is empty", until: 2027-01-31}]
+    requireSignature: [` + publicKey + `]
+windows:
+  saturday-night: {start: 2026-11-21T22:00, timezone: Europe/Berlin, duration: 6h, rrule: FREQ=WEEKLY;BYDAY=SA, exclude: [2026-12-26]}
+except:
+  - {enclosure: "r14*", reason: "CHG-4711: power supply on order", until: 2026-12-15}
+faultDomains: [[r12u20, 500304801F001200, lu-1234]]
+rollout: {canary: 1, soak: 10m, maxFailures: 0}
+`
+
+func TestParseDesiredStateGates(t *testing.T) {
+	got, err := plan.ParseDesiredState("f.yaml", []byte(gates))
+	if err != nil && strings.Contains(err.Error(), "not supported yet") {
+		t.Skip("until the planner honours them")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	strict := plan.DefaultPolicy()
+	strict.Downgrade = plan.DowngradeOrder
+	strict.Windows = plan.PolicyWindows{Stage: []string{}, Reset: []string{"saturday-night"}}
+	strict.Waive = []plan.Waiver{{Element: "Power Supply 2", Reason: "bay is empty", Until: "2027-01-31"}}
+	strict.RequireSignature = []string{publicKey}
+	want := &plan.DesiredState{
+		File: "f.yaml", Models: map[string]plan.Model{}, Want: []plan.Want{},
+		Names:        map[string]string{"5000ccab04001000": "r12u20"},
+		Policies:     map[string]plan.Policy{"strict": strict},
+		Rollout:      plan.Rollout{Canary: 1, Soak: plan.Duration(10 * time.Minute), MaxParallel: 1},
+		Except:       []plan.Exception{{Enclosure: "r14*", Reason: "CHG-4711: power supply on order", Until: "2026-12-15"}},
+		FaultDomains: [][]string{{"5000ccab04001000", "500304801f001200", "lu-1234"}},
+		Windows: map[string]window.Window{"saturday-night": {
+			Start: "2026-11-21T22:00", Timezone: "Europe/Berlin", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA", Exclude: []string{"2026-12-26"},
+		}},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(plan.DesiredState{}), cmpopts.IgnoreFields(plan.DesiredState{}, "SHA256")); diff != "" {
+		t.Errorf("ParseDesiredState (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseDesiredStateGateProblems(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		replace []string
+		want    []string
+	}{
+		{"none", nil, nil},
+		{"an unknown window", []string{"reset: [saturday-night]", "reset: [saturday-nite]", "stage: []", "stage: [weekdays]"}, []string{
+			`f.yaml:9:23: there is no window "weekdays" (there are: saturday-night)`,
+			`f.yaml:9:42: there is no window "saturday-nite" (did you mean "saturday-night"?)`,
+		}},
+		{"a window without an end", []string{"duration: 6h, ", ""},
+			[]string{`f.yaml:13:19: saturday-night lacks the key "duration" (A duration such as 60s, 45m or 1h30m.)`}},
+		{"a window of no time", []string{"duration: 6h", "duration: 0h"},
+			[]string{`f.yaml:13:80: 0h is no time to do anything in (write at least 1m)`}},
+		{"a window in no time zone, by no rule", []string{"Europe/Berlin", "Europe/Berlun", "FREQ=WEEKLY", "FREQ=HOURLY"}, []string{
+			`f.yaml:13:55: there is no time zone "Europe/Berlun" (write the IANA name of a place, as in Europe/Berlin, or UTC)`,
+			`f.yaml:13:91: FREQ=HOURLY is none of a window's (there are DAILY, WEEKLY, MONTHLY and YEARLY)`,
+		}},
+		{"days that are none", []string{"2027-01-31", "2027-02-31", "until: 2026-12-15", "until: 2026-13-15"}, []string{
+			`f.yaml:10:72: 2027-02-31 is no day of the calendar (the last day that it holds, as in 2026-12-15)`,
+			`f.yaml:15:75: 2026-13-15 is no day of the calendar (the last day that it holds, as in 2026-12-15)`,
+		}},
+		{"an exception without an end", []string{", until: 2026-12-15", "", `"r14*"`, `"r14["`}, []string{
+			`f.yaml:15:5: except[0] lacks the key "until" (A day such as 2026-12-15.)`,
+			`f.yaml:15:17: "r14[" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
+		}},
+		{"a fault domain of nobody", []string{"[[r12u20, ", "[[r12u21, "},
+			[]string{`f.yaml:16:17: there is no enclosure "r12u21" (an identifier, or one of names: did you mean "r12u20"?)`}},
+		{"a fault domain of one", []string{", lu-1234", ", 5000CCAB04001000"},
+			[]string{`f.yaml:16:43: enclosure 5000ccab04001000 is in this fault domain already (take it out here)`}},
+		{"a key that is none", []string{publicKey, publicKey[1:]},
+			[]string{`f.yaml:11:24: "` + publicKey[1:] + `" is no minisign public key (write the second line of the vendor's .pub file: 56 characters that begin with RW)`}},
+		{"downgrades", []string{"downgrade: order", "downgrade: allow"},
+			[]string{`f.yaml:8:16: downgrade is "allow"; it must be one of forbid, order (forbid (the default) blocks the way to an earlier revision of the model's order; order permits it.)`}},
+		{"activation that nothing permits", []string{"downgrade: order", "activate: apply"},
+			[]string{`f.yaml:8:15: activate: apply resets an I/O module, and reset: never forbids that (say reset: always, or activate: manual)`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := plan.ParseDesiredState("f.yaml", []byte(strings.NewReplacer(tt.replace...).Replace(gates)))
+			got := slices.DeleteFunc(texts(t, err), func(s string) bool { return strings.Contains(s, "not supported yet") })
+			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("ParseDesiredState (-want +got):\n%s", diff)
 			}
 		})
@@ -206,7 +328,7 @@ func TestLoadImages(t *testing.T) {
 
 	for _, file := range []string{"1100.bin", "../" + filepath.Base(dir) + "/1100.bin", filepath.Join(dir, "1100.bin")} {
 		images, err := parse(strings.ToUpper(sum), file).LoadImages(dir)
-		if err != nil || len(images) != 1 || string(images[sum].Bytes()) != "an image" {
+		if err != nil || len(images.Files) != 1 || string(images.Files[sum].Bytes()) != "an image" {
 			t.Errorf("LoadImages of %s = %v, %v; want the image by its SHA-256", file, images, err)
 		}
 	}
@@ -222,6 +344,129 @@ func TestLoadImages(t *testing.T) {
 	want = []string{"f.yaml:15:15: cannot use image " + dir + "/gone.bin: there is no such file: no such file or directory (check the name, or get the file from the vendor)"}
 	if diff := cmp.Diff(want, texts(t, err)); diff != "" {
 		t.Errorf("LoadImages without the file (-want +got):\n%s", diff)
+	}
+}
+
+// Where a policy requires a signature, the wanted image has one by its key; other
+// images need none, but what they have is sound.
+func TestLoadImagesSignatures(t *testing.T) {
+	dir := t.TempDir()
+	public, private, err := minisign.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherPublic, otherPrivate, err := minisign.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(name string, content []byte) string {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		digest := sha256.Sum256(content)
+		return hex.EncodeToString(digest[:])
+	}
+	wanted, stone := []byte("vendor: ACME\nproduct: jbod 60 wanted\n"), []byte("ACME JBOD60 stone")
+	wantedSHA, stoneSHA := put("wanted", wanted), put("stone", stone)
+	put("wanted.minisig", minisign.Sign(private, wanted))
+	put("stone.minisig", minisign.Sign(private, stone))
+	put("other.minisig", minisign.Sign(otherPrivate, wanted))
+
+	desired := func(wantedSignature, stoneSignature string, keys ...string) *plan.DesiredState {
+		policy := plan.DefaultPolicy()
+		policy.RequireSignature = keys
+		return &plan.DesiredState{
+			File: "f.yaml",
+			Models: map[string]plan.Model{"m": {
+				Match: plan.Match{Vendor: "ACME", Product: "JBOD-60*"},
+				Parts: map[string]plan.Part{"iom": {Subenclosures: []int{0}}},
+				Images: map[string]plan.ModelImage{
+					"wanted": {Part: "iom", File: "wanted", SHA256: wantedSHA, Signature: wantedSignature},
+					"stone":  {Part: "iom", File: "stone", SHA256: stoneSHA, Signature: stoneSignature},
+				},
+			}},
+			Want:     []plan.Want{{Model: "m", Image: "wanted", Policy: "live"}},
+			Policies: map[string]plan.Policy{"live": policy, "unused": {RequireSignature: []string{otherPublic.String()}}},
+		}
+	}
+	for _, tt := range []struct {
+		name     string
+		desired  *plan.DesiredState
+		want     map[string][]string
+		problems []string
+	}{
+		{"both signed", desired("wanted.minisig", "stone.minisig", otherPublic.String(), public.String()),
+			map[string][]string{wantedSHA: {public.String()}, stoneSHA: {public.String()}}, nil},
+		{"a stone without one", desired("wanted.minisig", "", public.String()),
+			map[string][]string{wantedSHA: {public.String()}}, nil},
+		{"no policy that requires one", desired("gone.minisig", ""), map[string][]string{}, nil},
+		{"none", desired("", "", public.String()), nil,
+			[]string{"it has no signature, and policy live requires one (name the vendor's .minisig file in the image's signature)"}},
+		{"no file", desired("gone.minisig", "", public.String()), nil, []string{"its signature " + dir + "/gone.minisig: there is no such file"}},
+		{"another key", desired("other.minisig", "", public.String()), nil, []string{"its signature " + dir + "/other.minisig: it is by key "}},
+		{"each other's", desired("stone.minisig", "wanted.minisig", public.String()), nil,
+			[]string{"stone: its signature " + dir + "/wanted.minisig: it does not fit", "wanted: its signature " + dir + "/stone.minisig: it does not fit"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			images, err := tt.desired.LoadImages(dir)
+			got := texts(t, err)
+			if len(got) != len(tt.problems) {
+				t.Fatalf("LoadImages = %v; want %v", got, tt.problems)
+			}
+			for i, want := range tt.problems {
+				if !strings.Contains(got[i], want) {
+					t.Errorf("LoadImages = %q; want %q", got[i], want)
+				}
+			}
+			if images == nil {
+				return
+			}
+			if diff := cmp.Diff(tt.want, images.SignedBy); diff != "" {
+				t.Errorf("signed by (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// An image that says nothing of the product it is for is told, and only told.
+func TestLoadImagesWarnings(t *testing.T) {
+	dir := t.TempDir()
+	content := []byte("\x01\x02GLOBEX X28 0611\x00")
+	digest := sha256.Sum256(content)
+	if err := os.WriteFile(filepath.Join(dir, "a"), content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const warning = "image iom of model m: no text in it reads like %; packed or encrypted images have none, else it may be the wrong file: compare it with the release notes"
+	for _, tt := range []struct {
+		vendor, product string
+		subenclosure    int
+		want            string
+	}{
+		{"GLOBEX", "X28", 0, ""},
+		{"GLOBEX", "x-28*", 0, ""},
+		{"GLOBEX", "X29", 0, "X29"},
+		{"ACME", "X2[89]", 0, "ACME"}, // X2 is too short to look for
+		{"", "JBOD-??[0-9] \\*DEPOT", 0, "*DEPOT"},
+		{"ACME", "", 0, "ACME"},
+		{"*", "?", 0, ""},
+		{"ACME", "JBOD-60", 3, ""}, // another product is in there
+	} {
+		d := &plan.DesiredState{Models: map[string]plan.Model{"m": {
+			Match:  plan.Match{Vendor: tt.vendor, Product: tt.product},
+			Parts:  map[string]plan.Part{"iom": {Subenclosures: []int{tt.subenclosure}}},
+			Images: map[string]plan.ModelImage{"iom": {Part: "iom", File: "a", SHA256: hex.EncodeToString(digest[:])}},
+		}}}
+		images, err := d.LoadImages(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		if tt.want != "" {
+			want = []string{strings.Replace(warning, "%", tt.want, 1)}
+		}
+		if diff := cmp.Diff(want, images.Warnings); diff != "" {
+			t.Errorf("warnings for %s %s (-want +got):\n%s", tt.vendor, tt.product, diff)
+		}
 	}
 }
 

@@ -13,11 +13,11 @@ import (
 
 // enclosure is one enclosure as all hosts of the plan see it together.
 type enclosure struct {
-	id       string // the first part of its addresses
-	name     string // "" where it has none
-	reported int    // ESPs that it says it has, 0 where it does not
-	esps     []esp  // sorted by ID, then LUID
-	drives   int
+	id       string            // the first part of its addresses
+	name     string            // "" where it has none
+	reported int               // ESPs that it says it has, 0 where it does not
+	esps     []esp             // sorted by ID, then LUID
+	effects  map[string]Effect // of a reset, by lu_id; "" is all of it
 
 	healthKnown bool
 	critical    bool
@@ -55,7 +55,7 @@ func mergeHosts(invs []*inventory.Inventory) []*enclosure {
 			from := &inv.Enclosures[i]
 			e := byID[from.ID()]
 			if e == nil {
-				e = &enclosure{id: from.ID(), hosts: map[string][]string{}}
+				e = &enclosure{id: from.ID(), hosts: map[string][]string{}, effects: map[string]Effect{}}
 				byID[e.id] = e
 			}
 			e.merge(from, inv.Host)
@@ -83,7 +83,6 @@ func (e *enclosure) merge(from *inventory.Enclosure, host string) {
 			e.failures = append(e.failures, f)
 		}
 	}
-	e.drives = max(e.drives, len(from.Drives)) // each host sees the same slots
 	for _, in := range from.ESPs {
 		e.hosts[host] = append(e.hosts[host], in.LUID)
 		found := esp{ESP: in, id: in.ID(), host: host, conflict: in.Conflict}

@@ -6,8 +6,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"fwctl/inventory"
 	"fwctl/schemas"
 )
 
@@ -27,7 +30,14 @@ func (e *DamagedError) Error() string {
 }
 
 // Parse reads a saved plan. The error is a *DamagedError.
+//
+// A digest proves that a plan was not changed by accident. That it is one which
+// can be carried out is looked at too: what the executor relies on holds of
+// every plan that Parse returns.
 func Parse(data []byte) (*Plan, error) {
+	if p, ok := parseCanonical(data); ok {
+		return p, nil
+	}
 	var head struct {
 		FormatVersion string `json:"format_version"`
 		Kind          string `json:"kind"`
@@ -35,7 +45,7 @@ func Parse(data []byte) (*Plan, error) {
 	switch err := json.Unmarshal(data, &head); {
 	case err != nil:
 		return nil, &DamagedError{Reason: "it is no JSON: " + err.Error()}
-	case head.Kind != "Plan":
+	case head.Kind != kind:
 		return nil, &DamagedError{Reason: fmt.Sprintf("it is of kind %q, not Plan", head.Kind)}
 	case head.FormatVersion != FormatVersion:
 		return nil, &DamagedError{Reason: fmt.Sprintf("its format is version %q, and this fwctl reads %s", head.FormatVersion, FormatVersion)}
@@ -47,46 +57,239 @@ func Parse(data []byte) (*Plan, error) {
 	if err := json.Unmarshal(data, &p); err != nil {
 		return nil, &DamagedError{Reason: err.Error()}
 	}
-	digest, err := p.digest()
+	_, digest, err := p.bare()
 	if err != nil {
 		return nil, &DamagedError{Reason: err.Error()}
 	}
 	if digest != p.Digest {
 		return nil, &DamagedError{Reason: "it was changed after it was written: its digest is " + digest + ", and it says " + p.Digest}
 	}
+	if why := p.contradiction(); why != "" {
+		return nil, &DamagedError{Reason: "it cannot be carried out: " + why}
+	}
 	return &p, nil
+}
+
+// parseCanonical reads a plan that is byte by byte as Encode writes it, which
+// needs no schema: what is not so is for the slow way, which can say why.
+func parseCanonical(data []byte) (*Plan, bool) {
+	if !bytes.HasPrefix(data, []byte("{\n  \"format_version\": ")) {
+		return nil, false
+	}
+	var p Plan
+	if err := json.Unmarshal(data, &p); err != nil || p.Kind != kind || p.FormatVersion != FormatVersion || p.contradiction() != "" {
+		return nil, false
+	}
+	bare, digest, err := p.bare()
+	if err != nil || digest != p.Digest {
+		return nil, false
+	}
+	signed, err := p.sign(bare)
+	return &p, err == nil && bytes.Equal(signed, data)
 }
 
 // Encode writes the plan as indented JSON that ends in a newline, and sets its Digest.
 func (p *Plan) Encode() ([]byte, error) {
-	var err error
-	if p.Digest, err = p.digest(); err != nil {
+	bare, digest, err := p.bare()
+	if err != nil {
 		return nil, err
 	}
-	return p.encode()
+	p.Digest = digest
+	return p.sign(bare)
 }
 
-// digest is over the encoded plan without its digest and the time of its creation.
-func (p *Plan) digest() (string, error) {
+// kind is what a plan file says that it is.
+const kind = "Plan"
+
+// bare encodes the plan without its digest and the time of its creation, and
+// the digest is over that. It leaves <, > and & as they are, so that a plan that
+// went through another JSON tool is still the same plan.
+func (p *Plan) bare() (data []byte, digest string, err error) {
 	bare := *p
 	bare.Digest, bare.CreatedAt = "", time.Time{}
-	data, err := bare.encode()
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:]), nil
-}
-
-// encode leaves <, > and & as they are, so that a plan that went through another
-// JSON tool is still the same plan.
-func (p *Plan) encode() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(p); err != nil {
+	if err := e.Encode(&bare); err != nil {
+		return nil, "", fmt.Errorf("cannot encode the plan: %w", err)
+	}
+	sum := sha256.Sum256(b.Bytes())
+	return b.Bytes(), "sha256:" + hex.EncodeToString(sum[:]), nil
+}
+
+// sign puts digest and time of creation where bare left them out: at the head,
+// which no text of a device comes before.
+func (p *Plan) sign(bare []byte) ([]byte, error) {
+	at, err := p.CreatedAt.MarshalJSON()
+	if err != nil {
 		return nil, fmt.Errorf("cannot encode the plan: %w", err)
 	}
-	return b.Bytes(), nil
+	const blank = `"digest": "",
+  "created_at": "0001-01-01T00:00:00Z",`
+	head, tail, _ := bytes.Cut(bare, []byte(blank))
+	data := make([]byte, 0, len(bare)+len(p.Digest)+len(at))
+	data = append(data, head...)
+	data = fmt.Appendf(data, "\"digest\": %q,\n  \"created_at\": %s,", p.Digest, at)
+	return append(data, tail...), nil
 }
+
+// contradiction is why a plan cannot be carried out as it is, "" where it can:
+// what Build holds to, said of any plan.
+func (p *Plan) contradiction() string {
+	if p.Rollout.MaxParallel < 1 || p.Rollout.MaxFailures < 0 || p.Rollout.Canary < 0 || p.Rollout.Soak < 0 {
+		return fmt.Sprintf("its rollout is %+v", p.Rollout)
+	}
+	for i, w := range p.Waves {
+		switch {
+		case w.Number != i+1:
+			return fmt.Sprintf("wave %d stands where wave %d should", w.Number, i+1)
+		case w.Kind != StageWave && w.Kind != ResetWave:
+			return fmt.Sprintf("wave %d is of kind %q", w.Number, w.Kind)
+		case w.PowerCycle && w.Kind != ResetWave:
+			return fmt.Sprintf("wave %d stages, and waits for a power cycle", w.Number)
+		case w.Soak < 0:
+			return fmt.Sprintf("wave %d soaks for %s", w.Number, w.Soak)
+		}
+		for _, name := range w.Windows {
+			if _, ok := p.Windows[name]; !ok {
+				return fmt.Sprintf("wave %d is for window %q, which the plan does not have", w.Number, name)
+			}
+		}
+	}
+	if sum := summarize(p.Steps); sum != p.Summary {
+		return fmt.Sprintf("its summary says %+v, and its steps are %+v", p.Summary, sum)
+	}
+	type domainWave struct{ domain, wave int }
+	resets := map[domainWave]string{} // lu_id
+	type lu struct {
+		id  string
+		sub int
+	}
+	taken := make(map[lu]string, len(p.Steps))
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		why := s.contradiction(p.Waves)
+		if i > 0 && s.Address <= p.Steps[i-1].Address && (s.Address != p.Steps[i-1].Address || len(s.Hops) > 0) {
+			why = "it stands twice, or out of order"
+		}
+		if len(s.Hops) > 0 {
+			if other, ok := taken[lu{s.LUID, s.Subenclosure}]; ok {
+				why = "it is the same component as " + other
+			}
+			taken[lu{s.LUID, s.Subenclosure}] = s.Address
+		}
+		if n := s.Waves.Reset; why == "" && n > 0 && !p.Waves[n-1].PowerCycle && s.FaultDomain > 0 {
+			key := domainWave{s.FaultDomain, n}
+			if other, ok := resets[key]; ok && other != s.LUID {
+				why = fmt.Sprintf("wave %d resets another ESP of its fault domain too", n)
+			}
+			resets[key] = s.LUID
+		}
+		if why != "" {
+			return s.Address + ": " + why
+		}
+	}
+	return ""
+}
+
+// contradiction is why a step cannot be carried out in these waves, "" where it can.
+func (s *Step) contradiction(waves []Wave) string {
+	enclosure, esp, sub, err := inventory.ParseAddress(s.Address)
+	designator, unnumbered := strings.CutPrefix(esp, "lu-")
+	switch {
+	case err != nil:
+		return err.Error()
+	case enclosure != s.Enclosure || sub != s.Subenclosure || unnumbered && designator != s.LUID:
+		return fmt.Sprintf("its address is not that of subenclosure %d of enclosure %s behind logical unit %s", s.Subenclosure, s.Enclosure, s.LUID)
+	case s.LUID == "" || s.FaultDomain < 0 || s.WorstDuration < 0:
+		return "a value is missing or negative"
+	case !slices.Contains([]Action{Update, Activate, IsStaged, NoOp, Blocked, Excepted, Unmanaged}, s.Action):
+		return fmt.Sprintf("there is no action %q", s.Action)
+	case !slices.Contains([]Reset{ResetNever, ResetIdle, ResetRedundant, ResetAlways}, s.Reset):
+		return fmt.Sprintf("there is no reset %q", s.Reset)
+	case !s.Disruption.Expected.known() || !s.Disruption.Worst.known():
+		return fmt.Sprintf("its disruption is %+v", s.Disruption)
+	case s.Preconditions.Staged != nil && !isSHA256(*s.Preconditions.Staged):
+		return "what is staged is no SHA-256"
+	}
+	acts := s.Action == Update || s.Action == Activate
+	stages, resets := false, false
+	for i := range s.Hops {
+		if why := s.Hops[i].contradiction(); why != "" {
+			return fmt.Sprintf("hop %d: %s", i+1, why)
+		}
+		h := &s.Hops[i]
+		stages = stages || i == 0 && slices.Contains(h.Modes, ModeE)
+		resets = resets || h.resets()
+		switch last := i == len(s.Hops)-1; {
+		case len(h.Modes) == 0 && (s.Action != Activate || i > 0 || !last || h.Activation != WithApply):
+			return fmt.Sprintf("hop %d has no mode", i+1)
+		case len(h.Modes) > 0 && s.Action == Activate:
+			return fmt.Sprintf("hop %d downloads what is staged", i+1)
+		case !last && h.Modes[0] == ModeE && (h.Activation != WithApply || h.ActivateBy != ByModeF):
+			return fmt.Sprintf("nothing starts hop %d before the next", i+1)
+		case h.byPerson() && len(s.Hops) > 1:
+			return fmt.Sprintf("hop %d waits for a power cycle among others", i+1)
+		case i > 0 && h.From != s.Hops[i-1].To:
+			return fmt.Sprintf("hop %d starts at %s, and %s runs then", i+1, h.From, s.Hops[i-1].To)
+		}
+	}
+	for i := range s.Later {
+		if why := s.Later[i].contradiction(); why != "" {
+			return fmt.Sprintf("later hop %d: %s", i+1, why)
+		}
+	}
+	waveFits := func(n int, kind WaveKind, needed bool) bool {
+		return n == 0 && !needed || needed && 1 <= n && n <= len(waves) && waves[n-1].Kind == kind
+	}
+	switch {
+	case acts != (len(s.Hops) > 0):
+		return fmt.Sprintf("its action is %s, and it has %d hops", s.Action, len(s.Hops))
+	case acts && s.Hops[0].From != s.Current, acts && s.Preconditions.Revision != s.Current:
+		return fmt.Sprintf("it runs %s, and that is not where its hops start", s.Current)
+	case s.Action == Activate && (s.Preconditions.Staged == nil || *s.Preconditions.Staged != s.Hops[0].Image.SHA256):
+		return "it activates what is not staged"
+	case s.Action == Blocked && len(s.Reasons) == 0:
+		return "it is blocked without a reason"
+	case resets && s.Reset == ResetNever, resets && s.Disruption.Worst == NoImpact:
+		return fmt.Sprintf("it resets, and says reset: %s and disruption: %s", s.Reset, s.Disruption.Worst)
+	case !waveFits(s.Waves.Stage, StageWave, stages), !waveFits(s.Waves.Reset, ResetWave, resets):
+		return fmt.Sprintf("its waves, stage %d and reset %d, are not there or not such as its hops need", s.Waves.Stage, s.Waves.Reset)
+	case stages && resets && s.Waves.Stage > s.Waves.Reset:
+		return fmt.Sprintf("it is staged in wave %d, after its reset in wave %d", s.Waves.Stage, s.Waves.Reset)
+	case resets && waves[s.Waves.Reset-1].PowerCycle != s.Hops[len(s.Hops)-1].byPerson():
+		return fmt.Sprintf("wave %d and it do not agree on who resets it", s.Waves.Reset)
+	}
+	return ""
+}
+
+// contradiction is why a hop is none, "" where it is one.
+func (h *Hop) contradiction() string {
+	modes := slices.Equal(h.Modes, []Mode{ModeE}) || slices.Equal(h.Modes, []Mode{Mode7}) || slices.Equal(h.Modes, []Mode{ModeE, Mode7}) || len(h.Modes) == 0
+	switch {
+	case !modes:
+		return fmt.Sprintf("its modes are %v", h.Modes)
+	case h.Protocol != SES && h.Protocol != WriteBuffer:
+		return fmt.Sprintf("there is no protocol %q", h.Protocol)
+	case h.Activation != Manual && h.Activation != WithApply, h.ActivateBy != ByModeF && h.ActivateBy != ByPowerCycle:
+		return fmt.Sprintf("its activation is %q by %q", h.Activation, h.ActivateBy)
+	case h.ChunkSize < 4 || h.ChunkSize > maxChunkSize || h.ChunkSize%4 != 0:
+		return fmt.Sprintf("its chunks have %d bytes", h.ChunkSize)
+	case h.BufferID < 0 || h.BufferID > 255:
+		return fmt.Sprintf("its buffer id is %d", h.BufferID)
+	case !isSHA256(h.Image.SHA256) || h.Image.Size < 1:
+		return fmt.Sprintf("its image has %d bytes and SHA-256 %q", h.Image.Size, h.Image.SHA256)
+	case h.FlashTimeout < 0 || h.Settle < 0 || h.ReturnTimeout < 0:
+		return "a time is negative"
+	}
+	return ""
+}
+
+// maxChunkSize is what fits into the page length of a download microcode control
+// page (SES-3), in bytes.
+const maxChunkSize = 65508
+
+func (i Impact) known() bool { return i == NoImpact || i == ESPReset || i == IOInterruption }
+
+func isSHA256(s string) bool { return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" }

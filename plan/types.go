@@ -79,10 +79,11 @@ type Step struct {
 	Image         string        `json:"image"`   // name of the wanted image, likewise
 	Policy        string        `json:"policy"`  // name of the policy, "" for the defaults
 	Action        Action        `json:"action"`
-	Hops          []Hop         `json:"hops"`         // in order; empty unless the action is update or activate
-	Waves         StepWaves     `json:"waves"`        // where the step is worked on
-	Reset         Reset         `json:"reset"`        // what the policy asks of a reset; looked at again before each one
-	FaultDomain   int           `json:"fault_domain"` // steps with the same number are never reset together; 0: it cannot be told, never reset together with anything
+	Hops          []Hop         `json:"hops"`            // in order, what one apply does; empty unless the action is update or activate
+	Later         []Hop         `json:"later,omitempty"` // what is left once a power cycle has started the last of Hops, or what is staged: for another plan
+	Waves         StepWaves     `json:"waves"`           // where the step is worked on
+	Reset         Reset         `json:"reset"`           // what the policy asks of a reset; looked at again before each one
+	FaultDomain   int           `json:"fault_domain"`    // steps with the same number are never reset together; 0: it cannot be told, never reset together with anything
 	Disruption    Disruption    `json:"disruption"`
 	WorstDuration Duration      `json:"worst_duration"`
 	Rollback      string        `json:"rollback"` // name of the image that brings Current back, "" where there is none
@@ -181,7 +182,10 @@ type Wave struct {
 	Kind    WaveKind `json:"kind"`
 	Windows []string `json:"windows"`          // names; none: at any time
 	Canary  bool     `json:"canary,omitempty"` // works on canaries only
-	Soak    Duration `json:"soak,omitempty"`   // how long all of it must have been done, and well, before the next wave begins
+	// PowerCycle: in a reset wave, a person power-cycles the enclosures of its
+	// steps, of which all that is to be staged is staged by then. Nothing is sent.
+	PowerCycle bool     `json:"power_cycle,omitempty"`
+	Soak       Duration `json:"soak,omitempty"` // how long all of it must have been done, and well, before the next wave begins
 }
 
 // WaveKind says what a wave may do.

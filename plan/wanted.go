@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"fwctl/inventory"
 )
 
 // writeBufferLimit is what WRITE BUFFER can address: its offset has 24 bits.
@@ -14,126 +16,342 @@ const writeBufferLimit = 16 << 20
 
 // wanted is the image that a component should run, and what may be done for it.
 type wanted struct {
+	component
 	name   string
 	image  ModelImage
 	model  Model
 	policy Policy
+	rule   ActivationRule
+	sizes  map[string]int64 // bytes, by SHA-256
+	denied string           // why no reset is permitted, "" where one is
 }
 
 // activation is the rule for the image's part, with nothing left open.
-func (w *wanted) activation(c component) ActivationRule {
+func (w *wanted) activation() ActivationRule {
 	part, model := w.model.Parts[w.image.Part].Activation, w.model.Activation
 	return ActivationRule{
 		By:            cmp.Or(part.By, model.By, ByModeF),
 		Scope:         cmp.Or(part.Scope, model.Scope, ESPScope),
-		Settle:        cmp.Or(part.Settle, model.Settle, w.quirk(c).Settle, defaultSettle),
+		Settle:        cmp.Or(part.Settle, model.Settle, w.quirk().Settle, defaultSettle),
 		ReturnTimeout: cmp.Or(part.ReturnTimeout, model.ReturnTimeout, defaultReturnTimeout),
 	}
 }
 
-func (w *wanted) quirk(c component) quirk {
-	p := c.primary()
+func (w *wanted) quirk() quirk {
+	p := w.primary()
 	return quirkOf(p.Vendor, p.Product, p.Revision)
 }
 
-// protocol is the way that the ESP takes the image. By itself (auto) that is
+// protocol is the way that the ESP takes images. By itself (auto) that is
 // page 0Eh where the ESP lists it: it has an end that is told, an abort, and
 // subenclosures. Else it is WRITE BUFFER, unless the ESP says that it knows
 // neither mode 0Eh nor 07h; one that cannot tell (no REPORT SUPPORTED OPERATION
 // CODES) is tried, and a refusal at the first chunk leaves no trace.
-func (w *wanted) protocol(c component) Protocol {
+func (w *wanted) protocol() Protocol {
 	switch {
 	case w.model.Download.Protocol == SES, w.model.Download.Protocol == WriteBuffer:
 		return w.model.Download.Protocol
-	case c.esp.Download.SESPage:
+	case w.esp.Download.SESPage:
 		return SES
 	}
 	return WriteBuffer
 }
 
 // lacks tells whether the ESP is known not to take a WRITE BUFFER mode, two hex digits.
-func lacks(c component, mode string) bool {
-	return c.esp.Download.WriteBufferModes != nil && !slices.Contains(c.esp.Download.WriteBufferModes, mode)
+func (w *wanted) lacks(mode string) bool {
+	return w.protocol() == WriteBuffer && w.esp.Download.WriteBufferModes != nil && !slices.Contains(w.esp.Download.WriteBufferModes, mode)
 }
 
-// modes are those of the image that the policy permits and the ESP is not known
+// modes are those of an image that the policy permits and the ESP is not known
 // to lack, mode e first: it resets nothing.
-func (w *wanted) modes(c component) []Mode {
+func (w *wanted) modes(i ModelImage) []Mode {
 	modes := []Mode{}
-	known := func(code string) bool { return w.protocol(c) == SES || !lacks(c, code) }
-	if slices.Contains(w.image.Modes, ModeE) && known("0e") {
+	if slices.Contains(i.Modes, ModeE) && !w.lacks("0e") {
 		modes = append(modes, ModeE)
 	}
-	if slices.Contains(w.image.Modes, Mode7) && known("07") && w.policy.Reset == ResetAlways {
+	if slices.Contains(i.Modes, Mode7) && !w.lacks("07") && w.denied == "" {
 		modes = append(modes, Mode7)
 	}
 	return modes
 }
 
-// hop is the download of the image. Where only a power cycle starts it, nothing
-// is activated by apply.
-func (w *wanted) hop(c component, size int64) Hop {
-	rule, download := w.activation(c), w.model.Download
-	h := Hop{
-		From:          c.sub.Revision,
-		To:            w.image.Revision,
-		Image:         ImageRef{Name: w.name, SHA256: w.image.SHA256, Size: size},
-		Modes:         w.modes(c),
-		Protocol:      w.protocol(c),
-		ChunkSize:     cmp.Or(download.ChunkSize, w.quirk(c).ChunkSize, defaultChunkSize),
+// hop is the download of one image of the model, which is left staged where mode
+// e takes it.
+func (w *wanted) hop(from, name string) Hop {
+	i, download := w.model.Images[name], w.model.Download
+	return Hop{
+		From:          from,
+		To:            i.Revision,
+		Image:         ImageRef{Name: name, SHA256: i.SHA256, Size: w.sizes[i.SHA256]},
+		Modes:         w.modes(i),
+		Protocol:      w.protocol(),
+		ChunkSize:     cmp.Or(download.ChunkSize, w.quirk().ChunkSize, defaultChunkSize),
 		BufferID:      download.BufferID,
-		Activation:    w.policy.Activate,
-		ActivateBy:    rule.By,
+		Activation:    Manual,
+		ActivateBy:    w.rule.By,
 		FlashTimeout:  cmp.Or(download.FlashTimeout, defaultFlashTimeout),
-		Settle:        rule.Settle,
-		ReturnTimeout: rule.ReturnTimeout,
+		Settle:        w.rule.Settle,
+		ReturnTimeout: w.rule.ReturnTimeout,
 	}
-	if rule.By == ByPowerCycle {
-		h.Activation = Manual
-	}
-	return h
 }
 
-// updateReasons are why the image may not be sent to the component.
-func (w *wanted) updateReasons(c component, size int64) []string {
-	reasons := []string{w.routeReason(c.sub.Revision), w.orderReason(c.sub.Revision)}
-	reasons = append(reasons, w.modeReasons(c)...)
-	if w.protocol(c) == WriteBuffer {
-		if c.sub.ID != 0 && w.model.Download.BufferID == 0 {
-			reasons = append(reasons, fmt.Sprintf("WRITE BUFFER does not address subenclosures, only buffers: download.bufferID has to say which one is subenclosure %d", c.sub.ID))
+// hops are what one apply does of a chain, and what is left for later: a hop that
+// only a power cycle starts, or that must not be started, is the last. why tells
+// of what is left out.
+func (w *wanted) hops(chain []string) (hops, later []Hop, why string) {
+	from := w.sub.Revision
+	for n, name := range chain {
+		h := w.hop(from, name)
+		from = h.To
+		if n == len(chain)-1 {
+			why = w.finish(&h, n == 0)
+			return append(hops, h), nil, why
 		}
-		if size > writeBufferLimit {
-			reasons = append(reasons, fmt.Sprintf("image %s has %d bytes; WRITE BUFFER addresses %d at most", w.name, size, writeBufferLimit))
+		if !w.carriesOn(&h) {
+			later = w.laterHops(from, chain[n+1:])
+			cause := "only a power cycle starts it"
+			if w.denied != "" {
+				cause = w.denied
+			}
+			return append(hops, h), later, fmt.Sprintf("one apply ends with %s staged: %s; then %s", h.To, cause, toward(later))
+		}
+		hops = append(hops, h)
+	}
+	return hops, nil, ""
+}
+
+// carriesOn makes a hop one that the same apply starts, so that another can
+// follow. False where only a power cycle does, or where no reset is permitted.
+func (w *wanted) carriesOn(h *Hop) bool {
+	switch {
+	case w.denied != "":
+		return false
+	case w.rule.By == ByModeF && (h.Modes[0] == Mode7 || !w.lacks("0f")):
+		h.Activation = WithApply
+		return true
+	case slices.Contains(h.Modes, Mode7):
+		h.Modes = []Mode{Mode7}
+		return true
+	}
+	return false
+}
+
+// finish decides what becomes of the last hop of a chain. One that is the only
+// one can wait, staged, for a person's power cycle.
+func (w *wanted) finish(h *Hop, only bool) (why string) {
+	deferred := h.Modes[0] == ModeE
+	switch {
+	case w.rule.By == ByModeF:
+		h.Activation = w.policy.Activate
+	case only && deferred && w.policy.Activate == WithApply && w.rule.Scope == EnclosureScope && w.denied == "":
+		h.Activation, h.Modes = WithApply, []Mode{ModeE}
+	}
+	if w.denied != "" && w.policy.Reset != ResetNever {
+		why = "no reset, it is left staged: " + w.denied
+	}
+	return why
+}
+
+// laterHops are hops that are for another plan to decide on.
+func (w *wanted) laterHops(from string, chain []string) []Hop {
+	var later []Hop
+	for _, name := range chain {
+		h := w.hop(from, name)
+		h.Modes = w.model.Images[name].Modes
+		later = append(later, h)
+		from = h.To
+	}
+	return later
+}
+
+// toward names what later hops lead to: 1050 (iom-1050), 1100 (iom-1100).
+func toward(later []Hop) string {
+	words := make([]string, len(later))
+	for i, h := range later {
+		words[i] = fmt.Sprintf("%s (%s)", h.To, h.Image.Name)
+	}
+	return strings.Join(words, ", ")
+}
+
+// otherBehind tells whether the component reports the wanted revision, but took it
+// from another image.
+func (w *wanted) otherBehind() bool {
+	return w.sub.Revision == w.image.Revision && w.sub.Sent != nil && w.sub.Sent.SHA256 != w.image.SHA256
+}
+
+// upToDate tells whether the component runs the wanted image, as far as anybody knows.
+func (w *wanted) upToDate() bool { return w.sub.Revision == w.image.Revision && !w.otherBehind() }
+
+// chainOf names the images that lead to the wanted one, nil where none do, and
+// tells whether the first of them is staged.
+func (w *wanted) chainOf(staged *inventory.Staged) (chain []string, dormant bool) {
+	switch {
+	case staged != nil && staged.SHA256 == w.image.SHA256:
+		return []string{w.name}, true
+	case w.upToDate():
+		return nil, false
+	}
+	chain = w.chain(func(from string, i ModelImage) bool { return len(w.hopReasons(from, i)) == 0 })
+	return chain, chain != nil && staged != nil && w.model.Images[chain[0]].SHA256 == staged.SHA256
+}
+
+// chain names the images that lead from what runs to the wanted image: every one
+// but the last costs a reset or a power cycle, so that the shortest chain is that
+// of the fewest; among those, one that needs no power cycle. nil: there is none.
+func (w *wanted) chain(usable func(from string, i ModelImage) bool) []string {
+	current := w.sub.Revision
+	takes := func(from string, i ModelImage) bool { return i.startsAt(from) && usable(from, i) }
+	if takes(current, w.image) {
+		return []string{w.name}
+	}
+	type way struct {
+		images []string
+		waits  int // power cycles in between
+	}
+	better := func(a, b way) bool {
+		return cmp.Or(cmp.Compare(a.waits, b.waits), slices.Compare(a.images, b.images)) < 0
+	}
+	names := slices.Sorted(maps.Keys(w.model.Images))
+	seen := map[string]bool{current: true}
+	for reached := map[string]way{current: {}}; len(reached) > 0; {
+		var best *way
+		next := map[string]way{}
+		for from, at := range reached {
+			for _, name := range names {
+				i := w.model.Images[name]
+				if i.Part != w.image.Part || !takes(from, i) {
+					continue
+				}
+				to := way{images: append(slices.Clone(at.images), name), waits: at.waits}
+				if name == w.name {
+					if best == nil || better(to, *best) {
+						best = &to
+					}
+					continue
+				}
+				h := Hop{Modes: w.modes(i)}
+				if len(h.Modes) == 0 || !w.carriesOn(&h) {
+					to.waits++
+				}
+				if known, ok := next[i.Revision]; !seen[i.Revision] && (!ok || better(to, known)) {
+					next[i.Revision] = to
+				}
+			}
+		}
+		if best != nil {
+			return best.images
+		}
+		for revision := range next {
+			seen[revision] = true
+		}
+		reached = next
+	}
+	return nil
+}
+
+// startsAt tells whether an image goes onto a revision in one hop.
+func (i ModelImage) startsAt(revision string) bool {
+	return i.From == nil || slices.ContainsFunc(i.From, func(g string) bool { return glob(g, revision) })
+}
+
+// hopReasons are why an image that starts at a revision may not be sent to it.
+func (w *wanted) hopReasons(from string, i ModelImage) []string {
+	reasons := []string{w.orderReason(from, i), w.modeReason(i)}
+	if w.protocol() == WriteBuffer {
+		if w.sub.ID != 0 && w.model.Download.BufferID == 0 {
+			reasons = append(reasons, fmt.Sprintf("WRITE BUFFER does not address subenclosures, only buffers: download.bufferID has to say which one is subenclosure %d", w.sub.ID))
+		}
+		if size := w.sizes[i.SHA256]; size > writeBufferLimit {
+			reasons = append(reasons, fmt.Sprintf("image %s has %d bytes; WRITE BUFFER addresses %d at most", w.nameOf(i), size, writeBufferLimit))
 		}
 	}
-	if w.policy.Activate == WithApply && slices.Contains(w.modes(c), ModeE) {
-		reasons = append(reasons, w.activationReasons(c)...)
+	return slices.DeleteFunc(reasons, func(r string) bool { return r == "" })
+}
+
+// nameOf is the first name of an image of the model.
+func (w *wanted) nameOf(i ModelImage) string {
+	if i.SHA256 == w.image.SHA256 {
+		return w.name
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.model.Images)) {
+		if w.model.Images[name].SHA256 == i.SHA256 {
+			return name
+		}
+	}
+	return ""
+}
+
+// routeReasons are why no chain leads to the wanted image.
+func (w *wanted) routeReasons() []string {
+	current := w.sub.Revision
+	chain := w.chain(func(string, ModelImage) bool { return true })
+	if chain == nil {
+		start := "no image starts at " + current
+		for _, i := range w.model.Images {
+			if i.Part == w.image.Part && i.startsAt(current) {
+				start = fmt.Sprintf("no images lead from %s to %s", current, w.image.Revision)
+			}
+		}
+		name, from := w.nearest()
+		return append([]string{fmt.Sprintf("%s; nearest: %s, from %s", start, name, from)}, w.hopReasons(current, w.image)...)
+	}
+	var reasons []string
+	from := current
+	for _, name := range chain {
+		i := w.model.Images[name]
+		reasons = append(reasons, w.hopReasons(from, i)...)
+		from = i.Revision
+	}
+	if len(chain) > 1 {
+		reasons[0] = fmt.Sprintf("the way is %s, but %s", strings.Join(chain, ", then "), reasons[0])
 	}
 	return reasons
 }
 
-// modeReasons are why there is no mode to send the image by.
-func (w *wanted) modeReasons(c component) []string {
-	protocol := w.protocol(c)
-	if protocol == SES && !c.esp.Download.SESPage {
-		return []string{"the model says protocol ses, and the ESP does not list page 0Eh"}
+// nearest is the image on a way to the wanted one that starts nearest to what
+// runs, as the model's order has it, and where it starts. Revisions outside the
+// order are not near to anything: there it is the wanted image.
+func (w *wanted) nearest() (name, from string) {
+	name, from = w.name, strings.Join(w.image.From, " or ")
+	at := slices.Index(w.model.Order, w.sub.Revision)
+	if at < 0 {
+		return name, from
 	}
-	if len(w.modes(c)) > 0 {
-		return nil
-	}
-	usable := *w
-	usable.policy.Reset = ResetAlways
-	switch {
-	case len(usable.modes(c)) > 0:
-		why := "which resets the I/O module, and the policy says reset: never"
-		if slices.Contains(w.image.Modes, ModeE) {
-			return []string{fmt.Sprintf("the ESP does not take mode e by WRITE BUFFER; there is mode 7, %s", why)}
+	best := len(w.model.Order)
+	for n, revision := range w.model.Order {
+		there := *w
+		sub := *w.sub
+		sub.Revision = revision
+		there.sub = &sub
+		if distance := max(n-at, at-n); distance < best {
+			if chain := there.chain(func(string, ModelImage) bool { return true }); chain != nil {
+				best, name, from = distance, chain[0], revision
+			}
 		}
-		return []string{fmt.Sprintf("image %s goes by mode 7 only, %s", w.name, why)}
-	case lacks(c, "07") && lacks(c, "0e"):
-		return []string{"the ESP takes no firmware: it lists neither page 0Eh nor WRITE BUFFER modes 07h and 0Eh"}
 	}
-	return []string{fmt.Sprintf("the ESP does not take WRITE BUFFER mode %s, and image %s goes by no other", joinModes(w.image.Modes), w.name)}
+	return name, from
+}
+
+// modeReason is why there is no mode to send an image by, "" where there is one.
+func (w *wanted) modeReason(i ModelImage) string {
+	if w.protocol() == SES && !w.esp.Download.SESPage {
+		return "the model says protocol ses, and the ESP does not list page 0Eh"
+	}
+	if len(w.modes(i)) > 0 {
+		return ""
+	}
+	permitted := *w
+	permitted.denied = ""
+	switch {
+	case len(permitted.modes(i)) > 0:
+		if slices.Contains(i.Modes, ModeE) {
+			return "the ESP does not take mode e by WRITE BUFFER; there is mode 7, which resets the I/O module, and " + w.denied
+		}
+		return fmt.Sprintf("image %s goes by mode 7 only, which resets the I/O module, and %s", w.nameOf(i), w.denied)
+	case w.lacks("07") && w.lacks("0e"):
+		return "the ESP takes no firmware: it lists neither page 0Eh nor WRITE BUFFER modes 07h and 0Eh"
+	}
+	return fmt.Sprintf("the ESP does not take WRITE BUFFER mode %s, and image %s goes by no other", joinModes(i.Modes), w.nameOf(i))
 }
 
 func joinModes(modes []Mode) string {
@@ -144,89 +362,69 @@ func joinModes(modes []Mode) string {
 	return strings.Join(words, " or ")
 }
 
-// activationReasons are why deferred firmware may not be started by apply.
-func (w *wanted) activationReasons(c component) []string {
-	if w.activation(c).By == ByPowerCycle {
-		return nil // apply does not
+// activationReasons are why apply may not start what a chain ends in, where the
+// policy says that it should.
+func (w *wanted) activationReasons(chain []string) []string {
+	if w.policy.Activate != WithApply || w.rule.By == ByPowerCycle || chain == nil || !slices.Contains(w.modes(w.image), ModeE) {
+		return nil
 	}
+	return w.modeFReasons()
+}
+
+// modeFReasons are why deferred firmware may not be started by mode 0Fh.
+func (w *wanted) modeFReasons() []string {
 	var reasons []string
-	if w.policy.Reset != ResetAlways {
-		reasons = append(reasons, "an activation resets the I/O module, and the policy says reset: never")
+	if w.denied != "" {
+		reasons = append(reasons, "an activation resets the I/O module, and "+w.denied)
 	}
-	if w.protocol(c) == WriteBuffer && lacks(c, "0f") {
+	if w.lacks("0f") {
 		reasons = append(reasons, "the ESP does not take WRITE BUFFER mode 0Fh, which activates: say activation by power-cycle")
 	}
 	return reasons
 }
 
-// startsAt tells whether an image goes onto a revision in one hop.
-func (i ModelImage) startsAt(revision string) bool {
-	return i.From == nil || slices.ContainsFunc(i.From, func(g string) bool { return glob(g, revision) })
-}
-
-// routeReason is why the image does not go onto a revision, "" if it does.
-func (w *wanted) routeReason(current string) string {
-	if w.image.startsAt(current) {
-		return ""
-	}
-	from := strings.Join(w.image.From, " or ")
-	if chain := w.chain(current); len(chain) > 0 {
-		return fmt.Sprintf("%s does not start at %s but at %s; stepping stones in one plan are not supported yet: want %s first", w.name, current, from, strings.Join(chain, ", then "))
-	}
-	for _, i := range w.model.Images {
-		if i.Part == w.image.Part && i.startsAt(current) {
-			return fmt.Sprintf("no images lead from %s to %s; nearest: %s, from %s", current, w.image.Revision, w.name, from)
-		}
-	}
-	return fmt.Sprintf("no image starts at %s; nearest: %s, from %s", current, w.name, from)
-}
-
-// chain names the images that lead from a revision to one that the wanted image
-// starts at, in the fewest hops.
-func (w *wanted) chain(current string) []string {
-	type place struct {
-		revision string
-		images   []string
-	}
-	seen := map[string]bool{current: true}
-	for queue := []place{{revision: current}}; len(queue) > 0; queue = queue[1:] {
-		at := queue[0]
-		if w.image.startsAt(at.revision) {
-			return at.images
-		}
-		for _, name := range slices.Sorted(maps.Keys(w.model.Images)) {
-			if i := w.model.Images[name]; i.Part == w.image.Part && i.startsAt(at.revision) && !seen[i.Revision] {
-				seen[i.Revision] = true
-				queue = append(queue, place{i.Revision, append(slices.Clone(at.images), name)})
-			}
-		}
-	}
-	return nil
-}
-
-// orderReason is why the model's order forbids the way from a revision, "" if it
-// does not. Models without an order have no downgrades.
-func (w *wanted) orderReason(current string) string {
+// orderReason is why the model's order forbids a hop, "" if it does not. Models
+// without an order have no downgrades.
+func (w *wanted) orderReason(current string, i ModelImage) string {
 	order := w.model.Order
-	if len(order) == 0 {
+	if len(order) == 0 || current == i.Revision {
 		return ""
 	}
-	from, to := slices.Index(order, current), slices.Index(order, w.image.Revision)
+	from, to := slices.Index(order, current), slices.Index(order, i.Revision)
 	switch {
-	case from >= 0 && to >= 0 && to < from:
-		return fmt.Sprintf("%s is earlier than %s in the model's order, and the policy says downgrade: forbid", w.image.Revision, current)
-	case (from < 0 || to < 0) && w.image.From == nil:
+	case from >= 0 && to >= 0 && to < from && w.policy.Downgrade != DowngradeOrder:
+		return fmt.Sprintf("%s is earlier than %s in the model's order, and the policy says downgrade: forbid", i.Revision, current)
+	case (from < 0 || to < 0) && i.From == nil:
 		outside := current
 		if from >= 0 {
-			outside = w.image.Revision
+			outside = i.Revision
 		}
-		return fmt.Sprintf("%s is not in the model's order, so that an image has to name what it starts at: %s has no from", outside, w.name)
+		return fmt.Sprintf("%s is not in the model's order, so that an image has to name what it starts at: %s has no from", outside, w.nameOf(i))
 	}
 	return ""
 }
 
+// signatureReasons are why the images of a chain are not trusted.
+func (w *wanted) signatureReasons(chain []string, signedBy map[string][]string) []string {
+	if len(w.policy.RequireSignature) == 0 {
+		return nil
+	}
+	var reasons []string
+	for _, name := range chain {
+		i := w.model.Images[name]
+		if !slices.ContainsFunc(w.policy.RequireSignature, func(key string) bool { return slices.Contains(signedBy[i.SHA256], key) }) {
+			why := "it names no signature"
+			if i.Signature != "" {
+				why = "its signature is by another key"
+			}
+			reasons = append(reasons, fmt.Sprintf("image %s is not signed by a key of the policy's requireSignature: %s", name, why))
+		}
+	}
+	return reasons
+}
+
 // enclosureReasons are why nothing of the enclosure may be changed.
-func (w *wanted) enclosureReasons(e *enclosure) []string {
+func (w *wanted) enclosureReasons(e *enclosure, b *builder) []string {
 	var reasons []string
 	if w.policy.RequireAllESPs {
 		reasons = append(reasons, w.censusReason(e))
@@ -235,16 +433,57 @@ func (w *wanted) enclosureReasons(e *enclosure) []string {
 		reasons = append(reasons, "its health is unknown, page 02h cannot be read: look after its fans and power supplies in another way, and say requireHealthy: false in the policy")
 	}
 	if w.policy.RequireHealthy && e.critical {
-		r := "the enclosure reports a critical condition"
-		if shown := e.failures[:min(len(e.failures), 3)]; len(shown) > 0 {
-			r += ": " + strings.Join(shown, "; ")
-		}
-		if more := len(e.failures) - 3; more > 0 {
-			r += fmt.Sprintf(" and %d more", more)
-		}
-		reasons = append(reasons, r)
+		reasons = append(reasons, w.healthReason(e, b))
 	}
 	return reasons
+}
+
+// healthReason is why a critical enclosure may not be worked on, "" where all
+// that is critical of it is waived. A condition that no element explains cannot be.
+func (w *wanted) healthReason(e *enclosure, b *builder) string {
+	var left []string
+	waived := false
+	for _, f := range e.failures {
+		element, status, _ := cutLast(f, ": ")
+		excused := false
+		for _, x := range w.policy.Waive {
+			if x.Element != element {
+				continue
+			}
+			if x.Until >= b.today {
+				excused = true
+			} else {
+				b.ended[fmt.Sprintf("the waiver for %s ended on %s and holds no longer: %s", x.Element, x.Until, x.Reason)] = true
+			}
+		}
+		if !excused {
+			left = append(left, f)
+		}
+		waived = waived || excused && status != nonCritical
+	}
+	if waived && !slices.ContainsFunc(left, func(f string) bool { return !strings.HasSuffix(f, ": "+nonCritical) }) {
+		return ""
+	}
+	r := "the enclosure reports a critical condition"
+	if shown := left[:min(len(left), 3)]; len(shown) > 0 {
+		r += ": " + strings.Join(shown, "; ")
+	}
+	if more := len(left) - 3; more > 0 {
+		r += fmt.Sprintf(" and %d more", more)
+	}
+	return r
+}
+
+// nonCritical is how inventories end the line of an element that keeps nothing
+// from being updated.
+const nonCritical = "non-critical"
+
+// cutLast is strings.Cut at the last separator.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }
 
 // censusReason is why it is not certain that all ESPs are in sight, "" if it is.
@@ -288,31 +527,45 @@ func (w *wanted) rollback(revision string) string {
 	return ""
 }
 
-// disruption says what a hop does to those who use the enclosure. The drives' use
-// and their other paths are not examined: what cannot be found out counts as in use.
-func disruption(e *enclosure, c component, h Hop, scope Scope) Disruption {
-	reset := "resets " + c.esp.id
-	if c.sub.ID != 0 {
-		reset = fmt.Sprintf("resets subenclosure %d of %s", c.sub.ID, c.esp.id)
+// disruption says what hops do to those who use the enclosure. effect is asked
+// for only where there may be a reset.
+func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
+	reset := "resets " + w.esp.id
+	if w.sub.ID != 0 {
+		reset = fmt.Sprintf("resets subenclosure %d of %s", w.sub.ID, w.esp.id)
 	}
-	if scope == EnclosureScope {
+	if w.rule.Scope == EnclosureScope {
 		reset = "resets the whole enclosure"
 	}
-	worst, use := ESPReset, "the enclosure lists no drives"
-	if e.drives > 0 {
-		worst = IOInterruption
-		use = fmt.Sprintf("use and paths of its %d %s were not examined, so they count as in use without another path", e.drives, plural(e.drives, "drive"))
+	last := &hops[len(hops)-1]
+	resets := len(hops) - 1 // that are sure
+	deferred := len(last.Modes) == 0 || last.Modes[0] == ModeE
+	if last.Activation == WithApply || !deferred {
+		resets++
 	}
-	deferred := len(h.Modes) == 0 || h.Modes[0] == ModeE
+	why := ""
 	switch {
-	case h.Activation == WithApply && deferred:
-		return Disruption{ESPReset, worst, fmt.Sprintf("starting %s %s; %s", h.To, reset, use)}
+	case last.byPerson():
+		why = "a person power-cycles the whole enclosure, which starts " + last.To
+	case resets > 1:
+		why = fmt.Sprintf("%s %d times", reset, resets)
+	case len(hops) > 1:
+		why = fmt.Sprintf("starting %s %s", hops[0].To, reset)
+	case last.Activation == WithApply && deferred:
+		why = fmt.Sprintf("starting %s %s", last.To, reset)
 	case !deferred:
-		return Disruption{ESPReset, worst, fmt.Sprintf("mode 7 %s; %s", reset, use)}
-	case slices.Contains(h.Modes, Mode7):
-		return Disruption{NoImpact, worst, fmt.Sprintf("mode e resets nothing; if it is refused, mode 7 %s; %s", reset, use)}
+		why = "mode 7 " + reset
+	case slices.Contains(last.Modes, Mode7):
+		why = "mode e resets nothing; if it is refused, mode 7 " + reset
+	default:
+		return Disruption{NoImpact, NoImpact, fmt.Sprintf("mode e resets nothing; any power loss or hard reset starts %s", last.To)}
 	}
-	return Disruption{NoImpact, NoImpact, fmt.Sprintf("mode e resets nothing; any power loss or hard reset starts %s", h.To)}
+	e := effect()
+	d := Disruption{NoImpact, e.Worst, why + "; " + e.Why}
+	if resets > 0 {
+		d.Expected = e.Expected
+	}
+	return d
 }
 
 // worstChunk is how long a chunk may take at worst; erasing flash is counted in

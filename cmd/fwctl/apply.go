@@ -120,7 +120,7 @@ func (j *job) makePlan(ctx context.Context, file string) error {
 	if want.inventories, err = j.scanOf(ctx, j.machine); err != nil {
 		return err
 	}
-	j.images = want.images
+	j.images = want.images.Files
 	j.plan, _, err = want.build(time.Now())
 	return err
 }

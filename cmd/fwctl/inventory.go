@@ -15,20 +15,24 @@ import (
 
 func (a *app) inventoryCommand() *cobra.Command {
 	var (
-		devices []string
-		output  string
-		out     string
+		opts   scan.Options
+		output string
+		out    string
 	)
 	cmd := &cobra.Command{
 		Use:   "inventory",
 		Short: "read every enclosure of this host",
 		Long: `Reads every enclosure of this host: its I/O modules, their firmware revisions,
-what is staged, paths and health. Nothing that has an effect is sent, and no disk
-is opened.
+what is staged, paths and health, and what uses the drives. Nothing that has an
+effect is sent, and no disk is opened.
+
+With --probe-use, drives that are not seen to be mounted, swapped on or held are
+opened for a moment, read-only, to learn whether somebody holds them, as ZFS does.
+Without, nobody can say of a drive that it is not in use.
 
 A device that cannot be read is listed as a problem; the others are shown.`,
 		Example: `  fwctl inventory
-  fwctl inventory --out stor1.json     # to plan elsewhere: fwctl plan --inventory stor1.json -f dc1.yaml`,
+  fwctl inventory --probe-use --out stor1.json     # to plan elsewhere: fwctl plan --inventory stor1.json -f dc1.yaml`,
 		Args: args(cobra.NoArgs, "none; devices are named with --device"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := oneOf("-o", output, "table", "json"); err != nil {
@@ -38,7 +42,7 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 			if err != nil {
 				return err
 			}
-			inv, err := a.scan(cmd.Context(), machine, devices)
+			inv, err := a.scan(cmd.Context(), machine, opts)
 			if err != nil {
 				return err
 			}
@@ -64,7 +68,8 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringArrayVar(&devices, "device", nil, "read this device only, as in /dev/sg3 (repeatable)")
+	cmd.Flags().StringArrayVar(&opts.Devices, "device", nil, "read this device only, as in /dev/sg3 (repeatable)")
+	cmd.Flags().BoolVar(&opts.ProbeUse, "probe-use", false, "open drives for a moment, read-only, to learn whether they are in use")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	cmd.Flags().StringVar(&out, "out", "", "write the inventory to `FILE` too, as JSON")
 	return cmd
@@ -72,7 +77,7 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 
 // scan reads the enclosures of a machine and joins in what this host remembers
 // as staged there.
-func (a *app) scan(ctx context.Context, machine transport.Machine, devices []string) (*inventory.Inventory, error) {
+func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Options) (*inventory.Inventory, error) {
 	dir, err := a.state()
 	if err != nil {
 		return nil, err
@@ -86,7 +91,7 @@ func (a *app) scan(ctx context.Context, machine transport.Machine, devices []str
 	if err != nil {
 		return nil, err
 	}
-	inv, err := scan.Scan(ctx, machine, scan.Options{Devices: devices})
+	inv, err := scan.Scan(ctx, machine, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fwctl/internal/image"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
+	"fwctl/inventory/scan"
 	"fwctl/plan"
 )
 
@@ -91,7 +91,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 // planRequest is what a plan is made from.
 type planRequest struct {
 	desired     *plan.DesiredState
-	images      map[string]*image.Image
+	images      *plan.Images
 	inventories []*inventory.Inventory
 	targets     []string
 	activate    bool
@@ -106,10 +106,13 @@ func planFlags(cmd *cobra.Command, want *planRequest) {
 // build makes the plan, and its bytes as they are saved and shown as JSON.
 func (r planRequest) build(now time.Time) (*plan.Plan, []byte, error) {
 	sizes := map[string]int64{}
-	for sha256, img := range r.images {
+	for sha256, img := range r.images.Files {
 		sizes[sha256] = img.Size()
 	}
-	p, err := plan.Build(plan.Input{Desired: r.desired, Inventories: r.inventories, ImageSizes: sizes, Activate: r.activate, Targets: r.targets})
+	p, err := plan.Build(plan.Input{
+		Desired: r.desired, Inventories: r.inventories, Activate: r.activate, Targets: r.targets,
+		ImageSizes: sizes, SignedBy: r.images.SignedBy, Warnings: r.images.Warnings,
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -127,7 +130,7 @@ func (a *app) scanHere(ctx context.Context) ([]*inventory.Inventory, error) {
 }
 
 func (a *app) scanOf(ctx context.Context, machine transport.Machine) ([]*inventory.Inventory, error) {
-	inv, err := a.scan(ctx, machine, nil)
+	inv, err := a.scan(ctx, machine, scan.Options{ProbeUse: true})
 	if err != nil {
 		return nil, err
 	}

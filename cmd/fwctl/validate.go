@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fwctl/internal/image"
 	"fwctl/plan"
 )
 
@@ -15,19 +14,24 @@ func (a *app) validateCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "validate -f FILE",
-		Short: "check a desired state and its images",
-		Long: `Checks a desired state and the images that it names, without a look at any
-device. All problems are told at once, each with its line and column and with
-what to do about it.`,
+		Short: "check a desired state, its images and their signatures",
+		Long: `Checks a desired state, the images that it names and, where a policy requires
+them, their signatures, without a look at any device. All problems are told at
+once, each with its line and column and with what to do about it.`,
 		Args: args(cobra.NoArgs, "none; the desired state is named with -f"),
 		RunE: func(*cobra.Command, []string) error {
 			desired, images, err := a.loadDesired(file)
 			if err != nil {
 				return err
 			}
+			for _, w := range images.Warnings {
+				if _, err := fmt.Fprintf(a.stdout, "WARNING %s\n", w); err != nil {
+					return err
+				}
+			}
 			_, err = fmt.Fprintf(a.stdout, "%s is valid: %d %s, %d %s, %d %s.\n", nameOf(file),
 				len(desired.Models), plural(len(desired.Models), "model", "models"),
-				len(images), plural(len(images), "image", "images"),
+				len(images.Files), plural(len(images.Files), "image", "images"),
 				len(desired.Want), plural(len(desired.Want), "want", "wants"))
 			return err
 		},
@@ -42,7 +46,7 @@ func desiredFlag(cmd *cobra.Command, file *string) {
 }
 
 // loadDesired reads a desired state and its images, which are found relative to it.
-func (a *app) loadDesired(file string) (*plan.DesiredState, map[string]*image.Image, error) {
+func (a *app) loadDesired(file string) (*plan.DesiredState, *plan.Images, error) {
 	if file == "" {
 		return nil, nil, &failure{exitError, "no desired state is named", "name it with -f FILE"}
 	}

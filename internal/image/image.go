@@ -46,12 +46,22 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Load reads an image. Errors are of type *Error.
 func Load(path string) (*Image, error) {
+	data, err := read(path, MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256.Sum256(data)
+	return &Image{path: path, data: data, sha256: hex.EncodeToString(digest[:])}, nil
+}
+
+// read reads a file of at most so many bytes. Errors are of type *Error.
+func read(path string, most int64) ([]byte, error) {
 	// Asked before the open, which would wait for a writer of a named pipe.
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	if err := usable(path, info); err != nil {
+	if err := usable(path, info, most); err != nil {
 		return nil, err
 	}
 	f, err := os.Open(path)
@@ -59,15 +69,14 @@ func Load(path string) (*Image, error) {
 		return nil, unreadable(path, err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
 	if int64(len(data)) != info.Size() {
 		return nil, &Error{Path: path, Summary: "it changed while it was read", Hint: "wait until it is written, then try again"}
 	}
-	digest := sha256.Sum256(data)
-	return &Image{path: path, data: data, sha256: hex.EncodeToString(digest[:])}, nil
+	return data, nil
 }
 
 func unreadable(path string, err error) error {
@@ -85,17 +94,17 @@ func unreadable(path string, err error) error {
 	return e
 }
 
-// usable refuses what is no file of an image's size.
-func usable(path string, info fs.FileInfo) error {
+// usable refuses what is no file, or none of the size that is read.
+func usable(path string, info fs.FileInfo, most int64) error {
 	switch mode := info.Mode(); {
 	case mode.IsDir():
-		return &Error{Path: path, Summary: "it is a directory", Hint: "name the image file in it"}
+		return &Error{Path: path, Summary: "it is a directory", Hint: "name the file in it"}
 	case !mode.IsRegular():
-		return &Error{Path: path, Summary: "it is a device, a pipe or a socket", Hint: "name an image file"}
+		return &Error{Path: path, Summary: "it is a device, a pipe or a socket", Hint: "name a file"}
 	case info.Size() == 0:
 		return &Error{Path: path, Summary: "it is empty", Hint: "get the file again"}
-	case info.Size() > MaxSize:
-		return &Error{Path: path, Summary: fmt.Sprintf("it has %d bytes, more than the %d of any image", info.Size(), MaxSize), Hint: "name the image, not what it was packed in"}
+	case info.Size() > most:
+		return &Error{Path: path, Summary: fmt.Sprintf("it has %d bytes, more than the %d that are read", info.Size(), most), Hint: "name the file itself, not what it was packed in"}
 	}
 	return nil
 }

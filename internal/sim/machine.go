@@ -65,37 +65,14 @@ func (m *machine) Open(node string, access transport.Access) (transport.Node, er
 
 // BlockDeviceHeld goes by the use that the rack file declares.
 func (m *machine) BlockDeviceHeld(name string) (bool, error) {
-	held, known := false, false
-	err := m.rack.look(func(s *state, now time.Time) error {
-		for _, e := range m.rack.def.Enclosures {
-			for _, dr := range e.Drives {
-				first := true
-				for _, u := range dr.units {
-					if u.host != m.host || !s.visible(u) {
-						continue
-					}
-					if u.device == name {
-						known, held = true, dr.Use.holds(m.host, first)
-					}
-					first = false
-				}
-			}
-		}
-		return nil
-	})
-	if err == nil && !known {
-		err = &fs.PathError{Op: "open", Path: "/dev/" + name, Err: fs.ErrNotExist}
+	t, err := liveFS{m}.now()
+	if err != nil {
+		return false, err
 	}
-	return held, err
-}
-
-// holds says whether the use holds the first path's block device, or another's:
-// only multipath uses them all.
-func (u use) holds(host string, first bool) bool {
-	if u.Host != host {
-		return false
+	if _, err := t.find("open", "sys/class/block/"+name, true); err != nil {
+		return false, &fs.PathError{Op: "open", Path: "/dev/" + name, Err: fs.ErrNotExist}
 	}
-	return u.Multipath != "" || first && (u.Mount != "" || u.Swap || u.Holder != "" || u.ZFS != "")
+	return t.held[name], nil
 }
 
 // Lock takes a lock that is this simulated host's.

@@ -115,6 +115,29 @@ func TestUse(t *testing.T) {
 	}
 }
 
+// TestHeld: what is below something, or in use, is held; a partition's use holds
+// the disk too, and a map that nothing uses is free.
+func TestHeld(t *testing.T) {
+	r, _ := rack(t, strings.Replace(acme("", `    drives:
+    - {slot: 0, use: {partition: 3, zfs: tank}}
+    - {slot: 1, use: {multipath: mpa}}
+    - {slot: 2, use: {multipath: mpb, zfs: tank}}
+    - {slot: 3, use: {holder: md0}}`), "[{}]", "[{}, {}]", 1))
+	m := machine(t, r, "")
+	want := map[string]bool{"sda": true, "sda3": true, "sdb": false, "sdc": true, "sdd": true, "dm-0": false, "dm-1": true, "sdg": true, "sdh": false, "md0": false}
+	for name, want := range want {
+		if got, err := m.BlockDeviceHeld(name); err != nil || got != want {
+			t.Errorf("BlockDeviceHeld(%s) = %v, %v; want %v", name, got, err, want)
+		}
+	}
+	if number, err := fs.ReadFile(m.FS(), "sys/block/sda/sda3/partition"); err != nil || string(number) != "3\n" {
+		t.Errorf("partition of sda3 = %q, %v; want 3", number, err)
+	}
+	if _, err := fs.Stat(m.FS(), "sys/block/sda3"); err == nil {
+		t.Error("sys/block has sda3; want disks alone")
+	}
+}
+
 // TestStackedUse: md over a multipath map over two paths, the file system on top.
 func TestStackedUse(t *testing.T) {
 	r, _ := rack(t, strings.Replace(acme("", "    drives: [{slot: 0, use: {multipath: mpa, holder: md0, mount: /data}}]"), "[{}]", "[{}, {}]", 1))

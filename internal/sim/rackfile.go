@@ -195,6 +195,7 @@ type drive struct {
 // use is what holds a drive on one host.
 type use struct {
 	Host      string `yaml:"host"`
+	Partition int    `yaml:"partition"` // the use is of this partition of the first path
 	Mount     string `yaml:"mount"`
 	Swap      bool   `yaml:"swap"`
 	Holder    string `yaml:"holder"`    // md0, dm-3

@@ -11,7 +11,7 @@ import (
 // its own, and the drives of the enclosure beside it.
 func (r *Rack) kernelTree(s *state, host string) *tree {
 	k := &kernel{tree: newTree(), def: r.def, s: s, host: host, expanders: map[string]string{}, virtual: map[string]string{}}
-	for _, dir := range []string{"scsi_generic", "scsi_device", "enclosure", "block", "scsi_host", "sas_expander", "sas_end_device"} {
+	for _, dir := range []string{"scsi_generic", "scsi_device", "enclosure", "block", "scsi_host", "sas_device", "sas_expander", "sas_end_device"} {
 		k.dir("sys/class/" + dir)
 	}
 	k.dir("sys/bus/scsi/devices")
@@ -73,6 +73,7 @@ func (k *kernel) expander(p *esp, cable int) string {
 	}
 	k.file(dir+"/sas_device/"+name+"/sas_address", fmt.Sprintf("0x%s\n", p.Expander))
 	k.file(dir+"/sas_device/"+name+"/device_type", "edge expander\n")
+	k.link("sys/class/sas_device/"+name, dir+"/sas_device/"+name)
 	id := k.kernelIdentity(p)
 	k.file(dir+"/sas_expander/"+name+"/vendor_id", id.Vendor+"\n")
 	k.file(dir+"/sas_expander/"+name+"/product_id", id.Product+"\n")
@@ -140,6 +141,7 @@ func (k *kernel) unit(u *unit) {
 		name := path.Base(end)
 		k.file(end+"/sas_device/"+name+"/sas_address", fmt.Sprintf("0x%s\n", port))
 		k.file(end+"/sas_device/"+name+"/device_type", "end device\n")
+		k.link("sys/class/sas_device/"+name, end+"/sas_device/"+name)
 		k.dir(end + "/sas_end_device/" + name)
 		k.link("sys/class/sas_end_device/"+name, end+"/sas_end_device/"+name)
 	}
@@ -165,7 +167,7 @@ func (k *kernel) unit(u *unit) {
 	}
 }
 
-// disk shows a block device at a directory of sys/devices.
+// disk shows a block device, or a partition of one, at a directory of sys/devices.
 func (k *kernel) disk(dir, dev string) {
 	name := path.Base(dir)
 	k.file(dir+"/dev", dev+"\n")
@@ -176,7 +178,9 @@ func (k *kernel) disk(dir, dev string) {
 	k.dir(dir + "/slaves")
 	k.link(dir+"/subsystem", "sys/class/block")
 	k.link("sys/class/block/"+name, dir)
-	k.link("sys/block/"+name, dir)
+	if path.Base(path.Dir(dir)) == "block" { // no partition
+		k.link("sys/block/"+name, dir)
+	}
 }
 
 // enclosure shows what the ses driver makes of an enclosure: a component for
@@ -226,62 +230,73 @@ func (k *kernel) uses() {
 	k.file("proc/swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"+k.swaps.String())
 }
 
+// use shows who holds a drive, from its block devices upwards: a partition, a
+// multipath map over all paths, what holds either, a file system on the top. What
+// is below something, or mounted, or ZFS's, is held.
 func (k *kernel) use(dr *drive) {
-	var here []*unit
+	var below []string // directories of what the next thing up is made of
 	for _, u := range dr.units {
 		if u.host == k.host && k.s.visible(u) {
-			here = append(here, u)
+			below = append(below, k.device(u)+"/block/"+u.device)
 		}
 	}
-	if len(here) == 0 {
+	if len(below) == 0 {
 		return
 	}
-	top := here[0].device
-	if name := dr.Use.Multipath; name != "" {
-		top = k.hold("dm-mpath-"+name, here...)
-		dir := k.virtual["dm-mpath-"+name]
+	use := dr.Use
+	if use.Multipath == "" {
+		below = below[:1]
+	}
+	if use.Partition > 0 {
+		dir := fmt.Sprintf("%s/%s%d", below[0], path.Base(below[0]), use.Partition)
+		k.disk(dir, "259:"+fmt.Sprint(len(k.entries)))
+		k.file(dir+"/partition", fmt.Sprintln(use.Partition))
+		below = []string{dir}
+	}
+	device := "/dev/" + path.Base(below[0])
+	if use.Multipath != "" {
+		dir := k.hold("dm-mpath-"+use.Multipath, below)
 		if k.entries[dir+"/dm/name"] == nil {
-			k.file(dir+"/dm/name", name+"\n")
+			k.file(dir+"/dm/name", use.Multipath+"\n")
 			k.file(dir+"/dm/uuid", "mpath-3"+dr.lu().String()+"\n")
 		}
+		below, device = []string{dir}, "/dev/mapper/"+use.Multipath
 	}
-	if holder := dr.Use.Holder; holder != "" {
-		if dr.Use.Multipath != "" {
-			k.stack(holder, top)
-		} else {
-			k.hold(holder, here[0])
-		}
-		top = holder
+	if use.Holder != "" {
+		below, device = []string{k.hold(use.Holder, below)}, "/dev/"+use.Holder
 	}
-	device := "/dev/" + top
-	if dr.Use.Multipath != "" && dr.Use.Holder == "" {
-		device = "/dev/mapper/" + dr.Use.Multipath
+	if use.Mount != "" || use.Swap || use.ZFS != "" {
+		k.isHeld(below[0])
 	}
-	if dr.Use.Mount != "" && !strings.Contains(k.mounts.String(), device+" "+dr.Use.Mount+" ") {
-		fmt.Fprintf(&k.mounts, "%s %s ext4 rw,relatime 0 0\n", device, dr.Use.Mount)
+	if use.Mount != "" && !strings.Contains(k.mounts.String(), device+" "+use.Mount+" ") {
+		fmt.Fprintf(&k.mounts, "%s %s ext4 rw,relatime 0 0\n", device, use.Mount)
 	}
-	if dr.Use.Swap {
+	if use.Swap {
 		fmt.Fprintf(&k.swaps, "%-40spartition\t1048572\t\t0\t\t-2\n", device)
 	}
 }
 
-// hold shows a dm or md device over some drives' block devices, and gives its name.
-func (k *kernel) hold(name string, over ...*unit) string {
+// hold shows a dm or md device over others, and gives its directory.
+func (k *kernel) hold(name string, below []string) string {
 	dir := k.virtualDisk(name)
-	for _, u := range over {
-		block := k.device(u) + "/block/" + u.device
+	for _, block := range below {
+		if k.entries[block+"/holders/"+path.Base(dir)] != nil {
+			continue
+		}
 		k.link(block+"/holders/"+path.Base(dir), dir)
-		k.link(dir+"/slaves/"+u.device, block)
+		k.link(dir+"/slaves/"+path.Base(block), block)
+		k.isHeld(block)
 	}
-	return path.Base(dir)
+	return dir
 }
 
-// stack shows a dm or md device over another one.
-func (k *kernel) stack(name, below string) {
-	dir := k.virtualDisk(name)
-	lower := "sys/devices/virtual/block/" + below
-	k.link(lower+"/holders/"+path.Base(dir), dir)
-	k.link(dir+"/slaves/"+below, lower)
+// isHeld notes that nobody else can open a block device exclusively, nor the disk
+// that it is a partition of.
+func (k *kernel) isHeld(dir string) {
+	k.held[path.Base(dir)] = true
+	if disk := path.Dir(dir); path.Base(disk) != "block" {
+		k.held[path.Base(disk)] = true
+	}
 }
 
 // virtualDisk is the directory of a dm or md device; multipath maps are numbered

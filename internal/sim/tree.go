@@ -14,6 +14,7 @@ import (
 // implements fs.ReadLinkFS, fs.ReadDirFS, fs.ReadFileFS and fs.StatFS.
 type tree struct {
 	entries map[string]*entry // by path without links; "." is the root
+	held    map[string]bool   // block devices that somebody has open exclusively
 }
 
 type entry struct {
@@ -24,7 +25,7 @@ type entry struct {
 }
 
 func newTree() *tree {
-	return &tree{entries: map[string]*entry{".": {name: ".", mode: fs.ModeDir | 0o555}}}
+	return &tree{entries: map[string]*entry{".": {name: ".", mode: fs.ModeDir | 0o555}}, held: map[string]bool{}}
 }
 
 // dir makes a directory and those above it.

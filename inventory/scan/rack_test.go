@@ -2,10 +2,13 @@ package scan_test
 
 import (
 	"bytes"
+	stdcmp "cmp"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,10 +61,25 @@ func onRack(t *testing.T, enclosures string, test func(t *testing.T, m transport
 	}
 }
 
-// sgOnly is a machine of which no disk may be opened.
+// sgOnly is a machine of which no disk's node may be opened. Block devices that
+// are opened are noted.
 type sgOnly struct {
 	transport.Machine
-	t *testing.T
+	t      *testing.T
+	broken string // a block device that cannot be opened
+
+	mu    sync.Mutex
+	disks []string
+}
+
+func (m *sgOnly) BlockDeviceHeld(name string) (bool, error) {
+	m.mu.Lock()
+	m.disks = append(m.disks, name)
+	m.mu.Unlock()
+	if name == m.broken {
+		return false, &transport.Error{Op: "open", Path: "/dev/" + name, NotSent: true, Err: transport.ErrGone}
+	}
+	return m.Machine.BlockDeviceHeld(name)
 }
 
 func (m *sgOnly) Open(node string, access transport.Access) (transport.Node, error) {
@@ -340,17 +358,177 @@ enclosures:
 		if diff := cmp.Diff([]string{"Power Supply 2: critical"}, e.Health.Failures); diff != "" || !e.Health.Critical {
 			t.Errorf("Scan(…) gives critical %t and failures (-want +got):\n%s", e.Health.Critical, diff)
 		}
-		if len(e.Drives) != 2 || e.Drives[0].Slot != 0 || e.Drives[1].Slot != 2 {
-			t.Fatalf("Scan(…) gives drives %+v; want slots 0 and 2", e.Drives)
+		want := []inventory.Drive{
+			{Slot: 0, SASAddress: "5000c50012345601", LUID: "5000c50012345600", Paths: []inventory.DrivePath{
+				{Device: "sda", Via: "5000ccab04001001", Live: true}, {Device: "sdb", Via: "5000ccab04001002", Live: true}}},
+			{Slot: 2, SASAddress: "5000c50012345701", LUID: "5000c50012345700", Paths: []inventory.DrivePath{{Device: "sdc", Via: "5000ccab04001001", Live: true}}},
 		}
-		want := []inventory.DrivePath{{Device: "sda", Via: "5000ccab04001001", Live: true}, {Device: "sdb", Via: "5000ccab04001002", Live: true}}
-		if diff := cmp.Diff(want, e.Drives[0].Paths); diff != "" {
-			t.Errorf("Scan(…) gives paths of slot 0 (-want +got):\n%s", diff)
-		}
-		if len(e.Drives[1].Paths) != 1 || e.Drives[1].Paths[0].Device != "sdc" {
-			t.Errorf("Scan(…) gives paths of slot 2 %+v; want sdc alone", e.Drives[1].Paths)
+		if diff := cmp.Diff(want, e.Drives); diff != "" {
+			t.Errorf("Scan(…) gives drives (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// What uses a drive, over which of its paths: without opening a disk, and with.
+func TestUseOnARack(t *testing.T) {
+	const head = `
+enclosures:
+- {logicalID: 5000ccab04001000, vendor: ACME, product: JBOD-60, esps: [{paths: {stor1: [3]}}, {paths: {stor1: [4]}}], drives: [`
+	tests := []struct {
+		name, drive  string
+		seen, probed string // "" where probing finds no more
+	}{
+		{"nothing", `{slot: 0}`, "unknown sda:A sdb:B", "[] sda:A sdb:B"},
+		{"mounted", `{slot: 0, use: {mount: /tank}}`, `["mounted /tank"] sda:A used sdb:B`, ""},
+		{"swap on a partition", `{slot: 0, use: {partition: 2, swap: true}}`, `["swap through sda2"] sda:A used sdb:B`, ""},
+		{"md, with nothing on it", `{slot: 0, use: {holder: md0}}`, `["held by md0"] sda:A used sdb:B`, ""},
+		{"md on a partition", `{slot: 0, use: {partition: 1, holder: md0, mount: /tank}}`, `["mounted /tank through sda1, md0"] sda:A used sdb:B`, ""},
+		{"a map that nothing uses", `{slot: 0, use: {multipath: mpatha}}`, "unknown sda:A sdb:B", "[] sda:A sdb:B"},
+		{"a map that is mounted", `{slot: 0, use: {multipath: mpatha, mount: /tank}}`, `["mounted /tank through dm-0 (mpatha)"] sda:A used sdb:B used`, ""},
+		{"md on a map", `{slot: 0, use: {multipath: mpatha, holder: md0, swap: true}}`, `["swap through dm-0 (mpatha), md0"] sda:A used sdb:B used`, ""},
+		{"ZFS on a map", `{slot: 0, use: {multipath: mpatha, zfs: tank}}`, "unknown sda:A sdb:B", `["dm-0 (mpatha) held exclusively"] sda:A used sdb:B used`},
+		{"ZFS on one path", `{slot: 0, use: {zfs: tank}}`, "unknown sda:A sdb:B", `["sda held exclusively"] sda:A used sdb:B`},
+		{"ZFS on a partition", `{slot: 0, use: {partition: 1, zfs: tank}}`, "unknown sda:A sdb:B", `["sda1 held exclusively"] sda:A used sdb:B`},
+		{"SATA", `{slot: 0, sata: true, use: {zfs: tank}}`, "unknown sda:A", `["sda held exclusively"] sda:A used`},
+		{"mounted by a path of the second module", `{slot: 0, use: {mount: /tank}, paths: [{host: stor1, esp: 2}]}`, `["mounted /tank"] sda:B used`, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			onRack(t, head+tt.drive+"]}\n", func(t *testing.T, m transport.Machine) {
+				inv := scanAll(t, m)
+				checkSchema(t, inv)
+				if got := sees(inv.Enclosures[0].Drives[0]); got != tt.seen {
+					t.Errorf("Scan(…) sees the drive %s; want %s", got, tt.seen)
+				}
+				opens := m.(*sgOnly)
+				if len(opens.disks) > 0 {
+					t.Errorf("Scan(…) without ProbeUse opens %q; want no disk", opens.disks)
+				}
+				inv, err := scan.Scan(t.Context(), m, scan.Options{ProbeUse: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, want := sees(inv.Enclosures[0].Drives[0]), stdcmp.Or(tt.probed, tt.seen); got != want {
+					t.Errorf("Scan(… ProbeUse …) sees the drive %s; want %s", got, want)
+				}
+				if tt.probed == "" && len(opens.disks) > 0 {
+					t.Errorf("Scan(… ProbeUse …) opens %q though use is seen without; want no disk", opens.disks)
+				}
+			})
+		})
+	}
+}
+
+// A drive that no path leads to on this host is not used by it; disks of no
+// enclosure are not opened.
+func TestUseElsewhere(t *testing.T) {
+	onRack(t, `
+hosts: [stor1, stor2]
+enclosures:
+- logicalID: 5000ccab04001000
+  vendor: ACME
+  product: JBOD-60
+  esps: [{}]
+  drives: [{slot: 0, use: {host: stor2, mount: /tank}, paths: [{host: stor2, esp: 1}]}, {slot: 1, use: {host: stor2, mount: /data}}]
+- logicalID: 5000ccab04002000
+  vendor: ACME
+  product: JBOD-60
+  esps: [{pages: ["00", "01", "02"]}]
+  drives: [{slot: 0}]
+`, func(t *testing.T, m transport.Machine) {
+		inv, err := scan.Scan(t.Context(), m, scan.Options{ProbeUse: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkSchema(t, inv)
+		var got []string
+		for _, d := range inv.Enclosures[0].Drives {
+			got = append(got, sees(d))
+		}
+		if diff := cmp.Diff([]string{"[]", "[] sda:A"}, got); diff != "" {
+			t.Errorf("Scan(… ProbeUse …) sees drives (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"sda"}, m.(*sgOnly).disks); diff != "" {
+			t.Errorf("Scan(… ProbeUse …) opens (-want +got):\n%s", diff)
+		}
+		if e := inv.Enclosures[1]; !e.DrivesUnknown || len(e.Drives) > 0 {
+			t.Errorf("Scan(…) gives drives %v, unknown %t for an enclosure without page 0Ah; want none, unknown", e.Drives, e.DrivesUnknown)
+		}
+	})
+}
+
+// A disk that cannot be opened is not known to be unused.
+func TestProbeFails(t *testing.T) {
+	onRack(t, `
+enclosures:
+- {logicalID: 5000ccab04001000, vendor: ACME, product: JBOD-60, esps: [{}, {}], drives: [{slot: 0, count: 2}]}
+`, func(t *testing.T, m transport.Machine) {
+		m.(*sgOnly).broken = "sdb" // the other path of slot 0
+		inv, err := scan.Scan(t.Context(), m, scan.Options{ProbeUse: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, d := range inv.Enclosures[0].Drives {
+			got = append(got, sees(d))
+		}
+		if diff := cmp.Diff([]string{"unknown sda:A sdb:B", "[] sdc:A sdd:B"}, got); diff != "" {
+			t.Errorf("Scan(… ProbeUse …) sees drives (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// An enclosure behind another one, over two cables of two HBAs to each module.
+func TestCascadeOnARack(t *testing.T) {
+	onRack(t, `
+enclosures:
+- {name: top, logicalID: 5000ccab04001000, vendor: ACME, product: JBOD-60, esps: [{paths: {stor1: [3, 7]}}, {paths: {stor1: [4]}}], drives: [{slot: 0}]}
+- {name: below, behind: top, logicalID: 5000ccab04002000, vendor: ACME, product: JBOD-60, esps: [{paths: {stor1: [5, 8]}}, {paths: {stor1: [6]}}], drives: [{slot: 0}]}
+`, func(t *testing.T, m transport.Machine) {
+		var got []string
+		for _, e := range scanAll(t, m).Enclosures {
+			for _, esp := range e.ESPs {
+				got = append(got, esp.LUID+" has "+strings.Join(esp.Expanders, " ")+" behind "+strings.Join(esp.Upstream, " "))
+			}
+			for _, d := range e.Drives {
+				got = append(got, sees(d))
+			}
+		}
+		want := []string{
+			"5000ccab04001001 has 5000ccab0400101f behind ",
+			"5000ccab04001002 has 5000ccab0400102f behind ",
+			"unknown sda:A sdb:A sdc:B",
+			"5000ccab04002001 has 5000ccab0400201f behind 5000ccab0400101f",
+			"5000ccab04002002 has 5000ccab0400202f behind 5000ccab0400102f",
+			"unknown sdd:A sde:A sdf:B",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("Scan(…) sees (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// sees draws a drive: its use, then its paths with the module that they go
+// through, the first being A.
+func sees(d inventory.Drive) string {
+	s := fmt.Sprintf("%q", d.InUse)
+	if d.InUse == nil {
+		s = "unknown"
+	}
+	for _, p := range d.Paths {
+		module := "?"
+		if p.Via != "" {
+			module = string('A' + p.Via[len(p.Via)-1] - '1')
+		}
+		s += " " + p.Device + ":" + module
+		if !p.Live {
+			s += " dead"
+		}
+		if p.Used {
+			s += " used"
+		}
+	}
+	return s
 }
 
 // The executor reads an enclosure again over nodes that it holds, and gets what

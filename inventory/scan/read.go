@@ -1,7 +1,6 @@
 package scan
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -156,13 +155,12 @@ func vpd[T any](r *reader, page byte, parse func([]byte) (T, error)) (T, error) 
 	return parse(b)
 }
 
-// designate takes the names of the logical unit and its port. One that is all
-// zero names nothing.
+// designate takes the names of the logical unit and its port.
 func designate(who *inventory.Identity, id *scsi.DeviceIdentification) {
 	if id == nil {
 		return
 	}
-	id.Designators = slices.DeleteFunc(id.Designators, func(d scsi.Designator) bool { return len(bytes.Trim(d.Value, "\x00")) == 0 })
+	named(id)
 	if d, ok := id.LogicalUnit(); ok {
 		who.LogicalUnit = d.String()
 	}
@@ -395,7 +393,7 @@ func health(cfg *ses.Configuration, status *ses.EnclosureStatus, names *ses.Elem
 // (both seen on Areca ARC-8028).
 func slots(additional *ses.AdditionalElementStatus) []inventory.Slot {
 	const expander = 2 // SAS device types from here on are expanders
-	var all []inventory.Slot
+	all := []inventory.Slot{}
 	for _, d := range additional.Descriptors {
 		if d.Slot == nil || d.Invalid {
 			continue

@@ -2,7 +2,7 @@
 //
 // It sends nothing that changes a device or consumes what it reports: page 0Eh
 // is never read, WRITE BUFFER and SEND DIAGNOSTIC are never sent, nodes are
-// opened read-only, and disks not at all.
+// opened read-only, and disks not at all unless Options.ProbeUse asks for it.
 package scan
 
 import (
@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -33,10 +34,14 @@ const (
 	findDeadline = 30 * time.Second
 )
 
-// Options limits a scan.
+// Options says what a scan looks at.
 type Options struct {
 	Devices []string // device nodes, "/dev/sg3" or "sg3"; none: all enclosures
 	Except  []string // lu_ids of logical units that are left alone, as far as LeadsTo knows them
+
+	// ProbeUse has the disks of drives that nothing is seen to use opened for a
+	// moment, read-only, to learn whether somebody holds them exclusively.
+	ProbeUse bool
 }
 
 // DeviceError is a device that was named and cannot be scanned.
@@ -65,7 +70,7 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 	inv.Simulated = m.Simulated()
 	inv.ScannedAt = time.Now().UTC().Truncate(time.Second)
 
-	answers := ask(ctx, m, nodes, deadline, Read)
+	answers := ask(ctx, nodes, deadline, opened(m, Read))
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("cannot finish the scan: %w", err)
 	}
@@ -86,20 +91,34 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 	if denied > 0 && denied == len(nodes) {
 		return nil, fmt.Errorf("cannot open any enclosure, %s for one: %w: run fwctl as root, or as a user who may open these nodes", nodes[0], fs.ErrPermission)
 	}
-	inv.Enclosures, inv.Problems = Assemble(m.FS(), readings)
+	blocks := locate(m.FS(), readings)
+	if opts.ProbeUse {
+		probe(ctx, m, readings, blocks)
+	}
+	inv.Enclosures, inv.Problems = inventory.Merge(readings, blocks)
 	inv.Problems = append(inv.Problems, problems...)
 	inventory.SortProblems(inv.Problems)
 	return inv, nil
 }
 
 // Assemble makes enclosures of readings, and joins them with what the host knows
-// of SAS ports and block devices: fsys is the file system of a Machine.
+// of SAS ports and block devices: fsys is the file system of a Machine. No disk is
+// opened: of drives that nothing is seen to use, the use is not known.
 func Assemble(fsys fs.FS, readings []inventory.Reading) ([]inventory.Enclosure, []inventory.Problem) {
 	readings = slices.Clone(readings)
+	blocks := locate(fsys, readings)
+	return inventory.Merge(readings, blocks)
+}
+
+// locate notes where the readings' nodes hang, and lists the host's disks.
+func locate(fsys fs.FS, readings []inventory.Reading) []inventory.BlockDevice {
+	w := newWiring(fsys)
 	for i := range readings {
-		readings[i].Port = portOf(fsys, readings[i].Path)
+		class := path.Join(genericDir, path.Base(readings[i].Path))
+		link := w.link(class)
+		readings[i].Port, readings[i].Route = w.portOf(class, link), w.routeTo(link)
 	}
-	return inventory.Merge(readings, blockDevices(fsys))
+	return blockDevices(fsys, w)
 }
 
 // Find returns the nodes through which the logical unit luID is reached now,
@@ -114,9 +133,9 @@ func Find(ctx context.Context, m transport.Machine, luID string) ([]string, erro
 	}
 	var found []string
 	var busy error
-	answers := ask(ctx, m, nodes, findDeadline, func(ctx context.Context, _ string, t transport.Transport) (bool, error) {
+	answers := ask(ctx, nodes, findDeadline, opened(m, func(ctx context.Context, _ string, t transport.Transport) (bool, error) {
 		return IsUnit(ctx, t, luID)
-	})
+	}))
 	for i, a := range answers {
 		switch {
 		case a.err == nil && a.value:
@@ -136,15 +155,14 @@ type answer[T any] struct {
 	err   error
 }
 
-// ask opens every node read-only and puts one question to it, in parallel. A
-// device that does not answer within limit gets an error, and is left behind.
-// The answers are in the order of the nodes.
-func ask[T any](ctx context.Context, m transport.Machine, nodes []string, limit time.Duration,
-	question func(context.Context, string, transport.Transport) (T, error)) []answer[T] {
-	answers := make([]answer[T], len(nodes))
+// ask puts one question to everything listed, in parallel. What does not answer
+// within limit gets an error, and is left behind. The answers are in the order of
+// the list.
+func ask[Q, A any](ctx context.Context, list []Q, limit time.Duration, question func(context.Context, Q) (A, error)) []answer[A] {
+	answers := make([]answer[A], len(list))
 	places := make(chan struct{}, atOnce)
 	var wg sync.WaitGroup
-	for i, path := range nodes {
+	for i, q := range list {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
@@ -152,29 +170,37 @@ func ask[T any](ctx context.Context, m transport.Machine, nodes []string, limit 
 			defer func() { <-places }()
 			ctx, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
-			// Not even opening a node is sure to come back.
-			done := make(chan answer[T], 1)
+			// Not even opening a device is sure to come back.
+			done := make(chan answer[A], 1)
 			go func() {
-				node, err := m.Open(path, transport.ReadOnly)
-				if err != nil {
-					done <- answer[T]{err: err}
-					return
-				}
-				value, err := question(ctx, path, node)
-				node.Close() // before the answer is out: who asked may want to hold the node next
-				done <- answer[T]{value, err}
+				value, err := question(ctx, q)
+				done <- answer[A]{value, err}
 			}()
 			select {
 			case answers[i] = <-done:
 			case <-ctx.Done():
 			}
 			if ctx.Err() != nil {
-				answers[i] = answer[T]{err: &silentError{limit}}
+				answers[i] = answer[A]{err: &silentError{limit}}
 			}
 		}()
 	}
 	wg.Wait()
 	return answers
+}
+
+// opened makes a question to a node of one to its open device.
+func opened[A any](m transport.Machine, question func(context.Context, string, transport.Transport) (A, error)) func(context.Context, string) (A, error) {
+	return func(ctx context.Context, path string) (A, error) {
+		node, err := m.Open(path, transport.ReadOnly)
+		if err != nil {
+			var none A
+			return none, err
+		}
+		value, err := question(ctx, path, node)
+		node.Close() // before the answer is out: who asked may want to hold the node next
+		return value, err
+	}
 }
 
 // silentError is a device that did not answer within the time it was given.

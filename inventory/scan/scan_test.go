@@ -113,7 +113,7 @@ func TestScanOneEnclosure(t *testing.T) {
 			LogicalID: "5000ccab04001000", Vendor: "ACME", Product: `JBOD\x01`, MissingESPs: []int{},
 			Health: inventory.Health{Critical: true, Failures: []string{
 				"Power Supply 2: critical", "Cooling 0: non-critical", "Cooling 1: unrecoverable", "Enclosure: non-critical"}},
-			Drives: []inventory.Drive{},
+			Drives: []inventory.Drive{}, DrivesUnknown: true,
 			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 1, LUID: "5000ccab04001001", Paths: []string{"/dev/sg3"}, GenerationCode: 7,
 				Inquiry:  inventory.Inquiry{Vendor: "ACME", Product: "JBOD", Revision: "1000"},
 				Download: inventory.Download{SESPage: true},
@@ -465,7 +465,7 @@ func TestAssembleWithSysfs(t *testing.T) {
 	want := []inventory.Drive{
 		{Slot: 4, SASAddress: "5000c50000000001", Paths: []inventory.DrivePath{{Device: "sda", Live: true}, {Device: "sdb"}}},
 		{Slot: 5, SASAddress: "5000c50000000003", Paths: []inventory.DrivePath{{Device: "sdc"}}},
-		{Slot: 6, SASAddress: "0000000000000000", Paths: []inventory.DrivePath{}},
+		{Slot: 6, SASAddress: "0000000000000000", InUse: []string{}, Paths: []inventory.DrivePath{}},
 	}
 	if diff := cmp.Diff(want, enclosures[0].Drives); diff != "" {
 		t.Errorf("Assemble(…) gives drives (-want +got):\n%s", diff)
@@ -633,15 +633,15 @@ func TestCaptures(t *testing.T) {
 		{"areca_arc-8028_0133", "Areca", "ARC-802801.33.63", "0133", inventory.Enclosure{
 			LogicalID: "d5b401503fc0ec16", Vendor: "Areca", Product: "ARC-802801.33.63", MissingESPs: []int{},
 			Health: inventory.Health{Critical: true, Failures: []string{}},
-			Drives: []inventory.Drive{{Slot: 18, SASAddress: "5000c5003011cb29", Paths: []inventory.DrivePath{}}}, // slots 12 to 15 lead to an expander
-			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 1, GenerationCode: 0, Download: inventory.Download{SESPage: true},
+			Drives: []inventory.Drive{{Slot: 18, SASAddress: "5000c5003011cb29", InUse: []string{}, Paths: []inventory.DrivePath{}}}, // slots 12 to 15 lead to an expander
+			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 1, GenerationCode: 0, Expanders: []string{"5001b4d516ecc03f"}, Download: inventory.Download{SESPage: true},
 				Subenclosures: []inventory.Subenclosure{{LogicalID: "d5b401503fc0ec16", Address: "d5b401503fc0ec16/lu-5001b4d516ecc03d/sub0",
 					Vendor: "Areca", Product: "ARC-802801.33.63", Revision: "0133"}}}},
 		}, []int{0, 1, 2, 4, 5, 7, 0xa, 0xd, 0xe, 0xf, 0x3f}},
 		{"newisys_nds-4600-jd_0509", "NEWISYS", "NDS-4600-JD", "0509", inventory.Enclosure{
 			LogicalID: "500093d0013c4000", Vendor: "NEWISYS", Product: "NDS-4600-JD", ExpectedESPs: ptr(2), MissingESPs: []int{2},
 			Health: inventory.Health{Failures: []string{}},
-			Drives: []inventory.Drive{},
+			Drives: []inventory.Drive{}, DrivesUnknown: true,
 			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2, GenerationCode: 1, Download: inventory.Download{SESPage: true},
 				Subenclosures: []inventory.Subenclosure{{LogicalID: "500093d0013c4000", Address: "500093d0013c4000/esp1/sub0",
 					Vendor: "NEWISYS", Product: "NDS-4600-JD", Revision: "0509"}}}},

@@ -18,6 +18,7 @@ import (
 const (
 	genericDir = "sys/class/scsi_generic"
 	blockDir   = "sys/block"
+	sasDir     = "sys/class/sas_device" // expanders and end devices
 
 	enclosureType = "13" // peripheral device type 0Dh, as sysfs writes it
 )
@@ -65,7 +66,12 @@ func candidates(fsys fs.FS, names []string) ([]string, error) {
 // attribute reads a text attribute of the SCSI device behind a sg node, "" where
 // there is none.
 func attribute(fsys fs.FS, sg, name string) string {
-	b, err := fs.ReadFile(fsys, path.Join(genericDir, sg, "device", name))
+	return text(fsys, path.Join(genericDir, sg, "device", name))
+}
+
+// text reads a file of one line, "" where there is none.
+func text(fsys fs.FS, name string) string {
+	b, err := fs.ReadFile(fsys, name)
 	if err != nil {
 		return ""
 	}
@@ -106,29 +112,60 @@ func LeadsTo(fsys fs.FS, node, luID string) bool {
 	return who.Is(luID)
 }
 
-// endDevice is the SAS end device in the path of a SCSI device in sysfs.
-var endDevice = regexp.MustCompile(`/(end_device-[0-9:]+)/`)
+var (
+	scsiHost = regexp.MustCompile(`/(host[0-9]+)/`)
+	// The SAS devices on the way to a SCSI device, as its path in sysfs has them.
+	expanderDir = regexp.MustCompile(`/(expander-[0-9:]+)/`)
+	endDevice   = regexp.MustCompile(`/(end_device-[0-9:]+)/`)
+)
 
-// portOf gives the SAS address of the port that a node leads to, 16 hex digits,
-// "" where the host does not know it: HBA drivers differ in what they tell.
-func portOf(fsys fs.FS, node string) string {
-	sg := path.Base(node)
-	if address := sasAddress(attribute(fsys, sg, "sas_address")); address != "" {
+// wiring is what the host knows of the ways to its SCSI devices.
+type wiring struct {
+	fsys      fs.FS
+	addresses map[string]string // SAS address of an expander, by its name in sysfs
+}
+
+func newWiring(fsys fs.FS) *wiring { return &wiring{fsys, map[string]string{}} }
+
+// routeTo reads a route off the link to a device in a class of sysfs.
+func (w *wiring) routeTo(link string) inventory.Route {
+	var r inventory.Route
+	if m := scsiHost.FindStringSubmatch(link); m != nil {
+		r.SCSIHost = m[1]
+	}
+	for _, m := range expanderDir.FindAllStringSubmatch(link, -1) {
+		address, known := w.addresses[m[1]]
+		if !known {
+			address = sasAddress(text(w.fsys, path.Join(sasDir, m[1], "sas_address")))
+			w.addresses[m[1]] = address
+		}
+		if address != "" {
+			r.Expanders = append(r.Expanders, address)
+		}
+	}
+	return r
+}
+
+// portOf gives the SAS address of the port that a class's link to a device leads
+// to, 16 hex digits, "" where the host does not know it: HBA drivers differ in
+// what they tell.
+func (w *wiring) portOf(class, link string) string {
+	if address := sasAddress(text(w.fsys, path.Join(class, "device/sas_address"))); address != "" {
 		return address
 	}
-	link, err := fs.ReadLink(fsys, path.Join(genericDir, sg))
+	if m := endDevice.FindStringSubmatch(link); m != nil {
+		return sasAddress(text(w.fsys, path.Join(sasDir, m[1], "sas_address")))
+	}
+	return ""
+}
+
+// link reads where an entry of a class leads, "" where that cannot be told.
+func (w *wiring) link(class string) string {
+	to, err := fs.ReadLink(w.fsys, class)
 	if err != nil {
 		return ""
 	}
-	m := endDevice.FindStringSubmatch(link)
-	if m == nil {
-		return ""
-	}
-	b, err := fs.ReadFile(fsys, path.Join("sys/class/sas_device", m[1], "sas_address"))
-	if err != nil {
-		return ""
-	}
-	return sasAddress(strings.TrimSpace(string(b)))
+	return to
 }
 
 var sasAddressText = regexp.MustCompile(`^0x([0-9a-f]{16})$`)
@@ -139,37 +176,4 @@ func sasAddress(s string) string {
 		return ""
 	}
 	return m[1]
-}
-
-// blockDevices lists the block devices that lead to SAS ports of drives. What
-// they say of themselves is in sysfs: none is opened.
-func blockDevices(fsys fs.FS) []inventory.BlockDevice {
-	entries, err := fs.ReadDir(fsys, blockDir)
-	if err != nil {
-		return nil
-	}
-	var blocks []inventory.BlockDevice
-	for _, e := range entries {
-		read := func(name string) []byte {
-			b, _ := fs.ReadFile(fsys, path.Join(blockDir, e.Name(), "device", name)) // nil where there is none
-			return b
-		}
-		block := inventory.BlockDevice{
-			Name:       e.Name(),
-			SASAddress: sasAddress(strings.TrimSpace(string(read("sas_address")))),
-			Live:       strings.TrimSpace(string(read("state"))) == "running",
-		}
-		if id, err := scsi.ParseDeviceIdentification(read("vpd_pg83")); err == nil {
-			if port, ok := id.TargetPort(); ok && block.SASAddress == "" {
-				block.SASAddress = port.String()
-			}
-			if lu, ok := id.LogicalUnit(); ok {
-				block.LUID = lu.String()
-			}
-		}
-		if block.SASAddress != "" {
-			blocks = append(blocks, block)
-		}
-	}
-	return blocks
 }

@@ -1,0 +1,297 @@
+package scan
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"fwctl/internal/scsi"
+	"fwctl/internal/transport"
+	"fwctl/inventory"
+)
+
+// probeDeadline is how long opening the block devices of one drive may take. It
+// takes no time unless the drive is in error recovery.
+const probeDeadline = 30 * time.Second
+
+// blockDevices lists the SCSI disks with what uses them. All of it is in /sys and
+// /proc: none is opened.
+func blockDevices(fsys fs.FS, w *wiring) []inventory.BlockDevice {
+	entries, err := fs.ReadDir(fsys, blockDir)
+	if err != nil {
+		return nil
+	}
+	u := newUsage(fsys)
+	var blocks []inventory.BlockDevice
+	for _, e := range entries {
+		dir := path.Join(blockDir, e.Name())
+		link := w.link(dir)
+		vpd83, _ := fs.ReadFile(fsys, path.Join(dir, "device/vpd_pg83")) // none: then nothing is parsed
+		block := inventory.BlockDevice{
+			Name:       e.Name(),
+			SASAddress: w.portOf(dir, link),
+			Live:       text(fsys, path.Join(dir, "device/state")) == "running",
+			Route:      w.routeTo(link),
+		}
+		if id, err := scsi.ParseDeviceIdentification(vpd83); err == nil {
+			named(id)
+			if port, ok := id.TargetPort(); ok && block.SASAddress == "" {
+				block.SASAddress = port.String()
+			}
+			if lu, ok := id.LogicalUnit(); ok {
+				block.LUID = lu.String()
+			}
+		}
+		if block.SASAddress == "" && block.LUID == "" && block.Route.SCSIHost == "" {
+			continue // NVMe, dm, md, loop
+		}
+		block.Uses = u.of(e.Name())
+		blocks = append(blocks, block)
+	}
+	return blocks
+}
+
+// named drops designators that are all zero: they name nothing.
+func named(id *scsi.DeviceIdentification) {
+	id.Designators = slices.DeleteFunc(id.Designators, func(d scsi.Designator) bool { return len(bytes.Trim(d.Value, "\x00")) == 0 })
+}
+
+// usage knows what uses block devices.
+type usage struct {
+	fsys   fs.FS
+	mounts map[string][]string // mount points by device, "/dev/mapper/mpatha"
+	swaps  map[string]bool     // likewise
+}
+
+func newUsage(fsys fs.FS) *usage {
+	u := &usage{fsys, map[string][]string{}, map[string]bool{}}
+	for _, fields := range table(fsys, "proc/self/mounts") {
+		if len(fields) > 1 {
+			u.mounts[fields[0]] = append(u.mounts[fields[0]], fields[1])
+		}
+	}
+	for _, fields := range table(fsys, "proc/swaps") {
+		u.swaps[fields[0]] = true
+	}
+	return u
+}
+
+// spaces are what /proc writes for blanks in names.
+var spaces = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+
+// table reads a file of /proc: lines of fields, of which no line is empty.
+func table(fsys fs.FS, name string) [][]string {
+	b, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return nil
+	}
+	var lines [][]string
+	for line := range strings.Lines(string(b)) {
+		fields := strings.Fields(line)
+		for i := range fields {
+			fields[i] = spaces.Replace(fields[i])
+		}
+		if len(fields) > 0 {
+			lines = append(lines, fields)
+		}
+	}
+	return lines
+}
+
+// layer is a block device: a disk, one of its partitions, or what holds either.
+type layer struct {
+	name string // "dm-3"
+	dir  string // in sysfs
+	dm   string // name of a device-mapper device, "mpatha"
+	// multipath: a dm-multipath map, or a partition of one. They are made as
+	// disks come, whether somebody uses them or not.
+	multipath bool
+}
+
+var multipathUUID = regexp.MustCompile(`^(part[0-9]+-)?mpath-`)
+
+func (u *usage) layer(name, dir string) layer {
+	l := layer{name: name, dir: dir}
+	if strings.HasPrefix(name, "dm-") {
+		l.dm = text(u.fsys, path.Join(dir, "dm/name"))
+		l.multipath = multipathUUID.MatchString(text(u.fsys, path.Join(dir, "dm/uuid")))
+	}
+	return l
+}
+
+func (u *usage) disk(name string) layer { return u.layer(name, path.Join(blockDir, name)) }
+
+// String is the name that a person knows it by: "dm-3 (mpatha)".
+func (l layer) String() string {
+	if l.dm == "" {
+		return l.name
+	}
+	return l.name + " (" + l.dm + ")"
+}
+
+// holders are the devices made of this one.
+func (u *usage) holders(l layer) []layer {
+	entries, _ := fs.ReadDir(u.fsys, path.Join(l.dir, "holders")) // none: nothing holds it
+	var all []layer
+	for _, e := range entries {
+		all = append(all, u.disk(e.Name()))
+	}
+	return all
+}
+
+// partitions are those that the kernel knows of a disk.
+func (u *usage) partitions(l layer) []layer {
+	entries, _ := fs.ReadDir(u.fsys, l.dir)
+	var all []layer
+	for _, e := range entries {
+		dir := path.Join(l.dir, e.Name())
+		if strings.HasPrefix(e.Name(), l.name) && text(u.fsys, path.Join(dir, "partition")) != "" {
+			all = append(all, u.layer(e.Name(), dir))
+		}
+	}
+	return all
+}
+
+// of lists what uses a disk.
+func (u *usage) of(disk string) []inventory.Use { return u.above(u.disk(disk), disk, nil) }
+
+// above lists what uses a layer, itself or through what is made of it. chain is
+// what lies between the disk and the layer, over the device that its use depends on.
+func (u *usage) above(l layer, over string, chain []string) []inventory.Use {
+	through := ""
+	if len(chain) > 0 {
+		through = " through " + strings.Join(chain, ", ")
+	}
+	var uses []inventory.Use
+	use := func(words string) { uses = append(uses, inventory.Use{Words: words, Over: over}) }
+	devices := []string{"/dev/" + l.name}
+	if l.dm != "" {
+		devices = append(devices, "/dev/mapper/"+l.dm)
+	}
+	for _, device := range devices {
+		for _, point := range u.mounts[device] {
+			use("mounted " + point + through)
+		}
+		if u.swaps[device] {
+			use("swap" + through)
+		}
+	}
+	for _, p := range u.partitions(l) {
+		uses = append(uses, u.above(p, over, append(slices.Clip(chain), p.String()))...)
+	}
+	for _, h := range u.holders(l) {
+		if slices.Contains(chain, h.String()) {
+			continue // no kernel shows a circle; a record of one might
+		}
+		over := over
+		if h.multipath {
+			over = h.name
+		}
+		higher := u.above(h, over, append(slices.Clip(chain), h.String()))
+		if len(higher) == 0 && !h.multipath {
+			use("held by " + h.String() + through)
+		}
+		uses = append(uses, higher...)
+	}
+	return uses
+}
+
+// probe opens the block devices exclusively that lead to drives of the readings,
+// and notes who else has: only where nothing else has shown a use of the drive.
+func probe(ctx context.Context, m transport.Machine, readings []inventory.Reading, blocks []inventory.BlockDevice) {
+	ports := map[string]bool{}
+	for _, r := range readings {
+		for _, s := range r.Slots {
+			for _, p := range s.Ports {
+				ports[p.SASAddress] = true
+			}
+		}
+	}
+	// The paths of one drive one after the other: disk and partition shut each other out.
+	type drive struct {
+		listed, used bool
+		blocks       []int
+	}
+	drives := map[string]*drive{}
+	for i, b := range blocks {
+		key := cmp.Or(b.LUID, b.SASAddress, b.Name)
+		d := drives[key]
+		if d == nil {
+			d = &drive{}
+			drives[key] = d
+		}
+		d.listed = d.listed || ports[b.SASAddress]
+		d.used = d.used || len(b.Uses) > 0
+		d.blocks = append(d.blocks, i)
+	}
+	var todo []*drive
+	for _, d := range drives {
+		if d.listed && !d.used {
+			todo = append(todo, d)
+		}
+	}
+	u := newUsage(m.FS())
+	answers := ask(ctx, todo, probeDeadline, func(_ context.Context, d *drive) ([][]inventory.Use, error) {
+		found := make([][]inventory.Use, len(d.blocks))
+		for i, b := range d.blocks {
+			var err error
+			if found[i], err = u.held(m, blocks[b].Name); err != nil {
+				return nil, err
+			}
+		}
+		return found, nil
+	})
+	for i, a := range answers {
+		if a.err != nil {
+			continue // not known, which counts as in use
+		}
+		for n, b := range todo[i].blocks {
+			blocks[b].Uses, blocks[b].Probed = a.value[n], true
+		}
+	}
+}
+
+// held lists who else has a disk open exclusively: the disk itself, or the
+// dm-multipath map over it, which shuts everybody else out of the disk.
+func (u *usage) held(m transport.Machine, disk string) ([]inventory.Use, error) {
+	wholes := []layer{u.disk(disk)}
+	if maps := u.maps(wholes[0]); len(maps) > 0 {
+		wholes = maps
+	}
+	var uses []inventory.Use
+	try := func(l layer, over string) (bool, error) {
+		held, err := m.BlockDeviceHeld(l.name)
+		if held {
+			uses = append(uses, inventory.Use{Words: l.String() + " held exclusively", Over: over})
+		}
+		return held, err
+	}
+	for _, whole := range wholes {
+		partly := false
+		for _, part := range append(u.partitions(whole), u.maps(whole)...) {
+			held, err := try(part, whole.name)
+			if err != nil {
+				return nil, err
+			}
+			partly = partly || held
+		}
+		if partly {
+			continue // which holds the whole too
+		}
+		if _, err := try(whole, whole.name); err != nil {
+			return nil, err
+		}
+	}
+	return uses, nil
+}
+
+// maps are the dm-multipath maps over a disk, or the partitions of such a map.
+func (u *usage) maps(l layer) []layer {
+	return slices.DeleteFunc(u.holders(l), func(h layer) bool { return !h.multipath })
+}

@@ -1,0 +1,341 @@
+package plan
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+	"gopkg.in/yaml.v3"
+
+	"fwctl/internal/image"
+	"fwctl/internal/window"
+	"fwctl/schemas"
+)
+
+// checker finds what a schema cannot.
+type checker struct {
+	d          *DesiredState
+	problems   []schemas.Problem
+	fromSchema int // so many of them are the schema's
+}
+
+// add tells a problem, unless the schema has one at the same place.
+func (c *checker) add(path []string, summary, hint string) {
+	p := c.d.at(path...)
+	for _, known := range c.problems[:c.fromSchema] {
+		if known.Line == p.Line && known.Column == p.Column && p.Line > 0 {
+			return
+		}
+	}
+	p.Summary, p.Hint = summary, hint
+	c.problems = append(c.problems, p)
+}
+
+// notYet refuses what the language has but this version does not carry out:
+// ignoring it would do more than what was asked for.
+func (c *checker) notYet() {
+	var later struct {
+		Except       yaml.Node
+		FaultDomains yaml.Node `yaml:"faultDomains"`
+		Windows      yaml.Node
+		Rollout      struct{ Canary, Soak yaml.Node }
+		Policies     map[string]struct {
+			Reset, Downgrade string
+			Windows, Waive   yaml.Node
+			RequireSignature yaml.Node `yaml:"requireSignature"`
+		}
+	}
+	_ = c.d.root.Decode(&later) // its faults are told by the schema
+	refuse := func(n yaml.Node, path ...string) {
+		if n.Kind != 0 {
+			c.add(path, path[len(path)-1]+" is not supported yet", "take it out: nothing of what it asks for would be done")
+		}
+	}
+	refuse(later.Except, "except")
+	refuse(later.FaultDomains, "faultDomains")
+	refuse(later.Windows, "windows")
+	refuse(later.Rollout.Canary, "rollout", "canary")
+	refuse(later.Rollout.Soak, "rollout", "soak")
+	if n := c.d.Rollout.MaxParallel; n > 1 {
+		c.add([]string{"rollout", "maxParallel"}, fmt.Sprintf("maxParallel: %d is not supported yet", n), "1 is: one enclosure after the other")
+	}
+	for name, p := range later.Policies {
+		refuse(p.Windows, "policies", name, "windows")
+		refuse(p.Waive, "policies", name, "waive")
+		refuse(p.RequireSignature, "policies", name, "requireSignature")
+		if p.Reset == "idle" || p.Reset == "redundant" {
+			c.add([]string{"policies", name, "reset"}, "reset: "+p.Reset+" is not supported yet", "never and always are")
+		}
+		if p.Downgrade == "order" {
+			c.add([]string{"policies", name, "downgrade"}, "downgrade: order is not supported yet", "forbid is")
+		}
+	}
+}
+
+func (c *checker) check() {
+	for _, name := range slices.Sorted(maps.Keys(c.d.Models)) {
+		c.checkModel(name, c.d.Models[name])
+	}
+	for i, w := range c.d.Want {
+		c.checkWant(strconv.Itoa(i), w)
+	}
+	for name, p := range c.d.Policies {
+		c.checkPolicy(name, p)
+	}
+	for name, w := range c.d.Windows {
+		c.checkWindow(name, w)
+	}
+	for i, e := range c.d.Except {
+		c.checkGlobs([]string{"except", strconv.Itoa(i), "enclosure"}, e.Enclosure)
+		c.checkDate([]string{"except", strconv.Itoa(i), "until"}, e.Until)
+	}
+	for i, domain := range c.d.FaultDomains {
+		c.checkFaultDomain(strconv.Itoa(i), domain)
+	}
+	given := map[string]string{}
+	for _, id := range slices.Sorted(maps.Keys(c.d.Names)) {
+		name := c.d.Names[id]
+		if other, ok := given[name]; ok && name != "" {
+			c.add([]string{"names"}, fmt.Sprintf("%s and %s are both named %q", other, id, name), "give each enclosure a name of its own")
+		}
+		given[name] = id
+	}
+}
+
+func (c *checker) checkModel(name string, m Model) {
+	at := func(path ...string) []string { return append([]string{"models", name}, path...) }
+	c.checkGlobs(at("match", "vendor"), m.Match.Vendor)
+	c.checkGlobs(at("match", "product"), m.Match.Product)
+	c.checkDurations(at("download"), map[string]Duration{"flashTimeout": m.Download.FlashTimeout})
+	c.checkActivation(at("activation"), m.Activation)
+
+	parts := slices.Sorted(maps.Keys(m.Parts))
+	owner := map[int]string{}
+	for _, part := range parts {
+		c.checkActivation(at("parts", part, "activation"), m.Parts[part].Activation)
+		for i, sub := range m.Parts[part].Subenclosures {
+			if other, ok := owner[sub]; ok && other != part {
+				c.add(at("parts", part, "subenclosures", strconv.Itoa(i)), fmt.Sprintf("subenclosure %d is in %s and in %s", sub, other, part), "a subenclosure is in one part")
+			}
+			owner[sub] = part
+		}
+	}
+
+	files := map[string]string{} // SHA-256: the first image that has it
+	for _, image := range slices.Sorted(maps.Keys(m.Images)) {
+		i := m.Images[image]
+		for n, from := range i.From {
+			c.checkGlobs(at("images", image, "from", strconv.Itoa(n)), from)
+		}
+		if _, ok := m.Parts[i.Part]; !ok {
+			c.add(at("images", image, "part"), fmt.Sprintf("image %s is for part %q, which model %s does not have", image, i.Part, name), knownNames(i.Part, parts))
+		}
+		if first, ok := files[i.SHA256]; ok && i.SHA256 != "" && m.Images[first].Revision != i.Revision {
+			c.add(at("images", image, "revision"), fmt.Sprintf("%s and %s are the same file and cannot be revisions %s and %s", first, image, m.Images[first].Revision, i.Revision), "correct sha256 or revision of one of them")
+		} else if !ok {
+			files[i.SHA256] = image
+		}
+	}
+	c.checkRings(name, m)
+	c.checkAmbiguous(name, m)
+}
+
+// checkRings finds images that lead round: each starts only at revisions that
+// others of them bring. An enclosure that never ran one of these revisions cannot
+// get at them, and nothing tells the way up from the way back, unless the model's
+// order has them all: then they are an update and what takes it back.
+func (c *checker) checkRings(model string, m Model) {
+	names := slices.Sorted(maps.Keys(m.Images))
+	before := map[string][]string{} // the images that bring what an image starts at, itself last
+	rooted := map[string]bool{}     // it can be got at from a revision that none of its ring brings
+	for _, name := range names {
+		i := m.Images[name]
+		for _, other := range names {
+			if o := m.Images[other]; other != name && o.Part == i.Part && i.startsAt(o.Revision) {
+				before[name] = append(before[name], other)
+			}
+		}
+		if i.startsAt(i.Revision) {
+			before[name] = append(before[name], name)
+		}
+		rooted[name] = len(i.From) == 0 || slices.ContainsFunc(i.From, func(from string) bool {
+			return strings.ContainsAny(from, `*?[\`) || !slices.ContainsFunc(before[name], func(other string) bool { return m.Images[other].Revision == from })
+		})
+	}
+	for range names { // as far as a chain can be long
+		for _, name := range names {
+			rooted[name] = rooted[name] || slices.ContainsFunc(before[name], func(other string) bool { return rooted[other] })
+		}
+	}
+	seen := map[string]bool{}
+	for _, name := range names {
+		if rooted[name] {
+			continue
+		}
+		var ring []string // from name towards where it comes from, till it closes
+		for at := name; ; at = before[at][0] {
+			if i := slices.Index(ring, at); i >= 0 {
+				ring = ring[i:]
+				break
+			}
+			ring = append(ring, at)
+		}
+		slices.Sort(ring)
+		unordered := slices.ContainsFunc(ring, func(n string) bool { return !slices.Contains(m.Order, m.Images[n].Revision) })
+		if first := ring[0]; !seen[first] && (unordered || len(ring) == 1) {
+			seen[first] = true
+			at := []string{"models", model, "images", first, "from"}
+			if len(ring) == 1 {
+				c.add(at, fmt.Sprintf("%s starts only at %s, which it brings itself", first, m.Images[first].Revision), "say in from what it is installed over, or leave from out for anything")
+				continue
+			}
+			c.add(at, fmt.Sprintf("%s lead round: each starts only at what another of them brings, and nothing says which revision is the later one", joinAnd(ring)),
+				"list their revisions in the model's order, or say in from what else one of them is installed over")
+		}
+	}
+}
+
+// checkAmbiguous finds images that bring the same revision over the same ones,
+// are not the same, and of which no want names one.
+func (c *checker) checkAmbiguous(model string, m Model) {
+	named := map[string]bool{}
+	for _, w := range c.d.Want {
+		if w.Model == model {
+			named[w.Image] = true
+		}
+	}
+	names := slices.Sorted(maps.Keys(m.Images))
+	for n, b := range names {
+		for _, a := range names[:n] {
+			i, j := m.Images[a], m.Images[b]
+			if i.Part == j.Part && i.Revision == j.Revision && i.SHA256 != j.SHA256 && !named[a] && !named[b] && overlap(i.From, j.From) {
+				c.add([]string{"models", model, "images", b, "revision"}, fmt.Sprintf("%s and %s are different files that both bring %s over the same revisions, and no want names one of them", a, b, i.Revision),
+					"name the one that is meant in want, give them different from, or take one out")
+			}
+		}
+	}
+}
+
+// overlap tells whether two lists of globs have a revision in common. It may miss
+// one where both have globs in their middle.
+func overlap(a, b []string) bool {
+	return a == nil || b == nil || slices.ContainsFunc(a, func(x string) bool {
+		return slices.ContainsFunc(b, func(y string) bool { return x == y || glob(x, y) || glob(y, x) })
+	})
+}
+
+// joinAnd lists words: a, b and c.
+func joinAnd(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+func (c *checker) checkPolicy(name string, p Policy) {
+	at := func(path ...string) []string { return append([]string{"policies", name}, path...) }
+	if p.Reset == ResetNever && p.Activate == WithApply {
+		c.add(at("activate"), "activate: apply resets an I/O module, and reset: never forbids that", "say reset: always, or activate: manual")
+	}
+	for key, windows := range map[string][]string{"stage": p.Windows.Stage, "reset": p.Windows.Reset} {
+		for i, w := range windows {
+			if _, ok := c.d.Windows[w]; !ok {
+				c.add(at("windows", key, strconv.Itoa(i)), fmt.Sprintf("there is no window %q", w), knownNames(w, slices.Sorted(maps.Keys(c.d.Windows))))
+			}
+		}
+	}
+	for i, w := range p.Waive {
+		c.checkDate(at("waive", strconv.Itoa(i), "until"), w.Until)
+	}
+	for i, key := range p.RequireSignature {
+		if err := image.CheckPublicKey(key); err != nil {
+			c.add(at("requireSignature", strconv.Itoa(i)), err.Error(), "write the second line of the vendor's .pub file: 56 characters that begin with RW")
+		}
+	}
+}
+
+func (c *checker) checkWindow(name string, w window.Window) {
+	_, err := window.Compile(w)
+	var all *multierror.Error
+	if !errors.As(err, &all) {
+		return
+	}
+	for _, err := range all.Errors {
+		var e *window.Error
+		if errors.As(err, &e) {
+			c.add(append([]string{"windows", name}, e.Path...), e.Summary, e.Hint)
+		}
+	}
+}
+
+func (c *checker) checkDate(at []string, date string) {
+	if _, err := time.Parse(time.DateOnly, date); err != nil {
+		c.add(at, fmt.Sprintf("%s is no day of the calendar", cmp.Or(date, "this")), "the last day that it holds, as in 2026-12-15")
+	}
+}
+
+// identifier is an enclosure's identifier: 16 hex digits, or lu-<designator>.
+var identifier = regexp.MustCompile(`^([0-9a-f]{16}|lu-.+)$`)
+
+func (c *checker) checkFaultDomain(index string, domain []string) {
+	for i, enclosure := range domain {
+		at := []string{"faultDomains", index, strconv.Itoa(i)}
+		if _, named := c.d.Names[enclosure]; !named && !identifier.MatchString(enclosure) {
+			c.add(at, fmt.Sprintf("there is no enclosure %q", enclosure), "an identifier, or one of names: "+knownNames(enclosure, slices.Sorted(maps.Values(c.d.Names))))
+		} else if slices.Contains(domain[:i], enclosure) {
+			c.add(at, fmt.Sprintf("enclosure %s is in this fault domain already", enclosure), "take it out here")
+		}
+	}
+}
+
+func (c *checker) checkActivation(path []string, a ActivationRule) {
+	c.checkDurations(path, map[string]Duration{"settle": a.Settle, "returnTimeout": a.ReturnTimeout})
+}
+
+// checkDurations refuses zeros that were written: they would be taken for "by default".
+func (c *checker) checkDurations(path []string, durations map[string]Duration) {
+	for key, d := range durations {
+		at := append(slices.Clone(path), key)
+		if d == 0 && schemas.Has(c.d.root, at...) {
+			c.add(at, key+" is no time at all", "write at least 1s, or leave it out for the default")
+		}
+	}
+}
+
+func (c *checker) checkWant(index string, w Want) {
+	at := func(path ...string) []string { return append([]string{"want", index}, path...) }
+	if m, ok := c.d.Models[w.Model]; !ok {
+		c.add(at("model"), fmt.Sprintf("there is no model %q", w.Model), knownNames(w.Model, slices.Sorted(maps.Keys(c.d.Models))))
+	} else if _, ok := m.Images[w.Image]; !ok {
+		c.add(at("image"), fmt.Sprintf("model %s has no image %q", w.Model, w.Image), knownNames(w.Image, slices.Sorted(maps.Keys(m.Images))))
+	}
+	if _, ok := c.d.Policies[w.Policy]; !ok && w.Policy != "" {
+		c.add(at("policy"), fmt.Sprintf("there is no policy %q", w.Policy), knownNames(w.Policy, slices.Sorted(maps.Keys(c.d.Policies))))
+	}
+	for i, glob := range w.Enclosures {
+		c.checkGlobs(at("enclosures", strconv.Itoa(i)), glob)
+	}
+}
+
+func (c *checker) checkGlobs(at []string, glob string) {
+	if _, err := path.Match(glob, ""); err != nil {
+		c.add(at, fmt.Sprintf("%q is no pattern", glob), `* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is`)
+	}
+}
+
+// knownNames is the hint for a name that is not known.
+func knownNames(name string, known []string) string {
+	switch near := schemas.Nearest(name, known); {
+	case near != "":
+		return fmt.Sprintf("did you mean %q?", near)
+	case len(known) > 0:
+		return "there are: " + strings.Join(known, ", ")
+	}
+	return "there are none"
+}

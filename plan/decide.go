@@ -1,0 +1,386 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fwctl/inventory"
+)
+
+// job is a component on its way to becoming a step.
+type job struct {
+	component
+	e         *enclosure
+	step      Step
+	want      *wanted // nil where no want matches it
+	targeted  bool    // false: left out by --target
+	late      bool    // staged after the resets of its ESP, so that none of them starts it
+	windows   PolicyWindows
+	model     string
+	started   []string // what its resets start beside it
+	startedBy []*job   // whose resets start what it has staged
+}
+
+// decide decides what is done with the components of an enclosure. It marks the
+// targets that it hits.
+func (b *builder) decide(e *enclosure, hit []bool) []*job {
+	var jobs []*job
+	for _, c := range e.components() {
+		j := b.begin(e, c)
+		j.targeted = len(b.in.Targets) == 0
+		for i, pattern := range b.in.Targets {
+			if targets(pattern, j.step.Address, j.step.Name) {
+				hit[i], j.targeted = true, true
+			}
+		}
+		b.plan(j)
+		jobs = append(jobs, j)
+	}
+	b.settle(jobs)
+	return jobs
+}
+
+// begin finds out what is wanted of a component.
+func (b *builder) begin(e *enclosure, c component) *job {
+	j := &job{component: c, e: e, step: Step{
+		Address:       c.address,
+		Name:          e.name,
+		Host:          c.esp.host,
+		Enclosure:     e.id,
+		LUID:          c.esp.LUID,
+		Subenclosure:  c.sub.ID,
+		Vendor:        c.sub.Vendor,
+		Product:       c.sub.Product,
+		Current:       c.sub.Revision,
+		Action:        Unmanaged,
+		Reset:         ResetNever,
+		Hops:          []Hop{},
+		Disruption:    Disruption{Expected: NoImpact, Worst: NoImpact},
+		Reasons:       []string{},
+		Preconditions: Preconditions{Revision: c.sub.Revision, ESPs: e.luIDs(c.esp.host)},
+	}}
+	if c.sub.Staged != nil {
+		j.step.Preconditions.Staged = &c.sub.Staged.SHA256
+	}
+	want, ok := b.wantOf(e, c, j.step.Address)
+	if !ok {
+		return j
+	}
+	w := &wanted{
+		component: c,
+		name:      want.Image,
+		model:     b.in.Desired.Models[want.Model],
+		policy:    DefaultPolicy(),
+		sizes:     b.in.ImageSizes,
+	}
+	w.image = w.model.Images[want.Image]
+	w.rule = w.activation()
+	if p, ok := b.in.Desired.Policies[want.Policy]; ok {
+		w.policy = p
+	}
+	j.want, j.windows, j.model = w, w.policy.Windows, want.Model
+	j.step.Reset = w.policy.Reset
+	j.step.Model, j.step.Image, j.step.Policy, j.step.Desired = want.Model, want.Image, want.Policy, w.image.Revision
+	for i, x := range b.in.Desired.Except {
+		if !e.matches([]string{x.Enclosure}) {
+			continue
+		}
+		b.excepted[i] = true
+		if x.Until >= b.today {
+			j.step.Action = Excepted
+			j.step.Reasons = append(j.step.Reasons, fmt.Sprintf("left alone until %s: %s", x.Until, x.Reason))
+			continue
+		}
+		b.ended[fmt.Sprintf("except %d (%s) ended on %s and holds no longer: %s", i+1, x.Enclosure, x.Until, x.Reason)] = true
+	}
+	if j.step.Action != Excepted {
+		w.denied = b.denied(j)
+	}
+	return j
+}
+
+// denied is why the policy does not permit the reset that starts the image, ""
+// if it does.
+func (b *builder) denied(j *job) string {
+	w := j.want
+	if w.policy.Reset == ResetNever {
+		_, why := Permits(ResetNever, Effect{})
+		return why
+	}
+	if w.policy.Reset == ResetIdle {
+		missing := w.censusReason(j.e)
+		for _, id := range b.survey.domains[j.e.id].enclosures {
+			if e := b.fleet[id]; missing == "" && e != j.e && len(e.esps) < e.reported {
+				missing = fmt.Sprintf("%d of %d I/O modules of %s, of the same fault domain, are in sight", len(e.esps), e.reported, id)
+			}
+		}
+		if missing != "" {
+			return "the policy says reset: idle, and whether it is idle cannot be told: " + missing
+		}
+	}
+	_, why := Permits(w.policy.Reset, b.effect(j))
+	return why
+}
+
+// effect is what the reset does that starts a component's image.
+func (b *builder) effect(j *job) Effect {
+	key := j.esp.LUID
+	luIDs := []string{j.esp.LUID}
+	if j.want.rule.Scope == EnclosureScope {
+		key, luIDs = "", nil
+		for _, o := range j.e.esps {
+			luIDs = append(luIDs, o.LUID)
+		}
+	}
+	known, ok := j.e.effects[key]
+	if !ok {
+		known = b.survey.impact(luIDs)
+		j.e.effects[key] = known
+	}
+	return known
+}
+
+// plan makes a component's step of what is wanted, and of the reset that is or
+// is not permitted.
+func (b *builder) plan(j *job) {
+	w, s := j.want, &j.step
+	if w == nil || s.Action == Excepted {
+		j.tellStaged()
+		return
+	}
+	s.Action, s.Hops, s.Later, s.Reasons, s.Rollback, s.WorstDuration = Update, []Hop{}, nil, []string{}, "", 0
+	s.Disruption = Disruption{Expected: NoImpact, Worst: NoImpact}
+
+	chain, dormant := w.chainOf(j.sub.Staged)
+	switch {
+	case dormant:
+		if !b.planStaged(j, chain) {
+			return
+		}
+	case w.upToDate():
+		s.Action = NoOp
+		s.block(j.esp.conflict)
+		j.tellStaged()
+		return
+	default:
+		if w.otherBehind() {
+			s.Reasons = append(s.Reasons, fmt.Sprintf("it reports %s, but of another image than the wanted one: %.8s, which was sent on %s", s.Current, j.sub.Sent.SHA256, j.sub.Sent.At.UTC().Format(time.DateOnly)))
+		}
+		if chain == nil {
+			s.block(w.routeReasons()...)
+		}
+		s.block(w.activationReasons(chain)...)
+	}
+	s.block(w.signatureReasons(chain, b.in.SignedBy)...)
+	s.block(j.esp.conflict)
+	s.block(w.enclosureReasons(j.e, b)...)
+	if s.Action == Blocked {
+		j.tellStaged()
+		return
+	}
+	if !dormant {
+		hops, later, why := w.hops(chain)
+		s.Hops, s.Later = hops, later
+		if why != "" {
+			s.Reasons = append(s.Reasons, why)
+		}
+		j.tellStaged()
+	}
+	s.Rollback = w.rollback(s.Current)
+	s.Disruption = w.disruption(s.Hops, func() Effect { return b.effect(j) })
+	for _, h := range s.Hops {
+		s.WorstDuration += worstDuration(h)
+	}
+}
+
+// planStaged plans what is staged already: the wanted image, or the first stepping
+// stone to it. False: it is left as it is.
+func (b *builder) planStaged(j *job, chain []string) bool {
+	w, s := j.want, &j.step
+	hop := w.hop(s.Current, chain[0])
+	hop.Modes = []Mode{}
+	s.Later = w.laterHops(hop.To, chain[1:])
+	s.Action = IsStaged
+	s.Disruption.Why = "any power loss or hard reset starts " + hop.To
+	if len(s.Later) > 0 {
+		s.Reasons = append(s.Reasons, fmt.Sprintf("%s is staged, a stepping stone: %s once it runs", hop.To, toward(s.Later)))
+	}
+	switch activate := b.in.Activate || w.policy.Activate == WithApply; {
+	case !activate:
+		return false
+	case w.rule.By == ByPowerCycle && (w.rule.Scope != EnclosureScope || w.denied != ""):
+		s.Reasons = append(s.Reasons, "only a power cycle starts it")
+		return false
+	}
+	s.Action = Activate
+	if w.rule.By == ByModeF {
+		s.block(w.modeFReasons()...)
+	}
+	hop.Activation = WithApply
+	s.Hops = []Hop{hop}
+	s.block(w.signatureReasons(chain[:1], b.in.SignedBy)...)
+	s.block(j.esp.conflict)
+	s.block(w.enclosureReasons(j.e, b)...)
+	if s.Action == Blocked {
+		s.Hops, s.Later = []Hop{}, nil
+		j.tellStaged()
+		return false
+	}
+	return true
+}
+
+// tellStaged tells, in the row, of what is staged and is not what the row is about.
+func (j *job) tellStaged() {
+	staged, s := j.sub.Staged, &j.step
+	if staged == nil {
+		return
+	}
+	what := staged.Revision + " is staged"
+	if s.Action != Blocked || j.want == nil || staged.SHA256 != j.want.image.SHA256 {
+		what = "another image is staged, " + staged.Revision
+	}
+	if j.want == nil {
+		what = staged.Revision + " is staged"
+	}
+	text := what + ", and any power loss or hard reset starts it. " + stagedBy(staged)
+	if s.Action == Update {
+		text = what + ", and this plan replaces it. " + stagedBy(staged)
+	} else {
+		s.Disruption.Why = "any power loss or hard reset starts " + staged.Revision
+	}
+	s.Reasons = append(s.Reasons, text)
+}
+
+// block makes a step blocked for reasons, of which empty ones do not count.
+func (s *Step) block(reasons ...string) {
+	for _, r := range reasons {
+		if r != "" && !(s.Action == Blocked && slices.Contains(s.Reasons, r)) {
+			s.Action = Blocked
+			s.Reasons = append(s.Reasons, r)
+		}
+	}
+}
+
+// resets tells whether the step may reset an ESP in an apply.
+func (s *Step) resets() bool {
+	return slices.ContainsFunc(s.Hops, func(h Hop) bool { return h.resets() })
+}
+
+// resets tells whether a hop may reset what it goes to: by mode 7, also as a
+// fallback, or by an activation in the same apply.
+func (h *Hop) resets() bool { return slices.Contains(h.Modes, Mode7) || h.Activation == WithApply }
+
+// byPerson tells whether a hop waits for a person's power cycle in an apply.
+func (h *Hop) byPerson() bool { return h.Activation == WithApply && h.ActivateBy == ByPowerCycle }
+
+// left tells whether the step leaves its last image staged.
+func (s *Step) left() bool {
+	return s.Action == Update && s.last().Activation == Manual && slices.Contains(s.last().Modes, ModeE)
+}
+
+func (s *Step) last() *Hop { return &s.Hops[len(s.Hops)-1] }
+
+// settle looks at what the resets of one component start on others: whatever is
+// staged behind the same ESP. What may not be started forbids the reset. What
+// this plan leaves staged is staged after it, where that is possible.
+func (b *builder) settle(jobs []*job) {
+	for changed := true; changed; {
+		changed = false
+		for _, j := range jobs {
+			if !j.targeted || !j.step.resets() {
+				continue
+			}
+			if why := b.bystander(j, jobs); why != "" && j.want.denied != why {
+				j.want.denied = why
+				b.plan(j)
+				changed = true
+			}
+		}
+	}
+	for _, j := range jobs {
+		if !j.targeted || !j.step.resets() {
+			continue
+		}
+		for _, o := range jobs {
+			if o == j || !j.reaches(o) {
+				continue
+			}
+			if o.canBeLate() {
+				o.late = true
+			} else if revision := o.exposed(); revision != "" {
+				j.started = append(j.started, o.name(j)+" ("+revision+")")
+				o.startedBy = append(o.startedBy, j)
+			}
+		}
+	}
+	for _, j := range jobs {
+		if len(j.started) > 0 {
+			j.step.Disruption.Why += "; a reset also starts what is staged on " + strings.Join(j.started, ", ")
+		}
+	}
+}
+
+// canBeLate tells whether a step only stages, and nothing that it replaces would
+// be started meanwhile.
+func (j *job) canBeLate() bool {
+	return j.targeted && j.step.Action == Update && j.sub.Staged == nil && !j.step.resets()
+}
+
+// exposed is the revision that a reset of another component starts on this one,
+// and that the plan means to leave staged; "" where there is none.
+func (j *job) exposed() string {
+	switch {
+	case j.targeted && j.step.Action == Activate:
+		return ""
+	case j.targeted && j.step.Action == Update:
+		if j.step.left() {
+			return j.step.last().To
+		}
+		return ""
+	case j.sub.Staged != nil:
+		return j.sub.Staged.Revision
+	}
+	return ""
+}
+
+// reaches tells whether a reset of a component's ESP starts what is staged on
+// another: one that the same ESP serves, or any where the whole enclosure goes down.
+func (j *job) reaches(o *job) bool {
+	return j.want.rule.Scope == EnclosureScope || j.esp == o.esp ||
+		slices.ContainsFunc(j.esp.Subenclosures, func(sub inventory.Subenclosure) bool { return sub.ID != 0 && sub.Address == o.address })
+}
+
+// name is how a component is called in what is told of another.
+func (j *job) name(other *job) string {
+	name := strings.TrimPrefix(j.address, j.e.id+"/")
+	return strings.TrimPrefix(name, other.esp.id+"/")
+}
+
+// bystander is why a reset must not start what is staged beside a component, "" if it may.
+func (b *builder) bystander(j *job, jobs []*job) string {
+	for _, o := range jobs {
+		revision := o.exposed()
+		if o == j || !j.reaches(o) || o.canBeLate() || revision == "" {
+			continue
+		}
+		why := ""
+		switch {
+		case o.want == nil:
+			why = "which no want asks for"
+		case o.step.Action == Excepted:
+			why = "which is excepted"
+		case o.step.Action == Blocked:
+			why = "which is blocked"
+		case o.step.Action == NoOp, !o.targeted && o.sub.Staged.SHA256 != o.want.image.SHA256:
+			why = "which is not the wanted image"
+		case o.want.denied != "" && o.step.Reset != ResetAlways:
+			why = "whose policy says reset: " + string(o.step.Reset)
+		}
+		if why != "" {
+			return fmt.Sprintf("the reset would also start %s on %s, %s", revision, o.name(j), why)
+		}
+	}
+	return ""
+}

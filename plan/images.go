@@ -1,0 +1,176 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fwctl/internal/image"
+	"fwctl/schemas"
+)
+
+// Images are the images of a desired state, read and checked.
+type Images struct {
+	Files    map[string]*image.Image // by SHA-256
+	SignedBy map[string][]string     // by SHA-256: the public keys of policies, as they stand there, that have signed the image; sorted
+	Warnings []string                // sorted
+}
+
+// LoadImages reads the images that a desired state names, relative to dir, and
+// compares their digests. Where the policy of a want requires a signature, the
+// wanted image must have one by a key of that policy; images of the same part,
+// which may become stepping stones to it, need none, but one that they have must
+// be sound. The error holds every problem at once: a *multierror.Error of
+// schemas.Problem, sorted by position.
+func (d *DesiredState) LoadImages(dir string) (*Images, error) {
+	l := imageLoader{
+		d: d, dir: dir, read: map[string]*image.Image{},
+		images: Images{Files: map[string]*image.Image{}, SignedBy: map[string][]string{}},
+	}
+	for _, model := range slices.Sorted(maps.Keys(d.Models)) {
+		for _, name := range slices.Sorted(maps.Keys(d.Models[model].Images)) {
+			l.load(model, name)
+		}
+	}
+	if err := asError(l.problems); err != nil {
+		return nil, err
+	}
+	return &l.images, nil
+}
+
+type imageLoader struct {
+	d        *DesiredState
+	dir      string
+	read     map[string]*image.Image // by path
+	images   Images
+	problems []schemas.Problem
+}
+
+// load reads and checks one image.
+func (l *imageLoader) load(model, name string) {
+	m := l.d.Models[model]
+	i := m.Images[name]
+	at := func(key string) []string { return []string{"models", model, "images", name, key} }
+	path := l.path(i.File)
+	img, ok := l.read[path]
+	if !ok {
+		var err error
+		if img, err = image.Load(path); err != nil {
+			l.add(err, at("file")...)
+			return
+		}
+		l.read[path] = img
+	}
+	if err := img.Expect(i.SHA256); err != nil {
+		l.add(err, at("sha256")...)
+		return
+	}
+	l.images.Files[i.SHA256] = img
+	l.verify(img, model, name)
+	if !slices.Contains(m.Parts[i.Part].Subenclosures, 0) {
+		return // it is for a product of which the model does not have the name
+	}
+	if product := unmentioned(img, m.Match); product != "" {
+		l.images.Warnings = append(l.images.Warnings, fmt.Sprintf("image %s of model %s: no text in it reads like %s; packed or encrypted images have none, else it may be the wrong file: compare it with the release notes", name, model, product))
+	}
+}
+
+// verify checks the signature of an image by the keys of each policy that a want
+// of its part has.
+func (l *imageLoader) verify(img *image.Image, model, name string) {
+	m := l.d.Models[model]
+	i := m.Images[name]
+	for _, w := range l.d.Want {
+		keys := l.d.Policies[w.Policy].RequireSignature
+		if w.Model != model || m.Images[w.Image].Part != i.Part || len(keys) == 0 {
+			continue
+		}
+		at := []string{"models", model, "images", name, "signature"}
+		if i.Signature == "" {
+			if w.Image == name {
+				l.add(&image.Error{Path: img.Path(), Summary: fmt.Sprintf("it has no signature, and policy %s requires one", w.Policy), Hint: "name the vendor's .minisig file in the image's signature"}, at...)
+			}
+			continue
+		}
+		key, err := img.Verify(l.path(i.Signature), keys)
+		if err != nil {
+			l.add(err, at...)
+			continue
+		}
+		if signed := l.images.SignedBy[i.SHA256]; !slices.Contains(signed, key) {
+			l.images.SignedBy[i.SHA256] = slices.Sorted(slices.Values(append(signed, key)))
+		}
+	}
+}
+
+func (l *imageLoader) path(file string) string {
+	if filepath.IsAbs(file) {
+		return file
+	}
+	return filepath.Join(l.dir, file)
+}
+
+func (l *imageLoader) add(err error, path ...string) {
+	p := l.d.at(path...)
+	p.Summary = err.Error()
+	var e *image.Error
+	if errors.As(err, &e) {
+		p.Hint = e.Hint
+	}
+	l.problems = append(l.problems, p)
+}
+
+// unmentioned is the product that an image says nothing of, "" where it does or
+// where the globs have no letters to look for.
+func unmentioned(img *image.Image, match Match) string {
+	for _, glob := range []string{match.Product, match.Vendor} {
+		longest := ""
+		for _, part := range literals(glob) {
+			if len(part) > len(longest) {
+				longest = part
+			}
+		}
+		if len(longest) >= 3 {
+			if img.Mentions(longest) {
+				return ""
+			}
+			return strings.TrimSpace(longest)
+		}
+	}
+	return ""
+}
+
+// literals are the parts of a glob that stand for themselves.
+func literals(glob string) []string {
+	var parts []string
+	var part []byte
+	cut := func() {
+		if len(part) > 0 {
+			parts = append(parts, string(part))
+		}
+		part = nil
+	}
+	for i := 0; i < len(glob); i++ {
+		switch c := glob[i]; c {
+		case '*', '?':
+			cut()
+		case '[':
+			cut()
+			if end := strings.IndexByte(glob[i:], ']'); end > 0 {
+				i += end
+			}
+		case '\\':
+			i++
+			if i < len(glob) {
+				part = append(part, glob[i])
+			}
+		default:
+			part = append(part, c)
+		}
+	}
+	cut()
+	return parts
+}

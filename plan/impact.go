@@ -1,0 +1,475 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"fwctl/inventory"
+)
+
+// Effect is what a reset does to those who use the drives behind what is reset.
+type Effect struct {
+	Expected Impact // ESPReset or IOInterruption
+	Worst    Impact // likewise, where what is not known counts as in use
+	Busy     string // what of the fault domain is in use, or may be, in words; "" where nothing is
+	Why      string // which drives are in use and how they go on, in words
+}
+
+// ResetImpact tells what it does when ESPs, by lu_id, are reset at once, as the
+// inventories of one or several hosts show it. A drive in use goes on where what
+// uses it really has another live path, known to lead neither through one of the
+// ESPs nor through anything behind them. What the inventories do not tell counts
+// as in use and as lost.
+//
+// domain holds the enclosures, by the first part of their addresses, that belong
+// to the fault domain beyond what the inventories show; Effect.Busy is about all
+// of it. A host whose inventory is not among them is not seen: the caller asks
+// for one of each host that is attached.
+func ResetImpact(inventories []*inventory.Inventory, luIDs, domain []string) Effect {
+	return newSurvey(inventories, [][]string{domain}).impact(luIDs)
+}
+
+// Permits tells whether a policy permits a reset, and if not, why.
+func Permits(reset Reset, e Effect) (ok bool, why string) {
+	switch {
+	case reset == ResetAlways, reset == ResetIdle && e.Busy == "", reset == ResetRedundant && e.Worst != IOInterruption:
+		return true, ""
+	case reset == ResetIdle:
+		return false, "the policy says reset: idle: " + e.Busy
+	case reset == ResetRedundant:
+		return false, "the policy says reset: redundant: " + e.Why
+	}
+	return false, "the policy says reset: never"
+}
+
+// survey is the drives, their users and their paths as all hosts see them together.
+type survey struct {
+	views   map[string][]view     // by enclosure, sorted by host
+	esps    map[string]espPlace   // by lu_id
+	crosses map[hostESP][]string  // lu_ids of the ESPs that paths through an ESP cross on the way
+	below   map[string][]string   // enclosures whose paths cross an ESP, by its lu_id
+	shared  map[string][]sighting // drives that several enclosures list, by LUID
+	domains map[string]*faultDomain
+}
+
+// view is an enclosure as one host sees it.
+type view struct {
+	host string
+	*inventory.Enclosure
+}
+
+type espPlace struct{ enclosure, id string }
+
+type hostESP struct{ host, luID string }
+
+type sighting struct {
+	host  string
+	drive *inventory.Drive
+}
+
+// faultDomain is enclosures that share drives or an upstream expander, or that
+// somebody declared to belong together.
+type faultDomain struct {
+	enclosures []string // sorted
+	busy       *string  // as in Effect, once it was found out
+}
+
+// newSurvey takes in the inventories. together are enclosures that belong
+// together beyond what they show.
+func newSurvey(inventories []*inventory.Inventory, together [][]string) *survey {
+	sv := &survey{
+		views: map[string][]view{}, esps: map[string]espPlace{}, crosses: map[hostESP][]string{},
+		below: map[string][]string{}, shared: map[string][]sighting{}, domains: map[string]*faultDomain{},
+	}
+	inventories = slices.SortedFunc(slices.Values(inventories), func(a, b *inventory.Inventory) int { return cmp.Compare(a.Host, b.Host) })
+	for _, inv := range inventories {
+		for i := range inv.Enclosures {
+			e := &inv.Enclosures[i]
+			id := e.ID()
+			sv.views[id] = append(sv.views[id], view{inv.Host, e})
+			for j := range e.ESPs {
+				sv.esps[e.ESPs[j].LUID] = espPlace{id, e.ESPs[j].ID()}
+			}
+		}
+	}
+	groups := grouping{}
+	for _, ids := range together {
+		for _, id := range ids {
+			groups.join(ids[0], id)
+		}
+	}
+	sv.joinByExpanders(groups)
+	sv.joinByDrives(groups)
+	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+		root := groups.root(id)
+		if sv.domains[root] == nil {
+			sv.domains[root] = &faultDomain{}
+		}
+		sv.domains[id] = sv.domains[root]
+		sv.domains[id].enclosures = append(sv.domains[id].enclosures, id)
+	}
+	return sv
+}
+
+// joinByExpanders joins enclosures that have an upstream expander in common, be
+// it one of their own or nobody's, and finds which paths cross which ESPs.
+func (sv *survey) joinByExpanders(groups grouping) {
+	owners := map[string][]string{} // lu_ids by expander
+	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+		for _, v := range sv.views[id] {
+			for _, esp := range v.ESPs {
+				for _, x := range esp.Expanders {
+					if !slices.Contains(owners[x], esp.LUID) {
+						owners[x] = append(owners[x], esp.LUID)
+					}
+				}
+			}
+		}
+	}
+	first := map[string]string{} // enclosure by expander
+	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+		for _, v := range sv.views[id] {
+			for _, esp := range v.ESPs {
+				for _, x := range esp.Upstream {
+					if first[x] == "" {
+						first[x] = id
+					}
+					groups.join(first[x], id)
+					for _, luID := range owners[x] {
+						groups.join(sv.esps[luID].enclosure, id)
+						key := hostESP{v.host, esp.LUID}
+						sv.crosses[key] = append(sv.crosses[key], luID)
+						if !slices.Contains(sv.below[luID], id) {
+							sv.below[luID] = append(sv.below[luID], id)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// joinByDrives joins enclosures that list the same drive.
+func (sv *survey) joinByDrives(groups grouping) {
+	byLUID, byPort := map[string]string{}, map[string]string{} // the first enclosure that lists it
+	seen := func(first map[string]string, key, id string) bool {
+		if strings.Trim(key, "0") == "" {
+			return false
+		}
+		other, ok := first[key]
+		if !ok {
+			first[key] = id
+		}
+		if !ok || other == id {
+			return false
+		}
+		groups.join(other, id)
+		return true
+	}
+	for id, views := range sv.views {
+		for _, v := range views {
+			for i := range v.Drives {
+				d := &v.Drives[i]
+				seen(byPort, d.SASAddress, id)
+				if seen(byLUID, d.LUID, id) {
+					sv.shared[d.LUID] = nil
+				}
+			}
+		}
+	}
+	if len(sv.shared) == 0 {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+		for _, v := range sv.views[id] {
+			for i := range v.Drives {
+				if all, ok := sv.shared[v.Drives[i].LUID]; ok {
+					sv.shared[v.Drives[i].LUID] = append(all, sighting{v.host, &v.Drives[i]})
+				}
+			}
+		}
+	}
+}
+
+// grouping is a union-find over names: the parent of each that has one.
+type grouping map[string]string
+
+func (g grouping) root(name string) string {
+	for {
+		parent, ok := g[name]
+		if !ok {
+			return name
+		}
+		if above, ok := g[parent]; ok {
+			g[name] = above
+		}
+		name = parent
+	}
+}
+
+func (g grouping) join(a, b string) {
+	if a, b = g.root(a), g.root(b); a != b {
+		g[max(a, b)] = min(a, b)
+	}
+}
+
+// number gives each enclosure the number of its fault domain, from 1; 0 where it
+// cannot be told, because nobody lists its drives.
+func (sv *survey) number() map[string]int {
+	numbers := map[string]int{}
+	given := map[*faultDomain]int{}
+	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+		if !sv.drivesKnown(id) {
+			continue
+		}
+		domain := sv.domains[id]
+		if given[domain] == 0 {
+			given[domain] = len(given) + 1
+		}
+		numbers[id] = given[domain]
+	}
+	return numbers
+}
+
+// drivesKnown tells whether any host was shown the enclosure's drives.
+func (sv *survey) drivesKnown(enclosure string) bool {
+	return slices.ContainsFunc(sv.views[enclosure], func(v view) bool { return !v.DrivesUnknown })
+}
+
+// fate is what a reset does to a drive, from good to bad.
+type fate int
+
+const (
+	unused  fate = iota // nothing uses it
+	goesOn              // another path takes over
+	cutOff              // there is no other live path
+	alone               // there is, but what uses the drive does not use it
+	astray              // nobody can tell what its paths lead through
+	unasked             // nobody can tell whether it is used, and no other path would take over
+)
+
+// finding is a drive's fate on the host where it is worst.
+type finding struct {
+	enclosure string
+	slot      int
+	fate      fate
+	through   string // lu_id of the ESP that takes over
+}
+
+// impact is ResetImpact.
+func (sv *survey) impact(luIDs []string) Effect {
+	var enclosures []string
+	for _, luID := range luIDs {
+		enclosures = append(append(enclosures, sv.esps[luID].enclosure), sv.below[luID]...)
+	}
+	slices.Sort(enclosures)
+	enclosures = slices.Compact(enclosures)
+
+	home := sv.esps[luIDs[0]].enclosure
+	var found []finding
+	unknown := false
+	for _, id := range enclosures {
+		unknown = unknown || !sv.drivesKnown(id)
+		for _, v := range sv.views[id] {
+			for i := range v.Drives {
+				d := &v.Drives[i]
+				f := finding{enclosure: id, slot: d.Slot}
+				f.fate, f.through = sv.fate(v.host, d, luIDs)
+				found = append(found, f)
+			}
+		}
+	}
+	found = worstOfEach(found)
+	e := Effect{Expected: ESPReset, Worst: ESPReset}
+	for _, f := range found {
+		switch f.fate {
+		case cutOff, alone:
+			e.Expected, e.Worst = IOInterruption, IOInterruption
+		case astray, unasked:
+			e.Worst = IOInterruption
+		}
+	}
+	if unknown {
+		e.Worst = IOInterruption
+	}
+	e.Why = sv.tell(found, unknown, home)
+	e.Busy = sv.busy(home)
+	return e
+}
+
+// worstOfEach leaves one finding of each drive, sorted by place.
+func worstOfEach(found []finding) []finding {
+	slices.SortFunc(found, func(a, b finding) int {
+		return cmp.Or(cmp.Compare(a.enclosure, b.enclosure), cmp.Compare(a.slot, b.slot), cmp.Compare(b.fate, a.fate), cmp.Compare(a.through, b.through))
+	})
+	return slices.CompactFunc(found, func(a, b finding) bool { return a.enclosure == b.enclosure && a.slot == b.slot })
+}
+
+// fate finds what becomes of a drive on a host. A drive that several enclosures
+// list has the users and the paths of all of them.
+func (sv *survey) fate(host string, d *inventory.Drive, luIDs []string) (f fate, through string) {
+	all := []sighting{{host, d}}
+	if shared, ok := sv.shared[d.LUID]; ok {
+		all = slices.DeleteFunc(slices.Clone(shared), func(s sighting) bool { return s.host != host })
+	}
+	used, known, other, untold := false, true, false, false
+	for _, s := range all {
+		used = used || len(s.drive.InUse) > 0
+		known = known && s.drive.InUse != nil
+		for _, p := range s.drive.Paths {
+			switch {
+			case !p.Live:
+			case p.Via == "":
+				untold = true
+			case slices.Contains(luIDs, p.Via), slices.ContainsFunc(sv.crosses[hostESP{host, p.Via}], func(x string) bool { return slices.Contains(luIDs, x) }):
+			case p.Used:
+				if through == "" || p.Via < through {
+					through = p.Via
+				}
+			default:
+				other = true
+			}
+		}
+	}
+	switch {
+	case !used && known:
+		return unused, ""
+	case through != "":
+		return goesOn, through
+	case !used:
+		return unasked, ""
+	case untold:
+		return astray, ""
+	case other:
+		return alone, ""
+	}
+	return cutOff, ""
+}
+
+// tell puts findings in words, the worst first.
+func (sv *survey) tell(found []finding, unknown bool, home string) string {
+	by := map[fate][]finding{}
+	through := map[string]bool{}
+	for _, f := range found {
+		by[f.fate] = append(by[f.fate], f)
+		if f.fate == goesOn {
+			through[sv.label(f.through, home)] = true
+		}
+	}
+	var parts []string
+	add := func(f fate, text string) {
+		if len(by[f]) > 0 {
+			parts = append(parts, slots(by[f], home)+" "+text)
+		}
+	}
+	add(cutOff, "in use, no other path")
+	add(alone, "in use, and what uses them does not use their other path (no multipath)")
+	add(astray, "in use, and it cannot be told what their paths lead through")
+	if n := len(by[unasked]); n == len(found) && n > 0 {
+		parts = append(parts, fmt.Sprintf("use and paths of its %d %s were not examined, so they count as in use without another path", n, plural(n, "drive")))
+	} else {
+		add(unasked, "not known to be unused, so they count as in use, no other path")
+	}
+	if unknown {
+		parts = append(parts, "no module lists the enclosure's drives (page 0Ah), so they count as in use without another path")
+	}
+	if n := len(by[goesOn]); n > 0 {
+		all := ", all"
+		if n == 1 {
+			all = ","
+		}
+		parts = append(parts, fmt.Sprintf("%d %s in use%s with a live path through %s", n, plural(n, "drive"), all, strings.Join(slices.Sorted(maps.Keys(through)), " or ")))
+	}
+	switch {
+	case len(parts) > 0:
+		return strings.Join(parts, "; ")
+	case len(found) == 0:
+		return "the enclosure lists no drives"
+	case len(found) == 1:
+		return "its one drive is not in use"
+	}
+	return fmt.Sprintf("none of its %d drives is in use", len(found))
+}
+
+// label names an ESP as seen from an enclosure: esp2, or with its own enclosure.
+func (sv *survey) label(luID, home string) string {
+	at, ok := sv.esps[luID]
+	switch {
+	case !ok:
+		return "logical unit " + luID
+	case at.enclosure != home:
+		return at.enclosure + "/" + at.id
+	}
+	return at.id
+}
+
+// slots names the slots of drives, those at home first: slots 7, 11, slot 3 of 5000ccab04002000.
+func slots(found []finding, home string) string {
+	const most = 8
+	by := map[string][]string{}
+	for _, f := range found[:min(len(found), most)] {
+		by[f.enclosure] = append(by[f.enclosure], fmt.Sprint(f.slot))
+	}
+	var parts []string
+	for _, id := range slices.Sorted(maps.Keys(by)) {
+		text := plural(len(by[id]), "slot") + " " + strings.Join(by[id], ", ")
+		if id == home {
+			parts = slices.Insert(parts, 0, text)
+		} else {
+			parts = append(parts, text+" of "+id)
+		}
+	}
+	text := strings.Join(parts, ", ")
+	if more := len(found) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// busy says what of an enclosure's fault domain is in use on any host, or may be.
+func (sv *survey) busy(enclosure string) string {
+	domain := sv.domains[enclosure]
+	if domain == nil {
+		return "the enclosure was not scanned"
+	}
+	if domain.busy != nil {
+		return *domain.busy
+	}
+	home := "" // one text for all of the domain
+	if len(domain.enclosures) == 1 {
+		home = enclosure
+	}
+	var used, unasked []finding
+	var unlisted []string
+	for _, id := range domain.enclosures {
+		if !sv.drivesKnown(id) {
+			unlisted = append(unlisted, id)
+		}
+		for _, v := range sv.views[id] {
+			for _, d := range v.Drives {
+				switch f := (finding{enclosure: id, slot: d.Slot}); {
+				case d.InUse == nil:
+					unasked = append(unasked, f)
+				case len(d.InUse) > 0:
+					used = append(used, f)
+				}
+			}
+		}
+	}
+	var parts []string
+	if used = worstOfEach(used); len(used) > 0 {
+		parts = append(parts, slots(used, home)+" in use")
+	}
+	if unasked = worstOfEach(unasked); len(unasked) > 0 {
+		parts = append(parts, slots(unasked, home)+" not known to be unused, so that they count as in use")
+	}
+	if len(unlisted) > 0 {
+		parts = append(parts, "no module of "+strings.Join(unlisted, ", ")+" lists its drives (page 0Ah), so that they count as in use")
+	}
+	text := strings.Join(parts, "; ")
+	domain.busy = &text
+	return text
+}
