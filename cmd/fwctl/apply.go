@@ -218,17 +218,17 @@ func (j *job) inWindow(now time.Time) error {
 		works := func(s plan.Step) bool {
 			return mine[s.Address] && (s.Waves.Stage == w.Number || s.Waves.Reset == w.Number)
 		}
-		if !slices.ContainsFunc(j.plan.Steps, works) {
-			continue
+		if w.PowerCycle || !slices.ContainsFunc(j.plan.Steps, works) {
+			continue // nothing is sent
 		}
 		o, err := j.plan.Opening(w, now)
 		switch {
 		case err != nil:
 			return err
 		case !o.Now && j.ignoreWindow != "":
-			j.note("Wave %d is outside its maintenance windows: %s.", w.Number, opens(j.plan, w, now))
+			j.note("Wave %d is outside its maintenance windows: %s.", w.Number, opensNext(j.plan, w, now))
 		case !o.Now:
-			return refused(fmt.Sprintf("cannot apply now: wave %d is outside its maintenance windows: %s", w.Number, opens(j.plan, w, now)),
+			return refused(fmt.Sprintf("cannot apply now: wave %d is outside its maintenance windows: %s", w.Number, opensNext(j.plan, w, now)),
 				"apply again when it opens, or say why it cannot wait with --ignore-window REASON, which is recorded")
 		}
 	}
