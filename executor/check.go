@@ -14,19 +14,53 @@ import (
 // Remember joins what the store holds as staged into an inventory. A component
 // that no longer reports the revision it ran when the image was staged has been
 // activated or flashed since: its record is left out.
-func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged) {
+//
+// With it comes the image behind what a component runs: the last that was sent of
+// the revision that it reports, and is not the one that waits.
+//
+// What the store holds as open (of a run that goes on, or that was killed) becomes
+// a problem: what such a component holds nobody can tell without looking.
+func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged, sent map[state.Key][]state.Sent, open []state.Intent) {
 	for i := range inv.Enclosures {
-		remember(&inv.Enclosures[i], staged)
+		e := &inv.Enclosures[i]
+		remember(e, staged, sent)
+		for _, intent := range open {
+			for _, esp := range e.ESPs {
+				if esp.LUID == intent.Key.LUID {
+					inv.Problems = append(inv.Problems, unfinished(intent, esp.Paths[0]))
+				}
+			}
+		}
+	}
+	inventory.SortProblems(inv.Problems)
+}
+
+func unfinished(i state.Intent, path string) inventory.Problem {
+	what := map[state.Kind]string{
+		state.DownloadStart: "a download by mode " + i.Mode, state.LastChunk: "the last chunk of a download by mode " + i.Mode, state.Activation: "an activation",
+	}[i.Kind]
+	return inventory.Problem{
+		Path:    path,
+		Summary: "the end of a download or an activation is not known: " + i.Address,
+		Detail: fmt.Sprintf("%s began on %s, image %.8s, and its end was not recorded: it goes on, or fwctl was killed. If nothing runs any more, "+
+			"it may hold all of the image, and any power loss may start it, or a part: do not reset or power-cycle it before an apply has ended well",
+			what, i.At.UTC().Format("2006-01-02 15:04 MST"), i.SHA256),
 	}
 }
 
-func remember(e *inventory.Enclosure, staged map[state.Key]state.Staged) {
+func remember(e *inventory.Enclosure, staged map[state.Key]state.Staged, sent map[state.Key][]state.Sent) {
 	for i := range e.ESPs {
 		for j := range e.ESPs[i].Subenclosures {
 			sub := &e.ESPs[i].Subenclosures[j]
-			sub.Staged = nil
-			if s, ok := staged[state.Key{LUID: e.ESPs[i].LUID, Subenclosure: sub.ID}]; ok && s.Running == sub.Revision {
+			sub.Staged, sub.Sent = nil, nil
+			key := state.Key{LUID: e.ESPs[i].LUID, Subenclosure: sub.ID}
+			if s, ok := staged[key]; ok && s.Running == sub.Revision {
 				sub.Staged = &inventory.Staged{SHA256: s.SHA256, Revision: s.Revision, Since: s.Since, By: s.By, Confirmed: s.Confirmed}
+			}
+			for _, s := range sent[key] {
+				if s.Revision == sub.Revision && (sub.Staged == nil || s.SHA256 != sub.Staged.SHA256) {
+					sub.Sent = &inventory.Sent{SHA256: s.SHA256, At: s.At}
+				}
 			}
 		}
 	}
@@ -128,6 +162,9 @@ func activates(h plan.Hop) bool {
 func judge(s *stepRun, e *inventory.Enclosure, sub *inventory.Subenclosure, sent []state.Sent, task Trigger) verdict {
 	if !s.wrote && reached(s.step, sub, sent) {
 		return verdict{trigger: AsPlanned, reason: "it is as planned already"}
+	}
+	if hop := s.current(); s.wrote && s.want.staged == hop.Image.SHA256 && sub.Revision == hop.To && hop.From != hop.To {
+		return verdict{trigger: Return, reason: "something else has started it: the reset of another component, or a power cycle"}
 	}
 	if d := s.want.differences(e, sub); len(d) > 0 {
 		return s.stale("not as planned: " + strings.Join(d, "; "))

@@ -9,6 +9,7 @@ import (
 	"fwctl/internal/scsi"
 	"fwctl/internal/ses"
 	"fwctl/internal/transport"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -38,7 +39,8 @@ type verdict struct {
 	powerOnly   bool    // mode 0Fh does not start what is staged
 	needsPerson bool    // it must not lose power now
 	unstaged    bool    // it holds nothing staged
-	refusal     Refusal // with Stale
+	revision    string  // that was read on the way, "" where none was
+	refusal     Refusal // with Stale and Refuse
 }
 
 // modeRefused is the verdict on a first chunk whose mode the device does not
@@ -50,11 +52,14 @@ type target struct {
 	session      *session
 	luID         string
 	subenclosure int
+	address      string
+	esps         []inventory.ESP // of the enclosure
 	hop          plan.Hop
 	mode         plan.Mode
 	hasPage      bool // the ESP has page 0Eh
+	notice       func(reason string)
 
-	generation uint32 // as the first status had it: it binds all of this download
+	generation uint32 // as the first status had it: it binds all chunks of this download
 	bound      bool
 }
 
@@ -78,20 +83,42 @@ const (
 	slowPoll  = 5 * time.Second
 )
 
-// poll asks, ever more seldom, until ask is done. Patience is how long nothing
-// may change: whatever ask saw that is new starts it over.
-func poll(patience time.Duration, ask func() (saw string, done bool, v verdict), late func(saw string) verdict) verdict {
-	last, since := "", time.Now()
+// stage is how far a device has got with an image, as far as it tells. poll
+// waits longer for each new one, so that there must be few of them.
+type stage int
+
+const (
+	silent    stage = iota // it has not told
+	receiving              // it awaits more data
+	writing                // it has all of it and writes flash
+	leaving                // it answers no more, or not yet again, after an image that it starts by itself
+)
+
+// sight is what asking a device once came to: an end, or what it said and how far
+// it is.
+type sight struct {
+	end   *verdict
+	said  string
+	stage stage
+}
+
+func over(v verdict) sight { return sight{end: &v} }
+
+// poll asks, ever more seldom, until there is an end. Patience is how long a
+// device may stay in one stage. A stage that it falls back into, or is in for a
+// second time, gives it no more: after patience for each of them it is over.
+func poll(patience time.Duration, ask func() sight, late func(said string) verdict) verdict {
+	furthest, since := silent, time.Now()
 	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
-		saw, done, v := ask()
-		if done {
-			return v
+		saw := ask()
+		if saw.end != nil {
+			return *saw.end
 		}
-		if saw != last {
-			last, since = saw, time.Now()
+		if saw.stage > furthest {
+			furthest, since = saw.stage, time.Now()
 		}
 		if time.Since(since) >= patience {
-			return late(saw)
+			return late(saw.said)
 		}
 		time.Sleep(wait)
 	}
@@ -107,30 +134,54 @@ func (t *target) do(ctx context.Context, cmd scsi.Command) ([]byte, error) {
 	return scsi.Do(ctx, node, cmd)
 }
 
+// patience is how long a device may stay in one stage after the last byte: one
+// that starts the image by itself may be writing flash, or be away.
+func (t *target) patience() time.Duration {
+	if t.mode == plan.Mode7 {
+		return max(t.flashTimeout(), time.Duration(t.hop.ReturnTimeout))
+	}
+	return t.flashTimeout()
+}
+
 // settle collects pending unit attentions, which would otherwise be the answer to
 // the first command with an effect.
-func (t *target) settle(ctx context.Context) error {
-	_, err := t.do(ctx, scsi.TestUnitReady{})
+func (t *target) settle(ctx context.Context, luID string) error {
+	node, err := t.session.to(luID)
+	if err != nil {
+		return err
+	}
+	_, err = scsi.Do(ctx, node, scsi.TestUnitReady{})
 	if e := (*scsi.Error)(nil); errors.As(err, &e) {
 		return nil // not ready, or no command that it knows: the download itself will tell
 	}
 	return err
 }
 
-// status reads the component's download status. That eats a completion code.
-func (t *target) status(ctx context.Context) (ses.DownloadStatus, error) {
-	node, err := t.session.to(t.luID)
+// page reads an ESP's download status page. That eats the completion codes of
+// all that it serves, and starts what stands at 10h.
+func (t *target) page(ctx context.Context, luID string) (*ses.DownloadMicrocodeStatus, error) {
+	node, err := t.session.to(luID)
 	if err != nil {
-		return ses.DownloadStatus{}, err
+		return nil, err
 	}
 	b, err := ses.Receive(ctx, node, ses.PageDownloadMicrocode)
 	if err != nil {
-		return ses.DownloadStatus{}, err
+		return nil, err
 	}
-	page, err := ses.ParseDownloadMicrocodeStatus(b)
+	return ses.ParseDownloadMicrocodeStatus(b)
+}
+
+// status reads the component's download status.
+func (t *target) status(ctx context.Context) (ses.DownloadStatus, error) {
+	page, err := t.page(ctx, t.luID)
 	if err != nil {
 		return ses.DownloadStatus{}, err
 	}
+	return t.own(page)
+}
+
+// own is the component's part of its ESP's status page.
+func (t *target) own(page *ses.DownloadMicrocodeStatus) (ses.DownloadStatus, error) {
 	if !t.bound {
 		t.generation, t.bound = page.GenerationCode, true
 	}
@@ -144,59 +195,27 @@ func (t *target) status(ctx context.Context) (ses.DownloadStatus, error) {
 	return status, nil
 }
 
-// drain reads the status until what an earlier download left behind is gone: it
-// would be taken for the word on this one.
-func (t *target) drain(ctx context.Context) (ses.DownloadStatus, verdict) {
-	refuse := func(format string, args ...any) verdict {
-		return verdict{trigger: Refuse, reason: fmt.Sprintf(format, args...)}
-	}
-	if err := t.settle(ctx); err != nil {
-		return ses.DownloadStatus{}, refuse("%v", err)
-	}
-	var s ses.DownloadStatus
-	for range 2 {
-		var err error
-		s, err = t.status(ctx)
-		switch {
-		case err != nil:
-			return s, refuse("%v", err)
-		case s.Code.InProgress():
-			return s, refuse("somebody else is writing to it: %v", s)
-		case s.Code == ses.DownloadDoneStartsNow:
-			return s, refuse("microcode that somebody left waiting for its status to be read has been started by reading it: see what it runs, then make a new plan")
-		case s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 && s.ExpectedBufferOffset != ses.AnyOffset:
-			return s, refuse("somebody else is writing to it: it waits for byte %d of an image", s.ExpectedBufferOffset)
-		case s.Code == ses.DownloadIdle:
-			return s, verdict{}
-		}
-	}
-	if s.Code.Failed() && s.Code != ses.DownloadNeedsImage { // 83h stays until it gets an image
-		return s, refuse("it goes on reporting an earlier download: %v", s)
-	}
-	return s, verdict{}
-}
-
 // look finds out what a device is like after a command whose outcome no status
 // described, in the middle of an image: the download is broken off either way.
 func (t *target) look(ctx context.Context, sent int, cause error) verdict {
 	broke := fmt.Sprintf("the download broke off near byte %d of %d: %v", sent, t.hop.Image.Size, cause)
-	return poll(time.Duration(t.hop.ReturnTimeout), func() (string, bool, verdict) {
+	return poll(time.Duration(t.hop.ReturnTimeout), func() sight {
 		revision, err := t.session.revision(ctx, t.luID, t.subenclosure)
 		if err != nil {
-			return "", false, verdict{}
+			return sight{}
 		}
 		v := verdict{trigger: Fail, reason: fmt.Sprintf("%s; it answers again and runs %s", broke, revision)}
 		if !t.hasPage {
-			return "", true, v
+			return over(v)
 		}
 		t.bound = false // the generation may be another after a restart
 		s, err := t.status(ctx)
 		if err != nil {
-			return "", false, verdict{}
+			return sight{}
 		}
 		v.reason += fmt.Sprintf(", its download status is: %v", s)
 		v.needsPerson = s.Code == ses.DownloadNeedsImage
-		return "", true, v
+		return over(v)
 	}, func(string) verdict {
 		return verdict{trigger: Lose, reason: broke + "; it has not answered since"}
 	})

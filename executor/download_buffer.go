@@ -13,22 +13,16 @@ import (
 // page belongs to it, and nothing aborts it.
 type bufferDownload struct {
 	target
-	step int // chunk size, on the device's offset boundary
+	step int  // chunk size, on the device's offset boundary
+	away bool // the last chunk was not answered
 }
 
 // maxBufferImage is how far the 24-bit offsets of WRITE BUFFER reach.
 const maxBufferImage = 1 << 24
 
 func (d *bufferDownload) prepare(ctx context.Context) verdict {
-	refuse := func(format string, args ...any) verdict {
-		return verdict{trigger: Refuse, reason: fmt.Sprintf(format, args...)}
-	}
-	if d.hasPage { // then it may know of somebody else's download
-		if _, v := d.drain(ctx); v.trigger != "" {
-			return v
-		}
-	} else if err := d.settle(ctx); err != nil {
-		return refuse("%v", err)
+	if _, v := d.drain(ctx, false); v.trigger != "" {
+		return v
 	}
 	size := d.hop.Image.Size
 	if size > maxBufferImage {
@@ -73,6 +67,7 @@ func (d *bufferDownload) chunk(ctx context.Context, offset int, data []byte) ver
 	case offset == 0 && d.refusesMode(ctx, err):
 		return verdict{trigger: modeRefused, reason: err.Error()}
 	case unanswered(err) && last && d.mode == plan.Mode7:
+		d.away = true
 		return verdict{} // it may be restarting: what it runs afterwards decides
 	case unanswered(err) && last:
 		return verdict{trigger: Lose, reason: fmt.Sprintf("the last of the image was not answered, and there is no telling whether it is complete: %v", err)}
@@ -104,39 +99,63 @@ func (d *bufferDownload) refusesMode(ctx context.Context, err error) bool {
 }
 
 // finish listens for a word for as long as the device may be writing flash.
-// After mode 7 that is the new revision, or that the device restarts.
 func (d *bufferDownload) finish(ctx context.Context) verdict {
-	if d.mode == plan.Mode7 {
-		start := verdict{trigger: Start, reason: "it has all of the image"}
-		return poll(d.flashTimeout(), func() (string, bool, verdict) {
-			revision, err := d.session.revision(ctx, d.luID, d.subenclosure)
-			return "", unanswered(err) || revision == d.hop.To && revision != d.hop.From, start
-		}, func(string) verdict { return start })
+	switch {
+	case d.mode == plan.Mode7 && d.hasPage:
+		page := pageDownload{target: d.target, away: d.away}
+		return page.finish(ctx)
+	case d.mode == plan.Mode7:
+		return d.awaitRevision(ctx)
 	}
 	busy, reset := false, false
-	return poll(d.flashTimeout(), func() (string, bool, verdict) {
-		s, err := d.word(ctx)
-		if err != nil || s.trigger != "" {
-			busy, reset = transient(err) && !wasReset(err), reset || unanswered(err) || wasReset(err)
-			return fmt.Sprint(err), s.trigger != "", s
+	return poll(d.patience(), func() sight {
+		v, err := d.word(ctx)
+		reset = reset || unanswered(err) || wasReset(err) || d.session.reset[d.luID]
+		if v.trigger != "" {
+			return over(v)
+		}
+		if err != nil {
+			busy = transient(err) && !wasReset(err)
+			return sight{said: err.Error()}
 		}
 		busy = false
 		if !reset {
-			return "", false, verdict{}
+			return sight{}
 		}
 		revision, err := d.session.revision(ctx, d.luID, d.subenclosure)
 		switch {
 		case err != nil:
-			return err.Error(), false, verdict{}
+			return sight{said: err.Error()}
 		case revision == d.hop.To && revision != d.hop.From:
-			return "", true, verdict{trigger: Start, reason: "it has restarted"}
+			return over(verdict{trigger: Start, reason: "it has restarted"})
 		}
-		return "", true, verdict{trigger: Lose, reason: fmt.Sprintf("it was reset after the last byte, runs %s, and does not say what became of the image", revision)}
-	}, func(saw string) verdict {
+		return over(verdict{trigger: Lose, reason: fmt.Sprintf("it was away after the last byte, runs %s, and does not say what became of the image", revision)})
+	}, func(said string) verdict {
 		if busy || reset {
-			return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and for %v has said no more than: %s; do not power-cycle it", d.hop.FlashTimeout, saw)}
+			return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and for %v has said no more than: %s; do not power-cycle it", plan.Duration(d.patience()), said)}
 		}
 		return verdict{trigger: Defer, reason: "all of the image was taken, and the device has no word for whether it is complete: the revision after its activation will tell"}
+	})
+}
+
+// awaitRevision waits for a device that starts the image by itself to run it, or
+// to have been reset. One that is merely back may be writing flash all the while.
+func (d *bufferDownload) awaitRevision(ctx context.Context) verdict {
+	start := verdict{trigger: Start, reason: "it has all of the image"}
+	return poll(d.patience(), func() sight {
+		revision, err := d.session.revision(ctx, d.luID, d.subenclosure)
+		switch {
+		case err != nil:
+			return sight{said: err.Error(), stage: leaving}
+		case revision == d.hop.To && revision != d.hop.From, d.session.reset[d.luID]:
+			return over(start)
+		}
+		return sight{said: "it runs " + revision}
+	}, func(said string) verdict {
+		if d.hop.From == d.hop.To {
+			return start
+		}
+		return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and after %v nobody can tell whether it is still writing flash: %s; do not power-cycle it", plan.Duration(d.patience()), said)}
 	})
 }
 
@@ -186,8 +205,8 @@ func (d *bufferDownload) sense(ctx context.Context) *scsi.Sense {
 }
 
 func (d *bufferDownload) activate(ctx context.Context) verdict {
-	if err := d.settle(ctx); err != nil {
-		return verdict{trigger: Fail, reason: err.Error()}
+	if _, v := d.drain(ctx, true); v.trigger != "" {
+		return v.inFlight()
 	}
 	_, err := d.do(ctx, scsi.WriteBuffer{Mode: scsi.WriteActivateDeferredMicrocode, BufferID: byte(d.hop.BufferID)})
 	return restarting(err)

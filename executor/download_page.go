@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"fwctl/internal/scsi"
 	"fwctl/internal/ses"
+	"fwctl/internal/transport"
 	"fwctl/plan"
 )
 
@@ -16,7 +18,7 @@ type pageDownload struct {
 	bufferID byte
 
 	early *answer // to the last chunk, which chunk has read and finish judges
-	reset bool    // the device was reset after the last chunk
+	away  bool    // the last chunk was not answered, or the device did not answer or was reset after it
 }
 
 // answer is a status, or why there is none.
@@ -26,7 +28,7 @@ type answer struct {
 }
 
 func (d *pageDownload) prepare(ctx context.Context) verdict {
-	s, v := d.drain(ctx)
+	s, v := d.drain(ctx, false)
 	if v.trigger != "" {
 		return v
 	}
@@ -65,31 +67,33 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 	case unanswered(err) && end < size:
 		return d.look(ctx, end, err)
 	case unanswered(err):
-		d.early = &answer{err: err}
+		d.away = true
 		return verdict{}
 	case err != nil:
 		return d.brokenOff(offset, err)
 	}
 
-	return poll(d.flashTimeout(), func() (string, bool, verdict) {
+	return poll(d.flashTimeout(), func() sight {
 		s, err := d.status(ctx)
 		switch {
 		case end == size && err == nil && refusesMode(s, offset):
-			return "", true, verdict{trigger: modeRefused, reason: s.String()}
+			return over(verdict{trigger: modeRefused, reason: s.String()})
 		case end == size:
 			d.early = &answer{s, err}
-			return "", true, verdict{}
+			return over(verdict{})
 		case unanswered(err):
-			return "", true, d.look(ctx, end, err)
+			return over(d.look(ctx, end, err))
 		case transient(err) && !wasReset(err):
-			return err.Error(), false, verdict{}
+			return sight{said: err.Error()}
 		case err != nil:
-			return "", true, d.brokenOff(end, err)
+			return over(d.brokenOff(end, err))
 		}
-		done, v := midway(s, offset, end, size)
-		return s.String(), done, v
-	}, func(saw string) verdict {
-		return d.brokenOff(end, "nothing moves any more: "+saw)
+		if done, v := midway(s, offset, end, size); done {
+			return over(v)
+		}
+		return sight{said: s.String(), stage: stageOf(s)}
+	}, func(said string) verdict {
+		return d.brokenOff(end, "nothing moves any more: "+said)
 	})
 }
 
@@ -107,6 +111,16 @@ func pointsAtMode(err error) bool {
 func refusesMode(s ses.DownloadStatus, offset int) bool {
 	field, ok := s.RefusedField()
 	return ok && field == ses.ModeField && offset == 0
+}
+
+func stageOf(s ses.DownloadStatus) stage {
+	switch {
+	case s.Code == ses.DownloadInProgress:
+		return receiving
+	case s.Code.InProgress():
+		return writing
+	}
+	return silent
 }
 
 // midway judges the status after a chunk that is not the last. Not done: ask again.
@@ -141,37 +155,74 @@ func failed(s ses.DownloadStatus) verdict {
 	return v
 }
 
+// finish listens for the word on the image. A device that does not answer for a
+// while may be restarting, or only its path has gone: its status tells which,
+// what it runs where the status says nothing, and nothing but that it has been
+// reset proves that it writes no flash any more.
 func (d *pageDownload) finish(ctx context.Context) verdict {
-	return poll(d.flashTimeout(), func() (string, bool, verdict) {
+	left, untold := false, false // a status that got lost may have been the word on the image
+	idle := ""                   // the revision that it ran at the last look, where its status was 00h
+	return poll(d.patience(), func() sight {
+		idle = ""
 		s, err := d.next(ctx)
-		lost := unanswered(err) || wasReset(err)
 		switch {
-		case lost && d.mode == plan.Mode7:
-			return "", true, verdict{trigger: Start, reason: "it restarts"}
-		case lost:
-			d.reset, d.bound = true, false
+		case unanswered(err), wasReset(err):
+			d.away = true
+			var lost *transport.Error
+			untold = untold || errors.As(err, &lost) && !lost.NotSent
+			if d.mode == plan.Mode7 && !left {
+				left = true
+				time.Sleep(time.Duration(d.hop.Settle))
+			}
 			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again where it has left
-			return err.Error(), false, verdict{}
+			if d.mode == plan.Mode7 {
+				return sight{said: err.Error(), stage: leaving}
+			}
+			return sight{said: err.Error()}
 		case err != nil:
-			return err.Error(), false, verdict{}
+			return sight{said: err.Error()}
 		}
 		if done, v := ended(s, d.mode); done {
-			return "", true, v
+			return over(v)
 		}
-		if s.Code == ses.DownloadIdle && (d.mode == plan.Mode7 || d.reset) {
-			// The code may have been told to nobody. The revision tells, if it changes at all.
-			revision, err := d.session.revision(ctx, d.luID, d.subenclosure)
-			if err == nil && revision == d.hop.To && revision != d.hop.From {
-				return "", true, verdict{trigger: Start, reason: "it has restarted"}
-			}
-			if err == nil && d.reset {
-				return "", true, verdict{trigger: Lose, reason: fmt.Sprintf("it was reset after the last byte, runs %s, and does not say what became of the image", revision)}
-			}
+		if d.away && d.waitsForMore(s) {
+			return over(verdict{trigger: Lose, needsPerson: d.mode == plan.Mode7, reason: fmt.Sprintf(
+				"the last of the image was lost: it waits for byte %d of %d (%v); do not power-cycle or reset it before it has got an image",
+				s.ExpectedBufferOffset, d.hop.Image.Size, s)})
 		}
-		return s.String(), false, verdict{}
-	}, func(saw string) verdict {
-		return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and for %v has said no more than: %s; do not power-cycle it", d.hop.FlashTimeout, saw)}
+		if s.Code != ses.DownloadIdle || d.mode == plan.ModeE && !d.away {
+			return sight{said: s.String(), stage: stageOf(s)}
+		}
+		// The code may have been told to nobody. The revision tells, if it changes at all.
+		revision, err := d.session.revision(ctx, d.luID, d.subenclosure)
+		switch {
+		case err != nil:
+			return sight{said: err.Error()}
+		case revision == d.hop.To && revision != d.hop.From:
+			return over(verdict{trigger: Start, reason: "it has restarted"})
+		case d.mode == plan.Mode7 && d.session.reset[d.luID]:
+			return over(verdict{trigger: Start, reason: "it has been reset"})
+		case d.mode == plan.ModeE:
+			return over(verdict{trigger: Lose, reason: fmt.Sprintf("it was away after the last byte, runs %s, and does not say what became of the image", revision)})
+		}
+		idle = revision
+		return sight{said: fmt.Sprintf("%v, and it runs %s", s, revision)}
+	}, func(said string) verdict {
+		switch {
+		case idle != "" && d.hop.From == d.hop.To:
+			return verdict{trigger: Start, reason: "it says nothing of the image any more"}
+		case idle != "" && d.away && !untold && d.hop.Protocol == plan.SES:
+			return verdict{trigger: Fail, revision: idle, reason: fmt.Sprintf("it did not answer for a while after the last byte, and the image is lost: for %v it has said %s", plan.Duration(d.patience()), said)}
+		}
+		return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and for %v has said no more than: %s; do not power-cycle it", plan.Duration(d.patience()), said)}
 	})
+}
+
+// waitsForMore tells whether a device has not got the last of the image. Some
+// say 00h while they download, and tell it by the offset alone.
+func (d *pageDownload) waitsForMore(s ses.DownloadStatus) bool {
+	short := int64(s.ExpectedBufferOffset) < d.hop.Image.Size
+	return short && (s.Code == ses.DownloadInProgress || s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0)
 }
 
 // next is the status that chunk has read already, once, and then a new one.
@@ -180,6 +231,7 @@ func (d *pageDownload) next(ctx context.Context) (ses.DownloadStatus, error) {
 		d.early = nil
 		return a.status, a.err
 	}
+	d.bound = false // a device that has restarted may have another generation
 	return d.status(ctx)
 }
 
@@ -202,8 +254,8 @@ func ended(s ses.DownloadStatus, mode plan.Mode) (done bool, v verdict) {
 }
 
 func (d *pageDownload) activate(ctx context.Context) verdict {
-	if _, v := d.drain(ctx); v.trigger != "" {
-		return verdict{trigger: Fail, reason: v.reason}
+	if _, v := d.drain(ctx, true); v.trigger != "" {
+		return v.inFlight()
 	}
 	d.bufferID = byte(d.hop.BufferID)
 	err := d.send(ctx, ses.DownloadMicrocodeControl{Mode: ses.ActivateDeferredMicrocode})

@@ -74,7 +74,7 @@ type Event struct {
 type Outcome string
 
 const (
-	OutcomeStaged    Outcome = "staged"    // the image waits for its activation
+	OutcomeStaged    Outcome = "staged"    // the image waits for its activation; Reason says so where the plan was to activate it in this run
 	OutcomeUpdated   Outcome = "updated"   // the wanted revision was read back
 	OutcomeUnchanged Outcome = "unchanged" // it was as planned already
 	OutcomeFailed    Outcome = "failed"    // and what it runs is known
@@ -92,7 +92,7 @@ type StepResult struct {
 	Mode        plan.Mode `json:"mode,omitempty"`         // of the last download
 	Revision    string    `json:"revision"`               // last read from the device, "" where nothing was
 	Reason      string    `json:"reason,omitempty"`       // in words
-	NeedsPerson bool      `json:"needs_person,omitempty"` // status 83h: a reset or power cycle now would brick it
+	NeedsPerson bool      `json:"needs_person,omitempty"` // status 83h, or half an image by mode 7: a reset or power cycle now could brick it
 }
 
 // RunOutcome is how a run ended as a whole. Each has its exit code.
@@ -101,7 +101,7 @@ type RunOutcome string
 const (
 	RunDone        RunOutcome = "done"        // everything that was planned for this host
 	RunRefused     RunOutcome = "refused"     // nothing was written
-	RunFailed      RunOutcome = "failed"      // some components, and the state of every one is known
+	RunFailed      RunOutcome = "failed"      // some components, and the state of every one is known; or an image was to be activated, and the device never said that it is complete
 	RunUnknown     RunOutcome = "unknown"     // of a component, or one needs a person
 	RunInterrupted RunOutcome = "interrupted" // and what had been started was brought to its end
 )

@@ -66,6 +66,7 @@ var edges = []edge{
 	{Checking, Activate, Activating},
 	{Checking, Withdraw, Pending},
 	{Checking, Keep, Staged},
+	{Checking, Return, Verifying},
 	{Checking, Fail, Failed},
 	{Sending, Refuse, Refused},
 	{Sending, FallBack, Checking},

@@ -27,6 +27,7 @@ func TestNext(t *testing.T) {
 		executor.Checking: {
 			executor.Stale: executor.Refused, executor.AsPlanned: executor.Unchanged, executor.Send: executor.Sending,
 			executor.Activate: executor.Activating, executor.Fail: executor.Failed, executor.Withdraw: executor.Pending, executor.Keep: executor.Staged,
+			executor.Return: executor.Verifying,
 		},
 		executor.Sending: {
 			executor.Refuse: executor.Refused, executor.FallBack: executor.Checking, executor.Postpone: executor.Pending,

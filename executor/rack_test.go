@@ -115,7 +115,15 @@ func (b *bench) scan() *inventory.Inventory {
 	if err != nil {
 		b.Fatal(err)
 	}
-	executor.Remember(inv, staged)
+	sent, err := b.store.Sent(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	open, err := b.store.Open(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	executor.Remember(inv, staged, sent, open)
 	return inv
 }
 

@@ -58,6 +58,22 @@ func (s *stepRun) result() StepResult {
 	}
 }
 
+// leftOut says, of what has just been staged, that the plan was to start it in
+// this run and why that is left to a person; "" where all went as planned.
+func (s *stepRun) leftOut() string {
+	const person = ": power-cycle the enclosure when its drives are not in use, and see what it runs then"
+	hop := s.current()
+	switch {
+	case !activates(hop) && s.mode != plan.Mode7, !s.dormant && activates(hop):
+		return ""
+	case !s.confirmed:
+		return "; its activation was planned and is left out, because nobody can tell whether the image is complete" + person
+	case s.dormant:
+		return "; it was planned to start now, and mode 0Fh does not start it" + person
+	}
+	return "; it was planned to start now, and the device waits to be told" + person
+}
+
 // account draws the conclusions of a step that went wrong: nothing else of its
 // enclosure is touched, and after too many of them nothing else at all.
 func (r *run) account(s *stepRun) {
@@ -175,6 +191,8 @@ func (r *run) outcome(s *stepRun) RunOutcome {
 	case s.needsPerson, outcome(s.state) == OutcomeUnknown:
 		return RunUnknown
 	case outcome(s.state) == OutcomeFailed, s.state == Refused && r.wrote:
+		return RunFailed
+	case s.state == Staged && !s.confirmed && s.leftOut() != "":
 		return RunFailed
 	case s.state == Refused:
 		return RunRefused

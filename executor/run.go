@@ -102,8 +102,11 @@ type stepRun struct {
 	refused  bool // mode e of this hop, by the device
 	want     expectation
 	download download
-	intents  []int64  // committed, and without an answer yet
-	baseline []string // failures of the enclosure before the hop
+	intents  []int64 // committed, and without an answer yet
+
+	overwriting string   // SHA-256 of what was staged when the download began
+	taken       bool     // the device took its first chunk
+	baseline    []string // failures of the enclosure before the hop
 
 	wrote       bool
 	revision    string // last read
@@ -135,10 +138,18 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 			elsewhere[step.Host] = true
 			continue
 		}
+		if !slices.ContainsFunc(c.Plan.Waves, func(w plan.Wave) bool {
+			return w.Kind == plan.StageWave && w.Number == step.Waves.Stage || w.Kind == plan.ResetWave && w.Number == step.Waves.Reset
+		}) {
+			return nil, fmt.Errorf("cannot carry out the plan: no wave of it works on %s", step.Address)
+		}
 		if step.Action == plan.Activate {
 			continue
 		}
 		for _, hop := range step.Hops {
+			if len(hop.Modes) == 0 {
+				return nil, fmt.Errorf("cannot carry out the plan: it names no mode to send image %s to %s by", hop.Image.Name, step.Address)
+			}
 			img, ok := c.Images[hop.Image.SHA256]
 			if !ok {
 				return nil, fmt.Errorf("cannot find image %s (sha256 %s): name the directory that it is in with --images", hop.Image.Name, hop.Image.SHA256)
@@ -405,7 +416,7 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 	if err != nil {
 		return s.cannot(err)
 	}
-	remember(e, staged)
+	remember(e, staged, sent)
 	esp, sub, reason := component(e, s.step)
 	if reason != "" {
 		return s.stale(reason)
@@ -420,7 +431,9 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 	s.revision = sub.Revision
 	s.baseline = e.Health.Failures
 	s.download = newDownload(target{
-		session: held, luID: s.step.LUID, subenclosure: s.step.Subenclosure, hop: s.current(), mode: s.mode, hasPage: esp.Download.SESPage,
+		session: held, luID: s.step.LUID, subenclosure: s.step.Subenclosure, address: sub.Address, esps: e.ESPs,
+		hop: s.current(), mode: s.mode, hasPage: esp.Download.SESPage || s.current().Protocol == plan.SES,
+		notice: func(reason string) { r.event(s.about(Event{Type: EventNoticed, Reason: reason})) },
 	})
 	if s.step.Action == plan.Activate && sub.Staged != nil && !sub.Staged.Confirmed {
 		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
@@ -519,6 +532,7 @@ const interruption = "interrupted"
 func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRun) {
 	before, started := *s, false
 	for {
+		held.flashing.Store(s.state == Sending || s.state == Sent)
 		var v verdict
 		switch s.state {
 		case Pending, Staged:
@@ -546,7 +560,7 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 		case Sent:
 			v = s.download.finish(ctx)
 		case Activating:
-			v = r.activate(ctx, s)
+			v = r.activate(ctx, wave, s)
 		case Waiting:
 			v = r.await(ctx, held, s)
 		case Verifying:
@@ -567,13 +581,15 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 // from it. Where it cannot be committed the step fails, and nothing more is sent.
 // Nor is anything sent to a component of which the step machine has lost track.
 func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
-	to, ok := Next(s.state, t)
+	from := s.state
+	to, ok := Next(from, t)
 	if !ok {
 		bug := fmt.Sprintf("this is a bug of fwctl, please report it: %q cannot happen to a component that is %s", t, s.state)
 		v = verdict{reason: strings.TrimSuffix(bug+"; look at the device before anything else is written to it; "+v.reason, "; ")}
 		to, t = Unknown, Lose
 	}
 	s.state, s.reason = to, v.reason
+	s.revision = cmp.Or(v.revision, s.revision)
 	hop := s.current()
 	now := time.Now()
 	var more func(*state.Tx)
@@ -581,6 +597,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	case Defer:
 		s.want.staged, s.confirmed = hop.Image.SHA256, v.confirmed
 		s.dormant = v.powerOnly || !v.confirmed
+		s.reason = v.reason + s.leftOut()
 		more = func(tx *state.Tx) {
 			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
 			tx.Stage(s.key, state.Staged{SHA256: hop.Image.SHA256, Revision: hop.To, Running: s.revision, Since: now, By: r.By, Confirmed: v.confirmed})
@@ -599,7 +616,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	case FallBack, Postpone:
 		s.refused = true
 		s.mode = plan.Mode7
-	case Stale:
+	case Stale, Refuse:
 		s.refusal = v.refusal
 	case Fail, Lose:
 		s.confirmed = false
@@ -609,10 +626,8 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	}
 	s.needsPerson = s.needsPerson || v.needsPerson
 
-	if err := r.commit(ctx, s, t, v, more); err != nil {
-		r.stopped = err.Error()
-		r.faulty = true
-		r.event(Event{Type: EventNoticed, Address: s.step.Address, Reason: err.Error()})
+	if err := r.commit(ctx, s, from, t, v, more); err != nil {
+		r.unrecorded(s, err)
 		if to == Sending || to == Activating { // an effect comes next
 			s.state, _ = Next(to, Fail)
 			s.reason = err.Error()
@@ -622,14 +637,30 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	r.account(s)
 }
 
+// unrecorded tells that the store cannot be written, after which nothing new is started.
+func (r *run) unrecorded(s *stepRun, err error) {
+	r.stopped, r.faulty = err.Error(), true
+	r.event(s.about(Event{Type: EventNoticed, Reason: err.Error()}))
+}
+
 // commit records a step's new state, and what the device's answer says of the
 // effects that were intended. Check records nothing.
-func (r *run) commit(ctx context.Context, s *stepRun, t Trigger, v verdict, more func(*state.Tx)) error {
+func (r *run) commit(ctx context.Context, s *stepRun, from State, t Trigger, v verdict, more func(*state.Tx)) error {
 	if r.id == 0 {
 		return nil
 	}
+	// A first chunk that was refused has overwritten nothing: what was staged before
+	// still is. Where nobody can tell, it counts as gone.
+	downloading := len(s.intents) > 0 && slices.Contains([]State{Sending, Sent}, from)
+	overwritten := downloading && (s.taken || t == Lose)
+	if downloading && !overwritten && t != SentAll {
+		s.want.staged = s.overwriting
+	}
 	err := r.Store.Update(ctx, func(tx *state.Tx) {
 		tx.SetStep(r.id, state.Step{Address: s.step.Address, Key: s.key, Hop: s.hop, State: string(s.state), Mode: string(s.mode), Detail: s.reason, At: time.Now()})
+		if overwritten && t != SentAll {
+			tx.Unstage(s.key)
+		}
 		if more != nil {
 			more(tx)
 		}
@@ -656,9 +687,6 @@ func (r *run) intend(ctx context.Context, s *stepRun, mode byte, kinds ...state.
 			ids = append(ids, tx.Intend(state.Intent{
 				Run: r.id, Address: s.step.Address, Key: s.key, Kind: kind, Mode: fmt.Sprintf("%02x", mode), SHA256: s.current().Image.SHA256, At: time.Now(),
 			}))
-			if kind == state.DownloadStart {
-				tx.Unstage(s.key) // what was staged is overwritten from now on
-			}
 		}
 	})
 	if err != nil {
@@ -666,7 +694,7 @@ func (r *run) intend(ctx context.Context, s *stepRun, mode byte, kinds ...state.
 	}
 	s.intents = append(s.intents, ids...)
 	if slices.Contains(kinds, state.DownloadStart) {
-		s.want.staged = ""
+		s.overwriting, s.want.staged, s.taken = s.want.staged, "", false
 	}
 	s.wrote, r.wrote = true, true
 	return nil
@@ -675,25 +703,29 @@ func (r *run) intend(ctx context.Context, s *stepRun, mode byte, kinds ...state.
 // send sends the image of the current hop.
 func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 	data := r.Images[s.current().Image.SHA256].Bytes()
-	if v := s.download.prepare(ctx); v.trigger != "" {
-		if s.wrote {
-			v.trigger = Fail
-		}
+	heard, v := r.unheard(ctx, wave, s)
+	if v.trigger == "" {
+		v = s.download.prepare(ctx)
+	}
+	switch {
+	case v.trigger == Refuse && s.wrote:
+		return v.inFlight()
+	case v.trigger == Fail, v.trigger == Lose: // of what an earlier download left behind
+		s.intents = append(s.intents, heard...)
+	}
+	if v.trigger != "" {
 		return v
 	}
 	r.event(s.about(Event{Type: EventStarted, Mode: s.mode, Total: int64(len(data))}))
 	size := s.download.chunkSize()
 	for offset := 0; offset < len(data); offset += size {
 		end := min(offset+size, len(data))
-		var kinds []state.Kind
-		if offset == 0 {
-			kinds = append(kinds, state.DownloadStart)
-		}
-		if end == len(data) {
-			kinds = append(kinds, state.LastChunk)
-		}
-		if err := r.intend(ctx, s, code(s.mode), kinds...); err != nil {
+		err := r.intend(ctx, s, code(s.mode), intents(s.mode, offset == 0, end == len(data))...)
+		switch {
+		case err != nil && offset == 0:
 			return verdict{trigger: Fail, reason: err.Error()}
+		case err != nil: // half an image can be worse than one that nobody knows of
+			r.unrecorded(s, err)
 		}
 		v := s.download.chunk(ctx, offset, data[offset:end])
 		if v.trigger == modeRefused {
@@ -702,9 +734,24 @@ func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 		if v.trigger != "" {
 			return v
 		}
+		s.taken = true
 		r.event(s.about(Event{Type: EventProgress, Mode: s.mode, Bytes: int64(end), Total: int64(len(data))}))
 	}
 	return verdict{trigger: SentAll}
+}
+
+// intents are what has to be committed before a chunk. By mode 7 all of it is
+// before the first one: from there on there is no way back, whatever the store says.
+func intents(mode plan.Mode, first, last bool) []state.Kind {
+	switch {
+	case first && (last || mode == plan.Mode7):
+		return []state.Kind{state.DownloadStart, state.LastChunk}
+	case first:
+		return []state.Kind{state.DownloadStart}
+	case last && mode == plan.ModeE:
+		return []state.Kind{state.LastChunk}
+	}
+	return nil
 }
 
 // fallBack says what follows where the device does not take a mode: 7 after e,
@@ -720,7 +767,10 @@ func fallBack(s *stepRun, wave plan.Wave, why string) verdict {
 	return verdict{trigger: Postpone, reason: fmt.Sprintf("%s; mode 7 follows in wave %d", refused, s.step.Waves.Reset)}
 }
 
-func (r *run) activate(ctx context.Context, s *stepRun) verdict {
+func (r *run) activate(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
+	if _, v := r.unheard(ctx, wave, s); v.trigger != "" {
+		return v.inFlight()
+	}
 	if err := r.intend(ctx, s, 0x0f, state.Activation); err != nil {
 		return verdict{trigger: Fail, reason: err.Error()}
 	}

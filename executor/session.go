@@ -10,8 +10,10 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"fwctl/internal/scsi"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
@@ -24,11 +26,69 @@ type session struct {
 	machine   transport.Machine
 	enclosure string            // Enclosure.ID
 	nodes     map[string][]held // by lu_id
+	reset     map[string]bool   // by lu_id: it has said that it was reset, or runs new microcode
+
+	flashing atomic.Bool // an image is on its way, or being written: see patientMachine
 }
 
+// held is a node of an ESP. What it says of a reset is noted, because whoever
+// asks next will not hear it again.
 type held struct {
 	transport.Node
-	path string
+	path  string
+	reset func()
+}
+
+func (n held) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	resp, err := n.Node.Do(ctx, req)
+	if err == nil && provesReset(resp) {
+		n.reset()
+	}
+	return resp, err
+}
+
+// provesReset tells whether a unit attention says that the device itself was
+// reset or runs other microcode. A path that was away says 29h/05h to 29h/07h.
+func provesReset(resp *transport.Response) bool {
+	if scsi.Status(resp.Status) != scsi.CheckCondition {
+		return false
+	}
+	s, err := scsi.ParseSense(resp.Sense)
+	return err == nil && s.Key == scsi.UnitAttention && (s.ASC[0] == 0x29 && s.ASC[1] <= 0x04 || s.ASC == scsi.ASC{0x3f, 0x01})
+}
+
+// patientMachine gives every command the time that a chunk has while an image is
+// being written. An ESP can hold a mere INQUIRY until its flash is written, and
+// a time-out in the meantime would let the kernel reset it.
+type patientMachine struct {
+	transport.Machine
+	flashing *atomic.Bool
+}
+
+func (m patientMachine) Open(path string, access transport.Access) (transport.Node, error) {
+	node, err := m.Machine.Open(path, access)
+	if err != nil {
+		return nil, err
+	}
+	return patientNode{node, m.flashing}, nil
+}
+
+type patientNode struct {
+	transport.Node
+	flashing *atomic.Bool
+}
+
+// flashPatience is the time-out of commands while flash is written, as long as
+// that of a chunk (sg_ses_microcode has the same).
+const flashPatience = 2 * time.Hour
+
+func (n patientNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	if n.flashing.Load() && req.Timeout < flashPatience {
+		longer := *req
+		longer.Timeout = flashPatience
+		req = &longer
+	}
+	return n.Node.Do(ctx, req)
 }
 
 // hold opens all nodes through which inv, a scan of the moment before, reaches an
@@ -58,7 +118,8 @@ func hold(ctx context.Context, m transport.Machine, enclosure string, wanted []s
 	if len(ways) == 0 {
 		return nil, errors.New("the enclosure is not in sight: is it switched on and cabled to this host?")
 	}
-	s := &session{machine: m, enclosure: enclosure, nodes: map[string][]held{}}
+	s := &session{enclosure: enclosure, nodes: map[string][]held{}, reset: map[string]bool{}}
+	s.machine = patientMachine{m, &s.flashing}
 	for _, luID := range slices.Sorted(maps.Keys(ways)) {
 		if err := s.open(ctx, luID, ways[luID]); err != nil {
 			s.close()
@@ -79,9 +140,10 @@ func (s *session) open(ctx context.Context, luID string, paths []string) error {
 	for _, path := range paths {
 		node, err := openPatiently(ctx, s.machine, path)
 		if err == nil {
-			nodes = append(nodes, held{node, path})
+			h := held{node, path, func() { s.reset[luID] = true }}
+			nodes = append(nodes, h)
 			var is bool
-			if is, err = scan.IsUnit(ctx, node, luID); err == nil && !is {
+			if is, err = scan.IsUnit(ctx, h, luID); err == nil && !is {
 				err = &movedError{path, luID}
 			}
 		}
@@ -116,7 +178,7 @@ func openPatiently(ctx context.Context, m transport.Machine, path string) (trans
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(patience / 300):
+		case <-time.After(20 * time.Millisecond): // those who look again and again leave short gaps
 		}
 	}
 }

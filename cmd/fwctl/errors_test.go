@@ -74,6 +74,8 @@ func TestReport(t *testing.T) {
 			"fwctl: cannot read the plan: open a.plan: permission denied\nhint: let the user that runs fwctl use that file, or name another\n"},
 		{cannotWrite("inv.json", &fs.PathError{Op: "write", Path: ".inv.json.123", Err: syscall.ENOSPC}),
 			"fwctl: cannot write inv.json: no space left on device\nhint: make room on that file system, or name a file on another one\n"},
+		{cannotWrite("inv.json", &fs.PathError{Op: "open", Path: ".inv.json.123", Err: syscall.EROFS}),
+			"fwctl: cannot write inv.json: read-only file system\nhint: name a file on a file system that can be written\n"},
 		{&state.Error{Op: "open", Path: "state/state.db", Err: syscall.EROFS},
 			"fwctl: cannot open state state/state.db: read-only file system\nhint: fwctl keeps its memory there: name a directory that it can write with --state-dir\n"},
 		{&state.Error{Op: "open", Path: "state/state.db", Err: fs.ErrPermission, Hint: "run as root"}, "fwctl: cannot open state state/state.db: permission denied: run as root\n"},

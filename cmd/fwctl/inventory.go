@@ -91,10 +91,18 @@ func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Opt
 	if err != nil {
 		return nil, err
 	}
+	sent, err := store.Sent(ctx)
+	if err != nil {
+		return nil, err
+	}
+	open, err := store.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
 	inv, err := scan.Scan(ctx, machine, opts)
 	if err != nil {
 		return nil, err
 	}
-	executor.Remember(inv, staged)
+	executor.Remember(inv, staged, sent, open)
 	return inv, nil
 }

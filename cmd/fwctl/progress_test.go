@@ -78,3 +78,19 @@ func TestProgressBar(t *testing.T) {
 		t.Errorf("bar on a narrow terminal = %q; want no bar", got)
 	}
 }
+
+// An interrupt is told on lines of its own: a terminal has shown ^C where the cursor was.
+func TestProgressInterrupted(t *testing.T) {
+	for _, tt := range []struct {
+		width int
+		want  string
+	}{{80, "\nInterrupted.\na: runs 1100\n"}, {0, "Interrupted.\na: runs 1100\n"}} {
+		var out bytes.Buffer
+		p := &progress{w: &out, plan: &plan.Plan{}, width: tt.width}
+		p.interrupted("Interrupted.")
+		p.tell(executor.Event{Type: executor.EventVerified, Address: "a", Revision: "1100"})
+		if got := out.String(); got != tt.want {
+			t.Errorf("interrupted at %d columns = %q; want %q", tt.width, got, tt.want)
+		}
+	}
+}

@@ -24,9 +24,6 @@ func resultView(r *executor.Result, p *plan.Plan, width int, paint paint) string
 		if !s.Confirmed && (s.Outcome == executor.OutcomeStaged || s.Outcome == executor.OutcomeUpdated) {
 			outcome += ", unconfirmed"
 		}
-		if r.Outcome == executor.RunRefused && s.Outcome == executor.OutcomeSkipped && s.Reason == r.Reason {
-			s.Reason = "" // told once, for the run
-		}
 		row := row{cells: []string{s.Address, cmp.Or(names[s.Address], "-"), outcome, cmp.Or(string(s.Mode), "-"), cmp.Or(s.Revision, "-"), cmp.Or(s.Reason, "-")}}
 		if s.NeedsPerson {
 			persons++

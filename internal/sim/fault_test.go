@@ -147,7 +147,7 @@ func TestFaultVanish(t *testing.T) {
 		other.wantStatus(0, 0x01, 0, 4096)
 		time.Sleep(10 * time.Second)
 		u = open(t, r, "/dev/sg0")
-		u.want("00 00 00 00 00 00", "06/29/00")
+		u.want("00 00 00 00 00 00", "06/29/07")
 		other.want("00 00 00 00 00 00", "")
 		u.wantStatus(0, 0x01, 0, 4096)
 	})

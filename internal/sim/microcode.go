@@ -552,7 +552,7 @@ func (r *Rack) nextEvent(s *state) (at time.Time, happen func(at time.Time)) {
 			us := s.unit(u)
 			consider(us.GoneUntil, func(time.Time) {
 				us.GoneUntil = time.Time{}
-				us.attend(attentionReset)
+				us.attend(attentionNexusLoss)
 				r.returned(s, u, p.parts[0].download.ReturnNode)
 			})
 		}

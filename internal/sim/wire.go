@@ -74,6 +74,7 @@ func microcodeWaits() *sense     { return &sense{asc: 0x00, ascq: 0x22} }
 
 var (
 	attentionReset     = [2]byte{0x29, 0x00}
+	attentionNexusLoss = [2]byte{0x29, 0x07} // the path was away, not the device
 	attentionMicrocode = [2]byte{0x3f, 0x01}
 )
 

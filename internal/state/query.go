@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Staged returns what this host remembers as staged, by component.
+// Staged returns what this host remembers as staged, by component. Where a
+// download has begun since and its end is not known, nothing is: see Open.
 func (s *Store) Staged(ctx context.Context) (map[Key]Staged, error) {
 	all := map[Key]Staged{}
 	err := s.query(ctx, func(scan scanner) error {
@@ -15,7 +16,9 @@ func (s *Store) Staged(ctx context.Context) (map[Key]Staged, error) {
 		err := scan(&k.LUID, &k.Subenclosure, &v.SHA256, &v.Revision, &v.Running, (*moment)(&v.Since), &v.By, &v.Confirmed)
 		all[k] = v
 		return err
-	}, "SELECT lu_id, subenclosure, sha256, revision, running, since, by, confirmed FROM staged")
+	}, `SELECT lu_id, subenclosure, sha256, revision, running, since, by, confirmed FROM staged s
+		WHERE NOT EXISTS (SELECT 1 FROM intents i WHERE i.lu_id = s.lu_id AND i.subenclosure = s.subenclosure AND i.kind = ? AND i.outcome = '')`,
+		string(DownloadStart))
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +34,7 @@ func (s *Store) Sent(ctx context.Context) (map[Key][]Sent, error) {
 		err := scan(&k.LUID, &k.Subenclosure, &v.SHA256, &v.Revision, (*moment)(&v.At))
 		all[k] = append(all[k], v)
 		return err
-	}, "SELECT lu_id, subenclosure, sha256, revision, at FROM sent ORDER BY at, rowid")
+	}, "SELECT lu_id, subenclosure, sha256, revision, at FROM sent ORDER BY rowid") // not by time: clocks are set back
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +67,30 @@ func (s *Store) Steps(ctx context.Context, run int64) ([]Step, error) {
 
 // Intents returns the effects that a run was about to have, in their order.
 func (s *Store) Intents(ctx context.Context, run int64) ([]Intent, error) {
+	return s.intents(ctx, "run = ?", run)
+}
+
+// OpenIntents returns the latest intent of each component, of any run, where
+// nothing is known of its outcome.
+func (s *Store) OpenIntents(ctx context.Context) ([]Intent, error) {
+	return s.intents(ctx, "outcome = '' AND id IN (SELECT max(id) FROM intents GROUP BY lu_id, subenclosure)")
+}
+
+func (s *Store) intents(ctx context.Context, where string, args ...any) ([]Intent, error) {
 	var all []Intent
 	err := s.query(ctx, func(scan scanner) error {
 		var v Intent
 		err := scan(&v.ID, &v.Run, &v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Kind, &v.Mode, &v.SHA256, (*moment)(&v.At), &v.Outcome)
 		all = append(all, v)
 		return err
-	}, "SELECT id, run, address, lu_id, subenclosure, kind, mode, sha256, at, outcome FROM intents WHERE run = ? ORDER BY id", run)
+	}, "SELECT id, run, address, lu_id, subenclosure, kind, mode, sha256, at, outcome FROM intents WHERE "+where+" ORDER BY id", args...)
 	return all, err
+}
+
+// Open returns the effects that were about to be had and whose end is not known:
+// of a run that goes on, or of one that was killed. In their order.
+func (s *Store) Open(ctx context.Context) ([]Intent, error) {
+	return s.intents(ctx, "outcome = ''")
 }
 
 // Overrides returns what a person put aside for a run, by address. A database of

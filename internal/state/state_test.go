@@ -59,7 +59,7 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 		tx.Resolve(intent.ID, "00h: nothing") // the first word counts
 		tx.Stage(key, state.Staged{SHA256: "older", Since: noon})
 		tx.Stage(key, staged)
-		tx.Sent(key, state.Sent{SHA256: "later", Revision: "1100", At: noon.Add(time.Second)})
+		tx.Sent(key, state.Sent{SHA256: "first", Revision: "1100", At: noon.Add(time.Second)})
 		tx.Sent(key, state.Sent{SHA256: "aa", Revision: "1100", At: noon.Add(500 * time.Millisecond)})
 		tx.Override(run, override)
 		tx.EndRun(run, noon.Add(time.Hour), "done")
@@ -70,8 +70,8 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	s = open(t, dir)
 	check(t, "Staged", map[state.Key]state.Staged{key: staged})(s.Staged(ctx))
 	check(t, "Sent", map[state.Key][]state.Sent{key: {
-		{SHA256: "aa", Revision: "1100", At: noon.Add(500 * time.Millisecond)},
-		{SHA256: "later", Revision: "1100", At: noon.Add(time.Second)},
+		{SHA256: "first", Revision: "1100", At: noon.Add(time.Second)},
+		{SHA256: "aa", Revision: "1100", At: noon.Add(500 * time.Millisecond)}, // the clock was set back
 	}})(s.Sent(ctx))
 	check(t, "Steps", []state.Step{step})(s.Steps(ctx, run))
 	check(t, "Intents", []state.Intent{intent})(s.Intents(ctx, run))
@@ -80,6 +80,35 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 
 	update(t, s, func(tx *state.Tx) { tx.Unstage(key) })
 	check(t, "Staged after Unstage", map[state.Key]state.Staged{})(s.Staged(ctx))
+}
+
+// A download whose end is not known hides what was staged before it, until it is
+// known, or another download takes its place.
+func TestOpenDownloadHidesWhatWasStaged(t *testing.T) {
+	s := open(t, t.TempDir())
+	ctx := t.Context()
+	key := state.Key{LUID: "5000ccab04001001"}
+	staged := map[state.Key]state.Staged{key: {SHA256: "aa", Revision: "1100", Running: "1000", Since: noon}}
+	none := map[state.Key]state.Staged{}
+	intend := func(tx *state.Tx, kind state.Kind) int64 {
+		run := tx.BeginRun(state.Run{StartedAt: noon})
+		return tx.Intend(state.Intent{Run: run, Key: key, Kind: kind, At: noon})
+	}
+	var first, second int64
+	update(t, s, func(tx *state.Tx) {
+		tx.Stage(key, staged[key])
+		intend(tx, state.Activation)
+	})
+	check(t, "Staged before a download", staged)(s.Staged(ctx))
+	update(t, s, func(tx *state.Tx) { first = intend(tx, state.DownloadStart) })
+	check(t, "Staged during a download", none)(s.Staged(ctx))
+	update(t, s, func(tx *state.Tx) { second = intend(tx, state.DownloadStart) })
+	open, err := s.Open(ctx)
+	if err != nil || len(open) != 1 || open[0].ID != second {
+		t.Errorf("Open = %v, %v; want the second download, %d, alone, not %d", open, err, second, first)
+	}
+	update(t, s, func(tx *state.Tx) { tx.Resolve(second, "refused") })
+	check(t, "Staged after a refusal", staged)(s.Staged(ctx))
 }
 
 // check returns a function that takes what a query returned.

@@ -76,8 +76,12 @@ func (t *Tx) SetStep(run int64, s Step) {
 		run, s.Address, s.Key.LUID, s.Key.Subenclosure, s.Hop, s.State, s.Mode, s.Detail, stamp(s.At))
 }
 
-// Intend records an effect that is about to be tried, and returns its id.
+// Intend records an effect that is about to be tried, and returns its id. A
+// download takes the place of what was left open of the component before.
 func (t *Tx) Intend(i Intent) int64 {
+	if i.Kind == DownloadStart {
+		t.exec("UPDATE intents SET outcome = 'superseded' WHERE lu_id = ? AND subenclosure = ? AND outcome = ''", i.Key.LUID, i.Key.Subenclosure)
+	}
 	return t.insert("INSERT INTO intents (run, address, lu_id, subenclosure, kind, mode, sha256, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		i.Run, i.Address, i.Key.LUID, i.Key.Subenclosure, string(i.Kind), i.Mode, i.SHA256, stamp(i.At))
 }

@@ -1,0 +1,260 @@
+package executor_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"fwctl/executor"
+	"fwctl/internal/scsi"
+	"fwctl/internal/transport"
+	"fwctl/plan"
+)
+
+// What a device that did not answer for a while after the last byte comes to. It
+// may have restarted, or be writing flash, or wait for a chunk that was lost.
+func TestAwayAfterTheLastByte(t *testing.T) {
+	const blink = "do: {vanish: 30s}}"
+	for name, tt := range map[string]struct {
+		download string
+		fault    string
+		protocol plan.Protocol
+		outcome  executor.RunOutcome
+		step     string
+		words    []string
+		person   bool
+	}{
+		"a path that blinks while flash is written": {
+			"flashTime: 25m, singleBank: true", "{when: {opcode: '1c', page: '0e', state: flashing, nth: 3}, " + blink, plan.SES,
+			executor.RunDone, "updated confirmed 7 1100", nil, false},
+		"likewise, by WRITE BUFFER": {
+			"flashTime: 25m, singleBank: true, protocol: write-buffer", "{when: {opcode: '1c', page: '01', state: flashing, nth: 3}, " + blink, plan.WriteBuffer,
+			executor.RunDone, "updated confirmed 7 1100", nil, false},
+		"likewise, by WRITE BUFFER beside page 0Eh": {
+			"flashTime: 25m, singleBank: true, protocol: both", "{when: {opcode: '1c', page: '0e', state: flashing, nth: 3}, " + blink, plan.WriteBuffer,
+			executor.RunDone, "updated confirmed 7 1100", nil, false},
+		"a path that blinks and takes the last answer along": {
+			"flashTime: 25m", "{when: {opcode: '1d', offset: 8192}, do: {vanish: 5m, carriedOut: true}}", plan.SES,
+			executor.RunDone, "updated confirmed 7 1100", nil, false},
+		"a last chunk that is lost": {
+			"", "{when: {opcode: '1d', offset: 8192}, do: {vanish: 5m}}", plan.SES,
+			executor.RunUnknown, "unknown unconfirmed 7 1000", []string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
+		"a last chunk that is lost, told by the offset alone": {
+			"reportsIdle: true", "{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true}}", plan.SES,
+			executor.RunUnknown, "unknown unconfirmed 7 1000", []string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
+		"a last chunk by WRITE BUFFER that is lost, beside page 0Eh": {
+			"protocol: both", "{when: {opcode: '3b', offset: 8192}, do: {vanish: 5m}}", plan.WriteBuffer,
+			executor.RunUnknown, "unknown unconfirmed 7 1000", []string{"waits for byte 8192 of 10001"}, true},
+		"a last chunk by WRITE BUFFER that is lost": {
+			"protocol: write-buffer", "{when: {opcode: '3b', offset: 8192}, do: {vanish: 5m}}", plan.WriteBuffer,
+			executor.RunUnknown, "unknown unconfirmed 7 1000", []string{"it runs 1000", "do not power-cycle"}, false},
+		"the old revision after a reset, by WRITE BUFFER": {
+			"protocol: write-buffer", "{when: {opcode: '3b', offset: 8192}, do: {carriedOut: true, lieRevision: '1000'}}", plan.WriteBuffer,
+			executor.RunFailed, "failed unconfirmed 7 1000", []string{"still runs 1000"}, false},
+		"flash that is written for as long as it may be, and a restart": {
+			"flashTime: 44m, rebootTime: 14m, protocol: write-buffer", "{when: {opcode: '3b', offset: 8192, nth: 9}, do: {busy: true}}", plan.WriteBuffer,
+			executor.RunDone, "updated confirmed 7 1100", nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme(tt.download)+"    faults: ["+tt.fault+"]\n", func(b *bench) {
+				hop := b.hop("1100", plan.Mode7)
+				hop.Protocol = tt.protocol
+				r := b.run(b.step(esp1, reset, hop))
+				b.ended(r, tt.outcome, tt.step)
+				b.reason(r, 0, tt.words...)
+				if r.Steps[0].NeedsPerson != tt.person {
+					t.Errorf("NeedsPerson = %v; want %v", r.Steps[0].NeedsPerson, tt.person)
+				}
+				if got := len(b.writes()); got != 3 {
+					t.Errorf("writes = %q; want the three chunks", b.writes())
+				}
+			})
+		})
+	}
+}
+
+// Status 00h from a device that was away: nothing is in progress. Where its word
+// may have got lost on the way it can still hold the image.
+func TestIdleAfterItWasAway(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fault   string
+		outcome executor.RunOutcome
+		step    string
+		words   string
+	}{
+		"it did not answer the last chunk": {"{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true}}",
+			executor.RunFailed, "failed unconfirmed 7 1000", "the image is lost"},
+		"a status was lost": {"{when: {opcode: '1c', page: '0e', nth: 4}, do: {noAnswer: true, carriedOut: true}}",
+			executor.RunUnknown, "unknown unconfirmed 7 1000", "do not power-cycle"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme("flashTime: 999h")+"    faults: ["+tt.fault+"]\n", func(b *bench) {
+				step := b.step(esp1, reset, b.hop("1100", plan.Mode7))
+				whole := false
+				b.machine = &worseMachine{Machine: b.machine, worse: func(_ worseNode, cdb, in []byte) error {
+					if whole && cdb[0] == 0x1c && cdb[2] == 0x0e {
+						in[10] = 0
+						clear(in[20:24])
+					}
+					return nil
+				}}
+				b.onEvent = func(e executor.Event) { whole = e.Type == executor.EventProgress && e.Bytes == e.Total }
+				r := b.run(step)
+				b.ended(r, tt.outcome, tt.step)
+				b.reason(r, 0, tt.words)
+			})
+		})
+	}
+}
+
+// eater is a kernel that keeps unit attentions to itself, as kernels do while
+// they find a device again.
+type eater struct{ transport.Machine }
+
+func (m eater) Open(node string, access transport.Access) (transport.Node, error) {
+	n, err := m.Machine.Open(node, access)
+	return eatingNode{n}, err
+}
+
+type eatingNode struct{ transport.Node }
+
+func (n eatingNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	for {
+		resp, err := n.Node.Do(ctx, req)
+		if err != nil || resp.Status != byte(scsi.CheckCondition) || resp.Sense[2]&0x0f != byte(scsi.UnitAttention) {
+			return resp, err
+		}
+	}
+}
+
+// Without a proof of the reset an old revision proves nothing.
+func TestResetThatNobodyTellsOf(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fault   string
+		to      string
+		outcome executor.RunOutcome
+		step    string
+	}{
+		"the new revision":  {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1100", executor.RunDone, "updated confirmed 7 1100"},
+		"the old revision":  {"{when: {opcode: '3b', offset: 8192}, do: {carriedOut: true, lieRevision: '1000'}}", "1100", executor.RunUnknown, "unknown unconfirmed 7 1000"},
+		"the same revision": {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1000", executor.RunDone, "updated unconfirmed 7 1000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme("protocol: write-buffer")+"    faults: ["+tt.fault+"]\n", func(b *bench) {
+				hop := b.hop(tt.to, plan.Mode7)
+				hop.Protocol = plan.WriteBuffer
+				step := b.step(esp1, reset, hop)
+				b.machine = eater{b.machine}
+				b.ended(b.run(step), tt.outcome, tt.step)
+			})
+		})
+	}
+}
+
+// Going to and fro is no progress.
+func TestPatienceEnds(t *testing.T) {
+	for name, tt := range map[string]struct {
+		mode    plan.Mode
+		fault   string
+		to, fro byte
+		within  time.Duration
+	}{
+		"02h and 03h in turns":                  {plan.ModeE, "{when: {opcode: '00', nth: 999}, do: {busy: true}}", 2, 3, 46 * time.Minute},
+		"01h and 02h in turns":                  {plan.ModeE, "{when: {opcode: '00', nth: 999}, do: {busy: true}}", 1, 2, 91 * time.Minute},
+		"a path that returns under other names": {plan.ModeE, "{when: {opcode: '1c', page: '0e', state: flashing, every: true}, do: {vanish: 1m}}", 3, 3, 50 * time.Minute},
+		"likewise, by mode 7":                   {plan.Mode7, "{when: {opcode: '1c', page: '0e', state: flashing, every: true}, do: {vanish: 1m}}", 2, 2, 95 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme("flashTime: 999999h")+"    faults: ["+tt.fault+"]\n", func(b *bench) {
+				waves := stage
+				if tt.mode == plan.Mode7 {
+					waves = reset
+				}
+				step := b.step(esp1, waves, b.hop("1100", tt.mode))
+				n := 0
+				b.machine = &worseMachine{Machine: b.machine, worse: func(_ worseNode, cdb, in []byte) error {
+					if cdb[0] == 0x1c && cdb[2] == 0x0e && in[10] >= 2 {
+						if in[10] = tt.to; n%2 == 1 {
+							in[10] = tt.fro
+						}
+						n++
+						if n > 5000 {
+							panic("it is still asked for its status after 5000 times")
+						}
+					}
+					return nil
+				}}
+				began := time.Now()
+				r := b.run(step)
+				b.ended(r, executor.RunUnknown, "unknown unconfirmed "+string(tt.mode)+" 1000")
+				b.reason(r, 0, "do not power-cycle")
+				if took := time.Since(began); took > tt.within {
+					t.Errorf("the run took %v; want %v at most", took, tt.within)
+				}
+			})
+		})
+	}
+}
+
+// timed remembers the shortest time-out of a command, sorted by whether an image
+// was on its way.
+type timed struct {
+	transport.Machine
+	flashing   bool
+	short      map[bool]time.Duration
+	unattended int // commands on nodes that were opened while it was
+}
+
+func (m *timed) Open(node string, access transport.Access) (transport.Node, error) {
+	n, err := m.Machine.Open(node, access)
+	return timedNode{n, m, m.flashing}, err
+}
+
+type timedNode struct {
+	transport.Node
+	machine *timed
+	found   bool
+}
+
+func (n timedNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	m := n.machine
+	if was, ok := m.short[m.flashing]; !ok || req.Timeout < was {
+		m.short[m.flashing] = req.Timeout
+	}
+	if n.found {
+		m.unattended++
+	}
+	return n.Node.Do(ctx, req)
+}
+
+// A time-out while flash is written would let the kernel reset the device, so
+// that there is none for whatever is asked of it in the meantime.
+func TestNothingTimesOutWhileFlashIsWritten(t *testing.T) {
+	for _, protocol := range []plan.Protocol{plan.SES, plan.WriteBuffer} {
+		t.Run(string(protocol), func(t *testing.T) {
+			onRack(t, acme("flashTime: 25m, protocol: both")+"    faults: [{when: {opcode: '1c', page: '0e', state: flashing, nth: 3}, do: {vanish: 5m}}]\n", func(b *bench) {
+				hop := b.hop("1100", plan.ModeE)
+				hop.Protocol = protocol
+				step := b.step(esp1, stage, hop)
+				m := &timed{Machine: b.machine, short: map[bool]time.Duration{}}
+				b.machine = m
+				b.onEvent = func(e executor.Event) {
+					m.flashing = e.Type == executor.EventStarted || e.Type == executor.EventProgress
+				}
+				r := b.run(step)
+				if r.Steps[0].Mode != plan.ModeE || len(b.writes()) != 3 {
+					t.Fatalf("Run = %+v, writes %q; want all chunks sent", r, b.writes())
+				}
+				if m.unattended == 0 {
+					t.Error("no node was opened while flash was written; want the device found again")
+				}
+				if got := m.short[true]; got < 7200*time.Second {
+					t.Errorf("shortest time-out while an image is written = %v; want 2h", got)
+				}
+				if got := m.short[false]; got != 60*time.Second {
+					t.Errorf("shortest time-out at other times = %v; want 1m", got)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,160 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"fwctl/internal/ses"
+	"fwctl/internal/state"
+	"fwctl/inventory"
+	"fwctl/plan"
+)
+
+// drain reads the status page of every ESP of the enclosure that has one, before
+// the first chunk or an activation. Nobody may be writing to anything in the
+// enclosure, and nothing in it may be in need of an image where this resets an
+// ESP. What an earlier download left on the component itself is read until it
+// is gone: it would be taken for the word on this one.
+//
+// The status is the component's own, empty where its ESP has no such page.
+func (t *target) drain(ctx context.Context, activating bool) (ses.DownloadStatus, verdict) {
+	var none ses.DownloadStatus
+	for _, esp := range t.esps {
+		if esp.LUID == t.luID || !esp.Download.SESPage {
+			continue
+		}
+		if err := t.settle(ctx, esp.LUID); err != nil {
+			return none, refuse("%v", err)
+		}
+		page, err := t.page(ctx, esp.LUID)
+		if err != nil {
+			return none, refuse("cannot find out whether somebody writes to the other ESP %s: %v", esp.LUID, err)
+		}
+		if v := t.judge(ctx, esp.LUID, page, activating); v.trigger != "" {
+			return none, v
+		}
+	}
+	if err := t.settle(ctx, t.luID); err != nil {
+		return none, refuse("%v", err)
+	}
+	delete(t.session.reset, t.luID) // from here on it would be a new one
+	if !t.hasPage {
+		return none, verdict{}
+	}
+	var s ses.DownloadStatus
+	for range 2 {
+		page, err := t.page(ctx, t.luID)
+		if err != nil {
+			return none, refuse("%v", err)
+		}
+		if v := t.judge(ctx, t.luID, page, activating); v.trigger != "" {
+			return none, v
+		}
+		s, err = t.own(page)
+		switch {
+		case err != nil:
+			return s, refuse("%v", err)
+		case s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 && s.ExpectedBufferOffset != ses.AnyOffset:
+			return s, refuse("somebody else is writing to it: it waits for byte %d of an image", s.ExpectedBufferOffset)
+		case s.Code == ses.DownloadIdle:
+			return s, verdict{}
+		}
+	}
+	if s.Code.Failed() && s.Code != ses.DownloadNeedsImage { // 83h stays until it gets an image
+		return s, refuse("it goes on reporting an earlier download: %v", s)
+	}
+	return s, verdict{}
+}
+
+// judge goes through all that an ESP's status page says, and tells what has been
+// eaten by reading it.
+func (t *target) judge(ctx context.Context, luID string, page *ses.DownloadMicrocodeStatus, activating bool) verdict {
+	resets := activating || t.mode == plan.Mode7
+	var v, started verdict
+	for _, s := range page.Subenclosures {
+		address := t.addressOf(luID, int(s.SubenclosureID))
+		own := address == t.address
+		switch {
+		case s.Code == ses.DownloadDoneStartsNow:
+			started = t.started(ctx, luID, int(s.SubenclosureID), address)
+		case s.Code.InProgress():
+			v = refuse("somebody else is writing to %s: %v", address, s)
+			v.refusal = RefusedInUse
+		case s.Code == ses.DownloadNeedsImage && resets && (activating || !own):
+			v = refuse("this resets an ESP, and %s must not be reset now: %v", address, s)
+		case s.Code.Complete(), s.Code.Failed() && !own:
+			t.notice(fmt.Sprintf("an earlier download to %s had not been asked how it ended, and will not say it again: %v", address, s))
+		}
+	}
+	if started.trigger != "" {
+		return started
+	}
+	return v
+}
+
+// started waits for a component whose microcode stood at 10h, and has been
+// started by the reading of that. It was not this step's to start.
+func (t *target) started(ctx context.Context, luID string, subenclosure int, address string) verdict {
+	reason := fmt.Sprintf("an earlier download to %s had ended without its status being read, and reading it has started that microcode", address)
+	t.notice(reason)
+	time.Sleep(time.Duration(t.hop.Settle))
+	return poll(time.Duration(t.hop.ReturnTimeout), func() sight {
+		revision, err := t.session.revision(ctx, luID, subenclosure)
+		if err != nil {
+			return sight{said: err.Error()}
+		}
+		v := verdict{trigger: Fail, reason: fmt.Sprintf("%s: it runs %s now, and nothing else was done: make a new plan", reason, revision)}
+		if address == t.address {
+			v.revision = revision
+		}
+		return over(v)
+	}, func(said string) verdict {
+		return verdict{trigger: Lose, reason: fmt.Sprintf("%s: it has not come back for %v: %s", reason, t.hop.ReturnTimeout, said)}
+	})
+}
+
+// addressOf names what an ESP's status page has a line for.
+func (t *target) addressOf(luID string, subenclosure int) string {
+	for _, esp := range t.esps {
+		i := slices.IndexFunc(esp.Subenclosures, func(sub inventory.Subenclosure) bool { return sub.ID == subenclosure })
+		if esp.LUID == luID && i >= 0 {
+			return esp.Subenclosures[i].Address
+		}
+	}
+	return fmt.Sprintf("subenclosure %d of ESP %s", subenclosure, luID)
+}
+
+func refuse(format string, args ...any) verdict {
+	return verdict{trigger: Refuse, reason: fmt.Sprintf(format, args...)}
+}
+
+// inFlight is a verdict on a step that cannot be refused any more.
+func (v verdict) inFlight() verdict {
+	if v.trigger == Refuse {
+		v.trigger = Fail
+	}
+	return v
+}
+
+// unheard finds the images that were sent by mode 7 to ESPs of the enclosure, and
+// of which no word was ever heard. It refuses where this wave must not reset such
+// an ESP: reading its status would start microcode that stands at 10h.
+func (r *run) unheard(ctx context.Context, wave plan.Wave, s *stepRun) (intents []int64, v verdict) {
+	open, err := r.Store.OpenIntents(ctx)
+	if err != nil {
+		return nil, refuse("%v", err)
+	}
+	for _, i := range open {
+		switch {
+		case i.Kind != state.LastChunk || i.Mode != "07" || !slices.Contains(s.want.esps, i.Key.LUID):
+		case wave.Kind == plan.ResetWave && i.Key.LUID == s.step.LUID:
+			intents = append(intents, i.ID)
+		default:
+			return nil, refuse("%s was sent an image by mode 7 on %s, and how that ended was never heard: asking now could start it, and this wave must not reset it; resume that run, or plan a mode 7 update of it first",
+				i.Address, i.At.Format(time.DateOnly))
+		}
+	}
+	return intents, verdict{}
+}

@@ -1,0 +1,317 @@
+package executor_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fwctl/executor"
+	"fwctl/internal/state"
+	"fwctl/internal/transport"
+	"fwctl/plan"
+)
+
+// lu1 and lu2 are the logical units of the ESPs of enc1.
+const lu1, lu2 = "5000ccab04001001", "5000ccab04001002"
+
+// foreign sends a chunk of an image as somebody else would, by a control page of
+// its own making.
+func (b *bench) foreign(node string, subenclosure, mode byte, total int, data []byte) {
+	b.Helper()
+	page := append([]byte{0x0e, subenclosure, 0, 0, 0, 0, 0, 1, mode, 0, 0, 0}, 0, 0, 0, 0)
+	page = binary.BigEndian.AppendUint32(page, uint32(total))
+	page = binary.BigEndian.AppendUint32(page, uint32(len(data)))
+	page = append(page, data...)
+	for len(page)%4 != 0 {
+		page = append(page, 0)
+	}
+	binary.BigEndian.PutUint16(page[2:], uint16(len(page)-4))
+	n, err := b.machine.Open(node, transport.ReadWrite)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer n.Close()
+	cdb := []byte{0x1d, 0x10, 0, byte(len(page) >> 8), byte(len(page)), 0}
+	if resp, err := n.Do(context.Background(), &transport.Request{CDB: cdb, Out: page, Effect: true}); err != nil || resp.Status != 0 {
+		b.Fatalf("a foreign chunk = %+v, %v; want it taken", resp, err)
+	}
+}
+
+func (b *bench) noticed() string {
+	var all []string
+	for _, e := range b.events {
+		if e.Type == executor.EventNoticed {
+			all = append(all, e.Reason)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// statusReads are the logical units that page 0Eh was asked for, in their order.
+func (b *bench) statusReads() []string {
+	var all []string
+	for _, l := range b.trace() {
+		if strings.HasPrefix(l.CDB, "1c010e") {
+			all = append(all, l.LU)
+		}
+	}
+	return all
+}
+
+const (
+	sub3     = enc1 + "/esp1/sub3"
+	withPSU  = "    subenclosures: [{id: 3, product: PSU, revision: '2000', esps: [1]}]\n"
+	whole    = 9000
+	nodeESP1 = "/dev/sg0"
+)
+
+// What goes on anywhere in the enclosure stands against a first chunk to any of it.
+func TestWhatTheEnclosureIsDoing(t *testing.T) {
+	for name, tt := range map[string]struct {
+		rack         string
+		subenclosure byte
+		mode         byte // of what somebody has sent
+		sent         int  // bytes
+		after        time.Duration
+		to           string // the component that is updated
+		by           plan.Mode
+		protocol     plan.Protocol
+		outcome      executor.RunOutcome
+		step         string
+		words        string
+		noticed      string
+	}{
+		"the other ESP waits for more": {"", 0, 0x0e, 4, 0, esp2, plan.ModeE, plan.SES,
+			executor.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1, ""},
+		"the other ESP writes flash": {"flashTime: 20m", 0, 0x07, whole, time.Minute, esp2, plan.Mode7, plan.SES,
+			executor.RunRefused, "refused unconfirmed 7 1000", "somebody else is writing to " + esp1, ""},
+		"the other ESP writes flash, and this takes WRITE BUFFER": {"flashTime: 20m, protocol: both", 0, 0x07, whole, time.Minute, esp2, plan.Mode7, plan.WriteBuffer,
+			executor.RunRefused, "refused unconfirmed 7 1000", "somebody else is writing to " + esp1, ""},
+		"another subenclosure writes flash": {"flashTime: 20m", 3, 0x07, whole, time.Minute, esp1, plan.Mode7, plan.SES,
+			executor.RunRefused, "refused unconfirmed 7 1000", "somebody else is writing to " + sub3, ""},
+		"the other ESP has ended a download": {"", 0, 0x0e, whole, time.Minute, esp2, plan.ModeE, plan.SES,
+			executor.RunDone, "staged confirmed e 1000", "", esp1 + " had not been asked how it ended"},
+		"another subenclosure has ended a download": {"", 3, 0x0e, whole, time.Minute, esp1, plan.ModeE, plan.SES,
+			executor.RunDone, "staged confirmed e 1000", "", sub3 + " had not been asked how it ended"},
+		"this one has ended a download": {"", 0, 0x0e, whole, time.Minute, esp1, plan.ModeE, plan.SES,
+			executor.RunDone, "staged confirmed e 1000", "", esp1 + " had not been asked how it ended"},
+		"the other ESP starts what is asked for": {"", 0, 0x07, whole, time.Minute, esp2, plan.ModeE, plan.SES,
+			executor.RunFailed, "failed unconfirmed e 1000", esp1 + " had ended without its status being read", "has started that microcode"},
+		"this one starts what is asked for": {"", 0, 0x07, whole, time.Minute, esp1, plan.ModeE, plan.SES,
+			executor.RunFailed, "failed unconfirmed e 1100", "it runs 1100 now, and nothing else was done", "has started that microcode"},
+		"this one starts what is asked for and does not return": {"rebootTime: 1h", 0, 0x07, whole, time.Minute, esp1, plan.ModeE, plan.SES,
+			executor.RunUnknown, "unknown unconfirmed e 1000", "has not come back for 15m", "has started that microcode"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme(tt.rack)+withPSU, func(b *bench) {
+				hop := b.hop("1100", tt.by)
+				hop.Protocol = tt.protocol
+				step := b.step(tt.to, both, hop)
+				img := b.imageFor("JBOD-60", "1100", whole)
+				if tt.subenclosure == 3 {
+					img = b.imageFor("PSU", "3000", whole)
+				}
+				b.foreign(nodeESP1, tt.subenclosure, tt.mode, whole, b.images[img.SHA256].Bytes()[:tt.sent])
+				time.Sleep(tt.after)
+				r := b.run(step)
+				b.ended(r, tt.outcome, tt.step)
+				b.reason(r, 0, tt.words)
+				if !strings.Contains(b.noticed(), tt.noticed) || tt.noticed == "" && b.noticed() != "" {
+					t.Errorf("noticed = %q; want %q", b.noticed(), tt.noticed)
+				}
+				if tt.outcome == executor.RunRefused && r.Refusal != executor.RefusedInUse {
+					t.Errorf("Refusal = %q; want %q", r.Refusal, executor.RefusedInUse)
+				}
+				if sent := len(b.writes()) > 1; sent != (tt.outcome == executor.RunDone) {
+					t.Errorf("writes = %q; want the other's alone unless it was staged", b.writes())
+				}
+			})
+		})
+	}
+}
+
+// 83h: whatever needs an image before the next reset keeps the whole enclosure
+// from being reset, and not from a download that resets nothing, or that is its remedy.
+func TestNothingIsResetBesideWhatNeedsAnImage(t *testing.T) {
+	for name, tt := range map[string]struct {
+		broken   string
+		to       string
+		by       plan.Mode
+		activate bool
+		outcome  executor.RunOutcome
+		step     string
+	}{
+		"mode 7 beside it":  {esp1, esp2, plan.Mode7, false, executor.RunRefused, "refused unconfirmed 7 1000"},
+		"mode e beside it":  {esp1, esp2, plan.ModeE, false, executor.RunDone, "staged confirmed e 1000"},
+		"mode 7 to it":      {esp1, esp1, plan.Mode7, false, executor.RunDone, "updated confirmed 7 1100"},
+		"0Fh beside it":     {esp1, esp2, plan.ModeE, true, executor.RunFailed, "failed unconfirmed e 1000"},
+		"0Fh to the broken": {esp1, esp1, plan.ModeE, true, executor.RunFailed, "failed unconfirmed e 1000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme(""), func(b *bench) {
+				hop := b.hop("1100", tt.by)
+				waves := stage
+				if tt.by == plan.Mode7 {
+					waves = reset
+				}
+				broken := !tt.activate
+				if tt.activate {
+					waves, hop.Activation = both, plan.WithApply
+				}
+				b.onEvent = func(e executor.Event) { broken = broken || e.Type == executor.EventStaged }
+				step := b.step(tt.to, waves, hop)
+				sent := false
+				b.machine = &worseMachine{Machine: b.machine, worse: func(n worseNode, cdb, in []byte) error {
+					sent = sent || cdb[0] == 0x1d
+					itself := tt.broken == tt.to && sent && !tt.activate
+					if broken && !itself && n.path == nodeESP1 && cdb[0] == 0x1c && cdb[2] == 0x0e {
+						in[10] = 0x83
+					}
+					return nil
+				}}
+				r := b.run(step)
+				b.ended(r, tt.outcome, tt.step)
+				if tt.outcome != executor.RunDone {
+					b.reason(r, 0, tt.broken+" must not be reset now", "83h")
+				}
+				for _, w := range b.writes() {
+					if strings.Contains(w, " 0f@") {
+						t.Errorf("writes = %q; want no activation", b.writes())
+					}
+				}
+			})
+		})
+	}
+}
+
+// Reading the status has effects: it is read once of each ESP, and not of one
+// that has no such page.
+func TestStatusIsReadOnceBeforeTheFirstChunk(t *testing.T) {
+	onRack(t, acme("flashTime: 20m"), func(b *bench) {
+		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
+		var before []string
+		b.onEvent = func(e executor.Event) {
+			if e.Type == executor.EventStarted {
+				before = b.statusReads()
+			}
+		}
+		b.run(step)
+		if want := []string{lu2, lu1}; !slices.Equal(before, want) {
+			t.Errorf("status reads before the first chunk = %q; want %q", before, want)
+		}
+	})
+	onRack(t, acme("protocol: write-buffer"), func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		hop.Protocol = plan.WriteBuffer
+		b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
+		if got := b.statusReads(); len(got) != 0 {
+			t.Errorf("status reads = %q; want none", got)
+		}
+	})
+}
+
+// forgotten records what a run leaves behind that was killed after the last
+// chunk of an image by mode 7.
+func (b *bench) forgotten(luID string) {
+	b.Helper()
+	err := b.store.Update(context.Background(), func(tx *state.Tx) {
+		run := tx.BeginRun(state.Run{Host: b.machine.Hostname(), By: "anna", StartedAt: time.Now()})
+		for _, kind := range []state.Kind{state.DownloadStart, state.LastChunk} {
+			tx.Intend(state.Intent{Run: run, Address: enc1 + "/" + luID, Key: state.Key{LUID: luID}, Kind: kind, Mode: "07", At: time.Now()})
+		}
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// Asking after an image that came by mode 7 may start it: a wave that must not
+// reset that ESP does not ask.
+func TestImageThatWasNeverHeardOf(t *testing.T) {
+	for _, tt := range []struct {
+		of      string
+		waves   plan.StepWaves
+		mode    plan.Mode
+		outcome executor.RunOutcome
+		step    string
+	}{
+		{lu1, stage, plan.ModeE, executor.RunRefused, "refused unconfirmed e 1000"},
+		{lu2, stage, plan.ModeE, executor.RunRefused, "refused unconfirmed e 1000"},
+		{lu2, reset, plan.Mode7, executor.RunRefused, "refused unconfirmed 7 1000"},
+		{lu1, reset, plan.Mode7, executor.RunFailed, "failed unconfirmed 7 1100"},
+	} {
+		t.Run(fmt.Sprint(tt.of, " ", tt.mode), func(t *testing.T) {
+			onRack(t, acme(""), func(b *bench) {
+				step := b.step(esp1, tt.waves, b.hop("1100", tt.mode))
+				b.forgotten(tt.of)
+				img := b.imageFor("JBOD-60", "1100", whole)
+				b.foreign(b.scan().Enclosures[0].ESPs[slices.Index([]string{lu1, lu2}, tt.of)].Paths[0], 0, 0x07, whole, b.images[img.SHA256].Bytes())
+				time.Sleep(time.Minute)
+				r := b.run(step)
+				b.ended(r, tt.outcome, tt.step)
+				if tt.outcome == executor.RunRefused {
+					b.reason(r, 0, tt.of, "was never heard")
+					if got := b.statusReads(); len(got) != 0 {
+						t.Errorf("status reads = %q; want none", got)
+					}
+					return
+				}
+				open, err := b.store.OpenIntents(context.Background())
+				if err != nil || len(open) != 0 {
+					t.Errorf("open intents after its status was heard = %+v, %v; want none", open, err)
+				}
+				again := b.step(esp1, stage, b.hop("1200", plan.ModeE))
+				again.Hops[0].From = "1100"
+				b.ended(b.run(again), executor.RunDone, "staged confirmed e 1100")
+			})
+		})
+	}
+}
+
+// A later word on the component closes what was never heard of before.
+func TestImageThatWasSentAgain(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		b.forgotten(lu1)
+		b.ended(b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7))), executor.RunDone, "updated confirmed 7 1100")
+		again := b.step(esp1, stage, b.hop("1200", plan.ModeE))
+		again.Hops[0].From = "1100"
+		b.ended(b.run(again), executor.RunDone, "staged confirmed e 1100")
+	})
+}
+
+// What cannot be recorded any more does not stop an image that is on its way:
+// half of one can leave nothing to boot.
+func TestStoreThatFailsInMidDownload(t *testing.T) {
+	for mode, step := range map[plan.Mode]string{plan.ModeE: "staged confirmed e 1000", plan.Mode7: "updated confirmed 7 1100"} {
+		t.Run(string(mode), func(t *testing.T) {
+			onRack(t, acme("singleBank: true"), func(b *bench) {
+				hop := b.hop("1100", mode)
+				waves := stage
+				if mode == plan.Mode7 {
+					waves = reset
+				}
+				var intents []state.Intent
+				b.onEvent = func(e executor.Event) {
+					if e.Type == executor.EventProgress && intents == nil {
+						intents, _ = b.store.Intents(context.Background(), 1)
+						b.store.Close()
+					}
+				}
+				r := b.run(b.step(esp1, waves, hop), b.step(esp2, waves, hop))
+				b.ended(r, executor.RunFailed, step, "skipped unconfirmed  1000")
+				b.arrived(hop.Image)
+				if !strings.Contains(b.noticed(), "cannot write to state") {
+					t.Errorf("noticed = %q; want it told that the store fails", b.noticed())
+				}
+				last := slices.ContainsFunc(intents, func(i state.Intent) bool { return i.Kind == state.LastChunk })
+				if last != (mode == plan.Mode7) {
+					t.Errorf("intents before the second chunk = %+v; want the last chunk's with mode 7 alone", intents)
+				}
+			})
+		})
+	}
+}

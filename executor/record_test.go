@@ -1,0 +1,83 @@
+package executor_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"fwctl/executor"
+	"fwctl/internal/state"
+	"fwctl/plan"
+)
+
+// A first chunk that the device refuses has overwritten nothing: what was staged
+// before still is, and a power cycle would start it.
+func TestARefusedChunkLeavesWhatWasStaged(t *testing.T) {
+	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 2}, do: {sense: 05/26/00}}]\n", func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
+		second := b.step(esp1, stage, b.hop("1200", plan.ModeE))
+		second.Action = plan.Update
+		b.ended(b.run(second), executor.RunFailed, "failed unconfirmed e 1000")
+		if got := b.stored()[state.Key{LUID: second.LUID}]; got.SHA256 != hop.Image.SHA256 {
+			t.Errorf("staged = %+v; want image %s still", got, hop.Image.SHA256)
+		}
+	})
+}
+
+// Two components of one ESP that are both activated: the reset for the first
+// starts the second too, which is what was planned.
+func TestOneResetStartsTwoComponents(t *testing.T) {
+	rack := acme("") + "    subenclosures: [{id: 3, product: PSU, revision: '2000', esps: [1]}]\n"
+	onRack(t, rack, func(b *bench) {
+		iom := b.hop("1100", plan.ModeE)
+		psu := b.hop("3000", plan.ModeE)
+		psu.From, psu.Image = "2000", b.imageFor("PSU", "3000", 9000)
+		iom.Activation, psu.Activation = plan.WithApply, plan.WithApply
+		r := b.run(b.step(esp1, both, iom), b.step(enc1+"/esp1/sub3", both, psu))
+		b.ended(r, executor.RunDone, "updated confirmed e 1100", "updated confirmed e 3000")
+		if got := b.stored(); len(got) != 0 {
+			t.Errorf("staged = %v; want nothing", got)
+		}
+	})
+}
+
+// A step that no wave works on, or that has no mode to send by, is no plan.
+func TestPlansThatCannotBeCarriedOut(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*plan.Plan)
+		want   string
+	}{
+		"no waves":       {func(p *plan.Plan) { p.Waves = nil }, "no wave of it works on"},
+		"the wrong kind": {func(p *plan.Plan) { p.Waves[0].Kind = plan.ResetWave }, "no wave of it works on"},
+		"no mode":        {func(p *plan.Plan) { p.Steps[0].Hops[0].Modes = nil }, "it names no mode"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme(""), func(b *bench) {
+				c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
+				tt.change(c.Plan)
+				if r, err := executor.Run(context.Background(), c); err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("Run = %+v, %v; want an error that says %q", r, err, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// What a killed run leaves behind is told by every inventory.
+func TestWhatIsOpenIsAProblem(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
+		err := b.store.Update(context.Background(), func(tx *state.Tx) {
+			run := tx.BeginRun(state.Run{})
+			tx.Intend(state.Intent{Run: run, Address: esp1, Key: state.Key{LUID: step.LUID}, Kind: state.DownloadStart, Mode: "0e", SHA256: "5891b5b5"})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		problems := b.scan().Problems
+		if len(problems) != 1 || !strings.Contains(problems[0].Summary, esp1) || !strings.Contains(problems[0].Detail, "do not reset or power-cycle") {
+			t.Errorf("problems = %+v; want one that names %s", problems, esp1)
+		}
+	})
+}
