@@ -15,12 +15,15 @@ import (
 // that no longer reports the revision it ran when the image was staged has been
 // activated or flashed since: its record is left out.
 //
+// With it comes the image behind what a component runs: the last that was sent of
+// the revision that it reports, and is not the one that waits.
+//
 // What the store holds as open (of a run that goes on, or that was killed) becomes
 // a problem: what such a component holds nobody can tell without looking.
-func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged, open []state.Intent) {
+func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged, sent map[state.Key][]state.Sent, open []state.Intent) {
 	for i := range inv.Enclosures {
 		e := &inv.Enclosures[i]
-		remember(e, staged)
+		remember(e, staged, sent)
 		for _, intent := range open {
 			for _, esp := range e.ESPs {
 				if esp.LUID == intent.Key.LUID {
@@ -45,13 +48,19 @@ func unfinished(i state.Intent, path string) inventory.Problem {
 	}
 }
 
-func remember(e *inventory.Enclosure, staged map[state.Key]state.Staged) {
+func remember(e *inventory.Enclosure, staged map[state.Key]state.Staged, sent map[state.Key][]state.Sent) {
 	for i := range e.ESPs {
 		for j := range e.ESPs[i].Subenclosures {
 			sub := &e.ESPs[i].Subenclosures[j]
-			sub.Staged = nil
-			if s, ok := staged[state.Key{LUID: e.ESPs[i].LUID, Subenclosure: sub.ID}]; ok && s.Running == sub.Revision {
+			sub.Staged, sub.Sent = nil, nil
+			key := state.Key{LUID: e.ESPs[i].LUID, Subenclosure: sub.ID}
+			if s, ok := staged[key]; ok && s.Running == sub.Revision {
 				sub.Staged = &inventory.Staged{SHA256: s.SHA256, Revision: s.Revision, Since: s.Since, By: s.By, Confirmed: s.Confirmed}
+			}
+			for _, s := range sent[key] {
+				if s.Revision == sub.Revision && (sub.Staged == nil || s.SHA256 != sub.Staged.SHA256) {
+					sub.Sent = &inventory.Sent{SHA256: s.SHA256, At: s.At}
+				}
 			}
 		}
 	}

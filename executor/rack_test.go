@@ -115,11 +115,15 @@ func (b *bench) scan() *inventory.Inventory {
 	if err != nil {
 		b.Fatal(err)
 	}
+	sent, err := b.store.Sent(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
 	open, err := b.store.Open(context.Background())
 	if err != nil {
 		b.Fatal(err)
 	}
-	executor.Remember(inv, staged, open)
+	executor.Remember(inv, staged, sent, open)
 	return inv
 }
 

@@ -57,6 +57,9 @@ func Build(in Input) (*Plan, error) {
 	for _, e := range fleet {
 		b.fleet[e.id] = e
 	}
+	for _, want := range in.Desired.Want {
+		b.goals = append(b.goals, newGoal(in.Desired, want))
+	}
 	p := &Plan{
 		FormatVersion: FormatVersion,
 		Kind:          kind,
@@ -96,6 +99,7 @@ func Build(in Input) (*Plan, error) {
 			p.Windows[name] = in.Desired.Windows[name]
 		}
 	}
+	p.Steps = slices.Grow(p.Steps, len(planned))
 	for _, j := range planned {
 		j.tellWaves()
 		p.Steps = append(p.Steps, j.step)
@@ -190,6 +194,7 @@ type builder struct {
 	today  string // "2006-01-02", the day of the newest scan
 	survey *survey
 	fleet  map[string]*enclosure // by id
+	goals  []*goal               // of the desired state's wants
 
 	matches  []wantMatch
 	clashes  map[[2]int]clash
@@ -309,8 +314,8 @@ func scanWarnings(invs []*inventory.Inventory) []string {
 	return warnings
 }
 
-// wantOf finds the want for a component.
-func (b *builder) wantOf(e *enclosure, c component, address string) (Want, bool) {
+// wantOf finds what is wanted of a component, nil for nothing.
+func (b *builder) wantOf(e *enclosure, c component, address string) *goal {
 	found := -1
 	primary := c.primary()
 	for i, w := range b.in.Desired.Want {
@@ -336,9 +341,9 @@ func (b *builder) wantOf(e *enclosure, c component, address string) (Want, bool)
 		found = i
 	}
 	if found < 0 {
-		return Want{}, false
+		return nil
 	}
-	return b.in.Desired.Want[found], true
+	return b.goals[found]
 }
 
 func summarize(steps []Step) Summary {

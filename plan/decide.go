@@ -14,11 +14,9 @@ type job struct {
 	component
 	e         *enclosure
 	step      Step
-	want      *wanted // nil where no want matches it
-	targeted  bool    // false: left out by --target
-	late      bool    // staged after the resets of its ESP, so that none of them starts it
-	windows   PolicyWindows
-	model     string
+	want      *wanted  // nil where no want matches it
+	targeted  bool     // false: left out by --target
+	late      bool     // staged after the resets of its ESP, so that none of them starts it
 	started   []string // what its resets start beside it
 	startedBy []*job   // whose resets start what it has staged
 }
@@ -64,25 +62,15 @@ func (b *builder) begin(e *enclosure, c component) *job {
 	if c.sub.Staged != nil {
 		j.step.Preconditions.Staged = &c.sub.Staged.SHA256
 	}
-	want, ok := b.wantOf(e, c, j.step.Address)
-	if !ok {
+	want := b.wantOf(e, c, j.step.Address)
+	if want == nil {
 		return j
 	}
-	w := &wanted{
-		component: c,
-		name:      want.Image,
-		model:     b.in.Desired.Models[want.Model],
-		policy:    DefaultPolicy(),
-		sizes:     b.in.ImageSizes,
-	}
-	w.image = w.model.Images[want.Image]
+	w := &wanted{goal: want, component: c, sizes: b.in.ImageSizes}
 	w.rule = w.activation()
-	if p, ok := b.in.Desired.Policies[want.Policy]; ok {
-		w.policy = p
-	}
-	j.want, j.windows, j.model = w, w.policy.Windows, want.Model
+	j.want = w
 	j.step.Reset = w.policy.Reset
-	j.step.Model, j.step.Image, j.step.Policy, j.step.Desired = want.Model, want.Image, want.Policy, w.image.Revision
+	j.step.Model, j.step.Image, j.step.Policy, j.step.Desired = w.modelName, w.name, w.policyName, w.image.Revision
 	for i, x := range b.in.Desired.Except {
 		if !e.matches([]string{x.Enclosure}) {
 			continue
@@ -120,7 +108,11 @@ func (b *builder) denied(j *job) string {
 			return "the policy says reset: idle, and whether it is idle cannot be told: " + missing
 		}
 	}
-	_, why := Permits(w.policy.Reset, b.effect(j))
+	e := b.effect(j)
+	if w.policy.Reset == ResetIdle {
+		e.Busy = b.survey.busy(j.e.id)
+	}
+	_, why := Permits(w.policy.Reset, e)
 	return why
 }
 

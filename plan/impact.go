@@ -29,7 +29,10 @@ type Effect struct {
 // of it. A host whose inventory is not among them is not seen: the caller asks
 // for one of each host that is attached.
 func ResetImpact(inventories []*inventory.Inventory, luIDs, domain []string) Effect {
-	return newSurvey(inventories, [][]string{domain}).impact(luIDs)
+	sv := newSurvey(inventories, [][]string{domain})
+	e := sv.impact(luIDs)
+	e.Busy = sv.busy(sv.esps[luIDs[0]].enclosure)
+	return e
 }
 
 // Permits tells whether a policy permits a reset, and if not, why.
@@ -154,7 +157,11 @@ func (sv *survey) joinByExpanders(groups grouping) {
 
 // joinByDrives joins enclosures that list the same drive.
 func (sv *survey) joinByDrives(groups grouping) {
-	byLUID, byPort := map[string]string{}, map[string]string{} // the first enclosure that lists it
+	drives := 0
+	for _, views := range sv.views {
+		drives += len(views[0].Drives)
+	}
+	byLUID, byPort := make(map[string]string, drives), make(map[string]string, drives) // the first enclosure that lists it
 	seen := func(first map[string]string, key, id string) bool {
 		if strings.Trim(key, "0") == "" {
 			return false
@@ -259,7 +266,7 @@ type finding struct {
 	through   string // lu_id of the ESP that takes over
 }
 
-// impact is ResetImpact.
+// impact is ResetImpact, but for Busy.
 func (sv *survey) impact(luIDs []string) Effect {
 	var enclosures []string
 	for _, luID := range luIDs {
@@ -269,8 +276,13 @@ func (sv *survey) impact(luIDs []string) Effect {
 	enclosures = slices.Compact(enclosures)
 
 	home := sv.esps[luIDs[0]].enclosure
-	var found []finding
-	unknown := false
+	drives, unknown := 0, false
+	for _, id := range enclosures {
+		for _, v := range sv.views[id] {
+			drives += len(v.Drives)
+		}
+	}
+	found := make([]finding, 0, drives)
 	for _, id := range enclosures {
 		unknown = unknown || !sv.drivesKnown(id)
 		for _, v := range sv.views[id] {
@@ -296,7 +308,6 @@ func (sv *survey) impact(luIDs []string) Effect {
 		e.Worst = IOInterruption
 	}
 	e.Why = sv.tell(found, unknown, home)
-	e.Busy = sv.busy(home)
 	return e
 }
 
@@ -311,12 +322,15 @@ func worstOfEach(found []finding) []finding {
 // fate finds what becomes of a drive on a host. A drive that several enclosures
 // list has the users and the paths of all of them.
 func (sv *survey) fate(host string, d *inventory.Drive, luIDs []string) (f fate, through string) {
-	all := []sighting{{host, d}}
-	if shared, ok := sv.shared[d.LUID]; ok {
-		all = slices.DeleteFunc(slices.Clone(shared), func(s sighting) bool { return s.host != host })
+	all := sv.shared[d.LUID]
+	if all == nil {
+		all = []sighting{{host, d}}
 	}
 	used, known, other, untold := false, true, false, false
 	for _, s := range all {
+		if s.host != host {
+			continue
+		}
 		used = used || len(s.drive.InUse) > 0
 		known = known && s.drive.InUse != nil
 		for _, p := range s.drive.Paths {
@@ -351,14 +365,17 @@ func (sv *survey) fate(host string, d *inventory.Drive, luIDs []string) (f fate,
 
 // tell puts findings in words, the worst first.
 func (sv *survey) tell(found []finding, unknown bool, home string) string {
-	by := map[fate][]finding{}
-	through := map[string]bool{}
+	var by [unasked + 1][]finding
+	var through []string
 	for _, f := range found {
-		by[f.fate] = append(by[f.fate], f)
 		if f.fate == goesOn {
-			through[sv.label(f.through, home)] = true
+			if label := sv.label(f.through, home); !slices.Contains(through, label) {
+				through = append(through, label)
+			}
 		}
+		by[f.fate] = append(by[f.fate], f)
 	}
+	slices.Sort(through)
 	var parts []string
 	add := func(f fate, text string) {
 		if len(by[f]) > 0 {
@@ -381,7 +398,7 @@ func (sv *survey) tell(found []finding, unknown bool, home string) string {
 		if n == 1 {
 			all = ","
 		}
-		parts = append(parts, fmt.Sprintf("%d %s in use%s with a live path through %s", n, plural(n, "drive"), all, strings.Join(slices.Sorted(maps.Keys(through)), " or ")))
+		parts = append(parts, fmt.Sprintf("%d %s in use%s with a live path through %s", n, plural(n, "drive"), all, strings.Join(through, " or ")))
 	}
 	switch {
 	case len(parts) > 0:

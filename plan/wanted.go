@@ -14,13 +14,35 @@ import (
 // writeBufferLimit is what WRITE BUFFER can address: its offset has 24 bits.
 const writeBufferLimit = 16 << 20
 
-// wanted is the image that a component should run, and what may be done for it.
+// goal is what a want comes to: an image, and what may be done for it.
+type goal struct {
+	name       string
+	image      ModelImage
+	modelName  string
+	model      Model
+	images     []string // names of the model's images for the same part, sorted
+	policyName string
+	policy     Policy
+}
+
+func newGoal(d *DesiredState, want Want) *goal {
+	g := &goal{name: want.Image, modelName: want.Model, model: d.Models[want.Model], policyName: want.Policy, policy: DefaultPolicy()}
+	g.image = g.model.Images[want.Image]
+	for _, name := range slices.Sorted(maps.Keys(g.model.Images)) {
+		if g.model.Images[name].Part == g.image.Part {
+			g.images = append(g.images, name)
+		}
+	}
+	if p, ok := d.Policies[want.Policy]; ok {
+		g.policy = p
+	}
+	return g
+}
+
+// wanted is a goal for one component.
 type wanted struct {
+	*goal
 	component
-	name   string
-	image  ModelImage
-	model  Model
-	policy Policy
 	rule   ActivationRule
 	sizes  map[string]int64 // bytes, by SHA-256
 	denied string           // why no reset is permitted, "" where one is
@@ -211,15 +233,14 @@ func (w *wanted) chain(usable func(from string, i ModelImage) bool) []string {
 	better := func(a, b way) bool {
 		return cmp.Or(cmp.Compare(a.waits, b.waits), slices.Compare(a.images, b.images)) < 0
 	}
-	names := slices.Sorted(maps.Keys(w.model.Images))
 	seen := map[string]bool{current: true}
 	for reached := map[string]way{current: {}}; len(reached) > 0; {
 		var best *way
 		next := map[string]way{}
 		for from, at := range reached {
-			for _, name := range names {
+			for _, name := range w.images {
 				i := w.model.Images[name]
-				if i.Part != w.image.Part || !takes(from, i) {
+				if !takes(from, i) {
 					continue
 				}
 				to := way{images: append(slices.Clone(at.images), name), waits: at.waits}
@@ -273,7 +294,7 @@ func (w *wanted) nameOf(i ModelImage) string {
 	if i.SHA256 == w.image.SHA256 {
 		return w.name
 	}
-	for _, name := range slices.Sorted(maps.Keys(w.model.Images)) {
+	for _, name := range w.images {
 		if w.model.Images[name].SHA256 == i.SHA256 {
 			return name
 		}
@@ -287,8 +308,8 @@ func (w *wanted) routeReasons() []string {
 	chain := w.chain(func(string, ModelImage) bool { return true })
 	if chain == nil {
 		start := "no image starts at " + current
-		for _, i := range w.model.Images {
-			if i.Part == w.image.Part && i.startsAt(current) {
+		for _, name := range w.images {
+			if w.model.Images[name].startsAt(current) {
 				start = fmt.Sprintf("no images lead from %s to %s", current, w.image.Revision)
 			}
 		}
@@ -519,8 +540,8 @@ func (e *enclosure) numbered() bool {
 
 // rollback is the first image by name that brings a revision back once the wanted one runs.
 func (w *wanted) rollback(revision string) string {
-	for _, name := range slices.Sorted(maps.Keys(w.model.Images)) {
-		if i := w.model.Images[name]; i.Part == w.image.Part && i.Revision == revision && i.startsAt(w.image.Revision) {
+	for _, name := range w.images {
+		if i := w.model.Images[name]; i.Revision == revision && i.startsAt(w.image.Revision) {
 			return name
 		}
 	}

@@ -72,14 +72,14 @@ func assignWaves(jobs []*job, sv *survey, rollout Rollout) []Wave {
 	for n, j := range work {
 		rest := !canaries[j.e.id]
 		if slices.Contains(j.step.Hops[0].Modes, ModeE) {
-			p := place{rest: rest, turn: staging, windows: joinWindows(j.windows.Stage)}
+			p := place{rest: rest, turn: staging, windows: joinWindows(j.want.policy.Windows.Stage)}
 			if j.late {
 				p.turn = lateStaging
 			}
 			at[n].stage, numbers[p] = &p, 0
 		}
 		if j.step.resets() {
-			p := place{rest: rest, turn: resetting, side: j.esp.side, rank: ranks[j.resetKey(rest)], primary: j.sub.ID == 0, windows: joinWindows(j.windows.Reset)}
+			p := place{rest: rest, turn: resetting, side: j.esp.side, rank: ranks[j.resetKey(rest)], primary: j.sub.ID == 0, windows: joinWindows(j.want.policy.Windows.Reset)}
 			if j.step.last().byPerson() {
 				p.turn, p.side, p.primary = cycling, 0, true
 			}
@@ -162,8 +162,8 @@ func pickCanaries(work []*job, sv *survey, most int) map[string]bool {
 	models := map[string][]string{} // enclosures with work, by model
 	busy := map[string]bool{}
 	for _, j := range work {
-		if !slices.Contains(models[j.model][max(0, len(models[j.model])-1):], j.e.id) { // sorted: the last is the only one that can be it
-			models[j.model] = append(models[j.model], j.e.id)
+		if !slices.Contains(models[j.step.Model][max(0, len(models[j.step.Model])-1):], j.e.id) { // sorted: the last is the only one that can be it
+			models[j.step.Model] = append(models[j.step.Model], j.e.id)
 		}
 		busy[j.e.id] = true
 	}

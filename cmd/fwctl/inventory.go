@@ -91,6 +91,10 @@ func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Opt
 	if err != nil {
 		return nil, err
 	}
+	sent, err := store.Sent(ctx)
+	if err != nil {
+		return nil, err
+	}
 	open, err := store.Open(ctx)
 	if err != nil {
 		return nil, err
@@ -99,6 +103,6 @@ func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Opt
 	if err != nil {
 		return nil, err
 	}
-	executor.Remember(inv, staged, open)
+	executor.Remember(inv, staged, sent, open)
 	return inv, nil
 }

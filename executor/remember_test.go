@@ -1,0 +1,37 @@
+package executor_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fwctl/executor"
+	"fwctl/internal/state"
+	"fwctl/inventory"
+)
+
+// The image behind a revision is the last of that revision that was sent, unless
+// that is the one that waits.
+func TestRememberSent(t *testing.T) {
+	day := func(n int) time.Time { return time.Date(2026, 11, n, 0, 0, 0, 0, time.UTC) }
+	key := state.Key{LUID: "5000ccab04001001"}
+	older, newer, other := state.Sent{SHA256: "aa", Revision: "1100", At: day(1)}, state.Sent{SHA256: "bb", Revision: "1100", At: day(2)}, state.Sent{SHA256: "cc", Revision: "1200", At: day(3)}
+	for _, tt := range []struct {
+		name   string
+		staged map[state.Key]state.Staged
+		sent   []state.Sent
+		want   *inventory.Sent
+	}{
+		{"nothing", nil, nil, nil},
+		{"another revision", nil, []state.Sent{other}, nil},
+		{"the last", nil, []state.Sent{older, newer, other}, &inventory.Sent{SHA256: "bb", At: day(2)}},
+		{"not the one that waits", map[state.Key]state.Staged{key: {SHA256: "bb", Revision: "1100", Running: "1100"}}, []state.Sent{older, newer}, &inventory.Sent{SHA256: "aa", At: day(1)}},
+	} {
+		inv := &inventory.Inventory{Enclosures: []inventory.Enclosure{{ESPs: []inventory.ESP{{LUID: key.LUID, Subenclosures: []inventory.Subenclosure{{Revision: "1100"}}}}}}}
+		executor.Remember(inv, tt.staged, map[state.Key][]state.Sent{key: tt.sent}, nil)
+		if diff := cmp.Diff(tt.want, inv.Enclosures[0].ESPs[0].Subenclosures[0].Sent); diff != "" {
+			t.Errorf("%s: Remember (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
