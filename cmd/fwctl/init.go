@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"fwctl/inventory"
+	"fwctl/inventory/scan"
+	"fwctl/plan"
+)
+
+func (a *app) initCommand() *cobra.Command {
+	var inventories []string
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "print a desired state of what is there",
+		Long: `Reads the enclosures of this host, or takes inventories that were saved on other
+hosts, and prints a desired state of them with comments: a model for each product,
+what runs there, and nothing that is wanted, so that it plans to no change.`,
+		Example: `  fwctl init > dc1.yaml
+  fwctl init --inventory stor1.json --inventory stor2.json > dc1.yaml`,
+		Args: args(cobra.NoArgs, "none; inventories are named with --inventory"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.simulate != "" && len(inventories) > 0 {
+				return &failure{exitError, "cannot use both --simulate and --inventory", "a saved inventory says itself whether it was simulated: leave --simulate out"}
+			}
+			all, err := a.whatIsThere(cmd.Context(), inventories)
+			if err != nil {
+				return err
+			}
+			_, err = a.stdout.Write(plan.Init(all))
+			return err
+		},
+	}
+	cmd.Flags().StringArrayVar(&inventories, "inventory", nil, "take the saved inventory `FILE` instead of a scan (repeatable)")
+	return cmd
+}
+
+// whatIsThere is what saved inventories say, else what a scan of this host does
+// that opens no drive.
+func (a *app) whatIsThere(ctx context.Context, files []string) ([]*inventory.Inventory, error) {
+	if len(files) > 0 {
+		return a.loadInventories(files)
+	}
+	machine, err := a.machine()
+	if err != nil {
+		return nil, err
+	}
+	inv, err := a.scan(ctx, machine, scan.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return []*inventory.Inventory{inv}, nil
+}
