@@ -28,11 +28,12 @@ type scenario struct {
 	activate    bool
 	targets     []string
 	size        int64 // of every image
+	signedBy    map[string][]string
 }
 
 func load(t *testing.T, dir string) scenario {
 	t.Helper()
-	s := scenario{size: 1 << 20}
+	s := scenario{size: 1 << 20, signedBy: map[string][]string{}}
 	var err error
 	if s.desired, err = plan.ParseDesiredState("desired-state.yaml", read(t, dir, "desired-state.yaml")); err != nil {
 		t.Fatal(err)
@@ -56,6 +57,11 @@ func load(t *testing.T, dir string) scenario {
 				s.activate = true
 			case "target":
 				s.targets = append(s.targets, value)
+			case "signed":
+				image, key, _ := strings.Cut(value, " ")
+				for _, m := range s.desired.Models {
+					s.signedBy[m.Images[image].SHA256] = append(s.signedBy[m.Images[image].SHA256], key)
+				}
 			case "size":
 				if _, err := fmt.Sscan(value, &s.size); err != nil {
 					t.Fatal(err)
@@ -75,7 +81,7 @@ func (s scenario) input() plan.Input {
 			sizes[i.SHA256] = s.size
 		}
 	}
-	return plan.Input{Desired: s.desired, Inventories: s.inventories, ImageSizes: sizes, Activate: s.activate, Targets: s.targets}
+	return plan.Input{Desired: s.desired, Inventories: s.inventories, ImageSizes: sizes, SignedBy: s.signedBy, Activate: s.activate, Targets: s.targets}
 }
 
 // encode builds and encodes a plan.

@@ -102,3 +102,65 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A plan that somebody made, with a digest that fits, is refused where the
+// executor could not carry it out as it stands.
+func TestParseRefusesContradictions(t *testing.T) {
+	saved := read(t, "testdata", "the shortest chain by from is planned", "plan.json")
+	const address = "5000ccab04001000/esp1/sub0: "
+	for _, tt := range []struct {
+		name   string
+		change func(*plan.Plan)
+		want   string
+	}{
+		{"a wave that is not there", func(p *plan.Plan) { p.Steps[0].Waves.Reset = 99 }, address + "its waves, stage 1 and reset 99, are not there"},
+		{"a wave of the other kind", func(p *plan.Plan) { p.Steps[0].Waves.Stage, p.Steps[0].Waves.Reset = 2, 1 }, "are not there or not such as its hops need"},
+		{"no wave", func(p *plan.Plan) { p.Steps[0].Waves = plan.StepWaves{} }, "are not there or not such as its hops need"},
+		{"a wave twice", func(p *plan.Plan) { p.Waves[1].Number = 1 }, "wave 1 stands where wave 2 should"},
+		{"a wave for a window that is not there", func(p *plan.Plan) { p.Waves[0].Windows = []string{"w"} }, `wave 1 is for window "w"`},
+		{"a hop without a mode", func(p *plan.Plan) { p.Steps[0].Hops[1].Modes = []plan.Mode{} }, address + "hop 2 has no mode"},
+		{"a first hop without a mode", func(p *plan.Plan) { p.Steps[0].Hops[0].Modes = []plan.Mode{} }, address + "hop 1 has no mode"},
+		{"mode 7 before e", func(p *plan.Plan) { p.Steps[0].Hops[0].Modes = []plan.Mode{"7", "e"} }, address + "hop 1: its modes are [7 e]"},
+		{"a hop that nothing starts", func(p *plan.Plan) { p.Steps[0].Hops[0].Activation = plan.Manual }, address + "nothing starts hop 1 before the next"},
+		{"hops that do not follow", func(p *plan.Plan) { p.Steps[0].Hops[1].From = "1000" }, address + "hop 2 starts at 1000, and 1050 runs then"},
+		{"hops that start elsewhere", func(p *plan.Plan) { p.Steps[0].Current = "0990" }, "that is not where its hops start"},
+		{"an activation of what is not staged", func(p *plan.Plan) {
+			s := &p.Steps[0]
+			s.Action, s.Hops, s.Waves.Stage = plan.Activate, s.Hops[:1], 0
+			s.Hops[0].Modes = []plan.Mode{}
+			p.Summary.Update, p.Summary.Activate = p.Summary.Update-1, 1
+		}, address + "it activates what is not staged"},
+		{"a reset where none is permitted", func(p *plan.Plan) { p.Steps[0].Reset = plan.ResetNever }, "it resets, and says reset: never"},
+		{"a reset that disturbs nobody", func(p *plan.Plan) { p.Steps[0].Disruption.Worst = plan.NoImpact }, "disruption: none"},
+		{"another enclosure", func(p *plan.Plan) { p.Steps[0].Enclosure = "5000ccab04002000" }, address + "its address is not that of"},
+		{"another subenclosure", func(p *plan.Plan) { p.Steps[0].Subenclosure = 3 }, address + "its address is not that of"},
+		{"no logical unit", func(p *plan.Plan) { p.Steps[0].LUID = "" }, address + "a value is missing"},
+		{"one component twice", func(p *plan.Plan) { p.Steps[1].LUID = p.Steps[0].LUID }, "it is the same component as 5000ccab04001000/esp1/sub0"},
+		{"one address twice", func(p *plan.Plan) { p.Steps[1].Address = p.Steps[0].Address }, "it stands twice, or out of order"},
+		{"both sides at once", func(p *plan.Plan) { p.Steps[1].Waves.Reset = p.Steps[0].Waves.Reset }, "resets another ESP of its fault domain too"},
+		{"an update that does nothing", func(p *plan.Plan) { p.Steps[0].Hops, p.Steps[0].Waves = []plan.Hop{}, plan.StepWaves{} }, "its action is update, and it has 0 hops"},
+		{"a no-op that does something", func(p *plan.Plan) {
+			p.Steps[0].Action = plan.NoOp
+			p.Summary.Update, p.Summary.NoOp = p.Summary.Update-1, 1
+		}, "its action is no-op, and it has 2 hops"},
+		{"a wave for a person", func(p *plan.Plan) { p.Waves[1].PowerCycle = true }, "do not agree on who resets it"},
+		{"a summary of something else", func(p *plan.Plan) { p.Summary.Update = 0 }, "its summary says"},
+		{"odd chunks", func(p *plan.Plan) { p.Steps[0].Hops[0].ChunkSize = 4095 }, "must be a multiple of 4"},
+		{"another impact", func(p *plan.Plan) { p.Steps[0].Disruption.Worst = "much" }, "worst"},
+	} {
+		p := must(plan.Parse(saved))
+		tt.change(p)
+		data := must(p.Encode())
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, data); err != nil {
+			t.Fatal(err)
+		}
+		for _, data := range [][]byte{data, compact.Bytes()} {
+			_, err := plan.Parse(data)
+			var damaged *plan.DamagedError
+			if !errors.As(err, &damaged) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Parse of a plan with %s = %v; want a *DamagedError with %q", tt.name, err, tt.want)
+			}
+		}
+	}
+}

@@ -383,15 +383,15 @@ func (sv *survey) tell(found []finding, unknown bool, home string) string {
 		}
 	}
 	add(cutOff, "in use, no other path")
-	add(alone, "in use, and what uses them does not use their other path (no multipath)")
-	add(astray, "in use, and it cannot be told what their paths lead through")
+	add(alone, "in use, with another path that is not used (no multipath)")
+	add(astray, "in use, and what the paths lead through cannot be told")
 	if n := len(by[unasked]); n == len(found) && n > 0 {
 		parts = append(parts, fmt.Sprintf("use and paths of its %d %s were not examined, so they count as in use without another path", n, plural(n, "drive")))
 	} else {
-		add(unasked, "not known to be unused, so they count as in use, no other path")
+		add(unasked, "not known to be unused, which counts as in use, no other path")
 	}
 	if unknown {
-		parts = append(parts, "no module lists the enclosure's drives (page 0Ah), so they count as in use without another path")
+		parts = append(parts, "no module lists the enclosure's drives (page 0Ah), which count as in use without another path")
 	}
 	if n := len(by[goesOn]); n > 0 {
 		all := ", all"
@@ -481,10 +481,10 @@ func (sv *survey) busy(enclosure string) string {
 		parts = append(parts, slots(used, home)+" in use")
 	}
 	if unasked = worstOfEach(unasked); len(unasked) > 0 {
-		parts = append(parts, slots(unasked, home)+" not known to be unused, so that they count as in use")
+		parts = append(parts, slots(unasked, home)+" not known to be unused, which counts as in use")
 	}
 	if len(unlisted) > 0 {
-		parts = append(parts, "no module of "+strings.Join(unlisted, ", ")+" lists its drives (page 0Ah), so that they count as in use")
+		parts = append(parts, "no module of "+strings.Join(unlisted, ", ")+" lists its drives (page 0Ah), which count as in use")
 	}
 	text := strings.Join(parts, "; ")
 	domain.busy = &text

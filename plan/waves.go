@@ -202,7 +202,7 @@ func stagedWarnings(enclosure string, jobs []*job) []string {
 	var warnings []string
 	for _, j := range jobs {
 		staged := j.sub.Staged
-		if staged == nil || j.want != nil && staged.SHA256 == j.want.image.SHA256 && j.step.Action != Blocked {
+		if staged == nil || j.step.Action == IsStaged || j.step.Action == Activate {
 			continue
 		}
 		w := fmt.Sprintf("%s: any power loss or hard reset starts %s", j.address, staged.Revision)
