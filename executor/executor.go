@@ -15,8 +15,8 @@ import (
 	"fwctl/plan"
 )
 
-// Config is what Run and Check work with. All but Observer and AcceptDisruption
-// must be set.
+// Config is what Run and Check work with. All but Observer, AcceptDisruption
+// and IgnoreWindow must be set.
 type Config struct {
 	Machine transport.Machine
 	Store   *state.Store
@@ -27,6 +27,10 @@ type Config struct {
 	// AcceptDisruption are globs on addresses, or "all": the components at which I/O
 	// may stop. Run refuses a plan with another one whose worst disruption is that.
 	AcceptDisruption []string
+
+	// IgnoreWindow is why the plan is carried out whether its windows are open or
+	// not, for the record; "" where they hold.
+	IgnoreWindow string
 
 	Observer func(Event) // told of every event, from one goroutine at a time; may be nil
 }

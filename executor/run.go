@@ -35,7 +35,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	ctx = context.WithoutCancel(ctx)
 	err = c.Store.Update(ctx, func(tx *state.Tx) {
 		r.id = tx.BeginRun(state.Run{PlanDigest: c.Plan.Digest, Host: c.Machine.Hostname(), By: c.By, StartedAt: time.Now()})
-		for _, o := range accepted {
+		for _, o := range append(accepted, r.ignored()...) {
 			tx.Override(r.id, o)
 		}
 	})
@@ -200,6 +200,20 @@ func byEnclosure(steps []*stepRun) [][]*stepRun {
 		groups[i] = append(groups[i], s)
 	}
 	return groups
+}
+
+// ignored are the windows that a person put aside, for the record.
+func (r *run) ignored() []state.Override {
+	var all []state.Override
+	for _, s := range r.local() {
+		waits := func(w plan.Wave) bool {
+			return len(w.Windows) > 0 && (w.Number == s.step.Waves.Stage || w.Number == s.step.Waves.Reset)
+		}
+		if r.IgnoreWindow != "" && slices.ContainsFunc(r.Plan.Waves, waits) {
+			all = append(all, state.Override{Kind: state.IgnoreWindow, Address: s.step.Address, Given: r.IgnoreWindow})
+		}
+	}
+	return all
 }
 
 // accept refuses the run where I/O may stop at a component for which nobody
@@ -693,13 +707,13 @@ func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 	if v.trigger == "" {
 		v = s.download.prepare(ctx)
 	}
-	switch {
-	case v.trigger == Refuse && s.wrote:
-		return v.inFlight()
-	case v.trigger == Fail, v.trigger == Lose: // of what an earlier download left behind
-		s.intents = append(s.intents, heard...)
-	}
 	if v.trigger != "" {
+		if v.revision != "" { // reading the status has started an earlier image, and so ended its download
+			s.intents = append(s.intents, heard...)
+		}
+		if s.wrote {
+			return v.inFlight()
+		}
 		return v
 	}
 	r.event(s.about(Event{Type: EventStarted, Mode: s.mode, Total: int64(len(data))}))

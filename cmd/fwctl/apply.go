@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -36,6 +37,7 @@ func (a *app) applyCommand() *cobra.Command {
 		expect string
 		output string
 		accept []string
+		ignore string
 	)
 	cmd := &cobra.Command{
 		Use:   "apply PLAN | -f FILE",
@@ -60,6 +62,8 @@ end: after ^C or SIGTERM nothing new is started.`,
 				return &failure{exitError, "cannot use --expect with -f", "--expect is for a plan that was saved and approved: fwctl plan --out"}
 			case file != "" && images != "":
 				return &failure{exitError, "cannot use --images with -f", "the desired state says where its images are"}
+			case cmd.Flags().Changed("ignore-window") && strings.TrimSpace(ignore) == "":
+				return &failure{exitError, "cannot ignore windows without a reason", "say why, for the record: --ignore-window \"CHG-4711, agreed with the users\""}
 			}
 			if err := oneOf("-o", output, "text", "json"); err != nil {
 				return err
@@ -68,7 +72,7 @@ end: after ^C or SIGTERM nothing new is started.`,
 			if err != nil {
 				return err
 			}
-			job := &job{app: a, machine: machine, json: output == "json", accept: accept}
+			job := &job{app: a, machine: machine, json: output == "json", accept: accept, ignoreWindow: ignore}
 			if file != "" {
 				err = job.makePlan(cmd.Context(), file)
 			} else {
@@ -80,6 +84,9 @@ end: after ^C or SIGTERM nothing new is started.`,
 			if check {
 				return job.check(cmd.Context())
 			}
+			if err := refuseLater(job.plan); err != nil {
+				return err
+			}
 			return job.apply(cmd.Context(), yes)
 		},
 	}
@@ -89,6 +96,7 @@ end: after ^C or SIGTERM nothing new is started.`,
 	cmd.Flags().StringVar(&images, "images", "", "look for the plan's images, by their SHA-256, in `DIR` and below (default: where PLAN is)")
 	cmd.Flags().StringVar(&expect, "expect", "", "refuse any plan but the one with this digest `SHA256`")
 	cmd.Flags().StringArrayVar(&accept, "accept-disruption", nil, "let I/O stop at `ADDRESS`, where * is any text, or at all (repeatable)")
+	cmd.Flags().StringVar(&ignore, "ignore-window", "", "carry the plan out though its maintenance windows are closed, and record `REASON`")
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json: an event a line, the result last")
 	return cmd
 }
@@ -101,6 +109,8 @@ type job struct {
 	accept  []string // where I/O may stop
 	plan    *plan.Plan
 	images  map[string]*image.Image // by SHA-256
+
+	ignoreWindow string // why, "" where windows hold
 }
 
 // makePlan plans for a desired state.
@@ -171,6 +181,9 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	if j.plan.Summary.Update+j.plan.Summary.Activate == 0 {
 		return j.end(&executor.Result{Outcome: executor.RunDone}, nil)
 	}
+	if err := j.inWindow(time.Now()); err != nil {
+		return err
+	}
 	if !yes {
 		if err := j.confirm(ctx); err != nil {
 			return err
@@ -201,8 +214,32 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	return j.end(result, err)
 }
 
+// inWindow refuses what this host has to do while none of a wave's windows is open.
+func (j *job) inWindow(now time.Time) error {
+	mine := j.mine()
+	for _, w := range j.plan.Waves {
+		works := func(s plan.Step) bool {
+			return mine[s.Address] && (s.Waves.Stage == w.Number || s.Waves.Reset == w.Number)
+		}
+		if w.PowerCycle || !slices.ContainsFunc(j.plan.Steps, works) {
+			continue // nothing is sent
+		}
+		o, err := j.plan.Opening(w, now)
+		switch {
+		case err != nil:
+			return err
+		case !o.Now && j.ignoreWindow != "":
+			j.note("Wave %d is outside its maintenance windows: %s.", w.Number, opensNext(j.plan, w, now))
+		case !o.Now:
+			return refused(fmt.Sprintf("cannot apply now: wave %d is outside its maintenance windows: %s", w.Number, opensNext(j.plan, w, now)),
+				"apply again when it opens, or say why it cannot wait with --ignore-window REASON, which is recorded")
+		}
+	}
+	return nil
+}
+
 func (j *job) config(store *state.Store, observer func(executor.Event)) executor.Config {
-	return executor.Config{Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), AcceptDisruption: j.accept, Observer: observer}
+	return executor.Config{Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), AcceptDisruption: j.accept, IgnoreWindow: j.ignoreWindow, Observer: observer}
 }
 
 // observers are what events are told to, and what tells an interrupt among them.

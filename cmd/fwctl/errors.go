@@ -35,7 +35,7 @@ Exit codes:
     1  error: usage, unreadable or invalid input (a file that is no plan too), no permission, internal
     2  plan --detailed-exitcode: changes are pending (staged ones too) or blocked
     3  refused, nothing was written: stale or damaged plan, or one of another version of fwctl,
-       precondition, policy, lock, not confirmed
+       precondition, policy, window, lock, not confirmed
     4  some components failed; the state of every component is known
     5  the outcome of a component is unknown, or one needs a person: do not power-cycle it
   130  interrupted; everything that had been started was brought to an end

@@ -19,6 +19,8 @@ import (
 
 	"fwctl/internal/image"
 	"fwctl/internal/sim"
+	"fwctl/internal/window"
+	"fwctl/plan"
 )
 
 func TestMain(m *testing.M) {
@@ -46,6 +48,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"image":       makeImage,
 	"subst":       subst,
 	"power-cycle": powerCycle,
+	"window":      putWindow,
 }
 
 // condition is [scsi]: the machine that the tests run on has SCSI generic devices.
@@ -175,6 +178,26 @@ func subst(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s lacks %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(string(data), args[1], args[2])), 0o644))
+}
+
+// window PLAN START DURATION RRULE puts a window around the waves of a plan that reset.
+func putWindow(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: window PLAN START DURATION RRULE")
+	}
+	data, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	p, err := plan.Parse(data)
+	ts.Check(err)
+	p.Windows["night"] = window.Window{Start: args[1], Timezone: "Europe/Berlin", Duration: args[2], RRule: args[3]}
+	for i := range p.Waves {
+		if p.Waves[i].Kind == plan.ResetWave {
+			p.Waves[i].Windows = []string{"night"}
+		}
+	}
+	data, err = p.Encode()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
 }
 
 // power-cycle RACK ENCLOSURE takes the power off an enclosure and puts it on again.

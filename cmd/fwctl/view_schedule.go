@@ -94,6 +94,19 @@ func opens(p *plan.Plan, w plan.Wave, now time.Time) string {
 	return o.Window + ", " + weekday(o.Start)
 }
 
+// opensNext is opens in full: saturday-night, next opens Sat 2026-11-28 22:00 CET,
+// in 5 d 3 h, for 6 h.
+func opensNext(p *plan.Plan, w plan.Wave, now time.Time) string {
+	o, err := p.Opening(w, now)
+	switch {
+	case err != nil || o.Start.IsZero():
+		return opens(p, w, now)
+	case o.Now:
+		return opens(p, w, now) + ", for " + spell(o.End.Sub(now)) + " more"
+	}
+	return fmt.Sprintf("%s, next opens %s, in %s, for %s", o.Window, weekday(o.Start), spell(o.Start.Sub(now)), spell(o.End.Sub(o.Start)))
+}
+
 // weekday writes a time as clocks at the window show it.
 func weekday(t time.Time) string { return t.Format("Mon 2006-01-02 15:04 MST") }
 
@@ -113,10 +126,11 @@ func runs(waves []plan.Wave) []waveRun {
 }
 
 func waveName(w plan.Wave) string {
+	name := fmt.Sprintf("wave %d", w.Number)
 	if w.Canary {
-		return fmt.Sprintf("wave %dc", w.Number)
+		name += "c"
 	}
-	return fmt.Sprintf("wave %d", w.Number)
+	return name
 }
 
 func wavesName(waves []plan.Wave) string {

@@ -101,8 +101,10 @@ type Intent struct {
 // OverrideKind is what a person overrode.
 type OverrideKind string
 
-// AcceptDisruption: I/O may stop at the component.
-const AcceptDisruption OverrideKind = "accept-disruption"
+const (
+	AcceptDisruption OverrideKind = "accept-disruption" // I/O may stop at the component
+	IgnoreWindow     OverrideKind = "ignore-window"     // the component is worked on outside its maintenance windows
+)
 
 // Override is a safeguard that a person put aside for one component of a run.
 type Override struct {

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fwctl/plan"
+	"fwctl/schemas"
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	var file, output string
+	cmd := &cobra.Command{
+		Use:   "explain PLAN|-f FILE ADDRESS",
+		Short: "explain what a plan does with one component, and why",
+		Long: `Tells of one component which want it falls under, what each safeguard says, what
+its update disturbs, what brings it back, and when maintenance windows let it go.
+A saved plan is explained without a look at any device; with -f the enclosures
+are read first, as plan does.`,
+		Example: `  fwctl explain dc1.plan 5000ccab04001000/esp1/sub0
+  fwctl explain -f dc1.yaml 5000ccab04001000/esp1/sub0`,
+		Args: args(cobra.RangeArgs(1, 2), "a plan file and an address, or -f, a desired state and an address"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case file == "" && len(args) == 1:
+				return &failure{exitError, "cannot explain without a plan", "name a plan file before the address, or a desired state with -f"}
+			case file != "" && len(args) == 2:
+				return &failure{exitError, "cannot explain both a plan and a desired state", "leave out " + args[0] + " or -f " + file}
+			}
+			if err := oneOf("-o", output, "text", "json"); err != nil {
+				return err
+			}
+			p, err := a.planToExplain(cmd.Context(), file, args[0])
+			if err != nil {
+				return err
+			}
+			s, err := stepAt(p, args[len(args)-1])
+			if err != nil {
+				return err
+			}
+			now := time.Now()
+			if output == "json" {
+				out := json.NewEncoder(a.stdout)
+				out.SetEscapeHTML(false)
+				out.SetIndent("", "  ")
+				return out.Encode(explanation(p, s, now))
+			}
+			_, err = fmt.Fprint(a.stdout, a.heading(p.Simulated), explainView(p, s, now, widthOf(a.stdout), a.paint()))
+			return err
+		},
+	}
+	desiredFlag(cmd, &file)
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+// planToExplain reads a saved plan, or makes one of a desired state.
+func (a *app) planToExplain(ctx context.Context, desired, saved string) (*plan.Plan, error) {
+	if desired == "" {
+		p, _, err := loadPlan(saved)
+		return p, err
+	}
+	var want planRequest
+	var err error
+	if want.desired, want.images, err = a.loadDesired(desired); err != nil {
+		return nil, err
+	}
+	if want.inventories, err = a.scanHere(ctx); err != nil {
+		return nil, err
+	}
+	p, _, err := want.build(time.Now())
+	return p, err
+}
+
+// stepAt finds the step of an address.
+func stepAt(p *plan.Plan, address string) (*plan.Step, error) {
+	var known []string
+	for i := range p.Steps {
+		if p.Steps[i].Address == address {
+			return &p.Steps[i], nil
+		}
+		known = append(known, p.Steps[i].Address)
+	}
+	hint := "addresses are those that `fwctl plan` lists"
+	part := slices.IndexFunc(p.Steps, func(s plan.Step) bool {
+		return s.Name == address || strings.HasPrefix(s.Address, address+"/")
+	})
+	if part >= 0 {
+		hint = "an address names a component, as in " + p.Steps[part].Address
+	} else if near := schemas.Nearest(address, known); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return nil, &failure{exitError, fmt.Sprintf("cannot explain %s: the plan has no such component", address), hint}
+}
+
+// waveTimes is a wave that works on a step, and when it may.
+type waveTimes struct {
+	Number  int           `json:"number"`
+	Kind    plan.WaveKind `json:"kind"`
+	Canary  bool          `json:"canary"`
+	Windows []string      `json:"windows"`
+	Open    bool          `json:"open"` // it may run now
+	Opens   *time.Time    `json:"opens"`
+	Closes  *time.Time    `json:"closes"`
+	Needs   plan.Duration `json:"needs"` // at worst, for this step
+}
+
+// explanation is what explain -o json writes: the step as the plan has it, and
+// when its waves may run.
+func explanation(p *plan.Plan, s *plan.Step, now time.Time) any {
+	waves := []waveTimes{}
+	for _, w := range wavesOn(p, s) {
+		t := waveTimes{Number: w.Number, Kind: w.Kind, Canary: w.Canary, Windows: w.Windows, Needs: s.WorstIn(w)}
+		if o, err := p.Opening(w, now); err == nil {
+			t.Open = o.Now
+			if !o.Start.IsZero() {
+				t.Opens, t.Closes = &o.Start, &o.End
+			}
+		}
+		waves = append(waves, t)
+	}
+	return struct {
+		Simulated  bool        `json:"simulated"`
+		PlanDigest string      `json:"plan_digest"`
+		Step       *plan.Step  `json:"step"`
+		Waves      []waveTimes `json:"waves"`
+	}{p.Simulated, p.Digest, s, waves}
+}
+
+func wavesOn(p *plan.Plan, s *plan.Step) []plan.Wave {
+	return slices.DeleteFunc(slices.Clone(p.Waves), func(w plan.Wave) bool {
+		return w.Number != s.Waves.Stage && w.Number != s.Waves.Reset
+	})
+}
+
+// explainView renders why a step is what it is.
+func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint paint) string {
+	var lines []string
+	add := func(key, text string) {
+		for _, part := range strings.Split(text, "\n") {
+			lines = append(lines, wrap(part, width, pad(key, 14), strings.Repeat(" ", 16))...)
+			key = ""
+		}
+	}
+	what := s.Address
+	if s.Name != "" {
+		what += " (" + s.Name + ")"
+	}
+	lines = append(lines, wrap(fmt.Sprintf("%s: %s %s, runs %s", what, s.Vendor, s.Product, cmp.Or(s.Current, "?")), width, "", "  ")...)
+	lines = append(lines, "")
+	verdict := string(s.Action)
+	if s.Action == plan.Blocked {
+		verdict = paint.paint(alarm, strings.ToUpper(verdict))
+	}
+	add("Verdict", verdict+": "+meaning[s.Action])
+	for _, r := range s.Reasons {
+		add("", r)
+	}
+	if s.Action == plan.Unmanaged {
+		add("Want", "none of the desired state's matches it")
+	}
+	if s.Model == "" {
+		return strings.Join(lines, "\n") + "\n"
+	}
+	add("Want", fmt.Sprintf("model %s, image %s, which is revision %s", s.Model, s.Image, s.Desired))
+	add("Policy", fmt.Sprintf("%s: reset %s", cmp.Or(s.Policy, "the default"), s.Reset))
+	add("Host", s.Host+" works on it")
+	hops(s, add)
+	if d := s.Disruption; len(s.Hops) > 0 {
+		text := "expected " + string(d.Expected) + ", at worst " + string(d.Worst)
+		if d.Why != "" {
+			text += ": " + d.Why
+		}
+		add("Disruption", text)
+		add("Fault domain", faultDomainOf(p, s))
+		add("Way back", cmp.Or(prefixed("image ", s.Rollback), "none: no image brings "+s.Current+" back"))
+	}
+	add("Preconditions", preconditionsOf(s))
+	waves := wavesOn(p, s)
+	for _, w := range waves {
+		text := fmt.Sprintf("%s wave %d", w.Kind, w.Number)
+		if w.Canary {
+			text += ", of the canaries"
+		}
+		if w.PowerCycle {
+			text += ", by a person's power cycle"
+		}
+		add("When", text+": "+opensNext(p, w, now)+"; needs up to "+spell(s.WorstIn(w)))
+		if before := w.Number - 1; before > 0 {
+			after := fmt.Sprintf("after wave %d is done", before)
+			for _, b := range p.Waves {
+				if b.Number == before && b.Soak > 0 {
+					after += ", and well for " + spell(b.Soak)
+				}
+			}
+			add("", after)
+		}
+	}
+	if len(waves) == 0 {
+		add("When", "no wave works on it")
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+var meaning = map[plan.Action]string{
+	plan.Update:    "an image is sent to it",
+	plan.Activate:  "the wanted image is staged, and is activated",
+	plan.IsStaged:  "the wanted image is staged and waits",
+	plan.NoOp:      "it runs the wanted image",
+	plan.Blocked:   "what is wanted may not be done",
+	plan.Excepted:  "an exception of the desired state leaves it out",
+	plan.Unmanaged: "nothing is done with it",
+}
+
+// hops tells each download, and what starts it.
+func hops(s *plan.Step, add func(key, text string)) {
+	tell := func(key string, h plan.Hop) {
+		text := fmt.Sprintf("%s to %s by image %s (%s), %s, mode %s", h.From, h.To, h.Image.Name, size(h.Image.Size), h.Protocol, modeOf(h))
+		if len(h.Modes) == 0 {
+			text = fmt.Sprintf("%s to %s by activating %s: %s", h.From, h.To, h.Image.Name, modeOf(h))
+		} else if h.Activation == plan.Manual && slices.Contains(h.Modes, plan.ModeE) {
+			text += ", left staged by mode e"
+		}
+		add(key, text)
+	}
+	for i, h := range s.Hops {
+		tell(fmt.Sprintf("Hop %d of %d", i+1, len(s.Hops)), h)
+	}
+	for _, h := range s.Later {
+		tell("Later", h)
+	}
+}
+
+// faultDomainOf names what is never reset together with a step.
+func faultDomainOf(p *plan.Plan, s *plan.Step) string {
+	if s.FaultDomain == 0 {
+		return "cannot be told: nothing else is reset at the same time"
+	}
+	others := map[string]bool{}
+	for _, o := range p.Steps {
+		if o.FaultDomain == s.FaultDomain && o.Enclosure != s.Enclosure {
+			others[cmp.Or(o.Name, o.Enclosure)] = true
+		}
+	}
+	if len(others) == 0 {
+		return fmt.Sprintf("%d: this enclosure alone", s.FaultDomain)
+	}
+	return fmt.Sprintf("%d: with %s, never reset at the same time", s.FaultDomain, strings.Join(slices.Sorted(maps.Keys(others)), ", "))
+}
+
+func preconditionsOf(s *plan.Step) string {
+	staged := "nothing staged that this host remembers"
+	if sha := s.Preconditions.Staged; sha != nil {
+		staged = "image " + shortDigest(*sha) + " staged"
+	}
+	return fmt.Sprintf("it runs %s; %s; the host sees the I/O modules %s", cmp.Or(s.Preconditions.Revision, "?"), staged, strings.Join(s.Preconditions.ESPs, ", "))
+}
+
+func prefixed(prefix, text string) string {
+	if text == "" {
+		return ""
+	}
+	return prefix + text
+}
