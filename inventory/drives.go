@@ -115,14 +115,14 @@ func hasUnknownDisks(members []member, blocks []BlockDevice) bool {
 	})
 }
 
-// usesOf lists what uses a drive over any of its block devices, each use once.
+// usesOf lists what uses a drive over any of its block devices, sorted.
 func usesOf(blocks []BlockDevice) []Use {
 	var uses []Use
 	for _, b := range blocks {
 		uses = append(uses, b.Uses...)
 	}
 	slices.SortFunc(uses, func(a, b Use) int { return cmp.Or(cmp.Compare(a.Words, b.Words), cmp.Compare(a.Over, b.Over)) })
-	return slices.Compact(uses)
+	return uses
 }
 
 // carriesAll tells whether everything that uses a drive goes on over this one of

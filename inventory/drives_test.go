@@ -82,6 +82,7 @@ func TestDrives(t *testing.T) {
 		{"two uses, a path each: no path carries both", []inventory.BlockDevice{path("sda", port1, mount("sda")),
 			path("sdb", port2, inventory.Use{Words: "swap through sdb2", Over: "sdb"})}, `["mounted /tank" "swap through sdb2"] sda:A sdb:B`},
 		{"one use twice over one path", []inventory.BlockDevice{path("sda", port1, mount("sda"), mount("sda"))}, `["mounted /tank"] sda:A used`},
+		{"alike over two paths, and not the same", []inventory.BlockDevice{path("sda", port1, mount("sda")), path("sdb", port2, mount("sdb"))}, `["mounted /tank"] sda:A sdb:B`},
 		{"a port that no ESP lists is known by the logical unit", []inventory.BlockDevice{path("sda", port1), path("sdc", "5000c50000000009")}, "unknown sda:A sdc:?"},
 		{"likewise, by the expander", []inventory.BlockDevice{path("sda", port1), on(path("sdc", "5000c50000000009"), "host2", expander2)}, "unknown sda:A sdc:B"},
 	}
@@ -113,6 +114,7 @@ func TestVia(t *testing.T) {
 		{name: "the ESP's own expander", a: route("host1", expander1), b: route("host1", expander2), to: route("host1", expander2), want: lu2},
 		{name: "behind the ESP's own expander", a: route("host1", expander1), b: route("host1", expander2), to: route("host1", expander1, edge), want: lu1},
 		{name: "the nearest in a cascade", a: route("host1", far, expander1), b: route("host1", far, expander2), to: route("host1", far, expander2), want: lu2},
+		{name: "the nearest of two modules in a row", a: route("host1", expander1), b: route("host1", expander1, expander2), to: route("host1", expander1, expander2), want: lu2},
 		{name: "only the upstream one in common", a: route("host1", far, expander1), b: route("host1", far, expander2), to: route("host1", far)},
 		{name: "through a module that is not in sight", a: route("host1", far, expander1), missing: true, to: route("host1", far, expander2)},
 		{name: "both on one expander", a: route("host1", expander1), b: route("host2", expander1), to: route("host1", expander1)},

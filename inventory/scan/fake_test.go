@@ -19,6 +19,7 @@ type fakeMachine struct {
 	fs      fstest.MapFS
 	devices map[string]*fakeDevice // by node
 	access  func(node string) error
+	held    map[string]bool // by block device; those that are not in it must not be opened
 
 	mu     sync.Mutex
 	opened []string
@@ -46,11 +47,17 @@ func (m *fakeMachine) keepVPD(node string) {
 	m.fs["sys/class/scsi_generic/"+path.Base(node)+"/device/vpd_pg83"] = &fstest.MapFile{Data: m.devices[node].answers["VPD 83"]}
 }
 
-func (m *fakeMachine) Hostname() string                     { return "stor1" }
-func (m *fakeMachine) Simulated() bool                      { return false }
-func (m *fakeMachine) FS() fs.FS                            { return m.fs }
-func (m *fakeMachine) BlockDeviceHeld(string) (bool, error) { panic("a scan looks at no drive's use") }
-func (m *fakeMachine) Lock(string) (io.Closer, error)       { panic("a scan takes no lock") }
+func (m *fakeMachine) Hostname() string { return "stor1" }
+func (m *fakeMachine) Simulated() bool  { return false }
+func (m *fakeMachine) FS() fs.FS        { return m.fs }
+func (m *fakeMachine) BlockDeviceHeld(name string) (bool, error) {
+	held, ok := m.held[name]
+	if !ok {
+		panic("the scan opens block device " + name)
+	}
+	return held, nil
+}
+func (m *fakeMachine) Lock(string) (io.Closer, error) { panic("a scan takes no lock") }
 func (m *fakeMachine) failed(node string, err error) error {
 	return &transport.Error{Op: "open", Path: node, NotSent: true, Err: err}
 }

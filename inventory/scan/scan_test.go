@@ -472,8 +472,86 @@ func TestAssembleWithSysfs(t *testing.T) {
 	}
 }
 
-// A descriptor without EIP has no slot number: its place says it.
-func TestReadSlotWithoutEIP(t *testing.T) {
+// What stands above drives in sysfs, as a kernel has it, where no simulated rack
+// does: logical volumes, partitions of a multipath map, names with blanks.
+func TestUseInSysfs(t *testing.T) {
+	const ports = "/port-1:0/expander-1:0/port-1:0:3/end_device-1:0:3/target1:0:3/1:0:3:0"
+	const pci = "sys/devices/pci0000:00/0000:00:03.0/"
+	tests := []struct {
+		name     string
+		files    map[string]string // below sys/block unless they begin with proc/
+		held     map[string]bool   // what may be opened
+		use, sda string
+	}{
+		{name: "a logical volume on a partition", files: map[string]string{
+			"sda/sda2/partition": "2\n", "sda/sda2/holders/dm-7/x": "",
+			"dm-7/dm/name": "vg-home\n", "dm-7/dm/uuid": "LVM-abc\n", "proc/self/mounts": "/dev/mapper/vg-home /home\\040of\\134all ext4 rw 0 0\n",
+		}, use: `["mounted /home of\\all through sda2, dm-7 (vg-home)"]`, sda: "used"},
+		{name: "a logical volume that is not mounted", files: map[string]string{
+			"sda/holders/dm-7/x": "", "dm-7/dm/name": "vg-vm\n", "dm-7/dm/uuid": "LVM-abc\n",
+		}, use: `["held by dm-7 (vg-vm)"]`, sda: "used"},
+		{name: "a partition of a map is swap", files: map[string]string{
+			"sda/holders/dm-0/x": "", "dm-0/dm/name": "mpatha\n", "dm-0/dm/uuid": "mpath-35000c5000000000\n", "dm-0/holders/dm-1/x": "",
+			"dm-1/dm/name": "mpatha-part1\n", "dm-1/dm/uuid": "part1-mpath-35000c5000000000\n",
+			"proc/swaps": "Filename Type Size Used Priority\n/dev/dm-1 partition 1 0 -2\n",
+		}, use: `["swap through dm-0 (mpatha), dm-1 (mpatha-part1)"]`, sda: "used"},
+		{name: "a partition of a map is held", files: map[string]string{
+			"sda/holders/dm-0/x": "", "dm-0/dm/name": "mpatha\n", "dm-0/dm/uuid": "mpath-35000c5000000000\n", "dm-0/holders/dm-1/x": "",
+			"dm-1/dm/name": "mpatha-part1\n", "dm-1/dm/uuid": "part1-mpath-35000c5000000000\n",
+		}, held: map[string]bool{"dm-1": true}, use: `["dm-1 (mpatha-part1) held exclusively"]`, sda: "used"},
+		{name: "bcache, in a circle", files: map[string]string{"sda/holders/bcache0/x": "", "bcache0/holders/bcache0/x": ""},
+			use: `["held by bcache0"]`, sda: "used"},
+		{name: "partitions that nobody holds", files: map[string]string{"sda/sda1/partition": "1\n", "sda/sda1/start": "1\n", "sda/sdax/partition": "\n"},
+			held: map[string]bool{"sda": false, "sda1": false}, use: "[]"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := newMachine().add("/dev/sg3", "13", oneDrive(t))
+			m.held = tt.held
+			if m.held == nil {
+				m.held = map[string]bool{}
+			}
+			file := func(name, text string) { m.fs[name] = &fstest.MapFile{Data: []byte(text)} }
+			block := func(name, at string) {
+				m.fs["sys/block/"+name] = &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte("../devices/" + at)}
+			}
+			disk := pci + "host1" + ports
+			block("sda", strings.TrimPrefix(disk, "sys/devices/")+"/block/sda")
+			m.fs[disk+"/block/sda/device"] = &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte("../..")}
+			file(disk+"/sas_address", "0x5000c50000000001\n")
+			file(disk+"/state", "running\n")
+			// Of a disk whose logical unit has a designator that is all zero, as others have too.
+			file(disk+"/vpd_pg83", string(fromHex(t, "0083000c"+"01030008"+"0000000000000000")))
+			other := pci + "ata1/host0/target0:0:0/0:0:0:0"
+			block("sdb", strings.TrimPrefix(other, "sys/devices/")+"/block/sdb")
+			m.fs[other+"/block/sdb/device"] = &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte("../..")}
+			file(other+"/vpd_pg83", string(fromHex(t, "0083000c"+"01030008"+"0000000000000000")))
+			for name, text := range tt.files {
+				if !strings.HasPrefix(name, "proc/") {
+					top, _, _ := strings.Cut(name, "/")
+					if top == "sda" {
+						name = disk + "/block/" + name
+					} else {
+						block(top, "virtual/block/"+top)
+						name = "sys/devices/virtual/block/" + name
+					}
+				}
+				file(name, text)
+			}
+			inv, err := scan.Scan(t.Context(), m, scan.Options{ProbeUse: true})
+			if err != nil || len(inv.Enclosures) != 1 || len(inv.Enclosures[0].Drives) != 1 {
+				t.Fatalf("Scan(…) = %+v, %v; want one drive", inv, err)
+			}
+			want := strings.TrimSpace(tt.use + " sda:? " + tt.sda)
+			if got := sees(inv.Enclosures[0].Drives[0]); got != want {
+				t.Errorf("Scan(…) sees the drive %s; want %s", got, want)
+			}
+		})
+	}
+}
+
+// oneDrive is an ESP with a drive in the second of two slots.
+func oneDrive(t *testing.T) *fakeDevice {
 	d := plain(t, "5000ccab04001001")
 	cfg := &ses.Configuration{
 		Subenclosures: []ses.Subenclosure{{TypeDescriptorHeaders: 1}},
@@ -483,7 +561,12 @@ func TestReadSlotWithoutEIP(t *testing.T) {
 	d.answers = pages(t, map[string][]byte{"INQUIRY": d.answers["INQUIRY"], "VPD 00": d.answers["VPD 00"], "VPD 83": d.answers["VPD 83"]}, cfg,
 		&ses.AdditionalElementStatus{Descriptors: []ses.AdditionalElement{
 			{Protocol: ses.SAS, Slot: &ses.Slot{Phys: []ses.Phy{{}}}}, {Protocol: ses.SAS, Slot: &ses.Slot{Phys: []ses.Phy{drive}}}}})
-	r, err := scan.Read(t.Context(), "/dev/sg3", d)
+	return d
+}
+
+// A descriptor without EIP has no slot number: its place says it.
+func TestReadSlotWithoutEIP(t *testing.T) {
+	r, err := scan.Read(t.Context(), "/dev/sg3", oneDrive(t))
 	if err != nil {
 		t.Fatal(err)
 	}
