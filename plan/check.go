@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-multierror"
-	"gopkg.in/yaml.v3"
 
 	"fwctl/internal/image"
 	"fwctl/internal/window"
@@ -39,48 +38,10 @@ func (c *checker) add(path []string, summary, hint string) {
 	c.problems = append(c.problems, p)
 }
 
-// notYet refuses what the language has but this version does not carry out:
-// ignoring it would do more than what was asked for.
-func (c *checker) notYet() {
-	var later struct {
-		Except       yaml.Node
-		FaultDomains yaml.Node `yaml:"faultDomains"`
-		Windows      yaml.Node
-		Rollout      struct{ Canary, Soak yaml.Node }
-		Policies     map[string]struct {
-			Reset, Downgrade string
-			Windows, Waive   yaml.Node
-			RequireSignature yaml.Node `yaml:"requireSignature"`
-		}
-	}
-	_ = c.d.root.Decode(&later) // its faults are told by the schema
-	refuse := func(n yaml.Node, path ...string) {
-		if n.Kind != 0 {
-			c.add(path, path[len(path)-1]+" is not supported yet", "take it out: nothing of what it asks for would be done")
-		}
-	}
-	refuse(later.Except, "except")
-	refuse(later.FaultDomains, "faultDomains")
-	refuse(later.Windows, "windows")
-	refuse(later.Rollout.Canary, "rollout", "canary")
-	refuse(later.Rollout.Soak, "rollout", "soak")
-	if n := c.d.Rollout.MaxParallel; n > 1 {
+func (c *checker) check() {
+	if n := c.d.Rollout.MaxParallel; n > 1 { // ignoring it would be slower, and not what was asked for
 		c.add([]string{"rollout", "maxParallel"}, fmt.Sprintf("maxParallel: %d is not supported yet", n), "1 is: one enclosure after the other")
 	}
-	for name, p := range later.Policies {
-		refuse(p.Windows, "policies", name, "windows")
-		refuse(p.Waive, "policies", name, "waive")
-		refuse(p.RequireSignature, "policies", name, "requireSignature")
-		if p.Reset == "idle" || p.Reset == "redundant" {
-			c.add([]string{"policies", name, "reset"}, "reset: "+p.Reset+" is not supported yet", "never and always are")
-		}
-		if p.Downgrade == "order" {
-			c.add([]string{"policies", name, "downgrade"}, "downgrade: order is not supported yet", "forbid is")
-		}
-	}
-}
-
-func (c *checker) check() {
 	for _, name := range slices.Sorted(maps.Keys(c.d.Models)) {
 		c.checkModel(name, c.d.Models[name])
 	}

@@ -200,7 +200,6 @@ func ParseDesiredState(file string, data []byte) (*DesiredState, error) {
 		c.add(nil, "the file cannot be read: "+err.Error(), "")
 	}
 	d.Name = head.Metadata.Name
-	c.notYet()
 	d.fillIn()
 	c.check()
 	if err := asError(c.problems); err != nil {

@@ -84,6 +84,9 @@ end: after ^C or SIGTERM nothing new is started.`,
 			if check {
 				return job.check(cmd.Context())
 			}
+			if err := refuseLater(job.plan); err != nil {
+				return err
+			}
 			return job.apply(cmd.Context(), yes)
 		},
 	}

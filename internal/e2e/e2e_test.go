@@ -21,10 +21,10 @@ import (
 )
 
 // modules are loaded in this order, each behind what it depends on.
-var modules = []string{"target_core_user", "tcm_loop", "sg", "sd_mod", "ses", "scsi_debug"}
+var modules = []string{"target_core_user", "tcm_loop", "sg", "sd_mod", "ses", "scsi_debug", "ext4", "dm-multipath", "dm-round-robin"}
 
 // programs of the distribution that the guest needs, with their libraries.
-var programs = []string{"sg_ses", "sg_ses_microcode", "sg_inq"}
+var programs = []string{"sg_ses", "sg_ses_microcode", "sg_inq", "dmsetup"}
 
 const initScript = `#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /run /tmp /var/lib
@@ -163,7 +163,7 @@ func buildInitramfs(t *testing.T, kernel, release string) string {
 	}
 	write("modules.order", strings.Join(order, "\n"), 0o644)
 	// No scsi_debug host until a test asks for one.
-	write("modules/scsi_debug.ko.options", "add_host=0", 0o644)
+	write("modules/scsi_debug.ko.options", "add_host=0 dev_size_mb=8", 0o644)
 
 	archive := filepath.Join(t.TempDir(), "initramfs.cpio")
 	pack := exec.Command("sh", "-c", `find . -print0 | cpio --null --quiet -o -H newc -O "$0"`, archive)

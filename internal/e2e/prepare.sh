@@ -3,7 +3,7 @@
 # stock kernel that the real-kernel test boots, into the directory $1.
 set -eu
 dir=$1
-packages="qemu-system-x86 busybox-static sg3-utils cpio kmod xz-utils"
+packages="qemu-system-x86 busybox-static sg3-utils dmsetup cpio kmod xz-utils"
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
