@@ -107,7 +107,7 @@ func (t *target) started(ctx context.Context, luID string, subenclosure int, add
 		}
 		v := verdict{trigger: Fail, reason: fmt.Sprintf("%s: it runs %s now, and nothing else was done: make a new plan", reason, revision)}
 		if address == t.address {
-			v.revision = revision
+			v.revision, v.unstaged = revision, true
 		}
 		return over(v)
 	}, func(said string) verdict {
@@ -138,20 +138,21 @@ func (v verdict) inFlight() verdict {
 	return v
 }
 
-// unheard finds the images that were sent by mode 7 to ESPs of the enclosure, and
-// of which no word was ever heard. It refuses where this wave must not reset such
-// an ESP: reading its status would start microcode that stands at 10h.
+// unheard refuses where an ESP of the enclosure got an image by mode 7 of which no
+// word was ever heard, and this wave must not reset that ESP: reading its status
+// would start microcode that stands at 10h. Where the wave may, intents are what is
+// open of the step's own component.
 func (r *run) unheard(ctx context.Context, wave plan.Wave, s *stepRun) (intents []int64, v verdict) {
-	open, err := r.Store.OpenIntents(ctx)
+	open, err := r.Store.Open(ctx)
 	if err != nil {
 		return nil, refuse("%v", err)
 	}
 	for _, i := range open {
-		switch {
-		case i.Kind != state.LastChunk || i.Mode != "07" || !slices.Contains(s.want.esps, i.Key.LUID):
-		case wave.Kind == plan.ResetWave && i.Key.LUID == s.step.LUID:
+		if i.Key == s.key {
 			intents = append(intents, i.ID)
-		default:
+		}
+		ours := wave.Kind == plan.ResetWave && i.Key.LUID == s.step.LUID
+		if i.Kind == state.LastChunk && i.Mode == "07" && !ours && slices.Contains(s.want.esps, i.Key.LUID) {
 			return nil, refuse("%s was sent an image by mode 7 on %s, and how that ended was never heard: asking now could start it, and this wave must not reset it; resume that run, or plan a mode 7 update of it first",
 				i.Address, i.At.Format(time.DateOnly))
 		}

@@ -260,7 +260,7 @@ func TestImageThatWasNeverHeardOf(t *testing.T) {
 					}
 					return
 				}
-				open, err := b.store.OpenIntents(context.Background())
+				open, err := b.store.Open(context.Background())
 				if err != nil || len(open) != 0 {
 					t.Errorf("open intents after its status was heard = %+v, %v; want none", open, err)
 				}

@@ -707,13 +707,13 @@ func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 	if v.trigger == "" {
 		v = s.download.prepare(ctx)
 	}
-	switch {
-	case v.trigger == Refuse && s.wrote:
-		return v.inFlight()
-	case v.trigger == Fail, v.trigger == Lose: // of what an earlier download left behind
-		s.intents = append(s.intents, heard...)
-	}
 	if v.trigger != "" {
+		if v.revision != "" { // reading the status has started an earlier image, and so ended its download
+			s.intents = append(s.intents, heard...)
+		}
+		if s.wrote {
+			return v.inFlight()
+		}
 		return v
 	}
 	r.event(s.about(Event{Type: EventStarted, Mode: s.mode, Total: int64(len(data))}))

@@ -14,8 +14,6 @@ func refuseLater(p *plan.Plan) error {
 	}
 	for _, w := range p.Waves {
 		switch {
-		case len(w.Windows) > 0:
-			return later(fmt.Sprintf("wave %d waits for a window, and windows are", w.Number))
 		case w.Canary || w.Soak > 0:
 			return later(fmt.Sprintf("wave %d is for canaries, and they are", w.Number))
 		case w.PowerCycle:

@@ -70,12 +70,6 @@ func (s *Store) Intents(ctx context.Context, run int64) ([]Intent, error) {
 	return s.intents(ctx, "run = ?", run)
 }
 
-// OpenIntents returns the latest intent of each component, of any run, where
-// nothing is known of its outcome.
-func (s *Store) OpenIntents(ctx context.Context) ([]Intent, error) {
-	return s.intents(ctx, "outcome = '' AND id IN (SELECT max(id) FROM intents GROUP BY lu_id, subenclosure)")
-}
-
 func (s *Store) intents(ctx context.Context, where string, args ...any) ([]Intent, error) {
 	var all []Intent
 	err := s.query(ctx, func(scan scanner) error {
