@@ -445,6 +445,7 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 		}
 
 		c.AcceptDisruption = []string{other + "/*", "all"}
+		c.Plan.Waves[0].Windows, c.IgnoreWindow = []string{"night"}, "CHG-4711"
 		r, err = executor.Run(context.Background(), c)
 		if err != nil || r.Outcome != executor.RunDone {
 			t.Fatalf("Run with all accepted = %+v, %v; want it done", r, err)
@@ -456,8 +457,12 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 		got, err := b.store.Overrides(context.Background(), runs[2].ID)
 		want := []state.Override{
 			{Kind: state.AcceptDisruption, Address: esp1, Given: "all"},
+			{Kind: state.IgnoreWindow, Address: esp1, Given: "CHG-4711"},
+			{Kind: state.IgnoreWindow, Address: esp2, Given: "CHG-4711"},
 			{Kind: state.AcceptDisruption, Address: other + "/esp1/sub0", Given: other + "/*"},
+			{Kind: state.IgnoreWindow, Address: other + "/esp1/sub0", Given: "CHG-4711"},
 			{Kind: state.AcceptDisruption, Address: third, Given: other + "/*"},
+			{Kind: state.IgnoreWindow, Address: third, Given: "CHG-4711"},
 		}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("Overrides = %v (-want +got):\n%s", err, diff)

@@ -131,3 +131,24 @@ func TestInterruptBesideABar(t *testing.T) {
 		t.Errorf("the terminal shows %q; want %q at its end", got, want)
 	}
 }
+
+// Who loads many inventories sees how far it is; who loads a few does not.
+func TestManyInventoriesOnATerminal(t *testing.T) {
+	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
+	args := []string{"plan", "-f", "desired-state.yaml"}
+	for i := range manyFiles {
+		name := fmt.Sprintf("stor%d.json", i)
+		data := fmt.Sprintf(`{"format_version": "1.0", "kind": "Inventory", "host": "stor%d", "scanned_at": "2026-11-22T10:00:00Z"}`, i)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "--inventory", name)
+	}
+	got, _ := onTerminal(t, dir, args...).end()
+	if want := "Reading inventories: 10 of 10 [########################################]\r\n"; !strings.Contains(got, want) {
+		t.Errorf("the terminal lacks %q:\n%s", want, got)
+	}
+	if got, _ := onTerminal(t, dir, args[:len(args)-2]...).end(); strings.Contains(got, "Reading inventories") {
+		t.Errorf("the terminal shows progress for %d files:\n%s", manyFiles-1, got)
+	}
+}
