@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -200,6 +201,7 @@ func TestPatienceEnds(t *testing.T) {
 // was on its way.
 type timed struct {
 	transport.Machine
+	mu         sync.Mutex // a scan asks several devices at once
 	flashing   bool
 	short      map[bool]time.Duration
 	unattended int // commands on nodes that were opened while it was
@@ -218,12 +220,14 @@ type timedNode struct {
 
 func (n timedNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
 	m := n.machine
+	m.mu.Lock()
 	if was, ok := m.short[m.flashing]; !ok || req.Timeout < was {
 		m.short[m.flashing] = req.Timeout
 	}
 	if n.found {
 		m.unattended++
 	}
+	m.mu.Unlock()
 	return n.Node.Do(ctx, req)
 }
 

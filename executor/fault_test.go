@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -391,6 +392,8 @@ func TestWhatIsWorseThanBefore(t *testing.T) {
 type worseMachine struct {
 	transport.Machine
 	worse func(n worseNode, cdb, in []byte) error
+
+	mu sync.Mutex // a scan asks several devices at once
 }
 
 func (m *worseMachine) Open(node string, access transport.Access) (transport.Node, error) {
@@ -408,7 +411,10 @@ type worseNode struct {
 func (n worseNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
 	resp, err := n.Node.Do(ctx, req)
 	if err == nil && n.machine.worse != nil {
-		if err := n.machine.worse(n, req.CDB, req.In); err != nil {
+		n.machine.mu.Lock()
+		err := n.machine.worse(n, req.CDB, req.In)
+		n.machine.mu.Unlock()
+		if err != nil {
 			return nil, &transport.Error{Op: "send a command to", Path: n.path, NotSent: true, Err: err}
 		}
 	}
