@@ -510,11 +510,30 @@ func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *
 	}
 	defer held.close()
 	for _, s := range group {
-		if r.halted() || r.broken[enclosure] != "" {
+		if r.halted() || r.broken[enclosure] != "" || !r.inWindow(wave) {
 			return
 		}
 		r.work(ctx, held, wave, s)
 	}
+}
+
+// inWindow tells whether a wave may start something at this moment. What runs
+// when its window closes is brought to its end.
+func (r *run) inWindow(wave plan.Wave) bool {
+	if r.IgnoreWindow != "" {
+		return true
+	}
+	opening, err := r.Plan.Opening(wave, time.Now())
+	switch {
+	case err != nil:
+		r.stopped = err.Error()
+	case !opening.Now:
+		r.stopped = fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number)
+	default:
+		return true
+	}
+	r.faulty = true
+	return false
 }
 
 // halted tells whether anything new may be started.
