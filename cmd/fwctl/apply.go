@@ -274,10 +274,10 @@ func (j *job) confirm(ctx context.Context) error {
 	if !isTerminal(j.stdin) {
 		return refused("cannot ask for confirmation: standard input is no terminal", "confirm with --yes")
 	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM) // before somebody can answer
+	defer stop()
 	n := j.plan.Summary.Update + j.plan.Summary.Activate
 	fmt.Fprintf(j.stderr, "\nWrite firmware to %s as shown above? Only yes starts it: ", components(n))
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
 	answer := make(chan error, 1)
 	go func() { answer <- confirmed(j.stdin, j.stderr) }()
 	select {
