@@ -10,10 +10,10 @@ import (
 )
 
 // fleet makes a desired state and inventories of so many components: two I/O
-// modules and three power supplies an enclosure, each enclosure on two of its
-// hosts' cables, twenty enclosures a host.
+// modules and three power supplies an enclosure, each enclosure on one host,
+// twenty enclosures a host.
 func fleet(components int) plan.Input {
-	const each = 20 // enclosures of a pair of hosts
+	const each = 20 // enclosures of a host
 	staged := &inventory.Staged{SHA256: fmt.Sprintf("%064x", 3), Revision: "3000", Since: time.Date(2026, 11, 15, 0, 0, 0, 0, time.UTC), By: "anna"}
 	enclosures := components / 5
 	var invs []*inventory.Inventory
