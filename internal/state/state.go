@@ -48,6 +48,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Store is an open state database. It is safe for concurrent use.
 type Store struct {
 	db       *sql.DB
+	q        querier // db, or the transaction of a View
 	path     string
 	readOnly bool
 }
@@ -134,7 +135,7 @@ func open(path, name, query string) (*Store, error) {
 		return nil, openError(path, err)
 	}
 	db.SetMaxOpenConns(1) // one writer, and an in-memory database is one connection's
-	s := &Store{db: db, path: path}
+	s := &Store{db: db, q: db, path: path}
 	if _, err := s.version(); err != nil {
 		db.Close()
 		return nil, err

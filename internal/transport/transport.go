@@ -79,6 +79,10 @@ type Machine interface {
 	// Lock takes the host-wide lock of that name without waiting, until it is
 	// closed. errors.Is(err, ErrBusy) where another process has it.
 	Lock(name string) (io.Closer, error)
+	// LockHolders are the ids of the processes that have the host-wide lock of
+	// that name, without trying to take it: none where it is free. An error says
+	// that this machine cannot tell.
+	LockHolders(name string) ([]int, error)
 }
 
 var (
