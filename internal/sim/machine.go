@@ -84,9 +84,9 @@ func (m *machine) Lock(name string) (io.Closer, error) {
 	return closer(unlock), nil
 }
 
-// LockHolders are processes of the machine that the simulation runs on.
-func (m *machine) LockHolders(name string) ([]int, error) {
-	return transport.Flockers(m.lockName(name))
+// HoldsLock is about processes of the machine that the simulation runs on.
+func (m *machine) HoldsLock(name string, pid int) (bool, error) {
+	return transport.HoldsFlock(m.lockName(name), pid)
 }
 
 func (m *machine) lockName(name string) string {

@@ -271,6 +271,27 @@ func TestReadingCreatesNothing(t *testing.T) {
 	}
 }
 
+// A reader that comes while the first apply creates the database finds an empty
+// store; one that finds the database of another program says so.
+func TestReadingWhatHasNoSchema(t *testing.T) {
+	for statement, want := range map[string]string{
+		"SELECT 1":                  "",
+		"PRAGMA journal_mode = WAL": "",
+		"CREATE TABLE mail (id)":    "another program",
+	} {
+		dir := t.TempDir()
+		pragma(t, dir, statement)
+		s, err := state.OpenReadOnly(dir)
+		if err == nil {
+			check(t, "Staged", map[state.Key]state.Staged{})(s.Staged(ctx))
+			s.Close()
+		}
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("OpenReadOnly after %s = %v; want %q", statement, err, want)
+		}
+	}
+}
+
 func TestNewerSchemaIsRefusedByName(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir).Close()
