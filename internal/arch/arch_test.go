@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"internal/image":      {},
 	"internal/window":     {},
 	"schemas":             {},
+	"internal/capture":    {"internal/transport"},
 	"internal/scsi":       {"internal/transport"},
 	"internal/ses":        {"internal/scsi", "internal/transport"},
 	// Never scsi or ses: a codec shared by device and driver hides symmetric mistakes.
