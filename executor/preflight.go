@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,9 +15,10 @@ import (
 	"fwctl/plan"
 )
 
-// begin takes the locks of all enclosures that there is work for, and compares
-// the plan with the devices. The locks are kept until release.
-func (r *run) begin(ctx context.Context) (release func()) {
+// lock takes the locks of all enclosures that there is work for, and of those that
+// share a fault domain with them: nobody else may reset anything there. They are
+// kept until release.
+func (r *run) lock(ctx context.Context) (release func()) {
 	var locks []io.Closer
 	release = func() {
 		for _, l := range locks {
@@ -30,32 +30,60 @@ func (r *run) begin(ctx context.Context) (release func()) {
 	}
 	// Sorted, and no further than the first that is taken: of two runs at the same
 	// enclosures one gets through, and the other has not opened a node of theirs.
-	groups := byEnclosure(r.local())
-	slices.SortFunc(groups, func(a, b []*stepRun) int { return cmp.Compare(a[0].step.Enclosure, b[0].step.Enclosure) })
-	for _, group := range groups {
-		lock, err := r.Machine.Lock(group[0].step.Enclosure)
+	for _, enclosure := range r.enclosures() {
+		lock, err := r.Machine.Lock(enclosure)
 		if err != nil {
-			for _, s := range group {
-				r.turnDown(ctx, s, s.cannot(err))
+			for _, s := range r.local() {
+				if s.step.Enclosure == enclosure {
+					r.turnDown(ctx, s, s.cannot(err))
+				}
 			}
 			r.refuse()
+			if r.why == "" {
+				r.refusal, r.why = RefusedInUse, err.Error()
+			}
 			return release
 		}
 		locks = append(locks, lock)
 	}
-	r.preflight(ctx)
 	return release
 }
 
+// enclosures are those that there is work for, and those of their fault domains, sorted.
+func (r *run) enclosures() []string {
+	var all []string
+	for _, s := range r.local() {
+		all = append(append(all, s.step.Enclosure), r.domain(s)...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// domain are the enclosures of a step's fault domain as the plan knows it, none
+// where it cannot be told.
+func (r *run) domain(s *stepRun) []string {
+	var all []string
+	for i := range r.Plan.Steps {
+		if other := &r.Plan.Steps[i]; s.step.FaultDomain != 0 && other.FaultDomain == s.step.FaultDomain && !slices.Contains(all, other.Enclosure) {
+			all = append(all, other.Enclosure)
+		}
+	}
+	return all
+}
+
 // preflight compares the preconditions of all steps with the live devices. One
-// that does not hold refuses the whole run: nothing has been written yet.
+// that does not hold refuses the whole run, as long as nothing has been written.
 func (r *run) preflight(ctx context.Context) {
 	steps := r.local()
-	if len(steps) == 0 {
+	if r.why != "" || len(steps) == 0 {
 		return
 	}
 	r.event(Event{Type: EventChecking, Components: len(steps)})
-	inv, err := r.scan()
+	if v := r.unfinished(ctx); v != "" {
+		r.refusal, r.why = RefusedUnfinished, v
+		return
+	}
+	inv, err := r.scan(r.until, r.enclosures())
 	if err != nil && r.until.Err() == nil {
 		r.why = err.Error()
 		return
@@ -64,28 +92,83 @@ func (r *run) preflight(ctx context.Context) {
 		if r.until.Err() != nil {
 			break
 		}
-		held, err := hold(r.until, r.Machine, group[0].step.Enclosure, group[0].step.Preconditions.ESPs, inv)
-		for _, s := range group {
-			v := s.cannot(err)
-			if err == nil {
-				v = r.check(r.until, held, s, "")
-			}
-			if r.until.Err() != nil {
-				break // what was not read is no reason
-			}
-			if s.ready = v.trigger == ""; !s.ready {
-				r.turnDown(ctx, s, v)
-			}
-		}
-		if err == nil {
-			held.close()
-		}
+		r.compare(ctx, group, inv)
 	}
 	if r.until.Err() != nil {
-		r.stopped = interruption
+		r.stop(interruption, false)
 		return
 	}
-	r.refuse()
+	if !r.wrote {
+		r.refuse()
+	}
+}
+
+// compare compares the steps of one enclosure with what is live, and takes down
+// what it is like before the run touches it.
+func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inventory) {
+	enclosure := group[0].step.Enclosure
+	held, err := hold(r.until, r.Machine, enclosure, group[0].step.Preconditions.ESPs, inv)
+	if err == nil {
+		defer held.close()
+		err = r.takeDown(ctx, held)
+	}
+	for _, s := range group {
+		v := s.cannot(err)
+		if err == nil {
+			v = r.check(r.until, held, s, "")
+		}
+		if v.trigger == "" && s.step.Waves.Reset != 0 && r.selectsNumber(s.step.Waves.Reset) {
+			if why := r.forbids(s, inv); why != "" {
+				v = verdict{trigger: Stale, refusal: RefusedGate, reason: why}
+			}
+		}
+		if r.until.Err() != nil {
+			return // what was not read is no reason
+		}
+		if s.ready = v.trigger == ""; !s.ready {
+			r.turnDown(ctx, s, v)
+		}
+	}
+}
+
+// takeDown records what an enclosure is like before the run's first effect on it.
+func (r *run) takeDown(ctx context.Context, held *session) error {
+	if r.baselineOf(held.enclosure) != nil {
+		return nil // of the run that is resumed
+	}
+	e, err := held.read(r.until)
+	if err != nil {
+		return err
+	}
+	b := takeBaseline(e)
+	r.mu.Lock()
+	r.baselines[held.enclosure] = b
+	r.mu.Unlock()
+	if r.id == 0 {
+		return nil
+	}
+	return r.Store.Update(ctx, func(tx *state.Tx) { tx.Baseline(r.id, held.enclosure, b.encode()) })
+}
+
+// unfinished refuses a new run where an earlier one was killed in the middle of
+// something. One that left nothing open is closed: this one is in its place.
+func (r *run) unfinished(ctx context.Context) string {
+	open, err := r.Store.Open(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	ours := map[string]bool{}
+	for _, s := range r.local() {
+		for _, luID := range s.step.Preconditions.ESPs {
+			ours[luID] = true
+		}
+	}
+	for _, i := range open {
+		if ours[i.Key.LUID] && i.Run != r.id {
+			return fmt.Sprintf("an earlier run was killed in the middle of its work on %s, and nothing was written: fwctl resume finds out how that ended", i.Address)
+		}
+	}
+	return ""
 }
 
 // turnDown ends a step that has not begun.
@@ -103,6 +186,7 @@ func (r *run) refuse() {
 		why     string
 	}{
 		{RefusedStale, "not everything is as the plan expects it, and nothing was written: make a new plan"},
+		{RefusedGate, "not every reset that is planned is permitted now, and nothing was written: see to that, and apply the same plan again, or make a new one"},
 		{RefusedUnread, "not everything could be compared with the plan, and nothing was written: see to that, and apply the same plan again"},
 		{RefusedInUse, "somebody else is using what the plan is about, and nothing was written: wait until they are done, and apply the same plan again"},
 	} {
@@ -112,22 +196,16 @@ func (r *run) refuse() {
 	}
 }
 
-// scan reads all enclosures but those that the plan knows and this run has no
-// work for, and so no lock: somebody else may be at work there.
-func (r *run) scan() (*inventory.Inventory, error) {
-	ours := map[string]bool{}
-	for _, s := range r.steps {
-		if s.step.Host == r.Machine.Hostname() {
-			ours[s.step.Enclosure] = true
-		}
-	}
+// scan reads enclosures, and leaves all others that the plan knows alone: this run
+// has no lock of theirs, or is working on them.
+func (r *run) scan(ctx context.Context, enclosures []string) (*inventory.Inventory, error) {
 	var others []string
 	for _, s := range r.Plan.Steps {
-		if !ours[s.Enclosure] {
+		if !slices.Contains(enclosures, s.Enclosure) {
 			others = append(others, s.LUID)
 		}
 	}
-	return scan.Scan(r.until, r.Machine, scan.Options{Except: others, ProbeUse: true})
+	return scan.Scan(ctx, r.Machine, scan.Options{Except: others, ProbeUse: true})
 }
 
 // cannot says what an error before a step's next byte means to it.
@@ -179,14 +257,45 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 			old.Since.Format(time.DateOnly), old.Running, sub.Revision)}))
 	}
 	s.revision = sub.Revision
-	s.baseline = e.Health.Failures
-	s.download = newDownload(target{
+	if !s.wrote {
+		s.enter(sub)
+	}
+	s.download = r.newDownload(held, e, esp, sub, s)
+	if s.want.staged != "" && !s.wrote && s.step.Action != plan.Update && sub.Staged != nil && !sub.Staged.Confirmed {
+		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
+	}
+	return judge(s, e, sub, sent[s.key], task)
+}
+
+// newDownload is the way in which a step's component takes its hop's image, in its mode.
+func (r *run) newDownload(held *session, e *inventory.Enclosure, esp *inventory.ESP, sub *inventory.Subenclosure, s *stepRun) download {
+	return newDownload(target{
 		session: held, luID: s.step.LUID, subenclosure: s.step.Subenclosure, address: sub.Address, esps: e.ESPs,
 		hop: s.current(), mode: s.mode, hasPage: esp.Download.SESPage || s.current().Protocol == plan.SES,
 		notice: func(reason string) { r.event(s.about(Event{Type: EventNoticed, Reason: reason})) },
 	})
-	if s.step.Action == plan.Activate && sub.Staged != nil && !sub.Staged.Confirmed {
-		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
+}
+
+// forbids says why a step's ESP must not be reset now, as a fresh scan shows the
+// use of the drives behind it; "" where nothing is against it. Hosts other than
+// this one are as the plan saw them.
+func (r *run) forbids(s *stepRun, inv *inventory.Inventory) string {
+	seen := func(id string) bool {
+		return slices.ContainsFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == id })
 	}
-	return judge(s, e, sub, sent[s.key], task)
+	domain := r.domain(s)
+	for i := range r.Plan.Steps {
+		if other := &r.Plan.Steps[i]; other.Host == r.Machine.Hostname() && slices.Contains(domain, other.Enclosure) && !seen(other.Enclosure) {
+			return "enclosure " + other.Enclosure + " of the same fault domain is not in sight, so nobody can tell whether its drives are in use"
+		}
+	}
+	effect := plan.ResetImpact([]*inventory.Inventory{inv}, []string{s.step.LUID}, domain)
+	if ok, why := plan.Permits(s.step.Reset, effect); !ok {
+		return why
+	}
+	accepted, _ := covers(r.AcceptDisruption, s.step.Address)
+	if effect.Worst == plan.IOInterruption && s.step.Disruption.Worst != plan.IOInterruption && accepted < 0 {
+		return "the plan says that no I/O stops, and now it may: " + effect.Why
+	}
+	return ""
 }

@@ -43,11 +43,11 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		}
 	case Confirm:
 		s.confirmed = v.confirmed
-		s.want = expectation{revision: hop.To, esps: s.want.esps}
+		s.want = expectation{revision: s.revision, esps: s.want.esps}
 		more = func(tx *state.Tx) { tx.Unstage(s.key) }
 	case NextHop:
 		s.hop++
-		s.refused, s.confirmed, s.dormant = false, false, false
+		s.refused, s.confirmed, s.dormant, s.again = false, false, false, false
 	case FallBack, Postpone:
 		s.refused = true
 		s.mode = plan.Mode7
@@ -68,6 +68,9 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 			s.reason = err.Error()
 		}
 	}
+	r.mu.Lock()
+	s.seen = s.result()
+	r.mu.Unlock()
 	r.report(s, t)
 	r.account(s)
 }
@@ -80,11 +83,12 @@ func (r *run) commit(ctx context.Context, s *stepRun, from State, t Trigger, v v
 	}
 	// A first chunk that was refused has overwritten nothing: what was staged before
 	// still is. Where nobody can tell, it counts as gone.
-	downloading := len(s.intents) > 0 && slices.Contains([]State{Sending, Sent}, from)
+	downloading := len(s.intents) > 0 && s.want.staged == "" && slices.Contains([]State{Sending, Sent, Recovering}, from)
 	overwritten := downloading && (s.taken || t == Lose)
 	if downloading && !overwritten && t != SentAll {
 		s.want.staged = s.overwriting
 	}
+	open := slices.Contains([]Trigger{Recover, SentAll, Restart, Return}, t) // no answer yet
 	err := r.Store.Update(ctx, func(tx *state.Tx) {
 		tx.SetStep(r.id, state.Step{Address: s.step.Address, Key: s.key, Hop: s.hop, State: string(s.state), Mode: string(s.mode), Detail: s.reason, At: time.Now()})
 		if overwritten && t != SentAll {
@@ -93,13 +97,13 @@ func (r *run) commit(ctx context.Context, s *stepRun, from State, t Trigger, v v
 		if more != nil {
 			more(tx)
 		}
-		if t != SentAll && t != Restart && t != Return { // those are no answer yet
+		if !open {
 			for _, id := range s.intents {
 				tx.Resolve(id, strings.TrimSuffix(string(t)+": "+v.reason, ": "))
 			}
 		}
 	})
-	if err == nil && t != SentAll && t != Restart && t != Return {
+	if err == nil && !open {
 		s.intents = nil
 	}
 	return err
@@ -125,12 +129,15 @@ func (r *run) intend(ctx context.Context, s *stepRun, mode byte, kinds ...state.
 	if slices.Contains(kinds, state.DownloadStart) {
 		s.overwriting, s.want.staged, s.taken = s.want.staged, "", false
 	}
-	s.wrote, r.wrote = true, true
+	s.wrote = true
+	r.mu.Lock()
+	r.wrote = true
+	r.mu.Unlock()
 	return nil
 }
 
 // unrecorded tells that the store cannot be written, after which nothing new is started.
 func (r *run) unrecorded(s *stepRun, err error) {
-	r.stopped, r.faulty = err.Error(), true
+	r.stop(err.Error(), true)
 	r.event(s.about(Event{Type: EventNoticed, Reason: err.Error()}))
 }

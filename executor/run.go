@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"fwctl/internal/state"
@@ -15,7 +16,8 @@ import (
 // the Result; an error means that the run could not begin (a missing image, a
 // store that cannot be written), and nothing was written to a device.
 //
-// When ctx ends nothing new is started and what runs is brought to its end.
+// When ctx ends nothing new is started and what runs is brought to its end. See
+// Config.Withdraw and Config.Leave for those who cannot wait for that.
 func Run(ctx context.Context, c Config) (*Result, error) {
 	r, err := newRun(ctx, c)
 	if err != nil {
@@ -26,8 +28,16 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 		return nil, err
 	}
 	ctx = context.WithoutCancel(ctx)
+	if err := r.keep(); err != nil {
+		return nil, err
+	}
+	file, err := c.Plan.Encode()
+	if err != nil {
+		return nil, err
+	}
 	err = c.Store.Update(ctx, func(tx *state.Tx) {
 		r.id = tx.BeginRun(state.Run{PlanDigest: c.Plan.Digest, Host: c.Machine.Hostname(), By: c.By, StartedAt: time.Now()})
+		tx.Keep(r.id, file)
 		for _, o := range append(accepted, r.ignored()...) {
 			tx.Override(r.id, o)
 		}
@@ -35,19 +45,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	release := r.begin(ctx)
-	defer release()
-	if r.why == "" {
-		for _, wave := range c.Plan.Waves {
-			r.walk(ctx, wave)
-		}
-	}
-	result := r.result()
-	// The devices are as they are: a store that fails now does not change what is told of them.
-	if err := c.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(r.id, time.Now(), string(result.Outcome)) }); err != nil {
-		r.event(Event{Type: EventNoticed, Reason: err.Error()})
-	}
-	return result, nil
+	return r.carryOut(ctx, func() { r.preflight(ctx) })
 }
 
 // Check compares the plan's preconditions with the live devices, under the same
@@ -58,8 +56,10 @@ func Check(ctx context.Context, c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	release := r.begin(context.WithoutCancel(ctx))
+	ctx = context.WithoutCancel(ctx)
+	release := r.lock(ctx)
 	defer release()
+	r.preflight(ctx)
 	result := r.result()
 	for i, s := range r.steps {
 		if s.ready {
@@ -72,22 +72,31 @@ func Check(ctx context.Context, c Config) (*Result, error) {
 // run is one walk through a plan.
 type run struct {
 	Config
-	until    context.Context // at its end nothing new is started
-	id       int64
-	steps    []*stepRun
-	why      string            // nothing at all is done
-	refusal  Refusal           // its kind, where it has one
-	stopped  string            // why nothing new is started
-	broken   map[string]string // enclosure: why nothing else of it is touched
+	until context.Context // at its end nothing new is started
+	id    int64
+	steps []*stepRun
+
+	baselines map[string]*baseline // by enclosure: what it was like before the run's first effect
+
+	why     string  // nothing at all is done
+	refusal Refusal // its kind, where it has one
+
+	telling sync.Mutex // one event at a time
+
+	mu       sync.Mutex     // components of several fault domains are worked on at a time
+	stopped  string         // why nothing new is started
+	broken   map[int]string // fault domain: why nothing else of it is touched
 	failures int
 	faulty   bool // something other than a component failed
 	wrote    bool // to any component
 }
 
-// stepRun is one component on its way through its step.
+// stepRun is one component on its way through its step. It belongs to whoever
+// works on its fault domain.
 type stepRun struct {
 	step *plan.Step
 	key  state.Key
+	seen StepResult // as of its last transition; guarded by run.mu
 
 	state    State
 	hop      int // index of the hop it is at
@@ -97,16 +106,18 @@ type stepRun struct {
 	download download
 	intents  []int64 // committed, and without an answer yet
 
-	overwriting string   // SHA-256 of what was staged when the download began
-	taken       bool     // the device took its first chunk
-	baseline    []string // failures of the enclosure before the hop
+	overwriting string // SHA-256 of what was staged when the download began
+	taken       bool   // the device took its first chunk
+	again       bool   // the hop's download has been started over
 
 	wrote       bool
 	revision    string // last read
 	confirmed   bool
 	dormant     bool // what is staged must not, or cannot, be started by mode 0Fh
+	withdrawn   bool // its download, on request
 	needsPerson bool
 	reason      string
+	left        string  // why its wave left it as it was
 	refusal     Refusal // where it was refused
 	ready       bool    // the preflight found it as the plan expects it
 	told        bool    // its end, to the observer
@@ -114,9 +125,53 @@ type stepRun struct {
 
 func (s *stepRun) current() plan.Hop { return s.step.Hops[s.hop] }
 
+// carryOut does what prepare, under the run's locks, leaves to do, and records how it ended.
+func (r *run) carryOut(ctx context.Context, prepare func()) (*Result, error) {
+	release := r.lock(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer release()
+		if r.why == "" {
+			prepare()
+		}
+		if r.why == "" {
+			r.walkAll(ctx)
+		}
+	}()
+	select {
+	case <-done:
+	case <-r.Leave:
+		return r.leave(), nil
+	}
+	result := r.result()
+	// The devices are as they are: a store that fails now does not change what is told of them.
+	if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(r.id, time.Now(), string(result.Outcome)) }); err != nil {
+		r.event(Event{Type: EventNoticed, Reason: err.Error()})
+	}
+	return result, nil
+}
+
+// keep puts the images of a run beside the store, so that it can be resumed
+// whatever becomes of their files.
+func (r *run) keep() error {
+	for _, s := range r.local() {
+		for _, hop := range s.step.Hops {
+			img, ok := r.Images[hop.Image.SHA256]
+			if !ok {
+				continue // staged already
+			}
+			if err := r.Store.KeepImage(hop.Image.SHA256, img.Bytes()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // newRun checks what can be checked without a device.
 func newRun(ctx context.Context, c Config) (*run, error) {
-	r := &run{Config: c, until: ctx, broken: map[string]string{}}
+	r := &run{Config: c, until: ctx, broken: map[int]string{}, baselines: map[string]*baseline{}}
 	host := c.Machine.Hostname()
 	elsewhere := map[string]bool{}
 	for i := range c.Plan.Steps {
@@ -125,6 +180,7 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 			continue
 		}
 		s := &stepRun{step: step, key: state.Key{LUID: step.LUID, Subenclosure: step.Subenclosure}, state: Pending, want: expect(step)}
+		s.seen = s.result()
 		r.steps = append(r.steps, s)
 		if step.Host != host {
 			s.reason = "this is for " + step.Host + " to carry out"
