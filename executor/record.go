@@ -90,7 +90,7 @@ func (r *run) commit(ctx context.Context, s *stepRun, from State, t Trigger, v v
 	}
 	open := slices.Contains([]Trigger{Recover, SentAll, Restart, Return}, t) // no answer yet
 	err := r.Store.Update(ctx, func(tx *state.Tx) {
-		tx.SetStep(r.id, state.Step{Address: s.step.Address, Key: s.key, Hop: s.hop, State: string(s.state), Mode: string(s.mode), Detail: s.reason, At: time.Now()})
+		tx.SetStep(r.id, s.record(time.Now()))
 		if overwritten && t != SentAll {
 			tx.Unstage(s.key)
 		}
@@ -107,6 +107,15 @@ func (r *run) commit(ctx context.Context, s *stepRun, from State, t Trigger, v v
 		s.intents = nil
 	}
 	return err
+}
+
+// record is where a step stands, for the store.
+func (s *stepRun) record(at time.Time) state.Step {
+	hop := s.current()
+	return state.Step{
+		Address: s.step.Address, Key: s.key, Hop: s.hop, SHA256: hop.Image.SHA256, From: hop.From, To: hop.To,
+		State: string(s.state), Mode: string(s.mode), Detail: s.reason, At: at,
+	}
 }
 
 // intend commits effects before they are tried.

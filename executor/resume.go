@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"slices"
 	"time"
 
+	"fwctl/internal/image"
 	"fwctl/internal/state"
 	"fwctl/inventory"
 	"fwctl/plan"
@@ -60,6 +63,90 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 		}
 		r.preflight(ctx)
 	})
+}
+
+// Resumable finds the run that Resume goes on with: the first that has no end, else
+// the last, where that was interrupted. nil where there is none. It comes with the
+// plan, and those of its images that are kept.
+func Resumable(ctx context.Context, store *state.Store) (*state.Run, *plan.Plan, map[string]*image.Image, error) {
+	all, err := resumable(ctx, store)
+	if err != nil || len(all) == 0 {
+		return nil, nil, nil, err
+	}
+	p, err := keptPlan(ctx, store, all[0].ID)
+	if err != nil || p == nil {
+		return nil, nil, nil, err
+	}
+	images := map[string]*image.Image{}
+	for sha256 := range imagesOf(p) {
+		data, err := store.Image(sha256)
+		switch {
+		case err == nil:
+			images[sha256] = image.New("the state directory", data)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, nil, nil, err
+		}
+	}
+	return &all[0], p, images, nil
+}
+
+func resumable(ctx context.Context, store *state.Store) ([]state.Run, error) {
+	all, err := store.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last := len(all) - 1
+	var open []state.Run
+	for i, run := range all {
+		if run.EndedAt.IsZero() || i == last && run.Outcome == string(RunInterrupted) {
+			open = append(open, run)
+		}
+	}
+	return open, nil
+}
+
+func keptPlan(ctx context.Context, store *state.Store, run int64) (*plan.Plan, error) {
+	data, err := store.Kept(ctx, run)
+	if err != nil || data == nil {
+		return nil, err
+	}
+	p, err := plan.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the plan of run %d: %w", run, err)
+	}
+	return p, nil
+}
+
+// imagesOf are the images of a plan that are to be sent, by SHA-256.
+func imagesOf(p *plan.Plan) map[string]bool {
+	all := map[string]bool{}
+	for _, s := range p.Steps {
+		for _, h := range s.Hops {
+			if len(h.Modes) > 0 {
+				all[h.Image.SHA256] = true
+			}
+		}
+	}
+	return all
+}
+
+// dropImages lets go of all images but those of runs that can be resumed.
+func dropImages(ctx context.Context, store *state.Store) error {
+	runs, err := resumable(ctx, store)
+	if err != nil {
+		return err
+	}
+	keep := map[string]bool{}
+	for _, run := range runs {
+		p, err := keptPlan(ctx, store, run.ID)
+		if err != nil {
+			return err
+		}
+		if p != nil {
+			maps.Copy(keep, imagesOf(p))
+		}
+	}
+	return store.DropImages(keep)
 }
 
 // remains is a component that a killed run was in the middle of.

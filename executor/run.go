@@ -10,6 +10,8 @@ import (
 
 	"fwctl/internal/state"
 	"fwctl/plan"
+
+	"github.com/hashicorp/go-multierror"
 )
 
 // Run carries the plan out on this machine. What became of the components is in
@@ -28,9 +30,6 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 		return nil, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err := r.keep(); err != nil {
-		return nil, err
-	}
 	file, err := c.Plan.Encode()
 	if err != nil {
 		return nil, err
@@ -44,6 +43,10 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if err := r.keep(); err != nil {
+		refused := func(tx *state.Tx) { tx.EndRun(r.id, time.Now(), string(RunRefused)) }
+		return nil, multierror.Append(err, r.Store.Update(ctx, refused)).ErrorOrNil()
 	}
 	return r.carryOut(ctx, func() { r.preflight(ctx) })
 }
@@ -146,10 +149,29 @@ func (r *run) carryOut(ctx context.Context, prepare func()) (*Result, error) {
 	}
 	result := r.result()
 	// The devices are as they are: a store that fails now does not change what is told of them.
-	if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(r.id, time.Now(), string(result.Outcome)) }); err != nil {
+	if err := r.end(ctx, result); err != nil {
 		r.event(Event{Type: EventNoticed, Reason: err.Error()})
 	}
 	return result, nil
+}
+
+// end records how the run ended, and lets go of the images that no run needs any more.
+func (r *run) end(ctx context.Context, result *Result) error {
+	now := time.Now()
+	err := r.Store.Update(ctx, func(tx *state.Tx) {
+		for i, s := range r.steps {
+			if s.step.Host == r.Machine.Hostname() {
+				record := s.record(now)
+				record.Outcome, record.Detail = string(result.Steps[i].Outcome), result.Steps[i].Reason
+				tx.SetStep(r.id, record)
+			}
+		}
+		tx.EndRun(r.id, now, string(result.Outcome))
+	})
+	if err != nil {
+		return err
+	}
+	return dropImages(ctx, r.Store)
 }
 
 // keep puts the images of a run beside the store, so that it can be resumed
