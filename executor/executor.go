@@ -147,6 +147,7 @@ const (
 type Result struct {
 	Outcome RunOutcome   `json:"outcome"`
 	Reason  string       `json:"reason,omitempty"`  // why all of it was refused, or why it stopped
+	Left    bool         `json:"left,omitempty"`    // the run was left while it went on: Config.Leave
 	Refusal Refusal      `json:"refusal,omitempty"` // where Outcome is refused, and not by what a device said of an image
 	Steps   []StepResult `json:"steps"`
 }

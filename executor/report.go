@@ -169,7 +169,7 @@ func joined(reasons ...string) string {
 func (r *run) leave() *Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	result := &Result{Outcome: RunUnknown, Steps: []StepResult{}}
+	result := &Result{Outcome: RunUnknown, Left: true, Steps: []StepResult{}}
 	for _, s := range r.steps {
 		sr := s.seen
 		if sr.Outcome == OutcomeUnknown && sr.Reason == "" {
