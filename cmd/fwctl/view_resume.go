@@ -15,10 +15,10 @@ import (
 func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []state.Intent, width int, paint paint) string {
 	how := "was killed"
 	if !run.EndedAt.IsZero() {
-		how = "was interrupted " + run.EndedAt.Local().Format("2006-01-02 15:04 MST")
+		how = "was interrupted " + moment(run.EndedAt)
 	}
-	first := fmt.Sprintf("Run %d of plan %.8s, begun %s by %s on %s, %s. The store knows this of it, and the devices are asked next:",
-		run.ID, strings.TrimPrefix(p.Digest, "sha256:"), run.StartedAt.Local().Format("2006-01-02 15:04 MST"), run.By, run.Host, how)
+	first := fmt.Sprintf("Run %d of plan %s, begun %s by %s on %s, %s. The store knows this of it, and the devices are asked next:",
+		run.ID, shortDigest(p.Digest), moment(run.StartedAt), run.By, run.Host, how)
 	lines := append(wrap(first, width, "", "  "), "")
 	t := table{columns: []column{{"ADDRESS", key}, {"STATE", below}, {"MODE", below}, {"TO", below}, {"WHY", reason}}}
 	for _, s := range p.Steps {
