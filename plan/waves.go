@@ -79,7 +79,7 @@ func assignWaves(jobs []*job, sv *survey, rollout Rollout) []Wave {
 			at[n].stage, numbers[p] = &p, 0
 		}
 		if j.step.resets() {
-			p := place{rest: rest, turn: resetting, side: j.esp.side, rank: ranks[j.resetKey(rest)], primary: j.sub.ID == 0, windows: joinWindows(j.want.policy.Windows.Reset)}
+			p := place{rest: rest, turn: resetting, side: j.esp.side, rank: ranks[j.resetKey()], primary: j.sub.ID == 0, windows: joinWindows(j.want.policy.Windows.Reset)}
 			if j.step.last().byPerson() {
 				p.turn, p.side, p.primary = cycling, 0, true
 			}
@@ -114,17 +114,15 @@ func joinWindows(names []string) string {
 
 // resetKey is what is reset at once: an ESP by a command, an enclosure by a person.
 type resetKey struct {
-	rest, person bool
-	enclosure    string
-	luID         string // "" for all of them
+	e   *enclosure
+	esp *esp // nil for all of them
 }
 
-func (j *job) resetKey(rest bool) resetKey {
-	key := resetKey{rest: rest, person: j.step.last().byPerson(), enclosure: j.e.id, luID: j.esp.LUID}
-	if key.person {
-		key.luID = ""
+func (j *job) resetKey() resetKey {
+	if j.step.last().byPerson() {
+		return resetKey{e: j.e}
 	}
-	return key
+	return resetKey{j.e, j.esp}
 }
 
 // rankResets counts, for everything that is reset, what is reset before it of the
@@ -141,13 +139,13 @@ func rankResets(work []*job, sv *survey, canaries map[string]bool) map[resetKey]
 		if !j.step.resets() {
 			continue
 		}
-		key := j.resetKey(!canaries[j.e.id])
+		key := j.resetKey()
 		if _, ok := ranks[key]; ok {
 			continue
 		}
-		g := group{sv.domains[j.e.id], key.rest, key.person, j.esp.side}
-		if key.person {
-			g.side = 0
+		g := group{domain: sv.domains[j.e.id], rest: !canaries[j.e.id], person: key.esp == nil}
+		if !g.person {
+			g.side = j.esp.side
 		}
 		ranks[key] = count[g]
 		count[g]++
