@@ -57,6 +57,7 @@ type survey struct {
 	below   map[string][]string   // enclosures whose paths cross an ESP, by its lu_id
 	shared  map[string][]sighting // drives that several enclosures list, by LUID
 	domains map[string]*faultDomain
+	found   []finding // room for those of one reset after the other
 }
 
 // view is an enclosure as one host sees it.
@@ -282,13 +283,7 @@ func (sv *survey) impact(luIDs []string) Effect {
 	enclosures = slices.Compact(enclosures)
 
 	home := sv.esps[luIDs[0]].enclosure
-	drives, unknown := 0, false
-	for _, id := range enclosures {
-		for _, v := range sv.views[id] {
-			drives += len(v.Drives)
-		}
-	}
-	found := make([]finding, 0, drives)
+	unknown, found := false, sv.found[:0]
 	for _, id := range enclosures {
 		unknown = unknown || !sv.drivesKnown(id)
 		for _, v := range sv.views[id] {
@@ -300,6 +295,7 @@ func (sv *survey) impact(luIDs []string) Effect {
 			}
 		}
 	}
+	sv.found = found
 	found = worstOfEach(found)
 	e := Effect{Expected: ESPReset, Worst: ESPReset}
 	for _, f := range found {
