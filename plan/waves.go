@@ -65,7 +65,7 @@ func (p place) wave() Wave {
 func assignWaves(jobs []*job, sv *survey, rollout Rollout) []Wave {
 	work := slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return len(j.step.Hops) == 0 })
 	canaries := pickCanaries(work, sv, rollout.Canary)
-	ranks := rankResets(work, sv, canaries)
+	ranks := rankResets(work, sv)
 
 	numbers := map[place]int{}
 	at := make([]struct{ stage, reset *place }, len(work))
@@ -89,7 +89,6 @@ func assignWaves(jobs []*job, sv *survey, rollout Rollout) []Wave {
 	waves := []Wave{}
 	for _, p := range slices.SortedFunc(maps.Keys(numbers), place.compare) {
 		w := p.wave()
-		w.Canary = w.Canary && rollout.Canary > 0
 		w.Number = len(waves) + 1
 		if last := len(waves) - 1; last >= 0 && waves[last].Canary && !w.Canary {
 			waves[last].Soak = rollout.Soak
@@ -127,11 +126,11 @@ func (j *job) resetKey() resetKey {
 
 // rankResets counts, for everything that is reset, what is reset before it of the
 // same fault domain and on the same side.
-func rankResets(work []*job, sv *survey, canaries map[string]bool) map[resetKey]int {
+func rankResets(work []*job, sv *survey) map[resetKey]int {
 	type group struct {
-		domain       *faultDomain
-		rest, person bool
-		side         int
+		domain *faultDomain // all of it goes with the canaries, or with the rest
+		person bool
+		side   int
 	}
 	count := map[group]int{}
 	ranks := map[resetKey]int{}
@@ -143,7 +142,7 @@ func rankResets(work []*job, sv *survey, canaries map[string]bool) map[resetKey]
 		if _, ok := ranks[key]; ok {
 			continue
 		}
-		g := group{domain: sv.domains[j.e.id], rest: !canaries[j.e.id], person: key.esp == nil}
+		g := group{domain: sv.domains[j.e.id], person: key.esp == nil}
 		if !g.person {
 			g.side = j.esp.side
 		}
