@@ -65,6 +65,7 @@ func TestSchedule(t *testing.T) {
 		{"a start that occurs twice opens the first time", []Window{night}, "2026-10-25T00:29:59Z", "none", "2026-10-25T02:30:00+02:00 to 2026-10-25T02:30:00+01:00"},
 		{"and is over when it occurs again", []Window{night}, "2026-10-25T01:30:00Z", "none", "2026-10-26T02:30:00+01:00 to 2026-10-26T03:30:00+01:00"},
 		{"six hours are six hours, won one", []Window{{Start: "2026-10-24T22:00", Timezone: "Europe/Berlin", Duration: "6h"}}, "2026-10-24T20:00:00Z", "2026-10-24T22:00:00+02:00 to 2026-10-25T03:00:00+01:00", "none"},
+		{"the evening of that day has the new offset", []Window{{Start: "2026-10-25T22:00", Timezone: "Europe/Berlin", Duration: "1h"}}, "2026-10-25T20:30:00Z", "none", "2026-10-25T22:00:00+01:00 to 2026-10-25T23:00:00+01:00"},
 		// Europe/Berlin, 2027-03-28: 02:00 CET is 03:00 CEST.
 		{"a start that is skipped opens as much later", []Window{night}, "2027-03-28T00:00:00Z", "none", "2027-03-28T03:30:00+02:00 to 2027-03-28T04:30:00+02:00"},
 		{"six hours are six hours, lost one", []Window{{Start: "2027-03-27T22:00", Timezone: "Europe/Berlin", Duration: "6h"}}, "2027-03-28T02:59:59Z", "2027-03-27T22:00:00+01:00 to 2027-03-28T05:00:00+02:00", "none"},
