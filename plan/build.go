@@ -52,7 +52,7 @@ func Build(in Input) (*Plan, error) {
 	}
 	b := &builder{
 		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)), clashes: map[[2]int]clash{},
-		excepted: make([]bool, len(in.Desired.Except)), ended: map[string]bool{}, survey: newSurvey(in.Inventories, declared(in.Desired, fleet)), fleet: map[string]*enclosure{},
+		excepted: make([]bool, len(in.Desired.Except)), ended: map[string]bool{}, survey: newSurvey(in.Inventories, declared(in.Desired, fleet)), fleet: map[string]*enclosure{}, gateLists: map[gateKey][]GateResult{},
 	}
 	for _, e := range fleet {
 		b.fleet[e.id] = e
@@ -195,6 +195,8 @@ type builder struct {
 	survey *survey
 	fleet  map[string]*enclosure // by id
 	goals  []*goal               // of the desired state's wants
+
+	gateLists map[gateKey][]GateResult // those that steps share
 
 	matches  []wantMatch
 	clashes  map[[2]int]clash
