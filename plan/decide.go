@@ -119,6 +119,11 @@ func (b *builder) plan(j *job) {
 	s.Action, s.Hops, s.Later, s.Reasons, s.Gates, s.Rollback, s.WorstDuration = Update, []Hop{}, nil, []string{}, []GateResult{}, "", 0
 	s.Disruption = Disruption{Expected: NoImpact, Worst: NoImpact}
 
+	if j.esp.disputed[j.sub.ID] != "" {
+		s.Action = Blocked
+		j.tellStaged()
+		return
+	}
 	chain, dormant := w.chainOf(j.sub.Staged)
 	switch {
 	case dormant:
@@ -205,6 +210,11 @@ func (j *job) tellStaged() {
 	if staged == nil {
 		return
 	}
+	if why := j.esp.disputed[j.sub.ID]; why != "" {
+		s.Reasons = append(s.Reasons, why)
+		s.Disruption.Why = "any power loss or hard reset starts what is staged"
+		return
+	}
 	what := staged.Revision + " is staged"
 	if s.Action != Blocked || j.want == nil || staged.SHA256 != j.want.image.SHA256 {
 		what = "another image is staged, " + staged.Revision
@@ -212,9 +222,9 @@ func (j *job) tellStaged() {
 	if j.want == nil {
 		what = staged.Revision + " is staged"
 	}
-	text := what + ", and any power loss or hard reset starts it. " + stagedBy(staged)
+	text := what + ", and any power loss or hard reset starts it. " + j.stagedBy()
 	if s.Action == Update {
-		text = what + ", and this plan replaces it. " + stagedBy(staged)
+		text = what + ", and this plan replaces it. " + j.stagedBy()
 	} else {
 		s.Disruption.Why = "any power loss or hard reset starts " + staged.Revision
 	}

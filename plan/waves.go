@@ -201,6 +201,10 @@ func (j *job) label() string {
 func stagedWarnings(enclosure string, jobs []*job) []string {
 	var warnings []string
 	for _, j := range jobs {
+		if why := j.esp.disputed[j.sub.ID]; why != "" {
+			warnings = append(warnings, j.address+": "+why+".")
+			continue
+		}
 		staged := j.sub.Staged
 		if staged == nil || j.step.Action == IsStaged || j.step.Action == Activate {
 			continue
@@ -209,7 +213,7 @@ func stagedWarnings(enclosure string, jobs []*job) []string {
 		if j.want == nil || staged.SHA256 != j.want.image.SHA256 {
 			w += ", which is not the wanted image"
 		}
-		w += ". " + stagedBy(staged)
+		w += ". " + j.stagedBy()
 		if j.replaced() {
 			w += " This plan replaces it."
 		}
@@ -230,7 +234,7 @@ func stagedWarnings(enclosure string, jobs []*job) []string {
 				w = fmt.Sprintf("%s: any power loss or hard reset starts %s on %s and %s on %s.", enclosure, after, j.label(), revision, other.label())
 			}
 			if j.sub.Staged != nil && !j.replaced() {
-				w += " " + stagedBy(j.sub.Staged)
+				w += " " + j.stagedBy()
 			}
 			warnings = append(warnings, w)
 		}
