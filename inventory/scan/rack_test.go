@@ -359,9 +359,9 @@ enclosures:
 			t.Errorf("Scan(…) gives critical %t and failures (-want +got):\n%s", e.Health.Critical, diff)
 		}
 		want := []inventory.Drive{
-			{Slot: 0, SASAddress: "5000c50012345601", LUID: "5000c50012345600", Paths: []inventory.DrivePath{
+			{Slot: 0, SASAddress: "5000c50012345601", LUID: "5000c50012345600", Protocol: inventory.SAS, Paths: []inventory.DrivePath{
 				{Device: "sda", Via: "5000ccab04001001", Live: true}, {Device: "sdb", Via: "5000ccab04001002", Live: true}}},
-			{Slot: 2, SASAddress: "5000c50012345701", LUID: "5000c50012345700", Paths: []inventory.DrivePath{{Device: "sdc", Via: "5000ccab04001001", Live: true}}},
+			{Slot: 2, SASAddress: "5000c50012345701", LUID: "5000c50012345700", Protocol: inventory.SATA, Paths: []inventory.DrivePath{{Device: "sdc", Via: "5000ccab04001001", Live: true}}},
 		}
 		if diff := cmp.Diff(want, e.Drives); diff != "" {
 			t.Errorf("Scan(…) gives drives (-want +got):\n%s", diff)

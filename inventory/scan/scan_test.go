@@ -716,7 +716,7 @@ func TestCaptures(t *testing.T) {
 		{"areca_arc-8028_0133", "Areca", "ARC-802801.33.63", "0133", inventory.Enclosure{
 			LogicalID: "d5b401503fc0ec16", Vendor: "Areca", Product: "ARC-802801.33.63", MissingESPs: []int{},
 			Health: inventory.Health{Critical: true, Failures: []string{}},
-			Drives: []inventory.Drive{{Slot: 18, SASAddress: "5000c5003011cb29", InUse: []string{}, Paths: []inventory.DrivePath{}}}, // slots 12 to 15 lead to an expander
+			Drives: []inventory.Drive{{Slot: 18, SASAddress: "5000c5003011cb29", Protocol: inventory.SAS, InUse: []string{}, Paths: []inventory.DrivePath{}}}, // slots 12 to 15 lead to an expander
 			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 1, GenerationCode: 0, Expanders: []string{"5001b4d516ecc03f"}, Download: inventory.Download{SESPage: true},
 				Subenclosures: []inventory.Subenclosure{{LogicalID: "d5b401503fc0ec16", Address: "d5b401503fc0ec16/lu-5001b4d516ecc03d/sub0",
 					Vendor: "Areca", Product: "ARC-802801.33.63", Revision: "0133"}}}},
