@@ -443,6 +443,7 @@ func TestAssembleWithSysfs(t *testing.T) {
 		"sys/class/sas_device/end_device-6:0:24/sas_address": file("0x5000ccab0400107d\n"),
 		"sys/block/sda/device/vpd_pg83":                      target("5000c50000000001"),
 		"sys/block/sda/device/state":                         file("running\n"),
+		"sys/block/sda/device/vendor":                        file("ATA     \n"),
 		"sys/block/sdb/device/sas_address":                   file("0x5000C50000000002\n"),
 		"sys/block/sdb/device/state":                         file("offline\n"),
 		"sys/block/sdc/device/sas_address":                   file("0x0000000000000000\n"),
@@ -463,7 +464,7 @@ func TestAssembleWithSysfs(t *testing.T) {
 		t.Fatalf("Assemble(…) = %+v, %+v; want two ESPs behind ports of their own, in conflict", enclosures, problems)
 	}
 	want := []inventory.Drive{
-		{Slot: 4, SASAddress: "5000c50000000001", Paths: []inventory.DrivePath{{Device: "sda", Live: true}, {Device: "sdb"}}},
+		{Slot: 4, SASAddress: "5000c50000000001", Protocol: inventory.SATA, Paths: []inventory.DrivePath{{Device: "sda", Live: true}, {Device: "sdb"}}},
 		{Slot: 5, SASAddress: "5000c50000000003", Paths: []inventory.DrivePath{{Device: "sdc"}}},
 		{Slot: 6, SASAddress: "0000000000000000", InUse: []string{}, Paths: []inventory.DrivePath{}},
 	}
