@@ -423,6 +423,9 @@ func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
 		why = fmt.Sprintf("%s %d times", reset, resets)
 	case len(hops) > 1:
 		why = fmt.Sprintf("starting %s %s", hops[0].To, reset)
+		if slices.Contains(last.Modes, Mode7) {
+			why += fmt.Sprintf(", and so does mode 7 if mode e is refused for %s", last.To)
+		}
 	case last.Activation == WithApply && deferred:
 		why = fmt.Sprintf("starting %s %s", last.To, reset)
 	case !deferred:

@@ -201,8 +201,8 @@ func (j *job) label() string {
 func stagedWarnings(enclosure string, jobs []*job) []string {
 	var warnings []string
 	for _, j := range jobs {
-		if why := j.esp.disputed[j.sub.ID]; why != "" {
-			warnings = append(warnings, j.address+": "+why+".")
+		if j.esp.disputed[j.sub.ID] != "" {
+			warnings = append(warnings, j.address+": any power loss or hard reset starts what is staged, which the hosts do not remember alike.")
 			continue
 		}
 		staged := j.sub.Staged
