@@ -347,8 +347,6 @@ func (b *builder) bystander(j *job, jobs []*job) string {
 		switch {
 		case o.want == nil:
 			why = "which no want asks for"
-		case o.step.Action == Excepted:
-			why = "which is excepted"
 		case o.step.Action == Blocked:
 			why = "which is blocked"
 		case o.step.Action == NoOp, !o.targeted && o.sub.Staged.SHA256 != o.want.image.SHA256:

@@ -228,15 +228,23 @@ func gates(s *plan.Step, add func(key, text string), paint paint) {
 	for _, gate := range plan.Gates {
 		text := "not asked"
 		if i := slices.IndexFunc(s.Gates, func(g plan.GateResult) bool { return g.Gate == gate }); i >= 0 {
-			g := s.Gates[i]
-			text = string(g.Verdict) + ": " + g.Why
-			if g.Verdict == plan.Failed {
-				text = paint.paint(alarm, strings.ToUpper(string(g.Verdict))) + ": " + g.Why
-			}
+			text = verdictOf(s, s.Gates[i], paint) + ": " + s.Gates[i].Why
 		}
 		add(key, string(gate)+" "+text)
 		key = ""
 	}
+}
+
+// verdictOf writes what a gate said. One that failed and does not block the step
+// leaves something out of it.
+func verdictOf(s *plan.Step, g plan.GateResult, paint paint) string {
+	switch {
+	case g.Verdict != plan.Failed:
+		return string(g.Verdict)
+	case slices.Contains(s.Reasons, g.Why) && s.Action == plan.Blocked:
+		return paint.paint(alarm, strings.ToUpper(string(g.Verdict)))
+	}
+	return "not permitted"
 }
 
 var meaning = map[plan.Action]string{
