@@ -130,7 +130,7 @@ func (b *bench) scan() *inventory.Inventory {
 // step plans hops for a component, as it is now.
 func (b *bench) step(address string, waves plan.StepWaves, hops ...plan.Hop) plan.Step {
 	b.Helper()
-	for _, e := range b.scan().Enclosures {
+	for i, e := range b.scan().Enclosures {
 		var esps []string
 		for _, esp := range e.ESPs {
 			esps = append(esps, esp.LUID)
@@ -143,7 +143,8 @@ func (b *bench) step(address string, waves plan.StepWaves, hops ...plan.Hop) pla
 				s := plan.Step{
 					Address: address, Host: b.machine.Hostname(), Enclosure: e.ID(), LUID: esp.LUID, Subenclosure: sub.ID,
 					Vendor: sub.Vendor, Product: sub.Product, Current: sub.Revision, Desired: hops[len(hops)-1].To,
-					Action: plan.Update, Hops: hops, Waves: waves,
+					Action: plan.Update, Hops: hops, Waves: waves, Reset: plan.ResetAlways, FaultDomain: i + 1,
+					Disruption:    plan.Disruption{Expected: plan.ESPReset, Worst: plan.ESPReset},
 					Preconditions: plan.Preconditions{Revision: sub.Revision, ESPs: esps},
 				}
 				if sub.Staged != nil {

@@ -343,6 +343,7 @@ func checkSchema(t *testing.T, inv *inventory.Inventory) {
 
 func TestDrivesOnARack(t *testing.T) {
 	onRack(t, `
+hosts: [stor1, stor2]
 enclosures:
 - logicalID: 5000ccab04001000
   vendor: ACME
