@@ -113,17 +113,18 @@ func elect(first esp) esp {
 	owner := slices.MaxFunc(all, func(a, b esp) int { // the first of those that are equal
 		return cmp.Or(cmp.Compare(a.remembered(), b.remembered()), cmp.Compare(len(a.Paths), len(b.Paths)))
 	})
-	owner.others, owner.disputed = nil, map[int]string{}
-	owner.Subenclosures = slices.Clone(owner.Subenclosures)
+	owner.others = nil
 	for _, o := range all {
 		owner.conflict = cmp.Or(owner.conflict, o.conflict)
 		if !slices.EqualFunc(first.Subenclosures, o.Subenclosures, func(a, b inventory.Subenclosure) bool { return a.ID == b.ID && a.Revision == b.Revision }) {
 			owner.conflict = fmt.Sprintf("%s and %s have read other revisions of it: scan both again", first.host, o.host)
 		}
 	}
-	if owner.conflict != "" {
+	if owner.conflict != "" || !slices.ContainsFunc(all, func(o esp) bool { return slices.ContainsFunc(o.Subenclosures, recalled) }) {
 		return owner
 	}
+	owner.disputed = map[int]string{}
+	owner.Subenclosures = slices.Clone(owner.Subenclosures) // the inventory is the caller's
 	for n := range owner.Subenclosures {
 		sub := &owner.Subenclosures[n]
 		var words []string
@@ -151,6 +152,9 @@ func elect(first esp) esp {
 	}
 	return owner
 }
+
+// recalled tells whether a host remembers anything of a subenclosure.
+func recalled(s inventory.Subenclosure) bool { return s.Staged != nil || s.Sent != nil }
 
 // remembered counts what is staged on an ESP, as its host remembers.
 func (e *esp) remembered() int {
