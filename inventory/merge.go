@@ -31,8 +31,9 @@ func (r *Reading) port() string { return cmp.Or(r.Identity.Port, r.Port) }
 
 // Slot is a device slot with a drive, page 0Ah.
 type Slot struct {
-	Number int
-	Ports  []Port // of the drive, as far as the ESP knows them; at least one
+	Number   int
+	Ports    []Port        // of the drive, as far as the ESP knows them; at least one
+	Protocol DriveProtocol // of the drive, as page 0Ah tells it; "" where it does not
 }
 
 // Port is a port of a drive. Both are SAS addresses, 16 hex digits.
@@ -306,6 +307,12 @@ func mergeHealth(members []member) Health {
 			if !slices.Contains(all.Failures, line) {
 				all.Failures = append(all.Failures, line)
 			}
+		}
+		for name, n := range m.Health.Elements {
+			if all.Elements == nil {
+				all.Elements = map[string]int{}
+			}
+			all.Elements[name] = max(all.Elements[name], n)
 		}
 	}
 	return all

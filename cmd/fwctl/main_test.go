@@ -49,12 +49,12 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"exits":       exits,
 	"effects":     effects,
 	"image":       makeImage,
+	"fits":        fits,
 	"subst":       subst,
 	"power-cycle": powerCycle,
 	"window":      putWindow,
 	"await":       await,
 	"schema":      putSchema,
-	"fits":        fits,
 	"timeless":    takeTime,
 }
 
@@ -173,6 +173,16 @@ func makeImage(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(addImage(ts.MkAbs("."), ts.Setenv, args[0], args[1], args[2], size, args[4]))
 }
 
+// fits SCHEMA FILE compares a file with a schema; FILE may be stdout.
+func fits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fits SCHEMA FILE")
+	}
+	if _, problems := schemas.Check(args[0], args[1], []byte(ts.ReadFile(args[1]))); len(problems) > 0 {
+		ts.Fatalf("%s does not fit the schema %s: %v", args[1], args[0], problems)
+	}
+}
+
 // subst FILE OLD NEW replaces every OLD in a file, of which there must be one.
 func subst(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
@@ -233,16 +243,6 @@ func putSchema(ts *testscript.TestScript, neg bool, args []string) {
 	defer db.Close()
 	_, err = db.Exec("PRAGMA user_version = " + args[0])
 	ts.Check(err)
-}
-
-// fits SCHEMA FILE checks a file by its schema.
-func fits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: fits SCHEMA FILE")
-	}
-	if _, problems := schemas.Check(args[0], args[1], []byte(ts.ReadFile(args[1]))); len(problems) > 0 {
-		ts.Fatalf("%s does not fit %s: %v", args[1], args[0], problems)
-	}
 }
 
 // timeless INVENTORY... takes the time of the scan out of inventories.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fwctl/internal/journal"
+	"fwctl/internal/state"
 )
 
 // statusView renders a status as text for people, in at most width columns.
@@ -20,10 +21,10 @@ func statusView(s *journal.Status, width int, paint paint) string {
 		lines = append(append(lines, runNotes(r, width)...), stepTable(r.Steps, "STATE", width, paint)...)
 	}
 	if len(s.Stuck) > 0 {
-		t := table{columns: []column{{"STUCK", key}, {"HOST", label}, {"IN", below}, {"MODE", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason}}}
+		t := table{columns: []column{{"STUCK", key}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason}}}
 		for _, v := range s.Stuck {
-			t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), effect(v.Kind), v.Mode, digestCell(v.SHA256), moment(v.Since),
-				"no end of it is known: it may hold all of the image, and any power loss may start it, or a part: do not reset or power-cycle it; `fwctl resume` looks at the device and goes on"}})
+			t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), moment(v.Since),
+				state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What() + ", and how it ended is not known: any power loss may start the image, or a part of it: do not reset or power-cycle it; `fwctl resume` looks at the device and goes on"}})
 		}
 		rows, _ := t.draw(width, paint)
 		lines = append(append(lines, ""), rows...)
@@ -143,9 +144,6 @@ func stepTable(steps []journal.Step, end string, width int, paint paint) []strin
 	rows, _ := t.draw(width, paint)
 	return rows
 }
-
-// effect names what was begun at a component.
-func effect(kind string) string { return strings.ReplaceAll(kind, "-", " ") }
 
 // hostCell names a host where there are several.
 func hostCell(host string, hosts []journal.Host) string {

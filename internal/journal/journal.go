@@ -292,17 +292,9 @@ func readRun(ctx context.Context, store *state.Store, r state.Run) (*Run, error)
 	if err != nil {
 		return nil, err
 	}
-	intents, err := store.Intents(ctx, r.ID)
-	if err != nil {
-		return nil, err
-	}
-	sent := map[string]string{} // image by address
-	for _, i := range intents {
-		sent[i.Address] = i.SHA256
-	}
 	for _, v := range steps {
 		run.Steps = append(run.Steps, Step{Address: v.Address, State: v.State, Outcome: v.Outcome, From: v.From, To: v.To,
-			SHA256: cmp.Or(v.SHA256, sent[v.Address]), Mode: v.Mode, Reason: v.Detail, At: &v.At})
+			SHA256: v.SHA256, Mode: v.Mode, Reason: v.Detail, At: &v.At})
 	}
 	return run, nil
 }

@@ -42,7 +42,7 @@ func open(t *testing.T, write func(*state.Tx)) *state.Store {
 func begin(tx *state.Tx) (run int64) {
 	key := state.Key{LUID: "5000ccab04001001"}
 	run = tx.BeginRun(state.Run{PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon})
-	tx.SetStep(run, state.Step{Address: a, Key: key, State: "sending", Mode: "e", At: noon})
+	tx.SetStep(run, state.Step{Address: a, Key: key, SHA256: "aa", State: "sending", Mode: "e", At: noon})
 	tx.Intend(state.Intent{Run: run, Address: a, Key: key, Kind: state.DownloadStart, Mode: "0e", SHA256: "aa", At: noon})
 	tx.Intend(state.Intent{Run: run, Address: a, Key: key, Kind: state.LastChunk, Mode: "0e", SHA256: "aa", At: noon.Add(time.Hour)})
 	return run
