@@ -115,6 +115,13 @@ func TestReplayIsTheSameInventory(t *testing.T) {
 		racks[file] = string(data)
 	}
 	racks["held by another"] = racks["sound"]
+	racks["behind another"] = strings.Replace(racks["sound"], "logicalID", "name: first\n    logicalID", 1) + `  - logicalID: 5000ccab04002000
+    vendor: ACME
+    product: JBOD-60
+    revision: "1000"
+    behind: first
+    esps: [{}, {}]
+`
 	for name, rack := range racks {
 		t.Run(name, func(t *testing.T) {
 			hold := ""
