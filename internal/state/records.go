@@ -17,6 +17,7 @@ type Run struct {
 	StartedAt  time.Time
 	EndedAt    time.Time // zero while it runs, and after a crash
 	Outcome    string    // "" likewise
+	PID        int       // of the process that carries it out, or did so last; 0 in runs of an earlier fwctl
 }
 
 // Step is how far a run got with one component.
