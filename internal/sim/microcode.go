@@ -179,7 +179,7 @@ func (d *device) downloadControl(page []byte) *sense {
 func (d *device) badField(sub *part, offset int) *sense {
 	st := d.s.part(sub)
 	st.Load = nil
-	if sub.download.Refuse != "status" {
+	if sub.download.Refuse != "status" || st.Status == statusNeedsImage { // which is not forgotten for that
 		return badParam(offset)
 	}
 	st.Status, st.Additional = statusBadField, byte(offset)
