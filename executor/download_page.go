@@ -77,7 +77,12 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 		if v, is := d.disturbance(err); is {
 			return v
 		}
-		return d.brokenOff(offset, err)
+		v := d.brokenOff(offset, err)
+		if s, err := d.status(ctx); err == nil && s.Code == ses.DownloadNeedsImage {
+			v.needsPerson = true
+			v.reason = fmt.Sprintf("%s; %v", v.reason, s)
+		}
+		return v
 	}
 
 	return poll(d.flashTimeout(), func() sight {

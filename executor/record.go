@@ -24,6 +24,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		to, t = Unknown, Lose
 	}
 	s.state, s.reason = to, v.reason
+	s.restarted = s.restarted || to == Waiting
 	s.revision = cmp.Or(v.revision, s.revision)
 	hop := s.current()
 	now := time.Now()

@@ -333,34 +333,35 @@ func notArrived(hop plan.Hop, revision string) string {
 // recheck looks once more at everything that was done, by steps of the run, and
 // at what is beside it: modules synchronise each other up and down of their own accord.
 func (r *run) recheck(ctx context.Context, steps []*stepRun) {
-	done := slices.DeleteFunc(slices.Clone(steps), func(s *stepRun) bool { return s.state != Done })
-	for _, group := range byEnclosure(done) {
-		e, err := r.lookAgain(ctx, group)
-		for _, s := range group {
+	restarted := slices.DeleteFunc(slices.Clone(steps), func(s *stepRun) bool { return !s.restarted })
+	for _, group := range byEnclosure(restarted) {
+		first := group[0]
+		done := slices.DeleteFunc(group, func(s *stepRun) bool { return s.state != Done })
+		e, err := r.lookAgain(ctx, first, done)
+		for _, s := range done {
 			if reason := stillWell(s, r.baselineOf(s.step.Enclosure), e, err); reason != "" {
 				r.move(ctx, s, Fail, verdict{reason: reason, revision: revisionOf(e, s.step)})
 			}
 		}
 		for _, s := range steps {
-			if err == nil && s.state == Staged && s.step.Enclosure == group[0].step.Enclosure {
+			if err == nil && s.state == Staged && s.step.Enclosure == first.step.Enclosure {
 				r.stillStaged(ctx, s, e)
 			}
 		}
 	}
 }
 
-// lookAgain reads an enclosure that was worked on earlier in the run. Where it is
-// not as it was, it is read until its ESPs are at rest.
-func (r *run) lookAgain(ctx context.Context, group []*stepRun) (*inventory.Enclosure, error) {
-	hop := group[0].current()
+// lookAgain reads a step's enclosure, of which steps were done earlier in the run.
+// Where it is not as it was, it is read until its ESPs are at rest.
+func (r *run) lookAgain(ctx context.Context, s *stepRun, done []*stepRun) (*inventory.Enclosure, error) {
+	hop, before := s.current(), r.baselineOf(s.step.Enclosure)
 	deadline := time.Now().Add(time.Duration(hop.ReturnTimeout))
 	var peers rest
 	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
-		e, err := r.lookOnce(ctx, group[0])
-		well := !slices.ContainsFunc(group, func(s *stepRun) bool { return stillWell(s, r.baselineOf(s.step.Enclosure), e, err) != "" })
+		e, err := r.lookOnce(ctx, s)
+		well := !slices.ContainsFunc(done, func(s *stepRun) bool { return stillWell(s, before, e, err) != "" })
 		atRest := peers.after(e, time.Duration(hop.Settle))
-		unwell := err != nil || len(r.baselineOf(group[0].step.Enclosure).decline(e)) > 0
-		if well || atRest && !unwell || !time.Now().Before(deadline) {
+		if well || atRest && len(before.decline(e)) == 0 || !time.Now().Before(deadline) {
 			return e, err
 		}
 		time.Sleep(wait)
