@@ -258,6 +258,22 @@ func TestFailuresStopTheRun(t *testing.T) {
 	}
 }
 
+// Where a reset goes wrong, what else its enclosure has in the same wave is left
+// alone, also where the plan allows for failures.
+func TestNothingElseOfAnEnclosureInTheSameWave(t *testing.T) {
+	onRack(t, acme("modes: ['0e']")+"    subenclosures: [{id: 3, product: PSU-9, revision: '0100'}]\n", func(b *bench) {
+		psu := b.hop("0200", plan.Mode7)
+		psu.From, psu.Image = "0100", b.imageFor("PSU-9", "0200", 10001)
+		c := b.config(b.step(esp1, reset, b.hop("1100", plan.Mode7)), b.step(enc1+"/esp1/sub3", reset, psu))
+		c.Plan.Rollout.MaxFailures = 5
+		r, err := executor.Run(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(r, executor.RunFailed, "failed unconfirmed 7 1000", "skipped unconfirmed  0100")
+	})
+}
+
 // Refused means that nothing was written, to any component.
 func TestRefusalAfterAWriteIsAFailure(t *testing.T) {
 	rack := acme("") + strings.ReplaceAll(acme("maxImage: 8192"), enc1, other)
