@@ -178,7 +178,7 @@ func (h *history) noFalseWord(n int, r *round) {
 		told := sr.NeedsPerson || sr.Outcome == executor.OutcomeUnknown
 		before := slices.ContainsFunc(h.rounds[:n], func(r round) bool { // and nobody has cleared it up since
 			return slices.ContainsFunc(r.result.Steps, func(sr executor.StepResult) bool {
-				return sr.Address == s.Address && (sr.NeedsPerson || sr.Outcome == executor.OutcomeUnknown)
+				return sr.Address == s.Address && (sr.NeedsPerson || sr.Outcome == executor.OutcomeUnknown || unsure(sr))
 			})
 		})
 		switch {
@@ -196,7 +196,7 @@ func (h *history) noFalseWord(n int, r *round) {
 		if p.Broken && !told && !before {
 			h.failf("%s has nothing to boot from, and was told to be %s", s.Address, sr.Outcome)
 		}
-		if p.Writing != nil && !told && !before {
+		if p.Writing != nil && !told && !before && !unsure(sr) {
 			h.failf("%s is writing flash, and was told to be %s", s.Address, sr.Outcome)
 		}
 		if told {
@@ -208,6 +208,11 @@ func (h *history) noFalseWord(n int, r *round) {
 	if worst != executor.RunDone && r.result.Outcome != worst {
 		h.failf("the run on %s is told to be %s, and its worst step makes it %s", r.host, r.result.Outcome, worst)
 	}
+}
+
+// unsure is a step that says itself that the device has had no word for its image.
+func unsure(sr executor.StepResult) bool {
+	return sr.Outcome == executor.OutcomeStaged && !sr.Confirmed
 }
 
 // onlyPlannedImages: what arrived whole is what the plan shows, in a mode that it permits.

@@ -225,7 +225,7 @@ func (s *shelf) addFaults(d dice, b *strings.Builder) {
 			do += ", carriedOut: true"
 		}
 		if strings.HasPrefix(do, "status") { // the word on a download comes at one of its chunks
-			when = fmt.Sprintf("opcode: '1d', offset: %d", 4096*d.IntN(3))
+			when = fmt.Sprintf("opcode: '1d', offset: %d", pick(d, 4096, 4096, 8192))
 		}
 		times := ""
 		if d.one(3) {

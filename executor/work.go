@@ -415,6 +415,9 @@ func (r *run) stillStaged(ctx context.Context, s *stepRun, e *inventory.Enclosur
 	}
 	r.move(ctx, s, Return, verdict{revision: sub.Revision, reason: "something else has started it: the module beside it, or a power cycle"})
 	r.move(ctx, s, Confirm, confirm(hop, sub.Revision))
+	if s.hop+1 < len(s.step.Hops) {
+		r.move(ctx, s, NextHop, verdict{reason: "something else has started " + hop.To})
+	}
 }
 
 // revisionOf is what a component runs by a look at its enclosure, "" where that did not show it.
