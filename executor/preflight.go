@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"fwctl/internal/state"
@@ -79,8 +80,13 @@ func (r *run) preflight(ctx context.Context) {
 		return
 	}
 	r.event(Event{Type: EventChecking, Components: len(steps)})
-	if v := r.unfinished(ctx); v != "" {
-		r.refusal, r.why = RefusedUnfinished, v
+	why, err := r.unfinished(ctx)
+	switch {
+	case err != nil:
+		r.why = err.Error()
+		return
+	case why != "":
+		r.refusal, r.why = RefusedUnfinished, why
 		return
 	}
 	inv, err := r.scan(r.until, r.enclosures())
@@ -151,11 +157,11 @@ func (r *run) takeDown(ctx context.Context, held *session) error {
 }
 
 // unfinished refuses a new run where an earlier one was killed in the middle of
-// something. One that left nothing open is closed: this one is in its place.
-func (r *run) unfinished(ctx context.Context) string {
+// something. One that left nothing open there has its end now: this run is in its place.
+func (r *run) unfinished(ctx context.Context) (why string, err error) {
 	open, err := r.Store.Open(ctx)
 	if err != nil {
-		return err.Error()
+		return "", err
 	}
 	ours := map[string]bool{}
 	for _, s := range r.local() {
@@ -165,11 +171,35 @@ func (r *run) unfinished(ctx context.Context) string {
 	}
 	for _, i := range open {
 		if ours[i.Key.LUID] && i.Run != r.id {
-			return fmt.Sprintf("an earlier run was killed in the middle of its work on %s, and nothing was written: fwctl resume finds out how that ended", i.Address)
+			return fmt.Sprintf("an earlier run was killed in the middle of its work on %s, and nothing was written: fwctl resume finds out how that ended", i.Address), nil
 		}
 	}
-	return ""
+	if r.id == 0 {
+		return "", nil
+	}
+	earlier, err := r.Store.Unfinished(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, run := range earlier {
+		p, err := keptPlan(ctx, r.Store, run.ID)
+		if err != nil || p == nil || run.ID == r.id || slices.ContainsFunc(open, func(i state.Intent) bool { return i.Run == run.ID }) {
+			continue // whoever resumes it will hear of what is wrong with it
+		}
+		// Its enclosures are locked by this run, so it is dead.
+		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+			return s.Host == run.Host && len(s.Hops) > 0 && slices.Contains(r.enclosures(), s.Enclosure)
+		}) {
+			if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(run.ID, time.Now(), superseded) }); err != nil {
+				return "", err
+			}
+		}
+	}
+	return "", nil
 }
+
+// superseded is how a run ended that was killed, and that another has taken the place of.
+const superseded = "superseded"
 
 // turnDown ends a step that has not begun.
 func (r *run) turnDown(ctx context.Context, s *stepRun, v verdict) {
@@ -263,6 +293,11 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 	s.download = r.newDownload(held, e, esp, sub, s)
 	if s.want.staged != "" && !s.wrote && s.step.Action != plan.Update && sub.Staged != nil && !sub.Staged.Confirmed {
 		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
+	}
+	if before := r.baselineOf(held.enclosure); before != nil {
+		if worse := before.decline(e); len(worse) > 0 {
+			return s.stale("the enclosure has become worse since the run began: " + strings.Join(worse, "; "))
+		}
 	}
 	return judge(s, e, sub, sent[s.key], task)
 }
