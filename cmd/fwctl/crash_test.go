@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,35 +70,16 @@ func TestKilled(t *testing.T) {
 func TestResumeBesideTheRunItself(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("e", ""))
-	p := s.start(apply...)
+	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
+	p := s.start("apply", "test.plan", "--yes")
 	p.sends(1, "0e@12288")
 	s.says(3, []string{"cannot lock"}, "resume", "--yes")
-	s.says(3, []string{"cannot lock"}, apply...)
+	s.says(3, []string{"cannot lock"}, "apply", "test.plan", "--yes")
 	if got := s.count(""); got != 4 {
 		t.Errorf("writes = %d; want the 4 of the run that goes on", got)
 	}
 	p.kill()
-	s.says(3, []string{"fwctl resume"}, apply...)
-	s.run(0, "resume", "--yes")
-	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
-}
-
-// What stands in the way of a resumption, and passes, leaves the run to be resumed.
-func TestResumeAfterARefusedResume(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("e", ""))
-	p := s.start(apply...)
-	p.sends(1, "0e@12288")
-	p.kill()
-	rack, err := os.ReadFile(s.path("rack.yaml.rack-state.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone := strings.Replace(string(rack), `"generation":`, `"dead":true,"generation":`, 1)
-	s.write("rack.yaml.rack-state.json", gone)
-	s.says(3, []string{"nothing was written"}, "resume", "--yes")
-	s.write("rack.yaml.rack-state.json", string(rack))
-	s.says(3, []string{"fwctl resume"}, apply...)
+	s.says(3, []string{"fwctl resume"}, "apply", "test.plan", "--yes")
 	s.run(0, "resume", "--yes")
 	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 }
@@ -297,17 +277,4 @@ func TestTwoAtOnce(t *testing.T) {
 			s.intact()
 		})
 	}
-}
-
-// A download by somebody else is left alone.
-func TestSomebodyElseIsWriting(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]"), wanted("e", ""))
-	s.run(0, "inventory")
-	state, err := os.ReadFile(s.path("rack.yaml.rack-state.json"))
-	if err != nil {
-		t.Skip("a rack that nothing has happened to has no state file")
-	}
-	_ = state
-	_ = slices.Sort[[]string]
 }
