@@ -146,8 +146,8 @@ func TestImageFileThatChanges(t *testing.T) {
 	}
 }
 
-// slow has answers take long enough for signals to come between two chunks.
-const slow = "esps: [{latency: 30ms}, {latency: 30ms}]"
+// slow has chunks take long enough for signals to come between two of them.
+const slow = `faults: [{when: {opcode: "1d", every: true}, do: {delay: 60ms}}, {when: {opcode: "3b", every: true}, do: {delay: 60ms}}], esps: [{}, {}]`
 
 // ^C once: nothing new is started, what runs is brought to its end, and so by
 // SIGTERM, however often it comes; SIGHUP changes nothing.

@@ -193,10 +193,22 @@ func (p *process) tells(text string) {
 	p.until("it said "+text, func() bool { return strings.Contains(p.said(), text) })
 }
 
-// sends waits until so many writing commands of a kind have reached the rack.
+// sends waits until so many writing commands of a kind have reached the rack, and
+// are carried out: the rack is traced, and then saved, under its lock.
 func (p *process) sends(n int, kind string) {
 	p.site.Helper()
 	p.until(fmt.Sprintf("%d times %s", n, kind), func() bool { return p.site.count(kind) >= n })
+	p.site.rack()
+}
+
+// rack is the rack as it is between two commands.
+func (s *site) rack() *sim.Rack {
+	s.Helper()
+	rack, err := sim.Open(s.path("rack.yaml"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return rack
 }
 
 func (p *process) signal(sig syscall.Signal) {
@@ -338,11 +350,7 @@ func (s *site) intact() {
 
 func (s *site) powerCycle(enclosure string) {
 	s.Helper()
-	rack, err := sim.Open(s.path("rack.yaml"))
-	if err != nil {
-		s.Fatal(err)
-	}
-	if err := rack.PowerCycle(enclosure); err != nil {
+	if err := s.rack().PowerCycle(enclosure); err != nil {
 		s.Fatal(err)
 	}
 }
