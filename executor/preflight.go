@@ -55,22 +55,10 @@ func (r *run) lock(ctx context.Context) (release func()) {
 func (r *run) enclosures() []string {
 	var all []string
 	for _, s := range r.local() {
-		all = append(append(all, s.step.Enclosure), r.domain(s)...)
+		all = append(append(all, s.step.Enclosure), s.step.Neighbours...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// domain are the enclosures of a step's fault domain as the plan knows it, none
-// where it cannot be told.
-func (r *run) domain(s *stepRun) []string {
-	var all []string
-	for i := range r.Plan.Steps {
-		if other := &r.Plan.Steps[i]; s.step.FaultDomain != 0 && other.FaultDomain == s.step.FaultDomain && !slices.Contains(all, other.Enclosure) {
-			all = append(all, other.Enclosure)
-		}
-	}
-	return all
 }
 
 // preflight compares the preconditions of all steps with the live devices. One
@@ -200,14 +188,10 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 	if err != nil {
 		return "", err
 	}
-	ours := map[string]bool{}
-	for _, s := range r.local() {
-		for _, luID := range s.step.Preconditions.ESPs {
-			ours[luID] = true
-		}
-	}
+	ours := r.enclosures()
 	for _, i := range open {
-		if ours[i.Key.LUID] && i.Run != r.id {
+		enclosure, _, _ := strings.Cut(i.Address, "/")
+		if i.Run != r.id && slices.Contains(ours, enclosure) {
 			return fmt.Sprintf("an earlier run was killed in the middle of its work on %s, and nothing was written: fwctl resume finds out how that ended", i.Address), nil
 		}
 	}
@@ -283,9 +267,17 @@ func (s *stepRun) cannot(err error) verdict {
 	case s.wrote:
 		return verdict{trigger: Fail, reason: err.Error()}
 	case errors.Is(err, transport.ErrBusy):
-		return verdict{trigger: Stale, refusal: RefusedInUse, reason: "it is in use: " + err.Error()}
+		return verdict{trigger: Stale, refusal: refusalFor(err), reason: "it is in use: " + err.Error()}
 	}
-	return verdict{trigger: Stale, refusal: RefusedUnread, reason: err.Error()}
+	return verdict{trigger: Stale, refusal: refusalFor(err), reason: err.Error()}
+}
+
+// refusalFor is the kind of a refusal because something cannot be read.
+func refusalFor(err error) Refusal {
+	if errors.Is(err, transport.ErrBusy) {
+		return RefusedInUse
+	}
+	return RefusedUnread
 }
 
 // stale says what it means to a step that its component is otherwise than expected.
@@ -355,10 +347,10 @@ func (r *run) forbids(s *stepRun, inv *inventory.Inventory) string {
 	seen := func(id string) bool {
 		return slices.ContainsFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == id })
 	}
-	domain := r.domain(s)
-	for i := range r.Plan.Steps {
-		if other := &r.Plan.Steps[i]; other.Host == r.Machine.Hostname() && slices.Contains(domain, other.Enclosure) && !seen(other.Enclosure) {
-			return "enclosure " + other.Enclosure + " of the same fault domain is not in sight, so nobody can tell whether its drives are in use"
+	domain := append([]string{s.step.Enclosure}, s.step.Neighbours...)
+	for _, id := range domain {
+		if !seen(id) {
+			return "enclosure " + id + " of its fault domain is not in sight, so nobody can tell whether its drives are in use"
 		}
 	}
 	effect := plan.ResetImpact([]*inventory.Inventory{inv}, []string{s.step.LUID}, domain)

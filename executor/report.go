@@ -88,6 +88,10 @@ func (r *run) account(s *stepRun) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if s.state == Aborted && s.withdrawn { // as was asked
+		r.stopped = cmp.Or(r.stopped, interruption)
+		return
+	}
 	r.broken[s.step.FaultDomain] = s.step.Address + " went wrong"
 	r.failures++
 	canary := slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool {
