@@ -19,32 +19,32 @@ import (
 // the revision that it reports, and is not the one that waits.
 //
 // What the store holds as open (of a run that goes on, or that was killed) becomes
-// a problem: what such a component holds nobody can tell without looking.
+// a problem, also where the component is not in sight: what it holds nobody can
+// tell without looking.
 func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged, sent map[state.Key][]state.Sent, open []state.Intent) {
+	paths := map[string]string{} // by lu_id
 	for i := range inv.Enclosures {
 		e := &inv.Enclosures[i]
 		remember(e, staged, sent)
-		for _, intent := range open {
-			for _, esp := range e.ESPs {
-				if esp.LUID == intent.Key.LUID {
-					inv.Problems = append(inv.Problems, unfinished(intent, esp.Paths[0]))
-				}
+		for _, esp := range e.ESPs {
+			if len(esp.Paths) > 0 {
+				paths[esp.LUID] = esp.Paths[0]
 			}
 		}
+	}
+	for _, intent := range open {
+		inv.Problems = append(inv.Problems, unfinished(intent, cmp.Or(paths[intent.Key.LUID], "not in sight")))
 	}
 	inventory.SortProblems(inv.Problems)
 }
 
 func unfinished(i state.Intent, path string) inventory.Problem {
-	what := map[state.Kind]string{
-		state.DownloadStart: "a download by mode " + i.Mode, state.LastChunk: "the last chunk of a download by mode " + i.Mode, state.Activation: "an activation",
-	}[i.Kind]
 	return inventory.Problem{
 		Path:    path,
 		Summary: "the end of a download or an activation is not known: " + i.Address,
-		Detail: fmt.Sprintf("%s began on %s, image %.8s, and its end was not recorded: it goes on, or fwctl was killed. If nothing runs any more, "+
-			"it may hold all of the image, and any power loss may start it, or a part: do not reset or power-cycle it before an apply has ended well",
-			what, i.At.UTC().Format("2006-01-02 15:04 MST"), i.SHA256),
+		Detail: fmt.Sprintf("%s, image %.8s, was intended on %s, and its end was not recorded: a run goes on, or was killed. If nothing runs any more, "+
+			"it may hold all of the image, and any power loss may start it, or a part: do not reset or power-cycle it before fwctl resume has ended well",
+			i.What(), i.SHA256, i.At.UTC().Format("2006-01-02 15:04 MST")),
 	}
 }
 

@@ -217,3 +217,25 @@ func (b *bench) story(r *executor.Result) string {
 	}
 	return strings.Join(all, "\n")
 }
+
+// A run that was killed before it had any effect has its end when another takes its place.
+func TestKilledRunThatIsSuperseded(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
+		file, err := c.Plan.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = b.store.Update(context.Background(), func(tx *state.Tx) { tx.Keep(tx.BeginRun(state.Run{Host: b.machine.Hostname()}), file) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run, _, _, err := executor.Resumable(context.Background(), b.store); err != nil || run == nil || run.ID != 1 {
+			t.Fatalf("Resumable = %+v, %v; want run 1", run, err)
+		}
+		b.ended(b.run(c.Plan.Steps...), executor.RunDone, "staged confirmed e 1000")
+		if run, _, _, err := executor.Resumable(context.Background(), b.store); err != nil || run != nil {
+			t.Errorf("Resumable = %+v, %v; want none: another run has taken its place", run, err)
+		}
+	})
+}

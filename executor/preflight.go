@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"fwctl/internal/state"
@@ -54,22 +55,10 @@ func (r *run) lock(ctx context.Context) (release func()) {
 func (r *run) enclosures() []string {
 	var all []string
 	for _, s := range r.local() {
-		all = append(append(all, s.step.Enclosure), r.domain(s)...)
+		all = append(append(all, s.step.Enclosure), s.step.Neighbours...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// domain are the enclosures of a step's fault domain as the plan knows it, none
-// where it cannot be told.
-func (r *run) domain(s *stepRun) []string {
-	var all []string
-	for i := range r.Plan.Steps {
-		if other := &r.Plan.Steps[i]; s.step.FaultDomain != 0 && other.FaultDomain == s.step.FaultDomain && !slices.Contains(all, other.Enclosure) {
-			all = append(all, other.Enclosure)
-		}
-	}
-	return all
 }
 
 // preflight compares the preconditions of all steps with the live devices. One
@@ -80,8 +69,13 @@ func (r *run) preflight(ctx context.Context) {
 		return
 	}
 	r.event(Event{Type: EventChecking, Components: len(steps)})
-	if v := r.unfinished(ctx); v != "" {
-		r.refusal, r.why = RefusedUnfinished, v
+	why, err := r.unfinished(ctx)
+	switch {
+	case err != nil:
+		r.why = err.Error()
+		return
+	case why != "":
+		r.refusal, r.why = RefusedUnfinished, why
 		return
 	}
 	inv, err := r.scan(r.until, r.enclosures())
@@ -188,25 +182,45 @@ func (r *run) takeDown(ctx context.Context, held *session) error {
 }
 
 // unfinished refuses a new run where an earlier one was killed in the middle of
-// something. One that left nothing open is closed: this one is in its place.
-func (r *run) unfinished(ctx context.Context) string {
+// something. One that left nothing open there has its end now: this run is in its place.
+func (r *run) unfinished(ctx context.Context) (why string, err error) {
 	open, err := r.Store.Open(ctx)
 	if err != nil {
-		return err.Error()
+		return "", err
 	}
-	ours := map[string]bool{}
-	for _, s := range r.local() {
-		for _, luID := range s.step.Preconditions.ESPs {
-			ours[luID] = true
-		}
-	}
+	ours := r.enclosures()
 	for _, i := range open {
-		if ours[i.Key.LUID] && i.Run != r.id {
-			return fmt.Sprintf("an earlier run was killed in the middle of its work on %s, and nothing was written: fwctl resume finds out how that ended", i.Address)
+		enclosure, _, _ := strings.Cut(i.Address, "/")
+		if i.Run != r.id && slices.Contains(ours, enclosure) {
+			return fmt.Sprintf("an earlier run was killed in the middle of its work on %s, and nothing was written: fwctl resume finds out how that ended", i.Address), nil
 		}
 	}
-	return ""
+	if r.id == 0 {
+		return "", nil
+	}
+	earlier, err := r.Store.Unfinished(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, run := range earlier {
+		p, err := keptPlan(ctx, r.Store, run.ID)
+		if err != nil || p == nil || run.ID == r.id || slices.ContainsFunc(open, func(i state.Intent) bool { return i.Run == run.ID }) {
+			continue // whoever resumes it will hear of what is wrong with it
+		}
+		// Its enclosures are locked by this run, so it is dead.
+		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+			return s.Host == run.Host && len(s.Hops) > 0 && slices.Contains(r.enclosures(), s.Enclosure)
+		}) {
+			if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(run.ID, time.Now(), superseded) }); err != nil {
+				return "", err
+			}
+		}
+	}
+	return "", nil
 }
+
+// superseded is how a run ended that was killed, and that another has taken the place of.
+const superseded = "superseded"
 
 // turnDown ends a step that has not begun.
 func (r *run) turnDown(ctx context.Context, s *stepRun, v verdict) {
@@ -253,9 +267,17 @@ func (s *stepRun) cannot(err error) verdict {
 	case s.wrote:
 		return verdict{trigger: Fail, reason: err.Error()}
 	case errors.Is(err, transport.ErrBusy):
-		return verdict{trigger: Stale, refusal: RefusedInUse, reason: "it is in use: " + err.Error()}
+		return verdict{trigger: Stale, refusal: refusalFor(err), reason: "it is in use: " + err.Error()}
 	}
-	return verdict{trigger: Stale, refusal: RefusedUnread, reason: err.Error()}
+	return verdict{trigger: Stale, refusal: refusalFor(err), reason: err.Error()}
+}
+
+// refusalFor is the kind of a refusal because something cannot be read.
+func refusalFor(err error) Refusal {
+	if errors.Is(err, transport.ErrBusy) {
+		return RefusedInUse
+	}
+	return RefusedUnread
 }
 
 // stale says what it means to a step that its component is otherwise than expected.
@@ -301,6 +323,11 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 	if s.want.staged != "" && !s.wrote && s.step.Action != plan.Update && sub.Staged != nil && !sub.Staged.Confirmed {
 		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
 	}
+	if before := r.baselineOf(held.enclosure); before != nil {
+		if worse := before.decline(e); len(worse) > 0 {
+			return s.stale("the enclosure has become worse since the run began: " + strings.Join(worse, "; "))
+		}
+	}
 	return judge(s, e, sub, sent[s.key], task)
 }
 
@@ -320,10 +347,10 @@ func (r *run) forbids(s *stepRun, inv *inventory.Inventory) string {
 	seen := func(id string) bool {
 		return slices.ContainsFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == id })
 	}
-	domain := r.domain(s)
-	for i := range r.Plan.Steps {
-		if other := &r.Plan.Steps[i]; other.Host == r.Machine.Hostname() && slices.Contains(domain, other.Enclosure) && !seen(other.Enclosure) {
-			return "enclosure " + other.Enclosure + " of the same fault domain is not in sight, so nobody can tell whether its drives are in use"
+	domain := append([]string{s.step.Enclosure}, s.step.Neighbours...)
+	for _, id := range domain {
+		if !seen(id) {
+			return "enclosure " + id + " of its fault domain is not in sight, so nobody can tell whether its drives are in use"
 		}
 	}
 	effect := plan.ResetImpact([]*inventory.Inventory{inv}, []string{s.step.LUID}, domain)

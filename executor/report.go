@@ -88,6 +88,10 @@ func (r *run) account(s *stepRun) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if s.state == Aborted && s.withdrawn { // as was asked
+		r.stopped = cmp.Or(r.stopped, interruption)
+		return
+	}
 	r.broken[s.step.FaultDomain] = s.step.Address + " went wrong"
 	if s.state == Unknown && s.step.FaultDomain != 0 {
 		r.broken[0] = s.step.Address + " may be resetting, and nobody can tell what shares drives with what"

@@ -79,14 +79,16 @@ type Step struct {
 	Image         string        `json:"image"`   // name of the wanted image, likewise
 	Policy        string        `json:"policy"`  // name of the policy, "" for the defaults
 	Action        Action        `json:"action"`
-	Hops          []Hop         `json:"hops"`            // in order, what one apply does; empty unless the action is update or activate
-	Later         []Hop         `json:"later,omitempty"` // what is left once a power cycle has started the last of Hops, or what is staged: for another plan
-	Waves         StepWaves     `json:"waves"`           // where the step is worked on
-	Reset         Reset         `json:"reset"`           // what the policy asks of a reset; looked at again before each one
-	FaultDomain   int           `json:"fault_domain"`    // steps with the same number are never reset together; 0: it cannot be told, never reset together with anything
+	Hops          []Hop         `json:"hops"`                 // in order, what one apply does; empty unless the action is update or activate
+	Later         []Hop         `json:"later,omitempty"`      // what is left once a power cycle has started the last of Hops, or what is staged: for another plan
+	Waves         StepWaves     `json:"waves"`                // where the step is worked on
+	Reset         Reset         `json:"reset"`                // what the policy asks of a reset; looked at again before each one
+	FaultDomain   int           `json:"fault_domain"`         // steps with the same number are never reset together; 0: it cannot be told, never reset together with anything
+	Neighbours    []string      `json:"neighbours,omitempty"` // the other enclosures of its fault domain that its host sees, whether the plan has steps of them or not
 	Disruption    Disruption    `json:"disruption"`
 	WorstDuration Duration      `json:"worst_duration"`
 	Rollback      string        `json:"rollback"` // name of the image that brings Current back, "" where there is none
+	Gates         []GateResult  `json:"gates"`    // of the policy, those that were asked; none where nothing is to be done
 	Reasons       []string      `json:"reasons"`
 	Preconditions Preconditions `json:"preconditions"`
 }
@@ -172,8 +174,8 @@ type Disruption struct {
 // Preconditions must hold on the live device before a step's first byte.
 type Preconditions struct {
 	Revision string   `json:"revision"`
-	Staged   *string  `json:"staged"` // SHA-256 of the image that this host remembers as staged; nil: none
-	ESPs     []string `json:"esps"`   // lu_ids of the enclosure's ESPs, sorted
+	Staged   *string  `json:"staged"` // SHA-256 of the image that Step.Host remembers as staged; nil: none
+	ESPs     []string `json:"esps"`   // lu_ids of the enclosure's ESPs that Step.Host sees, sorted: no other host is there to be asked when the step is carried out
 }
 
 // Wave is a set of steps between two barriers.

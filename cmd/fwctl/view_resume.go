@@ -15,10 +15,10 @@ import (
 func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []state.Intent, width int, paint paint) string {
 	how := "was killed"
 	if !run.EndedAt.IsZero() {
-		how = "was interrupted " + run.EndedAt.Local().Format("2006-01-02 15:04 MST")
+		how = "was interrupted " + moment(run.EndedAt)
 	}
-	first := fmt.Sprintf("Run %d of plan %.8s, begun %s by %s on %s, %s. The store knows this of it, and the devices are asked next:",
-		run.ID, strings.TrimPrefix(p.Digest, "sha256:"), run.StartedAt.Local().Format("2006-01-02 15:04 MST"), run.By, run.Host, how)
+	first := fmt.Sprintf("Run %d of plan %s, begun %s by %s on %s, %s. The store knows this of it, and the devices are asked next:",
+		run.ID, shortDigest(p.Digest), moment(run.StartedAt), run.By, run.Host, how)
 	lines := append(wrap(first, width, "", "  "), "")
 	t := table{columns: []column{{"ADDRESS", key}, {"STATE", below}, {"MODE", below}, {"TO", below}, {"WHY", reason}}}
 	for _, s := range p.Steps {
@@ -35,7 +35,7 @@ func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []stat
 		for _, i := range intents {
 			if i.Address == s.Address && i.Outcome == "" {
 				r.tone = alarm
-				r.cells[4] = fmt.Sprintf("%s by mode %s was about to begin at %s, and its end is not known", i.Kind, i.Mode, i.At.Local().Format(time.TimeOnly))
+				r.cells[4] = fmt.Sprintf("%s was intended at %s, and how it ended is not known", i.What(), i.At.Local().Format(time.TimeOnly))
 			}
 		}
 		t.rows = append(t.rows, r)

@@ -77,12 +77,20 @@ func (m *machine) BlockDeviceHeld(name string) (bool, error) {
 
 // Lock takes a lock that is this simulated host's.
 func (m *machine) Lock(name string) (io.Closer, error) {
-	file := fmt.Sprintf("host %s %s", m.host, strings.ReplaceAll(name, "/", " "))
-	unlock, err := m.rack.tryLock(file, true)
+	unlock, err := m.rack.tryLock(m.lockName(name), true)
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock %s: %w", name, err)
 	}
 	return closer(unlock), nil
+}
+
+// HoldsLock is about processes of the machine that the simulation runs on.
+func (m *machine) HoldsLock(name string, pid int) (bool, error) {
+	return transport.HoldsFlock(filepath.Join(m.rack.locks, m.lockName(name)), pid)
+}
+
+func (m *machine) lockName(name string) string {
+	return fmt.Sprintf("host %s %s", m.host, strings.ReplaceAll(name, "/", " "))
 }
 
 // tryLock takes a lock of the rack's, or says transport.ErrBusy.
