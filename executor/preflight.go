@@ -114,7 +114,7 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 			v = r.check(r.until, held, s, "")
 		}
 		if v.trigger == "" {
-			v = minds(s, cautions)
+			v = s.minds(cautions)
 		}
 		if v.trigger == "" && s.step.Waves.Reset != 0 && r.selectsNumber(s.step.Waves.Reset) {
 			if why := r.forbids(s, inv); why != "" {
@@ -133,7 +133,7 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 // minds refuses what earlier runs have found out that must not be done: whatever is
 // beside a component in need of an image may only be touched once it has got one,
 // and no command starts what waits for power.
-func minds(s *stepRun, cautions []state.Caution) verdict {
+func (s *stepRun) minds(cautions []state.Caution) verdict {
 	for _, c := range cautions {
 		own := c.Key == s.key
 		activating := s.want.staged != "" && s.want.staged == s.current().Image.SHA256
@@ -141,7 +141,7 @@ func minds(s *stepRun, cautions []state.Caution) verdict {
 		switch {
 		case c.Kind == state.NeedsImage && own && activating:
 			why = "it needs a whole image before it is reset"
-		case c.Kind == state.NeedsImage && !own && s.isBeside(c):
+		case c.Kind == state.NeedsImage && !own && s.isBeside(c.Address):
 			why = c.Address + " needs a whole image before anything else of its fault domain is touched: apply one to it first (--target), and do not power-cycle or reset it"
 		case c.Kind == state.PowerOnly && own && activating && activates(s.current()):
 			why = "what it holds staged starts at power on, and mode 0Fh does not start it: power-cycle the enclosure when its drives are not in use"
@@ -153,10 +153,10 @@ func minds(s *stepRun, cautions []state.Caution) verdict {
 	return verdict{}
 }
 
-// isBeside tells whether what a caution is about belongs to a step's fault domain.
-func (s *stepRun) isBeside(c state.Caution) bool {
-	enclosure, _, _ := strings.Cut(c.Address, "/")
-	return enclosure == s.step.Enclosure || slices.Contains(s.step.Neighbours, enclosure) || slices.Contains(s.step.Preconditions.ESPs, c.Key.LUID)
+// isBeside tells whether a component, by its address, belongs to a step's fault domain.
+func (s *stepRun) isBeside(address string) bool {
+	enclosure, _, _ := strings.Cut(address, "/")
+	return enclosure == s.step.Enclosure || slices.Contains(s.step.Neighbours, enclosure)
 }
 
 // takeDown records what an enclosure is like before the run's first effect on it.
