@@ -78,6 +78,10 @@ func (r *run) preflight(ctx context.Context) {
 		r.refusal, r.why = RefusedUnfinished, why
 		return
 	}
+	if err := r.recall(ctx); err != nil {
+		r.why = err.Error()
+		return
+	}
 	inv, err := r.scan(r.until, r.enclosures())
 	if err != nil && r.until.Err() == nil {
 		r.why = err.Error()
@@ -218,6 +222,30 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 
 // superseded is how a run ended that was killed, and that another has taken the place of.
 const superseded = "superseded"
+
+// recall finds out which components have refused mode e in an earlier run of the
+// same plan: their stage wave is done with, and their reset wave begins with mode 7.
+func (r *run) recall(ctx context.Context) error {
+	runs, err := r.Store.Runs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		if run.PlanDigest != r.Plan.Digest || run.ID == r.id {
+			continue
+		}
+		records, err := r.Store.Steps(ctx, run.ID)
+		if err != nil {
+			return err
+		}
+		for _, s := range r.local() {
+			s.refused = s.refused || slices.ContainsFunc(records, func(rec state.Step) bool {
+				return rec.Key == s.key && rec.Hop == s.hop && rec.State == string(Pending) && rec.Mode == string(plan.Mode7) && s.step.Waves.Stage != 0
+			})
+		}
+	}
+	return nil
+}
 
 // turnDown ends a step that has not begun.
 func (r *run) turnDown(ctx context.Context, s *stepRun, v verdict) {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -352,5 +353,22 @@ func (s *site) powerCycle(enclosure string) {
 	s.Helper()
 	if err := s.rack().PowerCycle(enclosure); err != nil {
 		s.Fatal(err)
+	}
+}
+
+// isBack waits until both modules of the first enclosure answer.
+func (s *site) isBack() {
+	s.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		machine, err := s.rack().Machine("")
+		if err != nil {
+			s.Fatal(err)
+		}
+		if nodes, err := fs.Glob(machine.FS(), "sys/class/scsi_generic/sg*"); err == nil && len(nodes) >= 2 {
+			return
+		}
+		<-tick.C
 	}
 }
