@@ -30,7 +30,7 @@ func (s *stepRun) about(e Event) Event {
 func (r *run) report(s *stepRun, t Trigger) {
 	confirmed := s.confirmed
 	switch t {
-	case FallBack, Postpone:
+	case Postpone:
 		r.event(s.about(Event{Type: EventRefusedMode, Mode: plan.ModeE, Reason: s.reason}))
 	case Defer:
 		r.event(s.about(Event{Type: EventStaged, Mode: s.mode, Revision: s.revision, Confirmed: &confirmed, Reason: s.reason}))
@@ -86,9 +86,14 @@ func (r *run) account(s *stepRun) {
 	default:
 		return
 	}
+	r.wentWrong(s, s.step.Address+" went wrong")
+}
+
+// wentWrong draws these conclusions.
+func (r *run) wentWrong(s *stepRun, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.broken[s.step.FaultDomain] = s.step.Address + " went wrong"
+	r.broken[s.step.FaultDomain] = why
 	r.failures++
 	canary := slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool {
 		return w.Canary && (w.Number == s.step.Waves.Stage || w.Number == s.step.Waves.Reset)
@@ -97,9 +102,9 @@ func (r *run) account(s *stepRun) {
 	case s.needsPerson:
 		r.stopped = s.step.Address + " needs a person first"
 	case canary:
-		r.stopped = cmp.Or(r.stopped, "the canary "+s.step.Address+" went wrong")
+		r.stopped = cmp.Or(r.stopped, why+", and it is a canary")
 	case r.failures > limit:
-		r.stopped = cmp.Or(r.stopped, fmt.Sprintf("%s went wrong and the plan allows %d failures", s.step.Address, limit))
+		r.stopped = cmp.Or(r.stopped, fmt.Sprintf("%s and the plan allows %d failures", why, limit))
 	}
 }
 

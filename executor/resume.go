@@ -62,6 +62,9 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 			return
 		}
 		r.preflight(ctx)
+		if err := r.runOwedHooks(ctx); err != nil {
+			r.why = err.Error()
+		}
 	})
 }
 

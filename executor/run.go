@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -230,6 +231,9 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 					hop.Image.Name, img.Size(), img.SHA256(), hop.Image.Size, hop.Image.SHA256)
 			}
 		}
+	}
+	if r.hasHooks() && c.Command == nil && !c.Machine.Simulated() {
+		return nil, errors.New("cannot carry out the plan: it wants commands run around resets, and there is nothing to run them with")
 	}
 	switch {
 	case c.Plan.Simulated != c.Machine.Simulated():

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -115,6 +116,7 @@ type Policy struct {
 	RequireAllESPs   bool          `yaml:"requireAllESPs"`
 	RequireHealthy   bool          `yaml:"requireHealthy"`
 	Waive            []Waiver      `yaml:"waive"`
+	Hooks            *Hooks        `yaml:"hooks"`            // around each reset; nil: none
 	RequireSignature []string      `yaml:"requireSignature"` // minisign public keys, of which one must have signed the image; none: no signature is needed
 }
 
@@ -243,6 +245,11 @@ func (d *DesiredState) fillIn() {
 			m.Images[image] = i
 		}
 		d.Models[name] = m
+	}
+	for _, p := range d.Policies {
+		if p.Hooks != nil {
+			p.Hooks.Timeout = cmp.Or(p.Hooks.Timeout, defaultHookTimeout)
+		}
 	}
 	names, ids := map[string]string{}, map[string]string{}
 	for id, name := range d.Names {

@@ -280,10 +280,14 @@ func (j *job) inWindow(now time.Time) error {
 }
 
 func (j *job) config(store *state.Store, observer func(executor.Event)) executor.Config {
-	return executor.Config{
+	c := executor.Config{
 		Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), AcceptDisruption: j.accept,
 		IgnoreWindow: j.ignore, Wait: j.wait, Phase: j.phase, Wave: j.wave, Observer: observer,
 	}
+	if !j.machine.Simulated() { // what a hook does is done to real machines
+		c.Command = runCommand
+	}
+	return c
 }
 
 // observers are what events are told to, and what tells an interrupt among them.
@@ -444,13 +448,19 @@ func findImages(p *plan.Plan, dir string) (map[string]*image.Image, error) {
 	return found, missing.ErrorOrNil()
 }
 
-// whoami names the person who runs this, for the record.
+// whoami names the person who runs this, for the record: the user whom the system
+// knows, and who became root by sudo. Only root's word for that counts.
 func whoami() string {
-	if name := os.Getenv("SUDO_USER"); name != "" {
-		return name
-	}
+	who := fmt.Sprintf("uid %d", os.Getuid())
 	if u, err := user.Current(); err == nil {
-		return u.Username
+		who = u.Username
 	}
-	return fmt.Sprintf("uid %d", os.Getuid())
+	return recorded(os.Getuid(), who, os.Getenv("SUDO_USER"))
+}
+
+func recorded(uid int, name, sudoUser string) string {
+	if uid == 0 && sudoUser != "" && sudoUser != name {
+		return sudoUser + " as " + name
+	}
+	return name
 }

@@ -156,6 +156,10 @@ func (p *progress) text(e executor.Event) string {
 		return fmt.Sprintf("%s: sending %s by mode %s%s", e.Address, size(e.Total), e.Mode, hop)
 	case executor.EventRefusedMode:
 		return because(e.Address, e.Reason)
+	case executor.EventHook:
+		return because(fmt.Sprintf("%s: %s: %s", e.Address, e.Hook.Words(), e.Command), e.Reason)
+	case executor.EventHookEnded:
+		return because(e.Address, e.Reason)
 	case executor.EventNoticed:
 		return because(e.Address, e.Reason)
 	case executor.EventStaged:

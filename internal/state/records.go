@@ -1,6 +1,9 @@
 package state
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Key names a component: one subenclosure of the ESP behind one logical unit.
 type Key struct {
@@ -83,6 +86,32 @@ type Override struct {
 	Kind    OverrideKind
 	Address string
 	Given   string // what they gave for it: a pattern, or a reason
+}
+
+// HookKind says on which side of a reset a command is run.
+type HookKind string
+
+const (
+	BeforeReset HookKind = "before-reset"
+	AfterReset  HookKind = "after-reset"
+)
+
+// Words writes a kind for people: before the reset.
+func (k HookKind) Words() string { return strings.Replace(string(k), "-", " the ", 1) }
+
+// Hook is a command that a plan has run around a reset, committed before it is started.
+type Hook struct {
+	ID      int64
+	Run     int64
+	Address string
+	Key     Key
+	Hop     int // index into the plan's hops, of the one that resets
+	Kind    HookKind
+	Command string // as people write it; "" where the plan has none on this side of its resets
+	At      time.Time
+	EndedAt time.Time // zero while it runs, and after a crash
+	Outcome string    // "done", else why it failed, in words; "" likewise
+	Output  string    // what it wrote, or the end of that
 }
 
 // Staged is microcode that was downloaded to a component and waits there.

@@ -64,6 +64,15 @@ CREATE TABLE verifications (
 CREATE INDEX open_intents ON intents (id) WHERE outcome = '';
 CREATE INDEX intents_of_run ON intents (run);
 CREATE INDEX open_runs ON runs (id) WHERE ended_at = '';
+`, `
+CREATE TABLE hooks (
+	id INTEGER PRIMARY KEY,
+	run INTEGER NOT NULL REFERENCES runs(id), address TEXT NOT NULL,
+	lu_id TEXT NOT NULL, subenclosure INTEGER NOT NULL,
+	hop INTEGER NOT NULL, kind TEXT NOT NULL, command TEXT NOT NULL, at TEXT NOT NULL,
+	ended_at TEXT NOT NULL DEFAULT '', outcome TEXT NOT NULL DEFAULT '', output TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX hooks_of_run ON hooks (run);
 `}
 
 // version is the schema's, refused by name where it is newer than this fwctl knows.

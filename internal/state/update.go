@@ -115,6 +115,17 @@ func (t *Tx) Resolve(intent int64, outcome string) {
 	t.exec("UPDATE intents SET outcome = ? WHERE id = ? AND outcome = ''", outcome, intent)
 }
 
+// BeginHook records a command that is about to be started, and returns its id.
+func (t *Tx) BeginHook(h Hook) int64 {
+	return t.insert("INSERT INTO hooks (run, address, lu_id, subenclosure, hop, kind, command, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		h.Run, h.Address, h.Key.LUID, h.Key.Subenclosure, h.Hop, string(h.Kind), h.Command, stamp(h.At))
+}
+
+// EndHook records how a command ended, and what it wrote.
+func (t *Tx) EndHook(id int64, at time.Time, outcome, output string) {
+	t.exec("UPDATE hooks SET ended_at = ?, outcome = ?, output = ? WHERE id = ?", stamp(at), outcome, output, id)
+}
+
 // Stage records what a component holds staged, in place of what it held before.
 func (t *Tx) Stage(k Key, s Staged) {
 	t.exec("INSERT OR REPLACE INTO staged (lu_id, subenclosure, sha256, revision, running, since, by, confirmed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
