@@ -24,6 +24,7 @@ type Config struct {
 	Plan    *plan.Plan
 	Images  map[string]*image.Image // by SHA-256, 64 hex digits: one for every hop that is still to be sent
 	By      string                  // who runs it, for the record
+	Account state.Account           // whom the system takes them for, likewise
 
 	// AcceptDisruption are globs on addresses, or "all": the components at which I/O
 	// may stop. Run refuses a plan with another one whose worst disruption is that.

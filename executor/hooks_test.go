@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"fwctl/executor"
 	"fwctl/internal/state"
@@ -146,6 +147,31 @@ func TestHooksAreRecorded(t *testing.T) {
 			executor.EventWaiting, executor.EventVerified, executor.EventFinished, executor.EventHook, executor.EventHookEnded}
 		if diff := cmp.Diff(types, b.types()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// The record names whom the system takes those for who began a run, and went on with it.
+func TestAccountsAreRecorded(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		ctx, cancel := context.WithCancel(context.Background())
+		b.onEvent = func(executor.Event) { cancel() }
+		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
+		c.Account = state.Account{UID: 0, Login: "root", SudoUser: "anna"}
+		if r, err := executor.Run(ctx, c); err != nil || r.Outcome != executor.RunInterrupted {
+			t.Fatalf("Run = %+v, %v; want it interrupted", r, err)
+		}
+		c.Account = state.Account{UID: 1000, Login: "ben"}
+		if r, err := executor.Resume(context.Background(), c, 1); err != nil || r.Outcome != executor.RunDone {
+			t.Fatalf("Resume = %+v, %v; want it done", r, err)
+		}
+		got, err := b.store.Accounts(context.Background(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []state.Account{{UID: 0, Login: "root", SudoUser: "anna"}, {UID: 1000, Login: "ben"}}
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(state.Account{}, "At")); diff != "" {
+			t.Errorf("Accounts (-want +got):\n%s", diff)
 		}
 	})
 }

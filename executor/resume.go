@@ -49,6 +49,7 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 	r.id = run
 	err = c.Store.Update(ctx, func(tx *state.Tx) {
 		tx.Resume(r.id, c.By, time.Now())
+		tx.Work(r.id, c.Account, time.Now())
 		for _, o := range append(accepted, r.ignored()...) {
 			tx.Override(r.id, o)
 		}

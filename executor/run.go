@@ -38,6 +38,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	err = c.Store.Update(ctx, func(tx *state.Tx) {
 		r.id = tx.BeginRun(state.Run{PlanDigest: c.Plan.Digest, Host: c.Machine.Hostname(), By: c.By, StartedAt: time.Now()})
 		tx.Keep(r.id, file)
+		tx.Work(r.id, c.Account, time.Now())
 		for _, o := range append(accepted, r.ignored()...) {
 			tx.Override(r.id, o)
 		}

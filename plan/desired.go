@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -171,6 +170,13 @@ func (p *Policy) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*plain)(p))
 }
 
+// UnmarshalYAML fills in what hooks leave out.
+func (h *Hooks) UnmarshalYAML(n *yaml.Node) error {
+	type plain Hooks // without this method
+	h.Timeout = defaultHookTimeout
+	return n.Decode((*plain)(h))
+}
+
 // UnmarshalYAML reads a duration as people write it: "45m".
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	v, err := time.ParseDuration(n.Value)
@@ -245,11 +251,6 @@ func (d *DesiredState) fillIn() {
 			m.Images[image] = i
 		}
 		d.Models[name] = m
-	}
-	for _, p := range d.Policies {
-		if p.Hooks != nil {
-			p.Hooks.Timeout = cmp.Or(p.Hooks.Timeout, defaultHookTimeout)
-		}
 	}
 	names, ids := map[string]string{}, map[string]string{}
 	for id, name := range d.Names {

@@ -285,6 +285,7 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 		{"commands that depend on where one is", []string{"downgrade: order", "reset: always\n    hooks: {beforeReset: [./noout.sh, set], afterReset: [bin/noout, unset], timeout: 0s}"}, []string{
 			`f.yaml:9:27: ./noout.sh depends on the directory that fwctl is started in (write where it is from the root on, as in /usr/local/bin/NAME, or a name alone that $PATH has)`,
 			`f.yaml:9:58: bin/noout depends on the directory that fwctl is started in (write where it is from the root on, as in /usr/local/bin/NAME, or a name alone that $PATH has)`,
+			`f.yaml:9:86: timeout is no time at all (write at least 1s, or leave it out for the default)`,
 		}},
 		{"commands around resets that there are not", []string{"downgrade: order", "hooks: {beforeReset: [noout]}"}, []string{
 			`f.yaml:8:12: hooks are run around resets, and this policy says reset: never (leave them out, or say reset: idle, redundant or always)`,

@@ -281,7 +281,7 @@ func (j *job) inWindow(now time.Time) error {
 
 func (j *job) config(store *state.Store, observer func(executor.Event)) executor.Config {
 	c := executor.Config{
-		Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), AcceptDisruption: j.accept,
+		Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), Account: account(), AcceptDisruption: j.accept,
 		IgnoreWindow: j.ignore, Wait: j.wait, Phase: j.phase, Wave: j.wave, Observer: observer,
 	}
 	if !j.machine.Simulated() { // what a hook does is done to real machines
@@ -448,19 +448,20 @@ func findImages(p *plan.Plan, dir string) (map[string]*image.Image, error) {
 	return found, missing.ErrorOrNil()
 }
 
-// whoami names the person who runs this, for the record: the user whom the system
-// knows, and who became root by sudo. Only root's word for that counts.
+// whoami names the person who runs this, for the record.
 func whoami() string {
-	who := fmt.Sprintf("uid %d", os.Getuid())
-	if u, err := user.Current(); err == nil {
-		who = u.Username
+	if name := os.Getenv("SUDO_USER"); name != "" {
+		return name
 	}
-	return recorded(os.Getuid(), who, os.Getenv("SUDO_USER"))
+	return account().Login
 }
 
-func recorded(uid int, name, sudoUser string) string {
-	if uid == 0 && sudoUser != "" && sudoUser != name {
-		return sudoUser + " as " + name
+// account is whom the system takes the person for: anybody can say that sudo
+// was called by somebody else.
+func account() state.Account {
+	a := state.Account{UID: os.Getuid(), Login: fmt.Sprintf("uid %d", os.Getuid()), SudoUser: os.Getenv("SUDO_USER")}
+	if u, err := user.Current(); err == nil {
+		a.Login = u.Username
 	}
-	return name
+	return a
 }

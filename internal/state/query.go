@@ -170,6 +170,20 @@ func (s *Store) Overrides(ctx context.Context, run int64) ([]Override, error) {
 	return all, err
 }
 
+// Accounts returns those of who began a run, and went on with it, in their order.
+func (s *Store) Accounts(ctx context.Context, run int64) ([]Account, error) {
+	var all []Account
+	err := s.since(4, func() error {
+		return s.query(ctx, func(scan scanner) error {
+			var v Account
+			err := scan(&v.UID, &v.Login, &v.SudoUser, (*moment)(&v.At))
+			all = append(all, v)
+			return err
+		}, "SELECT uid, login, sudo_user, at FROM accounts WHERE run = ? ORDER BY id", run)
+	})
+	return all, err
+}
+
 // Hooks returns the commands that a run had run around resets, in their order.
 func (s *Store) Hooks(ctx context.Context, run int64) ([]Hook, error) {
 	var all []Hook

@@ -37,6 +37,14 @@ type Step struct {
 	At      time.Time
 }
 
+// Account is whom the system takes a person for who works on a run.
+type Account struct {
+	UID      int    // the real one
+	Login    string // of that uid
+	SudoUser string // $SUDO_USER, which is the truth where UID is 0, and a claim elsewhere; "" without sudo
+	At       time.Time
+}
+
 // Resume is a person who went on with a run that was broken off.
 type Resume struct {
 	By string

@@ -72,6 +72,8 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 		tx.Baseline(run, "5000ccab04001000", []byte("first"))
 		tx.Baseline(run, "5000ccab04001000", []byte{0, 1})
 		tx.Verified(verification)
+		tx.Work(run, state.Account{Login: "root", SudoUser: "anna"}, noon)
+		tx.Work(run, state.Account{UID: 1000, Login: "ben"}, noon)
 		before.Run, after.Run = run, run
 		before.ID = tx.BeginHook(before)
 		tx.EndHook(before.ID, noon.Add(time.Second), "done", "noout is set\n")
@@ -91,6 +93,7 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	check(t, "Steps", []state.Step{step})(s.Steps(ctx, run))
 	check(t, "Intents", []state.Intent{intent})(s.Intents(ctx, run))
 	check(t, "Overrides", []state.Override{override})(s.Overrides(ctx, run))
+	check(t, "Accounts", []state.Account{{Login: "root", SudoUser: "anna", At: noon}, {UID: 1000, Login: "ben", At: noon}})(s.Accounts(ctx, run))
 	check(t, "Hooks", []state.Hook{before, after})(s.Hooks(ctx, run))
 	check(t, "Kept", []byte("{}"))(s.Kept(ctx, run))
 	check(t, "Kept of another run", []byte(nil))(s.Kept(ctx, run+1))
@@ -284,7 +287,7 @@ func TestOlderSchema(t *testing.T) {
 			})
 			s.Close()
 			pragma(t, dir, `DROP INDEX open_runs; DROP INDEX open_intents; DROP INDEX intents_of_run;
-				DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications; DROP TABLE hooks;
+				DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications; DROP TABLE hooks; DROP TABLE accounts;
 				ALTER TABLE steps DROP COLUMN sha256; ALTER TABLE steps DROP COLUMN from_revision;
 				ALTER TABLE steps DROP COLUMN to_revision; ALTER TABLE steps DROP COLUMN outcome`)
 			if schema < 2 {
@@ -303,6 +306,7 @@ func TestOlderSchema(t *testing.T) {
 				check(t, "LastBaselines", map[string]state.Baseline{})(s.LastBaselines(ctx))
 				check(t, "Verifications", []state.Verification(nil))(s.Verifications(ctx))
 				check(t, "Hooks", []state.Hook(nil))(s.Hooks(ctx, 1))
+				check(t, "Accounts", []state.Account(nil))(s.Accounts(ctx, 1))
 			}
 			r, err := state.OpenReadOnly(dir)
 			if err != nil {

@@ -81,6 +81,11 @@ func (t *Tx) Resume(run int64, by string, at time.Time) {
 	t.exec("INSERT INTO resumes (run, by, at) VALUES (?, ?, ?)", run, by, stamp(at))
 }
 
+// Work records the account of somebody who begins a run, or goes on with it.
+func (t *Tx) Work(run int64, a Account, at time.Time) {
+	t.exec("INSERT INTO accounts (run, uid, login, sudo_user, at) VALUES (?, ?, ?, ?, ?)", run, a.UID, a.Login, a.SudoUser, stamp(at))
+}
+
 // Baseline records what an enclosure was like before a run touched it, in place
 // of what the run recorded of it before.
 func (t *Tx) Baseline(run int64, enclosure string, data []byte) {
