@@ -239,16 +239,17 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 
 // carryOut has a run go its way, tells of it, and shows how it ended.
 func (j *job) carryOut(ctx context.Context, store *state.Store, run func(context.Context, executor.Config) (*executor.Result, error)) error {
-	tell, interrupted := j.observers()
+	display := j.display()
 	// A terminal that is lost, or a reader that goes away, must not break off a download.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	asked := listen(ctx, interrupted)
-	teller := newTeller(tell)
+	asked := listen(ctx, display.say)
+	teller := newTeller(display.tell)
 	config := j.config(store, teller.add)
 	config.Withdraw, config.Leave = asked.withdraw, asked.leave
 	result, err := run(asked.ctx, config)
 	asked.stop() // nothing runs any more: ^C ends whoever still waits for a reader
 	teller.close()
+	display.close()
 	return j.end(result, err)
 }
 
@@ -290,20 +291,27 @@ func (j *job) config(store *state.Store, observer func(executor.Event)) executor
 	return c
 }
 
-// observers are what events are told to, and what tells an interrupt among them.
-func (j *job) observers() (tell func(executor.Event), interrupted func(string)) {
+// display is what events are told to, and an interrupt among them.
+type display struct {
+	tell  func(executor.Event)
+	say   func(string)
+	close func()
+}
+
+func (j *job) display() display {
 	switch {
 	case j.json:
-		return eventLines(j.stdout, j.plan.Simulated), func(text string) { j.note("%s", text) }
+		return display{eventLines(j.stdout, j.plan.Simulated), func(text string) { j.note("%s", text) }, func() {}}
 	case j.quiet:
-		return func(executor.Event) {}, func(string) {}
+		return display{func(executor.Event) {}, func(string) {}, func() {}}
 	}
 	fmt.Fprintln(j.stdout) // below the plan, or the question
-	p := &progress{w: j.stderr, plan: j.plan}
-	if isTerminal(j.stderr) {
-		p.width = widthOf(j.stderr)
+	if isTerminal(j.stderr) && os.Getenv("TERM") != "dumb" {
+		b := newBars(j.stderr, j.plan, len(j.mine()))
+		return display{b.tell, b.say, b.close}
 	}
-	return p.tell, p.interrupted
+	p := &progress{w: j.stderr, plan: j.plan}
+	return display{p.tell, p.say, func() {}}
 }
 
 // mine are the addresses that this host has something to do at.
