@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"fwctl/internal/transport"
 )
 
 // A command has its words as they are, its variables beside ours, nothing to read,
@@ -79,5 +81,23 @@ func TestTail(t *testing.T) {
 	output.Write([]byte("end"))
 	if len(output) != mostOutput || !bytes.HasSuffix(output, []byte("aend")) {
 		t.Errorf("%d bytes are kept, the last %q; want %d, and the end", len(output), output[len(output)-4:], mostOutput)
+	}
+}
+
+// simulatedMachine says whether it is one; nothing else is asked of it.
+type simulatedMachine struct {
+	transport.Machine
+	simulated bool
+}
+
+func (m simulatedMachine) Simulated() bool { return m.simulated }
+
+// Commands are run beside real machines alone.
+func TestCommandsAreForRealMachines(t *testing.T) {
+	for _, simulated := range []bool{true, false} {
+		j := &job{app: &app{}, machine: simulatedMachine{simulated: simulated}}
+		if c := j.config(nil, nil); (c.Command == nil) != simulated {
+			t.Errorf("simulated: %v; a way to run commands: %v", simulated, c.Command != nil)
+		}
 	}
 }
