@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +147,27 @@ func TestParseRefusesContradictions(t *testing.T) {
 		{"a wave for a person", func(p *plan.Plan) { p.Waves[1].PowerCycle = true }, "do not agree on who resets it"},
 		{"a summary of something else", func(p *plan.Plan) { p.Summary.Update = 0 }, "its summary says"},
 		{"odd chunks", func(p *plan.Plan) { p.Steps[0].Hops[0].ChunkSize = 4095 }, "must be a multiple of 4"},
+		{"a gate that is none", func(p *plan.Plan) { p.Steps[0].Gates[0].Gate = "requireLuck" }, `gate is "requireLuck"; it must be one of`},
+		{"a verdict that is none", func(p *plan.Plan) { p.Steps[0].Gates[0].Verdict = "perhaps" }, `verdict is "perhaps"; it must be one of`},
+		{"a gate that failed and does not block", func(p *plan.Plan) { p.Steps[0].Gates[0].Verdict = plan.Failed }, address + "its gate requireAllESPs has failed, and it is not blocked"},
+		{"a reset that its gate did not let pass", func(p *plan.Plan) {
+			i := slices.IndexFunc(p.Steps[0].Gates, func(g plan.GateResult) bool { return g.Gate == plan.GateReset })
+			p.Steps[0].Gates[i].Verdict = plan.Failed
+		}, address + "its gate reset has failed"},
+		{"a chunk that fits no page", func(p *plan.Plan) { p.Steps[0].Hops[0].ChunkSize = 65512 }, "must be at most 65508"},
+		{"a block without a reason", func(p *plan.Plan) {
+			s := &p.Steps[0]
+			s.Action, s.Hops, s.Waves = plan.Blocked, []plan.Hop{}, plan.StepWaves{}
+			p.Summary.Update, p.Summary.Blocked = p.Summary.Update-1, 1
+		}, address + "it is blocked without a reason"},
+		{"a download after the reset", func(p *plan.Plan) {
+			p.Waves = append(p.Waves, plan.Wave{Number: len(p.Waves) + 1, Kind: plan.StageWave, Windows: []string{}})
+			p.Steps[0].Waves.Stage = len(p.Waves)
+		}, address + "it is staged in wave"},
+		{"a power cycle in a wave that stages", func(p *plan.Plan) { p.Waves[0].PowerCycle = true }, "wave 1 stages, and waits for a power cycle"},
+		{"a power cycle among other hops", func(p *plan.Plan) {
+			p.Steps[0].Hops[1].Activation, p.Steps[0].Hops[1].ActivateBy = plan.WithApply, plan.ByPowerCycle
+		}, address + "hop 2 waits for a power cycle among others"},
 		{"another impact", func(p *plan.Plan) { p.Steps[0].Disruption.Worst = "much" }, "worst"},
 	} {
 		p := must(plan.Parse(saved))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"fwctl/inventory"
@@ -50,12 +51,14 @@ func Permits(reset Reset, e Effect) (ok bool, why string) {
 
 // survey is the drives, their users and their paths as all hosts see them together.
 type survey struct {
+	ids     []string              // of the enclosures, sorted
 	views   map[string][]view     // by enclosure, sorted by host
 	esps    map[string]espPlace   // by lu_id
 	crosses map[hostESP][]string  // lu_ids of the ESPs that paths through an ESP cross on the way
 	below   map[string][]string   // enclosures whose paths cross an ESP, by its lu_id
 	shared  map[string][]sighting // drives that several enclosures list, by LUID
 	domains map[string]*faultDomain
+	found   []finding // room for those of one reset after the other
 }
 
 // view is an enclosure as one host sees it.
@@ -98,6 +101,7 @@ func newSurvey(inventories []*inventory.Inventory, together [][]string) *survey 
 			}
 		}
 	}
+	sv.ids = slices.Sorted(maps.Keys(sv.views))
 	groups := grouping{}
 	for _, ids := range together {
 		for _, id := range ids {
@@ -106,7 +110,7 @@ func newSurvey(inventories []*inventory.Inventory, together [][]string) *survey 
 	}
 	sv.joinByExpanders(groups)
 	sv.joinByDrives(groups)
-	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+	for _, id := range sv.ids {
 		root := groups.root(id)
 		if sv.domains[root] == nil {
 			sv.domains[root] = &faultDomain{}
@@ -121,7 +125,7 @@ func newSurvey(inventories []*inventory.Inventory, together [][]string) *survey 
 // it one of their own or nobody's, and finds which paths cross which ESPs.
 func (sv *survey) joinByExpanders(groups grouping) {
 	owners := map[string][]string{} // lu_ids by expander
-	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+	for _, id := range sv.ids {
 		for _, v := range sv.views[id] {
 			for _, esp := range v.ESPs {
 				for _, x := range esp.Expanders {
@@ -133,7 +137,7 @@ func (sv *survey) joinByExpanders(groups grouping) {
 		}
 	}
 	first := map[string]string{} // enclosure by expander
-	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+	for _, id := range sv.ids {
 		for _, v := range sv.views[id] {
 			for _, esp := range v.ESPs {
 				for _, x := range esp.Upstream {
@@ -161,27 +165,25 @@ func (sv *survey) joinByDrives(groups grouping) {
 	for _, views := range sv.views {
 		drives += len(views[0].Drives)
 	}
-	byLUID, byPort := make(map[string]string, drives), make(map[string]string, drives) // the first enclosure that lists it
-	seen := func(first map[string]string, key, id string) bool {
-		if strings.Trim(key, "0") == "" {
+	byLUID, byPort := newListing(drives), newListing(drives)
+	seen := func(l *listing, key string, enclosure int) bool {
+		other := l.first(key, enclosure)
+		if other == enclosure {
 			return false
 		}
-		other, ok := first[key]
-		if !ok {
-			first[key] = id
-		}
-		if !ok || other == id {
-			return false
-		}
-		groups.join(other, id)
+		groups.join(sv.ids[other], sv.ids[enclosure])
 		return true
 	}
-	for id, views := range sv.views {
-		for _, v := range views {
+	for n, id := range sv.ids { // in this order the memory of a large fleet is walked once, from one end to the other
+		first := sv.views[id][0].Drives
+		for k, v := range sv.views[id] {
 			for i := range v.Drives {
 				d := &v.Drives[i]
-				seen(byPort, d.SASAddress, id)
-				if seen(byLUID, d.LUID, id) {
+				if k > 0 && i < len(first) && d.SASAddress == first[i].SASAddress && d.LUID == first[i].LUID {
+					continue // as the first host has it
+				}
+				seen(byPort, d.SASAddress, n)
+				if seen(byLUID, d.LUID, n) {
 					sv.shared[d.LUID] = nil
 				}
 			}
@@ -190,7 +192,7 @@ func (sv *survey) joinByDrives(groups grouping) {
 	if len(sv.shared) == 0 {
 		return
 	}
-	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+	for _, id := range sv.ids {
 		for _, v := range sv.views[id] {
 			for i := range v.Drives {
 				if all, ok := sv.shared[v.Drives[i].LUID]; ok {
@@ -199,6 +201,38 @@ func (sv *survey) joinByDrives(groups grouping) {
 			}
 		}
 	}
+}
+
+// listing is the first enclosure, as an index, that lists a drive, by one of its
+// names. Most of those are 64 bits, and a large fleet's fit the cache better as such.
+type listing struct {
+	numbers map[uint64]int32
+	others  map[string]int32
+}
+
+func newListing(drives int) *listing {
+	return &listing{make(map[uint64]int32, drives), map[string]int32{}}
+}
+
+// first is the first enclosure that was given with a name; the one that is given
+// where there was none, or where the name says nothing.
+func (l *listing) first(name string, enclosure int) int {
+	if strings.Trim(name, "0") == "" {
+		return enclosure
+	}
+	number, err := strconv.ParseUint(name, 16, 64)
+	if err != nil || len(name) != 16 {
+		return firstOf(l.others, name, enclosure)
+	}
+	return firstOf(l.numbers, number, enclosure)
+}
+
+func firstOf[K comparable](m map[K]int32, key K, enclosure int) int {
+	if other, ok := m[key]; ok {
+		return int(other)
+	}
+	m[key] = int32(enclosure)
+	return enclosure
 }
 
 // grouping is a union-find over names: the parent of each that has one.
@@ -228,7 +262,7 @@ func (g grouping) join(a, b string) {
 func (sv *survey) number() map[string]int {
 	numbers := map[string]int{}
 	given := map[*faultDomain]int{}
-	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+	for _, id := range sv.ids {
 		if !sv.drivesKnown(id) {
 			continue
 		}
@@ -263,6 +297,7 @@ type finding struct {
 	enclosure string
 	slot      int
 	fate      fate
+	sata      bool
 	through   string // lu_id of the ESP that takes over
 }
 
@@ -276,24 +311,19 @@ func (sv *survey) impact(luIDs []string) Effect {
 	enclosures = slices.Compact(enclosures)
 
 	home := sv.esps[luIDs[0]].enclosure
-	drives, unknown := 0, false
-	for _, id := range enclosures {
-		for _, v := range sv.views[id] {
-			drives += len(v.Drives)
-		}
-	}
-	found := make([]finding, 0, drives)
+	unknown, found := false, sv.found[:0]
 	for _, id := range enclosures {
 		unknown = unknown || !sv.drivesKnown(id)
 		for _, v := range sv.views[id] {
 			for i := range v.Drives {
 				d := &v.Drives[i]
-				f := finding{enclosure: id, slot: d.Slot}
+				f := finding{enclosure: id, slot: d.Slot, sata: d.Protocol == inventory.SATA}
 				f.fate, f.through = sv.fate(v.host, d, luIDs)
 				found = append(found, f)
 			}
 		}
 	}
+	sv.found = found
 	found = worstOfEach(found)
 	e := Effect{Expected: ESPReset, Worst: ESPReset}
 	for _, f := range found {
@@ -365,18 +395,31 @@ func (sv *survey) fate(host string, d *inventory.Drive, luIDs []string) (f fate,
 
 // tell puts findings in words, the worst first.
 func (sv *survey) tell(found []finding, unknown bool, home string) string {
-	var by [unasked + 1][]finding
+	var by [unasked + 1][]finding // of those that need their slots named
+	var sata []finding            // those that are cut off because they have one port
 	var through []string
+	carried := 0 // drives that go on
 	for _, f := range found {
-		if f.fate == goesOn {
+		switch f.fate {
+		case unused:
+		case goesOn: // nearly all of a large fleet
+			carried++
 			if label := sv.label(f.through, home); !slices.Contains(through, label) {
 				through = append(through, label)
 			}
+		default:
+			if f.fate == cutOff && f.sata {
+				sata = append(sata, f)
+				continue
+			}
+			by[f.fate] = append(by[f.fate], f)
 		}
-		by[f.fate] = append(by[f.fate], f)
 	}
 	slices.Sort(through)
 	var parts []string
+	if len(sata) > 0 {
+		parts = append(parts, slots(sata, home)+" in use, SATA, no other path")
+	}
 	add := func(f fate, text string) {
 		if len(by[f]) > 0 {
 			parts = append(parts, slots(by[f], home)+" "+text)
@@ -393,12 +436,12 @@ func (sv *survey) tell(found []finding, unknown bool, home string) string {
 	if unknown {
 		parts = append(parts, "no module lists the enclosure's drives (page 0Ah), which count as in use without another path")
 	}
-	if n := len(by[goesOn]); n > 0 {
+	if carried > 0 {
 		all := ", all"
-		if n == 1 {
+		if carried == 1 {
 			all = ","
 		}
-		parts = append(parts, fmt.Sprintf("%d %s in use%s with a live path through %s", n, plural(n, "drive"), all, strings.Join(through, " or ")))
+		parts = append(parts, fmt.Sprintf("%d %s in use%s with a live path through %s", carried, plural(carried, "drive"), all, strings.Join(through, " or ")))
 	}
 	switch {
 	case len(parts) > 0:

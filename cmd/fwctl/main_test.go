@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +24,7 @@ import (
 	"fwctl/internal/sim"
 	"fwctl/internal/window"
 	"fwctl/plan"
+	"fwctl/schemas"
 )
 
 func TestMain(m *testing.M) {
@@ -47,9 +50,13 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"exits":       exits,
 	"effects":     effects,
 	"image":       makeImage,
+	"fits":        fits,
 	"subst":       subst,
 	"power-cycle": powerCycle,
 	"window":      putWindow,
+	"await":       await,
+	"schema":      putSchema,
+	"timeless":    takeTime,
 }
 
 // condition is [scsi]: the machine that the tests run on has SCSI generic devices.
@@ -171,6 +178,16 @@ func makeImage(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(addImage(ts.MkAbs("."), ts.Setenv, args[0], args[1], args[2], size, args[4]))
 }
 
+// fits SCHEMA FILE compares a file with a schema; FILE may be stdout.
+func fits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fits SCHEMA FILE")
+	}
+	if _, problems := schemas.Check(args[0], args[1], []byte(ts.ReadFile(args[1]))); len(problems) > 0 {
+		ts.Fatalf("%s does not fit the schema %s: %v", args[1], args[0], problems)
+	}
+}
+
 // subst FILE OLD NEW replaces every OLD in a file, of which there must be one.
 func subst(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
@@ -203,6 +220,45 @@ func putWindow(ts *testscript.TestScript, neg bool, args []string) {
 	data, err = p.Encode()
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
+}
+
+// await PATTERN COMMAND... runs a command again and again until its standard
+// output matches, for what another process is about to do.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await PATTERN COMMAND...")
+	}
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	for range 1000 {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("%s never says %s", strings.Join(args[1:], " "), args[0])
+}
+
+// schema N DATABASE lets a store be one of that schema.
+func putSchema(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: schema N DATABASE")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[1]))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec("PRAGMA user_version = " + args[0])
+	ts.Check(err)
+}
+
+// timeless INVENTORY... takes the time of the scan out of inventories.
+func takeTime(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: timeless INVENTORY...")
+	}
+	for _, name := range args {
+		text := regexp.MustCompile(`(?m)^  "scanned_at": .*$`).ReplaceAllString(ts.ReadFile(name), "")
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o644))
+	}
 }
 
 // power-cycle RACK ENCLOSURE takes the power off an enclosure and puts it on again.

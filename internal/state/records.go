@@ -20,6 +20,7 @@ type Run struct {
 	StartedAt  time.Time
 	EndedAt    time.Time // zero while it runs, and after a crash
 	Outcome    string    // "" likewise
+	PID        int       // of the process that carries it out, or did so last; 0 in runs of an earlier fwctl
 }
 
 // Step is how far a run got with one component.
@@ -79,6 +80,20 @@ type Intent struct {
 	SHA256  string // of the image that it is about
 	At      time.Time
 	Outcome string // what the device said of it, in words; "" where nothing is known
+}
+
+// What says in words which effect it is: "the start of a download by mode e".
+func (i Intent) What() string {
+	mode := map[string]string{"0e": "e", "07": "7"}[i.Mode]
+	switch i.Kind {
+	case DownloadStart:
+		return "the start of a download by mode " + mode
+	case LastChunk:
+		return "the last chunk of a download by mode " + mode
+	case Activation:
+		return "an activation"
+	}
+	return "the abort of a download"
 }
 
 // OverrideKind is what a person overrode.
