@@ -86,6 +86,10 @@ func (r *run) account(s *stepRun) {
 	default:
 		return
 	}
+	if s.state == Aborted && s.withdrawn { // as was asked
+		r.stop(interruption, false)
+		return
+	}
 	r.wentWrong(s, s.step.Address+" went wrong")
 }
 

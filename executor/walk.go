@@ -147,7 +147,7 @@ func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *
 // approach works on a component of a reset wave if a fresh scan permits it, and
 // tells whether it did.
 func (r *run) approach(ctx context.Context, wave plan.Wave, s *stepRun) bool {
-	inv, err := r.scan(r.patience(ctx, s), append(r.domain(s), s.step.Enclosure))
+	inv, err := r.scan(r.patience(ctx, s), append([]string{s.step.Enclosure}, s.step.Neighbours...))
 	if err != nil {
 		if !r.halted() {
 			r.turnDown(ctx, s, s.cannot(err))

@@ -66,6 +66,12 @@ CREATE INDEX open_intents ON intents (id) WHERE outcome = '';
 CREATE INDEX intents_of_run ON intents (run);
 CREATE INDEX open_runs ON runs (id) WHERE ended_at = '';
 `, `
+CREATE TABLE cautions (
+	lu_id TEXT NOT NULL, subenclosure INTEGER NOT NULL,
+	kind TEXT NOT NULL, address TEXT NOT NULL, detail TEXT NOT NULL, since TEXT NOT NULL,
+	PRIMARY KEY (lu_id, subenclosure, kind)
+) STRICT;
+`, `
 CREATE TABLE hooks (
 	id INTEGER PRIMARY KEY,
 	run INTEGER NOT NULL REFERENCES runs(id), address TEXT NOT NULL,
