@@ -7,6 +7,7 @@
 package executor
 
 import (
+	"context"
 	"time"
 
 	"fwctl/internal/image"
@@ -23,6 +24,7 @@ type Config struct {
 	Plan    *plan.Plan
 	Images  map[string]*image.Image // by SHA-256, 64 hex digits: one for every hop that is still to be sent
 	By      string                  // who runs it, for the record
+	Account state.Account           // whom the system takes them for, likewise
 
 	// AcceptDisruption are globs on addresses, or "all": the components at which I/O
 	// may stop. Run refuses a plan with another one whose worst disruption is that.
@@ -48,6 +50,12 @@ type Config struct {
 	// is about to end. The run stays open, for Resume. May be nil.
 	Leave <-chan struct{}
 
+	// Command runs a command of the plan's hooks, with these variables added to the
+	// environment, and returns what it wrote: the end of that, where it is much. It
+	// kills the command when ctx ends; nothing else does. nil on simulated racks
+	// alone: there hooks are told of, and not run.
+	Command func(ctx context.Context, argv, env []string) ([]byte, error)
+
 	Observer func(Event) // told of every event, from one goroutine at a time; may be nil
 }
 
@@ -64,6 +72,8 @@ const (
 	EventStarted     EventType = "started"      // a download of Total bytes by Mode is about to start
 	EventProgress    EventType = "progress"     // Bytes of Total were taken
 	EventRefusedMode EventType = "refused-mode" // the device does not take Mode; Reason says what follows
+	EventHook        EventType = "hook"         // Command is run on one side of a reset; Reason says so where it is not
+	EventHookEnded   EventType = "hook-ended"   // it wrote Output; Reason says why it failed, "" where it did not
 	EventNoticed     EventType = "noticed"      // Reason is worth a line in the log
 	EventStaged      EventType = "staged"       // downloaded and dormant; Confirmed
 	EventActivating  EventType = "activating"   // the microcode is being started, and the ESP may reset
@@ -89,6 +99,10 @@ type Event struct {
 	Confirmed  *bool      `json:"confirmed,omitempty"`
 	Outcome    Outcome    `json:"outcome,omitempty"`
 	Reason     string     `json:"reason,omitempty"`
+
+	Hook    state.HookKind `json:"hook,omitempty"`
+	Command plan.Command   `json:"command,omitempty"`
+	Output  string         `json:"output,omitempty"`
 }
 
 // Outcome is how a component's step ended.

@@ -40,8 +40,7 @@ const (
 	Withdraw  Trigger = "withdraw"   // interrupted before anything was sent
 	Keep      Trigger = "keep"       // likewise, and what is staged stays so
 	Again     Trigger = "again"      // the device was reset in mid-stream, or the enclosure has changed: once, from the beginning
-	FallBack  Trigger = "fall back"  // the mode was refused at the first chunk; the next one is tried now
-	Postpone  Trigger = "postpone"   // likewise, and its reset wave will try
+	Postpone  Trigger = "postpone"   // the mode was refused at the first chunk; its reset wave tries the next one
 	SentAll   Trigger = "all sent"   // the last chunk was taken
 	Abort     Trigger = "abort"      // asked for between two chunks
 	Defer     Trigger = "deferred"   // complete, and dormant
@@ -81,7 +80,6 @@ var edges = []edge{
 	{Checking, Return, Verifying},
 	{Checking, Fail, Failed},
 	{Sending, Refuse, Refused},
-	{Sending, FallBack, Checking},
 	{Sending, Again, Checking},
 	{Sending, Postpone, Pending},
 	{Sending, SentAll, Sent},

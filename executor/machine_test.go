@@ -16,7 +16,7 @@ var states = []executor.State{
 }
 
 var triggers = []executor.Trigger{
-	executor.Begin, executor.Recover, executor.StartOver, executor.Again, executor.Stale, executor.AsPlanned, executor.Send, executor.Refuse, executor.Withdraw, executor.Keep, executor.FallBack, executor.Postpone,
+	executor.Begin, executor.Recover, executor.StartOver, executor.Again, executor.Stale, executor.AsPlanned, executor.Send, executor.Refuse, executor.Withdraw, executor.Keep, executor.Postpone,
 	executor.SentAll, executor.Abort, executor.Defer, executor.Start, executor.Activate, executor.Restart, executor.Return,
 	executor.Confirm, executor.NextHop, executor.Fail, executor.Lose,
 }
@@ -35,7 +35,7 @@ func TestNext(t *testing.T) {
 			executor.Return: executor.Verifying,
 		},
 		executor.Sending: {
-			executor.Refuse: executor.Refused, executor.FallBack: executor.Checking, executor.Again: executor.Checking, executor.Postpone: executor.Pending,
+			executor.Refuse: executor.Refused, executor.Again: executor.Checking, executor.Postpone: executor.Pending,
 			executor.SentAll: executor.Sent, executor.Abort: executor.Aborted, executor.Fail: executor.Failed, executor.Lose: executor.Unknown,
 		},
 		executor.Sent: {

@@ -212,6 +212,12 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
 			return s.Host == run.Host && len(s.Hops) > 0 && slices.Contains(r.enclosures(), s.Enclosure)
 		}) {
+			switch owed, err := owedHooks(ctx, r.Store, run.ID); {
+			case err != nil:
+				return "", err
+			case len(owed) > 0:
+				return fmt.Sprintf("run %d was killed after the command before a reset, and nothing was written: fwctl resume runs the one after it", run.ID), nil
+			}
 			if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(run.ID, time.Now(), superseded) }); err != nil {
 				return "", err
 			}

@@ -54,7 +54,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	case NextHop:
 		s.hop++
 		s.refused, s.confirmed, s.dormant, s.again = false, false, false, false
-	case FallBack, Postpone:
+	case Postpone:
 		s.refused = true
 		s.mode = plan.Mode7
 	case Stale, Refuse:

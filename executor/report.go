@@ -30,7 +30,7 @@ func (s *stepRun) about(e Event) Event {
 func (r *run) report(s *stepRun, t Trigger) {
 	confirmed := s.confirmed
 	switch t {
-	case FallBack, Postpone:
+	case Postpone:
 		r.event(s.about(Event{Type: EventRefusedMode, Mode: plan.ModeE, Reason: s.reason}))
 	case Defer:
 		r.event(s.about(Event{Type: EventStaged, Mode: s.mode, Revision: s.revision, Confirmed: &confirmed, Reason: s.reason}))
@@ -86,13 +86,18 @@ func (r *run) account(s *stepRun) {
 	default:
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if s.state == Aborted && s.withdrawn { // as was asked
-		r.stopped = cmp.Or(r.stopped, interruption)
+		r.stop(interruption, false)
 		return
 	}
-	r.broken[s.step.FaultDomain] = s.step.Address + " went wrong"
+	r.wentWrong(s, s.step.Address+" went wrong")
+}
+
+// wentWrong draws these conclusions.
+func (r *run) wentWrong(s *stepRun, why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken[s.step.FaultDomain] = why
 	if s.state == Unknown && s.step.FaultDomain != 0 {
 		r.broken[0] = s.step.Address + " may be resetting, and nobody can tell what shares drives with what"
 	}
@@ -106,9 +111,9 @@ func (r *run) account(s *stepRun) {
 	case s.state == Unknown && s.step.FaultDomain == 0:
 		r.stopped = cmp.Or(r.stopped, s.step.Address+" may be resetting, and nobody can tell what shares drives with it")
 	case canary:
-		r.stopped = cmp.Or(r.stopped, "the canary "+s.step.Address+" went wrong")
+		r.stopped = cmp.Or(r.stopped, why+", and it is a canary")
 	case r.failures > limit:
-		r.stopped = cmp.Or(r.stopped, fmt.Sprintf("%s went wrong and the plan allows %d failures", s.step.Address, limit))
+		r.stopped = cmp.Or(r.stopped, fmt.Sprintf("%s and the plan allows %d failures", why, limit))
 	}
 }
 

@@ -51,6 +51,7 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 		r.id = run // and not before its locks are held: it may be going on
 		err := c.Store.Update(ctx, func(tx *state.Tx) {
 			tx.Resume(r.id, c.By, time.Now())
+			tx.Work(r.id, c.Account, time.Now())
 			for _, o := range append(accepted, r.ignored()...) {
 				tx.Override(r.id, o)
 			}
@@ -63,6 +64,9 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 			return
 		}
 		r.preflight(ctx)
+		if err := r.runOwedHooks(ctx); err != nil {
+			r.why = err.Error()
+		}
 	})
 }
 

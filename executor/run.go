@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,6 +38,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	err = c.Store.Update(ctx, func(tx *state.Tx) {
 		r.id = tx.BeginRun(state.Run{PlanDigest: c.Plan.Digest, Host: c.Machine.Hostname(), By: c.By, StartedAt: time.Now()})
 		tx.Keep(r.id, file)
+		tx.Work(r.id, c.Account, time.Now())
 		for _, o := range append(accepted, r.ignored()...) {
 			tx.Override(r.id, o)
 		}
@@ -238,6 +240,9 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 					hop.Image.Name, img.Size(), img.SHA256(), hop.Image.Size, hop.Image.SHA256)
 			}
 		}
+	}
+	if r.hasHooks() && c.Command == nil && !c.Machine.Simulated() {
+		return nil, errors.New("cannot carry out the plan: it wants commands run around resets, and there is nothing to run them with")
 	}
 	switch {
 	case c.Plan.Simulated != c.Machine.Simulated():

@@ -137,21 +137,29 @@ func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *
 	}
 	for _, s := range group {
 		for s.task(wave) != "" && (s.state == Pending || s.state == Staged) && r.isBroken(s) == "" && r.starts(wave, s) {
-			inv, err := r.scan(r.patience(ctx, s), append([]string{s.step.Enclosure}, s.step.Neighbours...))
-			if err != nil {
-				if r.halted() {
-					return
-				}
-				r.turnDown(ctx, s, s.cannot(err))
+			if !r.hooked(ctx, wave, s, func() bool { return r.approach(ctx, wave, s) }) {
 				break
 			}
-			if why := r.forbids(s, inv); why != "" {
-				r.forbid(ctx, s, why)
-				break
-			}
-			r.stay(ctx, wave, []*stepRun{s}, inv)
 		}
 	}
+}
+
+// approach works on a component of a reset wave if a fresh scan permits it, and
+// tells whether it did.
+func (r *run) approach(ctx context.Context, wave plan.Wave, s *stepRun) bool {
+	inv, err := r.scan(r.patience(ctx, s), append([]string{s.step.Enclosure}, s.step.Neighbours...))
+	if err != nil {
+		if !r.halted() {
+			r.turnDown(ctx, s, s.cannot(err))
+		}
+		return false
+	}
+	if why := r.forbids(s, inv); why != "" {
+		r.forbid(ctx, s, why)
+		return false
+	}
+	r.stay(ctx, wave, []*stepRun{s}, inv)
+	return true
 }
 
 // forbid leaves a component as it is, because its ESP must not be reset now.

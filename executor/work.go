@@ -32,7 +32,7 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 			if task == Send {
 				s.mode = s.nextMode(wave)
 			}
-			if begun { // mode 7 follows
+			if begun { // it starts over
 				until = ctx
 			}
 			v = r.check(until, held, s, task)
@@ -191,7 +191,7 @@ func fallBack(s *stepRun, wave plan.Wave, why string) verdict {
 	case s.mode != plan.ModeE || !slices.Contains(s.current().Modes, plan.Mode7) || s.step.Waves.Reset == 0:
 		return verdict{trigger: Fail, reason: refused + "; the plan permits no other mode"}
 	case wave.Kind == plan.ResetWave:
-		return verdict{trigger: FallBack, reason: refused + "; mode 7 follows"}
+		return verdict{trigger: Postpone, reason: refused + "; mode 7 follows"}
 	}
 	return verdict{trigger: Postpone, reason: fmt.Sprintf("%s; mode 7 follows in wave %d", refused, s.step.Waves.Reset)}
 }

@@ -22,6 +22,7 @@ const (
 	defaultFlashTimeout  = Duration(45 * time.Minute)
 	defaultSettle        = Duration(60 * time.Second)
 	defaultReturnTimeout = Duration(15 * time.Minute)
+	defaultHookTimeout   = Duration(time.Minute)
 )
 
 // Input is all that a plan is made from.

@@ -208,12 +208,38 @@ func (c *checker) checkPolicy(name string, p Policy) {
 			}
 		}
 	}
+	c.checkHooks(at("hooks"), p)
 	for i, w := range p.Waive {
 		c.checkDate(at("waive", strconv.Itoa(i), "until"), w.Until)
 	}
 	for i, key := range p.RequireSignature {
 		if err := image.CheckPublicKey(key); err != nil {
 			c.add(at("requireSignature", strconv.Itoa(i)), err.Error(), "write the second line of the vendor's .pub file: 56 characters that begin with RW")
+		}
+	}
+}
+
+func (c *checker) checkHooks(where []string, p Policy) {
+	if p.Hooks == nil {
+		return
+	}
+	at := func(more ...string) []string { return append(slices.Clone(where), more...) }
+	switch {
+	case len(p.Hooks.BeforeReset) == 0 && len(p.Hooks.AfterReset) == 0:
+		c.add(at(), "hooks names no command", "say what is run in beforeReset, afterReset or both")
+	case p.Reset == ResetNever:
+		c.add(at(), "hooks are run around resets, and this policy says reset: never", "leave them out, or say reset: idle, redundant or always")
+	}
+	c.checkDurations(at(), map[string]Duration{"timeout": p.Hooks.Timeout})
+	for key, command := range map[string]Command{"beforeReset": p.Hooks.BeforeReset, "afterReset": p.Hooks.AfterReset} {
+		if len(command) == 0 {
+			continue
+		}
+		switch program := command[0]; {
+		case strings.ContainsAny(program, " \t\n"):
+			c.add(at(key, "0"), fmt.Sprintf("%q is one word, and the name of no program", program), "no shell takes it apart: write each word as an item of its own, as in ["+strings.Join(strings.Fields(program), ", ")+"]")
+		case strings.Contains(program, "/") && !path.IsAbs(program):
+			c.add(at(key, "0"), fmt.Sprintf("%s depends on the directory that fwctl is started in", program), "write where it is from the root on, as in /usr/local/bin/NAME, or a name alone that $PATH has")
 		}
 	}
 }

@@ -114,7 +114,7 @@ func (b *builder) plan(j *job) {
 		j.tellStaged()
 		return
 	}
-	s.Action, s.Hops, s.Later, s.Reasons, s.Gates, s.Rollback, s.WorstDuration = Update, []Hop{}, nil, []string{}, []GateResult{}, "", 0
+	s.Action, s.Hops, s.Later, s.Hooks, s.Reasons, s.Gates, s.Rollback, s.WorstDuration = Update, []Hop{}, nil, nil, []string{}, []GateResult{}, "", 0
 	s.Disruption = Disruption{Expected: NoImpact, Worst: NoImpact}
 
 	if j.esp.disputed[j.sub.ID] != "" {
@@ -164,6 +164,10 @@ func (b *builder) plan(j *job) {
 	s.Disruption = w.disruption(s.Hops, func() Effect { return b.effect(j) })
 	for _, h := range s.Hops {
 		s.WorstDuration += worstDuration(h)
+		if h.resets() && !h.onlyByPerson() && w.policy.Hooks != nil {
+			s.Hooks = w.policy.Hooks
+			s.WorstDuration += s.Hooks.worst()
+		}
 	}
 }
 
@@ -250,6 +254,9 @@ func (h *Hop) resets() bool { return slices.Contains(h.Modes, Mode7) || h.Activa
 
 // byPerson tells whether a hop waits for a person's power cycle in an apply.
 func (h *Hop) byPerson() bool { return h.Activation == WithApply && h.ActivateBy == ByPowerCycle }
+
+// onlyByPerson tells whether nothing but a person's power cycle resets what a hop goes to.
+func (h *Hop) onlyByPerson() bool { return h.byPerson() && !slices.Contains(h.Modes, Mode7) }
 
 // left tells whether the step leaves its last image staged.
 func (s *Step) left() bool {

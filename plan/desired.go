@@ -115,6 +115,7 @@ type Policy struct {
 	RequireAllESPs   bool          `yaml:"requireAllESPs"`
 	RequireHealthy   bool          `yaml:"requireHealthy"`
 	Waive            []Waiver      `yaml:"waive"`
+	Hooks            *Hooks        `yaml:"hooks"`            // around each reset; nil: none
 	RequireSignature []string      `yaml:"requireSignature"` // minisign public keys, of which one must have signed the image; none: no signature is needed
 }
 
@@ -167,6 +168,13 @@ func (p *Policy) UnmarshalYAML(n *yaml.Node) error {
 	type plain Policy // without this method
 	*p = DefaultPolicy()
 	return n.Decode((*plain)(p))
+}
+
+// UnmarshalYAML fills in what hooks leave out.
+func (h *Hooks) UnmarshalYAML(n *yaml.Node) error {
+	type plain Hooks // without this method
+	h.Timeout = defaultHookTimeout
+	return n.Decode((*plain)(h))
 }
 
 // UnmarshalYAML reads a duration as people write it: "45m".

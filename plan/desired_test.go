@@ -276,6 +276,28 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 			[]string{`f.yaml:11:24: "` + publicKey[1:] + `" is no minisign public key (write the second line of the vendor's .pub file: 56 characters that begin with RW)`}},
 		{"downgrades", []string{"downgrade: order", "downgrade: allow"},
 			[]string{`f.yaml:8:16: downgrade is "allow"; it must be one of forbid, order (forbid (the default) blocks the way to an earlier revision of the model's order; order permits it.)`}},
+		{"commands that no shell takes apart", []string{"downgrade: order", "reset: always\n    hooks: {afterReset: [ceph osd unset noout]}"}, []string{
+			`f.yaml:9:26: "ceph osd unset noout" is one word, and the name of no program (no shell takes it apart: write each word as an item of its own, as in [ceph, osd, unset, noout])`,
+		}},
+		{"a command that is no list", []string{"downgrade: order", "reset: always\n    hooks: {beforeReset: \"ceph osd set noout\"}"}, []string{
+			`f.yaml:9:26: beforeReset is text; it must be a list (A program and its arguments as a list of words, without a shell: [ceph, osd, set, noout].)`,
+		}},
+		{"commands that depend on where one is", []string{"downgrade: order", "reset: always\n    hooks: {beforeReset: [./noout.sh, set], afterReset: [bin/noout, unset], timeout: 0s}"}, []string{
+			`f.yaml:9:27: ./noout.sh depends on the directory that fwctl is started in (write where it is from the root on, as in /usr/local/bin/NAME, or a name alone that $PATH has)`,
+			`f.yaml:9:58: bin/noout depends on the directory that fwctl is started in (write where it is from the root on, as in /usr/local/bin/NAME, or a name alone that $PATH has)`,
+			`f.yaml:9:86: timeout is no time at all (write at least 1s, or leave it out for the default)`,
+		}},
+		{"commands around resets that there are not", []string{"downgrade: order", "hooks: {beforeReset: [noout]}"}, []string{
+			`f.yaml:8:12: hooks are run around resets, and this policy says reset: never (leave them out, or say reset: idle, redundant or always)`,
+		}},
+		{"hooks without a command", []string{"downgrade: order", "reset: always\n    hooks: {timeout: 1m, beforReset: [noout]}"}, []string{
+			`f.yaml:9:12: hooks names no command (say what is run in beforeReset, afterReset or both)`,
+			`f.yaml:9:26: unknown key "beforReset" (did you mean "beforeReset"?)`,
+		}},
+		{"an empty command", []string{"downgrade: order", "reset: always\n    hooks: {beforeReset: [], afterReset: [\"\"]}"}, []string{
+			`f.yaml:9:26: beforeReset has 0 entries; it must have at least 1 (A program and its arguments as a list of words, without a shell: [ceph, osd, set, noout].)`,
+			`f.yaml:9:43: afterReset[0] is too short: 0 of at least 1 characters (One word. The first is the program: a name that $PATH has, or a path from the root on.)`,
+		}},
 		{"activation that nothing permits", []string{"downgrade: order", "activate: apply"},
 			[]string{`f.yaml:8:15: activate: apply resets an I/O module, and reset: never forbids that (say reset: always, or activate: manual)`}},
 	} {

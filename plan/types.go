@@ -9,6 +9,8 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,6 +84,7 @@ type Step struct {
 	Hops          []Hop         `json:"hops"`                 // in order, what one apply does; empty unless the action is update or activate
 	Later         []Hop         `json:"later,omitempty"`      // what is left once a power cycle has started the last of Hops, or what is staged: for another plan
 	Waves         StepWaves     `json:"waves"`                // where the step is worked on
+	Hooks         *Hooks        `json:"hooks,omitempty"`      // commands around each of its resets; nil: none
 	Reset         Reset         `json:"reset"`                // what the policy asks of a reset; looked at again before each one
 	FaultDomain   int           `json:"fault_domain"`         // steps with the same number are never reset together; 0: it cannot be told, never reset together with anything
 	Neighbours    []string      `json:"neighbours,omitempty"` // the other enclosures of its fault domain that its host sees, whether the plan has steps of them or not
@@ -92,6 +95,32 @@ type Step struct {
 	Reasons       []string      `json:"reasons"`
 	Preconditions Preconditions `json:"preconditions"`
 }
+
+// Hooks are commands that are run around each reset of a component, on its host
+// and without a shell. The one before can keep the reset from being done; the one
+// after is run whenever the one before was, however that and the reset ended.
+type Hooks struct {
+	BeforeReset Command  `json:"before_reset,omitempty" yaml:"beforeReset"`
+	AfterReset  Command  `json:"after_reset,omitempty" yaml:"afterReset"`
+	Timeout     Duration `json:"timeout" yaml:"timeout"` // of each of them; what runs longer is killed, and failed
+}
+
+// Command is a program and its arguments.
+type Command []string
+
+// String writes a command on one line, so that it can be told where each argument
+// begins and ends.
+func (c Command) String() string {
+	words := make([]string, len(c))
+	for i, w := range c {
+		if words[i] = w; !plainWord.MatchString(w) {
+			words[i] = strconv.Quote(w)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
 
 // Mode is how microcode is downloaded: "e" (0Eh: save, defer activation) or "7"
 // (07h: save, activate).

@@ -448,6 +448,21 @@ func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
 // some 10 ms, and slow modules write each to flash before they answer.
 const worstChunk = time.Second
 
+// worst bounds the time of the commands around one reset, in whole minutes.
+func (h *Hooks) worst() Duration {
+	var d time.Duration
+	for _, command := range []Command{h.BeforeReset, h.AfterReset} {
+		if len(command) > 0 {
+			d += time.Duration(h.Timeout)
+		}
+	}
+	return wholeMinutes(d)
+}
+
+func wholeMinutes(d time.Duration) Duration {
+	return Duration((d + time.Minute - 1).Truncate(time.Minute))
+}
+
 // worstDuration bounds the time of a hop, in whole minutes: all chunks at their
 // slowest, then the flash time-out, then, where there may be a reset, the time
 // that the device may stay away and the time that it is left alone.
@@ -460,5 +475,5 @@ func worstDuration(h Hop) Duration {
 	if h.resets() {
 		d += time.Duration(h.Settle + h.ReturnTimeout)
 	}
-	return Duration((d + time.Minute - 1).Truncate(time.Minute))
+	return wholeMinutes(d)
 }

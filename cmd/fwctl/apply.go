@@ -239,16 +239,17 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 
 // carryOut has a run go its way, tells of it, and shows how it ended.
 func (j *job) carryOut(ctx context.Context, store *state.Store, run func(context.Context, executor.Config) (*executor.Result, error)) error {
-	tell, interrupted := j.observers()
+	display := j.display()
 	// A terminal that is lost, or a reader that goes away, must not break off a download.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	asked := listen(ctx, interrupted)
-	teller := newTeller(tell)
+	asked := listen(ctx, display.say)
+	teller := newTeller(display.tell)
 	config := j.config(store, teller.add)
 	config.Withdraw, config.Leave = asked.withdraw, asked.leave
 	result, err := run(asked.ctx, config)
 	asked.stop() // nothing runs any more: ^C ends whoever still waits for a reader
 	teller.close()
+	display.close()
 	return j.end(result, err)
 }
 
@@ -280,26 +281,37 @@ func (j *job) inWindow(now time.Time) error {
 }
 
 func (j *job) config(store *state.Store, observer func(executor.Event)) executor.Config {
-	return executor.Config{
-		Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), AcceptDisruption: j.accept,
+	c := executor.Config{
+		Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), Account: account(), AcceptDisruption: j.accept,
 		IgnoreWindow: j.ignore, Wait: j.wait, Phase: j.phase, Wave: j.wave, Observer: observer,
 	}
+	if !j.machine.Simulated() { // what a hook does is done to real machines
+		c.Command = runCommand
+	}
+	return c
 }
 
-// observers are what events are told to, and what tells an interrupt among them.
-func (j *job) observers() (tell func(executor.Event), interrupted func(string)) {
+// display is what events are told to, and an interrupt among them.
+type display struct {
+	tell  func(executor.Event)
+	say   func(string)
+	close func()
+}
+
+func (j *job) display() display {
 	switch {
 	case j.json:
-		return eventLines(j.stdout, j.plan.Simulated), func(text string) { j.note("%s", text) }
+		return display{eventLines(j.stdout, j.plan.Simulated), func(text string) { j.note("%s", text) }, func() {}}
 	case j.quiet:
-		return func(executor.Event) {}, func(string) {}
+		return display{func(executor.Event) {}, func(string) {}, func() {}}
 	}
 	fmt.Fprintln(j.stdout) // below the plan, or the question
-	p := &progress{w: j.stderr, plan: j.plan}
-	if isTerminal(j.stderr) {
-		p.width = widthOf(j.stderr)
+	if isTerminal(j.stderr) && os.Getenv("TERM") != "dumb" {
+		b := newBars(j.stderr, j.plan, len(j.mine()))
+		return display{b.tell, b.say, b.close}
 	}
-	return p.tell, p.interrupted
+	p := &progress{w: j.stderr, plan: j.plan}
+	return display{p.tell, p.say, func() {}}
 }
 
 // mine are the addresses that this host has something to do at.
@@ -434,8 +446,15 @@ func whoami() string {
 	if name := os.Getenv("SUDO_USER"); name != "" {
 		return name
 	}
+	return account().Login
+}
+
+// account is whom the system takes the person for: anybody can say that sudo
+// was called by somebody else.
+func account() state.Account {
+	a := state.Account{UID: os.Getuid(), Login: fmt.Sprintf("uid %d", os.Getuid()), SudoUser: os.Getenv("SUDO_USER")}
 	if u, err := user.Current(); err == nil {
-		return u.Username
+		a.Login = u.Username
 	}
-	return fmt.Sprintf("uid %d", os.Getuid())
+	return a
 }

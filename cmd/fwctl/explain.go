@@ -190,6 +190,9 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 		}
 		add("Disruption", text)
 		add("Fault domain", faultDomainOf(p, s))
+		if s.Hooks != nil {
+			add("Hooks", hooksOf(s.Hooks))
+		}
 		add("Way back", cmp.Or(prefixed("image ", s.Rollback), "none: no image brings "+s.Current+" back"))
 	}
 	add("Preconditions", preconditionsOf(s))

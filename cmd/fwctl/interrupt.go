@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // interrupts are what ^C asks of a run, the first, the second and the third time.
@@ -21,6 +22,20 @@ var interruptTexts = [][]string{
 	{"Interrupted: nothing new is started, and what runs is brought to its end.", "^C again withdraws downloads by mode e."},
 	{"Interrupted again: downloads by mode e are withdrawn, resets are seen through.", "^C once more leaves at once: what runs goes on, unwatched."},
 	{"Interrupted for the third time: what runs is left as it is."},
+}
+
+// briefly has something told, and waits a moment for that and no longer: what is
+// asked for must not hang on an output that nobody reads.
+func briefly(tell func()) {
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		tell()
+	}()
+	select {
+	case <-told:
+	case <-time.After(time.Second):
+	}
 }
 
 func listen(ctx context.Context, say func(string)) *interrupts {
@@ -42,9 +57,12 @@ func listen(ctx context.Context, say func(string)) *interrupts {
 			if s == syscall.SIGTERM && asked > 0 {
 				continue
 			}
-			for _, text := range interruptTexts[asked] {
-				say(text)
-			}
+			texts := interruptTexts[asked]
+			briefly(func() {
+				for _, text := range texts {
+					say(text)
+				}
+			})
 			asked++
 			[]func(){cancel, func() { close(i.withdraw) }, func() { close(i.leave) }}[asked-1]()
 		}

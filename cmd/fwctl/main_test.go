@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -114,7 +115,8 @@ func addImage(dir string, setenv func(k, v string), vendor, product, revision st
 	return nil
 }
 
-// exits CODE COMMAND... runs a command, which must exit with that code.
+// exits CODE COMMAND... runs a command, which must exit with that code. What apply
+// and resume write as JSON has to fit its schema.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE COMMAND...")
@@ -131,6 +133,9 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit code = %d; want %d", got, want)
+	}
+	if verb := args[1:]; slices.Contains(verb, "json") && (slices.Contains(verb, "apply") || slices.Contains(verb, "resume")) {
+		ts.Check(checkEvents([]byte(ts.ReadFile("stdout"))))
 	}
 }
 

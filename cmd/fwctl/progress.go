@@ -27,16 +27,14 @@ func eventLines(w io.Writer, simulated bool) func(executor.Event) {
 	}
 }
 
-// progress tells events to people: a bar that is drawn over on a terminal,
-// elsewhere a line at the start, at every tenth but at most every 5 s, and at the end.
+// progress tells events to people, where no terminal shows bars: a line at the
+// start, at every tenth but at most every 5 s, and at the end.
 type progress struct {
-	w     io.Writer
-	plan  *plan.Plan
-	width int // of the terminal; 0: none
+	w    io.Writer
+	plan *plan.Plan
 
-	mu     sync.Mutex      // signals are told from a goroutine of their own
-	inLine bool            // the cursor stands behind a bar, or behind ^C
-	lines  map[string]line // last line of progress, by address
+	mu    sync.Mutex      // signals are told from a goroutine of their own
+	lines map[string]line // last line of progress, by address
 }
 
 type line struct {
@@ -46,56 +44,32 @@ type line struct {
 
 func (p *progress) tell(e executor.Event) {
 	if e.Type == executor.EventProgress {
-		p.mu.Lock()
-		defer p.mu.Unlock()
 		p.advance(e)
 		return
 	}
-	p.say(p.text(e))
+	p.say(text(p.plan, e))
 	if e.Type == executor.EventStarted {
 		p.mark(e)
 	}
 }
 
-// interrupted tells text after a signal: terminals show ^C where the cursor stands.
-func (p *progress) interrupted(text string) {
-	p.mu.Lock()
-	p.inLine = p.width > 0 && strings.HasPrefix(text, "Interrupted")
-	p.mu.Unlock()
-	p.say(text)
-}
-
-// say tells text on lines of its own; a bar that was drawn stands.
 func (p *progress) say(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.inLine {
-		fmt.Fprintln(p.w)
-		p.inLine = false
+	if text != "" {
+		fmt.Fprintln(p.w, text)
 	}
-	if text == "" {
-		return
-	}
-	if p.width > 0 {
-		text = strings.Join(wrap(text, p.width, "", "  "), "\n")
-	}
-	fmt.Fprintln(p.w, text)
 }
 
-// advance shows how much of an image was taken.
+// advance says how much of an image was taken.
 func (p *progress) advance(e executor.Event) {
 	percent := int64(100)
 	if e.Total > 0 {
 		percent = 100 * e.Bytes / e.Total
 	}
-	if p.width > 0 {
-		fmt.Fprintf(p.w, "\r%s", bar(e.Address, percent, p.width))
-		p.inLine = true
-		return
-	}
 	last := p.lines[e.Address]
 	if percent == 100 || percent/10 > last.tenth && e.Time.Sub(last.at) >= patience {
-		fmt.Fprintf(p.w, "%s: %d %% sent\n", e.Address, percent)
+		p.say(fmt.Sprintf("%s: %d %% sent", e.Address, percent))
 		p.mark(e)
 	}
 }
@@ -111,11 +85,6 @@ func (p *progress) mark(e executor.Event) {
 	p.lines[e.Address] = line{e.Time, tenth}
 }
 
-// bar draws progress in less than width columns, so that no terminal wraps it.
-func bar(address string, percent int64, width int) string {
-	return gauge(fmt.Sprintf("%s: %3d %% sent", address, percent), percent, width)
-}
-
 // gauge draws a bar behind text, where there is room.
 func gauge(text string, percent int64, width int) string {
 	room := min(width-1-len(text)-3, 40)
@@ -127,12 +96,12 @@ func gauge(text string, percent int64, width int) string {
 }
 
 // text is what an event says, "" for one that needs no line.
-func (p *progress) text(e executor.Event) string {
+func text(p *plan.Plan, e executor.Event) string {
 	switch e.Type {
 	case executor.EventChecking:
 		return comparing(e)
 	case executor.EventWave:
-		for _, w := range p.plan.Waves {
+		for _, w := range p.Waves {
 			if w.Number == e.Wave {
 				return fmt.Sprintf("Wave %d: %s", w.Number, map[plan.WaveKind]string{
 					plan.StageWave: "downloads that reset nothing", plan.ResetWave: "resets",
@@ -155,6 +124,12 @@ func (p *progress) text(e executor.Event) string {
 		}
 		return fmt.Sprintf("%s: sending %s by mode %s%s", e.Address, size(e.Total), e.Mode, hop)
 	case executor.EventRefusedMode:
+		return because(e.Address, e.Reason)
+	case executor.EventHook:
+		return because(fmt.Sprintf("%s: %s: %s", e.Address, e.Hook.Words(), e.Command), e.Reason)
+	case executor.EventProgress:
+		return "" // for bars, and for advance
+	case executor.EventHookEnded:
 		return because(e.Address, e.Reason)
 	case executor.EventNoticed:
 		return because(e.Address, e.Reason)

@@ -58,39 +58,3 @@ func TestProgressLinesOfAFastDownload(t *testing.T) {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
 }
-
-// On a terminal a bar is drawn over, and stands when the next line comes.
-func TestProgressBar(t *testing.T) {
-	var out bytes.Buffer
-	p := &progress{w: &out, plan: &plan.Plan{}, width: 40}
-	for _, e := range []executor.Event{
-		{Type: executor.EventProgress, Address: "a", Bytes: 1, Total: 2},
-		{Type: executor.EventProgress, Address: "a", Bytes: 2, Total: 2},
-		{Type: executor.EventVerified, Address: "a", Revision: "1100"},
-	} {
-		p.tell(e)
-	}
-	want := "\ra:  50 % sent [###########............]\ra: 100 % sent [#######################]\na: runs 1100\n"
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Errorf("progress (-want +got):\n%s", diff)
-	}
-	if got := bar("5000ccab04001000/esp1/sub0", 50, 40); got != "5000ccab04001000/esp1/sub0:  50 % sent" {
-		t.Errorf("bar on a narrow terminal = %q; want no bar", got)
-	}
-}
-
-// An interrupt is told on lines of its own: a terminal has shown ^C where the cursor was.
-func TestProgressInterrupted(t *testing.T) {
-	for _, tt := range []struct {
-		width int
-		want  string
-	}{{80, "\nInterrupted.\na: runs 1100\n"}, {0, "Interrupted.\na: runs 1100\n"}} {
-		var out bytes.Buffer
-		p := &progress{w: &out, plan: &plan.Plan{}, width: tt.width}
-		p.interrupted("Interrupted.")
-		p.tell(executor.Event{Type: executor.EventVerified, Address: "a", Revision: "1100"})
-		if got := out.String(); got != tt.want {
-			t.Errorf("interrupted at %d columns = %q; want %q", tt.width, got, tt.want)
-		}
-	}
-}

@@ -21,15 +21,23 @@ func isTerminal(f any) bool {
 // widthOf returns the columns to draw to: the terminal's, else those that
 // $COLUMNS exports, else 80.
 func widthOf(w io.Writer) int {
+	width, _ := sizeOf(w)
+	return width
+}
+
+// sizeOf returns what widthOf does, and the lines of the terminal: 24 where nothing
+// tells.
+func sizeOf(w io.Writer) (width, height int) {
+	width, height = defaultWidth, 24
+	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
+		width = columns
+	}
 	if file, ok := w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
-			return width
+		if x, y, err := term.GetSize(int(file.Fd())); err == nil && x > 0 {
+			width, height = x, max(y, 2)
 		}
 	}
-	if width, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && width > 0 {
-		return width
-	}
-	return defaultWidth
+	return width, height
 }
 
 // tone is how urgent a piece of text is. Nothing is said by colour alone.

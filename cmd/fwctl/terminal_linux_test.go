@@ -43,7 +43,6 @@ func onTerminal(t *testing.T, dir string, args ...string) *session {
 	defer tty.Close()
 	cmd := exec.Command("fwctl", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "TERM=dumb")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	must(cmd.Start())
@@ -114,18 +113,24 @@ func TestQuestionOnATerminal(t *testing.T) {
 	}
 }
 
-// An interrupt beside a bar is told on a line of its own.
+// An interrupt beside bars is told on a line of its own, and no bar is left in the end.
 func TestInterruptBesideABar(t *testing.T) {
 	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "1")
 	s := onTerminal(t, dir, "--simulate", "rack.yaml", "--state-dir", "state", "apply", "-f", "desired-state.yaml", "--yes", "--accept-disruption", "all")
-	s.read("% sent [#")
+	s.read(" % [#")
 	s.press(ctrlC)
 	got, code := s.end()
 	if code != exitInterrupted {
 		t.Errorf("exit code = %d; want %d", code, exitInterrupted)
 	}
-	if !strings.Contains(got, "\r\nInterrupted: nothing new is started, and what runs is brought to its end.\r\n") {
-		t.Errorf("the terminal shows %q; want the interrupt on a line of its own", got)
+	shown := screen(t, strings.ReplaceAll(got, "\r\n", "\n"))
+	if !strings.Contains(shown, "\nInterrupted: nothing new is started, and what runs is brought to its end.\n^C again withdraws downloads by mode e.\n") {
+		t.Errorf("the terminal shows\n%s\nwant the interrupt on a line of its own", shown)
+	}
+	if strings.Contains(shown, "[#") || strings.Contains(shown, "of 4 done") {
+		t.Errorf("the terminal shows\n%s\nwant no bar to be left", shown)
 	}
 	if want := "fwctl: interrupted: 3 components were not started\r\nhint: fwctl resume goes on\r\n"; !strings.HasSuffix(got, want) {
 		t.Errorf("the terminal shows %q; want %q at its end", got, want)

@@ -41,7 +41,7 @@ func planView(p *plan.Plan, now time.Time, width int, paint paint) string {
 
 	lines = append(lines, "")
 	add(planSummary(p))
-	for _, line := range scheduleLines(p, now) {
+	for _, line := range append(scheduleLines(p, now), hookLines(p)...) {
 		add(line)
 	}
 	add("Digest " + p.Digest)
@@ -205,6 +205,41 @@ func planSummary(p *plan.Plan) string {
 		text += fmt.Sprintf(", %d unmanaged", n)
 	}
 	return text + "."
+}
+
+// hookLines say which commands a plan runs around resets, and around how many
+// components'.
+func hookLines(p *plan.Plan) []string {
+	var lines []string
+	counts := map[string]int{}
+	for _, s := range p.Steps {
+		if s.Hooks == nil {
+			continue
+		}
+		line := hooksOf(s.Hooks)
+		if counts[line]++; counts[line] == 1 {
+			lines = append(lines, line)
+		}
+	}
+	for i, line := range lines {
+		lines[i] = fmt.Sprintf("Hooks of %s, on their hosts: %s.", components(counts[line]), line)
+	}
+	if len(lines) > 0 && p.Simulated {
+		lines = append(lines, "Hooks are not run on a simulated rack.")
+	}
+	return lines
+}
+
+// hooksOf writes what is run around each reset of a component.
+func hooksOf(h *plan.Hooks) string {
+	var parts []string
+	if len(h.BeforeReset) > 0 {
+		parts = append(parts, "before each reset "+h.BeforeReset.String())
+	}
+	if len(h.AfterReset) > 0 {
+		parts = append(parts, "after each reset "+h.AfterReset.String())
+	}
+	return strings.Join(append(parts, "each for up to "+h.Timeout.String()), "; ")
 }
 
 // scanned says when and where a plan's inventories were taken, and what they hold.

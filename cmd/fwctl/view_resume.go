@@ -41,5 +41,9 @@ func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []stat
 		t.rows = append(t.rows, r)
 	}
 	rows, _ := t.draw(width, paint)
-	return strings.Join(append(lines, rows...), "\n") + "\n"
+	lines = append(lines, rows...)
+	for _, line := range hookLines(p) {
+		lines = append(lines, wrap(line, width, "", "  ")...)
+	}
+	return strings.Join(lines, "\n") + "\n"
 }

@@ -120,6 +120,10 @@ func runNotes(r journal.Run, width int) []string {
 		}
 		lines = append(lines, wrap(fmt.Sprintf("--%s %q at %s", v.Kind, v.Given, strings.Join(addresses, ", ")), width, "  ", "    ")...)
 	}
+	for _, h := range r.Hooks {
+		text := fmt.Sprintf("%s %s of %s: %s", moment(h.At), state.HookKind(h.Kind).Words(), h.Address, h.Command)
+		lines = append(lines, wrap(text+": "+cmp.Or(h.Outcome, "its end is not known"), width, "  ", "    ")...)
+	}
 	return lines
 }
 

@@ -123,6 +123,9 @@ func exampleRun() journal.Run {
 			{Kind: "ignore-window", Address: "5000ccab04001000/esp1/sub0", Given: "CHG-4711, agreed with the users"},
 			{Kind: "ignore-window", Address: "5000ccab04001000/esp2/sub0", Given: "CHG-4711, agreed with the users"},
 			{Kind: "accept-disruption", Address: "5000ccab04001000/esp2/sub0", Given: "all"}},
+		Hooks: []journal.Hook{
+			{Kind: "before-reset", Address: "5000ccab04001000/esp2/sub0", Command: "ceph osd set noout", At: noon, EndedAt: &at, Outcome: "done"},
+			{Kind: "after-reset", Address: "5000ccab04001000/esp2/sub0", Command: "ceph osd unset noout", At: noon}},
 		Steps: []journal.Step{
 			{Address: "5000ccab04001000/esp1/sub0", State: "sending", From: "1000", To: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Mode: "e", At: &at},
 			{Address: "5000ccab04001000/esp2/sub0", State: "pending", From: "1000", To: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56)},

@@ -68,13 +68,34 @@ type Run struct {
 	PID       int        `json:"pid,omitempty"`     // of the process that carries it out, or did so last
 	Resumed   []Resume   `json:"resumed"`
 	Overrides []Override `json:"overrides"`
-	Steps     []Step     `json:"steps"` // by address
+	Accounts  []Account  `json:"accounts,omitempty"` // of who started it and went on with it, in their order
+	Hooks     []Hook     `json:"hooks,omitempty"`    // in their order
+	Steps     []Step     `json:"steps"`              // by address
 }
 
 // Resume is a person who went on with a run that was broken off.
 type Resume struct {
 	By string    `json:"by"`
 	At time.Time `json:"at"`
+}
+
+// Account is whom the system took a person for.
+type Account struct {
+	UID      int       `json:"uid"` // the real one
+	Login    string    `json:"login"`
+	SudoUser string    `json:"sudo_user,omitempty"` // $SUDO_USER: a mere claim where UID is not 0
+	At       time.Time `json:"at"`
+}
+
+// Hook is a command that was run around a reset.
+type Hook struct {
+	Kind    string     `json:"kind"` // before-reset, after-reset
+	Address string     `json:"address"`
+	Command string     `json:"command"`
+	At      time.Time  `json:"at"`
+	EndedAt *time.Time `json:"ended_at"` // nil where its end is not known
+	Outcome string     `json:"outcome"`  // done, or why it failed; "" likewise
+	Output  string     `json:"output"`   // what it wrote, or the end of that
 }
 
 // Override is a safeguard that a person put aside for one component.
@@ -288,6 +309,27 @@ func readRun(ctx context.Context, store *state.Store, r state.Run) (*Run, error)
 	for _, v := range overrides {
 		run.Overrides = append(run.Overrides, Override{string(v.Kind), v.Address, v.Given})
 	}
+	accounts, err := store.Accounts(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range accounts {
+		run.Accounts = append(run.Accounts, Account(v))
+	}
+	hooks, err := store.Hooks(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range hooks {
+		if v.Command == "" {
+			continue // its policy has none on this side
+		}
+		h := Hook{Kind: string(v.Kind), Address: v.Address, Command: v.Command, At: v.At, Outcome: v.Outcome, Output: v.Output}
+		if !v.EndedAt.IsZero() {
+			h.EndedAt = &v.EndedAt
+		}
+		run.Hooks = append(run.Hooks, h)
+	}
 	steps, err := store.Steps(ctx, r.ID)
 	if err != nil {
 		return nil, err
@@ -362,6 +404,7 @@ func only(runs []Run, others func(string) bool) []Run {
 	for i := range runs {
 		runs[i].Steps = slices.DeleteFunc(runs[i].Steps, func(s Step) bool { return others(s.Address) })
 		runs[i].Overrides = slices.DeleteFunc(runs[i].Overrides, func(o Override) bool { return others(o.Address) })
+		runs[i].Hooks = slices.DeleteFunc(runs[i].Hooks, func(h Hook) bool { return others(h.Address) })
 	}
 	return slices.DeleteFunc(runs, func(r Run) bool { return len(r.Steps) == 0 })
 }

@@ -144,6 +144,11 @@ func TestHistory(t *testing.T) {
 		tx.SetStep(run, state.Step{Address: a, Key: key, From: "1000", To: "1100", SHA256: "bb", State: "failed", Outcome: "failed", Mode: "e", Detail: "why", At: noon})
 		tx.Override(run, state.Override{Kind: state.IgnoreWindow, Address: a, Given: "CHG-4711"})
 		tx.Resume(run, "ben", noon)
+		tx.Work(run, state.Account{Login: "root", SudoUser: "anna"}, noon)
+		tx.Work(run, state.Account{UID: 1000, Login: "ben"}, noon)
+		tx.EndHook(tx.BeginHook(state.Hook{Run: run, Address: a, Key: key, Kind: state.BeforeReset, Command: "ceph osd set noout", At: noon}), noon.Add(time.Minute), "done", "noout is set\n")
+		tx.BeginHook(state.Hook{Run: run, Address: a, Key: key, Kind: state.AfterReset, Command: "ceph osd unset noout", At: noon})
+		tx.BeginHook(state.Hook{Run: run, Address: a, Key: key, Kind: state.BeforeReset, At: noon}) // its policy has none there
 		tx.EndRun(run, noon.Add(time.Hour), "failed")
 		tx.BeginRun(state.Run{Host: "stor1", By: "ben", StartedAt: noon})
 		tx.Verified(state.Verification{Address: a, Key: key, SHA256: "bb", Revision: "1100", Outcome: state.Running, By: "ben", At: noon})
@@ -152,13 +157,17 @@ func TestHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := noon.Add(time.Hour)
+	end, minute := noon.Add(time.Hour), noon.Add(time.Minute)
 	want := &journal.History{FormatVersion: "1.0", Kind: "History", Hosts: []journal.Host{host},
 		Runs: []journal.Run{
 			{Host: "stor1", ID: 1, Plan: "sha256:00", By: "anna", StartedAt: noon, EndedAt: &end, Outcome: "failed",
 				Resumed:   []journal.Resume{{By: "ben", At: noon}},
 				Overrides: []journal.Override{{Kind: "ignore-window", Address: a, Given: "CHG-4711"}},
-				Steps:     []journal.Step{{Address: a, State: "failed", Outcome: "failed", From: "1000", To: "1100", SHA256: "bb", Mode: "e", Reason: "why", At: &noon}}},
+				Accounts:  []journal.Account{{Login: "root", SudoUser: "anna", At: noon}, {UID: 1000, Login: "ben", At: noon}},
+				Hooks: []journal.Hook{
+					{Kind: "before-reset", Address: a, Command: "ceph osd set noout", At: noon, EndedAt: &minute, Outcome: "done", Output: "noout is set\n"},
+					{Kind: "after-reset", Address: a, Command: "ceph osd unset noout", At: noon}},
+				Steps: []journal.Step{{Address: a, State: "failed", Outcome: "failed", From: "1000", To: "1100", SHA256: "bb", Mode: "e", Reason: "why", At: &noon}}},
 			{Host: "stor1", ID: 2, By: "ben", StartedAt: noon, Resumed: []journal.Resume{}, Overrides: []journal.Override{}, Steps: []journal.Step{}},
 		},
 		Verified: []journal.Verified{{Host: "stor1", Address: a, SHA256: "bb", Revision: "1100", Outcome: "running", By: "ben", At: noon}}}

@@ -187,6 +187,34 @@ func (s *Store) Overrides(ctx context.Context, run int64) ([]Override, error) {
 	return all, err
 }
 
+// Accounts returns those of who began a run, and went on with it, in their order.
+func (s *Store) Accounts(ctx context.Context, run int64) ([]Account, error) {
+	var all []Account
+	err := s.since(5, func() error {
+		return s.query(ctx, func(scan scanner) error {
+			var v Account
+			err := scan(&v.UID, &v.Login, &v.SudoUser, (*moment)(&v.At))
+			all = append(all, v)
+			return err
+		}, "SELECT uid, login, sudo_user, at FROM accounts WHERE run = ? ORDER BY id", run)
+	})
+	return all, err
+}
+
+// Hooks returns the commands that a run had run around resets, in their order.
+func (s *Store) Hooks(ctx context.Context, run int64) ([]Hook, error) {
+	var all []Hook
+	err := s.since(5, func() error {
+		return s.query(ctx, func(scan scanner) error {
+			var v Hook
+			err := scan(&v.ID, &v.Run, &v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Hop, &v.Kind, &v.Command, (*moment)(&v.At), (*moment)(&v.EndedAt), &v.Outcome, &v.Output)
+			all = append(all, v)
+			return err
+		}, "SELECT id, run, address, lu_id, subenclosure, hop, kind, command, at, ended_at, outcome, output FROM hooks WHERE run = ? ORDER BY id", run)
+	})
+	return all, err
+}
+
 // Verifications returns what became of what was staged, the latest last.
 func (s *Store) Verifications(ctx context.Context) ([]Verification, error) {
 	var all []Verification

@@ -1,6 +1,9 @@
 package state
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Key names a component: one subenclosure of the ESP behind one logical unit.
 type Key struct {
@@ -33,6 +36,14 @@ type Step struct {
 	Outcome string // how the step ended, as in results; "" where it has not, and in steps of an earlier fwctl
 	Detail  string // why it is in this state, or ended so, in words
 	At      time.Time
+}
+
+// Account is whom the system takes a person for who works on a run.
+type Account struct {
+	UID      int    // the real one
+	Login    string // of that uid
+	SudoUser string // $SUDO_USER, which is the truth where UID is 0, and a claim elsewhere; "" without sudo
+	At       time.Time
 }
 
 // Resume is a person who went on with a run that was broken off.
@@ -98,6 +109,32 @@ type Override struct {
 	Kind    OverrideKind
 	Address string
 	Given   string // what they gave for it: a pattern, or a reason
+}
+
+// HookKind says on which side of a reset a command is run.
+type HookKind string
+
+const (
+	BeforeReset HookKind = "before-reset"
+	AfterReset  HookKind = "after-reset"
+)
+
+// Words writes a kind for people: before the reset.
+func (k HookKind) Words() string { return strings.Replace(string(k), "-", " the ", 1) }
+
+// Hook is a command that a plan has run around a reset, committed before it is started.
+type Hook struct {
+	ID      int64
+	Run     int64
+	Address string
+	Key     Key
+	Hop     int // index into the plan's hops, of the one that resets
+	Kind    HookKind
+	Command string // as people write it; "" where the plan has none on this side of its resets
+	At      time.Time
+	EndedAt time.Time // zero while it runs, and after a crash
+	Outcome string    // "done", else why it failed, in words; "" likewise
+	Output  string    // what it wrote, or the end of that
 }
 
 // Staged is microcode that was downloaded to a component and waits there.

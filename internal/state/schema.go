@@ -71,6 +71,19 @@ CREATE TABLE cautions (
 	kind TEXT NOT NULL, address TEXT NOT NULL, detail TEXT NOT NULL, since TEXT NOT NULL,
 	PRIMARY KEY (lu_id, subenclosure, kind)
 ) STRICT;
+`, `
+CREATE TABLE hooks (
+	id INTEGER PRIMARY KEY,
+	run INTEGER NOT NULL REFERENCES runs(id), address TEXT NOT NULL,
+	lu_id TEXT NOT NULL, subenclosure INTEGER NOT NULL,
+	hop INTEGER NOT NULL, kind TEXT NOT NULL, command TEXT NOT NULL, at TEXT NOT NULL,
+	ended_at TEXT NOT NULL DEFAULT '', outcome TEXT NOT NULL DEFAULT '', output TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE accounts (
+	id INTEGER PRIMARY KEY,
+	run INTEGER NOT NULL REFERENCES runs(id), uid INTEGER NOT NULL, login TEXT NOT NULL, sudo_user TEXT NOT NULL, at TEXT NOT NULL
+) STRICT;
+CREATE INDEX hooks_of_run ON hooks (run);
 `}
 
 // version is the schema's, refused by name where it is newer than this fwctl knows.

@@ -48,6 +48,8 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	intent := state.Intent{Address: "a", Key: key, Kind: state.LastChunk, Mode: "0e", SHA256: "aa", At: noon}
 
 	override := state.Override{Kind: state.AcceptDisruption, Address: "a", Given: "all"}
+	before := state.Hook{Address: "a", Key: key, Hop: 1, Kind: state.BeforeReset, Command: "ceph osd set noout", At: noon}
+	after := state.Hook{Address: "a", Key: key, Hop: 1, Kind: state.AfterReset, Command: "ceph osd unset noout", At: noon.Add(time.Minute)}
 
 	s := open(t, dir)
 	var run int64
@@ -70,9 +72,16 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 		tx.Baseline(run, "5000ccab04001000", []byte("first"))
 		tx.Baseline(run, "5000ccab04001000", []byte{0, 1})
 		tx.Verified(verification)
+		tx.Work(run, state.Account{Login: "root", SudoUser: "anna"}, noon)
+		tx.Work(run, state.Account{UID: 1000, Login: "ben"}, noon)
+		before.Run, after.Run = run, run
+		before.ID = tx.BeginHook(before)
+		tx.EndHook(before.ID, noon.Add(time.Second), "done", "noout is set\n")
+		after.ID = tx.BeginHook(after)
 		tx.EndRun(run, noon.Add(time.Hour), "done")
 	})
 	intent.Outcome = "13h: staged"
+	before.EndedAt, before.Outcome, before.Output = noon.Add(time.Second), "done", "noout is set\n"
 	s.Close()
 
 	s = open(t, dir)
@@ -84,6 +93,8 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	check(t, "Steps", []state.Step{step})(s.Steps(ctx, run))
 	check(t, "Intents", []state.Intent{intent})(s.Intents(ctx, run))
 	check(t, "Overrides", []state.Override{override})(s.Overrides(ctx, run))
+	check(t, "Accounts", []state.Account{{Login: "root", SudoUser: "anna", At: noon}, {UID: 1000, Login: "ben", At: noon}})(s.Accounts(ctx, run))
+	check(t, "Hooks", []state.Hook{before, after})(s.Hooks(ctx, run))
 	check(t, "Addresses", map[state.Key]string{key: "a"})(s.Addresses(ctx))
 	check(t, "Kept", []byte("{}"))(s.Kept(ctx, run))
 	check(t, "Kept of another run", []byte(nil))(s.Kept(ctx, run+1))
@@ -324,7 +335,7 @@ func TestOlderSchema(t *testing.T) {
 			})
 			s.Close()
 			pragma(t, dir, `DROP INDEX open_runs; DROP INDEX open_intents; DROP INDEX intents_of_run;
-				DROP TABLE cautions; DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications;
+				DROP TABLE cautions; DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications; DROP TABLE hooks; DROP TABLE accounts;
 				ALTER TABLE runs DROP COLUMN pid;
 				ALTER TABLE steps DROP COLUMN sha256; ALTER TABLE steps DROP COLUMN from_revision;
 				ALTER TABLE steps DROP COLUMN to_revision; ALTER TABLE steps DROP COLUMN outcome`)
@@ -343,6 +354,8 @@ func TestOlderSchema(t *testing.T) {
 				check(t, "Baselines", map[string][]byte{})(s.Baselines(ctx, 1))
 				check(t, "LastBaselines", map[string]state.Baseline{})(s.LastBaselines(ctx))
 				check(t, "Verifications", []state.Verification(nil))(s.Verifications(ctx))
+				check(t, "Hooks", []state.Hook(nil))(s.Hooks(ctx, 1))
+				check(t, "Accounts", []state.Account(nil))(s.Accounts(ctx, 1))
 				check(t, "Cautions", []state.Caution(nil))(s.Cautions(ctx))
 			}
 			r, err := state.OpenReadOnly(dir)

@@ -84,6 +84,11 @@ func (t *Tx) Resume(run int64, by string, at time.Time) {
 	t.exec("INSERT INTO resumes (run, by, at) VALUES (?, ?, ?)", run, by, stamp(at))
 }
 
+// Work records the account of somebody who begins a run, or goes on with it.
+func (t *Tx) Work(run int64, a Account, at time.Time) {
+	t.exec("INSERT INTO accounts (run, uid, login, sudo_user, at) VALUES (?, ?, ?, ?, ?)", run, a.UID, a.Login, a.SudoUser, stamp(at))
+}
+
 // Baseline records what an enclosure was like before a run touched it, in place
 // of what the run recorded of it before.
 func (t *Tx) Baseline(run int64, enclosure string, data []byte) {
@@ -116,6 +121,17 @@ func (t *Tx) Intend(i Intent) int64 {
 // later one changes nothing.
 func (t *Tx) Resolve(intent int64, outcome string) {
 	t.exec("UPDATE intents SET outcome = ? WHERE id = ? AND outcome = ''", outcome, intent)
+}
+
+// BeginHook records a command that is about to be started, and returns its id.
+func (t *Tx) BeginHook(h Hook) int64 {
+	return t.insert("INSERT INTO hooks (run, address, lu_id, subenclosure, hop, kind, command, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		h.Run, h.Address, h.Key.LUID, h.Key.Subenclosure, h.Hop, string(h.Kind), h.Command, stamp(h.At))
+}
+
+// EndHook records how a command ended, and what it wrote.
+func (t *Tx) EndHook(id int64, at time.Time, outcome, output string) {
+	t.exec("UPDATE hooks SET ended_at = ?, outcome = ?, output = ? WHERE id = ?", stamp(at), outcome, output, id)
 }
 
 // Stage records what a component holds staged, in place of what it held before.

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"fwctl/executor"
+	"fwctl/plan"
+)
+
+// bars tells events on a terminal: text goes by, and below it stand a bar for each
+// component that is worked on, what is waited for, and a bar for the whole. mpb
+// draws them over, as wide as the terminal is at that moment.
+type bars struct {
+	w    io.Writer
+	plan *plan.Plan
+	area *mpb.Progress // never called with mu held: it asks for the lines in its turn
+
+	mu      sync.Mutex
+	began   time.Time
+	all     int                 // components of this host
+	done    map[string]bool     // of them, by address: staged, or at their end
+	running map[string]*running // by address
+	waiting *waiting            // nil: for nothing
+	stand   *mpb.Bar            // of the whole
+	added   int                 // bars of components
+}
+
+// console draws lines over, for mpb. Its own does not see to the column that the
+// cursor stands in: behind ^C, or whatever else is typed.
+type console struct {
+	bytes.Buffer
+	out  io.Writer
+	rows int // drawn last, above the cursor
+}
+
+// Flush draws what was written, of which the last lines are drawn over by the next.
+func (c *console) Flush(lines int) error {
+	over := "\r"
+	if c.rows > 0 {
+		over += fmt.Sprintf("\x1b[%dA", c.rows)
+	}
+	c.rows = lines
+	_, err := io.WriteString(c.out, over+"\x1b[J"+c.String())
+	c.Reset()
+	return err
+}
+
+func (c *console) IsTerminal() bool { return true }
+
+func (c *console) GetTermSize() (width, height int, err error) {
+	width, height = sizeOf(c.out)
+	return width, height, nil
+}
+
+// running is a component that is worked on.
+type running struct {
+	bar         *mpb.Bar
+	stage       string // what it does beside taking bytes, "" where it takes them
+	began       time.Time
+	sent, total int64
+}
+
+// waiting is what the run waits for as a whole.
+type waiting struct {
+	bar  *mpb.Bar
+	what string
+	till time.Time // zero: nobody knows
+	from time.Time
+}
+
+func newBars(w io.Writer, p *plan.Plan, all int) *bars {
+	b := &bars{w: w, plan: p, all: all, began: time.Now(), done: map[string]bool{}, running: map[string]*running{}}
+	b.area = mpb.New(mpb.WithConsoleWriter(&console{out: w}), mpb.WithRefreshRate(200*time.Millisecond))
+	b.stand = b.add(math.MaxInt, func(width int) string {
+		return meter(fmt.Sprintf("%d of %d done", len(b.done), b.all), 100*len(b.done)/max(b.all, 1), spell(time.Since(b.began).Truncate(time.Second)), width)
+	})
+	return b
+}
+
+// add puts a line below those of a lower rank, which is drawn anew again and again.
+func (b *bars) add(rank int, line func(width int) string) *mpb.Bar {
+	fill := func(w io.Writer, s decor.Statistics) error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		_, err := io.WriteString(w, line(s.AvailableWidth))
+		return err
+	}
+	bar, _ := b.area.Add(0, mpb.BarFillerFunc(fill), mpb.BarFillerTrim(), mpb.BarPriority(rank)) // no bar where the terminal is lost
+	return bar
+}
+
+// drop takes a line away.
+func drop(bar *mpb.Bar) {
+	if bar != nil {
+		bar.Abort(true)
+	}
+}
+
+func (b *bars) tell(e executor.Event) {
+	b.say(text(b.plan, e))
+	b.pass(e)
+	if e.Address != "" {
+		b.component(e)
+	}
+}
+
+// say tells text above the bars. A ^C that the terminal shows is where they are
+// drawn next.
+func (b *bars) say(text string) {
+	if text == "" {
+		return
+	}
+	lines := strings.Join(wrap(text, widthOf(b.w), "", "  "), "\n") + "\n"
+	if _, err := io.WriteString(b.area, lines); err != nil { // the bars are gone
+		io.WriteString(b.w, lines)
+	}
+}
+
+// pass begins to show what the run waits for as a whole, and ends that with whatever comes next.
+func (b *bars) pass(e executor.Event) {
+	b.mu.Lock()
+	before := b.waiting
+	b.waiting = nil
+	b.mu.Unlock()
+	if before != nil {
+		drop(before.bar)
+	}
+	what := ""
+	switch e.Type {
+	case executor.EventWindow:
+		what = fmt.Sprintf("Wave %d waits for %s", e.Wave, e.Reason)
+	case executor.EventSoaking:
+		what = fmt.Sprintf("Wave %d has to stand", e.Wave)
+	case executor.EventPowerCycle:
+		what = fmt.Sprintf("Wave %d waits for a power cycle", e.Wave)
+	default:
+		return
+	}
+	w := &waiting{what: what, from: e.Time}
+	if e.Until != nil {
+		w.till = *e.Until
+	}
+	w.bar = b.add(math.MaxInt-1, func(width int) string { return w.line(time.Now(), width) })
+	b.mu.Lock()
+	b.waiting = w
+	b.mu.Unlock()
+}
+
+// component shows what a component does, from its download to what ends that.
+func (b *bars) component(e executor.Event) {
+	stage, ends := "", false
+	switch e.Type {
+	case executor.EventStarted, executor.EventProgress:
+	case executor.EventActivating:
+		stage = "activating"
+	case executor.EventWaiting:
+		stage = "waiting for the device"
+	case executor.EventHook:
+		if stage = e.Hook.Words() + ": " + e.Command[0]; e.Reason != "" {
+			return // it is not run
+		}
+	case executor.EventStaged, executor.EventVerified, executor.EventRefusedMode, executor.EventHookEnded, executor.EventFinished:
+		ends = true
+	default:
+		return
+	}
+	b.mu.Lock()
+	r := b.running[e.Address]
+	switch {
+	case ends:
+		delete(b.running, e.Address)
+		if e.Type == executor.EventFinished || e.Type == executor.EventStaged || e.Type == executor.EventVerified && e.Hop == e.Hops {
+			b.done[e.Address] = true
+		}
+	case r == nil:
+		r = &running{began: e.Time}
+		b.running[e.Address] = r
+		delete(b.done, e.Address)
+	}
+	if r != nil {
+		if e.Type == executor.EventStarted || stage != r.stage {
+			r.began = e.Time
+		}
+		r.stage, r.sent, r.total = stage, e.Bytes, e.Total
+	}
+	b.mu.Unlock()
+	switch {
+	case r == nil:
+	case ends:
+		drop(r.bar)
+	case r.bar == nil:
+		b.added++
+		r.bar = b.add(b.added, func(width int) string { return r.line(e.Address, time.Now(), width) })
+	}
+}
+
+// close takes the bars away: what follows is told below the text.
+func (b *bars) close() {
+	for _, r := range b.running {
+		drop(r.bar)
+	}
+	if b.waiting != nil {
+		drop(b.waiting.bar)
+	}
+	drop(b.stand)
+	b.area.Wait()
+}
+
+// line is a component's bar, in less than width columns.
+func (r *running) line(address string, now time.Time, width int) string {
+	spent := now.Sub(r.began).Truncate(time.Second)
+	if r.stage != "" {
+		return meter(address, -1, r.stage+" "+spell(spent), width)
+	}
+	if r.total == 0 {
+		return meter(address, -1, spell(spent), width)
+	}
+	tail := "the device is writing it"
+	if r.sent < r.total {
+		tail = ""
+		if rate := float64(r.sent) / now.Sub(r.began).Seconds(); r.sent > 0 && spent > 0 {
+			left := time.Duration(float64(r.total-r.sent) / rate * float64(time.Second))
+			tail = fmt.Sprintf("%s/s, %s left", size(int64(rate)), spell(left.Round(time.Second)))
+		}
+	}
+	return meter(address, int(100*r.sent/r.total), tail, width)
+}
+
+// line is what the run waits for, and how long still.
+func (w *waiting) line(now time.Time, width int) string {
+	if w.till.IsZero() {
+		return meter(w.what, -1, "since "+spell(now.Sub(w.from).Truncate(time.Second)), width)
+	}
+	return meter(w.what, -1, spell(max(0, w.till.Sub(now)).Round(time.Second))+" left", width)
+}
+
+// meter draws one line in less than width columns, so that no terminal wraps it:
+// what it is about, how many percent of it are done (-1: nobody knows) with a
+// gauge, and a tail. Where there is no room it does without the gauge first, then
+// without the tail, and then without the beginning.
+func meter(label string, percent int, tail string, width int) string {
+	room := width - 1
+	if tail != "" {
+		tail = " " + tail
+	}
+	if percent >= 0 {
+		middle := fmt.Sprintf(" %3d %%", percent)
+		if line := gauge(label+middle, int64(percent), width-len(tail)) + tail; len(line) <= room {
+			return line
+		}
+		tail = middle
+	}
+	if len(label)+len(tail) > room {
+		const cut = "..."
+		letters := []rune(label)
+		label = cut + string(letters[len(letters)-min(len(letters), max(0, room-len(tail)-len(cut))):])
+	}
+	line := label + tail
+	return line[:min(len(line), max(0, room))]
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fwctl/executor"
+	"fwctl/internal/state"
+	"fwctl/plan"
+)
+
+// screen is what a terminal shows of what was written to it, without the blanks at the end of lines.
+func screen(t *testing.T, written string) string {
+	t.Helper()
+	var lines [][]rune
+	row, column := 0, 0
+	for _, part := range regexp.MustCompile("\x1b\\[[0-9]*[A-Za-z]|[^\x1b]").FindAllString(written, -1) {
+		for len(lines) <= row {
+			lines = append(lines, nil)
+		}
+		switch {
+		case part == "\n":
+			row, column = row+1, 0 // the line discipline adds the return
+		case part == "\r":
+			column = 0
+		case part == "\x1b[J":
+			lines = append(lines[:row:row], lines[row][:min(column, len(lines[row]))])
+		case strings.HasSuffix(part, "A") && len(part) > 1:
+			n, err := strconv.Atoi(part[2 : len(part)-1])
+			if err != nil || n > row {
+				t.Fatalf("%q in row %d", part, row)
+			}
+			row -= n
+		case part[0] == 0x1b:
+			t.Fatalf("this is no terminal for %q", part)
+		default:
+			for len(lines[row]) <= column {
+				lines[row] = append(lines[row], ' ')
+			}
+			lines[row][column] = []rune(part)[0]
+			column++
+		}
+	}
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(strings.TrimRight(string(l), " ") + "\n")
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// Text goes by above the bars: one of each component that is worked on, what is
+// waited for, and the whole. At the end no bar is left.
+func TestBars(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		b := newBars(&out, &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}}}, 2)
+		tell := func(e executor.Event) {
+			e.Time = time.Now()
+			b.tell(e)
+		}
+		shows := func(want string) {
+			t.Helper()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if diff := cmp.Diff(want, screen(t, out.String())); diff != "" {
+				t.Errorf("screen (-want +got):\n%s", diff)
+			}
+		}
+		opens := time.Now().Add(10 * time.Minute)
+		tell(executor.Event{Type: executor.EventWindow, Wave: 1, Reason: "night", Until: &opens})
+		until := opens.Format("Mon 2006-01-02 15:04 MST")
+		text := "Wave 1 waits for night, which opens " + until + ".\n"
+		shows(text + "Wave 1 waits for night 9 min 59 s left\n0 of 2 done   0 % [........................................] 1 s\n")
+		time.Sleep(time.Until(opens))
+		tell(executor.Event{Type: executor.EventWave, Wave: 1})
+		for _, address := range []string{"a", "b"} {
+			tell(executor.Event{Type: executor.EventStarted, Address: address, Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 1 << 10})
+			text += map[string]string{"a": "Wave 1: downloads that reset nothing\n"}[address] + address + ": sending 1.0 KiB by mode e\n"
+		}
+		time.Sleep(3 * time.Second)
+		tell(executor.Event{Type: executor.EventProgress, Address: "a", Hop: 1, Hops: 1, Bytes: 256, Total: 1 << 10})
+		tell(executor.Event{Type: executor.EventProgress, Address: "b", Hop: 1, Hops: 1, Bytes: 1 << 10, Total: 1 << 10})
+		shows(text + "a  25 % [##########..............................] 64 bytes/s, 12 s left\nb 100 % [########################################] the device is writing it\n0 of 2 done   0 % [........................................] 10 min 4 s\n")
+
+		// A key that is pressed moves the cursor, and a ^C stands there until the next frame.
+		out.WriteString("^C")
+		b.say("Interrupted.")
+		tell(executor.Event{Type: executor.EventStaged, Address: "b", Hop: 1, Hops: 1})
+		text += "Interrupted.\nb: staged\n"
+		shows(text + "a  25 % [##########..............................] 51 bytes/s, 15 s left\n1 of 2 done  50 % [####################....................] 10 min 5 s\n")
+
+		tell(executor.Event{Type: executor.EventRefusedMode, Address: "a", Hop: 1, Hops: 1, Reason: "mode 7 follows"})
+		tell(executor.Event{Type: executor.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph", "osd"}})
+		text += "a: mode 7 follows\na: before the reset: ceph osd\n"
+		shows(text + "a before the reset: ceph 1 s\n1 of 2 done  50 % [####################....................] 10 min 6 s\n")
+
+		tell(executor.Event{Type: executor.EventPowerCycle, Wave: 1, Components: 1, Reason: "r12u20"})
+		b.close()
+		synctest.Wait()
+		text += "Wave 1: power-cycle r12u20 now, when its drives are not in use. This waits for\n  it; ^C ends the waiting.\n"
+		if diff := cmp.Diff(text, screen(t, out.String())); diff != "" {
+			t.Errorf("screen at the end (-want +got):\n%s", diff)
+		}
+		b.say("left")
+		if got := screen(t, out.String()); got != text+"left\n" {
+			t.Errorf("after the end the screen is\n%s", got)
+		}
+	})
+}
+
+// A line of a bar is narrower than any terminal, and says the most that there is room for.
+func TestMeter(t *testing.T) {
+	const address = "5000ccab04001000/esp1/sub0"
+	half := running{began: noon, sent: 32 << 10, total: 64 << 10}
+	now := noon.Add(10 * time.Second)
+	for _, tt := range []struct {
+		name string
+		line func(width int) string
+		want map[int]string
+	}{
+		{"half of an image", func(w int) string { return half.line(address, now, w) }, map[int]string{
+			200: address + "  50 % [####################....................] 3.2 KiB/s, 10 s left",
+			80:  address + "  50 % [###########............] 3.2 KiB/s, 10 s left",
+			60:  address + "  50 % 3.2 KiB/s, 10 s left",
+			40:  address + "  50 %",
+			20:  ".../esp1/sub0  50 %",
+		}},
+		{"all of it", func(w int) string { r := half; r.sent = r.total; return r.line(address, now, w) }, map[int]string{
+			80: address + " 100 % [###################] the device is writing it", 20: ".../esp1/sub0 100 %",
+		}},
+		{"nothing yet", func(w int) string { r := half; r.sent = 0; return r.line(address, noon, w) }, map[int]string{
+			80: address + "   0 % [........................................]", 20: ".../esp1/sub0   0 %",
+		}},
+		{"a stage", func(w int) string { r := half; r.stage = "activating"; return r.line(address, now, w) }, map[int]string{
+			80: address + " activating 10 s", 20: "... activating 10 s",
+		}},
+		{"a window", func(w int) string {
+			return (&waiting{what: "Wave 2 waits for saturday-night", till: now.Add(90 * time.Minute)}).line(now, w)
+		}, map[int]string{
+			80: "Wave 2 waits for saturday-night 1 h 30 min left", 40: "...s for saturday-night 1 h 30 min left",
+		}},
+		{"a power cycle", func(w int) string { return (&waiting{what: "Wave 2 waits for a power cycle", from: noon}).line(now, w) }, map[int]string{
+			80: "Wave 2 waits for a power cycle since 10 s",
+		}},
+	} {
+		for width := range 201 {
+			if got := tt.line(width); len(got) > max(0, width-1) || strings.ContainsAny(got, "\r\n") {
+				t.Errorf("%s in %d columns = %q, which is %d wide", tt.name, width, got, len(got))
+			}
+		}
+		for width, want := range tt.want {
+			if got := tt.line(width); got != want {
+				t.Errorf("%s in %d columns = %q; want %q", tt.name, width, got, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package executor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"fwctl/internal/state"
+	"fwctl/plan"
+)
+
+// hooked has a step worked on, between the commands that its plan wants run
+// around a reset where there may be one. What work tells is passed on.
+func (r *run) hooked(ctx context.Context, wave plan.Wave, s *stepRun, work func() bool) bool {
+	if s.step.Hooks == nil || !s.mayReset(wave) {
+		return work()
+	}
+	hop, goesOn := s.hop, false
+	if why := r.hook(ctx, s, hop, state.BeforeReset, ""); why != "" {
+		s.left = why
+		r.hookFailed(s, state.BeforeReset)
+	} else {
+		goesOn = work()
+	}
+	r.afterReset(ctx, s, hop)
+	return goesOn
+}
+
+// mayReset tells whether what a step has to do in a wave resets its ESP.
+func (s *stepRun) mayReset(wave plan.Wave) bool {
+	task := s.task(wave)
+	return task == Activate || task == Send && s.nextMode(wave) == plan.Mode7
+}
+
+// afterReset runs the command after a reset, however that ended: it takes back
+// what the one before it did.
+func (r *run) afterReset(ctx context.Context, s *stepRun, hop int) {
+	became := outcome(s.state)
+	if s.hop > hop {
+		became = OutcomeUpdated
+	}
+	if why := r.hook(ctx, s, hop, state.AfterReset, became); why != "" {
+		s.reason = joined(s.reason, why)
+		r.hookFailed(s, state.AfterReset)
+	}
+}
+
+// hookFailed counts a command that failed as its component's failure.
+func (r *run) hookFailed(s *stepRun, kind state.HookKind) {
+	why := fmt.Sprintf("the command %s of %s failed", kind.Words(), s.step.Address)
+	r.wentWrong(s, why)
+	r.breakOff(s, why)
+}
+
+// hook runs the command on one side of a reset, and says why it failed; "" where
+// it did not. That it is started is on record before it is: see owedHooks.
+func (r *run) hook(ctx context.Context, s *stepRun, hop int, kind state.HookKind, became Outcome) (failure string) {
+	command := s.step.Hooks.BeforeReset
+	if kind == state.AfterReset {
+		command = s.step.Hooks.AfterReset
+	}
+	told := Event{Type: EventHook, Hook: kind, Command: command}
+	if r.Command == nil {
+		if len(command) > 0 {
+			told.Reason = "not run: this rack is simulated, and the command is not"
+			r.event(s.about(told))
+		}
+		return ""
+	}
+	failed := func(why string) string {
+		return fmt.Sprintf("the command %s failed: %s: %s", kind.Words(), command, why)
+	}
+	var id int64
+	err := r.Store.Update(ctx, func(tx *state.Tx) {
+		id = tx.BeginHook(state.Hook{Run: r.id, Address: s.step.Address, Key: s.key, Hop: hop, Kind: kind, Command: command.String(), At: time.Now()})
+	})
+	if err != nil {
+		r.unrecorded(s, err)
+		if kind == state.BeforeReset {
+			return failed("it was not started: " + err.Error())
+		}
+	}
+	var output []byte
+	if len(command) > 0 {
+		r.event(s.about(told))
+		limited, cancel := context.WithTimeout(ctx, time.Duration(s.step.Hooks.Timeout))
+		output, err = r.Command(limited, command, r.environment(s, became))
+		if errors.Is(limited.Err(), context.DeadlineExceeded) {
+			err = fmt.Errorf("it did not end within %v and was killed", s.step.Hooks.Timeout)
+		}
+		cancel()
+		if err != nil {
+			failure = failed(err.Error() + lastLine(output))
+		}
+		told.Type, told.Reason, told.Output = EventHookEnded, failure, strings.ToValidUTF8(string(output), "\uFFFD")
+		r.event(s.about(told))
+	}
+	ended := func(tx *state.Tx) {
+		tx.EndHook(id, time.Now(), cmp.Or(failure, "done"), strings.ToValidUTF8(string(output), "\uFFFD"))
+	}
+	if err := r.Store.Update(ctx, ended); err != nil {
+		r.unrecorded(s, err)
+	}
+	return failure
+}
+
+// environment tells a command what it is run for.
+func (r *run) environment(s *stepRun, became Outcome) []string {
+	env := []string{
+		"FWCTL_ADDRESS=" + s.step.Address,
+		"FWCTL_ENCLOSURE=" + s.step.Enclosure,
+		"FWCTL_HOST=" + s.step.Host,
+		"FWCTL_WAVE=" + strconv.Itoa(s.step.Waves.Reset),
+		"FWCTL_RUN=" + strconv.FormatInt(r.id, 10),
+	}
+	if became != "" {
+		env = append(env, "FWCTL_OUTCOME="+string(became))
+	}
+	return env
+}
+
+// lastLine is the last that a command wrote, as an end of a sentence; "" where it
+// wrote nothing.
+func lastLine(output []byte) string {
+	text := strings.TrimSpace(string(output))
+	if text == "" {
+		return ""
+	}
+	line := []rune(text[strings.LastIndexByte(text, '\n')+1:])
+	return fmt.Sprintf(", and it said %q last", string(line[max(0, len(line)-200):]))
+}
+
+// owedHooks are the hops of a run's components around whose reset a command was
+// run before, and none after: the run was killed in between.
+func owedHooks(ctx context.Context, store *state.Store, run int64) (map[state.Key]int, error) {
+	hooks, err := store.Hooks(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	owed := map[state.Key]int{}
+	for _, h := range hooks {
+		switch {
+		case h.Kind == state.BeforeReset:
+			owed[h.Key] = h.Hop
+		case !h.EndedAt.IsZero():
+			delete(owed, h.Key)
+		}
+	}
+	return owed, nil
+}
+
+// runOwedHooks runs the commands after resets that a killed run had not got to,
+// or did not see the end of.
+func (r *run) runOwedHooks(ctx context.Context) error {
+	owed, err := owedHooks(ctx, r.Store, r.id)
+	if err != nil {
+		return err
+	}
+	for _, s := range r.steps {
+		if hop, ok := owed[s.key]; ok && s.step.Hooks != nil {
+			r.afterReset(ctx, s, hop)
+		}
+	}
+	return nil
+}
+
+// hasHooks tells whether commands are run around resets that this machine does.
+func (r *run) hasHooks() bool {
+	return slices.ContainsFunc(r.local(), func(s *stepRun) bool { return s.step.Hooks != nil })
+}
