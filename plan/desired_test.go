@@ -349,22 +349,37 @@ func TestLoadImagesSignatures(t *testing.T) {
 	put("wanted.minisig", minisign.Sign(private, wanted))
 	put("stone.minisig", minisign.Sign(private, stone))
 	put("other.minisig", minisign.Sign(otherPrivate, wanted))
+	foreignPublic, foreignPrivate, err := minisign.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, foreignKeys := []byte("foreign"), []string{foreignPublic.String()}
+	foreignSHA := put("foreign", foreign)
+	put("foreign.minisig", minisign.Sign(foreignPrivate, foreign))
 
 	desired := func(wantedSignature, stoneSignature string, keys ...string) *plan.DesiredState {
 		policy := plan.DefaultPolicy()
 		policy.RequireSignature = keys
 		return &plan.DesiredState{
 			File: "f.yaml",
-			Models: map[string]plan.Model{"m": {
-				Match: plan.Match{Vendor: "ACME", Product: "JBOD-60*"},
-				Parts: map[string]plan.Part{"iom": {Subenclosures: []int{0}}},
-				Images: map[string]plan.ModelImage{
-					"wanted": {Part: "iom", File: "wanted", SHA256: wantedSHA, Signature: wantedSignature},
-					"stone":  {Part: "iom", File: "stone", SHA256: stoneSHA, Signature: stoneSignature},
+			Models: map[string]plan.Model{
+				"m": {
+					Match: plan.Match{Vendor: "ACME", Product: "JBOD-60*"},
+					Parts: map[string]plan.Part{"iom": {Subenclosures: []int{0}}},
+					Images: map[string]plan.ModelImage{
+						"wanted": {Part: "iom", File: "wanted", SHA256: wantedSHA, Signature: wantedSignature},
+						"stone":  {Part: "iom", File: "stone", SHA256: stoneSHA, Signature: stoneSignature},
+					},
 				},
-			}},
-			Want:     []plan.Want{{Model: "m", Image: "wanted", Policy: "live"}},
-			Policies: map[string]plan.Policy{"live": policy, "unused": {RequireSignature: []string{otherPublic.String()}}},
+				"n": { // its policy is nothing to m, and m's is nothing to it, though their images have one name
+					Parts: map[string]plan.Part{"iom": {Subenclosures: []int{3}}},
+					Images: map[string]plan.ModelImage{
+						"wanted": {Part: "iom", File: "foreign", SHA256: foreignSHA, Signature: "foreign.minisig"},
+					},
+				},
+			},
+			Want:     []plan.Want{{Model: "m", Image: "wanted", Policy: "live"}, {Model: "n", Image: "wanted", Policy: "foreign"}},
+			Policies: map[string]plan.Policy{"live": policy, "foreign": {RequireSignature: foreignKeys}, "unused": {RequireSignature: []string{otherPublic.String()}}},
 		}
 	}
 	for _, tt := range []struct {
@@ -374,10 +389,10 @@ func TestLoadImagesSignatures(t *testing.T) {
 		problems []string
 	}{
 		{"both signed", desired("wanted.minisig", "stone.minisig", otherPublic.String(), public.String()),
-			map[string][]string{wantedSHA: {public.String()}, stoneSHA: {public.String()}}, nil},
+			map[string][]string{wantedSHA: {public.String()}, stoneSHA: {public.String()}, foreignSHA: foreignKeys}, nil},
 		{"a stone without one", desired("wanted.minisig", "", public.String()),
-			map[string][]string{wantedSHA: {public.String()}}, nil},
-		{"no policy that requires one", desired("gone.minisig", ""), map[string][]string{}, nil},
+			map[string][]string{wantedSHA: {public.String()}, foreignSHA: foreignKeys}, nil},
+		{"no policy that requires one", desired("gone.minisig", ""), map[string][]string{foreignSHA: foreignKeys}, nil},
 		{"none", desired("", "", public.String()), nil,
 			[]string{"it has no signature, and policy live requires one (name the vendor's .minisig file in the image's signature)"}},
 		{"no file", desired("gone.minisig", "", public.String()), nil, []string{"its signature " + dir + "/gone.minisig: there is no such file"}},

@@ -139,18 +139,28 @@ func elect(first esp) esp {
 			}
 			theirs = its.Staged
 			agree = agree && sub.Staged != nil && its.Staged.SHA256 == sub.Staged.SHA256
-			words = append(words, fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", o.host, its.Staged.Revision, whoStaged(its.Staged), its.Staged.Since.UTC().Format(time.DateOnly), its.Staged.SHA256))
+			words = append(words, o.remembers(its.Staged))
 		}
 		switch {
 		case agree:
 		case len(words) > 1:
-			owner.disputed[sub.ID] = "nobody can tell which image is staged on it: " + strings.Join(words, "; ") + ". A power cycle starts one of them: scan all hosts again after it"
+			owner.disputed[sub.ID] = untold(words)
 		default:
 			sub.Staged = theirs // a reset starts it all the same
 			owner.disputed[sub.ID] = fmt.Sprintf("%s, and %s works on its I/O module, where more is staged. A power cycle starts all of it: scan all hosts again after it", words[0], owner.host)
 		}
 	}
 	return owner
+}
+
+// remembers tells what the ESP's host remembers of what is staged there.
+func (e *esp) remembers(s *inventory.Staged) string {
+	return fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", e.host, s.Revision, whoStaged(s), s.Since.UTC().Format(time.DateOnly), s.SHA256)
+}
+
+// untold is why nothing is done where several images are remembered as staged.
+func untold(words []string) string {
+	return "nobody can tell which image is staged on it: " + strings.Join(words, "; ") + ". A power cycle starts one of them: scan all hosts again after it"
 }
 
 // recalled tells whether a host remembers anything of a subenclosure.
@@ -193,11 +203,12 @@ func (e *enclosure) markSharedAddresses() {
 }
 
 // components lists the components, each once: a secondary subenclosure that
-// several ESPs serve is worked on through the first of them. Its logical
-// identifier tells, where that is not zero and stands for one subenclosure only.
+// several ESPs serve is worked on through the first of them, and what is
+// remembered of it through the others counts. Its logical identifier tells, where
+// that is not zero and stands for one subenclosure only.
 func (e *enclosure) components() []component {
 	var all []component
-	served := map[string]string{} // subenclosure logical identifier: the ESP that serves it
+	served := map[string]int{} // index into all, by subenclosure logical identifier
 	for i := range e.esps {
 		in := &e.esps[i]
 		count := map[string]int{}
@@ -207,15 +218,41 @@ func (e *enclosure) components() []component {
 		for j := range in.Subenclosures {
 			sub := &in.Subenclosures[j]
 			if id := sub.LogicalID; sub.ID != 0 && strings.Trim(id, "0") != "" && count[id] == 1 {
-				if first, ok := served[id]; ok && first != in.id {
+				if first, ok := served[id]; ok && all[first].esp.id != in.id {
+					all[first].recall(in, sub)
 					continue
 				}
-				served[id] = in.id
+				served[id] = len(all)
 			}
 			all = append(all, component{address: inventory.Address(e.id, in.id, sub.ID), esp: in, sub: sub})
 		}
 	}
 	return all
+}
+
+// recall takes in what is remembered of a component through another ESP that
+// serves it: whatever that staged, a reset starts.
+func (c *component) recall(other *esp, as *inventory.Subenclosure) {
+	mine := *c.sub // the inventory is the caller's
+	c.sub = &mine
+	if as.Sent != nil && (mine.Sent == nil || as.Sent.At.After(mine.Sent.At)) {
+		mine.Sent = as.Sent
+	}
+	why := other.disputed[as.ID]
+	switch staged := as.Staged; {
+	case why != "", staged == nil, mine.Staged != nil && mine.Staged.SHA256 == staged.SHA256:
+	case mine.Staged != nil:
+		why = untold([]string{c.esp.remembers(mine.Staged) + ", through " + c.esp.id, other.remembers(staged) + ", through " + other.id})
+	default:
+		why = fmt.Sprintf("%s, through %s, and it is worked on through %s. A power cycle starts it: scan all hosts again after it", other.remembers(staged), other.id, c.esp.id)
+	}
+	mine.Staged = cmp.Or(mine.Staged, as.Staged)
+	if why != "" {
+		if c.esp.disputed == nil {
+			c.esp.disputed = map[int]string{}
+		}
+		c.esp.disputed[mine.ID] = why
+	}
 }
 
 // matches tells whether globs mean the enclosure by its identifier, hex digits of
