@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"fwctl/inventory"
 )
 
 // job is a component on its way to becoming a step.
@@ -338,8 +336,7 @@ func (o *job) resetBefore(j *job) bool {
 // reaches tells whether a reset of a component's ESP starts what is staged on
 // another: one that the same ESP serves, or any where the whole enclosure goes down.
 func (j *job) reaches(o *job) bool {
-	return j.want.rule.Scope == EnclosureScope || j.esp == o.esp ||
-		slices.ContainsFunc(j.esp.Subenclosures, func(sub inventory.Subenclosure) bool { return sub.ID != 0 && sub.Address == o.address })
+	return j.want.rule.Scope == EnclosureScope || j.esp == o.esp || slices.Contains(o.also, j.esp)
 }
 
 // name is how a component is called in what is told of another.

@@ -43,6 +43,7 @@ type esp struct {
 type component struct {
 	address string
 	esp     *esp
+	also    []*esp // others that serve it
 	sub     *inventory.Subenclosure
 }
 
@@ -230,9 +231,10 @@ func (e *enclosure) components() []component {
 	return all
 }
 
-// recall takes in what is remembered of a component through another ESP that
-// serves it: whatever that staged, a reset starts.
+// recall takes in another ESP that serves a component, and what is remembered of it
+// through that one: whatever was staged, a reset starts.
 func (c *component) recall(other *esp, as *inventory.Subenclosure) {
+	c.also = append(c.also, other)
 	mine := *c.sub // the inventory is the caller's
 	c.sub = &mine
 	if as.Sent != nil && (mine.Sent == nil || as.Sent.At.After(mine.Sent.At)) {
