@@ -31,6 +31,7 @@ type enclosure struct {
 type esp struct {
 	inventory.ESP
 	id       string // the second part of its addresses
+	address  string // of its primary subenclosure
 	host     string
 	side     int            // 0 is side A
 	conflict string         // why it may not be touched
@@ -78,6 +79,7 @@ func mergeHosts(invs []*inventory.Inventory) []*enclosure {
 		e.markSharedAddresses()
 		all = append(all, e)
 	}
+	markSharedIdentity(all)
 	return all
 }
 
@@ -94,7 +96,7 @@ func (e *enclosure) merge(from *inventory.Enclosure, host string) {
 	}
 	for _, in := range from.ESPs {
 		e.hosts[host] = append(e.hosts[host], in.LUID)
-		found := esp{ESP: in, id: in.ID(), host: host, conflict: in.Conflict}
+		found := esp{ESP: in, id: in.ID(), address: inventory.Address(e.id, in.ID(), 0), host: host, conflict: in.Conflict}
 		i := slices.IndexFunc(e.esps, func(o esp) bool { return o.id == found.id && o.LUID == found.LUID && o.host != host })
 		if i < 0 {
 			e.esps = append(e.esps, found)
@@ -199,6 +201,26 @@ func (e *enclosure) markSharedAddresses() {
 		if a.id == b.id {
 			a.conflict = cmp.Or(a.conflict, fmt.Sprintf("logical unit %s on %s says too that it is %s of this enclosure", b.LUID, b.host, b.id))
 			b.conflict = cmp.Or(b.conflict, fmt.Sprintf("logical unit %s on %s says too that it is %s of this enclosure", a.LUID, a.host, a.id))
+		}
+	}
+}
+
+// markSharedIdentity finds logical units that claim several addresses on different
+// hosts: enclosures that have one identity, or one that was moved between scans.
+func markSharedIdentity(all []*enclosure) {
+	first := map[string]*esp{} // by lu_id
+	for _, e := range all {
+		for i := range e.esps {
+			in := &e.esps[i]
+			other, ok := first[in.LUID]
+			if !ok {
+				first[in.LUID] = in
+				continue
+			}
+			for _, esp := range []*esp{in, other} {
+				esp.conflict = cmp.Or(esp.conflict, fmt.Sprintf("logical unit %s has two addresses, %s on %s and %s on %s: scan both again, and give what has one identity identities of its own",
+					in.LUID, other.address, other.host, in.address, in.host))
+			}
 		}
 	}
 }
