@@ -265,7 +265,7 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 			`f.yaml:15:75: 2026-13-15 is no day of the calendar (the last day that it holds, as in 2026-12-15)`,
 		}},
 		{"an exception without an end", []string{", until: 2026-12-15", "", `"r14*"`, `"r14["`}, []string{
-			`f.yaml:15:5: except[0] lacks the key "until" (A day such as 2026-12-15.)`,
+			`f.yaml:15:5: except[0] lacks the key "until" (The last day that it holds, in UTC, such as 2026-12-15.)`,
 			`f.yaml:15:17: "r14[" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
 		}},
 		{"a fault domain of nobody", []string{"[[r12u20, ", "[[r12u21, "},

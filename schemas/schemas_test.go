@@ -140,7 +140,7 @@ func TestCheckProblems(t *testing.T) {
 		{"what a terminal obeys", valid + "except: [{enclosure: \"\\e[2J\", reason: \"a\\nline\", until: 2026-12-15}, {enclosure: a\u202eb, \"\\x7f\": \u00fc}]\n", []string{
 			`f.yaml:19:22: a character in here cannot be shown: U+001B (take it out, or write what it stands for)`,
 			`f.yaml:19:70: except[1] lacks the key "reason" (Why, for those who read the plan.)`,
-			`f.yaml:19:70: except[1] lacks the key "until" (A day such as 2026-12-15.)`,
+			`f.yaml:19:70: except[1] lacks the key "until" (The last day that it holds, in UTC, such as 2026-12-15.)`,
 			`f.yaml:19:82: a character in here cannot be shown: U+202E (take it out, or write what it stands for)`,
 			`f.yaml:19:87: a character in here cannot be shown: U+007F (take it out, or write what it stands for)`,
 			`f.yaml:19:87: unknown key "\x7f" (known here: enclosure, reason, until)`,
