@@ -40,8 +40,9 @@ func Parse(data []byte) (*Inventory, error) { return Read(bytes.NewReader(data))
 
 // Read reads an inventory file: JSON, kind Inventory, a format version with the
 // major number of FormatVersion. Keys that it does not know are left out, as a
-// later minor version may have them; whether the values make sense is for the
-// schema to say. An error is a *FormatError, or what reading failed with.
+// later minor version may have them. What a plan would be misled by is refused: keys
+// without which an enclosure looks healthy, idle or alone, identities that are
+// none, and text that would not be shown as it is. An error is a *FormatError, or what reading failed with.
 func Read(r io.Reader) (*Inventory, error) {
 	inv := New()
 	inv.FormatVersion, inv.Kind = "", ""
@@ -70,6 +71,9 @@ func Read(r io.Reader) (*Inventory, error) {
 	}
 	if _, err := file.Token(); err != io.EOF {
 		return nil, &FormatError{Reason: notOurs + ": something follows it"}
+	}
+	if why := inv.flaw(); why != "" {
+		return nil, &FormatError{Reason: why + ": write it again with fwctl inventory --out"}
 	}
 	return inv, nil
 }

@@ -48,7 +48,7 @@ func TestEncodeParse(t *testing.T) {
 }
 
 func TestParseToleratesMinorVersions(t *testing.T) {
-	got, err := inventory.Parse([]byte(`{"format_version": "1.7", "kind": "Inventory", "host": "stor1", "later": {"x": 1}}`))
+	got, err := inventory.Parse([]byte(`{"format_version": "1.7", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "later": {"x": 1}}`))
 	if err != nil || got.Host != "stor1" {
 		t.Errorf("Parse of version 1.7 = %+v, %v; want it read", got, err)
 	}
@@ -72,6 +72,104 @@ func TestParseRefuses(t *testing.T) {
 			var format *inventory.FormatError
 			if inv != nil || !errors.As(err, &format) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Parse(%s) = %v, %v; want nil and a *FormatError with %q", tt.data, inv, err, tt.want)
+			}
+		})
+	}
+}
+
+// What a plan would be misled by is refused: keys that were taken out by hand, and
+// values that no scan writes.
+func TestParseRefusesFlaws(t *testing.T) {
+	second := func(inv *inventory.Inventory) *inventory.Enclosure { // another enclosure with two ESPs
+		e := full().Enclosures[0]
+		e.LogicalID = "5000ccab04002000"
+		e.ESPs[0].Subenclosures[0].Address = "5000ccab04002000" + "/esp1/sub0"
+		inv.Enclosures = append(inv.Enclosures, e)
+		return &inv.Enclosures[1]
+	}
+	eight := 8
+	tests := []struct {
+		want   string
+		change func(inv *inventory.Inventory, e *inventory.Enclosure, esp *inventory.ESP)
+	}{
+		{"it has no host", func(inv *inventory.Inventory, _ *inventory.Enclosure, _ *inventory.ESP) { inv.Host = "" }},
+		{"it has no scanned_at", func(inv *inventory.Inventory, _ *inventory.Enclosure, _ *inventory.ESP) { inv.ScannedAt = time.Time{} }},
+		{`the text "stor1\x1b[2J" has characters that cannot be shown`, func(inv *inventory.Inventory, _ *inventory.Enclosure, _ *inventory.ESP) { inv.Host = "stor1\x1b[2J" }},
+		{`the text "a\nb" has`, func(inv *inventory.Inventory, _ *inventory.Enclosure, _ *inventory.ESP) {
+			inv.Problems[0].Summary = "a\nb"
+		}},
+		{"enclosure " + enclosureA + ": it stands there twice", func(inv *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) {
+			inv.Enclosures = append(inv.Enclosures, *e)
+		}},
+		{"enclosure 1 of the list: its logical_id is not 16", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.LogicalID = "5000" }},
+		{"it has no esps", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.ESPs = nil }},
+		{"enclosure " + enclosureA + ": its expected_esps is 8", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.ExpectedESPs = &eight }},
+		{"it has no health.failures", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Health = inventory.Health{} }},
+		{"it has no drives", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Drives = nil }},
+		{`the text "Fan\u202e1: critical" has`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) {
+			e.Health.Failures = []string{"Fan\u202e1: critical"}
+		}},
+		{`the text "AC\rME" has`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Vendor = "AC\rME" }},
+		{"drive 1 of the list: its slot is -1", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Drives[0].Slot = -1 }},
+		{"its sas_address is not 16", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Drives[0].SASAddress = "" }},
+		{`its protocol is "nvme"`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Drives[0].Protocol = "nvme" }},
+		{`the text "sda\t" has`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) {
+			e.Drives[0].Paths[0].Device = "sda\t"
+		}},
+		{`the text "mounted \ufffd" has`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) {
+			e.Drives[0].InUse[0] = "mounted \xff"
+		}},
+		{"ESP 1 of the list: its lu_id is no designator", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.LUID = "" }},
+		{"its relative_id is 9", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.RelativeID = 9 }},
+		{"its processes are -1", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Processes = -1 }},
+		{"it has no paths", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Paths = nil }},
+		{`the text "SN\x00" has`, func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Serial = "SN\x00" }},
+		{"enclosure " + "5000ccab04002000" + ": ESP 2 of the list: it stands there twice", func(inv *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+			e := second(inv)
+			e.ESPs = append(e.ESPs, e.ESPs[0])
+		}},
+		{"it has no primary subenclosure", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Subenclosures = nil }},
+		{"it has no primary subenclosure", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Subenclosures[0].ID = 3 }},
+		{"subenclosure 2 of the list: it stands there twice", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+			esp.Subenclosures = append(esp.Subenclosures, esp.Subenclosures[0])
+		}},
+		{"subenclosure 2 of the list: its id is 256", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+			esp.Subenclosures = append(esp.Subenclosures, inventory.Subenclosure{ID: 256})
+		}},
+		{"cannot read address", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+			esp.Subenclosures[0].Address = ""
+		}},
+		{"is not that of a subenclosure 0 of this enclosure", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+			esp.Subenclosures[0].Address = "5000ccab04002000" + "/esp1/sub0"
+		}},
+		{"its sent.sha256 is not", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+			esp.Subenclosures[0].Sent = &inventory.Sent{SHA256: "x"}
+		}},
+		{"its staged.sha256 is not", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+			esp.Subenclosures[0].Staged.SHA256 = "x"
+		}},
+		{"its staged.since is missing", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+			esp.Subenclosures[0].Staged.Since = time.Time{}
+		}},
+		{`the text "anna\a" has`, func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+			esp.Subenclosures[0].Staged.By = "anna\a"
+		}},
+		{`the text "\b100" has`, func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+			esp.Subenclosures[0].Revision = "\b100"
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.want, func(t *testing.T) {
+			inv := full()
+			tt.change(inv, &inv.Enclosures[0], &inv.Enclosures[0].ESPs[0])
+			data, err := inv.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := inventory.Parse(data)
+			var format *inventory.FormatError
+			if got != nil || !errors.As(err, &format) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Parse = %v, %v; want nil and a *FormatError with %q", got, err, tt.want)
 			}
 		})
 	}

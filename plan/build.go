@@ -193,7 +193,7 @@ func targets(pattern, address, name string) bool {
 // be told once all of them were seen.
 type builder struct {
 	in     Input
-	today  string // "2006-01-02", the day of the newest scan
+	today  string // "2006-01-02", the day of the newest scan, in UTC: the same on whatever host
 	survey *survey
 	fleet  map[string]*enclosure // by id
 	goals  []*goal               // of the desired state's wants

@@ -1,12 +1,11 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"fwctl/inventory"
 )
 
 // job is a component on its way to becoming a step.
@@ -200,7 +199,7 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	b.pass(j, chain[:1], activate)
 	if s.Action == Blocked {
 		s.Hops, s.Later = []Hop{}, nil
-		j.tellStaged()
+		j.tellWaiting(hop.To + " is staged")
 		return false
 	}
 	return true
@@ -217,18 +216,21 @@ func (j *job) tellStaged() {
 		s.Disruption.Why = "any power loss or hard reset starts what is staged"
 		return
 	}
-	what := staged.Revision + " is staged"
-	if s.Action != Blocked || j.want == nil || staged.SHA256 != j.want.image.SHA256 {
-		what = "another image is staged, " + staged.Revision
-	}
-	if j.want == nil {
+	what := "another image is staged, " + staged.Revision
+	if j.want == nil || staged.SHA256 == j.want.image.SHA256 {
 		what = staged.Revision + " is staged"
 	}
+	j.tellWaiting(what)
+}
+
+// tellWaiting tells, in the row, of what is staged, and who staged it.
+func (j *job) tellWaiting(what string) {
+	s := &j.step
 	text := what + ", and any power loss or hard reset starts it. " + j.stagedBy()
 	if s.Action == Update {
 		text = what + ", and this plan replaces it. " + j.stagedBy()
 	} else {
-		s.Disruption.Why = "any power loss or hard reset starts " + staged.Revision
+		s.Disruption.Why = "any power loss or hard reset starts " + j.sub.Staged.Revision
 	}
 	s.Reasons = append(s.Reasons, text)
 }
@@ -292,7 +294,7 @@ func (b *builder) settle(jobs []*job) {
 			}
 			if o.canBeLate() {
 				o.late = true
-			} else if revision := o.exposed(); revision != "" {
+			} else if revision, _ := o.exposedTo(j); revision != "" {
 				j.started = append(j.started, o.name(j)+" ("+revision+")")
 				o.startedBy = append(o.startedBy, j)
 			}
@@ -311,28 +313,37 @@ func (j *job) canBeLate() bool {
 	return j.targeted && j.step.Action == Update && j.sub.Staged == nil && !j.step.resets()
 }
 
-// exposed is the revision that a reset of another component starts on this one,
-// and that the plan means to leave staged; "" where there is none.
-func (j *job) exposed() string {
+// exposedTo is the revision that the reset of another component starts on this
+// one, "" where there is none or the plan starts it itself. meant: the plan put it
+// there, to be left staged.
+func (o *job) exposedTo(j *job) (revision string, meant bool) {
 	switch {
-	case j.targeted && j.step.Action == Activate:
-		return ""
-	case j.targeted && j.step.Action == Update:
-		if j.step.left() {
-			return j.step.last().To
+	case o.targeted && o.step.Action == Activate:
+		return "", false
+	case o.targeted && o.step.Action == Update:
+		switch hops := o.step.Hops; {
+		case o.sub.Staged != nil && !slices.Contains(hops[0].Modes, ModeE) && !o.resetBefore(j):
+			return o.sub.Staged.Revision, false // until its own download by mode 7
+		case o.step.left() && (len(hops) == 1 || o.resetBefore(j)):
+			return o.step.last().To, true // the last of several is staged after its own reset
 		}
-		return ""
-	case j.sub.Staged != nil:
-		return j.sub.Staged.Revision
+		return "", false
+	case o.sub.Staged != nil:
+		return o.sub.Staged.Revision, false
 	}
-	return ""
+	return "", false
+}
+
+// resetBefore tells whether a component is reset before another of its enclosure,
+// as places of waves compare.
+func (o *job) resetBefore(j *job) bool {
+	return o.step.resets() && cmp.Or(cmp.Compare(o.esp.side, j.esp.side), compareBool(o.sub.ID == 0, j.sub.ID == 0)) < 0
 }
 
 // reaches tells whether a reset of a component's ESP starts what is staged on
 // another: one that the same ESP serves, or any where the whole enclosure goes down.
 func (j *job) reaches(o *job) bool {
-	return j.want.rule.Scope == EnclosureScope || j.esp == o.esp ||
-		slices.ContainsFunc(j.esp.Subenclosures, func(sub inventory.Subenclosure) bool { return sub.ID != 0 && sub.Address == o.address })
+	return j.want.rule.Scope == EnclosureScope || j.esp == o.esp || slices.Contains(o.also, j.esp)
 }
 
 // name is how a component is called in what is told of another.
@@ -344,7 +355,7 @@ func (j *job) name(other *job) string {
 // bystander is why a reset must not start what is staged beside a component, "" if it may.
 func (b *builder) bystander(j *job, jobs []*job) string {
 	for _, o := range jobs {
-		revision := o.exposed()
+		revision, meant := o.exposedTo(j)
 		if o == j || !j.reaches(o) || o.canBeLate() || revision == "" {
 			continue
 		}
@@ -354,7 +365,7 @@ func (b *builder) bystander(j *job, jobs []*job) string {
 			why = "which no want asks for"
 		case o.step.Action == Blocked:
 			why = "which is blocked"
-		case o.step.Action == NoOp, !o.targeted && o.sub.Staged.SHA256 != o.want.image.SHA256:
+		case o.step.Action == NoOp, !o.targeted && o.sub.Staged.SHA256 != o.want.image.SHA256, o.targeted && o.step.Action == Update && !meant:
 			why = "which is not the wanted image"
 		case o.want.denied() != "" && o.step.Reset != ResetAlways:
 			why = "whose policy says reset: " + string(o.step.Reset)

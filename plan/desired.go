@@ -130,14 +130,14 @@ type PolicyWindows struct {
 type Waiver struct {
 	Element string `yaml:"element"` // name of the element, as the enclosure calls it
 	Reason  string `yaml:"reason"`
-	Until   string `yaml:"until"` // the last day it holds, "2006-01-02"
+	Until   string `yaml:"until"` // the last day it holds, in UTC, "2006-01-02"
 }
 
 // Exception leaves enclosures alone.
 type Exception struct {
 	Enclosure string `yaml:"enclosure"` // glob on identifier or name
 	Reason    string `yaml:"reason"`
-	Until     string `yaml:"until"` // the last day it holds, "2006-01-02"
+	Until     string `yaml:"until"` // the last day it holds, in UTC, "2006-01-02"
 }
 
 // Downgrade says whether a component may go to an earlier entry of its model's order.

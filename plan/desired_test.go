@@ -265,7 +265,7 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 			`f.yaml:15:75: 2026-13-15 is no day of the calendar (the last day that it holds, as in 2026-12-15)`,
 		}},
 		{"an exception without an end", []string{", until: 2026-12-15", "", `"r14*"`, `"r14["`}, []string{
-			`f.yaml:15:5: except[0] lacks the key "until" (A day such as 2026-12-15.)`,
+			`f.yaml:15:5: except[0] lacks the key "until" (The last day that it holds, in UTC, such as 2026-12-15.)`,
 			`f.yaml:15:17: "r14[" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
 		}},
 		{"a fault domain of nobody", []string{"[[r12u20, ", "[[r12u21, "},
@@ -371,22 +371,37 @@ func TestLoadImagesSignatures(t *testing.T) {
 	put("wanted.minisig", minisign.Sign(private, wanted))
 	put("stone.minisig", minisign.Sign(private, stone))
 	put("other.minisig", minisign.Sign(otherPrivate, wanted))
+	foreignPublic, foreignPrivate, err := minisign.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, foreignKeys := []byte("foreign"), []string{foreignPublic.String()}
+	foreignSHA := put("foreign", foreign)
+	put("foreign.minisig", minisign.Sign(foreignPrivate, foreign))
 
 	desired := func(wantedSignature, stoneSignature string, keys ...string) *plan.DesiredState {
 		policy := plan.DefaultPolicy()
 		policy.RequireSignature = keys
 		return &plan.DesiredState{
 			File: "f.yaml",
-			Models: map[string]plan.Model{"m": {
-				Match: plan.Match{Vendor: "ACME", Product: "JBOD-60*"},
-				Parts: map[string]plan.Part{"iom": {Subenclosures: []int{0}}},
-				Images: map[string]plan.ModelImage{
-					"wanted": {Part: "iom", File: "wanted", SHA256: wantedSHA, Signature: wantedSignature},
-					"stone":  {Part: "iom", File: "stone", SHA256: stoneSHA, Signature: stoneSignature},
+			Models: map[string]plan.Model{
+				"m": {
+					Match: plan.Match{Vendor: "ACME", Product: "JBOD-60*"},
+					Parts: map[string]plan.Part{"iom": {Subenclosures: []int{0}}},
+					Images: map[string]plan.ModelImage{
+						"wanted": {Part: "iom", File: "wanted", SHA256: wantedSHA, Signature: wantedSignature},
+						"stone":  {Part: "iom", File: "stone", SHA256: stoneSHA, Signature: stoneSignature},
+					},
 				},
-			}},
-			Want:     []plan.Want{{Model: "m", Image: "wanted", Policy: "live"}},
-			Policies: map[string]plan.Policy{"live": policy, "unused": {RequireSignature: []string{otherPublic.String()}}},
+				"n": { // its policy is nothing to m, and m's is nothing to it, though their images have one name
+					Parts: map[string]plan.Part{"iom": {Subenclosures: []int{3}}},
+					Images: map[string]plan.ModelImage{
+						"wanted": {Part: "iom", File: "foreign", SHA256: foreignSHA, Signature: "foreign.minisig"},
+					},
+				},
+			},
+			Want:     []plan.Want{{Model: "m", Image: "wanted", Policy: "live"}, {Model: "n", Image: "wanted", Policy: "foreign"}},
+			Policies: map[string]plan.Policy{"live": policy, "foreign": {RequireSignature: foreignKeys}, "unused": {RequireSignature: []string{otherPublic.String()}}},
 		}
 	}
 	for _, tt := range []struct {
@@ -396,10 +411,10 @@ func TestLoadImagesSignatures(t *testing.T) {
 		problems []string
 	}{
 		{"both signed", desired("wanted.minisig", "stone.minisig", otherPublic.String(), public.String()),
-			map[string][]string{wantedSHA: {public.String()}, stoneSHA: {public.String()}}, nil},
+			map[string][]string{wantedSHA: {public.String()}, stoneSHA: {public.String()}, foreignSHA: foreignKeys}, nil},
 		{"a stone without one", desired("wanted.minisig", "", public.String()),
-			map[string][]string{wantedSHA: {public.String()}}, nil},
-		{"no policy that requires one", desired("gone.minisig", ""), map[string][]string{}, nil},
+			map[string][]string{wantedSHA: {public.String()}, foreignSHA: foreignKeys}, nil},
+		{"no policy that requires one", desired("gone.minisig", ""), map[string][]string{foreignSHA: foreignKeys}, nil},
 		{"none", desired("", "", public.String()), nil,
 			[]string{"it has no signature, and policy live requires one (name the vendor's .minisig file in the image's signature)"}},
 		{"no file", desired("gone.minisig", "", public.String()), nil, []string{"its signature " + dir + "/gone.minisig: there is no such file"}},

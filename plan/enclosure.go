@@ -31,6 +31,7 @@ type enclosure struct {
 type esp struct {
 	inventory.ESP
 	id       string // the second part of its addresses
+	address  string // of its primary subenclosure
 	host     string
 	side     int            // 0 is side A
 	conflict string         // why it may not be touched
@@ -43,6 +44,7 @@ type esp struct {
 type component struct {
 	address string
 	esp     *esp
+	also    []*esp // others that serve it
 	sub     *inventory.Subenclosure
 }
 
@@ -77,6 +79,7 @@ func mergeHosts(invs []*inventory.Inventory) []*enclosure {
 		e.markSharedAddresses()
 		all = append(all, e)
 	}
+	markSharedIdentity(all)
 	return all
 }
 
@@ -93,7 +96,7 @@ func (e *enclosure) merge(from *inventory.Enclosure, host string) {
 	}
 	for _, in := range from.ESPs {
 		e.hosts[host] = append(e.hosts[host], in.LUID)
-		found := esp{ESP: in, id: in.ID(), host: host, conflict: in.Conflict}
+		found := esp{ESP: in, id: in.ID(), address: inventory.Address(e.id, in.ID(), 0), host: host, conflict: in.Conflict}
 		i := slices.IndexFunc(e.esps, func(o esp) bool { return o.id == found.id && o.LUID == found.LUID && o.host != host })
 		if i < 0 {
 			e.esps = append(e.esps, found)
@@ -139,18 +142,28 @@ func elect(first esp) esp {
 			}
 			theirs = its.Staged
 			agree = agree && sub.Staged != nil && its.Staged.SHA256 == sub.Staged.SHA256
-			words = append(words, fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", o.host, its.Staged.Revision, whoStaged(its.Staged), its.Staged.Since.UTC().Format(time.DateOnly), its.Staged.SHA256))
+			words = append(words, o.remembers(its.Staged))
 		}
 		switch {
 		case agree:
 		case len(words) > 1:
-			owner.disputed[sub.ID] = "nobody can tell which image is staged on it: " + strings.Join(words, "; ") + ". A power cycle starts one of them: scan all hosts again after it"
+			owner.disputed[sub.ID] = untold(words)
 		default:
 			sub.Staged = theirs // a reset starts it all the same
 			owner.disputed[sub.ID] = fmt.Sprintf("%s, and %s works on its I/O module, where more is staged. A power cycle starts all of it: scan all hosts again after it", words[0], owner.host)
 		}
 	}
 	return owner
+}
+
+// remembers tells what the ESP's host remembers of what is staged there.
+func (e *esp) remembers(s *inventory.Staged) string {
+	return fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", e.host, s.Revision, whoStaged(s), s.Since.UTC().Format(time.DateOnly), s.SHA256)
+}
+
+// untold is why nothing is done where several images are remembered as staged.
+func untold(words []string) string {
+	return "nobody can tell which image is staged on it: " + strings.Join(words, "; ") + ". A power cycle starts one of them: scan all hosts again after it"
 }
 
 // recalled tells whether a host remembers anything of a subenclosure.
@@ -192,12 +205,33 @@ func (e *enclosure) markSharedAddresses() {
 	}
 }
 
+// markSharedIdentity finds logical units that claim several addresses on different
+// hosts: enclosures that have one identity, or one that was moved between scans.
+func markSharedIdentity(all []*enclosure) {
+	first := map[string]*esp{} // by lu_id
+	for _, e := range all {
+		for i := range e.esps {
+			in := &e.esps[i]
+			other, ok := first[in.LUID]
+			if !ok {
+				first[in.LUID] = in
+				continue
+			}
+			for _, esp := range []*esp{in, other} {
+				esp.conflict = cmp.Or(esp.conflict, fmt.Sprintf("logical unit %s has two addresses, %s on %s and %s on %s: scan both again, and give what has one identity identities of its own",
+					in.LUID, other.address, other.host, in.address, in.host))
+			}
+		}
+	}
+}
+
 // components lists the components, each once: a secondary subenclosure that
-// several ESPs serve is worked on through the first of them. Its logical
-// identifier tells, where that is not zero and stands for one subenclosure only.
+// several ESPs serve is worked on through the first of them, and what is
+// remembered of it through the others counts. Its logical identifier tells, where
+// that is not zero and stands for one subenclosure only.
 func (e *enclosure) components() []component {
 	var all []component
-	served := map[string]string{} // subenclosure logical identifier: the ESP that serves it
+	served := map[string]int{} // index into all, by subenclosure logical identifier
 	for i := range e.esps {
 		in := &e.esps[i]
 		count := map[string]int{}
@@ -207,15 +241,42 @@ func (e *enclosure) components() []component {
 		for j := range in.Subenclosures {
 			sub := &in.Subenclosures[j]
 			if id := sub.LogicalID; sub.ID != 0 && strings.Trim(id, "0") != "" && count[id] == 1 {
-				if first, ok := served[id]; ok && first != in.id {
+				if first, ok := served[id]; ok && all[first].esp.id != in.id {
+					all[first].recall(in, sub)
 					continue
 				}
-				served[id] = in.id
+				served[id] = len(all)
 			}
 			all = append(all, component{address: inventory.Address(e.id, in.id, sub.ID), esp: in, sub: sub})
 		}
 	}
 	return all
+}
+
+// recall takes in another ESP that serves a component, and what is remembered of it
+// through that one: whatever was staged, a reset starts.
+func (c *component) recall(other *esp, as *inventory.Subenclosure) {
+	c.also = append(c.also, other)
+	mine := *c.sub // the inventory is the caller's
+	c.sub = &mine
+	if as.Sent != nil && (mine.Sent == nil || as.Sent.At.After(mine.Sent.At)) {
+		mine.Sent = as.Sent
+	}
+	why := other.disputed[as.ID]
+	switch staged := as.Staged; {
+	case why != "", staged == nil, mine.Staged != nil && mine.Staged.SHA256 == staged.SHA256:
+	case mine.Staged != nil:
+		why = untold([]string{c.esp.remembers(mine.Staged) + ", through " + c.esp.id, other.remembers(staged) + ", through " + other.id})
+	default:
+		why = fmt.Sprintf("%s, through %s, and it is worked on through %s. A power cycle starts it: scan all hosts again after it", other.remembers(staged), other.id, c.esp.id)
+	}
+	mine.Staged = cmp.Or(mine.Staged, as.Staged)
+	if why != "" {
+		if c.esp.disputed == nil {
+			c.esp.disputed = map[int]string{}
+		}
+		c.esp.disputed[mine.ID] = why
+	}
 }
 
 // matches tells whether globs mean the enclosure by its identifier, hex digits of

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"fwctl/inventory"
 	"fwctl/schemas"
@@ -73,7 +75,7 @@ func Parse(data []byte) (*Plan, error) {
 // parseCanonical reads a plan that is byte by byte as Encode writes it, which
 // needs no schema: what is not so is for the slow way, which can say why.
 func parseCanonical(data []byte) (*Plan, bool) {
-	if !bytes.HasPrefix(data, []byte("{\n  \"format_version\": ")) {
+	if !bytes.HasPrefix(data, []byte("{\n  \"format_version\": ")) || !showable(data) {
 		return nil, false
 	}
 	var p Plan
@@ -86,6 +88,33 @@ func parseCanonical(data []byte) (*Plan, bool) {
 	}
 	signed, err := p.sign(bare)
 	return &p, err == nil && bytes.Equal(signed, data)
+}
+
+// showable tells whether the texts of JSON have no characters but such as can be
+// shown, and line feeds. It may miss some that are.
+func showable(data []byte) bool {
+	for i := 0; i < len(data); {
+		c := data[i]
+		switch {
+		case c == '\\' && i+1 < len(data):
+			if !slices.Contains([]byte(`\"n`), data[i+1]) {
+				return false // an escape, which Encode writes of nothing else
+			}
+			i += 2
+		case c < utf8.RuneSelf:
+			if c == 0x7f {
+				return false
+			}
+			i++
+		default:
+			r, size := utf8.DecodeRune(data[i:])
+			if !unicode.IsPrint(r) {
+				return false
+			}
+			i += size
+		}
+	}
+	return true
 }
 
 // Encode writes the plan as indented JSON that ends in a newline, and sets its Digest.

@@ -168,6 +168,9 @@ func TestParseRefusesContradictions(t *testing.T) {
 		{"a power cycle among other hops", func(p *plan.Plan) {
 			p.Steps[0].Hops[1].Activation, p.Steps[0].Hops[1].ActivateBy = plan.WithApply, plan.ByPowerCycle
 		}, address + "hop 2 waits for a power cycle among others"},
+		{"what a terminal obeys", func(p *plan.Plan) { p.Steps[0].Reasons = []string{"a\nb", "\x1b[2J"} }, "cannot be shown: U+001B"},
+		{"what turns the writing round", func(p *plan.Plan) { p.Steps[0].Name = "\u00fc\u202e" }, "cannot be shown: U+202E"},
+		{"what deletes", func(p *plan.Plan) { p.Warnings = []string{"\x7f"} }, "control characters are not allowed"},
 		{"another impact", func(p *plan.Plan) { p.Steps[0].Disruption.Worst = "much" }, "worst"},
 	} {
 		p := must(plan.Parse(saved))

@@ -157,7 +157,7 @@ func (w *wanted) signatureGate(way []string, signedBy map[string][]string) GateR
 	for _, name := range way {
 		i := w.model.Images[name]
 		if !slices.ContainsFunc(w.policy.RequireSignature, func(key string) bool { return slices.Contains(signedBy[i.SHA256], key) }) {
-			why := "it names no signature"
+			why := "the desired state names no signature of it"
 			if i.Signature != "" {
 				why = "its signature is by another key"
 			}

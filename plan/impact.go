@@ -441,7 +441,7 @@ func (sv *survey) tell(found []finding, unknown bool, home string) string {
 	add(alone, "in use, with another path that is not used (no multipath)")
 	add(astray, "in use, and what the paths lead through cannot be told")
 	if n := len(by[unasked]); n == len(found) && n > 0 {
-		parts = append(parts, fmt.Sprintf("use and paths of its %d %s were not examined, so they count as in use without another path", n, plural(n, "drive")))
+		parts = append(parts, fmt.Sprintf("use and paths of its %d %s were not examined (inventory --probe-use does), so they count as in use without another path", n, plural(n, "drive")))
 	} else {
 		add(unasked, "not known to be unused, which counts as in use, no other path")
 	}

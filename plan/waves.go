@@ -199,7 +199,7 @@ func stagedWarnings(enclosure string, jobs []*job) []string {
 	var warnings []string
 	for _, j := range jobs {
 		if j.esp.disputed[j.sub.ID] != "" {
-			warnings = append(warnings, j.address+": any power loss or hard reset starts what is staged, which the hosts do not remember alike.")
+			warnings = append(warnings, j.address+": any power loss or hard reset starts what is staged; its row tells what is remembered of it.")
 			continue
 		}
 		staged := j.sub.Staged

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
@@ -24,11 +26,12 @@ import (
 //
 // Numbers, booleans and dates are let through where the schema wants text, as
 // they are written: yaml.v3 decodes such a node into a Go string unchanged, so
-// that 0430 stays "0430". Null is never text.
+// that 0430 stays "0430". Null is never text, and text holds nothing but what can be
+// shown, and line feeds: what is read here is printed on terminals and in reviews.
 func Check(schema, file string, data []byte) (*yaml.Node, []Problem) {
 	root, problems := parse(data)
 	if len(problems) == 0 {
-		problems = validate(schema, root, build(root))
+		problems = append(hidden(root), validate(schema, root, build(root))...)
 	}
 	for i := range problems {
 		problems[i].File = file
@@ -100,6 +103,21 @@ func duplicates(n *yaml.Node) []Problem {
 	return problems
 }
 
+// hidden finds characters that cannot be shown: control characters, which
+// terminals obey, marks that turn the direction of writing, blanks that are none.
+func hidden(n *yaml.Node) []Problem {
+	var problems []Problem
+	if i := strings.IndexFunc(n.Value, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); n.Kind == yaml.ScalarNode && i >= 0 {
+		r, _ := utf8.DecodeRuneInString(n.Value[i:])
+		problems = append(problems, Problem{Line: n.Line, Column: n.Column, Summary: fmt.Sprintf("a character in here cannot be shown: %U", r),
+			Hint: "take it out, or write what it stands for"})
+	}
+	for _, c := range n.Content {
+		problems = append(problems, hidden(c)...)
+	}
+	return problems
+}
+
 var (
 	yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 	// yaml.v3 counts the lines of its parser's errors, unlike its scanner's, from 0.
@@ -128,6 +146,12 @@ func yamlProblems(data []byte, err error) []Problem {
 		switch {
 		case duplicateKey.MatchString(p.Summary):
 			continue
+		case strings.HasSuffix(p.Summary, "UTF-8 octet"):
+			p.Line, p.Column = firstForeign(data)
+			p.Hint = "save the file as UTF-8"
+		case p.Summary == "control characters are not allowed":
+			p.Line, p.Column = firstForeign(data)
+			p.Hint = "take it out"
 		case strings.Contains(p.Summary, "excessive aliasing"):
 			p.Hint = "write the repeated parts out"
 		case strings.Contains(p.Summary, "contains itself"):
@@ -141,6 +165,21 @@ func yamlProblems(data []byte, err error) []Problem {
 		problems = append(problems, p)
 	}
 	return problems
+}
+
+// firstForeign is the position of the first byte that is no UTF-8, or of the first
+// control character that YAML does not have.
+func firstForeign(data []byte) (line, column int) {
+	good := 0
+	for good < len(data) {
+		r, size := utf8.DecodeRune(data[good:])
+		if r == utf8.RuneError && size == 1 || unicode.IsControl(r) && !strings.ContainsRune("\t\n\r", r) {
+			break
+		}
+		good += size
+	}
+	before := data[:good]
+	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
 }
 
 // firstColumn is where the text of a line begins.

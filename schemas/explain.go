@@ -31,6 +31,23 @@ func compile(name string) (*jsonschema.Schema, any) {
 	if s, ok := compiled[name]; ok {
 		return s, raws[name]
 	}
+	raw := rawOf(name)
+	c := jsonschema.NewCompiler()
+	for _, other := range Names() { // they refer to each other
+		if err := c.AddResource(other+suffix, rawOf(other)); err != nil {
+			panic(fmt.Sprintf("schema %s: %v", other, err))
+		}
+	}
+	s, err := c.Compile(name + suffix)
+	if err != nil {
+		panic(fmt.Sprintf("schema %s: %v", name, err))
+	}
+	compiled[name], raws[name] = s, raw
+	return s, raw
+}
+
+// rawOf is the plain JSON of a schema.
+func rawOf(name string) any {
 	text, err := Text(name)
 	if err != nil {
 		panic(err)
@@ -39,16 +56,7 @@ func compile(name string) (*jsonschema.Schema, any) {
 	if err != nil {
 		panic(fmt.Sprintf("schema %s: %v", name, err))
 	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource(name+suffix, raw); err != nil {
-		panic(fmt.Sprintf("schema %s: %v", name, err))
-	}
-	s, err := c.Compile(name + suffix)
-	if err != nil {
-		panic(fmt.Sprintf("schema %s: %v", name, err))
-	}
-	compiled[name], raws[name] = s, raw
-	return s, raw
+	return raw
 }
 
 // leaves are the errors that have no causes of their own.

@@ -137,6 +137,16 @@ func TestCheckProblems(t *testing.T) {
 			`f.yaml:7:27: chunkSize is 4098; it must be a multiple of 4 (Bytes sent at a time: a multiple of 4, at most 65508; by default 4096.)`}},
 		{"infinity", replace("0x1000", ".inf"), []string{
 			`f.yaml:7:27: chunkSize is text; it must be a whole number (Bytes sent at a time: a multiple of 4, at most 65508; by default 4096.)`}},
+		{"what a terminal obeys", valid + "except: [{enclosure: \"\\e[2J\", reason: \"a\\nline\", until: 2026-12-15}, {enclosure: a\u202eb, \"\\x7f\": \u00fc}]\n", []string{
+			`f.yaml:19:22: a character in here cannot be shown: U+001B (take it out, or write what it stands for)`,
+			`f.yaml:19:70: except[1] lacks the key "reason" (Why, for those who read the plan.)`,
+			`f.yaml:19:70: except[1] lacks the key "until" (The last day that it holds, in UTC, such as 2026-12-15.)`,
+			`f.yaml:19:82: a character in here cannot be shown: U+202E (take it out, or write what it stands for)`,
+			`f.yaml:19:87: a character in here cannot be shown: U+007F (take it out, or write what it stands for)`,
+			`f.yaml:19:87: unknown key "\x7f" (known here: enclosure, reason, until)`,
+		}},
+		{"no UTF-8", "kind: x\nmetadata: {name: \u00fc\xff}\n", []string{`f.yaml:2:19: this is no YAML: invalid leading UTF-8 octet (save the file as UTF-8)`}},
+		{"a raw control character", "kind: x\r\nmetadata: {name:\t\x1b}\n", []string{`f.yaml:2:18: this is no YAML: control characters are not allowed (take it out)`}},
 		{"wrong version", replace("fwctl/v1", "fwctl/v2"), []string{
 			`f.yaml:2:13: apiVersion is "fwctl/v2"; it must be "fwctl/v1" (The version of this format: fwctl/v1.)`}},
 		{"several at once", replace("fwctl/v1", "fwctl/v2", "0x1000", "4098", "{model: acme60, image: 1}", "{model: acme60, imag: 1}"), []string{

@@ -119,7 +119,7 @@ type waveTimes struct {
 	Needs   plan.Duration `json:"needs"` // at worst, for this step
 }
 
-// explanation is what explain -o json writes: the step as the plan has it, and
+// explanation is what explain -o json writes, by its schema: the step as the plan has it, and
 // when its waves may run.
 func explanation(p *plan.Plan, s *plan.Step, now time.Time) any {
 	waves := []waveTimes{}
@@ -134,11 +134,13 @@ func explanation(p *plan.Plan, s *plan.Step, now time.Time) any {
 		waves = append(waves, t)
 	}
 	return struct {
-		Simulated  bool        `json:"simulated"`
-		PlanDigest string      `json:"plan_digest"`
-		Step       *plan.Step  `json:"step"`
-		Waves      []waveTimes `json:"waves"`
-	}{p.Simulated, p.Digest, s, waves}
+		FormatVersion string      `json:"format_version"`
+		Kind          string      `json:"kind"`
+		Simulated     bool        `json:"simulated"`
+		PlanDigest    string      `json:"plan_digest"`
+		Step          *plan.Step  `json:"step"`
+		Waves         []waveTimes `json:"waves"`
+	}{"1.0", "Explanation", p.Simulated, p.Digest, s, waves}
 }
 
 func wavesOn(p *plan.Plan, s *plan.Step) []plan.Wave {

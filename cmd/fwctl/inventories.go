@@ -84,13 +84,22 @@ func loadInventory(name string) (*inventory.Inventory, error) {
 	return inv, nil
 }
 
+// clockSkew is how far the clocks of hosts may be apart.
+const clockSkew = 15 * time.Minute
+
 // checkAge refuses a plan that is to be kept, out, from inventories that are older
-// than most, and warns of them where it is only looked at.
+// than most or from the future, and warns of them where it is only looked at.
 func (a *app) checkAge(inventories []*inventory.Inventory, now time.Time, most time.Duration, out string) error {
 	var old *multierror.Error
 	for _, inv := range inventories {
 		age := now.Sub(inv.ScannedAt)
 		switch {
+		case age < -clockSkew && out != "":
+			old = multierror.Append(old, refused(
+				fmt.Sprintf("cannot write a plan from the inventory of %s: it was scanned %s, and it is %s now", inv.Host, moment(inv.ScannedAt), moment(now)),
+				"set the clock of the host that is wrong, and scan again: exceptions and waivers end by these times"))
+		case age < -clockSkew:
+			fmt.Fprintf(a.stderr, "WARNING the inventory of %s was scanned %s, and it is %s now: exceptions and waivers that end by then count as ended\n", inv.Host, moment(inv.ScannedAt), moment(now))
 		case age <= most:
 		case out != "":
 			old = multierror.Append(old, refused(

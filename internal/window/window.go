@@ -53,7 +53,7 @@ type compiled struct {
 	zone     *time.Location
 	duration time.Duration
 	rule     *rrule.RRule
-	exclude  []string // "2006-01-02"
+	exclude  map[string]bool // "2006-01-02"
 }
 
 const (
@@ -82,7 +82,7 @@ func Compile(w Window) (*Schedule, error) {
 	fail := func(summary, hint string, path ...string) {
 		all = multierror.Append(all, &Error{Path: path, Summary: summary, Hint: hint})
 	}
-	c := compiled{zone: time.UTC}
+	c := compiled{zone: time.UTC, exclude: map[string]bool{}}
 
 	start, err := time.Parse(startFormat, w.Start)
 	startKnown := err == nil && start.Year() >= firstYear && start.Year() <= lastYear
@@ -121,14 +121,15 @@ func Compile(w Window) (*Schedule, error) {
 			fail(fmt.Sprintf("start %s is not an opening of the rule, the first after it is %s", w.Start, first.Format(startFormat)), "write that as start, or correct rrule", "start")
 		}
 	}
+	days := c.openingDays(slices.Max(append([]string{""}, w.Exclude...)))
 	for i, date := range w.Exclude {
 		day, err := time.Parse(time.DateOnly, date)
 		if err != nil {
 			fail(fmt.Sprintf("%q is no date", date), "write it as in 2026-12-26", "exclude", strconv.Itoa(i))
 			continue
 		}
-		c.exclude = append(c.exclude, date)
-		if c.rule != nil && day.Year() <= lastYear && !c.opensOn(day) {
+		c.exclude[date] = true
+		if c.rule != nil && day.Year() <= lastYear && !days[date] {
 			fail("there is no opening on "+date+" that could be left out", "write the date on which it opens in its time zone, also where it closes on the next", "exclude", strconv.Itoa(i))
 		}
 	}
@@ -201,10 +202,20 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 	return option, nil
 }
 
-// opensOn tells whether the rule has an opening on a local date.
-func (c *compiled) opensOn(day time.Time) bool {
-	first := c.rule.After(day, true)
-	return !first.IsZero() && first.Before(day.AddDate(0, 0, 1))
+// openingDays are the local dates of the rule's openings, up to the last date.
+func (c *compiled) openingDays(last string) map[string]bool {
+	days := map[string]bool{}
+	if c.rule == nil || last == "" {
+		return days
+	}
+	for next := c.rule.Iterator(); ; {
+		local, ok := next()
+		date := local.Format(time.DateOnly)
+		if !ok || local.Year() > lastYear || date > last {
+			return days
+		}
+		days[date] = true
+	}
 }
 
 // Union is the schedule that is open when one of several is.
@@ -269,7 +280,7 @@ func (c *compiled) from(at time.Time) []Interval {
 			break
 		}
 		start := instant(local, c.zone)
-		if i := (Interval{start, start.Add(c.duration)}); i.End.After(at) && !slices.Contains(c.exclude, local.Format(time.DateOnly)) {
+		if i := (Interval{start, start.Add(c.duration)}); i.End.After(at) && !c.exclude[local.Format(time.DateOnly)] {
 			all = append(all, i)
 		}
 	}

@@ -133,7 +133,7 @@ func (l layer) String() string {
 	if l.dm == "" {
 		return l.name
 	}
-	return l.name + " (" + l.dm + ")"
+	return l.name + " (" + scsi.Text(l.dm).String() + ")"
 }
 
 // holders are the devices made of this one.
@@ -177,7 +177,7 @@ func (u *usage) above(l layer, over string, chain []string) []inventory.Use {
 	}
 	for _, device := range devices {
 		for _, point := range u.mounts[device] {
-			use("mounted " + point + through)
+			use("mounted " + scsi.Text(point).String() + through) // it can hold anything
 		}
 		if u.swaps[device] {
 			use("swap" + through)

@@ -339,6 +339,9 @@ func checkSchema(t *testing.T, inv *inventory.Inventory) {
 	if _, problems := schemas.Check("inventory", "inventory.json", data); len(problems) != 0 {
 		t.Errorf("schemas.Check of an inventory = %v; want nothing\n%s", problems, data)
 	}
+	if _, err := inventory.Parse(data); err != nil {
+		t.Errorf("Parse of what was scanned = %v; want it read\n%s", err, data)
+	}
 }
 
 func TestDrivesOnARack(t *testing.T) {

@@ -489,6 +489,8 @@ func TestUseInSysfs(t *testing.T) {
 			"sda/sda2/partition": "2\n", "sda/sda2/holders/dm-7/x": "",
 			"dm-7/dm/name": "vg-home\n", "dm-7/dm/uuid": "LVM-abc\n", "proc/self/mounts": "/dev/mapper/vg-home /home\\040of\\134all ext4 rw 0 0\n",
 		}, use: `["mounted /home of\\all through sda2, dm-7 (vg-home)"]`, sda: "used"},
+		{name: "a mount point that a terminal would obey", files: map[string]string{"proc/self/mounts": "/dev/sda /t\x1b[2J\\012 ext4 rw 0 0\n"},
+			use: `["mounted /t\\x1b[2J\\x0a"]`, sda: "used"},
 		{name: "a logical volume that is not mounted", files: map[string]string{
 			"sda/holders/dm-7/x": "", "dm-7/dm/name": "vg-vm\n", "dm-7/dm/uuid": "LVM-abc\n",
 		}, use: `["held by dm-7 (vg-vm)"]`, sda: "used"},

@@ -1,0 +1,173 @@
+package inventory
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// What inventories hold to beside the types of their values, as their schema says.
+const (
+	maxRelativeID   = 7   // SES-3, 6.1.2.2: three bits
+	maxSubenclosure = 255 // one byte
+	maxSlot         = 255 // one byte
+)
+
+var designator = regexp.MustCompile(`^[A-Za-z0-9%@._-]+$`)
+
+// flaw is what is wrong with an inventory that came from a file, "" where nothing
+// is: what is missing would be taken for good health, or for no drives.
+func (inv *Inventory) flaw() string {
+	switch {
+	case inv.Host == "":
+		return "it has no host"
+	case inv.ScannedAt.IsZero():
+		return "it has no scanned_at"
+	}
+	if bad := odd(inv.Host); bad != "" {
+		return bad
+	}
+	for _, p := range inv.Problems {
+		if bad := odd(p.Path, p.Summary, p.Detail); bad != "" {
+			return bad
+		}
+	}
+	seen := make(map[string]bool, len(inv.Enclosures))
+	for i := range inv.Enclosures {
+		e := &inv.Enclosures[i]
+		what := fmt.Sprintf("enclosure %d of the list", i+1)
+		if digits(16, e.LogicalID) && len(e.ESPs) > 0 {
+			what = "enclosure " + e.ID()
+			if seen[e.ID()] {
+				return what + ": it stands there twice"
+			}
+			seen[e.ID()] = true
+		}
+		if why := e.flaw(); why != "" {
+			return what + ": " + why
+		}
+	}
+	return ""
+}
+
+func (e *Enclosure) flaw() string {
+	switch {
+	case !digits(16, e.LogicalID):
+		return "its logical_id is not 16 hex digits"
+	case len(e.ESPs) == 0:
+		return "it has no esps"
+	case e.ExpectedESPs != nil && (*e.ExpectedESPs < 2 || *e.ExpectedESPs > maxRelativeID):
+		return fmt.Sprintf("its expected_esps is %d, and not 2 to %d", *e.ExpectedESPs, maxRelativeID)
+	case e.Health.Failures == nil:
+		return "it has no health.failures"
+	case e.Drives == nil:
+		return "it has no drives, not even an empty list"
+	}
+	if bad := cmp.Or(odd(e.Vendor, e.Product), odd(e.Health.Failures...)); bad != "" {
+		return bad
+	}
+	for i := range e.Drives {
+		if why := e.Drives[i].flaw(); why != "" {
+			return fmt.Sprintf("drive %d of the list: %s", i+1, why)
+		}
+	}
+	for i := range e.ESPs {
+		esp := &e.ESPs[i]
+		what := fmt.Sprintf("ESP %d of the list", i+1)
+		if why := esp.flaw(e); why != "" {
+			return what + ": " + why
+		}
+		twice := func(o ESP) bool { return o.LUID == esp.LUID && o.ID() == esp.ID() && o.Conflict == "" }
+		if slices.ContainsFunc(e.ESPs[:i], twice) {
+			return what + ": it stands there twice"
+		}
+	}
+	return ""
+}
+
+func (d *Drive) flaw() string {
+	switch {
+	case d.Slot < 0 || d.Slot > maxSlot:
+		return fmt.Sprintf("its slot is %d, and not 0 to %d", d.Slot, maxSlot)
+	case !digits(16, d.SASAddress):
+		return "its sas_address is not 16 hex digits"
+	case d.Protocol != "" && d.Protocol != SAS && d.Protocol != SATA:
+		return fmt.Sprintf("its protocol is %q, and not sas or sata", d.Protocol)
+	}
+	for _, p := range d.Paths {
+		if bad := odd(p.Device, p.Via); bad != "" {
+			return bad
+		}
+	}
+	return cmp.Or(odd(d.LUID), odd(d.InUse...))
+}
+
+func (esp *ESP) flaw(e *Enclosure) string {
+	switch {
+	case !designator.MatchString(esp.LUID):
+		return "its lu_id is no designator"
+	case esp.RelativeID < 0 || esp.RelativeID > maxRelativeID || esp.Processes < 0 || esp.Processes > maxRelativeID:
+		return fmt.Sprintf("its relative_id is %d and its processes are %d, and not 0 to %d", esp.RelativeID, esp.Processes, maxRelativeID)
+	case len(esp.Paths) == 0:
+		return "it has no paths"
+	case len(esp.Subenclosures) == 0 || esp.Subenclosures[0].ID != 0:
+		return "it has no primary subenclosure, id 0, that comes first"
+	}
+	if bad := cmp.Or(odd(esp.Serial, esp.Conflict, esp.Inquiry.Vendor, esp.Inquiry.Product, esp.Inquiry.Revision), odd(esp.Paths...), odd(esp.Expanders...), odd(esp.Upstream...)); bad != "" {
+		return bad
+	}
+	for i := range esp.Subenclosures {
+		sub := &esp.Subenclosures[i]
+		what := fmt.Sprintf("subenclosure %d of the list", i+1)
+		if i > 0 && sub.ID <= esp.Subenclosures[i-1].ID && esp.Conflict == "" {
+			return what + ": it stands there twice, or out of order"
+		}
+		if why := sub.flaw(e); why != "" {
+			return what + ": " + why
+		}
+	}
+	return ""
+}
+
+func (sub *Subenclosure) flaw(e *Enclosure) string {
+	enclosure, _, id, err := ParseAddress(sub.Address)
+	switch {
+	case sub.ID < 0 || sub.ID > maxSubenclosure:
+		return fmt.Sprintf("its id is %d, and not 0 to %d", sub.ID, maxSubenclosure)
+	case err != nil:
+		return err.Error()
+	case enclosure != e.ID() || id != sub.ID:
+		return fmt.Sprintf("its address %s is not that of a subenclosure %d of this enclosure", sub.Address, sub.ID)
+	case sub.Sent != nil && !digits(64, sub.Sent.SHA256):
+		return "its sent.sha256 is not 64 hex digits"
+	}
+	if s := sub.Staged; s != nil {
+		switch {
+		case !digits(64, s.SHA256):
+			return "its staged.sha256 is not 64 hex digits"
+		case s.Since.IsZero():
+			return "its staged.since is missing"
+		}
+		if bad := odd(s.Revision, s.By); bad != "" {
+			return bad
+		}
+	}
+	return odd(sub.LogicalID, sub.Vendor, sub.Product, sub.Revision)
+}
+
+// digits tells whether a text is so many lower-case hex digits.
+func digits(n int, s string) bool { return len(s) == n && strings.Trim(s, "0123456789abcdef") == "" }
+
+// odd finds a text that would not be shown as it is: control characters, marks
+// that turn the direction of writing, what is no UTF-8. fwctl writes them as \xNN.
+func odd(texts ...string) string {
+	for _, text := range texts {
+		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
+			return fmt.Sprintf("the text %+q has characters that cannot be shown", text)
+		}
+	}
+	return ""
+}
