@@ -59,6 +59,11 @@ func (b *builder) begin(e *enclosure, c component) *job {
 		Reasons:       []string{},
 		Preconditions: Preconditions{Revision: c.sub.Revision, ESPs: e.luIDs(c.esp.host)},
 	}}
+	q := QuirkOf(b.in.Desired.Quirks, c.primary().Vendor, c.primary().Product, c.primary().Revision)
+	j.step.Quirk = q.Name
+	if q.Name != "" {
+		b.quirks[q.Name] = q.Source
+	}
 	if c.sub.Staged != nil {
 		j.step.Preconditions.Staged = &c.sub.Staged.SHA256
 	}

@@ -27,10 +27,11 @@ type Plan struct {
 	CreatedAt     time.Time                `json:"created_at"` // RFC 3339, UTC
 	Simulated     bool                     `json:"simulated"`
 	DesiredState  Source                   `json:"desired_state"`
-	Scans         []Scan                   `json:"scans"`   // sorted by host
-	Steps         []Step                   `json:"steps"`   // sorted by address
-	Waves         []Wave                   `json:"waves"`   // in the order they are walked, numbers ascending
-	Windows       map[string]window.Window `json:"windows"` // those that waves name
+	Scans         []Scan                   `json:"scans"`            // sorted by host
+	Steps         []Step                   `json:"steps"`            // sorted by address
+	Waves         []Wave                   `json:"waves"`            // in the order they are walked, numbers ascending
+	Windows       map[string]window.Window `json:"windows"`          // those that waves name
+	Quirks        map[string]string        `json:"quirks,omitempty"` // the rows of the quirk table that steps name: where each comes from
 	Rollout       Rollout                  `json:"rollout"`
 	Warnings      []string                 `json:"warnings"`
 	Summary       Summary                  `json:"summary"`
@@ -74,10 +75,11 @@ type Step struct {
 	Vendor        string        `json:"vendor"`
 	Product       string        `json:"product"`
 	Current       string        `json:"current"`
-	Desired       string        `json:"desired"` // "" for unmanaged components
-	Model         string        `json:"model"`   // of the want that matches it, "" for unmanaged components
-	Image         string        `json:"image"`   // name of the wanted image, likewise
-	Policy        string        `json:"policy"`  // name of the policy, "" for the defaults
+	Desired       string        `json:"desired"`         // "" for unmanaged components
+	Model         string        `json:"model"`           // of the want that matches it, "" for unmanaged components
+	Image         string        `json:"image"`           // name of the wanted image, likewise
+	Quirk         string        `json:"quirk,omitempty"` // name of the row of the quirk table that fits the device
+	Policy        string        `json:"policy"`          // name of the policy, "" for the defaults
 	Action        Action        `json:"action"`
 	Hops          []Hop         `json:"hops"`            // in order, what one apply does; empty unless the action is update or activate
 	Later         []Hop         `json:"later,omitempty"` // what is left once a power cycle has started the last of Hops, or what is staged: for another plan
@@ -122,6 +124,13 @@ type Hop struct {
 	FlashTimeout  Duration   `json:"flash_timeout"`  // how long the device may write flash without telling an end
 	Settle        Duration   `json:"settle"`         // how long to leave a device alone after a reset
 	ReturnTimeout Duration   `json:"return_timeout"` // how long a device may stay away after a reset
+
+	// What follows is from the quirk table; absent: as usual.
+	SkipStatus          []StatusRead `json:"skip_status,omitempty"`          // when the download status is not read
+	RefusedMode         SenseCode    `json:"refused_mode,omitempty"`         // sense data that mean it at the first chunk where they point at no field
+	ActivationPage      string       `json:"activation_page,omitempty"`      // sent in place of mode 0Fh: bytes in hex, lower case, from the page code on
+	ActivateUnconfirmed bool         `json:"activate_unconfirmed,omitempty"` // what the device never said to be complete may be activated
+	PeerSync            Duration     `json:"peer_sync,omitempty"`            // how long ESPs that differ may take to bring each other to one revision
 }
 
 // Activation says what follows a download that deferred its activation.
