@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fwctl/inventory"
+	"fwctl/plan"
 )
 
 // inventoryView renders an inventory as text for people, in at most width columns.
@@ -17,8 +18,13 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 	}}
 	for _, e := range inv.Enclosures {
 		esps += len(e.ESPs)
-		notes := enclosureNotes(e)
+		notes, quirk := enclosureNotes(e), ""
 		for _, esp := range e.ESPs {
+			primary := esp.Subenclosures[0]
+			if q := plan.QuirkOf(nil, primary.Vendor, primary.Product, primary.Revision); q.Name != quirk && q.Name != "" {
+				quirk = q.Name
+				notes = append(notes, "quirk "+quirk)
+			}
 			for _, sub := range esp.Subenclosures {
 				if at, ok := rowOf[sub.Address]; ok { // one component that two ESPs serve
 					t.rows[at].cells[5] += " " + strings.Join(esp.Paths, " ")

@@ -109,7 +109,7 @@ func wavesOf(s plan.Step, waves []plan.Wave) string {
 }
 
 // modeOf writes how a hop gets its image, and starts it: "e", "7", "e/7" (7
-// where the device refuses e), "e+0F" (deferred, then activated), "0F".
+// where the device refuses e), "e+0F" (deferred, then activated), "e+page" (likewise, by a vendor's page), "0F".
 func modeOf(h plan.Hop) string {
 	var ways []string
 	for _, m := range h.Modes {
@@ -126,8 +126,11 @@ func modeOf(h plan.Hop) string {
 }
 
 func activationOf(h plan.Hop) string {
-	if h.ActivateBy == plan.ByPowerCycle {
+	switch {
+	case h.ActivateBy == plan.ByPowerCycle:
 		return "power"
+	case h.ActivationPage != "":
+		return "page"
 	}
 	return "0F"
 }
