@@ -83,6 +83,24 @@ func expect(step *plan.Step) expectation {
 	return e
 }
 
+// enter finds where on its own way through its hops a step's component stands that
+// this run has not touched: where the plan has it, or further on, where an earlier
+// apply of the same plan has left it, as the store remembers.
+func (s *stepRun) enter(sub *inventory.Subenclosure) {
+	for i, hop := range s.step.Hops {
+		want := expectation{revision: hop.From, esps: s.want.esps}
+		switch {
+		case sub.Revision != hop.From:
+			continue
+		case sub.Staged != nil && sub.Staged.SHA256 == hop.Image.SHA256 && sub.Staged.Confirmed && slices.Contains(hop.Modes, plan.ModeE) && (i > 0 || s.step.Waves.Stage != 0):
+			want.staged = hop.Image.SHA256
+		case i == 0, sub.Staged != nil, sub.Sent == nil, sub.Sent.SHA256 != s.step.Hops[i-1].Image.SHA256:
+			continue
+		}
+		s.hop, s.want = i, want
+	}
+}
+
 // component finds a step's component in an enclosure. The reason says why it
 // cannot be worked on.
 func component(e *inventory.Enclosure, step *plan.Step) (esp *inventory.ESP, sub *inventory.Subenclosure, reason string) {

@@ -28,6 +28,13 @@ type download interface {
 	chunk(ctx context.Context, offset int, data []byte) verdict
 	// finish waits for the word that the image is complete.
 	finish(ctx context.Context) verdict
+	// abort breaks a download off after a chunk that was not the last. Abort where the
+	// device then holds no part of it, or cannot be told.
+	abort(ctx context.Context) verdict
+	// recover finds out what became of a download that a killed run has left. last: all
+	// of it may have been sent. StartOver where the device holds no part of it, SentAll
+	// where finish is to wait, halfTaken where it is to be aborted first.
+	recover(ctx context.Context, last bool) verdict
 	// activate starts what is deferred.
 	activate(ctx context.Context) verdict
 }
@@ -40,6 +47,7 @@ type verdict struct {
 	powerOnly   bool    // mode 0Fh does not start what is staged
 	needsPerson bool    // it must not lose power now
 	unstaged    bool    // it holds nothing staged
+	half        bool    // it has a part of this download, and waits for more
 	revision    string  // that was read on the way, "" where none was
 	refusal     Refusal // with Stale and Refuse
 }
@@ -47,6 +55,17 @@ type verdict struct {
 // modeRefused is the verdict on a first chunk whose mode the device does not
 // take. What follows is for plan and wave to say, so the step machine never sees it.
 const modeRefused Trigger = "mode refused"
+
+// notTaken is the verdict on a chunk that the device did not carry out for a reason
+// that passes: the same chunk follows. disturbed: all of the download is lost or
+// in doubt, because the device was reset or the enclosure has changed.
+const (
+	notTaken  Trigger = "not taken"
+	disturbed Trigger = "disturbed"
+)
+
+// halfTaken is the verdict on a download that a killed run has left half done.
+const halfTaken Trigger = "half taken"
 
 // target is what a download is for: one hop of one component, in one mode.
 type target struct {
@@ -145,10 +164,9 @@ func (t *target) patience() time.Duration {
 }
 
 // runsImage tells whether a revision is the one that the hop brings, and no other
-// image was there before it. Where nobody has said which that is, it is any other
-// than before.
+// image was there before it.
 func (t *target) runsImage(revision string) bool {
-	return revision != t.hop.From && (t.hop.To == "" || revision == t.hop.To)
+	return revision != t.hop.From && arrived(t.hop, revision)
 }
 
 // refusesMode tells whether sense data, which must point at no field, mean as the
@@ -225,13 +243,20 @@ func (t *target) status(ctx context.Context) (ses.DownloadStatus, error) {
 	return t.own(page)
 }
 
+// changedError is an enclosure whose configuration is another than at the download's start.
+type changedError struct{ was, is uint32 }
+
+func (e *changedError) Error() string {
+	return fmt.Sprintf("the enclosure changed in between: its generation code was %d and is %d now", e.was, e.is)
+}
+
 // own is the component's part of its ESP's status page.
 func (t *target) own(page *ses.DownloadMicrocodeStatus) (ses.DownloadStatus, error) {
 	if !t.bound {
 		t.generation, t.bound = page.GenerationCode, true
 	}
 	if page.GenerationCode != t.generation {
-		return ses.DownloadStatus{}, fmt.Errorf("the enclosure changed in between: its generation code was %d and is %d now", t.generation, page.GenerationCode)
+		return ses.DownloadStatus{}, &changedError{t.generation, page.GenerationCode}
 	}
 	status, ok := page.Subenclosure(uint8(t.subenclosure))
 	if !ok {
@@ -241,9 +266,9 @@ func (t *target) own(page *ses.DownloadMicrocodeStatus) (ses.DownloadStatus, err
 }
 
 // look finds out what a device is like after a command whose outcome no status
-// described, in the middle of an image: the download is broken off either way.
-func (t *target) look(ctx context.Context, sent int, cause error) verdict {
-	broke := fmt.Sprintf("the download broke off near byte %d of %d: %v", sent, t.hop.Image.Size, cause)
+// described, in the middle of an image, after bytes from to end of it: the download is broken off either way.
+func (t *target) look(ctx context.Context, from, end int, cause error) verdict {
+	broke := fmt.Sprintf("the download broke off near byte %d of %d: %v", end, t.hop.Image.Size, cause)
 	return poll(time.Duration(t.hop.ReturnTimeout), func() sight {
 		revision, err := t.session.revision(ctx, t.luID, t.subenclosure)
 		if err != nil {
@@ -260,10 +285,24 @@ func (t *target) look(ctx context.Context, sent int, cause error) verdict {
 		}
 		v.reason += fmt.Sprintf(", its download status is: %v", s)
 		v.needsPerson = s.Code == ses.DownloadNeedsImage
+		v.half = s.Code == ses.DownloadInProgress && (s.ExpectedBufferOffset == uint32(from) || s.ExpectedBufferOffset == uint32(end))
 		return over(v)
 	}, func(string) verdict {
 		return verdict{trigger: Lose, reason: broke + "; it has not answered since"}
 	})
+}
+
+// runs is the verdict on a device that says nothing of the image that a killed run
+// was sending. To send it again overwrites at worst the same.
+func (t *target) runs(ctx context.Context) verdict {
+	revision, err := t.session.revision(ctx, t.luID, t.subenclosure)
+	switch {
+	case err != nil:
+		return verdict{trigger: Lose, reason: err.Error()}
+	case t.runsImage(revision):
+		return verdict{trigger: Start, reason: "it has restarted", revision: revision}
+	}
+	return verdict{trigger: StartOver, reason: "it holds nothing of the image that it tells of, and is sent all of it again", revision: revision}
 }
 
 // unanswered tells whether a command may have reached the device without a
@@ -298,7 +337,20 @@ func transient(err error) bool {
 
 // brokenOff is the verdict on a chunk that the device did not take.
 func (t *target) brokenOff(offset int, why any) verdict {
-	return verdict{trigger: Fail, reason: fmt.Sprintf("the device did not take the image at byte %d of %d: %v", offset, t.hop.Image.Size, why)}
+	return verdict{trigger: Fail, half: true, reason: fmt.Sprintf("the device did not take the image at byte %d of %d: %v", offset, t.hop.Image.Size, why)}
+}
+
+// disturbance is the verdict on a chunk, or on the status after it, that was answered
+// with an error which does not end the download; none where it does.
+func (t *target) disturbance(err error) (v verdict, is bool) {
+	var changed *changedError
+	switch {
+	case wasReset(err):
+		return verdict{trigger: disturbed, reason: fmt.Sprintf("the device was reset in mid-download: %v", err)}, true
+	case errors.As(err, &changed):
+		return verdict{trigger: disturbed, reason: err.Error()}, true
+	}
+	return verdict{}, false
 }
 
 // ready makes sure that nothing stands in the way of an activation. One that its

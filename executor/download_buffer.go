@@ -75,7 +75,12 @@ func (d *bufferDownload) chunk(ctx context.Context, offset int, data []byte) ver
 	case unanswered(err) && last:
 		return verdict{trigger: Lose, reason: fmt.Sprintf("the last of the image was not answered, and there is no telling whether it is complete: %v", err)}
 	case unanswered(err):
-		return d.look(ctx, end, err)
+		return d.look(ctx, offset, end, err)
+	case transient(err) && !wasReset(err):
+		return verdict{trigger: notTaken, reason: err.Error()}
+	}
+	if v, is := d.disturbance(err); is {
+		return v
 	}
 	return d.brokenOff(offset, err)
 }
@@ -213,6 +218,29 @@ func (d *bufferDownload) sense(ctx context.Context) *scsi.Sense {
 		return nil
 	}
 	return s
+}
+
+func (d *bufferDownload) abort(context.Context) verdict {
+	return verdict{trigger: Abort, reason: "WRITE BUFFER has no abort, so nothing more is sent: the next download starts over"}
+}
+
+func (d *bufferDownload) recover(ctx context.Context, last bool) verdict {
+	d.away = true
+	if last && d.mode == plan.Mode7 {
+		return verdict{trigger: SentAll, reason: "all of the image may have been sent"}
+	}
+	return poll(d.patience(), func() sight {
+		v, err := d.word(ctx)
+		switch {
+		case err != nil:
+			return sight{said: err.Error()}
+		case v.trigger != "":
+			return over(verdict{trigger: SentAll, reason: v.reason})
+		}
+		return over(d.runs(ctx))
+	}, func(said string) verdict {
+		return verdict{trigger: Lose, reason: "nobody can tell what it holds: " + said}
+	})
 }
 
 func (d *bufferDownload) activate(ctx context.Context) verdict {

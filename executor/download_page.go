@@ -68,11 +68,16 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 	case offset == 0 && d.saysModeRefused(err):
 		return verdict{trigger: modeRefused, reason: err.Error()}
 	case unanswered(err) && end < size:
-		return d.look(ctx, end, err)
+		return d.look(ctx, offset, end, err)
 	case unanswered(err):
 		d.away = true
 		return verdict{}
+	case transient(err) && !wasReset(err):
+		return d.notTaken(ctx, offset, end, err)
 	case err != nil:
+		if v, is := d.disturbance(err); is {
+			return v
+		}
 		return d.brokenOff(offset, err)
 	case d.skips(plan.MidwayStatus) && end < size, d.skips(plan.LastStatus) && end == size:
 		return verdict{}
@@ -87,10 +92,13 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 			d.early = &answer{s, err}
 			return over(verdict{})
 		case unanswered(err):
-			return over(d.look(ctx, end, err))
+			return over(d.look(ctx, offset, end, err))
 		case transient(err) && !wasReset(err):
 			return sight{said: err.Error()}
 		case err != nil:
+			if v, is := d.disturbance(err); is {
+				return over(v)
+			}
 			return over(d.brokenOff(end, err))
 		}
 		if done, v := midway(s, offset, end, size); done {
@@ -100,6 +108,28 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 	}, func(said string) verdict {
 		return d.brokenOff(end, "nothing moves any more: "+said)
 	})
+}
+
+// notTaken is the verdict on a chunk that the device did not carry out, for a reason
+// that passes. Before it is sent again the device says what it waits for; but for
+// the last one, after which the status is told once.
+func (d *pageDownload) notTaken(ctx context.Context, offset, end int, cause error) verdict {
+	v := verdict{trigger: notTaken, reason: cause.Error()}
+	if offset == 0 || end == int(d.hop.Image.Size) || d.skips(plan.MidwayStatus) {
+		return v
+	}
+	s, err := d.status(ctx)
+	switch {
+	case err == nil && s.ExpectedBufferOffset == uint32(end):
+		return verdict{} // it took it all the same
+	case err == nil && s.ExpectedBufferOffset != uint32(offset) && s.ExpectedBufferOffset != ses.AnyOffset:
+		foreign := d.brokenOff(offset, fmt.Sprintf("%v, and it waits for byte %d", cause, s.ExpectedBufferOffset))
+		foreign.half = false
+		return foreign
+	case err != nil && !transient(err):
+		return d.brokenOff(offset, err)
+	}
+	return v
 }
 
 // saysModeRefused tells whether sense data say that the device does not take the
@@ -264,6 +294,62 @@ func ended(s ses.DownloadStatus, mode plan.Mode) (done bool, v verdict) {
 		return true, verdict{trigger: Start, reason: s.String(), confirmed: true}
 	}
 	return false, verdict{}
+}
+
+// abort sends the page's abort, and reads the status until the device holds no part
+// of an image. The code that the abort leaves there (80h, seen with the mode's
+// field) would be taken for the word on the next download.
+func (d *pageDownload) abort(ctx context.Context) verdict {
+	refused := d.send(ctx, ses.DownloadMicrocodeControl{Mode: ses.AbortDownload}) // as an ESP may that holds nothing
+	d.bound = false
+	return poll(d.flashTimeout(), func() sight {
+		s, err := d.status(ctx)
+		switch {
+		case err != nil:
+			return sight{said: err.Error()}
+		case s.Code == ses.DownloadNeedsImage:
+			return over(failed(s))
+		case s.Code.Failed(), s.Code.Complete():
+			return sight{said: s.String()} // told once: the next status is the one that counts
+		case s.Code == ses.DownloadIdle && !d.waitsForMore(s):
+			return over(verdict{trigger: Abort, reason: "the device has discarded it"})
+		case refused != nil:
+			return over(verdict{trigger: Fail, reason: fmt.Sprintf("the device does not take the abort: %v; %v", refused, s)})
+		}
+		return sight{said: s.String()}
+	}, func(said string) verdict {
+		return verdict{trigger: Fail, reason: "the device took the abort and goes on saying: " + said}
+	})
+}
+
+func (d *pageDownload) recover(ctx context.Context, last bool) verdict {
+	d.away = true
+	return poll(d.patience(), func() sight {
+		d.bound = false
+		s, err := d.status(ctx)
+		if err != nil {
+			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again where it has left
+			return sight{said: err.Error()}
+		}
+		switch {
+		case s.Code == ses.DownloadNeedsImage:
+			return over(failed(s))
+		case s.Code.Failed():
+			return over(verdict{trigger: StartOver, reason: s.String()})
+		case s.Code.Complete():
+			d.early = &answer{status: s}
+			return over(verdict{trigger: SentAll, reason: s.String()})
+		case d.waitsForMore(s):
+			return over(verdict{trigger: halfTaken, reason: fmt.Sprintf("it waits for byte %d of %d", s.ExpectedBufferOffset, d.hop.Image.Size)})
+		case s.Code != ses.DownloadIdle && !last:
+			return sight{said: s.String(), stage: stageOf(s)} // some say between chunks that they write flash
+		case s.Code != ses.DownloadIdle, last && d.mode == plan.Mode7:
+			return over(verdict{trigger: SentAll, reason: s.String()})
+		}
+		return over(d.runs(ctx))
+	}, func(said string) verdict {
+		return verdict{trigger: Lose, reason: "nobody can tell what it holds: " + said}
+	})
 }
 
 func (d *pageDownload) activate(ctx context.Context) verdict {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"fwctl/internal/ses"
-	"fwctl/internal/state"
 	"fwctl/inventory"
 	"fwctl/plan"
 )
@@ -136,26 +135,4 @@ func (v verdict) inFlight() verdict {
 		v.trigger = Fail
 	}
 	return v
-}
-
-// unheard refuses where an ESP of the enclosure got an image by mode 7 of which no
-// word was ever heard, and this wave must not reset that ESP: reading its status
-// would start microcode that stands at 10h. Where the wave may, intents are what is
-// open of the step's own component.
-func (r *run) unheard(ctx context.Context, wave plan.Wave, s *stepRun) (intents []int64, v verdict) {
-	open, err := r.Store.Open(ctx)
-	if err != nil {
-		return nil, refuse("%v", err)
-	}
-	for _, i := range open {
-		if i.Key == s.key {
-			intents = append(intents, i.ID)
-		}
-		ours := wave.Kind == plan.ResetWave && i.Key.LUID == s.step.LUID
-		if i.Kind == state.LastChunk && i.Mode == "07" && !ours && slices.Contains(s.want.esps, i.Key.LUID) {
-			return nil, refuse("%s was sent an image by mode 7 on %s, and how that ended was never heard: asking now could start it, and this wave must not reset it; resume that run, or plan a mode 7 update of it first",
-				i.Address, i.At.Format(time.DateOnly))
-		}
-	}
-	return intents, verdict{}
 }

@@ -15,8 +15,8 @@ import (
 	"fwctl/plan"
 )
 
-// Config is what Run and Check work with. All but Observer, AcceptDisruption
-// and IgnoreWindow must be set.
+// Config is what Run, Resume and Check work with. Machine, Store, Plan, Images and
+// By must be set.
 type Config struct {
 	Machine transport.Machine
 	Store   *state.Store
@@ -32,6 +32,22 @@ type Config struct {
 	// not, for the record; "" where they hold.
 	IgnoreWindow string
 
+	// Phase and Wave limit the run to waves of one kind, and to the one with a number;
+	// "" and 0 for all of them. What would have to come first is not passed over.
+	Phase plan.WaveKind
+	Wave  int
+
+	// Wait has the run wait for windows to open, and for a person's power cycle.
+	Wait bool
+
+	// Withdraw, once closed, has downloads by mode e broken off between two chunks.
+	// Resets, and downloads by mode 7, are seen through. May be nil.
+	Withdraw <-chan struct{}
+
+	// Leave, once closed, has Run return at once, whatever is under way: the process
+	// is about to end. The run stays open, for Resume. May be nil.
+	Leave <-chan struct{}
+
 	Observer func(Event) // told of every event, from one goroutine at a time; may be nil
 }
 
@@ -39,8 +55,12 @@ type Config struct {
 type EventType string
 
 const (
+	EventRecovered   EventType = "recovered"    // what a killed run left was looked at: Reason
 	EventChecking    EventType = "checking"     // Components are about to be compared with the plan
 	EventWave        EventType = "wave"         // Wave
+	EventWindow      EventType = "window"       // the Wave waits for a window, whose name is the Reason, to open at Until
+	EventSoaking     EventType = "soaking"      // what the Wave did has to stand until Until before another begins
+	EventPowerCycle  EventType = "power-cycle"  // a person is to power-cycle the enclosures that Reason names, for Components
 	EventStarted     EventType = "started"      // a download of Total bytes by Mode is about to start
 	EventProgress    EventType = "progress"     // Bytes of Total were taken
 	EventRefusedMode EventType = "refused-mode" // the device does not take Mode; Reason says what follows
@@ -54,20 +74,21 @@ const (
 
 // Event is something that happened to a component, one line of apply -o json.
 type Event struct {
-	Time       time.Time `json:"time"`
-	Type       EventType `json:"type"`
-	Address    string    `json:"address,omitempty"`    // of the component; "" for the run or a wave
-	Components int       `json:"components,omitempty"` // how many the run is about
-	Wave       int       `json:"wave,omitempty"`       // number of the wave
-	Hop        int       `json:"hop,omitempty"`        // 1 to Hops
-	Hops       int       `json:"hops,omitempty"`
-	Mode       plan.Mode `json:"mode,omitempty"`
-	Bytes      int64     `json:"bytes,omitempty"`
-	Total      int64     `json:"total,omitempty"` // size of the image in bytes
-	Revision   string    `json:"revision,omitempty"`
-	Confirmed  *bool     `json:"confirmed,omitempty"`
-	Outcome    Outcome   `json:"outcome,omitempty"`
-	Reason     string    `json:"reason,omitempty"`
+	Time       time.Time  `json:"time"`
+	Type       EventType  `json:"type"`
+	Address    string     `json:"address,omitempty"`    // of the component; "" for the run or a wave
+	Components int        `json:"components,omitempty"` // how many the run is about
+	Wave       int        `json:"wave,omitempty"`       // number of the wave
+	Until      *time.Time `json:"until,omitempty"`
+	Hop        int        `json:"hop,omitempty"` // 1 to Hops
+	Hops       int        `json:"hops,omitempty"`
+	Mode       plan.Mode  `json:"mode,omitempty"`
+	Bytes      int64      `json:"bytes,omitempty"`
+	Total      int64      `json:"total,omitempty"` // size of the image in bytes
+	Revision   string     `json:"revision,omitempty"`
+	Confirmed  *bool      `json:"confirmed,omitempty"`
+	Outcome    Outcome    `json:"outcome,omitempty"`
+	Reason     string     `json:"reason,omitempty"`
 }
 
 // Outcome is how a component's step ended.
@@ -115,6 +136,9 @@ const (
 	RefusedInUse      Refusal = "in-use"     // somebody else works on it: the same plan can be applied later
 	RefusedDisruption Refusal = "disruption" // I/O may stop where nobody accepted it: Config.AcceptDisruption
 	RefusedWrongHost  Refusal = "wrong-host" // the plan is for other machines
+	RefusedGate       Refusal = "gate"       // a reset that was permitted when the plan was made is not now: the drives' use has changed
+	RefusedOrder      Refusal = "order"      // Config.Phase or Config.Wave leave out what has to come first
+	RefusedUnfinished Refusal = "unfinished" // an earlier run was killed in the middle of its work there: it is to be resumed
 )
 
 // Result is what a run did: a step for each that the plan updates or activates,
@@ -123,6 +147,7 @@ const (
 type Result struct {
 	Outcome RunOutcome   `json:"outcome"`
 	Reason  string       `json:"reason,omitempty"`  // why all of it was refused, or why it stopped
+	Left    bool         `json:"left,omitempty"`    // the run was left while it went on: Config.Leave
 	Refusal Refusal      `json:"refusal,omitempty"` // where Outcome is refused, and not by what a device said of an image
 	Steps   []StepResult `json:"steps"`
 }

@@ -10,6 +10,7 @@ type State string
 
 const (
 	Pending    State = "pending"    // not begun, or waiting for its reset wave
+	Recovering State = "recovering" // a killed run left it in the middle of something: the device is looked at
 	Checking   State = "checking"   // its preconditions are compared with the live device
 	Sending    State = "sending"    // chunks are on their way
 	Sent       State = "sent"       // the device has all of them and has not said how it ended
@@ -30,12 +31,15 @@ type Trigger string
 
 const (
 	Begin     Trigger = "begin"      // its wave has come
+	Recover   Trigger = "recover"    // a killed run was in the middle of it
+	StartOver Trigger = "start over" // the device holds nothing of what was sent
 	Stale     Trigger = "stale"      // a precondition does not hold
 	AsPlanned Trigger = "as planned" // nothing is left to do
 	Send      Trigger = "send"       // the image is to be downloaded
 	Refuse    Trigger = "refuse"     // the device will not have it, and nothing was sent
 	Withdraw  Trigger = "withdraw"   // interrupted before anything was sent
 	Keep      Trigger = "keep"       // likewise, and what is staged stays so
+	Again     Trigger = "again"      // the device was reset in mid-stream, or the enclosure has changed: once, from the beginning
 	FallBack  Trigger = "fall back"  // the mode was refused at the first chunk; the next one is tried now
 	Postpone  Trigger = "postpone"   // likewise, and its reset wave will try
 	SentAll   Trigger = "all sent"   // the last chunk was taken
@@ -60,6 +64,14 @@ type edge struct {
 
 var edges = []edge{
 	{Pending, Begin, Checking},
+	{Pending, Recover, Recovering},
+	{Recovering, StartOver, Pending},
+	{Recovering, SentAll, Sent},
+	{Recovering, Start, Waiting},
+	{Recovering, Restart, Waiting},
+	{Recovering, Keep, Staged},
+	{Recovering, Fail, Failed},
+	{Recovering, Lose, Unknown},
 	{Checking, Stale, Refused},
 	{Checking, AsPlanned, Unchanged},
 	{Checking, Send, Sending},
@@ -70,6 +82,7 @@ var edges = []edge{
 	{Checking, Fail, Failed},
 	{Sending, Refuse, Refused},
 	{Sending, FallBack, Checking},
+	{Sending, Again, Checking},
 	{Sending, Postpone, Pending},
 	{Sending, SentAll, Sent},
 	{Sending, Abort, Aborted},
@@ -88,7 +101,8 @@ var edges = []edge{
 	{Verifying, Confirm, Done},
 	{Verifying, Fail, Failed},
 	{Verifying, Lose, Unknown},
-	{Done, NextHop, Checking},
+	{Done, NextHop, Pending},
+	{Done, Fail, Failed},
 }
 
 // Next is the step machine: where a step goes from s on t. False where t cannot

@@ -11,11 +11,11 @@ import (
 
 var states = []executor.State{
 	executor.Pending, executor.Checking, executor.Sending, executor.Sent, executor.Staged, executor.Activating, executor.Waiting,
-	executor.Verifying, executor.Done, executor.Refused, executor.Unchanged, executor.Failed, executor.Aborted, executor.Unknown,
+	executor.Recovering, executor.Verifying, executor.Done, executor.Refused, executor.Unchanged, executor.Failed, executor.Aborted, executor.Unknown,
 }
 
 var triggers = []executor.Trigger{
-	executor.Begin, executor.Stale, executor.AsPlanned, executor.Send, executor.Refuse, executor.Withdraw, executor.Keep, executor.FallBack, executor.Postpone,
+	executor.Begin, executor.Recover, executor.StartOver, executor.Again, executor.Stale, executor.AsPlanned, executor.Send, executor.Refuse, executor.Withdraw, executor.Keep, executor.FallBack, executor.Postpone,
 	executor.SentAll, executor.Abort, executor.Defer, executor.Start, executor.Activate, executor.Restart, executor.Return,
 	executor.Confirm, executor.NextHop, executor.Fail, executor.Lose,
 }
@@ -23,14 +23,18 @@ var triggers = []executor.Trigger{
 // Every state with every trigger: what is not here must not happen.
 func TestNext(t *testing.T) {
 	want := map[executor.State]map[executor.Trigger]executor.State{
-		executor.Pending: {executor.Begin: executor.Checking},
+		executor.Pending: {executor.Begin: executor.Checking, executor.Recover: executor.Recovering},
+		executor.Recovering: {
+			executor.StartOver: executor.Pending, executor.SentAll: executor.Sent, executor.Start: executor.Waiting, executor.Restart: executor.Waiting,
+			executor.Keep: executor.Staged, executor.Fail: executor.Failed, executor.Lose: executor.Unknown,
+		},
 		executor.Checking: {
 			executor.Stale: executor.Refused, executor.AsPlanned: executor.Unchanged, executor.Send: executor.Sending,
 			executor.Activate: executor.Activating, executor.Fail: executor.Failed, executor.Withdraw: executor.Pending, executor.Keep: executor.Staged,
 			executor.Return: executor.Verifying,
 		},
 		executor.Sending: {
-			executor.Refuse: executor.Refused, executor.FallBack: executor.Checking, executor.Postpone: executor.Pending,
+			executor.Refuse: executor.Refused, executor.FallBack: executor.Checking, executor.Again: executor.Checking, executor.Postpone: executor.Pending,
 			executor.SentAll: executor.Sent, executor.Abort: executor.Aborted, executor.Fail: executor.Failed, executor.Lose: executor.Unknown,
 		},
 		executor.Sent: {
@@ -40,7 +44,7 @@ func TestNext(t *testing.T) {
 		executor.Activating: {executor.Restart: executor.Waiting, executor.Fail: executor.Failed, executor.Lose: executor.Unknown},
 		executor.Waiting:    {executor.Return: executor.Verifying, executor.Lose: executor.Unknown},
 		executor.Verifying:  {executor.Confirm: executor.Done, executor.Fail: executor.Failed, executor.Lose: executor.Unknown},
-		executor.Done:       {executor.NextHop: executor.Checking},
+		executor.Done:       {executor.NextHop: executor.Pending, executor.Fail: executor.Failed},
 	}
 	for _, s := range states {
 		for _, trigger := range triggers {

@@ -229,3 +229,18 @@ func TestPeersThatSynchronise(t *testing.T) {
 		})
 	})
 }
+
+// What the device never said to be complete is started where a row lets it: in the
+// run that staged it, and in a later one.
+func TestUnconfirmedImageIsActivatedByQuirk(t *testing.T) {
+	onRack(t, acme("protocol: write-buffer, confirm: none"), func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		hop.Protocol, hop.ActivateUnconfirmed = plan.WriteBuffer, true
+		b.run(b.step(esp1, stage, hop))
+		later := hop
+		later.Modes, later.Activation = []plan.Mode{}, plan.WithApply
+		b.ended(b.run(b.step(esp1, reset, later)), executor.RunDone, "updated confirmed  1100")
+		hop.Activation = plan.WithApply
+		b.ended(b.run(b.step(esp2, both, hop)), executor.RunDone, "updated confirmed e 1100")
+	})
+}

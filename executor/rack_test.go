@@ -20,6 +20,7 @@ import (
 	"fwctl/internal/sim"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
@@ -130,7 +131,7 @@ func (b *bench) scan() *inventory.Inventory {
 // step plans hops for a component, as it is now.
 func (b *bench) step(address string, waves plan.StepWaves, hops ...plan.Hop) plan.Step {
 	b.Helper()
-	for _, e := range b.scan().Enclosures {
+	for i, e := range b.scan().Enclosures {
 		var esps []string
 		for _, esp := range e.ESPs {
 			esps = append(esps, esp.LUID)
@@ -143,7 +144,8 @@ func (b *bench) step(address string, waves plan.StepWaves, hops ...plan.Hop) pla
 				s := plan.Step{
 					Address: address, Host: b.machine.Hostname(), Enclosure: e.ID(), LUID: esp.LUID, Subenclosure: sub.ID,
 					Vendor: sub.Vendor, Product: sub.Product, Current: sub.Revision, Desired: hops[len(hops)-1].To,
-					Action: plan.Update, Hops: hops, Waves: waves,
+					Action: plan.Update, Hops: hops, Waves: waves, Reset: plan.ResetAlways, FaultDomain: i + 1, Reasons: []string{},
+					Disruption:    plan.Disruption{Expected: plan.ESPReset, Worst: plan.ESPReset},
 					Preconditions: plan.Preconditions{Revision: sub.Revision, ESPs: esps},
 				}
 				if sub.Staged != nil {
@@ -169,8 +171,10 @@ func (b *bench) config(steps ...plan.Step) executor.Config {
 	return executor.Config{
 		Machine: b.machine, Store: b.store, Images: b.images, By: "anna",
 		Plan: &plan.Plan{
-			Digest: "sha256:00", Simulated: true, Steps: steps,
-			Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}, {Number: 2, Kind: plan.ResetWave}, {Number: 3, Kind: plan.ResetWave}},
+			FormatVersion: plan.FormatVersion, Kind: "Plan", Digest: "sha256:00", Simulated: true, Steps: steps,
+			DesiredState: plan.Source{SHA256: strings.Repeat("0", 64)}, Scans: []plan.Scan{}, Windows: map[string]window.Window{}, Warnings: []string{},
+			Waves:   []plan.Wave{{Number: 1, Kind: plan.StageWave, Windows: []string{}}, {Number: 2, Kind: plan.ResetWave, Windows: []string{}}, {Number: 3, Kind: plan.ResetWave, Windows: []string{}}},
+			Rollout: plan.Rollout{MaxParallel: 1}, Summary: plan.Summary{Update: len(steps)},
 		},
 		Observer: func(e executor.Event) {
 			b.events = append(b.events, e)

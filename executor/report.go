@@ -3,6 +3,7 @@ package executor
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,8 @@ func (r *run) event(e Event) {
 	if r.Observer == nil {
 		return
 	}
+	r.telling.Lock()
+	defer r.telling.Unlock()
 	e.Time = time.Now()
 	r.Observer(e)
 }
@@ -75,26 +78,34 @@ func (s *stepRun) leftOut() string {
 }
 
 // account draws the conclusions of a step that went wrong: nothing else of its
-// enclosure is touched, and after too many of them nothing else at all.
+// fault domain is touched, and after too many of them nothing else at all. A
+// canary that goes wrong is one too many.
 func (r *run) account(s *stepRun) {
 	switch s.state {
 	case Failed, Aborted, Unknown, Refused:
 	default:
 		return
 	}
-	r.broken[s.step.Enclosure] = s.step.Address + " went wrong"
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken[s.step.FaultDomain] = s.step.Address + " went wrong"
 	r.failures++
-	if limit := r.Plan.Rollout.MaxFailures; r.failures > limit {
-		r.stopped = cmp.Or(r.stopped, fmt.Sprintf("%s went wrong and the plan allows %d failures", s.step.Address, limit))
-	}
-	if s.needsPerson {
+	canary := slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool {
+		return w.Canary && (w.Number == s.step.Waves.Stage || w.Number == s.step.Waves.Reset)
+	})
+	switch limit := r.Plan.Rollout.MaxFailures; {
+	case s.needsPerson:
 		r.stopped = s.step.Address + " needs a person first"
+	case canary:
+		r.stopped = cmp.Or(r.stopped, "the canary "+s.step.Address+" went wrong")
+	case r.failures > limit:
+		r.stopped = cmp.Or(r.stopped, fmt.Sprintf("%s went wrong and the plan allows %d failures", s.step.Address, limit))
 	}
 }
 
 // untouched is why a step was not started, or not gone on with.
 func (r *run) untouched(s *stepRun) string {
-	why := cmp.Or(r.broken[s.step.Enclosure], r.stopped)
+	why := cmp.Or(r.broken[s.step.FaultDomain], r.stopped)
 	switch {
 	case r.why != "":
 		return "not started, because the run was refused"
@@ -117,10 +128,12 @@ func (r *run) result() *Result {
 		case s.step.Host != r.Machine.Hostname():
 		case s.state == Pending:
 			waiting++
-			sr.Reason = strings.Trim(s.reason+"; "+why, "; ")
+			sr.Reason = joined(s.reason, cmp.Or(s.left, why))
 		case s.state == Staged && !s.dormant && activates(s.current()):
 			dormant++
-			sr.Reason = s.reason + "; " + why
+			sr.Reason = joined(s.reason, cmp.Or(s.left, why))
+		case s.state == Staged:
+			sr.Reason = joined(s.reason, s.left)
 		}
 		result.Steps = append(result.Steps, sr)
 		if !s.told {
@@ -143,6 +156,28 @@ func (r *run) result() *Result {
 	if result.Outcome != RunDone {
 		result.Reason = cmp.Or(r.why, r.whole(waiting, dormant))
 	}
+	return result
+}
+
+// joined are reasons, those that there are, one after the other.
+func joined(reasons ...string) string {
+	return strings.Join(slices.DeleteFunc(reasons, func(r string) bool { return r == "" }), "; ")
+}
+
+// leave is what is known at the moment when somebody cannot wait any longer. What
+// is under way goes on, and nobody here will hear how it ends.
+func (r *run) leave() *Result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	result := &Result{Outcome: RunUnknown, Left: true, Steps: []StepResult{}}
+	for _, s := range r.steps {
+		sr := s.seen
+		if sr.Outcome == OutcomeUnknown && sr.Reason == "" {
+			sr.Reason = "left while it was being worked on: do not reset or power-cycle it, and run fwctl resume"
+		}
+		result.Steps = append(result.Steps, sr)
+	}
+	result.Reason = "left at once, as was asked: what was under way is not known, and fwctl resume finds it out"
 	return result
 }
 
@@ -190,6 +225,8 @@ func (r *run) outcome(s *stepRun) RunOutcome {
 	switch {
 	case s.needsPerson, outcome(s.state) == OutcomeUnknown:
 		return RunUnknown
+	case s.state == Aborted && s.withdrawn:
+		return RunInterrupted
 	case outcome(s.state) == OutcomeFailed, s.state == Refused && r.wrote:
 		return RunFailed
 	case s.state == Staged && !s.confirmed && s.leftOut() != "":

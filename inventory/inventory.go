@@ -43,6 +43,11 @@ type Health struct {
 	Critical      bool     `json:"critical"`
 	Unrecoverable bool     `json:"unrecoverable"`
 	Failures      []string `json:"failures"` // one line an element that is critical, non-critical or unrecoverable
+
+	// Elements counts, by the name of their type, the elements that are there: those
+	// that are OK or have failed, and not those that are not installed, not
+	// available or unknown. nil where no ESP has shown the page.
+	Elements map[string]int `json:"elements,omitempty"`
 }
 
 // Drive is an occupied device slot, page 0Ah.

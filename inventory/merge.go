@@ -307,6 +307,12 @@ func mergeHealth(members []member) Health {
 				all.Failures = append(all.Failures, line)
 			}
 		}
+		for name, n := range m.Health.Elements {
+			if all.Elements == nil {
+				all.Elements = map[string]int{}
+			}
+			all.Elements[name] = max(all.Elements[name], n)
+		}
 	}
 	return all
 }

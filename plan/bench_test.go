@@ -9,27 +9,30 @@ import (
 	"fwctl/plan"
 )
 
+// sight is what each of the two hosts sees that share an enclosure.
+type sight string
+
+const (
+	bothESPs sight = "both"     // both I/O modules: multipath on each host
+	oneESP   sight = "one-each" // one I/O module each: failover between hosts
+)
+
 // fleet makes a desired state and inventories of so many components: two I/O
-// modules and three power supplies an enclosure, each enclosure on one host,
-// twenty enclosures a host.
-func fleet(components int) plan.Input {
-	const each = 20 // enclosures of a host
+// modules, three power supplies and twelve drives in use an enclosure, forty
+// enclosures on each pair of hosts: 1,000 hosts for 100,000 components.
+func fleet(components int, sees sight) plan.Input {
+	const shared = 40 // enclosures of a pair of hosts
 	staged := &inventory.Staged{SHA256: fmt.Sprintf("%064x", 3), Revision: "3000", Since: time.Date(2026, 11, 15, 0, 0, 0, 0, time.UTC), By: "anna"}
-	enclosures := components / 5
-	var invs []*inventory.Inventory
-	for n := range enclosures {
-		if n%each == 0 {
-			inv := inventory.New()
-			inv.Host = fmt.Sprintf("stor%05d", n/each)
-			inv.ScannedAt = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-			invs = append(invs, inv)
-		}
+	two := 2
+	enclosure := func(n int, host int) inventory.Enclosure {
 		id := fmt.Sprintf("5000ccab%08x", n*16)
-		two := 2
 		e := inventory.Enclosure{LogicalID: id, Vendor: "ACME", Product: "JBOD-60", ExpectedESPs: &two}
 		for side := 1; side <= 2; side++ {
+			if sees == oneESP && side != host+1 {
+				continue
+			}
 			esp := inventory.ESP{
-				RelativeID: side, Processes: 2, LUID: fmt.Sprintf("5000ccab%08x", n*16+side), Paths: []string{fmt.Sprintf("/dev/sg%d", n%each*2+side)},
+				RelativeID: side, Processes: 2, LUID: fmt.Sprintf("5000ccab%08x", n*16+side), Paths: []string{fmt.Sprintf("/dev/sg%d", n%shared*2+side)},
 				Download: inventory.Download{SESPage: true}, Expanders: []string{fmt.Sprintf("5000ccac%08x", n*16+side)},
 			}
 			esp.Subenclosures = []inventory.Subenclosure{{ID: 0, LogicalID: id, Vendor: "ACME", Product: "JBOD-60", Revision: "1000"}}
@@ -44,11 +47,25 @@ func fleet(components int) plan.Input {
 		}
 		for slot := range 12 {
 			wwn := fmt.Sprintf("5000c500%08x", n*16+slot)
-			e.Drives = append(e.Drives, inventory.Drive{Slot: slot, SASAddress: wwn, LUID: wwn, InUse: []string{"mounted /tank"}, Paths: []inventory.DrivePath{
-				{Device: "sda", Via: e.ESPs[0].LUID, Live: true, Used: true}, {Device: "sdb", Via: e.ESPs[1].LUID, Live: true, Used: true},
-			}})
+			d := inventory.Drive{Slot: slot, SASAddress: wwn, LUID: wwn, InUse: []string{"mounted /tank"}}
+			for i, esp := range e.ESPs {
+				d.Paths = append(d.Paths, inventory.DrivePath{Device: fmt.Sprintf("sd%c%c%c", 'a'+i, 'a'+n%shared%26, 'a'+slot), Via: esp.LUID, Live: true, Used: true})
+			}
+			e.Drives = append(e.Drives, d)
 		}
-		invs[len(invs)-1].Enclosures = append(invs[len(invs)-1].Enclosures, e)
+		return e
+	}
+	var invs []*inventory.Inventory
+	for first := 0; first < components/5; first += shared {
+		for host := range 2 {
+			inv := inventory.New()
+			inv.Host = fmt.Sprintf("stor%05d", len(invs))
+			inv.ScannedAt = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+			for n := first; n < min(first+shared, components/5); n++ {
+				inv.Enclosures = append(inv.Enclosures, enclosure(n, host))
+			}
+			invs = append(invs, inv)
+		}
 	}
 	image := func(n int, part, revision string, from ...string) plan.ModelImage {
 		return plan.ModelImage{Part: part, SHA256: fmt.Sprintf("%064x", n), Revision: revision, From: from, Modes: []plan.Mode{plan.ModeE, plan.Mode7}}
@@ -74,26 +91,35 @@ func fleet(components int) plan.Input {
 	return plan.Input{Desired: d, Inventories: invs, ImageSizes: sizes}
 }
 
-var fleetSizes = []int{10_000, 100_000}
+var (
+	fleetSizes = []int{10_000, 100_000}
+	sights     = []sight{bothESPs, oneESP}
+)
 
 func BenchmarkBuild(b *testing.B) {
-	for _, n := range fleetSizes {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			in := fleet(n)
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := plan.Build(in); err != nil {
-					b.Fatal(err)
+	for _, sees := range sights {
+		for _, n := range fleetSizes {
+			b.Run(fmt.Sprintf("%s/%d", sees, n), func(b *testing.B) {
+				in := fleet(n, sees)
+				b.ReportAllocs()
+				for b.Loop() {
+					p, err := plan.Build(in)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if len(p.Steps) != n {
+						b.Fatalf("Build = %d steps; want %d", len(p.Steps), n)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
 func BenchmarkEncode(b *testing.B) {
 	for _, n := range fleetSizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			p, err := plan.Build(fleet(n))
+			p, err := plan.Build(fleet(n, bothESPs))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -112,7 +138,7 @@ func BenchmarkEncode(b *testing.B) {
 func BenchmarkParse(b *testing.B) {
 	for _, n := range fleetSizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			p, err := plan.Build(fleet(n))
+			p, err := plan.Build(fleet(n, bothESPs))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -39,9 +39,6 @@ func (c *checker) add(path []string, summary, hint string) {
 }
 
 func (c *checker) check() {
-	if n := c.d.Rollout.MaxParallel; n > 1 { // ignoring it would be slower, and not what was asked for
-		c.add([]string{"rollout", "maxParallel"}, fmt.Sprintf("maxParallel: %d is not supported yet", n), "1 is: one enclosure after the other")
-	}
 	for _, name := range slices.Sorted(maps.Keys(c.d.Models)) {
 		c.checkModel(name, c.d.Models[name])
 	}

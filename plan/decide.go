@@ -123,20 +123,18 @@ func (b *builder) denied(j *job) string {
 
 // effect is what the reset does that starts a component's image.
 func (b *builder) effect(j *job) Effect {
-	key := j.esp.LUID
-	luIDs := []string{j.esp.LUID}
+	known, luIDs := &j.esp.effect, []string{j.esp.LUID}
 	if j.want.rule.Scope == EnclosureScope {
-		key, luIDs = "", nil
+		known, luIDs = &j.e.effect, nil
 		for _, o := range j.e.esps {
 			luIDs = append(luIDs, o.LUID)
 		}
 	}
-	known, ok := j.e.effects[key]
-	if !ok {
-		known = b.survey.impact(luIDs)
-		j.e.effects[key] = known
+	if *known == nil {
+		e := b.survey.impact(luIDs)
+		*known = &e
 	}
-	return known
+	return **known
 }
 
 // plan makes a component's step of what is wanted, and of the reset that is or

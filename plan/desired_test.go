@@ -161,8 +161,6 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			[]string{`f.yaml:22:9: "r12u20" cannot be a key here (Names of enclosures by their logical identifier (16 hex digits), or by lu-<designator> where that is zero.)`}},
 		{"activation that nothing permits", []string{"{reset: always}", "{activate: apply}"},
 			[]string{`f.yaml:24:20: activate: apply resets an I/O module, and reset: never forbids that (say reset: always, or activate: manual)`}},
-		{"more than one enclosure at a time, for now", []string{"{maxFailures: 2}", "{maxParallel: 8}"},
-			[]string{`f.yaml:25:24: maxParallel: 8 is not supported yet (1 is: one enclosure after the other)`}},
 		{"null where text is meant", []string{"revision: 0430", "revision: ~", `["10*"]`, "[null]", "file: 1100.bin", "file:"}, []string{
 			`f.yaml:15:14: file is empty; it must be text (The image's file, seen from the folder of this file.)`,
 			`f.yaml:17:19: revision is empty; it must be text (What the device reports: one to four characters, taken as text.)`,

@@ -13,11 +13,11 @@ import (
 
 // enclosure is one enclosure as all hosts of the plan see it together.
 type enclosure struct {
-	id       string            // the first part of its addresses
-	name     string            // "" where it has none
-	reported int               // ESPs that it says it has, 0 where it does not
-	esps     []esp             // sorted by ID, then LUID
-	effects  map[string]Effect // of a reset, by lu_id; "" is all of it
+	id       string  // the first part of its addresses
+	name     string  // "" where it has none
+	reported int     // ESPs that it says it has, 0 where it does not
+	esps     []esp   // sorted by ID, then LUID
+	effect   *Effect // of a reset of all of it, once it was found out
 
 	healthKnown bool
 	critical    bool
@@ -31,8 +31,9 @@ type esp struct {
 	inventory.ESP
 	id       string // the second part of its addresses
 	host     string
-	side     int    // 0 is side A
-	conflict string // why it may not be touched
+	side     int     // 0 is side A
+	conflict string  // why it may not be touched
+	effect   *Effect // of a reset, once it was found out
 }
 
 // component is one subenclosure, and the ESP that it is worked on through.
@@ -55,7 +56,7 @@ func mergeHosts(invs []*inventory.Inventory) []*enclosure {
 			from := &inv.Enclosures[i]
 			e := byID[from.ID()]
 			if e == nil {
-				e = &enclosure{id: from.ID(), hosts: map[string][]string{}, effects: map[string]Effect{}}
+				e = &enclosure{id: from.ID(), hosts: map[string][]string{}}
 				byID[e.id] = e
 			}
 			e.merge(from, inv.Host)

@@ -146,6 +146,20 @@ func TestParseRefusesContradictions(t *testing.T) {
 		{"a wave for a person", func(p *plan.Plan) { p.Waves[1].PowerCycle = true }, "do not agree on who resets it"},
 		{"a summary of something else", func(p *plan.Plan) { p.Summary.Update = 0 }, "its summary says"},
 		{"odd chunks", func(p *plan.Plan) { p.Steps[0].Hops[0].ChunkSize = 4095 }, "must be a multiple of 4"},
+		{"a chunk that fits no page", func(p *plan.Plan) { p.Steps[0].Hops[0].ChunkSize = 65512 }, "must be at most 65508"},
+		{"a block without a reason", func(p *plan.Plan) {
+			s := &p.Steps[0]
+			s.Action, s.Hops, s.Waves = plan.Blocked, []plan.Hop{}, plan.StepWaves{}
+			p.Summary.Update, p.Summary.Blocked = p.Summary.Update-1, 1
+		}, address + "it is blocked without a reason"},
+		{"a download after the reset", func(p *plan.Plan) {
+			p.Waves = append(p.Waves, plan.Wave{Number: len(p.Waves) + 1, Kind: plan.StageWave, Windows: []string{}})
+			p.Steps[0].Waves.Stage = len(p.Waves)
+		}, address + "it is staged in wave"},
+		{"a power cycle in a wave that stages", func(p *plan.Plan) { p.Waves[0].PowerCycle = true }, "wave 1 stages, and waits for a power cycle"},
+		{"a power cycle among other hops", func(p *plan.Plan) {
+			p.Steps[0].Hops[1].Activation, p.Steps[0].Hops[1].ActivateBy = plan.WithApply, plan.ByPowerCycle
+		}, address + "hop 2 waits for a power cycle among others"},
 		{"another impact", func(p *plan.Plan) { p.Steps[0].Disruption.Worst = "much" }, "worst"},
 	} {
 		p := must(plan.Parse(saved))

@@ -50,12 +50,14 @@ func Permits(reset Reset, e Effect) (ok bool, why string) {
 
 // survey is the drives, their users and their paths as all hosts see them together.
 type survey struct {
+	ids     []string              // of the enclosures, sorted
 	views   map[string][]view     // by enclosure, sorted by host
 	esps    map[string]espPlace   // by lu_id
 	crosses map[hostESP][]string  // lu_ids of the ESPs that paths through an ESP cross on the way
 	below   map[string][]string   // enclosures whose paths cross an ESP, by its lu_id
 	shared  map[string][]sighting // drives that several enclosures list, by LUID
 	domains map[string]*faultDomain
+	found   []finding // room for those of one reset after the other
 }
 
 // view is an enclosure as one host sees it.
@@ -98,6 +100,7 @@ func newSurvey(inventories []*inventory.Inventory, together [][]string) *survey 
 			}
 		}
 	}
+	sv.ids = slices.Sorted(maps.Keys(sv.views))
 	groups := grouping{}
 	for _, ids := range together {
 		for _, id := range ids {
@@ -106,7 +109,7 @@ func newSurvey(inventories []*inventory.Inventory, together [][]string) *survey 
 	}
 	sv.joinByExpanders(groups)
 	sv.joinByDrives(groups)
-	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+	for _, id := range sv.ids {
 		root := groups.root(id)
 		if sv.domains[root] == nil {
 			sv.domains[root] = &faultDomain{}
@@ -121,7 +124,7 @@ func newSurvey(inventories []*inventory.Inventory, together [][]string) *survey 
 // it one of their own or nobody's, and finds which paths cross which ESPs.
 func (sv *survey) joinByExpanders(groups grouping) {
 	owners := map[string][]string{} // lu_ids by expander
-	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+	for _, id := range sv.ids {
 		for _, v := range sv.views[id] {
 			for _, esp := range v.ESPs {
 				for _, x := range esp.Expanders {
@@ -133,7 +136,7 @@ func (sv *survey) joinByExpanders(groups grouping) {
 		}
 	}
 	first := map[string]string{} // enclosure by expander
-	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+	for _, id := range sv.ids {
 		for _, v := range sv.views[id] {
 			for _, esp := range v.ESPs {
 				for _, x := range esp.Upstream {
@@ -176,10 +179,14 @@ func (sv *survey) joinByDrives(groups grouping) {
 		groups.join(other, id)
 		return true
 	}
-	for id, views := range sv.views {
-		for _, v := range views {
+	for _, id := range sv.ids { // in this order the memory of a large fleet is walked once, from one end to the other
+		first := sv.views[id][0].Drives
+		for k, v := range sv.views[id] {
 			for i := range v.Drives {
 				d := &v.Drives[i]
+				if k > 0 && i < len(first) && d.SASAddress == first[i].SASAddress && d.LUID == first[i].LUID {
+					continue // as the first host has it
+				}
 				seen(byPort, d.SASAddress, id)
 				if seen(byLUID, d.LUID, id) {
 					sv.shared[d.LUID] = nil
@@ -190,7 +197,7 @@ func (sv *survey) joinByDrives(groups grouping) {
 	if len(sv.shared) == 0 {
 		return
 	}
-	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+	for _, id := range sv.ids {
 		for _, v := range sv.views[id] {
 			for i := range v.Drives {
 				if all, ok := sv.shared[v.Drives[i].LUID]; ok {
@@ -228,7 +235,7 @@ func (g grouping) join(a, b string) {
 func (sv *survey) number() map[string]int {
 	numbers := map[string]int{}
 	given := map[*faultDomain]int{}
-	for _, id := range slices.Sorted(maps.Keys(sv.views)) {
+	for _, id := range sv.ids {
 		if !sv.drivesKnown(id) {
 			continue
 		}
@@ -276,13 +283,7 @@ func (sv *survey) impact(luIDs []string) Effect {
 	enclosures = slices.Compact(enclosures)
 
 	home := sv.esps[luIDs[0]].enclosure
-	drives, unknown := 0, false
-	for _, id := range enclosures {
-		for _, v := range sv.views[id] {
-			drives += len(v.Drives)
-		}
-	}
-	found := make([]finding, 0, drives)
+	unknown, found := false, sv.found[:0]
 	for _, id := range enclosures {
 		unknown = unknown || !sv.drivesKnown(id)
 		for _, v := range sv.views[id] {
@@ -294,6 +295,7 @@ func (sv *survey) impact(luIDs []string) Effect {
 			}
 		}
 	}
+	sv.found = found
 	found = worstOfEach(found)
 	e := Effect{Expected: ESPReset, Worst: ESPReset}
 	for _, f := range found {
@@ -365,15 +367,20 @@ func (sv *survey) fate(host string, d *inventory.Drive, luIDs []string) (f fate,
 
 // tell puts findings in words, the worst first.
 func (sv *survey) tell(found []finding, unknown bool, home string) string {
-	var by [unasked + 1][]finding
+	var by [unasked + 1][]finding // of those that need their slots named
 	var through []string
+	carried := 0 // drives that go on
 	for _, f := range found {
-		if f.fate == goesOn {
+		switch f.fate {
+		case unused:
+		case goesOn: // nearly all of a large fleet
+			carried++
 			if label := sv.label(f.through, home); !slices.Contains(through, label) {
 				through = append(through, label)
 			}
+		default:
+			by[f.fate] = append(by[f.fate], f)
 		}
-		by[f.fate] = append(by[f.fate], f)
 	}
 	slices.Sort(through)
 	var parts []string
@@ -393,12 +400,12 @@ func (sv *survey) tell(found []finding, unknown bool, home string) string {
 	if unknown {
 		parts = append(parts, "no module lists the enclosure's drives (page 0Ah), which count as in use without another path")
 	}
-	if n := len(by[goesOn]); n > 0 {
+	if carried > 0 {
 		all := ", all"
-		if n == 1 {
+		if carried == 1 {
 			all = ","
 		}
-		parts = append(parts, fmt.Sprintf("%d %s in use%s with a live path through %s", n, plural(n, "drive"), all, strings.Join(through, " or ")))
+		parts = append(parts, fmt.Sprintf("%d %s in use%s with a live path through %s", carried, plural(carried, "drive"), all, strings.Join(through, " or ")))
 	}
 	switch {
 	case len(parts) > 0:

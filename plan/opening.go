@@ -87,15 +87,15 @@ func (s *Step) WorstIn(w Wave) Duration {
 // result is in the order of Waves.
 func (p *Plan) Worst() []Duration {
 	type job struct {
-		needs Duration
-		alone bool
+		enclosure string
+		needs     Duration
+		alone     bool
 	}
 	index := map[int]int{}
 	for i, w := range p.Waves {
 		index[w.Number] = i
 	}
-	jobs := make([]map[string]job, len(p.Waves)) // by enclosure
-	order := make([][]string, len(p.Waves))      // the enclosures, as they are started
+	jobs := make([][]job, len(p.Waves)) // as they are started: steps are sorted by address, those of an enclosure together
 	for k := range p.Steps {
 		s := &p.Steps[k]
 		for _, number := range slices.Compact([]int{s.Waves.Stage, s.Waves.Reset}) {
@@ -103,23 +103,18 @@ func (p *Plan) Worst() []Duration {
 			if !ok {
 				continue
 			}
-			if jobs[i] == nil {
-				jobs[i] = map[string]job{}
+			if last := len(jobs[i]) - 1; last < 0 || jobs[i][last].enclosure != s.Enclosure {
+				jobs[i] = append(jobs[i], job{enclosure: s.Enclosure})
 			}
-			j, known := jobs[i][s.Enclosure]
-			if !known {
-				order[i] = append(order[i], s.Enclosure)
-			}
+			j := &jobs[i][len(jobs[i])-1]
 			j.needs += s.WorstIn(p.Waves[i])
 			j.alone = j.alone || p.Waves[i].Kind == ResetWave && s.FaultDomain == 0
-			jobs[i][s.Enclosure] = j
 		}
 	}
 	worst := make([]Duration, len(p.Waves))
 	for i := range p.Waves {
 		ends := make([]Duration, max(p.Rollout.MaxParallel, 1)) // when each of those that work is free
-		for _, enclosure := range order[i] {
-			j := jobs[i][enclosure]
+		for _, j := range jobs[i] {
 			if j.alone {
 				worst[i] += j.needs
 				continue

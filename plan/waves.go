@@ -65,7 +65,7 @@ func (p place) wave() Wave {
 func assignWaves(jobs []*job, sv *survey, rollout Rollout) []Wave {
 	work := slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return len(j.step.Hops) == 0 })
 	canaries := pickCanaries(work, sv, rollout.Canary)
-	ranks := rankResets(work, sv, canaries)
+	ranks := rankResets(work, sv)
 
 	numbers := map[place]int{}
 	at := make([]struct{ stage, reset *place }, len(work))
@@ -79,7 +79,7 @@ func assignWaves(jobs []*job, sv *survey, rollout Rollout) []Wave {
 			at[n].stage, numbers[p] = &p, 0
 		}
 		if j.step.resets() {
-			p := place{rest: rest, turn: resetting, side: j.esp.side, rank: ranks[j.resetKey(rest)], primary: j.sub.ID == 0, windows: joinWindows(j.want.policy.Windows.Reset)}
+			p := place{rest: rest, turn: resetting, side: j.esp.side, rank: ranks[j.resetKey()], primary: j.sub.ID == 0, windows: joinWindows(j.want.policy.Windows.Reset)}
 			if j.step.last().byPerson() {
 				p.turn, p.side, p.primary = cycling, 0, true
 			}
@@ -89,7 +89,6 @@ func assignWaves(jobs []*job, sv *survey, rollout Rollout) []Wave {
 	waves := []Wave{}
 	for _, p := range slices.SortedFunc(maps.Keys(numbers), place.compare) {
 		w := p.wave()
-		w.Canary = w.Canary && rollout.Canary > 0
 		w.Number = len(waves) + 1
 		if last := len(waves) - 1; last >= 0 && waves[last].Canary && !w.Canary {
 			waves[last].Soak = rollout.Soak
@@ -114,26 +113,24 @@ func joinWindows(names []string) string {
 
 // resetKey is what is reset at once: an ESP by a command, an enclosure by a person.
 type resetKey struct {
-	rest, person bool
-	enclosure    string
-	luID         string // "" for all of them
+	e   *enclosure
+	esp *esp // nil for all of them
 }
 
-func (j *job) resetKey(rest bool) resetKey {
-	key := resetKey{rest: rest, person: j.step.last().byPerson(), enclosure: j.e.id, luID: j.esp.LUID}
-	if key.person {
-		key.luID = ""
+func (j *job) resetKey() resetKey {
+	if j.step.last().byPerson() {
+		return resetKey{e: j.e}
 	}
-	return key
+	return resetKey{j.e, j.esp}
 }
 
 // rankResets counts, for everything that is reset, what is reset before it of the
 // same fault domain and on the same side.
-func rankResets(work []*job, sv *survey, canaries map[string]bool) map[resetKey]int {
+func rankResets(work []*job, sv *survey) map[resetKey]int {
 	type group struct {
-		domain       *faultDomain
-		rest, person bool
-		side         int
+		domain *faultDomain // all of it goes with the canaries, or with the rest
+		person bool
+		side   int
 	}
 	count := map[group]int{}
 	ranks := map[resetKey]int{}
@@ -141,13 +138,13 @@ func rankResets(work []*job, sv *survey, canaries map[string]bool) map[resetKey]
 		if !j.step.resets() {
 			continue
 		}
-		key := j.resetKey(!canaries[j.e.id])
+		key := j.resetKey()
 		if _, ok := ranks[key]; ok {
 			continue
 		}
-		g := group{sv.domains[j.e.id], key.rest, key.person, j.esp.side}
-		if key.person {
-			g.side = 0
+		g := group{domain: sv.domains[j.e.id], person: key.esp == nil}
+		if !g.person {
+			g.side = j.esp.side
 		}
 		ranks[key] = count[g]
 		count[g]++

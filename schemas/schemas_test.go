@@ -64,6 +64,29 @@ func TestCheckLetsTextThroughAsWritten(t *testing.T) {
 	}
 }
 
+// Merge keys bring what was merged into what they name, and what stands beside
+// them wins.
+func TestCheckMergesMerges(t *testing.T) {
+	const file = `apiVersion: fwctl/v1
+kind: DesiredState
+models:
+  a: &a {match: {vendor: ACME}, esps: 2, images: {}}
+  b: &b {<<: *a, esps: 3}
+  c: {<<: *b}
+want: []
+`
+	root, problems := schemas.Check("desired-state", "f.yaml", []byte(file))
+	if len(problems) > 0 {
+		t.Fatalf("Check = %v; want no problems", problems)
+	}
+	if n := schemas.Lookup(root, "models", "c", "match", "vendor"); n.Value != "ACME" {
+		t.Errorf("c's vendor = %q; want that of a", n.Value)
+	}
+	if n := schemas.Lookup(root, "models", "c", "esps"); n.Value != "3" {
+		t.Errorf("c's esps = %q; want that of b", n.Value)
+	}
+}
+
 // The schema knows every key of the language, also those that are not carried out yet.
 func TestEverything(t *testing.T) {
 	data, err := os.ReadFile("testdata/everything.yaml")
@@ -163,10 +186,10 @@ func TestSchemas(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	known := []string{"protocol", "chunkSize", "bufferID", "e", "7"}
+	known := []string{"protocol", "chunkSize", "bufferID", "from", "e", "7"}
 	for word, want := range map[string]string{
 		"protocl": "protocol", "chunksize": "chunkSize", "bufferld": "bufferID", "portocol": "protocol",
-		"settle": "", "": "", "x": "",
+		"form": "from", "frix": "", "settle": "", "": "", "x": "",
 	} {
 		if got := schemas.Nearest(word, known); word != "" && got != want {
 			t.Errorf("Nearest(%q) = %q; want %q", word, got, want)

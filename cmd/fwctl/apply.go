@@ -14,6 +14,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -37,8 +38,10 @@ func (a *app) applyCommand() *cobra.Command {
 		expect string
 		output string
 		accept []string
-		ignore string
+		phase  string
+		when   timing
 	)
+	var wave int
 	cmd := &cobra.Command{
 		Use:   "apply PLAN | -f FILE",
 		Short: "carry a plan out",
@@ -46,11 +49,16 @@ func (a *app) applyCommand() *cobra.Command {
 plan is shown first, and only the word yes starts it.
 
 Before the first byte every device is compared with what the plan saw; where
-they differ the plan is stale and refused. What runs is always brought to its
-end: after ^C or SIGTERM nothing new is started.`,
+they differ the plan is stale and refused.
+
+What runs is brought to its end: after ^C or SIGTERM nothing new is started. ^C
+for the second time withdraws downloads by mode e between two chunks, and for
+the third time leaves at once: fwctl resume finds out what became of it.`,
 		Example: `  fwctl apply dc1.plan
   fwctl apply dc1.plan --check                         # only compares it with the devices
-  fwctl apply dc1.plan --expect sha256:9b1e… --yes     # the plan that was approved, and no other`,
+  fwctl apply dc1.plan --expect sha256:9b1e… --yes     # the plan that was approved, and no other
+  fwctl apply dc1.plan --phase stage                   # downloads by day, resets nothing
+  fwctl apply dc1.plan --phase reset --wait            # resets when the window opens`,
 		Args: args(cobra.MaximumNArgs(1), "one plan file, or -f and a desired state"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -62,8 +70,15 @@ end: after ^C or SIGTERM nothing new is started.`,
 				return &failure{exitError, "cannot use --expect with -f", "--expect is for a plan that was saved and approved: fwctl plan --out"}
 			case file != "" && images != "":
 				return &failure{exitError, "cannot use --images with -f", "the desired state says where its images are"}
-			case cmd.Flags().Changed("ignore-window") && strings.TrimSpace(ignore) == "":
-				return &failure{exitError, "cannot ignore windows without a reason", "say why, for the record: --ignore-window \"CHG-4711, agreed with the users\""}
+			case cmd.Flags().Changed("wave") && wave < 1:
+				return badFlag("--wave", strconv.Itoa(wave), "the number of a wave, from 1")
+			case phase != "":
+				if err := oneOf("--phase", phase, "stage", "reset"); err != nil {
+					return err
+				}
+			}
+			if err := when.usable(cmd); err != nil {
+				return err
 			}
 			if err := oneOf("-o", output, "text", "json"); err != nil {
 				return err
@@ -72,7 +87,7 @@ end: after ^C or SIGTERM nothing new is started.`,
 			if err != nil {
 				return err
 			}
-			job := &job{app: a, machine: machine, json: output == "json", accept: accept, ignoreWindow: ignore}
+			job := &job{app: a, machine: machine, json: output == "json", accept: accept, timing: when, phase: plan.WaveKind(phase), wave: wave}
 			if file != "" {
 				err = job.makePlan(cmd.Context(), file)
 			} else {
@@ -84,9 +99,6 @@ end: after ^C or SIGTERM nothing new is started.`,
 			if check {
 				return job.check(cmd.Context())
 			}
-			if err := refuseLater(job.plan); err != nil {
-				return err
-			}
 			return job.apply(cmd.Context(), yes)
 		},
 	}
@@ -96,7 +108,9 @@ end: after ^C or SIGTERM nothing new is started.`,
 	cmd.Flags().StringVar(&images, "images", "", "look for the plan's images, by their SHA-256, in `DIR` and below (default: where PLAN is)")
 	cmd.Flags().StringVar(&expect, "expect", "", "refuse any plan but the one with this digest `SHA256`")
 	cmd.Flags().StringArrayVar(&accept, "accept-disruption", nil, "let I/O stop at `ADDRESS`, where * is any text, or at all (repeatable)")
-	cmd.Flags().StringVar(&ignore, "ignore-window", "", "carry the plan out though its maintenance windows are closed, and record `REASON`")
+	cmd.Flags().StringVar(&phase, "phase", "", "only the waves that stage or reset: `KIND` is stage or reset")
+	cmd.Flags().IntVar(&wave, "wave", 0, "only wave `N`; those before it must be done")
+	when.flags(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json: an event a line, the result last")
 	return cmd
 }
@@ -110,7 +124,27 @@ type job struct {
 	plan    *plan.Plan
 	images  map[string]*image.Image // by SHA-256
 
-	ignoreWindow string // why, "" where windows hold
+	timing
+	phase plan.WaveKind // "" for all
+	wave  int           // 0 for all
+}
+
+// timing is what somebody says of maintenance windows.
+type timing struct {
+	wait   bool
+	ignore string // why, "" where windows hold
+}
+
+func (t *timing) flags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.wait, "wait", false, "wait for maintenance windows to open, and for power cycles by a person")
+	cmd.Flags().StringVar(&t.ignore, "ignore-window", "", "carry the plan out though its maintenance windows are closed, and record `REASON`")
+}
+
+func (t *timing) usable(cmd *cobra.Command) error {
+	if cmd.Flags().Changed("ignore-window") && strings.TrimSpace(t.ignore) == "" {
+		return &failure{exitError, "cannot ignore windows without a reason", "say why, for the record: --ignore-window \"CHG-4711, agreed with the users\""}
+	}
+	return nil
 }
 
 // makePlan plans for a desired state.
@@ -185,7 +219,8 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 		return err
 	}
 	if !yes {
-		if err := j.confirm(ctx); err != nil {
+		n := j.plan.Summary.Update + j.plan.Summary.Activate
+		if err := j.confirm(ctx, fmt.Sprintf("Write firmware to %s as shown above?", components(n))); err != nil {
 			return err
 		}
 	}
@@ -199,17 +234,20 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	}
 	defer store.Close()
 
+	return j.carryOut(ctx, store, executor.Run)
+}
+
+// carryOut has a run go its way, tells of it, and shows how it ended.
+func (j *job) carryOut(ctx context.Context, store *state.Store, run func(context.Context, executor.Config) (*executor.Result, error)) error {
 	tell, interrupted := j.observers()
 	// A terminal that is lost, or a reader that goes away, must not break off a download.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	untold := context.AfterFunc(ctx, func() { interrupted("Interrupted: nothing new is started, and what runs is brought to its end.") })
-	defer untold() // before stop, which ends ctx too
+	asked := listen(ctx, interrupted)
 	teller := newTeller(tell)
-	result, err := executor.Run(ctx, j.config(store, teller.add))
-	untold()
-	stop() // nothing runs any more: ^C ends whoever still waits for a reader
+	config := j.config(store, teller.add)
+	config.Withdraw, config.Leave = asked.withdraw, asked.leave
+	result, err := run(asked.ctx, config)
+	asked.stop() // nothing runs any more: ^C ends whoever still waits for a reader
 	teller.close()
 	return j.end(result, err)
 }
@@ -221,25 +259,31 @@ func (j *job) inWindow(now time.Time) error {
 		works := func(s plan.Step) bool {
 			return mine[s.Address] && (s.Waves.Stage == w.Number || s.Waves.Reset == w.Number)
 		}
-		if w.PowerCycle || !slices.ContainsFunc(j.plan.Steps, works) {
+		c := j.config(nil, nil)
+		if w.PowerCycle || !c.Selects(w) || !slices.ContainsFunc(j.plan.Steps, works) {
 			continue // nothing is sent
 		}
 		o, err := j.plan.Opening(w, now)
 		switch {
 		case err != nil:
 			return err
-		case !o.Now && j.ignoreWindow != "":
+		case !o.Now && j.ignore != "":
 			j.note("Wave %d is outside its maintenance windows: %s.", w.Number, opensNext(j.plan, w, now))
+		case !o.Now && j.wait:
+			j.note("Wave %d waits for its maintenance window: %s.", w.Number, opensNext(j.plan, w, now))
 		case !o.Now:
 			return refused(fmt.Sprintf("cannot apply now: wave %d is outside its maintenance windows: %s", w.Number, opensNext(j.plan, w, now)),
-				"apply again when it opens, or say why it cannot wait with --ignore-window REASON, which is recorded")
+				"apply again when it opens, let this one --wait, do what may be done now with --phase stage, or say why it cannot wait with --ignore-window REASON, which is recorded")
 		}
 	}
 	return nil
 }
 
 func (j *job) config(store *state.Store, observer func(executor.Event)) executor.Config {
-	return executor.Config{Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), AcceptDisruption: j.accept, IgnoreWindow: j.ignoreWindow, Observer: observer}
+	return executor.Config{
+		Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), AcceptDisruption: j.accept,
+		IgnoreWindow: j.ignore, Wait: j.wait, Phase: j.phase, Wave: j.wave, Observer: observer,
+	}
 }
 
 // observers are what events are told to, and what tells an interrupt among them.
@@ -270,14 +314,13 @@ func (j *job) mine() map[string]bool {
 }
 
 // confirm asks for the word yes. A signal is an answer too.
-func (j *job) confirm(ctx context.Context) error {
+func (j *job) confirm(ctx context.Context, question string) error {
 	if !isTerminal(j.stdin) {
 		return refused("cannot ask for confirmation: standard input is no terminal", "confirm with --yes")
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM) // before somebody can answer
 	defer stop()
-	n := j.plan.Summary.Update + j.plan.Summary.Activate
-	fmt.Fprintf(j.stderr, "\nWrite firmware to %s as shown above? Only yes starts it: ", components(n))
+	fmt.Fprintf(j.stderr, "\n%s Only yes starts it: ", question)
 	answer := make(chan error, 1)
 	go func() { answer <- confirmed(j.stdin, j.stderr) }()
 	select {

@@ -26,6 +26,25 @@ func TestExampleOfEverything(t *testing.T) {
 	if err != nil || !strings.Contains(out, "1050 > 1100") || !strings.Contains(out, "CHG-4711") || !strings.Contains(out, "0\n  blocked") {
 		t.Errorf("plan = %v; want a stepping stone, an exception and nothing blocked\n%s", err, out)
 	}
+	markdown, err := shell(dir, "fwctl --simulate rack-of-everything.yaml plan -f desired-state.yaml --out everything.plan -o markdown")
+	if err != nil || !strings.Contains(markdown, "## Firmware plan `") || !strings.Contains(markdown, "saturday-night") || !strings.Contains(markdown, "CHG-4711") {
+		t.Errorf("plan -o markdown = %v; want the plan with its window and its exception\n%s", err, markdown)
+	}
+	for address, want := range map[string][]string{
+		"5000ccab04001000/esp1/sub0": {"Hop 1 of 2", "Hop 2 of 2", "saturday-night"},
+		"5000ccab04001000/esp1/sub3": {"power"},
+		"r14u02":                     nil,
+	} {
+		out, err := shell(dir, "fwctl explain everything.plan "+address)
+		if (err == nil) != (want != nil) {
+			t.Errorf("explain %s = %v\n%s", address, err, out)
+		}
+		for _, text := range want {
+			if !strings.Contains(out, text) {
+				t.Errorf("explain %s lacks %q:\n%s", address, text, out)
+			}
+		}
+	}
 }
 
 // It has every key of the language.

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/executor"
+	"fwctl/internal/atomicfile"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -51,7 +52,7 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 				return err
 			}
 			if out != "" {
-				if err := writeFile(out, data); err != nil {
+				if err := atomicfile.Write(out, data); err != nil {
 					return err
 				}
 			}

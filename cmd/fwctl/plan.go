@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fwctl/internal/atomicfile"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
@@ -62,7 +63,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 				return err
 			}
 			if out != "" {
-				if err := writeFile(out, data); err != nil {
+				if err := atomicfile.Write(out, data); err != nil {
 					return err
 				}
 			}

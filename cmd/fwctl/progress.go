@@ -60,7 +60,7 @@ func (p *progress) tell(e executor.Event) {
 // interrupted tells text after a signal: terminals show ^C where the cursor stands.
 func (p *progress) interrupted(text string) {
 	p.mu.Lock()
-	p.inLine = p.width > 0
+	p.inLine = p.width > 0 && strings.HasPrefix(text, "Interrupted")
 	p.mu.Unlock()
 	p.say(text)
 }
@@ -140,6 +140,14 @@ func (p *progress) text(e executor.Event) string {
 			}
 		}
 		return fmt.Sprintf("Wave %d", e.Wave)
+	case executor.EventRecovered:
+		return because(e.Address, e.Reason)
+	case executor.EventWindow:
+		return fmt.Sprintf("Wave %d waits for %s, which opens %s.", e.Wave, e.Reason, weekday(*e.Until))
+	case executor.EventSoaking:
+		return fmt.Sprintf("Wave %d has to stand until %s before anything else is begun.", e.Wave, e.Until.Local().Format("15:04:05"))
+	case executor.EventPowerCycle:
+		return fmt.Sprintf("Wave %d: power-cycle %s now, when its drives are not in use. This waits for it; ^C ends the waiting.", e.Wave, e.Reason)
 	case executor.EventStarted:
 		hop := ""
 		if e.Hops > 1 {

@@ -13,6 +13,7 @@ type teller struct {
 	tell func(executor.Event)
 
 	mu     sync.Mutex
+	closed bool
 	events []executor.Event
 	wake   chan struct{}
 	done   chan struct{}
@@ -34,13 +35,16 @@ func newTeller(tell func(executor.Event)) *teller {
 // add takes an event without waiting for anything.
 func (t *teller) add(e executor.Event) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return
+	}
 	last := len(t.events) - 1
 	if last >= 0 && e.Type == executor.EventProgress && t.events[last].Type == e.Type && t.events[last].Address == e.Address {
 		t.events[last] = e
 	} else {
 		t.events = append(t.events, e)
 	}
-	t.mu.Unlock()
 	select {
 	case t.wake <- struct{}{}:
 	default: // it is awake already
@@ -55,8 +59,12 @@ func (t *teller) take() []executor.Event {
 	return events
 }
 
-// close waits until everything is told. Nothing may be added any more.
+// close waits until everything is told. What is added later is not: a run that was
+// left goes on until the process ends.
 func (t *teller) close() {
+	t.mu.Lock()
+	t.closed = true
 	close(t.wake)
+	t.mu.Unlock()
 	<-t.done
 }

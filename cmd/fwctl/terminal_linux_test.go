@@ -127,7 +127,7 @@ func TestInterruptBesideABar(t *testing.T) {
 	if !strings.Contains(got, "\r\nInterrupted: nothing new is started, and what runs is brought to its end.\r\n") {
 		t.Errorf("the terminal shows %q; want the interrupt on a line of its own", got)
 	}
-	if want := "fwctl: interrupted: 3 components were not started\r\nhint: plan again to go on\r\n"; !strings.HasSuffix(got, want) {
+	if want := "fwctl: interrupted: 3 components were not started\r\nhint: fwctl resume goes on\r\n"; !strings.HasSuffix(got, want) {
 		t.Errorf("the terminal shows %q; want %q at its end", got, want)
 	}
 }

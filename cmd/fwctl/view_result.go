@@ -113,16 +113,19 @@ func hintAfter(r *executor.Result) string {
 			return "nothing was written: look at what differs, then plan again"
 		case executor.RefusedInUse:
 			return "nothing was written: apply the same plan when the others are done"
-		case executor.RefusedWrongHost, executor.RefusedDisruption:
+		case executor.RefusedWrongHost, executor.RefusedDisruption, executor.RefusedOrder, executor.RefusedUnfinished, executor.RefusedGate:
 			return "" // the reason says it
 		}
 		return "nothing was written: put right what the reasons above name, or plan again"
 	case executor.RunFailed:
 		return "look at the reasons above, then plan again"
 	case executor.RunUnknown:
+		if r.Left {
+			return "run fwctl resume"
+		}
 		return "look at the device itself before anything else is written to it or its power is switched"
 	case executor.RunInterrupted:
-		return "plan again to go on"
+		return "fwctl resume goes on"
 	}
 	return ""
 }

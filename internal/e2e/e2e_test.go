@@ -162,8 +162,9 @@ func buildInitramfs(t *testing.T, kernel, release string) string {
 		}
 	}
 	write("modules.order", strings.Join(order, "\n"), 0o644)
-	// No scsi_debug host until a test asks for one.
-	write("modules/scsi_debug.ko.options", "add_host=0 dev_size_mb=8", 0o644)
+	// No scsi_debug host until a test asks for one, and LUNs enough for it to have
+	// one disk at two places.
+	write("modules/scsi_debug.ko.options", "add_host=0 dev_size_mb=8 max_luns=1001", 0o644)
 
 	archive := filepath.Join(t.TempDir(), "initramfs.cpio")
 	pack := exec.Command("sh", "-c", `find . -print0 | cpio --null --quiet -o -H newc -O "$0"`, archive)

@@ -50,8 +50,14 @@ func Load(path string) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	return New(path, data), nil
+}
+
+// New is an image that was read elsewhere. path says where it came from, and
+// nobody changes data any more.
+func New(path string, data []byte) *Image {
 	digest := sha256.Sum256(data)
-	return &Image{path: path, data: data, sha256: hex.EncodeToString(digest[:])}, nil
+	return &Image{path: path, data: data, sha256: hex.EncodeToString(digest[:])}
 }
 
 // read reads a file of at most so many bytes. Errors are of type *Error.

@@ -30,6 +30,13 @@ func (d *definition) complete(e *enclosure) error {
 			} else {
 				one.SASAddress += hexID(i) << 4
 			}
+			if one.Ports == nil {
+				for n := range e.ESPs {
+					one.Ports = append(one.Ports, one.SASAddress+hexID(n+1))
+				}
+			} else if len(one.Ports) != len(e.ESPs) || dr.Count > 1 {
+				return fmt.Errorf("slot %d lists %d ports: list one for each of the %d ESPs, of one drive", one.Slot, len(one.Ports), len(e.ESPs))
+			}
 			if dr.Count > 1 { // several drives have a map and a file system each
 				if one.Use.Multipath != "" {
 					one.Use.Multipath += strconv.Itoa(one.Slot)

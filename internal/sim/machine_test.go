@@ -451,6 +451,8 @@ func TestBadRacks(t *testing.T) {
 		"two at one node":     {strings.Replace(acme(""), "[{}]", "[{paths: {stor1: [3]}}, {paths: {stor1: [3]}}]", 1), "/dev/sg3"},
 		"unknown host":        {strings.Replace(acme(""), "[{}]", "[{paths: {stor9: [3]}}]", 1), "stor9"},
 		"two drives in one":   {acme("", "    drives: [{slot: 1}, {slot: 0, count: 2}]"), "slot 1 has two drives"},
+		"a port too few":      {strings.Replace(acme("", "    drives: [{slot: 1, ports: [5000c50012345671]}]"), "[{}]", "[{}, {}]", 1), "slot 1 lists 1 ports"},
+		"ports of a count":    {acme("", "    drives: [{slot: 1, count: 2, ports: [5000c50012345671]}]"), "of one drive"},
 		"no such ESP":         {acme("", "    subenclosures: [{id: 1, esps: [2]}]"), "no ESP serves subenclosure 1"},
 		"unknown element":     {acme("", "    elements: [{type: flux-capacitor, count: 1}]"), "flux-capacitor"},
 		"path through nobody": {acme("", "    drives: [{slot: 1, paths: [{host: stor1, esp: 4}]}]"), "esp4"},

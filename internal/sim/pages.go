@@ -375,7 +375,7 @@ func (d *device) driveIn(slot int) *drive {
 }
 
 // port is the SAS address of the drive's port that the nth ESP is wired to.
-func (dr *drive) port(n int) hexID { return dr.SASAddress + hexID(n) }
+func (dr *drive) port(n int) hexID { return dr.Ports[n-1] }
 
 // lu is the designator of the drive's logical unit.
 func (dr *drive) lu() hexID { return dr.SASAddress }

@@ -164,3 +164,25 @@ func TestStatusFlags(t *testing.T) {
 		}
 	}
 }
+
+// TestDrivePorts holds the ports of a drive that are not in sequence, which page
+// 0Ah lists with the expander that each is wired to.
+func TestDrivePorts(t *testing.T) {
+	r, _ := rack(t, `apiVersion: fwctl/v1
+kind: Rack
+enclosures:
+  - logicalID: 5000ccab04001000
+    vendor: ACME
+    product: JBOD-60
+    esps: [{}, {}]
+    elements: [{type: power-supply, count: 1}]
+    drives: [{slot: 0, sasAddress: 5000c50012345670, ports: [5000c50012345611, 5000c50012345699]}]
+`)
+	phy := func(expander, port, n string) string { return "10 00 00 08" + expander + port + n + "00000000000000" }
+	open(t, r, "/dev/sg0").want("1c 01 0a 02 00 00", "0a 00 00 44 00000001"+"16 3e 01 01 02 00 00 00"+
+		phy("5000ccab0400101f", "5000c50012345611", "00")+phy("5000ccab0400102f", "5000c50012345699", "01"))
+	// The drive itself says on each path which port that leads to.
+	for node, port := range map[string]string{"/dev/sg2": "5000c50012345611", "/dev/sg3": "5000c50012345699"} {
+		open(t, r, node).want("12 01 83 00 ff 00", "00 83 00 20 01 03 00 08 5000c50012345670 61 93 00 08"+port+"61 94 00 04 00000001")
+	}
+}

@@ -184,6 +184,7 @@ type drive struct {
 	Slot       int         `yaml:"slot"`
 	Count      int         `yaml:"count"` // this many slots from Slot on
 	SASAddress hexID       `yaml:"sasAddress"`
+	Ports      []hexID     `yaml:"ports"` // by ESP, in order
 	SATA       bool        `yaml:"sata"`
 	Use        use         `yaml:"use"`
 	Paths      []drivePath `yaml:"paths"`

@@ -1,6 +1,32 @@
 package state
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
+
+// StagedQuery is what Staged asks.
+const StagedQuery = stagedQuery
+
+// Explain is how SQLite would carry a statement out.
+func (s *Store) Explain(t *testing.T, query string) string {
+	t.Helper()
+	var steps []string
+	err := s.query(t.Context(), func(scan scanner) error {
+		var id, parent, unused int
+		var detail string
+		err := scan(&id, &parent, &unused, &detail)
+		steps = append(steps, detail)
+		return err
+	}, "EXPLAIN QUERY PLAN "+query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(steps, "; ")
+}
+
+// ImageError is what an error of a file means to the admin.
+var ImageError = imageError
 
 // Pragma asks SQLite for a setting of the store's own connection.
 func (s *Store) Pragma(t *testing.T, name string) (value string) {
@@ -12,4 +38,4 @@ func (s *Store) Pragma(t *testing.T, name string) (value string) {
 }
 
 // LimitPages lets the database grow no further, as a full disk would.
-func (s *Store) LimitPages(t *testing.T) { s.Pragma(t, "max_page_count = 12") }
+func (s *Store) LimitPages(t *testing.T) { s.Pragma(t, "max_page_count = 20") }

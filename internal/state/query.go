@@ -16,14 +16,15 @@ func (s *Store) Staged(ctx context.Context) (map[Key]Staged, error) {
 		err := scan(&k.LUID, &k.Subenclosure, &v.SHA256, &v.Revision, &v.Running, (*moment)(&v.Since), &v.By, &v.Confirmed)
 		all[k] = v
 		return err
-	}, `SELECT lu_id, subenclosure, sha256, revision, running, since, by, confirmed FROM staged s
-		WHERE NOT EXISTS (SELECT 1 FROM intents i WHERE i.lu_id = s.lu_id AND i.subenclosure = s.subenclosure AND i.kind = ? AND i.outcome = '')`,
-		string(DownloadStart))
+	}, stagedQuery)
 	if err != nil {
 		return nil, err
 	}
 	return all, nil
 }
+
+const stagedQuery = `SELECT lu_id, subenclosure, sha256, revision, running, since, by, confirmed FROM staged s
+	WHERE NOT EXISTS (SELECT 1 FROM intents i WHERE i.lu_id = s.lu_id AND i.subenclosure = s.subenclosure AND i.kind = '` + string(DownloadStart) + `' AND i.outcome = '')`
 
 // Sent returns the images that each component took, the latest last.
 func (s *Store) Sent(ctx context.Context) (map[Key][]Sent, error) {
@@ -42,26 +43,94 @@ func (s *Store) Sent(ctx context.Context) (map[Key][]Sent, error) {
 }
 
 // Runs returns all runs, the latest last.
-func (s *Store) Runs(ctx context.Context) ([]Run, error) {
+func (s *Store) Runs(ctx context.Context) ([]Run, error) { return s.runs(ctx, "TRUE") }
+
+// Unfinished returns the runs without an end, the oldest first: those that go on,
+// and those that were killed.
+func (s *Store) Unfinished(ctx context.Context) ([]Run, error) { return s.runs(ctx, "ended_at = ''") }
+
+func (s *Store) runs(ctx context.Context, where string) ([]Run, error) {
 	var all []Run
 	err := s.query(ctx, func(scan scanner) error {
 		var r Run
 		err := scan(&r.ID, &r.PlanDigest, &r.Host, &r.By, (*moment)(&r.StartedAt), (*moment)(&r.EndedAt), &r.Outcome)
 		all = append(all, r)
 		return err
-	}, "SELECT id, plan_digest, host, by, started_at, ended_at, outcome FROM runs ORDER BY id")
+	}, "SELECT id, plan_digest, host, by, started_at, ended_at, outcome FROM runs WHERE "+where+" ORDER BY id")
+	return all, err
+}
+
+// Kept returns the plan file of a run, nil where none was kept.
+func (s *Store) Kept(ctx context.Context, run int64) ([]byte, error) {
+	var plan []byte
+	err := s.since(3, func() error {
+		return s.query(ctx, func(scan scanner) error { return scan(&plan) }, "SELECT plan FROM plans WHERE run = ?", run)
+	})
+	return plan, err
+}
+
+// Resumes returns who went on with a run, in their order.
+func (s *Store) Resumes(ctx context.Context, run int64) ([]Resume, error) {
+	var all []Resume
+	err := s.since(3, func() error {
+		return s.query(ctx, func(scan scanner) error {
+			var v Resume
+			err := scan(&v.By, (*moment)(&v.At))
+			all = append(all, v)
+			return err
+		}, "SELECT by, at FROM resumes WHERE run = ? ORDER BY id", run)
+	})
+	return all, err
+}
+
+// Baselines returns what a run recorded of each enclosure before it touched it.
+func (s *Store) Baselines(ctx context.Context, run int64) (map[string][]byte, error) {
+	all := map[string][]byte{}
+	err := s.since(3, func() error {
+		return s.query(ctx, func(scan scanner) error {
+			var enclosure string
+			var data []byte
+			err := scan(&enclosure, &data)
+			all[enclosure] = data
+			return err
+		}, "SELECT enclosure, data FROM baselines WHERE run = ?", run)
+	})
+	return all, err
+}
+
+// LastBaselines returns the baseline of each enclosure's latest run that has one.
+func (s *Store) LastBaselines(ctx context.Context) (map[string]Baseline, error) {
+	all := map[string]Baseline{}
+	err := s.since(3, func() error {
+		return s.query(ctx, func(scan scanner) error {
+			var enclosure string
+			var v Baseline
+			err := scan(&enclosure, &v.Run, (*moment)(&v.At), &v.Data)
+			all[enclosure] = v
+			return err
+		}, `SELECT enclosure, run, started_at, data FROM baselines b JOIN runs r ON r.id = b.run
+			WHERE run = (SELECT max(run) FROM baselines l WHERE l.enclosure = b.enclosure)`)
+	})
 	return all, err
 }
 
 // Steps returns how far a run got with each component, by address.
 func (s *Store) Steps(ctx context.Context, run int64) ([]Step, error) {
+	v, err := s.version()
+	if err != nil {
+		return nil, err
+	}
+	added := "sha256, from_revision, to_revision, outcome"
+	if v < 3 {
+		added = "'' AS sha256, '', '', ''"
+	}
 	var all []Step
-	err := s.query(ctx, func(scan scanner) error {
+	err = s.query(ctx, func(scan scanner) error {
 		var v Step
-		err := scan(&v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Hop, &v.State, &v.Mode, &v.Detail, (*moment)(&v.At))
+		err := scan(&v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Hop, &v.State, &v.Mode, &v.Detail, (*moment)(&v.At), &v.SHA256, &v.From, &v.To, &v.Outcome)
 		all = append(all, v)
 		return err
-	}, "SELECT address, lu_id, subenclosure, hop, state, mode, detail, at FROM steps WHERE run = ? ORDER BY address", run)
+	}, "SELECT address, lu_id, subenclosure, hop, state, mode, detail, at, "+added+" FROM steps WHERE run = ? ORDER BY address", run)
 	return all, err
 }
 
@@ -87,20 +156,41 @@ func (s *Store) Open(ctx context.Context) ([]Intent, error) {
 	return s.intents(ctx, "outcome = ''")
 }
 
-// Overrides returns what a person put aside for a run, by address. A database of
-// before there were any has none.
+// Overrides returns what a person put aside for a run, by address.
 func (s *Store) Overrides(ctx context.Context, run int64) ([]Override, error) {
-	if v, err := s.version(); err != nil || v < 2 {
-		return nil, err
-	}
 	var all []Override
-	err := s.query(ctx, func(scan scanner) error {
-		var v Override
-		err := scan(&v.Kind, &v.Address, &v.Given)
-		all = append(all, v)
-		return err
-	}, "SELECT kind, address, given FROM overrides WHERE run = ? ORDER BY address, kind", run)
+	err := s.since(2, func() error {
+		return s.query(ctx, func(scan scanner) error {
+			var v Override
+			err := scan(&v.Kind, &v.Address, &v.Given)
+			all = append(all, v)
+			return err
+		}, "SELECT kind, address, given FROM overrides WHERE run = ? ORDER BY address, kind", run)
+	})
 	return all, err
+}
+
+// Verifications returns what became of what was staged, the latest last.
+func (s *Store) Verifications(ctx context.Context) ([]Verification, error) {
+	var all []Verification
+	err := s.since(3, func() error {
+		return s.query(ctx, func(scan scanner) error {
+			var v Verification
+			err := scan(&v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.SHA256, &v.Revision, &v.Outcome, &v.By, (*moment)(&v.At))
+			all = append(all, v)
+			return err
+		}, "SELECT address, lu_id, subenclosure, sha256, revision, outcome, by, at FROM verifications ORDER BY id")
+	})
+	return all, err
+}
+
+// since asks what only databases of that schema and later ones can answer: what
+// an earlier fwctl wrote has none of it.
+func (s *Store) since(schema int, ask func() error) error {
+	if v, err := s.version(); err != nil || v < schema {
+		return err
+	}
+	return ask()
 }
 
 type scanner func(dest ...any) error

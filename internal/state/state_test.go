@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -42,7 +43,8 @@ func update(t *testing.T, s *state.Store, f func(*state.Tx)) {
 func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "here")
 	staged := state.Staged{SHA256: "aa", Revision: "1100", Running: "1000", Since: noon, By: "anna", Confirmed: true}
-	step := state.Step{Address: "a", Key: key, Hop: 1, State: "sending", Mode: "e", Detail: "d", At: noon.Add(time.Nanosecond)}
+	step := state.Step{Address: "a", Key: key, Hop: 1, SHA256: "aa", From: "1000", To: "1100", State: "failed", Mode: "e", Outcome: "failed", Detail: "d", At: noon.Add(time.Nanosecond)}
+	verification := state.Verification{Address: "a", Key: key, SHA256: "aa", Revision: "1100", Outcome: state.Running, By: "ben", At: noon.Add(2 * time.Hour)}
 	intent := state.Intent{Address: "a", Key: key, Kind: state.LastChunk, Mode: "0e", SHA256: "aa", At: noon}
 
 	override := state.Override{Kind: state.AcceptDisruption, Address: "a", Given: "all"}
@@ -62,6 +64,12 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 		tx.Sent(key, state.Sent{SHA256: "first", Revision: "1100", At: noon.Add(time.Second)})
 		tx.Sent(key, state.Sent{SHA256: "aa", Revision: "1100", At: noon.Add(500 * time.Millisecond)})
 		tx.Override(run, override)
+		tx.Keep(run, []byte("{}"))
+		tx.Resume(run, "ben", noon.Add(30*time.Minute))
+		tx.Resume(run, "anna", noon.Add(20*time.Minute)) // the clock was set back
+		tx.Baseline(run, "5000ccab04001000", []byte("first"))
+		tx.Baseline(run, "5000ccab04001000", []byte{0, 1})
+		tx.Verified(verification)
 		tx.EndRun(run, noon.Add(time.Hour), "done")
 	})
 	intent.Outcome = "13h: staged"
@@ -76,10 +84,55 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	check(t, "Steps", []state.Step{step})(s.Steps(ctx, run))
 	check(t, "Intents", []state.Intent{intent})(s.Intents(ctx, run))
 	check(t, "Overrides", []state.Override{override})(s.Overrides(ctx, run))
+	check(t, "Kept", []byte("{}"))(s.Kept(ctx, run))
+	check(t, "Kept of another run", []byte(nil))(s.Kept(ctx, run+1))
+	check(t, "Resumes", []state.Resume{{By: "ben", At: noon.Add(30 * time.Minute)}, {By: "anna", At: noon.Add(20 * time.Minute)}})(s.Resumes(ctx, run))
+	check(t, "Baselines", map[string][]byte{"5000ccab04001000": {0, 1}})(s.Baselines(ctx, run))
+	check(t, "Verifications", []state.Verification{verification})(s.Verifications(ctx))
 	check(t, "Runs", []state.Run{{ID: run, PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon, EndedAt: noon.Add(time.Hour), Outcome: "done"}})(s.Runs(ctx))
 
 	update(t, s, func(tx *state.Tx) { tx.Unstage(key) })
 	check(t, "Staged after Unstage", map[state.Key]state.Staged{})(s.Staged(ctx))
+}
+
+func TestUnfinishedRunsAndTheLatestBaselines(t *testing.T) {
+	s := open(t, t.TempDir())
+	var ids []int64
+	update(t, s, func(tx *state.Tx) {
+		for i := range 4 {
+			ids = append(ids, tx.BeginRun(state.Run{By: "anna", StartedAt: noon.Add(-time.Duration(i) * time.Hour)})) // clocks are set back
+		}
+		tx.EndRun(ids[1], noon, "done")
+		tx.Baseline(ids[0], "enc1", []byte("old"))
+		tx.Baseline(ids[2], "enc1", []byte("new"))
+		tx.Baseline(ids[1], "enc2", []byte("only"))
+	})
+	unfinished, err := s.Unfinished(ctx)
+	var got []int64
+	for _, r := range unfinished {
+		got = append(got, r.ID)
+	}
+	check(t, "Unfinished", []int64{ids[0], ids[2], ids[3]})(got, err)
+	check(t, "LastBaselines", map[string]state.Baseline{
+		"enc1": {Run: ids[2], At: noon.Add(-2 * time.Hour), Data: []byte("new")},
+		"enc2": {Run: ids[1], At: noon.Add(-time.Hour), Data: []byte("only")},
+	})(s.LastBaselines(ctx))
+}
+
+// What is open stays quick to find however long the history is.
+func TestWhatIsOpenIsFoundByAnIndex(t *testing.T) {
+	s := open(t, t.TempDir())
+	for query, index := range map[string]string{
+		state.StagedQuery: "open_intents",
+		"UPDATE intents SET outcome = '' WHERE lu_id = '' AND subenclosure = 0 AND outcome = ''": "open_intents",
+		"SELECT id FROM intents WHERE outcome = '' ORDER BY id":                                  "open_intents",
+		"SELECT id FROM intents WHERE run = 1 ORDER BY id":                                       "intents_of_run",
+		"SELECT id FROM runs WHERE ended_at = '' ORDER BY id":                                    "open_runs",
+	} {
+		if got := s.Explain(t, query); !strings.Contains(got, index) {
+			t.Errorf("the plan of %s is %s; want it to use %s", query, got, index)
+		}
+	}
 }
 
 // A download whose end is not known hides what was staged before it, until it is
@@ -152,9 +205,7 @@ func TestReadersSeeWhatWasCommittedWhileAWriterWrites(t *testing.T) {
 		}
 		defer r.Close()
 		check(t, "Staged in mid-transaction", before)(r.Staged(ctx))
-		if err := r.Update(ctx, func(tx *state.Tx) { tx.Unstage(key) }); err == nil {
-			t.Error("Update through OpenReadOnly = nil; want an error")
-		}
+		refusesToWrite(t, r)
 	})
 	r, err := state.OpenReadOnly(dir)
 	if err != nil {
@@ -162,6 +213,21 @@ func TestReadersSeeWhatWasCommittedWhileAWriterWrites(t *testing.T) {
 	}
 	defer r.Close()
 	check(t, "Staged after it", map[state.Key]state.Staged{key: {SHA256: "after", Since: noon}})(r.Staged(ctx))
+}
+
+// refusesToWrite holds that a store that was opened for reading is not written.
+func refusesToWrite(t *testing.T, s *state.Store) {
+	t.Helper()
+	for what, err := range map[string]error{
+		"Update":     s.Update(ctx, func(tx *state.Tx) { tx.Unstage(key) }),
+		"KeepImage":  s.KeepImage(digestOf("image"), []byte("image")),
+		"DropImages": s.DropImages(nil),
+	} {
+		var e *state.Error
+		if !errors.As(err, &e) || !strings.Contains(err.Error(), "for reading only") {
+			t.Errorf("%s through OpenReadOnly = %v; want a *state.Error that says why", what, err)
+		}
+	}
 }
 
 func TestReadingCreatesNothing(t *testing.T) {
@@ -172,6 +238,7 @@ func TestReadingCreatesNothing(t *testing.T) {
 	}
 	defer s.Close()
 	check(t, "Staged", map[state.Key]state.Staged{})(s.Staged(ctx))
+	refusesToWrite(t, s)
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Stat(%s) = %v; want it not to exist", dir, err)
 	}
@@ -191,29 +258,56 @@ func TestNewerSchemaIsRefusedByName(t *testing.T) {
 
 // A database of an earlier fwctl is read as it is, and brought up to date by whoever writes.
 func TestOlderSchema(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	step := state.Step{Address: "a", Key: key, State: "staged", Mode: "e", Detail: "d", At: noon}
+	run := state.Run{ID: 1, By: "anna", StartedAt: noon}
 	staged := map[state.Key]state.Staged{key: {SHA256: "aa", Since: noon}}
-	update(t, s, func(tx *state.Tx) {
-		tx.BeginRun(state.Run{StartedAt: noon})
-		tx.Stage(key, staged[key])
-	})
-	s.Close()
-	pragma(t, dir, "DROP TABLE overrides; PRAGMA user_version = 1")
+	override := []state.Override{{Kind: state.AcceptDisruption, Address: "a", Given: "a"}}
+	for schema, overrides := range map[int][]state.Override{1: nil, 2: override} {
+		t.Run(fmt.Sprint(schema), func(t *testing.T) {
+			dir := t.TempDir()
+			s := open(t, dir)
+			update(t, s, func(tx *state.Tx) {
+				tx.BeginRun(run)
+				tx.SetStep(1, step)
+				tx.Stage(key, staged[key])
+				for _, o := range overrides {
+					tx.Override(1, o)
+				}
+			})
+			s.Close()
+			pragma(t, dir, `DROP INDEX open_runs; DROP INDEX open_intents; DROP INDEX intents_of_run;
+				DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications;
+				ALTER TABLE steps DROP COLUMN sha256; ALTER TABLE steps DROP COLUMN from_revision;
+				ALTER TABLE steps DROP COLUMN to_revision; ALTER TABLE steps DROP COLUMN outcome`)
+			if schema < 2 {
+				pragma(t, dir, "DROP TABLE overrides")
+			}
+			pragma(t, dir, fmt.Sprintf("PRAGMA user_version = %d", schema))
 
-	s, err := state.OpenReadOnly(dir)
-	if err != nil {
-		t.Fatal(err)
+			old := func(s *state.Store) {
+				check(t, "Staged", staged)(s.Staged(ctx))
+				check(t, "Unfinished", []state.Run{run})(s.Unfinished(ctx))
+				check(t, "Steps", []state.Step{step})(s.Steps(ctx, 1))
+				check(t, "Overrides", overrides)(s.Overrides(ctx, 1))
+				check(t, "Kept", []byte(nil))(s.Kept(ctx, 1))
+				check(t, "Resumes", []state.Resume(nil))(s.Resumes(ctx, 1))
+				check(t, "Baselines", map[string][]byte{})(s.Baselines(ctx, 1))
+				check(t, "LastBaselines", map[string]state.Baseline{})(s.LastBaselines(ctx))
+				check(t, "Verifications", []state.Verification(nil))(s.Verifications(ctx))
+			}
+			r, err := state.OpenReadOnly(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			old(r)
+			r.Close()
+			s = open(t, dir)
+			old(s)
+			update(t, s, func(tx *state.Tx) { tx.Keep(1, []byte("{}")); tx.Override(1, override[0]) })
+			check(t, "Kept, brought up to date", []byte("{}"))(s.Kept(ctx, 1))
+			check(t, "Overrides, brought up to date", override)(s.Overrides(ctx, 1))
+		})
 	}
-	check(t, "Staged in schema 1", staged)(s.Staged(ctx))
-	check(t, "Overrides in schema 1", []state.Override(nil))(s.Overrides(ctx, 1))
-	s.Close()
-
-	s = open(t, dir)
-	check(t, "Staged in schema 1, brought up to date", staged)(s.Staged(ctx))
-	override := state.Override{Kind: state.AcceptDisruption, Address: "a", Given: "a"}
-	update(t, s, func(tx *state.Tx) { tx.Override(1, override) })
-	check(t, "Overrides", []state.Override{override})(s.Overrides(ctx, 1))
 }
 
 // pragma runs a statement on the database behind the store's back.
@@ -267,21 +361,26 @@ func TestBadDirectories(t *testing.T) {
 	}
 }
 
-// A full disk stops before the next effect: the intent is not committed.
+// A full disk stops before the next effect: nothing of what could not be written whole is kept.
 func TestFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	s.LimitPages(t)
-	err := s.Update(ctx, func(tx *state.Tx) {
-		run := tx.BeginRun(state.Run{})
-		for range 100 {
-			tx.Intend(state.Intent{Run: run, SHA256: strings.Repeat("a", 4096)})
+	large := []byte(strings.Repeat("a", 1<<20))
+	for what, fill := range map[string]func(*state.Tx, int64){
+		"intents": func(tx *state.Tx, run int64) {
+			for range 100 {
+				tx.Intend(state.Intent{Run: run, SHA256: string(large[:4096])})
+			}
+		},
+		"a plan":     func(tx *state.Tx, run int64) { tx.Keep(run, large) },
+		"a baseline": func(tx *state.Tx, run int64) { tx.Baseline(run, "enc1", large) },
+	} {
+		s := open(t, t.TempDir())
+		s.LimitPages(t)
+		err := s.Update(ctx, func(tx *state.Tx) { fill(tx, tx.BeginRun(state.Run{})) })
+		if err == nil || !strings.Contains(err.Error(), "the disk is full") {
+			t.Errorf("Update with %s on a full disk = %v; want it to say so", what, err)
 		}
-	})
-	if err == nil || !strings.Contains(err.Error(), "the disk is full") {
-		t.Errorf("Update on a full disk = %v; want it to say so", err)
+		check(t, "Runs", []state.Run(nil))(s.Runs(ctx))
 	}
-	check(t, "Runs", []state.Run(nil))(s.Runs(ctx))
 }
 
 func TestPathsWithOddCharacters(t *testing.T) {

@@ -3,8 +3,11 @@ package state
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
+
+var errReadOnly = errors.New("it is open for reading only")
 
 // Tx is one transaction. Its methods keep the first error, and Update reports it.
 type Tx struct {
@@ -21,6 +24,9 @@ func (s *Store) Update(ctx context.Context, f func(*Tx)) error {
 }
 
 func (s *Store) update(ctx context.Context, op string, f func(*Tx) error) error {
+	if s.readOnly {
+		return &Error{Op: op, Path: s.path, Err: errReadOnly}
+	}
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return s.wrap(op, err)
@@ -65,6 +71,22 @@ func (t *Tx) EndRun(id int64, at time.Time, outcome string) {
 	t.exec("UPDATE runs SET ended_at = ?, outcome = ? WHERE id = ?", stamp(at), outcome, id)
 }
 
+// Keep records the plan file that a run carries out, for whoever resumes it.
+func (t *Tx) Keep(run int64, plan []byte) {
+	t.exec("INSERT OR REPLACE INTO plans (run, plan) VALUES (?, ?)", run, plan)
+}
+
+// Resume records that somebody goes on with a run that was broken off.
+func (t *Tx) Resume(run int64, by string, at time.Time) {
+	t.exec("INSERT INTO resumes (run, by, at) VALUES (?, ?, ?)", run, by, stamp(at))
+}
+
+// Baseline records what an enclosure was like before a run touched it, in place
+// of what the run recorded of it before.
+func (t *Tx) Baseline(run int64, enclosure string, data []byte) {
+	t.exec("INSERT OR REPLACE INTO baselines (run, enclosure, data) VALUES (?, ?, ?)", run, enclosure, data)
+}
+
 // Override records what a person put aside for a run.
 func (t *Tx) Override(run int64, o Override) {
 	t.exec("INSERT OR REPLACE INTO overrides (run, kind, address, given) VALUES (?, ?, ?, ?)", run, string(o.Kind), o.Address, o.Given)
@@ -72,8 +94,9 @@ func (t *Tx) Override(run int64, o Override) {
 
 // SetStep records how far a run got with one component.
 func (t *Tx) SetStep(run int64, s Step) {
-	t.exec("INSERT OR REPLACE INTO steps (run, address, lu_id, subenclosure, hop, state, mode, detail, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		run, s.Address, s.Key.LUID, s.Key.Subenclosure, s.Hop, s.State, s.Mode, s.Detail, stamp(s.At))
+	t.exec(`INSERT OR REPLACE INTO steps (run, address, lu_id, subenclosure, hop, sha256, from_revision, to_revision, state, mode, outcome, detail, at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		run, s.Address, s.Key.LUID, s.Key.Subenclosure, s.Hop, s.SHA256, s.From, s.To, s.State, s.Mode, s.Outcome, s.Detail, stamp(s.At))
 }
 
 // Intend records an effect that is about to be tried, and returns its id. A
@@ -108,6 +131,12 @@ func (t *Tx) Unstage(k Key) {
 func (t *Tx) Sent(k Key, s Sent) {
 	t.exec("INSERT OR REPLACE INTO sent (lu_id, subenclosure, sha256, revision, at) VALUES (?, ?, ?, ?, ?)",
 		k.LUID, k.Subenclosure, s.SHA256, s.Revision, stamp(s.At))
+}
+
+// Verified records what became of something that was staged. It unstages nothing.
+func (t *Tx) Verified(v Verification) {
+	t.insert("INSERT INTO verifications (address, lu_id, subenclosure, sha256, revision, outcome, by, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		v.Address, v.Key.LUID, v.Key.Subenclosure, v.SHA256, v.Revision, string(v.Outcome), v.By, stamp(v.At))
 }
 
 // stamp writes a time so that its order as text is its order in time.

@@ -56,11 +56,16 @@ func TestSchedule(t *testing.T) {
 		{"its end is not in it", []Window{saturday}, "2026-11-22T03:00:00Z", "none", "2026-11-28T22:00:00+01:00 to 2026-11-29T04:00:00+01:00"},
 		{"an excluded date", []Window{saturday}, "2026-12-26T22:00:00Z", "none", "2027-01-02T22:00:00+01:00 to 2027-01-03T04:00:00+01:00"},
 		{"the morning after an excluded date", []Window{saturday}, "2026-12-27T01:00:00Z", "none", "2027-01-02T22:00:00+01:00 to 2027-01-03T04:00:00+01:00"},
+		{"an excluded date is one of its time zone", []Window{{Start: "2026-12-25T00:30", Timezone: "Europe/Berlin", Duration: "1h", RRule: "FREQ=DAILY", Exclude: []string{"2026-12-26"}}}, "2026-12-25T23:40:00Z", "none", "2026-12-27T00:30:00+01:00 to 2026-12-27T01:30:00+01:00"},
+		{"the shortest", []Window{{Start: "2026-11-21T22:00", Duration: "1m"}}, "2026-11-21T22:00:59Z", "2026-11-21T22:00:00Z to 2026-11-21T22:01:00Z", "none"},
+		{"the longest", []Window{{Start: "2026-11-01T00:00", Duration: "744h"}}, "2026-12-01T23:59:59Z", "2026-11-01T00:00:00Z to 2026-12-02T00:00:00Z", "none"},
+		{"the rarest", []Window{{Start: "2026-11-01T00:00", Duration: "1h", RRule: "FREQ=YEARLY;INTERVAL=100"}}, "2026-11-02T00:00:00Z", "none", "2126-11-01T00:00:00Z to 2126-11-01T01:00:00Z"},
 
 		// Europe/Berlin, 2026-10-25: 03:00 CEST is 02:00 CET again.
 		{"a start that occurs twice opens the first time", []Window{night}, "2026-10-25T00:29:59Z", "none", "2026-10-25T02:30:00+02:00 to 2026-10-25T02:30:00+01:00"},
 		{"and is over when it occurs again", []Window{night}, "2026-10-25T01:30:00Z", "none", "2026-10-26T02:30:00+01:00 to 2026-10-26T03:30:00+01:00"},
 		{"six hours are six hours, won one", []Window{{Start: "2026-10-24T22:00", Timezone: "Europe/Berlin", Duration: "6h"}}, "2026-10-24T20:00:00Z", "2026-10-24T22:00:00+02:00 to 2026-10-25T03:00:00+01:00", "none"},
+		{"the evening of that day has the new offset", []Window{{Start: "2026-10-25T22:00", Timezone: "Europe/Berlin", Duration: "1h"}}, "2026-10-25T20:30:00Z", "none", "2026-10-25T22:00:00+01:00 to 2026-10-25T23:00:00+01:00"},
 		// Europe/Berlin, 2027-03-28: 02:00 CET is 03:00 CEST.
 		{"a start that is skipped opens as much later", []Window{night}, "2027-03-28T00:00:00Z", "none", "2027-03-28T03:30:00+02:00 to 2027-03-28T04:30:00+02:00"},
 		{"six hours are six hours, lost one", []Window{{Start: "2027-03-27T22:00", Timezone: "Europe/Berlin", Duration: "6h"}}, "2027-03-28T02:59:59Z", "2027-03-27T22:00:00+01:00 to 2027-03-28T05:00:00+02:00", "none"},
@@ -153,6 +158,7 @@ func TestCompileErrors(t *testing.T) {
 		{"week and count", rule("FREQ=YEARLY;BYWEEKNO=20;BYDAY=2SA"), []string{"rrule: BYDAY counts no days"}},
 		{"week of a month", rule("FREQ=MONTHLY;BYWEEKNO=20"), []string{"rrule: BYWEEKNO does not go with FREQ=MONTHLY"}},
 		{"interval 0", rule("FREQ=WEEKLY;INTERVAL=0"), []string{"rrule: INTERVAL=0 is out of range"}},
+		{"interval of a century and a year", rule("FREQ=YEARLY;INTERVAL=101"), []string{"rrule: INTERVAL=101 is out of range"}},
 		{"interval", rule("FREQ=YEARLY;INTERVAL=9223372036854775807"), []string{"rrule: INTERVAL=9223372036854775807 is out of range"}},
 		{"count 0", rule("FREQ=WEEKLY;COUNT=0"), []string{"rrule: COUNT=0 cannot be"}},
 		{"count and until", rule("FREQ=WEEKLY;COUNT=3;UNTIL=20271231"), []string{"rrule: COUNT=3 cannot be"}},

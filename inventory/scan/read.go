@@ -362,12 +362,15 @@ var failures = map[ses.StatusCode]string{
 // the name of their type and their index in it, from 0. An overall status counts
 // where no element of its type says what fails.
 func health(cfg *ses.Configuration, status *ses.EnclosureStatus, names *ses.ElementDescriptors) inventory.Health {
-	h := inventory.Health{Critical: status.Critical, Unrecoverable: status.Unrecoverable, Failures: []string{}}
+	h := inventory.Health{Critical: status.Critical, Unrecoverable: status.Unrecoverable, Failures: []string{}, Elements: map[string]int{}}
 	for i, t := range status.Types {
 		typeName := cmp.Or(strings.TrimSpace(cfg.Types[i].Text.String()), cfg.Types[i].ElementType.String())
 		individual := false
 		for j, e := range t.Elements {
 			failure, failed := failures[e.Code()]
+			if failed || e.Code() == ses.StatusOK {
+				h.Elements[typeName]++
+			}
 			if !failed {
 				continue
 			}

@@ -112,7 +112,8 @@ func TestScanOneEnclosure(t *testing.T) {
 		want.Enclosures = []inventory.Enclosure{{
 			LogicalID: "5000ccab04001000", Vendor: "ACME", Product: `JBOD\x01`, MissingESPs: []int{},
 			Health: inventory.Health{Critical: true, Failures: []string{
-				"Power Supply 2: critical", "Cooling 0: non-critical", "Cooling 1: unrecoverable", "Enclosure: non-critical"}},
+				"Power Supply 2: critical", "Cooling 0: non-critical", "Cooling 1: unrecoverable", "Enclosure: non-critical"},
+				Elements: map[string]int{"PSU": 2, "Cooling": 2}},
 			Drives: []inventory.Drive{}, DrivesUnknown: true,
 			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 1, LUID: "5000ccab04001001", Paths: []string{"/dev/sg3"}, GenerationCode: 7,
 				Inquiry:  inventory.Inquiry{Vendor: "ACME", Product: "JBOD", Revision: "1000"},
@@ -407,7 +408,7 @@ func TestReadStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := inventory.Health{Failures: []string{"the enclosure, it does not say which element: non-critical"}}
+	want := inventory.Health{Failures: []string{"the enclosure, it does not say which element: non-critical"}, Elements: map[string]int{}}
 	if diff := cmp.Diff(want, r.Health); diff != "" {
 		t.Errorf("Read of NON-CRIT alone gives health (-want +got):\n%s", diff)
 	}
@@ -715,7 +716,9 @@ func TestCaptures(t *testing.T) {
 	}{
 		{"areca_arc-8028_0133", "Areca", "ARC-802801.33.63", "0133", inventory.Enclosure{
 			LogicalID: "d5b401503fc0ec16", Vendor: "Areca", Product: "ARC-802801.33.63", MissingESPs: []int{},
-			Health: inventory.Health{Critical: true, Failures: []string{}},
+			Health: inventory.Health{Critical: true, Failures: []string{}, Elements: map[string]int{
+				"ArrayDevicesInSubEnclsr0": 1, "AudibleAlarmInSubEnclsr0": 1, "ConnectorsInSubEnclsr0": 3, "CoolingElementInSubEnclsr0": 1,
+				"EnclosureElementInSubEnclsr0": 1, "SAS Expander": 1, "TempSensorsInSubEnclsr0": 2, "VoltageSensorsInSubEnclsr0": 2}},
 			Drives: []inventory.Drive{{Slot: 18, SASAddress: "5000c5003011cb29", InUse: []string{}, Paths: []inventory.DrivePath{}}}, // slots 12 to 15 lead to an expander
 			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 1, GenerationCode: 0, Expanders: []string{"5001b4d516ecc03f"}, Download: inventory.Download{SESPage: true},
 				Subenclosures: []inventory.Subenclosure{{LogicalID: "d5b401503fc0ec16", Address: "d5b401503fc0ec16/lu-5001b4d516ecc03d/sub0",
@@ -723,7 +726,8 @@ func TestCaptures(t *testing.T) {
 		}, []int{0, 1, 2, 4, 5, 7, 0xa, 0xd, 0xe, 0xf, 0x3f}},
 		{"newisys_nds-4600-jd_0509", "NEWISYS", "NDS-4600-JD", "0509", inventory.Enclosure{
 			LogicalID: "500093d0013c4000", Vendor: "NEWISYS", Product: "NDS-4600-JD", ExpectedESPs: ptr(2), MissingESPs: []int{2},
-			Health: inventory.Health{Failures: []string{}},
+			Health: inventory.Health{Failures: []string{}, Elements: map[string]int{
+				"4600 Enclosure": 1, "Array Dev Slot": 60, "Buzzer": 1, "Cooling Fan": 4, "ES Processor": 2, "Power Supply": 2, "SAS Expander": 6, "Temp Sensor": 6}},
 			Drives: []inventory.Drive{}, DrivesUnknown: true,
 			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2, GenerationCode: 1, Download: inventory.Download{SESPage: true},
 				Subenclosures: []inventory.Subenclosure{{LogicalID: "500093d0013c4000", Address: "500093d0013c4000/esp1/sub0",

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -25,38 +24,58 @@ type disk struct {
 	port           uint64 // SAS address of its target port, VPD page 83h
 }
 
-// disks makes SCSI hosts with one disk each, in order. Those that are the same
-// disk share logical unit, port and content; others share nothing.
-func disks(t *testing.T, n int, same bool) []disk {
+// Places of scsi_debug, target and LUN. Where hosts do not count (vpd_use_hostno=0)
+// a target is a port, and the logical unit there is number 2000 + 1000*target + LUN:
+// firstPort and secondPort are one disk, behind a port each.
+const (
+	place      = "0 0"
+	firstPort  = "0 1000"
+	secondPort = "1 0"
+)
+
+// disks makes SCSI hosts with one disk each, at these places, in order. Where hosts
+// count the disks share nothing; where not, all have the same content, and those at
+// one place are one disk behind one port.
+func disks(t *testing.T, hostsCount bool, places ...string) []disk {
 	t.Helper()
 	set := func(name string, value any) {
-		if err := os.WriteFile(scsiDebug+name, fmt.Append(nil, value), 0); err != nil {
+		if err := os.WriteFile(name, fmt.Append(nil, value), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	own := 1
-	if same {
-		own = 0
+	own := 0
+	if hostsCount {
+		own = 1
 	}
-	set("per_host_store", own)
-	set("vpd_use_hostno", own)
-	set("add_host", n)
-	t.Cleanup(func() { set("add_host", -n) })
+	set(scsiDebug+"per_host_store", own)
+	set(scsiDebug+"vpd_use_hostno", own)
+	set(scsiDebug+"num_tgts", 2)
+	set("/sys/module/scsi_mod/parameters/scan", "manual") // or each host would show a disk at every place
+	t.Cleanup(func() { set("/sys/module/scsi_mod/parameters/scan", "sync") })
+	set(scsiDebug+"add_host", len(places))
+	t.Cleanup(func() { set(scsiDebug+"add_host", -len(places)) })
 
 	var all []disk
-	wait(t, "the disks of scsi_debug", func() bool {
-		blocks, _ := filepath.Glob("/sys/bus/pseudo/devices/adapter*/host*/target*/*/block/sd*")
-		all = nil
-		for _, block := range blocks {
-			page, err := os.ReadFile(block + "/device/vpd_pg83")
+	for i, place := range places {
+		hosts, _ := filepath.Glob(fmt.Sprintf("/sys/bus/pseudo/devices/adapter%d/host*", i))
+		if len(hosts) != 1 {
+			t.Fatalf("scsi_debug's adapter %d has the SCSI hosts %v; want one", i, hosts)
+		}
+		host := filepath.Base(hosts[0])
+		set("/sys/class/scsi_host/"+host+"/scan", "0 "+place)
+		wait(t, "the disk of "+host, func() bool {
+			blocks, _ := filepath.Glob(hosts[0] + "/target*/*/block/sd*")
+			if len(blocks) != 1 {
+				return false
+			}
+			page, err := os.ReadFile(blocks[0] + "/device/vpd_pg83")
 			if err != nil || len(page) < 4 {
 				return false
 			}
-			all = append(all, disk{filepath.Base(block), strings.Split(block, "/")[6], targetPort(page)})
-		}
-		return len(all) == n
-	})
-	slices.SortFunc(all, func(a, b disk) int { return strings.Compare(a.name, b.name) })
+			all = append(all, disk{filepath.Base(blocks[0]), host, targetPort(page)})
+			return true
+		})
+	}
 	return all
 }
 
@@ -70,20 +89,26 @@ func targetPort(page []byte) uint64 {
 	return 0
 }
 
-// serveDrives serves an enclosure that lists these disks in slots of their own,
-// the first port of each wired to the first module. That it has paths on another
-// host only keeps the rack from serving disks itself.
-func serveDrives(t *testing.T, disks ...disk) *rack {
+// serveDrives serves an enclosure that lists these drives in slots of their own,
+// each given by the disks that lead to it: through the port that the first module
+// is wired to, and the second. No disk leads through the second port of one that
+// is given by one disk. That they have paths on another host only keeps the rack
+// from serving disks itself.
+func serveDrives(t *testing.T, drives ...[]disk) *rack {
 	t.Helper()
 	file := strings.NewReplacer(
 		"hosts: [guest]", "hosts: [guest, elsewhere]",
 		"elements:\n", "elements:\n      - {type: sas-expander, count: 1}\n",
 	).Replace(fmt.Sprintf(jbod, "protocol: ses, flashTime: 100ms", "0s", "0s"))
 	file += "    drives:\n"
-	for i, d := range disks {
-		file += fmt.Sprintf("      - {slot: %d, sasAddress: %016x, paths: [{host: elsewhere, esp: 1}]}\n", i, d.port-1)
+	for slot, d := range drives {
+		ports := [2]uint64{d[0].port, d[0].port + 1}
+		if len(d) > 1 {
+			ports[1] = d[1].port
+		}
+		file += fmt.Sprintf("      - {slot: %d, ports: [%016x, %016x], paths: [{host: elsewhere, esp: 1}]}\n", slot, ports[0], ports[1])
 	}
-	return serve(t, file)
+	return serve(t, file, "1100")
 }
 
 type driveSeen struct {
@@ -156,11 +181,32 @@ func mount(t *testing.T, device, point string) (unmount func()) {
 	return unmount
 }
 
+// multipath makes a dm-multipath map, /dev/mapper/mpatha, of a drive's paths.
+func multipath(t *testing.T, d []disk) {
+	t.Helper()
+	sectors, err := os.ReadFile("/sys/block/" + d[0].name + "/size")
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, "dmsetup", "create", "mpatha", "--uuid", "mpath-33333333000000000", "--table",
+		fmt.Sprintf("0 %s multipath 0 0 1 1 round-robin 0 2 1 /dev/%s 1 /dev/%s 1", bytes.TrimSpace(sectors), d[0].name, d[1].name))
+	t.Cleanup(func() { do(t, "dmsetup", "remove", "mpatha") })
+	do(t, "dmsetup", "mknodes") // there is no udev here to make them
+}
+
+// takeOffline makes a path one that the kernel uses no more.
+func takeOffline(t *testing.T, d disk) {
+	t.Helper()
+	if err := os.WriteFile("/sys/block/"+d.name+"/device/state", []byte("offline\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // What uses a drive is found in /proc, and what leaves no trace there only by
 // opening it: each on a drive of its own.
 func TestDriveUse(t *testing.T) {
-	d := disks(t, 4, false)
-	r := serveDrives(t, d...)
+	d := disks(t, true, place, place, place, place)
+	r := serveDrives(t, d[:1], d[1:2], d[2:3], d[3:])
 	mount(t, "/dev/"+d[0].name, "/tmp/tank")
 	do(t, "mkswap", "/dev/"+d[1].name)
 	do(t, "swapon", "/dev/"+d[1].name)
@@ -186,11 +232,11 @@ func TestDriveUse(t *testing.T) {
 // One disk behind two SCSI hosts: its user goes on over the other path only if
 // dm-multipath is between.
 func TestDriveWithTwoPaths(t *testing.T) {
-	d := disks(t, 2, true)
+	d := disks(t, false, place, place)
 	if d[0].port != d[1].port || d[0].scsiHost == d[1].scsiHost {
 		t.Fatalf("scsi_debug gives %+v; want one port behind two hosts", d)
 	}
-	r := serveDrives(t, d[0])
+	r := serveDrives(t, d[:1])
 	paths := func(use, used0, used1 string) []string {
 		return []string{fmt.Sprintf("%s %s via A live%s %s via A live%s", use, d[0].name, used0, d[1].name, used1)}
 	}
@@ -200,14 +246,7 @@ func TestDriveWithTwoPaths(t *testing.T) {
 	diff(t, "a drive that is mounted over one path", r.sees(t, "--probe-use"), paths(`["mounted /tmp/direct"]`, "", " used"))
 	unmount()
 
-	sectors, err := os.ReadFile("/sys/block/" + d[0].name + "/size")
-	if err != nil {
-		t.Fatal(err)
-	}
-	do(t, "dmsetup", "create", "mpatha", "--uuid", "mpath-33333333000000000", "--table",
-		fmt.Sprintf("0 %s multipath 0 0 1 1 round-robin 0 2 1 /dev/%s 1 /dev/%s 1", bytes.TrimSpace(sectors), d[0].name, d[1].name))
-	t.Cleanup(func() { do(t, "dmsetup", "remove", "mpatha") })
-	do(t, "dmsetup", "mknodes") // there is no udev here to make them
+	multipath(t, d)
 	diff(t, "a map that nobody uses", r.sees(t, "--probe-use"), paths("[]", "", ""))
 	diff(t, "a map that nobody is seen to use", r.sees(t), paths("unknown", "", ""))
 
@@ -220,10 +259,11 @@ func TestDriveWithTwoPaths(t *testing.T) {
 
 	mount(t, "/dev/mapper/mpatha", "/tmp/mapped")
 	diff(t, "a map that is mounted", r.sees(t), paths(`["mounted /tmp/mapped through dm-0 (mpatha)"]`, " used", " used"))
+	// Two SCSI hosts, and yet no way round the module.
+	diff(t, "module 1, where both paths lead through it", r.plans(t, "redundant")[esp1],
+		blocked("the policy says reset: redundant: slot 0 in use, no other path"))
 	// The kernel tells that a path is gone, and not what the map makes of it.
-	if err := os.WriteFile("/sys/block/"+d[0].name+"/device/state", []byte("offline\n"), 0); err != nil {
-		t.Fatal(err)
-	}
+	takeOffline(t, d[0])
 	want := strings.Replace(paths(`["mounted /tmp/mapped through dm-0 (mpatha)"]`, " used", " used")[0], " live", "", 1)
 	diff(t, "a map with a dead path", r.sees(t), []string{want})
 }

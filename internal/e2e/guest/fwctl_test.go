@@ -149,22 +149,24 @@ func TestActivation(t *testing.T) {
 	}
 }
 
-// sg_ses_microcode is an independent client: what it can flash, the served rack
-// takes as the standard has it. It does not wait for flash to be written, so that
-// takes no time here.
-func TestSgSesMicrocode(t *testing.T) {
-	r := serve(t, fmt.Sprintf(jbod, "protocol: ses, flashTime: 0s", "0s", "0s"), "1100")
-	node := r.inventory(t)[esp1].node
-	out, err := exec.Command("sg_ses_microcode", "-b", "4k", "-m", "dmc_offs_defer", "-I", r.path("1100.bin"), node).CombinedOutput()
-	if err != nil {
-		t.Fatalf("sg_ses_microcode: %v\n%s", err, out)
-	}
-	diff(t, "chunks", r.downloads(t, lu1), whole(0x0e, 4096))
+// sgSesMicrocode has an independent client bring a module to a revision. It does
+// not wait for flash to be written, so that has to take no time.
+func sgSesMicrocode(t *testing.T, r *rack, address, revision string) {
+	t.Helper()
+	node := r.inventory(t)[address].node
+	do(t, "sg_ses_microcode", "-b", "4k", "-m", "dmc_offs_defer", "-I", r.path(revision+".bin"), node)
 	// It asks for the status of a device that is restarting by then, and so ends
 	// with an error though all went well: only the revision tells.
 	activate, err := exec.Command("sg_ses_microcode", "-m", "activate_mc", node).CombinedOutput()
 	t.Logf("sg_ses_microcode -m activate_mc: %v\n%s", err, activate)
-	wait(t, "module 1 to run 1100", func() bool { return r.inventory(t)[esp1].revision == "1100" })
+	wait(t, address+" to run "+revision, func() bool { return r.inventory(t)[address].revision == revision })
+}
+
+// What sg_ses_microcode can flash, the served rack takes as the standard has it.
+func TestSgSesMicrocode(t *testing.T) {
+	r := serve(t, fmt.Sprintf(jbod, "protocol: ses, flashTime: 0s", "0s", "0s"), "1100")
+	sgSesMicrocode(t, r, esp1, "1100")
+	diff(t, "downloads of module 1", r.downloads(t, lu1), append(whole(0x0e, 4096), download{mode: 0x0f}))
 }
 
 // A download that is disturbed all the way arrives as one that is not.

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fwctl/executor"
+	"fwctl/internal/state"
+	"fwctl/plan"
+)
+
+func (a *app) verifyCommand() *cobra.Command {
+	var (
+		file   string
+		output string
+		cycled []string
+	)
+	cmd := &cobra.Command{
+		Use:   "verify [-f FILE]",
+		Short: "after somebody power-cycled: does what was staged run, is everything there",
+		Long: `Looks, after somebody power-cycled enclosures, whether what was staged runs now,
+and whether every ESP, drive, path and element is there and well that was before
+the last apply. It sends nothing with an effect.
+
+What runs, or is lost, is not remembered as staged any more. Few devices tell
+whether they were power-cycled: --power-cycled is a person's word for it.
+
+Exit code 0: all of it runs, and nothing is missing. 4: something waits still, is
+lost, or has become worse. 5: a component is not in sight.
+
+With -f, a component that is not as the desired state wants it counts as well.`,
+		Example: `  fwctl verify
+  fwctl verify --power-cycled "5000ccab04001000/*"
+  fwctl verify -f dc1.yaml`,
+		Args: args(cobra.NoArgs, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf("-o", output, "table", "json"); err != nil {
+				return err
+			}
+			return a.verify(cmd.Context(), file, output == "json", cycled)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "compare with the desired state in `FILE` too")
+	cmd.Flags().StringArrayVar(&cycled, "power-cycled", nil, "`ADDRESS`, where * is any text, or all: it was power-cycled since it was staged (repeatable)")
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	return cmd
+}
+
+func (a *app) verify(ctx context.Context, file string, asJSON bool, cycled []string) error {
+	machine, err := a.machine()
+	if err != nil {
+		return err
+	}
+	dir, err := a.state()
+	if err != nil {
+		return err
+	}
+	store, err := state.Open(dir)
+	if err != nil {
+		return err
+	}
+	found, err := executor.Verify(ctx, executor.Look{Machine: machine, Store: store, By: whoami(), PowerCycled: cycled})
+	store.Close()
+	if err != nil {
+		return err
+	}
+	var wanted *plan.Plan
+	if file != "" {
+		j := &job{app: a, machine: machine}
+		if err := j.makePlan(ctx, file); err != nil {
+			return err
+		}
+		wanted = j.plan
+	}
+	v := verification{found, astray(wanted)}
+	if asJSON {
+		e := json.NewEncoder(a.stdout)
+		e.SetIndent("", "  ")
+		err := e.Encode(struct {
+			FormatVersion string `json:"format_version"`
+			Kind          string `json:"kind"`
+			Simulated     bool   `json:"simulated"`
+			*executor.Found
+			Astray []plan.Step `json:"astray,omitempty"`
+		}{"1.0", "Verification", machine.Simulated(), found, v.astray})
+		if err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprint(a.stdout, a.heading(machine.Simulated()), v.view(widthOf(a.stdout), a.paint()))
+	}
+	return v.verdict()
+}
+
+// astray are the components that are not as a desired state wants them.
+func astray(p *plan.Plan) []plan.Step {
+	var all []plan.Step
+	if p == nil {
+		return nil
+	}
+	for _, s := range p.Steps {
+		switch s.Action {
+		case plan.NoOp, plan.Excepted, plan.Unmanaged:
+		default:
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// verification is what was found, and what is not as it is wanted.
+type verification struct {
+	*executor.Found
+	astray []plan.Step
+}
+
+// counts are how many components run what was staged, wait for that, have lost it,
+// and are not in sight.
+func (v *verification) counts() (running, waiting, lost, absent int) {
+	for _, f := range v.Components {
+		switch f.Outcome {
+		case state.Running:
+			running++
+		case state.Waiting:
+			waiting++
+		case state.Lost:
+			lost++
+		default:
+			absent++
+		}
+	}
+	return
+}
+
+// verdict is the error that exits with the code of what was found.
+func (v *verification) verdict() error {
+	_, waiting, lost, absent := v.counts()
+	switch {
+	case absent > 0:
+		return &failure{exitUnknown, fmt.Sprintf("%s not in sight", isOrAre(absent)), "switch the enclosure on, look at its cables, and run fwctl verify again"}
+	case len(v.Declines) > 0:
+		return &failure{exitFailed, fmt.Sprintf("%d %s worse than before", len(v.Declines), plural(len(v.Declines), "enclosure is", "enclosures are")), "see to what is missing before anything else is updated there"}
+	case lost > 0:
+		return &failure{exitFailed, fmt.Sprintf("what was staged on %s is lost", components(lost)), "plan and apply again"}
+	case waiting > 0:
+		return &failure{exitFailed, fmt.Sprintf("%s still waiting for a power cycle", isOrAre(waiting)), "power-cycle the enclosure when its drives are not in use, or say --power-cycled where that was done"}
+	case len(v.astray) > 0:
+		return &failure{exitFailed, fmt.Sprintf("%s not as the desired state wants it", isOrAre(len(v.astray))), "fwctl plan shows what is left to do"}
+	}
+	return nil
+}
+
+func isOrAre(n int) string { return components(n) + " " + plural(n, "is", "are") }
+
+func (v *verification) view(width int, paint paint) string {
+	running, waiting, lost, absent := v.counts()
+	var lines []string
+	if len(v.Components) > 0 {
+		t := table{columns: []column{{"ADDRESS", key}, {"STAGED", below}, {"RUNS", below}, {"OUTCOME", below}, {"SINCE", label}, {"WHY", reason}}}
+		for _, f := range v.Components {
+			outcome := string(f.Outcome)
+			switch {
+			case outcome == "":
+				outcome = "not in sight"
+			case f.Outcome == state.Running && !f.Confirmed:
+				outcome += ", unconfirmed"
+			}
+			r := row{cells: []string{f.Address, cmp.Or(f.Wanted, f.SHA256[:8]), cmp.Or(f.Revision, "-"), outcome, f.StagedSince.Local().Format(time.DateOnly) + " by " + f.StagedBy, cmp.Or(f.Reason, "-")}}
+			if f.Outcome == state.Lost || f.Outcome == "" {
+				r.tone = alarm
+			}
+			t.rows = append(t.rows, r)
+		}
+		rows, _ := t.draw(width, paint)
+		lines = append(append(lines, rows...), "")
+	}
+	for _, d := range v.Declines {
+		lines = append(lines, wrap(fmt.Sprintf("WORSE %s, since %s: %s", d.Enclosure, moment(d.Since), strings.Join(d.Worse, "; ")), width, "", "  ")...)
+	}
+	for _, s := range v.astray {
+		lines = append(lines, wrap(fmt.Sprintf("%s: runs %s, wanted %s: %s", s.Address, s.Current, s.Desired, s.Action), width, "", "  ")...)
+	}
+	switch {
+	case len(v.Components) == 0 && len(v.astray) == 0:
+		lines = append(lines, "Nothing is staged, as far as this host remembers.")
+	case len(v.Components) > 0:
+		text := fmt.Sprintf("Verified: %d running, %d waiting, %d lost", running, waiting, lost)
+		if absent > 0 {
+			text += fmt.Sprintf(", %d not in sight", absent)
+		}
+		if len(v.Declines) == 0 {
+			text += "; everything is there that was there before"
+		}
+		lines = append(lines, wrap(text+".", width, "", "  ")...)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}

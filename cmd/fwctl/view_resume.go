@@ -1,0 +1,45 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fwctl/internal/state"
+	"fwctl/plan"
+)
+
+// resumeView renders what the store knows of a run that did not come to its end.
+func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []state.Intent, width int, paint paint) string {
+	how := "was killed"
+	if !run.EndedAt.IsZero() {
+		how = "was interrupted " + moment(run.EndedAt)
+	}
+	first := fmt.Sprintf("Run %d of plan %s, begun %s by %s on %s, %s. The store knows this of it, and the devices are asked next:",
+		run.ID, shortDigest(p.Digest), moment(run.StartedAt), run.By, run.Host, how)
+	lines := append(wrap(first, width, "", "  "), "")
+	t := table{columns: []column{{"ADDRESS", key}, {"STATE", below}, {"MODE", below}, {"TO", below}, {"WHY", reason}}}
+	for _, s := range p.Steps {
+		if s.Host != run.Host || s.Action != plan.Update && s.Action != plan.Activate {
+			continue
+		}
+		i := slices.IndexFunc(steps, func(rec state.Step) bool { return rec.Address == s.Address })
+		if i < 0 {
+			t.rows = append(t.rows, row{cells: []string{s.Address, "not begun", "-", s.Desired, "-"}})
+			continue
+		}
+		rec := steps[i]
+		r := row{cells: []string{s.Address, rec.State, cmp.Or(rec.Mode, "-"), cmp.Or(rec.To, s.Desired), cmp.Or(rec.Detail, "-")}}
+		for _, i := range intents {
+			if i.Address == s.Address && i.Outcome == "" {
+				r.tone = alarm
+				r.cells[4] = fmt.Sprintf("%s by mode %s was about to begin at %s, and its end is not known", i.Kind, i.Mode, i.At.Local().Format(time.TimeOnly))
+			}
+		}
+		t.rows = append(t.rows, r)
+	}
+	rows, _ := t.draw(width, paint)
+	return strings.Join(append(lines, rows...), "\n") + "\n"
+}

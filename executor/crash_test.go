@@ -1,0 +1,241 @@
+package executor_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fwctl/executor"
+	"fwctl/internal/sim"
+	"fwctl/internal/state"
+	"fwctl/internal/transport"
+	"fwctl/plan"
+)
+
+// crash is the store and the rack as they stood before or after an effect.
+type crash struct {
+	name string
+	dir  string // a copy of both
+	at   time.Time
+}
+
+// crashing copies the store and the rack around every command with an effect.
+type crashing struct {
+	transport.Machine
+	from, to string // directories
+	crashes  *[]crash
+	effects  *int
+}
+
+func (m *crashing) Open(node string, access transport.Access) (transport.Node, error) {
+	n, err := m.Machine.Open(node, access)
+	return &crashingNode{n, m}, err
+}
+
+type crashingNode struct {
+	transport.Node
+	m *crashing
+}
+
+func (n *crashingNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	if !req.Effect {
+		return n.Node.Do(ctx, req)
+	}
+	*n.m.effects++
+	n.m.copy("before", req.CDB)
+	resp, err := n.Node.Do(ctx, req)
+	n.m.copy("after", req.CDB)
+	return resp, err
+}
+
+func (m *crashing) copy(when string, cdb []byte) {
+	name := fmt.Sprintf("%s effect %d (%02x)", when, *m.effects, cdb[0])
+	to := filepath.Join(m.to, strings.ReplaceAll(name, " ", "-"))
+	if err := os.CopyFS(to, os.DirFS(m.from)); err != nil {
+		panic(err)
+	}
+	*m.crashes = append(*m.crashes, crash{name, to, time.Now()})
+}
+
+// ends is what became of a rack: what every component runs, what is staged there by
+// the store's word, and what they run after a power cycle, which is the device's.
+func (b *bench) ends() string {
+	b.Helper()
+	var all []string
+	tell := func() {
+		for _, e := range b.scan().Enclosures {
+			for _, esp := range e.ESPs {
+				for _, sub := range esp.Subenclosures {
+					staged := "nothing"
+					if sub.Staged != nil {
+						staged = sub.Staged.Revision
+					}
+					all = append(all, fmt.Sprintf("%s runs %s, %s staged", sub.Address, sub.Revision, staged))
+				}
+			}
+		}
+	}
+	tell()
+	for _, e := range b.scan().Enclosures {
+		if err := b.rack.PowerCycle(e.LogicalID); err != nil {
+			b.Fatal(err)
+		}
+	}
+	time.Sleep(time.Hour)
+	all = append(all, "power cycle")
+	tell()
+	return strings.Join(all, "\n")
+}
+
+// A run that is killed before or after any effect, and resumed, ends as one that
+// was not; or it says what is not known, and what to do.
+func TestResumeAfterEveryEffect(t *testing.T) {
+	activated := func(b *bench, modes ...plan.Mode) plan.Hop {
+		h := b.hop("1100", modes...)
+		h.Activation = plan.WithApply
+		return h
+	}
+	kills, unknown := 0, 0
+	for name, tt := range map[string]struct {
+		rack  string
+		steps func(b *bench) []plan.Step
+		// unsure are crashes after which nobody can tell, by the end of their name
+		unsure []string
+	}{
+		"mode e, left staged": {acme("flashTime: 2m"), func(b *bench) []plan.Step {
+			h := b.hop("1100", plan.ModeE)
+			return []plan.Step{b.step(esp1, stage, h), b.step(esp2, stage, h)}
+		}, nil},
+		"mode e, activated": {acme("flashTime: 2m"), func(b *bench) []plan.Step {
+			h := activated(b, plan.ModeE)
+			return []plan.Step{b.step(esp1, both, h), b.step(esp2, plan.StepWaves{Stage: 1, Reset: 3}, h)}
+		}, nil},
+		"mode 7": {acme("flashTime: 2m"), func(b *bench) []plan.Step {
+			h := b.hop("1100", plan.Mode7)
+			return []plan.Step{b.step(esp1, reset, h), b.step(esp2, otherReset, h)}
+		}, nil},
+		"mode 7 after a refused e": {acme("modes: ['07']"), func(b *bench) []plan.Step {
+			return []plan.Step{b.step(esp1, both, activated(b, plan.ModeE, plan.Mode7))}
+		}, nil},
+		"WRITE BUFFER, activated": {acme("protocol: write-buffer"), func(b *bench) []plan.Step {
+			h := activated(b, plan.ModeE)
+			h.Protocol = plan.WriteBuffer
+			return []plan.Step{b.step(esp1, both, h)}
+		}, nil},
+		"two hops": {acme(""), func(b *bench) []plan.Step {
+			first, second := b.hop("1100", plan.Mode7), activated(b, plan.ModeE)
+			second.From, second.To, second.Image = "1100", "1200", b.imageFor("JBOD-60", "1200", 10001)
+			return []plan.Step{b.step(esp1, reset, first, second)}
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var crashes []crash
+			var want string
+			var config executor.Config
+			var result *executor.Result
+			effects := 0
+			copies := t.TempDir()
+			onRack(t, tt.rack, func(b *bench) {
+				config = b.config(tt.steps(b)...)
+				config.Machine = &crashing{b.machine, filepath.Dir(b.file), copies, &crashes, &effects}
+				var err error
+				if result, err = executor.Run(context.Background(), config); err != nil || result.Outcome != executor.RunDone {
+					t.Fatalf("Run = %+v, %v; want it done", result, err)
+				}
+				want = b.ends()
+			})
+			for _, c := range crashes {
+				kills++
+				synctest.Test(t, func(t *testing.T) {
+					time.Sleep(time.Until(c.at))
+					b := reopen(t, c.dir)
+					defer b.store.Close()
+					config.Machine, config.Store, config.Observer = b.machine, b.store, b.observe
+					runs, err := b.store.Unfinished(context.Background())
+					if err != nil || len(runs) != 1 {
+						t.Fatalf("killed %s: unfinished runs = %+v, %v; want one", c.name, runs, err)
+					}
+					r, err := executor.Resume(context.Background(), config, runs[0].ID)
+					if err != nil {
+						t.Fatalf("killed %s: Resume = %v", c.name, err)
+					}
+					open, err := b.store.Open(context.Background())
+					if err != nil || len(open) != 0 {
+						t.Errorf("killed %s: open intents at the end = %+v, %v; want none", c.name, open, err)
+					}
+					b.received() // no gaps, nothing doubled
+					if r.Outcome == executor.RunUnknown && slices.ContainsFunc(tt.unsure, func(u string) bool { return strings.HasSuffix(c.name, u) }) {
+						unknown++
+						return
+					}
+					if got := b.ends(); got != want || r.Outcome != executor.RunDone {
+						t.Errorf("killed %s: Resume = %s (%s); the rack ends as\n%s\nwant\n%s\n%s", c.name, r.Outcome, r.Reason, got, want, b.story(r))
+					}
+				})
+			}
+			t.Logf("%d effects, killed before and after each", effects)
+		})
+	}
+	t.Logf("%d kills, %d of them with an end that nobody can know, and said so", kills, unknown)
+}
+
+// reopen opens a copy of a bench's rack and store.
+func reopen(t *testing.T, dir string) *bench {
+	t.Helper()
+	file := filepath.Join(dir, "rack.yaml")
+	rack, err := sim.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := rack.Machine("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := state.Open(filepath.Join(dir, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &bench{T: t, rack: rack, file: file, machine: m, store: store}
+}
+
+func (b *bench) observe(e executor.Event) { b.events = append(b.events, e) }
+
+// story is how a run came to its end.
+func (b *bench) story(r *executor.Result) string {
+	var all []string
+	for _, e := range b.events {
+		all = append(all, fmt.Sprintf("%s %s %s %s", e.Type, e.Address, e.Mode, e.Reason))
+	}
+	for _, s := range r.Steps {
+		all = append(all, fmt.Sprintf("= %s %s: %s", s.Address, s.Outcome, s.Reason))
+	}
+	return strings.Join(all, "\n")
+}
+
+// A run that was killed before it had any effect has its end when another takes its place.
+func TestKilledRunThatIsSuperseded(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
+		file, err := c.Plan.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = b.store.Update(context.Background(), func(tx *state.Tx) { tx.Keep(tx.BeginRun(state.Run{Host: b.machine.Hostname()}), file) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run, _, _, err := executor.Resumable(context.Background(), b.store); err != nil || run == nil || run.ID != 1 {
+			t.Fatalf("Resumable = %+v, %v; want run 1", run, err)
+		}
+		b.ended(b.run(c.Plan.Steps...), executor.RunDone, "staged confirmed e 1000")
+		if run, _, _, err := executor.Resumable(context.Background(), b.store); err != nil || run != nil {
+			t.Errorf("Resumable = %+v, %v; want none: another run has taken its place", run, err)
+		}
+	})
+}

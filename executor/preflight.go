@@ -1,0 +1,330 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"fwctl/internal/state"
+	"fwctl/internal/transport"
+	"fwctl/inventory"
+	"fwctl/inventory/scan"
+	"fwctl/plan"
+)
+
+// lock takes the locks of all enclosures that there is work for, and of those that
+// share a fault domain with them: nobody else may reset anything there. They are
+// kept until release.
+func (r *run) lock(ctx context.Context) (release func()) {
+	var locks []io.Closer
+	release = func() {
+		for _, l := range locks {
+			l.Close()
+		}
+	}
+	if r.why != "" {
+		return release
+	}
+	// Sorted, and no further than the first that is taken: of two runs at the same
+	// enclosures one gets through, and the other has not opened a node of theirs.
+	for _, enclosure := range r.enclosures() {
+		lock, err := r.Machine.Lock(enclosure)
+		if err != nil {
+			for _, s := range r.local() {
+				if s.step.Enclosure == enclosure {
+					r.turnDown(ctx, s, s.cannot(err))
+				}
+			}
+			r.refuse()
+			if r.why == "" {
+				r.refusal, r.why = RefusedInUse, err.Error()
+			}
+			return release
+		}
+		locks = append(locks, lock)
+	}
+	return release
+}
+
+// enclosures are those that there is work for, and those of their fault domains, sorted.
+func (r *run) enclosures() []string {
+	var all []string
+	for _, s := range r.local() {
+		all = append(append(all, s.step.Enclosure), r.domain(s)...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// domain are the enclosures of a step's fault domain as the plan knows it, none
+// where it cannot be told.
+func (r *run) domain(s *stepRun) []string {
+	var all []string
+	for i := range r.Plan.Steps {
+		if other := &r.Plan.Steps[i]; s.step.FaultDomain != 0 && other.FaultDomain == s.step.FaultDomain && !slices.Contains(all, other.Enclosure) {
+			all = append(all, other.Enclosure)
+		}
+	}
+	return all
+}
+
+// preflight compares the preconditions of all steps with the live devices. One
+// that does not hold refuses the whole run, as long as nothing has been written.
+func (r *run) preflight(ctx context.Context) {
+	steps := r.local()
+	if r.why != "" || len(steps) == 0 {
+		return
+	}
+	r.event(Event{Type: EventChecking, Components: len(steps)})
+	why, err := r.unfinished(ctx)
+	switch {
+	case err != nil:
+		r.why = err.Error()
+		return
+	case why != "":
+		r.refusal, r.why = RefusedUnfinished, why
+		return
+	}
+	inv, err := r.scan(r.until, r.enclosures())
+	if err != nil && r.until.Err() == nil {
+		r.why = err.Error()
+		return
+	}
+	for _, group := range byEnclosure(steps) {
+		if r.until.Err() != nil {
+			break
+		}
+		r.compare(ctx, group, inv)
+	}
+	if r.until.Err() != nil {
+		r.stop(interruption, false)
+		return
+	}
+	if !r.wrote {
+		r.refuse()
+	}
+}
+
+// compare compares the steps of one enclosure with what is live, and takes down
+// what it is like before the run touches it.
+func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inventory) {
+	enclosure := group[0].step.Enclosure
+	held, err := hold(r.until, r.Machine, enclosure, group[0].step.Preconditions.ESPs, inv)
+	if err == nil {
+		defer held.close()
+		err = r.takeDown(ctx, held)
+	}
+	for _, s := range group {
+		v := s.cannot(err)
+		if err == nil {
+			v = r.check(r.until, held, s, "")
+		}
+		if v.trigger == "" && s.step.Waves.Reset != 0 && r.selectsNumber(s.step.Waves.Reset) {
+			if why := r.forbids(s, inv); why != "" {
+				v = verdict{trigger: Stale, refusal: RefusedGate, reason: why}
+			}
+		}
+		if r.until.Err() != nil {
+			return // what was not read is no reason
+		}
+		if s.ready = v.trigger == ""; !s.ready {
+			r.turnDown(ctx, s, v)
+		}
+	}
+}
+
+// takeDown records what an enclosure is like before the run's first effect on it.
+func (r *run) takeDown(ctx context.Context, held *session) error {
+	if r.baselineOf(held.enclosure) != nil {
+		return nil // of the run that is resumed
+	}
+	e, err := held.read(r.until)
+	if err != nil {
+		return err
+	}
+	b := takeBaseline(e)
+	r.mu.Lock()
+	r.baselines[held.enclosure] = b
+	r.mu.Unlock()
+	if r.id == 0 {
+		return nil
+	}
+	return r.Store.Update(ctx, func(tx *state.Tx) { tx.Baseline(r.id, held.enclosure, b.encode()) })
+}
+
+// unfinished refuses a new run where an earlier one was killed in the middle of
+// something. One that left nothing open there has its end now: this run is in its place.
+func (r *run) unfinished(ctx context.Context) (why string, err error) {
+	open, err := r.Store.Open(ctx)
+	if err != nil {
+		return "", err
+	}
+	ours := map[string]bool{}
+	for _, s := range r.local() {
+		for _, luID := range s.step.Preconditions.ESPs {
+			ours[luID] = true
+		}
+	}
+	for _, i := range open {
+		if ours[i.Key.LUID] && i.Run != r.id {
+			return fmt.Sprintf("an earlier run was killed in the middle of its work on %s, and nothing was written: fwctl resume finds out how that ended", i.Address), nil
+		}
+	}
+	if r.id == 0 {
+		return "", nil
+	}
+	earlier, err := r.Store.Unfinished(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, run := range earlier {
+		p, err := keptPlan(ctx, r.Store, run.ID)
+		if err != nil || p == nil || run.ID == r.id || slices.ContainsFunc(open, func(i state.Intent) bool { return i.Run == run.ID }) {
+			continue // whoever resumes it will hear of what is wrong with it
+		}
+		// Its enclosures are locked by this run, so it is dead.
+		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+			return s.Host == run.Host && len(s.Hops) > 0 && slices.Contains(r.enclosures(), s.Enclosure)
+		}) {
+			if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(run.ID, time.Now(), superseded) }); err != nil {
+				return "", err
+			}
+		}
+	}
+	return "", nil
+}
+
+// superseded is how a run ended that was killed, and that another has taken the place of.
+const superseded = "superseded"
+
+// turnDown ends a step that has not begun.
+func (r *run) turnDown(ctx context.Context, s *stepRun, v verdict) {
+	if r.move(ctx, s, Begin, verdict{}); s.state == Checking {
+		r.move(ctx, s, v.trigger, v)
+	}
+}
+
+// refuse refuses the whole run where a step was. What takes a new plan, or a
+// hand, says so for those that only have to wait.
+func (r *run) refuse() {
+	for _, kind := range []struct {
+		refusal Refusal
+		why     string
+	}{
+		{RefusedStale, "not everything is as the plan expects it, and nothing was written: make a new plan"},
+		{RefusedGate, "not every reset that is planned is permitted now, and nothing was written: see to that, and apply the same plan again, or make a new one"},
+		{RefusedUnread, "not everything could be compared with the plan, and nothing was written: see to that, and apply the same plan again"},
+		{RefusedInUse, "somebody else is using what the plan is about, and nothing was written: wait until they are done, and apply the same plan again"},
+	} {
+		if r.why == "" && slices.ContainsFunc(r.steps, func(s *stepRun) bool { return s.refusal == kind.refusal }) {
+			r.refusal, r.why = kind.refusal, kind.why
+		}
+	}
+}
+
+// scan reads enclosures, and leaves all others that the plan knows alone: this run
+// has no lock of theirs, or is working on them.
+func (r *run) scan(ctx context.Context, enclosures []string) (*inventory.Inventory, error) {
+	var others []string
+	for _, s := range r.Plan.Steps {
+		if !slices.Contains(enclosures, s.Enclosure) {
+			others = append(others, s.LUID)
+		}
+	}
+	return scan.Scan(ctx, r.Machine, scan.Options{Except: others, ProbeUse: true})
+}
+
+// cannot says what an error before a step's next byte means to it.
+func (s *stepRun) cannot(err error) verdict {
+	switch {
+	case err == nil:
+		return verdict{}
+	case s.wrote:
+		return verdict{trigger: Fail, reason: err.Error()}
+	case errors.Is(err, transport.ErrBusy):
+		return verdict{trigger: Stale, refusal: RefusedInUse, reason: "it is in use: " + err.Error()}
+	}
+	return verdict{trigger: Stale, refusal: RefusedUnread, reason: err.Error()}
+}
+
+// stale says what it means to a step that its component is otherwise than expected.
+func (s *stepRun) stale(reason string) verdict {
+	if s.wrote {
+		return verdict{trigger: Fail, reason: reason}
+	}
+	return verdict{trigger: Stale, refusal: RefusedStale, reason: reason + ": make a new plan"}
+}
+
+// check reads a component and compares it with what its step expects. task is
+// what follows where everything is as expected.
+func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger) verdict {
+	staged, err := r.Store.Staged(ctx)
+	if err != nil {
+		return s.cannot(err)
+	}
+	sent, err := r.Store.Sent(ctx)
+	if err != nil {
+		return s.cannot(err)
+	}
+	e, err := held.read(ctx)
+	if err != nil {
+		return s.cannot(err)
+	}
+	remember(e, staged, sent)
+	esp, sub, reason := component(e, s.step)
+	if reason != "" {
+		return s.stale(reason)
+	}
+	if old, ok := staged[s.key]; ok && sub.Staged == nil && r.id != 0 {
+		if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.Unstage(s.key) }); err != nil {
+			return s.cannot(err)
+		}
+		r.event(s.about(Event{Type: EventNoticed, Reason: fmt.Sprintf("what was staged here on %s is no longer: it ran %s then and runs %s now",
+			old.Since.Format(time.DateOnly), old.Running, sub.Revision)}))
+	}
+	s.revision = sub.Revision
+	if !s.wrote {
+		s.enter(sub)
+	}
+	s.download = r.newDownload(held, e, esp, sub, s)
+	if s.want.staged != "" && !s.wrote && s.step.Action != plan.Update && sub.Staged != nil && !sub.Staged.Confirmed && !s.current().ActivateUnconfirmed {
+		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
+	}
+	return judge(s, e, sub, sent[s.key], task)
+}
+
+// newDownload is the way in which a step's component takes its hop's image, in its mode.
+func (r *run) newDownload(held *session, e *inventory.Enclosure, esp *inventory.ESP, sub *inventory.Subenclosure, s *stepRun) download {
+	return newDownload(target{
+		session: held, luID: s.step.LUID, subenclosure: s.step.Subenclosure, address: sub.Address, esps: e.ESPs,
+		hop: s.current(), mode: s.mode, hasPage: esp.Download.SESPage || s.current().Protocol == plan.SES,
+		notice: func(reason string) { r.event(s.about(Event{Type: EventNoticed, Reason: reason})) },
+	})
+}
+
+// forbids says why a step's ESP must not be reset now, as a fresh scan shows the
+// use of the drives behind it; "" where nothing is against it. Hosts other than
+// this one are as the plan saw them.
+func (r *run) forbids(s *stepRun, inv *inventory.Inventory) string {
+	seen := func(id string) bool {
+		return slices.ContainsFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == id })
+	}
+	domain := r.domain(s)
+	for i := range r.Plan.Steps {
+		if other := &r.Plan.Steps[i]; other.Host == r.Machine.Hostname() && slices.Contains(domain, other.Enclosure) && !seen(other.Enclosure) {
+			return "enclosure " + other.Enclosure + " of the same fault domain is not in sight, so nobody can tell whether its drives are in use"
+		}
+	}
+	effect := plan.ResetImpact([]*inventory.Inventory{inv}, []string{s.step.LUID}, domain)
+	if ok, why := plan.Permits(s.step.Reset, effect); !ok {
+		return why
+	}
+	accepted, _ := covers(r.AcceptDisruption, s.step.Address)
+	if effect.Worst == plan.IOInterruption && s.step.Disruption.Worst != plan.IOInterruption && accepted < 0 {
+		return "the plan says that no I/O stops, and now it may: " + effect.Why
+	}
+	return ""
+}

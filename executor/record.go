@@ -1,0 +1,152 @@
+package executor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fwctl/internal/state"
+	"fwctl/plan"
+)
+
+// move takes a step to its next state, and commits that with all that follows
+// from it. Where it cannot be committed the step fails, and nothing more is sent.
+// Nor is anything sent to a component of which the step machine has lost track.
+func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
+	from := s.state
+	to, ok := Next(from, t)
+	if !ok {
+		bug := fmt.Sprintf("this is a bug of fwctl, please report it: %q cannot happen to a component that is %s", t, s.state)
+		v = verdict{reason: strings.TrimSuffix(bug+"; look at the device before anything else is written to it; "+v.reason, "; ")}
+		to, t = Unknown, Lose
+	}
+	s.state, s.reason = to, v.reason
+	s.revision = cmp.Or(v.revision, s.revision)
+	hop := s.current()
+	now := time.Now()
+	var more func(*state.Tx)
+	switch t {
+	case Defer:
+		s.want.staged, s.confirmed = hop.Image.SHA256, v.confirmed
+		s.dormant = v.powerOnly || !v.confirmed && !hop.ActivateUnconfirmed
+		s.reason = v.reason + s.leftOut()
+		more = func(tx *state.Tx) {
+			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
+			tx.Stage(s.key, state.Staged{SHA256: hop.Image.SHA256, Revision: hop.To, Running: s.revision, Since: now, By: r.By, Confirmed: v.confirmed})
+		}
+	case Start:
+		more = func(tx *state.Tx) {
+			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
+		}
+	case Confirm:
+		s.confirmed = v.confirmed
+		s.want = expectation{revision: s.revision, esps: s.want.esps}
+		more = func(tx *state.Tx) { tx.Unstage(s.key) }
+	case NextHop:
+		s.hop++
+		s.refused, s.confirmed, s.dormant, s.again = false, false, false, false
+	case FallBack, Postpone:
+		s.refused = true
+		s.mode = plan.Mode7
+	case Stale, Refuse:
+		s.refusal = v.refusal
+	case Fail, Lose:
+		s.confirmed = false
+		if v.unstaged {
+			more = func(tx *state.Tx) { tx.Unstage(s.key) }
+		}
+	}
+	s.needsPerson = s.needsPerson || v.needsPerson
+
+	if err := r.commit(ctx, s, from, t, v, more); err != nil {
+		r.unrecorded(s, err)
+		if to == Sending || to == Activating { // an effect comes next
+			s.state, _ = Next(to, Fail)
+			s.reason = err.Error()
+		}
+	}
+	r.mu.Lock()
+	s.seen = s.result()
+	r.mu.Unlock()
+	r.report(s, t)
+	r.account(s)
+}
+
+// commit records a step's new state, and what the device's answer says of the
+// effects that were intended. Check records nothing.
+func (r *run) commit(ctx context.Context, s *stepRun, from State, t Trigger, v verdict, more func(*state.Tx)) error {
+	if r.id == 0 {
+		return nil
+	}
+	// A first chunk that was refused has overwritten nothing: what was staged before
+	// still is. Where nobody can tell, it counts as gone.
+	downloading := len(s.intents) > 0 && s.want.staged == "" && slices.Contains([]State{Sending, Sent, Recovering}, from)
+	overwritten := downloading && (s.taken || t == Lose)
+	if downloading && !overwritten && t != SentAll {
+		s.want.staged = s.overwriting
+	}
+	open := slices.Contains([]Trigger{Recover, SentAll, Restart, Return}, t) // no answer yet
+	err := r.Store.Update(ctx, func(tx *state.Tx) {
+		tx.SetStep(r.id, s.record(time.Now()))
+		if overwritten && t != SentAll {
+			tx.Unstage(s.key)
+		}
+		if more != nil {
+			more(tx)
+		}
+		if !open {
+			for _, id := range s.intents {
+				tx.Resolve(id, strings.TrimSuffix(string(t)+": "+v.reason, ": "))
+			}
+		}
+	})
+	if err == nil && !open {
+		s.intents = nil
+	}
+	return err
+}
+
+// record is where a step stands, for the store.
+func (s *stepRun) record(at time.Time) state.Step {
+	hop := s.current()
+	return state.Step{
+		Address: s.step.Address, Key: s.key, Hop: s.hop, SHA256: hop.Image.SHA256, From: hop.From, To: hop.To,
+		State: string(s.state), Mode: string(s.mode), Detail: s.reason, At: at,
+	}
+}
+
+// intend commits effects before they are tried.
+func (r *run) intend(ctx context.Context, s *stepRun, mode byte, kinds ...state.Kind) error {
+	if len(kinds) == 0 {
+		return nil
+	}
+	var ids []int64
+	err := r.Store.Update(ctx, func(tx *state.Tx) {
+		for _, kind := range kinds {
+			ids = append(ids, tx.Intend(state.Intent{
+				Run: r.id, Address: s.step.Address, Key: s.key, Kind: kind, Mode: fmt.Sprintf("%02x", mode), SHA256: s.current().Image.SHA256, At: time.Now(),
+			}))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	s.intents = append(s.intents, ids...)
+	if slices.Contains(kinds, state.DownloadStart) {
+		s.overwriting, s.want.staged, s.taken = s.want.staged, "", false
+	}
+	s.wrote = true
+	r.mu.Lock()
+	r.wrote = true
+	r.mu.Unlock()
+	return nil
+}
+
+// unrecorded tells that the store cannot be written, after which nothing new is started.
+func (r *run) unrecorded(s *stepRun, err error) {
+	r.stop(err.Error(), true)
+	r.event(s.about(Event{Type: EventNoticed, Reason: err.Error()}))
+}

@@ -1,0 +1,305 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"time"
+
+	"fwctl/internal/image"
+	"fwctl/internal/state"
+	"fwctl/inventory"
+	"fwctl/plan"
+)
+
+// Resume goes on with a run of c.Plan that was killed or interrupted. It looks at
+// the devices first, and brings to its end what was under way; nothing is written
+// because the store says so. What was accepted for the run still is.
+func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
+	overrides, err := c.Store.Overrides(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range overrides {
+		if o.Kind == state.AcceptDisruption {
+			c.AcceptDisruption = append(c.AcceptDisruption, o.Address)
+		}
+	}
+	r, err := newRun(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	accepted, err := r.accept()
+	if err != nil {
+		return nil, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	taken, err := c.Store.Baselines(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	for enclosure, data := range taken {
+		if r.baselines[enclosure], err = parseBaseline(data); err != nil {
+			return nil, err
+		}
+	}
+	r.id = run
+	err = c.Store.Update(ctx, func(tx *state.Tx) {
+		tx.Resume(r.id, c.By, time.Now())
+		for _, o := range append(accepted, r.ignored()...) {
+			tx.Override(r.id, o)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r.carryOut(ctx, func() {
+		if err := r.recover(ctx); err != nil {
+			r.why = err.Error()
+			return
+		}
+		r.preflight(ctx)
+	})
+}
+
+// Resumable finds the run that Resume goes on with: the first that has no end, else
+// the last, where that was interrupted. nil where there is none. It comes with the
+// plan, and those of its images that are kept.
+func Resumable(ctx context.Context, store *state.Store) (*state.Run, *plan.Plan, map[string]*image.Image, error) {
+	all, err := resumable(ctx, store)
+	if err != nil || len(all) == 0 {
+		return nil, nil, nil, err
+	}
+	p, err := keptPlan(ctx, store, all[0].ID)
+	if err != nil || p == nil {
+		return nil, nil, nil, err
+	}
+	images := map[string]*image.Image{}
+	for sha256 := range imagesOf(p) {
+		data, err := store.Image(sha256)
+		switch {
+		case err == nil:
+			images[sha256] = image.New("the state directory", data)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, nil, nil, err
+		}
+	}
+	return &all[0], p, images, nil
+}
+
+func resumable(ctx context.Context, store *state.Store) ([]state.Run, error) {
+	all, err := store.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last := len(all) - 1
+	var open []state.Run
+	for i, run := range all {
+		if run.EndedAt.IsZero() || i == last && run.Outcome == string(RunInterrupted) {
+			open = append(open, run)
+		}
+	}
+	return open, nil
+}
+
+func keptPlan(ctx context.Context, store *state.Store, run int64) (*plan.Plan, error) {
+	data, err := store.Kept(ctx, run)
+	if err != nil || data == nil {
+		return nil, err
+	}
+	p, err := plan.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the plan of run %d: %w", run, err)
+	}
+	return p, nil
+}
+
+// imagesOf are the images of a plan that are to be sent, by SHA-256.
+func imagesOf(p *plan.Plan) map[string]bool {
+	all := map[string]bool{}
+	for _, s := range p.Steps {
+		for _, h := range s.Hops {
+			if len(h.Modes) > 0 {
+				all[h.Image.SHA256] = true
+			}
+		}
+	}
+	return all
+}
+
+// dropImages lets go of all images but those of runs that can be resumed.
+func dropImages(ctx context.Context, store *state.Store) error {
+	runs, err := resumable(ctx, store)
+	if err != nil {
+		return err
+	}
+	keep := map[string]bool{}
+	for _, run := range runs {
+		p, err := keptPlan(ctx, store, run.ID)
+		if err != nil {
+			return err
+		}
+		if p != nil {
+			maps.Copy(keep, imagesOf(p))
+		}
+	}
+	return store.DropImages(keep)
+}
+
+// remains is a component that a killed run was in the middle of.
+type remains struct {
+	step  *stepRun
+	state State      // as recorded
+	kind  state.Kind // of the last effect whose end is open
+	at    time.Time  // when that was about to be had
+}
+
+// recover takes up each step where the store has it, and finds out on the device
+// what became of what was under way.
+func (r *run) recover(ctx context.Context) error {
+	records, err := r.Store.Steps(ctx, r.id)
+	if err != nil {
+		return err
+	}
+	intents, err := r.Store.Intents(ctx, r.id)
+	if err != nil {
+		return err
+	}
+	var broken []*stepRun
+	remain := map[*stepRun]remains{}
+	for _, s := range r.local() {
+		i := slices.IndexFunc(records, func(rec state.Step) bool { return rec.Key == s.key })
+		if i < 0 || records[i].Hop >= len(s.step.Hops) {
+			continue
+		}
+		rec := records[i]
+		was := remains{step: s, state: State(rec.State), at: rec.At}
+		s.hop, s.mode = rec.Hop, plan.Mode(rec.Mode)
+		for _, i := range intents {
+			if i.Key == s.key && i.Outcome == "" {
+				s.intents = append(s.intents, i.ID)
+				was.kind, was.at = i.Kind, i.At
+			}
+		}
+		if s.mode == plan.Mode7 && slices.Contains(s.current().Modes, plan.ModeE) {
+			s.refused = true
+		}
+		switch {
+		case was.state == Failed, was.state == Unknown: // a new plan takes up what is known of them
+			s.state, s.reason = was.state, rec.Detail
+			r.account(s)
+		case len(s.intents) > 0, slices.Contains([]State{Waiting, Verifying, Recovering}, was.state):
+			broken, remain[s] = append(broken, s), was
+		}
+	}
+	if len(broken) == 0 {
+		return nil
+	}
+	inv, err := r.scan(ctx, r.enclosures())
+	if err != nil {
+		return err
+	}
+	for _, group := range byEnclosure(broken) {
+		held, err := hold(ctx, r.Machine, group[0].step.Enclosure, group[0].want.esps, inv)
+		if err != nil {
+			return err // with all of it still open
+		}
+		for _, s := range group {
+			r.takeUp(ctx, held, remain[s])
+		}
+		held.close()
+	}
+	return nil
+}
+
+// takeUp looks at a component that a killed run was in the middle of, and brings
+// that to an end: what is complete is waited for, and what is not is discarded,
+// so that its wave can begin again.
+func (r *run) takeUp(ctx context.Context, held *session, was remains) {
+	s := was.step
+	hop := s.current()
+	s.wrote = true
+	r.mu.Lock()
+	r.wrote = true
+	r.mu.Unlock()
+	s.want = expectation{revision: hop.From, esps: s.want.esps}
+	if was.kind == state.Activation {
+		s.want.staged = hop.Image.SHA256
+	} else {
+		s.taken = true // for all that anybody knows
+	}
+	r.move(ctx, s, Recover, verdict{})
+	held.flashing.Store(true)
+	v := r.lookAt(ctx, held, was)
+	r.event(s.about(Event{Type: EventRecovered, Reason: fmt.Sprintf("the run was killed when it was %s: %s", was.state, v.reason)}))
+	r.move(ctx, s, v.trigger, v)
+	r.work(ctx, held, noWave, s)
+}
+
+// noWave has nothing to do for any step: what is under way is brought to its end.
+var noWave = plan.Wave{Number: -1}
+
+// lookAt finds out what became of what a killed run was in the middle of.
+func (r *run) lookAt(ctx context.Context, held *session, was remains) verdict {
+	s := was.step
+	switch {
+	case was.state == Waiting, was.state == Verifying, was.kind == "":
+		return verdict{trigger: Restart, reason: "it is waited for again"}
+	case was.kind == state.Activation:
+		return s.activated(ctx, held, was)
+	}
+	e, esp, sub, err := held.await(ctx, s)
+	if err != nil {
+		return verdict{trigger: Lose, reason: err.Error()}
+	}
+	s.revision = sub.Revision
+	s.download = r.newDownload(held, e, esp, sub, s)
+	v := s.download.recover(ctx, was.kind == state.LastChunk)
+	if v.trigger == halfTaken {
+		if v = r.discard(ctx, s, v.reason); v.trigger == Abort {
+			v.trigger = StartOver
+		}
+	}
+	return v
+}
+
+// activated finds out whether the command that starts what is staged was carried
+// out. A device that answers, past the time in which one that took it would have
+// left, and runs what it ran, has not had it, or would not have it: its wave asks again.
+func (s *stepRun) activated(ctx context.Context, held *session, was remains) verdict {
+	hop := s.current()
+	time.Sleep(time.Until(was.at.Add(time.Duration(hop.Settle))))
+	revision, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure)
+	switch {
+	case err != nil:
+		return verdict{trigger: Restart, reason: err.Error()}
+	case arrived(hop, revision):
+		return verdict{trigger: Restart, reason: "it runs " + revision}
+	}
+	return verdict{trigger: Keep, revision: revision, reason: fmt.Sprintf("it still runs %s, and is started again by its wave", revision)}
+}
+
+// await reads a step's component, for as long as a reset of it may take.
+func (h *session) await(ctx context.Context, s *stepRun) (*inventory.Enclosure, *inventory.ESP, *inventory.Subenclosure, error) {
+	deadline := time.Now().Add(time.Duration(s.current().ReturnTimeout))
+	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
+		_, err := h.revision(ctx, s.step.LUID, s.step.Subenclosure) // finds it again where it has left
+		if err == nil {
+			var e *inventory.Enclosure
+			if e, err = h.read(ctx); err == nil {
+				esp, sub, reason := component(e, s.step)
+				if reason == "" {
+					return e, esp, sub, nil
+				}
+				err = errors.New(reason)
+			}
+		}
+		if !time.Now().Before(deadline) {
+			return nil, nil, nil, err
+		}
+		time.Sleep(wait)
+	}
+}

@@ -1,0 +1,237 @@
+package executor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"fwctl/internal/scsi"
+	"fwctl/internal/state"
+	"fwctl/internal/transport"
+	"fwctl/inventory"
+	"fwctl/inventory/scan"
+)
+
+// Look is what Verify works with. All but PowerCycled must be set.
+type Look struct {
+	Machine transport.Machine
+	Store   *state.Store
+	By      string // who asks, for the record
+
+	// PowerCycled are globs on addresses, or "all": components whose enclosure somebody
+	// has power-cycled since they were staged, so that what does not run now is lost.
+	PowerCycled []string
+}
+
+// Finding is what became of microcode that was staged.
+type Finding struct {
+	Address     string        `json:"address"`
+	Outcome     state.Verdict `json:"outcome"`
+	SHA256      string        `json:"sha256"`   // of the image that was staged
+	Wanted      string        `json:"wanted"`   // the revision that it brings
+	Revision    string        `json:"revision"` // that the component reports, "" where it is not in sight
+	StagedSince time.Time     `json:"staged_since"`
+	StagedBy    string        `json:"staged_by"`
+	Confirmed   bool          `json:"confirmed"` // the revision tells that the image runs
+	Reason      string        `json:"reason"`
+}
+
+// Decline is what an enclosure lacks that it had, or that has become worse, since
+// the last run that touched it began.
+type Decline struct {
+	Enclosure string    `json:"enclosure"`
+	Since     time.Time `json:"since"`
+	Worse     []string  `json:"worse"` // in words
+}
+
+// Found is what Verify found.
+type Found struct {
+	Components []Finding `json:"components"` // by address
+	Declines   []Decline `json:"declines"`   // by enclosure
+}
+
+// Verify finds out, after somebody power-cycled enclosures, whether what was staged
+// runs now, and whether everything is there that was there before. It sends nothing
+// with an effect; what runs, or is lost, is not remembered as staged any more.
+//
+// An error means that nothing could be looked at. A component that is not in sight
+// is a Finding whose Outcome is "".
+func Verify(ctx context.Context, l Look) (*Found, error) {
+	staged, err := l.Store.Staged(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := &Found{Components: []Finding{}, Declines: []Decline{}}
+	if len(staged) == 0 {
+		return found, nil
+	}
+	m := &listening{Machine: l.Machine, reset: map[string]bool{}}
+	inv, err := scan.Scan(ctx, m, scan.Options{})
+	if err != nil {
+		return nil, err
+	}
+	touched := map[string]*inventory.Enclosure{}
+	var verified []state.Verification
+	for _, key := range slices.SortedFunc(maps.Keys(staged), compareKeys) {
+		e, esp, sub := find(inv, key)
+		if sub == nil {
+			found.Components = append(found.Components, absent(key, staged[key]))
+			continue
+		}
+		if touched[e.ID()] == nil {
+			lock, err := l.Machine.Lock(e.ID())
+			if err != nil {
+				return nil, err
+			}
+			defer lock.Close()
+			touched[e.ID()] = e
+		}
+		f, err := l.judge(ctx, m, esp, sub, staged[key])
+		if err != nil {
+			return nil, err
+		}
+		found.Components = append(found.Components, f)
+		verified = append(verified, state.Verification{
+			Address: f.Address, Key: key, SHA256: f.SHA256, Revision: f.Revision, Outcome: f.Outcome, By: l.By, At: time.Now(),
+		})
+	}
+	if found.Declines, err = l.declines(ctx, touched); err != nil {
+		return nil, err
+	}
+	return found, l.Store.Update(ctx, func(tx *state.Tx) {
+		for _, v := range verified {
+			tx.Verified(v)
+			if v.Outcome != state.Waiting {
+				tx.Unstage(v.Key)
+			}
+		}
+	})
+}
+
+// judge says what became of what a component held staged.
+func (l *Look) judge(ctx context.Context, m *listening, esp *inventory.ESP, sub *inventory.Subenclosure, s state.Staged) (Finding, error) {
+	f := Finding{Address: sub.Address, SHA256: s.SHA256, Wanted: s.Revision, Revision: sub.Revision, StagedSince: s.Since, StagedBy: s.By}
+	said, err := covers(l.PowerCycled, sub.Address)
+	if err != nil {
+		return f, err
+	}
+	cycled := said >= 0 || m.heard(esp.Paths)
+	switch {
+	case sub.Revision != s.Running && (sub.Revision == s.Revision || s.Revision == ""):
+		f.Outcome, f.Confirmed = state.Running, true
+	case sub.Revision != s.Running:
+		f.Outcome, f.Reason = state.Lost, fmt.Sprintf("it runs %s, which is neither what it ran (%s) nor what was staged: somebody else has updated it", sub.Revision, s.Running)
+	case m.pending(ctx, esp.Paths):
+		f.Outcome, f.Reason = state.Waiting, "the device says that deferred microcode waits for its activation"
+	case cycled && s.Revision == s.Running:
+		f.Outcome, f.Reason = state.Running, "it has been power-cycled or reset; the revision is the same before and after, and cannot tell which image it runs"
+	case cycled:
+		f.Outcome, f.Reason = state.Lost, fmt.Sprintf("it has been power-cycled or reset and still runs %s: download it again", s.Running)
+	default:
+		f.Outcome, f.Reason = state.Waiting, fmt.Sprintf("it still runs %s, and nothing tells of a power cycle since; if there was one, say so with --power-cycled %s", s.Running, sub.Address)
+	}
+	return f, nil
+}
+
+// declines compares enclosures with what they were like before the last run that touched them.
+func (l *Look) declines(ctx context.Context, touched map[string]*inventory.Enclosure) ([]Decline, error) {
+	all := []Decline{}
+	last, err := l.Store.LastBaselines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(touched)) {
+		before, ok := last[id]
+		if !ok {
+			continue
+		}
+		b, err := parseBaseline(before.Data)
+		if err != nil {
+			return nil, err
+		}
+		if worse := b.decline(touched[id]); len(worse) > 0 {
+			all = append(all, Decline{Enclosure: id, Since: before.At, Worse: worse})
+		}
+	}
+	return all, nil
+}
+
+func absent(key state.Key, s state.Staged) Finding {
+	return Finding{
+		Address: fmt.Sprintf("lu-%s/sub%d", key.LUID, key.Subenclosure), SHA256: s.SHA256, Wanted: s.Revision, StagedSince: s.Since, StagedBy: s.By,
+		Reason: "it is not in sight: is the enclosure switched on and cabled to this host?",
+	}
+}
+
+func compareKeys(a, b state.Key) int {
+	return cmp.Or(cmp.Compare(a.LUID, b.LUID), cmp.Compare(a.Subenclosure, b.Subenclosure))
+}
+
+func find(inv *inventory.Inventory, key state.Key) (*inventory.Enclosure, *inventory.ESP, *inventory.Subenclosure) {
+	for i := range inv.Enclosures {
+		e := &inv.Enclosures[i]
+		for j := range e.ESPs {
+			esp := &e.ESPs[j]
+			for k := range esp.Subenclosures {
+				if esp.LUID == key.LUID && esp.Subenclosures[k].ID == key.Subenclosure {
+					return e, esp, &esp.Subenclosures[k]
+				}
+			}
+		}
+	}
+	return nil, nil, nil
+}
+
+// listening is a machine that notes which nodes tell of a reset while they are read.
+type listening struct {
+	transport.Machine
+	mu    sync.Mutex
+	reset map[string]bool // by path
+}
+
+func (m *listening) Open(path string, access transport.Access) (transport.Node, error) {
+	node, err := m.Machine.Open(path, access)
+	if err != nil {
+		return nil, err
+	}
+	return held{node, path, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.reset[path] = true
+	}}, nil
+}
+
+func (m *listening) heard(paths []string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.ContainsFunc(paths, func(p string) bool { return m.reset[p] })
+}
+
+// pending tells whether a device says by itself that deferred microcode waits for
+// its activation. Most say nothing.
+func (m *listening) pending(ctx context.Context, paths []string) bool {
+	for _, path := range paths {
+		node, err := m.Open(path, transport.ReadOnly)
+		if err != nil {
+			continue
+		}
+		defer node.Close()
+		b, err := scsi.Do(ctx, node, scsi.RequestSense{AllocationLength: 252})
+		if err != nil {
+			continue
+		}
+		if s, err := scsi.ParseSense(b); err == nil {
+			said := &scsi.Error{Status: scsi.CheckCondition, Sense: s}
+			return slices.ContainsFunc(deferredMicrocode, func(asc scsi.ASC) bool { return errors.Is(said, asc) })
+		}
+	}
+	return false
+}
+
+// deferredMicrocode are the additional sense codes of a device that holds some.
+var deferredMicrocode = []scsi.ASC{{0x00, 0x22}, {0x04, 0x1e}, {0x04, 0x21}, {0x04, 0x22}}

@@ -1,0 +1,101 @@
+package executor_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fwctl/executor"
+	"fwctl/internal/state"
+	"fwctl/internal/transport"
+	"fwctl/plan"
+)
+
+func (b *bench) verify(powerCycled ...string) *executor.Found {
+	b.Helper()
+	effects := b.effects()
+	found, err := executor.Verify(context.Background(), executor.Look{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: powerCycled})
+	if err != nil {
+		b.Fatalf("Verify = %v", err)
+	}
+	if got := b.effects(); got != effects {
+		b.Errorf("Verify had %d effects; want none", got-effects)
+	}
+	return found
+}
+
+// fwctl verify after a power cycle: staged → running, or lost, or still waiting.
+func TestVerify(t *testing.T) {
+	for name, tt := range map[string]struct {
+		rack    string
+		to      string
+		cycle   bool
+		said    []string
+		outcome state.Verdict
+		words   string
+		staged  bool // by the store's word, afterwards
+	}{
+		"running":                            {acme(""), "1100", true, nil, state.Running, "", false},
+		"still waiting":                      {acme(""), "1100", false, nil, state.Waiting, "still runs 1000", true},
+		"lost":                               {acme("powerLoss: loses"), "1100", true, nil, state.Lost, "still runs 1000", false},
+		"lost, by a person's word":           {acme("powerLoss: loses"), "1100", false, []string{enc1 + "/*"}, state.Lost, "still runs 1000", false},
+		"the same revision before and after": {acme(""), "1000", true, nil, state.Running, "cannot tell", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, tt.rack, func(b *bench) {
+				b.ended(b.run(b.step(esp1, stage, b.hop(tt.to, plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+				if tt.cycle {
+					if err := b.rack.PowerCycle(enc1); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(10 * time.Minute)
+				}
+				found := b.verify(tt.said...)
+				if len(found.Components) != 1 || found.Components[0].Outcome != tt.outcome || !strings.Contains(found.Components[0].Reason, tt.words) || len(found.Declines) != 0 {
+					t.Errorf("Verify = %+v; want %s, for a reason with %q", found, tt.outcome, tt.words)
+				}
+				if got := len(b.stored()) == 1; got != tt.staged {
+					t.Errorf("the store remembers it as staged: %v; want %v", got, tt.staged)
+				}
+			})
+		})
+	}
+}
+
+// Is everything there that was there before?
+func TestVerifyTellsWhatIsMissing(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		if err := b.rack.PowerCycle(enc1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		gone := b.scan().Enclosures[0].ESPs[1]
+		b.machine = &watched{Machine: b.machine, busy: func(node string, _ transport.Access) bool { return slices.Contains(gone.Paths, node) }}
+		found := b.verify()
+		if len(found.Declines) != 1 || !slices.Contains(found.Declines[0].Worse, "ESP "+gone.LUID+" is missing") {
+			t.Errorf("Verify finds worse %+v; want ESP %s missing", found.Declines, gone.LUID)
+		}
+		if found.Components[0].Outcome != state.Running {
+			t.Errorf("Verify finds %+v; want it running", found.Components)
+		}
+	})
+}
+
+// A component that is not in sight is neither running nor lost, and stays remembered.
+func TestVerifyOfWhatIsNotInSight(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		gone := b.scan().Enclosures[0].ESPs[0]
+		b.machine = &watched{Machine: b.machine, busy: func(node string, _ transport.Access) bool { return slices.Contains(gone.Paths, node) }}
+		found := b.verify("all")
+		if len(found.Components) != 1 || found.Components[0].Outcome != "" || !strings.Contains(found.Components[0].Reason, "not in sight") {
+			t.Errorf("Verify = %+v; want it not in sight", found.Components)
+		}
+		if len(b.stored()) != 1 {
+			t.Error("the store has forgotten it; want it remembered")
+		}
+	})
+}

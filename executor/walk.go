@@ -1,0 +1,407 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"fwctl/inventory"
+	"fwctl/plan"
+)
+
+// Selects tells whether the run works on a wave: Config.Phase and Config.Wave.
+func (c *Config) Selects(w plan.Wave) bool {
+	return (c.Phase == "" || c.Phase == w.Kind) && (c.Wave == 0 || c.Wave == w.Number)
+}
+
+func (r *run) selectsNumber(n int) bool {
+	return slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Number == n && r.Selects(w) })
+}
+
+// walkAll walks the waves that the run is for, one after the other. What is not
+// done in one keeps the next from being begun.
+func (r *run) walkAll(ctx context.Context) {
+	for i, wave := range r.Plan.Waves {
+		switch later := r.Plan.Waves[i+1:]; {
+		case len(r.due(wave)) == 0 && !r.soaks(wave, later):
+		case r.Selects(wave) && !r.halted():
+			r.walk(ctx, wave, later)
+		case !r.Selects(wave) && r.ahead(later):
+			r.comesFirst(wave)
+		}
+	}
+	r.recheck(ctx, r.steps)
+}
+
+// ahead tells whether there is work in any of the waves that the run is for.
+func (r *run) ahead(waves []plan.Wave) bool {
+	return slices.ContainsFunc(waves, func(w plan.Wave) bool { return r.Selects(w) && len(r.due(w)) > 0 })
+}
+
+// comesFirst stops a run that was not asked to do a wave that comes before its own.
+func (r *run) comesFirst(wave plan.Wave) {
+	why := fmt.Sprintf("wave %d (%s) comes first and is not done", wave.Number, wave.Kind)
+	if !r.wrote {
+		r.refusal, r.why = RefusedOrder, why+", and nothing was written: carry it out before, or leave out --phase and --wave"
+		return
+	}
+	r.stop(why, true)
+}
+
+// due are the steps that a wave has something to do for.
+func (r *run) due(wave plan.Wave) []*stepRun {
+	return slices.DeleteFunc(r.local(), func(s *stepRun) bool { return s.task(wave) == "" || r.isBroken(s) != "" })
+}
+
+// walk carries a wave out. later are those that follow it.
+func (r *run) walk(ctx context.Context, wave plan.Wave, later []plan.Wave) {
+	if wave.PowerCycle {
+		r.powerCycle(ctx, wave, later)
+		return
+	}
+	for first := true; ; first = false {
+		due := r.due(wave)
+		if len(due) == 0 || r.halted() || !r.opens(wave) {
+			break
+		}
+		if first {
+			r.event(Event{Type: EventWave, Wave: wave.Number})
+		}
+		inv, err := r.scan(r.until, r.enclosures())
+		if err != nil {
+			if !r.halted() {
+				r.stop(err.Error(), true)
+			}
+			return
+		}
+		r.share(wave, due, func(enclosure []*stepRun) { r.visit(ctx, wave, enclosure, inv) })
+		left := r.due(wave)
+		if len(left) == 0 || r.halted() {
+			break
+		}
+		if !r.Wait || len(left) == len(due) {
+			r.stop(fmt.Sprintf("wave %d is not done", wave.Number), true)
+			break
+		}
+	}
+	r.soak(ctx, wave, later)
+}
+
+// share has the work of a wave done, each fault domain's by one after the other,
+// and as many domains at a time as the plan permits. In a reset wave what cannot
+// be told to belong to one goes by itself.
+func (r *run) share(wave plan.Wave, due []*stepRun, visit func(enclosure []*stepRun)) {
+	var domains [][]*stepRun
+	var alone [][]*stepRun
+	index := map[int]int{}
+	for _, enclosure := range byEnclosure(due) {
+		domain := enclosure[0].step.FaultDomain
+		i, known := index[domain]
+		switch {
+		case domain == 0 && wave.Kind == plan.ResetWave:
+			alone = append(alone, enclosure)
+		case domain == 0 || !known:
+			index[domain] = len(domains)
+			domains = append(domains, enclosure)
+		default:
+			domains[i] = append(domains[i], enclosure...)
+		}
+	}
+	var g errgroup.Group
+	g.SetLimit(max(r.Plan.Rollout.MaxParallel, 1))
+	for _, domain := range domains {
+		g.Go(func() error {
+			for _, enclosure := range byEnclosure(domain) {
+				visit(enclosure)
+			}
+			return nil
+		})
+	}
+	g.Wait()
+	for _, enclosure := range alone {
+		visit(enclosure)
+	}
+}
+
+// visit works on the components of one enclosure. In a reset wave each reset has
+// a scan of its own before it, which tells whether it is still permitted.
+func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *inventory.Inventory) {
+	if wave.Kind == plan.StageWave {
+		r.stay(ctx, wave, group, inv)
+		return
+	}
+	for _, s := range group {
+		for s.task(wave) != "" && (s.state == Pending || s.state == Staged) && r.isBroken(s) == "" && r.starts(wave, s) {
+			inv, err := r.scan(r.patience(ctx, s), append(r.domain(s), s.step.Enclosure))
+			if err != nil {
+				if r.halted() {
+					return
+				}
+				r.turnDown(ctx, s, s.cannot(err))
+				break
+			}
+			if why := r.forbids(s, inv); why != "" {
+				r.forbid(ctx, s, why)
+				break
+			}
+			r.stay(ctx, wave, []*stepRun{s}, inv)
+		}
+	}
+}
+
+// forbid leaves a component as it is, because its ESP must not be reset now.
+func (r *run) forbid(ctx context.Context, s *stepRun, why string) {
+	if !s.wrote && s.state == Pending {
+		r.turnDown(ctx, s, verdict{trigger: Stale, refusal: RefusedGate, reason: why})
+		return
+	}
+	s.left = why
+	r.breakOff(s, s.step.Address+" must not be reset now")
+}
+
+// stay holds an enclosure's nodes while some of its components are worked on.
+func (r *run) stay(ctx context.Context, wave plan.Wave, group []*stepRun, inv *inventory.Inventory) {
+	if r.isBroken(group[0]) != "" {
+		return
+	}
+	enclosure := group[0].step.Enclosure
+	until := r.patience(ctx, group[0])
+	held, err := hold(until, r.Machine, enclosure, group[0].want.esps, inv)
+	if moved := (*movedError)(nil); errors.As(err, &moved) { // since the scan
+		if inv, err = r.scan(until, []string{enclosure}); err == nil {
+			held, err = hold(until, r.Machine, enclosure, group[0].want.esps, inv)
+		}
+	}
+	if err != nil {
+		if group[0].between() || !r.halted() {
+			r.turnDown(ctx, group[0], group[0].cannot(err))
+		}
+		return
+	}
+	defer held.close()
+	for _, s := range group {
+		if r.isBroken(s) != "" || !r.starts(wave, s) {
+			continue
+		}
+		r.work(ctx, held, wave, s)
+	}
+}
+
+// between tells whether a step is between two of its hops: it has been begun, and
+// is brought to its end whatever happens.
+func (s *stepRun) between() bool { return s.wrote && s.state == Pending && s.hop > 0 }
+
+// patience ends where nothing new is started, but not for what has been begun.
+func (r *run) patience(ctx context.Context, s *stepRun) context.Context {
+	if s.between() {
+		return ctx
+	}
+	return r.until
+}
+
+// starts tells whether a wave may start, or go on with, a step at this moment.
+// What was begun is gone on with whatever the time.
+func (r *run) starts(wave plan.Wave, s *stepRun) bool {
+	if s.between() {
+		return true
+	}
+	if r.halted() {
+		return false
+	}
+	s.left = ""
+	if r.IgnoreWindow != "" || wave.PowerCycle {
+		return true
+	}
+	now := time.Now()
+	opening, err := r.Plan.Opening(wave, now)
+	switch worst := time.Duration(s.step.WorstIn(wave)); {
+	case err != nil:
+		s.left = err.Error()
+	case !opening.Now:
+		s.left = fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number)
+	case !opening.End.IsZero() && now.Add(worst).After(opening.End):
+		s.left = fmt.Sprintf("it may take %v, and %s closes in %v", plan.Duration(worst), opening.Window, plan.Duration(opening.End.Sub(now).Truncate(time.Minute)))
+	}
+	return s.left == ""
+}
+
+// opens tells whether a wave's window is open, and waits for that where it may.
+func (r *run) opens(wave plan.Wave) bool {
+	if r.IgnoreWindow != "" {
+		return true
+	}
+	opening, err := r.Plan.Opening(wave, time.Now())
+	switch {
+	case err != nil:
+		r.stop(err.Error(), true)
+	case opening.Now:
+		return true
+	case !r.Wait || opening.Start.IsZero():
+		r.stop(fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number), true)
+	default:
+		r.event(Event{Type: EventWindow, Wave: wave.Number, Until: &opening.Start, Reason: opening.Window})
+		return r.pause(time.Until(opening.Start))
+	}
+	return false
+}
+
+// soaks tells whether a wave's work has to stand for a while before that of others is begun.
+func (r *run) soaks(wave plan.Wave, later []plan.Wave) bool {
+	return wave.Soak > 0 && r.Selects(wave) && r.ahead(later)
+}
+
+// soak waits until what a wave did has stood for as long as the plan wants, and
+// looks at it again, before anything else is begun.
+func (r *run) soak(ctx context.Context, wave plan.Wave, later []plan.Wave) {
+	if !r.soaks(wave, later) || r.halted() {
+		return
+	}
+	until := time.Now().Add(time.Duration(wave.Soak))
+	r.event(Event{Type: EventSoaking, Wave: wave.Number, Until: &until})
+	if !r.pause(time.Duration(wave.Soak)) {
+		return
+	}
+	r.recheck(ctx, slices.DeleteFunc(slices.Clone(r.steps), func(s *stepRun) bool {
+		return s.step.Waves.Stage != wave.Number && s.step.Waves.Reset != wave.Number
+	}))
+}
+
+// powerCycle has a person power-cycle the enclosures of a wave, waits for that
+// where it may, and finds out what runs then.
+func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave) {
+	for first := true; ; first = false {
+		due := r.due(wave)
+		if len(due) == 0 || r.halted() {
+			break
+		}
+		if inv, err := r.scan(r.until, r.enclosures()); err == nil {
+			started := slices.DeleteFunc(slices.Clone(due), func(s *stepRun) bool { return !runs(inv, s) })
+			for _, enclosure := range byEnclosure(started) {
+				r.stay(ctx, wave, enclosure, inv)
+			}
+			due = r.due(wave)
+		}
+		if len(due) == 0 {
+			break
+		}
+		for _, s := range due {
+			s.left = "power-cycle " + s.step.Enclosure + " when its drives are not in use, and run fwctl verify then"
+		}
+		if !r.Wait {
+			if r.ahead(later) {
+				r.stop(fmt.Sprintf("wave %d waits for a power cycle", wave.Number), true)
+			}
+			return
+		}
+		if first {
+			var names []string
+			for _, s := range due {
+				names = append(names, s.step.Enclosure)
+			}
+			r.event(Event{Type: EventPowerCycle, Wave: wave.Number, Components: len(due), Reason: strings.Join(slices.Compact(names), ", ")})
+		}
+		r.pause(slowPoll)
+	}
+	r.soak(ctx, wave, later)
+}
+
+// runs tells whether a scan shows that a step's component runs what its hop brings.
+func runs(inv *inventory.Inventory, s *stepRun) bool {
+	for i := range inv.Enclosures {
+		if inv.Enclosures[i].ID() != s.step.Enclosure {
+			continue
+		}
+		if _, sub, _ := component(&inv.Enclosures[i], s.step); sub != nil {
+			return sub.Revision == s.current().To
+		}
+	}
+	return false
+}
+
+// pause waits, and tells whether it was for as long as it should.
+func (r *run) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.until.Done():
+		return false
+	}
+}
+
+// stop keeps anything new from being started. faulty: something went wrong that is
+// no component's failure.
+func (r *run) stop(why string, faulty bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped == "" {
+		r.stopped = why
+	}
+	r.faulty = r.faulty || faulty
+}
+
+// halted tells whether anything new may not be started.
+func (r *run) halted() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.until.Err() != nil && r.stopped == "" {
+		r.stopped = interruption
+	}
+	return r.stopped != "" || r.why != ""
+}
+
+const interruption = "interrupted"
+
+// isBroken says why nothing of a step's fault domain is touched any more, "" where it may be.
+func (r *run) isBroken(s *stepRun) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.broken[s.step.FaultDomain]
+}
+
+// breakOff has nothing else of a step's fault domain touched.
+func (r *run) breakOff(s *stepRun, why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken[s.step.FaultDomain] = why
+	r.faulty = true
+}
+
+// task is what a step has to do in a wave; "" for nothing.
+func (s *stepRun) task(wave plan.Wave) Trigger {
+	hop := s.current()
+	staged := s.want.staged == hop.Image.SHA256
+	switch {
+	case wave.Number != s.step.Waves.Stage && wave.Number != s.step.Waves.Reset:
+		return ""
+	case wave.PowerCycle:
+		if staged {
+			return Keep // until it runs what is staged
+		}
+		return ""
+	case staged:
+		if wave.Kind == plan.ResetWave && activates(hop) && !s.dormant {
+			return Activate
+		}
+		return ""
+	case s.nextMode(wave) == "":
+		return ""
+	}
+	return Send
+}
+
+// nextMode is the mode that a wave tries next: e first, 7 in a reset wave alone.
+func (s *stepRun) nextMode(wave plan.Wave) plan.Mode {
+	for _, m := range s.current().Modes {
+		if m == plan.ModeE && !s.refused || m == plan.Mode7 && wave.Kind == plan.ResetWave {
+			return m
+		}
+	}
+	return ""
+}

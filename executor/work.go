@@ -1,0 +1,331 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fwctl/internal/state"
+	"fwctl/inventory"
+	"fwctl/plan"
+)
+
+// work takes one component through the step machine as far as a wave lets it.
+// It is the one place where states meet devices.
+func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRun) {
+	before, begun := *s, false
+	until := r.patience(ctx, s)
+	for {
+		held.flashing.Store(s.state == Sending || s.state == Sent)
+		var v verdict
+		switch s.state {
+		case Pending, Staged:
+			if begun || s.task(wave) == "" {
+				return
+			}
+			v = verdict{trigger: Begin}
+		case Checking:
+			task := s.task(wave)
+			if task == Send {
+				s.mode = s.nextMode(wave)
+			}
+			if begun { // mode 7 follows
+				until = ctx
+			}
+			v = r.check(until, held, s, task)
+			if until.Err() != nil {
+				s.mode = before.mode
+				v = verdict{trigger: map[State]Trigger{Pending: Withdraw, Staged: Keep}[before.state], reason: before.reason}
+			}
+			begun = true
+		case Sending:
+			v = r.send(ctx, wave, s)
+		case Sent:
+			v = s.download.finish(ctx)
+		case Activating:
+			v = r.activate(ctx, s)
+		case Waiting:
+			v = r.await(ctx, held, s)
+		case Verifying:
+			v = r.verify(ctx, held, s)
+		case Done:
+			if s.hop+1 == len(s.step.Hops) {
+				return
+			}
+			v = verdict{trigger: NextHop}
+		default:
+			return
+		}
+		r.move(ctx, s, v.trigger, v)
+	}
+}
+
+// send sends the image of the current hop.
+func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
+	data := r.Images[s.current().Image.SHA256].Bytes()
+	if v := s.download.prepare(ctx); v.trigger != "" {
+		if s.wrote {
+			return v.inFlight()
+		}
+		return v
+	}
+	r.event(s.about(Event{Type: EventStarted, Mode: s.mode, Total: int64(len(data))}))
+	size := s.download.chunkSize()
+	for offset := 0; offset < len(data); offset += size {
+		end := min(offset+size, len(data))
+		err := r.intend(ctx, s, code(s.mode), intents(offset == 0, end == len(data))...)
+		switch {
+		case err != nil && offset == 0:
+			return verdict{trigger: Fail, reason: err.Error()}
+		case err != nil: // half an image can be worse than one that nobody knows of
+			r.unrecorded(s, err)
+		}
+		v := s.download.chunk(ctx, offset, data[offset:end])
+		for since, wait := time.Now(), firstPoll; v.trigger == notTaken; wait = min(2*wait, slowPoll) {
+			if time.Since(since) >= time.Duration(s.current().FlashTimeout) {
+				v = verdict{trigger: Fail, half: true, reason: fmt.Sprintf("the device did not take the image at byte %d of %d: %s", offset, len(data), v.reason)}
+				break
+			}
+			time.Sleep(wait)
+			v = s.download.chunk(ctx, offset, data[offset:end])
+		}
+		switch v.trigger {
+		case "":
+		case modeRefused:
+			return fallBack(s, wave, v.reason)
+		case disturbed:
+			return r.again(ctx, s, v)
+		default:
+			return r.brokenOff(ctx, s, v)
+		}
+		s.taken = true
+		r.event(s.about(Event{Type: EventProgress, Mode: s.mode, Bytes: int64(end), Total: int64(len(data))}))
+		if s.mode == plan.ModeE && end < len(data) && r.withdraws() {
+			v := r.discard(ctx, s, fmt.Sprintf("withdrawn on request after byte %d of %d", end, len(data)))
+			s.withdrawn = v.trigger == Abort
+			return v
+		}
+	}
+	return verdict{trigger: SentAll}
+}
+
+// again starts a download over that something has disturbed, once.
+func (r *run) again(ctx context.Context, s *stepRun, v verdict) verdict {
+	if s.again {
+		return verdict{trigger: Fail, reason: v.reason + ", for the second time", needsPerson: s.mode == plan.Mode7}
+	}
+	s.again = true
+	if aborted := r.discard(ctx, s, v.reason); aborted.trigger != Abort {
+		return aborted
+	}
+	r.event(s.about(Event{Type: EventNoticed, Reason: v.reason + ": the download starts over"}))
+	return verdict{trigger: Again, reason: v.reason}
+}
+
+// intents are what has to be committed before a chunk.
+func intents(first, last bool) []state.Kind {
+	switch {
+	case first && last:
+		return []state.Kind{state.DownloadStart, state.LastChunk}
+	case first:
+		return []state.Kind{state.DownloadStart}
+	case last:
+		return []state.Kind{state.LastChunk}
+	}
+	return nil
+}
+
+// withdraws tells whether somebody wants downloads withdrawn.
+func (r *run) withdraws() bool {
+	select {
+	case <-r.Withdraw:
+		return true
+	default:
+		return false
+	}
+}
+
+// discard has the device forget a download that is broken off between two chunks.
+func (r *run) discard(ctx context.Context, s *stepRun, why string) verdict {
+	if err := r.intend(ctx, s, 0xff, state.Abort); err != nil {
+		r.unrecorded(s, err) // half an image is no better for that
+	}
+	v := s.download.abort(ctx)
+	v.reason = why + ": " + v.reason
+	return v
+}
+
+// brokenOff is the verdict on a download that failed at a chunk. What the device
+// still waits for is discarded, where it is this download's.
+func (r *run) brokenOff(ctx context.Context, s *stepRun, v verdict) verdict {
+	if !v.half || !s.taken {
+		return v
+	}
+	v.reason = r.discard(ctx, s, v.reason).reason
+	if s.mode == plan.Mode7 {
+		v.needsPerson = true
+		v.reason += "; mode 7 may have overwritten what it would start from: do not power-cycle or reset it before it has got a whole image"
+	}
+	return v
+}
+
+// fallBack says what follows where the device does not take a mode: 7 after e,
+// where the plan permits it, and never before the reset wave.
+func fallBack(s *stepRun, wave plan.Wave, why string) verdict {
+	refused := fmt.Sprintf("the device does not take mode %s: %s", s.mode, why)
+	switch {
+	case s.mode != plan.ModeE || !slices.Contains(s.current().Modes, plan.Mode7) || s.step.Waves.Reset == 0:
+		return verdict{trigger: Fail, reason: refused + "; the plan permits no other mode"}
+	case wave.Kind == plan.ResetWave:
+		return verdict{trigger: FallBack, reason: refused + "; mode 7 follows"}
+	}
+	return verdict{trigger: Postpone, reason: fmt.Sprintf("%s; mode 7 follows in wave %d", refused, s.step.Waves.Reset)}
+}
+
+func (r *run) activate(ctx context.Context, s *stepRun) verdict {
+	if err := r.intend(ctx, s, 0x0f, state.Activation); err != nil {
+		return verdict{trigger: Fail, reason: err.Error()}
+	}
+	r.event(s.about(Event{Type: EventActivating}))
+	return s.download.activate(ctx)
+}
+
+// await leaves a restarting device alone for a while, and then asks what it runs
+// until that is what it should, or until it has been away for too long.
+func (r *run) await(ctx context.Context, held *session, s *stepRun) verdict {
+	hop := s.current()
+	r.event(s.about(Event{Type: EventWaiting, Reason: s.reason}))
+	time.Sleep(time.Duration(hop.Settle))
+	deadline := time.Now().Add(time.Duration(hop.ReturnTimeout))
+	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
+		revision, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure)
+		if err == nil {
+			s.revision = revision
+			if arrived(hop, revision) {
+				return verdict{trigger: Return}
+			}
+		}
+		if !time.Now().Before(deadline) {
+			if err != nil {
+				return verdict{trigger: Lose, reason: fmt.Sprintf("it has not come back for %v: %v", hop.ReturnTimeout, err)}
+			}
+			return verdict{trigger: Return}
+		}
+		time.Sleep(wait)
+	}
+}
+
+// arrived tells whether a component runs what a hop brings. Nobody may have said
+// what that is: then anything but what it ran before is it.
+func arrived(hop plan.Hop, revision string) bool {
+	if hop.To == "" {
+		return revision != hop.From
+	}
+	return revision == hop.To
+}
+
+// verify reads back what the component runs, and waits until the enclosure is
+// no worse than it was before the run.
+func (r *run) verify(ctx context.Context, held *session, s *stepRun) verdict {
+	hop := s.current()
+	deadline := time.Now().Add(time.Duration(hop.ReturnTimeout))
+	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
+		worse := ""
+		e, err := held.read(ctx)
+		if err != nil {
+			worse = err.Error()
+		} else {
+			_, sub, reason := component(e, s.step)
+			if sub != nil {
+				s.revision = sub.Revision
+			}
+			switch {
+			case sub == nil:
+				worse = reason
+			case !arrived(hop, sub.Revision) && hop.To != "":
+				return verdict{trigger: Fail, reason: notArrived(hop, sub.Revision)}
+			default:
+				worse = strings.Join(r.baselineOf(held.enclosure).decline(e), "; ")
+			}
+		}
+		if worse == "" {
+			return confirm(hop, s.revision)
+		}
+		if !time.Now().Before(deadline) {
+			if _, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure); err != nil {
+				return verdict{trigger: Lose, reason: worse}
+			}
+			return verdict{trigger: Fail, reason: fmt.Sprintf("it runs %s, but the enclosure is worse than before: %s", s.revision, worse)}
+		}
+		time.Sleep(wait)
+	}
+}
+
+// confirm says what a revision that was read back proves of a hop.
+func confirm(hop plan.Hop, revision string) verdict {
+	v := verdict{trigger: Confirm, confirmed: revision != hop.From}
+	if !v.confirmed {
+		v.reason = fmt.Sprintf("it reported %s before and does after: the revision cannot tell which image it runs", revision)
+	}
+	return v
+}
+
+func notArrived(hop plan.Hop, revision string) string {
+	if revision == hop.From {
+		return fmt.Sprintf("it still runs %s, and should run %s", revision, hop.To)
+	}
+	return fmt.Sprintf("it runs %s, which is neither what it ran (%s) nor what it should run (%s)", revision, hop.From, hop.To)
+}
+
+// recheck looks once more at everything that was done, by steps of the run, and
+// at what is beside it: modules synchronise each other up and down of their own accord.
+func (r *run) recheck(ctx context.Context, steps []*stepRun) {
+	done := slices.DeleteFunc(slices.Clone(steps), func(s *stepRun) bool { return s.state != Done })
+	if len(done) == 0 {
+		return
+	}
+	for _, group := range byEnclosure(done) {
+		e, err := r.lookAgain(ctx, group)
+		for _, s := range group {
+			if reason := stillWell(s, r.baselineOf(s.step.Enclosure), e, err); reason != "" {
+				r.move(ctx, s, Fail, verdict{reason: reason})
+			}
+		}
+	}
+}
+
+// lookAgain reads an enclosure that was worked on earlier in the run.
+func (r *run) lookAgain(ctx context.Context, group []*stepRun) (*inventory.Enclosure, error) {
+	enclosure := group[0].step.Enclosure
+	inv, err := r.scan(ctx, []string{enclosure})
+	if err != nil {
+		return nil, err
+	}
+	held, err := hold(ctx, r.Machine, enclosure, group[0].want.esps, inv)
+	if err != nil {
+		return nil, err
+	}
+	defer held.close()
+	return held.read(ctx)
+}
+
+// stillWell says what is no longer as it was when a step was done; "" where all is.
+func stillWell(s *stepRun, before *baseline, e *inventory.Enclosure, err error) string {
+	if err != nil {
+		return "it was verified, and cannot be read any more: " + err.Error()
+	}
+	_, sub, reason := component(e, s.step)
+	if sub == nil {
+		return "it was verified, and then: " + reason
+	}
+	if was := s.revision; sub.Revision != was {
+		s.revision = sub.Revision
+		return fmt.Sprintf("it ran %s when it was verified, and runs %s now: do the modules synchronise each other?", was, sub.Revision)
+	}
+	if worse := before.decline(e); len(worse) > 0 {
+		return "it was verified, and the enclosure has become worse since: " + strings.Join(worse, "; ")
+	}
+	return ""
+}

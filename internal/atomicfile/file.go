@@ -1,0 +1,78 @@
+// Package atomicfile replaces files whole: what it wrote survives a crash of the
+// machine, and what it could not write left nothing behind. It imports nothing of
+// this module.
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Write replaces the file name with data, or leaves it as it was: a reader
+// never sees half of it, not even after a power failure. A link stays a link, and
+// what is no regular file is refused. errors.As finds an *fs.PathError for name.
+func Write(name string, data []byte) (err error) {
+	// A rename would put a file in the place of a device such as /dev/stdout.
+	if info, err := os.Stat(name); err == nil {
+		if !info.Mode().IsRegular() {
+			return cannotWrite(name, errors.New("it is no regular file"))
+		}
+		if name, err = filepath.EvalSymlinks(name); err != nil {
+			return cannotWrite(name, err)
+		}
+	}
+	dir := filepath.Dir(name)
+	temp, err := os.CreateTemp(dir, "."+filepath.Base(name)+".*")
+	if err != nil {
+		return cannotWrite(name, err)
+	}
+	defer func() {
+		if err != nil {
+			temp.Close()
+			os.Remove(temp.Name())
+			err = cannotWrite(name, err)
+		}
+	}()
+	if _, err := temp.Write(data); err != nil {
+		return err
+	}
+	if err := temp.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := temp.Sync(); err != nil {
+		return err
+	}
+	if err := temp.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(temp.Name(), name); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// cannotWrite names the file that was to be written, not the temporary one.
+func cannotWrite(name string, err error) error {
+	var file *fs.PathError
+	var rename *os.LinkError
+	switch {
+	case errors.As(err, &file):
+		err = file.Err
+	case errors.As(err, &rename):
+		err = rename.Err
+	}
+	return fmt.Errorf("cannot %w", &fs.PathError{Op: "write", Path: name, Err: err})
+}
+
+// syncDir makes the names in a directory last.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

@@ -1,0 +1,103 @@
+package state
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"fwctl/internal/atomicfile"
+)
+
+// imagesDir holds the images of open runs, beside the database: one file each,
+// named by its SHA-256. Whoever writes there holds the database's write lock, so
+// that what is no image there is what a crash left.
+const imagesDir = "images"
+
+// KeepImage keeps a copy of an image for those who resume a run, where there is
+// none yet. sha256 are 64 hex digits, in lower case. It is kept until DropImages,
+// so begin the run first.
+func (s *Store) KeepImage(sha256 string, data []byte) error {
+	if digest(data) != sha256 {
+		return fmt.Errorf("cannot keep image %s: its content has the sha256 %s", sha256, digest(data))
+	}
+	return s.update(context.Background(), "write to", func(*Tx) error {
+		if _, err := s.Image(sha256); err == nil {
+			return nil
+		}
+		name := s.image(sha256)
+		if err := os.Mkdir(filepath.Dir(name), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return imageError("write", name, err)
+		}
+		if err := atomicfile.Write(name, data); err != nil {
+			return imageError("write", name, err)
+		}
+		return nil
+	})
+}
+
+// Image returns an image that is kept, and that is what its SHA-256 says.
+// errors.Is sees fs.ErrNotExist where none is.
+func (s *Store) Image(sha256 string) ([]byte, error) {
+	name := s.image(sha256)
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, imageError("read", name, err)
+	}
+	if digest(data) != sha256 {
+		return nil, &Error{Op: "read", Path: name, Err: errors.New("it is damaged"), Hint: "name a directory that has the image with --images"}
+	}
+	return data, nil
+}
+
+// DropImages removes the images that nobody needs any more: keep is by SHA-256,
+// and holds those of all runs without an end.
+func (s *Store) DropImages(keep map[string]bool) error {
+	return s.update(context.Background(), "write to", func(*Tx) error {
+		dir := s.image("")
+		files, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return imageError("read", dir, err)
+		}
+		for _, f := range files {
+			name := filepath.Join(dir, f.Name())
+			if keep[f.Name()] {
+				continue
+			}
+			if err := os.Remove(name); err != nil {
+				return imageError("remove", name, err)
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) image(sha256 string) string {
+	return filepath.Join(filepath.Dir(s.path), imagesDir, sha256)
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// imageError says what a file error means to whoever reads it at night.
+func imageError(op, name string, err error) error {
+	e := &Error{Op: op, Path: name, Err: err}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		e.Err = p.Err
+	}
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		e.Hint = fullHint
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		e.Hint = writableHint
+	}
+	return e
+}

@@ -1,0 +1,123 @@
+package state
+
+import "time"
+
+// Key names a component: one subenclosure of the ESP behind one logical unit.
+type Key struct {
+	LUID         string // designator of the logical unit, as inventories have it
+	Subenclosure int    // subenclosure id, 0 to 255
+}
+
+// Run is one apply.
+type Run struct {
+	ID         int64
+	PlanDigest string
+	Host       string
+	By         string // who started it
+	StartedAt  time.Time
+	EndedAt    time.Time // zero while it runs, and after a crash
+	Outcome    string    // "" likewise
+}
+
+// Step is how far a run got with one component.
+type Step struct {
+	Address string
+	Key     Key
+	Hop     int    // index into the plan's hops
+	SHA256  string // of that hop's image
+	From    string // revision that the hop starts at, "" in steps of an earlier fwctl
+	To      string // revision that it brings, likewise
+	State   string // of the executor's step machine
+	Mode    string // "e" or "7": how the hop was last downloaded, or is to be in the next wave; "" before
+	Outcome string // how the step ended, as in results; "" where it has not, and in steps of an earlier fwctl
+	Detail  string // why it is in this state, or ended so, in words
+	At      time.Time
+}
+
+// Resume is a person who went on with a run that was broken off.
+type Resume struct {
+	By string
+	At time.Time
+}
+
+// Baseline is what an enclosure was like before a run touched it.
+type Baseline struct {
+	Run  int64
+	At   time.Time // when that run was started
+	Data []byte    // the executor's, opaque here
+}
+
+// Kind is an effect that a run is about to have on a device.
+type Kind string
+
+const (
+	DownloadStart Kind = "download-start"
+	LastChunk     Kind = "last-chunk"
+	Activation    Kind = "activation"
+	Abort         Kind = "abort"
+)
+
+// Intent is an effect, committed before it is tried.
+type Intent struct {
+	ID      int64
+	Run     int64
+	Address string
+	Key     Key
+	Kind    Kind
+	Mode    string // two hex digits, as in the command: "0e", "07", "0f"
+	SHA256  string // of the image that it is about
+	At      time.Time
+	Outcome string // what the device said of it, in words; "" where nothing is known
+}
+
+// OverrideKind is what a person overrode.
+type OverrideKind string
+
+const (
+	AcceptDisruption OverrideKind = "accept-disruption" // I/O may stop at the component
+	IgnoreWindow     OverrideKind = "ignore-window"     // the component is worked on outside its maintenance windows
+)
+
+// Override is a safeguard that a person put aside for one component of a run.
+type Override struct {
+	Kind    OverrideKind
+	Address string
+	Given   string // what they gave for it: a pattern, or a reason
+}
+
+// Staged is microcode that was downloaded to a component and waits there.
+type Staged struct {
+	SHA256    string
+	Revision  string // that the image brings
+	Running   string // that the component reported when the image was staged
+	Since     time.Time
+	By        string
+	Confirmed bool // the device said that the image is complete
+}
+
+// Sent is an image that a component took whole.
+type Sent struct {
+	SHA256   string
+	Revision string // that the image brings
+	At       time.Time
+}
+
+// Verdict is what became of microcode that was staged.
+type Verdict string
+
+const (
+	Running Verdict = "running" // it was activated
+	Lost    Verdict = "lost"    // the component neither runs nor holds it
+	Waiting Verdict = "waiting" // it is staged still
+)
+
+// Verification is what somebody found who looked after what was staged.
+type Verification struct {
+	Address  string
+	Key      Key
+	SHA256   string // of the image that was staged
+	Revision string // that the component reported
+	Outcome  Verdict
+	By       string
+	At       time.Time
+}

@@ -1,0 +1,95 @@
+package state
+
+import (
+	"context"
+	"fmt"
+)
+
+// migrations bring an empty database to the schema of this fwctl, one by one;
+// PRAGMA user_version counts those that were done. Each only adds to the ones
+// before it, so that an older database can be read as it is.
+var migrations = []string{`
+CREATE TABLE runs (
+	id INTEGER PRIMARY KEY,
+	plan_digest TEXT NOT NULL, host TEXT NOT NULL, by TEXT NOT NULL,
+	started_at TEXT NOT NULL, ended_at TEXT NOT NULL DEFAULT '', outcome TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE steps (
+	run INTEGER NOT NULL REFERENCES runs(id), address TEXT NOT NULL,
+	lu_id TEXT NOT NULL, subenclosure INTEGER NOT NULL,
+	hop INTEGER NOT NULL, state TEXT NOT NULL, mode TEXT NOT NULL, detail TEXT NOT NULL, at TEXT NOT NULL,
+	PRIMARY KEY (run, address)
+) STRICT;
+CREATE TABLE intents (
+	id INTEGER PRIMARY KEY,
+	run INTEGER NOT NULL REFERENCES runs(id), address TEXT NOT NULL,
+	lu_id TEXT NOT NULL, subenclosure INTEGER NOT NULL,
+	kind TEXT NOT NULL, mode TEXT NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL, outcome TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE staged (
+	lu_id TEXT NOT NULL, subenclosure INTEGER NOT NULL,
+	sha256 TEXT NOT NULL, revision TEXT NOT NULL, running TEXT NOT NULL,
+	since TEXT NOT NULL, by TEXT NOT NULL, confirmed INTEGER NOT NULL,
+	PRIMARY KEY (lu_id, subenclosure)
+) STRICT;
+CREATE TABLE sent (
+	lu_id TEXT NOT NULL, subenclosure INTEGER NOT NULL,
+	sha256 TEXT NOT NULL, revision TEXT NOT NULL, at TEXT NOT NULL,
+	PRIMARY KEY (lu_id, subenclosure, sha256)
+) STRICT;
+`, `
+CREATE TABLE overrides (
+	run INTEGER NOT NULL REFERENCES runs(id), kind TEXT NOT NULL, address TEXT NOT NULL, given TEXT NOT NULL,
+	PRIMARY KEY (run, kind, address)
+) STRICT;
+`, `
+ALTER TABLE steps ADD COLUMN sha256 TEXT NOT NULL DEFAULT '';
+ALTER TABLE steps ADD COLUMN from_revision TEXT NOT NULL DEFAULT '';
+ALTER TABLE steps ADD COLUMN to_revision TEXT NOT NULL DEFAULT '';
+ALTER TABLE steps ADD COLUMN outcome TEXT NOT NULL DEFAULT '';
+CREATE TABLE plans (run INTEGER PRIMARY KEY REFERENCES runs(id), plan BLOB NOT NULL) STRICT;
+CREATE TABLE resumes (
+	id INTEGER PRIMARY KEY,
+	run INTEGER NOT NULL REFERENCES runs(id), by TEXT NOT NULL, at TEXT NOT NULL
+) STRICT;
+CREATE TABLE baselines (
+	run INTEGER NOT NULL REFERENCES runs(id), enclosure TEXT NOT NULL, data BLOB NOT NULL,
+	PRIMARY KEY (run, enclosure)
+) STRICT;
+CREATE TABLE verifications (
+	id INTEGER PRIMARY KEY,
+	address TEXT NOT NULL, lu_id TEXT NOT NULL, subenclosure INTEGER NOT NULL,
+	sha256 TEXT NOT NULL, revision TEXT NOT NULL, outcome TEXT NOT NULL, by TEXT NOT NULL, at TEXT NOT NULL
+) STRICT;
+CREATE INDEX open_intents ON intents (id) WHERE outcome = '';
+CREATE INDEX intents_of_run ON intents (run);
+CREATE INDEX open_runs ON runs (id) WHERE ended_at = '';
+`}
+
+// version is the schema's, refused by name where it is newer than this fwctl knows.
+func (s *Store) version() (int, error) {
+	var v int
+	if err := s.db.QueryRow("PRAGMA user_version").Scan(&v); err != nil {
+		return 0, s.wrap("open", err)
+	}
+	if v > len(migrations) {
+		return 0, &Error{Op: "open", Path: s.path, Err: fmt.Errorf("schema %d, and this fwctl knows %d: %w", v, len(migrations), ErrNewerSchema),
+			Hint: "use that version, or another --state-dir"}
+	}
+	return v, nil
+}
+
+func (s *Store) migrate() error {
+	return s.update(context.Background(), "open", func(tx *Tx) error {
+		var v int
+		if err := tx.tx.QueryRow("PRAGMA user_version").Scan(&v); err != nil {
+			return err
+		}
+		for ; v < len(migrations); v++ {
+			if _, err := tx.tx.Exec(migrations[v] + fmt.Sprintf("PRAGMA user_version = %d", v+1)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
