@@ -36,15 +36,12 @@ func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged, sent 
 }
 
 func unfinished(i state.Intent, path string) inventory.Problem {
-	what := map[state.Kind]string{
-		state.DownloadStart: "a download by mode " + i.Mode, state.LastChunk: "the last chunk of a download by mode " + i.Mode, state.Activation: "an activation",
-	}[i.Kind]
 	return inventory.Problem{
 		Path:    path,
 		Summary: "the end of a download or an activation is not known: " + i.Address,
-		Detail: fmt.Sprintf("%s began on %s, image %.8s, and its end was not recorded: it goes on, or fwctl was killed. If nothing runs any more, "+
-			"it may hold all of the image, and any power loss may start it, or a part: do not reset or power-cycle it before an apply has ended well",
-			what, i.At.UTC().Format("2006-01-02 15:04 MST"), i.SHA256),
+		Detail: fmt.Sprintf("%s, image %.8s, was intended on %s, and its end was not recorded: a run goes on, or was killed. If nothing runs any more, "+
+			"it may hold all of the image, and any power loss may start it, or a part: do not reset or power-cycle it before fwctl resume has ended well",
+			i.What(), i.SHA256, i.At.UTC().Format("2006-01-02 15:04 MST")),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"fwctl/internal/state"
@@ -292,6 +293,11 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 	s.download = r.newDownload(held, e, esp, sub, s)
 	if s.want.staged != "" && !s.wrote && s.step.Action != plan.Update && sub.Staged != nil && !sub.Staged.Confirmed && !s.current().ActivateUnconfirmed {
 		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
+	}
+	if before := r.baselineOf(held.enclosure); before != nil {
+		if worse := before.decline(e); len(worse) > 0 {
+			return s.stale("the enclosure has become worse since the run began: " + strings.Join(worse, "; "))
+		}
 	}
 	return judge(s, e, sub, sent[s.key], task)
 }

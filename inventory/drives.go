@@ -16,6 +16,7 @@ type BlockDevice struct {
 	Name       string // "sda"
 	SASAddress string // of the disk's port that it leads to, 16 hex digits, "" unknown
 	LUID       string // NAA of the disk's logical unit, "" unknown
+	ATA        bool   // it is a SATA disk behind a translation (SAT-3: its vendor is ATA)
 	Live       bool
 	Route      Route
 	Uses       []Use
@@ -69,6 +70,7 @@ func mergeDrives(members []member, blocks []BlockDevice) []Drive {
 			}
 			slot := &slots[byNumber[s.Number][i]]
 			slot.luID = cmp.Or(slot.luID, luID)
+			slot.Protocol = cmp.Or(slot.Protocol, s.Protocol)
 			for _, port := range s.Ports {
 				if !slices.ContainsFunc(slot.Ports, func(p Port) bool { return p.SASAddress == port.SASAddress }) {
 					slot.Ports = append(slot.Ports, port)
@@ -80,7 +82,7 @@ func mergeDrives(members []member, blocks []BlockDevice) []Drive {
 	blind := hasUnknownDisks(members, blocks)
 	drives := []Drive{}
 	for _, s := range slots {
-		d := Drive{Slot: s.Number, SASAddress: s.Ports[0].SASAddress, LUID: s.luID, Paths: []DrivePath{}}
+		d := Drive{Slot: s.Number, SASAddress: s.Ports[0].SASAddress, LUID: s.luID, Protocol: s.Protocol, Paths: []DrivePath{}}
 		paths := slices.Clone(byLUID[s.luID])
 		attached := map[string]string{} // expander that a port is wired to, by its address
 		for _, port := range s.Ports {
@@ -92,6 +94,9 @@ func mergeDrives(members []member, blocks []BlockDevice) []Drive {
 		for _, i := range slices.Compact(paths) {
 			b := blocks[i]
 			over = append(over, b)
+			if b.ATA {
+				d.Protocol = cmp.Or(d.Protocol, SATA)
+			}
 			d.Paths = append(d.Paths, DrivePath{Device: b.Name, Live: b.Live, Via: via(members, attached[b.SASAddress], b.Route)})
 		}
 		uses := usesOf(over)

@@ -99,6 +99,29 @@ func TestDrives(t *testing.T) {
 	}
 }
 
+// What a drive speaks: page 0Ah's word before the kernel's, and nothing by guess.
+func TestDriveProtocol(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		a, b       inventory.DriveProtocol // by the ESPs' pages
+		translated bool                    // by the kernel
+		want       inventory.DriveProtocol
+	}{
+		{"nobody tells", "", "", false, ""},
+		{"only the kernel", "", "", true, inventory.SATA},
+		{"one module", "", inventory.SAS, false, inventory.SAS},
+		{"a translation that makes SAS of it", inventory.SAS, inventory.SAS, true, inventory.SAS},
+	} {
+		readings := twoModules()
+		readings[0].Slots[0].Protocol, readings[1].Slots[0].Protocol = tt.a, tt.b
+		blocks := []inventory.BlockDevice{{Name: "sda", SASAddress: port1, LUID: drive, ATA: tt.translated}, {Name: "sdb", SASAddress: port2, LUID: drive}}
+		enclosures, _ := inventory.Merge(readings, blocks)
+		if got := enclosures[0].Drives[0].Protocol; got != tt.want {
+			t.Errorf("%s: Merge(…) gives protocol %q; want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
 // Which ESP a path goes through, where page 0Ah does not say what the drive's
 // port is wired to.
 func TestVia(t *testing.T) {

@@ -58,12 +58,22 @@ type Health struct {
 // to, which this host cannot use; unless the host has disks that it cannot tell
 // the ports of. A dm-multipath map without anything above it is no use.
 type Drive struct {
-	Slot       int         `json:"slot"`
-	SASAddress string      `json:"sas_address"`     // of the drive's first port, 16 hex digits
-	LUID       string      `json:"lu_id,omitempty"` // NAA of its logical unit, the same on all ports and hosts; "" where no path leads to it
-	InUse      []string    `json:"in_use"`          // what uses it, in words: "mounted /tank through dm-3 (mpatha)"; nil: not known, which counts as in use
-	Paths      []DrivePath `json:"paths"`           // over both ports, sorted by Device
+	Slot       int           `json:"slot"`
+	SASAddress string        `json:"sas_address"`        // of the drive's first port, 16 hex digits
+	LUID       string        `json:"lu_id,omitempty"`    // NAA of its logical unit, the same on all ports and hosts; "" where no path leads to it
+	Protocol   DriveProtocol `json:"protocol,omitempty"` // "" where neither page 0Ah nor the kernel tells
+	InUse      []string      `json:"in_use"`             // what uses it, in words: "mounted /tank through dm-3 (mpatha)"; nil: not known, which counts as in use
+	Paths      []DrivePath   `json:"paths"`              // over both ports, sorted by Device
 }
+
+// DriveProtocol is what a drive speaks. One that speaks SATA has one port, so that
+// no other path can take over.
+type DriveProtocol string
+
+const (
+	SAS  DriveProtocol = "sas"
+	SATA DriveProtocol = "sata"
+)
 
 // DrivePath is one way that the host reaches a drive.
 //

@@ -31,8 +31,9 @@ func (r *Reading) port() string { return cmp.Or(r.Identity.Port, r.Port) }
 
 // Slot is a device slot with a drive, page 0Ah.
 type Slot struct {
-	Number int
-	Ports  []Port // of the drive, as far as the ESP knows them; at least one
+	Number   int
+	Ports    []Port        // of the drive, as far as the ESP knows them; at least one
+	Protocol DriveProtocol // of the drive, as page 0Ah tells it; "" where it does not
 }
 
 // Port is a port of a drive. Both are SAS addresses, 16 hex digits.

@@ -52,7 +52,7 @@ func Build(in Input) (*Plan, error) {
 	}
 	b := &builder{
 		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)), clashes: map[[2]int]clash{},
-		excepted: make([]bool, len(in.Desired.Except)), ended: map[string]bool{}, quirks: map[string]string{}, survey: newSurvey(in.Inventories, declared(in.Desired, fleet)), fleet: map[string]*enclosure{},
+		excepted: make([]bool, len(in.Desired.Except)), ended: map[string]bool{}, quirks: map[string]string{}, survey: newSurvey(in.Inventories, declared(in.Desired, fleet)), fleet: map[string]*enclosure{}, gateLists: map[gateKey][]GateResult{},
 	}
 	for _, e := range fleet {
 		b.fleet[e.id] = e
@@ -201,6 +201,8 @@ type builder struct {
 	survey *survey
 	fleet  map[string]*enclosure // by id
 	goals  []*goal               // of the desired state's wants
+
+	gateLists map[gateKey][]GateResult // those that steps share
 
 	matches  []wantMatch
 	clashes  map[[2]int]clash
@@ -367,10 +369,17 @@ func summarize(steps []Step) Summary {
 	return sum
 }
 
-// stagedBy tells of a staged image: Staged 2026-11-15 by anna, image 5891b5b5.
-func stagedBy(s *inventory.Staged) string {
-	return fmt.Sprintf("Staged %s by %s, image %.8s.", s.Since.UTC().Format(time.DateOnly), cmp.Or(s.By, "somebody"), s.SHA256)
+// stagedBy tells of what is staged: Staged 2026-11-15 by anna, image 5891b5b5.
+// Where several hosts see the enclosure, it tells on which of them.
+func (j *job) stagedBy() string {
+	s, on := j.sub.Staged, ""
+	if len(j.e.hosts) > 1 {
+		on = " on " + j.esp.host
+	}
+	return fmt.Sprintf("Staged %s by %s%s, image %.8s.", s.Since.UTC().Format(time.DateOnly), whoStaged(s), on, s.SHA256)
 }
+
+func whoStaged(s *inventory.Staged) string { return cmp.Or(s.By, "somebody") }
 
 func plural(n int, word string) string {
 	if n == 1 {

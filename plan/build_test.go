@@ -160,6 +160,11 @@ func TestBuildIsDeterministic(t *testing.T) {
 				shuffle(r, inv.Enclosures)
 				for _, e := range inv.Enclosures {
 					shuffle(r, e.ESPs)
+					for _, esp := range e.ESPs { // paths are how, never what
+						for k := range esp.Paths {
+							esp.Paths[k] = fmt.Sprintf("/dev/sg%d", r.IntN(1000))
+						}
+					}
 				}
 			}
 			if diff := cmp.Diff(string(want), string(s.encode(t))); diff != "" {
@@ -189,6 +194,14 @@ func TestBuildPromises(t *testing.T) {
 			}
 			if (s.Action == plan.Blocked) && len(s.Reasons) == 0 {
 				t.Errorf("%s: %s is blocked without a reason", dir, s.Address)
+			}
+			for _, g := range s.Gates {
+				if g.Why == "" || g.Verdict != plan.Failed && s.Action == plan.Blocked && slices.Contains(s.Reasons, g.Why) {
+					t.Errorf("%s: %s: its gate %s has %s: %q; its reasons are %q", dir, s.Address, g.Gate, g.Verdict, g.Why, s.Reasons)
+				}
+			}
+			if nothing := !acts && s.Action != plan.Blocked && s.Action != plan.IsStaged; nothing && len(s.Gates) > 0 || acts && len(s.Gates) == 0 {
+				t.Errorf("%s: %s: %s, and its gates said %v", dir, s.Address, s.Action, s.Gates)
 			}
 			if s.Waves.Reset == 0 && s.Disruption.Worst != plan.NoImpact {
 				t.Errorf("%s: %s resets in no wave, and its worst is %s", dir, s.Address, s.Disruption.Worst)

@@ -55,6 +55,7 @@ func (b *builder) begin(e *enclosure, c component) *job {
 		Action:        Unmanaged,
 		Reset:         ResetNever,
 		Hops:          []Hop{},
+		Gates:         []GateResult{},
 		Disruption:    Disruption{Expected: NoImpact, Worst: NoImpact},
 		Reasons:       []string{},
 		Preconditions: Preconditions{Revision: c.sub.Revision, ESPs: e.luIDs(c.esp.host)},
@@ -89,36 +90,9 @@ func (b *builder) begin(e *enclosure, c component) *job {
 		b.ended[fmt.Sprintf("except %d (%s) ended on %s and holds no longer: %s", i+1, x.Enclosure, x.Until, x.Reason)] = true
 	}
 	if j.step.Action != Excepted {
-		w.denied = b.denied(j)
+		w.reset = b.resetGate(j)
 	}
 	return j
-}
-
-// denied is why the policy does not permit the reset that starts the image, ""
-// if it does.
-func (b *builder) denied(j *job) string {
-	w := j.want
-	if w.policy.Reset == ResetNever {
-		_, why := Permits(ResetNever, Effect{})
-		return why
-	}
-	if w.policy.Reset == ResetIdle {
-		missing := w.censusReason(j.e)
-		for _, id := range b.survey.domains[j.e.id].enclosures {
-			if e := b.fleet[id]; missing == "" && e != j.e && len(e.esps) < e.reported {
-				missing = fmt.Sprintf("%d of %d I/O modules of %s, of the same fault domain, are in sight", len(e.esps), e.reported, id)
-			}
-		}
-		if missing != "" {
-			return "the policy says reset: idle, and whether it is idle cannot be told: " + missing
-		}
-	}
-	e := b.effect(j)
-	if w.policy.Reset == ResetIdle {
-		e.Busy = b.survey.busy(j.e.id)
-	}
-	_, why := Permits(w.policy.Reset, e)
-	return why
 }
 
 // effect is what the reset does that starts a component's image.
@@ -145,9 +119,14 @@ func (b *builder) plan(j *job) {
 		j.tellStaged()
 		return
 	}
-	s.Action, s.Hops, s.Later, s.Reasons, s.Rollback, s.WorstDuration = Update, []Hop{}, nil, []string{}, "", 0
+	s.Action, s.Hops, s.Later, s.Reasons, s.Gates, s.Rollback, s.WorstDuration = Update, []Hop{}, nil, []string{}, []GateResult{}, "", 0
 	s.Disruption = Disruption{Expected: NoImpact, Worst: NoImpact}
 
+	if j.esp.disputed[j.sub.ID] != "" {
+		s.Action = Blocked
+		j.tellStaged()
+		return
+	}
 	chain, dormant := w.chainOf(j.sub.Staged)
 	switch {
 	case dormant:
@@ -163,14 +142,17 @@ func (b *builder) plan(j *job) {
 		if w.otherBehind() {
 			s.Reasons = append(s.Reasons, fmt.Sprintf("it reports %s, but of another image than the wanted one: %.8s, which was sent on %s", s.Current, j.sub.Sent.SHA256, j.sub.Sent.At.UTC().Format(time.DateOnly)))
 		}
+		way, activate := chain, GateResult{}
 		if chain == nil {
-			s.block(w.routeReasons()...)
+			var reasons []string
+			way, reasons = w.obstacles()
+			s.block(reasons...)
+		} else if w.policy.Activate == WithApply && slices.Contains(w.modes(w.before(chain, len(chain)-1), w.image), ModeE) {
+			activate = w.activateGate(len(chain) == 1)
 		}
-		s.block(w.activationReasons(chain)...)
+		s.block(j.esp.conflict)
+		b.pass(j, way, activate)
 	}
-	s.block(w.signatureReasons(chain, b.in.SignedBy)...)
-	s.block(j.esp.conflict)
-	s.block(w.enclosureReasons(j.e, b)...)
 	if s.Action == Blocked {
 		j.tellStaged()
 		return
@@ -202,22 +184,21 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	if len(s.Later) > 0 {
 		s.Reasons = append(s.Reasons, fmt.Sprintf("%s is staged, a stepping stone: %s once it runs", hop.To, toward(s.Later)))
 	}
-	switch activate := b.in.Activate || w.policy.Activate == WithApply; {
-	case !activate:
+	if !b.in.Activate && w.policy.Activate != WithApply {
+		s.Gates = b.gates(w.reset)
 		return false
-	case w.rule.By == ByPowerCycle && (w.rule.Scope != EnclosureScope || w.denied != ""):
-		s.Reasons = append(s.Reasons, "only a power cycle starts it")
+	}
+	activate := w.activateGate(true)
+	if activate.Verdict == Failed && w.rule.By == ByPowerCycle {
+		s.Gates = b.gates(w.reset, activate)
+		s.Reasons = append(s.Reasons, activate.Why)
 		return false
 	}
 	s.Action = Activate
-	if w.rule.By == ByModeF {
-		s.block(w.modeFReasons()...)
-	}
 	hop.Activation = WithApply
 	s.Hops = []Hop{hop}
-	s.block(w.signatureReasons(chain[:1], b.in.SignedBy)...)
 	s.block(j.esp.conflict)
-	s.block(w.enclosureReasons(j.e, b)...)
+	b.pass(j, chain[:1], activate)
 	if s.Action == Blocked {
 		s.Hops, s.Later = []Hop{}, nil
 		j.tellStaged()
@@ -232,6 +213,11 @@ func (j *job) tellStaged() {
 	if staged == nil {
 		return
 	}
+	if why := j.esp.disputed[j.sub.ID]; why != "" {
+		s.Reasons = append(s.Reasons, why)
+		s.Disruption.Why = "any power loss or hard reset starts what is staged"
+		return
+	}
 	what := staged.Revision + " is staged"
 	if s.Action != Blocked || j.want == nil || staged.SHA256 != j.want.image.SHA256 {
 		what = "another image is staged, " + staged.Revision
@@ -239,9 +225,9 @@ func (j *job) tellStaged() {
 	if j.want == nil {
 		what = staged.Revision + " is staged"
 	}
-	text := what + ", and any power loss or hard reset starts it. " + stagedBy(staged)
+	text := what + ", and any power loss or hard reset starts it. " + j.stagedBy()
 	if s.Action == Update {
-		text = what + ", and this plan replaces it. " + stagedBy(staged)
+		text = what + ", and this plan replaces it. " + j.stagedBy()
 	} else {
 		s.Disruption.Why = "any power loss or hard reset starts " + staged.Revision
 	}
@@ -287,8 +273,8 @@ func (b *builder) settle(jobs []*job) {
 			if !j.targeted || !j.step.resets() {
 				continue
 			}
-			if why := b.bystander(j, jobs); why != "" && j.want.denied != why {
-				j.want.denied = why
+			if why := b.bystander(j, jobs); why != "" && j.want.denied() != why {
+				j.want.reset = GateResult{GateReset, Failed, why}
 				b.plan(j)
 				changed = true
 			}
@@ -364,13 +350,11 @@ func (b *builder) bystander(j *job, jobs []*job) string {
 		switch {
 		case o.want == nil:
 			why = "which no want asks for"
-		case o.step.Action == Excepted:
-			why = "which is excepted"
 		case o.step.Action == Blocked:
 			why = "which is blocked"
 		case o.step.Action == NoOp, !o.targeted && o.sub.Staged.SHA256 != o.want.image.SHA256:
 			why = "which is not the wanted image"
-		case o.want.denied != "" && o.step.Reset != ResetAlways:
+		case o.want.denied() != "" && o.step.Reset != ResetAlways:
 			why = "whose policy says reset: " + string(o.step.Reset)
 		}
 		if why != "" {

@@ -319,7 +319,7 @@ func TestLoadImages(t *testing.T) {
 	}
 
 	_, err = parse(sum, "gone.bin").LoadImages(dir)
-	want = []string{"f.yaml:15:15: cannot use image " + dir + "/gone.bin: there is no such file: no such file or directory (check the name, or get the file from the vendor)"}
+	want = []string{"f.yaml:15:15: cannot use image " + dir + "/gone.bin: there is no such file (check the name, or get the file from the vendor)"}
 	if diff := cmp.Diff(want, texts(t, err)); diff != "" {
 		t.Errorf("LoadImages without the file (-want +got):\n%s", diff)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"fwctl/inventory"
 )
@@ -31,9 +32,11 @@ type esp struct {
 	inventory.ESP
 	id       string // the second part of its addresses
 	host     string
-	side     int     // 0 is side A
-	conflict string  // why it may not be touched
-	effect   *Effect // of a reset, once it was found out
+	side     int            // 0 is side A
+	conflict string         // why it may not be touched
+	others   []esp          // it, as other hosts see it, by host
+	disputed map[int]string // why nobody can tell what is staged on a subenclosure, by its id
+	effect   *Effect        // of a reset, once it was found out
 }
 
 // component is one subenclosure, and the ESP that it is worked on through.
@@ -46,8 +49,7 @@ type component struct {
 // primary is the subenclosure whose vendor and product models are matched with.
 func (c component) primary() *inventory.Subenclosure { return &c.esp.Subenclosures[0] }
 
-// mergeHosts joins what the hosts see, sorted by id. Where several hosts see an
-// ESP, the one with most paths to it works on it, then the first by name.
+// mergeHosts joins what the hosts see, sorted by id.
 func mergeHosts(invs []*inventory.Inventory) []*enclosure {
 	invs = slices.SortedFunc(slices.Values(invs), func(a, b *inventory.Inventory) int { return cmp.Compare(a.Host, b.Host) })
 	byID := map[string]*enclosure{}
@@ -66,6 +68,11 @@ func mergeHosts(invs []*inventory.Inventory) []*enclosure {
 	for _, id := range slices.Sorted(maps.Keys(byID)) {
 		e := byID[id]
 		slices.SortFunc(e.esps, func(a, b esp) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.LUID, b.LUID)) })
+		for i := range e.esps {
+			if len(e.esps[i].others) > 0 {
+				e.esps[i] = elect(e.esps[i])
+			}
+		}
 		e.setSides()
 		e.markSharedAddresses()
 		all = append(all, e)
@@ -92,16 +99,72 @@ func (e *enclosure) merge(from *inventory.Enclosure, host string) {
 			e.esps = append(e.esps, found)
 			continue
 		}
-		known := e.esps[i]
-		if len(found.Paths) > len(known.Paths) {
-			e.esps[i] = found
-		}
-		e.esps[i].conflict = cmp.Or(known.conflict, found.conflict)
-		if !slices.EqualFunc(known.Subenclosures, found.Subenclosures, func(a, b inventory.Subenclosure) bool { return a.ID == b.ID && a.Revision == b.Revision }) {
-			e.esps[i].conflict = fmt.Sprintf("%s and %s have read other revisions of it: scan both again", known.host, found.host)
-		}
+		e.esps[i].others = append(e.esps[i].others, found)
 	}
 	slices.Sort(e.hosts[host])
+}
+
+// elect chooses who works on an ESP that several hosts see: the host that
+// remembers most of what is staged on it, since only that one can say what it
+// activates or replaces; then the one with most paths to it, then the first by
+// name. What the others know that this one does not is taken over, or disputed.
+func elect(first esp) esp {
+	all := append([]esp{first}, first.others...)
+	owner := slices.MaxFunc(all, func(a, b esp) int { // the first of those that are equal
+		return cmp.Or(cmp.Compare(a.remembered(), b.remembered()), cmp.Compare(len(a.Paths), len(b.Paths)))
+	})
+	owner.others = nil
+	for _, o := range all {
+		owner.conflict = cmp.Or(owner.conflict, o.conflict)
+		if !slices.EqualFunc(first.Subenclosures, o.Subenclosures, func(a, b inventory.Subenclosure) bool { return a.ID == b.ID && a.Revision == b.Revision }) {
+			owner.conflict = fmt.Sprintf("%s and %s have read other revisions of it: scan both again", first.host, o.host)
+		}
+	}
+	if owner.conflict != "" || !slices.ContainsFunc(all, func(o esp) bool { return slices.ContainsFunc(o.Subenclosures, recalled) }) {
+		return owner
+	}
+	owner.disputed = map[int]string{}
+	owner.Subenclosures = slices.Clone(owner.Subenclosures) // the inventory is the caller's
+	for n := range owner.Subenclosures {
+		sub := &owner.Subenclosures[n]
+		var words []string
+		agree, theirs := true, (*inventory.Staged)(nil)
+		for _, o := range all {
+			its := &o.Subenclosures[n]
+			if its.Sent != nil && (sub.Sent == nil || its.Sent.At.After(sub.Sent.At)) {
+				sub.Sent = its.Sent
+			}
+			if its.Staged == nil {
+				continue
+			}
+			theirs = its.Staged
+			agree = agree && sub.Staged != nil && its.Staged.SHA256 == sub.Staged.SHA256
+			words = append(words, fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", o.host, its.Staged.Revision, whoStaged(its.Staged), its.Staged.Since.UTC().Format(time.DateOnly), its.Staged.SHA256))
+		}
+		switch {
+		case agree:
+		case len(words) > 1:
+			owner.disputed[sub.ID] = "nobody can tell which image is staged on it: " + strings.Join(words, "; ") + ". A power cycle starts one of them: scan all hosts again after it"
+		default:
+			sub.Staged = theirs // a reset starts it all the same
+			owner.disputed[sub.ID] = fmt.Sprintf("%s, and %s works on its I/O module, where more is staged. A power cycle starts all of it: scan all hosts again after it", words[0], owner.host)
+		}
+	}
+	return owner
+}
+
+// recalled tells whether a host remembers anything of a subenclosure.
+func recalled(s inventory.Subenclosure) bool { return s.Staged != nil || s.Sent != nil }
+
+// remembered counts what is staged on an ESP, as its host remembers.
+func (e *esp) remembered() int {
+	n := 0
+	for _, sub := range e.Subenclosures {
+		if sub.Staged != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // setSides orders the ESPs that must not be reset together: by the number that

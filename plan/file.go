@@ -214,6 +214,9 @@ func (s *Step) contradiction(waves []Wave) string {
 		return "what is staged is no SHA-256"
 	}
 	acts := s.Action == Update || s.Action == Activate
+	if why := s.gateContradiction(); why != "" {
+		return why
+	}
 	stages, resets := false, false
 	for i := range s.Hops {
 		if why := s.Hops[i].contradiction(); why != "" {
@@ -260,6 +263,21 @@ func (s *Step) contradiction(waves []Wave) string {
 		return fmt.Sprintf("it is staged in wave %d, after its reset in wave %d", s.Waves.Stage, s.Waves.Reset)
 	case resets && waves[s.Waves.Reset-1].PowerCycle != s.Hops[len(s.Hops)-1].byPerson():
 		return fmt.Sprintf("wave %d and it do not agree on who resets it", s.Waves.Reset)
+	}
+	return ""
+}
+
+// gateContradiction is why the gates cannot have said this of a step, "" where they can.
+func (s *Step) gateContradiction() string {
+	for _, g := range s.Gates {
+		switch {
+		case !slices.Contains(Gates, g.Gate) || !slices.Contains([]Verdict{Passed, Failed, Waived}, g.Verdict):
+			return fmt.Sprintf("its gate %q says %q", g.Gate, g.Verdict)
+		case g.Verdict != Failed || len(s.Hops) == 0:
+		case g.Gate == GateReset && s.resets(), g.Gate == GateActivate && s.last().Activation == WithApply,
+			g.Gate != GateReset && g.Gate != GateActivate:
+			return fmt.Sprintf("its gate %s has failed, and it is not blocked", g.Gate)
+		}
 	}
 	return ""
 }

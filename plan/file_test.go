@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +147,13 @@ func TestParseRefusesContradictions(t *testing.T) {
 		{"a wave for a person", func(p *plan.Plan) { p.Waves[1].PowerCycle = true }, "do not agree on who resets it"},
 		{"a summary of something else", func(p *plan.Plan) { p.Summary.Update = 0 }, "its summary says"},
 		{"odd chunks", func(p *plan.Plan) { p.Steps[0].Hops[0].ChunkSize = 4095 }, "must be a multiple of 4"},
+		{"a gate that is none", func(p *plan.Plan) { p.Steps[0].Gates[0].Gate = "requireLuck" }, `gate is "requireLuck"; it must be one of`},
+		{"a verdict that is none", func(p *plan.Plan) { p.Steps[0].Gates[0].Verdict = "perhaps" }, `verdict is "perhaps"; it must be one of`},
+		{"a gate that failed and does not block", func(p *plan.Plan) { p.Steps[0].Gates[0].Verdict = plan.Failed }, address + "its gate requireAllESPs has failed, and it is not blocked"},
+		{"a reset that its gate did not let pass", func(p *plan.Plan) {
+			i := slices.IndexFunc(p.Steps[0].Gates, func(g plan.GateResult) bool { return g.Gate == plan.GateReset })
+			p.Steps[0].Gates[i].Verdict = plan.Failed
+		}, address + "its gate reset has failed"},
 		{"a chunk that fits no page", func(p *plan.Plan) { p.Steps[0].Hops[0].ChunkSize = 65512 }, "must be at most 65508"},
 		{"a block without a reason", func(p *plan.Plan) {
 			s := &p.Steps[0]

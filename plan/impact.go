@@ -270,6 +270,7 @@ type finding struct {
 	enclosure string
 	slot      int
 	fate      fate
+	sata      bool
 	through   string // lu_id of the ESP that takes over
 }
 
@@ -289,7 +290,7 @@ func (sv *survey) impact(luIDs []string) Effect {
 		for _, v := range sv.views[id] {
 			for i := range v.Drives {
 				d := &v.Drives[i]
-				f := finding{enclosure: id, slot: d.Slot}
+				f := finding{enclosure: id, slot: d.Slot, sata: d.Protocol == inventory.SATA}
 				f.fate, f.through = sv.fate(v.host, d, luIDs)
 				found = append(found, f)
 			}
@@ -368,6 +369,7 @@ func (sv *survey) fate(host string, d *inventory.Drive, luIDs []string) (f fate,
 // tell puts findings in words, the worst first.
 func (sv *survey) tell(found []finding, unknown bool, home string) string {
 	var by [unasked + 1][]finding // of those that need their slots named
+	var sata []finding            // those that are cut off because they have one port
 	var through []string
 	carried := 0 // drives that go on
 	for _, f := range found {
@@ -379,11 +381,18 @@ func (sv *survey) tell(found []finding, unknown bool, home string) string {
 				through = append(through, label)
 			}
 		default:
+			if f.fate == cutOff && f.sata {
+				sata = append(sata, f)
+				continue
+			}
 			by[f.fate] = append(by[f.fate], f)
 		}
 	}
 	slices.Sort(through)
 	var parts []string
+	if len(sata) > 0 {
+		parts = append(parts, slots(sata, home)+" in use, SATA, no other path")
+	}
 	add := func(f fate, text string) {
 		if len(by[f]) > 0 {
 			parts = append(parts, slots(by[f], home)+" "+text)

@@ -89,6 +89,7 @@ type Step struct {
 	Disruption    Disruption    `json:"disruption"`
 	WorstDuration Duration      `json:"worst_duration"`
 	Rollback      string        `json:"rollback"` // name of the image that brings Current back, "" where there is none
+	Gates         []GateResult  `json:"gates"`    // of the policy, those that were asked; none where nothing is to be done
 	Reasons       []string      `json:"reasons"`
 	Preconditions Preconditions `json:"preconditions"`
 }
@@ -181,8 +182,8 @@ type Disruption struct {
 // Preconditions must hold on the live device before a step's first byte.
 type Preconditions struct {
 	Revision string   `json:"revision"`
-	Staged   *string  `json:"staged"` // SHA-256 of the image that this host remembers as staged; nil: none
-	ESPs     []string `json:"esps"`   // lu_ids of the enclosure's ESPs, sorted
+	Staged   *string  `json:"staged"` // SHA-256 of the image that Step.Host remembers as staged; nil: none
+	ESPs     []string `json:"esps"`   // lu_ids of the enclosure's ESPs that Step.Host sees, sorted: no other host is there to be asked when the step is carried out
 }
 
 // Wave is a set of steps between two barriers.

@@ -44,9 +44,9 @@ func newGoal(d *DesiredState, want Want) *goal {
 type wanted struct {
 	*goal
 	component
-	rule   ActivationRule
-	sizes  map[string]int64 // bytes, by SHA-256
-	denied string           // why no reset is permitted, "" where one is
+	rule  ActivationRule
+	sizes map[string]int64 // bytes, by SHA-256
+	reset GateResult       // whether a reset is permitted
 }
 
 // activation is the rule for the image's part, with nothing left open.
@@ -107,7 +107,7 @@ func (w *wanted) modes(from string, i ModelImage) []Mode {
 	if slices.Contains(i.Modes, ModeE) && w.takesModeE(from) {
 		modes = append(modes, ModeE)
 	}
-	if slices.Contains(i.Modes, Mode7) && !w.lacks("07") && w.denied == "" {
+	if slices.Contains(i.Modes, Mode7) && !w.lacks("07") && w.denied() == "" {
 		modes = append(modes, Mode7)
 	}
 	return modes
@@ -169,8 +169,8 @@ func (w *wanted) hops(chain []string) (hops, later []Hop, why string) {
 		if !w.carriesOn(&h) {
 			later = w.laterHops(from, chain[n+1:])
 			cause := "only a power cycle starts it"
-			if w.denied != "" {
-				cause = w.denied
+			if w.denied() != "" {
+				cause = w.denied()
 			}
 			return append(hops, h), later, fmt.Sprintf("one apply ends with %s staged: %s; then %s", h.To, cause, toward(later))
 		}
@@ -183,7 +183,7 @@ func (w *wanted) hops(chain []string) (hops, later []Hop, why string) {
 // follow. False where only a power cycle does, or where no reset is permitted.
 func (w *wanted) carriesOn(h *Hop) bool {
 	switch {
-	case w.denied != "":
+	case w.denied() != "":
 		return false
 	case w.rule.By == ByModeF && (h.Modes[0] == Mode7 || !w.lacksActivation(h.From)):
 		h.Activation = WithApply
@@ -202,11 +202,11 @@ func (w *wanted) finish(h *Hop, only bool) (why string) {
 	switch {
 	case w.rule.By == ByModeF:
 		h.Activation = w.policy.Activate
-	case only && deferred && w.policy.Activate == WithApply && w.rule.Scope == EnclosureScope && w.denied == "":
+	case only && deferred && w.policy.Activate == WithApply && w.rule.Scope == EnclosureScope && w.denied() == "":
 		h.Activation, h.Modes = WithApply, []Mode{ModeE}
 	}
-	if w.denied != "" && w.policy.Reset != ResetNever {
-		why = "no reset, it is left staged: " + w.denied
+	if w.denied() != "" && w.policy.Reset != ResetNever {
+		why = "no reset, it is left staged: " + w.denied()
 	}
 	return why
 }
@@ -250,7 +250,7 @@ func (w *wanted) chainOf(staged *inventory.Staged) (chain []string, dormant bool
 	case w.upToDate():
 		return nil, false
 	}
-	chain = w.chain(func(from string, i ModelImage) bool { return len(w.hopReasons(from, i)) == 0 })
+	chain = w.chain(func(from string, i ModelImage) bool { return w.orderReason(from, i) == "" && len(w.hopReasons(from, i)) == 0 })
 	return chain, chain != nil && staged != nil && w.model.Images[chain[0]].SHA256 == staged.SHA256
 }
 
@@ -312,9 +312,18 @@ func (i ModelImage) startsAt(revision string) bool {
 	return i.From == nil || slices.ContainsFunc(i.From, func(g string) bool { return glob(g, revision) })
 }
 
-// hopReasons are why an image that starts at a revision may not be sent to it.
+// before is what runs before the nth image of a chain, from 0.
+func (w *wanted) before(chain []string, n int) string {
+	if n == 0 {
+		return w.sub.Revision
+	}
+	return w.model.Images[chain[n-1]].Revision
+}
+
+// hopReasons are why an image cannot be sent to the component at a revision. Whether
+// the model's order lets it is for the gate.
 func (w *wanted) hopReasons(from string, i ModelImage) []string {
-	reasons := []string{w.orderReason(from, i), w.modeReason(from, i)}
+	reasons := []string{w.modeReason(from, i)}
 	if w.protocol() == WriteBuffer {
 		if w.sub.ID != 0 && w.model.Download.BufferID == 0 {
 			reasons = append(reasons, fmt.Sprintf("WRITE BUFFER does not address subenclosures, only buffers: download.bufferID has to say which one is subenclosure %d", w.sub.ID))
@@ -339,11 +348,12 @@ func (w *wanted) nameOf(i ModelImage) string {
 	return ""
 }
 
-// routeReasons are why no chain leads to the wanted image.
-func (w *wanted) routeReasons() []string {
+// obstacles are what keeps the component from the wanted image where no chain
+// leads to it, and the way that they are on: the shortest if there were none.
+func (w *wanted) obstacles() (way, reasons []string) {
 	current := w.sub.Revision
-	chain := w.chain(func(string, ModelImage) bool { return true })
-	if chain == nil {
+	way = w.chain(func(string, ModelImage) bool { return true })
+	if way == nil {
 		start := "no image starts at " + current
 		for _, name := range w.images {
 			if w.model.Images[name].startsAt(current) {
@@ -351,19 +361,15 @@ func (w *wanted) routeReasons() []string {
 			}
 		}
 		name, from := w.nearest()
-		return append([]string{fmt.Sprintf("%s; nearest: %s, from %s", start, name, from)}, w.hopReasons(current, w.image)...)
+		return []string{w.name}, append([]string{fmt.Sprintf("%s; nearest: %s, from %s", start, name, from)}, w.hopReasons(current, w.image)...)
 	}
-	var reasons []string
-	from := current
-	for _, name := range chain {
-		i := w.model.Images[name]
-		reasons = append(reasons, w.hopReasons(from, i)...)
-		from = i.Revision
+	for n, name := range way {
+		reasons = append(reasons, w.hopReasons(w.before(way, n), w.model.Images[name])...)
 	}
-	if len(chain) > 1 {
-		reasons[0] = fmt.Sprintf("the way is %s, but %s", strings.Join(chain, ", then "), reasons[0])
+	if len(way) > 1 && len(reasons) > 0 {
+		reasons[0] = fmt.Sprintf("the way is %s, but %s", strings.Join(way, ", then "), reasons[0])
 	}
-	return reasons
+	return way, reasons
 }
 
 // nearest is the image on a way to the wanted one that starts nearest to what
@@ -402,18 +408,18 @@ func (w *wanted) modeReason(from string, i ModelImage) string {
 	q := w.quirk(from)
 	atThis := q.takesModeE(w.primaryAt(from))
 	permitted := *w
-	permitted.denied = ""
+	permitted.reset = GateResult{}
 	switch {
 	case !atThis && !slices.Contains(i.Modes, Mode7):
 		return fmt.Sprintf("the device takes mode e only at %s (quirk %s), and image %s goes by no other", strings.Join(q.ModeE, " or "), q.Name, w.nameOf(i))
 	case len(permitted.modes(from, i)) > 0:
 		if slices.Contains(i.Modes, ModeE) && !atThis {
-			return fmt.Sprintf("the device takes mode e only at %s (quirk %s); there is mode 7, which resets the I/O module, and %s", strings.Join(q.ModeE, " or "), q.Name, w.denied)
+			return fmt.Sprintf("the device takes mode e only at %s (quirk %s); there is mode 7, which resets the I/O module, and %s", strings.Join(q.ModeE, " or "), q.Name, w.denied())
 		}
 		if slices.Contains(i.Modes, ModeE) {
-			return "the ESP does not take mode e by WRITE BUFFER; there is mode 7, which resets the I/O module, and " + w.denied
+			return "the ESP does not take mode e by WRITE BUFFER; there is mode 7, which resets the I/O module, and " + w.denied()
 		}
-		return fmt.Sprintf("image %s goes by mode 7 only, which resets the I/O module, and %s", w.nameOf(i), w.denied)
+		return fmt.Sprintf("image %s goes by mode 7 only, which resets the I/O module, and %s", w.nameOf(i), w.denied())
 	case w.lacks("07") && w.lacks("0e"):
 		return "the ESP takes no firmware: it lists neither page 0Eh nor WRITE BUFFER modes 07h and 0Eh"
 	}
@@ -428,159 +434,12 @@ func joinModes(modes []Mode) string {
 	return strings.Join(words, " or ")
 }
 
-// activationReasons are why apply may not start what a chain ends in, where the
-// policy says that it should.
-func (w *wanted) activationReasons(chain []string) []string {
-	if w.policy.Activate != WithApply || w.rule.By == ByPowerCycle || chain == nil || !slices.Contains(w.modes(w.sub.Revision, w.image), ModeE) {
-		return nil
-	}
-	return w.modeFReasons()
-}
-
-// modeFReasons are why deferred firmware may not be started by mode 0Fh.
-func (w *wanted) modeFReasons() []string {
-	var reasons []string
-	if w.denied != "" {
-		reasons = append(reasons, "an activation resets the I/O module, and "+w.denied)
-	}
-	if w.lacksActivation(w.sub.Revision) {
-		reasons = append(reasons, "the ESP does not take WRITE BUFFER mode 0Fh, which activates: say activation by power-cycle")
-	}
-	return reasons
-}
-
-// orderReason is why the model's order forbids a hop, "" if it does not. Models
-// without an order have no downgrades.
-func (w *wanted) orderReason(current string, i ModelImage) string {
-	order := w.model.Order
-	if len(order) == 0 || current == i.Revision {
-		return ""
-	}
-	from, to := slices.Index(order, current), slices.Index(order, i.Revision)
-	switch {
-	case from >= 0 && to >= 0 && to < from && w.policy.Downgrade != DowngradeOrder:
-		return fmt.Sprintf("%s is earlier than %s in the model's order, and the policy says downgrade: forbid", i.Revision, current)
-	case (from < 0 || to < 0) && i.From == nil:
-		outside := current
-		if from >= 0 {
-			outside = i.Revision
-		}
-		return fmt.Sprintf("%s is not in the model's order, so that an image has to name what it starts at: %s has no from", outside, w.nameOf(i))
-	}
-	return ""
-}
-
-// signatureReasons are why the images of a chain are not trusted.
-func (w *wanted) signatureReasons(chain []string, signedBy map[string][]string) []string {
-	if len(w.policy.RequireSignature) == 0 {
-		return nil
-	}
-	var reasons []string
-	for _, name := range chain {
-		i := w.model.Images[name]
-		if !slices.ContainsFunc(w.policy.RequireSignature, func(key string) bool { return slices.Contains(signedBy[i.SHA256], key) }) {
-			why := "it names no signature"
-			if i.Signature != "" {
-				why = "its signature is by another key"
-			}
-			reasons = append(reasons, fmt.Sprintf("image %s is not signed by a key of the policy's requireSignature: %s", name, why))
-		}
-	}
-	return reasons
-}
-
-// enclosureReasons are why nothing of the enclosure may be changed.
-func (w *wanted) enclosureReasons(e *enclosure, b *builder) []string {
-	var reasons []string
-	if w.policy.RequireAllESPs {
-		reasons = append(reasons, w.censusReason(e))
-	}
-	if w.policy.RequireHealthy && !e.healthKnown {
-		reasons = append(reasons, "its health is unknown, page 02h cannot be read: look after its fans and power supplies in another way, and say requireHealthy: false in the policy")
-	}
-	if w.policy.RequireHealthy && e.critical {
-		reasons = append(reasons, w.healthReason(e, b))
-	}
-	return reasons
-}
-
-// healthReason is why a critical enclosure may not be worked on, "" where all
-// that is critical of it is waived. A condition that no element explains cannot be.
-func (w *wanted) healthReason(e *enclosure, b *builder) string {
-	var left []string
-	waived := false
-	for _, f := range e.failures {
-		element, status, _ := cutLast(f, ": ")
-		excused := false
-		for _, x := range w.policy.Waive {
-			if x.Element != element {
-				continue
-			}
-			if x.Until >= b.today {
-				excused = true
-			} else {
-				b.ended[fmt.Sprintf("the waiver for %s ended on %s and holds no longer: %s", x.Element, x.Until, x.Reason)] = true
-			}
-		}
-		if !excused {
-			left = append(left, f)
-		}
-		waived = waived || excused && status != nonCritical
-	}
-	if waived && !slices.ContainsFunc(left, func(f string) bool { return !strings.HasSuffix(f, ": "+nonCritical) }) {
-		return ""
-	}
-	r := "the enclosure reports a critical condition"
-	if shown := left[:min(len(left), 3)]; len(shown) > 0 {
-		r += ": " + strings.Join(shown, "; ")
-	}
-	if more := len(left) - 3; more > 0 {
-		r += fmt.Sprintf(" and %d more", more)
-	}
-	return r
-}
-
-// nonCritical is how inventories end the line of an element that keeps nothing
-// from being updated.
-const nonCritical = "non-critical"
-
 // cutLast is strings.Cut at the last separator.
 func cutLast(s, sep string) (before, after string, found bool) {
 	if i := strings.LastIndex(s, sep); i >= 0 {
 		return s[:i], s[i+len(sep):], true
 	}
 	return s, "", false
-}
-
-// censusReason is why it is not certain that all ESPs are in sight, "" if it is.
-func (w *wanted) censusReason(e *enclosure) string {
-	expected, seen := cmp.Or(w.model.ESPs, e.reported), len(e.esps)
-	switch {
-	case w.model.ESPs != 0 && e.reported != 0 && w.model.ESPs != e.reported:
-		return fmt.Sprintf("the enclosure says that it has %d I/O modules, the model's esps says %d: correct esps", e.reported, w.model.ESPs)
-	case expected == 0:
-		return "nobody can tell how many I/O modules the enclosure has: say esps in the model, or requireAllESPs: false in the policy"
-	case seen > expected:
-		return fmt.Sprintf("%d I/O modules are in sight where %d are expected: correct the model's esps", seen, expected)
-	case seen == expected:
-		return ""
-	}
-	var missing []string
-	for n := 1; n <= expected; n++ {
-		if id := fmt.Sprintf("esp%d", n); e.numbered() && !slices.ContainsFunc(e.esps, func(o esp) bool { return o.id == id }) {
-			missing = append(missing, id)
-		}
-	}
-	r := fmt.Sprintf("%d of %d I/O modules are in sight", seen, expected)
-	if len(missing) > 0 {
-		r += ", not " + strings.Join(missing, ", ")
-	}
-	return r + ": plan with an inventory of each host that is attached, or see why it is gone"
-}
-
-// numbered tells whether the ESPs say which of several they are.
-func (e *enclosure) numbered() bool {
-	return !slices.ContainsFunc(e.esps, func(o esp) bool { return !strings.HasPrefix(o.id, "esp") })
 }
 
 // rollback is the first image by name that brings a revision back once the wanted one runs.
@@ -617,6 +476,9 @@ func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
 		why = fmt.Sprintf("%s %d times", reset, resets)
 	case len(hops) > 1:
 		why = fmt.Sprintf("starting %s %s", hops[0].To, reset)
+		if slices.Contains(last.Modes, Mode7) {
+			why += fmt.Sprintf(", and so does mode 7 if mode e is refused for %s", last.To)
+		}
 	case last.Activation == WithApply && deferred:
 		why = fmt.Sprintf("starting %s %s", last.To, reset)
 	case !deferred:

@@ -198,6 +198,10 @@ func (j *job) label() string {
 func stagedWarnings(enclosure string, jobs []*job) []string {
 	var warnings []string
 	for _, j := range jobs {
+		if j.esp.disputed[j.sub.ID] != "" {
+			warnings = append(warnings, j.address+": any power loss or hard reset starts what is staged, which the hosts do not remember alike.")
+			continue
+		}
 		staged := j.sub.Staged
 		if staged == nil || j.step.Action == IsStaged || j.step.Action == Activate {
 			continue
@@ -206,7 +210,7 @@ func stagedWarnings(enclosure string, jobs []*job) []string {
 		if j.want == nil || staged.SHA256 != j.want.image.SHA256 {
 			w += ", which is not the wanted image"
 		}
-		w += ". " + stagedBy(staged)
+		w += ". " + j.stagedBy()
 		if j.replaced() {
 			w += " This plan replaces it."
 		}
@@ -227,7 +231,7 @@ func stagedWarnings(enclosure string, jobs []*job) []string {
 				w = fmt.Sprintf("%s: any power loss or hard reset starts %s on %s and %s on %s.", enclosure, after, j.label(), revision, other.label())
 			}
 			if j.sub.Staged != nil && !j.replaced() {
-				w += " " + stagedBy(j.sub.Staged)
+				w += " " + j.stagedBy()
 			}
 			warnings = append(warnings, w)
 		}

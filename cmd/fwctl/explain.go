@@ -18,15 +18,17 @@ import (
 
 func (a *app) explainCommand() *cobra.Command {
 	var file, output string
+	var sources planSources
 	cmd := &cobra.Command{
 		Use:   "explain PLAN|-f FILE ADDRESS",
 		Short: "explain what a plan does with one component, and why",
 		Long: `Tells of one component which want it falls under, what each safeguard says, what
 its update disturbs, what brings it back, and when maintenance windows let it go.
 A saved plan is explained without a look at any device; with -f the enclosures
-are read first, as plan does.`,
+are read first, or inventories that were saved on other hosts, as plan does.`,
 		Example: `  fwctl explain dc1.plan 5000ccab04001000/esp1/sub0
-  fwctl explain -f dc1.yaml 5000ccab04001000/esp1/sub0`,
+  fwctl explain -f dc1.yaml 5000ccab04001000/esp1/sub0
+  fwctl explain -f dc1.yaml --inventory stor1.json --inventory stor2.json 5000ccab04001000/esp1/sub0`,
 		Args: args(cobra.RangeArgs(1, 2), "a plan file and an address, or -f, a desired state and an address"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -34,11 +36,13 @@ are read first, as plan does.`,
 				return &failure{exitError, "cannot explain without a plan", "name a plan file before the address, or a desired state with -f"}
 			case file != "" && len(args) == 2:
 				return &failure{exitError, "cannot explain both a plan and a desired state", "leave out " + args[0] + " or -f " + file}
+			case file == "" && sources.named():
+				return &failure{exitError, "cannot explain a saved plan from inventories", "a plan holds what it was made from: leave out --inventory and --max-age, or name a desired state with -f"}
 			}
 			if err := oneOf("-o", output, "text", "json"); err != nil {
 				return err
 			}
-			p, err := a.planToExplain(cmd.Context(), file, args[0])
+			p, err := a.planToExplain(cmd.Context(), file, args[0], sources)
 			if err != nil {
 				return err
 			}
@@ -58,12 +62,13 @@ are read first, as plan does.`,
 		},
 	}
 	desiredFlag(cmd, &file)
+	sources.addFlags(cmd, "warn of inventories that are older than `DURATION`")
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
 	return cmd
 }
 
 // planToExplain reads a saved plan, or makes one of a desired state.
-func (a *app) planToExplain(ctx context.Context, desired, saved string) (*plan.Plan, error) {
+func (a *app) planToExplain(ctx context.Context, desired, saved string, sources planSources) (*plan.Plan, error) {
 	if desired == "" {
 		p, _, err := loadPlan(saved)
 		return p, err
@@ -73,10 +78,11 @@ func (a *app) planToExplain(ctx context.Context, desired, saved string) (*plan.P
 	if want.desired, want.images, err = a.loadDesired(desired); err != nil {
 		return nil, err
 	}
-	if want.inventories, err = a.scanHere(ctx); err != nil {
+	now := time.Now()
+	if want.inventories, err = a.read(ctx, sources, now, ""); err != nil {
 		return nil, err
 	}
-	p, _, err := want.build(time.Now())
+	p, _, err := want.build(now)
 	return p, err
 }
 
@@ -162,7 +168,9 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 	}
 	add("Verdict", verdict+": "+meaning[s.Action])
 	for _, r := range s.Reasons {
-		add("", r)
+		if !slices.ContainsFunc(s.Gates, func(g plan.GateResult) bool { return g.Why == r }) {
+			add("", r)
+		}
 	}
 	if s.Action == plan.Unmanaged {
 		add("Want", "none of the desired state's matches it")
@@ -172,6 +180,7 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 	}
 	add("Want", fmt.Sprintf("model %s, image %s, which is revision %s", s.Model, s.Image, s.Desired))
 	add("Policy", fmt.Sprintf("%s: reset %s", cmp.Or(s.Policy, "the default"), s.Reset))
+	gates(s, add, paint)
 	add("Host", s.Host+" works on it")
 	if s.Quirk != "" {
 		add("Quirk", s.Quirk+": "+p.Quirks[s.Quirk])
@@ -214,6 +223,34 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 		add("When", "no wave works on it")
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// gates tells what each gate of the policy said, or that it was not asked.
+func gates(s *plan.Step, add func(key, text string), paint paint) {
+	if len(s.Gates) == 0 {
+		return // nothing is to be done
+	}
+	key := "Gates"
+	for _, gate := range plan.Gates {
+		text := "not asked"
+		if i := slices.IndexFunc(s.Gates, func(g plan.GateResult) bool { return g.Gate == gate }); i >= 0 {
+			text = verdictOf(s, s.Gates[i], paint) + ": " + s.Gates[i].Why
+		}
+		add(key, string(gate)+" "+text)
+		key = ""
+	}
+}
+
+// verdictOf writes what a gate said. One that failed and does not block the step
+// leaves something out of it.
+func verdictOf(s *plan.Step, g plan.GateResult, paint paint) string {
+	switch {
+	case g.Verdict != plan.Failed:
+		return string(g.Verdict)
+	case slices.Contains(s.Reasons, g.Why) && s.Action == plan.Blocked:
+		return paint.paint(alarm, strings.ToUpper(string(g.Verdict)))
+	}
+	return "not permitted"
 }
 
 var meaning = map[plan.Action]string{
@@ -287,11 +324,11 @@ func faultDomainOf(p *plan.Plan, s *plan.Step) string {
 }
 
 func preconditionsOf(s *plan.Step) string {
-	staged := "nothing staged that this host remembers"
+	staged := "nothing staged that " + s.Host + " remembers"
 	if sha := s.Preconditions.Staged; sha != nil {
 		staged = "image " + shortDigest(*sha) + " staged"
 	}
-	return fmt.Sprintf("it runs %s; %s; the host sees the I/O modules %s", cmp.Or(s.Preconditions.Revision, "?"), staged, strings.Join(s.Preconditions.ESPs, ", "))
+	return fmt.Sprintf("it runs %s; %s; %s sees the I/O modules %s", cmp.Or(s.Preconditions.Revision, "?"), staged, s.Host, strings.Join(s.Preconditions.ESPs, ", "))
 }
 
 func prefixed(prefix, text string) string {

@@ -49,7 +49,7 @@ what an image is for. Packed or encrypted images have no such texts.`,
 	return cmd
 }
 
-// imageJSON writes {"file", "size", "sha256", "clues": [{"kind", "text", "offset"}]}.
+// imageJSON writes what schemas/image.schema.json describes.
 func (a *app) imageJSON(img *image.Image) error {
 	clues := img.Clues()
 	if clues == nil {

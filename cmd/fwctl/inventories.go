@@ -1,14 +1,51 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
+	"github.com/spf13/cobra"
 
 	"fwctl/inventory"
 )
+
+// planSources are what a plan is made from beside a desired state: this host, or
+// inventories that were saved on others.
+type planSources struct {
+	inventories []string // files; none: this host is scanned
+	maxAge      time.Duration
+	cmd         *cobra.Command
+}
+
+// named tells whether any of the flags was given.
+func (s *planSources) named() bool {
+	return s.cmd.Flags().Changed("inventory") || s.cmd.Flags().Changed("max-age")
+}
+
+// addFlags adds the flags. age is what --max-age does.
+func (s *planSources) addFlags(cmd *cobra.Command, age string) {
+	s.cmd = cmd
+	cmd.Flags().StringArrayVar(&s.inventories, "inventory", nil, "plan from the saved inventory `FILE` instead of a scan (repeatable)")
+	cmd.Flags().DurationVar(&s.maxAge, "max-age", 24*time.Hour, age)
+}
+
+// read takes in the sources of a plan that is to be kept in out, "" for none.
+func (a *app) read(ctx context.Context, s planSources, now time.Time, out string) ([]*inventory.Inventory, error) {
+	if len(s.inventories) == 0 {
+		return a.scanHere(ctx)
+	}
+	if a.simulate != "" {
+		return nil, &failure{exitError, "cannot plan with both --simulate and --inventory", "a saved inventory says itself whether it was simulated: leave --simulate out"}
+	}
+	all, err := a.loadInventories(s.inventories)
+	if err != nil {
+		return nil, err
+	}
+	return all, a.checkAge(all, now, s.maxAge, out)
+}
 
 // manyFiles is from how many inventories on a terminal is told how far it is.
 const manyFiles = 10

@@ -21,6 +21,7 @@ import (
 	"fwctl/internal/sim"
 	"fwctl/internal/window"
 	"fwctl/plan"
+	"fwctl/schemas"
 )
 
 func TestMain(m *testing.M) {
@@ -46,6 +47,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"exits":       exits,
 	"effects":     effects,
 	"image":       makeImage,
+	"fits":        fits,
 	"subst":       subst,
 	"power-cycle": powerCycle,
 	"window":      putWindow,
@@ -164,6 +166,16 @@ func makeImage(ts *testscript.TestScript, neg bool, args []string) {
 	size, err := strconv.Atoi(args[3])
 	ts.Check(err)
 	ts.Check(addImage(ts.MkAbs("."), ts.Setenv, args[0], args[1], args[2], size, args[4]))
+}
+
+// fits SCHEMA FILE compares a file with a schema; FILE may be stdout.
+func fits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fits SCHEMA FILE")
+	}
+	if _, problems := schemas.Check(args[0], args[1], []byte(ts.ReadFile(args[1]))); len(problems) > 0 {
+		ts.Fatalf("%s does not fit the schema %s: %v", args[1], args[0], problems)
+	}
 }
 
 // subst FILE OLD NEW replaces every OLD in a file, of which there must be one.

@@ -17,13 +17,12 @@ import (
 
 func (a *app) planCommand() *cobra.Command {
 	var (
-		file        string
-		inventories []string
-		out         string
-		output      string
-		want        planRequest
-		detailed    bool
-		maxAge      time.Duration
+		file     string
+		sources  planSources
+		out      string
+		output   string
+		want     planRequest
+		detailed bool
 	)
 	cmd := &cobra.Command{
 		Use:   "plan -f FILE",
@@ -39,23 +38,12 @@ state, and what that would disturb. Nothing is written to any device.`,
 			if err := oneOf("-o", output, "table", "json", "markdown"); err != nil {
 				return err
 			}
-			if a.simulate != "" && len(inventories) > 0 {
-				return &failure{exitError, "cannot plan with both --simulate and --inventory", "a saved inventory says itself whether it was simulated: leave --simulate out"}
-			}
 			var err error
 			if want.desired, want.images, err = a.loadDesired(file); err != nil {
 				return err
 			}
-			if len(inventories) > 0 {
-				want.inventories, err = a.loadInventories(inventories)
-			} else {
-				want.inventories, err = a.scanHere(cmd.Context())
-			}
-			if err != nil {
-				return err
-			}
 			now := time.Now()
-			if err := a.checkAge(want.inventories, now, maxAge, out); err != nil {
+			if want.inventories, err = a.read(cmd.Context(), sources, now, out); err != nil {
 				return err
 			}
 			p, data, err := want.build(now)
@@ -80,8 +68,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 		},
 	}
 	desiredFlag(cmd, &file)
-	cmd.Flags().StringArrayVar(&inventories, "inventory", nil, "plan from the saved inventory `FILE` instead of a scan (repeatable)")
-	cmd.Flags().DurationVar(&maxAge, "max-age", 24*time.Hour, "warn of inventories that are older than `DURATION`, and write no plan from them")
+	sources.addFlags(cmd, "warn of inventories that are older than `DURATION`, and write no plan from them")
 	cmd.Flags().StringVar(&out, "out", "", "write the plan to `PLAN` too, for show and apply")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, or markdown for a pull request")
 	planFlags(cmd, &want)

@@ -85,45 +85,54 @@ func clip(line string) string {
 	return line
 }
 
-// markdownColumns are those of planRow, of which those without content are left out.
-var markdownColumns = []string{"Wave", "Address", "Name", "Host", "Now", "To", "Image", "Action", "Mode", "Effect", "Time", "Why"}
+// markdownColumns are cells of planRow, by their place in it, those below each
+// other that are told together: pages that show Markdown are narrow, and the
+// reasons, which nobody may miss, stand last.
+var markdownColumns = []struct {
+	name  string
+	cells []int
+}{
+	{"Wave", []int{0}}, {"Component, host", []int{1, 2, 3}}, {"Now", []int{4}}, {"To, image", []int{5, 6}},
+	{"Action, mode", []int{7, 8}}, {"Effect, time", []int{9, 10}}, {"Why", []int{11}},
+}
 
 // markdownTable renders the head of the table, and its rows.
 func markdownTable(p *plan.Plan) (head string, rows []string) {
-	filled := make([]bool, len(markdownColumns))
-	var drawn []row
-	for _, s := range p.Steps {
-		r := planRow(s, p.Waves)
-		for c, text := range r.cells {
-			filled[c] = filled[c] || !empty(text)
-		}
-		drawn = append(drawn, r)
-	}
-	line := func(cell func(c int) string) string {
+	line := func(column func(c int) string) string {
 		text := "|"
 		for c := range markdownColumns {
-			if filled[c] {
-				text += " " + cell(c) + " |"
-			}
+			text += " " + column(c) + " |"
 		}
 		return text + "\n"
 	}
-	head = line(func(c int) string { return markdownColumns[c] }) + line(func(int) string { return "---" })
-	for i, r := range drawn {
+	head = line(func(c int) string { return markdownColumns[c].name }) + line(func(int) string { return "---" })
+	for _, s := range p.Steps {
+		r := planRow(s, p.Waves)
 		rows = append(rows, line(func(c int) string {
-			switch text := r.cells[c]; {
-			case empty(text):
-				return ""
-			case markdownColumns[c] == "Why":
-				return markdownText(text)
-			case markdownColumns[c] == "Action" && p.Steps[i].Action == plan.Blocked, markdownColumns[c] == "Effect" && r.tone == alarm:
-				return "**" + markdownText(text) + "**"
-			default:
-				return markdownCode(text)
+			var parts []string
+			for _, cell := range markdownColumns[c].cells {
+				if !empty(r.cells[cell]) {
+					parts = append(parts, markdownCell(s, r, cell))
+				}
 			}
+			return strings.Join(parts, "<br>")
 		}))
 	}
 	return head, rows
+}
+
+// markdownCell writes a cell of planRow: what is alarming in bold, reasons as
+// text, the rest as code.
+func markdownCell(s plan.Step, r row, cell int) string {
+	const action, effect, why = 7, 9, 11
+	switch text := r.cells[cell]; {
+	case cell == why:
+		return markdownText(text)
+	case cell == action && s.Action == plan.Blocked, cell == effect && r.tone == alarm:
+		return "**" + markdownText(text) + "**"
+	default:
+		return markdownCode(text)
+	}
 }
 
 // leftOut says which rows and how many warnings are not shown.

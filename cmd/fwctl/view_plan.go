@@ -150,14 +150,32 @@ func effectOf(s plan.Step) string {
 	case d.Worst == plan.IOInterruption:
 		return "I/O MAY STOP"
 	case d.Expected == plan.ESPReset:
-		if n := len(s.Hops); n > 1 {
-			return fmt.Sprintf("resets %dx", n)
+		switch sure, most := resetsOf(s); {
+		case most > sure:
+			return fmt.Sprintf("resets %d-%dx", sure, most)
+		case sure > 1:
+			return fmt.Sprintf("resets %dx", sure)
 		}
 		return "resets"
 	case d.Worst == plan.ESPReset:
 		return "may reset"
 	}
 	return "none"
+}
+
+// resetsOf counts the resets that a step's hops come to: those that are sure, and
+// with the fallbacks to mode 7.
+func resetsOf(s plan.Step) (sure, most int) {
+	for _, h := range s.Hops {
+		switch {
+		case h.Activation == plan.WithApply, !slices.Contains(h.Modes, plan.ModeE):
+			sure++
+			most++
+		case slices.Contains(h.Modes, plan.Mode7):
+			most++
+		}
+	}
+	return sure, most
 }
 
 // planSummary counts a plan's steps; those that disturb by the worst that they permit.

@@ -35,7 +35,7 @@ func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []stat
 		for _, i := range intents {
 			if i.Address == s.Address && i.Outcome == "" {
 				r.tone = alarm
-				r.cells[4] = fmt.Sprintf("%s by mode %s was about to begin at %s, and its end is not known", i.Kind, i.Mode, i.At.Local().Format(time.TimeOnly))
+				r.cells[4] = fmt.Sprintf("%s was intended at %s, and how it ended is not known", i.What(), i.At.Local().Format(time.TimeOnly))
 			}
 		}
 		t.rows = append(t.rows, r)

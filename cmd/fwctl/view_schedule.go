@@ -19,8 +19,13 @@ func scheduleLines(p *plan.Plan, now time.Time) []string {
 	if next := nextLine(p, now); next != "" {
 		lines = append(lines, next)
 	}
-	if slices.ContainsFunc(p.Waves, func(w plan.Wave) bool { return w.Canary }) {
+	canary := func(w plan.Wave) bool { return w.Canary }
+	switch rest := slices.ContainsFunc(p.Waves, func(w plan.Wave) bool { return !w.Canary }); {
+	case !slices.ContainsFunc(p.Waves, canary):
+	case rest:
 		lines = append(lines, "Waves with a c are those of the canaries: the rest waits until they have been done, and well.")
+	default:
+		lines = append(lines, "Waves with a c are those of the canaries: there is nothing else to do.")
 	}
 	return lines
 }

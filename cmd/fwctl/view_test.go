@@ -220,3 +220,26 @@ func TestPaint(t *testing.T) {
 		t.Errorf("colour says more than text does (-without +with):\n%s", diff)
 	}
 }
+
+// How often a row says that a component is reset: what is sure, and what a
+// fallback to mode 7 may add.
+func TestEffectCountsResets(t *testing.T) {
+	hop := func(activation plan.Activation, modes ...plan.Mode) plan.Hop {
+		return plan.Hop{Modes: modes, Activation: activation}
+	}
+	for _, tt := range []struct {
+		name string
+		hops []plan.Hop
+		want string
+	}{
+		{"an activation", []plan.Hop{hop(plan.WithApply)}, "resets"},
+		{"a stepping stone, then staged", []plan.Hop{hop(plan.WithApply, plan.ModeE), hop(plan.Manual, plan.ModeE)}, "resets"},
+		{"a stepping stone, then a fallback", []plan.Hop{hop(plan.WithApply, plan.ModeE, plan.Mode7), hop(plan.Manual, plan.ModeE, plan.Mode7)}, "resets 1-2x"},
+		{"both by mode 7", []plan.Hop{hop(plan.Manual, plan.Mode7), hop(plan.Manual, plan.Mode7)}, "resets 2x"},
+	} {
+		s := plan.Step{Action: plan.Update, Hops: tt.hops, Disruption: plan.Disruption{Expected: plan.ESPReset, Worst: plan.ESPReset}}
+		if got := effectOf(s); got != tt.want {
+			t.Errorf("%s: effectOf = %q; want %q", tt.name, got, tt.want)
+		}
+	}
+}

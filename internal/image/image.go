@@ -29,17 +29,13 @@ type Image struct {
 // Error is an image that cannot be used.
 type Error struct {
 	Path    string
-	Summary string // what is wrong with it
+	Summary string // what is wrong with it, its cause included
 	Hint    string // what to do
 	Err     error  // cause, nil where there is none; errors.Is sees fs.ErrNotExist and fs.ErrPermission
 }
 
 func (e *Error) Error() string {
-	s := "cannot use image " + e.Path + ": " + e.Summary
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
-	}
-	return s
+	return "cannot use image " + e.Path + ": " + e.Summary
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -86,11 +82,11 @@ func read(path string, most int64) ([]byte, error) {
 }
 
 func unreadable(path string, err error) error {
-	e := &Error{Path: path, Summary: "it cannot be read", Hint: "see that the disk is sound, or get the file again", Err: err}
 	var perr *fs.PathError
 	if errors.As(err, &perr) {
-		e.Err = perr.Err // the path is told already
+		err = perr.Err // the path is told already
 	}
+	e := &Error{Path: path, Summary: "it cannot be read: " + err.Error(), Hint: "see that the disk is sound, or get the file again", Err: err}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Summary, e.Hint = "there is no such file", "check the name, or get the file from the vendor"

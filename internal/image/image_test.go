@@ -72,6 +72,9 @@ func TestErrors(t *testing.T) {
 		if !strings.Contains(err.Error(), "cannot use image "+tt.path+": "+tt.want) || e.Hint == "" {
 			t.Errorf("Load(%s) = %q, hint %q; want %q and a hint", tt.path, err, e.Hint, tt.want)
 		}
+		if tt.is != nil && !strings.HasSuffix(err.Error(), tt.want) {
+			t.Errorf("Load(%s) = %q; want nothing behind %q, which says it", tt.path, err, tt.want)
+		}
 		if tt.is != nil && !errors.Is(err, tt.is) {
 			t.Errorf("Load(%s) = %v; want one that is %v", tt.path, err, tt.is)
 		}

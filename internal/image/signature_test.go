@@ -49,7 +49,7 @@ func TestVerify(t *testing.T) {
 		want       string
 		is         error
 	}{
-		{"no file", path + ".gone", keys, "there is no such file: no such file", fs.ErrNotExist},
+		{"no file", path + ".gone", keys, "there is no such file", fs.ErrNotExist},
 		{"an empty file", write(t, "s", ""), keys, "it is empty", nil},
 		{"a huge file", write(t, "s", strings.Repeat("x", 70_000)), keys, "it has 70000 bytes", nil},
 		{"another file", write(t, "s", "hello"), keys, "it is no minisign signature", nil},

@@ -91,6 +91,9 @@ type Phy struct {
 // SATA tells whether a SATA device is in the slot: it has one path.
 func (p Phy) SATA() bool { return p.TargetPorts&0x01 != 0 }
 
+// SSP tells whether a SAS device is in the slot.
+func (p Phy) SSP() bool { return p.TargetPorts&0x08 != 0 }
+
 // Expander is a SAS expander, descriptor type 01b (from byte 4):
 //
 //	0  number of phys     1  descriptor type 7:6     4-11  SAS address     12-  2 bytes a phy

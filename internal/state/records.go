@@ -70,6 +70,20 @@ type Intent struct {
 	Outcome string // what the device said of it, in words; "" where nothing is known
 }
 
+// What says in words which effect it is: "the start of a download by mode e".
+func (i Intent) What() string {
+	mode := map[string]string{"0e": "e", "07": "7"}[i.Mode]
+	switch i.Kind {
+	case DownloadStart:
+		return "the start of a download by mode " + mode
+	case LastChunk:
+		return "the last chunk of a download by mode " + mode
+	case Activation:
+		return "an activation"
+	}
+	return "the abort of a download"
+}
+
 // OverrideKind is what a person overrode.
 type OverrideKind string
 

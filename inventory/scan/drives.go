@@ -36,6 +36,7 @@ func blockDevices(fsys fs.FS, w *wiring) []inventory.BlockDevice {
 		block := inventory.BlockDevice{
 			Name:       e.Name(),
 			SASAddress: w.portOf(dir, link),
+			ATA:        text(fsys, path.Join(dir, "device/vendor")) == "ATA",
 			Live:       text(fsys, path.Join(dir, "device/state")) == "running",
 			Route:      w.routeTo(link),
 		}

@@ -343,6 +343,7 @@ func checkSchema(t *testing.T, inv *inventory.Inventory) {
 
 func TestDrivesOnARack(t *testing.T) {
 	onRack(t, `
+hosts: [stor1, stor2]
 enclosures:
 - logicalID: 5000ccab04001000
   vendor: ACME
@@ -351,17 +352,19 @@ enclosures:
   elements:
   - {type: sas-expander, count: 1}
   - {type: power-supply, count: 2, names: ["Power Supply 1", "Power Supply 2"], status: [ok, critical]}
-  esps: [{paths: {stor1: [3]}}, {paths: {stor1: [4]}}]
-  drives: [{slot: 0, sasAddress: 5000c50012345600}, {slot: 2, sasAddress: 5000c50012345700, sata: true}]
+  esps: [{paths: {stor1: [3], stor2: [3]}}, {paths: {stor1: [4]}}]
+  drives: [{slot: 0, sasAddress: 5000c50012345600}, {slot: 2, sasAddress: 5000c50012345700, sata: true},
+    {slot: 3, sasAddress: 5000c50012345800, sata: true, paths: [{host: stor2, esp: 1}]}]
 `, func(t *testing.T, m transport.Machine) {
 		e := scanAll(t, m).Enclosures[0]
 		if diff := cmp.Diff([]string{"Power Supply 2: critical"}, e.Health.Failures); diff != "" || !e.Health.Critical {
 			t.Errorf("Scan(…) gives critical %t and failures (-want +got):\n%s", e.Health.Critical, diff)
 		}
 		want := []inventory.Drive{
-			{Slot: 0, SASAddress: "5000c50012345601", LUID: "5000c50012345600", Paths: []inventory.DrivePath{
+			{Slot: 0, SASAddress: "5000c50012345601", LUID: "5000c50012345600", Protocol: inventory.SAS, Paths: []inventory.DrivePath{
 				{Device: "sda", Via: "5000ccab04001001", Live: true}, {Device: "sdb", Via: "5000ccab04001002", Live: true}}},
-			{Slot: 2, SASAddress: "5000c50012345701", LUID: "5000c50012345700", Paths: []inventory.DrivePath{{Device: "sdc", Via: "5000ccab04001001", Live: true}}},
+			{Slot: 2, SASAddress: "5000c50012345701", LUID: "5000c50012345700", Protocol: inventory.SATA, Paths: []inventory.DrivePath{{Device: "sdc", Via: "5000ccab04001001", Live: true}}},
+			{Slot: 3, SASAddress: "5000c50012345801", Protocol: inventory.SATA, InUse: []string{}, Paths: []inventory.DrivePath{}}, // only page 0Ah tells
 		}
 		if diff := cmp.Diff(want, e.Drives); diff != "" {
 			t.Errorf("Scan(…) gives drives (-want +got):\n%s", diff)

@@ -414,6 +414,12 @@ func slots(additional *ses.AdditionalElementStatus) []inventory.Slot {
 				port.Attached = phy.AttachedSASAddress.String()
 			}
 			s.Ports = append(s.Ports, port)
+			switch {
+			case phy.SATA():
+				s.Protocol = inventory.SATA
+			case phy.SSP():
+				s.Protocol = cmp.Or(s.Protocol, inventory.SAS)
+			}
 		}
 		if len(s.Ports) > 0 {
 			all = append(all, s)

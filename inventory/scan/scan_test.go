@@ -444,6 +444,7 @@ func TestAssembleWithSysfs(t *testing.T) {
 		"sys/class/sas_device/end_device-6:0:24/sas_address": file("0x5000ccab0400107d\n"),
 		"sys/block/sda/device/vpd_pg83":                      target("5000c50000000001"),
 		"sys/block/sda/device/state":                         file("running\n"),
+		"sys/block/sda/device/vendor":                        file("ATA     \n"),
 		"sys/block/sdb/device/sas_address":                   file("0x5000C50000000002\n"),
 		"sys/block/sdb/device/state":                         file("offline\n"),
 		"sys/block/sdc/device/sas_address":                   file("0x0000000000000000\n"),
@@ -464,7 +465,7 @@ func TestAssembleWithSysfs(t *testing.T) {
 		t.Fatalf("Assemble(…) = %+v, %+v; want two ESPs behind ports of their own, in conflict", enclosures, problems)
 	}
 	want := []inventory.Drive{
-		{Slot: 4, SASAddress: "5000c50000000001", Paths: []inventory.DrivePath{{Device: "sda", Live: true}, {Device: "sdb"}}},
+		{Slot: 4, SASAddress: "5000c50000000001", Protocol: inventory.SATA, Paths: []inventory.DrivePath{{Device: "sda", Live: true}, {Device: "sdb"}}},
 		{Slot: 5, SASAddress: "5000c50000000003", Paths: []inventory.DrivePath{{Device: "sdc"}}},
 		{Slot: 6, SASAddress: "0000000000000000", InUse: []string{}, Paths: []inventory.DrivePath{}},
 	}
@@ -719,7 +720,7 @@ func TestCaptures(t *testing.T) {
 			Health: inventory.Health{Critical: true, Failures: []string{}, Elements: map[string]int{
 				"ArrayDevicesInSubEnclsr0": 1, "AudibleAlarmInSubEnclsr0": 1, "ConnectorsInSubEnclsr0": 3, "CoolingElementInSubEnclsr0": 1,
 				"EnclosureElementInSubEnclsr0": 1, "SAS Expander": 1, "TempSensorsInSubEnclsr0": 2, "VoltageSensorsInSubEnclsr0": 2}},
-			Drives: []inventory.Drive{{Slot: 18, SASAddress: "5000c5003011cb29", InUse: []string{}, Paths: []inventory.DrivePath{}}}, // slots 12 to 15 lead to an expander
+			Drives: []inventory.Drive{{Slot: 18, SASAddress: "5000c5003011cb29", Protocol: inventory.SAS, InUse: []string{}, Paths: []inventory.DrivePath{}}}, // slots 12 to 15 lead to an expander
 			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 1, GenerationCode: 0, Expanders: []string{"5001b4d516ecc03f"}, Download: inventory.Download{SESPage: true},
 				Subenclosures: []inventory.Subenclosure{{LogicalID: "d5b401503fc0ec16", Address: "d5b401503fc0ec16/lu-5001b4d516ecc03d/sub0",
 					Vendor: "Areca", Product: "ARC-802801.33.63", Revision: "0133"}}}},
