@@ -180,7 +180,7 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	hop.Modes = []Mode{}
 	s.Later = w.laterHops(hop.To, chain[1:])
 	s.Action = IsStaged
-	s.Disruption.Why = "any power loss or hard reset starts " + hop.To
+	s.Disruption.Why = "any power loss or hard reset starts " + hop.Goal()
 	if len(s.Later) > 0 {
 		s.Reasons = append(s.Reasons, fmt.Sprintf("%s is staged, a stepping stone: %s once it runs", hop.To, toward(s.Later)))
 	}
@@ -218,18 +218,18 @@ func (j *job) tellStaged() {
 		s.Disruption.Why = "any power loss or hard reset starts what is staged"
 		return
 	}
-	what := staged.Revision + " is staged"
+	what := staged.Label() + " is staged"
 	if s.Action != Blocked || j.want == nil || staged.SHA256 != j.want.image.SHA256 {
-		what = "another image is staged, " + staged.Revision
+		what = "another image is staged, " + staged.Label()
 	}
 	if j.want == nil {
-		what = staged.Revision + " is staged"
+		what = staged.Label() + " is staged"
 	}
 	text := what + ", and any power loss or hard reset starts it. " + j.stagedBy()
 	if s.Action == Update {
 		text = what + ", and this plan replaces it. " + j.stagedBy()
 	} else {
-		s.Disruption.Why = "any power loss or hard reset starts " + staged.Revision
+		s.Disruption.Why = "any power loss or hard reset starts " + staged.Label()
 	}
 	s.Reasons = append(s.Reasons, text)
 }
@@ -317,11 +317,11 @@ func (j *job) exposed() string {
 		return ""
 	case j.targeted && j.step.Action == Update:
 		if j.step.left() {
-			return j.step.last().To
+			return j.step.last().Goal()
 		}
 		return ""
 	case j.sub.Staged != nil:
-		return j.sub.Staged.Revision
+		return j.sub.Staged.Label()
 	}
 	return ""
 }

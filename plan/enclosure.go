@@ -139,7 +139,7 @@ func elect(first esp) esp {
 			}
 			theirs = its.Staged
 			agree = agree && sub.Staged != nil && its.Staged.SHA256 == sub.Staged.SHA256
-			words = append(words, fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", o.host, its.Staged.Revision, whoStaged(its.Staged), its.Staged.Since.UTC().Format(time.DateOnly), its.Staged.SHA256))
+			words = append(words, fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", o.host, its.Staged.Label(), whoStaged(its.Staged), its.Staged.Since.UTC().Format(time.DateOnly), its.Staged.SHA256))
 		}
 		switch {
 		case agree:

@@ -7,6 +7,7 @@
 package plan
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -114,7 +115,7 @@ const (
 // Hop is one image sent to one component.
 type Hop struct {
 	From          string     `json:"from"`
-	To            string     `json:"to"`
+	To            string     `json:"to"` // "" where nobody has said what the image brings: any other than From is it
 	Image         ImageRef   `json:"image"`
 	Modes         []Mode     `json:"modes"` // what is tried, in this order: e, then 7 only where a reset is permitted; empty where the image is staged already (action activate)
 	Protocol      Protocol   `json:"protocol"`
@@ -133,6 +134,9 @@ type Hop struct {
 	ActivateUnconfirmed bool         `json:"activate_unconfirmed,omitempty"` // what the device never said to be complete may be activated
 	PeerSync            Duration     `json:"peer_sync,omitempty"`            // how long ESPs that differ may take to bring each other to one revision
 }
+
+// Goal names what a hop brings: the revision, else the image.
+func (h *Hop) Goal() string { return cmp.Or(h.To, "image "+h.Image.Name) }
 
 // Activation says what follows a download that deferred its activation.
 type Activation string

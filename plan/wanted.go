@@ -239,7 +239,9 @@ func (w *wanted) otherBehind() bool {
 }
 
 // upToDate tells whether the component runs the wanted image, as far as anybody knows.
-func (w *wanted) upToDate() bool { return w.sub.Revision == w.image.Revision && !w.otherBehind() }
+func (w *wanted) upToDate() bool {
+	return w.image.Revision != "" && w.sub.Revision == w.image.Revision && !w.otherBehind()
+}
 
 // chainOf names the images that lead to the wanted one, nil where none do, and
 // tells whether the first of them is staged.
@@ -250,7 +252,9 @@ func (w *wanted) chainOf(staged *inventory.Staged) (chain []string, dormant bool
 	case w.upToDate():
 		return nil, false
 	}
-	chain = w.chain(func(from string, i ModelImage) bool { return w.orderReason(from, i) == "" && len(w.hopReasons(from, i)) == 0 })
+	chain = w.chain(func(from string, i ModelImage) bool {
+		return w.orderReason(from, i) == "" && len(w.hopReasons(from, i)) == 0
+	})
 	return chain, chain != nil && staged != nil && w.model.Images[chain[0]].SHA256 == staged.SHA256
 }
 
@@ -471,22 +475,22 @@ func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
 	why := ""
 	switch {
 	case last.byPerson():
-		why = "a person power-cycles the whole enclosure, which starts " + last.To
+		why = "a person power-cycles the whole enclosure, which starts " + last.Goal()
 	case resets > 1:
 		why = fmt.Sprintf("%s %d times", reset, resets)
 	case len(hops) > 1:
-		why = fmt.Sprintf("starting %s %s", hops[0].To, reset)
+		why = fmt.Sprintf("starting %s %s", hops[0].Goal(), reset)
 		if slices.Contains(last.Modes, Mode7) {
 			why += fmt.Sprintf(", and so does mode 7 if mode e is refused for %s", last.To)
 		}
 	case last.Activation == WithApply && deferred:
-		why = fmt.Sprintf("starting %s %s", last.To, reset)
+		why = fmt.Sprintf("starting %s %s", last.Goal(), reset)
 	case !deferred:
 		why = "mode 7 " + reset
 	case slices.Contains(last.Modes, Mode7):
 		why = "mode e resets nothing; if it is refused, mode 7 " + reset
 	default:
-		return Disruption{NoImpact, NoImpact, fmt.Sprintf("mode e resets nothing; any power loss or hard reset starts %s", last.To)}
+		return Disruption{NoImpact, NoImpact, fmt.Sprintf("mode e resets nothing; any power loss or hard reset starts %s", last.Goal())}
 	}
 	e := effect()
 	d := Disruption{NoImpact, e.Worst, why + "; " + e.Why}
