@@ -169,6 +169,10 @@ func (t *target) runsImage(revision string) bool {
 	return revision != t.hop.From && arrived(t.hop, revision)
 }
 
+// provesNothing tells whether the revision that it ran before may be what the hop
+// brings.
+func (t *target) provesNothing() bool { return t.hop.To == "" || t.hop.From == t.hop.To }
+
 // refusesMode tells whether sense data, which must point at no field, mean as the
 // plan has it that the device does not take the mode.
 func (t *target) refusesMode(s *scsi.Sense) bool {

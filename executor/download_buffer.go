@@ -168,7 +168,7 @@ func (d *bufferDownload) awaitRevision(ctx context.Context) verdict {
 		}
 		return sight{said: "it runs " + revision}
 	}, func(said string) verdict {
-		if d.hop.From == d.hop.To {
+		if d.provesNothing() {
 			return start
 		}
 		return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and after %v nobody can tell whether it is still writing flash: %s; do not power-cycle it", plan.Duration(d.patience()), said)}

@@ -252,7 +252,7 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 		return sight{said: fmt.Sprintf("%v, and it runs %s", s, revision)}
 	}, func(said string) verdict {
 		switch {
-		case idle != "" && d.hop.From == d.hop.To:
+		case idle != "" && d.provesNothing():
 			return verdict{trigger: Start, reason: "it says nothing of the image any more"}
 		case idle != "" && d.away && !untold && d.hop.Protocol == plan.SES:
 			return verdict{trigger: Fail, revision: idle, reason: fmt.Sprintf("it did not answer for a while after the last byte, and the image is lost: for %v it has said %s", plan.Duration(d.patience()), said)}

@@ -90,6 +90,7 @@ type OverrideKind string
 const (
 	AcceptDisruption OverrideKind = "accept-disruption" // I/O may stop at the component
 	IgnoreWindow     OverrideKind = "ignore-window"     // the component is worked on outside its maintenance windows
+	SoleWriter       OverrideKind = "sole-writer"       // nobody else writes to the enclosure, of which the host does not see all ESPs
 )
 
 // Override is a safeguard that a person put aside for one component of a run.
