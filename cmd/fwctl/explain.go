@@ -266,7 +266,7 @@ var meaning = map[plan.Action]string{
 // hops tells each download, and what starts it.
 func hops(s *plan.Step, add func(key, text string)) {
 	tell := func(key string, h plan.Hop) {
-		text := fmt.Sprintf("%s to %s by image %s (%s), %s, mode %s", h.From, h.To, h.Image.Name, size(h.Image.Size), h.Protocol, modeOf(h))
+		text := fmt.Sprintf("%s to %s by image %s (%s), %s, mode %s", h.From, cmp.Or(h.To, "?"), h.Image.Name, size(h.Image.Size), h.Protocol, modeOf(h))
 		if len(h.Modes) == 0 {
 			text = fmt.Sprintf("%s to %s by activating %s: %s", h.From, h.To, h.Image.Name, modeOf(h))
 		} else if h.Activation == plan.Manual && slices.Contains(h.Modes, plan.ModeE) {

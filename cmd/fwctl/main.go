@@ -77,7 +77,7 @@ It is no relation of the Linux kernel's fwctl subsystem.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodesHelp)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(a.inventoryCommand(), a.initCommand(), a.validateCommand(), a.imageCommand(), a.planCommand(), a.showCommand(), a.explainCommand(), a.applyCommand(), a.resumeCommand(), a.verifyCommand(), a.schemaCommand(), a.versionCommand())
+	root.AddCommand(a.inventoryCommand(), a.initCommand(), a.validateCommand(), a.imageCommand(), a.planCommand(), a.showCommand(), a.explainCommand(), a.applyCommand(), a.flashCommand(), a.resumeCommand(), a.verifyCommand(), a.schemaCommand(), a.versionCommand())
 	return root
 }
 

@@ -33,8 +33,8 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 				rowOf[sub.Address] = len(t.rows)
 				r := row{cells: []string{sub.Address, sub.Vendor, sub.Product, sub.Revision, "-", strings.Join(esp.Paths, " "), healthOf(e.Health), "-"}}
 				if s := sub.Staged; s != nil {
-					r.cells[4] = s.Revision
-					note := fmt.Sprintf("%s staged %s by %s, image %s", s.Revision, moment(s.Since), s.By, shortDigest(s.SHA256))
+					r.cells[4] = s.Label()
+					note := fmt.Sprintf("%sstaged %s by %s, image %s", strings.TrimPrefix(s.Revision+" ", " "), moment(s.Since), s.By, shortDigest(s.SHA256))
 					if !s.Confirmed {
 						note += ", not confirmed by the device"
 					}

@@ -19,7 +19,10 @@ func planView(p *plan.Plan, now time.Time, width int, paint paint) string {
 	if p.DesiredState.Name != "" {
 		title += " of " + p.DesiredState.Name
 	}
-	add(title + " (desired state " + shortDigest(p.DesiredState.SHA256) + "), nothing written.")
+	if p.DesiredState.SHA256 != "" {
+		title += " (desired state " + shortDigest(p.DesiredState.SHA256) + ")"
+	}
+	add(title + ", nothing written.")
 	add(scanned(p, len(p.Scans)) + ".")
 
 	t := table{columns: []column{
@@ -59,7 +62,7 @@ func planView(p *plan.Plan, now time.Time, width int, paint paint) string {
 func planRow(s plan.Step, waves []plan.Wave) row {
 	var to, images, modes []string
 	for _, h := range s.Hops {
-		to = append(to, h.To)
+		to = append(to, cmp.Or(h.To, "?"))
 		images = append(images, h.Image.Name)
 		modes = append(modes, modeOf(h))
 	}
