@@ -42,6 +42,11 @@ func OneOff(f Flash) (*Plan, error) {
 		return nil, err
 	}
 	p.Warnings = append(f.reminders(named), p.Warnings...)
+	for _, s := range p.Steps {
+		if s.Action == IsStaged && f.Mode == Mode7 {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%s: the image is staged there, and is not sent by mode 7: a power cycle starts it", s.Address))
+		}
+	}
 	return p, nil
 }
 

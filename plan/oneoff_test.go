@@ -58,7 +58,7 @@ func rows(p *plan.Plan) []string {
 func TestOneOff(t *testing.T) {
 	const a1, a2 = "5000ccab04001000/esp1/sub0", "5000ccab04001000/esp2/sub0"
 	other := "5000ccab04001000: esp2 was not named, and runs 1000"
-	exposed := "5000ccab04001000: any power loss or hard reset starts image iom-1100.bin on esp1 while esp2 stays on 1000."
+	exposed := "5000ccab04001000: any power loss or hard reset starts image 6d042281 on esp1 while esp2 stays on 1000."
 	for _, tt := range []struct {
 		name     string
 		change   func(*inventory.Inventory)
@@ -83,6 +83,10 @@ func TestOneOff(t *testing.T) {
 		}, plan.ModeE, "", []string{"/dev/sg1"}, []string{a1 + " update never none 1000> e iom-1100.bin"}, []plan.WaveKind{plan.StageWave},
 			[]string{"5000ccab04001000: the enclosure reports a critical condition: Fan 2: critical", other, exposed}},
 		{"a revision that runs already", nil, plan.ModeE, "1000", []string{"/dev/sg1"}, []string{a1 + " no-op never none"}, []plan.WaveKind{}, []string{other}},
+		{"mode 7 of what is staged", func(inv *inventory.Inventory) {
+			inv.Enclosures[0].ESPs[0].Subenclosures[0].Staged = &inventory.Staged{SHA256: acmeImage.SHA256(), Since: inv.ScannedAt, By: "anna", Confirmed: true}
+		}, plan.Mode7, "", []string{"/dev/sg1", "/dev/sg2"}, []string{a1 + " staged always none", a2 + " update always io-interruption 1000> 7 iom-1100.bin"}, []plan.WaveKind{plan.ResetWave},
+			[]string{a1 + ": the image is staged there, and is not sent by mode 7: a power cycle starts it"}},
 		{"a device that reports no revision", func(inv *inventory.Inventory) {
 			inv.Enclosures[0].ESPs[0].Subenclosures[0].Revision = ""
 		}, plan.Mode7, "", []string{"/dev/sg1"}, []string{a1 + " update always io-interruption > 7 iom-1100.bin"}, []plan.WaveKind{plan.ResetWave}, []string{other}},

@@ -135,8 +135,8 @@ type Hop struct {
 	PeerSync            Duration     `json:"peer_sync,omitempty"`            // how long ESPs that differ may take to bring each other to one revision
 }
 
-// Goal names what a hop brings: the revision, else the image.
-func (h *Hop) Goal() string { return cmp.Or(h.To, "image "+h.Image.Name) }
+// Goal names what a hop brings as inventory.Staged.Label does: its revision, else its image.
+func (h *Hop) Goal() string { return cmp.Or(h.To, fmt.Sprintf("image %.8s", h.Image.SHA256)) }
 
 // Activation says what follows a download that deferred its activation.
 type Activation string

@@ -19,10 +19,11 @@ func planView(p *plan.Plan, now time.Time, width int, paint paint) string {
 	if p.DesiredState.Name != "" {
 		title += " of " + p.DesiredState.Name
 	}
+	source := "no desired state"
 	if p.DesiredState.SHA256 != "" {
-		title += " (desired state " + shortDigest(p.DesiredState.SHA256) + ")"
+		source = "desired state " + shortDigest(p.DesiredState.SHA256)
 	}
-	add(title + ", nothing written.")
+	add(title + " (" + source + "), nothing written.")
 	add(scanned(p, len(p.Scans)) + ".")
 
 	t := table{columns: []column{
