@@ -77,12 +77,20 @@ func (m *machine) BlockDeviceHeld(name string) (bool, error) {
 
 // Lock takes a lock that is this simulated host's.
 func (m *machine) Lock(name string) (io.Closer, error) {
-	file := fmt.Sprintf("host %s %s", m.host, strings.ReplaceAll(name, "/", " "))
-	unlock, err := lockFile(filepath.Join(m.rack.locks, file), true, false)
+	unlock, err := lockFile(m.lockName(name), true, false)
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock %s: %w", name, err)
 	}
 	return closer(unlock), nil
+}
+
+// HoldsLock is about processes of the machine that the simulation runs on.
+func (m *machine) HoldsLock(name string, pid int) (bool, error) {
+	return transport.HoldsFlock(m.lockName(name), pid)
+}
+
+func (m *machine) lockName(name string) string {
+	return filepath.Join(m.rack.locks, fmt.Sprintf("host %s %s", m.host, strings.ReplaceAll(name, "/", " ")))
 }
 
 type closer func() error

@@ -17,6 +17,7 @@ type Run struct {
 	StartedAt  time.Time
 	EndedAt    time.Time // zero while it runs, and after a crash
 	Outcome    string    // "" likewise
+	PID        int       // of the process that carries it out, or did so last; 0 in runs of an earlier fwctl
 }
 
 // Step is how far a run got with one component.
@@ -97,7 +98,7 @@ const (
 type Override struct {
 	Kind    OverrideKind
 	Address string
-	Given   string // what they gave for it: a pattern, or a reason
+	Given   string // what they gave for it: a pattern, or a reason; "" where the flag takes nothing
 }
 
 // Staged is microcode that was downloaded to a component and waits there.

@@ -43,6 +43,7 @@ CREATE TABLE overrides (
 	PRIMARY KEY (run, kind, address)
 ) STRICT;
 `, `
+ALTER TABLE runs ADD COLUMN pid INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE steps ADD COLUMN sha256 TEXT NOT NULL DEFAULT '';
 ALTER TABLE steps ADD COLUMN from_revision TEXT NOT NULL DEFAULT '';
 ALTER TABLE steps ADD COLUMN to_revision TEXT NOT NULL DEFAULT '';
@@ -69,7 +70,7 @@ CREATE INDEX open_runs ON runs (id) WHERE ended_at = '';
 // version is the schema's, refused by name where it is newer than this fwctl knows.
 func (s *Store) version() (int, error) {
 	var v int
-	if err := s.db.QueryRow("PRAGMA user_version").Scan(&v); err != nil {
+	if err := s.q.QueryRowContext(context.Background(), "PRAGMA user_version").Scan(&v); err != nil {
 		return 0, s.wrap("open", err)
 	}
 	if v > len(migrations) {

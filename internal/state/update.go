@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"time"
 )
 
@@ -60,10 +61,10 @@ func (t *Tx) insert(query string, args ...any) int64 {
 	return id
 }
 
-// BeginRun records a run that starts, and returns its id.
+// BeginRun records a run that this process starts, and returns its id.
 func (t *Tx) BeginRun(r Run) int64 {
-	return t.insert("INSERT INTO runs (plan_digest, host, by, started_at) VALUES (?, ?, ?, ?)",
-		r.PlanDigest, r.Host, r.By, stamp(r.StartedAt))
+	return t.insert("INSERT INTO runs (plan_digest, host, by, started_at, pid) VALUES (?, ?, ?, ?, ?)",
+		r.PlanDigest, r.Host, r.By, stamp(r.StartedAt), os.Getpid())
 }
 
 // EndRun records how a run ended.
@@ -76,8 +77,10 @@ func (t *Tx) Keep(run int64, plan []byte) {
 	t.exec("INSERT OR REPLACE INTO plans (run, plan) VALUES (?, ?)", run, plan)
 }
 
-// Resume records that somebody goes on with a run that was broken off.
+// Resume records that somebody goes on, in this process, with a run that was
+// broken off.
 func (t *Tx) Resume(run int64, by string, at time.Time) {
+	t.exec("UPDATE runs SET pid = ? WHERE id = ?", os.Getpid(), run)
 	t.exec("INSERT INTO resumes (run, by, at) VALUES (?, ?, ?)", run, by, stamp(at))
 }
 
