@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -118,10 +119,14 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 		defer held.close()
 		err = r.takeDown(ctx, held)
 	}
+	cautions, failure := r.Store.Cautions(r.until)
 	for _, s := range group {
-		v := s.cannot(err)
-		if err == nil {
+		v := s.cannot(cmp.Or(err, failure))
+		if v.trigger == "" {
 			v = r.check(r.until, held, s, "")
+		}
+		if v.trigger == "" {
+			v = r.minds(s, cautions)
 		}
 		if v.trigger == "" && s.step.Waves.Reset != 0 && r.selectsNumber(s.step.Waves.Reset) {
 			if why := r.forbids(s, inv); why != "" {
@@ -135,6 +140,38 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 			r.turnDown(ctx, s, v)
 		}
 	}
+}
+
+// minds refuses what earlier runs have found out that must not be done: whatever is
+// beside a component in need of an image may only be touched once it has got one,
+// and no command starts what waits for power.
+func (r *run) minds(s *stepRun, cautions []state.Caution) verdict {
+	for _, c := range cautions {
+		own := c.Key == s.key
+		activating := s.want.staged != "" && s.want.staged == s.current().Image.SHA256
+		var why string
+		switch {
+		case c.Kind == state.NeedsImage && own && activating:
+			why = "it needs a whole image before it is reset"
+		case c.Kind == state.NeedsImage && !own && r.isBeside(s, c.Key.LUID):
+			why = c.Address + " needs a whole image before anything else of its fault domain is touched: apply one to it first (--target), and do not power-cycle or reset it"
+		case c.Kind == state.PowerOnly && own && activating && activates(s.current()):
+			why = "what it holds staged starts at power on, and mode 0Fh does not start it: power-cycle the enclosure when its drives are not in use"
+		default:
+			continue
+		}
+		return verdict{trigger: Stale, refusal: RefusedGate, reason: fmt.Sprintf("%s (%s, %s)", why, c.Since.UTC().Format("2006-01-02 15:04 MST"), c.Detail)}
+	}
+	return verdict{}
+}
+
+// isBeside tells whether an ESP belongs to a step's fault domain.
+func (r *run) isBeside(s *stepRun, luID string) bool {
+	if slices.Contains(s.step.Preconditions.ESPs, luID) {
+		return true
+	}
+	domain := r.domain(s)
+	return slices.ContainsFunc(r.Plan.Steps, func(o plan.Step) bool { return o.LUID == luID && slices.Contains(domain, o.Enclosure) })
 }
 
 // takeDown records what an enclosure is like before the run's first effect on it.

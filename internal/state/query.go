@@ -26,6 +26,23 @@ func (s *Store) Staged(ctx context.Context) (map[Key]Staged, error) {
 const stagedQuery = `SELECT lu_id, subenclosure, sha256, revision, running, since, by, confirmed FROM staged s
 	WHERE NOT EXISTS (SELECT 1 FROM intents i WHERE i.lu_id = s.lu_id AND i.subenclosure = s.subenclosure AND i.kind = '` + string(DownloadStart) + `' AND i.outcome = '')`
 
+// Cautions returns what has to be minded, by component.
+func (s *Store) Cautions(ctx context.Context) ([]Caution, error) {
+	var all []Caution
+	err := s.since(4, func() error {
+		return s.query(ctx, func(scan scanner) error {
+			var c Caution
+			err := scan(&c.Key.LUID, &c.Key.Subenclosure, &c.Kind, &c.Address, &c.Detail, (*moment)(&c.Since))
+			all = append(all, c)
+			return err
+		}, "SELECT lu_id, subenclosure, kind, address, detail, since FROM cautions ORDER BY address, kind")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
 // Sent returns the images that each component took, the latest last.
 func (s *Store) Sent(ctx context.Context) (map[Key][]Sent, error) {
 	all := map[Key][]Sent{}

@@ -65,6 +65,12 @@ CREATE TABLE verifications (
 CREATE INDEX open_intents ON intents (id) WHERE outcome = '';
 CREATE INDEX intents_of_run ON intents (run);
 CREATE INDEX open_runs ON runs (id) WHERE ended_at = '';
+`, `
+CREATE TABLE cautions (
+	lu_id TEXT NOT NULL, subenclosure INTEGER NOT NULL,
+	kind TEXT NOT NULL, address TEXT NOT NULL, detail TEXT NOT NULL, since TEXT NOT NULL,
+	PRIMARY KEY (lu_id, subenclosure, kind)
+) STRICT;
 `}
 
 // version is the schema's, refused by name where it is newer than this fwctl knows.

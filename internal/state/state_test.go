@@ -324,7 +324,8 @@ func TestOlderSchema(t *testing.T) {
 			})
 			s.Close()
 			pragma(t, dir, `DROP INDEX open_runs; DROP INDEX open_intents; DROP INDEX intents_of_run;
-				DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications; ALTER TABLE runs DROP COLUMN pid;
+				DROP TABLE cautions; DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications;
+				ALTER TABLE runs DROP COLUMN pid;
 				ALTER TABLE steps DROP COLUMN sha256; ALTER TABLE steps DROP COLUMN from_revision;
 				ALTER TABLE steps DROP COLUMN to_revision; ALTER TABLE steps DROP COLUMN outcome`)
 			if schema < 2 {
@@ -342,6 +343,7 @@ func TestOlderSchema(t *testing.T) {
 				check(t, "Baselines", map[string][]byte{})(s.Baselines(ctx, 1))
 				check(t, "LastBaselines", map[string]state.Baseline{})(s.LastBaselines(ctx))
 				check(t, "Verifications", []state.Verification(nil))(s.Verifications(ctx))
+				check(t, "Cautions", []state.Caution(nil))(s.Cautions(ctx))
 			}
 			r, err := state.OpenReadOnly(dir)
 			if err != nil {

@@ -122,12 +122,25 @@ func (t *Tx) Resolve(intent int64, outcome string) {
 func (t *Tx) Stage(k Key, s Staged) {
 	t.exec("INSERT OR REPLACE INTO staged (lu_id, subenclosure, sha256, revision, running, since, by, confirmed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		k.LUID, k.Subenclosure, s.SHA256, s.Revision, s.Running, stamp(s.Since), s.By, s.Confirmed)
+	t.Relieve(k, PowerOnly)
+}
+
+// Caution records what has to be minded about a component.
+func (t *Tx) Caution(c Caution) {
+	t.exec("INSERT OR REPLACE INTO cautions (lu_id, subenclosure, kind, address, detail, since) VALUES (?, ?, ?, ?, ?, ?)",
+		c.Key.LUID, c.Key.Subenclosure, c.Kind, c.Address, c.Detail, stamp(c.Since))
+}
+
+// Relieve forgets a caution.
+func (t *Tx) Relieve(k Key, kind CautionKind) {
+	t.exec("DELETE FROM cautions WHERE lu_id = ? AND subenclosure = ? AND kind = ?", k.LUID, k.Subenclosure, kind)
 }
 
 // Unstage forgets what a component held staged: it runs, was lost, or is about
 // to be overwritten.
 func (t *Tx) Unstage(k Key) {
 	t.exec("DELETE FROM staged WHERE lu_id = ? AND subenclosure = ?", k.LUID, k.Subenclosure)
+	t.Relieve(k, PowerOnly)
 }
 
 // Sent records an image that a component took whole.
