@@ -19,18 +19,21 @@ import (
 // the revision that it reports, and is not the one that waits.
 //
 // What the store holds as open (of a run that goes on, or that was killed) becomes
-// a problem: what such a component holds nobody can tell without looking.
+// a problem, also where the component is not in sight: what it holds nobody can
+// tell without looking.
 func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged, sent map[state.Key][]state.Sent, open []state.Intent) {
+	paths := map[string]string{} // by lu_id
 	for i := range inv.Enclosures {
 		e := &inv.Enclosures[i]
 		remember(e, staged, sent)
-		for _, intent := range open {
-			for _, esp := range e.ESPs {
-				if esp.LUID == intent.Key.LUID {
-					inv.Problems = append(inv.Problems, unfinished(intent, esp.Paths[0]))
-				}
+		for _, esp := range e.ESPs {
+			if len(esp.Paths) > 0 {
+				paths[esp.LUID] = esp.Paths[0]
 			}
 		}
+	}
+	for _, intent := range open {
+		inv.Problems = append(inv.Problems, unfinished(intent, cmp.Or(paths[intent.Key.LUID], "not in sight")))
 	}
 	inventory.SortProblems(inv.Problems)
 }

@@ -102,6 +102,25 @@ func TestFailuresStopTheRun(t *testing.T) {
 	}
 }
 
+// What has not come back from its reset may still be in it: nothing is reset beside
+// it of which nobody can tell that it is no part of the same fault domain.
+func TestUnknownStopsResetsOfWhatCannotBeGrouped(t *testing.T) {
+	rack := acme("rebootTime: 1h") + strings.ReplaceAll(acme(""), enc1, other)
+	for _, domains := range [][2]int{{0, 1}, {1, 0}} {
+		onRack(t, rack, func(b *bench) {
+			gone, next := b.step(esp1, reset, b.hop("1100", plan.Mode7)), b.step(other+"/esp1/sub0", otherReset, b.hop("1100", plan.Mode7))
+			gone.FaultDomain, next.FaultDomain = domains[0], domains[1]
+			c := b.config(gone, next)
+			c.Plan.Rollout.MaxFailures = 5
+			r, err := executor.Run(context.Background(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.ended(r, executor.RunUnknown, "unknown unconfirmed 7 1000", "skipped unconfirmed  1000")
+		})
+	}
+}
+
 // 83h locks a fault domain beyond the run that met it: nothing in it is touched but
 // to bring the component a whole image.
 func TestWhatNeedsAnImageLocksItsFaultDomain(t *testing.T) {

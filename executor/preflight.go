@@ -55,22 +55,10 @@ func (r *run) lock(ctx context.Context) (release func()) {
 func (r *run) enclosures() []string {
 	var all []string
 	for _, s := range r.local() {
-		all = append(append(all, s.step.Enclosure), r.domain(s)...)
+		all = append(append(all, s.step.Enclosure), s.step.Neighbours...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// domain are the enclosures of a step's fault domain as the plan knows it, none
-// where it cannot be told.
-func (r *run) domain(s *stepRun) []string {
-	var all []string
-	for i := range r.Plan.Steps {
-		if other := &r.Plan.Steps[i]; s.step.FaultDomain != 0 && other.FaultDomain == s.step.FaultDomain && !slices.Contains(all, other.Enclosure) {
-			all = append(all, other.Enclosure)
-		}
-	}
-	return all
 }
 
 // preflight compares the preconditions of all steps with the live devices. One
@@ -88,6 +76,10 @@ func (r *run) preflight(ctx context.Context) {
 		return
 	case why != "":
 		r.refusal, r.why = RefusedUnfinished, why
+		return
+	}
+	if err := r.recall(ctx); err != nil {
+		r.why = err.Error()
 		return
 	}
 	inv, err := r.scan(r.until, r.enclosures())
@@ -126,7 +118,7 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 			v = r.check(r.until, held, s, "")
 		}
 		if v.trigger == "" {
-			v = r.minds(s, cautions)
+			v = s.minds(cautions)
 		}
 		if v.trigger == "" && s.step.Waves.Reset != 0 && r.selectsNumber(s.step.Waves.Reset) {
 			if why := r.forbids(s, inv); why != "" {
@@ -145,7 +137,7 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 // minds refuses what earlier runs have found out that must not be done: whatever is
 // beside a component in need of an image may only be touched once it has got one,
 // and no command starts what waits for power.
-func (r *run) minds(s *stepRun, cautions []state.Caution) verdict {
+func (s *stepRun) minds(cautions []state.Caution) verdict {
 	for _, c := range cautions {
 		own := c.Key == s.key
 		activating := s.want.staged != "" && s.want.staged == s.current().Image.SHA256
@@ -153,7 +145,7 @@ func (r *run) minds(s *stepRun, cautions []state.Caution) verdict {
 		switch {
 		case c.Kind == state.NeedsImage && own && activating:
 			why = "it needs a whole image before it is reset"
-		case c.Kind == state.NeedsImage && !own && r.isBeside(s, c.Key.LUID):
+		case c.Kind == state.NeedsImage && !own && s.isBeside(c.Address):
 			why = c.Address + " needs a whole image before anything else of its fault domain is touched: apply one to it first (--target), and do not power-cycle or reset it"
 		case c.Kind == state.PowerOnly && own && activating && activates(s.current()):
 			why = "what it holds staged starts at power on, and mode 0Fh does not start it: power-cycle the enclosure when its drives are not in use"
@@ -165,13 +157,10 @@ func (r *run) minds(s *stepRun, cautions []state.Caution) verdict {
 	return verdict{}
 }
 
-// isBeside tells whether an ESP belongs to a step's fault domain.
-func (r *run) isBeside(s *stepRun, luID string) bool {
-	if slices.Contains(s.step.Preconditions.ESPs, luID) {
-		return true
-	}
-	domain := r.domain(s)
-	return slices.ContainsFunc(r.Plan.Steps, func(o plan.Step) bool { return o.LUID == luID && slices.Contains(domain, o.Enclosure) })
+// isBeside tells whether a component, by its address, belongs to a step's fault domain.
+func (s *stepRun) isBeside(address string) bool {
+	enclosure, _, _ := strings.Cut(address, "/")
+	return enclosure == s.step.Enclosure || slices.Contains(s.step.Neighbours, enclosure)
 }
 
 // takeDown records what an enclosure is like before the run's first effect on it.
@@ -200,14 +189,10 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 	if err != nil {
 		return "", err
 	}
-	ours := map[string]bool{}
-	for _, s := range r.local() {
-		for _, luID := range s.step.Preconditions.ESPs {
-			ours[luID] = true
-		}
-	}
+	ours := r.enclosures()
 	for _, i := range open {
-		if ours[i.Key.LUID] && i.Run != r.id {
+		enclosure, _, _ := strings.Cut(i.Address, "/")
+		if i.Run != r.id && slices.Contains(ours, enclosure) {
 			return fmt.Sprintf("an earlier run was killed in the middle of its work on %s, and nothing was written: fwctl resume finds out how that ended", i.Address), nil
 		}
 	}
@@ -237,6 +222,30 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 
 // superseded is how a run ended that was killed, and that another has taken the place of.
 const superseded = "superseded"
+
+// recall finds out which components have refused mode e in an earlier run of the
+// same plan: their stage wave is done with, and their reset wave begins with mode 7.
+func (r *run) recall(ctx context.Context) error {
+	runs, err := r.Store.Runs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		if run.PlanDigest != r.Plan.Digest || run.ID == r.id {
+			continue
+		}
+		records, err := r.Store.Steps(ctx, run.ID)
+		if err != nil {
+			return err
+		}
+		for _, s := range r.local() {
+			s.refused = s.refused || slices.ContainsFunc(records, func(rec state.Step) bool {
+				return rec.Key == s.key && rec.Hop == s.hop && rec.State == string(Pending) && rec.Mode == string(plan.Mode7) && s.step.Waves.Stage != 0
+			})
+		}
+	}
+	return nil
+}
 
 // turnDown ends a step that has not begun.
 func (r *run) turnDown(ctx context.Context, s *stepRun, v verdict) {
@@ -283,9 +292,17 @@ func (s *stepRun) cannot(err error) verdict {
 	case s.wrote:
 		return verdict{trigger: Fail, reason: err.Error()}
 	case errors.Is(err, transport.ErrBusy):
-		return verdict{trigger: Stale, refusal: RefusedInUse, reason: "it is in use: " + err.Error()}
+		return verdict{trigger: Stale, refusal: refusalFor(err), reason: "it is in use: " + err.Error()}
 	}
-	return verdict{trigger: Stale, refusal: RefusedUnread, reason: err.Error()}
+	return verdict{trigger: Stale, refusal: refusalFor(err), reason: err.Error()}
+}
+
+// refusalFor is the kind of a refusal because something cannot be read.
+func refusalFor(err error) Refusal {
+	if errors.Is(err, transport.ErrBusy) {
+		return RefusedInUse
+	}
+	return RefusedUnread
 }
 
 // stale says what it means to a step that its component is otherwise than expected.
@@ -355,10 +372,10 @@ func (r *run) forbids(s *stepRun, inv *inventory.Inventory) string {
 	seen := func(id string) bool {
 		return slices.ContainsFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == id })
 	}
-	domain := r.domain(s)
-	for i := range r.Plan.Steps {
-		if other := &r.Plan.Steps[i]; other.Host == r.Machine.Hostname() && slices.Contains(domain, other.Enclosure) && !seen(other.Enclosure) {
-			return "enclosure " + other.Enclosure + " of the same fault domain is not in sight, so nobody can tell whether its drives are in use"
+	domain := append([]string{s.step.Enclosure}, s.step.Neighbours...)
+	for _, id := range domain {
+		if !seen(id) {
+			return "enclosure " + id + " of its fault domain is not in sight, so nobody can tell whether its drives are in use"
 		}
 	}
 	effect := plan.ResetImpact([]*inventory.Inventory{inv}, []string{s.step.LUID}, domain)

@@ -111,7 +111,7 @@ func (h *history) nothingAfterARefusal(r *round, commands []command) {
 			if !ok || lw.mode == 0xff && later.LU == c.LU {
 				continue
 			}
-			if h.domainOf(later.LU) == h.domainOf(c.LU) {
+			if one, other := h.shelfOf(later.LU), h.shelfOf(c.LU); one == other || one.domain == other.domain && !one.unlisted && !other.unlisted {
 				h.failf("line %d was refused, and line %d writes to the same fault domain all the same", c.Seq, later.Seq)
 			}
 			break
@@ -349,5 +349,3 @@ func (h *history) shelfOf(esp string) *shelf {
 	}
 	panic("no shelf has " + esp)
 }
-
-func (h *history) domainOf(luID string) int { return h.shelfOf(luID).domain }

@@ -30,7 +30,7 @@ import (
 )
 
 var (
-	racks = flag.Int("racks", 10000, "how many random racks TestPromises makes")
+	racks = flag.Int("racks", 500, "how many random racks TestPromises makes")
 	seed  = flag.Uint64("seed", 1, "the seed of the first of them")
 )
 

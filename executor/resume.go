@@ -46,19 +46,20 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 			return nil, err
 		}
 	}
-	r.id = run
-	err = c.Store.Update(ctx, func(tx *state.Tx) {
-		tx.Resume(r.id, c.By, time.Now())
-		for _, o := range append(accepted, r.ignored()...) {
-			tx.Override(r.id, o)
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
+	r.resumed = true
 	return r.carryOut(ctx, func() {
-		if err := r.recover(ctx); err != nil {
-			r.why = err.Error()
+		r.id = run // and not before its locks are held: it may be going on
+		err := c.Store.Update(ctx, func(tx *state.Tx) {
+			tx.Resume(r.id, c.By, time.Now())
+			for _, o := range append(accepted, r.ignored()...) {
+				tx.Override(r.id, o)
+			}
+		})
+		if err == nil {
+			err = r.recover(ctx)
+		}
+		if err != nil {
+			r.refusal, r.why = refusalFor(err), err.Error()
 			return
 		}
 		r.preflight(ctx)
@@ -95,13 +96,15 @@ func resumable(ctx context.Context, store *state.Store) ([]state.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	last := len(all) - 1
 	var open []state.Run
-	for i, run := range all {
-		if run.EndedAt.IsZero() || i == last && run.Outcome == string(RunInterrupted) {
+	last := true // of those that did anything
+	for _, run := range slices.Backward(all) {
+		if run.EndedAt.IsZero() || last && run.Outcome == string(RunInterrupted) {
 			open = append(open, run)
 		}
+		last = last && run.Outcome == string(RunRefused)
 	}
+	slices.Reverse(open)
 	return open, nil
 }
 
@@ -202,15 +205,27 @@ func (r *run) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, group := range byEnclosure(broken) {
+	groups := byEnclosure(broken)
+	var sessions []*session
+	for _, group := range groups {
 		held, err := hold(ctx, r.Machine, group[0].step.Enclosure, group[0].want.esps, inv)
+		if errors.Is(err, errNotInSight) { // it may be restarting
+			held, err = newSession(r.Machine, group[0].step.Enclosure), nil
+		}
 		if err != nil {
 			return err // with all of it still open
 		}
+		defer held.close()
 		for _, s := range group {
-			r.takeUp(ctx, held, remain[s])
+			held.expect(s.step.LUID)
 		}
-		held.close()
+		sessions = append(sessions, held)
+	}
+	for i, group := range groups {
+		for _, s := range group {
+			r.takeUp(ctx, sessions[i], remain[s])
+		}
+		sessions[i].close()
 	}
 	return nil
 }

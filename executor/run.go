@@ -76,8 +76,10 @@ func Check(ctx context.Context, c Config) (*Result, error) {
 type run struct {
 	Config
 	until context.Context // at its end nothing new is started
-	id    int64
+	id    int64           // 0: nothing is recorded
 	steps []*stepRun
+
+	resumed bool // it was begun earlier
 
 	baselines map[string]*baseline // by enclosure: what it was like before the run's first effect
 
@@ -157,7 +159,12 @@ func (r *run) carryOut(ctx context.Context, prepare func()) (*Result, error) {
 }
 
 // end records how the run ended, and lets go of the images that no run needs any more.
+// One that was to be resumed and was refused is as it was before, unless only a
+// new plan can take it up.
 func (r *run) end(ctx context.Context, result *Result) error {
+	if r.id == 0 || r.resumed && result.Outcome == RunRefused && result.Refusal != RefusedStale {
+		return nil
+	}
 	now := time.Now()
 	err := r.Store.Update(ctx, func(tx *state.Tx) {
 		for i, s := range r.steps {

@@ -91,6 +91,21 @@ func (n patientNode) Do(ctx context.Context, req *transport.Request) (*transport
 	return n.Node.Do(ctx, req)
 }
 
+var errNotInSight = errors.New("the enclosure is not in sight: is it switched on and cabled to this host?")
+
+func newSession(m transport.Machine, enclosure string) *session {
+	s := &session{enclosure: enclosure, nodes: map[string][]held{}, reset: map[string]bool{}}
+	s.machine = patientMachine{m, &s.flashing}
+	return s
+}
+
+// expect has an ESP that is not in sight looked for whenever something is asked of it.
+func (s *session) expect(luID string) {
+	if _, ok := s.nodes[luID]; !ok {
+		s.nodes[luID] = nil
+	}
+}
+
 // hold opens all nodes through which inv, a scan of the moment before, reaches an
 // enclosure. wanted are the lu_ids of the ESPs that the plan knows.
 func hold(ctx context.Context, m transport.Machine, enclosure string, wanted []string, inv *inventory.Inventory) (*session, error) {
@@ -116,10 +131,9 @@ func hold(ctx context.Context, m transport.Machine, enclosure string, wanted []s
 		}
 	}
 	if len(ways) == 0 {
-		return nil, errors.New("the enclosure is not in sight: is it switched on and cabled to this host?")
+		return nil, errNotInSight
 	}
-	s := &session{enclosure: enclosure, nodes: map[string][]held{}, reset: map[string]bool{}}
-	s.machine = patientMachine{m, &s.flashing}
+	s := newSession(m, enclosure)
 	for _, luID := range slices.Sorted(maps.Keys(ways)) {
 		if err := s.open(ctx, luID, ways[luID]); err != nil {
 			s.close()
@@ -217,6 +231,7 @@ func (s *session) close() {
 			n.Close()
 		}
 	}
+	clear(s.nodes)
 }
 
 // to is the way to an ESP: the first of its nodes.

@@ -137,7 +137,7 @@ func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *
 	}
 	for _, s := range group {
 		for s.task(wave) != "" && (s.state == Pending || s.state == Staged) && r.isBroken(s) == "" && r.starts(wave, s) {
-			inv, err := r.scan(r.patience(ctx, s), append(r.domain(s), s.step.Enclosure))
+			inv, err := r.scan(r.patience(ctx, s), append([]string{s.step.Enclosure}, s.step.Neighbours...))
 			if err != nil {
 				if r.halted() {
 					return

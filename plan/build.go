@@ -81,6 +81,7 @@ func Build(in Input) (*Plan, error) {
 		jobs := b.decide(e, hit)
 		for _, j := range jobs {
 			j.step.FaultDomain = domains[e.id]
+			j.step.Neighbours = b.survey.neighbours(e.id, j.step.Host)
 			if j.targeted {
 				planned = append(planned, j)
 			}

@@ -275,6 +275,18 @@ func (sv *survey) number() map[string]int {
 	return numbers
 }
 
+// neighbours are the other enclosures of one's fault domain, as far as a host sees
+// them, sorted.
+func (sv *survey) neighbours(enclosure, host string) []string {
+	var all []string
+	for _, id := range sv.domains[enclosure].enclosures {
+		if id != enclosure && slices.ContainsFunc(sv.views[id], func(v view) bool { return v.host == host }) {
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
 // drivesKnown tells whether any host was shown the enclosure's drives.
 func (sv *survey) drivesKnown(enclosure string) bool {
 	return slices.ContainsFunc(sv.views[enclosure], func(v view) bool { return !v.DrivesUnknown })

@@ -82,11 +82,12 @@ type Step struct {
 	Quirk         string        `json:"quirk,omitempty"` // name of the row of the quirk table that fits the device
 	Policy        string        `json:"policy"`          // name of the policy, "" for the defaults
 	Action        Action        `json:"action"`
-	Hops          []Hop         `json:"hops"`            // in order, what one apply does; empty unless the action is update or activate
-	Later         []Hop         `json:"later,omitempty"` // what is left once a power cycle has started the last of Hops, or what is staged: for another plan
-	Waves         StepWaves     `json:"waves"`           // where the step is worked on
-	Reset         Reset         `json:"reset"`           // what the policy asks of a reset; looked at again before each one
-	FaultDomain   int           `json:"fault_domain"`    // steps with the same number are never reset together; 0: it cannot be told, never reset together with anything
+	Hops          []Hop         `json:"hops"`                 // in order, what one apply does; empty unless the action is update or activate
+	Later         []Hop         `json:"later,omitempty"`      // what is left once a power cycle has started the last of Hops, or what is staged: for another plan
+	Waves         StepWaves     `json:"waves"`                // where the step is worked on
+	Reset         Reset         `json:"reset"`                // what the policy asks of a reset; looked at again before each one
+	FaultDomain   int           `json:"fault_domain"`         // steps with the same number are never reset together; 0: it cannot be told, never reset together with anything
+	Neighbours    []string      `json:"neighbours,omitempty"` // the other enclosures of its fault domain that its host sees, whether the plan has steps of them or not
 	Disruption    Disruption    `json:"disruption"`
 	WorstDuration Duration      `json:"worst_duration"`
 	Rollback      string        `json:"rollback"` // name of the image that brings Current back, "" where there is none

@@ -113,7 +113,9 @@ func hintAfter(r *executor.Result) string {
 			return "nothing was written: look at what differs, then plan again"
 		case executor.RefusedInUse:
 			return "nothing was written: apply the same plan when the others are done"
-		case executor.RefusedWrongHost, executor.RefusedDisruption, executor.RefusedOrder, executor.RefusedUnfinished, executor.RefusedGate:
+		case executor.RefusedGate:
+			return "nothing was written: see to that and apply the same plan again, or plan again"
+		case executor.RefusedWrongHost, executor.RefusedDisruption, executor.RefusedOrder, executor.RefusedUnfinished:
 			return "" // the reason says it
 		}
 		return "nothing was written: put right what the reasons above name, or plan again"

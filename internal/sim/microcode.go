@@ -273,9 +273,6 @@ func (d *device) take(in piece) problem {
 		st.Load = &load{Mode: in.mode, BufferID: in.bufferID, Length: in.length, Hash: empty, Buffer: in.buffer}
 		st.Staged, st.EngineReset = nil, false
 		st.Status, st.Additional = statusIdle, 0
-		if dl.SingleBank && in.mode != modeDefer {
-			st.Broken = true
-		}
 	}
 	ld := st.Load
 	switch {
@@ -296,6 +293,9 @@ func (d *device) take(in piece) problem {
 
 	if id, ours, known := imageIdentity(ld.Head); known && dl.Accepts.Refuse == "first" && !dl.Accepts.image(id, ours) {
 		return wrongImage
+	}
+	if dl.SingleBank && in.mode != modeDefer {
+		st.Broken = true // what ran is erased
 	}
 	if whole || in.length > 0 && ld.Next == in.length || in.buffer && string(ld.Tail) == imageTrailer {
 		return d.complete(in.sub)

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// One saved plan, carried out in two visits: what stages by day, what resets at night.
+func TestPhases(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]"), wanted("e, 7", "reset: always, activate: apply"))
+	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
+	s.says(3, []string{"wave 1 (stage) comes first and is not done", "nothing was written"}, "apply", "test.plan", "--yes", "--phase", "reset")
+	s.says(3, []string{"wave 1 (stage) comes first and is not done", "nothing was written"}, "apply", "test.plan", "--yes", "--wave", "2")
+	if got := s.sent(); len(got) != 0 {
+		t.Errorf("writes of what was refused = %v; want none", got)
+	}
+	s.run(0, "apply", "test.plan", "--yes", "--phase", "stage")
+	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
+	if got := s.count("0f@"); got != 0 {
+		t.Errorf("activations in the stage phase = %d; want none", got)
+	}
+	s.says(3, []string{"wave 2 (reset) comes first and is not done"}, "apply", "test.plan", "--yes", "--wave", "3")
+	s.run(0, "apply", "test.plan", "--yes", "--wave", "2")
+	s.are(esp1+" 1100 -", esp2+" 1000 1100")
+	s.run(0, "apply", "test.plan", "--yes", "--phase", "reset")
+	s.are(esp1+" 1100 -", esp2+" 1100 -")
+	if got := s.count("0e@"); got != 20 {
+		t.Errorf("chunks = %d; want 20: each module was sent the image once", got)
+	}
+}
+
+// What refuses mode e in the stage phase has been through it: mode 7 is for the
+// reset phase of the same plan.
+func TestPhasesWhereModeEIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("download: {modes: ['07'], "+quick+"}, esps: [{}, {}]"), wanted("e, 7", "reset: always"))
+	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
+	s.says(0, []string{"mode 7 follows in wave 2"}, "apply", "test.plan", "--yes", "--phase", "stage")
+	s.are(esp1+" 1000 -", esp2+" 1000 -")
+	s.run(0, "apply", "test.plan", "--yes", "--phase", "reset")
+	s.are(esp1+" 1100 -", esp2+" 1100 -")
+}
+
+// order are the logical units of the trace, in the order of their first command of a kind.
+func (s *site) order(kind string) (all []string) {
+	for _, w := range s.sent() {
+		if lu, _, _ := strings.Cut(w, " "); strings.Contains(w, kind) && !slices.Contains(all, lu) {
+			all = append(all, lu)
+		}
+	}
+	return all
+}
+
+const rollout = "rollout: {canary: 1, soak: 1s, maxParallel: 2}"
+
+// The canary goes through all of its waves, and soaks, before anything else is begun.
+func TestCanary(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]", "download: {"+quick+"}, esps: [{}, {}]"), wanted("e", "reset: always, activate: apply", rollout))
+	p := s.start(apply...)
+	p.tells("has to stand until")
+	if got := s.order(""); !slices.Equal(got, []string{lu1, lu2}) || s.count("0f@") != 2 {
+		t.Errorf("writes before the soak = %v; want the canary alone, sent and activated", s.sent())
+	}
+	p.ends(0)
+	want := []string{lu1, lu2, "5000ccab04002001", "5000ccab04002002"}
+	if got := s.order("0f@"); !slices.Equal(got, want) {
+		t.Errorf("activations = %v; want %v", got, want)
+	}
+}
+
+// A canary that goes wrong is the end of it.
+func TestCanaryThatFails(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("download: {accepts: {product: OTHER}, "+quick+"}, esps: [{}, {}]", "download: {"+quick+"}, esps: [{}, {}]"),
+		wanted("e", "reset: always, activate: apply", "rollout: {canary: 1, soak: 1s, maxParallel: 2, maxFailures: 9}"))
+	s.says(4, []string{"not started, because"}, apply...)
+	if got := s.order(""); !slices.Equal(got, []string{lu1}) || s.count("0f@") != 0 {
+		t.Errorf("writes = %v; want the canary's first module alone, and no activation", s.sent())
+	}
+}
+
+// As many fault domains at a time as the plan permits, and never two modules of one.
+func TestInParallel(t *testing.T) {
+	t.Parallel()
+	const drives = ", drives: [{slot: 0}]"
+	enclosure := "download: {" + quick + `}, faults: [{when: {opcode: "1d", every: true}, do: {delay: 30ms}}], esps: [{}, {}]` + drives
+	for n, together := range map[int]string{2: "", 1: "faultDomains: [[5000ccab04001000, 5000ccab04002000]]"} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, jbods(enclosure, enclosure), wanted("7", "reset: always", "rollout: {maxParallel: 2}", together))
+			s.run(0, apply...)
+			var begun, most int
+			open := map[string]bool{} // enclosures that are in the middle of a download
+			for _, w := range s.sent() {
+				enclosure, chunk, _ := strings.Cut(w, " ")
+				enclosure = enclosure[:13]
+				switch chunk {
+				case "07@0":
+					if open[enclosure] {
+						t.Errorf("two downloads at a time in enclosure %s", enclosure)
+					}
+					open[enclosure] = true
+					begun++
+				case "07@36864":
+					delete(open, enclosure)
+				}
+				most = max(most, len(open))
+			}
+			if begun != 4 || most != n {
+				t.Errorf("%d downloads, %d at a time; want 4, and %d at a time\n%v", begun, most, n, s.sent())
+			}
+		})
+	}
+}
+
+// A drive that somebody has come to use since the plan was made: nothing is reset,
+// in the first visit or in the second.
+func TestGateThatNoLongerHolds(t *testing.T) {
+	t.Parallel()
+	free := jbods("download: {" + quick + "}, esps: [{}, {}], drives: [{slot: 0}]")
+	used := strings.Replace(free, "{slot: 0}", "{slot: 0, sata: true, use: {mount: /tank}}", 1)
+	for _, policy := range []string{"idle", "redundant"} {
+		t.Run(policy, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, free, wanted("e, 7", "activate: apply, reset: "+policy))
+			s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
+			s.write("rack.yaml", used)
+			if err := os.Remove(s.path("rack.yaml.rack-state.json")); err != nil && !os.IsNotExist(err) {
+				t.Fatal(err)
+			}
+			s.says(3, []string{"reset: " + policy, "nothing was written"}, "apply", "test.plan", "--yes")
+			if got := s.sent(); len(got) != 0 {
+				t.Errorf("writes = %v; want none", got)
+			}
+			s.run(0, "apply", "test.plan", "--yes", "--phase", "stage")
+			s.says(3, []string{"reset: " + policy}, "apply", "test.plan", "--yes", "--phase", "reset")
+			s.are(esp1+" 1000 1100", esp2+" 1000 1100")
+			if got := s.count("0f@"); got != 0 {
+				t.Errorf("activations = %d; want none", got)
+			}
+		})
+	}
+}
+
+// A wave that waits for a person's power cycle: told, or waited for.
+func TestPowerCycleWave(t *testing.T) {
+	t.Parallel()
+	desired := strings.Replace(wanted("e", "reset: always, activate: apply"), "activation: {", "activation: {by: power-cycle, scope: enclosure, ", 1)
+	rack := jbods("download: {" + quick + "}, esps: [{}, {}]")
+	t.Run("without waiting", func(t *testing.T) {
+		t.Parallel()
+		s := newSite(t, rack, desired)
+		s.says(0, []string{"power-cycle 5000ccab04001000"}, apply...)
+		s.are(esp1+" 1000 1100", esp2+" 1000 1100")
+		s.powerCycle("jbod1")
+		s.isBack()
+		s.run(0, "verify")
+		s.are(esp1+" 1100 -", esp2+" 1100 -")
+	})
+	t.Run("waiting", func(t *testing.T) {
+		t.Parallel()
+		s := newSite(t, rack, desired)
+		p := s.start(append(apply, "--wait")...)
+		p.tells("power-cycle 5000ccab04001000 now")
+		s.powerCycle("jbod1")
+		p.ends(0, esp1+": runs 1100", "2 updated")
+		s.are(esp1+" 1100 -", esp2+" 1100 -")
+	})
+	t.Run("waiting, and ^C", func(t *testing.T) {
+		t.Parallel()
+		s := newSite(t, rack, desired)
+		p := s.start(append(apply, "--wait")...)
+		p.tells("power-cycle 5000ccab04001000 now")
+		p.signal(syscall.SIGINT)
+		p.ends(130, "power-cycle 5000ccab04001000")
+		s.powerCycle("jbod1")
+		s.run(0, "resume", "--yes")
+		s.are(esp1+" 1100 -", esp2+" 1100 -")
+	})
+}
+
+// What waits for a window has reset nothing when somebody ends the waiting, and
+// goes on later.
+func TestWaitForAWindow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]"), wanted("e", "reset: always, activate: apply, windows: {reset: [night]}", night))
+	p := s.start(append(apply, "--wait")...)
+	p.tells("waits for night, which opens")
+	p.signal(syscall.SIGINT)
+	p.ends(130, "hint: fwctl resume goes on")
+	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
+	s.says(3, []string{"outside its maintenance windows"}, "resume", "--yes")
+	s.run(0, "resume", "--yes", "--ignore-window", "CHG-4711")
+	s.are(esp1+" 1100 -", esp2+" 1100 -")
+}
+
+const night = `windows: {night: {start: "2199-06-01T22:00", timezone: UTC, duration: 6h}}`
+
+// A run that was killed in the middle of a reset is brought to its end whatever the
+// time; what was not begun is left for its window.
+func TestResumeAfterTheWindow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 36864}, `+hangs+`}]}, {}]`), wanted("7", "reset: always, windows: {reset: [night]}", night))
+	p := s.start(append(apply, "--ignore-window", "CHG-4711")...)
+	p.sends(1, "07@36864")
+	p.kill()
+	s.says(4, []string{esp1 + ": runs 1100", "the maintenance window of wave 2 is closed"}, "resume", "--yes")
+	s.are(esp1+" 1100 -", esp2+" 1000 -")
+	if got := s.count(lu2); got != 0 {
+		t.Errorf("writes to the second module = %d; want none", got)
+	}
+}
+
+// Where the memory cannot be written nothing is, and a disk that fills up stops
+// before the next effect.
+func TestFullDisk(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("it takes root to mount a small file system")
+	}
+	t.Parallel()
+	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]"), wanted("e", ""))
+	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
+	tiny := s.path("state")
+	if err := os.Mkdir(tiny, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("tmpfs", tiny, "tmpfs", 0, "size=256k"); err != nil {
+		t.Skipf("cannot mount a small file system: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(tiny, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	fill := func() {
+		s.Helper()
+		f, err := os.Create(filepath.Join(tiny, "rest"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for {
+			if _, err := f.Write(make([]byte, 1024)); err != nil {
+				return
+			}
+		}
+	}
+	fill()
+	s.says(1, []string{"the disk is full", "make room"}, "apply", "test.plan", "--yes")
+	if got := s.sent(); len(got) != 0 {
+		t.Errorf("writes without a memory = %v; want none", got)
+	}
+	if err := os.Remove(filepath.Join(tiny, "rest")); err != nil {
+		t.Fatal(err)
+	}
+	s.write("rack.yaml", strings.Replace(jbods("download: {"+quick+"}, esps: [{}, {}]"), "esps: [{}, {}]", "esps: [{}, {}], "+`faults: [{when: {opcode: "1d", every: true}, do: {delay: 60ms}}]`, 1))
+	if err := os.Remove(s.path("rack.yaml.rack-state.json")); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	p := s.start("apply", "test.plan", "--yes")
+	p.sends(2, lu1)
+	fill()
+	p.ends(4, "the disk is full")
+	if s.count(lu1) > 10 || s.count(lu2) != 0 {
+		t.Errorf("writes = %v; want the first module's image at most", s.sent())
+	}
+	if err := os.Remove(filepath.Join(tiny, "rest")); err != nil {
+		t.Fatal(err)
+	}
+	s.run(0, "resume", "--yes")
+	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
+}
+
+func TestMemoryThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]"), wanted("e", ""))
+	s.write("state", "a file")
+	s.says(1, []string{"cannot open state"}, apply...)
+	if got := s.sent(); len(got) != 0 {
+		t.Errorf("writes without a memory = %v; want none", got)
+	}
+}
