@@ -11,11 +11,14 @@ import (
 )
 
 // accept refuses the run where I/O may stop at a component for which nobody
-// accepted that, and returns the acceptances that count, for the record.
+// accepted that, and returns what somebody took upon himself, for the record.
 func (r *run) accept() ([]state.Override, error) {
 	var accepted []state.Override
 	var open []*stepRun
 	for _, s := range r.local() {
+		if slices.Contains(r.SoleWriter, s.step.Enclosure) {
+			accepted = append(accepted, state.Override{Kind: state.SoleWriter, Address: s.step.Address})
+		}
 		if s.step.Disruption.Worst != plan.IOInterruption {
 			continue
 		}

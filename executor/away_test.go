@@ -133,17 +133,23 @@ func TestResetThatNobodyTellsOf(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fault   string
 		to      string
+		said    bool // which revision the image brings
 		outcome executor.RunOutcome
 		step    string
 	}{
-		"the new revision":  {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1100", executor.RunDone, "updated confirmed 7 1100"},
-		"the old revision":  {"{when: {opcode: '3b', offset: 8192}, do: {carriedOut: true, lieRevision: '1000'}}", "1100", executor.RunUnknown, "unknown unconfirmed 7 1000"},
-		"the same revision": {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1000", executor.RunDone, "updated unconfirmed 7 1000"},
+		"the new revision":                         {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1100", true, executor.RunDone, "updated confirmed 7 1100"},
+		"the old revision":                         {"{when: {opcode: '3b', offset: 8192}, do: {carriedOut: true, lieRevision: '1000'}}", "1100", true, executor.RunUnknown, "unknown unconfirmed 7 1000"},
+		"the same revision":                        {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1000", true, executor.RunDone, "updated unconfirmed 7 1000"},
+		"the new revision, which nobody has said":  {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1100", false, executor.RunDone, "updated confirmed 7 1100"},
+		"the same revision, which nobody has said": {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1000", false, executor.RunDone, "updated unconfirmed 7 1000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme("protocol: write-buffer")+"    faults: ["+tt.fault+"]\n", func(b *bench) {
 				hop := b.hop(tt.to, plan.Mode7)
 				hop.Protocol = plan.WriteBuffer
+				if !tt.said {
+					hop.To = ""
+				}
 				step := b.step(esp1, reset, hop)
 				b.machine = eater{b.machine}
 				b.ended(b.run(step), tt.outcome, tt.step)

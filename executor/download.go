@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"fwctl/internal/scsi"
@@ -163,6 +164,53 @@ func (t *target) patience() time.Duration {
 	return t.flashTimeout()
 }
 
+// runsImage tells whether a revision is the one that the hop brings, and no other
+// image was there before it.
+func (t *target) runsImage(revision string) bool {
+	return revision != t.hop.From && arrived(t.hop, revision)
+}
+
+// provesNothing tells whether the revision that it ran before may be what the hop
+// brings.
+func (t *target) provesNothing() bool { return t.hop.To == "" || t.hop.From == t.hop.To }
+
+// refusesMode tells whether sense data, which must point at no field, mean as the
+// plan has it that the device does not take the mode.
+func (t *target) refusesMode(s *scsi.Sense) bool {
+	return t.hop.RefusedMode != "" && fmt.Sprintf("%02X/%02X/%02X", byte(s.Key), s.ASC[0], s.ASC[1]) == string(t.hop.RefusedMode)
+}
+
+// skips tells whether the download status is not read at a moment.
+func (t *target) skips(read plan.StatusRead) bool { return slices.Contains(t.hop.SkipStatus, read) }
+
+// agree waits where the enclosure's ESPs run different revisions and bring each
+// other to one by themselves: they take no microcode meanwhile. Those that go on
+// differing for all of that time do not do so. A component that another revision
+// came upon is not touched.
+func (t *target) agree(ctx context.Context) verdict {
+	if t.hop.PeerSync == 0 {
+		return verdict{}
+	}
+	return poll(time.Duration(t.hop.PeerSync), func() sight {
+		own, err := t.session.revision(ctx, t.luID, t.subenclosure)
+		switch {
+		case err != nil:
+			return sight{said: err.Error()}
+		case own != t.hop.From:
+			return over(verdict{trigger: Refuse, revision: own, refusal: RefusedStale, reason: fmt.Sprintf("it ran %s and runs %s now: its peer has brought it there", t.hop.From, own)})
+		}
+		for _, esp := range t.esps {
+			if esp.LUID == t.luID || !slices.ContainsFunc(esp.Subenclosures, func(sub inventory.Subenclosure) bool { return sub.ID == t.subenclosure }) {
+				continue
+			}
+			if peer, err := t.session.revision(ctx, esp.LUID, t.subenclosure); err != nil || peer != own {
+				return sight{said: fmt.Sprintf("%s runs %s: %v", esp.LUID, peer, err)}
+			}
+		}
+		return over(verdict{})
+	}, func(string) verdict { return verdict{} })
+}
+
 // settle collects pending unit attentions, which would otherwise be the answer to
 // the first command with an effect.
 func (t *target) settle(ctx context.Context, luID string) error {
@@ -256,7 +304,7 @@ func (t *target) runs(ctx context.Context) verdict {
 	switch {
 	case err != nil:
 		return verdict{trigger: Lose, reason: err.Error()}
-	case arrived(t.hop, revision) && t.hop.From != t.hop.To:
+	case t.runsImage(revision):
 		return verdict{trigger: Start, reason: "it has restarted", revision: revision}
 	}
 	return verdict{trigger: StartOver, reason: "it holds nothing of the image that it tells of, and is sent all of it again", revision: revision}
@@ -308,6 +356,29 @@ func (t *target) disturbance(err error) (v verdict, is bool) {
 		return verdict{trigger: disturbed, reason: err.Error()}, true
 	}
 	return verdict{}, false
+}
+
+// ready makes sure that nothing stands in the way of an activation. One that its
+// peer has brought to the image's revision meanwhile needs none.
+func (t *target) ready(ctx context.Context) verdict {
+	v := t.agree(ctx)
+	if v.trigger != "" && t.runsImage(v.revision) {
+		return verdict{trigger: Restart, reason: v.reason}
+	}
+	if v.trigger == "" {
+		_, v = t.drain(ctx, true)
+	}
+	return v.inFlight()
+}
+
+// sendActivationPage sends the page that a vendor has in place of mode 0Fh.
+func (t *target) sendActivationPage(ctx context.Context) verdict {
+	page, err := t.hop.ActivationPageBytes()
+	if err != nil {
+		return verdict{trigger: Fail, reason: err.Error()}
+	}
+	_, err = t.do(ctx, scsi.SendDiagnostic{ParameterList: page})
+	return restarting(err)
 }
 
 // restarting is the verdict on the command that activates. A device that does

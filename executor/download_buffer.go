@@ -21,6 +21,9 @@ type bufferDownload struct {
 const maxBufferImage = 1 << 24
 
 func (d *bufferDownload) prepare(ctx context.Context) verdict {
+	if v := d.agree(ctx); v.trigger != "" {
+		return v
+	}
 	if _, v := d.drain(ctx, false); v.trigger != "" {
 		return v
 	}
@@ -64,7 +67,7 @@ func (d *bufferDownload) chunk(ctx context.Context, offset int, data []byte) ver
 	switch {
 	case err == nil:
 		return verdict{}
-	case offset == 0 && d.refusesMode(ctx, err):
+	case offset == 0 && d.saysModeRefused(ctx, err):
 		return verdict{trigger: modeRefused, reason: err.Error()}
 	case unanswered(err) && last && d.mode == plan.Mode7:
 		d.away = true
@@ -82,12 +85,17 @@ func (d *bufferDownload) chunk(ctx context.Context, offset int, data []byte) ver
 	return d.brokenOff(offset, err)
 }
 
-// refusesMode tells whether a refused first chunk was refused for its mode:
+// saysModeRefused tells whether a refused first chunk was refused for its mode:
 // invalid field in CDB means that only where the device points at it, or says
-// elsewhere that it does not support the mode.
-func (d *bufferDownload) refusesMode(ctx context.Context, err error) bool {
+// elsewhere that it does not support the mode. What the plan takes for a refused
+// mode is one unless the device says elsewhere that it supports the mode.
+func (d *bufferDownload) saysModeRefused(ctx context.Context, err error) bool {
 	var e *scsi.Error
-	if !errors.As(err, &e) || e.Sense == nil || e.Sense.Key != scsi.IllegalRequest || e.Sense.ASC != (scsi.ASC{0x24, 0x00}) {
+	if !errors.As(err, &e) || e.Sense == nil {
+		return false
+	}
+	known := d.refusesMode(e.Sense)
+	if !known && (e.Sense.Key != scsi.IllegalRequest || e.Sense.ASC != scsi.ASC{0x24, 0x00}) {
 		return false
 	}
 	if f := e.Sense.Field; f != nil {
@@ -97,10 +105,13 @@ func (d *bufferDownload) refusesMode(ctx context.Context, err error) bool {
 		ReportingOptions: scsi.OneCommandWithService, RequestedOperationCode: 0x3b, RequestedServiceAction: uint16(code(d.mode)), AllocationLength: 512,
 	})
 	if err != nil {
-		return false
+		return known
 	}
 	support, err := scsi.ParseCommandSupport(b)
-	return err == nil && support.Support == scsi.NotSupported
+	if err != nil {
+		return known
+	}
+	return support.Support == scsi.NotSupported || known && support.Support == scsi.SupportUnknown
 }
 
 // finish listens for a word for as long as the device may be writing flash.
@@ -131,7 +142,7 @@ func (d *bufferDownload) finish(ctx context.Context) verdict {
 		switch {
 		case err != nil:
 			return sight{said: err.Error()}
-		case revision == d.hop.To && revision != d.hop.From:
+		case d.runsImage(revision):
 			return over(verdict{trigger: Start, reason: "it has restarted"})
 		}
 		return over(verdict{trigger: Lose, reason: fmt.Sprintf("it was away after the last byte, runs %s, and does not say what became of the image", revision)})
@@ -152,12 +163,12 @@ func (d *bufferDownload) awaitRevision(ctx context.Context) verdict {
 		switch {
 		case err != nil:
 			return sight{said: err.Error(), stage: leaving}
-		case revision == d.hop.To && revision != d.hop.From, d.session.reset[d.luID]:
+		case d.runsImage(revision), d.session.reset[d.luID]:
 			return over(start)
 		}
 		return sight{said: "it runs " + revision}
 	}, func(said string) verdict {
-		if d.hop.From == d.hop.To {
+		if d.provesNothing() {
 			return start
 		}
 		return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and after %v nobody can tell whether it is still writing flash: %s; do not power-cycle it", plan.Duration(d.patience()), said)}
@@ -174,7 +185,7 @@ func (d *bufferDownload) word(ctx context.Context) (verdict, error) {
 		}
 		return verdict{}, err
 	}
-	if err == nil && d.hasPage {
+	if err == nil && d.hasPage && !d.skips(plan.LastStatus) {
 		if s, err := d.status(ctx); err == nil {
 			if done, v := ended(s, d.mode); done {
 				return v, nil
@@ -233,8 +244,11 @@ func (d *bufferDownload) recover(ctx context.Context, last bool) verdict {
 }
 
 func (d *bufferDownload) activate(ctx context.Context) verdict {
-	if _, v := d.drain(ctx, true); v.trigger != "" {
-		return v.inFlight()
+	if v := d.ready(ctx); v.trigger != "" {
+		return v
+	}
+	if d.hop.ActivationPage != "" {
+		return d.sendActivationPage(ctx)
 	}
 	_, err := d.do(ctx, scsi.WriteBuffer{Mode: scsi.WriteActivateDeferredMicrocode, BufferID: byte(d.hop.BufferID)})
 	v := restarting(err)

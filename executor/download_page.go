@@ -30,6 +30,9 @@ type answer struct {
 }
 
 func (d *pageDownload) prepare(ctx context.Context) verdict {
+	if v := d.agree(ctx); v.trigger != "" {
+		return v
+	}
 	s, v := d.drain(ctx, false)
 	if v.trigger != "" {
 		return v
@@ -64,7 +67,7 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 		Mode: ses.DownloadMode(code(d.mode)), BufferOffset: uint32(offset), ImageLength: uint32(size), Data: data,
 	})
 	switch {
-	case offset == 0 && pointsAtMode(err):
+	case offset == 0 && d.saysModeRefused(err):
 		return verdict{trigger: modeRefused, reason: err.Error()}
 	case unanswered(err) && end < size:
 		return d.look(ctx, offset, end, err)
@@ -83,12 +86,14 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 			v.reason = fmt.Sprintf("%s; %v", v.reason, s)
 		}
 		return v
+	case d.skips(plan.MidwayStatus) && end < size, d.skips(plan.LastStatus) && end == size:
+		return verdict{}
 	}
 
 	return poll(d.flashTimeout(), func() sight {
 		s, err := d.status(ctx)
 		switch {
-		case end == size && err == nil && refusesMode(s, offset):
+		case end == size && err == nil && tellsModeRefused(s, offset):
 			return over(verdict{trigger: modeRefused, reason: s.String()})
 		case end == size:
 			d.early = &answer{s, err}
@@ -117,7 +122,7 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 // the last one, after which the status is told once.
 func (d *pageDownload) notTaken(ctx context.Context, offset, end int, cause error) verdict {
 	v := verdict{trigger: notTaken, reason: cause.Error()}
-	if offset == 0 || end == int(d.hop.Image.Size) {
+	if offset == 0 || end == int(d.hop.Image.Size) || d.skips(plan.MidwayStatus) {
 		return v
 	}
 	s, err := d.status(ctx)
@@ -134,18 +139,21 @@ func (d *pageDownload) notTaken(ctx context.Context, offset, end int, cause erro
 	return v
 }
 
-// pointsAtMode tells whether sense data say that the device does not take the
-// mode of the control page. Without the pointer they can mean anything.
-func pointsAtMode(err error) bool {
+// saysModeRefused tells whether sense data say that the device does not take the
+// mode of the control page. Without the pointer they can mean anything, unless the
+// plan knows what they mean.
+func (d *pageDownload) saysModeRefused(err error) bool {
 	var e *scsi.Error
-	if !errors.As(err, &e) || e.Sense == nil || e.Sense.Field == nil {
+	if !errors.As(err, &e) || e.Sense == nil {
 		return false
 	}
-	return e.Sense.Key == scsi.IllegalRequest && e.Sense.ASC == scsi.ASC{0x26, 0x00} &&
-		!e.Sense.Field.InCDB && e.Sense.Field.Byte == uint16(ses.ModeField)
+	if f := e.Sense.Field; f != nil {
+		return e.Sense.Key == scsi.IllegalRequest && e.Sense.ASC == scsi.ASC{0x26, 0x00} && !f.InCDB && f.Byte == uint16(ses.ModeField)
+	}
+	return d.refusesMode(e.Sense)
 }
 
-func refusesMode(s ses.DownloadStatus, offset int) bool {
+func tellsModeRefused(s ses.DownloadStatus, offset int) bool {
 	field, ok := s.RefusedField()
 	return ok && field == ses.ModeField && offset == 0
 }
@@ -163,7 +171,7 @@ func stageOf(s ses.DownloadStatus) stage {
 // midway judges the status after a chunk that is not the last. Not done: ask again.
 func midway(s ses.DownloadStatus, offset, end, size int) (done bool, v verdict) {
 	switch {
-	case refusesMode(s, offset):
+	case tellsModeRefused(s, offset):
 		return true, verdict{trigger: modeRefused, reason: s.String()}
 	case s.Code.Failed():
 		return true, failed(s)
@@ -198,6 +206,11 @@ func failed(s ses.DownloadStatus) verdict {
 // what it runs where the status says nothing, and nothing but that it has been
 // reset proves that it writes no flash any more.
 func (d *pageDownload) finish(ctx context.Context) verdict {
+	if d.skips(plan.LastStatus) { // what is left is what a download without a status page has
+		blind := bufferDownload{target: d.target, away: d.away}
+		blind.hasPage = false
+		return blind.finish(ctx)
+	}
 	left := false
 	idle := "" // the revision that it ran at the last look, where its status was 00h
 	return poll(d.patience(), func() sight {
@@ -236,7 +249,7 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 		switch {
 		case err != nil:
 			return sight{said: err.Error()}
-		case revision == d.hop.To && revision != d.hop.From:
+		case d.runsImage(revision):
 			return over(verdict{trigger: Start, reason: "it has restarted"})
 		case d.mode == plan.Mode7 && d.session.reset[d.luID]:
 			return over(verdict{trigger: Start, reason: "it has been reset"})
@@ -247,7 +260,7 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 		return sight{said: fmt.Sprintf("%v, and it runs %s", s, revision)}
 	}, func(said string) verdict {
 		switch {
-		case idle != "" && d.hop.From == d.hop.To:
+		case idle != "" && d.provesNothing():
 			return verdict{trigger: Start, reason: "it says nothing of the image any more"}
 		case idle != "" && d.away && !d.untold && d.hop.Protocol == plan.SES:
 			return verdict{trigger: Fail, revision: idle, reason: fmt.Sprintf("it did not answer for a while after the last byte, and the image is lost: for %v it has said %s", plan.Duration(d.patience()), said)}
@@ -348,8 +361,11 @@ func (d *pageDownload) recover(ctx context.Context, last bool) verdict {
 }
 
 func (d *pageDownload) activate(ctx context.Context) verdict {
-	if _, v := d.drain(ctx, true); v.trigger != "" {
-		return v.inFlight()
+	if v := d.ready(ctx); v.trigger != "" {
+		return v
+	}
+	if d.hop.ActivationPage != "" {
+		return d.sendActivationPage(ctx)
 	}
 	d.bufferID = byte(d.hop.BufferID)
 	err := d.send(ctx, ses.DownloadMicrocodeControl{Mode: ses.ActivateDeferredMicrocode})

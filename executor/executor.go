@@ -30,6 +30,11 @@ type Config struct {
 	// may stop. Run refuses a plan with another one whose worst disruption is that.
 	AcceptDisruption []string
 
+	// SoleWriter are the enclosures, by the first part of their addresses, of which
+	// this host does not see all ESPs and to which, as somebody has said, nobody else
+	// writes: for the record.
+	SoleWriter []string
+
 	// IgnoreWindow is why the plan is carried out whether its windows are open or
 	// not, for the record; "" where they hold.
 	IgnoreWindow string

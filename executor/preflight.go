@@ -351,7 +351,7 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 		s.enter(sub)
 	}
 	s.download = r.newDownload(held, e, esp, sub, s)
-	if s.want.staged != "" && !s.wrote && s.step.Action != plan.Update && sub.Staged != nil && !sub.Staged.Confirmed {
+	if s.want.staged != "" && !s.wrote && s.step.Action != plan.Update && sub.Staged != nil && !sub.Staged.Confirmed && !s.current().ActivateUnconfirmed {
 		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
 	}
 	if before := r.baselineOf(held.enclosure); before != nil {

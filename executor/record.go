@@ -32,7 +32,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	switch t {
 	case Defer:
 		s.want.staged, s.confirmed = hop.Image.SHA256, v.confirmed
-		s.dormant = v.powerOnly || !v.confirmed
+		s.dormant = v.powerOnly || !v.confirmed && !hop.ActivateUnconfirmed
 		s.reason = v.reason + s.leftOut()
 		more = func(tx *state.Tx) {
 			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})

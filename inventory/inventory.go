@@ -5,7 +5,10 @@
 // module. Reading devices is the business of inventory/scan.
 package inventory
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // FormatVersion is the version of the inventory file format that this package writes.
 const FormatVersion = "1.0"
@@ -140,10 +143,18 @@ type Subenclosure struct {
 // Staged is microcode that was downloaded and waits for its activation.
 type Staged struct {
 	SHA256    string    `json:"sha256"`
-	Revision  string    `json:"revision"`
+	Revision  string    `json:"revision"` // "" where nobody has said which it is
 	Since     time.Time `json:"since"`
 	By        string    `json:"by"`
 	Confirmed bool      `json:"confirmed"` // the device said that the image is complete
+}
+
+// Label names what is staged: its revision, else its image.
+func (s *Staged) Label() string {
+	if s.Revision == "" {
+		return fmt.Sprintf("image %.8s", s.SHA256)
+	}
+	return s.Revision
 }
 
 // Sent is an image that a component took whole.

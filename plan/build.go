@@ -53,7 +53,7 @@ func Build(in Input) (*Plan, error) {
 	}
 	b := &builder{
 		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)), clashes: map[[2]int]clash{},
-		excepted: make([]bool, len(in.Desired.Except)), ended: map[string]bool{}, survey: newSurvey(in.Inventories, declared(in.Desired, fleet)), fleet: map[string]*enclosure{}, gateLists: map[gateKey][]GateResult{},
+		excepted: make([]bool, len(in.Desired.Except)), ended: map[string]bool{}, quirks: map[string]string{}, survey: newSurvey(in.Inventories, declared(in.Desired, fleet)), fleet: map[string]*enclosure{}, gateLists: map[gateKey][]GateResult{},
 	}
 	for _, e := range fleet {
 		b.fleet[e.id] = e
@@ -105,6 +105,12 @@ func Build(in Input) (*Plan, error) {
 	for _, j := range planned {
 		j.tellWaves()
 		p.Steps = append(p.Steps, j.step)
+		if name := j.step.Quirk; name != "" {
+			if p.Quirks == nil {
+				p.Quirks = map[string]string{}
+			}
+			p.Quirks[name] = b.quirks[name]
+		}
 	}
 	p.Warnings = append(p.Warnings, p.windowWarnings()...)
 	p.Warnings = append(p.Warnings, b.wantWarnings()...)
@@ -202,8 +208,9 @@ type builder struct {
 
 	matches  []wantMatch
 	clashes  map[[2]int]clash
-	excepted []bool          // exceptions that an enclosure matches
-	ended    map[string]bool // warnings of what has ended
+	excepted []bool            // exceptions that an enclosure matches
+	ended    map[string]bool   // warnings of what has ended
+	quirks   map[string]string // rows of the quirk table that fit a component: where each comes from
 }
 
 // wantMatch counts what a want came to, so that one that comes to nothing can say why.

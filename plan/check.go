@@ -51,6 +51,9 @@ func (c *checker) check() {
 	for name, w := range c.d.Windows {
 		c.checkWindow(name, w)
 	}
+	for i, q := range c.d.Quirks {
+		c.checkQuirk(strconv.Itoa(i), q)
+	}
 	for i, e := range c.d.Except {
 		c.checkGlobs([]string{"except", strconv.Itoa(i), "enclosure"}, e.Enclosure)
 		c.checkDate([]string{"except", strconv.Itoa(i), "until"}, e.Until)

@@ -59,6 +59,11 @@ func (b *builder) begin(e *enclosure, c component) *job {
 		Reasons:       []string{},
 		Preconditions: Preconditions{Revision: c.sub.Revision, ESPs: e.luIDs(c.esp.host)},
 	}}
+	q := QuirkOf(b.in.Desired.Quirks, c.primary().Vendor, c.primary().Product, c.primary().Revision)
+	j.step.Quirk = q.Name
+	if q.Name != "" {
+		b.quirks[q.Name] = q.Source
+	}
 	if c.sub.Staged != nil {
 		j.step.Preconditions.Staged = &c.sub.Staged.SHA256
 	}
@@ -141,7 +146,7 @@ func (b *builder) plan(j *job) {
 			var reasons []string
 			way, reasons = w.obstacles()
 			s.block(reasons...)
-		} else if w.policy.Activate == WithApply && slices.Contains(w.modes(w.image), ModeE) {
+		} else if w.policy.Activate == WithApply && slices.Contains(w.modes(w.before(chain, len(chain)-1), w.image), ModeE) {
 			activate = w.activateGate(len(chain) == 1)
 		}
 		s.block(j.esp.conflict)
@@ -178,7 +183,7 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	hop.Modes = []Mode{}
 	s.Later = w.laterHops(hop.To, chain[1:])
 	s.Action = IsStaged
-	s.Disruption.Why = "any power loss or hard reset starts " + hop.To
+	s.Disruption.Why = "any power loss or hard reset starts " + hop.Goal()
 	if len(s.Later) > 0 {
 		s.Reasons = append(s.Reasons, fmt.Sprintf("%s is staged, a stepping stone: %s once it runs", hop.To, toward(s.Later)))
 	}
@@ -199,7 +204,7 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	b.pass(j, chain[:1], activate)
 	if s.Action == Blocked {
 		s.Hops, s.Later = []Hop{}, nil
-		j.tellWaiting(hop.To + " is staged")
+		j.tellWaiting(hop.Goal() + " is staged")
 		return false
 	}
 	return true
@@ -216,9 +221,9 @@ func (j *job) tellStaged() {
 		s.Disruption.Why = "any power loss or hard reset starts what is staged"
 		return
 	}
-	what := "another image is staged, " + staged.Revision
+	what := "another image is staged, " + staged.Label()
 	if j.want == nil || staged.SHA256 == j.want.image.SHA256 {
-		what = staged.Revision + " is staged"
+		what = staged.Label() + " is staged"
 	}
 	j.tellWaiting(what)
 }
@@ -230,7 +235,7 @@ func (j *job) tellWaiting(what string) {
 	if s.Action == Update {
 		text = what + ", and this plan replaces it. " + j.stagedBy()
 	} else {
-		s.Disruption.Why = "any power loss or hard reset starts " + j.sub.Staged.Revision
+		s.Disruption.Why = "any power loss or hard reset starts " + j.sub.Staged.Label()
 	}
 	s.Reasons = append(s.Reasons, text)
 }
@@ -323,13 +328,13 @@ func (o *job) exposedTo(j *job) (revision string, meant bool) {
 	case o.targeted && o.step.Action == Update:
 		switch hops := o.step.Hops; {
 		case o.sub.Staged != nil && !slices.Contains(hops[0].Modes, ModeE) && !o.resetBefore(j):
-			return o.sub.Staged.Revision, false // until its own download by mode 7
+			return o.sub.Staged.Label(), false // until its own download by mode 7
 		case o.step.left() && (len(hops) == 1 || o.resetBefore(j)):
-			return o.step.last().To, true // the last of several is staged after its own reset
+			return o.step.last().Goal(), true // the last of several is staged after its own reset
 		}
 		return "", false
 	case o.sub.Staged != nil:
-		return o.sub.Staged.Revision, false
+		return o.sub.Staged.Label(), false
 	}
 	return "", false
 }

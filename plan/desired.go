@@ -28,6 +28,7 @@ type DesiredState struct {
 	Rollout  Rollout           `yaml:"rollout"`
 
 	Except       []Exception              `yaml:"except"`
+	Quirks       []Quirk                  `yaml:"quirks"`       // come before the built-in table
 	FaultDomains [][]string               `yaml:"faultDomains"` // identifiers of enclosures that belong together beyond what is found out; the file may have names
 	Windows      map[string]window.Window `yaml:"windows"`
 

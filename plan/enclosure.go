@@ -158,7 +158,7 @@ func elect(first esp) esp {
 
 // remembers tells what the ESP's host remembers of what is staged there.
 func (e *esp) remembers(s *inventory.Staged) string {
-	return fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", e.host, s.Revision, whoStaged(s), s.Since.UTC().Format(time.DateOnly), s.SHA256)
+	return fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", e.host, s.Label(), whoStaged(s), s.Since.UTC().Format(time.DateOnly), s.SHA256)
 }
 
 // untold is why nothing is done where several images are remembered as staged.

@@ -327,7 +327,9 @@ func (h *Hop) contradiction() string {
 		return fmt.Sprintf("its buffer id is %d", h.BufferID)
 	case !isSHA256(h.Image.SHA256) || h.Image.Size < 1:
 		return fmt.Sprintf("its image has %d bytes and SHA-256 %q", h.Image.Size, h.Image.SHA256)
-	case h.FlashTimeout < 0 || h.Settle < 0 || h.ReturnTimeout < 0:
+	case h.ActivationPage != "" && h.ActivateBy != ByModeF:
+		return "it is activated by a page and by a power cycle"
+	case h.FlashTimeout < 0 || h.Settle < 0 || h.ReturnTimeout < 0 || h.PeerSync < 0:
 		return "a time is negative"
 	}
 	return ""

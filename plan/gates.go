@@ -256,7 +256,7 @@ func (w *wanted) activateGate(lone bool) GateResult {
 	if denied := w.denied(); denied != "" {
 		reasons = append(reasons, "an activation resets the I/O module, and "+denied)
 	}
-	if w.lacks("0f") {
+	if w.lacksActivation(w.sub.Revision) {
 		reasons = append(reasons, "the ESP does not take WRITE BUFFER mode 0Fh, which activates: say activation by power-cycle")
 	}
 	return told(GateActivate, strings.Join(reasons, "; "), "its reset is permitted")

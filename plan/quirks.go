@@ -2,39 +2,139 @@ package plan
 
 import (
 	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
-	"gopkg.in/yaml.v3"
+	"fwctl/schemas"
 )
 
 //go:embed quirks.yaml
 var quirksYAML []byte
 
-// quirk is one row of the quirk table; what is zero is as usual.
-type quirk struct {
-	Vendor, Product, Revision string
-	ChunkSize                 int `yaml:"chunk_size"`
-	Settle                    Duration
-	Source                    string
+// Quirk is one row of the quirk table: how some devices differ from the defaults.
+// What is zero is as usual.
+type Quirk struct {
+	Name                string         `yaml:"name"`
+	Match               QuirkMatch     `yaml:"match"`
+	Source              string         `yaml:"source"`    // where the row comes from, and how sure it is
+	ChunkSize           int            `yaml:"chunkSize"` // bytes, a multiple of 4
+	SkipStatus          []StatusRead   `yaml:"skipStatus"`
+	Settle              Duration       `yaml:"settle"` // how long to leave the device alone after a reset
+	Activation          ActivationPage `yaml:"activation"`
+	ModeE               []string       `yaml:"modeE"`       // globs on the only revisions at which mode e is taken; nil: all
+	RefusedMode         SenseCode      `yaml:"refusedMode"` // says at the first chunk, where it points at no field, that the mode is refused
+	ActivateUnconfirmed bool           `yaml:"activateUnconfirmed"`
+	PeerSync            Duration       `yaml:"peerSync"` // how long ESPs take to bring each other to one revision by themselves; 0: they do not
 }
 
-var quirks = sync.OnceValue(func() []quirk {
-	var rows []quirk
-	if err := yaml.Unmarshal(quirksYAML, &rows); err != nil {
+// QuirkMatch holds globs on page 01h's primary subenclosure. An empty one matches anything.
+type QuirkMatch struct {
+	Vendor   string `yaml:"vendor"`
+	Product  string `yaml:"product"`
+	Revision string `yaml:"revision"` // that an image starts from
+}
+
+// ActivationPage is how a quirk starts deferred microcode.
+type ActivationPage struct {
+	By   ActivateBy `yaml:"by"`
+	Page string     `yaml:"page"` // sent in place of mode 0Fh: bytes in hex, separated by blanks
+}
+
+// StatusRead is a moment at which the download status is read.
+type StatusRead string
+
+const (
+	MidwayStatus StatusRead = "midway" // between chunks
+	LastStatus   StatusRead = "last"   // after the last one
+)
+
+// SenseCode is a sense key, ASC and ASCQ as people write them: 05/26/00.
+type SenseCode string
+
+// quirkTable is the built-in quirk table.
+var quirkTable = sync.OnceValue(func() []Quirk {
+	root, problems := schemas.Check("quirks", "quirks.yaml", quirksYAML)
+	var table struct{ Quirks []Quirk }
+	if err := asError(problems); err != nil {
 		panic(err) // part of the program, and tested
 	}
-	return rows
+	if err := root.Decode(&table); err != nil {
+		panic(err)
+	}
+	return table.Quirks
 })
 
-// quirkOf finds the row for a device, an empty one where there is none.
-func quirkOf(vendor, product, revision string) quirk {
-	for _, q := range quirks() {
-		if globOrAny(q.Vendor, vendor) && globOrAny(q.Product, product) && globOrAny(q.Revision, revision) {
+// QuirkOf finds the row of the quirk table that fits a device by its primary
+// subenclosure, an empty one where there is none. own are rows that come before
+// those of the built-in table, and take the place of those of the same name.
+func QuirkOf(own []Quirk, vendor, product, revision string) Quirk {
+	fits := func(q Quirk) bool {
+		return globOrAny(q.Match.Vendor, vendor) && globOrAny(q.Match.Product, product) && globOrAny(q.Match.Revision, revision)
+	}
+	if i := slices.IndexFunc(own, fits); i >= 0 {
+		return own[i]
+	}
+	for _, q := range quirkTable() {
+		if fits(q) && !slices.ContainsFunc(own, func(o Quirk) bool { return o.Name == q.Name }) {
 			return q
 		}
 	}
-	return quirk{}
+	return Quirk{}
 }
 
 // globOrAny is glob where an empty pattern matches anything.
 func globOrAny(pattern, s string) bool { return pattern == "" || glob(pattern, s) }
+
+// takesModeE tells whether the ESP takes mode e when it runs a revision.
+func (q *Quirk) takesModeE(revision string) bool {
+	return q.ModeE == nil || slices.ContainsFunc(q.ModeE, func(g string) bool { return glob(g, revision) })
+}
+
+// checkQuirk finds what the schema cannot.
+func (c *checker) checkQuirk(index string, q Quirk) {
+	at := func(path ...string) []string { return append([]string{"quirks", index}, path...) }
+	c.checkGlobs(at("match", "vendor"), q.Match.Vendor)
+	c.checkGlobs(at("match", "product"), q.Match.Product)
+	c.checkGlobs(at("match", "revision"), q.Match.Revision)
+	for i, g := range q.ModeE {
+		c.checkGlobs(at("modeE", fmt.Sprint(i)), g)
+	}
+	if i := slices.IndexFunc(c.d.Quirks, func(o Quirk) bool { return o.Name == q.Name }); fmt.Sprint(i) != index {
+		c.add(at("name"), fmt.Sprintf("there is a quirk %q already", q.Name), "give each row a name of its own")
+	}
+	c.checkDurations(at(), map[string]Duration{"settle": q.Settle, "peerSync": q.PeerSync})
+	if q.Activation.Page == "" {
+		return
+	}
+	page, err := q.Activation.Bytes()
+	switch {
+	case err != nil: // the schema has said it
+	case q.Activation.By == ByPowerCycle:
+		c.add(at("activation", "page"), "a page starts the firmware, and by says that only a power cycle does", "leave one of them out")
+	case page[0] == 0x0e:
+		c.add(at("activation", "page"), "page 0Eh downloads firmware", "for mode 0Fh leave page out: it is the default")
+	case int(page[2])<<8|int(page[3]) != len(page)-4:
+		c.add(at("activation", "page"), fmt.Sprintf("the page's length, its bytes 2 and 3, is not the %d of the bytes that follow", len(page)-4), "copy the whole page, from its page code on")
+	}
+}
+
+// Bytes are the bytes of the page, from its page code on.
+func (a ActivationPage) Bytes() ([]byte, error) { return pageBytes(a.Page) }
+
+// ActivationPageBytes are the bytes of the page that activates in place of mode
+// 0Fh, from its page code on; nil where there is none.
+func (h *Hop) ActivationPageBytes() ([]byte, error) { return pageBytes(h.ActivationPage) }
+
+func pageBytes(text string) ([]byte, error) {
+	if text == "" {
+		return nil, nil
+	}
+	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the activation page %q: %w", text, err)
+	}
+	return b, nil
+}

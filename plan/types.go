@@ -7,6 +7,7 @@
 package plan
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -29,10 +30,11 @@ type Plan struct {
 	CreatedAt     time.Time                `json:"created_at"` // RFC 3339, UTC
 	Simulated     bool                     `json:"simulated"`
 	DesiredState  Source                   `json:"desired_state"`
-	Scans         []Scan                   `json:"scans"`   // sorted by host
-	Steps         []Step                   `json:"steps"`   // sorted by address
-	Waves         []Wave                   `json:"waves"`   // in the order they are walked, numbers ascending
-	Windows       map[string]window.Window `json:"windows"` // those that waves name
+	Scans         []Scan                   `json:"scans"`            // sorted by host
+	Steps         []Step                   `json:"steps"`            // sorted by address
+	Waves         []Wave                   `json:"waves"`            // in the order they are walked, numbers ascending
+	Windows       map[string]window.Window `json:"windows"`          // those that waves name
+	Quirks        map[string]string        `json:"quirks,omitempty"` // the rows of the quirk table that steps name: where each comes from
 	Rollout       Rollout                  `json:"rollout"`
 	Warnings      []string                 `json:"warnings"`
 	Summary       Summary                  `json:"summary"`
@@ -76,10 +78,11 @@ type Step struct {
 	Vendor        string        `json:"vendor"`
 	Product       string        `json:"product"`
 	Current       string        `json:"current"`
-	Desired       string        `json:"desired"` // "" for unmanaged components
-	Model         string        `json:"model"`   // of the want that matches it, "" for unmanaged components
-	Image         string        `json:"image"`   // name of the wanted image, likewise
-	Policy        string        `json:"policy"`  // name of the policy, "" for the defaults
+	Desired       string        `json:"desired"`         // "" for unmanaged components
+	Model         string        `json:"model"`           // of the want that matches it, "" for unmanaged components
+	Image         string        `json:"image"`           // name of the wanted image, likewise
+	Quirk         string        `json:"quirk,omitempty"` // name of the row of the quirk table that fits the device
+	Policy        string        `json:"policy"`          // name of the policy, "" for the defaults
 	Action        Action        `json:"action"`
 	Hops          []Hop         `json:"hops"`                 // in order, what one apply does; empty unless the action is update or activate
 	Later         []Hop         `json:"later,omitempty"`      // what is left once a power cycle has started the last of Hops, or what is staged: for another plan
@@ -142,7 +145,7 @@ const (
 // Hop is one image sent to one component.
 type Hop struct {
 	From          string     `json:"from"`
-	To            string     `json:"to"`
+	To            string     `json:"to"` // "" where nobody has said what the image brings: any other than From is it
 	Image         ImageRef   `json:"image"`
 	Modes         []Mode     `json:"modes"` // what is tried, in this order: e, then 7 only where a reset is permitted; empty where the image is staged already (action activate)
 	Protocol      Protocol   `json:"protocol"`
@@ -153,7 +156,17 @@ type Hop struct {
 	FlashTimeout  Duration   `json:"flash_timeout"`  // how long the device may write flash without telling an end
 	Settle        Duration   `json:"settle"`         // how long to leave a device alone after a reset
 	ReturnTimeout Duration   `json:"return_timeout"` // how long a device may stay away after a reset
+
+	// What follows is from the quirk table; absent: as usual.
+	SkipStatus          []StatusRead `json:"skip_status,omitempty"`          // when the download status is not read
+	RefusedMode         SenseCode    `json:"refused_mode,omitempty"`         // sense data that mean it at the first chunk where they point at no field
+	ActivationPage      string       `json:"activation_page,omitempty"`      // sent in place of mode 0Fh: bytes in hex, lower case, from the page code on
+	ActivateUnconfirmed bool         `json:"activate_unconfirmed,omitempty"` // what the device never said to be complete may be activated
+	PeerSync            Duration     `json:"peer_sync,omitempty"`            // how long ESPs that differ may take to bring each other to one revision
 }
+
+// Goal names what a hop brings as inventory.Staged.Label does: its revision, else its image.
+func (h *Hop) Goal() string { return cmp.Or(h.To, fmt.Sprintf("image %.8s", h.Image.SHA256)) }
 
 // Activation says what follows a download that deferred its activation.
 type Activation string

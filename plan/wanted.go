@@ -23,10 +23,11 @@ type goal struct {
 	images     []string // names of the model's images for the same part, sorted
 	policyName string
 	policy     Policy
+	quirks     []Quirk // of the desired state
 }
 
 func newGoal(d *DesiredState, want Want) *goal {
-	g := &goal{name: want.Image, modelName: want.Model, model: d.Models[want.Model], policyName: want.Policy, policy: DefaultPolicy()}
+	g := &goal{name: want.Image, modelName: want.Model, model: d.Models[want.Model], policyName: want.Policy, policy: DefaultPolicy(), quirks: d.Quirks}
 	g.image = g.model.Images[want.Image]
 	for _, name := range slices.Sorted(maps.Keys(g.model.Images)) {
 		if g.model.Images[name].Part == g.image.Part {
@@ -52,16 +53,25 @@ type wanted struct {
 func (w *wanted) activation() ActivationRule {
 	part, model := w.model.Parts[w.image.Part].Activation, w.model.Activation
 	return ActivationRule{
-		By:            cmp.Or(part.By, model.By, ByModeF),
+		By:            cmp.Or(part.By, model.By, w.quirk(w.sub.Revision).Activation.By, ByModeF),
 		Scope:         cmp.Or(part.Scope, model.Scope, ESPScope),
-		Settle:        cmp.Or(part.Settle, model.Settle, w.quirk().Settle, defaultSettle),
+		Settle:        cmp.Or(part.Settle, model.Settle, w.quirk(w.sub.Revision).Settle, defaultSettle),
 		ReturnTimeout: cmp.Or(part.ReturnTimeout, model.ReturnTimeout, defaultReturnTimeout),
 	}
 }
 
-func (w *wanted) quirk() quirk {
+// quirk is the row of the quirk table for the ESP when the component runs a revision.
+func (w *wanted) quirk(from string) Quirk {
 	p := w.primary()
-	return quirkOf(p.Vendor, p.Product, p.Revision)
+	return QuirkOf(w.quirks, p.Vendor, p.Product, w.primaryAt(from))
+}
+
+// primaryAt is what the ESP runs when the component runs a revision.
+func (w *wanted) primaryAt(from string) string {
+	if w.sub.ID == 0 {
+		return from
+	}
+	return w.primary().Revision
 }
 
 // protocol is the way that the ESP takes images. By itself (auto) that is
@@ -84,11 +94,17 @@ func (w *wanted) lacks(mode string) bool {
 	return w.protocol() == WriteBuffer && w.esp.Download.WriteBufferModes != nil && !slices.Contains(w.esp.Download.WriteBufferModes, mode)
 }
 
+// takesModeE tells whether the ESP is not known to refuse mode e at a revision.
+func (w *wanted) takesModeE(from string) bool {
+	q := w.quirk(from)
+	return !w.lacks("0e") && q.takesModeE(w.primaryAt(from))
+}
+
 // modes are those of an image that the policy permits and the ESP is not known
-// to lack, mode e first: it resets nothing.
-func (w *wanted) modes(i ModelImage) []Mode {
+// to lack at the revision that the image starts from, mode e first: it resets nothing.
+func (w *wanted) modes(from string, i ModelImage) []Mode {
 	modes := []Mode{}
-	if slices.Contains(i.Modes, ModeE) && !w.lacks("0e") {
+	if slices.Contains(i.Modes, ModeE) && w.takesModeE(from) {
 		modes = append(modes, ModeE)
 	}
 	if slices.Contains(i.Modes, Mode7) && !w.lacks("07") && w.denied() == "" {
@@ -100,21 +116,42 @@ func (w *wanted) modes(i ModelImage) []Mode {
 // hop is the download of one image of the model, which is left staged where mode
 // e takes it.
 func (w *wanted) hop(from, name string) Hop {
-	i, download := w.model.Images[name], w.model.Download
+	i, download, q := w.model.Images[name], w.model.Download, w.quirk(from)
 	return Hop{
 		From:          from,
 		To:            i.Revision,
 		Image:         ImageRef{Name: name, SHA256: i.SHA256, Size: w.sizes[i.SHA256]},
-		Modes:         w.modes(i),
+		Modes:         w.modes(from, i),
 		Protocol:      w.protocol(),
-		ChunkSize:     cmp.Or(download.ChunkSize, w.quirk().ChunkSize, defaultChunkSize),
+		ChunkSize:     cmp.Or(download.ChunkSize, q.ChunkSize, defaultChunkSize),
 		BufferID:      download.BufferID,
 		Activation:    Manual,
 		ActivateBy:    w.rule.By,
 		FlashTimeout:  cmp.Or(download.FlashTimeout, defaultFlashTimeout),
-		Settle:        w.rule.Settle,
+		Settle:        max(w.rule.Settle, q.PeerSync), // who reads it sooner sees one that its peer may yet replace
 		ReturnTimeout: w.rule.ReturnTimeout,
+
+		SkipStatus:          q.SkipStatus,
+		RefusedMode:         q.RefusedMode,
+		ActivationPage:      w.activationPage(q),
+		ActivateUnconfirmed: q.ActivateUnconfirmed,
+		PeerSync:            q.PeerSync,
 	}
+}
+
+// activationPage is what a quirk sends in place of mode 0Fh, "" where that, or a
+// power cycle, starts what is deferred.
+func (w *wanted) activationPage(q Quirk) string {
+	if w.rule.By == ByPowerCycle {
+		return ""
+	}
+	return strings.ToLower(q.Activation.Page)
+}
+
+// lacksActivation tells whether the ESP is known to take no command that starts
+// what is deferred at a revision.
+func (w *wanted) lacksActivation(from string) bool {
+	return w.lacks("0f") && w.activationPage(w.quirk(from)) == ""
 }
 
 // hops are what one apply does of a chain, and what is left for later: a hop that
@@ -148,7 +185,7 @@ func (w *wanted) carriesOn(h *Hop) bool {
 	switch {
 	case w.denied() != "":
 		return false
-	case w.rule.By == ByModeF && (h.Modes[0] == Mode7 || !w.lacks("0f")):
+	case w.rule.By == ByModeF && (h.Modes[0] == Mode7 || !w.lacksActivation(h.From)):
 		h.Activation = WithApply
 		return true
 	case slices.Contains(h.Modes, Mode7):
@@ -202,7 +239,9 @@ func (w *wanted) otherBehind() bool {
 }
 
 // upToDate tells whether the component runs the wanted image, as far as anybody knows.
-func (w *wanted) upToDate() bool { return w.sub.Revision == w.image.Revision && !w.otherBehind() }
+func (w *wanted) upToDate() bool {
+	return w.image.Revision != "" && w.sub.Revision == w.image.Revision && !w.otherBehind()
+}
 
 // chainOf names the images that lead to the wanted one, nil where none do, and
 // tells whether the first of them is staged.
@@ -213,7 +252,9 @@ func (w *wanted) chainOf(staged *inventory.Staged) (chain []string, dormant bool
 	case w.upToDate():
 		return nil, false
 	}
-	chain = w.chain(func(from string, i ModelImage) bool { return w.orderReason(from, i) == "" && len(w.hopReasons(i)) == 0 })
+	chain = w.chain(func(from string, i ModelImage) bool {
+		return w.orderReason(from, i) == "" && len(w.hopReasons(from, i)) == 0
+	})
 	return chain, chain != nil && staged != nil && w.model.Images[chain[0]].SHA256 == staged.SHA256
 }
 
@@ -250,7 +291,7 @@ func (w *wanted) chain(usable func(from string, i ModelImage) bool) []string {
 					}
 					continue
 				}
-				h := Hop{Modes: w.modes(i)}
+				h := Hop{From: from, Modes: w.modes(from, i)}
 				if len(h.Modes) == 0 || !w.carriesOn(&h) {
 					to.waits++
 				}
@@ -275,10 +316,18 @@ func (i ModelImage) startsAt(revision string) bool {
 	return i.From == nil || slices.ContainsFunc(i.From, func(g string) bool { return glob(g, revision) })
 }
 
-// hopReasons are why an image cannot be sent to the component. Whether the
-// model's order lets it is for the gate.
-func (w *wanted) hopReasons(i ModelImage) []string {
-	reasons := []string{w.modeReason(i)}
+// before is what runs before the nth image of a chain, from 0.
+func (w *wanted) before(chain []string, n int) string {
+	if n == 0 {
+		return w.sub.Revision
+	}
+	return w.model.Images[chain[n-1]].Revision
+}
+
+// hopReasons are why an image cannot be sent to the component at a revision. Whether
+// the model's order lets it is for the gate.
+func (w *wanted) hopReasons(from string, i ModelImage) []string {
+	reasons := []string{w.modeReason(from, i)}
 	if w.protocol() == WriteBuffer {
 		if w.sub.ID != 0 && w.model.Download.BufferID == 0 {
 			reasons = append(reasons, fmt.Sprintf("WRITE BUFFER does not address subenclosures, only buffers: download.bufferID has to say which one is subenclosure %d", w.sub.ID))
@@ -316,10 +365,10 @@ func (w *wanted) obstacles() (way, reasons []string) {
 			}
 		}
 		name, from := w.nearest()
-		return []string{w.name}, append([]string{fmt.Sprintf("%s; nearest: %s, from %s", start, name, from)}, w.hopReasons(w.image)...)
+		return []string{w.name}, append([]string{fmt.Sprintf("%s; nearest: %s, from %s", start, name, from)}, w.hopReasons(current, w.image)...)
 	}
-	for _, name := range way {
-		reasons = append(reasons, w.hopReasons(w.model.Images[name])...)
+	for n, name := range way {
+		reasons = append(reasons, w.hopReasons(w.before(way, n), w.model.Images[name])...)
 	}
 	if len(way) > 1 && len(reasons) > 0 {
 		reasons[0] = fmt.Sprintf("the way is %s, but %s", strings.Join(way, ", then "), reasons[0])
@@ -351,18 +400,26 @@ func (w *wanted) nearest() (name, from string) {
 	return name, from
 }
 
-// modeReason is why there is no mode to send an image by, "" where there is one.
-func (w *wanted) modeReason(i ModelImage) string {
+// modeReason is why there is no mode to send an image by at a revision, "" where
+// there is one.
+func (w *wanted) modeReason(from string, i ModelImage) string {
 	if w.protocol() == SES && !w.esp.Download.SESPage {
 		return "the model says protocol ses, and the ESP does not list page 0Eh"
 	}
-	if len(w.modes(i)) > 0 {
+	if len(w.modes(from, i)) > 0 {
 		return ""
 	}
+	q := w.quirk(from)
+	atThis := q.takesModeE(w.primaryAt(from))
 	permitted := *w
 	permitted.reset = GateResult{}
 	switch {
-	case len(permitted.modes(i)) > 0:
+	case !atThis && !slices.Contains(i.Modes, Mode7):
+		return fmt.Sprintf("the device takes mode e only at %s (quirk %s), and image %s goes by no other", strings.Join(q.ModeE, " or "), q.Name, w.nameOf(i))
+	case len(permitted.modes(from, i)) > 0:
+		if slices.Contains(i.Modes, ModeE) && !atThis {
+			return fmt.Sprintf("the device takes mode e only at %s (quirk %s); there is mode 7, which resets the I/O module, and %s", strings.Join(q.ModeE, " or "), q.Name, w.denied())
+		}
 		if slices.Contains(i.Modes, ModeE) {
 			return "the ESP does not take mode e by WRITE BUFFER; there is mode 7, which resets the I/O module, and " + w.denied()
 		}
@@ -418,22 +475,22 @@ func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
 	why := ""
 	switch {
 	case last.byPerson():
-		why = "a person power-cycles the whole enclosure, which starts " + last.To
+		why = "a person power-cycles the whole enclosure, which starts " + last.Goal()
 	case resets > 1:
 		why = fmt.Sprintf("%s %d times", reset, resets)
 	case len(hops) > 1:
-		why = fmt.Sprintf("starting %s %s", hops[0].To, reset)
+		why = fmt.Sprintf("starting %s %s", hops[0].Goal(), reset)
 		if slices.Contains(last.Modes, Mode7) {
 			why += fmt.Sprintf(", and so does mode 7 if mode e is refused for %s", last.To)
 		}
 	case last.Activation == WithApply && deferred:
-		why = fmt.Sprintf("starting %s %s", last.To, reset)
+		why = fmt.Sprintf("starting %s %s", last.Goal(), reset)
 	case !deferred:
 		why = "mode 7 " + reset
 	case slices.Contains(last.Modes, Mode7):
 		why = "mode e resets nothing; if it is refused, mode 7 " + reset
 	default:
-		return Disruption{NoImpact, NoImpact, fmt.Sprintf("mode e resets nothing; any power loss or hard reset starts %s", last.To)}
+		return Disruption{NoImpact, NoImpact, fmt.Sprintf("mode e resets nothing; any power loss or hard reset starts %s", last.Goal())}
 	}
 	e := effect()
 	d := Disruption{NoImpact, e.Worst, why + "; " + e.Why}
@@ -465,15 +522,16 @@ func wholeMinutes(d time.Duration) Duration {
 
 // worstDuration bounds the time of a hop, in whole minutes: all chunks at their
 // slowest, then the flash time-out, then, where there may be a reset, the time
-// that the device may stay away and the time that it is left alone.
+// that the device may stay away and the time that it is left alone. Before each of
+// the two its peers may be bringing each other to one revision.
 func worstDuration(h Hop) Duration {
 	var d time.Duration
 	if len(h.Modes) > 0 {
 		chunks := (h.Image.Size + int64(h.ChunkSize) - 1) / int64(h.ChunkSize)
-		d = time.Duration(chunks)*worstChunk + time.Duration(h.FlashTimeout)
+		d = time.Duration(chunks)*worstChunk + time.Duration(h.FlashTimeout+h.PeerSync)
 	}
 	if h.resets() {
-		d += time.Duration(h.Settle + h.ReturnTimeout)
+		d += time.Duration(h.PeerSync + h.Settle + h.ReturnTimeout)
 	}
 	return wholeMinutes(d)
 }

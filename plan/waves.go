@@ -206,7 +206,7 @@ func stagedWarnings(enclosure string, jobs []*job) []string {
 		if staged == nil || j.step.Action == IsStaged || j.step.Action == Activate {
 			continue
 		}
-		w := fmt.Sprintf("%s: any power loss or hard reset starts %s", j.address, staged.Revision)
+		w := fmt.Sprintf("%s: any power loss or hard reset starts %s", j.address, staged.Label())
 		if j.want == nil || staged.SHA256 != j.want.image.SHA256 {
 			w += ", which is not the wanted image"
 		}
@@ -244,9 +244,9 @@ func stagedWarnings(enclosure string, jobs []*job) []string {
 func (j *job) afterPowerLoss() (pending bool, revision string) {
 	switch {
 	case j.targeted && len(j.step.Hops) > 0:
-		return j.step.left(), j.step.last().To
+		return j.step.left(), j.step.last().Goal()
 	case j.sub.Staged != nil:
-		return true, j.sub.Staged.Revision
+		return true, j.sub.Staged.Label()
 	}
 	return false, j.step.Current
 }

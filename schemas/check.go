@@ -236,7 +236,7 @@ func build(n *yaml.Node) any {
 // answers that it wants a string there, the next round presents what the file
 // says, letter by letter, and patterns and lengths then see that.
 func validate(schema string, root *yaml.Node, instance any) []Problem {
-	compiled, raw := compile(schema)
+	compiled := compile(schema)
 	for {
 		err := compiled.Validate(instance)
 		if err == nil {
@@ -250,7 +250,7 @@ func validate(schema string, root *yaml.Node, instance any) []Problem {
 				again = true
 				continue
 			}
-			problems = append(problems, explain(leaf, root, raw)...)
+			problems = append(problems, explain(leaf, root)...)
 		}
 		if !again {
 			return problems

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,43 +21,44 @@ import (
 var (
 	mu       sync.Mutex
 	compiled = map[string]*jsonschema.Schema{}
-	raws     = map[string]any{}
 )
 
-// compile gives a schema ready to validate with, and its plain JSON. The schemas
-// are part of the program: one that does not compile is a fault in the program.
-func compile(name string) (*jsonschema.Schema, any) {
+// documents are all schemas by file name, as plain JSON. They are part of the
+// program: one that does not parse or compile is a fault in the program.
+var documents = sync.OnceValue(func() map[string]any {
+	all := map[string]any{}
+	for _, name := range Names() {
+		text, err := Text(name)
+		if err != nil {
+			panic(err)
+		}
+		if all[name+suffix], err = jsonschema.UnmarshalJSON(bytes.NewReader(text)); err != nil {
+			panic(fmt.Sprintf("schema %s: %v", name, err))
+		}
+	}
+	return all
+})
+
+// compile gives a schema ready to validate with. Schemas can refer to each other
+// by their file names.
+func compile(name string) *jsonschema.Schema {
 	mu.Lock()
 	defer mu.Unlock()
 	if s, ok := compiled[name]; ok {
-		return s, raws[name]
+		return s
 	}
-	raw := rawOf(name)
 	c := jsonschema.NewCompiler()
-	for _, other := range Names() { // they refer to each other
-		if err := c.AddResource(other+suffix, rawOf(other)); err != nil {
-			panic(fmt.Sprintf("schema %s: %v", other, err))
+	for file, raw := range documents() {
+		if err := c.AddResource(file, raw); err != nil {
+			panic(fmt.Sprintf("schema %s: %v", file, err))
 		}
 	}
 	s, err := c.Compile(name + suffix)
 	if err != nil {
 		panic(fmt.Sprintf("schema %s: %v", name, err))
 	}
-	compiled[name], raws[name] = s, raw
-	return s, raw
-}
-
-// rawOf is the plain JSON of a schema.
-func rawOf(name string) any {
-	text, err := Text(name)
-	if err != nil {
-		panic(err)
-	}
-	raw, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	if err != nil {
-		panic(fmt.Sprintf("schema %s: %v", name, err))
-	}
-	return raw
+	compiled[name] = s
+	return s
 }
 
 // leaves are the errors that have no causes of their own.
@@ -77,8 +79,9 @@ func wantsText(e *jsonschema.ValidationError, n *yaml.Node) bool {
 }
 
 // explain says in plain words what a validation error means, and where it is.
-func explain(e *jsonschema.ValidationError, root *yaml.Node, raw any) []Problem {
+func explain(e *jsonschema.ValidationError, root *yaml.Node) []Problem {
 	n := Lookup(root, e.InstanceLocation...)
+	raw := document(e.SchemaURL, nil)
 	schema := subschema(raw, e.SchemaURL)
 	p := Problem{Line: n.Line, Column: n.Column, Hint: describe(raw, schema)}
 	what := subject(root, e.InstanceLocation)
@@ -177,6 +180,15 @@ func subject(root *yaml.Node, location []string) string {
 	return location[last]
 }
 
+// document is the schema that a URL points into, here where it names none.
+func document(location string, here any) any {
+	file, _, _ := strings.Cut(location, "#")
+	if raw, ok := documents()[path.Base(file)]; ok {
+		return raw
+	}
+	return here
+}
+
 // subschema finds the part of a schema that an error's URL points at.
 func subschema(raw any, location string) map[string]any {
 	_, pointer, _ := strings.Cut(location, "#")
@@ -205,6 +217,7 @@ func describe(raw any, schema map[string]any) string {
 		return s
 	}
 	if ref, ok := schema["$ref"].(string); ok {
+		raw = document(ref, raw)
 		return describe(raw, subschema(raw, ref))
 	}
 	return ""

@@ -38,6 +38,7 @@ func (a *app) applyCommand() *cobra.Command {
 		expect string
 		output string
 		accept []string
+		sole   bool
 		phase  string
 		when   timing
 	)
@@ -70,6 +71,8 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 				return &failure{exitError, "cannot use --expect with -f", "--expect is for a plan that was saved and approved: fwctl plan --out"}
 			case file != "" && images != "":
 				return &failure{exitError, "cannot use --images with -f", "the desired state says where its images are"}
+			case sole && file == "":
+				return &failure{exitError, "cannot use --sole-writer with a saved plan", "it is for -f, which sees this host alone: a saved plan has an inventory of each host"}
 			case cmd.Flags().Changed("wave") && wave < 1:
 				return badFlag("--wave", strconv.Itoa(wave), "the number of a wave, from 1")
 			case phase != "":
@@ -87,7 +90,7 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 			if err != nil {
 				return err
 			}
-			job := &job{app: a, machine: machine, json: output == "json", accept: accept, timing: when, phase: plan.WaveKind(phase), wave: wave}
+			job := &job{app: a, machine: machine, json: output == "json", accept: accept, soleWriter: sole, timing: when, phase: plan.WaveKind(phase), wave: wave}
 			if file != "" {
 				err = job.makePlan(cmd.Context(), file)
 			} else {
@@ -107,12 +110,21 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 	cmd.Flags().BoolVar(&check, "check", false, "only compare the plan with the devices, and look for its images; write nothing")
 	cmd.Flags().StringVar(&images, "images", "", "look for the plan's images, by their SHA-256, in `DIR` and below (default: where PLAN is)")
 	cmd.Flags().StringVar(&expect, "expect", "", "refuse any plan but the one with this digest `SHA256`")
-	cmd.Flags().StringArrayVar(&accept, "accept-disruption", nil, "let I/O stop at `ADDRESS`, where * is any text, or at all (repeatable)")
+	acceptFlag(cmd, &accept)
+	soleWriterFlag(cmd, &sole)
 	cmd.Flags().StringVar(&phase, "phase", "", "only the waves that stage or reset: `KIND` is stage or reset")
 	cmd.Flags().IntVar(&wave, "wave", 0, "only wave `N`; those before it must be done")
 	when.flags(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json: an event a line, the result last")
 	return cmd
+}
+
+func acceptFlag(cmd *cobra.Command, accept *[]string) {
+	cmd.Flags().StringArrayVar(accept, "accept-disruption", nil, "let I/O stop at `ADDRESS`, where * is any text, or at all (repeatable)")
+}
+
+func soleWriterFlag(cmd *cobra.Command, sole *bool) {
+	cmd.Flags().BoolVar(sole, "sole-writer", false, "nobody else writes to these enclosures now, though this host does not see all of their I/O modules")
 }
 
 // job is one apply.
@@ -122,7 +134,10 @@ type job struct {
 	json    bool
 	accept  []string // where I/O may stop
 	plan    *plan.Plan
+	unseen  []plan.Unseen           // enclosures to which another host may be writing
 	images  map[string]*image.Image // by SHA-256
+
+	soleWriter bool // somebody has said that none is
 
 	timing
 	phase plan.WaveKind // "" for all
@@ -158,8 +173,11 @@ func (j *job) makePlan(ctx context.Context, file string) error {
 		return err
 	}
 	j.images = want.images.Files
-	j.plan, _, err = want.build(time.Now())
-	return err
+	if j.plan, _, err = want.build(time.Now()); err != nil {
+		return err
+	}
+	j.unseen = j.plan.Unseen(want.desired.Models, want.inventories)
+	return nil
 }
 
 // readPlan reads a saved plan, which must be the one that was approved, and its images.
@@ -205,15 +223,23 @@ func (j *job) check(ctx context.Context) error {
 	})))
 }
 
-// apply shows the plan, asks, and carries it out.
-func (j *job) apply(ctx context.Context, yes bool) error {
+// show writes the plan for people.
+func (j *job) show() {
 	text := io.Writer(j.stdout)
 	if j.json {
 		text = j.stderr // stdout is for the events
 	}
 	fmt.Fprint(text, j.heading(j.plan.Simulated), planView(j.plan, time.Now(), widthOf(text), colours(text, j.noColor)))
+}
+
+// apply shows the plan, asks, and carries it out.
+func (j *job) apply(ctx context.Context, yes bool) error {
+	j.show()
 	if j.plan.Summary.Update+j.plan.Summary.Activate == 0 {
 		return j.end(&executor.Result{Outcome: executor.RunDone}, nil)
+	}
+	if err := j.alone(); err != nil {
+		return err
 	}
 	if err := j.inWindow(time.Now()); err != nil {
 		return err
@@ -253,6 +279,20 @@ func (j *job) carryOut(ctx context.Context, store *state.Store, run func(context
 	return j.end(result, err)
 }
 
+// alone refuses to write to enclosures of which this host does not see all, unless
+// somebody has said that nobody else does.
+func (j *job) alone() error {
+	if j.soleWriter {
+		return nil
+	}
+	var all *multierror.Error
+	for _, u := range j.unseen {
+		all = multierror.Append(all, refused(fmt.Sprintf("cannot write to %s: %d of its %d I/O modules are in sight, and another host may be writing to it", cmp.Or(u.Name, u.Enclosure), u.Seen, u.Expected),
+			"look at the hosts that it is cabled to; if none of them writes to it, and none will, say --sole-writer"))
+	}
+	return all.ErrorOrNil()
+}
+
 // inWindow refuses what this host has to do while none of a wave's windows is open.
 func (j *job) inWindow(now time.Time) error {
 	mine := j.mine()
@@ -281,8 +321,12 @@ func (j *job) inWindow(now time.Time) error {
 }
 
 func (j *job) config(store *state.Store, observer func(executor.Event)) executor.Config {
+	var sole []string
+	for _, u := range j.unseen { // apply refuses them without --sole-writer
+		sole = append(sole, u.Enclosure)
+	}
 	c := executor.Config{
-		Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), Account: account(), AcceptDisruption: j.accept,
+		Machine: j.machine, Store: store, Plan: j.plan, Images: j.images, By: whoami(), Account: account(), AcceptDisruption: j.accept, SoleWriter: sole,
 		IgnoreWindow: j.ignore, Wait: j.wait, Phase: j.phase, Wave: j.wave, Observer: observer,
 	}
 	if !j.machine.Simulated() { // what a hook does is done to real machines

@@ -184,6 +184,12 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 	add("Policy", fmt.Sprintf("%s: reset %s", cmp.Or(s.Policy, "the default"), s.Reset))
 	gates(s, add, paint)
 	add("Host", s.Host+" works on it")
+	if s.Quirk != "" {
+		add("Quirk", s.Quirk+": "+p.Quirks[s.Quirk])
+	}
+	if s.Quirk != "" && len(s.Hops) > 0 {
+		add("", strings.Join(peculiarities(s.Hops[0]), "; "))
+	}
 	hops(s, add)
 	if d := s.Disruption; len(s.Hops) > 0 {
 		text := "expected " + string(d.Expected) + ", at worst " + string(d.Worst)
@@ -265,7 +271,7 @@ var meaning = map[plan.Action]string{
 // hops tells each download, and what starts it.
 func hops(s *plan.Step, add func(key, text string)) {
 	tell := func(key string, h plan.Hop) {
-		text := fmt.Sprintf("%s to %s by image %s (%s), %s, mode %s", h.From, h.To, h.Image.Name, size(h.Image.Size), h.Protocol, modeOf(h))
+		text := fmt.Sprintf("%s to %s by image %s (%s), %s, mode %s", h.From, cmp.Or(h.To, "?"), h.Image.Name, size(h.Image.Size), h.Protocol, modeOf(h))
 		if len(h.Modes) == 0 {
 			text = fmt.Sprintf("%s to %s by activating %s: %s", h.From, h.To, h.Image.Name, modeOf(h))
 		} else if h.Activation == plan.Manual && slices.Contains(h.Modes, plan.ModeE) {
@@ -279,6 +285,30 @@ func hops(s *plan.Step, add func(key, text string)) {
 	for _, h := range s.Later {
 		tell("Later", h)
 	}
+}
+
+// peculiarities are what the quirk table can change of how an image is sent.
+func peculiarities(h plan.Hop) []string {
+	all := []string{fmt.Sprintf("%d bytes at a time", h.ChunkSize), "left alone for " + spell(h.Settle) + " after a reset"}
+	if slices.Contains(h.SkipStatus, plan.MidwayStatus) {
+		all = append(all, "its download status is not read between chunks")
+	}
+	if slices.Contains(h.SkipStatus, plan.LastStatus) {
+		all = append(all, "its download status is not read after the last chunk")
+	}
+	if h.RefusedMode != "" {
+		all = append(all, string(h.RefusedMode)+" at the first chunk means that the mode is refused")
+	}
+	if h.ActivationPage != "" {
+		all = append(all, "started by the page "+h.ActivationPage+" in place of mode 0Fh")
+	}
+	if h.ActivateUnconfirmed {
+		all = append(all, "started though it never says that an image is complete")
+	}
+	if h.PeerSync > 0 {
+		all = append(all, "I/O modules bring each other to one revision within "+spell(h.PeerSync)+", and are left alone meanwhile")
+	}
+	return all
 }
 
 // faultDomainOf names what is never reset together with a step.

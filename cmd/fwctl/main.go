@@ -81,7 +81,7 @@ It is no relation of the Linux kernel's fwctl subsystem.`,
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodesHelp)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.inventoryCommand(), a.captureCommand(), a.initCommand(), a.validateCommand(), a.imageCommand(), a.planCommand(), a.showCommand(), a.explainCommand(),
-		a.applyCommand(), a.resumeCommand(), a.verifyCommand(), a.statusCommand(), a.historyCommand(), a.schemaCommand(), a.versionCommand())
+		a.applyCommand(), a.flashCommand(), a.resumeCommand(), a.verifyCommand(), a.statusCommand(), a.historyCommand(), a.schemaCommand(), a.versionCommand())
 	return root
 }
 

@@ -104,9 +104,14 @@ func (r planRequest) build(now time.Time) (*plan.Plan, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p.CreatedAt = now.UTC().Truncate(time.Second)
-	data, err := p.Encode()
+	data, err := encode(p, now)
 	return p, data, err
+}
+
+// encode gives a plan its time and its digest, and its bytes as they are saved.
+func encode(p *plan.Plan, now time.Time) ([]byte, error) {
+	p.CreatedAt = now.UTC().Truncate(time.Second)
+	return p.Encode()
 }
 
 func (a *app) scanHere(ctx context.Context) ([]*inventory.Inventory, error) {

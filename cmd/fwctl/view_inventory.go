@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fwctl/inventory"
+	"fwctl/plan"
 )
 
 // inventoryView renders an inventory as text for people, in at most width columns.
@@ -17,8 +18,13 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 	}}
 	for _, e := range inv.Enclosures {
 		esps += len(e.ESPs)
-		notes := enclosureNotes(e)
+		notes, quirk := enclosureNotes(e), ""
 		for _, esp := range e.ESPs {
+			primary := esp.Subenclosures[0]
+			if q := plan.QuirkOf(nil, primary.Vendor, primary.Product, primary.Revision); q.Name != quirk && q.Name != "" {
+				quirk = q.Name
+				notes = append(notes, "quirk "+quirk)
+			}
 			for _, sub := range esp.Subenclosures {
 				if at, ok := rowOf[sub.Address]; ok { // one component that two ESPs serve
 					t.rows[at].cells[5] += " " + strings.Join(esp.Paths, " ")
@@ -27,8 +33,8 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 				rowOf[sub.Address] = len(t.rows)
 				r := row{cells: []string{sub.Address, sub.Vendor, sub.Product, sub.Revision, "-", strings.Join(esp.Paths, " "), healthOf(e.Health), "-"}}
 				if s := sub.Staged; s != nil {
-					r.cells[4] = s.Revision
-					note := fmt.Sprintf("%s staged %s by %s, image %s", s.Revision, moment(s.Since), s.By, shortDigest(s.SHA256))
+					r.cells[4] = s.Label()
+					note := fmt.Sprintf("%sstaged %s by %s, image %s", strings.TrimPrefix(s.Revision+" ", " "), moment(s.Since), s.By, shortDigest(s.SHA256))
 					if !s.Confirmed {
 						note += ", not confirmed by the device"
 					}

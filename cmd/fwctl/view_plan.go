@@ -19,7 +19,11 @@ func planView(p *plan.Plan, now time.Time, width int, paint paint) string {
 	if p.DesiredState.Name != "" {
 		title += " of " + p.DesiredState.Name
 	}
-	add(title + " (desired state " + shortDigest(p.DesiredState.SHA256) + "), nothing written.")
+	source := "no desired state"
+	if p.DesiredState.SHA256 != "" {
+		source = "desired state " + shortDigest(p.DesiredState.SHA256)
+	}
+	add(title + " (" + source + "), nothing written.")
 	add(scanned(p, len(p.Scans)) + ".")
 
 	t := table{columns: []column{
@@ -59,7 +63,7 @@ func planView(p *plan.Plan, now time.Time, width int, paint paint) string {
 func planRow(s plan.Step, waves []plan.Wave) row {
 	var to, images, modes []string
 	for _, h := range s.Hops {
-		to = append(to, h.To)
+		to = append(to, cmp.Or(h.To, "?"))
 		images = append(images, h.Image.Name)
 		modes = append(modes, modeOf(h))
 	}
@@ -109,7 +113,7 @@ func wavesOf(s plan.Step, waves []plan.Wave) string {
 }
 
 // modeOf writes how a hop gets its image, and starts it: "e", "7", "e/7" (7
-// where the device refuses e), "e+0F" (deferred, then activated), "0F".
+// where the device refuses e), "e+0F" (deferred, then activated), "e+page" (likewise, by a vendor's page), "0F".
 func modeOf(h plan.Hop) string {
 	var ways []string
 	for _, m := range h.Modes {
@@ -126,8 +130,11 @@ func modeOf(h plan.Hop) string {
 }
 
 func activationOf(h plan.Hop) string {
-	if h.ActivateBy == plan.ByPowerCycle {
+	switch {
+	case h.ActivateBy == plan.ByPowerCycle:
 		return "power"
+	case h.ActivationPage != "":
+		return "page"
 	}
 	return "0F"
 }

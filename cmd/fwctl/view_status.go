@@ -118,7 +118,11 @@ func runNotes(r journal.Run, width int) []string {
 				addresses = append(addresses, o.Address)
 			}
 		}
-		lines = append(lines, wrap(fmt.Sprintf("--%s %q at %s", v.Kind, v.Given, strings.Join(addresses, ", ")), width, "  ", "    ")...)
+		given := ""
+		if v.Given != "" {
+			given = fmt.Sprintf(" %q", v.Given)
+		}
+		lines = append(lines, wrap(fmt.Sprintf("--%s%s at %s", v.Kind, given, strings.Join(addresses, ", ")), width, "  ", "    ")...)
 	}
 	for _, h := range r.Hooks {
 		text := fmt.Sprintf("%s %s of %s: %s", moment(h.At), state.HookKind(h.Kind).Words(), h.Address, h.Command)

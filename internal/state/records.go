@@ -102,13 +102,14 @@ type OverrideKind string
 const (
 	AcceptDisruption OverrideKind = "accept-disruption" // I/O may stop at the component
 	IgnoreWindow     OverrideKind = "ignore-window"     // the component is worked on outside its maintenance windows
+	SoleWriter       OverrideKind = "sole-writer"       // nobody else writes to the enclosure, of which the host does not see all ESPs
 )
 
 // Override is a safeguard that a person put aside for one component of a run.
 type Override struct {
 	Kind    OverrideKind
 	Address string
-	Given   string // what they gave for it: a pattern, or a reason
+	Given   string // what they gave for it: a pattern, or a reason; "" where the flag takes nothing
 }
 
 // HookKind says on which side of a reset a command is run.

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/spf13/cobra"
+
+	"fwctl/internal/image"
+	"fwctl/inventory/scan"
+	"fwctl/plan"
+)
+
+func (a *app) flashCommand() *cobra.Command {
+	var (
+		mode     string
+		revision string
+		yes      bool
+		accept   []string
+		sole     bool
+	)
+	cmd := &cobra.Command{
+		Use:   "flash IMAGE DEVICE...",
+		Short: "send one image to some devices, without a desired state",
+		Long: `Plans to send one image to the I/O modules behind some device nodes, shows the
+plan, and carries it out once somebody has said yes: with the checks, the record
+and the care of apply. Several modules of one enclosure are done one after the
+other; several nodes of one module are one.
+
+Mode e saves the image, which a power cycle starts; mode 7 saves and starts it,
+which resets the module. A mode that a device refuses has failed: the other one
+is never tried. With --revision the module must say that it runs it afterwards.
+Without, mode 7 tells whether its revision changed.`,
+		Example: `  fwctl flash iom-1100.bin /dev/sg3 /dev/sg4
+  fwctl flash --mode 7 --revision 1100 iom-1100.bin /dev/sg3`,
+		Args: args(cobra.MinimumNArgs(2), "an image, and the device nodes that it goes to, as in /dev/sg3"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := oneOf("--mode", mode, "e", "7"); err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("revision") && (revision == "" || len(revision) > 4) {
+				return badFlag("--revision", revision, "what the device reports: one to four characters")
+			}
+			img, err := image.Load(args[0])
+			if err != nil {
+				return err
+			}
+			machine, err := a.machine()
+			if err != nil {
+				return err
+			}
+			job := &job{app: a, machine: machine, accept: accept, soleWriter: sole, images: map[string]*image.Image{img.SHA256(): img}}
+			want := plan.Flash{Image: img, Devices: args[1:], Mode: plan.Mode(mode), Revision: revision}
+			if err := job.makeOneOff(cmd.Context(), want); err != nil {
+				return err
+			}
+			if err := blocked(job.plan); err != nil {
+				job.show()
+				return err
+			}
+			return job.apply(cmd.Context(), yes)
+		},
+	}
+	cmd.Flags().StringVar(&mode, "mode", "e", "e: save, a power cycle starts it; 7: save and start, which resets the module")
+	cmd.Flags().StringVar(&revision, "revision", "", "the revision `R` that the image brings")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	acceptFlag(cmd, &accept)
+	soleWriterFlag(cmd, &sole)
+	return cmd
+}
+
+// makeOneOff plans for some devices.
+func (j *job) makeOneOff(ctx context.Context, want plan.Flash) error {
+	for i, device := range want.Devices {
+		if !strings.Contains(device, "/") {
+			want.Devices[i] = "/dev/" + device
+		}
+	}
+	// Of all that is named the scan says best why it is no enclosure.
+	if _, err := j.scan(ctx, j.machine, scan.Options{Devices: want.Devices}); err != nil {
+		return err
+	}
+	inventories, err := j.scanOf(ctx, j.machine)
+	if err != nil {
+		return err
+	}
+	want.Inventory = inventories[0]
+	if j.plan, err = plan.OneOff(want); err != nil {
+		return err
+	}
+	j.unseen = j.plan.Unseen(nil, inventories)
+	_, err = encode(j.plan, time.Now())
+	return err
+}
+
+// blocked refuses a plan of which something that was named may not be done.
+func blocked(p *plan.Plan) error {
+	var all *multierror.Error
+	for _, s := range p.Steps {
+		if s.Action == plan.Blocked {
+			all = multierror.Append(all, refused(fmt.Sprintf("cannot flash %s: %s", s.Address, strings.Join(s.Reasons, "; ")), ""))
+		}
+	}
+	return all.ErrorOrNil()
+}

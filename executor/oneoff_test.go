@@ -1,0 +1,105 @@
+package executor_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"fwctl/executor"
+	"fwctl/internal/image"
+	"fwctl/internal/sim"
+	"fwctl/internal/state"
+	"fwctl/plan"
+)
+
+// flash runs a one-off plan for an image of a revision to all that is at enc1.
+func (b *bench) flash(mode plan.Mode, revision, said string) *executor.Result {
+	b.Helper()
+	path := filepath.Join(filepath.Dir(b.file), revision+".bin")
+	if err := os.WriteFile(path, sim.Image("ACME", "JBOD-60", revision, 10001), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	img, err := image.Load(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	inv := b.scan()
+	var devices []string
+	for _, esp := range inv.Enclosures[0].ESPs {
+		devices = append(devices, esp.Paths...)
+	}
+	p, err := plan.OneOff(plan.Flash{Inventory: inv, Devices: devices, Image: img, Mode: mode, Revision: said})
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := b.config()
+	c.Plan, c.Images = p, map[string]*image.Image{img.SHA256(): img}
+	c.AcceptDisruption, c.SoleWriter = []string{"all"}, []string{enc1}
+	r, err := executor.Run(b.Context(), c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return r
+}
+
+// What a one-off plan comes to, whether the revision was said or not.
+func TestOneOffPlans(t *testing.T) {
+	for name, tt := range map[string]struct {
+		download       string
+		mode           plan.Mode
+		revision, said string
+		outcome        executor.RunOutcome
+		steps          string // of each module
+		words          string
+	}{
+		"mode 7, and the revision changed":           {"", plan.Mode7, "1100", "", executor.RunDone, "updated confirmed 7 1100", ""},
+		"mode 7, and the revision is the same":       {"", plan.Mode7, "1000", "", executor.RunDone, "updated unconfirmed 7 1000", "the revision cannot tell which image it runs"},
+		"mode 7, and the revision that was said":     {"", plan.Mode7, "1100", "1100", executor.RunDone, "updated confirmed 7 1100", ""},
+		"mode 7, and another revision than was said": {"", plan.Mode7, "1100", "1200", executor.RunFailed, "failed unconfirmed 7 1100", "neither what it ran (1000) nor what it should run (1200)"},
+		"mode 7 by WRITE BUFFER":                     {"protocol: write-buffer", plan.Mode7, "1100", "", executor.RunDone, "updated confirmed 7 1100", ""},
+		"likewise, and the revision is the same":     {"protocol: write-buffer, vanish: false", plan.Mode7, "1000", "", executor.RunDone, "updated unconfirmed 7 1000", "the revision cannot tell"},
+		"mode e, staged":                             {"", plan.ModeE, "1100", "", executor.RunDone, "staged confirmed e 1000", ""},
+		"mode e is refused, and 7 does not follow":   {"modes: ['07']", plan.ModeE, "1100", "1100", executor.RunFailed, "failed unconfirmed e 1000", "permits no other mode"},
+		"mode 7 is refused, and e does not follow":   {"modes: ['0e', '0f']", plan.Mode7, "1100", "", executor.RunFailed, "failed unconfirmed 7 1000", "permits no other mode"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme(tt.download), func(b *bench) {
+				r := b.flash(tt.mode, tt.revision, tt.said)
+				second := tt.steps
+				if strings.HasPrefix(tt.steps, "failed") {
+					second = "skipped unconfirmed  1000"
+				}
+				b.ended(r, tt.outcome, tt.steps, second)
+				b.reason(r, 0, tt.words)
+				lu := ""
+				for _, w := range b.writes() { // one module after the other
+					if now, _, _ := strings.Cut(w, " "); now < lu {
+						t.Errorf("writes = %q; want those of one module after those of the other", b.writes())
+					} else {
+						lu = now
+					}
+				}
+			})
+		})
+	}
+}
+
+// That nobody else writes is recorded as somebody's word.
+func TestSoleWriterIsRecorded(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		b.flash(plan.ModeE, "1100", "")
+		runs, err := b.store.Runs(b.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := b.store.Overrides(b.Context(), runs[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := state.Override{Kind: state.SoleWriter, Address: esp1}
+		if len(got) != 2 || got[0] != want || got[1].Address != esp2 {
+			t.Errorf("overrides = %v; want %v and that of the other module", got, want)
+		}
+	})
+}

@@ -1,0 +1,200 @@
+package plan
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fwctl/internal/image"
+	"fwctl/inventory"
+	"fwctl/schemas"
+)
+
+// Flash is one image for some devices, without a desired state.
+type Flash struct {
+	Inventory *inventory.Inventory // of this host, with drives' use and what is staged joined in
+	Devices   []string             // nodes of ESPs, "/dev/sg3"; several of one ESP are one
+	Image     *image.Image
+	Mode      Mode   // the only one that is tried
+	Revision  string // that the image brings, "" where nobody has said
+}
+
+// oneOff names the model and the policy of a one-off plan.
+const oneOff = "flash"
+
+// OneOff makes a plan that sends an image to the primary subenclosures of some
+// devices, by the gates and waves of Build. To name a device is to permit what its
+// mode does to it: by mode 7 a reset. Health and the enclosure's other ESPs are
+// warned of.
+//
+// Where nobody has said which revision the image brings, the plan's hops have none.
+//
+// The error holds every device that is none of the inventory, or of another
+// product than the first: a *multierror.Error of schemas.Problem.
+func OneOff(f Flash) (*Plan, error) {
+	named, err := f.find()
+	if err != nil {
+		return nil, err
+	}
+	p, err := Build(f.input(named))
+	if err != nil {
+		return nil, err
+	}
+	p.Warnings = append(f.reminders(named), p.Warnings...)
+	for _, s := range p.Steps {
+		if s.Action == IsStaged && f.Mode == Mode7 {
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%s: the image is staged there, and is not sent by mode 7: a power cycle starts it", s.Address))
+		}
+	}
+	return p, nil
+}
+
+// name is what the image is called: its file's name.
+func (f Flash) name() string { return filepath.Base(f.Image.Path()) }
+
+// espOf is an ESP and its enclosure.
+type espOf struct {
+	e   *inventory.Enclosure
+	esp *inventory.ESP
+}
+
+// find finds the ESPs of the devices, in their order.
+func (f Flash) find() ([]espOf, error) {
+	var named []espOf
+	var problems []schemas.Problem
+	for _, device := range f.Devices {
+		found, problem := f.at(device)
+		switch {
+		case problem != nil:
+			problems = append(problems, *problem)
+		case len(named) > 0 && productOf(named[0]) != productOf(found):
+			problems = append(problems, schemas.Problem{
+				File:    device,
+				Summary: fmt.Sprintf("it is %s, and the first device is %s: one image is for one product", productOf(found), productOf(named[0])),
+				Hint:    "flash the devices of each product by themselves",
+			})
+		default:
+			named = append(named, found)
+		}
+	}
+	return named, asError(problems)
+}
+
+// productOf is what an image is for.
+func productOf(o espOf) string {
+	primary := o.esp.Subenclosures[0]
+	return primary.Vendor + " " + primary.Product
+}
+
+// at is the ESP behind a device node, or why there is none.
+func (f Flash) at(device string) (espOf, *schemas.Problem) {
+	for i := range f.Inventory.Enclosures {
+		e := &f.Inventory.Enclosures[i]
+		for j := range e.ESPs {
+			if slices.Contains(e.ESPs[j].Paths, device) {
+				return espOf{e, &e.ESPs[j]}, nil
+			}
+		}
+	}
+	p := &schemas.Problem{File: device, Summary: "it is no enclosure that could be read", Hint: "`fwctl inventory` lists those that can"}
+	for _, known := range f.Inventory.Problems {
+		if known.Path == device {
+			p.Summary, p.Hint = known.Summary, known.Detail
+		}
+	}
+	return espOf{}, p
+}
+
+// input is what Build makes the plan from: a desired state that wants the image on
+// the components that were named.
+func (f Flash) input(named []espOf) Input {
+	primary := named[0].esp.Subenclosures[0]
+	image := ModelImage{Part: DefaultPart, SHA256: f.Image.SHA256(), Revision: f.Revision, Modes: []Mode{f.Mode}}
+	policy := Policy{Reset: ResetNever, Activate: Manual, Downgrade: DowngradeOrder}
+	if f.Mode == Mode7 {
+		policy.Reset = ResetAlways
+	}
+	want := Want{Model: oneOff, Image: f.name(), Policy: oneOff}
+	var targets []string
+	for _, o := range named {
+		want.Enclosures = append(want.Enclosures, escapeGlob(o.e.ID()))
+		targets = append(targets, escapeGlob(o.esp.Subenclosures[0].Address))
+	}
+	d := &DesiredState{
+		Models: map[string]Model{oneOff: {
+			Match:  Match{Vendor: escapeGlob(primary.Vendor), Product: escapeGlob(primary.Product)},
+			Parts:  map[string]Part{DefaultPart: {Subenclosures: []int{0}}},
+			Images: map[string]ModelImage{f.name(): image},
+		}},
+		Want:     []Want{want},
+		Policies: map[string]Policy{oneOff: policy},
+	}
+	return Input{
+		Desired: d, Inventories: []*inventory.Inventory{f.Inventory}, Targets: targets,
+		ImageSizes: map[string]int64{f.Image.SHA256(): f.Image.Size()},
+	}
+}
+
+// reminders are what a desired state would have been asked for, and what the
+// devices that were named leave out.
+func (f Flash) reminders(named []espOf) []string {
+	var warnings []string
+	primary := named[0].esp.Subenclosures[0]
+	if product := unmentioned(f.Image, Match{Vendor: escapeGlob(primary.Vendor), Product: escapeGlob(primary.Product)}); product != "" {
+		warnings = append(warnings, fmt.Sprintf("image %s: no text in it reads like %s; packed or encrypted images have none, else it may be the wrong file: compare it with the release notes", f.name(), product))
+	}
+	told := map[string]bool{}
+	for _, o := range named {
+		id := o.e.ID()
+		if told[id] {
+			continue
+		}
+		told[id] = true
+		switch h := o.e.Health; {
+		case h.Unknown:
+			warnings = append(warnings, id+": its health is unknown, page 02h cannot be read: look after its fans and power supplies in another way")
+		case h.Critical || h.Unrecoverable:
+			warnings = append(warnings, strings.TrimSuffix(id+": the enclosure reports a critical condition: "+strings.Join(h.Failures, "; "), ": "))
+		}
+		for i := range o.e.ESPs {
+			esp := &o.e.ESPs[i]
+			if !slices.ContainsFunc(named, func(o espOf) bool { return o.esp == esp }) {
+				warnings = append(warnings, fmt.Sprintf("%s: %s was not named, and runs %s", id, esp.ID(), esp.Subenclosures[0].Revision))
+			}
+		}
+	}
+	return warnings
+}
+
+// Unseen is an enclosure that a plan works on while other ESPs of it are not in
+// sight, so that another host may be writing to it.
+type Unseen struct {
+	Enclosure      string // first part of its addresses
+	Name           string // "" where it has none
+	Seen, Expected int    // ESPs
+}
+
+// Unseen lists the enclosures that the plan works on and of which the inventories
+// that it was made from lack ESPs that are known to be there, sorted. Where nobody
+// knows how many there are, none is known to be missing.
+func (p *Plan) Unseen(models map[string]Model, inventories []*inventory.Inventory) []Unseen {
+	expected := map[string]*Unseen{}
+	for _, s := range p.Steps {
+		if s.Action == Update || s.Action == Activate {
+			expected[s.Enclosure] = &Unseen{Enclosure: s.Enclosure, Name: s.Name, Expected: models[s.Model].ESPs}
+		}
+	}
+	var all []Unseen
+	for _, e := range mergeHosts(inventories) {
+		u := expected[e.id]
+		if u == nil {
+			continue
+		}
+		u.Seen, u.Expected = len(e.esps), max(u.Expected, e.reported)
+		if u.Seen < u.Expected {
+			all = append(all, *u)
+		}
+	}
+	return all
+}
