@@ -26,6 +26,7 @@ check:
 # -race needs a C compiler.
 unit:
 	go test -race ./...
+	go test -count=1 ./executor -run TestPromises -racks 10000
 
 e2e:
 	internal/e2e/prepare.sh $(KERNEL)

@@ -47,6 +47,7 @@ type verdict struct {
 	needsPerson bool    // it must not lose power now
 	unstaged    bool    // it holds nothing staged
 	half        bool    // it has a part of this download, and waits for more
+	discarded   bool    // it had a part or all of this download, and says no more than that it is not good
 	revision    string  // that was read on the way, "" where none was
 	refusal     Refusal // with Stale and Refuse
 }
@@ -230,7 +231,7 @@ func (t *target) look(ctx context.Context, from, end int, cause error) verdict {
 		if err != nil {
 			return sight{}
 		}
-		v := verdict{trigger: Fail, reason: fmt.Sprintf("%s; it answers again and runs %s", broke, revision)}
+		v := verdict{trigger: Fail, revision: revision, reason: fmt.Sprintf("%s; it answers again and runs %s", broke, revision)}
 		if !t.hasPage {
 			return over(v)
 		}

@@ -19,6 +19,8 @@ type pageDownload struct {
 
 	early *answer // to the last chunk, which chunk has read and finish judges
 	away  bool    // the last chunk was not answered, or the device did not answer or was reset after it
+
+	untold bool // a status that nobody heard, or that a killed run has not recorded, may have been the word on the image
 }
 
 // answer is a status, or why there is none.
@@ -75,7 +77,12 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 		if v, is := d.disturbance(err); is {
 			return v
 		}
-		return d.brokenOff(offset, err)
+		v := d.brokenOff(offset, err)
+		if s, err := d.status(ctx); err == nil && s.Code == ses.DownloadNeedsImage {
+			v.needsPerson = true
+			v.reason = fmt.Sprintf("%s; %v", v.reason, s)
+		}
+		return v
 	}
 
 	return poll(d.flashTimeout(), func() sight {
@@ -182,6 +189,7 @@ func failed(s ses.DownloadStatus) verdict {
 	case ses.DownloadImageError:
 		v.reason += ": the device refuses the image; is it the one for this model?"
 	}
+	v.discarded = s.Code != ses.DownloadNeedsImage && s.Code != ses.DownloadInternalError
 	return v
 }
 
@@ -190,8 +198,8 @@ func failed(s ses.DownloadStatus) verdict {
 // what it runs where the status says nothing, and nothing but that it has been
 // reset proves that it writes no flash any more.
 func (d *pageDownload) finish(ctx context.Context) verdict {
-	left, untold := false, false // a status that got lost may have been the word on the image
-	idle := ""                   // the revision that it ran at the last look, where its status was 00h
+	left := false
+	idle := "" // the revision that it ran at the last look, where its status was 00h
 	return poll(d.patience(), func() sight {
 		idle = ""
 		s, err := d.next(ctx)
@@ -199,7 +207,7 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 		case unanswered(err), wasReset(err):
 			d.away = true
 			var lost *transport.Error
-			untold = untold || errors.As(err, &lost) && !lost.NotSent
+			d.untold = d.untold || errors.As(err, &lost) && !lost.NotSent
 			if d.mode == plan.Mode7 && !left {
 				left = true
 				time.Sleep(time.Duration(d.hop.Settle))
@@ -241,7 +249,7 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 		switch {
 		case idle != "" && d.hop.From == d.hop.To:
 			return verdict{trigger: Start, reason: "it says nothing of the image any more"}
-		case idle != "" && d.away && !untold && d.hop.Protocol == plan.SES:
+		case idle != "" && d.away && !d.untold && d.hop.Protocol == plan.SES:
 			return verdict{trigger: Fail, revision: idle, reason: fmt.Sprintf("it did not answer for a while after the last byte, and the image is lost: for %v it has said %s", plan.Duration(d.patience()), said)}
 		}
 		return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and for %v has said no more than: %s; do not power-cycle it", plan.Duration(d.patience()), said)}
@@ -310,7 +318,7 @@ func (d *pageDownload) abort(ctx context.Context) verdict {
 }
 
 func (d *pageDownload) recover(ctx context.Context, last bool) verdict {
-	d.away = true
+	d.away, d.untold = true, true
 	return poll(d.patience(), func() sight {
 		d.bound = false
 		s, err := d.status(ctx)

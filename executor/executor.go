@@ -127,6 +127,21 @@ const (
 	RunInterrupted RunOutcome = "interrupted" // and what had been started was brought to its end
 )
 
+// ExitCode is the exit code of a process that has carried a run out.
+func (o RunOutcome) ExitCode() int {
+	switch o {
+	case RunDone:
+		return 0
+	case RunRefused:
+		return 3
+	case RunFailed:
+		return 4
+	case RunInterrupted:
+		return 130
+	}
+	return 5
+}
+
 // Refusal says what stands in the way of a run that was refused.
 type Refusal string
 

@@ -7,168 +7,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"fwctl/executor"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/plan"
 )
-
-// What a device does, and what a download to it comes to.
-func TestFaults(t *testing.T) {
-	for name, tt := range map[string]struct {
-		download string
-		faults   string
-		mode     plan.Mode
-		protocol plan.Protocol
-		activate bool // after a power cycle that comes between the waves
-		outcome  executor.RunOutcome
-		step     string
-		words    []string
-		writes   int // -1: not looked at
-	}{
-		"image larger than the device takes": {
-			download: "maxImage: 8192", mode: plan.ModeE, outcome: executor.RunRefused, step: "refused unconfirmed e 1000", words: []string{"10001 bytes", "8192 at most"}},
-		"image larger than the buffer": {
-			download: "protocol: write-buffer, maxImage: 8192", mode: plan.ModeE, protocol: plan.WriteBuffer,
-			outcome: executor.RunRefused, step: "refused unconfirmed e 1000", words: []string{"10001 bytes", "8192"}},
-		"a chunk that times out": {
-			faults: "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true}}", mode: plan.ModeE,
-			outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"broke off", "runs 1000", "awaiting more data"}, writes: 3},
-		"a chunk that was taken, and times out": {
-			faults: "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true, carriedOut: true}}", mode: plan.ModeE,
-			outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"broke off"}, writes: 3},
-		"a last chunk that was taken, and times out": {
-			faults: "{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true, carriedOut: true}}", mode: plan.ModeE,
-			outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
-		"a last chunk that is lost": {
-			faults: "{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true}}", mode: plan.ModeE,
-			outcome: executor.RunUnknown, step: "unknown unconfirmed e 1000", words: []string{"awaiting more data", "do not power-cycle"}, writes: 3},
-		"a last chunk by WRITE BUFFER that is lost": {
-			download: "protocol: write-buffer", faults: "{when: {opcode: '3b', offset: 8192}, do: {noAnswer: true}}", mode: plan.ModeE, protocol: plan.WriteBuffer,
-			outcome: executor.RunUnknown, step: "unknown unconfirmed e 1000", writes: 3},
-		"the path leaves in mid-download, and returns": {
-			faults: "{when: {opcode: '1d', offset: 4096}, do: {vanish: 5m}}", mode: plan.ModeE,
-			outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"broke off", "runs 1000"}, writes: 3},
-		"the ESP leaves for ever in mid-download": {
-			faults: "{when: {opcode: '1d', offset: 4096}, do: {die: true}}", mode: plan.Mode7,
-			outcome: executor.RunUnknown, step: "unknown unconfirmed 7 1000", words: []string{"has not answered since"}, writes: 2},
-		"never comes back": {
-			download: "rebootTime: 1h", mode: plan.Mode7,
-			outcome: executor.RunUnknown, step: "unknown unconfirmed 7 1000", words: []string{"has not come back for 15m"}, writes: 3},
-		"comes back after a while": {
-			download: "rebootTime: 14m", mode: plan.Mode7, outcome: executor.RunDone, step: "updated confirmed 7 1100", writes: 3},
-		"comes back with the old revision": {
-			faults: "{when: {opcode: '1d', offset: 8192}, do: {carriedOut: true, lieRevision: '1000'}}", mode: plan.Mode7,
-			outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"still runs 1000"}, writes: 3},
-		"comes back with a third revision": {
-			faults: "{when: {opcode: '1d', offset: 8192}, do: {carriedOut: true, lieRevision: '0950'}}", mode: plan.Mode7,
-			outcome: executor.RunFailed, step: "failed unconfirmed 7 0950", words: []string{"runs 0950, which is neither"}, writes: 3},
-		"reboots before its status is read": {
-			download: "rebootsBeforeStatus: true", mode: plan.Mode7, outcome: executor.RunDone, step: "updated confirmed 7 1100", writes: 3},
-		"reports 00h while it downloads": {
-			download: "reportsIdle: true", mode: plan.ModeE, outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
-		"a buffer id of its own": {
-			download: "bufferID: 4", mode: plan.ModeE, outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
-		"takes any offset": {
-			download: "chunk: {anyOffset: true}", mode: plan.ModeE, outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
-		"a status read resets its download engine": {
-			download: "statusReadResets: true", mode: plan.ModeE, outcome: executor.RunFailed, step: "failed unconfirmed e 1000", writes: 3},
-		"writes flash for longer than it may": {
-			download: "flashTime: 2h", mode: plan.ModeE, outcome: executor.RunUnknown, step: "unknown unconfirmed e 1000",
-			words: []string{"for 45m", "writing flash", "do not power-cycle"}, writes: 3},
-		"the image is refused at the end": {
-			download: "accepts: {product: OTHER}", mode: plan.ModeE, outcome: executor.RunFailed, step: "failed unconfirmed e 1000",
-			words: []string{"error in the image", "is it the one for this model"}, writes: 3},
-		"83h": {
-			faults: "{when: {opcode: '1d', offset: 8192}, do: {status: '83'}}", mode: plan.Mode7,
-			outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"do not power-cycle"}, writes: 3},
-		"84h": {
-			faults: "{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}", mode: plan.Mode7,
-			outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"power on are safe"}, writes: 3},
-		"a generation code that changes": {
-			faults: "{when: {opcode: '1d', offset: 4096}, do: {bumpGeneration: true, carriedOut: true}}", mode: plan.ModeE,
-			outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 6},
-		"a generation code that changes again": {
-			faults: "{when: {opcode: '1d', offset: 4096, times: 2}, do: {bumpGeneration: true, carriedOut: true}}", mode: plan.ModeE,
-			outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"generation", "for the second time"}, writes: 5},
-		"busy when its status is read": {
-			faults: "{when: {opcode: '1c', page: '0e', nth: 2, times: 3}, do: {busy: true}}", mode: plan.ModeE,
-			outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
-		"page 09h when its status is read": {
-			faults: "{when: {opcode: '1c', page: '0e', nth: 2, times: 3}, do: {page09: true}}", mode: plan.ModeE,
-			outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
-		"a unit attention before the first chunk": {
-			faults: "{when: {opcode: '00'}, do: {sense: 06/29/00}}", mode: plan.ModeE,
-			outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
-		"nothing is deferred any more": {
-			download: "powerLoss: loses", mode: plan.ModeE, activate: true,
-			outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"no microcode is deferred"}, writes: 4},
-		"a reset in mid-download": {
-			faults: "{when: {opcode: '1d', offset: 4096}, do: {sense: 06/29/00}}", mode: plan.ModeE,
-			outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 6},
-		"new microcode in mid-download, and again": {
-			faults: "{when: {opcode: '1d', offset: 4096, times: 2}, do: {sense: 06/3f/01}}", mode: plan.ModeE,
-			outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"reset in mid-download", "for the second time"}, writes: 5},
-		"a reset in mid-download by WRITE BUFFER": {
-			download: "protocol: write-buffer", faults: "{when: {opcode: '3b', offset: 4096}, do: {sense: 06/29/00}}", mode: plan.ModeE, protocol: plan.WriteBuffer,
-			outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 5},
-		"another unit attention in mid-download": {
-			faults: "{when: {opcode: '1d', offset: 4096}, do: {sense: 06/2a/01}}", mode: plan.ModeE,
-			outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 4},
-		"a unit attention after a chunk that was taken": {
-			faults: "{when: {opcode: '1d', offset: 4096}, do: {sense: 06/2a/01, carriedOut: true}}", mode: plan.ModeE,
-			outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
-		"busy in mid-download": {
-			faults: "{when: {opcode: '1d', offset: 4096, times: 3}, do: {busy: true}}", mode: plan.ModeE,
-			outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 6},
-		"task set full at the first chunk": {
-			faults: "{when: {opcode: '1d', offset: 0, times: 2}, do: {taskSetFull: true}}", mode: plan.Mode7,
-			outcome: executor.RunDone, step: "updated confirmed 7 1100", writes: 5},
-		"busy for ever": {
-			faults: "{when: {opcode: '1d', offset: 4096, every: true}, do: {busy: true}}", mode: plan.ModeE,
-			outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"byte 4096", "busy"}, writes: -1},
-		"a chunk that is refused": {
-			faults: "{when: {opcode: '1d', offset: 4096}, do: {sense: 05/26/00}}", mode: plan.ModeE,
-			outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"byte 4096", "26h/00h"}, writes: 3},
-	} {
-		t.Run(name, func(t *testing.T) {
-			rack := acme(tt.download)
-			if tt.faults != "" {
-				rack += "    faults: [" + tt.faults + "]\n"
-			}
-			onRack(t, rack, func(b *bench) {
-				hop := b.hop("1100", tt.mode)
-				if tt.protocol != "" {
-					hop.Protocol = tt.protocol
-				}
-				waves := reset
-				if tt.mode == plan.ModeE {
-					waves = stage
-				}
-				if tt.activate {
-					waves, hop.Activation = both, plan.WithApply
-					b.onEvent = func(e executor.Event) {
-						if e.Type == executor.EventStaged {
-							b.rack.PowerCycle(enc1)
-							time.Sleep(time.Minute)
-						}
-					}
-				}
-				r := b.run(b.step(esp1, waves, hop))
-				b.ended(r, tt.outcome, tt.step)
-				b.reason(r, 0, tt.words...)
-				if staged := len(b.stored()) == 1; staged != strings.HasPrefix(tt.step, "staged") {
-					t.Errorf("the store remembers something staged: %v; want it to say what the outcome says", staged)
-				}
-				if got := len(b.writes()); got != tt.writes && tt.writes >= 0 {
-					t.Errorf("writes = %d; want %d: %q", got, tt.writes, b.writes())
-				}
-			})
-		})
-	}
-}
 
 // A code that an earlier download left behind is no word on this one, and a
 // download that is under way is somebody else's.
@@ -256,6 +100,135 @@ func TestFailuresStopTheRun(t *testing.T) {
 			b.ended(r, executor.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000", tt.last)
 		})
 	}
+}
+
+// What has not come back from its reset may still be in it: nothing is reset beside
+// it of which nobody can tell that it is no part of the same fault domain.
+func TestUnknownStopsResetsOfWhatCannotBeGrouped(t *testing.T) {
+	rack := acme("rebootTime: 1h") + strings.ReplaceAll(acme(""), enc1, other)
+	for _, domains := range [][2]int{{0, 1}, {1, 0}} {
+		onRack(t, rack, func(b *bench) {
+			gone, next := b.step(esp1, reset, b.hop("1100", plan.Mode7)), b.step(other+"/esp1/sub0", otherReset, b.hop("1100", plan.Mode7))
+			gone.FaultDomain, next.FaultDomain = domains[0], domains[1]
+			c := b.config(gone, next)
+			c.Plan.Rollout.MaxFailures = 5
+			r, err := executor.Run(context.Background(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.ended(r, executor.RunUnknown, "unknown unconfirmed 7 1000", "skipped unconfirmed  1000")
+		})
+	}
+}
+
+// 83h locks a fault domain beyond the run that met it: nothing in it is touched but
+// to bring the component a whole image.
+func TestWhatNeedsAnImageLocksItsFaultDomain(t *testing.T) {
+	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '83'}}]\n", func(b *bench) {
+		first, beside := b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, stage, b.hop("1100", plan.ModeE))
+		beside.FaultDomain = first.FaultDomain
+		b.ended(b.run(first, beside), executor.RunUnknown, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
+		written := len(b.writes())
+		for _, mode := range []plan.Mode{plan.ModeE, plan.Mode7} {
+			other := b.step(esp2, both, b.hop("1100", mode))
+			r := b.run(other)
+			b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+			b.reason(r, 0, esp1+" needs a whole image", "do not power-cycle")
+		}
+		if n := len(b.writes()); n != written {
+			t.Errorf("writes while the domain is locked = %d; want none", n-written)
+		}
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		r := b.run(b.step(esp2, stage, b.hop("1100", plan.ModeE)))
+		if r.Steps[0].Outcome == executor.OutcomeRefused {
+			t.Errorf("esp2 = %+v; want it to be worked on, now that esp1 has a whole image", r.Steps[0])
+		}
+	})
+}
+
+// What starts at power on alone is not asked to start by a command, and is not
+// forgotten for that.
+func TestPowerOnlyIsRemembered(t *testing.T) {
+	onRack(t, acme("completion: {e: '12'}"), func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
+		hop.Modes, hop.Activation = []plan.Mode{}, plan.WithApply
+		before := len(b.writes())
+		r := b.run(b.step(esp1, reset, hop))
+		b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+		b.reason(r, 0, "starts at power on", "power-cycle")
+		if got := len(b.writes()); got != before || len(b.stored()) != 1 {
+			t.Errorf("writes = %d, staged %v; want none, and it remembered", got-before, b.stored())
+		}
+	})
+}
+
+// WRITE BUFFER has no code for that: what still says that it is pending is not forgotten.
+func TestPendingAfterARefusedActivation(t *testing.T) {
+	onRack(t, acme("protocol: write-buffer, completion: {e: '12'}"), func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		hop.Protocol, hop.Activation = plan.WriteBuffer, plan.WithApply
+		r := b.run(b.step(esp1, both, hop))
+		b.ended(r, executor.RunFailed, "failed unconfirmed e 1000")
+		b.reason(r, 0, "mode 0Fh does not start", "power-cycle")
+		if len(b.stored()) != 1 {
+			t.Error("the store has forgotten what is still pending")
+		}
+	})
+}
+
+// What the module beside it has started is no longer told to be staged.
+func TestStagedThatThePeerReplaces(t *testing.T) {
+	onRack(t, acme("")+"    peerSync: up\n    peerSyncTime: 70s\n", func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		activated := hop
+		activated.Activation = plan.WithApply
+		r := b.run(b.step(esp1, both, activated), b.step(esp2, stage, hop))
+		b.ended(r, executor.RunDone, "updated confirmed e 1100", "updated confirmed e 1100")
+		if len(b.stored()) != 0 {
+			t.Errorf("staged = %v; want nothing", b.stored())
+		}
+	})
+}
+
+// And where the step has more hops, it is not done for that.
+func TestFirstHopThatThePeerStarts(t *testing.T) {
+	onRack(t, acme("")+"    peerSync: up\n    peerSyncTime: 70s\n", func(b *bench) {
+		first, second := b.hop("1050", plan.ModeE), b.hop("1100", plan.Mode7)
+		first.Activation, second.From = plan.WithApply, "1050"
+		only := first
+		other := b.step(esp2, plan.StepWaves{Stage: 1, Reset: 3}, first, second)
+		c := b.config(b.step(esp1, both, only), other)
+		c.Wave = 2
+		stage := c
+		stage.Wave = 1
+		if _, err := executor.Run(context.Background(), stage); err != nil {
+			t.Fatal(err)
+		}
+		r, err := executor.Run(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := r.Steps[1]; s.Outcome == executor.OutcomeUpdated || s.Revision == "1100" {
+			t.Errorf("esp2 = %+v; want it not to be told updated: it runs the first hop of two", s)
+		}
+	})
+}
+
+// Where a reset goes wrong, what else its enclosure has in the same wave is left
+// alone, also where the plan allows for failures.
+func TestNothingElseOfAnEnclosureInTheSameWave(t *testing.T) {
+	onRack(t, acme("modes: ['0e']")+"    subenclosures: [{id: 3, product: PSU-9, revision: '0100'}]\n", func(b *bench) {
+		psu := b.hop("0200", plan.Mode7)
+		psu.From, psu.Image = "0100", b.imageFor("PSU-9", "0200", 10001)
+		c := b.config(b.step(esp1, reset, b.hop("1100", plan.Mode7)), b.step(enc1+"/esp1/sub3", reset, psu))
+		c.Plan.Rollout.MaxFailures = 5
+		r, err := executor.Run(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(r, executor.RunFailed, "failed unconfirmed 7 1000", "skipped unconfirmed  0100")
+	})
 }
 
 // Refused means that nothing was written, to any component.

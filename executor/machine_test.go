@@ -1,6 +1,7 @@
 package executor_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -85,5 +86,15 @@ func TestDiagramDrawsEveryTransition(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string(nil), missing); diff != "" {
 		t.Errorf("Diagram() leaves out (-want +got):\n%s", diff)
+	}
+}
+
+func TestDiagramIsTheOneOfTheDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), executor.Diagram()) {
+		t.Errorf("CONTRIBUTING.md draws another step machine than this, which is that of the code:\n%s", executor.Diagram())
 	}
 }

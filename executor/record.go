@@ -24,6 +24,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		to, t = Unknown, Lose
 	}
 	s.state, s.reason = to, v.reason
+	s.restarted = s.restarted || to == Waiting
 	s.revision = cmp.Or(v.revision, s.revision)
 	hop := s.current()
 	now := time.Now()
@@ -35,10 +36,15 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		s.reason = v.reason + s.leftOut()
 		more = func(tx *state.Tx) {
 			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
+			tx.Relieve(s.key, state.NeedsImage)
 			tx.Stage(s.key, state.Staged{SHA256: hop.Image.SHA256, Revision: hop.To, Running: s.revision, Since: now, By: r.By, Confirmed: v.confirmed})
+			if v.powerOnly {
+				tx.Caution(state.Caution{Key: s.key, Kind: state.PowerOnly, Address: s.step.Address, Detail: v.reason, Since: now})
+			}
 		}
 	case Start:
 		more = func(tx *state.Tx) {
+			tx.Relieve(s.key, state.NeedsImage)
 			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
 		}
 	case Confirm:
@@ -55,8 +61,13 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		s.refusal = v.refusal
 	case Fail, Lose:
 		s.confirmed = false
-		if v.unstaged {
-			more = func(tx *state.Tx) { tx.Unstage(s.key) }
+		more = func(tx *state.Tx) {
+			if v.unstaged {
+				tx.Unstage(s.key)
+			}
+			if v.needsPerson {
+				tx.Caution(state.Caution{Key: s.key, Kind: state.NeedsImage, Address: s.step.Address, Detail: v.reason, Since: now})
+			}
 		}
 	}
 	s.needsPerson = s.needsPerson || v.needsPerson

@@ -93,6 +93,9 @@ func (r *run) account(s *stepRun) {
 		return
 	}
 	r.broken[s.step.FaultDomain] = s.step.Address + " went wrong"
+	if s.state == Unknown && s.step.FaultDomain != 0 {
+		r.broken[0] = s.step.Address + " may be resetting, and nobody can tell what shares drives with what"
+	}
 	r.failures++
 	canary := slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool {
 		return w.Canary && (w.Number == s.step.Waves.Stage || w.Number == s.step.Waves.Reset)
@@ -100,6 +103,8 @@ func (r *run) account(s *stepRun) {
 	switch limit := r.Plan.Rollout.MaxFailures; {
 	case s.needsPerson:
 		r.stopped = s.step.Address + " needs a person first"
+	case s.state == Unknown && s.step.FaultDomain == 0:
+		r.stopped = cmp.Or(r.stopped, s.step.Address+" may be resetting, and nobody can tell what shares drives with it")
 	case canary:
 		r.stopped = cmp.Or(r.stopped, "the canary "+s.step.Address+" went wrong")
 	case r.failures > limit:

@@ -118,6 +118,7 @@ type stepRun struct {
 	wrote       bool
 	revision    string // last read
 	confirmed   bool
+	restarted   bool // it was told to start an image, or has an image that starts by itself
 	dormant     bool // what is staged must not, or cannot, be started by mode 0Fh
 	withdrawn   bool // its download, on request
 	needsPerson bool

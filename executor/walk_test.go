@@ -11,7 +11,7 @@ import (
 
 // Where one fails nothing else of its fault domain is touched, and the others are.
 func TestFailureInAResetWaveLeavesTheRestOfItsDomain(t *testing.T) {
-	rack := acme("accepts: {product: OTHER}, maxImage: 16384") + strings.ReplaceAll(acme(""), enc1, other)
+	rack := acme("") + "    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}]\n" + strings.ReplaceAll(acme(""), enc1, other)
 	onRack(t, rack, func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
 		c := b.config(b.step(esp1, reset, hop), b.step(esp2, reset, hop), b.step(other+"/esp1/sub0", reset, hop))

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -43,7 +44,7 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 		case Sending:
 			v = r.send(ctx, wave, s)
 		case Sent:
-			v = s.download.finish(ctx)
+			v = s.overwritten(s.download.finish(ctx))
 		case Activating:
 			v = r.activate(ctx, s)
 		case Waiting:
@@ -160,11 +161,22 @@ func (r *run) discard(ctx context.Context, s *stepRun, why string) verdict {
 // brokenOff is the verdict on a download that failed at a chunk. What the device
 // still waits for is discarded, where it is this download's.
 func (r *run) brokenOff(ctx context.Context, s *stepRun, v verdict) verdict {
-	if !v.half || !s.taken {
+	if !s.taken {
 		return v
 	}
-	v.reason = r.discard(ctx, s, v.reason).reason
-	if s.mode == plan.Mode7 {
+	if !v.half {
+		return s.overwritten(v)
+	}
+	discarded := r.discard(ctx, s, v.reason)
+	v.reason, v.needsPerson = discarded.reason, v.needsPerson || discarded.needsPerson
+	v.discarded = true
+	return s.overwritten(v)
+}
+
+// overwritten is a verdict on a download of which the device has had some. By mode 7
+// that may have overwritten what the device would start from, unless it says otherwise.
+func (s *stepRun) overwritten(v verdict) verdict {
+	if v.discarded && s.mode == plan.Mode7 {
 		v.needsPerson = true
 		v.reason += "; mode 7 may have overwritten what it would start from: do not power-cycle or reset it before it has got a whole image"
 	}
@@ -227,10 +239,12 @@ func arrived(hop plan.Hop, revision string) bool {
 }
 
 // verify reads back what the component runs, and waits until the enclosure is
-// no worse than it was before the run.
+// no worse than it was before the run, and its ESPs are at rest.
 func (r *run) verify(ctx context.Context, held *session, s *stepRun) verdict {
 	hop := s.current()
 	deadline := time.Now().Add(time.Duration(hop.ReturnTimeout))
+	var peers rest
+	ran := "" // what it should, at an earlier look
 	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
 		worse := ""
 		e, err := held.read(ctx)
@@ -244,23 +258,60 @@ func (r *run) verify(ctx context.Context, held *session, s *stepRun) verdict {
 			switch {
 			case sub == nil:
 				worse = reason
+			case !arrived(hop, sub.Revision) && ran != "":
+				return verdict{trigger: Fail, reason: changed(ran, sub.Revision)}
 			case !arrived(hop, sub.Revision) && hop.To != "":
 				return verdict{trigger: Fail, reason: notArrived(hop, sub.Revision)}
 			default:
+				ran = sub.Revision
 				worse = strings.Join(r.baselineOf(held.enclosure).decline(e), "; ")
 			}
 		}
-		if worse == "" {
+		if atRest := peers.after(e, time.Duration(hop.Settle)); worse == "" && atRest {
 			return confirm(hop, s.revision)
 		}
 		if !time.Now().Before(deadline) {
 			if _, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure); err != nil {
 				return verdict{trigger: Lose, reason: worse}
 			}
+			worse = cmp.Or(worse, "what its ESPs run goes on changing")
 			return verdict{trigger: Fail, reason: fmt.Sprintf("it runs %s, but the enclosure is worse than before: %s", s.revision, worse)}
 		}
 		time.Sleep(wait)
 	}
+}
+
+// rest tells whether the ESPs of an enclosure are done with bringing each other to
+// one revision, as some do of their own accord, up or down, some time after one
+// of them was updated (WD calls it Auto-Sync).
+type rest struct {
+	seen  string // what they ran at the last look, "" where they could not be read
+	since time.Time
+}
+
+// after takes in a look at the enclosure, nil where it could not be read. They are
+// at rest where all run the same, or have run what they do for so long.
+func (r *rest) after(e *inventory.Enclosure, long time.Duration) bool {
+	seen, alike := "", true
+	if e != nil {
+		first := map[string]string{}
+		for _, esp := range e.ESPs {
+			for _, sub := range esp.Subenclosures {
+				part := fmt.Sprintf("%d %s", sub.ID, sub.Product)
+				alike = alike && sub.Revision == cmp.Or(first[part], sub.Revision)
+				first[part] = sub.Revision
+				seen += fmt.Sprintf("%s %s %s\n", esp.LUID, part, sub.Revision)
+			}
+		}
+	}
+	if seen != r.seen || r.since.IsZero() {
+		r.seen, r.since = seen, time.Now()
+	}
+	return seen != "" && (alike || time.Since(r.since) >= long)
+}
+
+func changed(was, is string) string {
+	return fmt.Sprintf("it ran %s when it was verified, and runs %s now: do the modules synchronise each other?", was, is)
 }
 
 // confirm says what a revision that was read back proves of a hop.
@@ -282,28 +333,47 @@ func notArrived(hop plan.Hop, revision string) string {
 // recheck looks once more at everything that was done, by steps of the run, and
 // at what is beside it: modules synchronise each other up and down of their own accord.
 func (r *run) recheck(ctx context.Context, steps []*stepRun) {
-	done := slices.DeleteFunc(slices.Clone(steps), func(s *stepRun) bool { return s.state != Done })
-	if len(done) == 0 {
-		return
-	}
-	for _, group := range byEnclosure(done) {
-		e, err := r.lookAgain(ctx, group)
-		for _, s := range group {
+	restarted := slices.DeleteFunc(slices.Clone(steps), func(s *stepRun) bool { return !s.restarted })
+	for _, group := range byEnclosure(restarted) {
+		first := group[0]
+		done := slices.DeleteFunc(group, func(s *stepRun) bool { return s.state != Done })
+		e, err := r.lookAgain(ctx, first, done)
+		for _, s := range done {
 			if reason := stillWell(s, r.baselineOf(s.step.Enclosure), e, err); reason != "" {
-				r.move(ctx, s, Fail, verdict{reason: reason})
+				r.move(ctx, s, Fail, verdict{reason: reason, revision: revisionOf(e, s.step)})
+			}
+		}
+		for _, s := range steps {
+			if err == nil && s.state == Staged && s.step.Enclosure == first.step.Enclosure {
+				r.stillStaged(ctx, s, e)
 			}
 		}
 	}
 }
 
-// lookAgain reads an enclosure that was worked on earlier in the run.
-func (r *run) lookAgain(ctx context.Context, group []*stepRun) (*inventory.Enclosure, error) {
-	enclosure := group[0].step.Enclosure
-	inv, err := r.scan(ctx, []string{enclosure})
+// lookAgain reads a step's enclosure, of which steps were done earlier in the run.
+// Where it is not as it was, it is read until its ESPs are at rest.
+func (r *run) lookAgain(ctx context.Context, s *stepRun, done []*stepRun) (*inventory.Enclosure, error) {
+	hop, before := s.current(), r.baselineOf(s.step.Enclosure)
+	deadline := time.Now().Add(time.Duration(hop.ReturnTimeout))
+	var peers rest
+	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
+		e, err := r.lookOnce(ctx, s)
+		well := !slices.ContainsFunc(done, func(s *stepRun) bool { return stillWell(s, before, e, err) != "" })
+		atRest := peers.after(e, time.Duration(hop.Settle))
+		if well || atRest && len(before.decline(e)) == 0 || !time.Now().Before(deadline) {
+			return e, err
+		}
+		time.Sleep(wait)
+	}
+}
+
+func (r *run) lookOnce(ctx context.Context, s *stepRun) (*inventory.Enclosure, error) {
+	inv, err := r.scan(ctx, []string{s.step.Enclosure})
 	if err != nil {
 		return nil, err
 	}
-	held, err := hold(ctx, r.Machine, enclosure, group[0].want.esps, inv)
+	held, err := hold(ctx, r.Machine, s.step.Enclosure, s.want.esps, inv)
 	if err != nil {
 		return nil, err
 	}
@@ -320,12 +390,42 @@ func stillWell(s *stepRun, before *baseline, e *inventory.Enclosure, err error) 
 	if sub == nil {
 		return "it was verified, and then: " + reason
 	}
-	if was := s.revision; sub.Revision != was {
-		s.revision = sub.Revision
-		return fmt.Sprintf("it ran %s when it was verified, and runs %s now: do the modules synchronise each other?", was, sub.Revision)
+	if sub.Revision != s.revision {
+		return changed(s.revision, sub.Revision)
 	}
 	if worse := before.decline(e); len(worse) > 0 {
 		return "it was verified, and the enclosure has become worse since: " + strings.Join(worse, "; ")
+	}
+	return ""
+}
+
+// stillStaged finds out that what a step has left staged was started, or replaced,
+// by something else.
+func (r *run) stillStaged(ctx context.Context, s *stepRun, e *inventory.Enclosure) {
+	hop := s.current()
+	_, sub, _ := component(e, s.step)
+	if sub == nil || sub.Revision == s.revision {
+		return
+	}
+	was := s.revision
+	r.move(ctx, s, Begin, verdict{})
+	if !arrived(hop, sub.Revision) {
+		r.move(ctx, s, Fail, verdict{revision: sub.Revision, unstaged: true, reason: fmt.Sprintf("it ran %s when %s was staged, and runs %s now: do the modules synchronise each other?", was, hop.To, sub.Revision)})
+		return
+	}
+	r.move(ctx, s, Return, verdict{revision: sub.Revision, reason: "something else has started it: the module beside it, or a power cycle"})
+	r.move(ctx, s, Confirm, confirm(hop, sub.Revision))
+	if s.hop+1 < len(s.step.Hops) {
+		r.move(ctx, s, NextHop, verdict{reason: "something else has started " + hop.To})
+	}
+}
+
+// revisionOf is what a component runs by a look at its enclosure, "" where that did not show it.
+func revisionOf(e *inventory.Enclosure, step *plan.Step) string {
+	if e != nil {
+		if _, sub, _ := component(e, step); sub != nil {
+			return sub.Revision
+		}
 	}
 	return ""
 }

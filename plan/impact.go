@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"fwctl/inventory"
@@ -164,22 +165,16 @@ func (sv *survey) joinByDrives(groups grouping) {
 	for _, views := range sv.views {
 		drives += len(views[0].Drives)
 	}
-	byLUID, byPort := make(map[string]string, drives), make(map[string]string, drives) // the first enclosure that lists it
-	seen := func(first map[string]string, key, id string) bool {
-		if strings.Trim(key, "0") == "" {
+	byLUID, byPort := newListing(drives), newListing(drives)
+	seen := func(l *listing, key string, enclosure int) bool {
+		other := l.first(key, enclosure)
+		if other == enclosure {
 			return false
 		}
-		other, ok := first[key]
-		if !ok {
-			first[key] = id
-		}
-		if !ok || other == id {
-			return false
-		}
-		groups.join(other, id)
+		groups.join(sv.ids[other], sv.ids[enclosure])
 		return true
 	}
-	for _, id := range sv.ids { // in this order the memory of a large fleet is walked once, from one end to the other
+	for n, id := range sv.ids { // in this order the memory of a large fleet is walked once, from one end to the other
 		first := sv.views[id][0].Drives
 		for k, v := range sv.views[id] {
 			for i := range v.Drives {
@@ -187,8 +182,8 @@ func (sv *survey) joinByDrives(groups grouping) {
 				if k > 0 && i < len(first) && d.SASAddress == first[i].SASAddress && d.LUID == first[i].LUID {
 					continue // as the first host has it
 				}
-				seen(byPort, d.SASAddress, id)
-				if seen(byLUID, d.LUID, id) {
+				seen(byPort, d.SASAddress, n)
+				if seen(byLUID, d.LUID, n) {
 					sv.shared[d.LUID] = nil
 				}
 			}
@@ -206,6 +201,38 @@ func (sv *survey) joinByDrives(groups grouping) {
 			}
 		}
 	}
+}
+
+// listing is the first enclosure, as an index, that lists a drive, by one of its
+// names. Most of those are 64 bits, and a large fleet's fit the cache better as such.
+type listing struct {
+	numbers map[uint64]int32
+	others  map[string]int32
+}
+
+func newListing(drives int) *listing {
+	return &listing{make(map[uint64]int32, drives), map[string]int32{}}
+}
+
+// first is the first enclosure that was given with a name; the one that is given
+// where there was none, or where the name says nothing.
+func (l *listing) first(name string, enclosure int) int {
+	if strings.Trim(name, "0") == "" {
+		return enclosure
+	}
+	number, err := strconv.ParseUint(name, 16, 64)
+	if err != nil || len(name) != 16 {
+		return firstOf(l.others, name, enclosure)
+	}
+	return firstOf(l.numbers, number, enclosure)
+}
+
+func firstOf[K comparable](m map[K]int32, key K, enclosure int) int {
+	if other, ok := m[key]; ok {
+		return int(other)
+	}
+	m[key] = int32(enclosure)
+	return enclosure
 }
 
 // grouping is a union-find over names: the parent of each that has one.

@@ -353,7 +353,7 @@ func (j *job) end(result *executor.Result, err error) error {
 	if err != nil {
 		return err
 	}
-	code := codeOf(result.Outcome)
+	code := result.Outcome.ExitCode()
 	if j.json {
 		line := struct {
 			Type     string `json:"type"`
@@ -374,21 +374,6 @@ func (j *job) end(result *executor.Result, err error) error {
 		return nil
 	}
 	return &failure{code: code, what: closing(result, j.mine()), hint: hintAfter(result)}
-}
-
-// codeOf is the exit code of a run.
-func codeOf(o executor.RunOutcome) int {
-	switch o {
-	case executor.RunDone:
-		return exitDone
-	case executor.RunRefused:
-		return exitRefused
-	case executor.RunFailed:
-		return exitFailed
-	case executor.RunInterrupted:
-		return exitInterrupted
-	}
-	return exitUnknown
 }
 
 // findImages looks for the images of a plan's hops by their SHA-256, in dir and below it.

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 
+	"fwctl/executor"
 	"fwctl/internal/image"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
@@ -18,15 +19,18 @@ import (
 	"fwctl/schemas"
 )
 
-// The exit codes.
+// The exit codes that no run has, and those that a run's outcome has.
 const (
-	exitDone        = 0
-	exitError       = 1
-	exitChanges     = 2
-	exitRefused     = 3
-	exitFailed      = 4
-	exitUnknown     = 5
-	exitInterrupted = 130
+	exitError   = 1
+	exitChanges = 2
+)
+
+var (
+	exitDone        = executor.RunDone.ExitCode()
+	exitRefused     = executor.RunRefused.ExitCode()
+	exitFailed      = executor.RunFailed.ExitCode()
+	exitUnknown     = executor.RunUnknown.ExitCode()
+	exitInterrupted = executor.RunInterrupted.ExitCode()
 )
 
 const exitCodesHelp = `

@@ -52,8 +52,8 @@ func TestExitCode(t *testing.T) {
 		executor.RunDone: 0, executor.RunRefused: 3, executor.RunFailed: 4, executor.RunUnknown: 5, executor.RunInterrupted: 130,
 		"something new": 5,
 	} {
-		if got := codeOf(outcome); got != want {
-			t.Errorf("codeOf(%s) = %d; want %d", outcome, got, want)
+		if got := outcome.ExitCode(); got != want {
+			t.Errorf("%s.ExitCode() = %d; want %d", outcome, got, want)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fwctl/internal/capture"
 	"fwctl/internal/sim"
 	"fwctl/internal/transport"
 )
@@ -49,6 +50,8 @@ type app struct {
 	logFormat string
 	noColor   bool
 	quiet     bool
+
+	captured bool // simulate names a capture
 }
 
 func (a *app) command() *cobra.Command {
@@ -67,7 +70,7 @@ It is no relation of the Linux kernel's fwctl subsystem.`,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.simulate, "simulate", "", "use the simulated rack in the file `RACK` in place of this machine")
+	flags.StringVar(&a.simulate, "simulate", "", "use the simulated rack in the file `RACK`, or what fwctl capture recorded, in place of this machine")
 	flags.StringVar(&a.stateDir, "state-dir", "", "keep state in `DIR` (default: $FWCTL_STATE_DIR, else /var/lib/fwctl as root and $XDG_STATE_HOME/fwctl otherwise)")
 	flags.StringVar(&a.logLevel, "log-level", "warn", "log what is at least `LEVEL`: debug, info, warn or error")
 	flags.StringVar(&a.logFormat, "log-format", "text", "log as text or json")
@@ -77,7 +80,8 @@ It is no relation of the Linux kernel's fwctl subsystem.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodesHelp)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(a.inventoryCommand(), a.initCommand(), a.validateCommand(), a.imageCommand(), a.planCommand(), a.showCommand(), a.explainCommand(), a.applyCommand(), a.resumeCommand(), a.verifyCommand(), a.schemaCommand(), a.versionCommand())
+	root.AddCommand(a.inventoryCommand(), a.captureCommand(), a.initCommand(), a.validateCommand(), a.imageCommand(), a.planCommand(), a.showCommand(), a.explainCommand(),
+		a.applyCommand(), a.resumeCommand(), a.verifyCommand(), a.statusCommand(), a.historyCommand(), a.schemaCommand(), a.versionCommand())
 	return root
 }
 
@@ -99,10 +103,18 @@ func (a *app) setUp() error {
 	return nil
 }
 
-// machine is this host, or the simulated rack in its place.
+// machine is this host, or the simulated rack or the capture in its place.
 func (a *app) machine() (transport.Machine, error) {
 	if a.simulate == "" {
 		return transport.Local()
+	}
+	if data, err := os.ReadFile(a.simulate); err == nil && capture.Is(data) {
+		a.captured = true
+		c, err := capture.Parse(data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", a.simulate, err)
+		}
+		return c.Machine(), nil
 	}
 	rack, err := sim.Open(a.simulate)
 	if file := (*fs.PathError)(nil); errors.As(err, &file) && file.Path == a.simulate {
@@ -170,6 +182,8 @@ func (a *app) heading(simulated bool) string {
 		return ""
 	case a.simulate == "":
 		return "SIMULATED rack: none of this is about real hardware.\n"
+	case a.captured:
+		return "SIMULATED from the capture " + a.simulate + ": no device was asked.\n"
 	}
 	return "SIMULATED rack " + a.simulate + ": none of this is about real hardware.\n"
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -51,6 +53,9 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"subst":       subst,
 	"power-cycle": powerCycle,
 	"window":      putWindow,
+	"await":       await,
+	"schema":      putSchema,
+	"timeless":    takeTime,
 }
 
 // condition is [scsi]: the machine that the tests run on has SCSI generic devices.
@@ -210,6 +215,45 @@ func putWindow(ts *testscript.TestScript, neg bool, args []string) {
 	data, err = p.Encode()
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
+}
+
+// await PATTERN COMMAND... runs a command again and again until its standard
+// output matches, for what another process is about to do.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await PATTERN COMMAND...")
+	}
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	for range 1000 {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+	}
+	ts.Fatalf("%s never says %s", strings.Join(args[1:], " "), args[0])
+}
+
+// schema N DATABASE lets a store be one of that schema.
+func putSchema(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: schema N DATABASE")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[1]))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec("PRAGMA user_version = " + args[0])
+	ts.Check(err)
+}
+
+// timeless INVENTORY... takes the time of the scan out of inventories.
+func takeTime(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: timeless INVENTORY...")
+	}
+	for _, name := range args {
+		text := regexp.MustCompile(`(?m)^  "scanned_at": .*$`).ReplaceAllString(ts.ReadFile(name), "")
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o644))
+	}
 }
 
 // power-cycle RACK ENCLOSURE takes the power off an enclosure and puts it on again.

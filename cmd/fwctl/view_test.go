@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 
 	"fwctl/executor"
+	"fwctl/internal/journal"
 	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/plan"
@@ -113,6 +115,50 @@ func exampleResult() *executor.Result {
 	}}
 }
 
+func exampleRun() journal.Run {
+	at := noon.Add(time.Minute)
+	return journal.Run{Host: "stor1", ID: 7, Plan: "sha256:9b1e77c0" + strings.Repeat("0", 56), By: "anna", StartedAt: noon, Process: journal.Gone, PID: 4711,
+		Resumed: []journal.Resume{{By: "ben", At: noon.Add(time.Hour)}},
+		Overrides: []journal.Override{
+			{Kind: "ignore-window", Address: "5000ccab04001000/esp1/sub0", Given: "CHG-4711, agreed with the users"},
+			{Kind: "ignore-window", Address: "5000ccab04001000/esp2/sub0", Given: "CHG-4711, agreed with the users"},
+			{Kind: "accept-disruption", Address: "5000ccab04001000/esp2/sub0", Given: "all"}},
+		Steps: []journal.Step{
+			{Address: "5000ccab04001000/esp1/sub0", State: "sending", From: "1000", To: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Mode: "e", At: &at},
+			{Address: "5000ccab04001000/esp2/sub0", State: "pending", From: "1000", To: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56)},
+			{Address: "500304801f00123f/lu-500304801f00124a@500304801f00124b/sub0", State: "aborted", Outcome: "failed", From: "0501", To: "0611", SHA256: "77777777" + strings.Repeat("0", 56), Mode: "7",
+				Reason: "the device did not come back within 15m", At: &at},
+		}}
+}
+
+func exampleStatus() *journal.Status {
+	return &journal.Status{
+		Hosts: []journal.Host{{Name: "stor1", TakenAt: noon}, {Name: "stor2", TakenAt: noon}},
+		Runs: []journal.Run{exampleRun(), {Host: "stor2", ID: 3, Plan: "sha256:" + strings.Repeat("3", 64), By: "ben", StartedAt: noon, Process: journal.Running, PID: 88},
+			{Host: "stor2", ID: 2, Plan: "sha256:" + strings.Repeat("2", 64), By: "ben", StartedAt: noon, Process: journal.Unclear, PID: 77}},
+		Staged: []journal.Staged{
+			{Host: "stor1", Address: "5000ccab04001000/esp3/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna", Confirmed: true},
+			{Host: "stor2", Address: "5000ccab04001000/esp4/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna"},
+		},
+		Stuck: []journal.Stuck{{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", Run: 7, Kind: "download-start", Mode: "0e", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon}},
+	}
+}
+
+func exampleHistory() *journal.History {
+	ended, over := exampleRun(), noon.Add(2*time.Hour)
+	ended.EndedAt, ended.Outcome, ended.Process = &over, "failed", ""
+	open := exampleRun()
+	open.ID, open.Process, open.PID, open.Steps = 8, "", 0, nil
+	return &journal.History{
+		Hosts: []journal.Host{{Name: "stor1", TakenAt: noon}},
+		Runs:  []journal.Run{ended, open},
+		Verified: []journal.Verified{
+			{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1100", Outcome: "running", By: "ben", At: noon},
+			{Host: "stor1", Address: "5000ccab04001000/esp2/sub0", SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1000", Outcome: "lost", By: "ben", At: noon},
+		},
+	}
+}
+
 // What people read, as golden files at the widths that they have.
 func TestViews(t *testing.T) {
 	for _, width := range []int{60, 80, 120, 200} {
@@ -121,6 +167,8 @@ func TestViews(t *testing.T) {
 			"rows":      planView(examplePlan(), noon, width, false),
 			"inventory": inventoryView(exampleInventory(), width, false),
 			"result":    resultView(exampleResult(), examplePlan(), width, false),
+			"status":    statusView(exampleStatus(), width, false),
+			"history":   historyView(exampleHistory(), width, false),
 		} {
 			golden := filepath.Join("testdata", "view", fmt.Sprintf("%s-%d.txt", name, width))
 			if *update {
@@ -167,6 +215,14 @@ func TestViewsLoseNothing(t *testing.T) {
 		resultWords = append(resultWords, strings.Fields(s.Reason)...)
 	}
 	resultWords = append(resultWords, "r12u20")
+	var runWords []string
+	for _, s := range exampleRun().Steps {
+		runWords = append(runWords, s.Address, map[bool]string{true: s.State, false: s.Outcome}[s.Outcome == ""], s.From, s.To, shortDigest(s.SHA256))
+		runWords = append(runWords, strings.Fields(s.Reason)...)
+	}
+	runWords = append(runWords, "9b1e77c0", "anna", "ben", "CHG-4711,", "users\"", "--ignore-window")
+	statusWords := append(slices.Clone(runWords), "4711", "88", "77", "stor2", "esp3", "esp4", "confirmed", "download", "start", "mode", "power-cycle")
+	historyWords := append(slices.Clone(runWords), "failed", "running", "lost", "holds", "recorded;")
 	for width := 60; width <= 250; width++ {
 		for _, v := range []struct {
 			name, text string
@@ -175,6 +231,8 @@ func TestViewsLoseNothing(t *testing.T) {
 			{"plan", planView(p, noon, width, false), planWords},
 			{"inventory", inventoryView(inv, width, false), inventoryWords},
 			{"result", resultView(result, p, width, false), resultWords},
+			{"status", statusView(exampleStatus(), width, false), statusWords},
+			{"history", historyView(exampleHistory(), width, false), historyWords},
 		} {
 			for _, word := range v.words {
 				if !strings.Contains(v.text, word) {

@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"internal/image":      {},
 	"internal/window":     {},
 	"schemas":             {},
+	"internal/capture":    {"internal/transport"},
 	"internal/scsi":       {"internal/transport"},
 	"internal/ses":        {"internal/scsi", "internal/transport"},
 	// Never scsi or ses: a codec shared by device and driver hides symmetric mistakes.
@@ -34,8 +35,9 @@ var allowed = map[string][]string{
 	"inventory":         {},
 	"inventory/scan":    {"inventory", "internal/ses", "internal/scsi", "internal/transport"},
 	// Never transport: a plan is made without a device.
-	"plan":     {"inventory", "internal/image", "internal/window", "schemas"},
-	"executor": {"plan", "inventory", "inventory/scan", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/window", "schemas"},
+	"plan":             {"inventory", "internal/image", "internal/window", "schemas"},
+	"internal/journal": {"plan", "inventory", "internal/state", "internal/atomicfile", "internal/image", "internal/window", "schemas"},
+	"executor":         {"plan", "inventory", "inventory/scan", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/window", "schemas"},
 }
 
 // codecs are what a program does not use itself: it asks scan or the executor.

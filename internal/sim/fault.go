@@ -190,10 +190,13 @@ func (a *do) after(d *device, out []byte) {
 		}
 	}
 	if a.Vanish > 0 {
-		d.s.unit(d.u).GoneUntil = d.now.Add(time.Duration(a.Vanish))
+		back := d.now.Add(time.Duration(a.Vanish))
+		d.s.unit(d.u).GoneUntil = back
+		d.s.Outages = append(d.s.Outages, outage{ESP: d.p.key, Path: d.u.key, Why: byFault, From: d.now, Until: back})
 	}
 	if a.Die {
 		d.s.esp(d.p).Dead = true
+		d.s.Outages = append(d.s.Outages, outage{ESP: d.p.key, Why: byFault, From: d.now})
 	}
 }
 

@@ -56,7 +56,7 @@ func (m *machine) Open(node string, access transport.Access) (transport.Node, er
 		return fail(fs.ErrNotExist)
 	}
 	lock := fmt.Sprintf("node %s %d", strings.ReplaceAll(found.key, "/", " "), incarnation)
-	unlock, err := lockFile(filepath.Join(m.rack.locks, lock), access == transport.Exclusive, false)
+	unlock, err := m.rack.tryLock(lock, access == transport.Exclusive)
 	if err != nil {
 		return fail(err)
 	}
@@ -77,12 +77,28 @@ func (m *machine) BlockDeviceHeld(name string) (bool, error) {
 
 // Lock takes a lock that is this simulated host's.
 func (m *machine) Lock(name string) (io.Closer, error) {
-	file := fmt.Sprintf("host %s %s", m.host, strings.ReplaceAll(name, "/", " "))
-	unlock, err := lockFile(filepath.Join(m.rack.locks, file), true, false)
+	unlock, err := m.rack.tryLock(m.lockName(name), true)
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock %s: %w", name, err)
 	}
 	return closer(unlock), nil
+}
+
+// HoldsLock is about processes of the machine that the simulation runs on.
+func (m *machine) HoldsLock(name string, pid int) (bool, error) {
+	return transport.HoldsFlock(filepath.Join(m.rack.locks, m.lockName(name)), pid)
+}
+
+func (m *machine) lockName(name string) string {
+	return fmt.Sprintf("host %s %s", m.host, strings.ReplaceAll(name, "/", " "))
+}
+
+// tryLock takes a lock of the rack's, or says transport.ErrBusy.
+func (r *Rack) tryLock(name string, exclusive bool) (unlock func() error, err error) {
+	if r.private != nil {
+		return r.private.take(name, exclusive)
+	}
+	return lockFile(filepath.Join(r.locks, name), exclusive, false)
 }
 
 type closer func() error
@@ -181,8 +197,10 @@ func (l liveFS) now() (*tree, error) {
 func (r *Rack) cachedTree(host string) (*tree, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.reload(); err != nil {
-		return nil, err
+	if r.private == nil {
+		if err := r.reload(); err != nil {
+			return nil, err
+		}
 	}
 	if !r.due.IsZero() && !time.Now().Before(r.due) {
 		return nil, nil

@@ -179,7 +179,7 @@ func (d *device) downloadControl(page []byte) *sense {
 func (d *device) badField(sub *part, offset int) *sense {
 	st := d.s.part(sub)
 	st.Load = nil
-	if sub.download.Refuse != "status" {
+	if sub.download.Refuse != "status" || st.Status == statusNeedsImage { // which is not forgotten for that
 		return badParam(offset)
 	}
 	st.Status, st.Additional = statusBadField, byte(offset)
@@ -273,9 +273,6 @@ func (d *device) take(in piece) problem {
 		st.Load = &load{Mode: in.mode, BufferID: in.bufferID, Length: in.length, Hash: empty, Buffer: in.buffer}
 		st.Staged, st.EngineReset = nil, false
 		st.Status, st.Additional = statusIdle, 0
-		if dl.SingleBank && in.mode != modeDefer {
-			st.Broken = true
-		}
 	}
 	ld := st.Load
 	switch {
@@ -296,6 +293,9 @@ func (d *device) take(in piece) problem {
 
 	if id, ours, known := imageIdentity(ld.Head); known && dl.Accepts.Refuse == "first" && !dl.Accepts.image(id, ours) {
 		return wrongImage
+	}
+	if dl.SingleBank && in.mode != modeDefer {
+		st.Broken = true // what ran is erased
 	}
 	if whole || in.length > 0 && ld.Next == in.length || in.buffer && string(ld.Tail) == imageTrailer {
 		return d.complete(in.sub)
@@ -381,13 +381,13 @@ func (r *Rack) restart(s *state, p *esp, sub *part, at time.Time) {
 		s.part(sub).Restart = at.Add(time.Duration(dl.RebootTime))
 		return
 	}
-	r.reset(s, p, sub, dl, at, false)
+	r.reset(s, p, sub, dl, at, byReset)
 }
 
 // reset is a hard reset of an ESP, or a power-on: downloads in progress are
 // lost, and what waits for it starts, the part cause in any case.
-func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, powerOn bool) {
-	es := s.esp(p)
+func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, why string) {
+	es, powerOn := s.esp(p), why == byPower
 	if es.Dead {
 		return
 	}
@@ -413,6 +413,11 @@ func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, 
 		}
 	}
 	es.Reboot = boot
+	out := outage{ESP: p.key, Why: why, From: at, Until: boot.Until, Stays: !boot.Vanish && !es.Dead}
+	if es.Dead {
+		out.Until = time.Time{}
+	}
+	s.Outages = append(s.Outages, out)
 }
 
 // rebooted is the end of a reset: the ESP answers again.
@@ -467,7 +472,7 @@ func (r *Rack) activate(s *state, sub *part, at time.Time) {
 	if st.Staged.Vendor != "" {
 		st.Vendor, st.Product = st.Staged.Vendor, st.Staged.Product
 	}
-	st.Revision = st.Staged.Revision
+	st.Revision, st.Runs = st.Staged.Revision, st.Staged.SHA256
 	st.Staged, st.Status, st.Additional = nil, statusIdle, 0
 	for _, p := range sub.servedBy {
 		s.esp(p).Generation++
@@ -505,17 +510,18 @@ func (s *state) synchronised(e *enclosure) bool {
 // highest, or the lowest.
 func (r *Rack) synchronise(s *state, e *enclosure, at time.Time) {
 	delete(s.Syncs, e.Name)
-	want := s.running(e.ESPs[0].parts[0])
+	from := e.ESPs[0].parts[0]
+	want := s.running(from)
 	for _, p := range e.ESPs {
 		if id := s.running(p.parts[0]); (id.Revision > want.Revision) == (e.PeerSync == "up") {
-			want = id
+			from, want = p.parts[0], id
 		}
 	}
 	for _, p := range e.ESPs {
 		sub := p.parts[0]
 		if s.running(sub).Revision != want.Revision {
-			s.part(sub).Staged = &staged{Vendor: want.Vendor, Product: want.Product, Revision: want.Revision, Starts: statusStartsOnRead, Via: p.key}
-			r.reset(s, p, sub, &sub.download, at, false)
+			s.part(sub).Staged = &staged{Vendor: want.Vendor, Product: want.Product, Revision: want.Revision, SHA256: s.part(from).Runs, Starts: statusStartsOnRead, Via: p.key}
+			r.reset(s, p, sub, &sub.download, at, byPeer)
 		}
 	}
 }

@@ -37,6 +37,10 @@ type Rack struct {
 	trees     map[string]*tree // what each host's kernel shows, as long as state stands
 	traceSeq  int
 	traceSize int64
+
+	private *locks // of a rack that OpenPrivate has opened, nil for others
+	shown   string // of a private rack: what trees show
+	traced  []byte // likewise: its trace
 }
 
 // Error is a rack that cannot be used.
@@ -54,6 +58,17 @@ func (e *Error) Unwrap() error { return e.Err }
 // <rackFile>.rack-locks. A rack file that has changed since its state was made
 // is refused.
 func Open(rackFile string) (*Rack, error) {
+	r, err := open(rackFile)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(r.locks, 0o755); err != nil {
+		return nil, &Error{Op: "make the lock directory of", Path: rackFile, Err: err}
+	}
+	return r, r.look(func(*state, time.Time) error { return nil })
+}
+
+func open(rackFile string) (*Rack, error) {
 	data, err := os.ReadFile(rackFile)
 	if err != nil {
 		return nil, &Error{Op: "open", Path: rackFile, Err: err}
@@ -63,13 +78,10 @@ func Open(rackFile string) (*Rack, error) {
 		return nil, &Error{Op: "use rack", Path: rackFile, Err: err}
 	}
 	r := &Rack{file: rackFile, locks: rackFile + ".rack-locks", def: def}
-	if err := os.MkdirAll(r.locks, 0o755); err != nil {
-		return nil, &Error{Op: "make the lock directory of", Path: rackFile, Err: err}
-	}
 	if r.untouched, err = encodeState(def.fresh()); err != nil {
 		return nil, &Error{Op: "encode the state of", Path: rackFile, Err: err}
 	}
-	return r, r.look(func(*state, time.Time) error { return nil })
+	return r, nil
 }
 
 // Hosts lists the hosts that are attached to the rack, in the file's order.
@@ -87,7 +99,7 @@ func (r *Rack) PowerCycle(enclosure string) error {
 		}
 		return r.look(func(s *state, now time.Time) error {
 			for _, p := range e.ESPs {
-				r.reset(s, p, nil, &p.parts[0].download, now, true)
+				r.reset(s, p, nil, &p.parts[0].download, now, byPower)
 			}
 			return nil
 		})

@@ -22,7 +22,27 @@ type state struct {
 	Matches map[string]int       `json:"matches,omitempty"`  // commands that fitted a fault's when, by fault
 	Syncs   map[string]time.Time `json:"syncs,omitempty"`    // enclosures whose ESPs agree on a revision then
 	MaxNode map[string]int       `json:"max_node,omitempty"` // highest /dev/sgN that a host ever had
+	Outages []outage             `json:"outages,omitempty"`  // all that there were, in their order
 }
+
+// outage is a time in which an ESP, or a path to it, was not there: what somebody
+// who depends on it has suffered.
+type outage struct {
+	ESP   string    `json:"esp"`
+	Path  string    `json:"path,omitempty"` // the unit that had gone; "": all of them
+	Why   string    `json:"why"`            // as below
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until,omitzero"`  // zero: for ever
+	Stays bool      `json:"stays,omitempty"` // on the bus, and drives are reached through it
+}
+
+// Why there was an outage.
+const (
+	byReset = "reset" // new microcode was started, by a command or at the end of a download
+	byPower = "power"
+	byPeer  = "peer" // the other ESP brought it to its own revision
+	byFault = "fault"
+)
 
 type espState struct {
 	Generation uint32    `json:"generation"`
@@ -54,6 +74,7 @@ type partState struct {
 	Restart     time.Time `json:"restart,omitzero"`       // a secondary subenclosure runs its new microcode from then on
 	EngineReset bool      `json:"engine_reset,omitempty"` // a status read has reset the download engine
 	Broken      bool      `json:"broken,omitempty"`       // nothing to boot from
+	Runs        string    `json:"runs,omitempty"`         // SHA-256 of the image that it runs, "" for what it ran at first
 
 	Received []received `json:"received,omitempty"` // every whole image, oldest first
 }
@@ -135,6 +156,15 @@ var errRackChanged = errors.New("the rack file is not the one that this state wa
 func (r *Rack) look(fn func(s *state, now time.Time) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.private != nil {
+		now := time.Now().UTC()
+		r.settle(r.state, now)
+		err := fn(r.state, now)
+		if shown := r.shape(); shown != r.shown {
+			r.shown, r.trees = shown, nil
+		}
+		return err
+	}
 	unlock, err := lockFile(filepath.Join(r.locks, "rack"), true, true)
 	if err != nil {
 		return &Error{Op: "lock", Path: r.file, Err: err}
@@ -201,7 +231,9 @@ func encodeState(s *state) ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-func (r *Rack) stateFile() string { return r.file + ".rack-state.json" }
+func (r *Rack) stateFile() string { return stateFile(r.file) }
+
+func stateFile(rackFile string) string { return rackFile + ".rack-state.json" }
 
 // traceLine is one command in the trace.
 type traceLine struct {
@@ -226,6 +258,13 @@ type traceLine struct {
 func (r *Rack) trace(line traceLine) error {
 	if r.def.Trace == "" {
 		return nil
+	}
+	if r.private != nil {
+		r.traceSeq++
+		line.Seq = r.traceSeq
+		data, err := json.Marshal(line)
+		r.traced = append(append(r.traced, data...), '\n')
+		return err
 	}
 	f, err := os.OpenFile(r.def.Trace, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
 	if err != nil {

@@ -78,7 +78,10 @@ func (t *tree) find(op, name string, follow bool) (*entry, error) {
 			at = path.Dir(at)
 			continue
 		}
-		next := path.Join(at, step)
+		next := step
+		if at != "." {
+			next = at + "/" + step
+		}
 		e := t.entries[next]
 		if e == nil {
 			return fail(fs.ErrNotExist)

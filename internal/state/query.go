@@ -26,6 +26,23 @@ func (s *Store) Staged(ctx context.Context) (map[Key]Staged, error) {
 const stagedQuery = `SELECT lu_id, subenclosure, sha256, revision, running, since, by, confirmed FROM staged s
 	WHERE NOT EXISTS (SELECT 1 FROM intents i WHERE i.lu_id = s.lu_id AND i.subenclosure = s.subenclosure AND i.kind = '` + string(DownloadStart) + `' AND i.outcome = '')`
 
+// Cautions returns what has to be minded, by component.
+func (s *Store) Cautions(ctx context.Context) ([]Caution, error) {
+	var all []Caution
+	err := s.since(4, func() error {
+		return s.query(ctx, func(scan scanner) error {
+			var c Caution
+			err := scan(&c.Key.LUID, &c.Key.Subenclosure, &c.Kind, &c.Address, &c.Detail, (*moment)(&c.Since))
+			all = append(all, c)
+			return err
+		}, "SELECT lu_id, subenclosure, kind, address, detail, since FROM cautions ORDER BY address, kind")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
 // Sent returns the images that each component took, the latest last.
 func (s *Store) Sent(ctx context.Context) (map[Key][]Sent, error) {
 	all := map[Key][]Sent{}
@@ -50,13 +67,17 @@ func (s *Store) Runs(ctx context.Context) ([]Run, error) { return s.runs(ctx, "T
 func (s *Store) Unfinished(ctx context.Context) ([]Run, error) { return s.runs(ctx, "ended_at = ''") }
 
 func (s *Store) runs(ctx context.Context, where string) ([]Run, error) {
+	pid, err := s.column(3, "pid", "0")
+	if err != nil {
+		return nil, err
+	}
 	var all []Run
-	err := s.query(ctx, func(scan scanner) error {
+	err = s.query(ctx, func(scan scanner) error {
 		var r Run
-		err := scan(&r.ID, &r.PlanDigest, &r.Host, &r.By, (*moment)(&r.StartedAt), (*moment)(&r.EndedAt), &r.Outcome)
+		err := scan(&r.ID, &r.PlanDigest, &r.Host, &r.By, (*moment)(&r.StartedAt), (*moment)(&r.EndedAt), &r.Outcome, &r.PID)
 		all = append(all, r)
 		return err
-	}, "SELECT id, plan_digest, host, by, started_at, ended_at, outcome FROM runs WHERE "+where+" ORDER BY id")
+	}, "SELECT id, plan_digest, host, by, started_at, ended_at, outcome, "+pid+" FROM runs WHERE "+where+" ORDER BY id")
 	return all, err
 }
 
@@ -116,13 +137,9 @@ func (s *Store) LastBaselines(ctx context.Context) (map[string]Baseline, error) 
 
 // Steps returns how far a run got with each component, by address.
 func (s *Store) Steps(ctx context.Context, run int64) ([]Step, error) {
-	v, err := s.version()
+	added, err := s.column(3, "sha256, from_revision, to_revision, outcome", "'', '', '', ''")
 	if err != nil {
 		return nil, err
-	}
-	added := "sha256, from_revision, to_revision, outcome"
-	if v < 3 {
-		added = "'' AS sha256, '', '', ''"
 	}
 	var all []Step
 	err = s.query(ctx, func(scan scanner) error {
@@ -184,6 +201,30 @@ func (s *Store) Verifications(ctx context.Context) ([]Verification, error) {
 	return all, err
 }
 
+// Addresses returns the address that each component had in its latest run.
+func (s *Store) Addresses(ctx context.Context) (map[Key]string, error) {
+	all := map[Key]string{}
+	err := s.query(ctx, func(scan scanner) error {
+		var k Key
+		var address string
+		var run int64
+		err := scan(&k.LUID, &k.Subenclosure, &address, &run)
+		all[k] = address
+		return err
+	}, "SELECT lu_id, subenclosure, address, max(run) FROM steps GROUP BY lu_id, subenclosure")
+	return all, err
+}
+
+// column is what to ask for columns that a schema brought: what an earlier one
+// has in their place.
+func (s *Store) column(schema int, names, without string) (string, error) {
+	v, err := s.version()
+	if v < schema {
+		names = without
+	}
+	return names, err
+}
+
 // since asks what only databases of that schema and later ones can answer: what
 // an earlier fwctl wrote has none of it.
 func (s *Store) since(schema int, ask func() error) error {
@@ -193,10 +234,27 @@ func (s *Store) since(schema int, ask func() error) error {
 	return ask()
 }
 
+// querier is a database or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// View has everything that f asks of the Store that it is given answered as of
+// one moment, whatever is written meanwhile.
+func (s *Store) View(ctx context.Context, f func(*Store) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return s.wrap("read", err)
+	}
+	defer tx.Rollback()
+	return f(&Store{q: tx, path: s.path, readOnly: true})
+}
+
 type scanner func(dest ...any) error
 
 func (s *Store) query(ctx context.Context, row func(scanner) error, query string, args ...any) error {
-	rows, err := s.db.QueryContext(ctx, query, args...)
+	rows, err := s.q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return s.wrap("read", err)
 	}

@@ -17,6 +17,7 @@ type Run struct {
 	StartedAt  time.Time
 	EndedAt    time.Time // zero while it runs, and after a crash
 	Outcome    string    // "" likewise
+	PID        int       // of the process that carries it out, or did so last; 0 in runs of an earlier fwctl
 }
 
 // Step is how far a run got with one component.
@@ -107,6 +108,24 @@ type Staged struct {
 	Since     time.Time
 	By        string
 	Confirmed bool // the device said that the image is complete
+}
+
+// CautionKind is what has to be minded about a component beyond the run that found it out.
+type CautionKind string
+
+const (
+	NeedsImage CautionKind = "needs-image" // it may have nothing to boot from: a whole image, before any reset or power loss
+	PowerOnly  CautionKind = "power-only"  // what it holds staged starts at power on, and mode 0Fh does not start it
+)
+
+// Caution is something that has to be minded about a component, until what it is
+// about is gone.
+type Caution struct {
+	Key     Key
+	Kind    CautionKind
+	Address string // of the component
+	Detail  string // what the device said, in words
+	Since   time.Time
 }
 
 // Sent is an image that a component took whole.

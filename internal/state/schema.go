@@ -43,6 +43,7 @@ CREATE TABLE overrides (
 	PRIMARY KEY (run, kind, address)
 ) STRICT;
 `, `
+ALTER TABLE runs ADD COLUMN pid INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE steps ADD COLUMN sha256 TEXT NOT NULL DEFAULT '';
 ALTER TABLE steps ADD COLUMN from_revision TEXT NOT NULL DEFAULT '';
 ALTER TABLE steps ADD COLUMN to_revision TEXT NOT NULL DEFAULT '';
@@ -64,12 +65,18 @@ CREATE TABLE verifications (
 CREATE INDEX open_intents ON intents (id) WHERE outcome = '';
 CREATE INDEX intents_of_run ON intents (run);
 CREATE INDEX open_runs ON runs (id) WHERE ended_at = '';
+`, `
+CREATE TABLE cautions (
+	lu_id TEXT NOT NULL, subenclosure INTEGER NOT NULL,
+	kind TEXT NOT NULL, address TEXT NOT NULL, detail TEXT NOT NULL, since TEXT NOT NULL,
+	PRIMARY KEY (lu_id, subenclosure, kind)
+) STRICT;
 `}
 
 // version is the schema's, refused by name where it is newer than this fwctl knows.
 func (s *Store) version() (int, error) {
 	var v int
-	if err := s.db.QueryRow("PRAGMA user_version").Scan(&v); err != nil {
+	if err := s.q.QueryRowContext(context.Background(), "PRAGMA user_version").Scan(&v); err != nil {
 		return 0, s.wrap("open", err)
 	}
 	if v > len(migrations) {

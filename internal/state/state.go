@@ -8,6 +8,7 @@
 package state
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -48,6 +49,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Store is an open state database. It is safe for concurrent use.
 type Store struct {
 	db       *sql.DB
+	q        querier // db, or the transaction of a View
 	path     string
 	readOnly bool
 }
@@ -84,7 +86,7 @@ func Open(dir string) (*Store, error) {
 // it. Where there is none it is an empty one: nothing is created.
 func OpenReadOnly(dir string) (*Store, error) {
 	path := filepath.Join(dir, FileName)
-	info, err := os.Stat(path)
+	_, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return openEmpty(path)
@@ -96,12 +98,15 @@ func OpenReadOnly(dir string) (*Store, error) {
 		return nil, err
 	}
 	version, err := s.version()
-	if err == nil && version == 0 && info.Size() == 0 {
-		s.db.Close()
-		return openEmpty(path) // a writer is just creating it
-	}
 	if err == nil && version == 0 {
-		err = &Error{Op: "read", Path: path, Err: errors.New("it has no schema"), Hint: "the next apply makes one"}
+		var tables int
+		switch err = s.query(context.Background(), func(scan scanner) error { return scan(&tables) }, "SELECT count(*) FROM sqlite_schema"); {
+		case err == nil && tables == 0: // a writer is just creating it, or was killed at that
+			s.db.Close()
+			return openEmpty(path)
+		case err == nil:
+			err = &Error{Op: "read", Path: path, Err: errors.New("it is the database of another program"), Hint: "name another directory with --state-dir"}
+		}
 	}
 	if err != nil {
 		s.db.Close()
@@ -134,7 +139,7 @@ func open(path, name, query string) (*Store, error) {
 		return nil, openError(path, err)
 	}
 	db.SetMaxOpenConns(1) // one writer, and an in-memory database is one connection's
-	s := &Store{db: db, path: path}
+	s := &Store{db: db, q: db, path: path}
 	if _, err := s.version(); err != nil {
 		db.Close()
 		return nil, err

@@ -84,12 +84,13 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	check(t, "Steps", []state.Step{step})(s.Steps(ctx, run))
 	check(t, "Intents", []state.Intent{intent})(s.Intents(ctx, run))
 	check(t, "Overrides", []state.Override{override})(s.Overrides(ctx, run))
+	check(t, "Addresses", map[state.Key]string{key: "a"})(s.Addresses(ctx))
 	check(t, "Kept", []byte("{}"))(s.Kept(ctx, run))
 	check(t, "Kept of another run", []byte(nil))(s.Kept(ctx, run+1))
 	check(t, "Resumes", []state.Resume{{By: "ben", At: noon.Add(30 * time.Minute)}, {By: "anna", At: noon.Add(20 * time.Minute)}})(s.Resumes(ctx, run))
 	check(t, "Baselines", map[string][]byte{"5000ccab04001000": {0, 1}})(s.Baselines(ctx, run))
 	check(t, "Verifications", []state.Verification{verification})(s.Verifications(ctx))
-	check(t, "Runs", []state.Run{{ID: run, PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon, EndedAt: noon.Add(time.Hour), Outcome: "done"}})(s.Runs(ctx))
+	check(t, "Runs", []state.Run{{ID: run, PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon, EndedAt: noon.Add(time.Hour), Outcome: "done", PID: os.Getpid()}})(s.Runs(ctx))
 
 	update(t, s, func(tx *state.Tx) { tx.Unstage(key) })
 	check(t, "Staged after Unstage", map[state.Key]state.Staged{})(s.Staged(ctx))
@@ -230,6 +231,32 @@ func refusesToWrite(t *testing.T, s *state.Store) {
 	}
 }
 
+// What is asked in a View is of one moment.
+func TestView(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, dir)
+	var run int64
+	update(t, w, func(tx *state.Tx) { run = tx.BeginRun(state.Run{StartedAt: noon}) })
+	r, err := state.OpenReadOnly(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	err = r.View(ctx, func(s *state.Store) error {
+		before, err := s.Unfinished(ctx)
+		update(t, w, func(tx *state.Tx) { tx.EndRun(run, noon, "done") })
+		check(t, "Unfinished in a View", before)(s.Unfinished(ctx))
+		if len(before) != 1 {
+			t.Errorf("Unfinished = %v; want the run", before)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, "Unfinished after it", []state.Run(nil))(r.Unfinished(ctx))
+}
+
 func TestReadingCreatesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "none")
 	s, err := state.OpenReadOnly(dir)
@@ -241,6 +268,27 @@ func TestReadingCreatesNothing(t *testing.T) {
 	refusesToWrite(t, s)
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Stat(%s) = %v; want it not to exist", dir, err)
+	}
+}
+
+// A reader that comes while the first apply creates the database finds an empty
+// store; one that finds the database of another program says so.
+func TestReadingWhatHasNoSchema(t *testing.T) {
+	for statement, want := range map[string]string{
+		"SELECT 1":                  "",
+		"PRAGMA journal_mode = WAL": "",
+		"CREATE TABLE mail (id)":    "another program",
+	} {
+		dir := t.TempDir()
+		pragma(t, dir, statement)
+		s, err := state.OpenReadOnly(dir)
+		if err == nil {
+			check(t, "Staged", map[state.Key]state.Staged{})(s.Staged(ctx))
+			s.Close()
+		}
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("OpenReadOnly after %s = %v; want %q", statement, err, want)
+		}
 	}
 }
 
@@ -259,7 +307,7 @@ func TestNewerSchemaIsRefusedByName(t *testing.T) {
 // A database of an earlier fwctl is read as it is, and brought up to date by whoever writes.
 func TestOlderSchema(t *testing.T) {
 	step := state.Step{Address: "a", Key: key, State: "staged", Mode: "e", Detail: "d", At: noon}
-	run := state.Run{ID: 1, By: "anna", StartedAt: noon}
+	run := state.Run{ID: 1, By: "anna", StartedAt: noon} // without a PID
 	staged := map[state.Key]state.Staged{key: {SHA256: "aa", Since: noon}}
 	override := []state.Override{{Kind: state.AcceptDisruption, Address: "a", Given: "a"}}
 	for schema, overrides := range map[int][]state.Override{1: nil, 2: override} {
@@ -276,7 +324,8 @@ func TestOlderSchema(t *testing.T) {
 			})
 			s.Close()
 			pragma(t, dir, `DROP INDEX open_runs; DROP INDEX open_intents; DROP INDEX intents_of_run;
-				DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications;
+				DROP TABLE cautions; DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications;
+				ALTER TABLE runs DROP COLUMN pid;
 				ALTER TABLE steps DROP COLUMN sha256; ALTER TABLE steps DROP COLUMN from_revision;
 				ALTER TABLE steps DROP COLUMN to_revision; ALTER TABLE steps DROP COLUMN outcome`)
 			if schema < 2 {
@@ -294,6 +343,7 @@ func TestOlderSchema(t *testing.T) {
 				check(t, "Baselines", map[string][]byte{})(s.Baselines(ctx, 1))
 				check(t, "LastBaselines", map[string]state.Baseline{})(s.LastBaselines(ctx))
 				check(t, "Verifications", []state.Verification(nil))(s.Verifications(ctx))
+				check(t, "Cautions", []state.Caution(nil))(s.Cautions(ctx))
 			}
 			r, err := state.OpenReadOnly(dir)
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"time"
 )
 
@@ -60,10 +61,10 @@ func (t *Tx) insert(query string, args ...any) int64 {
 	return id
 }
 
-// BeginRun records a run that starts, and returns its id.
+// BeginRun records a run that this process starts, and returns its id.
 func (t *Tx) BeginRun(r Run) int64 {
-	return t.insert("INSERT INTO runs (plan_digest, host, by, started_at) VALUES (?, ?, ?, ?)",
-		r.PlanDigest, r.Host, r.By, stamp(r.StartedAt))
+	return t.insert("INSERT INTO runs (plan_digest, host, by, started_at, pid) VALUES (?, ?, ?, ?, ?)",
+		r.PlanDigest, r.Host, r.By, stamp(r.StartedAt), os.Getpid())
 }
 
 // EndRun records how a run ended.
@@ -76,8 +77,10 @@ func (t *Tx) Keep(run int64, plan []byte) {
 	t.exec("INSERT OR REPLACE INTO plans (run, plan) VALUES (?, ?)", run, plan)
 }
 
-// Resume records that somebody goes on with a run that was broken off.
+// Resume records that somebody goes on, in this process, with a run that was
+// broken off.
 func (t *Tx) Resume(run int64, by string, at time.Time) {
+	t.exec("UPDATE runs SET pid = ? WHERE id = ?", os.Getpid(), run)
 	t.exec("INSERT INTO resumes (run, by, at) VALUES (?, ?, ?)", run, by, stamp(at))
 }
 
@@ -119,12 +122,25 @@ func (t *Tx) Resolve(intent int64, outcome string) {
 func (t *Tx) Stage(k Key, s Staged) {
 	t.exec("INSERT OR REPLACE INTO staged (lu_id, subenclosure, sha256, revision, running, since, by, confirmed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		k.LUID, k.Subenclosure, s.SHA256, s.Revision, s.Running, stamp(s.Since), s.By, s.Confirmed)
+	t.Relieve(k, PowerOnly)
+}
+
+// Caution records what has to be minded about a component.
+func (t *Tx) Caution(c Caution) {
+	t.exec("INSERT OR REPLACE INTO cautions (lu_id, subenclosure, kind, address, detail, since) VALUES (?, ?, ?, ?, ?, ?)",
+		c.Key.LUID, c.Key.Subenclosure, c.Kind, c.Address, c.Detail, stamp(c.Since))
+}
+
+// Relieve forgets a caution.
+func (t *Tx) Relieve(k Key, kind CautionKind) {
+	t.exec("DELETE FROM cautions WHERE lu_id = ? AND subenclosure = ? AND kind = ?", k.LUID, k.Subenclosure, kind)
 }
 
 // Unstage forgets what a component held staged: it runs, was lost, or is about
 // to be overwritten.
 func (t *Tx) Unstage(k Key) {
 	t.exec("DELETE FROM staged WHERE lu_id = ? AND subenclosure = ?", k.LUID, k.Subenclosure)
+	t.Relieve(k, PowerOnly)
 }
 
 // Sent records an image that a component took whole.

@@ -49,6 +49,10 @@ func (m localMachine) BlockDeviceHeld(name string) (bool, error) {
 
 func (m localMachine) Lock(name string) (io.Closer, error) { return lockFile(lockDir, name) }
 
+func (m localMachine) HoldsLock(name string, pid int) (bool, error) {
+	return HoldsFlock(filepath.Join(lockDir, name), pid)
+}
+
 // lockFile takes dir/name without waiting. The kernel drops the lock with the
 // process, so that a crash leaves none behind; the file stays.
 func lockFile(dir, name string) (io.Closer, error) {

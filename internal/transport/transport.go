@@ -79,6 +79,10 @@ type Machine interface {
 	// Lock takes the host-wide lock of that name without waiting, until it is
 	// closed. errors.Is(err, ErrBusy) where another process has it.
 	Lock(name string) (io.Closer, error)
+	// HoldsLock tells whether a process has the host-wide lock of that name,
+	// without trying to take it. errors.Is(err, os.ErrProcessDone) where there is
+	// no such process; any other error says that this machine cannot tell.
+	HoldsLock(name string, pid int) (bool, error)
 }
 
 var (

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fwctl/internal/atomicfile"
+	"fwctl/internal/capture"
+	"fwctl/inventory/scan"
+)
+
+func (a *app) captureCommand() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "capture --out FILE",
+		Short: "record what the enclosures of this host answer",
+		Long: `Reads every enclosure of this host as ` + "`fwctl inventory`" + ` does, and records what it
+answers and what /sys and /proc say of it. Nothing that has an effect is sent, and
+no disk is opened. --simulate FILE reads the record in place of the machine, for
+bug reports and for trying a desired state out; nothing can be written to it.
+
+The record holds the name of this host, serial numbers, SAS addresses and mount
+points: look at it before you give it away.`,
+		Example: `  fwctl capture --out stor1.capture.json
+  fwctl --simulate stor1.capture.json inventory`,
+		Args: args(cobra.NoArgs, "none"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if out == "" {
+				return &failure{exitError, "cannot capture to nowhere", "name a file with --out"}
+			}
+			return a.capture(cmd.Context(), out)
+		},
+	}
+	cmd.Flags().StringVar(&out, "out", "", "write the record to `FILE`")
+	return cmd
+}
+
+func (a *app) capture(ctx context.Context, out string) error {
+	machine, err := a.machine()
+	if err != nil {
+		return err
+	}
+	recorder := capture.Record(machine, time.Now().UTC().Truncate(time.Second))
+	inv, err := scan.Scan(ctx, recorder, scan.Options{})
+	if err != nil {
+		return err
+	}
+	data, err := recorder.Encode()
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(out, data); err != nil {
+		return err
+	}
+	esps := 0
+	for _, e := range inv.Enclosures {
+		esps += len(e.ESPs)
+	}
+	text := fmt.Sprintf("Captured %s of %s to %s", counted(len(inv.Enclosures), esps), inv.Host, out)
+	if n := len(inv.Problems); n > 0 {
+		text += fmt.Sprintf(", with %d %s: see `fwctl --simulate %s inventory`", n, plural(n, "problem", "problems"), out)
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s%s.\n", a.heading(inv.Simulated), text)
+	return err
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+	"github.com/spf13/cobra"
+
+	"fwctl/internal/journal"
+	"fwctl/internal/state"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var o lookBack
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "show what is running, staged and stuck",
+		Long: `Shows which applies go on or were broken off, what is staged and starts at any
+power loss, and where a download or an activation has no known end, which takes a
+person to look. It goes by what this host remembers and opens no device: whether
+what is staged is still there is for ` + "`fwctl inventory`" + ` to say.`,
+		Example: `  fwctl status
+  fwctl status -o json > stor2.json     # on stor2
+  fwctl status --from stor2.json        # and here, with it`,
+		Args: args(cobra.NoArgs, "none"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return look(cmd.Context(), a, o, document[*journal.Status]{"status", a.readStatus, journal.ParseStatus, statusView})
+		},
+	}
+	o.flags(cmd)
+	return cmd
+}
+
+func (a *app) historyCommand() *cobra.Command {
+	var o lookBack
+	cmd := &cobra.Command{
+		Use:   "history",
+		Short: "show what was done, when, with which image and by whom",
+		Long: `Shows every apply of this host, the latest last: who started and resumed it, which
+safeguards were put aside and why, and what became of each component. It goes by
+what this host remembers and opens no device.`,
+		Example: `  fwctl history --enclosure '5000ccab*'
+  fwctl history -o json > stor2.json    # on stor2
+  fwctl history --from stor2.json       # and here, with it`,
+		Args: args(cobra.NoArgs, "none"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return look(cmd.Context(), a, o, document[*journal.History]{"history", a.readHistory, journal.ParseHistory, historyView})
+		},
+	}
+	o.flags(cmd)
+	return cmd
+}
+
+// lookBack are the flags of status and history.
+type lookBack struct {
+	output    string
+	enclosure string
+	from      []string
+}
+
+func (o *lookBack) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&o.output, "output", "o", "table", "table or json")
+	cmd.Flags().StringVar(&o.enclosure, "enclosure", "*", "show only enclosures whose identifier matches `GLOB`")
+	cmd.Flags().StringArrayVar(&o.from, "from", nil, "add another host's, saved there with -o json, from `FILE` (repeatable)")
+}
+
+// document is what status and history show.
+type document[D record[D]] struct {
+	name  string
+	read  func(context.Context, *state.Store) (D, error)
+	parse func([]byte) (D, error)
+	view  func(D, int, paint) string
+}
+
+type record[D any] interface {
+	Add(D) error
+	Only(glob string) error
+	Encode() ([]byte, error)
+}
+
+// look reads the store of this host, joins what was saved on others, and shows it.
+func look[D record[D]](ctx context.Context, a *app, o lookBack, d document[D]) error {
+	if err := oneOf("-o", o.output, "table", "json"); err != nil {
+		return err
+	}
+	dir, err := a.state()
+	if err != nil {
+		return err
+	}
+	store, err := state.OpenReadOnly(dir)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	all, err := d.read(ctx, store)
+	if err != nil {
+		return err
+	}
+	var bad *multierror.Error
+	for _, name := range o.from {
+		bad = multierror.Append(bad, add(all, d, name))
+	}
+	if err := bad.ErrorOrNil(); err != nil {
+		return err
+	}
+	if err := all.Only(o.enclosure); err != nil {
+		return badFlag("--enclosure", o.enclosure, "a pattern such as 5000ccab*")
+	}
+	if o.output == "json" {
+		data, err := all.Encode()
+		if err != nil {
+			return err
+		}
+		_, err = a.stdout.Write(data)
+		return err
+	}
+	_, err = io.WriteString(a.stdout, a.heading(a.simulate != "")+d.view(all, widthOf(a.stdout), a.paint()))
+	return err
+}
+
+func add[D record[D]](all D, d document[D], name string) error {
+	data, err := readFile("the "+d.name, name)
+	if err != nil {
+		return err
+	}
+	other, err := d.parse(data)
+	if err == nil {
+		err = all.Add(other)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot use %s: %w", name, err)
+	}
+	return nil
+}
+
+func (a *app) readStatus(ctx context.Context, store *state.Store) (*journal.Status, error) {
+	host, holds, err := a.thisHost()
+	if err != nil {
+		return nil, err
+	}
+	return journal.ReadStatus(ctx, store, host, holds)
+}
+
+func (a *app) readHistory(ctx context.Context, store *state.Store) (*journal.History, error) {
+	host, _, err := a.thisHost()
+	if err != nil {
+		return nil, err
+	}
+	return journal.ReadHistory(ctx, store, host)
+}
+
+// thisHost says who and when this is, and which process has a lock here. Where there
+// is no transport the store can be read all the same.
+func (a *app) thisHost() (journal.Host, func(string, int) (bool, error), error) {
+	host := journal.Host{TakenAt: time.Now().UTC().Truncate(time.Second), Simulated: a.simulate != ""}
+	machine, err := a.machine()
+	switch {
+	case err == nil:
+		host.Name = machine.Hostname()
+		return host, machine.HoldsLock, nil
+	case host.Simulated:
+		return host, nil, err
+	}
+	why := err
+	host.Name, err = os.Hostname()
+	if err != nil {
+		return host, nil, fmt.Errorf("cannot tell the name of this host: %w", err)
+	}
+	return host, func(string, int) (bool, error) { return false, why }, nil
+}

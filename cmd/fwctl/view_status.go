@@ -1,0 +1,167 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fwctl/internal/journal"
+	"fwctl/internal/state"
+)
+
+// statusView renders a status as text for people, in at most width columns.
+func statusView(s *journal.Status, width int, paint paint) string {
+	lines := hostLines(s.Hosts, width)
+	counts := map[journal.Process]int{}
+	for _, r := range s.Runs {
+		counts[r.Process]++
+		lines = append(lines, "")
+		lines = append(lines, toned(runLine(r), r.Process == journal.Gone, width, paint)...)
+		lines = append(append(lines, runNotes(r, width)...), stepTable(r.Steps, "STATE", width, paint)...)
+	}
+	if len(s.Stuck) > 0 {
+		t := table{columns: []column{{"STUCK", key}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason}}}
+		for _, v := range s.Stuck {
+			t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), moment(v.Since),
+				state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What() + ", and how it ended is not known: any power loss may start the image, or a part of it: do not reset or power-cycle it; `fwctl resume` looks at the device and goes on"}})
+		}
+		rows, _ := t.draw(width, paint)
+		lines = append(append(lines, ""), rows...)
+	}
+	if len(s.Staged) > 0 {
+		t := table{columns: []column{{"STAGED", key}, {"HOST", label}, {"RUNS", below}, {"HOLDS", below}, {"IMAGE", below}, {"SINCE", below}, {"BY", below}, {"NOTES", reason}}}
+		for _, v := range s.Staged {
+			note := "-"
+			if !v.Confirmed {
+				note = "not confirmed by the device: it never said that the image is complete"
+			}
+			t.rows = append(t.rows, row{cells: []string{v.Address, hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256), moment(v.Since), cmp.Or(v.By, "-"), note}})
+		}
+		rows, _ := t.draw(width, paint)
+		lines = append(append(lines, ""), rows...)
+	}
+	total := fmt.Sprintf("%d %s, %d broken off, %d staged, %d stuck.",
+		counts[journal.Running], plural(counts[journal.Running], "run goes on", "runs go on"), counts[journal.Gone], len(s.Staged), len(s.Stuck))
+	if n := counts[journal.Unclear]; n > 0 {
+		total += fmt.Sprintf(" Of %d %s it is not clear.", n, plural(n, "run", "runs"))
+	}
+	lines = append(append(lines, ""), wrap(total, width, "", "  ")...)
+	if len(s.Staged) > 0 {
+		lines = append(lines, wrap("What is staged starts at any power loss or hard reset.", width, "", "  ")...)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// historyView renders a history as text for people, in at most width columns.
+func historyView(h *journal.History, width int, paint paint) string {
+	lines := hostLines(h.Hosts, width)
+	for _, r := range h.Runs {
+		bad := r.EndedAt == nil || r.Outcome == "failed" || r.Outcome == "unknown"
+		lines = append(lines, "")
+		lines = append(lines, toned(runLine(r), bad, width, paint)...)
+		lines = append(append(lines, runNotes(r, width)...), stepTable(r.Steps, "OUTCOME", width, paint)...)
+	}
+	if len(h.Verified) > 0 {
+		t := table{columns: []column{{"VERIFIED", key}, {"HOST", label}, {"FOUND", below}, {"REVISION", below}, {"IMAGE", below}, {"AT", below}, {"BY", below}, {"NOTES", reason}}}
+		for _, v := range h.Verified {
+			r := row{cells: []string{v.Address, hostCell(v.Host, h.Hosts), v.Outcome, cmp.Or(v.Revision, "-"), digestCell(v.SHA256), moment(v.At), cmp.Or(v.By, "-"), "-"}}
+			if v.Outcome == "lost" {
+				r.tone, r.cells[7] = alarm, "it neither runs nor holds what was staged"
+			}
+			t.rows = append(t.rows, r)
+		}
+		rows, _ := t.draw(width, paint)
+		lines = append(append(lines, ""), rows...)
+	}
+	lines = append(lines, "", fmt.Sprintf("%d %s.", len(h.Runs), plural(len(h.Runs), "run", "runs")))
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func hostLines(hosts []journal.Host, width int) []string {
+	var all []string
+	for _, h := range hosts {
+		all = append(all, h.Name+" "+moment(h.TakenAt))
+	}
+	return wrap("As remembered on "+strings.Join(all, ", ")+"; no device was asked.", width, "", "  ")
+}
+
+// runLine says which run this is, and what became of it.
+func runLine(r journal.Run) string {
+	text := fmt.Sprintf("Run %d on %s, plan %s, started %s by %s: ", r.ID, r.Host, shortDigest(r.Plan), moment(r.StartedAt), r.By)
+	switch {
+	case r.EndedAt != nil:
+		return text + r.Outcome + " " + moment(*r.EndedAt) + "."
+	case r.Process == journal.Running:
+		return text + fmt.Sprintf("goes on, pid %d.", r.PID)
+	case r.Process == journal.Gone:
+		return text + "BROKEN OFF, its process is gone; `fwctl resume` looks at the devices and goes on."
+	case r.Process == journal.Unclear && r.PID > 0:
+		return text + fmt.Sprintf("has no end, and whether it goes on is not clear: see whether pid %d is it.", r.PID)
+	}
+	return text + "no end is recorded; `fwctl status` says whether it goes on."
+}
+
+func runNotes(r journal.Run, width int) []string {
+	var lines []string
+	for _, v := range r.Resumed {
+		lines = append(lines, wrap(fmt.Sprintf("Resumed %s by %s.", moment(v.At), v.By), width, "  ", "    ")...)
+	}
+	for i, v := range r.Overrides {
+		same := func(o journal.Override) bool { return o.Kind == v.Kind && o.Given == v.Given }
+		if slices.IndexFunc(r.Overrides, same) < i {
+			continue // told with the first
+		}
+		var addresses []string
+		for _, o := range r.Overrides {
+			if same(o) {
+				addresses = append(addresses, o.Address)
+			}
+		}
+		lines = append(lines, wrap(fmt.Sprintf("--%s %q at %s", v.Kind, v.Given, strings.Join(addresses, ", ")), width, "  ", "    ")...)
+	}
+	return lines
+}
+
+// stepTable draws the components of a run.
+func stepTable(steps []journal.Step, end string, width int, paint paint) []string {
+	if len(steps) == 0 {
+		return []string{"  No component of it was begun."}
+	}
+	t := table{columns: []column{{"ADDRESS", key}, {end, below}, {"MODE", below}, {"FROM", below}, {"TO", below}, {"IMAGE", below}, {"AT", below}, {"WHY", reason}}}
+	for _, s := range steps {
+		at := "-"
+		if s.At != nil {
+			at = moment(*s.At)
+		}
+		r := row{cells: []string{s.Address, cmp.Or(s.Outcome, s.State), cmp.Or(s.Mode, "-"), cmp.Or(s.From, "-"), cmp.Or(s.To, "-"), digestCell(s.SHA256), at, cmp.Or(s.Reason, "-")}}
+		switch r.cells[1] {
+		case "failed", "aborted", "unknown":
+			r.tone = alarm
+		}
+		t.rows = append(t.rows, r)
+	}
+	rows, _ := t.draw(width, paint)
+	return rows
+}
+
+// hostCell names a host where there are several.
+func hostCell(host string, hosts []journal.Host) string {
+	if len(hosts) < 2 {
+		return "-"
+	}
+	return host
+}
+
+func digestCell(sha256 string) string { return cmp.Or(shortDigest(sha256), "-") }
+
+// toned breaks a sentence into lines, all of them in the tone of an alarm where it is one.
+func toned(text string, isAlarm bool, width int, paint paint) []string {
+	lines := wrap(text, width, "", "  ")
+	for i := range lines {
+		if isAlarm {
+			lines[i] = paint.paint(alarm, lines[i])
+		}
+	}
+	return lines
+}

@@ -1,0 +1,351 @@
+package executor_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fwctl/executor"
+	"fwctl/internal/state"
+	"fwctl/plan"
+)
+
+// hold looks whether the promises were kept.
+func (h *history) hold() {
+	h.faults = 0
+	for _, n := range h.state().Match {
+		h.faults += n
+	}
+	commands := h.commands()
+	for i := range h.rounds {
+		r := &h.rounds[i]
+		mine := slices.DeleteFunc(slices.Clone(commands), func(c command) bool { return c.Seq <= r.from || c.Seq > r.to })
+		h.nothingUnplanned(r, mine)
+		h.nothingAfterARefusal(r, mine)
+		h.noFallback(r, mine, commands)
+		h.noFalseWord(i, r)
+	}
+	h.onlyPlannedImages()
+	h.noTwoResets()
+	h.noUnplannedOutage()
+}
+
+// step is what a round's plan has for a component that its host works on.
+func (r *round) step(luID string, sub int) *plan.Step {
+	for i := range r.plan.Steps {
+		if s := &r.plan.Steps[i]; realLU(s.LUID) == luID && s.Subenclosure == sub && s.Host == r.host && len(s.Hops) > 0 {
+			return s
+		}
+	}
+	return nil
+}
+
+func hasHop(s *plan.Step, ok func(plan.Hop) bool) bool { return slices.ContainsFunc(s.Hops, ok) }
+
+// nothingUnplanned: nothing is written that the plan does not show.
+func (h *history) nothingUnplanned(r *round, commands []command) {
+	for _, c := range commands {
+		w, ok := c.write()
+		if !ok {
+			continue
+		}
+		s := r.step(c.LU, w.sub)
+		if s == nil || w.other {
+			h.failf("line %d writes to %s/sub%d, for which the plan has nothing", c.Seq, c.LU, w.sub)
+			continue
+		}
+		resets := s.Waves.Reset != 0
+		fits := func(hop plan.Hop) bool {
+			if w.byBuffer != (hop.Protocol == plan.WriteBuffer) {
+				return false
+			}
+			switch w.mode {
+			case 0xff:
+				return len(hop.Modes) > 0
+			case 0x0f:
+				return resets && hop.Activation == plan.WithApply && hop.ActivateBy == plan.ByModeF
+			}
+			mode := map[byte]plan.Mode{0x07: plan.Mode7, 0x0e: plan.ModeE}[w.mode]
+			return slices.Contains(hop.Modes, mode) && (mode == plan.ModeE || resets) && (w.byBuffer || int64(w.length) == hop.Image.Size) &&
+				w.size <= hop.ChunkSize && (hop.BufferID == 0 || w.buffer == hop.BufferID)
+		}
+		if !hasHop(s, fits) {
+			h.failf("line %d writes %+v to %s, and no hop of the plan is that", c.Seq, w, s.Address)
+		}
+	}
+	if r.result.Outcome == executor.RunRefused {
+		for _, c := range commands {
+			if w, ok := c.write(); ok {
+				h.failf("the run on %s was refused, and wrote %+v in line %d", r.host, w, c.Seq)
+			}
+		}
+	}
+}
+
+// illegal tells whether a command was refused as one that will never be taken.
+func (c command) illegal() bool {
+	sense := unhex(c.Sense)
+	switch {
+	case c.Status != 0x02 || len(sense) < 3:
+		return false
+	case sense[0]&0x7f >= 0x72:
+		return sense[1] == 5
+	}
+	return sense[2]&0x0f == 5
+}
+
+// nothingAfterARefusal: what a device has refused is not sent again, nor anything
+// else to its fault domain; but for the abort, and mode 7 where mode e was refused.
+func (h *history) nothingAfterARefusal(r *round, commands []command) {
+	for i, c := range commands {
+		w, ok := c.write()
+		if !ok || !c.illegal() || w.mode == 0xff {
+			continue
+		}
+		s := r.step(c.LU, w.sub)
+		if s == nil || w.offset == 0 && w.mode == 0x0e && !h.takesE(c.LU, w.sub, s) {
+			continue
+		}
+		for _, later := range commands[i+1:] {
+			lw, ok := later.write()
+			if !ok || lw.mode == 0xff && later.LU == c.LU {
+				continue
+			}
+			if one, other := h.shelfOf(later.LU), h.shelfOf(c.LU); one == other || one.domain == other.domain && !one.unlisted && !other.unlisted {
+				h.failf("line %d was refused, and line %d writes to the same fault domain all the same", c.Seq, later.Seq)
+			}
+			break
+		}
+	}
+}
+
+// takesE tells whether a device takes mode e from every revision from which a
+// step's hops may fall back.
+func (h *history) takesE(luID string, sub int, s *plan.Step) bool {
+	e := h.shelfOf(luID)
+	return e.modeE != "never" && !hasHop(s, func(hop plan.Hop) bool { return slices.Contains(hop.Modes, plan.Mode7) && hop.From < e.modeE })
+}
+
+// noFallback: mode 7 follows mode e only where the device does not take mode e, and
+// is the first that is tried only where the plan has no mode e.
+func (h *history) noFallback(r *round, mine, all []command) {
+	for _, c := range mine {
+		w, ok := c.write()
+		if !ok || w.mode != 0x07 || w.offset != 0 {
+			continue
+		}
+		s := r.step(c.LU, w.sub)
+		if s == nil || hasHop(s, func(hop plan.Hop) bool { return slices.Equal(hop.Modes, []plan.Mode{plan.Mode7}) }) {
+			continue
+		}
+		if h.takesE(c.LU, w.sub, s) {
+			h.failf("line %d falls back to mode 7, and the device takes mode e", c.Seq)
+		}
+		if !slices.ContainsFunc(all, func(o command) bool {
+			ow, ok := o.write()
+			return ok && o.Seq < c.Seq && o.LU == c.LU && ow.sub == w.sub && ow.mode == 0x0e
+		}) {
+			h.failf("line %d begins with mode 7, and mode e was never tried", c.Seq)
+		}
+	}
+}
+
+// part is a component as the rack knows it.
+func (h *history) part(after *rackState, s *plan.Step) *partState {
+	e := h.shelfOf(s.LUID)
+	key := fmt.Sprintf("%s/part1", e.id)
+	if s.Subenclosure == 0 {
+		key = fmt.Sprintf("%s/esp%s/sub0", e.id, realLU(s.LUID)[15:])
+	}
+	if p := after.Parts[key]; p != nil {
+		return p
+	}
+	return &partState{}
+}
+
+// noFalseWord: no success without it being so, byte for byte, and nothing that
+// could harm later without a word.
+func (h *history) noFalseWord(n int, r *round) {
+	worst := executor.RunDone
+	for _, sr := range r.result.Steps {
+		i := slices.IndexFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address })
+		s := &r.plan.Steps[i]
+		if s.Host != r.host {
+			continue
+		}
+		e, p := h.shelfOf(s.LUID), h.part(r.after, s)
+		last := s.Hops[len(s.Hops)-1]
+		told := sr.NeedsPerson || sr.Outcome == executor.OutcomeUnknown
+		before := slices.ContainsFunc(h.rounds[:n], func(r round) bool { // and nobody has cleared it up since
+			return slices.ContainsFunc(r.result.Steps, func(sr executor.StepResult) bool {
+				return sr.Address == s.Address && (sr.NeedsPerson || sr.Outcome == executor.OutcomeUnknown || unsure(sr))
+			})
+		})
+		switch {
+		case e.lies:
+		case sr.Outcome == executor.OutcomeUpdated && (p.Revision != last.To || p.Runs != last.Image.SHA256):
+			h.failf("%s is told to be updated to %s (%.8s), and runs %s (%.8s)", s.Address, last.To, last.Image.SHA256, p.Revision, p.Runs)
+		case sr.Outcome == executor.OutcomeStaged && sr.Confirmed && (p.Staged == nil || !hasHop(s, func(hop plan.Hop) bool { return p.Staged.SHA256 == hop.Image.SHA256 })):
+			h.failf("%s is told to hold an image staged, and does not", s.Address)
+		case sr.Outcome == executor.OutcomeFailed && !told && sr.Revision != "" && p.Revision != "" && sr.Revision != p.Revision:
+			h.failf("%s is told to run %s after it failed, and runs %s", s.Address, sr.Revision, p.Revision)
+		}
+		if _, remembered := r.staged[state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure}]; p.Staged != nil && !remembered && !told && !before && !e.lies {
+			h.failf("%s holds an image that a power loss would start, and nobody remembers: it was %s", s.Address, sr.Outcome)
+		}
+		if p.Broken && !told && !before {
+			h.failf("%s has nothing to boot from, and was told to be %s", s.Address, sr.Outcome)
+		}
+		if p.Writing != nil && !told && !before && !unsure(sr) {
+			h.failf("%s is writing flash, and was told to be %s", s.Address, sr.Outcome)
+		}
+		if told {
+			worst = executor.RunUnknown
+		} else if sr.Outcome == executor.OutcomeFailed && worst == executor.RunDone {
+			worst = executor.RunFailed
+		}
+	}
+	if worst != executor.RunDone && r.result.Outcome != worst {
+		h.failf("the run on %s is told to be %s, and its worst step makes it %s", r.host, r.result.Outcome, worst)
+	}
+}
+
+// unsure is a step that says itself that the device has had no word for its image.
+func unsure(sr executor.StepResult) bool {
+	return sr.Outcome == executor.OutcomeStaged && !sr.Confirmed
+}
+
+// onlyPlannedImages: what arrived whole is what the plan shows, in a mode that it permits.
+func (h *history) onlyPlannedImages() {
+	for key, p := range h.state().Parts {
+		for _, in := range p.Received {
+			if in.Gaps > 0 {
+				h.failf("%s received an image with gaps", key)
+			}
+			if !slices.ContainsFunc(h.rounds, func(r round) bool {
+				return slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool {
+					return h.part(&rackState{Parts: map[string]*partState{key: p}}, &s) == p && hasHop(&s, func(hop plan.Hop) bool {
+						return hop.Image.SHA256 == in.SHA256 && slices.Contains(hop.Modes, map[byte]plan.Mode{0x07: plan.Mode7, 0x0e: plan.ModeE}[in.Mode])
+					})
+				})
+			}) {
+				h.failf("%s received image %.8s by mode %02x, which no plan shows", key, in.SHA256, in.Mode)
+			}
+		}
+	}
+}
+
+// noTwoResets: never two at once in a fault domain, nor beside one that nobody can
+// tell the fault domain of.
+func (h *history) noTwoResets() {
+	out := h.state().Out
+	for i, a := range out {
+		for _, b := range out[i+1:] {
+			if a.Why != "reset" || b.Why != "reset" || a.ESP == b.ESP || !a.at(b.From) && !b.at(a.From) {
+				continue
+			}
+			if h.givenUp(a, b) || h.givenUp(b, a) {
+				continue
+			}
+			x, y := h.shelfOf(a.ESP), h.shelfOf(b.ESP)
+			if x.domain == y.domain || x.unlisted || y.unlisted {
+				h.failf("%s is reset at %v, while %s is, from %v to %v", b.ESP, b.From, a.ESP, a.From, a.Until)
+			}
+		}
+	}
+}
+
+// givenUp tells whether an ESP stayed away for longer than it may, was told to be
+// unknown for that, and somebody has planned anew before the other reset.
+func (h *history) givenUp(first, second outage) bool {
+	esp := h.luOf(first.ESP)
+	for i, r := range h.rounds {
+		s := slices.IndexFunc(r.result.Steps, func(sr executor.StepResult) bool {
+			return sr.Outcome == executor.OutcomeUnknown && strings.Contains(sr.Reason, "has not come back") && slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address && realLU(s.LUID) == esp })
+		})
+		if s >= 0 && i+1 < len(h.rounds) && !first.From.Before(r.started) && !second.From.Before(h.rounds[i+1].started) {
+			return true
+		}
+	}
+	return false
+}
+
+// luOf is the lu_id of an ESP, by the rack's name of it.
+func (h *history) luOf(esp string) string { return h.shelfOf(esp).id[:15] + esp[len(esp)-1:] }
+
+// noUnplannedOutage: no ESP is reset that the plan does not have reset, and no
+// I/O stops where the plan says that it goes on.
+func (h *history) noUnplannedOutage() {
+	out := h.state().Out
+	for i, o := range out {
+		if o.Why != "reset" {
+			continue
+		}
+		luID := h.luOf(o.ESP)
+		worst, planned := plan.NoImpact, false
+		for _, r := range h.rounds {
+			for _, s := range r.plan.Steps {
+				if realLU(s.LUID) == luID && s.Waves.Reset != 0 {
+					planned = true
+					if s.Disruption.Worst != plan.NoImpact && worst != plan.IOInterruption {
+						worst = s.Disruption.Worst
+					}
+				}
+			}
+		}
+		if !planned || worst == plan.NoImpact {
+			h.failf("%s was reset at %v, and the plan has no reset of it", o.ESP, o.From)
+		}
+		if worst == plan.IOInterruption || o.Stays {
+			continue
+		}
+		before := slices.Delete(slices.Clone(out), i, i+1)
+		for _, e := range h.shelves {
+			for _, d := range e.drives {
+				if !h.reaches(e, d, out, o) && h.reaches(e, d, before, o) {
+					h.failf("the reset of %s at %v stops the I/O of the drive in slot %d of %s, and the plan says that it goes on", o.ESP, o.From, d.slot, e.id)
+				}
+			}
+		}
+	}
+}
+
+// reaches tells whether the user of a drive reaches it while there are outages, at
+// the moment at which a reset begins. What hangs off an ESP further up goes with its
+// reset; of other outages up there this rack's hosts see nothing.
+func (h *history) reaches(e *shelf, d disk, out []outage, reset outage) bool {
+	down := func(esp string, further bool) bool {
+		return slices.ContainsFunc(out, func(o outage) bool {
+			return o.ESP == esp && !o.Stays && o.at(reset.From) && (o.Path == "" || strings.HasPrefix(o.Path, d.host+"/")) && (!further || o == reset)
+		})
+	}
+	return slices.ContainsFunc(d.esps, func(n int) bool {
+		for on := e; on != nil; on = on.upstream {
+			if down(fmt.Sprintf("%s/esp%d", on.id, min(n, on.esps)), on != e) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// realLU is the designator behind the name that a plan gives a logical unit which
+// would not tell it: "ses.5000ccab04001000.1of2", "serial.ACME.5000ccab04001000-1".
+func realLU(luID string) string {
+	for _, prefix := range []string{"ses.", "serial.ACME."} {
+		if rest, ok := strings.CutPrefix(luID, prefix); ok {
+			return rest[:15] + rest[17:18]
+		}
+	}
+	return luID
+}
+
+// shelfOf is the shelf of an ESP, by its lu_id or the rack's name of it.
+func (h *history) shelfOf(esp string) *shelf {
+	for _, s := range h.shelves {
+		if strings.Contains(esp, s.id[:13]) {
+			return s
+		}
+	}
+	panic("no shelf has " + esp)
+}

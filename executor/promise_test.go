@@ -1,0 +1,479 @@
+package executor_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fwctl/executor"
+	"fwctl/internal/image"
+	"fwctl/internal/sim"
+	"fwctl/internal/state"
+	"fwctl/internal/transport"
+	"fwctl/inventory"
+	"fwctl/inventory/scan"
+	"fwctl/plan"
+)
+
+var (
+	racks = flag.Int("racks", 500, "how many random racks TestPromises makes")
+	seed  = flag.Uint64("seed", 1, "the seed of the first of them")
+)
+
+// What is promised of any run: what happens is never worse than what the plan
+// shows, and nothing is told that is not so. On random racks, with random wishes
+// and random faults, planned by the planner and carried out by the executor; a
+// share of the runs is killed somewhere and resumed.
+func TestPromises(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // many small racks
+	base := t.TempDir()
+	if dir, err := os.MkdirTemp("/dev/shm", "fwctl"); err == nil { // where nothing waits for a disk
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		base = dir
+	}
+	emptyStore() // outside of a bubble
+	var next, runs, resumed, effects, faults atomic.Int64
+	outcomes := map[executor.RunOutcome]*atomic.Int64{}
+	for _, o := range []executor.RunOutcome{executor.RunDone, executor.RunFailed, executor.RunUnknown, executor.RunRefused, executor.RunInterrupted} {
+		outcomes[o] = &atomic.Int64{}
+	}
+	t.Run("racks", func(t *testing.T) {
+		for worker := range 2 {
+			t.Run(fmt.Sprint(worker), func(t *testing.T) {
+				t.Parallel()
+				for {
+					n := uint64(next.Add(1) - 1)
+					if n >= uint64(*racks) {
+						return
+					}
+					dir := filepath.Join(base, fmt.Sprint(n))
+					h := &history{seed: *seed + n, world: newWorld(*seed + n)}
+					t.Run(fmt.Sprint(h.seed), func(t *testing.T) { h.live(t, dir) })
+					os.RemoveAll(dir)
+					for _, r := range h.rounds {
+						runs.Add(1)
+						outcomes[r.result.Outcome].Add(1)
+					}
+					resumed.Add(int64(h.resumed))
+					effects.Add(h.effects.Load())
+					faults.Add(int64(h.faults))
+				}
+			})
+		}
+	})
+	t.Logf("%d racks from seed %d: %d runs, %d of them killed and resumed, %d effects, %d faults met", *racks, *seed, runs.Load(), resumed.Load(), effects.Load(), faults.Load())
+	for _, o := range slices.Sorted(maps.Keys(outcomes)) {
+		t.Logf("%s: %d", o, outcomes[o].Load())
+	}
+}
+
+// history is what happened to a world.
+type history struct {
+	*testing.T
+	*world
+	seed   uint64
+	dir    string
+	rack   *sim.Rack
+	stores map[string]*state.Store // by host
+
+	rounds  []round
+	effects atomic.Int64
+	resumed int
+	faults  int
+	copied  *killed
+}
+
+// round is one run of a plan on a host, or the resumption of one.
+type round struct {
+	host     string
+	plan     *plan.Plan
+	result   *executor.Result
+	from, to int        // the lines of the trace that are its own
+	after    *rackState // as it stood at its end
+	staged   map[state.Key]state.Staged
+	started  time.Time
+}
+
+// killed is a copy of everything as it stood in mid-run.
+type killed struct {
+	dir    string
+	at     time.Time
+	rounds []round // that had ended by then
+	config executor.Config
+}
+
+func (h *history) failf(format string, args ...any) {
+	h.Helper()
+	if h.Failed() {
+		return // the first tells the most
+	}
+	var story strings.Builder
+	for _, r := range h.rounds {
+		result, _ := json.MarshalIndent(r.result, "", "  ")
+		steps, _ := json.Marshal(r.plan.Steps)
+		fmt.Fprintf(&story, "%s: steps %s\nwaves %+v\nresult %s\n", r.host, steps, r.plan.Waves, result)
+	}
+	h.Errorf("seed %d: %s\n%s\n%s\n%s\ntrace of effects:\n%s", h.seed, fmt.Sprintf(format, args...), h.world.rack, h.desired, story.String(), h.tale())
+}
+
+// live makes the world, plans and carries out; then what a copy in mid-run comes to.
+func (h *history) live(t *testing.T, dir string) {
+	h.dir = dir
+	h.T = t
+	h.write(dir)
+	synctest.Test(t, func(t *testing.T) {
+		h.T = t
+		defer h.open()()
+		for range 2 { // what the first has staged, the second activates
+			h.apply()
+		}
+		h.hold()
+	})
+	if h.copied == nil || t.Failed() {
+		return
+	}
+	again := &history{seed: h.seed, world: h.world, dir: h.copied.dir, rounds: h.copied.rounds}
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(h.copied.at))
+		again.T = t
+		defer again.open()()
+		again.resume(h.copied.config)
+		again.hold()
+	})
+	h.resumed = 1
+}
+
+// write writes the rack file into a directory, and makes that.
+func (h *history) write(dir string) {
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "rack.yaml"), []byte(h.world.rack), 0o644)
+	}
+	if err != nil {
+		h.Error(err)
+	}
+}
+
+// open opens the rack and the hosts' stores.
+func (h *history) open() (close func()) {
+	var err error
+	if h.rack, err = sim.OpenPrivate(filepath.Join(h.dir, "rack.yaml")); err != nil {
+		h.Fatalf("seed %d: %v\n%s", h.seed, err, h.world.rack)
+	}
+	h.stores = map[string]*state.Store{}
+	for _, host := range h.hosts {
+		h.putEmptyStore(filepath.Join(h.dir, host))
+		if h.stores[host], err = state.Open(filepath.Join(h.dir, host)); err != nil {
+			h.Fatal(err)
+		}
+	}
+	return func() {
+		for _, s := range h.stores {
+			s.Close()
+		}
+	}
+}
+
+// emptyStore is the file of a store with nothing in it. To copy it is faster than
+// to have each made anew.
+var emptyStore = sync.OnceValue(func() []byte {
+	dir, err := os.MkdirTemp("", "fwctl")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	s, err := state.Open(dir)
+	if err == nil {
+		err = s.Close()
+	}
+	if err != nil {
+		panic(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, state.FileName))
+	if err != nil {
+		panic(err)
+	}
+	return data
+})
+
+func (h *history) putEmptyStore(dir string) {
+	if _, err := os.Stat(dir); err == nil {
+		return
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		h.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, state.FileName), emptyStore(), 0o644); err != nil {
+		h.Fatal(err)
+	}
+}
+
+func (h *history) machine(host string) transport.Machine {
+	m, err := h.rack.Machine(host)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return m
+}
+
+// apply plans for what all hosts see, and carries the plan out on one after the other.
+func (h *history) apply() {
+	desired, err := plan.ParseDesiredState("desired-state.yaml", []byte(h.desired))
+	if err != nil {
+		h.Fatalf("seed %d: %v\n%s", h.seed, err, h.desired)
+	}
+	in := plan.Input{Desired: desired, ImageSizes: map[string]int64{}, Activate: len(h.rounds) > 0}
+	for _, img := range randomImages {
+		in.ImageSizes[img.SHA256()] = img.Size()
+	}
+	for _, host := range h.hosts {
+		in.Inventories = append(in.Inventories, h.scan(host))
+	}
+	p, err := plan.Build(in)
+	if err != nil {
+		h.Fatalf("seed %d: Build = %v", h.seed, err)
+	}
+	p.Digest = "sha256:00"
+	for _, host := range h.hosts {
+		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Host == host && len(s.Hops) > 0 }) {
+			c := h.config(host, p)
+			c.Store = h.stores[host]
+			h.run(c, func() (*executor.Result, error) { return executor.Run(context.Background(), c) })
+		}
+	}
+}
+
+func (h *history) scan(host string) *inventory.Inventory {
+	ctx := context.Background()
+	inv, err := scan.Scan(ctx, h.machine(host), scan.Options{ProbeUse: true})
+	if err != nil {
+		h.Fatal(err)
+	}
+	store := h.stores[host]
+	staged, err1 := store.Staged(ctx)
+	sent, err2 := store.Sent(ctx)
+	open, err3 := store.Open(ctx)
+	if err1 != nil || err2 != nil || err3 != nil {
+		h.Fatal(err1, err2, err3)
+	}
+	executor.Remember(inv, staged, sent, open)
+	return inv
+}
+
+func (h *history) config(host string, p *plan.Plan) executor.Config {
+	c := executor.Config{Machine: &doomed{h.machine(host), h, nil}, Plan: p, Images: map[string]*image.Image{}, By: "anna"}
+	if h.accept {
+		c.AcceptDisruption = []string{"all"}
+	}
+	for _, img := range randomImages {
+		c.Images[img.SHA256()] = img
+	}
+	c.Machine.(*doomed).config = &c
+	return c
+}
+
+// run has a host carry a plan out, and notes what came of it.
+func (h *history) run(c executor.Config, run func() (*executor.Result, error)) {
+	r := round{host: c.Machine.Hostname(), plan: c.Plan, from: h.traced(), started: time.Now()}
+	var err error
+	if r.result, err = run(); err != nil {
+		h.Fatalf("seed %d: Run = %v\n%s\n%s", h.seed, err, h.world.rack, h.desired)
+	}
+	r.to, r.after = h.traced(), h.state()
+	if r.staged, err = c.Store.Staged(context.Background()); err != nil {
+		h.Fatal(err)
+	}
+	h.rounds = append(h.rounds, r)
+}
+
+// resume goes on with what was killed.
+func (h *history) resume(c executor.Config) {
+	c.Machine, c.Store = h.machine(c.Machine.Hostname()), h.stores[c.Machine.Hostname()]
+	open, err := c.Store.Unfinished(context.Background())
+	if err != nil || len(open) != 1 {
+		h.Fatalf("seed %d: unfinished runs = %+v, %v; want one", h.seed, open, err)
+	}
+	h.run(c, func() (*executor.Result, error) { return executor.Resume(context.Background(), c, open[0].ID) })
+}
+
+// doomed copies everything at the effect at which the world is to be killed.
+type doomed struct {
+	transport.Machine
+	h      *history
+	config *executor.Config
+}
+
+func (m *doomed) Open(node string, access transport.Access) (transport.Node, error) {
+	n, err := m.Machine.Open(node, access)
+	return doomedNode{n, m}, err
+}
+
+type doomedNode struct {
+	transport.Node
+	m *doomed
+}
+
+func (n doomedNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	if !req.Effect {
+		return n.Node.Do(ctx, req)
+	}
+	h := n.m.h
+	if h.effects.Add(1) == int64(h.kill) {
+		h.copied = &killed{dir: filepath.Join(h.dir, "killed"), at: time.Now(), rounds: slices.Clone(h.rounds), config: *n.m.config}
+		for _, host := range h.hosts {
+			if err := os.CopyFS(filepath.Join(h.copied.dir, host), os.DirFS(filepath.Join(h.dir, host))); err != nil {
+				h.Error(err)
+			}
+		}
+		h.write(h.copied.dir)
+		if err := h.rack.Save(filepath.Join(h.copied.dir, "rack.yaml")); err != nil {
+			h.Error(err)
+		}
+	}
+	return n.Node.Do(ctx, req)
+}
+
+// rackState is what the rack knows of itself.
+type rackState struct {
+	Parts map[string]*partState `json:"parts"`
+	Out   []outage              `json:"outages"`
+	Match map[string]int        `json:"matches"`
+}
+
+type partState struct {
+	Revision string           `json:"revision"`
+	Runs     string           `json:"runs"`
+	Broken   bool             `json:"broken"`
+	Writing  *json.RawMessage `json:"writing"`
+	Staged   *struct {
+		SHA256 string `json:"sha256"`
+	} `json:"staged"`
+	Received []struct {
+		SHA256  string `json:"sha256"`
+		Mode    byte   `json:"mode"`
+		Gaps    int    `json:"gaps"`
+		Doubles int    `json:"doubles"`
+	} `json:"received"`
+}
+
+type outage struct {
+	ESP   string    `json:"esp"`
+	Path  string    `json:"path"`
+	Why   string    `json:"why"`
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
+	Stays bool      `json:"stays"`
+}
+
+func (o outage) at(t time.Time) bool {
+	return !t.Before(o.From) && (o.Until.IsZero() || t.Before(o.Until))
+}
+
+func (h *history) state() *rackState {
+	s := &rackState{}
+	data, err := h.rack.State()
+	if err == nil {
+		err = json.Unmarshal(data, s)
+	}
+	if err != nil {
+		h.Fatal(err)
+	}
+	return s
+}
+
+// command is one with an effect, as the trace has it.
+type command struct {
+	Seq       int       `json:"seq"`
+	Time      time.Time `json:"time"`
+	Host      string    `json:"host"`
+	LU        string    `json:"lu"`
+	CDB       string    `json:"cdb"`
+	Out       string    `json:"out"`
+	OutLength int       `json:"out_length"`
+	Status    byte      `json:"status"`
+	Sense     string    `json:"sense"`
+	NoAnswer  bool      `json:"no_answer"`
+}
+
+// write tells what of an image a command brings, or 0Fh or FFh; ok is false for others.
+func (c command) write() (w written, ok bool) {
+	switch cdb := unhex(c.CDB); cdb[0] {
+	case 0x1d:
+		out := unhex(c.Out)
+		if len(out) < 24 || out[0] != 0x0e {
+			return written{other: true}, true
+		}
+		return written{sub: int(out[1]), mode: out[8], buffer: int(out[11]), offset: number(out[12:16]), length: number(out[16:20]), size: number(out[20:24])}, true
+	case 0x3b:
+		return written{mode: cdb[1], buffer: int(cdb[2]), offset: number(cdb[3:6]), size: c.OutLength, byBuffer: true}, true
+	}
+	return w, false
+}
+
+type written struct {
+	sub          int
+	mode         byte
+	buffer       int
+	offset, size int
+	length       int // of the whole image, 0 where the command does not say
+	byBuffer     bool
+	other        bool // nothing that belongs to a download
+}
+
+func unhex(s string) []byte {
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		panic(err) // the trace wrote it
+	}
+	return b
+}
+
+func number(b []byte) int {
+	n := 0
+	for _, x := range b {
+		n = n<<8 | int(x)
+	}
+	return n
+}
+
+// traced counts the lines of the trace.
+func (h *history) traced() int { return bytes.Count(h.rack.Trace(), []byte("\n")) }
+
+// commands are those of the trace with an effect.
+func (h *history) commands() []command {
+	var all []command
+	for l := range bytes.Lines(h.rack.Trace()) {
+		if !bytes.Contains(l, []byte(`"effect":true`)) {
+			continue
+		}
+		var one command
+		if err := json.Unmarshal(l, &one); err != nil {
+			h.Fatal(err)
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+func (h *history) tale() string {
+	var b strings.Builder
+	for _, c := range h.commands() {
+		fmt.Fprintf(&b, "%d %s %s %s %s %s status %02x %s %v\n", c.Seq, c.Time.Format("15:04:05.000"), c.Host, c.LU, c.CDB, c.Out, c.Status, c.Sense, c.NoAnswer)
+	}
+	out, _ := json.MarshalIndent(h.state(), "", " ")
+	return b.String() + string(out)
+}

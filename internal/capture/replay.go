@@ -1,0 +1,120 @@
+package capture
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"slices"
+
+	"fwctl/internal/transport"
+)
+
+// ErrReplay: a capture can be read, and nothing can be done to it.
+var ErrReplay = errors.New("this is a capture, which can be read and not written to")
+
+// errNoAnswer: the device was not asked this, or did not answer.
+var errNoAnswer = errors.New("the capture has no answer to this command")
+
+// Machine stands in for the machine that was recorded. It says that it is
+// simulated, so that no plan made on it is taken for one of real devices.
+func (c *Capture) Machine() transport.Machine { return machine{c} }
+
+type machine struct{ capture *Capture }
+
+func (m machine) Hostname() string { return m.capture.Host }
+func (m machine) Simulated() bool  { return true }
+func (m machine) FS() fs.FS        { return replayedFS(m) }
+
+func (m machine) BlockDeviceHeld(string) (bool, error) {
+	return false, errors.New("the capture does not tell who holds block devices")
+}
+
+func (m machine) Lock(string) (io.Closer, error)      { return nil, ErrReplay }
+func (m machine) HoldsLock(string, int) (bool, error) { return false, nil }
+
+func (m machine) Open(path string, access transport.Access) (transport.Node, error) {
+	fail := func(err error) (transport.Node, error) {
+		return nil, &transport.Error{Op: "open", Path: path, NotSent: true, Err: err}
+	}
+	n := m.capture.Nodes[path]
+	switch {
+	case access != transport.ReadOnly:
+		return fail(ErrReplay)
+	case n == nil:
+		return fail(fs.ErrNotExist)
+	case n.Failure != nil:
+		return nil, n.Failure.failed(path)
+	}
+	return &replayedNode{path: path, exchanges: slices.Clone(n.Exchanges)}, nil
+}
+
+// replayedNode answers a command as it was answered: each time that it comes with
+// the next answer, and with the last one from then on.
+type replayedNode struct {
+	path      string
+	exchanges []Exchange
+}
+
+func (n *replayedNode) Close() error { return nil }
+
+func (n *replayedNode) Do(_ context.Context, req *transport.Request) (*transport.Response, error) {
+	if req.Effect || len(req.Out) > 0 {
+		return nil, &transport.Error{Op: "send a command to", Path: n.path, NotSent: true, Err: ErrReplay}
+	}
+	same := func(e Exchange) bool { return bytes.Equal(e.CDB, req.CDB) }
+	i := slices.IndexFunc(n.exchanges, same)
+	if i < 0 {
+		return nil, &transport.Error{Op: "read the answer of", Path: n.path, Err: errNoAnswer}
+	}
+	e := n.exchanges[i]
+	if slices.ContainsFunc(n.exchanges[i+1:], same) {
+		n.exchanges = slices.Delete(n.exchanges, i, i+1)
+	}
+	if e.Failure != nil {
+		return nil, e.Failure.failed(n.path)
+	}
+	return &transport.Response{Status: e.Status, Sense: slices.Clone(e.Sense), Received: copy(req.In, e.Data)}, nil
+}
+
+type replayedFS machine
+
+func (f replayedFS) ReadFile(name string) ([]byte, error) {
+	data, ok := f.capture.Files[name]
+	if !ok {
+		return nil, notThere("open", name)
+	}
+	return slices.Clone(data), nil
+}
+
+func (f replayedFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	names, ok := f.capture.Dirs[name]
+	if !ok {
+		return nil, notThere("open", name)
+	}
+	var entries []fs.DirEntry
+	for _, n := range names {
+		entries = append(entries, entry(n))
+	}
+	return entries, nil
+}
+
+func (f replayedFS) ReadLink(name string) (string, error) {
+	to, ok := f.capture.Links[name]
+	if !ok {
+		return "", notThere("readlink", name)
+	}
+	return to, nil
+}
+
+func (f replayedFS) Open(name string) (fs.File, error)      { return nil, unread("open", name) }
+func (f replayedFS) Lstat(name string) (fs.FileInfo, error) { return nil, unread("lstat", name) }
+
+// entry is a name in a directory: what it names was not recorded.
+type entry string
+
+func (e entry) Name() string               { return string(e) }
+func (e entry) IsDir() bool                { return false }
+func (e entry) Type() fs.FileMode          { return fs.ModeIrregular }
+func (e entry) Info() (fs.FileInfo, error) { return nil, unread("stat", string(e)) }

@@ -1,0 +1,378 @@
+// Package journal puts together what the store of one host holds, or those of
+// several: the status, which is what goes on, what is staged and what is stuck,
+// and the history of what was done.
+//
+// It goes by the store and by who holds a lock. It opens no device, and says
+// nothing of what a device is like now.
+package journal
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"fwctl/internal/state"
+	"fwctl/plan"
+)
+
+// Status is what goes on, what is staged and what is stuck.
+type Status struct {
+	FormatVersion string   `json:"format_version"`
+	Kind          string   `json:"kind"`   // "Status"
+	Hosts         []Host   `json:"hosts"`  // that are spoken of, by name
+	Runs          []Run    `json:"runs"`   // without an end, by host and the oldest first
+	Staged        []Staged `json:"staged"` // by host and address
+	Stuck         []Stuck  `json:"stuck"`  // likewise
+}
+
+// History is what was done.
+type History struct {
+	FormatVersion string     `json:"format_version"`
+	Kind          string     `json:"kind"`     // "History"
+	Hosts         []Host     `json:"hosts"`    // that are spoken of, by name
+	Runs          []Run      `json:"runs"`     // by host and the oldest first
+	Verified      []Verified `json:"verified"` // likewise
+}
+
+// Host is a host whose store was read.
+type Host struct {
+	Name      string    `json:"host"`
+	TakenAt   time.Time `json:"taken_at"`
+	Simulated bool      `json:"simulated"`
+}
+
+// Process says whether a run that has no end goes on.
+type Process string
+
+const (
+	Running Process = "running" // its process holds the lock of an enclosure
+	Gone    Process = "gone"    // there is no such process: it was killed, or the host went down
+	Unclear Process = "unclear" // that cannot be told
+)
+
+// Run is one apply.
+type Run struct {
+	Host      string     `json:"host"`
+	ID        int64      `json:"run"`
+	Plan      string     `json:"plan"` // its digest
+	By        string     `json:"by"`
+	StartedAt time.Time  `json:"started_at"`
+	EndedAt   *time.Time `json:"ended_at"`          // nil where it has no end
+	Outcome   string     `json:"outcome"`           // "" likewise
+	Process   Process    `json:"process,omitempty"` // of a status
+	PID       int        `json:"pid,omitempty"`     // of the process that carries it out, or did so last
+	Resumed   []Resume   `json:"resumed"`
+	Overrides []Override `json:"overrides"`
+	Steps     []Step     `json:"steps"` // by address
+}
+
+// Resume is a person who went on with a run that was broken off.
+type Resume struct {
+	By string    `json:"by"`
+	At time.Time `json:"at"`
+}
+
+// Override is a safeguard that a person put aside for one component.
+type Override struct {
+	Kind    string `json:"kind"`
+	Address string `json:"address"`
+	Given   string `json:"given"` // what they gave for it: a pattern, or a reason
+}
+
+// Step is how far a run got with one component.
+type Step struct {
+	Address string     `json:"address"`
+	State   string     `json:"state"`   // of the step machine
+	Outcome string     `json:"outcome"` // "" where it has not ended
+	From    string     `json:"from"`    // revision, "" where that was not recorded
+	To      string     `json:"to"`      // likewise
+	SHA256  string     `json:"sha256"`  // of the image, "" where that was not recorded
+	Mode    string     `json:"mode"`    // "" where nothing was sent
+	Reason  string     `json:"reason"`
+	At      *time.Time `json:"at"` // nil where it has not begun
+}
+
+// Staged is microcode that a component holds, as far as its host remembers.
+type Staged struct {
+	Host      string    `json:"host"`
+	Address   string    `json:"address"`
+	Running   string    `json:"running"`  // revision when it was staged
+	Revision  string    `json:"revision"` // that the image brings
+	SHA256    string    `json:"sha256"`
+	Since     time.Time `json:"since"`
+	By        string    `json:"by"`
+	Confirmed bool      `json:"confirmed"` // the device said that the image is complete
+}
+
+// Stuck is a component at which an effect was begun whose end nobody recorded,
+// and nobody works on it: a person has to look.
+type Stuck struct {
+	Host    string    `json:"host"`
+	Address string    `json:"address"`
+	Run     int64     `json:"run"`
+	Kind    string    `json:"kind"` // of the last such effect
+	Mode    string    `json:"mode"` // two hex digits, as in the command
+	SHA256  string    `json:"sha256"`
+	Since   time.Time `json:"since"`
+}
+
+// Verified is what somebody found who looked after what was staged.
+type Verified struct {
+	Host     string    `json:"host"`
+	Address  string    `json:"address"`
+	SHA256   string    `json:"sha256"`   // of the image that was staged
+	Revision string    `json:"revision"` // that the component reported
+	Outcome  string    `json:"outcome"`
+	By       string    `json:"by"`
+	At       time.Time `json:"at"`
+}
+
+// ReadStatus reads the status off the store of a host. holds tells whether a
+// process has the lock of an enclosure, as transport.Machine.HoldsLock does.
+func ReadStatus(ctx context.Context, store *state.Store, host Host, holds func(enclosure string, pid int) (bool, error)) (*Status, error) {
+	for {
+		s := newStatus()
+		s.Hosts = append(s.Hosts, host)
+		var open []state.Intent
+		err := store.View(ctx, func(store *state.Store) (err error) {
+			if open, err = store.Open(ctx); err != nil {
+				return err
+			}
+			if s.Staged, err = staged(ctx, store, host.Name); err != nil {
+				return err
+			}
+			runs, err := store.Unfinished(ctx)
+			if err != nil {
+				return err
+			}
+			for _, r := range runs {
+				run, err := readRun(ctx, store, r)
+				if err != nil {
+					return err
+				}
+				if err := run.addPlanned(ctx, store); err != nil {
+					return err
+				}
+				s.Runs = append(s.Runs, *run)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i := range s.Runs {
+			s.Runs[i].Process = process(&s.Runs[i], holds)
+		}
+		// A run commits its end before it lets go of its locks: one without them can
+		// have ended since the store was read.
+		unfinished, err := store.Unfinished(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ended := func(r Run) bool {
+			return r.Process != Running && !slices.ContainsFunc(unfinished, func(u state.Run) bool { return u.ID == r.ID })
+		}
+		if slices.ContainsFunc(s.Runs, ended) {
+			continue
+		}
+		s.Stuck = stuck(open, s.Runs, host.Name)
+		return s, nil
+	}
+}
+
+// process tells whether a run goes on. It has all its locks from its beginning to
+// its end, so that one of them tells.
+func process(r *Run, holds func(string, int) (bool, error)) Process {
+	if len(r.Steps) == 0 {
+		return Unclear
+	}
+	held, err := holds(enclosureOf(r.Steps[0].Address), r.PID)
+	switch {
+	case held:
+		return Running
+	case errors.Is(err, os.ErrProcessDone):
+		return Gone
+	}
+	return Unclear // it begins, or ends; or the id is another process's by now
+}
+
+// stuck lists the components with open effects of runs that do not go on.
+func stuck(open []state.Intent, runs []Run, host string) []Stuck {
+	all := []Stuck{}
+	for _, i := range open {
+		if slices.ContainsFunc(runs, func(r Run) bool { return r.ID == i.Run && r.Process == Running }) {
+			continue
+		}
+		at := slices.IndexFunc(all, func(s Stuck) bool { return s.Address == i.Address })
+		if at < 0 {
+			all = append(all, Stuck{Host: host, Address: i.Address, Since: i.At})
+			at = len(all) - 1
+		}
+		all[at].Run, all[at].Kind, all[at].Mode, all[at].SHA256 = i.Run, string(i.Kind), i.Mode, i.SHA256
+	}
+	slices.SortFunc(all, func(a, b Stuck) int { return cmp.Compare(a.Address, b.Address) })
+	return all
+}
+
+func staged(ctx context.Context, store *state.Store, host string) ([]Staged, error) {
+	held, err := store.Staged(ctx)
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := store.Addresses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []Staged{}
+	for k, v := range held {
+		all = append(all, Staged{Host: host, Address: addresses[k], Running: v.Running, Revision: v.Revision,
+			SHA256: v.SHA256, Since: v.Since, By: v.By, Confirmed: v.Confirmed})
+	}
+	slices.SortFunc(all, func(a, b Staged) int { return cmp.Compare(a.Address, b.Address) })
+	return all, nil
+}
+
+// ReadHistory reads the history off the store of a host.
+func ReadHistory(ctx context.Context, store *state.Store, host Host) (*History, error) {
+	h := newHistory()
+	h.Hosts = append(h.Hosts, host)
+	err := store.View(ctx, func(store *state.Store) error {
+		runs, err := store.Runs(ctx)
+		if err != nil {
+			return err
+		}
+		for _, r := range runs {
+			run, err := readRun(ctx, store, r)
+			if err != nil {
+				return err
+			}
+			run.PID = 0 // it tells nothing of what is over
+			h.Runs = append(h.Runs, *run)
+		}
+		found, err := store.Verifications(ctx)
+		for _, v := range found {
+			h.Verified = append(h.Verified, Verified{Host: host.Name, Address: v.Address, SHA256: v.SHA256, Revision: v.Revision,
+				Outcome: string(v.Outcome), By: v.By, At: v.At})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// readRun reads what the store has of a run.
+func readRun(ctx context.Context, store *state.Store, r state.Run) (*Run, error) {
+	run := &Run{Host: r.Host, ID: r.ID, Plan: r.PlanDigest, By: r.By, StartedAt: r.StartedAt, Outcome: r.Outcome, PID: r.PID,
+		Resumed: []Resume{}, Overrides: []Override{}, Steps: []Step{}}
+	if !r.EndedAt.IsZero() {
+		run.EndedAt = &r.EndedAt
+	}
+	resumes, err := store.Resumes(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range resumes {
+		run.Resumed = append(run.Resumed, Resume(v))
+	}
+	overrides, err := store.Overrides(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range overrides {
+		run.Overrides = append(run.Overrides, Override{string(v.Kind), v.Address, v.Given})
+	}
+	steps, err := store.Steps(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range steps {
+		run.Steps = append(run.Steps, Step{Address: v.Address, State: v.State, Outcome: v.Outcome, From: v.From, To: v.To,
+			SHA256: v.SHA256, Mode: v.Mode, Reason: v.Detail, At: &v.At})
+	}
+	return run, nil
+}
+
+// addPlanned adds the components of the run's plan that it has not come to.
+func (r *Run) addPlanned(ctx context.Context, store *state.Store) error {
+	data, err := store.Kept(ctx, r.ID)
+	if data == nil || err != nil {
+		return err
+	}
+	p, err := plan.Parse(data)
+	if err != nil {
+		return nil // who resumes the run is told; what it has come to is known without
+	}
+	begun := map[string]bool{}
+	for _, s := range r.Steps {
+		begun[s.Address] = true
+	}
+	for _, s := range p.Steps {
+		if s.Host != r.Host || s.Action != plan.Update && s.Action != plan.Activate || begun[s.Address] {
+			continue
+		}
+		step := Step{Address: s.Address, State: "pending", From: s.Current, To: s.Desired}
+		if len(s.Hops) > 0 {
+			step.SHA256 = s.Hops[0].Image.SHA256
+		}
+		r.Steps = append(r.Steps, step)
+	}
+	slices.SortFunc(r.Steps, func(a, b Step) int { return cmp.Compare(a.Address, b.Address) })
+	return nil
+}
+
+// enclosureOf is the enclosure that an address begins with.
+func enclosureOf(address string) string {
+	enclosure, _, _ := strings.Cut(address, "/")
+	return enclosure
+}
+
+// Only leaves what is about enclosures whose identifier matches the glob. The
+// error is path.ErrBadPattern.
+func (s *Status) Only(glob string) error {
+	others, err := elsewhere(glob)
+	if err != nil {
+		return err
+	}
+	s.Runs = only(s.Runs, others)
+	s.Staged = slices.DeleteFunc(s.Staged, func(v Staged) bool { return others(v.Address) })
+	s.Stuck = slices.DeleteFunc(s.Stuck, func(v Stuck) bool { return others(v.Address) })
+	return nil
+}
+
+// Only leaves what is about enclosures whose identifier matches the glob. The
+// error is path.ErrBadPattern.
+func (h *History) Only(glob string) error {
+	others, err := elsewhere(glob)
+	if err != nil {
+		return err
+	}
+	h.Runs = only(h.Runs, others)
+	h.Verified = slices.DeleteFunc(h.Verified, func(v Verified) bool { return others(v.Address) })
+	return nil
+}
+
+func only(runs []Run, others func(string) bool) []Run {
+	for i := range runs {
+		runs[i].Steps = slices.DeleteFunc(runs[i].Steps, func(s Step) bool { return others(s.Address) })
+		runs[i].Overrides = slices.DeleteFunc(runs[i].Overrides, func(o Override) bool { return others(o.Address) })
+	}
+	return slices.DeleteFunc(runs, func(r Run) bool { return len(r.Steps) == 0 })
+}
+
+// elsewhere tells addresses whose enclosure does not match.
+func elsewhere(glob string) (func(address string) bool, error) {
+	if _, err := path.Match(glob, ""); err != nil {
+		return nil, err
+	}
+	return func(address string) bool {
+		ok, _ := path.Match(glob, enclosureOf(address)) // the pattern is sound
+		return !ok
+	}, nil
+}

@@ -1,0 +1,239 @@
+package journal_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fwctl/internal/journal"
+	"fwctl/internal/state"
+	"fwctl/plan"
+)
+
+var (
+	ctx   = context.Background()
+	noon  = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	host  = journal.Host{Name: "stor1", TakenAt: noon}
+	other = journal.Host{Name: "stor2", TakenAt: noon}
+)
+
+const a = "5000ccab04001000/esp1/sub0"
+
+func open(t *testing.T, write func(*state.Tx)) *state.Store {
+	t.Helper()
+	s, err := state.Open(t.TempDir())
+	if err == nil {
+		err = s.Update(ctx, write)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// begin records a run that has begun a download to a.
+func begin(tx *state.Tx) (run int64) {
+	key := state.Key{LUID: "5000ccab04001001"}
+	run = tx.BeginRun(state.Run{PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon})
+	tx.SetStep(run, state.Step{Address: a, Key: key, SHA256: "aa", State: "sending", Mode: "e", At: noon})
+	tx.Intend(state.Intent{Run: run, Address: a, Key: key, Kind: state.DownloadStart, Mode: "0e", SHA256: "aa", At: noon})
+	tx.Intend(state.Intent{Run: run, Address: a, Key: key, Kind: state.LastChunk, Mode: "0e", SHA256: "aa", At: noon.Add(time.Hour)})
+	return run
+}
+
+// What has no end is stuck, unless its process is at it.
+func TestStuck(t *testing.T) {
+	for want, holds := range map[journal.Process]func(string, int) (bool, error){
+		journal.Running: func(enclosure string, pid int) (bool, error) {
+			return enclosure == "5000ccab04001000" && pid == os.Getpid(), nil
+		},
+		journal.Gone:    func(string, int) (bool, error) { return false, os.ErrProcessDone },
+		journal.Unclear: func(string, int) (bool, error) { return false, nil },
+	} {
+		store := open(t, func(tx *state.Tx) { begin(tx) })
+		s, err := journal.ReadStatus(ctx, store, host, holds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(s.Runs) != 1 || s.Runs[0].Process != want {
+			t.Errorf("Runs = %+v; want one that is %s", s.Runs, want)
+		}
+		stuck := []journal.Stuck{{Host: "stor1", Address: a, Run: 1, Kind: "last-chunk", Mode: "0e", SHA256: "aa", Since: noon}}
+		if want == journal.Running {
+			stuck = []journal.Stuck{}
+		}
+		if diff := cmp.Diff(stuck, s.Stuck); diff != "" {
+			t.Errorf("Stuck of a run that is %s (-want +got):\n%s", want, diff)
+		}
+	}
+}
+
+// A run that ends while its lock is looked at is no run that was broken off.
+func TestRunThatEndsMeanwhile(t *testing.T) {
+	var run int64
+	store := open(t, func(tx *state.Tx) { run = begin(tx) })
+	s, err := journal.ReadStatus(ctx, store, host, func(string, int) (bool, error) {
+		return false, errors.Join(os.ErrProcessDone, store.Update(ctx, func(tx *state.Tx) {
+			for id := range int64(2) {
+				tx.Resolve(id+1, "13h")
+			}
+			tx.EndRun(run, noon, "done")
+		}))
+	})
+	if err != nil || len(s.Runs) > 0 || len(s.Stuck) > 0 {
+		t.Errorf("ReadStatus = %+v, %v; want neither a run nor something stuck", s, err)
+	}
+}
+
+// An effect whose end is not known is stuck after the run has ended, too.
+func TestStuckAfterTheEnd(t *testing.T) {
+	store := open(t, func(tx *state.Tx) { tx.EndRun(begin(tx), noon, "unknown") })
+	s, err := journal.ReadStatus(ctx, store, host, nil)
+	if err != nil || len(s.Runs) > 0 || len(s.Stuck) != 1 {
+		t.Errorf("ReadStatus = %+v, %v; want no run, and one stuck", s, err)
+	}
+}
+
+// Components that the run has not come to are those of its plan for this host.
+func TestWhatIsStillToCome(t *testing.T) {
+	data, err := os.ReadFile("../../plan/testdata/one owner host an ESP/plan.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []journal.Step
+	for _, s := range p.Steps { // all of them are to be updated
+		if s.Host == "stor3" {
+			want = append(want, journal.Step{Address: s.Address, State: "pending", From: s.Current, To: s.Desired, SHA256: s.Hops[0].Image.SHA256})
+		}
+	}
+	store := open(t, func(tx *state.Tx) {
+		run := tx.BeginRun(state.Run{Host: "stor3", By: "anna", StartedAt: noon})
+		tx.Keep(run, data)
+		tx.SetStep(run, state.Step{Address: want[0].Address, State: "sending", SHA256: "aa", Mode: "e", At: noon})
+	})
+	want[0] = journal.Step{Address: want[0].Address, State: "sending", SHA256: "aa", Mode: "e", At: &noon}
+	s, err := journal.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return true, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, s.Runs[0].Steps); diff != "" || len(want) != 2 {
+		t.Errorf("Steps (-want +got):\n%s", diff)
+	}
+	damaged := open(t, func(tx *state.Tx) { tx.Keep(begin(tx), []byte("{}")) })
+	s, err = journal.ReadStatus(ctx, damaged, host, func(string, int) (bool, error) { return true, nil })
+	if err != nil || len(s.Runs) != 1 || len(s.Runs[0].Steps) != 1 {
+		t.Errorf("ReadStatus with a damaged plan = %+v, %v; want what the run has come to", s, err)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	key := state.Key{LUID: "5000ccab04001001"}
+	store := open(t, func(tx *state.Tx) {
+		run := begin(tx)
+		tx.SetStep(run, state.Step{Address: a, Key: key, From: "1000", To: "1100", SHA256: "bb", State: "failed", Outcome: "failed", Mode: "e", Detail: "why", At: noon})
+		tx.Override(run, state.Override{Kind: state.IgnoreWindow, Address: a, Given: "CHG-4711"})
+		tx.Resume(run, "ben", noon)
+		tx.EndRun(run, noon.Add(time.Hour), "failed")
+		tx.BeginRun(state.Run{Host: "stor1", By: "ben", StartedAt: noon})
+		tx.Verified(state.Verification{Address: a, Key: key, SHA256: "bb", Revision: "1100", Outcome: state.Running, By: "ben", At: noon})
+	})
+	h, err := journal.ReadHistory(ctx, store, host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := noon.Add(time.Hour)
+	want := &journal.History{FormatVersion: "1.0", Kind: "History", Hosts: []journal.Host{host},
+		Runs: []journal.Run{
+			{Host: "stor1", ID: 1, Plan: "sha256:00", By: "anna", StartedAt: noon, EndedAt: &end, Outcome: "failed",
+				Resumed:   []journal.Resume{{By: "ben", At: noon}},
+				Overrides: []journal.Override{{Kind: "ignore-window", Address: a, Given: "CHG-4711"}},
+				Steps:     []journal.Step{{Address: a, State: "failed", Outcome: "failed", From: "1000", To: "1100", SHA256: "bb", Mode: "e", Reason: "why", At: &noon}}},
+			{Host: "stor1", ID: 2, By: "ben", StartedAt: noon, Resumed: []journal.Resume{}, Overrides: []journal.Override{}, Steps: []journal.Step{}},
+		},
+		Verified: []journal.Verified{{Host: "stor1", Address: a, SHA256: "bb", Revision: "1100", Outcome: "running", By: "ben", At: noon}}}
+	if diff := cmp.Diff(want, h); diff != "" {
+		t.Errorf("ReadHistory (-want +got):\n%s", diff)
+	}
+
+	data, err := h.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := journal.ParseHistory(data)
+	if diff := cmp.Diff(want, parsed); err != nil || diff != "" {
+		t.Errorf("ParseHistory(Encode) = %v (-want +got):\n%s", err, diff)
+	}
+	if err := h.Only("5001*"); err != nil || len(h.Runs)+len(h.Verified) > 0 {
+		t.Errorf("Only(5001*) leaves %+v, %v; want nothing", h, err)
+	}
+	if err := parsed.Only("5000ccab*"); err != nil || len(parsed.Runs) != 1 || len(parsed.Verified) != 1 {
+		t.Errorf("Only(5000ccab*) leaves %+v, %v; want the run with steps, and what was verified", parsed, err)
+	}
+	if err := parsed.Only("[5"); !errors.Is(err, path.ErrBadPattern) {
+		t.Errorf("Only([5) = %v; want path.ErrBadPattern", err)
+	}
+}
+
+func TestAdd(t *testing.T) {
+	status := func(h journal.Host) *journal.Status {
+		return &journal.Status{Hosts: []journal.Host{h}, Runs: []journal.Run{{Host: h.Name, ID: 1}, {Host: h.Name, ID: 2}},
+			Staged: []journal.Staged{{Host: h.Name, Address: a}}, Stuck: []journal.Stuck{{Host: h.Name, Address: a}}}
+	}
+	s := status(other)
+	if err := s.Add(status(host)); err != nil {
+		t.Fatal(err)
+	}
+	want := &journal.Status{Hosts: []journal.Host{host, other},
+		Runs:   []journal.Run{{Host: "stor1", ID: 1}, {Host: "stor1", ID: 2}, {Host: "stor2", ID: 1}, {Host: "stor2", ID: 2}},
+		Staged: []journal.Staged{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}},
+		Stuck:  []journal.Stuck{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}}}
+	if diff := cmp.Diff(want, s); diff != "" {
+		t.Errorf("Add (-want +got):\n%s", diff)
+	}
+	for _, tt := range []struct {
+		host journal.Host
+		want string
+	}{
+		{host, "in two"},
+		{journal.Host{Name: "stor3", Simulated: true}, "stor3 is simulated and stor1 is real"},
+	} {
+		if err := s.Add(status(tt.host)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("Add(%+v) = %v; want %q", tt.host, err, tt.want)
+		}
+		if diff := cmp.Diff(want, s); diff != "" {
+			t.Errorf("after a refused Add (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for data, want := range map[string]string{
+		"":                      "no JSON",
+		"[]":                    "no JSON",
+		`{"kind": "Inventory"}`: `"Inventory"`,
+		`{"kind": "Status"}`:    "format_version",
+		`{"kind": "Status", "format_version": "2.1"}`:               `"2.1"`,
+		`{"kind": "Status", "format_version": "1.0", "runs": {}}`:   "does not fit",
+		`{"kind": "Status", "format_version": "1.0", "runs": []} x`: "no JSON",
+	} {
+		s, err := journal.ParseStatus([]byte(data))
+		var format *journal.FormatError
+		if !errors.As(err, &format) || !strings.Contains(err.Error(), want) || s != nil {
+			t.Errorf("ParseStatus(%s) = %v, %v; want a *FormatError with %q and nothing else", data, s, err, want)
+		}
+	}
+	if _, err := journal.ParseStatus([]byte(`{"kind": "Status", "format_version": "1.9", "later": 1}`)); err != nil {
+		t.Errorf("ParseStatus of a later minor version = %v; want no error", err)
+	}
+}

@@ -1,0 +1,51 @@
+package transport
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestHoldsFlock(t *testing.T) {
+	dir := t.TempDir()
+	name := "5000ccab04001000"
+	me := os.Getpid()
+	holds := func(when string, pid int, want bool) {
+		t.Helper()
+		if got, err := HoldsFlock(filepath.Join(dir, name), pid); got != want || err != nil {
+			t.Errorf("HoldsFlock %s = %v, %v; want %v", when, got, err, want)
+		}
+	}
+	holds("of no file", me, false)
+	lock, err := lockFile(dir, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds("of a lock of this process", me, true)
+	holds("of another process", os.Getppid(), false)
+	if got, err := HoldsFlock(filepath.Join(dir, name), 1<<30); got || !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("HoldsFlock of no process = %v, %v; want os.ErrProcessDone", got, err)
+	}
+	again, err := os.Open(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	lock.Close()
+	holds("of a file that is open and no longer locked", me, false)
+}
+
+func TestHasFlock(t *testing.T) {
+	for fdinfo, want := range map[string]bool{
+		"pos:\t0\nlock:\t1: FLOCK  ADVISORY  WRITE 3568 00:19:70127 0 EOF\n":  true,
+		"pos:\t0\nlock:\t1: FLOCK  ADVISORY  WRITE 3568 00:19:170127 0 EOF\n": false,
+		"pos:\t0\nlock:\t1: POSIX  ADVISORY  WRITE 3568 00:19:70127 0 EOF\n":  false,
+		"pos:\t0\nino:\t70127\n": false,
+		"lock:\t1: FLOCK":        false,
+	} {
+		if got := hasFlock([]byte(fdinfo), 70127); got != want {
+			t.Errorf("hasFlock(%q) = %v; want %v", fdinfo, got, want)
+		}
+	}
+}
