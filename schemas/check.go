@@ -107,7 +107,7 @@ func duplicates(n *yaml.Node) []Problem {
 // terminals obey, marks that turn the direction of writing, blanks that are none.
 func hidden(n *yaml.Node) []Problem {
 	var problems []Problem
-	if i := strings.IndexFunc(n.Value, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); n.Kind == yaml.ScalarNode && i >= 0 {
+	if i := strings.IndexFunc(n.Value, func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }); n.Kind == yaml.ScalarNode && i >= 0 {
 		r, _ := utf8.DecodeRuneInString(n.Value[i:])
 		problems = append(problems, Problem{Line: n.Line, Column: n.Column, Summary: fmt.Sprintf("a character in here cannot be shown: %U", r),
 			Hint: "take it out, or write what it stands for"})
