@@ -117,6 +117,10 @@ func (r *run) wentWrong(s *stepRun, why string) {
 	}
 }
 
+// unseen tells whether a killed run was in the middle of a step, and this one has
+// not got as far as to look at it.
+func (s *stepRun) unseen() bool { return s.state == Pending && len(s.intents) > 0 }
+
 // untouched is why a step was not started, or not gone on with.
 func (r *run) untouched(s *stepRun) string {
 	why := cmp.Or(r.broken[s.step.FaultDomain], r.stopped)
@@ -140,6 +144,9 @@ func (r *run) result() *Result {
 		why := r.untouched(s)
 		switch {
 		case s.step.Host != r.Machine.Hostname():
+		case s.unseen():
+			sr.Outcome, sr.Reason = OutcomeUnknown, "a run was killed in the middle of its work on it, and it could not be looked at: do not reset or power-cycle it, and run fwctl resume again"
+			result.Outcome = RunUnknown
 		case s.state == Pending:
 			waiting++
 			sr.Reason = joined(s.reason, cmp.Or(s.left, why))

@@ -164,7 +164,7 @@ func (r *run) carryOut(ctx context.Context, prepare func()) (*Result, error) {
 // One that was to be resumed and was refused is as it was before, unless only a
 // new plan can take it up.
 func (r *run) end(ctx context.Context, result *Result) error {
-	if r.id == 0 || r.resumed && result.Outcome == RunRefused && result.Refusal != RefusedStale {
+	if r.id == 0 || r.resumed && r.why != "" && r.refusal != RefusedStale {
 		return nil
 	}
 	now := time.Now()
