@@ -27,7 +27,7 @@ import (
 // Numbers, booleans and dates are let through where the schema wants text, as
 // they are written: yaml.v3 decodes such a node into a Go string unchanged, so
 // that 0430 stays "0430". Null is never text, and text holds nothing but what can be
-// shown, and line feeds: what is read here is printed on terminals and in reviews.
+// shown, line feeds and tabs: what is read here is printed on terminals and in reviews.
 func Check(schema, file string, data []byte) (*yaml.Node, []Problem) {
 	root, problems := parse(data)
 	if len(problems) == 0 {
@@ -107,7 +107,7 @@ func duplicates(n *yaml.Node) []Problem {
 // terminals obey, marks that turn the direction of writing, blanks that are none.
 func hidden(n *yaml.Node) []Problem {
 	var problems []Problem
-	if i := strings.IndexFunc(n.Value, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); n.Kind == yaml.ScalarNode && i >= 0 {
+	if i := strings.IndexFunc(n.Value, func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }); n.Kind == yaml.ScalarNode && i >= 0 {
 		r, _ := utf8.DecodeRuneInString(n.Value[i:])
 		problems = append(problems, Problem{Line: n.Line, Column: n.Column, Summary: fmt.Sprintf("a character in here cannot be shown: %U", r),
 			Hint: "take it out, or write what it stands for"})
