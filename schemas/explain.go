@@ -39,6 +39,9 @@ var documents = sync.OnceValue(func() map[string]any {
 	return all
 })
 
+// base is where the schemas are among each other, wherever the program runs.
+const base = "schemas:///"
+
 // compile gives a schema ready to validate with. Schemas can refer to each other
 // by their file names.
 func compile(name string) *jsonschema.Schema {
@@ -49,11 +52,11 @@ func compile(name string) *jsonschema.Schema {
 	}
 	c := jsonschema.NewCompiler()
 	for file, raw := range documents() {
-		if err := c.AddResource(file, raw); err != nil {
+		if err := c.AddResource(base+file, raw); err != nil {
 			panic(fmt.Sprintf("schema %s: %v", file, err))
 		}
 	}
-	s, err := c.Compile(name + suffix)
+	s, err := c.Compile(base + name + suffix)
 	if err != nil {
 		panic(fmt.Sprintf("schema %s: %v", name, err))
 	}

@@ -278,3 +278,19 @@ func TestTwoAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// What a device is in the middle of, and this host knows nothing of, is somebody
+// else's download: it is left alone.
+func TestSomebodyElseIsWriting(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("e", ""))
+	p := s.start(append(apply, "--state-dir", "theirs")...)
+	p.sends(1, "0e@12288")
+	p.kill()
+	s.says(3, []string{"somebody else is writing"}, apply...)
+	if got := s.count(""); got != 4 {
+		t.Errorf("writes = %v; want the 4 chunks of the others alone", s.sent())
+	}
+	s.run(0, "resume", "--yes", "--state-dir", "theirs")
+	s.intact()
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"os"
@@ -15,7 +16,7 @@ import (
 	"fwctl/schemas"
 )
 
-// examples/everything is valid and planned; an apply would wait for its windows.
+// examples/everything is valid, planned, and carried out whatever its windows.
 func TestExampleOfEverything(t *testing.T) {
 	t.Parallel()
 	dir := copyOf(t, filepath.Join(root, "examples", "everything"))
@@ -44,6 +45,21 @@ func TestExampleOfEverything(t *testing.T) {
 				t.Errorf("explain %s lacks %q:\n%s", address, text, out)
 			}
 		}
+	}
+	hurry(t, filepath.Join(dir, "rack-of-everything.yaml"))
+	file := filepath.Join(dir, "desired-state.yaml")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = bytes.Replace(data, []byte("soak: 10m"), []byte("soak: 1s"), 1)
+	data = bytes.Replace(data, []byte("settle: 60s"), []byte("settle: 1s"), 1)
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err = shell(dir, "fwctl --simulate rack-of-everything.yaml apply -f desired-state.yaml --yes --accept-disruption all --ignore-window test")
+	if err != nil || !strings.Contains(out, "\nDone: ") {
+		t.Errorf("apply = %v; want it done\n%s", err, out)
 	}
 }
 

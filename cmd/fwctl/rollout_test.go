@@ -231,7 +231,7 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Mkdir(tiny, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("tmpfs", tiny, "tmpfs", 0, "size=256k"); err != nil {
+	if err := syscall.Mount("tmpfs", tiny, "tmpfs", 0, "size=1m"); err != nil {
 		t.Skipf("cannot mount a small file system: %v", err)
 	}
 	t.Cleanup(func() {
@@ -285,5 +285,46 @@ func TestMemoryThatCannotBeWritten(t *testing.T) {
 	s.says(1, []string{"cannot open state"}, apply...)
 	if got := s.sent(); len(got) != 0 {
 		t.Errorf("writes without a memory = %v; want none", got)
+	}
+}
+
+// Stepping stones are gone over in one apply, also by one that is killed between
+// two of them.
+func TestSteppingStones(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]string{"": "", "killed in its second hop": `faults: [{when: {opcode: "1d", offset: 12288, nth: 2}, ` + hangs + "}]"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, jbods("download: {"+quick+"}, esps: [{"+fault+"}, {}]"), "")
+			images := map[string]string{}
+			for _, revision := range []string{"1050", "1100"} {
+				if err := addImage(s.dir, func(_, sha string) { images[revision] = sha }, "ACME", "JBOD-60", revision, imageSize, revision+".bin"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.write("desired.yaml", fmt.Sprintf(`apiVersion: fwctl/v1
+kind: DesiredState
+models:
+  acme60:
+    match: {vendor: ACME, product: JBOD-60}
+    activation: {settle: 1s, returnTimeout: 60s}
+    images:
+      iom-1050: {file: 1050.bin, sha256: %s, revision: "1050", from: ["1000"], modes: [7]}
+      iom-1100: {file: 1100.bin, sha256: %s, revision: "1100", from: ["1050"], modes: [e, 7]}
+want: [{model: acme60, image: iom-1100, policy: p}]
+policies: {p: {reset: always, activate: apply}}
+`, images["1050"], images["1100"]))
+			if fault == "" {
+				s.run(0, apply...)
+			} else {
+				p := s.start(apply...)
+				p.sends(1, lu1+" 0e@12288")
+				p.kill()
+				s.says(3, []string{"fwctl resume"}, apply...)
+				s.run(0, "resume", "--yes")
+			}
+			s.are(esp1+" 1100 -", esp2+" 1100 -")
+			s.intact()
+		})
 	}
 }
