@@ -91,13 +91,13 @@ func parseCanonical(data []byte) (*Plan, bool) {
 }
 
 // showable tells whether the texts of JSON have no characters but such as can be
-// shown, and line feeds. It may miss some that are.
+// shown, line feeds and tabs. It may miss some that are.
 func showable(data []byte) bool {
 	for i := 0; i < len(data); {
 		c := data[i]
 		switch {
 		case c == '\\' && i+1 < len(data):
-			if !slices.Contains([]byte(`\"n`), data[i+1]) {
+			if !slices.Contains([]byte(`\"nt`), data[i+1]) {
 				return false // an escape, which Encode writes of nothing else
 			}
 			i += 2

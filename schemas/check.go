@@ -27,7 +27,7 @@ import (
 // Numbers, booleans and dates are let through where the schema wants text, as
 // they are written: yaml.v3 decodes such a node into a Go string unchanged, so
 // that 0430 stays "0430". Null is never text, and text holds nothing but what can be
-// shown, and line feeds: what is read here is printed on terminals and in reviews.
+// shown, line feeds and tabs: what is read here is printed on terminals and in reviews.
 func Check(schema, file string, data []byte) (*yaml.Node, []Problem) {
 	root, problems := parse(data)
 	if len(problems) == 0 {

@@ -146,6 +146,8 @@ func TestCheckProblems(t *testing.T) {
 			`f.yaml:19:87: unknown key "\x7f" (known here: enclosure, reason, until)`,
 		}},
 		{"no UTF-8", "kind: x\nmetadata: {name: \u00fc\xff}\n", []string{`f.yaml:2:19: this is no YAML: invalid leading UTF-8 octet (save the file as UTF-8)`}},
+		{"a revision in two lines", replace("revision: 0430", `revision: "1\n0"`), []string{
+			`f.yaml:12:19: revision cannot be "1\n0" (What the device reports: one to four characters, taken as text.)`}},
 		{"a raw control character", "kind: x\r\nmetadata: {name:\t\x1b}\n", []string{`f.yaml:2:18: this is no YAML: control characters are not allowed (take it out)`}},
 		{"wrong version", replace("fwctl/v1", "fwctl/v2"), []string{
 			`f.yaml:2:13: apiVersion is "fwctl/v2"; it must be "fwctl/v1" (The version of this format: fwctl/v1.)`}},
