@@ -25,8 +25,8 @@ check:
 
 # -race needs a C compiler.
 unit:
-	go test -race ./...
-	go test -count=1 ./executor -run TestPromises -racks 10000
+	go test -race -timeout 30m ./...
+	go test -count=1 -timeout 30m ./executor -run TestPromises -racks 10000
 
 e2e:
 	internal/e2e/prepare.sh $(KERNEL)

@@ -260,12 +260,12 @@ func (t *target) own(page *ses.DownloadMicrocodeStatus) (ses.DownloadStatus, err
 	if !t.bound {
 		t.generation, t.bound = page.GenerationCode, true
 	}
-	if page.GenerationCode != t.generation {
-		return ses.DownloadStatus{}, &changedError{t.generation, page.GenerationCode}
-	}
 	status, ok := page.Subenclosure(uint8(t.subenclosure))
 	if !ok {
 		return status, fmt.Errorf("subenclosure %d is missing from page 0Eh: the ESP takes no microcode for it", t.subenclosure)
+	}
+	if page.GenerationCode != t.generation && !status.Code.Failed() { // that is told once, and comes first
+		return ses.DownloadStatus{}, &changedError{t.generation, page.GenerationCode}
 	}
 	return status, nil
 }

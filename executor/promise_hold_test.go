@@ -261,7 +261,7 @@ func (h *history) givenUp(first, second outage) bool {
 	esp := h.luOf(first.ESP)
 	for i, r := range h.rounds {
 		s := slices.IndexFunc(r.result.Steps, func(sr executor.StepResult) bool {
-			return sr.Outcome == executor.OutcomeUnknown && strings.Contains(sr.Reason, "has not come back") && slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address && realLU(s.LUID) == esp })
+			return sr.Outcome == executor.OutcomeUnknown && slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address && realLU(s.LUID) == esp })
 		})
 		if s >= 0 && i+1 < len(h.rounds) && !first.From.Before(r.started) && !second.From.Before(h.rounds[i+1].started) {
 			return true

@@ -115,6 +115,7 @@ func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 // again starts a download over that something has disturbed, once.
 func (r *run) again(ctx context.Context, s *stepRun, v verdict) verdict {
 	if s.again {
+		s.taken = true // for all that anybody knows
 		return r.brokenOff(ctx, s, verdict{trigger: Fail, half: true, reason: v.reason + ", for the second time"})
 	}
 	s.again = true

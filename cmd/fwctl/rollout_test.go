@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -216,66 +215,6 @@ func TestResumeAfterTheWindow(t *testing.T) {
 	if got := s.count(lu2); got != 0 {
 		t.Errorf("writes to the second module = %d; want none", got)
 	}
-}
-
-// Where the memory cannot be written nothing is, and a disk that fills up stops
-// before the next effect.
-func TestFullDisk(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("it takes root to mount a small file system")
-	}
-	t.Parallel()
-	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]"), wanted("e", ""))
-	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
-	tiny := s.path("state")
-	if err := os.Mkdir(tiny, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Mount("tmpfs", tiny, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("cannot mount a small file system: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(tiny, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	fill := func() {
-		s.Helper()
-		f, err := os.Create(filepath.Join(tiny, "rest"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		for {
-			if _, err := f.Write(make([]byte, 1024)); err != nil {
-				return
-			}
-		}
-	}
-	fill()
-	s.says(1, []string{"the disk is full", "make room"}, "apply", "test.plan", "--yes")
-	if got := s.sent(); len(got) != 0 {
-		t.Errorf("writes without a memory = %v; want none", got)
-	}
-	if err := os.Remove(filepath.Join(tiny, "rest")); err != nil {
-		t.Fatal(err)
-	}
-	s.write("rack.yaml", strings.Replace(jbods("download: {"+quick+"}, esps: [{}, {}]"), "esps: [{}, {}]", "esps: [{}, {}], "+`faults: [{when: {opcode: "1d", every: true}, do: {delay: 60ms}}]`, 1))
-	if err := os.Remove(s.path("rack.yaml.rack-state.json")); err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
-	}
-	p := s.start("apply", "test.plan", "--yes")
-	p.sends(2, lu1)
-	fill()
-	p.ends(4, "the disk is full")
-	if s.count(lu1) > 10 || s.count(lu2) != 0 {
-		t.Errorf("writes = %v; want the first module's image at most", s.sent())
-	}
-	if err := os.Remove(filepath.Join(tiny, "rest")); err != nil {
-		t.Fatal(err)
-	}
-	s.run(0, "resume", "--yes")
-	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 }
 
 func TestMemoryThatCannotBeWritten(t *testing.T) {
