@@ -264,7 +264,7 @@ func (t *target) own(page *ses.DownloadMicrocodeStatus) (ses.DownloadStatus, err
 	if !ok {
 		return status, fmt.Errorf("subenclosure %d is missing from page 0Eh: the ESP takes no microcode for it", t.subenclosure)
 	}
-	if page.GenerationCode != t.generation && !status.Code.Failed() { // that is told once, and comes first
+	if page.GenerationCode != t.generation && status.Code != ses.DownloadNeedsImage { // that comes first
 		return ses.DownloadStatus{}, &changedError{t.generation, page.GenerationCode}
 	}
 	return status, nil
