@@ -230,11 +230,11 @@ func TestKilledRunThatIsSuperseded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if run, _, _, err := executor.Resumable(context.Background(), b.store); err != nil || run == nil || run.ID != 1 {
+		if run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || run == nil || run.ID != 1 {
 			t.Fatalf("Resumable = %+v, %v; want run 1", run, err)
 		}
 		b.ended(b.run(c.Plan.Steps...), executor.RunDone, "staged confirmed e 1000")
-		if run, _, _, err := executor.Resumable(context.Background(), b.store); err != nil || run != nil {
+		if run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || run != nil {
 			t.Errorf("Resumable = %+v, %v; want none: another run has taken its place", run, err)
 		}
 	})

@@ -48,7 +48,33 @@ func (r *run) lock(ctx context.Context) (release func()) {
 		}
 		locks = append(locks, lock)
 	}
+	lock, err := r.lockResets()
+	if err != nil {
+		r.refusal, r.why = RefusedInUse, err.Error()+": another run resets ESPs, and what cannot be told to share no drives is not reset beside anything"
+		return release
+	}
+	locks = append(locks, lock)
 	return release
+}
+
+// resetsLock is the lock of all runs that reset something: those that know the fault
+// domains of what they reset share it, and one that does not has it for itself.
+const resetsLock = "resets"
+
+func (r *run) lockResets() (io.Closer, error) {
+	resets, grouped := false, true
+	for _, s := range r.local() {
+		if n := s.step.Waves.Reset; slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Number == n && r.Selects(w) && !w.PowerCycle }) {
+			resets, grouped = true, grouped && s.step.FaultDomain != 0
+		}
+	}
+	switch {
+	case !resets:
+		return io.NopCloser(nil), nil
+	case grouped:
+		return r.Machine.ShareLock(resetsLock)
+	}
+	return r.Machine.Lock(resetsLock)
 }
 
 // enclosures are those that there is work for, and those of their fault domains, sorted.

@@ -11,6 +11,7 @@ import (
 
 	"fwctl/internal/image"
 	"fwctl/internal/state"
+	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/plan"
 )
@@ -70,17 +71,35 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 	})
 }
 
-// Resumable finds the run that Resume goes on with: the first that has no end, else
-// the last, where that was interrupted. nil where there is none. It comes with the
-// plan, and those of its images that are kept.
-func Resumable(ctx context.Context, store *state.Store) (*state.Run, *plan.Plan, map[string]*image.Image, error) {
+// Resumable finds the run that Resume goes on with: the first that has no end, and
+// no process on this machine that carries it out, else the last, where that was
+// interrupted. Where all of them go on it is the first. nil where there is none. It
+// comes with the plan, and those of its images that are kept.
+func Resumable(ctx context.Context, store *state.Store, m transport.Machine) (*state.Run, *plan.Plan, map[string]*image.Image, error) {
 	all, err := resumable(ctx, store)
-	if err != nil || len(all) == 0 {
+	if err != nil {
 		return nil, nil, nil, err
 	}
-	p, err := keptPlan(ctx, store, all[0].ID)
-	if err != nil || p == nil {
-		return nil, nil, nil, err
+	var run *state.Run
+	var p *plan.Plan
+	for i := range all {
+		its, err := keptPlan(ctx, store, all[i].ID)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		if its == nil {
+			continue
+		}
+		dead := !goesOn(m, &all[i], its)
+		if run == nil || dead {
+			run, p = &all[i], its
+		}
+		if dead {
+			break
+		}
+	}
+	if run == nil {
+		return nil, nil, nil, nil
 	}
 	images := map[string]*image.Image{}
 	for sha256 := range imagesOf(p) {
@@ -92,7 +111,19 @@ func Resumable(ctx context.Context, store *state.Store) (*state.Run, *plan.Plan,
 			return nil, nil, nil, err
 		}
 	}
-	return &all[0], p, images, nil
+	return run, p, images, nil
+}
+
+// goesOn tells whether the process that carries a run out has one of its locks, all
+// of which it has from its beginning to its end. False where nobody can tell: the
+// locks do.
+func goesOn(m transport.Machine, run *state.Run, p *plan.Plan) bool {
+	i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.Host == run.Host && len(s.Hops) > 0 })
+	if i < 0 {
+		return false
+	}
+	held, err := m.HoldsLock(p.Steps[i].Enclosure, run.PID)
+	return err == nil && held
 }
 
 func resumable(ctx context.Context, store *state.Store) ([]state.Run, error) {

@@ -40,7 +40,7 @@ func afterCrash(t *testing.T, enclosures string, steps func(*bench) []plan.Step,
 
 func (b *bench) resume(c executor.Config) *executor.Result {
 	b.Helper()
-	run, _, _, err := executor.Resumable(context.Background(), b.store)
+	run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine)
 	if err != nil || run == nil {
 		b.Fatalf("Resumable = %v, %v; want a run", run, err)
 	}

@@ -2,8 +2,11 @@ package executor_test
 
 import (
 	"context"
+	"fwctl/internal/transport"
+	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"fwctl/executor"
 	"fwctl/plan"
@@ -44,5 +47,65 @@ func TestNothingIsStartedWhereItHasBecomeWorse(t *testing.T) {
 		b.ended(r, executor.RunFailed, "staged confirmed e 1000", "refused unconfirmed e 1000")
 		b.reason(r, 1, "has become worse since the run began", "critical")
 		b.arrived(hop.Image)
+	})
+}
+
+// What cannot be grouped with certainty is not reset in parallel with anything, be
+// it by another run on this host.
+func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
+	type take = func(transport.Machine) (io.Closer, error)
+	lock := func(m transport.Machine) (io.Closer, error) { return m.Lock("resets") }
+	share := func(m transport.Machine) (io.Closer, error) { return m.ShareLock("resets") }
+	for name, tt := range map[string]struct {
+		other  take // the other run's
+		domain int
+		waves  plan.StepWaves
+		mode   plan.Mode
+		want   executor.RunOutcome
+	}{
+		"beside one that knows what it resets":      {share, 0, reset, plan.Mode7, executor.RunRefused},
+		"beside one that does not know it":          {lock, 0, reset, plan.Mode7, executor.RunRefused},
+		"known, beside one that does not know it":   {lock, 1, reset, plan.Mode7, executor.RunRefused},
+		"known, beside one that knows what it does": {share, 1, reset, plan.Mode7, executor.RunDone},
+		"nothing is reset":                          {lock, 0, stage, plan.ModeE, executor.RunDone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme(""), func(b *bench) {
+				s := b.step(esp1, tt.waves, b.hop("1100", tt.mode))
+				s.FaultDomain = tt.domain
+				other, err := tt.other(b.machine)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := b.run(s)
+				if r.Outcome != tt.want || r.Outcome == executor.RunRefused && (r.Refusal != executor.RefusedInUse || len(b.writes()) > 0) {
+					t.Errorf("Run = %s (%s: %s) with %d writes; want %s", r.Outcome, r.Refusal, r.Reason, len(b.writes()), tt.want)
+				}
+				other.Close()
+				if tt.want == executor.RunRefused {
+					b.ended(b.run(s), executor.RunDone, "updated confirmed 7 1100")
+				}
+			})
+		})
+	}
+}
+
+// A device that is busy for long does not keep a download from being withdrawn.
+func TestWithdrawnWhileTheDeviceIsBusy(t *testing.T) {
+	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096, times: 9}, do: {busy: true}}]\n", func(b *bench) {
+		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
+		withdraw := make(chan struct{})
+		c.Withdraw = withdraw
+		time.AfterFunc(10*time.Second, func() { close(withdraw) })
+		r, err := executor.Run(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(r, executor.RunInterrupted, "failed unconfirmed e 1000")
+		b.reason(r, 0, "withdrawn on request after byte 4096")
+		writes := b.writes()
+		if last := writes[len(writes)-1]; !strings.HasSuffix(last, "0e ff@00000000") || len(writes) >= 11 {
+			t.Errorf("writes = %q; want an abort before the device takes the second chunk", writes)
+		}
 	})
 }

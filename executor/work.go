@@ -89,6 +89,9 @@ func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 				v = verdict{trigger: Fail, half: true, reason: fmt.Sprintf("the device did not take the image at byte %d of %d: %s", offset, len(data), v.reason)}
 				break
 			}
+			if s.mode == plan.ModeE && s.taken && r.withdraws() {
+				return r.withdrawn(ctx, s, offset)
+			}
 			time.Sleep(wait)
 			v = s.download.chunk(ctx, offset, data[offset:end])
 		}
@@ -104,9 +107,7 @@ func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 		s.taken = true
 		r.event(s.about(Event{Type: EventProgress, Mode: s.mode, Bytes: int64(end), Total: int64(len(data))}))
 		if s.mode == plan.ModeE && end < len(data) && r.withdraws() {
-			v := r.discard(ctx, s, fmt.Sprintf("withdrawn on request after byte %d of %d", end, len(data)))
-			s.withdrawn = v.trigger == Abort
-			return v
+			return r.withdrawn(ctx, s, end)
 		}
 	}
 	return verdict{trigger: SentAll}
@@ -137,6 +138,13 @@ func intents(first, last bool) []state.Kind {
 		return []state.Kind{state.LastChunk}
 	}
 	return nil
+}
+
+// withdrawn breaks a download off, as somebody has asked.
+func (r *run) withdrawn(ctx context.Context, s *stepRun, sent int) verdict {
+	v := r.discard(ctx, s, fmt.Sprintf("withdrawn on request after byte %d of %d", sent, s.current().Image.Size))
+	s.withdrawn = v.trigger == Abort
+	return v
 }
 
 // withdraws tells whether somebody wants downloads withdrawn.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,11 +57,29 @@ func screen(t *testing.T, written string) string {
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
+// terminal keeps what is written to it. It is drawn on while the test looks.
+type terminal struct {
+	mu      sync.Mutex
+	written bytes.Buffer
+}
+
+func (t *terminal) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.written.Write(p)
+}
+
+func (t *terminal) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.written.String()
+}
+
 // Text goes by above the bars: one of each component that is worked on, what is
 // waited for, and the whole. At the end no bar is left.
 func TestBars(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out terminal
 		b := newBars(&out, &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}}}, 2)
 		tell := func(e executor.Event) {
 			e.Time = time.Now()
@@ -90,7 +110,7 @@ func TestBars(t *testing.T) {
 		shows(text + "a  25 % [##########..............................] 64 bytes/s, 12 s left\nb 100 % [########################################] the device is writing it\n0 of 2 done   0 % [........................................] 10 min 4 s\n")
 
 		// A key that is pressed moves the cursor, and a ^C stands there until the next frame.
-		out.WriteString("^C")
+		io.WriteString(&out, "^C")
 		b.say("Interrupted.")
 		tell(executor.Event{Type: executor.EventStaged, Address: "b", Hop: 1, Hops: 1})
 		text += "Interrupted.\nb: staged\n"

@@ -294,3 +294,22 @@ func TestSomebodyElseIsWriting(t *testing.T) {
 	s.run(0, "resume", "--yes", "--state-dir", "theirs")
 	s.intact()
 }
+
+// A run that goes on is not in the way of resuming one that was killed after it began.
+func TestResumeBesideAnotherRun(t *testing.T) {
+	t.Parallel()
+	hung := "download: {" + quick + `}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, ` + hangs + `}]}, {}]`
+	s := newSite(t, jbods(hung, hung), wanted("e", ""))
+	s.run(0, "plan", "-f", "desired.yaml", "--target", "5000ccab04001000/*", "--out", "first.plan")
+	s.run(0, "plan", "-f", "desired.yaml", "--target", "5000ccab04002000/*", "--out", "second.plan")
+	first := s.start("apply", "first.plan", "--yes")
+	first.sends(1, lu1+" 0e@12288")
+	second := s.start("apply", "second.plan", "--yes")
+	second.sends(1, "5000ccab04002001 0e@12288")
+	second.kill()
+	s.says(0, []string{"Run 2 of plan"}, "resume", "--yes")
+	s.says(3, []string{"Run 1 of plan", "cannot lock"}, "resume", "--yes")
+	first.kill()
+	s.says(0, []string{"Run 1 of plan"}, "resume", "--yes")
+	s.intact()
+}

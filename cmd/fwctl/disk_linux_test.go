@@ -11,7 +11,7 @@ import (
 // Where the memory cannot be written nothing is, and a disk that fills up stops
 // before the next effect.
 func TestFullDisk(t *testing.T) {
-	if os.Geteuid() != 0 {
+	if os.Geteuid() != 0 && os.Getenv("CI") == "" {
 		t.Skip("it takes root to mount a small file system")
 	}
 	t.Parallel()
@@ -22,6 +22,9 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := syscall.Mount("tmpfs", tiny, "tmpfs", 0, "size=1m"); err != nil {
+		if os.Getenv("CI") != "" { // which skips nothing
+			t.Fatal(err)
+		}
 		t.Skipf("cannot mount a small file system: %v", err)
 	}
 	t.Cleanup(func() {

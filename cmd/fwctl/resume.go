@@ -62,7 +62,7 @@ func (j *job) resume(ctx context.Context, images string, yes bool) error {
 		return err
 	}
 	defer store.Close()
-	run, p, kept, err := executor.Resumable(ctx, store)
+	run, p, kept, err := executor.Resumable(ctx, store, j.machine)
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,8 @@ func (r *Recorder) BlockDeviceHeld(string) (bool, error) { return false, errReco
 
 func (r *Recorder) Lock(string) (io.Closer, error) { return nil, errRecording }
 
+func (r *Recorder) ShareLock(string) (io.Closer, error) { return nil, errRecording }
+
 func (r *Recorder) HoldsLock(string, int) (bool, error) { return false, errRecording }
 
 func (r *Recorder) Open(path string, access transport.Access) (transport.Node, error) {

@@ -32,6 +32,7 @@ func (m machine) BlockDeviceHeld(string) (bool, error) {
 }
 
 func (m machine) Lock(string) (io.Closer, error)      { return nil, ErrReplay }
+func (m machine) ShareLock(string) (io.Closer, error) { return nil, ErrReplay }
 func (m machine) HoldsLock(string, int) (bool, error) { return false, nil }
 
 func (m machine) Open(path string, access transport.Access) (transport.Node, error) {

@@ -76,8 +76,13 @@ func (m *machine) BlockDeviceHeld(name string) (bool, error) {
 }
 
 // Lock takes a lock that is this simulated host's.
-func (m *machine) Lock(name string) (io.Closer, error) {
-	unlock, err := m.rack.tryLock(m.lockName(name), true)
+func (m *machine) Lock(name string) (io.Closer, error) { return m.lock(name, true) }
+
+// ShareLock likewise.
+func (m *machine) ShareLock(name string) (io.Closer, error) { return m.lock(name, false) }
+
+func (m *machine) lock(name string, exclusive bool) (io.Closer, error) {
+	unlock, err := m.rack.tryLock(m.lockName(name), exclusive)
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock %s: %w", name, err)
 	}

@@ -2,9 +2,12 @@ package transport
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestHoldsFlock(t *testing.T) {
@@ -18,7 +21,7 @@ func TestHoldsFlock(t *testing.T) {
 		}
 	}
 	holds("of no file", me, false)
-	lock, err := lockFile(dir, name)
+	lock, err := lockFile(dir, name, unix.LOCK_EX)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,4 +51,33 @@ func TestHasFlock(t *testing.T) {
 			t.Errorf("hasFlock(%q) = %v; want %v", fdinfo, got, want)
 		}
 	}
+}
+
+// Who shares a lock has it beside others who do, and nobody has it beside who took
+// it alone.
+func TestSharedLock(t *testing.T) {
+	dir := t.TempDir()
+	take := func(how int) io.Closer {
+		t.Helper()
+		lock, err := lockFile(dir, "resets", how)
+		if err != nil {
+			t.Fatalf("lockFile = %v; want the lock", err)
+		}
+		return lock
+	}
+	refused := func(how int) {
+		t.Helper()
+		if lock, err := lockFile(dir, "resets", how); !errors.Is(err, ErrBusy) {
+			t.Errorf("lockFile = %v, %v; want ErrBusy", lock, err)
+		}
+	}
+	first, second := take(unix.LOCK_SH), take(unix.LOCK_SH)
+	refused(unix.LOCK_EX)
+	first.Close()
+	refused(unix.LOCK_EX)
+	second.Close()
+	alone := take(unix.LOCK_EX)
+	refused(unix.LOCK_SH)
+	alone.Close()
+	take(unix.LOCK_SH).Close()
 }

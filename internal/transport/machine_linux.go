@@ -47,15 +47,21 @@ func (m localMachine) BlockDeviceHeld(name string) (bool, error) {
 	return false, &Error{Op: "open", Path: path, NotSent: true, Err: classify(err)}
 }
 
-func (m localMachine) Lock(name string) (io.Closer, error) { return lockFile(lockDir, name) }
+func (m localMachine) Lock(name string) (io.Closer, error) {
+	return lockFile(lockDir, name, unix.LOCK_EX)
+}
+
+func (m localMachine) ShareLock(name string) (io.Closer, error) {
+	return lockFile(lockDir, name, unix.LOCK_SH)
+}
 
 func (m localMachine) HoldsLock(name string, pid int) (bool, error) {
 	return HoldsFlock(filepath.Join(lockDir, name), pid)
 }
 
-// lockFile takes dir/name without waiting. The kernel drops the lock with the
+// lockFile takes dir/name, by flock(2)'s LOCK_EX or LOCK_SH, without waiting. The kernel drops the lock with the
 // process, so that a crash leaves none behind; the file stays.
-func lockFile(dir, name string) (io.Closer, error) {
+func lockFile(dir, name string, how int) (io.Closer, error) {
 	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
 		return nil, fmt.Errorf("cannot lock %q: not a lock name", name)
 	}
@@ -67,7 +73,7 @@ func lockFile(dir, name string) (io.Closer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock %s: %w", name, err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); err != nil {
 		holder, _ := io.ReadAll(io.LimitReader(f, 200))
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {

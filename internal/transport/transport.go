@@ -79,6 +79,9 @@ type Machine interface {
 	// Lock takes the host-wide lock of that name without waiting, until it is
 	// closed. errors.Is(err, ErrBusy) where another process has it.
 	Lock(name string) (io.Closer, error)
+	// ShareLock takes the lock of that name together with others who share it: none
+	// of them and whoever takes it by Lock have it at the same time.
+	ShareLock(name string) (io.Closer, error)
 	// HoldsLock tells whether a process has the host-wide lock of that name,
 	// without trying to take it. errors.Is(err, os.ErrProcessDone) where there is
 	// no such process; any other error says that this machine cannot tell.

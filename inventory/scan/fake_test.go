@@ -58,6 +58,7 @@ func (m *fakeMachine) BlockDeviceHeld(name string) (bool, error) {
 	return held, nil
 }
 func (m *fakeMachine) Lock(string) (io.Closer, error)      { panic("a scan takes no lock") }
+func (m *fakeMachine) ShareLock(string) (io.Closer, error) { panic("a scan takes no lock") }
 func (m *fakeMachine) HoldsLock(string, int) (bool, error) { panic("a scan looks for no lock") }
 func (m *fakeMachine) failed(node string, err error) error {
 	return &transport.Error{Op: "open", Path: node, NotSent: true, Err: err}
