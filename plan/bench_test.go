@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -113,6 +114,35 @@ func BenchmarkBuild(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkBuildGrowth reports how many times the time of 10,000 components 100,000
+// take (x): the median of pairs, each of ten runs of the one and one of the other,
+// so that whatever else the machine does falls on both.
+func BenchmarkBuildGrowth(b *testing.B) {
+	for _, sees := range sights {
+		b.Run(string(sees), func(b *testing.B) {
+			small, large := fleet(fleetSizes[0], sees), fleet(fleetSizes[1], sees)
+			build := func(in plan.Input, times int) float64 {
+				start := time.Now()
+				for range times {
+					if _, err := plan.Build(in); err != nil {
+						b.Fatal(err)
+					}
+				}
+				return time.Since(start).Seconds() / float64(times)
+			}
+			var growth, seconds []float64
+			for b.Loop() {
+				seconds = append(seconds, build(large, 1))
+				growth = append(growth, seconds[len(seconds)-1]/build(small, 10))
+			}
+			slices.Sort(growth)
+			slices.Sort(seconds)
+			b.ReportMetric(growth[len(growth)/2], "x")
+			b.ReportMetric(seconds[len(seconds)/2], "s/100000")
+		})
 	}
 }
 

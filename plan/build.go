@@ -48,18 +48,15 @@ func Build(in Input) (*Plan, error) {
 		return nil, err
 	}
 	fleet := mergeHosts(in.Inventories)
-	for _, e := range fleet {
+	for _, e := range fleet.enclosures {
 		e.name = in.Desired.Names[e.id]
 	}
 	b := &builder{
 		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)), clashes: map[[2]int]clash{},
-		excepted: make([]bool, len(in.Desired.Except)), ended: map[string]bool{}, quirks: map[string]string{}, survey: newSurvey(in.Inventories, declared(in.Desired, fleet)), fleet: map[string]*enclosure{}, gateLists: map[gateKey][]GateResult{},
-	}
-	for _, e := range fleet {
-		b.fleet[e.id] = e
+		excepted: make([]bool, len(in.Desired.Except)), ended: map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*Quirk{}}, survey: newSurvey(fleet, declared(in.Desired, fleet)), gateLists: map[gateKey][]GateResult{},
 	}
 	for _, want := range in.Desired.Want {
-		b.goals = append(b.goals, newGoal(in.Desired, want))
+		b.goals = append(b.goals, newGoal(in.Desired, want, b.quirks))
 	}
 	p := &Plan{
 		FormatVersion: FormatVersion,
@@ -75,14 +72,13 @@ func Build(in Input) (*Plan, error) {
 	}
 	p.Rollout.MaxParallel = max(p.Rollout.MaxParallel, 1)
 
-	domains := b.survey.number()
 	hit := make([]bool, len(in.Targets))
 	var planned []*job
-	for _, e := range fleet {
+	for _, e := range fleet.enclosures {
 		jobs := b.decide(e, hit)
 		for _, j := range jobs {
-			j.step.FaultDomain = domains[e.id]
-			j.step.Neighbours = b.survey.neighbours(e.id, j.step.Host)
+			j.step.FaultDomain = e.faultDomain()
+			j.step.Neighbours = e.neighbours(j.step.Host)
 			if j.targeted {
 				planned = append(planned, j)
 			}
@@ -95,7 +91,7 @@ func Build(in Input) (*Plan, error) {
 	slices.SortStableFunc(planned, func(a, b *job) int {
 		return cmp.Or(cmp.Compare(a.step.Address, b.step.Address), cmp.Compare(a.step.LUID, b.step.LUID))
 	})
-	p.Waves = assignWaves(planned, b.survey, p.Rollout)
+	p.Waves = assignWaves(planned, p.Rollout)
 	for _, w := range p.Waves {
 		for _, name := range w.Windows {
 			p.Windows[name] = in.Desired.Windows[name]
@@ -105,11 +101,11 @@ func Build(in Input) (*Plan, error) {
 	for _, j := range planned {
 		j.tellWaves()
 		p.Steps = append(p.Steps, j.step)
-		if name := j.step.Quirk; name != "" {
+		if q := b.quirk(j.component); q.Name != "" {
 			if p.Quirks == nil {
 				p.Quirks = map[string]string{}
 			}
-			p.Quirks[name] = b.quirks[name]
+			p.Quirks[q.Name] = q.Source
 		}
 	}
 	p.Warnings = append(p.Warnings, p.windowWarnings()...)
@@ -135,9 +131,9 @@ func newest(scans []Scan) time.Time {
 }
 
 // declared are the desired state's fault domains, by identifier.
-func declared(d *DesiredState, fleet []*enclosure) [][]string {
+func declared(d *DesiredState, f *fleet) [][]string {
 	ids := map[string]string{}
-	for _, e := range fleet {
+	for _, e := range f.enclosures {
 		ids[e.id] = e.id
 		if e.name != "" {
 			ids[e.name] = e.id
@@ -201,16 +197,21 @@ type builder struct {
 	in     Input
 	today  string // "2006-01-02", the day of the newest scan, in UTC: the same on whatever host
 	survey *survey
-	fleet  map[string]*enclosure // by id
-	goals  []*goal               // of the desired state's wants
+	goals  []*goal // of the desired state's wants
 
 	gateLists map[gateKey][]GateResult // those that steps share
 
 	matches  []wantMatch
 	clashes  map[[2]int]clash
-	excepted []bool            // exceptions that an enclosure matches
-	ended    map[string]bool   // warnings of what has ended
-	quirks   map[string]string // rows of the quirk table that fit a component: where each comes from
+	excepted []bool          // exceptions that an enclosure matches
+	ended    map[string]bool // warnings of what has ended
+	quirks   *quirkFinder
+}
+
+// quirk is the row of the quirk table that fits the ESP as it is.
+func (b *builder) quirk(c component) *Quirk {
+	p := c.primary()
+	return b.quirks.of(p.Vendor, p.Product, p.Revision)
 }
 
 // wantMatch counts what a want came to, so that one that comes to nothing can say why.
@@ -375,7 +376,7 @@ func summarize(steps []Step) Summary {
 // Where several hosts see the enclosure, it tells on which of them.
 func (j *job) stagedBy() string {
 	s, on := j.sub.Staged, ""
-	if len(j.e.hosts) > 1 {
+	if len(j.e.views) > 1 {
 		on = " on " + j.esp.host
 	}
 	return fmt.Sprintf("Staged %s by %s%s, image %.8s.", s.Since.UTC().Format(time.DateOnly), whoStaged(s), on, s.SHA256)

@@ -15,6 +15,8 @@ type job struct {
 	step      Step
 	want      *wanted  // nil where no want matches it
 	targeted  bool     // false: left out by --target
+	stage     *Wave    // where it is worked on, nil where it is not
+	reset     *Wave    // likewise
 	late      bool     // staged after the resets of its ESP, so that none of them starts it
 	started   []string // what its resets start beside it
 	startedBy []*job   // whose resets start what it has staged
@@ -57,13 +59,9 @@ func (b *builder) begin(e *enclosure, c component) *job {
 		Gates:         []GateResult{},
 		Disruption:    Disruption{Expected: NoImpact, Worst: NoImpact},
 		Reasons:       []string{},
-		Preconditions: Preconditions{Revision: c.sub.Revision, ESPs: e.luIDs(c.esp.host)},
+		Preconditions: Preconditions{Revision: c.sub.Revision, ESPs: e.seenBy(c.esp.host).luIDs},
 	}}
-	q := QuirkOf(b.in.Desired.Quirks, c.primary().Vendor, c.primary().Product, c.primary().Revision)
-	j.step.Quirk = q.Name
-	if q.Name != "" {
-		b.quirks[q.Name] = q.Source
-	}
+	j.step.Quirk = b.quirk(c).Name
 	if c.sub.Staged != nil {
 		j.step.Preconditions.Staged = &c.sub.Staged.SHA256
 	}

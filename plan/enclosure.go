@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,32 +11,49 @@ import (
 	"fwctl/inventory"
 )
 
+// fleet is the enclosures of all inventories.
+type fleet struct {
+	enclosures []*enclosure    // sorted by id
+	esps       map[string]*esp // by lu_id; the first, where several claim it
+}
+
 // enclosure is one enclosure as all hosts of the plan see it together.
 type enclosure struct {
-	id       string  // the first part of its addresses
-	name     string  // "" where it has none
-	reported int     // ESPs that it says it has, 0 where it does not
-	esps     []esp   // sorted by ID, then LUID
-	effect   *Effect // of a reset of all of it, once it was found out
+	id       string       // the first part of its addresses
+	index    int          // in the fleet, which is sorted by id
+	name     string       // "" where it has none
+	views    []view       // by host
+	reported int          // ESPs that it says it has, 0 where it does not
+	esps     []esp        // sorted by ID, then LUID
+	effect   *Effect      // of a reset of all of it, once it was found out
+	domain   *faultDomain // once it was surveyed
 
 	healthKnown bool
 	critical    bool
 	failures    []string
 
-	hosts map[string][]string // lu_ids that each host sees, sorted
+	rank int // of its power cycle by a person among those of its fault domain, from 1; 0: it has none
+}
+
+// view is an enclosure as one host sees it.
+type view struct {
+	host  string
+	luIDs []string // of the ESPs, sorted
+	*inventory.Enclosure
 }
 
 // esp is an ESP as the host sees it that will work on it.
 type esp struct {
-	inventory.ESP
+	*inventory.ESP
+	of       *enclosure
 	id       string // the second part of its addresses
-	address  string // of its primary subenclosure
 	host     string
 	side     int            // 0 is side A
 	conflict string         // why it may not be touched
 	others   []esp          // it, as other hosts see it, by host
 	disputed map[int]string // why nobody can tell what is staged on a subenclosure, by its id
 	effect   *Effect        // of a reset, once it was found out
+	rank     int            // of its reset among those of its fault domain and side, from 1; 0: it has none
 }
 
 // component is one subenclosure, and the ESP that it is worked on through.
@@ -48,27 +64,32 @@ type component struct {
 	sub     *inventory.Subenclosure
 }
 
+// address is that of the ESP's primary subenclosure.
+func (e *esp) address() string { return inventory.Address(e.of.id, e.id, 0) }
+
 // primary is the subenclosure whose vendor and product models are matched with.
 func (c component) primary() *inventory.Subenclosure { return &c.esp.Subenclosures[0] }
 
-// mergeHosts joins what the hosts see, sorted by id.
-func mergeHosts(invs []*inventory.Inventory) []*enclosure {
+// mergeHosts joins what the hosts see.
+func mergeHosts(invs []*inventory.Inventory) *fleet {
 	invs = slices.SortedFunc(slices.Values(invs), func(a, b *inventory.Inventory) int { return cmp.Compare(a.Host, b.Host) })
 	byID := map[string]*enclosure{}
+	var all []*enclosure
 	for _, inv := range invs {
 		for i := range inv.Enclosures {
 			from := &inv.Enclosures[i]
 			e := byID[from.ID()]
 			if e == nil {
-				e = &enclosure{id: from.ID(), hosts: map[string][]string{}}
+				e = &enclosure{id: from.ID()}
 				byID[e.id] = e
+				all = append(all, e)
 			}
 			e.merge(from, inv.Host)
 		}
 	}
-	all := make([]*enclosure, 0, len(byID))
-	for _, id := range slices.Sorted(maps.Keys(byID)) {
-		e := byID[id]
+	slices.SortFunc(all, func(a, b *enclosure) int { return cmp.Compare(a.id, b.id) })
+	for n, e := range all {
+		e.index = n
 		slices.SortFunc(e.esps, func(a, b esp) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.LUID, b.LUID)) })
 		for i := range e.esps {
 			if len(e.esps[i].others) > 0 {
@@ -77,10 +98,10 @@ func mergeHosts(invs []*inventory.Inventory) []*enclosure {
 		}
 		e.setSides()
 		e.markSharedAddresses()
-		all = append(all, e)
 	}
-	markSharedIdentity(all)
-	return all
+	f := &fleet{enclosures: all}
+	f.listESPs()
+	return f
 }
 
 func (e *enclosure) merge(from *inventory.Enclosure, host string) {
@@ -94,9 +115,11 @@ func (e *enclosure) merge(from *inventory.Enclosure, host string) {
 			e.failures = append(e.failures, f)
 		}
 	}
-	for _, in := range from.ESPs {
-		e.hosts[host] = append(e.hosts[host], in.LUID)
-		found := esp{ESP: in, id: in.ID(), address: inventory.Address(e.id, in.ID(), 0), host: host, conflict: in.Conflict}
+	v := view{host: host, Enclosure: from, luIDs: make([]string, len(from.ESPs))}
+	for n := range from.ESPs {
+		in := &from.ESPs[n]
+		v.luIDs[n] = in.LUID
+		found := esp{ESP: in, of: e, id: in.ID(), host: host, conflict: in.Conflict}
 		i := slices.IndexFunc(e.esps, func(o esp) bool { return o.id == found.id && o.LUID == found.LUID && o.host != host })
 		if i < 0 {
 			e.esps = append(e.esps, found)
@@ -104,7 +127,8 @@ func (e *enclosure) merge(from *inventory.Enclosure, host string) {
 		}
 		e.esps[i].others = append(e.esps[i].others, found)
 	}
-	slices.Sort(e.hosts[host])
+	slices.Sort(v.luIDs)
+	e.views = append(e.views, v)
 }
 
 // elect chooses who works on an ESP that several hosts see: the host that
@@ -127,7 +151,9 @@ func elect(first esp) esp {
 		return owner
 	}
 	owner.disputed = map[int]string{}
-	owner.Subenclosures = slices.Clone(owner.Subenclosures) // the inventory is the caller's
+	mine := *owner.ESP // the inventory is the caller's
+	mine.Subenclosures = slices.Clone(mine.Subenclosures)
+	owner.ESP = &mine
 	for n := range owner.Subenclosures {
 		sub := &owner.Subenclosures[n]
 		var words []string
@@ -205,21 +231,22 @@ func (e *enclosure) markSharedAddresses() {
 	}
 }
 
-// markSharedIdentity finds logical units that claim several addresses on different
-// hosts: enclosures that have one identity, or one that was moved between scans.
-func markSharedIdentity(all []*enclosure) {
-	first := map[string]*esp{} // by lu_id
-	for _, e := range all {
+// listESPs lists the ESPs by logical unit, and marks units that claim several
+// addresses on different hosts: enclosures that have one identity, or one that was
+// moved between scans.
+func (f *fleet) listESPs() {
+	f.esps = make(map[string]*esp, 2*len(f.enclosures))
+	for _, e := range f.enclosures {
 		for i := range e.esps {
 			in := &e.esps[i]
-			other, ok := first[in.LUID]
+			other, ok := f.esps[in.LUID]
 			if !ok {
-				first[in.LUID] = in
+				f.esps[in.LUID] = in
 				continue
 			}
 			for _, esp := range []*esp{in, other} {
 				esp.conflict = cmp.Or(esp.conflict, fmt.Sprintf("logical unit %s has two addresses, %s on %s and %s on %s: scan both again, and give what has one identity identities of its own",
-					in.LUID, other.address, other.host, in.address, in.host))
+					in.LUID, other.address(), other.host, in.address(), in.host))
 			}
 		}
 	}
@@ -227,30 +254,32 @@ func markSharedIdentity(all []*enclosure) {
 
 // components lists the components, each once: a secondary subenclosure that
 // several ESPs serve is worked on through the first of them, and what is
-// remembered of it through the others counts. Its logical identifier tells, where
-// that is not zero and stands for one subenclosure only.
+// remembered of it through the others counts.
 func (e *enclosure) components() []component {
 	var all []component
-	served := map[string]int{} // index into all, by subenclosure logical identifier
 	for i := range e.esps {
 		in := &e.esps[i]
-		count := map[string]int{}
-		for _, sub := range in.Subenclosures {
-			count[sub.LogicalID]++
-		}
 		for j := range in.Subenclosures {
 			sub := &in.Subenclosures[j]
-			if id := sub.LogicalID; sub.ID != 0 && strings.Trim(id, "0") != "" && count[id] == 1 {
-				if first, ok := served[id]; ok && all[first].esp.id != in.id {
-					all[first].recall(in, sub)
-					continue
-				}
-				served[id] = len(all)
+			served := slices.IndexFunc(all, func(c component) bool {
+				return c.esp.id != in.id && c.sub.LogicalID == sub.LogicalID && in.identifies(sub) && c.esp.identifies(c.sub)
+			})
+			if served >= 0 {
+				all[served].recall(in, sub)
+				continue
 			}
 			all = append(all, component{address: inventory.Address(e.id, in.id, sub.ID), esp: in, sub: sub})
 		}
 	}
 	return all
+}
+
+// identifies tells whether a subenclosure's logical identifier says which it is,
+// whoever serves it: it is a secondary one, and its identifier is not zero and
+// stands for one subenclosure only.
+func (e *esp) identifies(sub *inventory.Subenclosure) bool {
+	return sub.ID != 0 && strings.Trim(sub.LogicalID, "0") != "" &&
+		!slices.ContainsFunc(e.Subenclosures, func(o inventory.Subenclosure) bool { return o.ID != sub.ID && o.LogicalID == sub.LogicalID })
 }
 
 // recall takes in another ESP that serves a component, and what is remembered of it
@@ -287,5 +316,10 @@ func (e *enclosure) matches(globs []string) bool {
 	})
 }
 
-// luIDs are the designators of the ESPs that a host sees of the enclosure, sorted.
-func (e *enclosure) luIDs(host string) []string { return e.hosts[host] }
+// seenBy is the enclosure as a host sees it, nil where it does not.
+func (e *enclosure) seenBy(host string) *view {
+	if i := slices.IndexFunc(e.views, func(v view) bool { return v.host == host }); i >= 0 {
+		return &e.views[i]
+	}
+	return nil
+}

@@ -221,9 +221,9 @@ func (b *builder) resetGate(j *job) GateResult {
 	}
 	if w.policy.Reset == ResetIdle {
 		missing := w.censusReason(j.e)
-		for _, id := range b.survey.domains[j.e.id].enclosures {
-			if e := b.fleet[id]; missing == "" && e != j.e && len(e.esps) < e.reported {
-				missing = fmt.Sprintf("%d of %d I/O modules of %s, of the same fault domain, are in sight", len(e.esps), e.reported, id)
+		for _, e := range j.e.domain.enclosures {
+			if missing == "" && e != j.e && len(e.esps) < e.reported {
+				missing = fmt.Sprintf("%d of %d I/O modules of %s, of the same fault domain, are in sight", len(e.esps), e.reported, e.id)
 			}
 		}
 		if missing != "" {
@@ -234,7 +234,7 @@ func (b *builder) resetGate(j *job) GateResult {
 	passed := e.Why
 	switch w.policy.Reset {
 	case ResetIdle:
-		e.Busy, passed = b.survey.busy(j.e.id), "no drive of the fault domain is in use"
+		e.Busy, passed = j.e.domain.inUse(), "no drive of the fault domain is in use"
 	case ResetAlways:
 		passed = "the policy says reset: always"
 	}

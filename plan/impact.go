@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,9 +29,12 @@ type Effect struct {
 // of it. A host whose inventory is not among them is not seen: the caller asks
 // for one of each host that is attached.
 func ResetImpact(inventories []*inventory.Inventory, luIDs, domain []string) Effect {
-	sv := newSurvey(inventories, [][]string{domain})
+	sv := newSurvey(mergeHosts(inventories), [][]string{domain})
 	e := sv.impact(luIDs)
-	e.Busy = sv.busy(sv.esps[luIDs[0]].enclosure)
+	e.Busy = "the enclosure was not scanned"
+	if first, ok := sv.esps[luIDs[0]]; ok {
+		e.Busy = first.of.domain.inUse()
+	}
 	return e
 }
 
@@ -49,249 +51,6 @@ func Permits(reset Reset, e Effect) (ok bool, why string) {
 	return false, "the policy says reset: never"
 }
 
-// survey is the drives, their users and their paths as all hosts see them together.
-type survey struct {
-	ids     []string              // of the enclosures, sorted
-	views   map[string][]view     // by enclosure, sorted by host
-	esps    map[string]espPlace   // by lu_id
-	crosses map[hostESP][]string  // lu_ids of the ESPs that paths through an ESP cross on the way
-	below   map[string][]string   // enclosures whose paths cross an ESP, by its lu_id
-	shared  map[string][]sighting // drives that several enclosures list, by LUID
-	domains map[string]*faultDomain
-	found   []finding // room for those of one reset after the other
-}
-
-// view is an enclosure as one host sees it.
-type view struct {
-	host string
-	*inventory.Enclosure
-}
-
-type espPlace struct{ enclosure, id string }
-
-type hostESP struct{ host, luID string }
-
-type sighting struct {
-	host  string
-	drive *inventory.Drive
-}
-
-// faultDomain is enclosures that share drives or an upstream expander, or that
-// somebody declared to belong together.
-type faultDomain struct {
-	enclosures []string // sorted
-	busy       *string  // as in Effect, once it was found out
-}
-
-// newSurvey takes in the inventories. together are enclosures that belong
-// together beyond what they show.
-func newSurvey(inventories []*inventory.Inventory, together [][]string) *survey {
-	sv := &survey{
-		views: map[string][]view{}, esps: map[string]espPlace{}, crosses: map[hostESP][]string{},
-		below: map[string][]string{}, shared: map[string][]sighting{}, domains: map[string]*faultDomain{},
-	}
-	inventories = slices.SortedFunc(slices.Values(inventories), func(a, b *inventory.Inventory) int { return cmp.Compare(a.Host, b.Host) })
-	for _, inv := range inventories {
-		for i := range inv.Enclosures {
-			e := &inv.Enclosures[i]
-			id := e.ID()
-			sv.views[id] = append(sv.views[id], view{inv.Host, e})
-			for j := range e.ESPs {
-				sv.esps[e.ESPs[j].LUID] = espPlace{id, e.ESPs[j].ID()}
-			}
-		}
-	}
-	sv.ids = slices.Sorted(maps.Keys(sv.views))
-	groups := grouping{}
-	for _, ids := range together {
-		for _, id := range ids {
-			groups.join(ids[0], id)
-		}
-	}
-	sv.joinByExpanders(groups)
-	sv.joinByDrives(groups)
-	for _, id := range sv.ids {
-		root := groups.root(id)
-		if sv.domains[root] == nil {
-			sv.domains[root] = &faultDomain{}
-		}
-		sv.domains[id] = sv.domains[root]
-		sv.domains[id].enclosures = append(sv.domains[id].enclosures, id)
-	}
-	return sv
-}
-
-// joinByExpanders joins enclosures that have an upstream expander in common, be
-// it one of their own or nobody's, and finds which paths cross which ESPs.
-func (sv *survey) joinByExpanders(groups grouping) {
-	owners := map[string][]string{} // lu_ids by expander
-	for _, id := range sv.ids {
-		for _, v := range sv.views[id] {
-			for _, esp := range v.ESPs {
-				for _, x := range esp.Expanders {
-					if !slices.Contains(owners[x], esp.LUID) {
-						owners[x] = append(owners[x], esp.LUID)
-					}
-				}
-			}
-		}
-	}
-	first := map[string]string{} // enclosure by expander
-	for _, id := range sv.ids {
-		for _, v := range sv.views[id] {
-			for _, esp := range v.ESPs {
-				for _, x := range esp.Upstream {
-					if first[x] == "" {
-						first[x] = id
-					}
-					groups.join(first[x], id)
-					for _, luID := range owners[x] {
-						groups.join(sv.esps[luID].enclosure, id)
-						key := hostESP{v.host, esp.LUID}
-						sv.crosses[key] = append(sv.crosses[key], luID)
-						if !slices.Contains(sv.below[luID], id) {
-							sv.below[luID] = append(sv.below[luID], id)
-						}
-					}
-				}
-			}
-		}
-	}
-}
-
-// joinByDrives joins enclosures that list the same drive.
-func (sv *survey) joinByDrives(groups grouping) {
-	drives := 0
-	for _, views := range sv.views {
-		drives += len(views[0].Drives)
-	}
-	byLUID, byPort := newListing(drives), newListing(drives)
-	seen := func(l *listing, key string, enclosure int) bool {
-		other := l.first(key, enclosure)
-		if other == enclosure {
-			return false
-		}
-		groups.join(sv.ids[other], sv.ids[enclosure])
-		return true
-	}
-	for n, id := range sv.ids { // in this order the memory of a large fleet is walked once, from one end to the other
-		first := sv.views[id][0].Drives
-		for k, v := range sv.views[id] {
-			for i := range v.Drives {
-				d := &v.Drives[i]
-				if k > 0 && i < len(first) && d.SASAddress == first[i].SASAddress && d.LUID == first[i].LUID {
-					continue // as the first host has it
-				}
-				seen(byPort, d.SASAddress, n)
-				if seen(byLUID, d.LUID, n) {
-					sv.shared[d.LUID] = nil
-				}
-			}
-		}
-	}
-	if len(sv.shared) == 0 {
-		return
-	}
-	for _, id := range sv.ids {
-		for _, v := range sv.views[id] {
-			for i := range v.Drives {
-				if all, ok := sv.shared[v.Drives[i].LUID]; ok {
-					sv.shared[v.Drives[i].LUID] = append(all, sighting{v.host, &v.Drives[i]})
-				}
-			}
-		}
-	}
-}
-
-// listing is the first enclosure, as an index, that lists a drive, by one of its
-// names. Most of those are 64 bits, and a large fleet's fit the cache better as such.
-type listing struct {
-	numbers map[uint64]int32
-	others  map[string]int32
-}
-
-func newListing(drives int) *listing {
-	return &listing{make(map[uint64]int32, drives), map[string]int32{}}
-}
-
-// first is the first enclosure that was given with a name; the one that is given
-// where there was none, or where the name says nothing.
-func (l *listing) first(name string, enclosure int) int {
-	if strings.Trim(name, "0") == "" {
-		return enclosure
-	}
-	number, err := strconv.ParseUint(name, 16, 64)
-	if err != nil || len(name) != 16 {
-		return firstOf(l.others, name, enclosure)
-	}
-	return firstOf(l.numbers, number, enclosure)
-}
-
-func firstOf[K comparable](m map[K]int32, key K, enclosure int) int {
-	if other, ok := m[key]; ok {
-		return int(other)
-	}
-	m[key] = int32(enclosure)
-	return enclosure
-}
-
-// grouping is a union-find over names: the parent of each that has one.
-type grouping map[string]string
-
-func (g grouping) root(name string) string {
-	for {
-		parent, ok := g[name]
-		if !ok {
-			return name
-		}
-		if above, ok := g[parent]; ok {
-			g[name] = above
-		}
-		name = parent
-	}
-}
-
-func (g grouping) join(a, b string) {
-	if a, b = g.root(a), g.root(b); a != b {
-		g[max(a, b)] = min(a, b)
-	}
-}
-
-// number gives each enclosure the number of its fault domain, from 1; 0 where it
-// cannot be told, because nobody lists its drives.
-func (sv *survey) number() map[string]int {
-	numbers := map[string]int{}
-	given := map[*faultDomain]int{}
-	for _, id := range sv.ids {
-		if !sv.drivesKnown(id) {
-			continue
-		}
-		domain := sv.domains[id]
-		if given[domain] == 0 {
-			given[domain] = len(given) + 1
-		}
-		numbers[id] = given[domain]
-	}
-	return numbers
-}
-
-// neighbours are the other enclosures of one's fault domain, as far as a host sees
-// them, sorted.
-func (sv *survey) neighbours(enclosure, host string) []string {
-	var all []string
-	for _, id := range sv.domains[enclosure].enclosures {
-		if id != enclosure && slices.ContainsFunc(sv.views[id], func(v view) bool { return v.host == host }) {
-			all = append(all, id)
-		}
-	}
-	return all
-}
-
-// drivesKnown tells whether any host was shown the enclosure's drives.
-func (sv *survey) drivesKnown(enclosure string) bool {
-	return slices.ContainsFunc(sv.views[enclosure], func(v view) bool { return !v.DrivesUnknown })
-}
-
 // fate is what a reset does to a drive, from good to bad.
 type fate int
 
@@ -306,7 +65,7 @@ const (
 
 // finding is a drive's fate on the host where it is worst.
 type finding struct {
-	enclosure string
+	enclosure *enclosure
 	slot      int
 	fate      fate
 	sata      bool
@@ -315,21 +74,22 @@ type finding struct {
 
 // impact is ResetImpact, but for Busy.
 func (sv *survey) impact(luIDs []string) Effect {
-	var enclosures []string
-	for _, luID := range luIDs {
-		enclosures = append(append(enclosures, sv.esps[luID].enclosure), sv.below[luID]...)
-	}
-	slices.Sort(enclosures)
-	enclosures = slices.Compact(enclosures)
-
-	home := sv.esps[luIDs[0]].enclosure
+	var enclosures []*enclosure
 	unknown, found := false, sv.found[:0]
-	for _, id := range enclosures {
-		unknown = unknown || !sv.drivesKnown(id)
-		for _, v := range sv.views[id] {
+	for _, luID := range luIDs {
+		if in, ok := sv.esps[luID]; ok {
+			enclosures = append(append(enclosures, in.of), sv.below[luID]...)
+		} else {
+			unknown = true
+		}
+	}
+	slices.SortFunc(enclosures, func(a, b *enclosure) int { return cmp.Compare(a.index, b.index) })
+	for _, e := range slices.Compact(enclosures) {
+		unknown = unknown || !e.drivesKnown()
+		for _, v := range e.views {
 			for i := range v.Drives {
 				d := &v.Drives[i]
-				f := finding{enclosure: id, slot: d.Slot, sata: d.Protocol == inventory.SATA}
+				f := finding{enclosure: e, slot: d.Slot, sata: d.Protocol == inventory.SATA}
 				f.fate, f.through = sv.fate(v.host, d, luIDs)
 				found = append(found, f)
 			}
@@ -349,6 +109,10 @@ func (sv *survey) impact(luIDs []string) Effect {
 	if unknown {
 		e.Worst = IOInterruption
 	}
+	var home *enclosure
+	if first, ok := sv.esps[luIDs[0]]; ok {
+		home = first.of
+	}
 	e.Why = sv.tell(found, unknown, home)
 	return e
 }
@@ -356,7 +120,7 @@ func (sv *survey) impact(luIDs []string) Effect {
 // worstOfEach leaves one finding of each drive, sorted by place.
 func worstOfEach(found []finding) []finding {
 	slices.SortFunc(found, func(a, b finding) int {
-		return cmp.Or(cmp.Compare(a.enclosure, b.enclosure), cmp.Compare(a.slot, b.slot), cmp.Compare(b.fate, a.fate), cmp.Compare(a.through, b.through))
+		return cmp.Or(cmp.Compare(a.enclosure.index, b.enclosure.index), cmp.Compare(a.slot, b.slot), cmp.Compare(b.fate, a.fate), cmp.Compare(a.through, b.through))
 	})
 	return slices.CompactFunc(found, func(a, b finding) bool { return a.enclosure == b.enclosure && a.slot == b.slot })
 }
@@ -406,7 +170,7 @@ func (sv *survey) fate(host string, d *inventory.Drive, luIDs []string) (f fate,
 }
 
 // tell puts findings in words, the worst first.
-func (sv *survey) tell(found []finding, unknown bool, home string) string {
+func (sv *survey) tell(found []finding, unknown bool, home *enclosure) string {
 	var by [unasked + 1][]finding // of those that need their slots named
 	var sata []finding            // those that are cut off because they have one port
 	var through []string
@@ -467,81 +231,38 @@ func (sv *survey) tell(found []finding, unknown bool, home string) string {
 }
 
 // label names an ESP as seen from an enclosure: esp2, or with its own enclosure.
-func (sv *survey) label(luID, home string) string {
+func (sv *survey) label(luID string, home *enclosure) string {
 	at, ok := sv.esps[luID]
 	switch {
 	case !ok:
 		return "logical unit " + luID
-	case at.enclosure != home:
-		return at.enclosure + "/" + at.id
+	case at.of != home:
+		return at.of.id + "/" + at.id
 	}
 	return at.id
 }
 
 // slots names the slots of drives, those at home first: slots 7, 11, slot 3 of 5000ccab04002000.
-func slots(found []finding, home string) string {
+func slots(found []finding, home *enclosure) string {
 	const most = 8
-	by := map[string][]string{}
-	for _, f := range found[:min(len(found), most)] {
-		by[f.enclosure] = append(by[f.enclosure], fmt.Sprint(f.slot))
-	}
+	shown := found[:min(len(found), most)] // sorted by enclosure
 	var parts []string
-	for _, id := range slices.Sorted(maps.Keys(by)) {
-		text := plural(len(by[id]), "slot") + " " + strings.Join(by[id], ", ")
-		if id == home {
+	for len(shown) > 0 {
+		e := shown[0].enclosure
+		var numbers []string
+		for ; len(shown) > 0 && shown[0].enclosure == e; shown = shown[1:] {
+			numbers = append(numbers, strconv.Itoa(shown[0].slot))
+		}
+		text := plural(len(numbers), "slot") + " " + strings.Join(numbers, ", ")
+		if e == home {
 			parts = slices.Insert(parts, 0, text)
 		} else {
-			parts = append(parts, text+" of "+id)
+			parts = append(parts, text+" of "+e.id)
 		}
 	}
 	text := strings.Join(parts, ", ")
 	if more := len(found) - most; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
-	return text
-}
-
-// busy says what of an enclosure's fault domain is in use on any host, or may be.
-func (sv *survey) busy(enclosure string) string {
-	domain := sv.domains[enclosure]
-	if domain == nil {
-		return "the enclosure was not scanned"
-	}
-	if domain.busy != nil {
-		return *domain.busy
-	}
-	home := "" // one text for all of the domain
-	if len(domain.enclosures) == 1 {
-		home = enclosure
-	}
-	var used, unasked []finding
-	var unlisted []string
-	for _, id := range domain.enclosures {
-		if !sv.drivesKnown(id) {
-			unlisted = append(unlisted, id)
-		}
-		for _, v := range sv.views[id] {
-			for _, d := range v.Drives {
-				switch f := (finding{enclosure: id, slot: d.Slot}); {
-				case d.InUse == nil:
-					unasked = append(unasked, f)
-				case len(d.InUse) > 0:
-					used = append(used, f)
-				}
-			}
-		}
-	}
-	var parts []string
-	if used = worstOfEach(used); len(used) > 0 {
-		parts = append(parts, slots(used, home)+" in use")
-	}
-	if unasked = worstOfEach(unasked); len(unasked) > 0 {
-		parts = append(parts, slots(unasked, home)+" not known to be unused, which counts as in use")
-	}
-	if len(unlisted) > 0 {
-		parts = append(parts, "no module of "+strings.Join(unlisted, ", ")+" lists its drives (page 0Ah), which count as in use")
-	}
-	text := strings.Join(parts, "; ")
-	domain.busy = &text
 	return text
 }

@@ -186,7 +186,7 @@ func (p *Plan) Unseen(models map[string]Model, inventories []*inventory.Inventor
 		}
 	}
 	var all []Unseen
-	for _, e := range mergeHosts(inventories) {
+	for _, e := range mergeHosts(inventories).enclosures {
 		u := expected[e.id]
 		if u == nil {
 			continue

@@ -23,11 +23,13 @@ type goal struct {
 	images     []string // names of the model's images for the same part, sorted
 	policyName string
 	policy     Policy
-	quirks     []Quirk // of the desired state
+	quirks     *quirkFinder
+
+	stageWindows, resetWindows string // of the policy; see place
 }
 
-func newGoal(d *DesiredState, want Want) *goal {
-	g := &goal{name: want.Image, modelName: want.Model, model: d.Models[want.Model], policyName: want.Policy, policy: DefaultPolicy(), quirks: d.Quirks}
+func newGoal(d *DesiredState, want Want, quirks *quirkFinder) *goal {
+	g := &goal{name: want.Image, modelName: want.Model, model: d.Models[want.Model], policyName: want.Policy, policy: DefaultPolicy(), quirks: quirks}
 	g.image = g.model.Images[want.Image]
 	for _, name := range slices.Sorted(maps.Keys(g.model.Images)) {
 		if g.model.Images[name].Part == g.image.Part {
@@ -37,6 +39,7 @@ func newGoal(d *DesiredState, want Want) *goal {
 	if p, ok := d.Policies[want.Policy]; ok {
 		g.policy = p
 	}
+	g.stageWindows, g.resetWindows = joinWindows(g.policy.Windows.Stage), joinWindows(g.policy.Windows.Reset)
 	return g
 }
 
@@ -61,9 +64,9 @@ func (w *wanted) activation() ActivationRule {
 }
 
 // quirk is the row of the quirk table for the ESP when the component runs a revision.
-func (w *wanted) quirk(from string) Quirk {
+func (w *wanted) quirk(from string) *Quirk {
 	p := w.primary()
-	return QuirkOf(w.quirks, p.Vendor, p.Product, w.primaryAt(from))
+	return w.quirks.of(p.Vendor, p.Product, w.primaryAt(from))
 }
 
 // primaryAt is what the ESP runs when the component runs a revision.
@@ -141,7 +144,7 @@ func (w *wanted) hop(from, name string) Hop {
 
 // activationPage is what a quirk sends in place of mode 0Fh, "" where that, or a
 // power cycle, starts what is deferred.
-func (w *wanted) activationPage(q Quirk) string {
+func (w *wanted) activationPage(q *Quirk) string {
 	if w.rule.By == ByPowerCycle {
 		return ""
 	}

@@ -14,7 +14,7 @@ type place struct {
 	rest    bool // what follows the canaries
 	turn    turn
 	side    int    // of resets: 0, all A sides, comes first
-	rank    int    // of resets: which of the ESPs of its fault domain on that side, so that each has a wave of its own
+	rank    int    // of resets: among those of its fault domain on that side, from 1, so that each has a wave of its own
 	primary bool   // of resets: subenclosure 0 follows the others, because its reset starts what they have staged
 	windows string // names, joined by line feeds
 }
@@ -62,46 +62,51 @@ func (p place) wave() Wave {
 // what stages first, then what resets, at most one ESP of a fault domain in a
 // wave and all A sides before any B side; all of it for the canaries first.
 // Components whose policies name different windows are in different waves.
-func assignWaves(jobs []*job, sv *survey, rollout Rollout) []Wave {
+func assignWaves(jobs []*job, rollout Rollout) []Wave {
 	work := slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return len(j.step.Hops) == 0 })
-	canaries := pickCanaries(work, sv, rollout.Canary)
-	ranks := rankResets(work, sv)
+	canaries := pickCanaries(work, rollout.Canary)
+	rankResets(work)
 
-	numbers := map[place]int{}
-	at := make([]struct{ stage, reset *place }, len(work))
-	for n, j := range work {
-		rest := !canaries[j.e.id]
+	at := map[place]*Wave{}
+	waveAt := func(p place) *Wave {
+		if at[p] == nil {
+			w := p.wave()
+			at[p] = &w
+		}
+		return at[p]
+	}
+	for _, j := range work {
+		rest := !canaries[j.e]
 		if slices.Contains(j.step.Hops[0].Modes, ModeE) {
-			p := place{rest: rest, turn: staging, windows: joinWindows(j.want.policy.Windows.Stage)}
+			p := place{rest: rest, turn: staging, windows: j.want.stageWindows}
 			if j.late {
 				p.turn = lateStaging
 			}
-			at[n].stage, numbers[p] = &p, 0
+			j.stage = waveAt(p)
 		}
 		if j.step.resets() {
-			p := place{rest: rest, turn: resetting, side: j.esp.side, rank: ranks[j.resetKey()], primary: j.sub.ID == 0, windows: joinWindows(j.want.policy.Windows.Reset)}
+			p := place{rest: rest, turn: resetting, side: j.esp.side, rank: *j.rank(), primary: j.sub.ID == 0, windows: j.want.resetWindows}
 			if j.step.last().byPerson() {
 				p.turn, p.side, p.primary = cycling, 0, true
 			}
-			at[n].reset, numbers[p] = &p, 0
+			j.reset = waveAt(p)
 		}
 	}
 	waves := []Wave{}
-	for _, p := range slices.SortedFunc(maps.Keys(numbers), place.compare) {
-		w := p.wave()
+	for _, p := range slices.SortedFunc(maps.Keys(at), place.compare) {
+		w := at[p]
 		w.Number = len(waves) + 1
 		if last := len(waves) - 1; last >= 0 && waves[last].Canary && !w.Canary {
 			waves[last].Soak = rollout.Soak
 		}
-		numbers[p] = w.Number
-		waves = append(waves, w)
+		waves = append(waves, *w)
 	}
-	for n, j := range work {
-		if p := at[n].stage; p != nil {
-			j.step.Waves.Stage = numbers[*p]
+	for _, j := range work {
+		if j.stage != nil {
+			j.step.Waves.Stage = j.stage.Number
 		}
-		if p := at[n].reset; p != nil {
-			j.step.Waves.Reset = numbers[*p]
+		if j.reset != nil {
+			j.step.Waves.Reset = j.reset.Number
 		}
 	}
 	return waves
@@ -111,68 +116,60 @@ func joinWindows(names []string) string {
 	return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), "\n")
 }
 
-// resetKey is what is reset at once: an ESP by a command, an enclosure by a person.
-type resetKey struct {
-	e   *enclosure
-	esp *esp // nil for all of them
-}
-
-func (j *job) resetKey() resetKey {
+// rank is that of what a job resets at once: an ESP by a command, an enclosure by a person.
+func (j *job) rank() *int {
 	if j.step.last().byPerson() {
-		return resetKey{e: j.e}
+		return &j.e.rank
 	}
-	return resetKey{j.e, j.esp}
+	return &j.esp.rank
 }
 
 // rankResets counts, for everything that is reset, what is reset before it of the
 // same fault domain and on the same side.
-func rankResets(work []*job, sv *survey) map[resetKey]int {
+func rankResets(work []*job) {
 	type group struct {
 		domain *faultDomain // all of it goes with the canaries, or with the rest
 		person bool
 		side   int
 	}
 	count := map[group]int{}
-	ranks := map[resetKey]int{}
 	for _, j := range work { // by address
-		if !j.step.resets() {
+		if !j.step.resets() || *j.rank() != 0 {
 			continue
 		}
-		key := j.resetKey()
-		if _, ok := ranks[key]; ok {
-			continue
-		}
-		g := group{domain: sv.domains[j.e.id], person: key.esp == nil}
+		g := group{domain: j.e.domain, person: j.step.last().byPerson()}
 		if !g.person {
 			g.side = j.esp.side
 		}
-		ranks[key] = count[g]
 		count[g]++
+		*j.rank() = count[g]
 	}
-	return ranks
 }
 
 // pickCanaries chooses enclosures of each model, as many as are asked for, those
 // of small fault domains first. All of a fault domain goes together: else the B
 // side of one enclosure would be reset before the A side of another.
-func pickCanaries(work []*job, sv *survey, most int) map[string]bool {
-	models := map[string][]string{} // enclosures with work, by model
-	busy := map[string]bool{}
-	for _, j := range work {
-		if !slices.Contains(models[j.step.Model][max(0, len(models[j.step.Model])-1):], j.e.id) { // sorted: the last is the only one that can be it
-			models[j.step.Model] = append(models[j.step.Model], j.e.id)
-		}
-		busy[j.e.id] = true
+func pickCanaries(work []*job, most int) map[*enclosure]bool {
+	chosen := map[*enclosure]bool{}
+	if most == 0 {
+		return chosen
 	}
-	size := func(id string) int { return len(sv.domains[id].enclosures) }
-	chosen := map[string]bool{}
+	models := map[string][]*enclosure{} // those with work, by model
+	busy := map[*enclosure]bool{}
+	for _, j := range work {
+		if all := models[j.step.Model]; len(all) == 0 || all[len(all)-1] != j.e { // sorted: the last is the only one that can be it
+			models[j.step.Model] = append(all, j.e)
+		}
+		busy[j.e] = true
+	}
+	size := func(e *enclosure) int { return len(e.domain.enclosures) }
 	for _, model := range slices.Sorted(maps.Keys(models)) {
 		all := models[model]
-		slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(size(a), size(b)) })
+		slices.SortStableFunc(all, func(a, b *enclosure) int { return cmp.Compare(size(a), size(b)) })
 		for n := 0; n < len(all) && n < most; n++ {
-			for _, id := range sv.domains[all[n]].enclosures {
-				if busy[id] {
-					chosen[id] = true
+			for _, e := range all[n].domain.enclosures {
+				if busy[e] {
+					chosen[e] = true
 				}
 			}
 		}

@@ -1,0 +1,293 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fwctl/inventory"
+)
+
+// survey is the drives, their users and their paths as all hosts see them together.
+type survey struct {
+	*fleet
+	crosses map[hostESP][]string    // lu_ids of the ESPs that paths through an ESP cross on the way
+	below   map[string][]*enclosure // those whose paths cross an ESP, by its lu_id
+	shared  map[string][]sighting   // drives that several enclosures list, by LUID
+	found   []finding               // room for those of one reset after the other
+}
+
+type hostESP struct{ host, luID string }
+
+type sighting struct {
+	host  string
+	drive *inventory.Drive
+}
+
+// faultDomain is enclosures that share drives or an upstream expander, or that
+// somebody declared to belong together.
+type faultDomain struct {
+	number     int          // from 1; 0 where nobody lists the drives of any
+	enclosures []*enclosure // sorted by id
+	busy       *string      // as in Effect, once it was found out
+}
+
+// newSurvey finds the fleet's fault domains. together are enclosures, by id, that
+// belong together beyond what the inventories show.
+func newSurvey(f *fleet, together [][]string) *survey {
+	sv := &survey{fleet: f, crosses: map[hostESP][]string{}, below: map[string][]*enclosure{}, shared: map[string][]sighting{}}
+	groups := newGrouping(len(f.enclosures))
+	for _, ids := range together {
+		first := -1
+		for _, id := range ids {
+			n, ok := slices.BinarySearchFunc(f.enclosures, id, func(e *enclosure, id string) int { return cmp.Compare(e.id, id) })
+			if !ok {
+				continue
+			}
+			if first < 0 {
+				first = n
+			}
+			groups.join(first, n)
+		}
+	}
+	sv.joinByExpanders(groups)
+	sv.joinByDrives(groups)
+	numbers := 0
+	for n, e := range f.enclosures {
+		root := f.enclosures[groups.root(n)]
+		if root.domain == nil {
+			root.domain = &faultDomain{}
+		}
+		e.domain = root.domain
+		e.domain.enclosures = append(e.domain.enclosures, e)
+		if e.domain.number == 0 && e.drivesKnown() {
+			numbers++
+			e.domain.number = numbers
+		}
+	}
+	return sv
+}
+
+// joinByExpanders joins enclosures that have an upstream expander in common, be
+// it one of their own or nobody's, and finds which paths cross which ESPs.
+func (sv *survey) joinByExpanders(groups grouping) {
+	type link struct {
+		from     *enclosure
+		through  hostESP
+		upstream string
+	}
+	var links []link
+	first := map[string]int{} // enclosure, as an index, by upstream expander
+	for n, e := range sv.enclosures {
+		for _, v := range e.views {
+			for _, in := range v.ESPs {
+				for _, x := range in.Upstream {
+					links = append(links, link{e, hostESP{v.host, in.LUID}, x})
+					if other, ok := first[x]; ok {
+						groups.join(other, n)
+					} else {
+						first[x] = n
+					}
+				}
+			}
+		}
+	}
+	if len(links) == 0 {
+		return
+	}
+	owners := map[string][]string{} // lu_ids by expander
+	for _, e := range sv.enclosures {
+		for _, v := range e.views {
+			for _, in := range v.ESPs {
+				for _, x := range in.Expanders {
+					if !slices.Contains(owners[x], in.LUID) {
+						owners[x] = append(owners[x], in.LUID)
+					}
+				}
+			}
+		}
+	}
+	for _, l := range links {
+		for _, luID := range owners[l.upstream] {
+			groups.join(sv.esps[luID].of.index, l.from.index)
+			sv.crosses[l.through] = append(sv.crosses[l.through], luID)
+			if !slices.Contains(sv.below[luID], l.from) {
+				sv.below[luID] = append(sv.below[luID], l.from)
+			}
+		}
+	}
+}
+
+// joinByDrives joins enclosures that list the same drive.
+func (sv *survey) joinByDrives(groups grouping) {
+	drives := 0
+	for _, e := range sv.enclosures {
+		drives += len(e.views[0].Drives)
+	}
+	ports, units := newListings(drives), newListings(drives)
+	for n, e := range sv.enclosures { // in this order the memory of a large fleet is walked once, from one end to the other
+		first := e.views[0].Drives
+		for k, v := range e.views {
+			for i := range v.Drives {
+				d := &v.Drives[i]
+				if k > 0 && i < len(first) && d.SASAddress == first[i].SASAddress && d.LUID == first[i].LUID {
+					continue // as the first host has it
+				}
+				ports.add(d.SASAddress, n)
+				units.add(d.LUID, n)
+			}
+		}
+	}
+	ports.pair(func(_ string, a, b int) { groups.join(a, b) })
+	units.pair(func(luID string, a, b int) {
+		groups.join(a, b)
+		sv.shared[luID] = nil
+	})
+	if len(sv.shared) == 0 {
+		return
+	}
+	for _, e := range sv.enclosures {
+		for _, v := range e.views {
+			for i := range v.Drives {
+				if all, ok := sv.shared[v.Drives[i].LUID]; ok {
+					sv.shared[v.Drives[i].LUID] = append(all, sighting{v.host, &v.Drives[i]})
+				}
+			}
+		}
+	}
+}
+
+// listings are enclosures, as indices, that list drives by a name. Sorted, they are
+// kinder to a large fleet's memory than a map.
+type listings struct {
+	numbers []listing[uint64] // most names are 64 bits in hex
+	others  []listing[string]
+}
+
+type listing[K cmp.Ordered] struct {
+	name      K
+	enclosure int
+}
+
+func newListings(drives int) *listings { return &listings{numbers: make([]listing[uint64], 0, drives)} }
+
+// add takes in that an enclosure lists a name, unless that says nothing.
+func (l *listings) add(name string, enclosure int) {
+	if strings.Trim(name, "0") == "" {
+		return
+	}
+	number, err := strconv.ParseUint(name, 16, 64)
+	if err != nil || len(name) != 16 {
+		l.others = append(l.others, listing[string]{name, enclosure})
+		return
+	}
+	l.numbers = append(l.numbers, listing[uint64]{number, enclosure})
+}
+
+// pair finds every two enclosures that list one name, and all of several by pairs.
+func (l *listings) pair(found func(name string, a, b int)) {
+	pair(l.numbers, func(number uint64, a, b int) { found(fmt.Sprintf("%016x", number), a, b) })
+	pair(l.others, found)
+}
+
+func pair[K cmp.Ordered](all []listing[K], found func(name K, a, b int)) {
+	slices.SortFunc(all, func(a, b listing[K]) int { return cmp.Compare(a.name, b.name) })
+	for i := 1; i < len(all); i++ {
+		if a, b := all[i-1], all[i]; a.name == b.name && a.enclosure != b.enclosure {
+			found(a.name, a.enclosure, b.enclosure)
+		}
+	}
+}
+
+// grouping is a union-find over indices: the parent of each, of a root itself.
+type grouping []int
+
+func newGrouping(n int) grouping {
+	g := make(grouping, n)
+	for i := range g {
+		g[i] = i
+	}
+	return g
+}
+
+func (g grouping) root(n int) int {
+	for g[n] != n {
+		g[n] = g[g[n]]
+		n = g[n]
+	}
+	return n
+}
+
+func (g grouping) join(a, b int) {
+	a, b = g.root(a), g.root(b)
+	g[max(a, b)] = min(a, b)
+}
+
+// drivesKnown tells whether any host was shown the enclosure's drives.
+func (e *enclosure) drivesKnown() bool {
+	return slices.ContainsFunc(e.views, func(v view) bool { return !v.DrivesUnknown })
+}
+
+// faultDomain is the number of the enclosure's fault domain, from 1; 0 where it
+// cannot be told, because nobody lists its drives.
+func (e *enclosure) faultDomain() int {
+	if !e.drivesKnown() {
+		return 0
+	}
+	return e.domain.number
+}
+
+// neighbours are the other enclosures of one's fault domain, as far as a host sees
+// them, sorted.
+func (e *enclosure) neighbours(host string) []string {
+	var all []string
+	for _, o := range e.domain.enclosures {
+		if o != e && o.seenBy(host) != nil {
+			all = append(all, o.id)
+		}
+	}
+	return all
+}
+
+// inUse says what of a fault domain is in use on any host, or may be; "" where nothing is.
+func (domain *faultDomain) inUse() string {
+	if domain.busy != nil {
+		return *domain.busy
+	}
+	var home *enclosure // one text for all of the domain
+	if len(domain.enclosures) == 1 {
+		home = domain.enclosures[0]
+	}
+	var used, unasked []finding
+	var unlisted []string
+	for _, e := range domain.enclosures {
+		if !e.drivesKnown() {
+			unlisted = append(unlisted, e.id)
+		}
+		for _, v := range e.views {
+			for _, d := range v.Drives {
+				switch f := (finding{enclosure: e, slot: d.Slot}); {
+				case d.InUse == nil:
+					unasked = append(unasked, f)
+				case len(d.InUse) > 0:
+					used = append(used, f)
+				}
+			}
+		}
+	}
+	var parts []string
+	if used = worstOfEach(used); len(used) > 0 {
+		parts = append(parts, slots(used, home)+" in use")
+	}
+	if unasked = worstOfEach(unasked); len(unasked) > 0 {
+		parts = append(parts, slots(unasked, home)+" not known to be unused, which counts as in use")
+	}
+	if len(unlisted) > 0 {
+		parts = append(parts, "no module of "+strings.Join(unlisted, ", ")+" lists its drives (page 0Ah), which count as in use")
+	}
+	text := strings.Join(parts, "; ")
+	domain.busy = &text
+	return text
+}
