@@ -53,3 +53,25 @@ func TestResetImpact(t *testing.T) {
 		}
 	}
 }
+
+// A fault domain is what the caller says, whatever of it was scanned.
+func TestResetImpactOfADomain(t *testing.T) {
+	enclosure := func(id, luID string, use ...string) inventory.Enclosure {
+		return inventory.Enclosure{LogicalID: id, Drives: []inventory.Drive{{Slot: 1, InUse: append([]string{}, use...)}}, ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2, LUID: luID}}}
+	}
+	inv := &inventory.Inventory{Host: "stor1", Enclosures: []inventory.Enclosure{
+		enclosure("5000ccab04001000", "5000ccab04001001"), enclosure("5000ccab04002000", "5000ccab04002001", "mounted /tank"),
+	}}
+	for _, tt := range []struct {
+		domain []string
+		busy   string
+	}{
+		{nil, ""},
+		{[]string{"5000ccab04001000", "5000ccab04002000"}, "slot 1 of 5000ccab04002000 in use"},
+		{[]string{"5000ccab04000000", "5000ccab04001000", "5000ccab04002000"}, "slot 1 of 5000ccab04002000 in use"},
+	} {
+		if got := plan.ResetImpact([]*inventory.Inventory{inv}, []string{"5000ccab04001001"}, tt.domain); got.Busy != tt.busy {
+			t.Errorf("ResetImpact(%v).Busy = %q; want %q", tt.domain, got.Busy, tt.busy)
+		}
+	}
+}

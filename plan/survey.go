@@ -162,7 +162,7 @@ func (sv *survey) joinByDrives(groups grouping) {
 // listings are enclosures, as indices, that list drives by a name. Sorted, they are
 // kinder to a large fleet's memory than a map.
 type listings struct {
-	numbers []listing[uint64] // most names are 64 bits in hex
+	numbers []listing[uint64] // most names are 16 hex digits
 	others  []listing[string]
 }
 
@@ -179,7 +179,7 @@ func (l *listings) add(name string, enclosure int) {
 		return
 	}
 	number, err := strconv.ParseUint(name, 16, 64)
-	if err != nil || len(name) != 16 {
+	if err != nil || len(name) != 16 || strings.ToLower(name) != name {
 		l.others = append(l.others, listing[string]{name, enclosure})
 		return
 	}
