@@ -148,7 +148,7 @@ func TestBuild(t *testing.T) {
 	}
 }
 
-// The same input in another order gives the same bytes.
+// The same input in another order gives the same bytes, and is left as it was.
 func TestBuildIsDeterministic(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, dir := range scenarios(t) {
@@ -167,8 +167,15 @@ func TestBuildIsDeterministic(t *testing.T) {
 					}
 				}
 			}
+			given, err := json.Marshal(s.inventories)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if diff := cmp.Diff(string(want), string(s.encode(t))); diff != "" {
 				t.Fatalf("%s: Build of shuffled input (-want +got):\n%s", dir, diff)
+			}
+			if kept, err := json.Marshal(s.inventories); err != nil || string(kept) != string(given) {
+				t.Fatalf("%s: Build has changed its input, %v:\n%s", dir, err, cmp.Diff(string(given), string(kept)))
 			}
 		}
 	}
