@@ -146,6 +146,7 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 	}
 	// What cannot be asked for is told before the library looks: it takes more
 	// than RFC 5545 has, and there are rules that it cannot compute.
+	known := []string{"FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYSETPOS", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY", "BYHOUR"}
 	given := map[string]string{}
 	for attr := range strings.SplitSeq(text, ";") {
 		key, value, ok := strings.Cut(attr, "=")
@@ -154,8 +155,10 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 			return nil, &Error{Summary: fmt.Sprintf("%q is no part of a recurrence rule", attr), Hint: "write it as in FREQ=WEEKLY;BYDAY=SA (RFC 5545, 3.3.10)"}
 		case twice:
 			return nil, &Error{Summary: key + " is given twice", Hint: "several values are separated by commas"}
-		case !slices.Contains([]string{"FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYSETPOS", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY", "BYHOUR"}, key):
+		case key == "BYMINUTE", key == "BYSECOND":
 			return nil, &Error{Summary: "a window has no " + key, Hint: "it opens at the minute of its start; write a window of its own for another minute"}
+		case !slices.Contains(known, key):
+			return nil, &Error{Summary: fmt.Sprintf("a window has no %q", key), Hint: "known here, in capitals and without blanks: " + strings.Join(known, ", ")}
 		}
 		given[key] = value
 	}
