@@ -82,6 +82,9 @@ func TestSchedule(t *testing.T) {
 		{"the last working day of a month", []Window{{Start: "2026-11-30T22:00", Duration: "6h", RRule: "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1"}}, "2027-01-01T04:00:00Z", "none", "2027-01-29T22:00:00Z to 2027-01-30T04:00:00Z"},
 		{"the last of two", []Window{{Start: "2026-11-21T22:00", Duration: "6h", RRule: "FREQ=WEEKLY;COUNT=2"}}, "2026-11-28T23:00:00Z", "2026-11-28T22:00:00Z to 2026-11-29T04:00:00Z", "none"},
 		{"an excluded date counts all the same", []Window{{Start: "2026-11-21T22:00", Duration: "6h", RRule: "FREQ=WEEKLY;COUNT=2", Exclude: []string{"2026-11-28"}}}, "2026-11-22T05:00:00Z", "none", "none"},
+		{"the last of all", []Window{{Start: "2199-12-30T22:00", Duration: "6h", RRule: "FREQ=DAILY"}}, "2199-12-31T12:00:00Z", "none", "2199-12-31T22:00:00Z to 2200-01-01T04:00:00Z"},
+		{"no leap day in a century", []Window{{Start: "2096-02-29T00:00", Duration: "1h", RRule: "FREQ=YEARLY"}}, "2096-03-01T00:00:00Z", "none", "2104-02-29T00:00:00Z to 2104-02-29T01:00:00Z"},
+		{"the last week of a year", []Window{{Start: "2026-12-28T00:00", Duration: "1h", RRule: "FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO"}}, "2027-01-01T00:00:00Z", "none", "2032-12-27T00:00:00Z to 2032-12-27T01:00:00Z"},
 		{"leap day", []Window{{Start: "2024-02-29T00:00", Duration: "1h", RRule: "FREQ=YEARLY"}}, "2026-01-01T00:00:00Z", "none", "2028-02-29T00:00:00Z to 2028-02-29T01:00:00Z"},
 
 		{"overlapping openings are one", []Window{saturday, {Start: "2026-11-22T03:00", Timezone: "Europe/Berlin", Duration: "3h"}}, "2026-11-22T01:00:00Z", "2026-11-21T22:00:00+01:00 to 2026-11-22T06:00:00+01:00", "2026-11-28T22:00:00+01:00 to 2026-11-29T04:00:00+01:00"},
