@@ -222,7 +222,7 @@ windows:
   saturday-night: {start: 2026-11-21T22:00, timezone: Europe/Berlin, duration: 6h, rrule: FREQ=WEEKLY;BYDAY=SA, exclude: [2026-12-26]}
 except:
   - {enclosure: "r14*", reason: "CHG-4711: power supply on order", until: 2026-12-15}
-faultDomains: [[r12u20, 500304801F001200, lu-1234]]
+faultDomains: [[r12u20, 500304801F001200, lu-12AB]]
 rollout: {canary: 1, soak: 10m, maxFailures: 0}
 `
 
@@ -242,7 +242,7 @@ func TestParseDesiredStateGates(t *testing.T) {
 		Policies:     map[string]plan.Policy{"strict": strict},
 		Rollout:      plan.Rollout{Canary: 1, Soak: plan.Duration(10 * time.Minute), MaxParallel: 1},
 		Except:       []plan.Exception{{Enclosure: "r14*", Reason: "CHG-4711: power supply on order", Until: "2026-12-15"}},
-		FaultDomains: [][]string{{"5000ccab04001000", "500304801f001200", "lu-1234"}},
+		FaultDomains: [][]string{{"5000ccab04001000", "500304801f001200", "lu-12AB"}},
 		Windows: map[string]window.Window{"saturday-night": {
 			Start: "2026-11-21T22:00", Timezone: "Europe/Berlin", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA", Exclude: []string{"2026-12-26"},
 		}},
@@ -281,7 +281,7 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 		}},
 		{"a fault domain of nobody", []string{"[[r12u20, ", "[[r12u21, "},
 			[]string{`f.yaml:16:17: there is no enclosure "r12u21" (an identifier, or one of names: did you mean "r12u20"?)`}},
-		{"a fault domain of one", []string{", lu-1234", ", 5000CCAB04001000"},
+		{"a fault domain of one", []string{", lu-12AB", ", 5000CCAB04001000"},
 			[]string{`f.yaml:16:43: enclosure 5000ccab04001000 is in this fault domain already (take it out here)`}},
 		{"a key that is none", []string{publicKey, publicKey[1:]},
 			[]string{`f.yaml:11:24: "` + publicKey[1:] + `" is no minisign public key (write the second line of the vendor's .pub file: 56 characters that begin with RW)`}},
