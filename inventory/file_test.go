@@ -49,6 +49,26 @@ func TestEncodeParse(t *testing.T) {
 	}
 }
 
+func TestEncodeParseHealth(t *testing.T) {
+	for _, want := range []inventory.Health{
+		{Critical: true, Failures: []string{}}, {Unrecoverable: true, Failures: []string{}}, {Unknown: true, Failures: []string{}, Elements: map[string]int{"cooling": 4}},
+	} {
+		inv := full()
+		inv.Enclosures[0].Health = want
+		data, err := inv.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := inventory.Parse(data)
+		if err != nil {
+			t.Fatalf("Parse(Encode(%+v)) = %v", want, err)
+		}
+		if diff := cmp.Diff(want, got.Enclosures[0].Health); diff != "" {
+			t.Errorf("Parse(Encode(%+v)) differs (-want +got):\n%s", want, diff)
+		}
+	}
+}
+
 func TestParseToleratesMinorVersions(t *testing.T) {
 	got, err := inventory.Parse([]byte(`{"format_version": "1.7", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "simulated": false, "enclosures": [], "later": {"x": [1]}, "Later": null}`))
 	if err != nil || got.Host != "stor1" {
