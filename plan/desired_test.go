@@ -139,6 +139,10 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			[]string{`f.yaml:21:46: there is no policy "life" (did you mean "live"?)`}},
 		{"a glob that is none", []string{`["10*"]`, `["10[*"]`},
 			[]string{`f.yaml:18:16: "10[*" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`}},
+		{"globs of a model that are none", []string{"{vendor: ACME, product: \"JBOD-60*\"}", "{vendor: \"AC[\", product: \"[]\"}"}, []string{
+			`f.yaml:6:21: "AC[" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
+			`f.yaml:6:37: "[]" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
+		}},
 		{"a subenclosure in two parts", []string{"[3, 4]", "[3, 0]"},
 			[]string{`f.yaml:11:32: subenclosure 0 is in iom and in psu (a subenclosure is in one part)`}},
 		{"a part that is not there", []string{"        from:", "        part: iam\n        from:"},
