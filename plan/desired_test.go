@@ -143,6 +143,8 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			`f.yaml:6:21: "AC[" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
 			`f.yaml:6:37: "[]" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
 		}},
+		{"a glob of a want that is none", []string{`enclosures: ["5000ccab*"]`, `enclosures: ["5000ccab*", "r1[2"]`},
+			[]string{`f.yaml:21:78: "r1[2" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`}},
 		{"a subenclosure in two parts", []string{"[3, 4]", "[3, 0]"},
 			[]string{`f.yaml:11:32: subenclosure 0 is in iom and in psu (a subenclosure is in one part)`}},
 		{"a part that is not there", []string{"        from:", "        part: iam\n        from:"},
