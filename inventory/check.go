@@ -2,6 +2,8 @@ package inventory
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -86,6 +88,24 @@ func (e *Enclosure) flaw() string {
 		}
 	}
 	return ""
+}
+
+// UnmarshalJSON refuses a verdict that is missing, which would be taken for a good one.
+func (h *Health) UnmarshalJSON(data []byte) error {
+	type plain Health // without this method
+	said := struct {
+		*plain
+		Critical      *bool `json:"critical"`
+		Unrecoverable *bool `json:"unrecoverable"`
+	}{plain: (*plain)(h)}
+	if err := json.Unmarshal(data, &said); err != nil {
+		return err
+	}
+	if said.Critical == nil || said.Unrecoverable == nil {
+		return errors.New("health says nothing of critical or of unrecoverable")
+	}
+	h.Critical, h.Unrecoverable = *said.Critical, *said.Unrecoverable
+	return nil
 }
 
 func (d *Drive) flaw() string {

@@ -41,41 +41,150 @@ func Parse(data []byte) (*Inventory, error) { return Read(bytes.NewReader(data))
 // Read reads an inventory file: JSON, kind Inventory, a format version with the
 // major number of FormatVersion. Keys that it does not know are left out, as a
 // later minor version may have them. What a plan would be misled by is refused: keys
-// without which an enclosure looks healthy, idle or alone, identities that are
-// none, and text that would not be shown as it is. An error is a *FormatError, or what reading failed with.
+// without which an enclosure looks healthy, idle or alone, or a rack real, identities
+// that are none, and text that would not be shown as it is. An error is a
+// *FormatError, or what reading failed with.
+//
+// The file is read as a stream: of its text no more is in memory than one enclosure's.
 func Read(r io.Reader) (*Inventory, error) {
-	inv := New()
-	inv.FormatVersion, inv.Kind = "", ""
-	file := json.NewDecoder(r)
-	err := file.Decode(inv)
-	if err != nil && file.InputOffset() == 0 { // nothing was decoded
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) || err == io.EOF || err == io.ErrUnexpectedEOF {
-			return nil, &FormatError{notOurs, err}
-		}
-		return nil, err
-	}
-	var misfit *json.UnmarshalTypeError
-	if errors.As(err, &misfit) && misfit.Field == "" {
-		return nil, &FormatError{notOurs, err}
-	}
-	if inv.Kind != kind {
-		return nil, &FormatError{Reason: fmt.Sprintf("its kind is %q, want %q: pass a file that fwctl inventory --out wrote", inv.Kind, kind)}
-	}
-	if major(inv.FormatVersion) != major(FormatVersion) {
-		return nil, &FormatError{Reason: fmt.Sprintf("its format_version is %q and this fwctl reads %s.x: write it again with this version of fwctl inventory, or use the version that wrote it",
-			inv.FormatVersion, major(FormatVersion))}
+	from := &source{Reader: r}
+	inv, err := read(json.NewDecoder(from))
+	if from.failed != nil {
+		return nil, from.failed
 	}
 	if err != nil {
-		return nil, &FormatError{"a value does not fit", err}
-	}
-	if _, err := file.Token(); err != io.EOF {
-		return nil, &FormatError{Reason: notOurs + ": something follows it"}
+		return nil, err
 	}
 	if why := inv.flaw(); why != "" {
 		return nil, &FormatError{Reason: why + ": write it again with fwctl inventory --out"}
 	}
 	return inv, nil
+}
+
+// source remembers what reading failed with, which a JSON decoder tells like a
+// fault of the text.
+type source struct {
+	io.Reader
+	failed error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != io.EOF {
+		s.failed = err
+	}
+	return n, err
+}
+
+func read(file *json.Decoder) (*Inventory, error) {
+	inv := New()
+	inv.FormatVersion, inv.Kind = "", ""
+	var simulated *bool
+	values := map[string]any{
+		"format_version": &inv.FormatVersion, "kind": &inv.Kind, "host": &inv.Host, "scanned_at": &inv.ScannedAt,
+		"simulated": &simulated, "problems": &inv.Problems,
+	}
+	seen := map[string]bool{}
+	if err := expect(file, '{'); err != nil {
+		return nil, err
+	}
+	for file.More() {
+		token, err := file.Token()
+		if err != nil {
+			return nil, &FormatError{notOurs, err}
+		}
+		key := token.(string) // as it is in every object
+		if seen[key] {
+			return nil, &FormatError{Reason: key + " stands there twice"}
+		}
+		seen[key] = true
+		if key == "enclosures" {
+			if inv.Enclosures, err = readEnclosures(file); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		value, known := values[key]
+		if !known {
+			value = &json.RawMessage{}
+		}
+		if err := decode(file, value); err != nil {
+			return nil, err
+		}
+		if err := inv.checkHead(seen); err != nil {
+			return nil, err
+		}
+	}
+	if err := expect(file, '}'); err != nil {
+		return nil, err
+	}
+	if _, err := file.Token(); err != io.EOF {
+		return nil, &FormatError{Reason: notOurs + ": something follows it"}
+	}
+	if err := inv.checkHead(map[string]bool{"kind": true, "format_version": true}); err != nil {
+		return nil, err
+	}
+	switch {
+	case !seen["enclosures"]:
+		return nil, &FormatError{Reason: "it has no enclosures, not even an empty list: write it again with fwctl inventory --out"}
+	case simulated == nil:
+		return nil, &FormatError{Reason: "it does not say whether it is simulated: write it again with fwctl inventory --out"}
+	}
+	inv.Simulated = *simulated
+	return inv, nil
+}
+
+// checkHead compares what the file says that it is, of what was seen of that.
+func (inv *Inventory) checkHead(seen map[string]bool) error {
+	switch {
+	case seen["kind"] && inv.Kind != kind:
+		return &FormatError{Reason: fmt.Sprintf("its kind is %q, want %q: pass a file that fwctl inventory --out wrote", inv.Kind, kind)}
+	case seen["format_version"] && major(inv.FormatVersion) != major(FormatVersion):
+		return &FormatError{Reason: fmt.Sprintf("its format_version is %q and this fwctl reads %s.x: write it again with this version of fwctl inventory, or use the version that wrote it",
+			inv.FormatVersion, major(FormatVersion))}
+	}
+	return nil
+}
+
+// readEnclosures reads a list of enclosures, one after the other.
+func readEnclosures(file *json.Decoder) ([]Enclosure, error) {
+	all := []Enclosure{}
+	if err := expect(file, '['); err != nil {
+		return nil, err
+	}
+	for file.More() {
+		var e Enclosure
+		if err := decode(file, &e); err != nil {
+			err.Reason = fmt.Sprintf("enclosure %d of the list: %s", len(all)+1, err.Reason)
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	return all, expect(file, ']')
+}
+
+// expect takes in a bracket.
+func expect(file *json.Decoder, want json.Delim) error {
+	switch token, err := file.Token(); {
+	case err != nil:
+		return &FormatError{notOurs, err}
+	case token != want:
+		return &FormatError{Reason: fmt.Sprintf("%s: %s is missing", notOurs, want)}
+	}
+	return nil
+}
+
+// decode takes in a value.
+func decode(file *json.Decoder, into any) *FormatError {
+	err := file.Decode(into)
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &syntax), err == io.EOF, err == io.ErrUnexpectedEOF:
+		return &FormatError{notOurs, err}
+	}
+	return &FormatError{"a value does not fit", err}
 }
 
 // Encode writes an inventory file that Parse reads.

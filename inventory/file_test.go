@@ -3,8 +3,10 @@ package inventory_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,8 +49,28 @@ func TestEncodeParse(t *testing.T) {
 	}
 }
 
+func TestEncodeParseHealth(t *testing.T) {
+	for _, want := range []inventory.Health{
+		{Critical: true, Failures: []string{}}, {Unrecoverable: true, Failures: []string{}}, {Unknown: true, Failures: []string{}, Elements: map[string]int{"cooling": 4}},
+	} {
+		inv := full()
+		inv.Enclosures[0].Health = want
+		data, err := inv.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := inventory.Parse(data)
+		if err != nil {
+			t.Fatalf("Parse(Encode(%+v)) = %v", want, err)
+		}
+		if diff := cmp.Diff(want, got.Enclosures[0].Health); diff != "" {
+			t.Errorf("Parse(Encode(%+v)) differs (-want +got):\n%s", want, diff)
+		}
+	}
+}
+
 func TestParseToleratesMinorVersions(t *testing.T) {
-	got, err := inventory.Parse([]byte(`{"format_version": "1.7", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "later": {"x": 1}}`))
+	got, err := inventory.Parse([]byte(`{"format_version": "1.7", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "simulated": false, "enclosures": [], "later": {"x": [1]}, "Later": null}`))
 	if err != nil || got.Host != "stor1" {
 		t.Errorf("Parse of version 1.7 = %+v, %v; want it read", got, err)
 	}
@@ -64,7 +86,20 @@ func TestParseRefuses(t *testing.T) {
 		{"a later major version", `{"format_version": "2.0", "kind": "Inventory"}`, `reads 1.x`},
 		{"no version", `{"kind": "Inventory"}`, `its format_version is ""`},
 		{"version 10", `{"format_version": "10.0", "kind": "Inventory"}`, `its format_version is "10.0"`},
-		{"a value of another type", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"logical_id": 5}]}`, "a value does not fit"},
+		{"a value of another type", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"logical_id": 5}]}`, "enclosure 1 of the list: a value does not fit"},
+		{"no list", `{"format_version": "1.0", "kind": "Inventory", "enclosures": {}}`, "[ is missing"},
+		{"null in place of a list", `{"format_version": "1.0", "kind": "Inventory", "enclosures": null}`, "[ is missing"},
+		{"no object", `[{"format_version": "1.0", "kind": "Inventory"}]`, "{ is missing"},
+		{"cut in its list", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [`, "no JSON object"},
+		{"cut in an enclosure", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"logical_id": `, "enclosure 1 of the list: it is no JSON object"},
+		{"cut in a key", `{"format_version": "1.0", "ki`, "no JSON object"},
+		{"cut in what is not known", `{"format_version": "1.0", "kind": "Inventory", "later": [1, `, "no JSON object"},
+		{"two hosts", `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "host": "stor2"}`, "host stands there twice"},
+		{"no enclosures", `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "simulated": true}`, "it has no enclosures, not even"},
+		{"nothing of being simulated", `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "enclosures": []}`, "it does not say whether it is simulated"},
+		{"null of being simulated", `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "enclosures": [], "simulated": null}`, "it does not say whether it is simulated"},
+		{"nothing of being critical", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"health": {"unrecoverable": false, "failures": []}}]}`, "enclosure 1 of the list: a value does not fit: health says nothing of critical"},
+		{"nothing of being unrecoverable", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"health": {"critical": false, "failures": []}}]}`, "or of unrecoverable"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -74,6 +109,23 @@ func TestParseRefuses(t *testing.T) {
 				t.Errorf("Parse(%s) = %v, %v; want nil and a *FormatError with %q", tt.data, inv, err, tt.want)
 			}
 		})
+	}
+}
+
+// An inventory is read as a stream: what does not fit is told before the rest is there.
+func TestReadIsAStream(t *testing.T) {
+	torn := errors.New("the rest is asked for")
+	head := `{"format_version": "1.0", "kind": "Inventory", "enclosures": [` + strings.Repeat(`{"health": {"critical": false, "unrecoverable": false}}, `, 1000) + `{"logical_id": 5}, `
+	rest := iotest.ErrReader(torn)
+	var format *inventory.FormatError
+	if _, err := inventory.Read(io.MultiReader(strings.NewReader(head), rest)); !errors.As(err, &format) || !strings.Contains(err.Error(), "enclosure 1001 of the list") {
+		t.Errorf("Read = %v; want a *FormatError about enclosure 1001 of the list", err)
+	}
+	// What reading fails with is told as it is, wherever that is.
+	for _, n := range []int{0, 10, 70, len(head) - 20} {
+		if _, err := inventory.Read(io.MultiReader(strings.NewReader(head[:n]), rest)); err != torn {
+			t.Errorf("Read of %d bytes = %v; want %v", n, err, torn)
+		}
 	}
 }
 

@@ -111,6 +111,7 @@ func Build(in Input) (*Plan, error) {
 	p.Warnings = append(p.Warnings, p.windowWarnings()...)
 	p.Warnings = append(p.Warnings, b.wantWarnings()...)
 	p.Warnings = append(p.Warnings, b.exceptWarnings()...)
+	p.Warnings = append(p.Warnings, b.domainWarnings()...)
 	p.Warnings = append(p.Warnings, slices.Sorted(maps.Keys(b.ended))...)
 	p.Warnings = append(p.Warnings, ageWarnings(scans)...)
 	p.Warnings = append(p.Warnings, slices.Sorted(slices.Values(in.Warnings))...)
@@ -294,6 +295,24 @@ func (b *builder) exceptWarnings() []string {
 	for i, hit := range b.excepted {
 		if x := b.in.Desired.Except[i]; !hit {
 			warnings = append(warnings, fmt.Sprintf("except %d (%s) matches no enclosure in sight", i+1, x.Enclosure))
+		}
+	}
+	return warnings
+}
+
+// domainWarnings tells of declared fault domains of which a part is not in sight: it
+// may be reset from elsewhere, or be misspelt.
+func (b *builder) domainWarnings() []string {
+	var warnings []string
+	for i, domain := range b.in.Desired.FaultDomains {
+		var missing []string
+		for _, id := range domain {
+			if b.fleet[id] == nil {
+				missing = append(missing, cmp.Or(b.in.Desired.Names[id], id))
+			}
+		}
+		if n := len(missing); 0 < n && n < len(domain) {
+			warnings = append(warnings, fmt.Sprintf("faultDomains %d names %s, not in sight: nothing here is kept apart from resets there", i+1, strings.Join(missing, ", ")))
 		}
 	}
 	return warnings

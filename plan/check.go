@@ -61,13 +61,26 @@ func (c *checker) check() {
 	for i, domain := range c.d.FaultDomains {
 		c.checkFaultDomain(strconv.Itoa(i), domain)
 	}
-	given := map[string]string{}
-	for _, id := range slices.Sorted(maps.Keys(c.d.Names)) {
-		name := c.d.Names[id]
-		if other, ok := given[name]; ok && name != "" {
-			c.add([]string{"names"}, fmt.Sprintf("%s and %s are both named %q", other, id, name), "give each enclosure a name of its own")
+}
+
+// checkNames looks at the names as they were written: each means one enclosure.
+func (c *checker) checkNames() {
+	named, given := map[string]bool{}, map[string]string{}
+	for _, written := range slices.Sorted(maps.Keys(c.d.Names)) {
+		id, name, at := lowerID(written), c.d.Names[written], []string{"names", written}
+		other, twice := given[name]
+		switch {
+		case !identifier.MatchString(id): // the schema has told
+		case named[id]:
+			c.add(at, fmt.Sprintf("enclosure %s is named here a second time", id), "hex digits mean the same in capitals: keep one of the names")
+		case id == strings.Repeat("0", 16):
+			c.add(at, "no enclosure has this identifier, which stands for none", "write lu- and the logical unit's designator, as in its address")
+		case twice && name != "":
+			c.add(at, fmt.Sprintf("%s and %s are both named %q", other, id, name), "give each enclosure a name of its own")
+		case lowerID(name) != id && identifier.MatchString(lowerID(name)):
+			c.add(at, fmt.Sprintf("%q reads like the identifier of another enclosure", name), "write a name that is none, as in r12u20")
 		}
-		given[name] = id
+		named[id], given[name] = true, id
 	}
 }
 
@@ -313,8 +326,14 @@ func (c *checker) checkWant(index string, w Want) {
 func (c *checker) checkGlobs(at []string, glob string) {
 	if _, err := path.Match(glob, ""); err != nil {
 		c.add(at, fmt.Sprintf("%q is no pattern", glob), `* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is`)
+	} else if shellClass.MatchString(glob) {
+		c.add(at, fmt.Sprintf("%q means ! or one of the others", glob), `write [^0-9a] for a character that is none of some, as shells do with !, or ! last for itself`)
 	}
 }
+
+// shellClass is a pattern with a class that begins with !, which means the
+// contrary in a shell: an image would start from just those that it must not.
+var shellClass = regexp.MustCompile(`^(?:[^\[\\]|\\.|\[(?:[^!\]\\]|\\.)(?:[^\]\\]|\\.)*\])*\[!`)
 
 // knownNames is the hint for a name that is not known.
 func knownNames(name string, known []string) string {

@@ -65,6 +65,9 @@ func (b *builder) begin(e *enclosure, c component) *job {
 	if c.sub.Staged != nil {
 		j.step.Preconditions.Staged = &c.sub.Staged.SHA256
 	}
+	for i, x := range b.in.Desired.Except {
+		b.excepted[i] = b.excepted[i] || e.matches([]string{x.Enclosure})
+	}
 	want := b.wantOf(e, c, j.step.Address)
 	if want == nil {
 		return j
@@ -78,7 +81,6 @@ func (b *builder) begin(e *enclosure, c component) *job {
 		if !e.matches([]string{x.Enclosure}) {
 			continue
 		}
-		b.excepted[i] = true
 		if x.Until >= b.today {
 			j.step.Action = Excepted
 			j.step.Reasons = append(j.step.Reasons, fmt.Sprintf("left alone until %s: %s", x.Until, x.Reason))

@@ -209,6 +209,7 @@ func ParseDesiredState(file string, data []byte) (*DesiredState, error) {
 		c.add(nil, "the file cannot be read: "+err.Error(), "")
 	}
 	d.Name = head.Metadata.Name
+	c.checkNames()
 	d.fillIn()
 	c.check()
 	if err := asError(c.problems); err != nil {

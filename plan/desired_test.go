@@ -139,6 +139,17 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			[]string{`f.yaml:21:46: there is no policy "life" (did you mean "live"?)`}},
 		{"a glob that is none", []string{`["10*"]`, `["10[*"]`},
 			[]string{`f.yaml:18:16: "10[*" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`}},
+		{"globs of a model that are none", []string{"{vendor: ACME, product: \"JBOD-60*\"}", "{vendor: \"AC[\", product: \"[]\"}"}, []string{
+			`f.yaml:6:21: "AC[" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
+			`f.yaml:6:37: "[]" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
+		}},
+		{"a glob of a want that is none", []string{`enclosures: ["5000ccab*"]`, `enclosures: ["5000ccab*", "r1[2"]`},
+			[]string{`f.yaml:21:78: "r1[2" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`}},
+		{"times that are none", []string{"flashTimeout: 45m", "flashTimeout: 0s", "settle: 60s", "settle: 0m", "{by: power-cycle", "{returnTimeout: 0h, by: power-cycle"}, []string{
+			`f.yaml:7:74: flashTimeout is no time at all (write at least 1s, or leave it out for the default)`,
+			`f.yaml:8:50: settle is no time at all (write at least 1s, or leave it out for the default)`,
+			`f.yaml:11:64: returnTimeout is no time at all (write at least 1s, or leave it out for the default)`,
+		}},
 		{"a subenclosure in two parts", []string{"[3, 4]", "[3, 0]"},
 			[]string{`f.yaml:11:32: subenclosure 0 is in iom and in psu (a subenclosure is in one part)`}},
 		{"a part that is not there", []string{"        from:", "        part: iam\n        from:"},
@@ -156,7 +167,18 @@ func TestParseDesiredStateProblems(t *testing.T) {
 				`f.yaml:20:7: key "iom-1100" stands here a second time (the first is in line 14: keep one of them)`,
 			}},
 		{"one name for two enclosures", []string{"{5000CCAB04001000: r12u20}", "{5000CCAB04001000: r12u20, 5000ccab04001008: r12u20}"},
-			[]string{`f.yaml:22:8: 5000ccab04001000 and 5000ccab04001008 are both named "r12u20" (give each enclosure a name of its own)`}},
+			[]string{`f.yaml:22:53: 5000ccab04001000 and 5000ccab04001008 are both named "r12u20" (give each enclosure a name of its own)`}},
+		{"two names for one enclosure", []string{"{5000CCAB04001000: r12u20}", "{5000CCAB04001000: r12u20, 5000ccab04001000: r12u24}"},
+			[]string{`f.yaml:22:53: enclosure 5000ccab04001000 is named here a second time (hex digits mean the same in capitals: keep one of the names)`}},
+		{"names that mean somebody else", []string{"{5000CCAB04001000: r12u20}", "{5000CCAB04001000: 5000ccab04001000, 5000ccab04001008: 5000CCAB04001000, 5000ccab04001010: lu-1, 0000000000000000: r12u20}"}, []string{
+			`f.yaml:22:63: "5000CCAB04001000" reads like the identifier of another enclosure (write a name that is none, as in r12u20)`,
+			`f.yaml:22:99: "lu-1" reads like the identifier of another enclosure (write a name that is none, as in r12u20)`,
+			`f.yaml:22:123: no enclosure has this identifier, which stands for none (write lu- and the logical unit's designator, as in its address)`,
+		}},
+		{"globs as shells have them", []string{`["10*"]`, `["[!1]*", "a[b!]", '\[!1]', "[^!1]", 'x[\]]', 'x[\]]?[!a]', "[[!]"]`}, []string{
+			`f.yaml:18:16: "[!1]*" means ! or one of the others (write [^0-9a] for a character that is none of some, as shells do with !, or ! last for itself)`,
+			`f.yaml:18:61: "x[\\]]?[!a]" means ! or one of the others (write [^0-9a] for a character that is none of some, as shells do with !, or ! last for itself)`,
+		}},
 		{"an identifier that is none", []string{"{5000CCAB04001000: r12u20}", "{r12u20: 5000CCAB04001000}"},
 			[]string{`f.yaml:22:9: "r12u20" cannot be a key here (Names of enclosures by their logical identifier (16 hex digits), or by lu-<designator> where that is zero.)`}},
 		{"activation that nothing permits", []string{"{reset: always}", "{activate: apply}"},
@@ -211,7 +233,7 @@ windows:
   saturday-night: {start: 2026-11-21T22:00, timezone: Europe/Berlin, duration: 6h, rrule: FREQ=WEEKLY;BYDAY=SA, exclude: [2026-12-26]}
 except:
   - {enclosure: "r14*", reason: "CHG-4711: power supply on order", until: 2026-12-15}
-faultDomains: [[r12u20, 500304801F001200, lu-1234]]
+faultDomains: [[r12u20, 500304801F001200, lu-12AB]]
 rollout: {canary: 1, soak: 10m, maxFailures: 0}
 `
 
@@ -231,7 +253,7 @@ func TestParseDesiredStateGates(t *testing.T) {
 		Policies:     map[string]plan.Policy{"strict": strict},
 		Rollout:      plan.Rollout{Canary: 1, Soak: plan.Duration(10 * time.Minute), MaxParallel: 1},
 		Except:       []plan.Exception{{Enclosure: "r14*", Reason: "CHG-4711: power supply on order", Until: "2026-12-15"}},
-		FaultDomains: [][]string{{"5000ccab04001000", "500304801f001200", "lu-1234"}},
+		FaultDomains: [][]string{{"5000ccab04001000", "500304801f001200", "lu-12AB"}},
 		Windows: map[string]window.Window{"saturday-night": {
 			Start: "2026-11-21T22:00", Timezone: "Europe/Berlin", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA", Exclude: []string{"2026-12-26"},
 		}},
@@ -270,7 +292,7 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 		}},
 		{"a fault domain of nobody", []string{"[[r12u20, ", "[[r12u21, "},
 			[]string{`f.yaml:16:17: there is no enclosure "r12u21" (an identifier, or one of names: did you mean "r12u20"?)`}},
-		{"a fault domain of one", []string{", lu-1234", ", 5000CCAB04001000"},
+		{"a fault domain of one", []string{", lu-12AB", ", 5000CCAB04001000"},
 			[]string{`f.yaml:16:43: enclosure 5000ccab04001000 is in this fault domain already (take it out here)`}},
 		{"a key that is none", []string{publicKey, publicKey[1:]},
 			[]string{`f.yaml:11:24: "` + publicKey[1:] + `" is no minisign public key (write the second line of the vendor's .pub file: 56 characters that begin with RW)`}},

@@ -73,14 +73,15 @@ func parse(data []byte) (*yaml.Node, []Problem) {
 	}
 	var plain any
 	if err := doc.Decode(&plain); err != nil {
-		return nil, append(duplicates(&doc), yamlProblems(data, err)...)
+		return nil, yamlProblems(data, err, unsound(&doc)...)
 	}
 	return doc.Content[0], nil
 }
 
-// duplicates finds keys that stand twice in a mapping, as yaml.v3 compares them.
-// It follows no alias: the document is not known to have an end.
-func duplicates(n *yaml.Node) []Problem {
+// unsound finds what yaml.v3 does not take in a mapping: keys that stand twice, as
+// it compares them, keys that are no text, and merges of what is no mapping. It
+// follows no alias further than to its anchor: the document is not known to have an end.
+func unsound(n *yaml.Node) []Problem {
 	type key struct {
 		kind  yaml.Kind
 		value string
@@ -90,29 +91,56 @@ func duplicates(n *yaml.Node) []Problem {
 	for i, c := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 {
 			k := key{c.Kind, c.Value}
-			if line, ok := lines[k]; ok {
+			line, twice := lines[k]
+			switch value := n.Content[i+1]; {
+			case target(c).Kind != yaml.ScalarNode:
+				problems = append(problems, Problem{Line: c.Line, Column: c.Column, Summary: "a key is a list or a mapping; it must be text",
+					Hint: "text that begins with [ or { is quoted"})
+			case twice:
 				problems = append(problems, Problem{Line: c.Line, Column: c.Column,
 					Summary: fmt.Sprintf("key %q stands here a second time", c.Value),
 					Hint:    fmt.Sprintf("the first is in line %d: keep one of them", line)})
-			} else {
+			case c.ShortTag() == "!!merge" && !mergeable(value):
+				problems = append(problems, Problem{Line: value.Line, Column: value.Column, Summary: "<< merges what is no mapping",
+					Hint: "name the anchor of a mapping, or list such anchors: <<: [*a, *b]"})
+			}
+			if !twice {
 				lines[k] = c.Line
 			}
 		}
-		problems = append(problems, duplicates(c)...)
+		problems = append(problems, unsound(c)...)
 	}
 	return problems
 }
 
-// hidden finds characters that cannot be shown: control characters, which
-// terminals obey, marks that turn the direction of writing, blanks that are none.
+// mergeable tells whether yaml.v3 merges a value: a mapping, or a list of such that
+// stands there itself.
+func mergeable(value *yaml.Node) bool {
+	if value.Kind == yaml.SequenceNode {
+		return !slices.ContainsFunc(value.Content, func(s *yaml.Node) bool { return target(s).Kind != yaml.MappingNode })
+	}
+	return target(value).Kind == yaml.MappingNode
+}
+
+// hidden finds what is not read as it is shown: control characters, which
+// terminals obey, marks that turn the direction of writing, blanks that are none,
+// text in base64, and keys that are nothing.
 func hidden(n *yaml.Node) []Problem {
 	var problems []Problem
+	add := func(n *yaml.Node, summary, hint string) {
+		problems = append(problems, Problem{Line: n.Line, Column: n.Column, Summary: summary, Hint: hint})
+	}
 	if i := strings.IndexFunc(n.Value, func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }); n.Kind == yaml.ScalarNode && i >= 0 {
 		r, _ := utf8.DecodeRuneInString(n.Value[i:])
-		problems = append(problems, Problem{Line: n.Line, Column: n.Column, Summary: fmt.Sprintf("a character in here cannot be shown: %U", r),
-			Hint: "take it out, or write what it stands for"})
+		add(n, fmt.Sprintf("a character in here cannot be shown: %U", r), "take it out, or write what it stands for")
 	}
-	for _, c := range n.Content {
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!binary" {
+		add(n, "!!binary hides what is meant", "write the text itself")
+	}
+	for i, c := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 && target(c).ShortTag() == "!!null" {
+			add(c, "a key is empty; it must be text", "write a name, or in quotes what is meant to be text, as in \"null\"")
+		}
 		problems = append(problems, hidden(c)...)
 	}
 	return problems
@@ -122,17 +150,19 @@ var (
 	yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 	// yaml.v3 counts the lines of its parser's errors, unlike its scanner's, from 0.
 	fromZero = regexp.MustCompile(`^did not find expected (<document start>|node content|key|'-' indicator|',' or '[\]}]')$`)
-	// duplicates tells these with their column.
-	duplicateKey = regexp.MustCompile(`^mapping key .* already defined at line \d+$`)
+	// unsound tells these with their position.
+	toldByUnsound = regexp.MustCompile(`^(mapping key .* already defined at line \d+|invalid map key: .*|map merge requires map or sequence of maps as the value)$`)
+	// yaml.v3 tells of these without a line.
+	anchorName = regexp.MustCompile(`^(unknown anchor|anchor) '(.*)' (referenced|value contains itself)$`)
 )
 
-// yamlProblems gives yaml.v3's errors a position.
-func yamlProblems(data []byte, err error) []Problem {
+// yamlProblems gives yaml.v3's errors a position, where they are not told already.
+func yamlProblems(data []byte, err error, told ...Problem) []Problem {
 	lines := []string{err.Error()}
 	if typed := (*yaml.TypeError)(nil); errors.As(err, &typed) {
 		lines = typed.Errors
 	}
-	var problems []Problem
+	problems := told
 	for _, text := range lines {
 		p := Problem{Line: 1, Column: 1, Summary: strings.TrimPrefix(text, "yaml: ")}
 		if m := yamlLine.FindStringSubmatch(text); m != nil {
@@ -142,9 +172,11 @@ func yamlProblems(data []byte, err error) []Problem {
 				p.Line++
 			}
 			p.Column = firstColumn(data, p.Line)
+		} else if m := anchorName.FindStringSubmatch(p.Summary); m != nil {
+			p.Line, p.Column = firstAnchor(data, map[string]string{"unknown anchor": "*", "anchor": "&"}[m[1]]+m[2])
 		}
 		switch {
-		case duplicateKey.MatchString(p.Summary):
+		case len(told) > 0 && toldByUnsound.MatchString(p.Summary):
 			continue
 		case strings.HasSuffix(p.Summary, "UTF-8 octet"):
 			p.Line, p.Column = firstForeign(data)
@@ -178,7 +210,21 @@ func firstForeign(data []byte) (line, column int) {
 		}
 		good += size
 	}
-	before := data[:good]
+	return position(data[:good])
+}
+
+// firstAnchor is the position of the first &anchor or *alias of a name; that of the
+// file where it is not found.
+func firstAnchor(data []byte, sign string) (line, column int) {
+	at := regexp.MustCompile(`(?m)` + regexp.QuoteMeta(sign) + `([\s,:\]}]|$)`).FindIndex(data)
+	if at == nil {
+		return 1, 1
+	}
+	return position(data[:at[0]])
+}
+
+// position is that of what follows some text.
+func position(before []byte) (line, column int) {
 	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
 }
 

@@ -114,7 +114,22 @@ func TestCheckProblems(t *testing.T) {
 		{"two documents", valid + "---\nkind: x\n", []string{`f.yaml:19:1: a second document starts here (one file holds one document: split it at the line ---)`}},
 		{"no YAML", "models:\n  a: [1, 2\nwant: {}\n", []string{`f.yaml:2:3: this is no YAML: did not find expected ',' or ']' (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
 		{"bomb", bomb, []string{`f.yaml:1:1: this is no YAML: document contains excessive aliasing (write the repeated parts out)`}},
-		{"endless", "models: &m {a: *m}\n", []string{`f.yaml:1:1: this is no YAML: anchor 'm' value contains itself (an anchor cannot be used inside of what it names)`}},
+		{"endless", "models: &m {a: *m}\n", []string{`f.yaml:1:9: this is no YAML: anchor 'm' value contains itself (an anchor cannot be used inside of what it names)`}},
+		{"an alias without an anchor", "kind: x # *mm\nmodels: {\u00fc: *m}\n", []string{`f.yaml:2:13: this is no YAML: unknown anchor 'm' referenced (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
+		{"mappings that are none", "a: &a [{}]\nb: {<<: *a}\nc: {<<: [{}, x]}\n[d]: 1\n*a : 2\n", []string{
+			`f.yaml:2:9: << merges what is no mapping (name the anchor of a mapping, or list such anchors: <<: [*a, *b])`,
+			`f.yaml:3:9: << merges what is no mapping (name the anchor of a mapping, or list such anchors: <<: [*a, *b])`,
+			`f.yaml:4:1: a key is a list or a mapping; it must be text (text that begins with [ or { is quoted)`,
+			`f.yaml:5:1: a key is a list or a mapping; it must be text (text that begins with [ or { is quoted)`,
+		}},
+		{"text in base64", replace("revision: 0430", "revision: !!binary MDQz", "kind: DesiredState", "kind: DesiredState\nmetadata: {name: !<tag:yaml.org,2002:binary> G1sySg==}"), []string{
+			`f.yaml:4:18: !!binary hides what is meant (write the text itself)`,
+			`f.yaml:13:19: !!binary hides what is meant (write the text itself)`,
+		}},
+		{"keys that are nothing", replace("other: *acme", "~: *acme\n  Null: *acme\n  \"null\": *acme"), []string{
+			`f.yaml:16:3: a key is empty; it must be text (write a name, or in quotes what is meant to be text, as in "null")`,
+			`f.yaml:17:3: a key is empty; it must be text (write a name, or in quotes what is meant to be text, as in "null")`,
+		}},
 		{"duplicate key", valid + "want: [{model: acme60, image: 1}]\n", []string{`f.yaml:19:1: key "want" stands here a second time (the first is in line 17: keep one of them)`}},
 		{"text where a mapping is wanted", "hello\n", []string{`f.yaml:1:1: the file is text; it must be a mapping (Which firmware which enclosures should run, and what may be done to get there.)`}},
 		{"unknown key, with the nearest", replace("revision: 0430", "revison: 0430"), []string{

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -47,22 +48,29 @@ func (a *app) read(ctx context.Context, s planSources, now time.Time, out string
 	return all, a.checkAge(all, now, s.maxAge, out)
 }
 
-// manyFiles is from how many inventories on a terminal is told how far it is.
-const manyFiles = 10
+// From so many inventories, or bytes of them, it is told on a terminal how far
+// the reading is.
+const (
+	manyFiles = 10
+	manyBytes = 16 << 20 // a third of a second
+)
 
 // loadInventories reads saved inventories, one after the other.
 func (a *app) loadInventories(files []string) ([]*inventory.Inventory, error) {
-	told := len(files) >= manyFiles && !a.quiet && isTerminal(a.stderr)
-	all := make([]*inventory.Inventory, 0, len(files))
-	for i, file := range files {
-		inv, err := loadInventory(file)
-		if told {
-			text := fmt.Sprintf("Reading inventories: %d of %d", i+1, len(files))
-			fmt.Fprintf(a.stderr, "\r%s", gauge(text, int64(100*(i+1)/len(files)), widthOf(a.stderr)))
-			if err != nil || i == len(files)-1 {
-				fmt.Fprintln(a.stderr)
-			}
+	bar := &loading{out: a.stderr, files: len(files)}
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			bar.size += info.Size()
 		}
+	}
+	if a.quiet || !isTerminal(a.stderr) || len(files) < manyFiles && bar.size < manyBytes {
+		bar.out = io.Discard
+	}
+	all := make([]*inventory.Inventory, 0, len(files))
+	defer bar.end()
+	for _, file := range files {
+		bar.file++
+		inv, err := loadInventory(file, bar)
 		if err != nil {
 			return nil, err
 		}
@@ -71,13 +79,41 @@ func (a *app) loadInventories(files []string) ([]*inventory.Inventory, error) {
 	return all, nil
 }
 
-func loadInventory(name string) (*inventory.Inventory, error) {
+// loading is the bar of inventories that are read. What is read is written to it.
+type loading struct {
+	out         io.Writer
+	files, file int   // so many, and the one at hand, from 1
+	size, read  int64 // bytes of all files, and those that were read
+	line        string
+}
+
+func (l *loading) Write(p []byte) (int, error) {
+	l.read += int64(len(p))
+	percent := int64(100)
+	if l.size > 0 { // else all are pipes
+		percent = min(100, 100*l.read/l.size)
+	}
+	if line := gauge(fmt.Sprintf("Reading inventories: %d of %d", l.file, l.files), percent, widthOf(l.out)); line != l.line {
+		l.line = line
+		fmt.Fprint(l.out, "\r", line)
+	}
+	return len(p), nil
+}
+
+func (l *loading) end() {
+	if l.line != "" {
+		fmt.Fprintln(l.out)
+	}
+}
+
+// loadInventory reads a saved inventory, and writes what it reads to bar.
+func loadInventory(name string, bar io.Writer) (*inventory.Inventory, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the inventory: %w", err)
 	}
 	defer file.Close()
-	inv, err := inventory.Read(file)
+	inv, err := inventory.Read(io.TeeReader(file, bar))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"regexp"
 
 	"github.com/spf13/cobra"
@@ -34,15 +37,31 @@ func (a *app) showCommand() *cobra.Command {
 
 // loadPlan reads a saved plan, and its bytes.
 func loadPlan(file string) (*plan.Plan, []byte, error) {
-	data, err := readFile("the plan", file)
+	data, err := readPlan(file)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("cannot read the plan: %w", err)
 	}
 	p, err := plan.Parse(data)
 	if err != nil {
 		return nil, nil, noPlan(file, data, err)
 	}
 	return p, data, nil
+}
+
+// readPlan reads a plan file whole. Of one that does not begin as JSON objects do it
+// reads what tells what it is: an image, or /dev/zero, does not fill the memory.
+func readPlan(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	head, err := io.ReadAll(io.LimitReader(file, 64<<10))
+	if err != nil || !bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("{")) {
+		return head, err
+	}
+	rest, err := io.ReadAll(file)
+	return append(head, rest...), err
 }
 
 // What a file says that it is, even where the rest of it is gone.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -137,23 +138,39 @@ func TestInterruptBesideABar(t *testing.T) {
 	}
 }
 
-// Who loads many inventories sees how far it is; who loads a few does not.
-func TestManyInventoriesOnATerminal(t *testing.T) {
+// Who loads many inventories, or large ones, sees how far it is; who loads a few does not.
+func TestInventoriesOnATerminal(t *testing.T) {
 	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
-	args := []string{"plan", "-f", "desired-state.yaml"}
-	for i := range manyFiles {
-		name := fmt.Sprintf("stor%d.json", i)
-		data := fmt.Sprintf(`{"format_version": "1.0", "kind": "Inventory", "host": "stor%d", "scanned_at": "2026-11-22T10:00:00Z"}`, i)
+	inventory := func(n, size int) (flag, name string) {
+		name = fmt.Sprintf("stor%d.json", n)
+		data := fmt.Sprintf(`{"format_version": "1.0", "kind": "Inventory", "host": "stor%d", "scanned_at": "2026-11-22T10:00:00Z", "simulated": true, "enclosures": []%s}`, n, strings.Repeat(" ", size))
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		args = append(args, "--inventory", name)
+		return "--inventory", name
+	}
+	args := []string{"plan", "-f", "desired-state.yaml"}
+	for i := range manyFiles {
+		flag, name := inventory(i, 0)
+		args = append(args, flag, name)
 	}
 	got, _ := onTerminal(t, dir, args...).end()
-	if want := "Reading inventories: 10 of 10 [########################################]\r\n"; !strings.Contains(got, want) {
-		t.Errorf("the terminal lacks %q:\n%s", want, got)
+	for _, want := range []string{
+		"Reading inventories: 1 of 10 [####....................................]\r", "Reading inventories: 10 of 10 [########################################]\r\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the terminal lacks %q:\n%s", want, got)
+		}
 	}
 	if got, _ := onTerminal(t, dir, args[:len(args)-2]...).end(); strings.Contains(got, "Reading inventories") {
 		t.Errorf("the terminal shows progress for %d files:\n%s", manyFiles-1, got)
+	}
+	flag, name := inventory(0, manyBytes)
+	got, _ = onTerminal(t, dir, "plan", "-f", "desired-state.yaml", flag, name).end()
+	if want := regexp.MustCompile(`\rReading inventories: 1 of 1 \[#+\.+\]\r`); !want.MatchString(got) {
+		t.Errorf("the terminal lacks %s:\n%s", want, got)
+	}
+	if want := "Reading inventories: 1 of 1 [########################################]\r\n"; !strings.Contains(got, want) {
+		t.Errorf("the terminal lacks %q:\n%s", want, got)
 	}
 }

@@ -30,7 +30,7 @@ func markdownView(p *plan.Plan, simulated string, now time.Time) string {
 	room -= length(warnings, shownWarnings)
 
 	columns, rows := markdownTable(p)
-	shownRows := choose(rows, room, func(i int) int { return slices.Index(leastMissed, p.Steps[i].Action) })
+	shownRows := choose(rows, room, func(i int) int { return missed(p.Steps[i]) })
 
 	var b strings.Builder
 	b.WriteString(head)
@@ -58,6 +58,16 @@ func markdownView(p *plan.Plan, simulated string, now time.Time) string {
 
 // leastMissed are the actions whose rows a reviewer misses least, those first.
 var leastMissed = []plan.Action{plan.Unmanaged, plan.NoOp, plan.Excepted, plan.IsStaged, plan.Blocked, plan.Activate, plan.Update}
+
+// missed is how much a reviewer would miss a row: what may stop I/O most, then what
+// may reset, then by leastMissed.
+func missed(s plan.Step) int {
+	rank := slices.Index(leastMissed, s.Action)
+	if s.Action == plan.Update || s.Action == plan.Activate {
+		rank += len(leastMissed) * slices.Index([]plan.Impact{plan.NoImpact, plan.ESPReset, plan.IOInterruption}, s.Disruption.Worst)
+	}
+	return rank
+}
 
 func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
 	title := "## Firmware plan " + markdownCode(shortDigest(p.Digest))

@@ -67,6 +67,21 @@ func TestMarkdownIsNotBrokenOutOf(t *testing.T) {
 	}
 }
 
+// Where only a few updates have room, those that may stop I/O have it.
+func TestMarkdownShowsTheWorst(t *testing.T) {
+	example := examplePlan()
+	p := *example
+	p.Steps = nil
+	for range 1000 {
+		p.Steps = append(p.Steps, example.Steps[4]) // may reset
+	}
+	p.Steps = append(p.Steps, example.Steps[1], example.Steps[5], example.Steps[3]) // blocked, an activation, and the one that stops I/O
+	got := markdownView(&p, "", noon)
+	if !strings.Contains(got, "**I/O STOPS**") || strings.Contains(got, "**BLOCKED**") || strings.Contains(got, "`0F`") {
+		t.Errorf("markdownView of 1000 updates that may reset shows, at its end:\n%s\nwant the one that stops I/O too, and none that does less", got[len(got)-2000:])
+	}
+}
+
 // A plan of any size fits into a pull request: what is left out is counted, and a
 // row that changes something is not left out for one that does not.
 func TestMarkdownIsCut(t *testing.T) {

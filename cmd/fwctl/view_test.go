@@ -194,16 +194,7 @@ func TestViews(t *testing.T) {
 // terminal unless a single cell or word is.
 func TestViewsLoseNothing(t *testing.T) {
 	p, inv, result := examplePlan(), exampleInventory(), exampleResult()
-	var planWords, inventoryWords, resultWords []string
-	for _, s := range p.Steps {
-		r := planRow(s, p.Waves)
-		for _, c := range []int{1, 2, 4, 5, 7, 8, 9, 11} { // all but the extra columns, and WAVE, which is one digit
-			planWords = append(planWords, strings.Fields(r.cells[c])...)
-		}
-	}
-	for _, w := range p.Warnings {
-		planWords = append(planWords, strings.Fields(w)...)
-	}
+	var inventoryWords, resultWords []string
 	for _, e := range inv.Enclosures {
 		inventoryWords = append(inventoryWords, strings.Fields(strings.Join(enclosureNotes(e), " "))...)
 		for _, esp := range e.ESPs {
@@ -231,24 +222,77 @@ func TestViewsLoseNothing(t *testing.T) {
 			name, text string
 			words      []string
 		}{
-			{"plan", planView(p, noon, width, false), planWords},
+			{"plan", planView(p, noon, width, false), planWords(p)},
 			{"inventory", inventoryView(inv, width, false), inventoryWords},
 			{"result", resultView(result, p, width, false), resultWords},
 			{"status", statusView(exampleStatus(), width, false), statusWords},
 			{"history", historyView(exampleHistory(), width, false), historyWords},
 		} {
-			for _, word := range v.words {
-				if !strings.Contains(v.text, word) {
-					t.Errorf("%s at %d columns lacks %q", v.name, width, word)
-				}
-			}
-			for line := range strings.Lines(v.text) {
-				line = strings.TrimSuffix(line, "\n")
-				if twwidth.Width(line) > width && strings.Contains(strings.TrimSpace(line), " ") && !strings.HasPrefix(line, "Digest") {
-					t.Errorf("%s at %d columns has a line of %d: %q", v.name, width, twwidth.Width(line), line)
-				}
+			losesNothing(t, fmt.Sprintf("%s at %d columns", v.name, width), v.text, v.words, width)
+		}
+	}
+}
+
+// planWords are the words that a plan's view must have at any width.
+func planWords(p *plan.Plan) []string {
+	var words []string
+	for _, s := range p.Steps {
+		r := planRow(s, p.Waves)
+		for _, c := range []int{1, 2, 4, 5, 7, 8, 9, 11} { // all but the extra columns, and WAVE, which is one digit
+			words = append(words, strings.Fields(r.cells[c])...)
+		}
+	}
+	for _, w := range p.Warnings {
+		words = append(words, strings.Fields(w)...)
+	}
+	return words
+}
+
+// losesNothing tells of words that a text lacks, and of lines that are too wide.
+func losesNothing(t *testing.T, name, text string, words []string, width int) {
+	t.Helper()
+	for _, word := range words {
+		if !strings.Contains(text, word) {
+			t.Errorf("%s lacks %q", name, word)
+		}
+	}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if twwidth.Width(line) > width && strings.Contains(strings.TrimSpace(line), " ") && !strings.HasPrefix(line, "Digest") {
+			t.Errorf("%s has a line of %d: %q", name, twwidth.Width(line), line)
+		}
+	}
+}
+
+// Every rule of the planner as reviewers meet it: the table stands beside its plan.
+func TestTablesOfTheRules(t *testing.T) {
+	plans, err := filepath.Glob(filepath.Join(root, "plan", "testdata", "*", "plan.json"))
+	if err != nil || len(plans) == 0 {
+		t.Fatalf("there are no plans: %v", err)
+	}
+	for _, file := range plans {
+		p, _, err := loadPlan(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Dir(file)
+		for _, width := range []int{60, 120, 200} {
+			losesNothing(t, fmt.Sprintf("%s at %d columns", filepath.Base(dir), width), planView(p, noon, width, false), planWords(p), width)
+		}
+		golden, got := filepath.Join(dir, "table.txt"), planView(p, noon, 80, false)
+		if *update {
+			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
 			}
 		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("the table of %q (-want +got):\n%s", filepath.Base(dir), diff)
+		}
+		losesNothing(t, filepath.Base(dir), got, planWords(p), 80)
 	}
 }
 

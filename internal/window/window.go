@@ -63,6 +63,11 @@ const (
 	firstYear   = 2000
 	lastYear    = 2199
 
+	// farOff is how many years later the library is asked: it looks for an opening
+	// up to the year 9999, which takes seconds where a rule has none. The calendar
+	// repeats every 400 years, to the day of the week.
+	farOff = 19 * 400
+
 	// lookAhead is how many openings of a window, from the one at hand, are looked
 	// at: 19 years of Saturdays. What is open without a break for longer than that
 	// is said to close then.
@@ -112,10 +117,13 @@ func Compile(w Window) (*Schedule, error) {
 		all = multierror.Append(all, problem)
 	}
 	if startKnown && problem == nil {
-		option.Dtstart = start
+		option.Dtstart = start.AddDate(farOff, 0, 0)
+		if !option.Until.IsZero() {
+			option.Until = option.Until.AddDate(farOff, 0, 0)
+		}
 		if c.rule, err = rrule.NewRRule(*option); err != nil {
-			fail(err.Error(), "", "rrule")
-		} else if first, ok := c.rule.Iterator()(); !ok {
+			fail(err.Error(), "see RFC 5545, 3.3.10", "rrule")
+		} else if first, ok := c.openings()(); !ok {
 			fail("it never opens", "correct rrule", "rrule")
 		} else if !first.Equal(start) {
 			fail(fmt.Sprintf("start %s is not an opening of the rule, the first after it is %s", w.Start, first.Format(startFormat)), "write that as start, or correct rrule", "start")
@@ -146,6 +154,7 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 	}
 	// What cannot be asked for is told before the library looks: it takes more
 	// than RFC 5545 has, and there are rules that it cannot compute.
+	known := []string{"FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYSETPOS", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY", "BYHOUR"}
 	given := map[string]string{}
 	for attr := range strings.SplitSeq(text, ";") {
 		key, value, ok := strings.Cut(attr, "=")
@@ -154,8 +163,10 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 			return nil, &Error{Summary: fmt.Sprintf("%q is no part of a recurrence rule", attr), Hint: "write it as in FREQ=WEEKLY;BYDAY=SA (RFC 5545, 3.3.10)"}
 		case twice:
 			return nil, &Error{Summary: key + " is given twice", Hint: "several values are separated by commas"}
-		case !slices.Contains([]string{"FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYSETPOS", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY", "BYHOUR"}, key):
+		case key == "BYMINUTE", key == "BYSECOND":
 			return nil, &Error{Summary: "a window has no " + key, Hint: "it opens at the minute of its start; write a window of its own for another minute"}
+		case !slices.Contains(known, key):
+			return nil, &Error{Summary: fmt.Sprintf("a window has no %q", key), Hint: "known here, in capitals and without blanks: " + strings.Join(known, ", ")}
 		}
 		given[key] = value
 	}
@@ -202,16 +213,27 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 	return option, nil
 }
 
+// openings are the local times of the rule's openings, one after the other, false
+// where there is none any more.
+func (c *compiled) openings() func() (local time.Time, ok bool) {
+	next := c.rule.Iterator()
+	return func() (time.Time, bool) {
+		local, ok := next()
+		local = local.AddDate(-farOff, 0, 0)
+		return local, ok && local.Year() <= lastYear
+	}
+}
+
 // openingDays are the local dates of the rule's openings, up to the last date.
 func (c *compiled) openingDays(last string) map[string]bool {
 	days := map[string]bool{}
 	if c.rule == nil || last == "" {
 		return days
 	}
-	for next := c.rule.Iterator(); ; {
+	for next := c.openings(); ; {
 		local, ok := next()
 		date := local.Format(time.DateOnly)
-		if !ok || local.Year() > lastYear || date > last {
+		if !ok || date > last {
 			return days
 		}
 		days[date] = true
@@ -273,10 +295,10 @@ func (s *Schedule) from(at time.Time) []Interval {
 // from lists the openings that end after at, lookAhead at most.
 func (c *compiled) from(at time.Time) []Interval {
 	var all []Interval
-	next := c.rule.Iterator()
+	next := c.openings()
 	for len(all) < lookAhead {
 		local, ok := next()
-		if !ok || local.Year() > lastYear {
+		if !ok {
 			break
 		}
 		start := instant(local, c.zone)
