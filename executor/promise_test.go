@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -267,10 +268,11 @@ func (h *history) scan(host string) *inventory.Inventory {
 	staged, err1 := store.Staged(ctx)
 	sent, err2 := store.Sent(ctx)
 	open, err3 := store.Open(ctx)
-	if err1 != nil || err2 != nil || err3 != nil {
-		h.Fatal(err1, err2, err3)
+	cautions, err4 := store.Cautions(ctx)
+	if err := cmp.Or(err1, err2, err3, err4); err != nil {
+		h.Fatal(err)
 	}
-	executor.Remember(inv, staged, sent, open)
+	executor.Remember(inv, staged, sent, open, cautions)
 	return inv
 }
 

@@ -82,11 +82,13 @@ func Build(in Input) (*Plan, error) {
 		jobs := b.decide(e, hit)
 		for _, j := range jobs {
 			j.step.FaultDomain = domains[e.id]
+			b.tellCautions(j)
 			j.step.Neighbours = b.survey.neighbours(e.id, j.step.Host)
 			if j.targeted {
 				planned = append(planned, j)
 			}
 		}
+		p.Warnings = append(p.Warnings, cautionWarnings(e, b.survey.domains[e.id].cautions)...)
 		p.Warnings = append(p.Warnings, stagedWarnings(e.id, jobs)...)
 	}
 	if err := b.err(hit); err != nil {

@@ -79,8 +79,9 @@ type sighting struct {
 // faultDomain is enclosures that share drives or an upstream expander, or that
 // somebody declared to belong together.
 type faultDomain struct {
-	enclosures []string // sorted
-	busy       *string  // as in Effect, once it was found out
+	enclosures []string            // sorted
+	cautions   []inventory.Caution // of all of them, by address and kind
+	busy       *string             // as in Effect, once it was found out
 }
 
 // newSurvey takes in the inventories. together are enclosures that belong
@@ -117,8 +118,21 @@ func newSurvey(inventories []*inventory.Inventory, together [][]string) *survey 
 		}
 		sv.domains[id] = sv.domains[root]
 		sv.domains[id].enclosures = append(sv.domains[id].enclosures, id)
+		sv.domains[id].recall(sv.views[id])
 	}
 	return sv
+}
+
+// recall takes in what has to be minded about components of an enclosure. Where
+// several hosts remember the same, the first to find it out tells.
+func (d *faultDomain) recall(views []view) {
+	for _, v := range views {
+		d.cautions = append(d.cautions, v.Cautions...)
+	}
+	slices.SortStableFunc(d.cautions, func(a, b inventory.Caution) int {
+		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Kind, b.Kind), a.Since.Compare(b.Since))
+	})
+	d.cautions = slices.CompactFunc(d.cautions, func(a, b inventory.Caution) bool { return a.Address == b.Address && a.Kind == b.Kind })
 }
 
 // joinByExpanders joins enclosures that have an upstream expander in common, be
