@@ -20,12 +20,19 @@ import (
 //
 // What the store holds as open (of a run that goes on, or that was killed) becomes
 // a problem, also where the component is not in sight: what it holds nobody can
-// tell without looking.
-func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged, sent map[state.Key][]state.Sent, open []state.Intent) {
+// tell without looking. And what has to be minded about a component is told of its
+// enclosure, whether the component itself is in sight or not.
+func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged, sent map[state.Key][]state.Sent, open []state.Intent, cautions []state.Caution) {
 	paths := map[string]string{} // by lu_id
 	for i := range inv.Enclosures {
 		e := &inv.Enclosures[i]
 		remember(e, staged, sent)
+		e.Cautions = nil
+		for _, c := range told(cautions) {
+			if inventory.EnclosureOf(c.Address) == e.ID() {
+				e.Cautions = append(e.Cautions, c)
+			}
+		}
 		for _, esp := range e.ESPs {
 			if len(esp.Paths) > 0 {
 				paths[esp.LUID] = esp.Paths[0]
@@ -36,6 +43,15 @@ func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged, sent 
 		inv.Problems = append(inv.Problems, unfinished(intent, cmp.Or(paths[intent.Key.LUID], "not in sight")))
 	}
 	inventory.SortProblems(inv.Problems)
+}
+
+// told are cautions as inventories have them.
+func told(cautions []state.Caution) []inventory.Caution {
+	var all []inventory.Caution
+	for _, c := range cautions {
+		all = append(all, inventory.Caution{Address: c.Address, Kind: inventory.CautionKind(c.Kind), Since: c.Since.UTC(), Detail: c.Detail})
+	}
+	return all
 }
 
 func unfinished(i state.Intent, path string) inventory.Problem {
@@ -178,7 +194,7 @@ func activates(h plan.Hop) bool {
 
 // judge says what Checking comes to for a step in a wave.
 func judge(s *stepRun, e *inventory.Enclosure, sub *inventory.Subenclosure, sent []state.Sent, task Trigger) verdict {
-	if !s.wrote && reached(s.step, sub, sent) {
+	if !s.wrote && !s.needsImage && reached(s.step, sub, sent) {
 		return verdict{trigger: AsPlanned, reason: "it is as planned already"}
 	}
 	if hop := s.current(); s.wrote && s.want.staged == hop.Image.SHA256 && sub.Revision == hop.To && hop.From != hop.To {

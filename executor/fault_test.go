@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"fwctl/executor"
 	"fwctl/internal/state"
@@ -143,6 +144,39 @@ func TestWhatNeedsAnImageLocksItsFaultDomain(t *testing.T) {
 		if r.Steps[0].Outcome == executor.OutcomeRefused {
 			t.Errorf("esp2 = %+v; want it to be worked on, now that esp1 has a whole image", r.Steps[0])
 		}
+	})
+}
+
+// What needs an image is sent one even where it reports what is wanted, and what it
+// held before is not to start.
+func TestWhatNeedsAnImageIsSentOneWhateverItReports(t *testing.T) {
+	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 3}, do: {status: '83'}}]\n", func(b *bench) {
+		b.ended(b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7))), executor.RunDone, "updated confirmed 7 1100")
+		again, other := b.hop("1100", plan.Mode7), b.hop("1200", plan.ModeE)
+		again.From, other.From = "1100", "1100"
+		b.ended(b.run(b.step(esp1, reset, again)), executor.RunDone, "unchanged unconfirmed  1100")
+		b.ended(b.run(b.step(esp1, stage, other)), executor.RunDone, "staged confirmed e 1100")
+		b.ended(b.run(b.step(esp1, stage, func() plan.Hop { h := other; h.Image = b.imageFor("JBOD-60", "1300", 9000); return h }())), executor.RunUnknown, "failed unconfirmed e 1100")
+		if staged := b.stored(); len(staged) != 0 {
+			t.Errorf("staged = %v; want nothing of what needs an image", staged)
+		}
+		b.ended(b.run(b.step(esp1, reset, again)), executor.RunDone, "updated unconfirmed 7 1100")
+	})
+}
+
+// A module that was exchanged is at the address of the one that needed an image,
+// and gets it in its place.
+func TestWhatNeedsAnImageIsExchanged(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		err := b.store.Update(context.Background(), func(tx *state.Tx) {
+			tx.Caution(state.Caution{Key: state.Key{LUID: "5000ccab0400100f"}, Kind: state.NeedsImage, Address: esp1, Detail: "83h", Since: time.Now()})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(b.run(b.step(esp2, stage, b.hop("1100", plan.ModeE))), executor.RunRefused, "refused unconfirmed  1000")
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp2, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
 	})
 }
 

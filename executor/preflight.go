@@ -137,8 +137,10 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 		defer held.close()
 		err = r.takeDown(ctx, held)
 	}
-	cautions, failure := r.Store.Cautions(r.until)
+	remembered, failure := r.Store.Cautions(r.until)
+	cautions := told(remembered)
 	for _, s := range group {
+		s.needsImage = plan.NeedsImage(cautions, s.step.Address) != nil
 		v := s.cannot(cmp.Or(err, failure))
 		if v.trigger == "" {
 			v = r.check(r.until, held, s, "")
@@ -160,33 +162,17 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 	}
 }
 
-// minds refuses what earlier runs have found out that must not be done: whatever is
-// beside a component in need of an image may only be touched once it has got one,
-// and no command starts what waits for power.
-func (s *stepRun) minds(cautions []state.Caution) verdict {
-	for _, c := range cautions {
-		own := c.Key == s.key
-		activating := s.want.staged != "" && s.want.staged == s.current().Image.SHA256
-		var why string
-		switch {
-		case c.Kind == state.NeedsImage && own && activating:
-			why = "it needs a whole image before it is reset"
-		case c.Kind == state.NeedsImage && !own && s.isBeside(c.Address):
-			why = c.Address + " needs a whole image before anything else of its fault domain is touched: apply one to it first (--target), and do not power-cycle or reset it"
-		case c.Kind == state.PowerOnly && own && activating && activates(s.current()):
-			why = "what it holds staged starts at power on, and mode 0Fh does not start it: power-cycle the enclosure when its drives are not in use"
-		default:
-			continue
-		}
-		return verdict{trigger: Stale, refusal: RefusedGate, reason: fmt.Sprintf("%s (%s, %s)", why, c.Since.UTC().Format("2006-01-02 15:04 MST"), c.Detail)}
+// minds refuses what earlier runs have found out that must not be done.
+func (s *stepRun) minds(cautions []inventory.Caution) verdict {
+	var startsBy plan.ActivateBy
+	if s.want.staged != "" && s.want.staged == s.current().Image.SHA256 {
+		startsBy = s.current().ActivateBy
 	}
-	return verdict{}
-}
-
-// isBeside tells whether a component, by its address, belongs to a step's fault domain.
-func (s *stepRun) isBeside(address string) bool {
-	enclosure, _, _ := strings.Cut(address, "/")
-	return enclosure == s.step.Enclosure || slices.Contains(s.step.Neighbours, enclosure)
+	why := plan.Locked(cautions, s.step.Address, append([]string{s.step.Enclosure}, s.step.Neighbours...), startsBy)
+	if why == "" {
+		return verdict{}
+	}
+	return verdict{trigger: Stale, refusal: RefusedGate, reason: why}
 }
 
 // takeDown records what an enclosure is like before the run's first effect on it.
@@ -217,8 +203,7 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 	}
 	ours := r.enclosures()
 	for _, i := range open {
-		enclosure, _, _ := strings.Cut(i.Address, "/")
-		if i.Run != r.id && slices.Contains(ours, enclosure) {
+		if i.Run != r.id && slices.Contains(ours, inventory.EnclosureOf(i.Address)) {
 			return fmt.Sprintf("an earlier run was killed in the middle of its work on %s, and nothing was written: fwctl resume finds out how that ended", i.Address), nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"fwctl/executor"
 	"fwctl/internal/state"
@@ -24,6 +25,8 @@ func (h *history) hold() {
 		h.nothingAfterARefusal(r, mine)
 		h.noFallback(r, mine, commands)
 		h.noFalseWord(i, r)
+		h.inItsWindow(r, mine)
+		h.byPower(r)
 	}
 	h.onlyPlannedImages()
 	h.noTwoResets()
@@ -213,6 +216,80 @@ func (h *history) noFalseWord(n int, r *round) {
 // unsure is a step that says itself that the device has had no word for its image.
 func unsure(sr executor.StepResult) bool {
 	return sr.Outcome == executor.OutcomeStaged && !sr.Confirmed
+}
+
+// inItsWindow: a component is only started in a wave, or gone on with there, within
+// one of the wave's windows, and where all that it may take is left of that.
+func (h *history) inItsWindow(r *round, commands []command) {
+	type visit struct {
+		address string
+		wave    int
+	}
+	started, resets := map[visit]time.Time{}, map[string]bool{}
+	for _, c := range commands {
+		w, ok := c.write()
+		if !ok || w.mode == 0xff {
+			continue
+		}
+		s := r.step(c.LU, w.sub)
+		if s == nil {
+			continue // told already
+		}
+		resets[s.Address] = resets[s.Address] || w.mode != 0x0e || s.Waves.Stage == 0
+		number, kind := s.Waves.Stage, "stage"
+		if resets[s.Address] {
+			number, kind = s.Waves.Reset, "reset"
+		}
+		wave := r.plan.Waves[slices.IndexFunc(r.plan.Waves, func(w plan.Wave) bool { return w.Number == number })]
+		worst := time.Duration(s.WorstIn(wave))
+		at, known := started[visit{s.Address, number}]
+		if !known {
+			at = c.Time
+			started[visit{s.Address, number}] = at
+			begun := r.resumed && (len(s.Hops) > 1 || w.mode != 0x0f && w.offset > 0) // before it was killed
+			names := h.allowed[s.Policy+" "+kind]
+			if h.ignore == "" && !begun && !h.fits(names, at, worst) {
+				h.failf("line %d starts %s in wave %d at %v, which may take %v, outside of %v", c.Seq, s.Address, number, at, worst, names)
+			}
+		}
+		if took := c.Time.Sub(at); took > worst && !h.shelfOf(c.LU).faulty {
+			h.failf("line %d is %v after %s was started in wave %d, which may take %v", c.Seq, took, s.Address, number, worst)
+		}
+	}
+}
+
+// byPower: what waits for a power cycle is not told to run before there was one.
+func (h *history) byPower(r *round) {
+	for _, sr := range r.result.Steps {
+		i := slices.IndexFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address })
+		s := &r.plan.Steps[i]
+		if sr.Outcome != executor.OutcomeUpdated || !slices.ContainsFunc(r.plan.Waves, func(w plan.Wave) bool { return w.PowerCycle && w.Number == s.Waves.Reset }) {
+			continue
+		}
+		if !slices.ContainsFunc(r.after.Out, func(o outage) bool {
+			return o.Why != "fault" && h.luOf(o.ESP) == realLU(s.LUID) && o.From.Before(r.ended) && (r.resumed || !o.From.Before(r.started))
+		}) {
+			h.failf("%s is told to be updated by a power cycle, and there was none", s.Address)
+		}
+	}
+}
+
+// verified: what is told to have become of what was staged is so.
+func (h *history) verified(host string, found *executor.Found) {
+	after := h.state()
+	for _, f := range found.Components {
+		for _, r := range h.rounds {
+			i := slices.IndexFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == f.Address })
+			if i < 0 || h.shelfOf(r.plan.Steps[i].LUID).lies {
+				continue
+			}
+			p := h.part(after, &r.plan.Steps[i])
+			holds := p.Staged != nil && p.Staged.SHA256 == f.SHA256
+			if f.Outcome == state.Running && f.Confirmed && p.Runs != f.SHA256 || f.Outcome == state.Lost && holds {
+				h.failf("%s finds %+v, and the component runs %s (%.8s), and holds it: %v", host, f, p.Revision, p.Runs, holds)
+			}
+		}
+	}
 }
 
 // onlyPlannedImages: what arrived whole is what the plan shows, in a mode that it permits.

@@ -2,11 +2,15 @@ package executor_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"time"
 
 	"fwctl/internal/image"
 	"fwctl/internal/sim"
+	"fwctl/plan"
 )
 
 // world is a random rack, what is wanted of it, and what is known of it by those
@@ -17,7 +21,45 @@ type world struct {
 	shelves       []*shelf
 	accept        bool // disruptions are accepted
 	kill          int  // the effect at which a copy of everything is made, to be resumed; 0: none
+
+	wait    bool                // runs wait for windows, and for power cycles
+	ignore  string              // why windows are ignored, "" where they are not
+	person  bool                // a power cycle starts what is staged
+	powers  bool                // and somebody gives it where a run asks for one, if nothing speaks against it
+	visits  bool                // and wherever something was left staged
+	delay   time.Duration       // until they do, or have the run interrupted
+	windows map[string]opening  // by name
+	allowed map[string][]string // names of windows, by policy and kind of wave: "p0 reset"
 }
+
+// opening is a window, which opens once, or every day.
+type opening struct {
+	from, long time.Duration // from the beginning of the bubble, at midnight
+	daily      bool
+}
+
+// open tells whether it is open at a time.
+func (o opening) open(at time.Time) bool {
+	since := at.Sub(bubble) - o.from
+	if o.daily && since >= 0 {
+		since %= 24 * time.Hour
+	}
+	return since >= 0 && since < o.long
+}
+
+// fits tells whether what starts at a time and takes so long does so while one of
+// some windows is open, minute by minute. No window is open at any time.
+func (w *world) fits(names []string, at time.Time, takes time.Duration) bool {
+	for end := at.Add(takes); len(names) > 0 && at.Before(end); at = at.Add(time.Minute) {
+		if !slices.ContainsFunc(names, func(n string) bool { return w.windows[n].open(at) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// bubble is when every one begins.
+var bubble = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // shelf is an enclosure.
 type shelf struct {
@@ -29,6 +71,7 @@ type shelf struct {
 	modeE       string // revision from which on it takes mode e; "never"
 	anyOffset   bool
 	sync        bool // its ESPs bring each other to one revision
+	faulty      bool // faults are declared
 	lies        bool // a fault has it report a revision that it does not run
 	drives      []disk
 }
@@ -76,6 +119,18 @@ func newWorld(seed uint64) *world {
 	if d.one(4) {
 		w.kill = 1 + d.IntN(30)
 	}
+	w.wait, w.person, w.powers, w.visits, w.delay = !d.one(3), d.one(5), !d.one(3), d.one(4), pick(d, 0, 90*time.Second, 10*time.Minute)
+	if d.one(6) {
+		w.ignore = "CHG-4711"
+	}
+	w.windows = map[string]opening{
+		"soon":  {0, pick(d, time.Hour, 100*time.Minute, 6*time.Hour), false},
+		"later": {time.Duration(1+d.IntN(5)) * time.Hour, pick(d, 20*time.Minute, time.Hour, 2*time.Hour, 4*time.Hour), d.one(2)},
+		"over":  {0, time.Minute, false},
+	}
+	if d.one(4) {
+		w.allowed = map[string][]string{}
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: fwctl/v1\nkind: Rack\ntrace: trace.jsonl\nhosts: [%s]\nenclosures:\n", strings.Join(w.hosts, ", "))
 	for i := range pick(d, 1, 1, 1, 2, 2, 3) {
@@ -101,7 +156,7 @@ func (w *world) addShelf(d dice, b *strings.Builder, i int) {
 		s.sync = true
 		fmt.Fprintf(b, "    peerSync: %s\n    peerSyncTime: %s\n", pick(d, "up", "down"), pick(d, "1s", "10s", "40s", "5m"))
 	}
-	fmt.Fprintf(b, "    download: {%s}\n", strings.Join(s.download(d), ", "))
+	fmt.Fprintf(b, "    download: {%s}\n", strings.Join(s.download(d, w.person), ", "))
 	b.WriteString("    esps:\n")
 	for n := range s.esps {
 		var esp []string
@@ -130,8 +185,8 @@ func (w *world) addShelf(d dice, b *strings.Builder, i int) {
 	w.shelves = append(w.shelves, s)
 }
 
-// download is how a shelf takes microcode.
-func (s *shelf) download(d dice) []string {
+// download is how a shelf takes microcode; person: which a person's power cycle starts.
+func (s *shelf) download(d dice, person bool) []string {
 	all := []string{
 		"protocol: " + d.some("ses", "write-buffer", "both", "none"),
 		"refuse: " + d.some("status", "sense", "all"),
@@ -139,13 +194,14 @@ func (s *shelf) download(d dice) []string {
 		"rebootTime: " + d.some("2s", "40s", "10m", "1h"),
 		"returnNode: " + d.some("other", "same"),
 	}
-	switch d.IntN(8) {
-	case 0, 1:
+	switch n := d.IntN(8); {
+	case person:
+	case n < 2:
 		s.modeE = "never"
 		all = append(all, "modes: ['07']")
-	case 2:
+	case n == 2:
 		all = append(all, "modes: ['0e', '0f']")
-	case 3:
+	case n == 3:
 		s.modeE = "1050"
 		all = append(all, "modes: ['07', {mode: '0e', from: '1050'}, {mode: '0f', from: '1050'}]")
 	}
@@ -210,6 +266,7 @@ func (s *shelf) addFaults(d dice, b *strings.Builder) {
 	if !d.one(3) {
 		return
 	}
+	s.faulty = true
 	b.WriteString("    faults:\n")
 	for range pick(d, 1, 1, 2) {
 		when := pick(d,
@@ -241,13 +298,20 @@ func (w *world) want(d dice) string {
 	b.WriteString("apiVersion: fwctl/v1\nkind: DesiredState\nmodels:\n")
 	for _, product := range []string{"JBOD-60", "JBOD-24"} {
 		fmt.Fprintf(&b, "  %s:\n    match: {vendor: ACME, product: %s}\n", strings.ToLower(product), product)
-		fmt.Fprintf(&b, "    activation: {settle: %s, returnTimeout: %s%s}\n", pick(d, "60s", "10s"), pick(d, "15m", "15m", "5m"), d.some("", ", by: power-cycle", ", scope: enclosure"))
+		activation := d.some("", ", by: power-cycle", ", scope: enclosure")
+		if w.person {
+			activation = ", by: power-cycle, scope: enclosure"
+		}
+		fmt.Fprintf(&b, "    activation: {settle: %s, returnTimeout: %s%s}\n", pick(d, "60s", "10s"), pick(d, "15m", "15m", "5m"), activation)
 		fmt.Fprintf(&b, "    download: {flashTimeout: %s%s%s}\n", pick(d, "45m", "45m", "10m"), d.some("", ", bufferID: 4"), d.some("", ", protocol: ses", ", protocol: write-buffer"))
 		b.WriteString("    parts: {iom: {subenclosures: [0]}, psu: {subenclosures: [3]}}\n    order: ['0900', '1000', '1050', '1100']\n    images:\n")
 		for _, revision := range []string{"1050", "1100"} {
 			from := pick(d, "", "", ", from: ['1000']", ", from: ['1000', '0900']")
 			if revision == "1100" && d.one(2) {
 				from = ", from: ['1050']"
+			}
+			if w.person { // who starts one hop, and not the first of several
+				from = ""
 			}
 			fmt.Fprintf(&b, "      iom-%s: {file: x, sha256: %s, revision: %q, modes: %s%s}\n", revision, randomImages[product+" "+revision].SHA256(), revision,
 				pick(d, "[e, 7]", "[e, 7]", "[e]", "[7]"), from)
@@ -264,11 +328,31 @@ func (w *world) want(d dice) string {
 	b.WriteString("policies:\n")
 	for i := range 2 {
 		reset, activate := pick(d, "redundant", "redundant", "always", "always", "idle", "never"), pick(d, "apply", "apply", "manual")
-		if reset == "never" {
+		switch {
+		case w.person:
+			reset, activate = "always", "apply"
+		case reset == "never":
 			activate = "manual"
 		}
-		fmt.Fprintf(&b, "  p%d: {reset: %s, activate: %s, downgrade: %s, requireAllESPs: %v, requireHealthy: %v}\n", i,
-			reset, activate, pick(d, "forbid", "order"), d.one(2), d.one(2))
+		var windows []string
+		for _, kind := range []string{"stage", "reset"} {
+			if w.allowed == nil {
+				continue
+			}
+			names := pick(d, nil, []string{"soon"}, []string{"soon"}, []string{"later"}, []string{"soon", "later"}, []string{"over"})
+			w.allowed[fmt.Sprintf("p%d %s", i, kind)] = names
+			windows = append(windows, fmt.Sprintf("%s: [%s]", kind, strings.Join(names, ", ")))
+		}
+		fmt.Fprintf(&b, "  p%d: {reset: %s, activate: %s, downgrade: %s, requireAllESPs: %v, requireHealthy: %v, windows: {%s}}\n", i,
+			reset, activate, pick(d, "forbid", "order"), d.one(2), d.one(2), strings.Join(windows, ", "))
+	}
+	b.WriteString("windows:\n")
+	for _, name := range slices.Sorted(maps.Keys(w.windows)) {
+		o, rule := w.windows[name], ""
+		if o.daily {
+			rule = ", rrule: FREQ=DAILY"
+		}
+		fmt.Fprintf(&b, "  %s: {start: %q, timezone: UTC, duration: %s%s}\n", name, bubble.Add(o.from).Format("2006-01-02T15:04"), plan.Duration(o.long), rule)
 	}
 	parallel := 1 + d.IntN(3)
 	if w.kill > 0 {

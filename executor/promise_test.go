@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -46,7 +47,7 @@ func TestPromises(t *testing.T) {
 		base = dir
 	}
 	emptyStore() // outside of a bubble
-	var next, runs, resumed, effects, faults atomic.Int64
+	var next, runs, resumed, effects, faults, cycles atomic.Int64
 	outcomes := map[executor.RunOutcome]*atomic.Int64{}
 	for _, o := range []executor.RunOutcome{executor.RunDone, executor.RunFailed, executor.RunUnknown, executor.RunRefused, executor.RunInterrupted} {
 		outcomes[o] = &atomic.Int64{}
@@ -71,11 +72,12 @@ func TestPromises(t *testing.T) {
 					resumed.Add(int64(h.resumed))
 					effects.Add(h.effects.Load())
 					faults.Add(int64(h.faults))
+					cycles.Add(int64(h.cycles))
 				}
 			})
 		}
 	})
-	t.Logf("%d racks from seed %d: %d runs, %d of them killed and resumed, %d effects, %d faults met", *racks, *seed, runs.Load(), resumed.Load(), effects.Load(), faults.Load())
+	t.Logf("%d racks from seed %d: %d runs, %d of them killed and resumed, %d effects, %d faults met, %d power cycles", *racks, *seed, runs.Load(), resumed.Load(), effects.Load(), faults.Load(), cycles.Load())
 	for _, o := range slices.Sorted(maps.Keys(outcomes)) {
 		t.Logf("%s: %d", o, outcomes[o].Load())
 	}
@@ -94,6 +96,7 @@ type history struct {
 	effects atomic.Int64
 	resumed int
 	faults  int
+	cycles  int
 	copied  *killed
 }
 
@@ -106,6 +109,8 @@ type round struct {
 	after    *rackState // as it stood at its end
 	staged   map[state.Key]state.Staged
 	started  time.Time
+	ended    time.Time
+	resumed  bool
 }
 
 // killed is a copy of everything as it stood in mid-run.
@@ -140,6 +145,7 @@ func (h *history) live(t *testing.T, dir string) {
 		defer h.open()()
 		for range 2 { // what the first has staged, the second activates
 			h.apply()
+			h.visit()
 		}
 		h.hold()
 	})
@@ -252,7 +258,7 @@ func (h *history) apply() {
 		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Host == host && len(s.Hops) > 0 }) {
 			c := h.config(host, p)
 			c.Store = h.stores[host]
-			h.run(c, func() (*executor.Result, error) { return executor.Run(context.Background(), c) })
+			h.run(c, executor.Run)
 		}
 	}
 }
@@ -267,15 +273,16 @@ func (h *history) scan(host string) *inventory.Inventory {
 	staged, err1 := store.Staged(ctx)
 	sent, err2 := store.Sent(ctx)
 	open, err3 := store.Open(ctx)
-	if err1 != nil || err2 != nil || err3 != nil {
-		h.Fatal(err1, err2, err3)
+	cautions, err4 := store.Cautions(ctx)
+	if err := cmp.Or(err1, err2, err3, err4); err != nil {
+		h.Fatal(err)
 	}
-	executor.Remember(inv, staged, sent, open)
+	executor.Remember(inv, staged, sent, open, cautions)
 	return inv
 }
 
 func (h *history) config(host string, p *plan.Plan) executor.Config {
-	c := executor.Config{Machine: &doomed{h.machine(host), h, nil}, Plan: p, Images: map[string]*image.Image{}, By: "anna"}
+	c := executor.Config{Machine: &doomed{h.machine(host), h, nil}, Plan: p, Images: map[string]*image.Image{}, By: "anna", Wait: h.wait, IgnoreWindow: h.ignore}
 	if h.accept {
 		c.AcceptDisruption = []string{"all"}
 	}
@@ -286,18 +293,83 @@ func (h *history) config(host string, p *plan.Plan) executor.Config {
 	return c
 }
 
-// run has a host carry a plan out, and notes what came of it.
-func (h *history) run(c executor.Config, run func() (*executor.Result, error)) {
+// run has a host carry a plan out, and notes what came of it. Whoever started it
+// does what it asks for, or ends it at some time.
+func (h *history) run(c executor.Config, run func(context.Context, executor.Config) (*executor.Result, error)) *round {
 	r := round{host: c.Machine.Hostname(), plan: c.Plan, from: h.traced(), started: time.Now()}
+	ctx, interrupt := context.WithTimeout(context.Background(), 30*time.Hour)
+	defer interrupt()
+	c.Observer = func(e executor.Event) {
+		if e.Type != executor.EventPowerCycle {
+			return
+		}
+		time.AfterFunc(h.delay, func() {
+			if !h.cycle(strings.Split(e.Reason, ", ")) {
+				interrupt()
+			}
+		})
+	}
 	var err error
-	if r.result, err = run(); err != nil {
+	if r.result, err = run(ctx, c); err != nil {
 		h.Fatalf("seed %d: Run = %v\n%s\n%s", h.seed, err, h.world.rack, h.desired)
 	}
-	r.to, r.after = h.traced(), h.state()
+	r.to, r.after, r.ended = h.traced(), h.state(), time.Now()
 	if r.staged, err = c.Store.Staged(context.Background()); err != nil {
 		h.Fatal(err)
 	}
 	h.rounds = append(h.rounds, r)
+	return &h.rounds[len(h.rounds)-1]
+}
+
+// cycle power-cycles enclosures, unless somebody was told that this would do harm,
+// and tells whether it did.
+func (h *history) cycle(enclosures []string) bool {
+	for _, id := range enclosures {
+		if !h.powers || h.harmed(id) {
+			return false
+		}
+	}
+	for _, id := range enclosures {
+		if err := h.rack.PowerCycle(id); err != nil {
+			h.Error(err)
+		}
+		h.cycles++
+	}
+	return true
+}
+
+// harmed tells whether a run has said of a component of an enclosure that it must
+// not lose power, or that nobody knows.
+func (h *history) harmed(enclosure string) bool {
+	return slices.ContainsFunc(h.rounds, func(r round) bool {
+		return slices.ContainsFunc(r.result.Steps, func(sr executor.StepResult) bool {
+			return strings.HasPrefix(sr.Address, enclosure) && (sr.NeedsPerson || sr.Outcome == executor.OutcomeUnknown || unsure(sr))
+		})
+	})
+}
+
+// visit power-cycles what the last runs left to be, and looks after it.
+func (h *history) visit() {
+	var enclosures []string
+	for _, r := range h.rounds {
+		for _, sr := range r.result.Steps {
+			enclosure, _, _ := strings.Cut(sr.Address, "/")
+			if sr.Outcome == executor.OutcomeStaged && (h.visits || strings.Contains(sr.Reason, "power-cycle "+enclosure)) && !slices.Contains(enclosures, enclosure) {
+				enclosures = append(enclosures, enclosure)
+			}
+		}
+	}
+	if len(enclosures) == 0 || !h.cycle(enclosures) {
+		return
+	}
+	time.Sleep(2 * time.Hour)
+	for _, host := range h.hosts {
+		found, err := executor.Verify(context.Background(), executor.Look{Machine: h.machine(host), Store: h.stores[host], By: "ben", PowerCycled: enclosures})
+		if err != nil {
+			h.Fatalf("seed %d: Verify = %v", h.seed, err)
+		}
+		h.verified(host, found)
+	}
 }
 
 // resume goes on with what was killed.
@@ -307,7 +379,9 @@ func (h *history) resume(c executor.Config) {
 	if err != nil || len(open) != 1 {
 		h.Fatalf("seed %d: unfinished runs = %+v, %v; want one", h.seed, open, err)
 	}
-	h.run(c, func() (*executor.Result, error) { return executor.Resume(context.Background(), c, open[0].ID) })
+	h.run(c, func(ctx context.Context, c executor.Config) (*executor.Result, error) {
+		return executor.Resume(ctx, c, open[0].ID)
+	}).resumed = true
 }
 
 // doomed copies everything at the effect at which the world is to be killed.

@@ -124,7 +124,11 @@ func (b *bench) scan() *inventory.Inventory {
 	if err != nil {
 		b.Fatal(err)
 	}
-	executor.Remember(inv, staged, sent, open)
+	cautions, err := b.store.Cautions(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	executor.Remember(inv, staged, sent, open, cautions)
 	return inv
 }
 

@@ -36,7 +36,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		s.reason = v.reason + s.leftOut()
 		more = func(tx *state.Tx) {
 			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
-			tx.Relieve(s.key, state.NeedsImage)
+			tx.Relieve(s.key, s.step.Address, state.NeedsImage)
 			tx.Stage(s.key, state.Staged{SHA256: hop.Image.SHA256, Revision: hop.To, Running: s.revision, Since: now, By: r.By, Confirmed: v.confirmed})
 			if v.powerOnly {
 				tx.Caution(state.Caution{Key: s.key, Kind: state.PowerOnly, Address: s.step.Address, Detail: v.reason, Since: now})
@@ -44,7 +44,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		}
 	case Start:
 		more = func(tx *state.Tx) {
-			tx.Relieve(s.key, state.NeedsImage)
+			tx.Relieve(s.key, s.step.Address, state.NeedsImage)
 			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
 		}
 	case Confirm:
@@ -62,7 +62,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	case Fail, Lose:
 		s.confirmed = false
 		more = func(tx *state.Tx) {
-			if v.unstaged {
+			if v.unstaged || v.needsPerson { // what is in need of an image is not to start what it held before
 				tx.Unstage(s.key)
 			}
 			if v.needsPerson {

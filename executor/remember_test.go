@@ -29,7 +29,7 @@ func TestRememberSent(t *testing.T) {
 		{"not the one that waits", map[state.Key]state.Staged{key: {SHA256: "bb", Revision: "1100", Running: "1100"}}, []state.Sent{older, newer}, &inventory.Sent{SHA256: "aa", At: day(1)}},
 	} {
 		inv := &inventory.Inventory{Enclosures: []inventory.Enclosure{{ESPs: []inventory.ESP{{LUID: key.LUID, Subenclosures: []inventory.Subenclosure{{Revision: "1100"}}}}}}}
-		executor.Remember(inv, tt.staged, map[state.Key][]state.Sent{key: tt.sent}, nil)
+		executor.Remember(inv, tt.staged, map[state.Key][]state.Sent{key: tt.sent}, nil, nil)
 		if diff := cmp.Diff(tt.want, inv.Enclosures[0].ESPs[0].Subenclosures[0].Sent); diff != "" {
 			t.Errorf("%s: Remember (-want +got):\n%s", tt.name, diff)
 		}

@@ -124,6 +124,7 @@ type stepRun struct {
 	dormant     bool // what is staged must not, or cannot, be started by mode 0Fh
 	withdrawn   bool // its download, on request
 	needsPerson bool
+	needsImage  bool // whatever it reports, as an earlier run has found out
 	reason      string
 	left        string  // why its wave left it as it was
 	refusal     Refusal // where it was refused

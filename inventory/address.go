@@ -61,6 +61,12 @@ func ESPID(relativeID, processes int, luID string) string {
 	return "lu-" + luID
 }
 
+// EnclosureOf returns the enclosure part of an address.
+func EnclosureOf(address string) string {
+	enclosure, _, _ := strings.Cut(address, "/")
+	return enclosure
+}
+
 // ID returns the enclosure part of the addresses of e's components.
 func (e *Enclosure) ID() string {
 	luID := ""

@@ -71,6 +71,11 @@ func (e *Enclosure) flaw() string {
 	if bad := cmp.Or(odd(e.Vendor, e.Product), odd(e.Health.Failures...)); bad != "" {
 		return bad
 	}
+	for i := range e.Cautions {
+		if why := e.Cautions[i].flaw(e); why != "" {
+			return fmt.Sprintf("caution %d of the list: %s", i+1, why)
+		}
+	}
 	for i := range e.Drives {
 		if why := e.Drives[i].flaw(); why != "" {
 			return fmt.Sprintf("drive %d of the list: %s", i+1, why)
@@ -106,6 +111,21 @@ func (h *Health) UnmarshalJSON(data []byte) error {
 	}
 	h.Critical, h.Unrecoverable = *said.Critical, *said.Unrecoverable
 	return nil
+}
+
+func (c *Caution) flaw(e *Enclosure) string {
+	enclosure, _, _, err := ParseAddress(c.Address)
+	switch {
+	case err != nil:
+		return err.Error()
+	case enclosure != e.ID():
+		return fmt.Sprintf("its address %s is not of this enclosure", c.Address)
+	case c.Kind != NeedsImage && c.Kind != PowerOnly:
+		return fmt.Sprintf("its kind is %q, and not needs-image or power-only: a later version of fwctl knows it", c.Kind)
+	case c.Since.IsZero():
+		return "its since is missing"
+	}
+	return odd(c.Detail)
 }
 
 func (d *Drive) flaw() string {

@@ -38,6 +38,41 @@ type Enclosure struct {
 	Drives        []Drive `json:"drives"`
 	DrivesUnknown bool    `json:"drives_unknown,omitempty"` // no ESP has shown page 0Ah: Drives being empty says nothing
 	ESPs          []ESP   `json:"esps"`                     // sorted by ESP.ID
+
+	// Cautions are what this host's state remembers that must be minded about
+	// components, be they in sight or not; sorted by address, then kind.
+	Cautions []Caution `json:"cautions,omitempty"`
+}
+
+// Caution is something that has to be minded about a component, until what it is
+// about is gone.
+type Caution struct {
+	Address string      `json:"address"`
+	Kind    CautionKind `json:"kind"`
+	Since   time.Time   `json:"since"`
+	Detail  string      `json:"detail"` // what the device said, in words
+}
+
+// CautionKind is what has to be minded.
+type CautionKind string
+
+const (
+	NeedsImage CautionKind = "needs-image" // it may have nothing to boot from: a whole image, before any reset or power loss
+	PowerOnly  CautionKind = "power-only"  // what it holds staged starts at power on, and mode 0Fh does not start it
+)
+
+// Words says a caution to people, with what to do, when it was found out and why.
+func (c *Caution) Words() string {
+	what := "it needs a whole image: do not reset or power-cycle it before it has got one"
+	if c.Kind == PowerOnly {
+		what = "what it holds staged starts at power on, and mode 0Fh does not start it: power-cycle the enclosure when its drives are not in use"
+	}
+	return what + c.Source()
+}
+
+// Source is when a caution was found out and why, as an end of a sentence.
+func (c *Caution) Source() string {
+	return fmt.Sprintf(" (%s, %s)", c.Since.UTC().Format("2006-01-02 15:04 MST"), c.Detail)
 }
 
 // Health is the verdict of the enclosure status page, 02h.

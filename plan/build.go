@@ -53,7 +53,7 @@ func Build(in Input) (*Plan, error) {
 	}
 	b := &builder{
 		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)), clashes: map[[2]int]clash{},
-		excepted: make([]bool, len(in.Desired.Except)), ended: map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*Quirk{}}, survey: newSurvey(fleet, declared(in.Desired, fleet)), gateLists: map[gateKey][]GateResult{},
+		excepted: make([]bool, len(in.Desired.Except)), ended: map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*Quirk{}}, survey: newSurvey(fleet, in.Desired.FaultDomains), gateLists: map[gateKey][]GateResult{},
 	}
 	for _, want := range in.Desired.Want {
 		b.goals = append(b.goals, newGoal(in.Desired, want, b.quirks))
@@ -78,11 +78,13 @@ func Build(in Input) (*Plan, error) {
 		jobs := b.decide(e, hit)
 		for _, j := range jobs {
 			j.step.FaultDomain = e.faultDomain()
+			b.tellCautions(j)
 			j.step.Neighbours = e.neighbours(j.step.Host)
 			if j.targeted {
 				planned = append(planned, j)
 			}
 		}
+		p.Warnings = append(p.Warnings, cautionWarnings(e, e.domain.cautions)...)
 		p.Warnings = append(p.Warnings, stagedWarnings(e.id, jobs)...)
 	}
 	if err := b.err(hit); err != nil {
@@ -129,28 +131,6 @@ func newest(scans []Scan) time.Time {
 		}
 	}
 	return t
-}
-
-// declared are the desired state's fault domains, by identifier.
-func declared(d *DesiredState, f *fleet) [][]string {
-	ids := map[string]string{}
-	for _, e := range f.enclosures {
-		ids[e.id] = e.id
-		if e.name != "" {
-			ids[e.name] = e.id
-		}
-	}
-	var all [][]string
-	for _, names := range d.FaultDomains {
-		var domain []string
-		for _, name := range names {
-			if id := cmp.Or(ids[name], ids[lowerID(name)]); id != "" {
-				domain = append(domain, id)
-			}
-		}
-		all = append(all, domain)
-	}
-	return all
 }
 
 // checkInventories refuses inventories that cannot be planned together.
@@ -307,7 +287,7 @@ func (b *builder) domainWarnings() []string {
 	for i, domain := range b.in.Desired.FaultDomains {
 		var missing []string
 		for _, id := range domain {
-			if b.fleet[id] == nil {
+			if b.survey.enclosure(id) == nil {
 				missing = append(missing, cmp.Or(b.in.Desired.Names[id], id))
 			}
 		}

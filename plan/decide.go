@@ -72,7 +72,7 @@ func (b *builder) begin(e *enclosure, c component) *job {
 	if want == nil {
 		return j
 	}
-	w := &wanted{goal: want, component: c, sizes: b.in.ImageSizes}
+	w := &wanted{goal: want, component: c, sizes: b.in.ImageSizes, needsImage: NeedsImage(e.domain.cautions, c.address) != nil}
 	w.rule = w.activation()
 	j.want = w
 	j.step.Reset = w.policy.Reset
@@ -149,7 +149,7 @@ func (b *builder) plan(j *job) {
 		} else if w.policy.Activate == WithApply && slices.Contains(w.modes(w.before(chain, len(chain)-1), w.image), ModeE) {
 			activate = w.activateGate(len(chain) == 1)
 		}
-		s.block(j.esp.conflict)
+		s.block(j.esp.conflict, b.locked(j, ""))
 		b.pass(j, way, activate)
 	}
 	if s.Action == Blocked {
@@ -200,7 +200,7 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	s.Action = Activate
 	hop.Activation = WithApply
 	s.Hops = []Hop{hop}
-	s.block(j.esp.conflict)
+	s.block(j.esp.conflict, b.locked(j, hop.ActivateBy))
 	b.pass(j, chain[:1], activate)
 	if s.Action == Blocked {
 		s.Hops, s.Later = []Hop{}, nil

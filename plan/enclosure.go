@@ -48,12 +48,13 @@ type esp struct {
 	of       *enclosure
 	id       string // the second part of its addresses
 	host     string
-	side     int            // 0 is side A
-	conflict string         // why it may not be touched
-	others   []esp          // it, as other hosts see it, by host
-	disputed map[int]string // why nobody can tell what is staged on a subenclosure, by its id
-	effect   *Effect        // of a reset, once it was found out
-	rank     int            // of its reset among those of its fault domain and side, from 1; 0: it has none
+	side     int                 // 0 is side A
+	conflict string              // why it may not be touched
+	cautions []inventory.Caution // of its enclosure, as the host remembers them
+	others   []esp               // it, as other hosts see it, by host
+	disputed map[int]string      // why nobody can tell what is staged on a subenclosure, by its id
+	effect   *Effect             // of a reset, once it was found out
+	rank     int                 // of its reset among those of its fault domain and side, from 1; 0: it has none
 }
 
 // component is one subenclosure, and the ESP that it is worked on through.
@@ -119,7 +120,7 @@ func (e *enclosure) merge(from *inventory.Enclosure, host string) {
 	for n := range from.ESPs {
 		in := &from.ESPs[n]
 		v.luIDs[n] = in.LUID
-		found := esp{ESP: in, of: e, id: in.ID(), host: host, conflict: in.Conflict}
+		found := esp{ESP: in, of: e, id: in.ID(), host: host, conflict: in.Conflict, cautions: from.Cautions}
 		i := slices.IndexFunc(e.esps, func(o esp) bool { return o.id == found.id && o.LUID == found.LUID && o.host != host })
 		if i < 0 {
 			e.esps = append(e.esps, found)
@@ -132,8 +133,8 @@ func (e *enclosure) merge(from *inventory.Enclosure, host string) {
 }
 
 // elect chooses who works on an ESP that several hosts see: the host that
-// remembers most of what is staged on it, since only that one can say what it
-// activates or replaces; then the one with most paths to it, then the first by
+// remembers most of what is staged on it or has to be minded about it, since only
+// that one can say what it activates or replaces, or what it relieves; then the one with most paths to it, then the first by
 // name. What the others know that this one does not is taken over, or disputed.
 func elect(first esp) esp {
 	all := append([]esp{first}, first.others...)
@@ -195,12 +196,18 @@ func untold(words []string) string {
 // recalled tells whether a host remembers anything of a subenclosure.
 func recalled(s inventory.Subenclosure) bool { return s.Staged != nil || s.Sent != nil }
 
-// remembered counts what is staged on an ESP, as its host remembers.
+// remembered counts what is staged on an ESP and has to be minded about it, as its
+// host remembers.
 func (e *esp) remembered() int {
 	n := 0
 	for _, sub := range e.Subenclosures {
 		if sub.Staged != nil {
 			n++
+		}
+		for _, c := range e.cautions {
+			if c.Address == sub.Address {
+				n++
+			}
 		}
 	}
 	return n
@@ -229,6 +236,15 @@ func (e *enclosure) markSharedAddresses() {
 			b.conflict = cmp.Or(b.conflict, fmt.Sprintf("logical unit %s on %s says too that it is %s of this enclosure", a.LUID, a.host, a.id))
 		}
 	}
+}
+
+// enclosure is the one with an identifier, nil where it is not in sight.
+func (f *fleet) enclosure(id string) *enclosure {
+	n, ok := slices.BinarySearchFunc(f.enclosures, id, func(e *enclosure, id string) int { return cmp.Compare(e.id, id) })
+	if !ok {
+		return nil
+	}
+	return f.enclosures[n]
 }
 
 // listESPs lists the ESPs by logical unit, and marks units that claim several

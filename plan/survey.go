@@ -29,9 +29,10 @@ type sighting struct {
 // faultDomain is enclosures that share drives or an upstream expander, or that
 // somebody declared to belong together.
 type faultDomain struct {
-	number     int          // from 1; 0 where nobody lists the drives of any
-	enclosures []*enclosure // sorted by id
-	busy       *string      // as in Effect, once it was found out
+	number     int                 // from 1; 0 where nobody lists the drives of any
+	enclosures []*enclosure        // sorted by id
+	cautions   []inventory.Caution // of all of them, by address and kind
+	busy       *string             // as in Effect, once it was found out
 }
 
 // newSurvey finds the fleet's fault domains. together are enclosures, by id, that
@@ -40,16 +41,12 @@ func newSurvey(f *fleet, together [][]string) *survey {
 	sv := &survey{fleet: f, crosses: map[hostESP][]string{}, below: map[string][]*enclosure{}, shared: map[string][]sighting{}}
 	groups := newGrouping(len(f.enclosures))
 	for _, ids := range together {
-		first := -1
+		var first *enclosure
 		for _, id := range ids {
-			n, ok := slices.BinarySearchFunc(f.enclosures, id, func(e *enclosure, id string) int { return cmp.Compare(e.id, id) })
-			if !ok {
-				continue
+			if e := f.enclosure(id); e != nil {
+				first = cmp.Or(first, e)
+				groups.join(first.index, e.index)
 			}
-			if first < 0 {
-				first = n
-			}
-			groups.join(first, n)
 		}
 	}
 	sv.joinByExpanders(groups)
@@ -62,12 +59,37 @@ func newSurvey(f *fleet, together [][]string) *survey {
 		}
 		e.domain = root.domain
 		e.domain.enclosures = append(e.domain.enclosures, e)
+		e.domain.recall(e.views)
 		if e.domain.number == 0 && e.drivesKnown() {
 			numbers++
 			e.domain.number = numbers
 		}
 	}
 	return sv
+}
+
+// ids are the identifiers of its enclosures.
+func (domain *faultDomain) ids() []string {
+	ids := make([]string, len(domain.enclosures))
+	for i, e := range domain.enclosures {
+		ids[i] = e.id
+	}
+	return ids
+}
+
+// recall takes in what has to be minded about components of an enclosure. Where
+// several hosts remember the same, the first to find it out tells.
+func (domain *faultDomain) recall(views []view) {
+	if !slices.ContainsFunc(views, func(v view) bool { return len(v.Cautions) > 0 }) {
+		return
+	}
+	for _, v := range views {
+		domain.cautions = append(domain.cautions, v.Cautions...)
+	}
+	slices.SortStableFunc(domain.cautions, func(a, b inventory.Caution) int {
+		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Kind, b.Kind), a.Since.Compare(b.Since))
+	})
+	domain.cautions = slices.CompactFunc(domain.cautions, func(a, b inventory.Caution) bool { return a.Address == b.Address && a.Kind == b.Kind })
 }
 
 // joinByExpanders joins enclosures that have an upstream expander in common, be

@@ -50,6 +50,8 @@ type wanted struct {
 	rule  ActivationRule
 	sizes map[string]int64 // bytes, by SHA-256
 	reset GateResult       // whether a reset is permitted
+
+	needsImage bool // be it of the revision that it reports
 }
 
 // activation is the rule for the image's part, with nothing left open.
@@ -243,7 +245,7 @@ func (w *wanted) otherBehind() bool {
 
 // upToDate tells whether the component runs the wanted image, as far as anybody knows.
 func (w *wanted) upToDate() bool {
-	return w.image.Revision != "" && w.sub.Revision == w.image.Revision && !w.otherBehind()
+	return w.image.Revision != "" && w.sub.Revision == w.image.Revision && !w.otherBehind() && !w.needsImage
 }
 
 // chainOf names the images that lead to the wanted one, nil where none do, and

@@ -100,10 +100,14 @@ func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Opt
 	if err != nil {
 		return nil, err
 	}
+	cautions, err := store.Cautions(ctx)
+	if err != nil {
+		return nil, err
+	}
 	inv, err := scan.Scan(ctx, machine, opts)
 	if err != nil {
 		return nil, err
 	}
-	executor.Remember(inv, staged, sent, open)
+	executor.Remember(inv, staged, sent, open, cautions)
 	return inv, nil
 }

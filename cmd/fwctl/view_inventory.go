@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fwctl/inventory"
@@ -32,6 +33,10 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 				}
 				rowOf[sub.Address] = len(t.rows)
 				r := row{cells: []string{sub.Address, sub.Vendor, sub.Product, sub.Revision, "-", strings.Join(esp.Paths, " "), healthOf(e.Health), "-"}}
+				if c := cautionNotes(e, sub.Address); len(c) > 0 {
+					notes = append(notes, c...)
+					r.tone = alarm
+				}
 				if s := sub.Staged; s != nil {
 					r.cells[4] = s.Label()
 					note := fmt.Sprintf("%sstaged %s by %s, image %s", strings.TrimPrefix(s.Revision+" ", " "), moment(s.Since), s.By, shortDigest(s.SHA256))
@@ -84,7 +89,26 @@ func enclosureNotes(e inventory.Enclosure) []string {
 		}
 		notes = append(notes, fmt.Sprintf("not in sight of this host: %s", strings.Join(ids, ", ")))
 	}
+	for _, c := range e.Cautions {
+		inSight := func(esp inventory.ESP) bool {
+			return slices.ContainsFunc(esp.Subenclosures, func(sub inventory.Subenclosure) bool { return sub.Address == c.Address })
+		}
+		if !slices.ContainsFunc(e.ESPs, inSight) {
+			notes = append(notes, c.Address+", not in sight: "+c.Words())
+		}
+	}
 	return append(notes, e.Health.Failures...)
+}
+
+// cautionNotes says what has to be minded about a component, a line each.
+func cautionNotes(e inventory.Enclosure, address string) []string {
+	var notes []string
+	for _, c := range e.Cautions {
+		if c.Address == address {
+			notes = append(notes, c.Words())
+		}
+	}
+	return notes
 }
 
 func healthOf(h inventory.Health) string {

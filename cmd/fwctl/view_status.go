@@ -29,6 +29,14 @@ func statusView(s *journal.Status, width int, paint paint) string {
 		rows, _ := t.draw(width, paint)
 		lines = append(append(lines, ""), rows...)
 	}
+	if len(s.Cautions) > 0 {
+		t := table{columns: []column{{"CAUTION", key}, {"HOST", label}, {"WHAT TO DO", reason}}}
+		for _, v := range s.Cautions {
+			t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), v.Words()}})
+		}
+		rows, _ := t.draw(width, paint)
+		lines = append(append(lines, ""), rows...)
+	}
 	if len(s.Staged) > 0 {
 		t := table{columns: []column{{"STAGED", key}, {"HOST", label}, {"RUNS", below}, {"HOLDS", below}, {"IMAGE", below}, {"SINCE", below}, {"BY", below}, {"NOTES", reason}}}
 		for _, v := range s.Staged {
@@ -45,6 +53,9 @@ func statusView(s *journal.Status, width int, paint paint) string {
 		counts[journal.Running], plural(counts[journal.Running], "run goes on", "runs go on"), counts[journal.Gone], len(s.Staged), len(s.Stuck))
 	if n := counts[journal.Unclear]; n > 0 {
 		total += fmt.Sprintf(" Of %d %s it is not clear.", n, plural(n, "run", "runs"))
+	}
+	if n := len(s.Cautions); n > 0 {
+		total += fmt.Sprintf(" %d %s to be minded.", n, plural(n, "caution has", "cautions have"))
 	}
 	lines = append(append(lines, ""), wrap(total, width, "", "  ")...)
 	if len(s.Staged) > 0 {

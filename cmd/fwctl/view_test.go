@@ -98,13 +98,17 @@ func exampleInventory() *inventory.Inventory {
 	shared := sub("500304801f00123f/esp1/sub3", "0011")
 	return &inventory.Inventory{Host: "stor1", ScannedAt: noon,
 		Enclosures: []inventory.Enclosure{
-			{LogicalID: "5000ccab04001000", MissingESPs: []int{2}, ESPs: []inventory.ESP{
+			{LogicalID: "5000ccab04001000", Cautions: []inventory.Caution{{Address: "5000ccab04001000/esp2/sub0", Kind: inventory.PowerOnly, Since: noon, Detail: "the device said 12h"}}, MissingESPs: []int{2}, ESPs: []inventory.ESP{
 				{Paths: []string{"/dev/sg3", "/dev/sg17"}, Subenclosures: []inventory.Subenclosure{staged}}}},
-			{LogicalID: "500304801f00123f", Health: inventory.Health{Critical: true, Failures: []string{"Power Supply 2: critical", "Cooling 1: not installed"}}, ESPs: []inventory.ESP{
+			{LogicalID: "500304801f00123f", Cautions: []inventory.Caution{exampleCaution()}, Health: inventory.Health{Critical: true, Failures: []string{"Power Supply 2: critical", "Cooling 1: not installed"}}, ESPs: []inventory.ESP{
 				{Paths: []string{"/dev/sg4"}, Subenclosures: []inventory.Subenclosure{sub("500304801f00123f/esp1/sub0", "0501"), shared}},
 				{Paths: []string{"/dev/sg5"}, Subenclosures: []inventory.Subenclosure{sub("500304801f00123f/lu-500304801f00124a@500304801f00124b/sub0", "0501"), shared}}}},
 		},
 		Problems: []inventory.Problem{{Path: "/dev/sg9", Summary: "cannot read the configuration page", Detail: "illegal request: invalid field in CDB"}}}
+}
+
+func exampleCaution() inventory.Caution {
+	return inventory.Caution{Address: "500304801f00123f/esp1/sub0", Kind: inventory.NeedsImage, Since: noon, Detail: "the device said 83h"}
 }
 
 func exampleResult() *executor.Result {
@@ -143,7 +147,8 @@ func exampleStatus() *journal.Status {
 			{Host: "stor1", Address: "5000ccab04001000/esp3/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna", Confirmed: true},
 			{Host: "stor2", Address: "5000ccab04001000/esp4/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna"},
 		},
-		Stuck: []journal.Stuck{{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", Run: 7, Kind: "download-start", Mode: "0e", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon}},
+		Cautions: []journal.Caution{{Host: "stor1", Caution: exampleCaution()}},
+		Stuck:    []journal.Stuck{{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", Run: 7, Kind: "download-start", Mode: "0e", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon}},
 	}
 }
 
@@ -209,13 +214,14 @@ func TestViewsLoseNothing(t *testing.T) {
 		resultWords = append(resultWords, strings.Fields(s.Reason)...)
 	}
 	resultWords = append(resultWords, "r12u20")
+	inventoryWords = append(inventoryWords, "83h)", "12h)")
 	var runWords []string
 	for _, s := range exampleRun().Steps {
 		runWords = append(runWords, s.Address, map[bool]string{true: s.State, false: s.Outcome}[s.Outcome == ""], s.From, s.To, shortDigest(s.SHA256))
 		runWords = append(runWords, strings.Fields(s.Reason)...)
 	}
 	runWords = append(runWords, "9b1e77c0", "anna", "ben", "CHG-4711,", "users\"", "--ignore-window")
-	statusWords := append(slices.Clone(runWords), "4711", "88", "77", "stor2", "esp3", "esp4", "confirmed", "download", "start", "mode", "power-cycle")
+	statusWords := append(slices.Clone(runWords), "4711", "88", "77", "stor2", "esp3", "esp4", "confirmed", "download", "start", "mode", "power-cycle", "500304801f00123f/esp1/sub0", "83h)")
 	historyWords := append(slices.Clone(runWords), "failed", "running", "lost", "holds", "recorded;")
 	for width := 60; width <= 250; width++ {
 		for _, v := range []struct {

@@ -107,6 +107,8 @@ func (s *Status) Add(other *Status) error {
 	slices.SortStableFunc(s.Staged, func(a, b Staged) int { return cmp.Compare(a.Host, b.Host) })
 	s.Stuck = append(s.Stuck, other.Stuck...)
 	slices.SortStableFunc(s.Stuck, func(a, b Stuck) int { return cmp.Compare(a.Host, b.Host) })
+	s.Cautions = append(s.Cautions, other.Cautions...)
+	slices.SortStableFunc(s.Cautions, func(a, b Caution) int { return cmp.Compare(a.Host, b.Host) })
 	return nil
 }
 

@@ -13,10 +13,10 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"fwctl/internal/state"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -28,6 +28,8 @@ type Status struct {
 	Runs          []Run    `json:"runs"`   // without an end, by host and the oldest first
 	Staged        []Staged `json:"staged"` // by host and address
 	Stuck         []Stuck  `json:"stuck"`  // likewise
+
+	Cautions []Caution `json:"cautions,omitempty"` // likewise
 }
 
 // History is what was done.
@@ -142,6 +144,12 @@ type Stuck struct {
 	Since   time.Time `json:"since"`
 }
 
+// Caution is something that has to be minded about a component.
+type Caution struct {
+	Host string `json:"host"`
+	inventory.Caution
+}
+
 // Verified is what somebody found who looked after what was staged.
 type Verified struct {
 	Host     string    `json:"host"`
@@ -166,6 +174,13 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds func(e
 			}
 			if s.Staged, err = staged(ctx, store, host.Name); err != nil {
 				return err
+			}
+			cautions, err := store.Cautions(ctx)
+			if err != nil {
+				return err
+			}
+			for _, c := range cautions {
+				s.Cautions = append(s.Cautions, Caution{host.Name, inventory.Caution{Address: c.Address, Kind: inventory.CautionKind(c.Kind), Since: c.Since, Detail: c.Detail}})
 			}
 			runs, err := store.Unfinished(ctx)
 			if err != nil {
@@ -212,7 +227,7 @@ func process(r *Run, holds func(string, int) (bool, error)) Process {
 	if len(r.Steps) == 0 {
 		return Unclear
 	}
-	held, err := holds(enclosureOf(r.Steps[0].Address), r.PID)
+	held, err := holds(inventory.EnclosureOf(r.Steps[0].Address), r.PID)
 	switch {
 	case held:
 		return Running
@@ -369,12 +384,6 @@ func (r *Run) addPlanned(ctx context.Context, store *state.Store) error {
 	return nil
 }
 
-// enclosureOf is the enclosure that an address begins with.
-func enclosureOf(address string) string {
-	enclosure, _, _ := strings.Cut(address, "/")
-	return enclosure
-}
-
 // Only leaves what is about enclosures whose identifier matches the glob. The
 // error is path.ErrBadPattern.
 func (s *Status) Only(glob string) error {
@@ -385,6 +394,7 @@ func (s *Status) Only(glob string) error {
 	s.Runs = only(s.Runs, others)
 	s.Staged = slices.DeleteFunc(s.Staged, func(v Staged) bool { return others(v.Address) })
 	s.Stuck = slices.DeleteFunc(s.Stuck, func(v Stuck) bool { return others(v.Address) })
+	s.Cautions = slices.DeleteFunc(s.Cautions, func(v Caution) bool { return others(v.Address) })
 	return nil
 }
 
@@ -415,7 +425,7 @@ func elsewhere(glob string) (func(address string) bool, error) {
 		return nil, err
 	}
 	return func(address string) bool {
-		ok, _ := path.Match(glob, enclosureOf(address)) // the pattern is sound
+		ok, _ := path.Match(glob, inventory.EnclosureOf(address)) // the pattern is sound
 		return !ok
 	}, nil
 }

@@ -138,7 +138,7 @@ func (t *Tx) EndHook(id int64, at time.Time, outcome, output string) {
 func (t *Tx) Stage(k Key, s Staged) {
 	t.exec("INSERT OR REPLACE INTO staged (lu_id, subenclosure, sha256, revision, running, since, by, confirmed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		k.LUID, k.Subenclosure, s.SHA256, s.Revision, s.Running, stamp(s.Since), s.By, s.Confirmed)
-	t.Relieve(k, PowerOnly)
+	t.Relieve(k, "", PowerOnly)
 }
 
 // Caution records what has to be minded about a component.
@@ -147,16 +147,17 @@ func (t *Tx) Caution(c Caution) {
 		c.Key.LUID, c.Key.Subenclosure, c.Kind, c.Address, c.Detail, stamp(c.Since))
 }
 
-// Relieve forgets a caution.
-func (t *Tx) Relieve(k Key, kind CautionKind) {
-	t.exec("DELETE FROM cautions WHERE lu_id = ? AND subenclosure = ? AND kind = ?", k.LUID, k.Subenclosure, kind)
+// Relieve forgets a caution, be it about a component or about one that was at its
+// address before: the module was exchanged.
+func (t *Tx) Relieve(k Key, address string, kind CautionKind) {
+	t.exec("DELETE FROM cautions WHERE (lu_id = ? AND subenclosure = ? OR address = ?) AND kind = ?", k.LUID, k.Subenclosure, address, kind)
 }
 
 // Unstage forgets what a component held staged: it runs, was lost, or is about
 // to be overwritten.
 func (t *Tx) Unstage(k Key) {
 	t.exec("DELETE FROM staged WHERE lu_id = ? AND subenclosure = ?", k.LUID, k.Subenclosure)
-	t.Relieve(k, PowerOnly)
+	t.Relieve(k, "", PowerOnly)
 }
 
 // Sent records an image that a component took whole.
