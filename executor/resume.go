@@ -18,8 +18,14 @@ import (
 
 // Resume goes on with a run of c.Plan that was killed or interrupted. It looks at
 // the devices first, and brings to its end what was under way; nothing is written
-// because the store says so. What was accepted for the run still is.
+// because the store says so. What was accepted for the run still is, and it is
+// for the waves that it was for, whatever c.Phase and c.Wave.
 func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
+	was, err := c.Store.Run(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	c.Phase, c.Wave = plan.WaveKind(was.Phase), was.Wave
 	overrides, err := c.Store.Overrides(ctx, run)
 	if err != nil {
 		return nil, err
@@ -47,7 +53,7 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 			return nil, err
 		}
 	}
-	r.resumed = true
+	r.resumed = was
 	return r.carryOut(ctx, func() {
 		r.id = run // and not before its locks are held: it may be going on
 		err := c.Store.Update(ctx, func(tx *state.Tx) {

@@ -76,6 +76,9 @@ func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 	size := s.download.chunkSize()
 	for offset := 0; offset < len(data); offset += size {
 		end := min(offset+size, len(data))
+		if s.mode == plan.ModeE && r.withdraws() {
+			return r.withdrawn(ctx, s, offset)
+		}
 		err := r.intend(ctx, s, code(s.mode), intents(offset == 0, end == len(data))...)
 		switch {
 		case err != nil && offset == 0:
@@ -106,9 +109,6 @@ func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 		}
 		s.taken = true
 		r.event(s.about(Event{Type: EventProgress, Mode: s.mode, Bytes: int64(end), Total: int64(len(data))}))
-		if s.mode == plan.ModeE && end < len(data) && r.withdraws() {
-			return r.withdrawn(ctx, s, end)
-		}
 	}
 	return verdict{trigger: SentAll}
 }
@@ -142,6 +142,10 @@ func intents(first, last bool) []state.Kind {
 
 // withdrawn breaks a download off, as somebody has asked.
 func (r *run) withdrawn(ctx context.Context, s *stepRun, sent int) verdict {
+	if sent == 0 {
+		s.withdrawn = true
+		return verdict{trigger: Abort, reason: "withdrawn on request before its first byte"}
+	}
 	v := r.discard(ctx, s, fmt.Sprintf("withdrawn on request after byte %d of %d", sent, s.current().Image.Size))
 	s.withdrawn = v.trigger == Abort
 	return v
