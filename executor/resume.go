@@ -342,6 +342,7 @@ func (s *stepRun) activated(ctx context.Context, held *session, was remains) ver
 func (h *session) await(ctx context.Context, s *stepRun) (*inventory.Enclosure, *inventory.ESP, *inventory.Subenclosure, error) {
 	deadline := time.Now().Add(time.Duration(s.current().ReturnTimeout))
 	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
+		late := !time.Now().Before(deadline)
 		_, err := h.revision(ctx, s.step.LUID, s.step.Subenclosure) // finds it again where it has left
 		if err == nil {
 			var e *inventory.Enclosure
@@ -353,7 +354,7 @@ func (h *session) await(ctx context.Context, s *stepRun) (*inventory.Enclosure, 
 				err = errors.New(reason)
 			}
 		}
-		if !time.Now().Before(deadline) {
+		if late {
 			return nil, nil, nil, err
 		}
 		time.Sleep(wait)

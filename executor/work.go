@@ -218,13 +218,15 @@ func (r *run) activate(ctx context.Context, s *stepRun) verdict {
 }
 
 // await leaves a restarting device alone for a while, and then asks what it runs
-// until that is what it should, or until it has been away for too long.
+// until that is what it should, or until it has been away for too long. What was
+// asked in time counts, however long the answer took: only a later question ends it.
 func (r *run) await(ctx context.Context, held *session, s *stepRun) verdict {
 	hop := s.current()
 	r.event(s.about(Event{Type: EventWaiting, Reason: s.reason}))
 	time.Sleep(time.Duration(hop.Settle))
 	deadline := time.Now().Add(time.Duration(hop.ReturnTimeout))
 	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
+		late := !time.Now().Before(deadline)
 		revision, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure)
 		if err == nil {
 			s.revision = revision
@@ -232,7 +234,7 @@ func (r *run) await(ctx context.Context, held *session, s *stepRun) verdict {
 				return verdict{trigger: Return}
 			}
 		}
-		if !time.Now().Before(deadline) {
+		if late {
 			if err != nil {
 				return verdict{trigger: Lose, reason: fmt.Sprintf("it has not come back for %v: %v", hop.ReturnTimeout, err)}
 			}
@@ -259,7 +261,7 @@ func (r *run) verify(ctx context.Context, held *session, s *stepRun) verdict {
 	var peers rest
 	ran := "" // what it should, at an earlier look
 	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
-		worse := ""
+		worse, late := "", !time.Now().Before(deadline)
 		e, err := held.read(ctx)
 		if err != nil {
 			worse = err.Error()
@@ -283,7 +285,7 @@ func (r *run) verify(ctx context.Context, held *session, s *stepRun) verdict {
 		if atRest := peers.after(e, time.Duration(hop.Settle)); worse == "" && atRest {
 			return confirm(hop, s.revision)
 		}
-		if !time.Now().Before(deadline) {
+		if late {
 			if _, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure); err != nil {
 				return verdict{trigger: Lose, reason: worse}
 			}
@@ -371,10 +373,11 @@ func (r *run) lookAgain(ctx context.Context, s *stepRun, done []*stepRun) (*inve
 	deadline := time.Now().Add(time.Duration(hop.ReturnTimeout))
 	var peers rest
 	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
+		late := !time.Now().Before(deadline)
 		e, err := r.lookOnce(ctx, s)
 		well := !slices.ContainsFunc(done, func(s *stepRun) bool { return stillWell(s, before, e, err) != "" })
 		atRest := peers.after(e, time.Duration(hop.Settle))
-		if well || atRest && len(before.decline(e)) == 0 || !time.Now().Before(deadline) {
+		if well || atRest && len(before.decline(e)) == 0 || late {
 			return e, err
 		}
 		time.Sleep(wait)
