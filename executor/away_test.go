@@ -268,3 +268,53 @@ func TestNothingTimesOutWhileFlashIsWritten(t *testing.T) {
 		})
 	}
 }
+
+// stuckMachine keeps the next question to a device, once armed, for a while, and
+// then says that the device is gone.
+type stuckMachine struct {
+	transport.Machine
+	armed bool
+	stuck time.Duration
+}
+
+func (m *stuckMachine) Open(path string, access transport.Access) (transport.Node, error) {
+	n, err := m.Machine.Open(path, access)
+	return stuckNode{n, m}, err
+}
+
+type stuckNode struct {
+	transport.Node
+	m *stuckMachine
+}
+
+func (n stuckNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	if !n.m.armed {
+		return n.Node.Do(ctx, req)
+	}
+	n.m.armed = false
+	time.Sleep(n.m.stuck)
+	return nil, &transport.Error{Op: "read the answer of", Path: "/dev/sg0", Err: transport.ErrGone}
+}
+
+// A question that takes longer than a device may be away (the host is busy, fwctl is
+// stopped for a while) is not the last: it was asked in time.
+func TestAQuestionThatTakesLong(t *testing.T) {
+	for name, tt := range map[string]struct {
+		mode  plan.Mode
+		waves plan.StepWaves
+		after executor.EventType
+		want  string
+	}{
+		"what it runs":                   {plan.Mode7, reset, executor.EventWaiting, "updated confirmed 7 1100"},
+		"the status after the last byte": {plan.ModeE, stage, executor.EventProgress, "staged confirmed e 1000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme("flashTime: 2m"), func(b *bench) {
+				m := &stuckMachine{Machine: b.machine, stuck: time.Hour}
+				b.machine = m
+				b.onEvent = func(e executor.Event) { m.armed = m.armed || e.Type == tt.after && e.Bytes == e.Total }
+				b.ended(b.run(b.step(esp1, tt.waves, b.hop("1100", tt.mode))), executor.RunDone, tt.want)
+			})
+		})
+	}
+}

@@ -133,6 +133,40 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 			second.From, second.To, second.Image = "1100", "1200", b.imageFor("JBOD-60", "1200", 10001)
 			return []plan.Step{b.step(esp1, reset, first, second)}
 		}, nil},
+		"WRITE BUFFER, mode 7": {acme("protocol: write-buffer, flashTime: 2m"), func(b *bench) []plan.Step {
+			h := b.hop("1100", plan.Mode7)
+			h.Protocol = plan.WriteBuffer
+			return []plan.Step{b.step(esp1, reset, h), b.step(esp2, otherReset, h)}
+		}, []string{"before effect 3 (3b)", "before effect 6 (3b)"}}, // the device does not say whether the last chunk came
+		"mode 7, back under another name": {acme("flashTime: 2m, rebootTime: 5m, vanish: true, returnNode: other"), func(b *bench) []plan.Step {
+			return []plan.Step{b.step(esp1, reset, b.hop("1100", plan.Mode7))}
+		}, nil},
+		"mode e, activated, back under another name": {acme("vanish: true, rebootTime: 5m, returnNode: other"), func(b *bench) []plan.Step {
+			return []plan.Step{b.step(esp1, both, activated(b, plan.ModeE))}
+		}, nil},
+		"mode e, activated by a vendor's page": {acme("modes: ['0e'], resetPage: '" + nebulaReset + "'"), func(b *bench) []plan.Step {
+			h := activated(b, plan.ModeE)
+			h.ActivationPage = nebulaReset
+			return []plan.Step{b.step(esp1, both, h)}
+		}, nil},
+		"no status between chunks": {acme("statusReadResets: true"), func(b *bench) []plan.Step {
+			h := b.hop("1100", plan.ModeE)
+			h.SkipStatus = []plan.StatusRead{plan.MidwayStatus}
+			return []plan.Step{b.step(esp1, stage, h)}
+		}, nil},
+		"mode 7, no status after the last chunk": {acme("rebootsBeforeStatus: true"), func(b *bench) []plan.Step {
+			h := b.hop("1100", plan.Mode7)
+			h.SkipStatus = []plan.StatusRead{plan.LastStatus}
+			return []plan.Step{b.step(esp1, reset, h)}
+		}, nil},
+		"two components of one ESP, activated": {acme("") + "    subenclosures: [{id: 3, product: PSU, revision: '2000', esps: [1]}]\n", func(b *bench) []plan.Step {
+			psu := activated(b, plan.ModeE)
+			psu.From, psu.To, psu.Image = "2000", "3000", b.imageFor("PSU", "3000", 9000)
+			return []plan.Step{b.step(esp1, both, activated(b, plan.ModeE)), b.step(enc1+"/esp1/sub3", both, psu)}
+		}, nil},
+		"a download that starts over": {acme("") + "    faults: [{when: {opcode: '1d', offset: 4096}, do: {sense: 06/29/00}}]\n", func(b *bench) []plan.Step {
+			return []plan.Step{b.step(esp1, stage, b.hop("1100", plan.ModeE))}
+		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var crashes []crash
@@ -172,6 +206,9 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 					b.received() // no gaps, nothing doubled
 					if r.Outcome == executor.RunUnknown && slices.ContainsFunc(tt.unsure, func(u string) bool { return strings.HasSuffix(c.name, u) }) {
 						unknown++
+						if !strings.Contains(b.story(r), "it may have all of the image") || !strings.Contains(b.story(r), "do not power-cycle it") {
+							t.Errorf("killed %s: Resume says\n%s\nwant what is not known, and what to do", c.name, b.story(r))
+						}
 						return
 					}
 					if got := b.ends(); got != want || r.Outcome != executor.RunDone {

@@ -131,6 +131,7 @@ func over(v verdict) sight { return sight{end: &v} }
 func poll(patience time.Duration, ask func() sight, late func(said string) verdict) verdict {
 	furthest, since := silent, time.Now()
 	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
+		asked := time.Now()
 		saw := ask()
 		if saw.end != nil {
 			return *saw.end
@@ -138,7 +139,7 @@ func poll(patience time.Duration, ask func() sight, late func(said string) verdi
 		if saw.stage > furthest {
 			furthest, since = saw.stage, time.Now()
 		}
-		if time.Since(since) >= patience {
+		if asked.Sub(since) >= patience {
 			return late(saw.said)
 		}
 		time.Sleep(wait)

@@ -171,7 +171,11 @@ func (d *bufferDownload) awaitRevision(ctx context.Context) verdict {
 		if d.provesNothing() {
 			return start
 		}
-		return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and after %v nobody can tell whether it is still writing flash: %s; do not power-cycle it", plan.Duration(d.patience()), said)}
+		has := "it has"
+		if d.away {
+			has = "it may have"
+		}
+		return verdict{trigger: Lose, reason: fmt.Sprintf("%s all of the image, and after %v nobody can tell whether it is still writing flash: %s; do not power-cycle it", has, plan.Duration(d.patience()), said)}
 	})
 }
 

@@ -18,8 +18,14 @@ import (
 
 // Resume goes on with a run of c.Plan that was killed or interrupted. It looks at
 // the devices first, and brings to its end what was under way; nothing is written
-// because the store says so. What was accepted for the run still is.
+// because the store says so. What was accepted for the run still is, and it is
+// for the waves that it was for, whatever c.Phase and c.Wave.
 func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
+	was, err := c.Store.Run(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	c.Phase, c.Wave = plan.WaveKind(was.Phase), was.Wave
 	overrides, err := c.Store.Overrides(ctx, run)
 	if err != nil {
 		return nil, err
@@ -47,7 +53,7 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 			return nil, err
 		}
 	}
-	r.resumed = true
+	r.resumed = was
 	return r.carryOut(ctx, func() {
 		r.id = run // and not before its locks are held: it may be going on
 		err := c.Store.Update(ctx, func(tx *state.Tx) {
@@ -336,6 +342,7 @@ func (s *stepRun) activated(ctx context.Context, held *session, was remains) ver
 func (h *session) await(ctx context.Context, s *stepRun) (*inventory.Enclosure, *inventory.ESP, *inventory.Subenclosure, error) {
 	deadline := time.Now().Add(time.Duration(s.current().ReturnTimeout))
 	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
+		late := !time.Now().Before(deadline)
 		_, err := h.revision(ctx, s.step.LUID, s.step.Subenclosure) // finds it again where it has left
 		if err == nil {
 			var e *inventory.Enclosure
@@ -347,7 +354,7 @@ func (h *session) await(ctx context.Context, s *stepRun) (*inventory.Enclosure, 
 				err = errors.New(reason)
 			}
 		}
-		if !time.Now().Before(deadline) {
+		if late {
 			return nil, nil, nil, err
 		}
 		time.Sleep(wait)

@@ -36,7 +36,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 		return nil, err
 	}
 	err = c.Store.Update(ctx, func(tx *state.Tx) {
-		r.id = tx.BeginRun(state.Run{PlanDigest: c.Plan.Digest, Host: c.Machine.Hostname(), By: c.By, StartedAt: time.Now()})
+		r.id = tx.BeginRun(state.Run{PlanDigest: c.Plan.Digest, Host: c.Machine.Hostname(), By: c.By, StartedAt: time.Now(), Phase: string(c.Phase), Wave: c.Wave})
 		tx.Keep(r.id, file)
 		tx.Work(r.id, c.Account, time.Now())
 		for _, o := range append(accepted, r.ignored()...) {
@@ -81,7 +81,7 @@ type run struct {
 	id    int64           // 0: nothing is recorded
 	steps []*stepRun
 
-	resumed bool // it was begun earlier
+	resumed *state.Run // as it was before: it was begun earlier
 
 	baselines map[string]*baseline // by enclosure: what it was like before the run's first effect
 
@@ -140,7 +140,6 @@ func (r *run) carryOut(ctx context.Context, prepare func()) (*Result, error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer release()
 		if r.why == "" {
 			prepare()
 		}
@@ -151,8 +150,9 @@ func (r *run) carryOut(ctx context.Context, prepare func()) (*Result, error) {
 	select {
 	case <-done:
 	case <-r.Leave:
-		return r.leave(), nil
+		return r.leave(), nil // its locks end with the process: what is under way goes on
 	}
+	defer release() // who has them next finds the end of this run
 	result := r.result()
 	// The devices are as they are: a store that fails now does not change what is told of them.
 	if err := r.end(ctx, result); err != nil {
@@ -165,8 +165,14 @@ func (r *run) carryOut(ctx context.Context, prepare func()) (*Result, error) {
 // One that was to be resumed and was refused is as it was before, unless only a
 // new plan can take it up.
 func (r *run) end(ctx context.Context, result *Result) error {
-	if r.id == 0 || r.resumed && r.why != "" && r.refusal != RefusedStale {
+	switch {
+	case r.id == 0:
 		return nil
+	case r.resumed == nil, r.why == "", r.refusal == RefusedStale:
+	case r.resumed.EndedAt.IsZero():
+		return nil
+	default:
+		return r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(r.id, r.resumed.EndedAt, r.resumed.Outcome) })
 	}
 	now := time.Now()
 	err := r.Store.Update(ctx, func(tx *state.Tx) {

@@ -2,13 +2,14 @@ package executor_test
 
 import (
 	"context"
-	"fwctl/internal/transport"
 	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"fwctl/executor"
+	"fwctl/internal/state"
+	"fwctl/internal/transport"
 	"fwctl/plan"
 )
 
@@ -106,6 +107,68 @@ func TestWithdrawnWhileTheDeviceIsBusy(t *testing.T) {
 		writes := b.writes()
 		if last := writes[len(writes)-1]; !strings.HasSuffix(last, "0e ff@00000000") || len(writes) >= 11 {
 			t.Errorf("writes = %q; want an abort before the device takes the second chunk", writes)
+		}
+	})
+}
+
+// endsFirst notes which runs have no end when a lock is let go of.
+type endsFirst struct {
+	transport.Machine
+	b     *bench
+	found *[]state.Run
+}
+
+func (m endsFirst) Lock(name string) (io.Closer, error) {
+	lock, err := m.Machine.Lock(name)
+	return lettingGo{lock, m}, err
+}
+
+type lettingGo struct {
+	io.Closer
+	m endsFirst
+}
+
+func (l lettingGo) Close() error {
+	runs, err := l.m.b.store.Unfinished(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	*l.m.found = append(*l.m.found, runs...)
+	return l.Closer.Close()
+}
+
+// Who gets a run's lock next finds the end of that run: it would take it for killed.
+func TestARunHasItsEndBeforeItsLocksAreLetGoOf(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		var found []state.Run
+		b.machine = endsFirst{b.machine, b, &found}
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		if len(found) != 0 {
+			t.Errorf("runs without an end when their locks were let go of = %+v; want none", found)
+		}
+	})
+}
+
+// What is withdrawn before its first chunk gets none: that would be for nothing, and
+// some erase flash at it.
+func TestWithdrawnBeforeTheFirstChunk(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
+		withdraw := make(chan struct{})
+		c.Withdraw = withdraw
+		c.Observer = func(e executor.Event) {
+			if e.Type == executor.EventStarted {
+				close(withdraw)
+			}
+		}
+		r, err := executor.Run(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(r, executor.RunInterrupted, "failed unconfirmed e 1000")
+		b.reason(r, 0, "withdrawn on request before its first byte")
+		if got := b.writes(); len(got) != 0 {
+			t.Errorf("writes = %q; want none", got)
 		}
 	})
 }

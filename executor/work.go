@@ -76,6 +76,9 @@ func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 	size := s.download.chunkSize()
 	for offset := 0; offset < len(data); offset += size {
 		end := min(offset+size, len(data))
+		if s.mode == plan.ModeE && r.withdraws() {
+			return r.withdrawn(ctx, s, offset)
+		}
 		err := r.intend(ctx, s, code(s.mode), intents(offset == 0, end == len(data))...)
 		switch {
 		case err != nil && offset == 0:
@@ -106,9 +109,6 @@ func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
 		}
 		s.taken = true
 		r.event(s.about(Event{Type: EventProgress, Mode: s.mode, Bytes: int64(end), Total: int64(len(data))}))
-		if s.mode == plan.ModeE && end < len(data) && r.withdraws() {
-			return r.withdrawn(ctx, s, end)
-		}
 	}
 	return verdict{trigger: SentAll}
 }
@@ -142,6 +142,10 @@ func intents(first, last bool) []state.Kind {
 
 // withdrawn breaks a download off, as somebody has asked.
 func (r *run) withdrawn(ctx context.Context, s *stepRun, sent int) verdict {
+	if sent == 0 {
+		s.withdrawn = true
+		return verdict{trigger: Abort, reason: "withdrawn on request before its first byte"}
+	}
 	v := r.discard(ctx, s, fmt.Sprintf("withdrawn on request after byte %d of %d", sent, s.current().Image.Size))
 	s.withdrawn = v.trigger == Abort
 	return v
@@ -214,13 +218,15 @@ func (r *run) activate(ctx context.Context, s *stepRun) verdict {
 }
 
 // await leaves a restarting device alone for a while, and then asks what it runs
-// until that is what it should, or until it has been away for too long.
+// until that is what it should, or until it has been away for too long. What was
+// asked in time counts, however long the answer took: only a later question ends it.
 func (r *run) await(ctx context.Context, held *session, s *stepRun) verdict {
 	hop := s.current()
 	r.event(s.about(Event{Type: EventWaiting, Reason: s.reason}))
 	time.Sleep(time.Duration(hop.Settle))
 	deadline := time.Now().Add(time.Duration(hop.ReturnTimeout))
 	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
+		late := !time.Now().Before(deadline)
 		revision, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure)
 		if err == nil {
 			s.revision = revision
@@ -228,7 +234,7 @@ func (r *run) await(ctx context.Context, held *session, s *stepRun) verdict {
 				return verdict{trigger: Return}
 			}
 		}
-		if !time.Now().Before(deadline) {
+		if late {
 			if err != nil {
 				return verdict{trigger: Lose, reason: fmt.Sprintf("it has not come back for %v: %v", hop.ReturnTimeout, err)}
 			}
@@ -255,7 +261,7 @@ func (r *run) verify(ctx context.Context, held *session, s *stepRun) verdict {
 	var peers rest
 	ran := "" // what it should, at an earlier look
 	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
-		worse := ""
+		worse, late := "", !time.Now().Before(deadline)
 		e, err := held.read(ctx)
 		if err != nil {
 			worse = err.Error()
@@ -279,7 +285,7 @@ func (r *run) verify(ctx context.Context, held *session, s *stepRun) verdict {
 		if atRest := peers.after(e, time.Duration(hop.Settle)); worse == "" && atRest {
 			return confirm(hop, s.revision)
 		}
-		if !time.Now().Before(deadline) {
+		if late {
 			if _, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure); err != nil {
 				return verdict{trigger: Lose, reason: worse}
 			}
@@ -367,10 +373,11 @@ func (r *run) lookAgain(ctx context.Context, s *stepRun, done []*stepRun) (*inve
 	deadline := time.Now().Add(time.Duration(hop.ReturnTimeout))
 	var peers rest
 	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
+		late := !time.Now().Before(deadline)
 		e, err := r.lookOnce(ctx, s)
 		well := !slices.ContainsFunc(done, func(s *stepRun) bool { return stillWell(s, before, e, err) != "" })
 		atRest := peers.after(e, time.Duration(hop.Settle))
-		if well || atRest && len(before.decline(e)) == 0 || !time.Now().Before(deadline) {
+		if well || atRest && len(before.decline(e)) == 0 || late {
 			return e, err
 		}
 		time.Sleep(wait)

@@ -420,7 +420,7 @@ func (j *job) end(result *executor.Result, err error) error {
 		if result.Steps == nil {
 			result.Steps = []executor.StepResult{}
 		}
-		if err := json.NewEncoder(j.stdout).Encode(line); err != nil {
+		if err := json.NewEncoder(j.stdout).Encode(line); err != nil && code == exitDone {
 			return err
 		}
 	} else {

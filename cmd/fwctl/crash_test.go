@@ -313,3 +313,28 @@ func TestResumeBesideAnotherRun(t *testing.T) {
 	s.says(0, []string{"Run 1 of plan"}, "resume", "--yes")
 	s.intact()
 }
+
+// A run that was interrupted is told as one that goes on while somebody resumes it,
+// and killed then it can be resumed whatever else has been done meanwhile.
+func TestKilledResumeOfAnInterruptedRun(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 4096}, do: {delay: 300ms}}]}, {faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+"}]}]",
+		"download: {"+quick+"}, esps: [{}, {}]"), wanted("e", ""))
+	s.run(0, "plan", "-f", "desired.yaml", "--target", "5000ccab04001000/*", "--out", "first.plan")
+	s.run(0, "plan", "-f", "desired.yaml", "--target", "5000ccab04002000/*", "--out", "second.plan")
+	p := s.start("apply", "first.plan", "--yes")
+	p.sends(2, lu1)
+	p.signal(syscall.SIGINT)
+	p.ends(130)
+	p = s.start("resume", "--yes")
+	p.sends(1, lu2+" 0e@12288")
+	status := s.run(0, "status")
+	if !strings.Contains(status, "goes on") || strings.Contains(status, "STUCK") {
+		t.Errorf("status beside a resumption = \n%s\nwant that it goes on, and nothing stuck", status)
+	}
+	p.kill()
+	s.run(0, "apply", "second.plan", "--yes")
+	s.says(0, []string{"Run 1 of plan"}, "resume", "--yes")
+	s.are(esp1+" 1000 1100", esp2+" 1000 1100", "5000ccab04002000/esp1/sub0 1000 1100", "5000ccab04002000/esp2/sub0 1000 1100")
+	s.intact()
+}

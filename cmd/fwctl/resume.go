@@ -11,6 +11,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/internal/state"
+	"fwctl/plan"
 )
 
 func (a *app) resumeCommand() *cobra.Command {
@@ -79,6 +80,7 @@ func (j *job) resume(ctx context.Context, images string, yes bool) error {
 		return nil
 	}
 	j.plan, j.images = p, kept
+	j.phase, j.wave = plan.WaveKind(run.Phase), run.Wave
 	if images != "" {
 		found, err := findImages(p, images)
 		if err != nil {

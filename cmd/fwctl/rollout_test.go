@@ -46,6 +46,29 @@ func TestPhasesWhereModeEIsRefused(t *testing.T) {
 	s.are(esp1+" 1100 -", esp2+" 1100 -")
 }
 
+// A run that was for some waves of its plan is for those alone when it is resumed:
+// what was to stage by day resets nothing.
+func TestResumeOfAPhase(t *testing.T) {
+	t.Parallel()
+	for limit, value := range map[string]string{"--phase": "stage", "--wave": "1"} {
+		t.Run(limit, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("e, 7", "reset: always, activate: apply"))
+			s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
+			p := s.start("apply", "test.plan", "--yes", limit, value)
+			p.sends(1, "0e@12288")
+			p.kill()
+			s.says(0, []string{map[string]string{"--phase": "its stage waves alone", "--wave": "its wave 1 alone"}[limit]}, "resume", "--yes")
+			s.are(esp1+" 1000 1100", esp2+" 1000 1100")
+			if got := s.count("0f@"); got != 0 {
+				t.Errorf("activations = %d; want none", got)
+			}
+			s.run(0, "apply", "test.plan", "--yes", "--phase", "reset")
+			s.are(esp1+" 1100 -", esp2+" 1100 -")
+		})
+	}
+}
+
 // order are the logical units of the trace, in the order of their first command of a kind.
 func (s *site) order(kind string) (all []string) {
 	for _, w := range s.sent() {

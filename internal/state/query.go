@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 )
 
@@ -66,18 +67,34 @@ func (s *Store) Runs(ctx context.Context) ([]Run, error) { return s.runs(ctx, "T
 // and those that were killed.
 func (s *Store) Unfinished(ctx context.Context) ([]Run, error) { return s.runs(ctx, "ended_at = ''") }
 
-func (s *Store) runs(ctx context.Context, where string) ([]Run, error) {
+// Run returns one run.
+func (s *Store) Run(ctx context.Context, id int64) (*Run, error) {
+	all, err := s.runs(ctx, "id = ?", id)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("cannot find run %d in state %s", id, s.path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &all[0], nil
+}
+
+func (s *Store) runs(ctx context.Context, where string, args ...any) ([]Run, error) {
 	pid, err := s.column(3, "pid", "0")
+	if err != nil {
+		return nil, err
+	}
+	limits, err := s.column(6, "phase, wave", "'', 0")
 	if err != nil {
 		return nil, err
 	}
 	var all []Run
 	err = s.query(ctx, func(scan scanner) error {
 		var r Run
-		err := scan(&r.ID, &r.PlanDigest, &r.Host, &r.By, (*moment)(&r.StartedAt), (*moment)(&r.EndedAt), &r.Outcome, &r.PID)
+		err := scan(&r.ID, &r.PlanDigest, &r.Host, &r.By, (*moment)(&r.StartedAt), (*moment)(&r.EndedAt), &r.Outcome, &r.PID, &r.Phase, &r.Wave)
 		all = append(all, r)
 		return err
-	}, "SELECT id, plan_digest, host, by, started_at, ended_at, outcome, "+pid+" FROM runs WHERE "+where+" ORDER BY id")
+	}, "SELECT id, plan_digest, host, by, started_at, ended_at, outcome, "+pid+", "+limits+" FROM runs WHERE "+where+" ORDER BY id", args...)
 	return all, err
 }
 

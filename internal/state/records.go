@@ -21,6 +21,8 @@ type Run struct {
 	EndedAt    time.Time // zero while it runs, and after a crash
 	Outcome    string    // "" likewise
 	PID        int       // of the process that carries it out, or did so last; 0 in runs of an earlier fwctl
+	Phase      string    // kind of the waves that it is limited to, "" where it is not, and in runs of an earlier fwctl
+	Wave       int       // number of the wave that it is limited to, 0 likewise
 }
 
 // Step is how far a run got with one component.

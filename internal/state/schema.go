@@ -84,6 +84,9 @@ CREATE TABLE accounts (
 	run INTEGER NOT NULL REFERENCES runs(id), uid INTEGER NOT NULL, login TEXT NOT NULL, sudo_user TEXT NOT NULL, at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX hooks_of_run ON hooks (run);
+`, `
+ALTER TABLE runs ADD COLUMN phase TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN wave INTEGER NOT NULL DEFAULT 0;
 `}
 
 // version is the schema's, refused by name where it is newer than this fwctl knows.

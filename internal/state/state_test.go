@@ -54,7 +54,7 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	s := open(t, dir)
 	var run int64
 	update(t, s, func(tx *state.Tx) {
-		run = tx.BeginRun(state.Run{PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon})
+		run = tx.BeginRun(state.Run{PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon, Phase: "reset", Wave: 2})
 		tx.SetStep(run, state.Step{Address: "a", Key: key, State: "pending", At: noon})
 		tx.SetStep(run, step)
 		intent.Run = run
@@ -101,7 +101,12 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	check(t, "Resumes", []state.Resume{{By: "ben", At: noon.Add(30 * time.Minute)}, {By: "anna", At: noon.Add(20 * time.Minute)}})(s.Resumes(ctx, run))
 	check(t, "Baselines", map[string][]byte{"5000ccab04001000": {0, 1}})(s.Baselines(ctx, run))
 	check(t, "Verifications", []state.Verification{verification})(s.Verifications(ctx))
-	check(t, "Runs", []state.Run{{ID: run, PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon, EndedAt: noon.Add(time.Hour), Outcome: "done", PID: os.Getpid()}})(s.Runs(ctx))
+	ended := state.Run{ID: run, PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon, EndedAt: noon.Add(time.Hour), Outcome: "done", PID: os.Getpid(), Phase: "reset", Wave: 2}
+	check(t, "Runs", []state.Run{ended})(s.Runs(ctx))
+	check(t, "Run", &ended)(s.Run(ctx, run))
+	if r, err := s.Run(ctx, run+1); err == nil {
+		t.Errorf("Run of an id that there is not = %+v; want an error", r)
+	}
 
 	update(t, s, func(tx *state.Tx) { tx.Unstage(key) })
 	check(t, "Staged after Unstage", map[state.Key]state.Staged{})(s.Staged(ctx))
@@ -115,6 +120,8 @@ func TestUnfinishedRunsAndTheLatestBaselines(t *testing.T) {
 			ids = append(ids, tx.BeginRun(state.Run{By: "anna", StartedAt: noon.Add(-time.Duration(i) * time.Hour)})) // clocks are set back
 		}
 		tx.EndRun(ids[1], noon, "done")
+		tx.EndRun(ids[2], noon, "interrupted")
+		tx.Resume(ids[2], "ben", noon) // it goes on
 		tx.Baseline(ids[0], "enc1", []byte("old"))
 		tx.Baseline(ids[2], "enc1", []byte("new"))
 		tx.Baseline(ids[1], "enc2", []byte("only"))
@@ -336,7 +343,7 @@ func TestOlderSchema(t *testing.T) {
 			s.Close()
 			pragma(t, dir, `DROP INDEX open_runs; DROP INDEX open_intents; DROP INDEX intents_of_run;
 				DROP TABLE cautions; DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications; DROP TABLE hooks; DROP TABLE accounts;
-				ALTER TABLE runs DROP COLUMN pid;
+				ALTER TABLE runs DROP COLUMN pid; ALTER TABLE runs DROP COLUMN phase; ALTER TABLE runs DROP COLUMN wave;
 				ALTER TABLE steps DROP COLUMN sha256; ALTER TABLE steps DROP COLUMN from_revision;
 				ALTER TABLE steps DROP COLUMN to_revision; ALTER TABLE steps DROP COLUMN outcome`)
 			if schema < 2 {

@@ -63,8 +63,8 @@ func (t *Tx) insert(query string, args ...any) int64 {
 
 // BeginRun records a run that this process starts, and returns its id.
 func (t *Tx) BeginRun(r Run) int64 {
-	return t.insert("INSERT INTO runs (plan_digest, host, by, started_at, pid) VALUES (?, ?, ?, ?, ?)",
-		r.PlanDigest, r.Host, r.By, stamp(r.StartedAt), os.Getpid())
+	return t.insert("INSERT INTO runs (plan_digest, host, by, started_at, pid, phase, wave) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		r.PlanDigest, r.Host, r.By, stamp(r.StartedAt), os.Getpid(), r.Phase, r.Wave)
 }
 
 // EndRun records how a run ended.
@@ -78,9 +78,9 @@ func (t *Tx) Keep(run int64, plan []byte) {
 }
 
 // Resume records that somebody goes on, in this process, with a run that was
-// broken off.
+// broken off. One that was interrupted has no end any more.
 func (t *Tx) Resume(run int64, by string, at time.Time) {
-	t.exec("UPDATE runs SET pid = ? WHERE id = ?", os.Getpid(), run)
+	t.exec("UPDATE runs SET pid = ?, ended_at = '', outcome = '' WHERE id = ?", os.Getpid(), run)
 	t.exec("INSERT INTO resumes (run, by, at) VALUES (?, ?, ?)", run, by, stamp(at))
 }
 
