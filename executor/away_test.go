@@ -163,7 +163,7 @@ func TestIdleAfterItWasAway(t *testing.T) {
 		words   string
 	}{
 		"it did not answer the last chunk": {"{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true}}",
-			executor.RunFailed, "failed unconfirmed 7 1000", "the image is lost"},
+			executor.RunUnknown, "failed unconfirmed 7 1000", "do not power-cycle or reset it before it has got a whole image"},
 		"a status was lost": {"{when: {opcode: '1c', page: '0e', nth: 4}, do: {noAnswer: true, carriedOut: true}}",
 			executor.RunUnknown, "unknown unconfirmed 7 1000", "do not power-cycle"},
 	} {
