@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -52,6 +53,12 @@ func TestAwayAfterTheLastByte(t *testing.T) {
 		"the old revision after a reset, by WRITE BUFFER": {
 			"protocol: write-buffer", "{when: {opcode: '3b', offset: 8192}, do: {carriedOut: true, lieRevision: '1000'}}", plan.WriteBuffer,
 			executor.RunFailed, "failed unconfirmed 7 1000", []string{"still runs 1000"}, false},
+		"the old revision after a reset": {
+			"rebootsBeforeStatus: true", "{when: {opcode: '1d', offset: 8192}, do: {carriedOut: true, lieRevision: '1000'}}", plan.SES,
+			executor.RunFailed, "failed unconfirmed 7 1000", []string{"still runs 1000"}, false},
+		"flash that is written for as long as it may be, and a restart of its own": {
+			"flashTime: 44m, rebootTime: 14m, rebootsBeforeStatus: true", "", plan.SES,
+			executor.RunDone, "updated confirmed 7 1100", nil, false},
 		"flash that is written for as long as it may be, and a restart": {
 			"flashTime: 44m, rebootTime: 14m, protocol: write-buffer", "{when: {opcode: '3b', offset: 8192, nth: 9}, do: {busy: true}}", plan.WriteBuffer,
 			executor.RunDone, "updated confirmed 7 1100", nil, false},
@@ -74,6 +81,78 @@ func TestAwayAfterTheLastByte(t *testing.T) {
 	}
 }
 
+// One that may write flash for a minute can take long to return, and the other way round.
+func TestPatienceIsForTheLongerOfFlashAndReturn(t *testing.T) {
+	for name, tt := range map[string]struct {
+		download       string
+		protocol       plan.Protocol
+		flash, return_ time.Duration
+	}{
+		"returns late":                     {"rebootTime: 10m, rebootsBeforeStatus: true", plan.SES, time.Minute, 15 * time.Minute},
+		"returns late, by WRITE BUFFER":    {"rebootTime: 10m, protocol: write-buffer", plan.WriteBuffer, time.Minute, 15 * time.Minute},
+		"writes for long":                  {"flashTime: 10m, rebootsBeforeStatus: true", plan.SES, 15 * time.Minute, time.Minute},
+		"writes for long, by WRITE BUFFER": {"flashTime: 10m, protocol: write-buffer", plan.WriteBuffer, 15 * time.Minute, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme(tt.download), func(b *bench) {
+				hop := b.hop("1100", plan.Mode7)
+				hop.Protocol, hop.FlashTimeout, hop.ReturnTimeout = tt.protocol, plan.Duration(tt.flash), plan.Duration(tt.return_)
+				hop.Settle = plan.Duration(10 * time.Second)
+				b.ended(b.run(b.step(esp1, reset, hop)), executor.RunDone, "updated confirmed 7 1100")
+			})
+		})
+	}
+}
+
+// By WRITE BUFFER a device that says nothing counts as having staged the image, but
+// for one that was away, or reset, since the last byte.
+func TestResetAfterTheLastByteByWriteBuffer(t *testing.T) {
+	power := func(b *bench) {
+		if err := b.rack.PowerCycle(enc1); err != nil {
+			b.Error(err)
+		}
+	}
+	told := false
+	attention := func(_ worseNode, cdb, in []byte) error {
+		if cdb[0] == 0x03 && !told {
+			in[0], in[2], in[7], in[12] = 0x70, 0x06, 10, 0x29
+			told = true
+		}
+		return nil
+	}
+	for name, tt := range map[string]struct {
+		download, fault string
+		happens         func(*bench) // a minute after the last byte
+		outcome         executor.RunOutcome
+		step, words     string
+	}{
+		"power is lost while it writes flash":       {"flashTime: 20m, protocol: write-buffer", "", power, executor.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
+		"power is lost, and starts the image":       {"protocol: write-buffer, confirm: none", "", power, executor.RunDone, "updated confirmed e 1100", ""},
+		"a path that blinks":                        {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {vanish: 1s}}", nil, executor.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
+		"a reset that the status is told of":        {"protocol: both, confirm: none, flashTime: 20m", "{when: {opcode: '1c', page: '0e', nth: 5}, do: {sense: 06/29/00}}", nil, executor.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
+		"a reset that REQUEST SENSE tells of":       {"protocol: write-buffer, confirm: none", "", func(b *bench) { b.machine.(*worseMachine).worse = attention }, executor.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
+		"a device that is busy until patience ends": {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6, every: true}, do: {sense: 02/04/01}}", nil, executor.RunUnknown, "unknown unconfirmed e 1000", "do not power-cycle"},
+		"a device that says nothing":                {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {sense: 02/04/01}}", nil, executor.RunDone, "staged unconfirmed e 1000", "no word"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme(tt.download)+"    faults: ["+tt.fault+"]\n", func(b *bench) {
+				hop := b.hop("1100", plan.ModeE)
+				hop.Protocol = plan.WriteBuffer
+				step := b.step(esp1, stage, hop)
+				b.machine = &worseMachine{Machine: b.machine}
+				b.onEvent = func(e executor.Event) {
+					if e.Type == executor.EventProgress && e.Bytes == e.Total && tt.happens != nil {
+						time.AfterFunc(time.Minute, func() { tt.happens(b) })
+					}
+				}
+				r := b.run(step)
+				b.ended(r, tt.outcome, tt.step)
+				b.reason(r, 0, tt.words)
+			})
+		})
+	}
+}
+
 // Status 00h from a device that was away: nothing is in progress. Where its word
 // may have got lost on the way it can still hold the image.
 func TestIdleAfterItWasAway(t *testing.T) {
@@ -84,7 +163,7 @@ func TestIdleAfterItWasAway(t *testing.T) {
 		words   string
 	}{
 		"it did not answer the last chunk": {"{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true}}",
-			executor.RunFailed, "failed unconfirmed 7 1000", "the image is lost"},
+			executor.RunUnknown, "failed unconfirmed 7 1000", "do not power-cycle or reset it before it has got a whole image"},
 		"a status was lost": {"{when: {opcode: '1c', page: '0e', nth: 4}, do: {noAnswer: true, carriedOut: true}}",
 			executor.RunUnknown, "unknown unconfirmed 7 1000", "do not power-cycle"},
 	} {
@@ -143,18 +222,24 @@ func TestResetThatNobodyTellsOf(t *testing.T) {
 		"the new revision, which nobody has said":  {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1100", false, executor.RunDone, "updated confirmed 7 1100"},
 		"the same revision, which nobody has said": {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1000", false, executor.RunDone, "updated unconfirmed 7 1000"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			onRack(t, acme("protocol: write-buffer")+"    faults: ["+tt.fault+"]\n", func(b *bench) {
-				hop := b.hop(tt.to, plan.Mode7)
-				hop.Protocol = plan.WriteBuffer
-				if !tt.said {
-					hop.To = ""
+		for protocol, download := range map[plan.Protocol]string{plan.WriteBuffer: "protocol: write-buffer", plan.SES: "rebootsBeforeStatus: true"} {
+			t.Run(name+" by "+string(protocol), func(t *testing.T) {
+				fault := tt.fault
+				if protocol == plan.SES {
+					fault = strings.Replace(fault, "'3b'", "'1d'", 1) + ", {when: {opcode: '1c', page: '0e', nth: 4}, do: {noAnswer: true, carriedOut: true}}"
 				}
-				step := b.step(esp1, reset, hop)
-				b.machine = eater{b.machine}
-				b.ended(b.run(step), tt.outcome, tt.step)
+				onRack(t, acme(download)+"    faults: ["+fault+"]\n", func(b *bench) {
+					hop := b.hop(tt.to, plan.Mode7)
+					hop.Protocol = protocol
+					if !tt.said {
+						hop.To = ""
+					}
+					step := b.step(esp1, reset, hop)
+					b.machine = eater{b.machine}
+					b.ended(b.run(step), tt.outcome, tt.step)
+				})
 			})
-		})
+		}
 	}
 }
 

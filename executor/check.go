@@ -108,7 +108,7 @@ func (s *stepRun) enter(sub *inventory.Subenclosure) {
 		switch {
 		case sub.Revision != hop.From:
 			continue
-		case sub.Staged != nil && sub.Staged.SHA256 == hop.Image.SHA256 && sub.Staged.Confirmed && slices.Contains(hop.Modes, plan.ModeE) && (i > 0 || s.step.Waves.Stage != 0):
+		case sub.Staged != nil && sub.Staged.SHA256 == hop.Image.SHA256 && (sub.Staged.Confirmed || hop.ActivateUnconfirmed) && slices.Contains(hop.Modes, plan.ModeE) && (i > 0 || s.step.Waves.Stage != 0):
 			want.staged = hop.Image.SHA256
 		case i == 0, sub.Staged != nil, sub.Sent == nil, sub.Sent.SHA256 != s.step.Hops[i-1].Image.SHA256:
 			continue

@@ -131,7 +131,7 @@ func (d *bufferDownload) finish(ctx context.Context) verdict {
 			return over(v)
 		}
 		if err != nil {
-			busy = transient(err) && !wasReset(err)
+			busy = transient(err)
 			return sight{said: err.Error()}
 		}
 		busy = false
@@ -205,7 +205,7 @@ func (d *bufferDownload) word(ctx context.Context) (verdict, error) {
 		return verdict{trigger: Defer, reason: pending, confirmed: true}, nil
 	case errors.Is(said, scsi.ASC{0x04, 0x21}), errors.Is(said, scsi.ASC{0x04, 0x22}):
 		return verdict{trigger: Defer, reason: fmt.Sprintf("%s: %v", pending, said.Sense.ASC), confirmed: true, powerOnly: true}, nil
-	case err != nil, transient(said), wasReset(said):
+	case err != nil, transient(said):
 		return verdict{}, said
 	}
 	return verdict{}, nil

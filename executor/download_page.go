@@ -263,7 +263,7 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 		case idle != "" && d.provesNothing():
 			return verdict{trigger: Start, reason: "it says nothing of the image any more"}
 		case idle != "" && d.away && !d.untold && d.hop.Protocol == plan.SES:
-			return verdict{trigger: Fail, revision: idle, reason: fmt.Sprintf("it did not answer for a while after the last byte, and the image is lost: for %v it has said %s", plan.Duration(d.patience()), said)}
+			return verdict{trigger: Fail, revision: idle, discarded: true, reason: fmt.Sprintf("it did not answer for a while after the last byte, and the image is lost: for %v it has said %s", plan.Duration(d.patience()), said)}
 		}
 		return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and for %v has said no more than: %s; do not power-cycle it", plan.Duration(d.patience()), said)}
 	})

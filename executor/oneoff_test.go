@@ -85,6 +85,20 @@ func TestOneOffPlans(t *testing.T) {
 	}
 }
 
+// To save and start what is saved already is to start it.
+func TestOneOffByMode7OfWhatIsStaged(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		b.ended(b.flash(plan.ModeE, "1100", ""), executor.RunDone, "staged confirmed e 1000", "staged confirmed e 1000")
+		before := len(b.writes())
+		b.ended(b.flash(plan.Mode7, "1100", ""), executor.RunDone, "updated confirmed  1100", "updated confirmed  1100")
+		for _, w := range b.writes()[before:] {
+			if !strings.Contains(w, " 0f@") {
+				t.Errorf("write %q; want the activations alone", w)
+			}
+		}
+	})
+}
+
 // That nobody else writes is recorded as somebody's word.
 func TestSoleWriterIsRecorded(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {

@@ -1,6 +1,7 @@
 package executor_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -243,4 +244,38 @@ func TestUnconfirmedImageIsActivatedByQuirk(t *testing.T) {
 		hop.Activation = plan.WithApply
 		b.ended(b.run(b.step(esp2, both, hop)), executor.RunDone, "updated confirmed e 1100")
 	})
+}
+
+// A plan whose stage waves are done goes on from there, also where the device never
+// said that the image is complete, if a row lets that be started.
+func TestPlanGoesOnFromAnUnconfirmedImage(t *testing.T) {
+	for quirk, want := range map[bool]struct {
+		outcome executor.RunOutcome
+		step    string
+	}{
+		true:  {executor.RunDone, "updated confirmed  1100"},
+		false: {executor.RunRefused, "refused unconfirmed  1000"},
+	} {
+		onRack(t, acme("protocol: write-buffer, confirm: none"), func(b *bench) {
+			hop := b.hop("1100", plan.ModeE)
+			hop.Protocol, hop.Activation, hop.ActivateUnconfirmed = plan.WriteBuffer, plan.WithApply, quirk
+			c := b.config(b.step(esp1, both, hop))
+			c.Phase = plan.StageWave
+			if _, err := executor.Run(context.Background(), c); err != nil {
+				t.Fatal(err)
+			}
+			before := len(b.writes())
+			c.Phase = ""
+			r, err := executor.Run(context.Background(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.ended(r, want.outcome, want.step)
+			for _, w := range b.writes()[before:] {
+				if !quirk || !strings.Contains(w, " 0f@") {
+					t.Errorf("write %q; want nothing but the activation, where it is permitted", w)
+				}
+			}
+		})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"sync"
@@ -57,7 +58,9 @@ type Found struct {
 
 // Verify finds out, after somebody power-cycled enclosures, whether what was staged
 // runs now, and whether everything is there that was there before. It sends nothing
-// with an effect; what runs, or is lost, is not remembered as staged any more.
+// with an effect; what runs, or is lost, is not remembered as staged any more. The
+// enclosures of the last run are compared with what they were like before it also
+// where nothing of them is staged, or not any more.
 //
 // An error means that nothing could be looked at. A component that is not in sight
 // is a Finding whose Outcome is "".
@@ -66,8 +69,12 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
+	last, err := l.Store.LastBaselines(ctx)
+	if err != nil {
+		return nil, err
+	}
 	found := &Found{Components: []Finding{}, Declines: []Decline{}}
-	if len(staged) == 0 {
+	if len(staged) == 0 && len(last) == 0 {
 		return found, nil
 	}
 	m := &listening{Machine: l.Machine, reset: map[string]bool{}}
@@ -75,7 +82,26 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	touched := map[string]*inventory.Enclosure{}
+	touched := map[string]*inventory.Enclosure{} // nil where it is not in sight
+	touch := func(id string, e *inventory.Enclosure) (io.Closer, error) {
+		if _, ok := touched[id]; ok {
+			return io.NopCloser(nil), nil
+		}
+		touched[id] = e
+		return l.Machine.Lock(id)
+	}
+	for id := range ofLastRun(last) {
+		i := slices.IndexFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == id })
+		var e *inventory.Enclosure
+		if i >= 0 {
+			e = &inv.Enclosures[i]
+		}
+		lock, err := touch(id, e)
+		if err != nil {
+			return nil, err
+		}
+		defer lock.Close()
+	}
 	var verified []state.Verification
 	for _, key := range slices.SortedFunc(maps.Keys(staged), compareKeys) {
 		e, esp, sub := find(inv, key)
@@ -83,14 +109,11 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 			found.Components = append(found.Components, absent(key, staged[key]))
 			continue
 		}
-		if touched[e.ID()] == nil {
-			lock, err := l.Machine.Lock(e.ID())
-			if err != nil {
-				return nil, err
-			}
-			defer lock.Close()
-			touched[e.ID()] = e
+		lock, err := touch(e.ID(), e)
+		if err != nil {
+			return nil, err
 		}
+		defer lock.Close()
 		f, err := l.judge(ctx, m, esp, sub, staged[key])
 		if err != nil {
 			return nil, err
@@ -100,7 +123,7 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 			Address: f.Address, Key: key, SHA256: f.SHA256, Revision: f.Revision, Outcome: f.Outcome, By: l.By, At: time.Now(),
 		})
 	}
-	if found.Declines, err = l.declines(ctx, touched); err != nil {
+	if found.Declines, err = declines(last, touched); err != nil {
 		return nil, err
 	}
 	return found, l.Store.Update(ctx, func(tx *state.Tx) {
@@ -139,12 +162,8 @@ func (l *Look) judge(ctx context.Context, m *listening, esp *inventory.ESP, sub 
 }
 
 // declines compares enclosures with what they were like before the last run that touched them.
-func (l *Look) declines(ctx context.Context, touched map[string]*inventory.Enclosure) ([]Decline, error) {
+func declines(last map[string]state.Baseline, touched map[string]*inventory.Enclosure) ([]Decline, error) {
 	all := []Decline{}
-	last, err := l.Store.LastBaselines(ctx)
-	if err != nil {
-		return nil, err
-	}
 	for _, id := range slices.Sorted(maps.Keys(touched)) {
 		before, ok := last[id]
 		if !ok {
@@ -154,11 +173,26 @@ func (l *Look) declines(ctx context.Context, touched map[string]*inventory.Enclo
 		if err != nil {
 			return nil, err
 		}
-		if worse := b.decline(touched[id]); len(worse) > 0 {
+		worse := []string{"it is not in sight: is it switched on and cabled to this host?"}
+		if e := touched[id]; e != nil {
+			worse = b.decline(e)
+		}
+		if len(worse) > 0 {
 			all = append(all, Decline{Enclosure: id, Since: before.At, Worse: worse})
 		}
 	}
 	return all, nil
+}
+
+// ofLastRun are the baselines of the latest run that has any.
+func ofLastRun(baselines map[string]state.Baseline) map[string]state.Baseline {
+	latest := int64(0)
+	for _, b := range baselines {
+		latest = max(latest, b.Run)
+	}
+	all := maps.Clone(baselines)
+	maps.DeleteFunc(all, func(_ string, b state.Baseline) bool { return b.Run != latest })
+	return all
 }
 
 func absent(key state.Key, s state.Staged) Finding {

@@ -84,6 +84,28 @@ func TestVerifyTellsWhatIsMissing(t *testing.T) {
 	})
 }
 
+// Also where nothing is staged, or not any more: whoever mends a cable asks again.
+func TestVerifyTellsWhatIsMissingWhereNothingIsStaged(t *testing.T) {
+	onRack(t, acme("")+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
+		b.ended(b.run(b.step(other+"/esp1/sub0", reset, b.hop("1100", plan.Mode7))), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7))), executor.RunDone, "updated confirmed 7 1100")
+		if found := b.verify(); len(found.Components)+len(found.Declines) != 0 {
+			t.Errorf("Verify = %+v; want nothing to tell", found)
+		}
+		gone := slices.Concat(b.scan().Enclosures[0].ESPs[1].Paths, b.scan().Enclosures[1].ESPs[1].Paths)
+		m := b.machine
+		b.machine = &watched{Machine: m, busy: func(node string, _ transport.Access) bool { return slices.Contains(gone, node) }}
+		found := b.verify()
+		if len(found.Declines) != 1 || found.Declines[0].Enclosure != enc1 || !slices.Contains(found.Declines[0].Worse, "ESP "+lu2+" is missing") {
+			t.Errorf("Verify finds worse %+v; want ESP %s missing of the last run's enclosure, and nothing of another's", found.Declines, lu2)
+		}
+		b.machine = &watched{Machine: m, busy: func(string, transport.Access) bool { return true }}
+		if found := b.verify(); len(found.Declines) != 1 || !strings.Contains(found.Declines[0].Worse[0], "not in sight") {
+			t.Errorf("Verify finds worse %+v; want the enclosure not in sight", found.Declines)
+		}
+	})
+}
+
 // A component that is not in sight is neither running nor lost, and stays remembered.
 func TestVerifyOfWhatIsNotInSight(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {

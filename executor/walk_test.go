@@ -172,3 +172,24 @@ func TestWithdrawnBeforeTheFirstChunk(t *testing.T) {
 		}
 	})
 }
+
+// What is only being looked at when another fault domain has one failure too many is
+// not started.
+func TestFailureWhileAnotherDomainIsLookedAt(t *testing.T) {
+	fails := acme("modes: ['0e']") + "    faults: [{when: {opcode: '1d'}, do: {delay: 2m}}]\n"
+	slow := strings.ReplaceAll(acme(""), enc1, other) + "    faults: [{when: {opcode: 'a3', every: true}, do: {delay: 20s}}]\n"
+	onRack(t, fails+slow, func(b *bench) {
+		hop := b.hop("1100", plan.Mode7)
+		c := b.config(b.step(esp1, reset, hop), b.step(other+"/esp1/sub0", reset, hop))
+		c.Plan.Rollout.MaxParallel = 2
+		r, err := executor.Run(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(r, executor.RunFailed, "failed unconfirmed 7 1000", "skipped unconfirmed  1000")
+		b.reason(r, 1, "not started, because "+esp1+" went wrong")
+		if got := b.writes(); len(got) != 1 {
+			t.Errorf("writes = %q; want the refused one alone", got)
+		}
+	})
+}

@@ -36,7 +36,7 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 				until = ctx
 			}
 			v = r.check(until, held, s, task)
-			if until.Err() != nil {
+			if until == r.until && r.halted() { // meanwhile, in another fault domain perhaps
 				s.mode = before.mode
 				v = verdict{trigger: map[State]Trigger{Pending: Withdraw, Staged: Keep}[before.state], reason: before.reason}
 			}

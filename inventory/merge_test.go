@@ -121,6 +121,17 @@ func TestMergeGroups(t *testing.T) {
 			"  lu-" + lu1 + " " + lu1 + " /dev/sg3 CONFLICT",
 			"  lu-" + lu1 + " " + lu1 + " /dev/sg4 CONFLICT",
 		}},
+		{"a serial number that is read on one path alone: it may be two modules", []inventory.Reading{
+			serial(reading("/dev/sg3", lu1, enclosureA, 1, 2), "A"), reading("/dev/sg4", lu1, enclosureA, 1, 2),
+			serial(reading("/dev/sg5", lu2+"@"+lu2, "5000ccab04002000", 1, 1), "A"), reading("/dev/sg6", lu2+"@"+lu2, "5000ccab04002000", 1, 1),
+		}, []string{
+			enclosureA + " expects 2 misses 2",
+			"  esp1 " + lu1 + " /dev/sg3 CONFLICT",
+			"  esp1 " + lu1 + " /dev/sg4 CONFLICT",
+			"5000ccab04002000" + " expects ?",
+			"  lu-" + lu2 + " " + lu2 + " /dev/sg5 CONFLICT",
+			"  lu-" + lu2 + " " + lu2 + " /dev/sg6 CONFLICT",
+		}},
 		{"the enclosure's NAA for both modules (Celestica)", []inventory.Reading{
 			reading("/dev/sg3", enclosureA+"@5000ccab040010ff", enclosureA, 1, 2),
 			reading("/dev/sg4", enclosureA+"@5000ccab040010fe", enclosureA, 2, 2),

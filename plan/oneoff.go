@@ -25,7 +25,8 @@ const oneOff = "flash"
 
 // OneOff makes a plan that sends an image to the primary subenclosures of some
 // devices, by the gates and waves of Build. To name a device is to permit what its
-// mode does to it: by mode 7 a reset. Health and the enclosure's other ESPs are
+// mode does to it: by mode 7 a reset, which starts the image where it is staged
+// already. Health and the enclosure's other ESPs are
 // warned of.
 //
 // Where nobody has said which revision the image brings, the plan's hops have none.
@@ -42,11 +43,6 @@ func OneOff(f Flash) (*Plan, error) {
 		return nil, err
 	}
 	p.Warnings = append(f.reminders(named), p.Warnings...)
-	for _, s := range p.Steps {
-		if s.Action == IsStaged && f.Mode == Mode7 {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("%s: the image is staged there, and is not sent by mode 7: a power cycle starts it", s.Address))
-		}
-	}
 	return p, nil
 }
 
@@ -133,6 +129,7 @@ func (f Flash) input(named []espOf) Input {
 	return Input{
 		Desired: d, Inventories: []*inventory.Inventory{f.Inventory}, Targets: targets,
 		ImageSizes: map[string]int64{f.Image.SHA256(): f.Image.Size()},
+		Activate:   f.Mode == Mode7, // to save and start what is saved already is to start it
 	}
 }
 

@@ -48,7 +48,11 @@ func rows(p *plan.Plan) []string {
 	for _, s := range p.Steps {
 		row := []string{s.Address, string(s.Action), string(s.Reset), string(s.Disruption.Worst)}
 		for _, h := range s.Hops {
-			row = append(row, h.From+">"+h.To, string(h.Modes[0]), h.Image.Name)
+			row = append(row, h.From+">"+h.To)
+			for _, m := range h.Modes { // none where it is staged
+				row = append(row, string(m))
+			}
+			row = append(row, h.Image.Name)
 		}
 		all = append(all, strings.Join(append(row, s.Reasons...), " "))
 	}
@@ -85,8 +89,8 @@ func TestOneOff(t *testing.T) {
 		{"a revision that runs already", nil, plan.ModeE, "1000", []string{"/dev/sg1"}, []string{a1 + " no-op never none"}, []plan.WaveKind{}, []string{other}},
 		{"mode 7 of what is staged", func(inv *inventory.Inventory) {
 			inv.Enclosures[0].ESPs[0].Subenclosures[0].Staged = &inventory.Staged{SHA256: acmeImage.SHA256(), Since: inv.ScannedAt, By: "anna", Confirmed: true}
-		}, plan.Mode7, "", []string{"/dev/sg1", "/dev/sg2"}, []string{a1 + " staged always none", a2 + " update always io-interruption 1000> 7 iom-1100.bin"}, []plan.WaveKind{plan.ResetWave},
-			[]string{a1 + ": the image is staged there, and is not sent by mode 7: a power cycle starts it"}},
+		}, plan.Mode7, "", []string{"/dev/sg1", "/dev/sg2"}, []string{a1 + " activate always io-interruption 1000> iom-1100.bin", a2 + " update always io-interruption 1000> 7 iom-1100.bin"},
+			[]plan.WaveKind{plan.ResetWave, plan.ResetWave}, nil},
 		{"a device that reports no revision", func(inv *inventory.Inventory) {
 			inv.Enclosures[0].ESPs[0].Subenclosures[0].Revision = ""
 		}, plan.Mode7, "", []string{"/dev/sg1"}, []string{a1 + " update always io-interruption > 7 iom-1100.bin"}, []plan.WaveKind{plan.ResetWave}, []string{other}},

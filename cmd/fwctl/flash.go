@@ -31,8 +31,9 @@ and the care of apply. Several modules of one enclosure are done one after the
 other; several nodes of one module are one.
 
 Mode e saves the image, which a power cycle starts; mode 7 saves and starts it,
-which resets the module. A mode that a device refuses has failed: the other one
-is never tried. With --revision the module must say that it runs it afterwards.
+which resets the module; where the image is saved already, it starts it (0Fh) and
+sends it no more. A mode that a device refuses has failed: the other one is never
+tried. With --revision the module must say that it runs it afterwards.
 Without, mode 7 tells whether its revision changed.`,
 		Example: `  fwctl flash iom-1100.bin /dev/sg3 /dev/sg4
   fwctl flash --mode 7 --revision 1100 iom-1100.bin /dev/sg3`,

@@ -22,7 +22,8 @@ const (
 //
 // A status other than GOOD is an *Error, but for a RECOVERED ERROR: the command
 // was completed, only not at the first attempt. Where no status describes the outcome
-// the error wraps the *transport.Error.
+// the error wraps the *transport.Error; so does that of a command that the device calls
+// a success, and whose data it took only a part of.
 //
 // A command without an effect is repeated after a unit attention, up to 8
 // times, and after BUSY and TASK SET FULL for up to 30 s. A command with an
@@ -42,6 +43,9 @@ func Do(ctx context.Context, t transport.Transport, cmd Command) ([]byte, error)
 		}
 		failure := &Error{Command: cmd.String(), Status: Status(resp.Status), Sense: senseOf(resp)}
 		if failure.Status == Good || failure.Sense.recovered() {
+			if resp.Untaken > 0 {
+				return nil, &transport.Error{Op: "send all of", Path: cmd.String(), Err: fmt.Errorf("the device took only %d of %d bytes", len(req.Out)-resp.Untaken, len(req.Out))}
+			}
 			n := max(0, min(resp.Received, len(req.In)))
 			return req.In[:n:n], nil
 		}

@@ -47,6 +47,15 @@ func sense(key scsi.Key, asc, ascq byte) answer {
 	}
 }
 
+// short is an answer to a command of whose data the device took all but n bytes.
+func short(n int, a answer) answer {
+	return func(req *transport.Request) (*transport.Response, error) {
+		resp, err := a(req)
+		resp.Untaken = n
+		return resp, err
+	}
+}
+
 func lost(err error) answer {
 	return func(*transport.Request) (*transport.Response, error) { return nil, err }
 }
@@ -98,6 +107,12 @@ func TestDo(t *testing.T) {
 		{name: "write, unit attention", cmd: writePage, script: []answer{attention, good()}, err: scsi.UnitAttention, asked: 1},
 		{name: "write, busy", cmd: writePage, script: []answer{status(scsi.Busy), good()}, err: scsi.Busy, asked: 1},
 		{name: "write, task set full", cmd: writePage, script: []answer{status(scsi.TaskSetFull), good()}, err: scsi.TaskSetFull, asked: 1},
+		{name: "write, a part is not taken", cmd: writePage, script: []answer{short(4, good())}, asked: 1,
+			text: "cannot send all of SEND DIAGNOSTIC of page 00h: the device took only 20 of 24 bytes"},
+		{name: "write, a part is not taken, recovered", cmd: writePage, script: []answer{short(4, sense(scsi.RecoveredError, 0x17, 1))}, asked: 1,
+			text: "cannot send all of SEND DIAGNOSTIC of page 00h: the device took only 20 of 24 bytes"},
+		{name: "write, refused before a byte is taken", cmd: writePage, script: []answer{short(24, sense(scsi.IllegalRequest, 0x26, 0))}, err: scsi.ASC{0x26, 0}, asked: 1},
+		{name: "write, busy before a byte is taken", cmd: writePage, script: []answer{short(24, status(scsi.Busy))}, err: scsi.Busy, asked: 1},
 		{name: "does not fit", cmd: scsi.SendDiagnostic{}, script: nil, asked: 0, text: "cannot encode SEND DIAGNOSTIC: a page of 0 bytes, where 4 to 65532 fit"},
 	}
 	for _, tt := range tests {

@@ -99,7 +99,7 @@ func TestWhatEndsACaution(t *testing.T) {
 		"another image is staged": {func(tx *state.Tx) { tx.Stage(key, state.Staged{}) }, []state.Caution{needsImage}},
 		"nothing is staged":       {func(tx *state.Tx) { tx.Unstage(key) }, []state.Caution{needsImage}},
 		"something is sent":       {func(tx *state.Tx) { tx.Sent(key, state.Sent{}) }, []state.Caution{needsImage, powerOnly}},
-		"it has got an image":     {func(tx *state.Tx) { tx.Relieve(key, state.NeedsImage) }, []state.Caution{powerOnly}},
+		"it has got an image":     {func(tx *state.Tx) { tx.Relieve(key, "", state.NeedsImage) }, []state.Caution{powerOnly}},
 		"elsewhere":               {func(tx *state.Tx) { tx.Unstage(state.Key{LUID: key.LUID}) }, []state.Caution{needsImage, powerOnly}},
 	} {
 		t.Run(name, func(t *testing.T) {

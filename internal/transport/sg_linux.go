@@ -257,14 +257,11 @@ func (n *sgNode) response(c *sgCommand, req *Request) (*Response, error) {
 	if driver := h.driverStatus &^ driverSense; h.hostStatus != 0 || driver != 0 {
 		return nil, &Error{Op: "read the answer of", Path: n.path, Host: h.hostStatus, Driver: driver, Err: hostError(h.hostStatus)}
 	}
-	if len(req.Out) > 0 && h.resid > 0 {
-		return nil, &Error{Op: "read the answer of", Path: n.path, Err: fmt.Errorf("it took only %d of %d bytes", len(req.Out)-int(h.resid), len(req.Out))}
-	}
-	received := len(req.In) - int(h.resid)
-	received = max(0, min(received, len(req.In)))
+	resid := int(h.resid)
+	received := max(0, min(len(req.In)-resid, len(req.In)))
 	copy(req.In, c.data[:min(received, len(c.data))])
 	sense := append([]byte(nil), c.sense[:min(int(h.sbLenWr), MaxSense)]...)
-	return &Response{Status: h.status, Sense: sense, Received: received}, nil
+	return &Response{Status: h.status, Sense: sense, Received: received, Untaken: max(0, min(resid, len(req.Out)))}, nil
 }
 
 func hostError(host uint16) error {

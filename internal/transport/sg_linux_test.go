@@ -44,3 +44,33 @@ func TestSGIOHdrLayout(t *testing.T) {
 		}
 	}
 }
+
+// What a device did not take of a command's data is told beside its status, which
+// it goes with: a refused command, often, had none of it transferred.
+func TestSGResidual(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		req      Request
+		status   byte
+		resid    int32
+		received int
+		untaken  int
+	}{
+		{"all was taken", Request{Out: make([]byte, 24)}, 0, 0, 0, 0},
+		{"a part was taken", Request{Out: make([]byte, 24)}, 0, 4, 0, 4},
+		{"refused before a byte was taken", Request{Out: make([]byte, 24)}, 2, 24, 0, 24},
+		{"more than there was", Request{Out: make([]byte, 24)}, 0, 99, 0, 24},
+		{"less than nothing", Request{Out: make([]byte, 24)}, 0, -1, 0, 0},
+		{"all came", Request{In: make([]byte, 24)}, 0, 0, 24, 0},
+		{"a part came", Request{In: make([]byte, 24)}, 0, 4, 20, 0},
+		{"no data either way", Request{}, 0, 0, 0, 0},
+	} {
+		c := newSGCommand(&tt.req)
+		c.hdr.status, c.hdr.resid, c.hdr.sbLenWr = tt.status, tt.resid, 8
+		resp, err := (&sgNode{}).response(c, &tt.req)
+		c.release()
+		if err != nil || resp.Status != tt.status || resp.Received != tt.received || resp.Untaken != tt.untaken || len(resp.Sense) != 8 {
+			t.Errorf("%s: response = %+v, %v; want status %d, %d received, %d untaken, and its sense data", tt.name, resp, err, tt.status, tt.received, tt.untaken)
+		}
+	}
+}

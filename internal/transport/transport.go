@@ -35,6 +35,7 @@ type Response struct {
 	Status   byte   // SAM status: 00h GOOD, 02h CHECK CONDITION, 08h BUSY, ...
 	Sense    []byte // as the device returned it, empty where there was none
 	Received int    // bytes of Request.In that the device filled (residual subtracted)
+	Untaken  int    // bytes of Request.Out that the device did not take (residual): all, often, of a command that it refused
 }
 
 // Transport sends commands to one logical unit, one at a time.
