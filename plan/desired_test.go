@@ -145,6 +145,11 @@ func TestParseDesiredStateProblems(t *testing.T) {
 		}},
 		{"a glob of a want that is none", []string{`enclosures: ["5000ccab*"]`, `enclosures: ["5000ccab*", "r1[2"]`},
 			[]string{`f.yaml:21:78: "r1[2" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`}},
+		{"times that are none", []string{"flashTimeout: 45m", "flashTimeout: 0s", "settle: 60s", "settle: 0m", "{by: power-cycle", "{returnTimeout: 0h, by: power-cycle"}, []string{
+			`f.yaml:7:76: flashTimeout is no time at all (write at least 1s, or leave it out for the default)`,
+			`f.yaml:8:50: settle is no time at all (write at least 1s, or leave it out for the default)`,
+			`f.yaml:11:64: returnTimeout is no time at all (write at least 1s, or leave it out for the default)`,
+		}},
 		{"a subenclosure in two parts", []string{"[3, 4]", "[3, 0]"},
 			[]string{`f.yaml:11:32: subenclosure 0 is in iom and in psu (a subenclosure is in one part)`}},
 		{"a part that is not there", []string{"        from:", "        part: iam\n        from:"},
