@@ -318,6 +318,25 @@ func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
 	}
 }
 
+// Scans of different times are told with what they were old when the plan was made.
+func TestScanned(t *testing.T) {
+	p := &plan.Plan{CreatedAt: noon, Scans: []plan.Scan{
+		{Host: "stor1", ScannedAt: noon.Add(-59 * time.Second)}, {Host: "stor2", ScannedAt: noon.Add(-time.Minute)}, {Host: "stor3", ScannedAt: noon.Add(time.Hour)},
+	}}
+	for most, want := range map[int]string{
+		3: "Scanned on stor1 (2026-11-22 11:59 UTC), stor2 (2026-11-22 11:59 UTC, 1 min old), stor3 (2026-11-22 13:00 UTC): 0 enclosures, 0 I/O modules",
+		1: "Scanned on stor1 (2026-11-22 11:59 UTC), 2 more: 0 enclosures, 0 I/O modules",
+	} {
+		if got := scanned(p, most); got != want {
+			t.Errorf("scanned of %d hosts = %s; want %s", most, got, want)
+		}
+	}
+	p.Scans = p.Scans[:2] // in one minute
+	if got, want := scanned(p, 2), "Scanned 2026-11-22 11:59 UTC on stor1, stor2: 0 enclosures, 0 I/O modules"; got != want {
+		t.Errorf("scanned = %s; want %s", got, want)
+	}
+}
+
 func TestPaint(t *testing.T) {
 	colour := planView(interfacePlan(), noon, 80, true)
 	if !strings.Contains(colour, "\x1b[31m-    5000ccab04001000/esp2/sub0") {
