@@ -150,7 +150,7 @@ func (t *Tx) Caution(c Caution) {
 // Relieve forgets a caution, be it about a component or about one that was at its
 // address before: the module was exchanged.
 func (t *Tx) Relieve(k Key, address string, kind CautionKind) {
-	t.exec("DELETE FROM cautions WHERE (lu_id = ? AND subenclosure = ? OR address = ?) AND kind = ?", k.LUID, k.Subenclosure, address, kind)
+	t.exec("DELETE FROM cautions WHERE (lu_id = ? AND subenclosure = ? OR address = ? AND address != '') AND kind = ?", k.LUID, k.Subenclosure, address, kind)
 }
 
 // Unstage forgets what a component held staged: it runs, was lost, or is about
