@@ -45,7 +45,12 @@ func TestMarkdown(t *testing.T) {
 
 // Whatever a name or a reason says, a row stays a row, and text stays text.
 func TestMarkdownIsNotBrokenOutOf(t *testing.T) {
-	got := markdownView(strangePlan(), "SIMULATED rack `x`|<b>.\n", noon)
+	p := strangePlan()
+	p.Warnings = append(p.Warnings, "see www.evil.example")
+	got := markdownView(p, "SIMULATED rack `x`|<b>.\n", noon)
+	if want := "\n**SIMULATED rack &#96;x&#96;&#124;&lt;b&gt;.**\n"; !strings.Contains(got, want) {
+		t.Errorf("markdownView lacks %q:\n%s", want, got)
+	}
 	columns := 0
 	for line := range strings.Lines(got) {
 		if strings.HasPrefix(line, "|") {
@@ -60,7 +65,7 @@ func TestMarkdownIsNotBrokenOutOf(t *testing.T) {
 			t.Errorf("a line has %d backticks: %s", n, line)
 		}
 	}
-	for _, bad := range []string{"<script", "<img", "<b>", "</details>", "@anna", "http://", "\n# "} {
+	for _, bad := range []string{"<script", "<img", "<b>", "</details>", "@anna", "http://", "www.evil", "\n# "} {
 		if strings.Contains(got, bad) {
 			t.Errorf("markdownView holds %q:\n%s", bad, got)
 		}

@@ -318,6 +318,25 @@ func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
 	}
 }
 
+// The waves of one opening, and the soaks between them, have to fit into it.
+func TestTimeLine(t *testing.T) {
+	for soak, want := range map[time.Duration]string{
+		20 * time.Minute: "Time: wave 1 up to 50 min + soak 20 min + wave 2 up to 50 min, of 2 h; wave 3 up to 50 min.",
+		21 * time.Minute: "Time: wave 1 up to 50 min + soak 21 min + wave 2 up to 50 min, of 2 h, more than one opening; wave 3 up to 50 min.",
+	} {
+		p := &plan.Plan{Windows: map[string]window.Window{"night": {Duration: "2h"}}}
+		for n := 1; n <= 3; n++ {
+			p.Waves = append(p.Waves, plan.Wave{Number: n, Kind: plan.ResetWave, Windows: []string{"night"}})
+			p.Steps = append(p.Steps, plan.Step{FaultDomain: 1, Hops: []plan.Hop{{Modes: []plan.Mode{plan.Mode7}}}, Waves: plan.StepWaves{Reset: n}, WorstDuration: plan.Duration(50 * time.Minute)})
+		}
+		p.Waves[0].Soak = plan.Duration(soak)
+		p.Waves[2].Windows = nil
+		if got := timeLine(p); got != want {
+			t.Errorf("timeLine with a soak of %s = %s; want %s", soak, got, want)
+		}
+	}
+}
+
 // Scans of different times are told with what they were old when the plan was made.
 func TestScanned(t *testing.T) {
 	p := &plan.Plan{CreatedAt: noon, Scans: []plan.Scan{
