@@ -196,3 +196,57 @@ func TestPendingUnitAttentionIsCollected(t *testing.T) {
 		b.ended(b.run(step), executor.RunDone, "staged confirmed e 1000")
 	})
 }
+
+// pointing is a device that refuses the first chunk, once, with sense data of its own.
+type pointing struct {
+	transport.Machine
+	sense []byte
+}
+
+func (m *pointing) Open(node string, access transport.Access) (transport.Node, error) {
+	n, err := m.Machine.Open(node, access)
+	return pointingNode{n, m}, err
+}
+
+type pointingNode struct {
+	transport.Node
+	machine *pointing
+}
+
+func (n pointingNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	if sense := n.machine.sense; req.CDB[0] == 0x1d && sense != nil {
+		n.machine.sense = nil
+		return &transport.Response{Status: 2, Sense: sense}, nil
+	}
+	return n.Node.Do(ctx, req)
+}
+
+// Sense data with a pointer say that a mode is refused where it points at the mode in
+// the page, and nothing else does.
+func TestPointerToTheModeAlone(t *testing.T) {
+	for name, tt := range map[string]struct {
+		key, asc, sks, field byte
+		refused              bool
+	}{
+		"the mode":                  {5, 0x26, 0x80, 8, true},
+		"the buffer's offset":       {5, 0x26, 0x80, 12, false},
+		"byte 8, of the CDB":        {5, 0x26, 0xc0, 8, false},
+		"a field of the CDB":        {5, 0x24, 0x80, 8, false},
+		"an aborted command's":      {11, 0x26, 0x80, 8, false},
+		"byte 8, without a pointer": {5, 0x26, 0, 8, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme(""), func(b *bench) {
+				step := b.step(esp1, both, b.hop("1100", plan.ModeE, plan.Mode7))
+				sense := make([]byte, 18)
+				sense[0], sense[2], sense[7], sense[12], sense[15], sense[17] = 0x70, tt.key, 10, tt.asc, tt.sks, tt.field
+				b.machine = &pointing{b.machine, sense}
+				outcome, want := executor.RunFailed, "failed unconfirmed e 1000"
+				if tt.refused {
+					outcome, want = executor.RunDone, "updated confirmed 7 1100"
+				}
+				b.ended(b.run(step), outcome, want)
+			})
+		})
+	}
+}
