@@ -132,6 +132,7 @@ func TestResetAfterTheLastByteByWriteBuffer(t *testing.T) {
 		"a reset that the status is told of":        {"protocol: both, confirm: none, flashTime: 20m", "{when: {opcode: '1c', page: '0e', nth: 5}, do: {sense: 06/29/00}}", nil, executor.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
 		"a reset that REQUEST SENSE tells of":       {"protocol: write-buffer, confirm: none", "", func(b *bench) { b.machine.(*worseMachine).worse = attention }, executor.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
 		"a device that is busy until patience ends": {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6, every: true}, do: {sense: 02/04/01}}", nil, executor.RunUnknown, "unknown unconfirmed e 1000", "do not power-cycle"},
+		"a device that never comes back":            {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {die: true}}", nil, executor.RunUnknown, "unknown unconfirmed e 1000", "do not power-cycle"},
 		"a device that says nothing":                {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {sense: 02/04/01}}", nil, executor.RunDone, "staged unconfirmed e 1000", "no word"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,6 +48,7 @@ type verdict struct {
 	needsPerson bool    // it must not lose power now
 	unstaged    bool    // it holds nothing staged
 	half        bool    // it has a part of this download, and waits for more
+	inDoubt     bool    // the chunk was not answered, so that it may have been taken
 	discarded   bool    // it had a part or all of this download, and says no more than that it is not good
 	revision    string  // that was read on the way, "" where none was
 	refusal     Refusal // with Stale and Refuse
@@ -273,6 +274,8 @@ func (t *target) own(page *ses.DownloadMicrocodeStatus) (ses.DownloadStatus, err
 
 // look finds out what a device is like after a command whose outcome no status
 // described, in the middle of an image, after bytes from to end of it: the download is broken off either way.
+// Where it has not started anew since, and does not say that a reset is safe, it may
+// have nothing to start from.
 func (t *target) look(ctx context.Context, from, end int, cause error) verdict {
 	broke := fmt.Sprintf("the download broke off near byte %d of %d: %v", end, t.hop.Image.Size, cause)
 	return poll(time.Duration(t.hop.ReturnTimeout), func() sight {
@@ -280,7 +283,8 @@ func (t *target) look(ctx context.Context, from, end int, cause error) verdict {
 		if err != nil {
 			return sight{}
 		}
-		v := verdict{trigger: Fail, revision: revision, reason: fmt.Sprintf("%s; it answers again and runs %s", broke, revision)}
+		v := verdict{trigger: Fail, revision: revision, inDoubt: true, reason: fmt.Sprintf("%s; it answers again and runs %s", broke, revision)}
+		v.discarded = !t.session.reset[t.luID] // else it has started since
 		if !t.hasPage {
 			return over(v)
 		}
@@ -291,6 +295,7 @@ func (t *target) look(ctx context.Context, from, end int, cause error) verdict {
 		}
 		v.reason += fmt.Sprintf(", its download status is: %v", s)
 		v.needsPerson = s.Code == ses.DownloadNeedsImage
+		v.discarded = v.discarded && s.Code != ses.DownloadInternalError // a reset is safe then
 		v.half = s.Code == ses.DownloadInProgress && (s.ExpectedBufferOffset == uint32(from) || s.ExpectedBufferOffset == uint32(end))
 		return over(v)
 	}, func(string) verdict {

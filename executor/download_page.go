@@ -131,7 +131,7 @@ func (d *pageDownload) notTaken(ctx context.Context, offset, end int, cause erro
 		return verdict{} // it took it all the same
 	case err == nil && s.ExpectedBufferOffset != uint32(offset) && s.ExpectedBufferOffset != ses.AnyOffset:
 		foreign := d.brokenOff(offset, fmt.Sprintf("%v, and it waits for byte %d", cause, s.ExpectedBufferOffset))
-		foreign.half = false
+		foreign.half, foreign.discarded = false, true
 		return foreign
 	case err != nil && !transient(err):
 		return d.brokenOff(offset, err)
@@ -180,7 +180,7 @@ func midway(s ses.DownloadStatus, offset, end, size int) (done bool, v verdict) 
 	case s.Code > ses.DownloadInProgress:
 		return false, verdict{} // some say between chunks that they write flash
 	case s.ExpectedBufferOffset != uint32(end) && s.ExpectedBufferOffset != ses.AnyOffset:
-		return true, verdict{trigger: Fail, reason: fmt.Sprintf(
+		return true, verdict{trigger: Fail, discarded: true, reason: fmt.Sprintf(
 			"after byte %d it waits for byte %d: a chunk was lost or doubled, the device was reset, or somebody else is writing to it", end, s.ExpectedBufferOffset)}
 	}
 	return true, verdict{}

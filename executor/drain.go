@@ -55,8 +55,6 @@ func (t *target) drain(ctx context.Context, activating bool) (ses.DownloadStatus
 		switch {
 		case err != nil:
 			return s, refuse("%v", err)
-		case s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 && s.ExpectedBufferOffset != ses.AnyOffset:
-			return s, refuse("somebody else is writing to it: it waits for byte %d of an image", s.ExpectedBufferOffset)
 		case s.Code == ses.DownloadIdle:
 			return s, verdict{}
 		}
@@ -80,6 +78,9 @@ func (t *target) judge(ctx context.Context, luID string, page *ses.DownloadMicro
 			started = t.started(ctx, luID, int(s.SubenclosureID), address)
 		case s.Code.InProgress():
 			v = refuse("somebody else is writing to %s: %v", address, s)
+			v.refusal = RefusedInUse
+		case s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 && s.ExpectedBufferOffset != ses.AnyOffset: // as some say while they download
+			v = refuse("somebody else is writing to %s: it waits for byte %d of an image", address, s.ExpectedBufferOffset)
 			v.refusal = RefusedInUse
 		case s.Code == ses.DownloadNeedsImage && resets && (activating || !own):
 			v = refuse("this resets an ESP, and %s must not be reset now: %v", address, s)

@@ -86,6 +86,10 @@ func TestWhatTheEnclosureIsDoing(t *testing.T) {
 	}{
 		"the other ESP waits for more": {"", 0, 0x0e, 4, 0, esp2, plan.ModeE, plan.SES,
 			executor.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1, ""},
+		"the other ESP waits for more, as its offset alone tells": {"reportsIdle: true", 0, 0x0e, 4, 0, esp2, plan.ModeE, plan.SES,
+			executor.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1 + ": it waits for byte 4", ""},
+		"this one waits for more, as its offset alone tells": {"reportsIdle: true", 0, 0x0e, 4, 0, esp1, plan.ModeE, plan.SES,
+			executor.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1 + ": it waits for byte 4", ""},
 		"the other ESP writes flash": {"flashTime: 20m", 0, 0x07, whole, time.Minute, esp2, plan.Mode7, plan.SES,
 			executor.RunRefused, "refused unconfirmed 7 1000", "somebody else is writing to " + esp1, ""},
 		"the other ESP writes flash, and this takes WRITE BUFFER": {"flashTime: 20m, protocol: both", 0, 0x07, whole, time.Minute, esp2, plan.Mode7, plan.WriteBuffer,

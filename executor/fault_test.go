@@ -344,6 +344,38 @@ func TestStatusAfterAChunk(t *testing.T) {
 	}
 }
 
+// A device that did not carry a chunk out, or did not answer it, and waits for one of
+// another image: that is somebody else's, and is not aborted.
+func TestForeignOffsetAfterAChunkThatWasNotTaken(t *testing.T) {
+	for fault, words := range map[string]string{"sense: 06/2a/01": "it waits for byte 12288", "noAnswer: true": "awaiting more data"} {
+		for mode, want := range map[plan.Mode]executor.RunOutcome{plan.ModeE: executor.RunFailed, plan.Mode7: executor.RunUnknown} {
+			t.Run(fault+" mode "+string(mode), func(t *testing.T) {
+				onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096}, do: {"+fault+"}}]\n", func(b *bench) {
+					waves := stage
+					if mode == plan.Mode7 {
+						waves = reset
+					}
+					step, reads := b.step(esp1, waves, b.hop("1100", mode)), 0
+					b.machine = &worseMachine{Machine: b.machine, worse: func(n worseNode, cdb, in []byte) error {
+						if cdb[0] == 0x1c && cdb[2] == 0x0e && in[10] == 0x01 {
+							if reads++; reads == 2 {
+								in[22] = 0x30
+							}
+						}
+						return nil
+					}}
+					r := b.run(step)
+					b.ended(r, want, "failed unconfirmed "+string(mode)+" 1000")
+					b.reason(r, 0, words)
+					if got := b.writes(); len(got) != 2 {
+						t.Errorf("writes = %q; want two chunks, and no abort", got)
+					}
+				})
+			})
+		}
+	}
+}
+
 func TestIntentsAreCommittedBeforeTheirEffect(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)

@@ -167,9 +167,75 @@ var faults = []fault{
 	{device: "83h that shows when the download is aborted", does: "stops the run, as for any 83h", todo: "do not power-cycle or reset it; look at it, and apply a whole image to it alone (`--target`)",
 		faults: "{when: {opcode: '1d', offset: 4096}, do: {sense: 05/24/00, status: '83'}}", mode: plan.ModeE,
 		outcome: executor.RunUnknown, step: "failed unconfirmed e 1000", words: []string{"do not power-cycle"}, writes: 3},
+	{device: "83h that the abort brings about", does: "stops the run, as for any 83h", todo: "do not power-cycle or reset it; look at it, and apply a whole image to it alone (`--target`)",
+		faults: "{when: {opcode: '1d', offset: 4096}, do: {sense: 05/26/00}}, {when: {opcode: '1d', offset: 0, nth: 2}, do: {status: '83'}}", mode: plan.ModeE,
+		outcome: executor.RunUnknown, step: "failed unconfirmed e 1000", words: []string{"do not power-cycle"}, writes: 3},
 	{device: "83h beside a refused first chunk", does: "stops the run, as for any 83h", todo: "do not power-cycle or reset it; look at it, and apply a whole image to it alone (`--target`)",
 		faults: "{when: {opcode: '1d', offset: 0}, do: {sense: 05/24/00, status: '83'}}", mode: plan.ModeE,
 		outcome: executor.RunUnknown, step: "failed unconfirmed e 1000", words: []string{"do not power-cycle"}, writes: 1},
+	{device: "83h that shows after a chunk that times out", does: "stops the run, as for any 83h", todo: "do not power-cycle or reset it; look at it, and apply a whole image to it alone (`--target`)",
+		faults: "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true, status: '83'}}", mode: plan.ModeE,
+		outcome: executor.RunUnknown, step: "failed unconfirmed e 1000", words: []string{"broke off", "do not power-cycle"}, writes: 2},
+	{device: "loses in mid-download what it had of an image by mode 7", does: "breaks off; says that mode 7 may have overwritten what the device would start from", todo: "do not power-cycle or reset it; look at it, and apply a whole image to it alone (`--target`)",
+		spoil: func(page []byte) {
+			if page[10] == 1 && page[22] == 0x20 {
+				page[22] = 0
+			}
+		}, mode: plan.Mode7,
+		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"it waits for byte 0", "do not power-cycle"}, writes: 2},
+	{device: "a chunk by mode 7 that times out", does: "likewise, once it answers again", todo: "do not power-cycle or reset it; look at it, and apply a whole image to it alone (`--target`)",
+		faults: "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true}}", mode: plan.Mode7,
+		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"broke off", "do not power-cycle"}, writes: 3},
+	{device: "a chunk by mode 7 and WRITE BUFFER that times out", does: "the same", todo: "do not power-cycle or reset it; look at it, and apply a whole image to it alone (`--target`)",
+		download: "protocol: write-buffer", faults: "{when: {opcode: '3b', offset: 4096}, do: {noAnswer: true}}", mode: plan.Mode7, protocol: plan.WriteBuffer,
+		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"broke off", "do not power-cycle"}, writes: 2},
+	{device: "a chunk that times out, and a generation code that changes", does: "looks at the device, with whatever code it has then; sends nothing more", todo: "find out what changes in the enclosure, then plan again",
+		faults: "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true, bumpGeneration: true}}", mode: plan.ModeE,
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"broke off"}, writes: 3},
+	{device: "a path that leaves when the status is read in mid-download", does: "finds the ESP again by its identity; breaks the download off", todo: "find out why, then plan and apply again",
+		faults: "{when: {opcode: '1c', page: '0e', nth: 2}, do: {vanish: 5m}}", mode: plan.ModeE,
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"broke off", "runs 1000"}, writes: 2},
+	{device: "80h for the mode in mid-stream", does: "fails; does not fall back: a mode is refused at the first chunk or not at all", todo: "find out why, then plan and apply again",
+		spoil: func(page []byte) {
+			if page[10] == 1 && page[22] == 0x20 {
+				page[10], page[11] = 0x80, 8
+			}
+		}, mode: plan.ModeE, fallback: true,
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"mode (byte 8)"}, writes: 2},
+	{device: "a vendor's code without an error at the end", does: "takes it for the word that the image is complete", todo: "nothing",
+		spoil: func(page []byte) {
+			if page[10] == 0x13 {
+				page[10] = 0x70
+			}
+		}, mode: plan.ModeE,
+		outcome: executor.RunDone, step: "staged confirmed e 1000", words: []string{"70h"}, writes: 3},
+	{device: "loses power while it writes flash", does: "finds it again; says that nobody can tell what became of the image", todo: "look at it with `fwctl inventory`, then plan again",
+		download: "flashTime: 20m", during: func(b *bench) {
+			time.AfterFunc(time.Minute, func() {
+				if err := b.rack.PowerCycle(enc1); err != nil {
+					b.Error(err)
+				}
+			})
+		}, mode: plan.ModeE,
+		outcome: executor.RunUnknown, step: "unknown unconfirmed e 1000", words: []string{"was away after the last byte"}, writes: 3},
+	{device: "84h after a chunk by mode 7 that timed out", does: "fails: it says that a reset is safe", todo: "plan and apply again",
+		faults: "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true, status: '84'}}", mode: plan.Mode7,
+		outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"broke off", "power on are safe"}, writes: 2},
+	{device: "a path that blinks in mid-download by mode 7, and the device was reset", does: "breaks off: what it runs has started since", todo: "find out who resets it, then plan and apply again",
+		faults: "{when: {opcode: '1d', offset: 4096}, do: {vanish: 5m}}", during: func(b *bench) {
+			time.AfterFunc(time.Minute, func() {
+				if err := b.rack.PowerCycle(enc1); err != nil {
+					b.Error(err)
+				}
+			})
+		}, mode: plan.Mode7,
+		outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"broke off"}, writes: 2},
+	{device: "a first chunk that was taken, and times out", does: "looks at the device; has what it holds of the image discarded", todo: "find out why, then plan and apply again",
+		faults: "{when: {opcode: '1d', offset: 0}, do: {noAnswer: true, carriedOut: true}}", mode: plan.ModeE,
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"broke off", "the device has discarded it"}, writes: 2},
+	{device: "a first chunk by mode 7 that times out", does: "says that mode 7 may have overwritten what the device would start from", todo: "do not power-cycle or reset it; look at it, and apply a whole image to it alone (`--target`)",
+		faults: "{when: {opcode: '1d', offset: 0}, do: {noAnswer: true}}", mode: plan.Mode7,
+		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"broke off", "do not power-cycle"}, writes: 1},
 	{device: "01h that turns to 00h and never to 1xh", does: "waits for the flash time-out, as nothing says that the image is complete", todo: "do not power-cycle it; wait, look at it with `fwctl inventory`, then plan again",
 		spoil: func(page []byte) {
 			if page[10] == 0x13 {

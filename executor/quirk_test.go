@@ -101,6 +101,18 @@ func TestRefusedModeByQuirkIsNothingElse(t *testing.T) {
 	}
 }
 
+// Where no status is read between chunks a mode that is refused by the status is heard
+// of after the last one: too late to tell it from what an abort has left.
+func TestRefusedModeThatIsHeardTooLate(t *testing.T) {
+	onRack(t, acme("modes: ['07']"), func(b *bench) {
+		hop := b.hop("1100", plan.ModeE, plan.Mode7)
+		hop.SkipStatus = []plan.StatusRead{plan.MidwayStatus}
+		r := b.run(b.step(esp1, both, hop))
+		b.ended(r, executor.RunFailed, "failed unconfirmed e 1000")
+		b.reason(r, 0, "mode (byte 8)")
+	})
+}
+
 // The statuses that a row leaves out are not read; the one before the first chunk is.
 func TestStatusIsReadWhereTheQuirkLetsIt(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -25,6 +25,41 @@ func TestARefusedChunkLeavesWhatWasStaged(t *testing.T) {
 	})
 }
 
+// Where nobody can tell whether it took the first chunk, what was staged counts as gone.
+func TestALostFirstChunkLeavesNothingRemembered(t *testing.T) {
+	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 2}, do: {die: true}}]\n", func(b *bench) {
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		second := b.step(esp1, stage, b.hop("1200", plan.ModeE))
+		second.Action = plan.Update
+		b.ended(b.run(second), executor.RunUnknown, "unknown unconfirmed e 1000")
+		if got := b.stored(); len(got) != 0 {
+			t.Errorf("staged = %v; want nothing", got)
+		}
+	})
+}
+
+// What needs a whole image before its next reset is not reset to start what it holds.
+func TestWhatNeedsAnImageIsNotActivated(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
+		hop.Modes, hop.Activation = []plan.Mode{}, plan.WithApply
+		step, before := b.step(esp1, reset, hop), len(b.writes())
+		err := b.store.Update(context.Background(), func(tx *state.Tx) {
+			tx.Caution(state.Caution{Key: state.Key{LUID: step.LUID}, Kind: state.NeedsImage, Address: esp1, Detail: "83h"})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := b.run(step)
+		b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+		b.reason(r, 0, "it needs a whole image before it is reset")
+		if got := len(b.writes()); got != before {
+			t.Errorf("writes = %d; want none", got-before)
+		}
+	})
+}
+
 // Two components of one ESP that are both activated: the reset for the first
 // starts the second too, which is what was planned.
 func TestOneResetStartsTwoComponents(t *testing.T) {

@@ -32,7 +32,7 @@ func TestVerify(t *testing.T) {
 		rack    string
 		to      string
 		cycle   bool
-		said    []string
+		said    []string // of --power-cycled
 		outcome state.Verdict
 		words   string
 		staged  bool // by the store's word, afterwards
@@ -58,6 +58,40 @@ func TestVerify(t *testing.T) {
 				}
 				if got := len(b.stored()) == 1; got != tt.staged {
 					t.Errorf("the store remembers it as staged: %v; want %v", got, tt.staged)
+				}
+			})
+		})
+	}
+}
+
+// An image of which nobody has said what it brings runs where the revision is another,
+// and what is neither the old nor the new one is somebody else's.
+func TestVerifyOfAnotherRevision(t *testing.T) {
+	for name, tt := range map[string]struct {
+		to      string // "" where nobody has said
+		outcome state.Verdict
+		words   string
+	}{
+		"a third one":               {"1100", state.Lost, "somebody else has updated it"},
+		"one that nobody had named": {"", state.Running, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme(""), func(b *bench) {
+				hop := b.hop("1100", plan.ModeE)
+				hop.To = tt.to
+				b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
+				b.machine = &worseMachine{Machine: b.machine, worse: func(_ worseNode, cdb, in []byte) error {
+					if cdb[0] == 0x1c && cdb[2] == 0x01 {
+						copy(in[44:48], "0950") // the revision of the primary subenclosure
+					}
+					return nil
+				}}
+				found := b.verify().Components
+				if len(found) != 1 || found[0].Outcome != tt.outcome || found[0].Revision != "0950" || !strings.Contains(found[0].Reason, tt.words) {
+					t.Errorf("Verify = %+v; want %s, for a reason with %q", found, tt.outcome, tt.words)
+				}
+				if len(b.stored()) != 0 {
+					t.Error("the store remembers it as staged; want it forgotten")
 				}
 			})
 		})

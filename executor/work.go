@@ -174,6 +174,7 @@ func (r *run) discard(ctx context.Context, s *stepRun, why string) verdict {
 // brokenOff is the verdict on a download that failed at a chunk. What the device
 // still waits for is discarded, where it is this download's.
 func (r *run) brokenOff(ctx context.Context, s *stepRun, v verdict) verdict {
+	s.taken = s.taken || v.inDoubt
 	if !s.taken {
 		return v
 	}
