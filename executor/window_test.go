@@ -3,6 +3,7 @@ package executor_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"fwctl/executor"
 	"fwctl/internal/window"
@@ -22,4 +23,42 @@ func TestNothingStartsThatMayNotFitItsWindow(t *testing.T) {
 		b.ended(r, executor.RunFailed, "staged confirmed e 1000", "skipped unconfirmed  1000")
 		b.reason(r, 1, "it may take 46m, and short closes in 34m")
 	})
+}
+
+// Who waits for windows waits for the next opening too, where what does not fit the
+// rest of this one fits that; what fits none is not waited for.
+func TestWhatDoesNotFitWaitsForTheNextOpening(t *testing.T) {
+	for name, tt := range map[string]struct {
+		window  window.Window
+		wait    bool
+		outcome executor.RunOutcome
+		second  string
+		days    int
+	}{
+		"it comes":         {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, true, executor.RunDone, "staged confirmed e 1000", 1},
+		"nobody waits":     {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, false, executor.RunFailed, "skipped unconfirmed  1000", 0},
+		"there is none":    {window.Window{Duration: "1h"}, true, executor.RunFailed, "skipped unconfirmed  1000", 0},
+		"it fits no other": {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, true, executor.RunFailed, "skipped unconfirmed  1000", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme("flashTime: 25m"), func(b *bench) {
+				first, second := b.hop("1100", plan.ModeE), b.hop("1100", plan.ModeE)
+				if name == "it fits no other" {
+					second.FlashTimeout = plan.Duration(2 * time.Hour)
+				}
+				c := b.config(b.step(esp1, stage, first), b.step(esp2, stage, second))
+				tt.window.Start, tt.window.Timezone = "2000-01-01T00:00", "UTC"
+				c.Plan.Waves[0].Windows, c.Plan.Windows, c.Wait = []string{"daily"}, map[string]window.Window{"daily": tt.window}, tt.wait
+				begun := time.Now()
+				r, err := executor.Run(context.Background(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.ended(r, tt.outcome, "staged confirmed e 1000", tt.second)
+				if days := int(time.Since(begun).Hours()) / 24; days != tt.days {
+					t.Errorf("it took %d days; want %d", days, tt.days)
+				}
+			})
+		})
+	}
 }
