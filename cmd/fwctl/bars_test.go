@@ -80,7 +80,9 @@ func (t *terminal) String() string {
 func TestBars(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out terminal
-		b := newBars(&out, &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}}}, 2)
+		b := newBars(&out, &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}}, Steps: []plan.Step{
+			{Address: "a", Hops: []plan.Hop{{Activation: plan.WithApply}}}, {Address: "b", Hops: []plan.Hop{{Activation: plan.Manual}}},
+		}}, 2)
 		tell := func(e executor.Event) {
 			e.Time = time.Now()
 			b.tell(e)
@@ -120,6 +122,15 @@ func TestBars(t *testing.T) {
 		tell(executor.Event{Type: executor.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph", "osd"}})
 		text += "a: mode 7 follows\na: before the reset: ceph osd\n"
 		shows(text + "a before the reset: ceph 1 s\n1 of 2 done  50 % [####################....................] 10 min 6 s\n")
+
+		// What the plan starts is not done when it is staged.
+		tell(executor.Event{Type: executor.EventHookEnded, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset})
+		tell(executor.Event{Type: executor.EventStaged, Address: "a", Hop: 1, Hops: 1})
+		text += "a: before the reset: done\na: staged\n"
+		shows(text + "1 of 2 done  50 % [####################....................] 10 min 7 s\n")
+		tell(executor.Event{Type: executor.EventVerified, Address: "a", Hop: 1, Hops: 1, Revision: "1100"})
+		text += "a: runs 1100\n"
+		shows(text + "2 of 2 done 100 % [########################################] 10 min 8 s\n")
 
 		tell(executor.Event{Type: executor.EventPowerCycle, Wave: 1, Components: 1, Reason: "r12u20"})
 		b.close()
