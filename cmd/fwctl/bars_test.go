@@ -123,14 +123,17 @@ func TestBars(t *testing.T) {
 		text += "a: mode 7 follows\na: before the reset: ceph osd\n"
 		shows(text + "a before the reset: ceph 1 s\n1 of 2 done  50 % [####################....................] 10 min 6 s\n")
 
-		// What the plan starts is not done when it is staged.
+		// What the plan starts is not done when it is staged, nor when it runs a stepping stone.
 		tell(executor.Event{Type: executor.EventHookEnded, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset})
 		tell(executor.Event{Type: executor.EventStaged, Address: "a", Hop: 1, Hops: 1})
 		text += "a: before the reset: done\na: staged\n"
 		shows(text + "1 of 2 done  50 % [####################....................] 10 min 7 s\n")
-		tell(executor.Event{Type: executor.EventVerified, Address: "a", Hop: 1, Hops: 1, Revision: "1100"})
+		tell(executor.Event{Type: executor.EventVerified, Address: "a", Hop: 1, Hops: 2, Revision: "1050"})
+		text += "a: runs 1050\n"
+		shows(text + "1 of 2 done  50 % [####################....................] 10 min 8 s\n")
+		tell(executor.Event{Type: executor.EventVerified, Address: "a", Hop: 2, Hops: 2, Revision: "1100"})
 		text += "a: runs 1100\n"
-		shows(text + "2 of 2 done 100 % [########################################] 10 min 8 s\n")
+		shows(text + "2 of 2 done 100 % [########################################] 10 min 9 s\n")
 
 		tell(executor.Event{Type: executor.EventPowerCycle, Wave: 1, Components: 1, Reason: "r12u20"})
 		b.close()
