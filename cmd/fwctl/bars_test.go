@@ -118,22 +118,29 @@ func TestBars(t *testing.T) {
 		text += "Interrupted.\nb: staged\n"
 		shows(text + "a  25 % [##########..............................] 51 bytes/s, 15 s left\n1 of 2 done  50 % [####################....................] 10 min 5 s\n")
 
+		// A download that starts over has its rate from there.
+		tell(executor.Event{Type: executor.EventStarted, Address: "a", Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 1 << 10})
+		text += "a: sending 1.0 KiB by mode e\n"
+		time.Sleep(4 * time.Second)
+		tell(executor.Event{Type: executor.EventProgress, Address: "a", Hop: 1, Hops: 1, Bytes: 512, Total: 1 << 10})
+		shows(text + "a  50 % [####################....................] 102 bytes/s, 5 s left\n1 of 2 done  50 % [####################....................] 10 min 10 s\n")
+
 		tell(executor.Event{Type: executor.EventRefusedMode, Address: "a", Hop: 1, Hops: 1, Reason: "mode 7 follows"})
 		tell(executor.Event{Type: executor.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph", "osd"}})
 		text += "a: mode 7 follows\na: before the reset: ceph osd\n"
-		shows(text + "a before the reset: ceph 1 s\n1 of 2 done  50 % [####################....................] 10 min 6 s\n")
+		shows(text + "a before the reset: ceph 1 s\n1 of 2 done  50 % [####################....................] 10 min 11 s\n")
 
 		// What the plan starts is not done when it is staged, nor when it runs a stepping stone.
 		tell(executor.Event{Type: executor.EventHookEnded, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset})
 		tell(executor.Event{Type: executor.EventStaged, Address: "a", Hop: 1, Hops: 1})
 		text += "a: before the reset: done\na: staged\n"
-		shows(text + "1 of 2 done  50 % [####################....................] 10 min 7 s\n")
+		shows(text + "1 of 2 done  50 % [####################....................] 10 min 12 s\n")
 		tell(executor.Event{Type: executor.EventVerified, Address: "a", Hop: 1, Hops: 2, Revision: "1050"})
 		text += "a: runs 1050\n"
-		shows(text + "1 of 2 done  50 % [####################....................] 10 min 8 s\n")
+		shows(text + "1 of 2 done  50 % [####################....................] 10 min 13 s\n")
 		tell(executor.Event{Type: executor.EventVerified, Address: "a", Hop: 2, Hops: 2, Revision: "1100"})
 		text += "a: runs 1100\n"
-		shows(text + "2 of 2 done 100 % [########################################] 10 min 9 s\n")
+		shows(text + "2 of 2 done 100 % [########################################] 10 min 14 s\n")
 
 		tell(executor.Event{Type: executor.EventPowerCycle, Wave: 1, Components: 1, Reason: "r12u20"})
 		b.close()
