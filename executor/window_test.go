@@ -62,3 +62,34 @@ func TestWhatDoesNotFitWaitsForTheNextOpening(t *testing.T) {
 		})
 	}
 }
+
+// A window that closes while its wave is walked is closed, whenever it opens next;
+// and one that does not open again is not waited for.
+func TestNothingStartsInAWindowThatIsClosed(t *testing.T) {
+	slow := acme("flashTime: 44m") + "    faults: [{when: {opcode: '1d', offset: 4096}, do: {delay: 10m}}]\n"
+	for name, tt := range map[string]struct {
+		window window.Window
+		wait   bool
+		late   time.Duration // after midnight
+		first  string
+	}{
+		"it closes meanwhile": {window.Window{Duration: "50m", RRule: "FREQ=DAILY"}, false, 0, "staged confirmed e 1000"},
+		"it is over":          {window.Window{Duration: "50m"}, false, time.Hour, "skipped unconfirmed  1000"},
+		"it is waited for":    {window.Window{Duration: "50m"}, true, time.Hour, "skipped unconfirmed  1000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, slow, func(b *bench) {
+				time.Sleep(tt.late)
+				c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, stage, b.hop("1100", plan.ModeE)))
+				tt.window.Start, tt.window.Timezone = "2000-01-01T00:00", "UTC"
+				c.Plan.Waves[0].Windows, c.Plan.Windows, c.Wait = []string{"night"}, map[string]window.Window{"night": tt.window}, tt.wait
+				r, err := executor.Run(context.Background(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.ended(r, executor.RunFailed, tt.first, "skipped unconfirmed  1000")
+				b.reason(r, 1, "the maintenance window of wave 1 is closed")
+			})
+		})
+	}
+}

@@ -203,3 +203,20 @@ func TestMeter(t *testing.T) {
 		}
 	}
 }
+
+// A command that is not run has no bar, and what has failed is at its end.
+func TestBarsOfWhatEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out terminal
+		b := newBars(&out, &plan.Plan{}, 2)
+		b.tell(executor.Event{Type: executor.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph"}, Reason: "not run"})
+		b.tell(executor.Event{Type: executor.EventFinished, Address: "b", Hop: 1, Hops: 1, Outcome: executor.OutcomeFailed, Reason: "81h"})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		want := "a: before the reset: ceph: not run\nb: failed: 81h\n1 of 2 done  50 % [####################....................] 1 s\n"
+		if diff := cmp.Diff(want, screen(t, out.String())); diff != "" {
+			t.Errorf("screen (-want +got):\n%s", diff)
+		}
+		b.close()
+	})
+}
