@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -89,7 +90,50 @@ func TestNothingStartsInAWindowThatIsClosed(t *testing.T) {
 				}
 				b.ended(r, executor.RunFailed, tt.first, "skipped unconfirmed  1000")
 				b.reason(r, 1, "the maintenance window of wave 1 is closed")
+				if slices.Contains(b.types(), executor.EventWindow) {
+					t.Error("a window that does not open again is waited for")
+				}
 			})
 		})
 	}
+}
+
+// What was begun is brought to its end whatever the time, over all of its hops; of
+// what was not, no command is run either.
+func TestWindowThatClosesBetweenHops(t *testing.T) {
+	onRack(t, acme("flashTime: 12m"), func(b *bench) {
+		stone, second := b.hop("1050", plan.Mode7), b.hop("1100", plan.Mode7)
+		second.From = "1050"
+		hooked := b.step(esp2, reset, b.hop("1100", plan.Mode7))
+		hooked.Hooks = &plan.Hooks{BeforeReset: plan.Command{"ceph"}, Timeout: plan.Duration(time.Minute)}
+		c := b.config(b.step(esp1, reset, stone, second), hooked)
+		c.Plan.Waves[1].Windows = []string{"short"}
+		c.Plan.Windows = map[string]window.Window{"short": {Start: "2000-01-01T00:00", Timezone: "UTC", Duration: "10m"}}
+		c.Command = func(context.Context, []string, []string) ([]byte, error) {
+			t.Error("a command is run around a reset that is not done")
+			return nil, nil
+		}
+		r, err := executor.Run(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(r, executor.RunFailed, "updated confirmed 7 1100", "skipped unconfirmed  1000")
+	})
+}
+
+// Nothing soaks before nothing.
+func TestNoSoakAtTheEnd(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
+		c.Plan.Waves[0].Soak = plan.Duration(10 * time.Hour)
+		begun := time.Now()
+		r, err := executor.Run(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(r, executor.RunDone, "staged confirmed e 1000")
+		if took := time.Since(begun); took > time.Hour {
+			t.Errorf("the run took %v; want no soak", took)
+		}
+	})
 }
