@@ -84,12 +84,33 @@ func (r *run) walk(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 		if len(left) == 0 || r.halted() {
 			break
 		}
-		if !r.Wait || len(left) == len(due) {
+		if !r.Wait || len(left) == len(due) && !r.reopens(wave, left) {
 			r.stop(fmt.Sprintf("wave %d is not done", wave.Number), true)
 			break
 		}
 	}
 	r.soak(ctx, wave, later)
+}
+
+// reopens waits for the next opening of a wave's window, where what does not fit the
+// rest of this one fits that.
+func (r *run) reopens(wave plan.Wave, left []*stepRun) bool {
+	opening, err := r.Plan.Opening(wave, time.Now())
+	if err != nil || opening.End.IsZero() {
+		return false
+	}
+	next, err := r.Plan.Opening(wave, opening.End)
+	fits := func(s *stepRun) bool { return time.Duration(s.step.WorstIn(wave)) <= next.End.Sub(next.Start) }
+	if err != nil || !slices.ContainsFunc(left, fits) {
+		return false
+	}
+	return r.awaitOpening(wave, next)
+}
+
+// awaitOpening waits for a window, and tells whether it has opened.
+func (r *run) awaitOpening(wave plan.Wave, o plan.Opening) bool {
+	r.event(Event{Type: EventWindow, Wave: wave.Number, Until: &o.Start, Reason: o.Window})
+	return r.pause(time.Until(o.Start))
 }
 
 // share has the work of a wave done, each fault domain's by one after the other,
@@ -252,8 +273,7 @@ func (r *run) opens(wave plan.Wave) bool {
 	case !r.Wait || opening.Start.IsZero():
 		r.stop(fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number), true)
 	default:
-		r.event(Event{Type: EventWindow, Wave: wave.Number, Until: &opening.Start, Reason: opening.Window})
-		return r.pause(time.Until(opening.Start))
+		return r.awaitOpening(wave, opening)
 	}
 	return false
 }

@@ -193,3 +193,39 @@ func TestFailureWhileAnotherDomainIsLookedAt(t *testing.T) {
 		}
 	})
 }
+
+// What comes after a wave that a person has to power-cycle is not begun before that:
+// the run ends there, or waits.
+func TestNothingAfterAPowerCycleThatIsNotGiven(t *testing.T) {
+	for name, tt := range map[string]struct {
+		wait    bool
+		outcome executor.RunOutcome
+		steps   [2]string
+	}{
+		"not waited for": {false, executor.RunFailed, [2]string{"staged confirmed e 1000", "skipped unconfirmed  1000"}},
+		"waited for":     {true, executor.RunDone, [2]string{"updated confirmed e 1100", "updated confirmed 7 1100"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme("")+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
+				hop := b.hop("1100", plan.ModeE)
+				hop.Activation, hop.ActivateBy = plan.WithApply, plan.ByPowerCycle
+				c := b.config(b.step(esp1, both, hop), b.step(other+"/esp1/sub0", otherReset, b.hop("1100", plan.Mode7)))
+				c.Plan.Waves[1].PowerCycle, c.Wait = true, tt.wait
+				b.onEvent = func(e executor.Event) {
+					if e.Type == executor.EventPowerCycle {
+						time.AfterFunc(time.Minute, func() { b.rack.PowerCycle(enc1) })
+					}
+				}
+				r, err := executor.Run(context.Background(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.ended(r, tt.outcome, tt.steps[0], tt.steps[1])
+				if !tt.wait {
+					b.reason(r, 0, "power-cycle "+enc1)
+					b.reason(r, 1, "wave 2 waits for a power cycle")
+				}
+			})
+		})
+	}
+}

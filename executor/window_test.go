@@ -2,7 +2,9 @@ package executor_test
 
 import (
 	"context"
+	"slices"
 	"testing"
+	"time"
 
 	"fwctl/executor"
 	"fwctl/internal/window"
@@ -21,5 +23,117 @@ func TestNothingStartsThatMayNotFitItsWindow(t *testing.T) {
 		}
 		b.ended(r, executor.RunFailed, "staged confirmed e 1000", "skipped unconfirmed  1000")
 		b.reason(r, 1, "it may take 46m, and short closes in 34m")
+	})
+}
+
+// Who waits for windows waits for the next opening too, where what does not fit the
+// rest of this one fits that; what fits none is not waited for.
+func TestWhatDoesNotFitWaitsForTheNextOpening(t *testing.T) {
+	for name, tt := range map[string]struct {
+		window  window.Window
+		wait    bool
+		outcome executor.RunOutcome
+		second  string
+		days    int
+	}{
+		"it comes":         {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, true, executor.RunDone, "staged confirmed e 1000", 1},
+		"nobody waits":     {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, false, executor.RunFailed, "skipped unconfirmed  1000", 0},
+		"there is none":    {window.Window{Duration: "1h"}, true, executor.RunFailed, "skipped unconfirmed  1000", 0},
+		"it fits no other": {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, true, executor.RunFailed, "skipped unconfirmed  1000", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme("flashTime: 25m"), func(b *bench) {
+				first, second := b.hop("1100", plan.ModeE), b.hop("1100", plan.ModeE)
+				if name == "it fits no other" {
+					second.FlashTimeout = plan.Duration(2 * time.Hour)
+				}
+				c := b.config(b.step(esp1, stage, first), b.step(esp2, stage, second))
+				tt.window.Start, tt.window.Timezone = "2000-01-01T00:00", "UTC"
+				c.Plan.Waves[0].Windows, c.Plan.Windows, c.Wait = []string{"daily"}, map[string]window.Window{"daily": tt.window}, tt.wait
+				begun := time.Now()
+				r, err := executor.Run(context.Background(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.ended(r, tt.outcome, "staged confirmed e 1000", tt.second)
+				if days := int(time.Since(begun).Hours()) / 24; days != tt.days {
+					t.Errorf("it took %d days; want %d", days, tt.days)
+				}
+			})
+		})
+	}
+}
+
+// A window that closes while its wave is walked is closed, whenever it opens next;
+// and one that does not open again is not waited for.
+func TestNothingStartsInAWindowThatIsClosed(t *testing.T) {
+	slow := acme("flashTime: 44m") + "    faults: [{when: {opcode: '1d', offset: 4096}, do: {delay: 10m}}]\n"
+	for name, tt := range map[string]struct {
+		window window.Window
+		wait   bool
+		late   time.Duration // after midnight
+		first  string
+	}{
+		"it closes meanwhile": {window.Window{Duration: "50m", RRule: "FREQ=DAILY"}, false, 0, "staged confirmed e 1000"},
+		"it is over":          {window.Window{Duration: "50m"}, false, time.Hour, "skipped unconfirmed  1000"},
+		"it is waited for":    {window.Window{Duration: "50m"}, true, time.Hour, "skipped unconfirmed  1000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, slow, func(b *bench) {
+				time.Sleep(tt.late)
+				c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, stage, b.hop("1100", plan.ModeE)))
+				tt.window.Start, tt.window.Timezone = "2000-01-01T00:00", "UTC"
+				c.Plan.Waves[0].Windows, c.Plan.Windows, c.Wait = []string{"night"}, map[string]window.Window{"night": tt.window}, tt.wait
+				r, err := executor.Run(context.Background(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.ended(r, executor.RunFailed, tt.first, "skipped unconfirmed  1000")
+				b.reason(r, 1, "the maintenance window of wave 1 is closed")
+				if slices.Contains(b.types(), executor.EventWindow) {
+					t.Error("a window that does not open again is waited for")
+				}
+			})
+		})
+	}
+}
+
+// What was begun is brought to its end whatever the time, over all of its hops; of
+// what was not, no command is run either.
+func TestWindowThatClosesBetweenHops(t *testing.T) {
+	onRack(t, acme("flashTime: 12m"), func(b *bench) {
+		stone, second := b.hop("1050", plan.Mode7), b.hop("1100", plan.Mode7)
+		second.From = "1050"
+		hooked := b.step(esp2, reset, b.hop("1100", plan.Mode7))
+		hooked.Hooks = &plan.Hooks{BeforeReset: plan.Command{"ceph"}, Timeout: plan.Duration(time.Minute)}
+		c := b.config(b.step(esp1, reset, stone, second), hooked)
+		c.Plan.Waves[1].Windows = []string{"short"}
+		c.Plan.Windows = map[string]window.Window{"short": {Start: "2000-01-01T00:00", Timezone: "UTC", Duration: "10m"}}
+		c.Command = func(context.Context, []string, []string) ([]byte, error) {
+			t.Error("a command is run around a reset that is not done")
+			return nil, nil
+		}
+		r, err := executor.Run(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(r, executor.RunFailed, "updated confirmed 7 1100", "skipped unconfirmed  1000")
+	})
+}
+
+// Nothing soaks before nothing.
+func TestNoSoakAtTheEnd(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
+		c.Plan.Waves[0].Soak = plan.Duration(10 * time.Hour)
+		begun := time.Now()
+		r, err := executor.Run(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(r, executor.RunDone, "staged confirmed e 1000")
+		if took := time.Since(begun); took > time.Hour {
+			t.Errorf("the run took %v; want no soak", took)
+		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,7 +28,7 @@ type bars struct {
 	mu      sync.Mutex
 	began   time.Time
 	all     int                 // components of this host
-	done    map[string]bool     // of them, by address: staged, or at their end
+	done    map[string]bool     // of them, by address: staged to be left so, or at their end
 	running map[string]*running // by address
 	waiting *waiting            // nil: for nothing
 	stand   *mpb.Bar            // of the whole
@@ -178,13 +179,12 @@ func (b *bars) component(e executor.Event) {
 	switch {
 	case ends:
 		delete(b.running, e.Address)
-		if e.Type == executor.EventFinished || e.Type == executor.EventStaged || e.Type == executor.EventVerified && e.Hop == e.Hops {
+		if e.Type == executor.EventFinished || e.Type == executor.EventStaged && !b.starts(e) || e.Type == executor.EventVerified && e.Hop == e.Hops {
 			b.done[e.Address] = true
 		}
 	case r == nil:
 		r = &running{began: e.Time}
 		b.running[e.Address] = r
-		delete(b.done, e.Address)
 	}
 	if r != nil {
 		if e.Type == executor.EventStarted || stage != r.stage {
@@ -201,6 +201,11 @@ func (b *bars) component(e executor.Event) {
 		b.added++
 		r.bar = b.add(b.added, func(width int) string { return r.line(e.Address, time.Now(), width) })
 	}
+}
+
+// starts tells whether the plan has started what an event says is staged.
+func (b *bars) starts(e executor.Event) bool {
+	return slices.ContainsFunc(b.plan.Steps, func(s plan.Step) bool { return s.Address == e.Address && s.Hops[e.Hop-1].Activation == plan.WithApply })
 }
 
 // close takes the bars away: what follows is told below the text.

@@ -80,7 +80,9 @@ func (t *terminal) String() string {
 func TestBars(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out terminal
-		b := newBars(&out, &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}}}, 2)
+		b := newBars(&out, &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}}, Steps: []plan.Step{
+			{Address: "a", Hops: []plan.Hop{{Activation: plan.WithApply}}}, {Address: "b", Hops: []plan.Hop{{Activation: plan.Manual}}},
+		}}, 2)
 		tell := func(e executor.Event) {
 			e.Time = time.Now()
 			b.tell(e)
@@ -116,10 +118,29 @@ func TestBars(t *testing.T) {
 		text += "Interrupted.\nb: staged\n"
 		shows(text + "a  25 % [##########..............................] 51 bytes/s, 15 s left\n1 of 2 done  50 % [####################....................] 10 min 5 s\n")
 
+		// A download that starts over has its rate from there.
+		tell(executor.Event{Type: executor.EventStarted, Address: "a", Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 1 << 10})
+		text += "a: sending 1.0 KiB by mode e\n"
+		time.Sleep(4 * time.Second)
+		tell(executor.Event{Type: executor.EventProgress, Address: "a", Hop: 1, Hops: 1, Bytes: 512, Total: 1 << 10})
+		shows(text + "a  50 % [####################....................] 102 bytes/s, 5 s left\n1 of 2 done  50 % [####################....................] 10 min 10 s\n")
+
 		tell(executor.Event{Type: executor.EventRefusedMode, Address: "a", Hop: 1, Hops: 1, Reason: "mode 7 follows"})
 		tell(executor.Event{Type: executor.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph", "osd"}})
 		text += "a: mode 7 follows\na: before the reset: ceph osd\n"
-		shows(text + "a before the reset: ceph 1 s\n1 of 2 done  50 % [####################....................] 10 min 6 s\n")
+		shows(text + "a before the reset: ceph 1 s\n1 of 2 done  50 % [####################....................] 10 min 11 s\n")
+
+		// What the plan starts is not done when it is staged, nor when it runs a stepping stone.
+		tell(executor.Event{Type: executor.EventHookEnded, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset})
+		tell(executor.Event{Type: executor.EventStaged, Address: "a", Hop: 1, Hops: 1})
+		text += "a: before the reset: done\na: staged\n"
+		shows(text + "1 of 2 done  50 % [####################....................] 10 min 12 s\n")
+		tell(executor.Event{Type: executor.EventVerified, Address: "a", Hop: 1, Hops: 2, Revision: "1050"})
+		text += "a: runs 1050\n"
+		shows(text + "1 of 2 done  50 % [####################....................] 10 min 13 s\n")
+		tell(executor.Event{Type: executor.EventVerified, Address: "a", Hop: 2, Hops: 2, Revision: "1100"})
+		text += "a: runs 1100\n"
+		shows(text + "2 of 2 done 100 % [########################################] 10 min 14 s\n")
 
 		tell(executor.Event{Type: executor.EventPowerCycle, Wave: 1, Components: 1, Reason: "r12u20"})
 		b.close()
@@ -181,4 +202,21 @@ func TestMeter(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A command that is not run has no bar, and what has failed is at its end.
+func TestBarsOfWhatEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out terminal
+		b := newBars(&out, &plan.Plan{}, 2)
+		b.tell(executor.Event{Type: executor.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph"}, Reason: "not run"})
+		b.tell(executor.Event{Type: executor.EventFinished, Address: "b", Hop: 1, Hops: 1, Outcome: executor.OutcomeFailed, Reason: "81h"})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		want := "a: before the reset: ceph: not run\nb: failed: 81h\n1 of 2 done  50 % [####################....................] 1 s\n"
+		if diff := cmp.Diff(want, screen(t, out.String())); diff != "" {
+			t.Errorf("screen (-want +got):\n%s", diff)
+		}
+		b.close()
+	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -130,7 +131,7 @@ func text(p *plan.Plan, e executor.Event) string {
 	case executor.EventProgress:
 		return "" // for bars, and for advance
 	case executor.EventHookEnded:
-		return because(e.Address, e.Reason)
+		return because(e.Address, cmp.Or(e.Reason, e.Hook.Words()+": done"))
 	case executor.EventNoticed:
 		return because(e.Address, e.Reason)
 	case executor.EventStaged:

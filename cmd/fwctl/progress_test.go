@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fwctl/executor"
+	"fwctl/internal/state"
 	"fwctl/plan"
 )
 
@@ -56,5 +57,30 @@ func TestProgressLinesOfAFastDownload(t *testing.T) {
 	want := "a: sending 100 bytes by mode e\na: 50 % sent\na: 100 % sent\na: staged\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
+	}
+}
+
+// What a line says beside the address.
+func TestText(t *testing.T) {
+	no, yes := false, true
+	p := &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}, {Number: 2, Kind: plan.ResetWave}}}
+	for _, tt := range []struct {
+		e    executor.Event
+		want string
+	}{
+		{executor.Event{Type: executor.EventWave, Wave: 2}, "Wave 2: resets"},
+		{executor.Event{Type: executor.EventStarted, Address: "a", Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 4096}, "a: sending 4.0 KiB by mode e"},
+		{executor.Event{Type: executor.EventStarted, Address: "a", Mode: plan.Mode7, Hop: 2, Hops: 3, Total: 1 << 20}, "a: sending 1.0 MiB by mode 7, hop 2 of 3"},
+		{executor.Event{Type: executor.EventStaged, Address: "a", Confirmed: &yes}, "a: staged"},
+		{executor.Event{Type: executor.EventStaged, Address: "a", Confirmed: &no}, "a: staged, without the device's word for it"},
+		{executor.Event{Type: executor.EventHook, Address: "a", Hook: state.BeforeReset, Command: plan.Command{"ceph", "osd"}}, "a: before the reset: ceph osd"},
+		{executor.Event{Type: executor.EventHookEnded, Address: "a", Hook: state.AfterReset}, "a: after the reset: done"},
+		{executor.Event{Type: executor.EventHookEnded, Address: "a", Hook: state.AfterReset, Reason: "it failed"}, "a: it failed"},
+		{executor.Event{Type: executor.EventFinished, Address: "a", Outcome: executor.OutcomeFailed, Reason: "81h"}, "a: failed: 81h"},
+		{executor.Event{Type: executor.EventFinished, Address: "a", Outcome: executor.OutcomeSkipped, Reason: "left"}, ""},
+	} {
+		if got := text(p, tt.e); got != tt.want {
+			t.Errorf("text(%s) = %q; want %q", tt.e.Type, got, tt.want)
+		}
 	}
 }

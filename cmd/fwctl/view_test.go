@@ -392,3 +392,22 @@ func TestEffectCountsResets(t *testing.T) {
 		}
 	}
 }
+
+// Words that stand for the worst there is.
+func TestWordsForTheWorst(t *testing.T) {
+	p := interfacePlan()
+	short := p.Windows["saturday-night"]
+	short.Duration = "1h"
+	p.Windows["saturday-night"] = short
+	for got, want := range map[string]string{
+		effectOf(plan.Step{Action: plan.Update, Disruption: plan.Disruption{Expected: plan.NoImpact, Worst: plan.IOInterruption}}): "I/O MAY STOP",
+		healthOf(inventory.Health{Unrecoverable: true, Critical: true}):                                                            "UNRECOVERABLE",
+		healthOf(inventory.Health{Critical: true}):                                                                                 "CRITICAL",
+		healthOf(inventory.Health{Failures: []string{"Cooling 1: non-critical"}}):                                                  "degraded",
+		timeLine(p): ", of 1 h, more than one opening.",
+	} {
+		if !strings.HasSuffix(got, want) {
+			t.Errorf("got %q; want %q", got, want)
+		}
+	}
+}

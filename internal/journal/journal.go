@@ -110,6 +110,7 @@ type Override struct {
 // Step is how far a run got with one component.
 type Step struct {
 	Address string     `json:"address"`
+	LUID    string     `json:"lu_id"`   // designator of the ESP's logical unit: a module that is exchanged keeps its address
 	State   string     `json:"state"`   // of the step machine
 	Outcome string     `json:"outcome"` // "" where it has not ended
 	From    string     `json:"from"`    // revision, "" where that was not recorded
@@ -350,7 +351,7 @@ func readRun(ctx context.Context, store *state.Store, r state.Run) (*Run, error)
 		return nil, err
 	}
 	for _, v := range steps {
-		run.Steps = append(run.Steps, Step{Address: v.Address, State: v.State, Outcome: v.Outcome, From: v.From, To: v.To,
+		run.Steps = append(run.Steps, Step{Address: v.Address, LUID: v.Key.LUID, State: v.State, Outcome: v.Outcome, From: v.From, To: v.To,
 			SHA256: v.SHA256, Mode: v.Mode, Reason: v.Detail, At: &v.At})
 	}
 	return run, nil
@@ -374,7 +375,7 @@ func (r *Run) addPlanned(ctx context.Context, store *state.Store) error {
 		if s.Host != r.Host || s.Action != plan.Update && s.Action != plan.Activate || begun[s.Address] {
 			continue
 		}
-		step := Step{Address: s.Address, State: "pending", From: s.Current, To: s.Desired}
+		step := Step{Address: s.Address, LUID: s.LUID, State: "pending", From: s.Current, To: s.Desired}
 		if len(s.Hops) > 0 {
 			step.SHA256 = s.Hops[0].Image.SHA256
 		}

@@ -114,7 +114,7 @@ func TestWhatIsStillToCome(t *testing.T) {
 	var want []journal.Step
 	for _, s := range p.Steps { // all of them are to be updated
 		if s.Host == "stor3" {
-			want = append(want, journal.Step{Address: s.Address, State: "pending", From: s.Current, To: s.Desired, SHA256: s.Hops[0].Image.SHA256})
+			want = append(want, journal.Step{Address: s.Address, LUID: s.LUID, State: "pending", From: s.Current, To: s.Desired, SHA256: s.Hops[0].Image.SHA256})
 		}
 	}
 	store := open(t, func(tx *state.Tx) {
@@ -167,7 +167,7 @@ func TestHistory(t *testing.T) {
 				Hooks: []journal.Hook{
 					{Kind: "before-reset", Address: a, Command: "ceph osd set noout", At: noon, EndedAt: &minute, Outcome: "done", Output: "noout is set\n"},
 					{Kind: "after-reset", Address: a, Command: "ceph osd unset noout", At: noon}},
-				Steps: []journal.Step{{Address: a, State: "failed", Outcome: "failed", From: "1000", To: "1100", SHA256: "bb", Mode: "e", Reason: "why", At: &noon}}},
+				Steps: []journal.Step{{Address: a, LUID: "5000ccab04001001", State: "failed", Outcome: "failed", From: "1000", To: "1100", SHA256: "bb", Mode: "e", Reason: "why", At: &noon}}},
 			{Host: "stor1", ID: 2, By: "ben", StartedAt: noon, Resumed: []journal.Resume{}, Overrides: []journal.Override{}, Steps: []journal.Step{}},
 		},
 		Verified: []journal.Verified{{Host: "stor1", Address: a, SHA256: "bb", Revision: "1100", Outcome: "running", By: "ben", At: noon}}}
