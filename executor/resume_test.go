@@ -86,3 +86,31 @@ func TestResumeWhileANodeIsBusy(t *testing.T) {
 		b.ended(b.resume(c), executor.RunDone, "staged confirmed e 1000")
 	})
 }
+
+// What was interrupted is resumed as long as nothing else was done: a later run has
+// made its plan anew. One that was refused has done nothing.
+func TestWhatIsDoneSinceEndsAnInterruptedRun(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		interrupted, cancel := context.WithCancel(context.Background())
+		cancel()
+		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
+		resumable := func(want bool, after string) {
+			t.Helper()
+			if run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || (run != nil) != want {
+				t.Errorf("Resumable after %s = %+v, %v; want a run: %v", after, run, err, want)
+			}
+		}
+		if r := b.runContext(interrupted, step); r.Outcome != executor.RunInterrupted {
+			t.Fatalf("Run = %+v; want it interrupted", r)
+		}
+		resumable(true, "an interrupted run")
+		stale := step
+		stale.Preconditions.Revision = "1001"
+		if r := b.run(stale); r.Outcome != executor.RunRefused {
+			t.Fatalf("Run = %+v; want it refused", r)
+		}
+		resumable(true, "a refused run")
+		b.ended(b.run(step), executor.RunDone, "staged confirmed e 1000")
+		resumable(false, "a run that was done")
+	})
+}
