@@ -114,3 +114,20 @@ func TestWhatIsDoneSinceEndsAnInterruptedRun(t *testing.T) {
 		resumable(false, "a run that was done")
 	})
 }
+
+// A run that was to stage alone does so when it is resumed, whoever resumes it.
+func TestResumeOfAPhase(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		interrupted, cancel := context.WithCancel(context.Background())
+		cancel()
+		hop := b.hop("1100", plan.ModeE)
+		hop.Activation = plan.WithApply
+		c := b.config(b.step(esp1, both, hop))
+		c.Phase = plan.StageWave
+		if r, err := executor.Run(interrupted, c); err != nil || r.Outcome != executor.RunInterrupted {
+			t.Fatalf("Run = %+v, %v; want it interrupted", r, err)
+		}
+		c.Phase = ""
+		b.ended(b.resume(c), executor.RunDone, "staged confirmed e 1000")
+	})
+}
