@@ -252,8 +252,8 @@ func (r *run) recover(ctx context.Context) error {
 			return err // with all of it still open
 		}
 		defer held.close()
-		for _, s := range group {
-			held.expect(s.step.LUID)
+		for _, luID := range group[0].want.esps { // all that it had: those that are away come back
+			held.expect(luID)
 		}
 		sessions = append(sessions, held)
 	}
