@@ -268,3 +268,18 @@ func TestRefusedResumptionOfAnInterruptedRun(t *testing.T) {
 		}
 	})
 }
+
+// What was begun on simulated enclosures is not gone on with on real ones, nor the
+// other way round.
+func TestResumeOfWhatIsSimulatedElsewhere(t *testing.T) {
+	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, stage, b.hop("1100", plan.ModeE))} }
+	half := func(effects int) int { return effects / 2 }
+	afterCrash(t, acme(""), one, half, func(b *bench, c executor.Config) {
+		before, other := b.effects(), *c.Plan
+		other.Simulated = false
+		c.Plan = &other
+		if r := b.resume(c); r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedWrongHost || b.effects() != before {
+			t.Errorf("Resume = %+v with %d effects; want it refused, with none", r, b.effects()-before)
+		}
+	})
+}
