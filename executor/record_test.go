@@ -2,11 +2,13 @@ package executor_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
 	"fwctl/executor"
 	"fwctl/internal/state"
+	"fwctl/internal/transport"
 	"fwctl/plan"
 )
 
@@ -115,4 +117,64 @@ func TestWhatIsOpenIsAProblem(t *testing.T) {
 			t.Errorf("problems = %+v; want one that names %s", problems, esp1)
 		}
 	})
+}
+
+// A mode that is refused has overwritten nothing: the reset wave goes on with what
+// was staged before as the plan knows it.
+func TestARefusedModeLeavesWhatWasStaged(t *testing.T) {
+	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 2}, do: {sense: 05/26/00}}]\n", func(b *bench) {
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		hop := b.hop("1200", plan.ModeE, plan.Mode7)
+		hop.RefusedMode = "05/26/00"
+		second := b.step(esp1, both, hop)
+		second.Action = plan.Update
+		b.ended(b.run(second), executor.RunDone, "updated confirmed 7 1200")
+	})
+}
+
+// watchful holds, at every command, that the effects whose end is not known are open
+// in the store.
+type watchful struct {
+	transport.Machine
+	b *bench
+}
+
+func (m watchful) Open(path string, access transport.Access) (transport.Node, error) {
+	n, err := m.Machine.Open(path, access)
+	return watchfulNode{n, m.b}, err
+}
+
+type watchfulNode struct {
+	transport.Node
+	b *bench
+}
+
+func (n watchfulNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	steps, err := n.b.store.Steps(ctx, 1)
+	if err != nil {
+		panic(err)
+	}
+	open, err := n.b.store.Open(ctx)
+	if err != nil {
+		panic(err)
+	}
+	if len(steps) == 1 && len(open) == 0 && slices.Contains([]executor.State{executor.Sent, executor.Waiting, executor.Verifying}, executor.State(steps[0].State)) {
+		n.b.Errorf("no effect is open of a component that is %s", steps[0].State)
+	}
+	return n.Node.Do(ctx, req)
+}
+
+// Whoever comes while a component restarts, or is not verified, finds that something
+// is under way there: it is not theirs to touch, also where the run was killed.
+func TestWhatIsUnderWayIsOpen(t *testing.T) {
+	for name, mode := range map[string]plan.Mode{"mode 7": plan.Mode7, "activated": plan.ModeE} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme("flashTime: 2m, rebootTime: 5m, vanish: true"), func(b *bench) {
+				b.machine = watchful{b.machine, b}
+				hop := b.hop("1100", mode)
+				hop.Activation = plan.WithApply
+				b.ended(b.run(b.step(esp1, both, hop)), executor.RunDone, "updated confirmed "+string(mode)+" 1100")
+			})
+		})
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"time"
@@ -80,7 +79,7 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 // Resumable finds the run that Resume goes on with: the first that has no end, and
 // no process on this machine that carries it out, else the last, where that was
 // interrupted. Where all of them go on it is the first. nil where there is none. It
-// comes with the plan, and those of its images that are kept.
+// comes with the plan, and those of its images that are kept and sound.
 func Resumable(ctx context.Context, store *state.Store, m transport.Machine) (*state.Run, *plan.Plan, map[string]*image.Image, error) {
 	all, err := resumable(ctx, store)
 	if err != nil {
@@ -109,12 +108,8 @@ func Resumable(ctx context.Context, store *state.Store, m transport.Machine) (*s
 	}
 	images := map[string]*image.Image{}
 	for sha256 := range imagesOf(p) {
-		data, err := store.Image(sha256)
-		switch {
-		case err == nil:
+		if data, err := store.Image(sha256); err == nil { // else Resume says which one it lacks
 			images[sha256] = image.New("the state directory", data)
-		case !errors.Is(err, fs.ErrNotExist):
-			return nil, nil, nil, err
 		}
 	}
 	return run, p, images, nil
@@ -257,8 +252,8 @@ func (r *run) recover(ctx context.Context) error {
 			return err // with all of it still open
 		}
 		defer held.close()
-		for _, s := range group {
-			held.expect(s.step.LUID)
+		for _, luID := range group[0].want.esps { // all that it had: those that are away come back
+			held.expect(luID)
 		}
 		sessions = append(sessions, held)
 	}

@@ -1,14 +1,17 @@
 package executor_test
 
 import (
+	"bytes"
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"fwctl/executor"
+	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/plan"
 )
@@ -84,5 +87,199 @@ func TestResumeWhileANodeIsBusy(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		b.ended(b.resume(c), executor.RunDone, "staged confirmed e 1000")
+	})
+}
+
+// What was interrupted is resumed as long as nothing else was done: a later run has
+// made its plan anew. One that was refused has done nothing.
+func TestWhatIsDoneSinceEndsAnInterruptedRun(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		interrupted, cancel := context.WithCancel(context.Background())
+		cancel()
+		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
+		resumable := func(want bool, after string) {
+			t.Helper()
+			if run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || (run != nil) != want {
+				t.Errorf("Resumable after %s = %+v, %v; want a run: %v", after, run, err, want)
+			}
+		}
+		if r := b.runContext(interrupted, step); r.Outcome != executor.RunInterrupted {
+			t.Fatalf("Run = %+v; want it interrupted", r)
+		}
+		resumable(true, "an interrupted run")
+		stale := step
+		stale.Preconditions.Revision = "1001"
+		if r := b.run(stale); r.Outcome != executor.RunRefused {
+			t.Fatalf("Run = %+v; want it refused", r)
+		}
+		resumable(true, "a refused run")
+		b.ended(b.run(step), executor.RunDone, "staged confirmed e 1000")
+		resumable(false, "a run that was done")
+	})
+}
+
+// A run that was to stage alone does so when it is resumed, whoever resumes it.
+func TestResumeOfAPhase(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		interrupted, cancel := context.WithCancel(context.Background())
+		cancel()
+		hop := b.hop("1100", plan.ModeE)
+		hop.Activation = plan.WithApply
+		c := b.config(b.step(esp1, both, hop))
+		c.Phase = plan.StageWave
+		if r, err := executor.Run(interrupted, c); err != nil || r.Outcome != executor.RunInterrupted {
+			t.Fatalf("Run = %+v, %v; want it interrupted", r, err)
+		}
+		c.Phase = ""
+		b.ended(b.resume(c), executor.RunDone, "staged confirmed e 1000")
+	})
+}
+
+// An enclosure that is out of sight with all of its ESPs is whole only when all of
+// them are back.
+func TestResumeWhileAllESPsAreAway(t *testing.T) {
+	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, reset, b.hop("1100", plan.Mode7))} }
+	last := func(effects int) int { return effects }
+	afterCrash(t, acme("rebootTime: 5m"), one, last, func(b *bench, c executor.Config) {
+		if err := b.rack.PowerCycle(enc1); err != nil {
+			t.Fatal(err)
+		}
+		if e := b.scan().Enclosures; len(e) != 0 {
+			t.Fatalf("enclosures in sight = %d; want none while it starts", len(e))
+		}
+		b.ended(b.resume(c), executor.RunDone, "updated confirmed 7 1100")
+	})
+}
+
+// A device may go on answering for a while after the command that restarts it: who
+// resumes asks when that is over, and does not send it again.
+func TestResumeBeforeTheDeviceHasLeft(t *testing.T) {
+	one := func(b *bench) []plan.Step {
+		hop := b.hop("1100", plan.ModeE)
+		hop.Activation = plan.WithApply
+		return []plan.Step{b.step(esp1, both, hop)}
+	}
+	activation := func(effects int) int { return effects - 1 } // and the status after it
+	afterCrash(t, acme("vanish: false, rebootTime: 0s"), one, activation, func(b *bench, c executor.Config) {
+		c.Machine = oldRevision{b.machine, time.Now().Add(30 * time.Second)}
+		b.ended(b.resume(c), executor.RunDone, "updated confirmed e 1100")
+		if got := strings.Count(strings.Join(b.writes(), "\n"), " 0f@"); got != 1 {
+			t.Errorf("activations = %d in %q; want the one of the run that was killed", got, b.writes())
+		}
+	})
+}
+
+// oldRevision has devices report 1000 for a while.
+type oldRevision struct {
+	transport.Machine
+	until time.Time
+}
+
+func (m oldRevision) Open(path string, access transport.Access) (transport.Node, error) {
+	n, err := m.Machine.Open(path, access)
+	return oldNode{n, m.until}, err
+}
+
+type oldNode struct {
+	transport.Node
+	until time.Time
+}
+
+func (n oldNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
+	resp, err := n.Node.Do(ctx, req)
+	if time.Now().Before(n.until) {
+		copy(req.In, bytes.ReplaceAll(req.In, []byte("1100"), []byte("1000")))
+	}
+	return resp, err
+}
+
+// A mode that was refused is not tried again.
+func TestResumeAfterARefusedMode(t *testing.T) {
+	one := func(b *bench) []plan.Step {
+		return []plan.Step{b.step(esp1, both, b.hop("1100", plan.ModeE, plan.Mode7))}
+	}
+	midway := func(effects int) int { return effects - 6 }
+	afterCrash(t, acme("modes: ['07']"), one, midway, func(b *bench, c executor.Config) {
+		if w := b.writes(); !strings.HasSuffix(w[len(w)-1], "0e 07@00001000") {
+			t.Fatalf("writes before the kill = %q; want the second chunk by mode 7 last", w)
+		}
+		b.ended(b.resume(c), executor.RunDone, "updated confirmed 7 1100")
+		if got := strings.Count(strings.Join(b.writes(), "\n"), " 0e 0e@"); got != 1 {
+			t.Errorf("chunks by mode e = %d in %q; want the one that was refused", got, b.writes())
+		}
+	})
+}
+
+// What was accepted for a run is, when it is resumed.
+func TestResumeKeepsWhatWasAccepted(t *testing.T) {
+	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, reset, b.hop("1100", plan.Mode7))} }
+	half := func(effects int) int { return effects / 2 }
+	afterCrash(t, acme(""), one, half, func(b *bench, c executor.Config) {
+		p := *c.Plan
+		p.Steps = slices.Clone(p.Steps)
+		p.Steps[0].Disruption.Worst = plan.IOInterruption
+		c.Plan = &p
+		if r := b.resume(c); r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedDisruption {
+			t.Fatalf("Resume = %+v; want it refused: nobody has accepted that I/O may stop", r)
+		}
+		err := b.store.Update(context.Background(), func(tx *state.Tx) {
+			tx.Override(1, state.Override{Kind: state.AcceptDisruption, Address: esp1, Given: "all"})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(b.resume(c), executor.RunDone, "updated confirmed 7 1100")
+	})
+}
+
+// What has failed is for a new plan: who resumes the run leaves it alone.
+func TestResumeLeavesWhatHasFailed(t *testing.T) {
+	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}]\n", func(b *bench) {
+		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
+		b.ended(b.run(c.Plan.Steps...), executor.RunFailed, "failed unconfirmed e 1000")
+		writes := len(b.writes())
+		// As if it had been killed before its end was recorded.
+		if err := b.store.Update(context.Background(), func(tx *state.Tx) { tx.EndRun(1, time.Time{}, "") }); err != nil {
+			t.Fatal(err)
+		}
+		if r := b.resume(c); r.Outcome != executor.RunFailed || len(b.writes()) != writes {
+			t.Errorf("Resume = %+v, with %d more writes; want it failed still, and none", r, len(b.writes())-writes)
+		}
+	})
+}
+
+// A resumption that is refused leaves the run as it was.
+func TestRefusedResumptionOfAnInterruptedRun(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		interrupted, cancel := context.WithCancel(context.Background())
+		cancel()
+		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
+		b.runContext(interrupted, c.Plan.Steps...)
+		before, err := b.store.Run(context.Background(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.lookAt("/dev/sg0", transport.Exclusive, time.Hour)
+		if r := b.resume(c); r.Outcome != executor.RunRefused {
+			t.Errorf("Resume = %+v; want it refused", r)
+		}
+		if after, err := b.store.Run(context.Background(), 1); err != nil || *after != *before {
+			t.Errorf("the run afterwards = %+v, %v; want %+v", after, err, before)
+		}
+	})
+}
+
+// What was begun on simulated enclosures is not gone on with on real ones, nor the
+// other way round.
+func TestResumeOfWhatIsSimulatedElsewhere(t *testing.T) {
+	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, stage, b.hop("1100", plan.ModeE))} }
+	half := func(effects int) int { return effects / 2 }
+	afterCrash(t, acme(""), one, half, func(b *bench, c executor.Config) {
+		before, other := b.effects(), *c.Plan
+		other.Simulated = false
+		c.Plan = &other
+		if r := b.resume(c); r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedWrongHost || b.effects() != before {
+			t.Errorf("Resume = %+v with %d effects; want it refused, with none", r, b.effects()-before)
+		}
 	})
 }

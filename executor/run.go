@@ -168,10 +168,7 @@ func (r *run) end(ctx context.Context, result *Result) error {
 	switch {
 	case r.id == 0:
 		return nil
-	case r.resumed == nil, r.why == "", r.refusal == RefusedStale:
-	case r.resumed.EndedAt.IsZero():
-		return nil
-	default:
+	case r.resumed != nil && r.why != "" && r.refusal != RefusedStale:
 		return r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(r.id, r.resumed.EndedAt, r.resumed.Outcome) })
 	}
 	now := time.Now()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/internal/state"
 	"fwctl/internal/window"
 	"fwctl/plan"
 )
@@ -23,6 +24,15 @@ func TestNothingStartsThatMayNotFitItsWindow(t *testing.T) {
 		}
 		b.ended(r, executor.RunFailed, "staged confirmed e 1000", "skipped unconfirmed  1000")
 		b.reason(r, 1, "it may take 46m, and short closes in 34m")
+
+		c.IgnoreWindow = "CHG-4711"
+		if r, err = executor.Run(context.Background(), c); err != nil || r.Outcome != executor.RunDone {
+			t.Errorf("Run = %+v, %v; want it done, whatever the time", r, err)
+		}
+		want := []state.Override{{Kind: state.IgnoreWindow, Address: esp1, Given: "CHG-4711"}, {Kind: state.IgnoreWindow, Address: esp2, Given: "CHG-4711"}}
+		if got, err := b.store.Overrides(context.Background(), 2); err != nil || !slices.Equal(got, want) {
+			t.Errorf("overrides on record = %+v, %v; want %+v", got, err, want)
+		}
 	})
 }
 

@@ -140,6 +140,8 @@ type job struct {
 	soleWriter bool // somebody has said that none is
 
 	timing
+	resumed bool // it was begun earlier
+
 	phase plan.WaveKind // "" for all
 	wave  int           // 0 for all
 }
@@ -429,7 +431,7 @@ func (j *job) end(result *executor.Result, err error) error {
 	if code == exitDone {
 		return nil
 	}
-	return &failure{code: code, what: closing(result, j.mine()), hint: hintAfter(result)}
+	return &failure{code: code, what: closing(result, j.mine()), hint: hintAfter(result, j.resumed)}
 }
 
 // findImages looks for the images of a plan's hops by their SHA-256, in dir and below it.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -73,8 +74,9 @@ func TestResumeBesideTheRunItself(t *testing.T) {
 	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
 	p := s.start("apply", "test.plan", "--yes")
 	p.sends(1, "0e@12288")
-	s.says(3, []string{"cannot lock"}, "resume", "--yes")
+	s.says(3, []string{"cannot lock", "run fwctl resume again when the others are done"}, "resume", "--yes")
 	s.says(3, []string{"cannot lock"}, "apply", "test.plan", "--yes")
+	s.says(3, []string{"cannot flash /dev/sg0: it is in use", "nothing was written"}, "flash", "--yes", "iom-1100.bin", "/dev/sg0")
 	if got := s.count(""); got != 4 {
 		t.Errorf("writes = %d; want the 4 of the run that goes on", got)
 	}
@@ -144,6 +146,26 @@ func TestImageFileThatChanges(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A copy of an image that is damaged in the state directory is no copy: it can be named.
+func TestKeptImageThatIsDamaged(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("e", ""))
+	p := s.start(apply...)
+	p.sends(1, lu1+" 0e@12288")
+	p.kill()
+	kept, err := filepath.Glob(s.path("state/simulated/*/images/*"))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("images that are kept = %v, %v; want one", kept, err)
+	}
+	if err := os.WriteFile(kept[0], []byte("something else"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.says(1, []string{"cannot find image iom-1100", "--images"}, "resume", "--yes")
+	s.run(0, "resume", "--yes", "--images", ".")
+	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
+	s.intact()
 }
 
 // slow has chunks take long enough for signals to come between two of them.

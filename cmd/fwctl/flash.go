@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,12 +90,26 @@ func (j *job) makeOneOff(ctx context.Context, want plan.Flash) error {
 		return err
 	}
 	want.Inventory = inventories[0]
+	if err := held(want); err != nil {
+		return err
+	}
 	if j.plan, err = plan.OneOff(want); err != nil {
 		return err
 	}
 	j.unseen = j.plan.Unseen(nil, inventories)
 	_, err = encode(j.plan, time.Now())
 	return err
+}
+
+// held refuses devices that somebody else works on.
+func held(want plan.Flash) error {
+	var all *multierror.Error
+	for _, p := range want.Inventory.Problems {
+		if p.InUse && slices.Contains(want.Devices, p.Path) {
+			all = multierror.Append(all, refused(fmt.Sprintf("cannot flash %s: it is in use", p.Path), "nothing was written: "+p.Detail))
+		}
+	}
+	return all.ErrorOrNil()
 }
 
 // blocked refuses a plan of which something that was named may not be done.

@@ -41,7 +41,7 @@ carries out the rest of that run's plan. What is not known in the end is said.`,
 			if err != nil {
 				return err
 			}
-			job := &job{app: a, machine: machine, json: output == "json", timing: when}
+			job := &job{app: a, machine: machine, json: output == "json", resumed: true, timing: when}
 			return job.resume(cmd.Context(), images, yes)
 		},
 	}

@@ -69,6 +69,18 @@ func TestResumeOfAPhase(t *testing.T) {
 	}
 }
 
+// The windows of waves that a run was not for are nothing to its resumption.
+func TestResumeOfAPhaseBesideAClosedWindow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("download: {"+quick+"}, "+slow), wanted("e", "reset: always, activate: apply, windows: {reset: [night]}", night))
+	p := s.start(append(apply, "--phase", "stage")...)
+	p.sends(2, lu1)
+	p.signal(syscall.SIGINT)
+	p.ends(130)
+	s.run(0, "resume", "--yes")
+	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
+}
+
 // order are the logical units of the trace, in the order of their first command of a kind.
 func (s *site) order(kind string) (all []string) {
 	for _, w := range s.sent() {

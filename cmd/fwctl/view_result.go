@@ -100,7 +100,11 @@ func closing(r *executor.Result, mine map[string]bool) string {
 }
 
 // hintAfter says what to do after a run that did not end well.
-func hintAfter(r *executor.Result) string {
+func hintAfter(r *executor.Result, resumed bool) string {
+	again := "apply the same plan"
+	if resumed {
+		again = "run fwctl resume again"
+	}
 	for _, s := range r.Steps {
 		if s.NeedsPerson {
 			return "do not reset or power-cycle " + s.Address + ": send it a good image first"
@@ -112,9 +116,9 @@ func hintAfter(r *executor.Result) string {
 		case executor.RefusedStale:
 			return "nothing was written: look at what differs, then plan again"
 		case executor.RefusedInUse:
-			return "nothing was written: apply the same plan when the others are done"
+			return "nothing was written: " + again + " when the others are done"
 		case executor.RefusedGate:
-			return "nothing was written: see to that and apply the same plan again, or plan again"
+			return "nothing was written: see to that and " + again + ", or plan again"
 		case executor.RefusedWrongHost, executor.RefusedDisruption, executor.RefusedOrder, executor.RefusedUnfinished:
 			return "" // the reason says it
 		}

@@ -172,5 +172,11 @@ func (t *Tx) Verified(v Verification) {
 		v.Address, v.Key.LUID, v.Key.Subenclosure, v.SHA256, v.Revision, string(v.Outcome), v.By, stamp(v.At))
 }
 
-// stamp writes a time so that its order as text is its order in time.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000Z07:00") }
+// stamp writes a time so that its order as text is its order in time; the zero time
+// is the empty string.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000000000Z07:00")
+}
