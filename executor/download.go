@@ -101,8 +101,9 @@ func code(m plan.Mode) byte {
 }
 
 const (
-	firstPoll = 250 * time.Millisecond
-	slowPoll  = 5 * time.Second
+	firstPoll  = 250 * time.Millisecond
+	slowPoll   = 5 * time.Second
+	personPoll = time.Minute // each look for what a person does reads whole enclosures
 )
 
 // stage is how far a device has got with an image, as far as it tells. poll

@@ -188,6 +188,7 @@ func (h *history) noFalseWord(n int, r *round) {
 		case e.lies:
 		case sr.Outcome == executor.OutcomeUpdated && (p.Revision != last.To || p.Runs != last.Image.SHA256):
 			h.failf("%s is told to be updated to %s (%.8s), and runs %s (%.8s)", s.Address, last.To, last.Image.SHA256, p.Revision, p.Runs)
+		case h.powered(r, s) && strings.HasSuffix(sr.Reason, "and run fwctl verify then"): // a device need not tell that its image is lost
 		case sr.Outcome == executor.OutcomeStaged && sr.Confirmed && (p.Staged == nil || !hasHop(s, func(hop plan.Hop) bool { return p.Staged.SHA256 == hop.Image.SHA256 })):
 			h.failf("%s is told to hold an image staged, and does not", s.Address)
 		case sr.Outcome == executor.OutcomeFailed && !told && sr.Revision != "" && p.Revision != "" && sr.Revision != p.Revision:
@@ -266,12 +267,17 @@ func (h *history) byPower(r *round) {
 		if sr.Outcome != executor.OutcomeUpdated || !slices.ContainsFunc(r.plan.Waves, func(w plan.Wave) bool { return w.PowerCycle && w.Number == s.Waves.Reset }) {
 			continue
 		}
-		if !slices.ContainsFunc(r.after.Out, func(o outage) bool {
-			return o.Why != "fault" && h.luOf(o.ESP) == realLU(s.LUID) && o.From.Before(r.ended) && (r.resumed || !o.From.Before(r.started))
-		}) {
+		if !h.powered(r, s) {
 			h.failf("%s is told to be updated by a power cycle, and there was none", s.Address)
 		}
 	}
+}
+
+// powered tells whether a step's ESP was away in a round for anything but a fault.
+func (h *history) powered(r *round, s *plan.Step) bool {
+	return slices.ContainsFunc(r.after.Out, func(o outage) bool {
+		return o.Why != "fault" && h.luOf(o.ESP) == realLU(s.LUID) && o.From.Before(r.ended) && (r.resumed || !o.From.Before(r.started))
+	})
 }
 
 // verified: what is told to have become of what was staged is so.

@@ -302,7 +302,8 @@ func (r *run) soak(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 // powerCycle has a person power-cycle the enclosures of a wave, waits for that
 // where it may, and finds out what runs then.
 func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave) {
-	for first := true; ; first = false {
+	first := true
+	for wait := firstPoll; ; wait = min(2*wait, personPoll) {
 		due := r.due(wave)
 		if len(due) == 0 || r.halted() {
 			break
@@ -332,8 +333,9 @@ func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave)
 				names = append(names, s.step.Enclosure)
 			}
 			r.event(Event{Type: EventPowerCycle, Wave: wave.Number, Components: len(due), Reason: strings.Join(slices.Compact(names), ", ")})
+			first = false
 		}
-		r.pause(slowPoll)
+		r.pause(wait)
 	}
 	r.soak(ctx, wave, later)
 }
