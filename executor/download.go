@@ -9,6 +9,7 @@ import (
 
 	"fwctl/internal/scsi"
 	"fwctl/internal/ses"
+	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/plan"
@@ -80,6 +81,7 @@ type target struct {
 	mode         plan.Mode
 	hasPage      bool // the ESP has page 0Eh
 	notice       func(reason string)
+	needsImage   func(k state.Key, address, detail string) // has it remembered that a component told of 83h
 
 	generation uint32 // as the first status had it: it binds all chunks of this download
 	bound      bool

@@ -7,14 +7,13 @@ import (
 	"time"
 
 	"fwctl/internal/ses"
+	"fwctl/internal/state"
 	"fwctl/inventory"
-	"fwctl/plan"
 )
 
 // drain reads the status page of every ESP of the enclosure that has one, before
 // the first chunk or an activation. Nobody may be writing to anything in the
-// enclosure, and nothing in it may be in need of an image where this resets an
-// ESP. What an earlier download left on the component itself is read until it
+// enclosure, and nothing else in it may be in need of an image. What an earlier download left on the component itself is read until it
 // is gone: it would be taken for the word on this one.
 //
 // The status is the component's own, empty where its ESP has no such page.
@@ -68,7 +67,6 @@ func (t *target) drain(ctx context.Context, activating bool) (ses.DownloadStatus
 // judge goes through all that an ESP's status page says, and tells what has been
 // eaten by reading it.
 func (t *target) judge(ctx context.Context, luID string, page *ses.DownloadMicrocodeStatus, activating bool) verdict {
-	resets := activating || t.mode == plan.Mode7
 	var v, started verdict
 	for _, s := range page.Subenclosures {
 		address := t.addressOf(luID, int(s.SubenclosureID))
@@ -82,8 +80,11 @@ func (t *target) judge(ctx context.Context, luID string, page *ses.DownloadMicro
 		case s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 && s.ExpectedBufferOffset != ses.AnyOffset: // as some say while they download
 			v = refuse("somebody else is writing to %s: it waits for byte %d of an image", address, s.ExpectedBufferOffset)
 			v.refusal = RefusedInUse
-		case s.Code == ses.DownloadNeedsImage && resets && (activating || !own):
-			v = refuse("this resets an ESP, and %s must not be reset now: %v", address, s)
+		case s.Code == ses.DownloadNeedsImage:
+			t.needsImage(state.Key{LUID: luID, Subenclosure: int(s.SubenclosureID)}, address, s.String())
+			if !own || activating {
+				v = refuse("%s needs a whole image before anything else of its fault domain is touched: do not power-cycle or reset it: %v", address, s)
+			}
 		case s.Code.Complete(), s.Code.Failed() && !own:
 			t.notice(fmt.Sprintf("an earlier download to %s had not been asked how it ended, and will not say it again: %v", address, s))
 		}

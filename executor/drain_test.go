@@ -137,9 +137,9 @@ func TestWhatTheEnclosureIsDoing(t *testing.T) {
 	}
 }
 
-// 83h: whatever needs an image before the next reset keeps the whole enclosure
-// from being reset, and not from a download that resets nothing, or that is its remedy.
-func TestNothingIsResetBesideWhatNeedsAnImage(t *testing.T) {
+// 83h: what needs an image before the next reset comes first, and is remembered as
+// such whoever left it so; the download that is its remedy is let be.
+func TestNothingIsDoneBesideWhatNeedsAnImage(t *testing.T) {
 	for name, tt := range map[string]struct {
 		broken   string
 		to       string
@@ -149,7 +149,7 @@ func TestNothingIsResetBesideWhatNeedsAnImage(t *testing.T) {
 		step     string
 	}{
 		"mode 7 beside it":  {esp1, esp2, plan.Mode7, false, executor.RunRefused, "refused unconfirmed 7 1000"},
-		"mode e beside it":  {esp1, esp2, plan.ModeE, false, executor.RunDone, "staged confirmed e 1000"},
+		"mode e beside it":  {esp1, esp2, plan.ModeE, false, executor.RunRefused, "refused unconfirmed e 1000"},
 		"mode 7 to it":      {esp1, esp1, plan.Mode7, false, executor.RunDone, "updated confirmed 7 1100"},
 		"0Fh beside it":     {esp1, esp2, plan.ModeE, true, executor.RunFailed, "failed unconfirmed e 1000"},
 		"0Fh to the broken": {esp1, esp1, plan.ModeE, true, executor.RunFailed, "failed unconfirmed e 1000"},
@@ -179,7 +179,14 @@ func TestNothingIsResetBesideWhatNeedsAnImage(t *testing.T) {
 				r := b.run(step)
 				b.ended(r, tt.outcome, tt.step)
 				if tt.outcome != executor.RunDone {
-					b.reason(r, 0, tt.broken+" must not be reset now", "83h")
+					b.reason(r, 0, tt.broken+" needs a whole image", "do not power-cycle or reset it", "83h")
+				}
+				cautions, err := b.store.Cautions(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if relieved := tt.outcome == executor.RunDone; relieved != (len(cautions) == 0) || !relieved && (cautions[0].Address != tt.broken || cautions[0].Kind != state.NeedsImage) {
+					t.Errorf("cautions = %+v; want that %s needs an image, unless it has got one: %v", cautions, tt.broken, relieved)
 				}
 				for _, w := range b.writes() {
 					if strings.Contains(w, " 0f@") {

@@ -379,6 +379,12 @@ func (r *run) newDownload(held *session, e *inventory.Enclosure, esp *inventory.
 		session: held, luID: s.step.LUID, subenclosure: s.step.Subenclosure, address: sub.Address, esps: e.ESPs,
 		hop: s.current(), mode: s.mode, hasPage: esp.Download.SESPage || s.current().Protocol == plan.SES,
 		notice: func(reason string) { r.event(s.about(Event{Type: EventNoticed, Reason: reason})) },
+		needsImage: func(k state.Key, address, detail string) {
+			remember := func(tx *state.Tx) { tx.NeedsImage(k, address, detail, time.Now()) }
+			if err := r.Store.Update(context.WithoutCancel(r.until), remember); err != nil {
+				r.event(s.about(Event{Type: EventNoticed, Reason: fmt.Sprintf("%s needs a whole image, and nobody will remember it: %v", address, err)}))
+			}
+		},
 	})
 }
 

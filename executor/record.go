@@ -62,11 +62,11 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	case Fail, Lose:
 		s.confirmed = false
 		more = func(tx *state.Tx) {
-			if v.unstaged || v.needsPerson { // what is in need of an image is not to start what it held before
+			if v.unstaged {
 				tx.Unstage(s.key)
 			}
 			if v.needsPerson {
-				tx.Caution(state.Caution{Key: s.key, Kind: state.NeedsImage, Address: s.step.Address, Detail: v.reason, Since: now})
+				tx.NeedsImage(s.key, s.step.Address, v.reason, now)
 			}
 		}
 	}

@@ -316,10 +316,18 @@ func (j *job) inWindow(now time.Time) error {
 			j.note("Wave %d waits for its maintenance window: %s.", w.Number, opensNext(j.plan, w, now))
 		case !o.Now:
 			return refused(fmt.Sprintf("cannot apply now: wave %d is outside its maintenance windows: %s", w.Number, opensNext(j.plan, w, now)),
-				"apply again when it opens, let this one --wait, do what may be done now with --phase stage, or say why it cannot wait with --ignore-window REASON, which is recorded")
+				j.whenItOpens())
 		}
 	}
 	return nil
+}
+
+// whenItOpens is what to do about a window that is closed.
+func (j *job) whenItOpens() string {
+	if j.resumed { // the run is for the waves that it was begun for
+		return "resume again when it opens, let this one --wait, or say why it cannot wait with --ignore-window REASON, which is recorded"
+	}
+	return "apply again when it opens, let this one --wait, do what may be done now with --phase stage, or say why it cannot wait with --ignore-window REASON, which is recorded"
 }
 
 func (j *job) config(store *state.Store, observer func(executor.Event)) executor.Config {

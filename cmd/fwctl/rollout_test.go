@@ -302,3 +302,17 @@ policies: {p: {reset: always, activate: apply}}
 		})
 	}
 }
+
+// What is to be done about a closed window is another thing for a run that was begun.
+func TestResumeOutsideTheWindow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("download: {"+quick+"}, "+slow), wanted("7", "reset: always, windows: {reset: [night]}", night))
+	p := s.start(append(apply, "--ignore-window", "CHG-4711")...)
+	p.sends(2, lu1)
+	p.signal(syscall.SIGINT)
+	p.ends(130, "hint: fwctl resume goes on")
+	s.says(3, []string{"outside its maintenance windows", "hint: resume again when it opens, let this one --wait, or say why"}, "resume", "--yes")
+	if got := s.count(lu2); got != 0 {
+		t.Errorf("writes to the second module = %d; want none", got)
+	}
+}

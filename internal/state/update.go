@@ -147,6 +147,13 @@ func (t *Tx) Caution(c Caution) {
 		c.Key.LUID, c.Key.Subenclosure, c.Kind, c.Address, c.Detail, stamp(c.Since))
 }
 
+// NeedsImage records that a component needs a whole image, and that it is not to start
+// what it held before.
+func (t *Tx) NeedsImage(k Key, address, detail string, since time.Time) {
+	t.Unstage(k)
+	t.Caution(Caution{Key: k, Kind: NeedsImage, Address: address, Detail: detail, Since: since})
+}
+
 // Relieve forgets a caution, be it about a component or about one that was at its
 // address before: the module was exchanged.
 func (t *Tx) Relieve(k Key, address string, kind CautionKind) {
