@@ -38,6 +38,9 @@ type download interface {
 	recover(ctx context.Context, last bool) verdict
 	// activate starts what is deferred.
 	activate(ctx context.Context) verdict
+	// failure is what the device says of an image that it was to start and does not
+	// run; no trigger where it says nothing.
+	failure(ctx context.Context) verdict
 }
 
 // verdict is what the device's answers mean to a step.
@@ -298,8 +301,9 @@ func (t *target) look(ctx context.Context, from, end int, cause error) verdict {
 		}
 		v.reason += fmt.Sprintf(", its download status is: %v", s)
 		v.needsPerson = s.Code == ses.DownloadNeedsImage
-		v.discarded = v.discarded && s.Code != ses.DownloadInternalError // a reset is safe then
-		v.half = s.Code == ses.DownloadInProgress && (s.ExpectedBufferOffset == uint32(from) || s.ExpectedBufferOffset == uint32(end))
+		v.discarded = v.discarded && s.Code != ses.DownloadInternalError                                       // a reset is safe then
+		waits := s.Code == ses.DownloadInProgress || s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 // as some say while they download
+		v.half = waits && (s.ExpectedBufferOffset == uint32(from) || s.ExpectedBufferOffset == uint32(end))
 		return over(v)
 	}, func(string) verdict {
 		return verdict{trigger: Lose, reason: broke + "; it has not answered since"}
@@ -390,14 +394,17 @@ func (t *target) sendActivationPage(ctx context.Context) verdict {
 	return restarting(err)
 }
 
-// restarting is the verdict on the command that activates. A device that does
-// not answer it may be restarting: what it runs afterwards decides.
+// restarting is the verdict on the command that activates. A device that does not
+// answer it, or with an error that does not say that it was not carried out, may be
+// restarting: what it runs afterwards decides.
 func restarting(err error) verdict {
 	switch {
 	case err == nil, unanswered(err), wasReset(err):
 		return verdict{trigger: Restart}
 	case errors.Is(err, scsi.ASC{0x2c, 0x00}):
 		return verdict{trigger: Fail, unstaged: true, reason: fmt.Sprintf("it holds no deferred microcode any more: %v", err)}
+	case errors.Is(err, scsi.IllegalRequest), transient(err):
+		return verdict{trigger: Fail, reason: fmt.Sprintf("it did not activate: %v", err)}
 	}
-	return verdict{trigger: Fail, reason: fmt.Sprintf("it did not activate: %v", err)}
+	return verdict{trigger: Restart, reason: fmt.Sprintf("the activation was answered with %v", err)}
 }

@@ -247,6 +247,9 @@ func (d *bufferDownload) recover(ctx context.Context, last bool) verdict {
 	})
 }
 
+// failure: WRITE BUFFER has no status page.
+func (d *bufferDownload) failure(context.Context) verdict { return verdict{} }
+
 func (d *bufferDownload) activate(ctx context.Context) verdict {
 	if v := d.ready(ctx); v.trigger != "" {
 		return v

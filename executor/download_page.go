@@ -330,6 +330,17 @@ func (d *pageDownload) abort(ctx context.Context) verdict {
 	})
 }
 
+func (d *pageDownload) failure(ctx context.Context) verdict {
+	if d.skips(plan.LastStatus) {
+		return verdict{}
+	}
+	d.bound = false
+	if s, err := d.status(ctx); err == nil && s.Code.Failed() {
+		return failed(s)
+	}
+	return verdict{}
+}
+
 func (d *pageDownload) recover(ctx context.Context, last bool) verdict {
 	d.away, d.untold = true, true
 	return poll(d.patience(), func() sight {

@@ -84,6 +84,7 @@ func (t *target) judge(ctx context.Context, luID string, page *ses.DownloadMicro
 			t.needsImage(state.Key{LUID: luID, Subenclosure: int(s.SubenclosureID)}, address, s.String())
 			if !own || activating {
 				v = refuse("%s needs a whole image before anything else of its fault domain is touched: do not power-cycle or reset it: %v", address, s)
+				v.needsPerson = own
 			}
 		case s.Code.Complete(), s.Code.Failed() && !own:
 			t.notice(fmt.Sprintf("an earlier download to %s had not been asked how it ended, and will not say it again: %v", address, s))

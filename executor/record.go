@@ -23,6 +23,10 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		v = verdict{reason: strings.TrimSuffix(bug+"; look at the device before anything else is written to it; "+v.reason, "; ")}
 		to, t = Unknown, Lose
 	}
+	if s.halved && !v.needsPerson && slices.Contains([]State{Failed, Aborted, Refused, Unknown}, to) {
+		v.needsPerson = true
+		v.reason += halfAnImage
+	}
 	s.state, s.reason = to, v.reason
 	s.restarted = s.restarted || to == Waiting
 	s.revision = cmp.Or(v.revision, s.revision)
@@ -31,6 +35,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	var more func(*state.Tx)
 	switch t {
 	case Defer:
+		s.halved = false
 		s.want.staged, s.confirmed = hop.Image.SHA256, v.confirmed
 		s.dormant = v.powerOnly || !v.confirmed && !hop.ActivateUnconfirmed
 		s.reason = v.reason + s.leftOut()
@@ -43,6 +48,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 			}
 		}
 	case Start:
+		s.halved = false
 		more = func(tx *state.Tx) {
 			tx.Relieve(s.key, s.step.Address, state.NeedsImage)
 			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
@@ -61,14 +67,12 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		s.refusal = v.refusal
 	case Fail, Lose:
 		s.confirmed = false
-		more = func(tx *state.Tx) {
-			if v.unstaged {
-				tx.Unstage(s.key)
-			}
-			if v.needsPerson {
-				tx.NeedsImage(s.key, s.step.Address, v.reason, now)
-			}
+		if v.unstaged {
+			more = func(tx *state.Tx) { tx.Unstage(s.key) }
 		}
+	}
+	if v.needsPerson {
+		more = func(tx *state.Tx) { tx.NeedsImage(s.key, s.step.Address, v.reason, now) }
 	}
 	s.needsPerson = s.needsPerson || v.needsPerson
 

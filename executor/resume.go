@@ -286,8 +286,13 @@ func (r *run) takeUp(ctx context.Context, held *session, was remains) {
 	held.flashing.Store(true)
 	v := r.lookAt(ctx, held, was)
 	r.event(s.about(Event{Type: EventRecovered, Reason: fmt.Sprintf("the run was killed when it was %s: %s", was.state, v.reason)}))
+	s.halved = v.trigger == StartOver && s.mode == plan.Mode7
 	r.move(ctx, s, v.trigger, v)
-	r.work(ctx, held, noWave, s)
+	wave := noWave
+	if i := slices.IndexFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Number == s.step.Waves.Reset }); s.halved && i >= 0 {
+		wave = r.Plan.Waves[i] // at once: it cannot wait for a window
+	}
+	r.work(ctx, held, wave, s)
 }
 
 // noWave has nothing to do for any step: what is under way is brought to its end.

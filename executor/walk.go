@@ -221,9 +221,9 @@ func (r *run) stay(ctx context.Context, wave plan.Wave, group []*stepRun, inv *i
 	}
 }
 
-// between tells whether a step is between two of its hops: it has been begun, and
-// is brought to its end whatever happens.
-func (s *stepRun) between() bool { return s.wrote && s.state == Pending && s.hop > 0 }
+// between tells whether a step is between two of its hops, or has lost what it would
+// start from: it has been begun, and is brought to its end whatever happens.
+func (s *stepRun) between() bool { return s.wrote && s.state == Pending && (s.hop > 0 || s.halved) }
 
 // patience ends where nothing new is started, but not for what has been begun.
 func (r *run) patience(ctx context.Context, s *stepRun) context.Context {

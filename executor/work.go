@@ -124,6 +124,7 @@ func (r *run) again(ctx context.Context, s *stepRun, v verdict) verdict {
 		return aborted
 	}
 	r.event(s.about(Event{Type: EventNoticed, Reason: v.reason + ": the download starts over"}))
+	s.halved = s.mode == plan.Mode7
 	return verdict{trigger: Again, reason: v.reason}
 }
 
@@ -192,10 +193,12 @@ func (r *run) brokenOff(ctx context.Context, s *stepRun, v verdict) verdict {
 func (s *stepRun) overwritten(v verdict) verdict {
 	if v.discarded && s.mode == plan.Mode7 {
 		v.needsPerson = true
-		v.reason += "; mode 7 may have overwritten what it would start from: do not power-cycle or reset it before it has got a whole image"
+		v.reason += halfAnImage
 	}
 	return v
 }
+
+const halfAnImage = "; mode 7 may have overwritten what it would start from: do not power-cycle or reset it before it has got a whole image"
 
 // fallBack says what follows where the device does not take a mode: 7 after e,
 // where the plan permits it, and never before the reset wave.
@@ -277,7 +280,7 @@ func (r *run) verify(ctx context.Context, held *session, s *stepRun) verdict {
 			case !arrived(hop, sub.Revision) && ran != "":
 				return verdict{trigger: Fail, reason: changed(ran, sub.Revision)}
 			case !arrived(hop, sub.Revision) && hop.To != "":
-				return verdict{trigger: Fail, reason: notArrived(hop, sub.Revision)}
+				return s.missed(ctx, notArrived(hop, sub.Revision))
 			default:
 				ran = sub.Revision
 				worse = strings.Join(r.baselineOf(held.enclosure).decline(e), "; ")
@@ -328,6 +331,19 @@ func (r *rest) after(e *inventory.Enclosure, long time.Duration) bool {
 
 func changed(was, is string) string {
 	return fmt.Sprintf("it ran %s when it was verified, and runs %s now: do the modules synchronise each other?", was, is)
+}
+
+// missed is the verdict on an image that was to start, and does not run.
+func (s *stepRun) missed(ctx context.Context, reason string) verdict {
+	v := verdict{trigger: Fail, reason: reason}
+	if s.download == nil { // a resumption has waited for the restart alone
+		return v
+	}
+	if said := s.download.failure(ctx); said.trigger != "" {
+		v.reason += "; " + said.reason
+		v.needsPerson, v.unstaged, v.discarded = said.needsPerson, said.unstaged, said.discarded
+	}
+	return s.overwritten(v)
 }
 
 // confirm says what a revision that was read back proves of a hop.

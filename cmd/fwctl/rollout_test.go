@@ -316,3 +316,18 @@ func TestResumeOutsideTheWindow(t *testing.T) {
 		t.Errorf("writes to the second module = %d; want none", got)
 	}
 }
+
+// Half an image by mode 7 cannot wait for the next window: a resumption sends the
+// rest of it first, whatever the time.
+func TestResumeOfHalfAnImageOutsideTheWindow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("download: {"+quick+`, singleBank: true}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("7", "reset: always, windows: {reset: [night]}", night))
+	p := s.start(append(apply, "--ignore-window", "CHG-4711")...)
+	p.sends(1, "07@12288")
+	p.kill()
+	s.says(4, []string{esp1 + ": runs 1100", "the maintenance window of wave 2 is closed"}, "resume", "--yes")
+	s.are(esp1+" 1100 -", esp2+" 1000 -")
+	if got := s.count(lu2); got != 0 {
+		t.Errorf("writes to the second module = %d; want none", got)
+	}
+}
