@@ -101,3 +101,14 @@ func imageError(op, name string, err error) error {
 	}
 	return e
 }
+
+// lost tells of a database that remembers nothing though images are kept beside it:
+// a run that was not ended was in one that is gone.
+func lost(path string) error {
+	kept, err := os.ReadDir(filepath.Join(filepath.Dir(path), imagesDir))
+	if err != nil || len(kept) == 0 {
+		return nil
+	}
+	return &Error{Op: "open", Path: path, Err: errors.New("it is empty, and images are kept beside it of a run that has not come to its end: it was damaged or replaced"),
+		Hint: "put a copy of it back; or look what the devices say, do not power-cycle them before, and name another directory with --state-dir"}
+}

@@ -146,3 +146,27 @@ func TestImageThatCannotBeKept(t *testing.T) {
 		}
 	}
 }
+
+// A database that is empty beside images that are kept is one that was lost.
+func TestEmptiedDatabase(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	data := []byte("image")
+	if err := s.KeepImage(digestOf(string(data)), data); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	for _, name := range []string{state.FileName, state.FileName + "-wal", state.FileName + "-shm"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, state.FileName), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]func(string) (*state.Store, error){"OpenReadOnly": state.OpenReadOnly, "Open": state.Open} {
+		if s, err := f(dir); err == nil || !strings.Contains(err.Error(), "damaged or replaced") {
+			t.Errorf("%s of an emptied database = %v, %v; want it told", name, s, err)
+		}
+	}
+}

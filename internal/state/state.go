@@ -75,7 +75,14 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.migrate(); err != nil {
+	version, err := s.version()
+	if err == nil && version == 0 {
+		err = lost(path)
+	}
+	if err == nil {
+		err = s.migrate()
+	}
+	if err != nil {
 		s.db.Close()
 		return nil, err
 	}
@@ -102,8 +109,10 @@ func OpenReadOnly(dir string) (*Store, error) {
 		var tables int
 		switch err = s.query(context.Background(), func(scan scanner) error { return scan(&tables) }, "SELECT count(*) FROM sqlite_schema"); {
 		case err == nil && tables == 0: // a writer is just creating it, or was killed at that
-			s.db.Close()
-			return openEmpty(path)
+			if err = lost(path); err == nil {
+				s.db.Close()
+				return openEmpty(path)
+			}
 		case err == nil:
 			err = &Error{Op: "read", Path: path, Err: errors.New("it is the database of another program"), Hint: "name another directory with --state-dir"}
 		}
