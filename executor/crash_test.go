@@ -128,6 +128,11 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 			h.Protocol = plan.WriteBuffer
 			return []plan.Step{b.step(esp1, both, h)}
 		}, nil},
+		"WRITE BUFFER, beside page 0Eh": {acme("protocol: both, flashTime: 2m"), func(b *bench) []plan.Step {
+			h := b.hop("1100", plan.ModeE)
+			h.Protocol = plan.WriteBuffer
+			return []plan.Step{b.step(esp1, stage, h)}
+		}, nil},
 		"two hops": {acme(""), func(b *bench) []plan.Step {
 			first, second := b.hop("1100", plan.Mode7), activated(b, plan.ModeE)
 			second.From, second.To, second.Image = "1100", "1200", b.imageFor("JBOD-60", "1200", 10001)

@@ -83,6 +83,7 @@ type target struct {
 	hop          plan.Hop
 	mode         plan.Mode
 	hasPage      bool // the ESP has page 0Eh
+	owing        bool // it may wait for more of an image that this run has left
 	notice       func(reason string)
 	needsImage   func(k state.Key, address, detail string) // has it remembered that a component told of 83h
 

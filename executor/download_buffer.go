@@ -131,7 +131,7 @@ func (d *bufferDownload) finish(ctx context.Context) verdict {
 			return over(v)
 		}
 		if err != nil {
-			busy = transient(err)
+			busy = transient(err) || errors.Is(err, errWriting)
 			return sight{said: err.Error()}
 		}
 		busy = false
@@ -179,6 +179,9 @@ func (d *bufferDownload) awaitRevision(ctx context.Context) verdict {
 	})
 }
 
+// errWriting is a device that has all of an image and is not done with it.
+var errWriting = errors.New("it is writing flash")
+
 // word asks everything that could say that deferred microcode is complete.
 func (d *bufferDownload) word(ctx context.Context) (verdict, error) {
 	_, err := d.do(ctx, scsi.TestUnitReady{})
@@ -191,8 +194,11 @@ func (d *bufferDownload) word(ctx context.Context) (verdict, error) {
 	}
 	if err == nil && d.hasPage && !d.skips(plan.LastStatus) {
 		if s, err := d.status(ctx); err == nil {
-			if done, v := ended(s, d.mode); done {
+			switch done, v := ended(s, d.mode); {
+			case done:
 				return v, nil
+			case stageOf(s) == writing:
+				return verdict{}, fmt.Errorf("%w: %v", errWriting, s)
 			}
 		}
 	}

@@ -74,6 +74,7 @@ func (t *target) judge(ctx context.Context, luID string, page *ses.DownloadMicro
 		switch {
 		case s.Code == ses.DownloadDoneStartsNow:
 			started = t.started(ctx, luID, int(s.SubenclosureID), address)
+		case own && t.owing && s.Code == ses.DownloadInProgress:
 		case s.Code.InProgress():
 			v = refuse("somebody else is writing to %s: %v", address, s)
 			v.refusal = RefusedInUse

@@ -377,7 +377,7 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 func (r *run) newDownload(held *session, e *inventory.Enclosure, esp *inventory.ESP, sub *inventory.Subenclosure, s *stepRun) download {
 	return newDownload(target{
 		session: held, luID: s.step.LUID, subenclosure: s.step.Subenclosure, address: sub.Address, esps: e.ESPs,
-		hop: s.current(), mode: s.mode, hasPage: esp.Download.SESPage || s.current().Protocol == plan.SES,
+		hop: s.current(), mode: s.mode, owing: s.owing, hasPage: esp.Download.SESPage || s.current().Protocol == plan.SES,
 		notice: func(reason string) { r.event(s.about(Event{Type: EventNoticed, Reason: reason})) },
 		needsImage: func(k state.Key, address, detail string) {
 			remember := func(tx *state.Tx) { tx.NeedsImage(k, address, detail, time.Now()) }

@@ -116,6 +116,7 @@ type stepRun struct {
 	overwriting string // SHA-256 of what was staged when the download began
 	taken       bool   // the device took its first chunk
 	again       bool   // the hop's download has been started over
+	owing       bool   // the device may wait for more of its image still, which is sent again: WRITE BUFFER has no abort
 	halved      bool   // a download by mode 7 was broken off: it is to get a whole image, whatever else happens
 
 	wrote       bool

@@ -376,8 +376,15 @@ func (r *run) recheck(ctx context.Context, steps []*stepRun) {
 			}
 		}
 		for _, s := range steps {
-			if err == nil && s.state == Staged && s.step.Enclosure == first.step.Enclosure {
+			switch {
+			case err != nil || s.step.Enclosure != first.step.Enclosure:
+			case s.state == Staged:
 				r.stillStaged(ctx, s, e)
+			case s.state == Failed: // its peer may have brought it to another revision since
+				s.revision = cmp.Or(revisionOf(e, s.step), s.revision)
+				r.mu.Lock()
+				s.seen = s.result()
+				r.mu.Unlock()
 			}
 		}
 	}
