@@ -93,7 +93,8 @@ func TestOneOff(t *testing.T) {
 			[]plan.WaveKind{plan.ResetWave, plan.ResetWave}, nil},
 		{"a device that reports no revision", func(inv *inventory.Inventory) {
 			inv.Enclosures[0].ESPs[0].Subenclosures[0].Revision = ""
-		}, plan.Mode7, "", []string{"/dev/sg1"}, []string{a1 + " update always io-interruption > 7 iom-1100.bin"}, []plan.WaveKind{plan.ResetWave}, []string{other}},
+		}, plan.Mode7, "", []string{"/dev/sg1"}, []string{a1 + " update always io-interruption > 7 iom-1100.bin"}, []plan.WaveKind{plan.ResetWave},
+			[]string{other, "5000ccab04001000: after this plan esp1 runs image 6d042281 and esp2 stays on 1000 (not in this plan)."}},
 		{"what the device does not take is blocked", func(inv *inventory.Inventory) {
 			inv.Enclosures[0].ESPs[0].Download = inventory.Download{WriteBufferModes: []string{"07"}}
 		}, plan.ModeE, "", []string{"/dev/sg1"},

@@ -7,7 +7,6 @@
 package plan
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -166,7 +165,12 @@ type Hop struct {
 }
 
 // Goal names what a hop brings as inventory.Staged.Label does: its revision, else its image.
-func (h *Hop) Goal() string { return cmp.Or(h.To, fmt.Sprintf("image %.8s", h.Image.SHA256)) }
+func (h *Hop) Goal() string {
+	if h.To != "" {
+		return h.To
+	}
+	return fmt.Sprintf("image %.8s", h.Image.SHA256)
+}
 
 // Activation says what follows a download that deferred its activation.
 type Activation string

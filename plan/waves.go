@@ -191,7 +191,7 @@ func (j *job) label() string {
 }
 
 // stagedWarnings tells what a power loss would start, now or once the plan is
-// carried out.
+// carried out, and which components differ then without one.
 func stagedWarnings(enclosure string, jobs []*job) []string {
 	var warnings []string
 	for _, j := range jobs {
@@ -213,6 +213,7 @@ func stagedWarnings(enclosure string, jobs []*job) []string {
 		}
 		warnings = append(warnings, w)
 	}
+	var told []int // subenclosures that a power loss would leave on different revisions
 	for i, j := range jobs {
 		pending, after := j.afterPowerLoss()
 		if !pending {
@@ -231,9 +232,85 @@ func stagedWarnings(enclosure string, jobs []*job) []string {
 				w += " " + j.stagedBy()
 			}
 			warnings = append(warnings, w)
+			told = append(told, j.sub.ID)
 		}
 	}
+	return append(warnings, mixedWarnings(enclosure, jobs, told)...)
+}
+
+// mixedWarnings tells which components of an enclosure, of those that one want
+// means to bring to one revision, differ once the plan is carried out. Those that
+// differ already are told too, unless it is told what a power loss makes of them.
+func mixedWarnings(enclosure string, jobs []*job, told []int) []string {
+	var warnings []string
+	for i, j := range jobs {
+		if slices.ContainsFunc(jobs[:i], j.twin) {
+			continue // told with that one
+		}
+		revision := j.afterPlan()
+		if !slices.ContainsFunc(jobs[i+1:], func(o *job) bool { return j.twin(o) && o.afterPlan() != revision }) {
+			continue
+		}
+		var run, stay []string
+		planned, changes, sync := false, false, false
+		for _, o := range jobs[i:] {
+			if !j.twin(o) {
+				continue
+			}
+			planned = planned || o.targeted
+			after := o.afterPlan()
+			if moves := after != o.step.Current; moves || o.step.Action == NoOp {
+				w := fmt.Sprintf("%s runs %s", o.label(), after)
+				if o.targeted && o.step.left() {
+					w += " (" + o.whyItStays() + ")"
+				}
+				run = append(run, w)
+				changes = changes || moves
+				sync = sync || moves && len(o.step.Hops) > 0 && o.step.last().PeerSync > 0
+				continue
+			}
+			stay = append(stay, fmt.Sprintf("%s stays on %s (%s)", o.label(), after, o.whyItStays()))
+		}
+		if !planned || !changes && slices.Contains(told, j.sub.ID) {
+			continue
+		}
+		w := fmt.Sprintf("%s: after this plan %s.", enclosure, strings.Join(append(run, stay...), " and "))
+		if sync {
+			w += " Such modules may bring each other to one revision then."
+		}
+		warnings = append(warnings, w)
+	}
 	return warnings
+}
+
+// twin tells whether one want means two components to run the same, or a component itself.
+func (j *job) twin(o *job) bool {
+	return j.want != nil && o.want != nil && o.want.goal == j.want.goal && o.sub.ID == j.sub.ID
+}
+
+// afterPlan is the revision that a component runs once the plan was carried out.
+func (j *job) afterPlan() string {
+	switch {
+	case len(j.startedBy) > 0:
+		_, revision := j.afterPowerLoss()
+		return revision
+	case !j.targeted || len(j.step.Hops) == 0:
+		return j.step.Current
+	case j.step.left():
+		return j.step.last().From
+	}
+	return j.step.last().Goal()
+}
+
+// whyItStays is why the plan leaves a component on the revision that it runs.
+func (j *job) whyItStays() string {
+	switch {
+	case !j.targeted:
+		return "not in this plan"
+	case j.step.Action == Update:
+		return j.step.last().Goal() + " is left staged"
+	}
+	return string(j.step.Action)
 }
 
 // afterPowerLoss is the revision that a component has once the plan was carried
