@@ -90,7 +90,7 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 		return verdict{}
 	}
 
-	return poll(d.flashTimeout(), func() sight {
+	v := poll(d.flashTimeout(), func() sight {
 		s, err := d.status(ctx)
 		switch {
 		case end == size && err == nil && tellsModeRefused(s, offset):
@@ -115,6 +115,8 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 	}, func(said string) verdict {
 		return d.brokenOff(end, "nothing moves any more: "+said)
 	})
+	v.inDoubt = v.inDoubt || v.half // it took the chunk, whatever it says of itself
+	return v
 }
 
 // notTaken is the verdict on a chunk that the device did not carry out, for a reason
