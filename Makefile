@@ -25,7 +25,7 @@ check:
 
 # -race needs a C compiler.
 unit:
-	go test -race -timeout 30m ./...
+	go test -race -timeout 60m ./...
 	go test -count=1 -timeout 30m ./executor -run TestPromises -racks 10000
 
 e2e:
