@@ -35,7 +35,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	var more func(*state.Tx)
 	switch t {
 	case Defer:
-		s.halved = false
+		s.halved, s.owing = false, false
 		s.want.staged, s.confirmed = hop.Image.SHA256, v.confirmed
 		s.dormant = v.powerOnly || !v.confirmed && !hop.ActivateUnconfirmed
 		s.reason = v.reason + s.leftOut()
@@ -48,7 +48,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 			}
 		}
 	case Start:
-		s.halved = false
+		s.halved, s.owing = false, false
 		more = func(tx *state.Tx) {
 			tx.Relieve(s.key, s.step.Address, state.NeedsImage)
 			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
@@ -59,6 +59,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		more = func(tx *state.Tx) { tx.Unstage(s.key) }
 	case NextHop:
 		s.hop++
+		s.sent, s.mode = s.mode, "" // a mode belongs to a hop
 		s.refused, s.confirmed, s.dormant, s.again = false, false, false, false
 	case Postpone:
 		s.refused = true

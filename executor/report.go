@@ -56,7 +56,7 @@ func (r *run) finished(s *stepRun, sr StepResult) {
 
 func (s *stepRun) result() StepResult {
 	return StepResult{
-		Address: s.step.Address, Outcome: outcome(s.state), Confirmed: s.confirmed, Mode: s.mode,
+		Address: s.step.Address, Outcome: outcome(s.state), Confirmed: s.confirmed, Mode: cmp.Or(s.mode, s.sent),
 		Revision: s.revision, Reason: s.reason, NeedsPerson: s.needsPerson,
 	}
 }

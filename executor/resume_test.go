@@ -3,6 +3,7 @@ package executor_test
 import (
 	"bytes"
 	"context"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -282,4 +283,76 @@ func TestResumeOfWhatIsSimulatedElsewhere(t *testing.T) {
 			t.Errorf("Resume = %+v with %d effects; want it refused, with none", r, b.effects()-before)
 		}
 	})
+}
+
+// copying copies the store and the rack once, at the first look at the host after it was armed.
+type copying struct {
+	transport.Machine
+	crashing
+	armed *bool
+}
+
+func (m copying) Open(node string, access transport.Access) (transport.Node, error) {
+	return m.Machine.Open(node, access)
+}
+
+func (m copying) FS() fs.FS {
+	if *m.armed {
+		*m.armed = false
+		m.copy("between", []byte{0})
+	}
+	return m.Machine.FS()
+}
+
+// A mode belongs to a hop: what was sent one by mode 7 has not refused mode e for the next.
+func TestResumeBetweenHops(t *testing.T) {
+	for name, tt := range map[string]struct {
+		rack  string
+		first []plan.Mode
+		waves plan.StepWaves
+	}{
+		"after mode 7":           {"", []plan.Mode{plan.Mode7}, reset},
+		"after a refused mode e": {"modes: ['07', {mode: '0e', from: '1100'}, {mode: '0f', from: '1100'}]", []plan.Mode{plan.ModeE, plan.Mode7}, both},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var crashes []crash
+			var config executor.Config
+			copies := t.TempDir()
+			onRack(t, acme(tt.rack), func(b *bench) {
+				first, second := b.hop("1100", tt.first...), b.hop("1200", plan.ModeE, plan.Mode7)
+				first.Activation, second.Activation = plan.WithApply, plan.WithApply
+				second.From, second.Image = "1100", b.imageFor("JBOD-60", "1200", 10001)
+				config = b.config(b.step(esp1, tt.waves, first, second))
+				armed, effects := false, 0
+				config.Machine = copying{b.machine, crashing{nil, filepath.Dir(b.file), copies, &crashes, &effects}, &armed}
+				verified := 0
+				config.Observer = func(e executor.Event) {
+					if e.Type == executor.EventVerified {
+						verified++
+						armed = verified == 1
+					}
+				}
+				r, err := executor.Run(context.Background(), config)
+				if err != nil || r.Outcome != executor.RunDone || r.Steps[0].Mode != plan.ModeE {
+					t.Fatalf("Run = %+v, %v; want the second hop by mode e", r, err)
+				}
+			})
+			if len(crashes) != 1 {
+				t.Fatalf("copies = %d; want one, between the hops", len(crashes))
+			}
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Until(crashes[0].at))
+				b := reopen(t, crashes[0].dir)
+				defer b.store.Close()
+				config.Machine, config.Store, config.Observer = b.machine, b.store, b.observe
+				before := len(b.writes())
+				b.ended(b.resume(config), executor.RunDone, "updated confirmed e 1200")
+				for _, w := range b.writes()[before:] {
+					if strings.Contains(w, " 07@") {
+						t.Errorf("writes after the resumption = %q; want none by mode 7", b.writes()[before:])
+					}
+				}
+			})
+		})
+	}
 }

@@ -107,7 +107,8 @@ type stepRun struct {
 
 	state    State
 	hop      int // index of the hop it is at
-	mode     plan.Mode
+	mode     plan.Mode // of its download; "" before one is begun
+	sent     plan.Mode // of the hop before
 	refused  bool // mode e of this hop, by the device
 	want     expectation
 	download download
