@@ -238,17 +238,24 @@ func TestWaitForAWindow(t *testing.T) {
 const night = `windows: {night: {start: "2199-06-01T22:00", timezone: UTC, duration: 6h}}`
 
 // A run that was killed in the middle of a reset is brought to its end whatever the
-// time; what was not begun is left for its window.
+// time, and so is half an image by mode 7, which is sent again; what was not begun is
+// left for its window.
 func TestResumeAfterTheWindow(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 36864}, `+hangs+`}]}, {}]`), wanted("7", "reset: always, windows: {reset: [night]}", night))
-	p := s.start(append(apply, "--ignore-window", "CHG-4711")...)
-	p.sends(1, "07@36864")
-	p.kill()
-	s.says(4, []string{esp1 + ": runs 1100", "the maintenance window of wave 2 is closed"}, "resume", "--yes")
-	s.are(esp1+" 1100 -", esp2+" 1000 -")
-	if got := s.count(lu2); got != 0 {
-		t.Errorf("writes to the second module = %d; want none", got)
+	for name, offset := range map[string]int{"in the middle of the image": 12288, "at the last chunk": 36864} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fault := fmt.Sprintf(`esps: [{faults: [{when: {opcode: "1d", offset: %d}, %s}]}, {}]`, offset, hangs)
+			s := newSite(t, jbods("download: {"+quick+", singleBank: true}, "+fault), wanted("7", "reset: always, windows: {reset: [night]}", night))
+			p := s.start(append(apply, "--ignore-window", "CHG-4711")...)
+			p.sends(1, fmt.Sprintf("07@%d", offset))
+			p.kill()
+			s.says(4, []string{esp1 + ": runs 1100", "the maintenance window of wave 2 is closed"}, "resume", "--yes")
+			s.are(esp1+" 1100 -", esp2+" 1000 -")
+			if got := s.count(lu2); got != 0 {
+				t.Errorf("writes to the second module = %d; want none", got)
+			}
+		})
 	}
 }
 
@@ -312,21 +319,6 @@ func TestResumeOutsideTheWindow(t *testing.T) {
 	p.signal(syscall.SIGINT)
 	p.ends(130, "hint: fwctl resume goes on")
 	s.says(3, []string{"outside its maintenance windows", "hint: resume again when it opens, let this one --wait, or say why"}, "resume", "--yes")
-	if got := s.count(lu2); got != 0 {
-		t.Errorf("writes to the second module = %d; want none", got)
-	}
-}
-
-// Half an image by mode 7 cannot wait for the next window: a resumption sends the
-// rest of it first, whatever the time.
-func TestResumeOfHalfAnImageOutsideTheWindow(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, jbods("download: {"+quick+`, singleBank: true}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("7", "reset: always, windows: {reset: [night]}", night))
-	p := s.start(append(apply, "--ignore-window", "CHG-4711")...)
-	p.sends(1, "07@12288")
-	p.kill()
-	s.says(4, []string{esp1 + ": runs 1100", "the maintenance window of wave 2 is closed"}, "resume", "--yes")
-	s.are(esp1+" 1100 -", esp2+" 1000 -")
 	if got := s.count(lu2); got != 0 {
 		t.Errorf("writes to the second module = %d; want none", got)
 	}

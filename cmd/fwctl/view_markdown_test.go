@@ -2,13 +2,10 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/google/go-cmp/cmp"
 
 	"fwctl/plan"
 )
@@ -26,20 +23,8 @@ func strangePlan() *plan.Plan {
 
 func TestMarkdown(t *testing.T) {
 	for name, p := range map[string]*plan.Plan{"plan": interfacePlan(), "rows": examplePlan(), "strange": strangePlan()} {
-		golden := filepath.Join("testdata", "view", name+".md")
 		got := markdownView(p, "", noon)
-		if *update {
-			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("markdownView(%s) (-want +got):\n%s", name, diff)
-		}
+		isGolden(t, filepath.Join("testdata", "view", name+".md"), got)
 	}
 }
 

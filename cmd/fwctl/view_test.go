@@ -178,19 +178,7 @@ func TestViews(t *testing.T) {
 			"status":    statusView(exampleStatus(), width, false),
 			"history":   historyView(exampleHistory(), width, false),
 		} {
-			golden := filepath.Join("testdata", "view", fmt.Sprintf("%s-%d.txt", name, width))
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("%s at %d columns (-want +got):\n%s", name, width, diff)
-			}
+			isGolden(t, filepath.Join("testdata", "view", fmt.Sprintf("%s-%d.txt", name, width)), got)
 		}
 	}
 }
@@ -285,19 +273,8 @@ func TestTablesOfTheRules(t *testing.T) {
 		for _, width := range []int{60, 120, 200} {
 			losesNothing(t, fmt.Sprintf("%s at %d columns", filepath.Base(dir), width), planView(p, noon, width, false), planWords(p), width)
 		}
-		golden, got := filepath.Join(dir, "table.txt"), planView(p, noon, 80, false)
-		if *update {
-			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("the table of %q (-want +got):\n%s", filepath.Base(dir), diff)
-		}
+		got := planView(p, noon, 80, false)
+		isGolden(t, filepath.Join(dir, "table.txt"), got)
 		losesNothing(t, filepath.Base(dir), got, planWords(p), 80)
 	}
 }
@@ -409,5 +386,22 @@ func TestWordsForTheWorst(t *testing.T) {
 		if !strings.HasSuffix(got, want) {
 			t.Errorf("got %q; want %q", got, want)
 		}
+	}
+}
+
+// isGolden compares what is shown with a golden file, which -update writes.
+func isGolden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
 	}
 }
