@@ -86,11 +86,18 @@ func (sv *survey) impact(luIDs []string) Effect {
 	slices.SortFunc(enclosures, func(a, b *enclosure) int { return cmp.Compare(a.index, b.index) })
 	for _, e := range slices.Compact(enclosures) {
 		unknown = unknown || !e.drivesKnown()
-		for _, v := range e.views {
+		first := len(found)
+		for k, v := range e.views {
 			for i := range v.Drives {
 				d := &v.Drives[i]
 				f := finding{enclosure: e, slot: d.Slot, sata: d.Protocol == inventory.SATA}
 				f.fate, f.through = sv.fate(v.host, d, luIDs)
+				if k > 0 && i < len(e.views[0].Drives) && found[first+i].slot == f.slot { // hosts list them alike, so that few are left to sort
+					if f.compare(found[first+i]) < 0 {
+						found[first+i] = f
+					}
+					continue
+				}
 				found = append(found, f)
 			}
 		}
@@ -117,11 +124,14 @@ func (sv *survey) impact(luIDs []string) Effect {
 	return e
 }
 
+// compare orders findings by place, those of one place from bad to good.
+func (a finding) compare(b finding) int {
+	return cmp.Or(cmp.Compare(a.enclosure.index, b.enclosure.index), cmp.Compare(a.slot, b.slot), cmp.Compare(b.fate, a.fate), cmp.Compare(a.through, b.through))
+}
+
 // worstOfEach leaves one finding of each drive, sorted by place.
 func worstOfEach(found []finding) []finding {
-	slices.SortFunc(found, func(a, b finding) int {
-		return cmp.Or(cmp.Compare(a.enclosure.index, b.enclosure.index), cmp.Compare(a.slot, b.slot), cmp.Compare(b.fate, a.fate), cmp.Compare(a.through, b.through))
-	})
+	slices.SortFunc(found, finding.compare)
 	return slices.CompactFunc(found, func(a, b finding) bool { return a.enclosure == b.enclosure && a.slot == b.slot })
 }
 
