@@ -106,10 +106,10 @@ type stepRun struct {
 	seen StepResult // as of its last transition; guarded by run.mu
 
 	state    State
-	hop      int // index of the hop it is at
+	hop      int       // index of the hop it is at
 	mode     plan.Mode // of its download; "" before one is begun
 	sent     plan.Mode // of the hop before
-	refused  bool // mode e of this hop, by the device
+	refused  bool      // mode e of this hop, by the device
 	want     expectation
 	download download
 	intents  []int64 // committed, and without an answer yet
