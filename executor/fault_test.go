@@ -301,12 +301,12 @@ func TestNothingHasAnEffectThatCannotBeRecorded(t *testing.T) {
 			if e.Type != executor.EventWave {
 				return
 			}
-			m.worse = func(n worseNode, cdb, in []byte) error {
+			m.spoil(func(n worseNode, cdb, in []byte) error {
 				if n.access == transport.Exclusive && cdb[0] == 0xa3 { // the end of reading: the component is being checked
 					b.store.Close()
 				}
 				return nil
-			}
+			})
 		}
 		b.ended(b.run(step), executor.RunFailed, "failed unconfirmed e 1000")
 		if n := b.effects(); n != 0 {
@@ -442,7 +442,7 @@ func TestWhatIsWorseThanBefore(t *testing.T) {
 				b.machine = m
 				b.onEvent = func(e executor.Event) {
 					if e.Type == executor.EventWaiting {
-						m.worse = tt.worse
+						m.spoil(tt.worse)
 					}
 				}
 				r := b.run(step)
@@ -461,6 +461,23 @@ type worseMachine struct {
 	mu sync.Mutex // a scan asks several devices at once
 }
 
+// spoil sets worse while devices are being asked.
+func (m *worseMachine) spoil(worse func(n worseNode, cdb, in []byte) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.worse = worse
+}
+
+// spoilt is what worse makes of an answer.
+func (m *worseMachine) spoilt(n worseNode, cdb, in []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.worse == nil {
+		return nil
+	}
+	return m.worse(n, cdb, in)
+}
+
 func (m *worseMachine) Open(node string, access transport.Access) (transport.Node, error) {
 	n, err := m.Machine.Open(node, access)
 	return worseNode{n, m, node, access}, err
@@ -475,11 +492,8 @@ type worseNode struct {
 
 func (n worseNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
 	resp, err := n.Node.Do(ctx, req)
-	if err == nil && n.machine.worse != nil {
-		n.machine.mu.Lock()
-		err := n.machine.worse(n, req.CDB, req.In)
-		n.machine.mu.Unlock()
-		if err != nil {
+	if err == nil {
+		if err := n.machine.spoilt(n, req.CDB, req.In); err != nil {
 			return nil, &transport.Error{Op: "send a command to", Path: n.path, NotSent: true, Err: err}
 		}
 	}

@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	"fwctl/executor"
@@ -159,8 +160,22 @@ func TestRefusedModeOfAnImageInOneChunk(t *testing.T) {
 // an INQUIRY, once armed.
 type attending struct {
 	transport.Machine
+	arm func(cdb []byte, access transport.Access) bool
+
+	mu    sync.Mutex // a scan asks several devices at once
 	armed bool
-	arm   func(cdb []byte, access transport.Access) bool
+}
+
+// attend tells whether this command is the one that is answered with a unit attention.
+func (m *attending) attend(cdb []byte, access transport.Access) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.armed && cdb[0] != 0x12 {
+		m.armed = false
+		return true
+	}
+	m.armed = m.arm(cdb, access)
+	return false
 }
 
 func (m *attending) Open(node string, access transport.Access) (transport.Node, error) {
@@ -175,11 +190,9 @@ type attendingNode struct {
 }
 
 func (n attendingNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
-	if n.machine.armed && req.CDB[0] != 0x12 {
-		n.machine.armed = false
+	if n.machine.attend(req.CDB, n.access) {
 		return &transport.Response{Status: 2, Sense: []byte{0x72, 6, 0x2a, 0x01, 0, 0, 0, 0}}, nil
 	}
-	n.machine.armed = n.machine.arm(req.CDB, n.access)
 	return n.Node.Do(ctx, req)
 }
 

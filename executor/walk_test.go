@@ -36,12 +36,12 @@ func TestNothingIsStartedWhereItHasBecomeWorse(t *testing.T) {
 		hop := b.hop("1100", plan.ModeE)
 		b.onEvent = func(e executor.Event) {
 			if e.Type == executor.EventStaged {
-				m.worse = func(n worseNode, cdb, in []byte) error {
+				m.spoil(func(n worseNode, cdb, in []byte) error {
 					if cdb[0] == 0x1c && cdb[2] == 0x02 {
 						in[12] = 2 // the first element behind the overall one: critical
 					}
 					return nil
-				}
+				})
 			}
 		}
 		r := b.run(b.step(esp1, stage, hop), b.step(esp2, stage, hop))
