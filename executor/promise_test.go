@@ -236,7 +236,8 @@ func (h *history) machine(host string) transport.Machine {
 	return m
 }
 
-// apply plans for what all hosts see, and carries the plan out on one after the other.
+// apply plans for what all hosts see, and carries the plan out on one after the other:
+// as far as it goes by itself, and then wave by wave until one goes wrong.
 func (h *history) apply() {
 	desired, err := plan.ParseDesiredState("desired-state.yaml", []byte(h.desired))
 	if err != nil {
@@ -254,11 +255,25 @@ func (h *history) apply() {
 		h.Fatalf("seed %d: Build = %v", h.seed, err)
 	}
 	p.Digest = "sha256:00"
+	waits, wrong := false, false
 	for _, host := range h.hosts {
 		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Host == host && len(s.Hops) > 0 }) {
+			r := h.run(h.config(host, p), executor.Run).result
+			waiting := strings.Contains(r.Reason, "go on with --wave")
+			waits, wrong = waits || waiting, wrong || !waiting && r.Outcome != executor.RunDone
+		}
+	}
+	waits = waits && !wrong
+	for _, w := range p.Waves {
+		for _, host := range h.hosts {
+			if !waits || !slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Host == host && (s.Waves.Stage == w.Number || s.Waves.Reset == w.Number) }) {
+				continue
+			}
 			c := h.config(host, p)
-			c.Store = h.stores[host]
-			h.run(c, executor.Run)
+			c.Wave = w.Number
+			if h.run(c, executor.Run).result.Outcome != executor.RunDone {
+				return
+			}
 		}
 	}
 }
@@ -282,7 +297,7 @@ func (h *history) scan(host string) *inventory.Inventory {
 }
 
 func (h *history) config(host string, p *plan.Plan) executor.Config {
-	c := executor.Config{Machine: &doomed{h.machine(host), h, nil}, Plan: p, Images: map[string]*image.Image{}, By: "anna", Wait: h.wait, IgnoreWindow: h.ignore}
+	c := executor.Config{Machine: &doomed{h.machine(host), h, nil}, Store: h.stores[host], Plan: p, Images: map[string]*image.Image{}, By: "anna", Wait: h.wait, IgnoreWindow: h.ignore}
 	if h.accept {
 		c.AcceptDisruption = []string{"all"}
 	}

@@ -196,7 +196,12 @@ func (b *bench) run(steps ...plan.Step) *executor.Result {
 
 func (b *bench) runContext(ctx context.Context, steps ...plan.Step) *executor.Result {
 	b.Helper()
-	r, err := executor.Run(ctx, b.config(steps...))
+	return b.runConfig(ctx, b.config(steps...))
+}
+
+func (b *bench) runConfig(ctx context.Context, c executor.Config) *executor.Result {
+	b.Helper()
+	r, err := executor.Run(ctx, c)
 	if err != nil {
 		b.Fatalf("Run = %v", err)
 	}

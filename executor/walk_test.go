@@ -91,6 +91,83 @@ func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
 	}
 }
 
+// What another host has done cannot be seen: a reset does not come before or beside what
+// it is to follow, nor the rest before the canaries, until somebody says that this is done.
+func TestWavesOfOtherHosts(t *testing.T) {
+	const before, between, beside = 1, 2, 3
+	for name, tt := range map[string]struct {
+		here, there int // fault domains
+		waves       plan.StepWaves
+		canary      [2]bool // the reset wave between, and the one here
+		stages      bool    // and resets nothing here
+		want        string
+	}{
+		"it stages before":                      {1, 1, plan.StepWaves{Stage: before}, [2]bool{}, false, "wave 3 follows wave 1 of stor9"},
+		"it resets before":                      {1, 1, plan.StepWaves{Stage: before, Reset: between}, [2]bool{}, false, "wave 3 follows wave 2 of stor9"},
+		"it resets before, ungrouped":           {1, 0, plan.StepWaves{Reset: between}, [2]bool{}, false, "wave 3 follows wave 2 of stor9"},
+		"it resets before, ungrouped here":      {0, 1, plan.StepWaves{Reset: between}, [2]bool{}, false, "wave 3 follows wave 2 of stor9"},
+		"it resets at the same time, ungrouped": {1, 0, plan.StepWaves{Reset: beside}, [2]bool{}, false, "wave 3 must not go on here and on stor9 at the same time"},
+		"it resets after":                       {1, 1, plan.StepWaves{Reset: 4}, [2]bool{}, false, ""},
+		"another fault domain":                  {1, 2, plan.StepWaves{Reset: between}, [2]bool{}, false, ""},
+		"another fault domain's canaries":       {1, 2, plan.StepWaves{Reset: between}, [2]bool{true, false}, false, "wave 3 follows wave 2 of stor9"},
+		"canaries of two fault domains":         {1, 2, plan.StepWaves{Reset: between}, [2]bool{true, true}, false, ""},
+		"nothing is reset here":                 {1, 1, plan.StepWaves{Reset: between}, [2]bool{}, true, ""},
+		"nothing is reset here, and canaries":   {1, 2, plan.StepWaves{Reset: between}, [2]bool{true, false}, true, "wave 3 follows wave 2 of stor9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme(""), func(b *bench) {
+				here, mode, end := plan.StepWaves{Reset: beside}, plan.Mode7, "updated confirmed 7 1100"
+				kind := plan.ResetWave
+				if tt.stages {
+					here, mode, end, kind = plan.StepWaves{Stage: beside}, plan.ModeE, "staged confirmed e 1000", plan.StageWave
+				}
+				s := b.step(esp1, here, b.hop("1100", mode))
+				s.FaultDomain = tt.here
+				other := b.step(esp2, tt.waves, b.hop("1100", plan.ModeE))
+				other.Host, other.FaultDomain = "stor9", tt.there
+				c := b.config(s, other)
+				c.Plan.Waves = []plan.Wave{{Number: before, Kind: plan.StageWave}, {Number: between, Kind: plan.ResetWave, Canary: tt.canary[0]},
+					{Number: beside, Kind: kind, Canary: tt.canary[1]}, {Number: 4, Kind: plan.ResetWave}}
+				elsewhere := "skipped unconfirmed  "
+				r := b.runConfig(context.Background(), c)
+				if tt.want == "" {
+					b.ended(r, executor.RunDone, end, elsewhere)
+					return
+				}
+				b.ended(r, executor.RunRefused, "skipped unconfirmed  1000", elsewhere)
+				if r.Refusal != executor.RefusedOrder || !strings.Contains(r.Reason, tt.want) || !strings.Contains(r.Reason, "go on with --wave 3") || b.effects() > 0 {
+					t.Errorf("Run is refused by %s: %q, after %d effects; want %s: %q", r.Refusal, r.Reason, b.effects(), executor.RefusedOrder, tt.want)
+				}
+				c.Wave = beside
+				told := false
+				c.Observer = func(e executor.Event) {
+					told = told || e.Type == executor.EventNoticed && strings.HasPrefix(e.Reason, tt.want)
+				}
+				b.ended(b.runConfig(context.Background(), c), executor.RunDone, end, elsewhere)
+				if !told {
+					t.Errorf("what --wave says of the other host is not told")
+				}
+			})
+		})
+	}
+}
+
+// Staging does not wait for another host, and what it leaves to be reset says for whom
+// that waits.
+func TestStagingGoesAheadOfOtherHosts(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		hop.Activation = plan.WithApply
+		s, other := b.step(esp1, plan.StepWaves{Stage: 1, Reset: 2}, hop), b.step(esp2, plan.StepWaves{Stage: 1, Reset: 3}, hop)
+		other.Host = "stor9"
+		c := b.config(s, other)
+		c.Plan.Waves = []plan.Wave{{Number: 1, Kind: plan.StageWave}, {Number: 2, Kind: plan.ResetWave}, {Number: 3, Kind: plan.ResetWave}}
+		r := b.runConfig(context.Background(), c)
+		b.ended(r, executor.RunFailed, "staged confirmed e 1000", "skipped unconfirmed  ")
+		b.reason(r, 0, "wave 2 follows wave 1 of stor9", "go on with --wave 2")
+	})
+}
+
 // A device that is busy for long does not keep a download from being withdrawn.
 func TestWithdrawnWhileTheDeviceIsBusy(t *testing.T) {
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096, times: 9}, do: {busy: true}}]\n", func(b *bench) {
@@ -98,10 +175,7 @@ func TestWithdrawnWhileTheDeviceIsBusy(t *testing.T) {
 		withdraw := make(chan struct{})
 		c.Withdraw = withdraw
 		time.AfterFunc(10*time.Second, func() { close(withdraw) })
-		r, err := executor.Run(context.Background(), c)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := b.runConfig(context.Background(), c)
 		b.ended(r, executor.RunInterrupted, "failed unconfirmed e 1000")
 		b.reason(r, 0, "withdrawn on request after byte 4096")
 		writes := b.writes()
@@ -161,10 +235,7 @@ func TestWithdrawnBeforeTheFirstChunk(t *testing.T) {
 				close(withdraw)
 			}
 		}
-		r, err := executor.Run(context.Background(), c)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := b.runConfig(context.Background(), c)
 		b.ended(r, executor.RunInterrupted, "failed unconfirmed e 1000")
 		b.reason(r, 0, "withdrawn on request before its first byte")
 		if got := b.writes(); len(got) != 0 {
