@@ -276,9 +276,22 @@ func (j *job) carryOut(ctx context.Context, store *state.Store, run func(context
 	config.Withdraw, config.Leave = asked.withdraw, asked.leave
 	result, err := run(asked.ctx, config)
 	asked.stop() // nothing runs any more: ^C ends whoever still waits for a reader
-	teller.close()
-	display.close()
-	return j.end(result, err)
+	ended := make(chan error, 1)
+	go func() {
+		teller.close()
+		display.close()
+		ended <- j.end(result, err)
+	}()
+	var left <-chan time.Time
+	if result != nil && result.Left { // whoever asked three times waits for no reader
+		left = time.After(time.Second)
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-left:
+		return j.failed(result)
+	}
 }
 
 // alone refuses to write to enclosures of which this host does not see all, unless
@@ -439,7 +452,12 @@ func (j *job) end(result *executor.Result, err error) error {
 	if code == exitDone {
 		return nil
 	}
-	return &failure{code: code, what: closing(result, j.mine()), hint: hintAfter(result, j.resumed)}
+	return j.failed(result)
+}
+
+// failed is the error that a run which did not end well exits with.
+func (j *job) failed(result *executor.Result) error {
+	return &failure{code: result.Outcome.ExitCode(), what: closing(result, j.mine()), hint: hintAfter(result, j.resumed)}
 }
 
 // findImages looks for the images of a plan's hops by their SHA-256, in dir and below it.

@@ -244,21 +244,35 @@ func TestInterruptedTwiceInMode7(t *testing.T) {
 	s.are(esp1+" 1100 -", esp2+" 1100 -")
 }
 
-// ^C for the third time leaves at once, and says what is not known.
+// ^C for the third time leaves at once, and says what is not known. It waits for
+// nobody who does not read.
 func TestInterruptedThreeTimes(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("7", "reset: always"))
-	p := s.start(apply...)
-	p.sends(1, "07@12288")
-	for _, told := range []string{"Interrupted: ", "Interrupted again: ", "Interrupted for the third time: "} {
-		p.signal(syscall.SIGINT)
-		p.tells(told)
+	for name, tt := range map[string]struct {
+		start func(*site, ...string) *process
+		args  []string
+		more  []string
+	}{
+		"text":                    {(*site).start, apply, []string{"do not reset or power-cycle it", "1 skipped"}},
+		"JSON lines nobody reads": {(*site).startUnread, []string{"apply", "saved.plan", "--yes", "-o", "json"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("7", "reset: always"))
+			s.run(0, "plan", "-f", "desired.yaml", "--out", "saved.plan")
+			p := tt.start(s, tt.args...)
+			p.sends(1, "07@12288")
+			for _, told := range []string{"Interrupted: ", "Interrupted again: ", "Interrupted for the third time: "} {
+				p.signal(syscall.SIGINT)
+				p.tells(told)
+			}
+			p.ends(5, append(tt.more, "the outcome of "+esp1+" is unknown", "hint: run fwctl resume")...)
+			s.says(3, []string{"fwctl resume"}, apply...)
+			s.run(0, "resume", "--yes")
+			s.are(esp1+" 1100 -", esp2+" 1100 -")
+			s.intact()
+		})
 	}
-	p.ends(5, "the outcome of "+esp1+" is unknown", "do not reset or power-cycle it", "hint: run fwctl resume", "1 skipped")
-	s.says(3, []string{"fwctl resume"}, apply...)
-	s.run(0, "resume", "--yes")
-	s.are(esp1+" 1100 -", esp2+" 1100 -")
-	s.intact()
 }
 
 // Two at once: at one enclosure, and at two of one fault domain, the second is

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -144,12 +145,48 @@ type process struct {
 
 func (s *site) start(args ...string) *process {
 	s.Helper()
-	p := &process{site: s, cmd: s.fwctl(args...), done: make(chan struct{})}
-	out, err := p.cmd.StdoutPipe()
+	cmd := s.fwctl(args...)
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		s.Fatal(err)
 	}
-	p.cmd.Stderr = p.cmd.Stdout
+	cmd.Stderr = cmd.Stdout
+	return s.watch(cmd, out)
+}
+
+// startUnread starts a process whose standard output is a pipe that is full and that
+// nobody reads.
+func (s *site) startUnread(args ...string) *process {
+	s.Helper()
+	reader, full, err := os.Pipe()
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { reader.Close() })
+	defer full.Close()
+	conn, err := full.SyscallConn()
+	if err != nil {
+		s.Fatal(err)
+	}
+	conn.Write(func(fd uintptr) bool {
+		for n := 1; n > 0; {
+			n, _ = syscall.Write(int(fd), make([]byte, 4096))
+		}
+		return true
+	})
+	cmd := s.fwctl(args...)
+	cmd.Stdout = full
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		s.Fatal(err)
+	}
+	return s.watch(cmd, said)
+}
+
+// watch starts a process and takes in what it says.
+func (s *site) watch(cmd *exec.Cmd, out io.Reader) *process {
+	s.Helper()
+	p := &process{site: s, cmd: cmd, done: make(chan struct{})}
 	if err := p.cmd.Start(); err != nil {
 		s.Fatal(err)
 	}
