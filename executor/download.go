@@ -21,6 +21,8 @@ import (
 // A verdict without a trigger means: go on. Whatever a device answers, or does
 // not answer, a command that changes it is sent once.
 type download interface {
+	// agree waits, until ctx ends, where its peers are busy bringing each other to one revision.
+	agree(ctx context.Context) verdict
 	// prepare makes sure that nobody else is writing and that the image fits.
 	prepare(ctx context.Context) verdict
 	// chunkSize is how many bytes of the image go into one chunk, once prepared.
@@ -203,6 +205,8 @@ func (t *target) agree(ctx context.Context) verdict {
 	return poll(time.Duration(t.hop.PeerSync), func() sight {
 		own, err := t.session.revision(ctx, t.luID, t.subenclosure)
 		switch {
+		case ctx.Err() != nil:
+			return over(verdict{})
 		case err != nil:
 			return sight{said: err.Error()}
 		case own != t.hop.From:

@@ -21,9 +21,6 @@ type bufferDownload struct {
 const maxBufferImage = 1 << 24
 
 func (d *bufferDownload) prepare(ctx context.Context) verdict {
-	if v := d.agree(ctx); v.trigger != "" {
-		return v
-	}
 	if _, v := d.drain(ctx, false); v.trigger != "" {
 		return v
 	}

@@ -30,9 +30,6 @@ type answer struct {
 }
 
 func (d *pageDownload) prepare(ctx context.Context) verdict {
-	if v := d.agree(ctx); v.trigger != "" {
-		return v
-	}
 	s, v := d.drain(ctx, false)
 	if v.trigger != "" {
 		return v

@@ -80,6 +80,7 @@ var edges = []edge{
 	{Checking, Return, Verifying},
 	{Checking, Fail, Failed},
 	{Sending, Refuse, Refused},
+	{Sending, Withdraw, Pending},
 	{Sending, Again, Checking},
 	{Sending, Postpone, Pending},
 	{Sending, SentAll, Sent},

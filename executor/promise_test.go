@@ -266,7 +266,9 @@ func (h *history) apply() {
 	waits = waits && !wrong
 	for _, w := range p.Waves {
 		for _, host := range h.hosts {
-			if !waits || !slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Host == host && (s.Waves.Stage == w.Number || s.Waves.Reset == w.Number) }) {
+			if !waits || !slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+				return s.Host == host && (s.Waves.Stage == w.Number || s.Waves.Reset == w.Number)
+			}) {
 				continue
 			}
 			c := h.config(host, p)

@@ -243,6 +243,24 @@ func TestPeersThatSynchronise(t *testing.T) {
 	})
 }
 
+// ^C while it waits for its peers: it was not begun.
+func TestInterruptedWhilePeersDiffer(t *testing.T) {
+	onRack(t, strings.Replace(acme(""), "esps: [{}, {}]", "esps: [{}, {revision: '0900'}]", 1), func(b *bench) {
+		hop := b.hop("1100", plan.Mode7)
+		hop.PeerSync = plan.Duration(time.Hour)
+		ctx, interrupt := context.WithCancel(context.Background())
+		time.AfterFunc(10*time.Minute, interrupt)
+		begun := time.Now()
+		b.ended(b.runContext(ctx, b.step(esp1, reset, hop)), executor.RunInterrupted, "skipped unconfirmed  1000")
+		if waited := time.Since(begun); waited >= time.Hour {
+			t.Errorf("it waited for %v; want until it was interrupted", waited)
+		}
+		if got := b.writes(); len(got) != 0 {
+			t.Errorf("writes = %q; want none", got)
+		}
+	})
+}
+
 // What the device never said to be complete is started where a row lets it: in the
 // run that staged it, and in a later one.
 func TestUnconfirmedImageIsActivatedByQuirk(t *testing.T) {

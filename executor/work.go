@@ -37,12 +37,11 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 			}
 			v = r.check(until, held, s, task)
 			if until == r.until && r.halted() { // meanwhile, in another fault domain perhaps
-				s.mode = before.mode
 				v = verdict{trigger: map[State]Trigger{Pending: Withdraw, Staged: Keep}[before.state], reason: before.reason}
 			}
 			begun = true
 		case Sending:
-			v = r.send(ctx, wave, s)
+			v = r.send(ctx, until, wave, s)
 		case Sent:
 			v = s.overwritten(s.download.finish(ctx))
 		case Activating:
@@ -59,17 +58,27 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 		default:
 			return
 		}
+		if v.trigger == Withdraw || v.trigger == Keep {
+			s.mode = before.mode
+		}
 		r.move(ctx, s, v.trigger, v)
 	}
 }
 
-// send sends the image of the current hop.
-func (r *run) send(ctx context.Context, wave plan.Wave, s *stepRun) verdict {
+// send sends the image of the current hop. It is not begun where it would be new, and
+// nothing new is started since until ended.
+func (r *run) send(ctx, until context.Context, wave plan.Wave, s *stepRun) verdict {
 	data := r.Images[s.current().Image.SHA256].Bytes()
-	if v := s.download.prepare(ctx); v.trigger != "" {
-		if s.wrote {
-			return v.inFlight()
-		}
+	v := s.download.agree(until)
+	if v.trigger == "" {
+		v = s.download.prepare(ctx)
+	}
+	switch {
+	case until == r.until && r.halted() && !v.needsPerson:
+		return verdict{trigger: Withdraw}
+	case v.trigger != "" && s.wrote:
+		return v.inFlight()
+	case v.trigger != "":
 		return v
 	}
 	r.event(s.about(Event{Type: EventStarted, Mode: s.mode, Total: int64(len(data))}))
