@@ -31,7 +31,7 @@ import (
 )
 
 var (
-	racks = flag.Int("racks", 500, "how many random racks TestPromises makes")
+	racks = flag.Int("racks", 200, "how many random racks TestPromises makes")
 	seed  = flag.Uint64("seed", 1, "the seed of the first of them")
 )
 
