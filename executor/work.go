@@ -74,12 +74,12 @@ func (r *run) send(ctx, until context.Context, wave plan.Wave, s *stepRun) verdi
 		v = s.download.prepare(ctx)
 	}
 	switch {
-	case until == r.until && r.halted() && !v.needsPerson:
-		return verdict{trigger: Withdraw}
 	case v.trigger != "" && s.wrote:
 		return v.inFlight()
 	case v.trigger != "":
 		return v
+	case until == r.until && r.halted():
+		return verdict{trigger: Withdraw}
 	}
 	r.event(s.about(Event{Type: EventStarted, Mode: s.mode, Total: int64(len(data))}))
 	size := s.download.chunkSize()
