@@ -1,0 +1,93 @@
+package executor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fwctl/plan"
+)
+
+// Selects tells whether the run works on a wave: Config.Phase and Config.Wave.
+func (c *Config) Selects(w plan.Wave) bool {
+	return (c.Phase == "" || c.Phase == w.Kind) && (c.Wave == 0 || c.Wave == w.Number)
+}
+
+func (r *run) selectsNumber(n int) bool {
+	return slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Number == n && r.Selects(w) })
+}
+
+// ahead tells whether there is work in any of the waves that the run is for.
+func (r *run) ahead(waves []plan.Wave) bool {
+	return slices.ContainsFunc(waves, func(w plan.Wave) bool { return r.Selects(w) && len(r.due(w)) > 0 })
+}
+
+// comesFirst stops a run that was not asked to do a wave that comes before its own.
+func (r *run) comesFirst(wave plan.Wave) {
+	r.outOfOrder(fmt.Sprintf("wave %d (%s) comes first and is not done", wave.Number, wave.Kind), "carry it out before, or leave out --phase and --wave")
+}
+
+// outOfOrder stops a run, or refuses it where nothing was written.
+func (r *run) outOfOrder(why, todo string) {
+	if !r.wrote {
+		r.refusal, r.why = RefusedOrder, why+", and nothing was written: "+todo
+		return
+	}
+	r.stop(why+": "+todo, true)
+}
+
+// mayFollow tells whether a wave may be begun as far as other hosts are concerned,
+// and stops the run where it may not. What they have done cannot be seen from here:
+// whoever says Config.Wave says that it is done.
+func (r *run) mayFollow(wave plan.Wave) bool {
+	number, hosts := r.elsewhere(wave)
+	there := strings.Join(hosts, ", ")
+	why, todo := fmt.Sprintf("wave %d follows wave %d of %s, which cannot be seen from here", wave.Number, number, there), "when that is done"
+	if number == wave.Number {
+		why, todo = fmt.Sprintf("wave %d must not go on here and on %s at the same time", number, there), "unless it goes on there"
+	}
+	switch {
+	case number == 0:
+		return true
+	case r.Wave != 0:
+		r.event(Event{Type: EventNoticed, Wave: wave.Number, Reason: why + ": --wave is taken for the word that all is well there"})
+		return true
+	}
+	r.outOfOrder(why, fmt.Sprintf("%s, go on with --wave %d", todo, wave.Number))
+	return false
+}
+
+// elsewhere is the last wave of other hosts that a wave of this one must neither be
+// before nor beside, and those hosts: the canaries', and for a reset what the plan has
+// earlier, or has not grouped, of the fault domain. 0 where there is none.
+func (r *run) elsewhere(wave plan.Wave) (number int, hosts []string) {
+	domains := map[int]bool{}
+	for _, s := range r.due(wave) {
+		domains[s.step.FaultDomain] = true
+	}
+	waves := map[int]plan.Wave{}
+	for _, w := range r.Plan.Waves {
+		waves[w.Number] = w
+	}
+	for _, s := range r.steps {
+		if s.step.Host == r.Machine.Hostname() {
+			continue
+		}
+		ungrouped := domains[0] || s.step.FaultDomain == 0
+		for _, n := range []int{s.step.Waves.Stage, s.step.Waves.Reset} {
+			earlier := 0 < n && n < wave.Number
+			follows := earlier && waves[n].Canary && !wave.Canary
+			if wave.Kind == plan.ResetWave {
+				follows = follows || earlier && (ungrouped || domains[s.step.FaultDomain]) || n == wave.Number && ungrouped
+			}
+			if follows && n > number {
+				number, hosts = n, nil
+			}
+			if follows && n == number {
+				hosts = append(hosts, s.step.Host)
+			}
+		}
+	}
+	slices.Sort(hosts)
+	return number, slices.Compact(hosts)
+}
