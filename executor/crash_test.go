@@ -263,21 +263,80 @@ func (b *bench) story(r *executor.Result) string {
 // A run that was killed before it had any effect has its end when another takes its place.
 func TestKilledRunThatIsSuperseded(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
-		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
-		file, err := c.Plan.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = b.store.Update(context.Background(), func(tx *state.Tx) { tx.Keep(tx.BeginRun(state.Run{Host: b.machine.Hostname()}), file) })
-		if err != nil {
-			t.Fatal(err)
-		}
+		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
+		b.begun(step)
 		if run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || run == nil || run.ID != 1 {
 			t.Fatalf("Resumable = %+v, %v; want run 1", run, err)
 		}
-		b.ended(b.run(c.Plan.Steps...), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(step), executor.RunDone, "staged confirmed e 1000")
 		if run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || run != nil {
 			t.Errorf("Resumable = %+v, %v; want none: another run has taken its place", run, err)
 		}
 	})
+}
+
+// begun records a run that has no end.
+func (b *bench) begun(steps ...plan.Step) (run int64) {
+	b.Helper()
+	p := b.config(slices.Clone(steps)...).Plan
+	p.Summary = plan.Summary{}
+	for i := range p.Steps {
+		p.Steps[i].Gates = []plan.GateResult{}
+		if p.Steps[i].Action == plan.NoOp {
+			p.Summary.NoOp++
+		} else {
+			p.Summary.Update++
+		}
+	}
+	file, err := p.Encode()
+	if err == nil {
+		err = b.store.Update(context.Background(), func(tx *state.Tx) {
+			run = tx.BeginRun(state.Run{Host: b.machine.Hostname()})
+			tx.Keep(run, file)
+		})
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return run
+}
+
+// One that is in the middle of something elsewhere, or that had nothing to do here, is
+// there to be resumed still: this run is not in its place.
+func TestKilledRunThatIsNotSuperseded(t *testing.T) {
+	for name, tt := range map[string]struct {
+		steps func(here, there plan.Step) []plan.Step // of the killed run
+		open  bool                                    // something there has no end
+	}{
+		"in the middle of something elsewhere": {func(here, there plan.Step) []plan.Step { return []plan.Step{here, there} }, true},
+		"elsewhere alone":                      {func(_, there plan.Step) []plan.Step { return []plan.Step{there} }, false},
+		"nothing to do here": {func(here, there plan.Step) []plan.Step {
+			here.Action, here.Hops, here.Waves = plan.NoOp, []plan.Hop{}, plan.StepWaves{}
+			return []plan.Step{here, there}
+		}, false},
+		"another host's work here": {func(here, there plan.Step) []plan.Step {
+			here.Host = "stor9"
+			return []plan.Step{here, there}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, twoEnclosures(), func(b *bench) {
+				hop := b.hop("1100", plan.ModeE)
+				here, there := b.step(esp1, stage, hop), b.step(other+"/esp1/sub0", stage, hop)
+				run := b.begun(tt.steps(here, there)...)
+				if tt.open {
+					err := b.store.Update(context.Background(), func(tx *state.Tx) {
+						tx.Intend(state.Intent{Run: run, Address: there.Address, Key: state.Key{LUID: there.LUID}, Kind: state.DownloadStart, Mode: "0e"})
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				b.ended(b.run(here), executor.RunDone, "staged confirmed e 1000")
+				if run, _, images, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || run == nil || run.ID != 1 || len(images) != 1 {
+					t.Errorf("Resumable = %+v, %d images, %v; want run 1 still, and its image kept", run, len(images), err)
+				}
+			})
+		})
+	}
 }

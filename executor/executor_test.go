@@ -53,6 +53,9 @@ func TestStagedMicrocodeThatAPowerCycleStarted(t *testing.T) {
 		if sub.Revision != "1100" || sub.Staged != nil {
 			t.Errorf("after the power cycle: revision %s, staged %v; want 1100 and nothing", sub.Revision, sub.Staged)
 		}
+		if _, err := executor.Check(context.Background(), b.config(first)); err != nil || len(b.stored()) != 1 {
+			t.Errorf("the store remembers %v after Check = %v; want it as it was", b.stored(), err)
+		}
 		b.ended(b.run(first), executor.RunDone, "unchanged unconfirmed  1100")
 		if got := b.stored(); len(got) != 0 {
 			t.Errorf("the store still remembers %v; want what was observed: nothing", got)
@@ -277,6 +280,12 @@ func TestUnconfirmedImageIsNotActivatedByALaterPlan(t *testing.T) {
 		r := b.run(b.step(esp1, reset, hop))
 		b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
 		b.reason(r, 0, "never said")
+
+		instead := b.hop("1200", plan.ModeE)
+		instead.Protocol = plan.WriteBuffer
+		replaces := b.step(esp1, stage, instead)
+		replaces.Action = plan.Update
+		b.ended(b.run(replaces), executor.RunDone, "staged unconfirmed e 1000")
 	})
 }
 
@@ -287,6 +296,31 @@ func TestSteppingStones(t *testing.T) {
 		b.ended(b.run(b.step(esp1, reset, first, second)), executor.RunDone, "updated confirmed e 1100")
 		b.arrived(first.Image, second.Image)
 	})
+}
+
+// A plan goes on behind a stepping stone that it has brought itself, and not behind
+// another image of the same revision.
+func TestPlanGoesOnFromItsOwnSteppingStone(t *testing.T) {
+	for _, own := range []bool{true, false} {
+		onRack(t, acme(""), func(b *bench) {
+			first, second := b.hop("1050", plan.Mode7), b.hop("1100", plan.Mode7)
+			second.From = "1050"
+			both, sent := b.step(esp1, reset, first, second), first
+			if !own {
+				sent.Image = b.imageFor("JBOD-60", "1050", 9000)
+			}
+			b.ended(b.run(b.step(esp1, reset, sent)), executor.RunDone, "updated confirmed 7 1050")
+			r := b.run(both)
+			if own {
+				b.ended(r, executor.RunDone, "updated confirmed 7 1100")
+				b.arrived(first.Image, second.Image)
+				return
+			}
+			b.ended(r, executor.RunRefused, "refused unconfirmed  1050")
+			b.reason(r, 0, "revision: expected 1000, found 1050")
+			b.arrived(sent.Image)
+		})
+	}
 }
 
 func TestSubenclosure(t *testing.T) {

@@ -164,6 +164,26 @@ func TestWhatNeedsAnImageIsSentOneWhateverItReports(t *testing.T) {
 	})
 }
 
+// A fault domain is more than one enclosure: what needs an image in one of them locks
+// the others.
+func TestWhatNeedsAnImageLocksItsNeighbours(t *testing.T) {
+	onRack(t, twoEnclosures(), func(b *bench) {
+		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
+		err := b.store.Update(context.Background(), func(tx *state.Tx) {
+			tx.Caution(state.Caution{Key: state.Key{LUID: "5000ccab04002001"}, Kind: state.NeedsImage, Address: other + "/esp1/sub0", Detail: "83h", Since: time.Now()})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		beside := step
+		beside.Neighbours = []string{other}
+		r := b.run(beside)
+		b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+		b.reason(r, 0, other+"/esp1/sub0 needs a whole image")
+		b.ended(b.run(step), executor.RunDone, "staged confirmed e 1000")
+	})
+}
+
 // A module that was exchanged is at the address of the one that needed an image,
 // and gets it in its place.
 func TestWhatNeedsAnImageIsExchanged(t *testing.T) {

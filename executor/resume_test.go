@@ -233,18 +233,105 @@ func TestResumeKeepsWhatWasAccepted(t *testing.T) {
 	})
 }
 
-// What has failed is for a new plan: who resumes the run leaves it alone.
+// What has failed, or of which nobody can tell what it holds, is for a new plan: who
+// resumes the run leaves it alone, and what shares a fault domain with it.
 func TestResumeLeavesWhatHasFailed(t *testing.T) {
-	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}]\n", func(b *bench) {
-		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
-		b.ended(b.run(c.Plan.Steps...), executor.RunFailed, "failed unconfirmed e 1000")
-		writes := len(b.writes())
-		// As if it had been killed before its end was recorded.
-		if err := b.store.Update(context.Background(), func(tx *state.Tx) { tx.EndRun(1, time.Time{}, "") }); err != nil {
-			t.Fatal(err)
+	for name, tt := range map[string]struct {
+		rack    string
+		mode    plan.Mode
+		waves   [2]plan.StepWaves
+		outcome executor.RunOutcome
+		step    string
+	}{
+		"failed":  {acme("") + "    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}]\n", plan.ModeE, [2]plan.StepWaves{stage, stage}, executor.RunFailed, "failed unconfirmed e 1000"},
+		"unknown": {acme("rebootTime: 1h"), plan.Mode7, [2]plan.StepWaves{reset, otherReset}, executor.RunUnknown, "unknown unconfirmed 7 1000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, tt.rack, func(b *bench) {
+				hop := b.hop("1100", tt.mode)
+				beside := b.step(esp2, tt.waves[1], hop)
+				beside.FaultDomain = 1
+				c := b.config(b.step(esp1, tt.waves[0], hop), beside)
+				r, err := executor.Run(context.Background(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.ended(r, tt.outcome, tt.step, "skipped unconfirmed  1000")
+				time.Sleep(2 * time.Hour) // it answers again
+				writes := len(b.writes())
+				// As if it had been killed before its end was recorded.
+				if err := b.store.Update(context.Background(), func(tx *state.Tx) { tx.EndRun(1, time.Time{}, "") }); err != nil {
+					t.Fatal(err)
+				}
+				c.Plan.Rollout.MaxFailures = 5
+				if r := b.resume(c); r.Outcome != tt.outcome || r.Steps[0].Outcome == executor.OutcomeUnchanged || r.Steps[1].Outcome != executor.OutcomeSkipped || len(b.writes()) != writes {
+					t.Errorf("Resume = %+v, with %d more writes; want it %s still, and none", r, len(b.writes())-writes, tt.outcome)
+				}
+			})
+		})
+	}
+}
+
+// What an enclosure was like is what it was before the run: one that has become worse
+// since is not touched when the run is resumed.
+func TestResumeWhereItHasBecomeWorse(t *testing.T) {
+	two := func(b *bench) []plan.Step {
+		hop := b.hop("1100", plan.ModeE)
+		return []plan.Step{b.step(esp1, stage, hop), b.step(esp2, stage, hop)}
+	}
+	early := func(int) int { return 4 } // two chunks, and the status of both ESPs before them
+	afterCrash(t, acme("")+"    elements: [{type: power-supply, count: 2}]\n", two, early, func(b *bench, c executor.Config) {
+		before := len(b.writes())
+		c.Machine = &worseMachine{Machine: b.machine, worse: func(_ worseNode, cdb, in []byte) error {
+			if cdb[0] == 0x1c && cdb[2] == 0x02 {
+				in[12] = 2 // the first element behind the overall one: critical
+			}
+			return nil
+		}}
+		r := b.resume(c)
+		b.ended(r, executor.RunFailed, "failed unconfirmed e 1000", "refused unconfirmed  1000")
+		for i := range r.Steps {
+			b.reason(r, i, "has become worse since the run began", "critical")
 		}
-		if r := b.resume(c); r.Outcome != executor.RunFailed || len(b.writes()) != writes {
-			t.Errorf("Resume = %+v, with %d more writes; want it failed still, and none", r, len(b.writes())-writes)
+		for _, w := range b.writes()[before:] {
+			if !strings.Contains(w, " ff@") {
+				t.Errorf("writes after the resumption = %q; want none but what discards the half", b.writes()[before:])
+			}
+		}
+	})
+}
+
+// goingOn has processes hold the locks of some enclosures.
+type goingOn struct {
+	transport.Machine
+	enclosures []string
+}
+
+func (m goingOn) HoldsLock(enclosure string, _ int) (bool, error) {
+	return slices.Contains(m.enclosures, enclosure), nil
+}
+
+// Of several runs without an end the first is resumed that no process carries out. A
+// run's locks are those of the enclosures that it works on here.
+func TestWhichRunIsResumed(t *testing.T) {
+	const third = "5000ccab04003000"
+	onRack(t, twoEnclosures()+strings.ReplaceAll(acme(""), enc1, third), func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		idle, elsewhere := b.step(esp1, stage, hop), b.step(esp2, stage, hop)
+		idle.Action, idle.Hops, idle.Waves = plan.NoOp, []plan.Hop{}, plan.StepWaves{}
+		elsewhere.Host = "stor9"
+		second := b.step(third+"/esp1/sub0", stage, hop)
+		for _, steps := range [][]plan.Step{{idle, elsewhere, b.step(other+"/esp1/sub0", stage, hop)}, {second}, {second}} {
+			b.begun(steps...)
+		}
+		for _, tt := range []struct {
+			alive []string
+			want  int64
+		}{{nil, 1}, {[]string{other}, 2}, {[]string{third}, 1}, {[]string{other, third}, 1}, {[]string{enc1}, 1}} {
+			run, _, _, err := executor.Resumable(context.Background(), b.store, goingOn{b.machine, tt.alive})
+			if err != nil || run == nil || run.ID != tt.want {
+				t.Errorf("Resumable while somebody is at %q = %+v, %v; want run %d", tt.alive, run, err, tt.want)
+			}
 		}
 	})
 }

@@ -152,6 +152,77 @@ func TestWavesOfOtherHosts(t *testing.T) {
 	}
 }
 
+// Whoever works on any enclosure of a fault domain has it for himself.
+func TestNothingIsDoneBesideWorkOnANeighbour(t *testing.T) {
+	onRack(t, twoEnclosures(), func(b *bench) {
+		s := b.step(esp1, reset, b.hop("1100", plan.Mode7))
+		s.Neighbours = []string{other}
+		lock, err := b.machine.Lock(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := b.run(s)
+		if r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedInUse || b.effects() != 0 {
+			t.Errorf("Run = %+v with %d effects; want it refused as in use, with none", r, b.effects())
+		}
+		lock.Close()
+		b.ended(b.run(s), executor.RunDone, "updated confirmed 7 1100")
+	})
+}
+
+// What a reset may do is asked of the drives as they are used now, in all of the
+// fault domain, whatever the plan was told of them.
+func TestResetsAreGatedByTheUseOfDrivesNow(t *testing.T) {
+	const mounted = "{slot: 0, use: {mount: /tank}}"
+	for name, tt := range map[string]struct {
+		own, others string // drives
+		reset       plan.Reset
+		neighbour   string
+		accepted    []string
+		words       string // why it is refused
+	}{
+		"nothing is in use":                     {"{slot: 0}", "{slot: 0}", plan.ResetIdle, other, nil, ""},
+		"a drive is in use":                     {mounted, "{slot: 0}", plan.ResetIdle, other, nil, "reset: idle"},
+		"a neighbour's drive is in use":         {"{slot: 0}", mounted, plan.ResetIdle, other, nil, "reset: idle"},
+		"a drive of another domain is":          {"{slot: 0}", mounted, plan.ResetIdle, "", nil, ""},
+		"a neighbour is out of sight":           {"{slot: 0}", "{slot: 0}", plan.ResetAlways, "5000ccab0400ff00", nil, "5000ccab0400ff00 of its fault domain is not in sight"},
+		"I/O may stop where the plan said not":  {mounted, "{slot: 0}", plan.ResetAlways, other, nil, "the plan says that no I/O stops, and now it may"},
+		"likewise, and somebody has said to it": {mounted, "{slot: 0}", plan.ResetAlways, other, []string{esp1}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rack := acme("") + "    drives: [" + tt.own + "]\n" + strings.ReplaceAll(acme(""), enc1, other) + "    drives: [" + tt.others + "]\n"
+			onRack(t, rack, func(b *bench) {
+				hop := b.hop("1100", plan.ModeE)
+				hop.Activation = plan.WithApply
+				s := b.step(esp1, both, hop)
+				s.Reset = tt.reset
+				if tt.neighbour != "" {
+					s.Neighbours = []string{tt.neighbour}
+				}
+				c := b.config(s)
+				c.AcceptDisruption = tt.accepted
+				r, err := executor.Run(context.Background(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if tt.words == "" {
+					b.ended(r, executor.RunDone, "updated confirmed e 1100")
+					return
+				}
+				b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+				b.reason(r, 0, tt.words)
+				if r.Refusal != executor.RefusedGate || !strings.Contains(r.Reason, "nothing was written") || len(b.writes()) != 0 {
+					t.Errorf("Run = %s, %q, with the writes %q; want it refused at the gate, with none", r.Refusal, r.Reason, b.writes())
+				}
+				c.Phase = plan.StageWave // which resets nothing
+				if r, err := executor.Check(context.Background(), c); err != nil || r.Outcome != executor.RunDone {
+					t.Errorf("Check of the stage waves alone = %+v, %v; want nothing against them", r, err)
+				}
+			})
+		})
+	}
+}
+
 // Staging does not wait for another host, and what it leaves to be reset says for whom
 // that waits.
 func TestStagingGoesAheadOfOtherHosts(t *testing.T) {

@@ -196,6 +196,24 @@ func TestStaleSysfs(t *testing.T) {
 	}
 }
 
+// TestSysfsOfWhatReturns: the first look after a unit has come back shows it.
+func TestSysfsOfWhatReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := rack(t, acme("returnNode: same"))
+		m := machine(t, r, "")
+		if err := r.PowerCycle("5000ccab04001000"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fs.Stat(m.FS(), "sys/class/scsi_generic/sg0"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("sg0 in sysfs while it starts = %v; want it gone", err)
+		}
+		time.Sleep(2 * time.Second)
+		if _, err := fs.Stat(m.FS(), "sys/class/scsi_generic/sg0"); err != nil {
+			t.Errorf("sg0 in sysfs when it has started = %v; want it there", err)
+		}
+	})
+}
+
 func TestAccess(t *testing.T) {
 	r, file := rack(t, acme(""))
 	m, elsewhere := machine(t, r, ""), machine(t, reopen(t, file), "")

@@ -535,6 +535,7 @@ func (r *Rack) settle(s *state, now time.Time) {
 			return
 		}
 		happen(at)
+		r.trees = nil // as they were before
 	}
 }
 
