@@ -15,6 +15,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/internal/journal"
+	"fwctl/internal/state"
 	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/plan"
@@ -40,7 +41,7 @@ func interfacePlan() *plan.Plan {
 // examplePlan holds every kind of row.
 func examplePlan() *plan.Plan {
 	hop := func(from, to string, modes ...plan.Mode) plan.Hop {
-		return plan.Hop{From: from, To: to, Image: plan.ImageRef{Name: "iom-" + to, Size: 1 << 20}, ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute), Modes: modes, Activation: plan.Manual, ActivateBy: plan.ByModeF}
+		return plan.Hop{From: from, To: to, Image: plan.ImageRef{Name: "iom-" + to, SHA256: strings.Repeat(to, 16), Size: 1 << 20}, ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute), Modes: modes, Activation: plan.Manual, ActivateBy: plan.ByModeF}
 	}
 	active := hop("0611", "0702", plan.ModeE)
 	active.Activation = plan.WithApply
@@ -167,6 +168,31 @@ func exampleHistory() *journal.History {
 	}
 }
 
+// exampleResume is a killed run of the example's plan: one component of it is
+// staged and not started, one was being sent, one fell back to mode 7, one failed.
+func exampleResume(width int) string {
+	p := examplePlan()
+	p.Waves[1].Windows = nil
+	hooks := &plan.Hooks{BeforeReset: plan.Command{"ceph", "osd", "set", "noout"}, AfterReset: plan.Command{"ceph", "osd", "unset", "noout"}, Timeout: plan.Duration(time.Minute)}
+	for i := range p.Steps {
+		if s := &p.Steps[i]; s.Action == plan.Update || s.Action == plan.Activate {
+			s.Host, s.Hooks = "stor1", hooks
+		}
+	}
+	chain, stops, falls := p.Steps[2], p.Steps[3], p.Steps[4]
+	fine, failed := falls, falls
+	fine.Address, failed.Address = "500a09800569f041/esp1/sub0", "500a09800569f041/esp2/sub0"
+	p.Steps = append(p.Steps, fine, failed)
+	rec := func(s plan.Step, hop int, at, mode, detail string) state.Step {
+		return state.Step{Address: s.Address, Hop: hop, To: s.Hops[hop].To, State: at, Mode: mode, Detail: detail}
+	}
+	return resumeView(&state.Run{ID: 7, Host: "stor1", By: "anna", StartedAt: noon}, p,
+		[]state.Step{rec(chain, 1, "staged", "e", ""), rec(stops, 0, "sending", "7", ""), rec(falls, 0, "pending", "7", "the device does not take mode e"), rec(fine, 0, "staged", "e", "complete"), rec(failed, 0, "failed", "e", "the device said 82h")},
+		[]state.Intent{{Address: stops.Address, Kind: state.DownloadStart, Mode: "07", At: noon}},
+		[]state.Hook{{Address: stops.Address, Kind: state.BeforeReset, At: noon}},
+		noon, width, false)
+}
+
 // What people read, as golden files at the widths that they have.
 func TestViews(t *testing.T) {
 	for _, width := range []int{60, 80, 120, 200} {
@@ -177,6 +203,7 @@ func TestViews(t *testing.T) {
 			"result":    resultView(exampleResult(), examplePlan(), width, false),
 			"status":    statusView(exampleStatus(), width, false),
 			"history":   historyView(exampleHistory(), width, false),
+			"resume":    exampleResume(width),
 		} {
 			isGolden(t, filepath.Join("testdata", "view", fmt.Sprintf("%s-%d.txt", name, width)), got)
 		}
@@ -221,6 +248,7 @@ func TestViewsLoseNothing(t *testing.T) {
 			{"result", resultView(result, p, width, false), resultWords},
 			{"status", statusView(exampleStatus(), width, false), statusWords},
 			{"history", historyView(exampleHistory(), width, false), historyWords},
+			{"resume", exampleResume(width), []string{"staged", "0F", "resets", "sending", "STOPS", "slots", "pending", "failed", "82h", "500a09800569f041/esp2/sub0", "noout", p.Digest, "intended"}},
 		} {
 			losesNothing(t, fmt.Sprintf("%s at %d columns", v.name, width), v.text, v.words, width)
 		}
