@@ -299,6 +299,15 @@ func counted(enclosures, esps int) string {
 
 func components(n int) string { return fmt.Sprintf("%d %s", n, plural(n, "component", "components")) }
 
+// enumerate names at most so many.
+func enumerate(names []string, most int) string {
+	text := strings.Join(names[:min(most, len(names))], ", ")
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
 // moment writes a time as the reader's clock shows it.
 func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
 

@@ -62,12 +62,7 @@ func policyItems(p *plan.Plan) []string {
 	}
 	var items []string
 	for _, w := range waivers {
-		const most = 8
-		at := strings.Join(where[w][:min(most, len(where[w]))], ", ")
-		if more := len(where[w]) - most; more > 0 {
-			at += fmt.Sprintf(" and %d more", more)
-		}
-		items = append(items, "- **Waived:** "+markdownText(w.gate+" at "+at+": "+w.why)+"\n")
+		items = append(items, "- **Waived:** "+markdownText(w.gate+" at "+enumerate(where[w], 8)+": "+w.why)+"\n")
 	}
 	for _, by := range policies {
 		var asked, not []string

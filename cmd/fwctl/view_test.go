@@ -41,7 +41,7 @@ func interfacePlan() *plan.Plan {
 // examplePlan holds every kind of row.
 func examplePlan() *plan.Plan {
 	hop := func(from, to string, modes ...plan.Mode) plan.Hop {
-		return plan.Hop{From: from, To: to, Image: plan.ImageRef{Name: "iom-" + to, SHA256: strings.Repeat(to, 16), Size: 1 << 20}, ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute), Modes: modes, Activation: plan.Manual, ActivateBy: plan.ByModeF}
+		return plan.Hop{From: from, To: to, Image: plan.ImageRef{Name: "iom-" + to, SHA256: strings.Repeat(to, 16), Size: 1 << 20}, Protocol: plan.SES, ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute), Modes: modes, Activation: plan.Manual, ActivateBy: plan.ByModeF}
 	}
 	active := hop("0611", "0702", plan.ModeE)
 	active.Activation = plan.WithApply
