@@ -326,8 +326,8 @@ func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
 // The waves of one opening, and the soaks between them, have to fit into it.
 func TestTimeLine(t *testing.T) {
 	for soak, want := range map[time.Duration]string{
-		20 * time.Minute: "Time: wave 1 up to 50 min + soak 20 min + wave 2 up to 50 min, of 2 h; wave 3 up to 50 min.",
-		21 * time.Minute: "Time: wave 1 up to 50 min + soak 21 min + wave 2 up to 50 min, of 2 h, more than one opening; wave 3 up to 50 min.",
+		20 * time.Minute: "Time: wave 1 up to 50 min + soak 20 min + wave 2 up to 50 min, of 2 h (night); wave 3 up to 50 min.",
+		21 * time.Minute: "Time: wave 1 up to 50 min + soak 21 min + wave 2 up to 50 min, of 2 h (night), more than one opening; wave 3 up to 50 min.",
 	} {
 		p := &plan.Plan{Windows: map[string]window.Window{"night": {Duration: "2h"}}}
 		for n := 1; n <= 3; n++ {
@@ -338,6 +338,18 @@ func TestTimeLine(t *testing.T) {
 		p.Waves[2].Windows = nil
 		if got := timeLine(p); got != want {
 			t.Errorf("timeLine with a soak of %s = %s; want %s", soak, got, want)
+		}
+	}
+}
+
+// Where all components are canaries that is said: none of them tells anything of the rest.
+func TestAllCanaries(t *testing.T) {
+	p := examplePlan()
+	for _, all := range []bool{false, true} {
+		p.Waves[1].Canary = all
+		const want = "All components here are canaries (waves with a c): none is held back until others have been done, and well."
+		if got := scheduleLines(p, noon); slices.Contains(got, want) != all {
+			t.Errorf("scheduleLines, all canaries %t = %q", all, got)
 		}
 	}
 }
@@ -409,7 +421,7 @@ func TestWordsForTheWorst(t *testing.T) {
 		healthOf(inventory.Health{Unrecoverable: true, Critical: true}):                                                            "UNRECOVERABLE",
 		healthOf(inventory.Health{Critical: true}):                                                                                 "CRITICAL",
 		healthOf(inventory.Health{Failures: []string{"Cooling 1: non-critical"}}):                                                  "degraded",
-		timeLine(p): ", of 1 h, more than one opening.",
+		timeLine(p): ", of 1 h (saturday-night), more than one opening.",
 	} {
 		if !strings.HasSuffix(got, want) {
 			t.Errorf("got %q; want %q", got, want)
