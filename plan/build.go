@@ -221,7 +221,7 @@ func (b *builder) err(hit []bool) error {
 	var problems []schemas.Problem
 	for i, ok := range hit {
 		if !ok {
-			problems = append(problems, schemas.Problem{File: "--target " + b.in.Targets[i], Summary: "no component matches",
+			problems = append(problems, schemas.Problem{File: Command{"--target", b.in.Targets[i]}.String(), Summary: "no component matches",
 				Hint: "an address or a leading part of one, with the enclosure's identifier or name, and * and ?"})
 		}
 	}

@@ -66,7 +66,7 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 			case len(args) == 0 && file == "":
 				return &failure{exitError, "cannot apply nothing", "name a plan file, or a desired state with -f"}
 			case len(args) == 1 && file != "":
-				return &failure{exitError, "cannot apply both a plan and a desired state", "leave out " + args[0] + " or -f " + file}
+				return &failure{exitError, "cannot apply both a plan and a desired state", fmt.Sprintf("leave out %s or %s", plan.Command{args[0]}, plan.Command{"-f", file})}
 			case file != "" && expect != "":
 				return &failure{exitError, "cannot use --expect with -f", "--expect is for a plan that was saved and approved: fwctl plan --out"}
 			case file != "" && images != "":

@@ -79,6 +79,19 @@ func TestREADME(t *testing.T) {
 	}
 }
 
+// The demo shows each command as it can be typed.
+func TestDemoQuotes(t *testing.T) {
+	script, err := os.ReadFile(filepath.Join(root, "examples", "quickstart", "demo.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := regexp.MustCompile(`(?ms)^run\(\) \{.*?^\}$`).FindString(string(script))
+	got, err := shell(t.TempDir(), run+"\nrun echo --accept-disruption '5000*/*' r12.plan")
+	if want := "\n$ echo --accept-disruption '5000*/*' r12.plan\n--accept-disruption 5000*/* r12.plan\n"; err != nil || got != want {
+		t.Errorf("run = %q, %v; want %q", got, err, want)
+	}
+}
+
 // The README says of every module that is required directly why it is.
 func TestREADMENamesEveryDependency(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))

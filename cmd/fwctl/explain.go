@@ -37,7 +37,7 @@ are read first, or inventories that were saved on other hosts, as plan does.`,
 			case file == "" && len(args) == 1:
 				return &failure{exitError, "cannot explain without a plan", "name a plan file before the address, or a desired state with -f"}
 			case file != "" && len(args) == 2:
-				return &failure{exitError, "cannot explain both a plan and a desired state", "leave out " + args[0] + " or -f " + file}
+				return &failure{exitError, "cannot explain both a plan and a desired state", fmt.Sprintf("leave out %s or %s", plan.Command{args[0]}, plan.Command{"-f", file})}
 			case file == "" && sources.named():
 				return &failure{exitError, "cannot explain a saved plan from inventories", "a plan holds what it was made from: leave out --inventory and --max-age, or name a desired state with -f"}
 			}
