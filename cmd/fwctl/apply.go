@@ -218,11 +218,14 @@ func (j *job) check(ctx context.Context) error {
 		return j.end(executor.Check(ctx, j.config(store, nil)))
 	}
 	fmt.Fprint(j.stdout, j.heading(j.plan.Simulated))
-	return j.end(executor.Check(ctx, j.config(store, func(e executor.Event) {
+	display := j.display(0)
+	result, err := executor.Check(ctx, j.config(store, func(e executor.Event) {
 		if e.Type == executor.EventChecking { // the rest is in the result
-			j.note("%s", comparing(e))
+			display.tell(e)
 		}
-	})))
+	}))
+	display.close()
+	return j.end(result, err)
 }
 
 // show writes the plan for people.
@@ -267,7 +270,10 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 
 // carryOut has a run go its way, tells of it, and shows how it ended.
 func (j *job) carryOut(ctx context.Context, store *state.Store, run func(context.Context, executor.Config) (*executor.Result, error)) error {
-	display := j.display()
+	if !j.json && !j.quiet {
+		fmt.Fprintln(j.stdout) // below the plan, or the question
+	}
+	display := j.display(len(j.mine()))
 	// A terminal that is lost, or a reader that goes away, must not break off a download.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	asked := listen(ctx, display.say)
@@ -352,16 +358,16 @@ type display struct {
 	close func()
 }
 
-func (j *job) display() display {
+// display tells the events of a run of so many components, as newBars does.
+func (j *job) display(all int) display {
 	switch {
 	case j.json:
 		return display{eventLines(j.stdout, j.plan.Simulated), func(text string) { j.note("%s", text) }, func() {}}
 	case j.quiet:
 		return display{func(executor.Event) {}, func(string) {}, func() {}}
 	}
-	fmt.Fprintln(j.stdout) // below the plan, or the question
 	if isTerminal(j.stderr) && os.Getenv("TERM") != "dumb" {
-		b := newBars(j.stderr, j.plan, len(j.mine()))
+		b := newBars(j.stderr, j.plan, all)
 		return display{b.tell, b.say, b.close}
 	}
 	p := &progress{w: j.stderr, plan: j.plan}
