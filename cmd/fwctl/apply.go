@@ -368,10 +368,10 @@ func (j *job) display(all int) display {
 	}
 	if isTerminal(j.stderr) && os.Getenv("TERM") != "dumb" {
 		b := newBars(j.stderr, j.plan, all)
-		return display{b.tell, b.say, b.close}
+		return display{onceInFull(b.tell), b.say, b.close}
 	}
 	p := &progress{w: j.stderr, plan: j.plan}
-	return display{p.tell, p.say, func() {}}
+	return display{onceInFull(p.tell), p.say, func() {}}
 }
 
 // mine are the addresses that this host has something to do at.
