@@ -101,7 +101,7 @@ func stepAt(p *plan.Plan, address string) (*plan.Step, error) {
 			found = s
 			several = append(several, s.Address)
 		}
-		known = append(known, s.Address)
+		known = append(known, s.Address, s.Name)
 	}
 	switch near := schemas.Nearest(address, known); {
 	case len(several) == 1:

@@ -15,20 +15,7 @@ import (
 // resumeView renders what the store knows of a run that did not come to its end,
 // and what is left to do of its plan.
 func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []state.Intent, hooks []state.Hook, now time.Time, width int, paint paint) string {
-	how := "was killed"
-	if !run.EndedAt.IsZero() {
-		how = "was interrupted " + moment(run.EndedAt)
-	}
-	limits := ""
-	switch {
-	case run.Wave != 0:
-		limits = fmt.Sprintf(", its wave %d alone", run.Wave)
-	case run.Phase != "":
-		limits = fmt.Sprintf(", its %s waves alone", run.Phase)
-	}
-	first := fmt.Sprintf("Run %d of plan %s%s, begun %s by %s on %s, %s. The store knows this of it, and the devices are asked next:",
-		run.ID, shortDigest(p.Digest), limits, moment(run.StartedAt), run.By, run.Host, how)
-	lines := append(wrap(first, width, "", "  "), "")
+	lines := append(wrap(resumeHeading(run, p), width, "", "  "), "")
 
 	left := *p
 	left.Steps = nil
@@ -80,6 +67,22 @@ func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []stat
 	return strings.Join(lines, "\n") + "\n"
 }
 
+func resumeHeading(run *state.Run, p *plan.Plan) string {
+	how := "was killed"
+	if !run.EndedAt.IsZero() {
+		how = "was interrupted " + moment(run.EndedAt)
+	}
+	limits := ""
+	switch {
+	case run.Wave != 0:
+		limits = fmt.Sprintf(", its wave %d alone", run.Wave)
+	case run.Phase != "":
+		limits = fmt.Sprintf(", its %s waves alone", run.Phase)
+	}
+	return fmt.Sprintf("Run %d of plan %s%s, begun %s by %s on %s, %s. The store knows this of it, and the devices are asked next:",
+		run.ID, shortDigest(p.Digest), limits, moment(run.StartedAt), run.By, run.Host, how)
+}
+
 // owedLines say which commands after a reset the run had not got to the end of.
 func owedLines(p *plan.Plan, hooks []state.Hook) []string {
 	var lines []string
@@ -119,6 +122,9 @@ func leftOf(s plan.Step, rec state.Step) plan.Step {
 	default:
 		if rec.Mode == string(plan.Mode7) {
 			hop.Modes = []plan.Mode{plan.Mode7}
+			if why, fallback := strings.CutPrefix(s.Disruption.Why, plan.IfRefused); fallback {
+				s.Disruption.Why = "mode e is refused; " + why
+			}
 		}
 	}
 	staged := next > 0 || !slices.Contains(hop.Modes, plan.ModeE)
@@ -144,8 +150,11 @@ func within(s plan.Step, waves []plan.Wave) plan.Step {
 	switch {
 	case has(s.Waves.Reset):
 	case has(s.Waves.Stage):
-		s.Hops = s.Hops[:min(1, len(s.Hops))]
-		s = withoutReset(s)
+		if s = withoutReset(s); len(s.Hops) > 0 {
+			only := s.Hops[0]
+			only.Modes, only.Activation = []plan.Mode{plan.ModeE}, plan.Manual
+			s.Hops = []plan.Hop{only}
+		}
 	default:
 		s.Hops = nil
 	}

@@ -173,6 +173,7 @@ func exampleHistory() *journal.History {
 func exampleResume(width int) string {
 	p := examplePlan()
 	p.Waves[1].Windows = nil
+	p.Steps[4].Disruption.Why = plan.IfRefused + "mode 7 resets esp1"
 	hooks := &plan.Hooks{BeforeReset: plan.Command{"ceph", "osd", "set", "noout"}, AfterReset: plan.Command{"ceph", "osd", "unset", "noout"}, Timeout: plan.Duration(time.Minute)}
 	for i := range p.Steps {
 		if s := &p.Steps[i]; s.Action == plan.Update || s.Action == plan.Activate {
@@ -191,6 +192,32 @@ func exampleResume(width int) string {
 		[]state.Intent{{Address: stops.Address, Kind: state.DownloadStart, Mode: "07", At: noon}},
 		[]state.Hook{{Address: stops.Address, Kind: state.BeforeReset, At: noon}},
 		noon, width, false)
+}
+
+// A run that was for some waves of its plan is for those when it is resumed.
+func TestLeftWithinWaves(t *testing.T) {
+	p := examplePlan()
+	s := p.Steps[4] // e/7, staged in wave 1, else reset in wave 2
+	for _, tt := range []struct {
+		rec   state.Step
+		waves []plan.Wave
+		want  string
+	}{
+		{state.Step{}, p.Waves, "e/7 may reset"},
+		{state.Step{}, p.Waves[:1], "e none"},
+		{state.Step{}, p.Waves[1:], "e/7 may reset"},
+		{state.Step{State: "pending", Mode: "7"}, p.Waves[:1], ""},
+		{state.Step{State: "pending", Mode: "7"}, p.Waves[1:], "7 resets"},
+		{state.Step{State: "staged", Mode: "e"}, p.Waves, ""},
+	} {
+		got := ""
+		if left := within(leftOf(s, tt.rec), tt.waves); len(left.Hops) > 0 {
+			got = modeOf(left.Hops[0]) + " " + effectOf(left)
+		}
+		if got != tt.want {
+			t.Errorf("left of what is %q in %d waves = %q; want %q", tt.rec.State, len(tt.waves), got, tt.want)
+		}
+	}
 }
 
 // What people read, as golden files at the widths that they have.
@@ -248,7 +275,7 @@ func TestViewsLoseNothing(t *testing.T) {
 			{"result", resultView(result, p, width, false), resultWords},
 			{"status", statusView(exampleStatus(), width, false), statusWords},
 			{"history", historyView(exampleHistory(), width, false), historyWords},
-			{"resume", exampleResume(width), []string{"staged", "0F", "resets", "sending", "STOPS", "slots", "pending", "failed", "82h", "500a09800569f041/esp2/sub0", "noout", p.Digest, "intended"}},
+			{"resume", exampleResume(width), []string{"refused;", "staged", "0F", "resets", "sending", "STOPS", "slots", "pending", "failed", "82h", "500a09800569f041/esp2/sub0", "noout", p.Digest, "intended"}},
 		} {
 			losesNothing(t, fmt.Sprintf("%s at %d columns", v.name, width), v.text, v.words, width)
 		}
