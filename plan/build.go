@@ -156,12 +156,21 @@ func checkInventories(invs []*inventory.Inventory) (scans []Scan, simulated bool
 	return scans, simulated, nil
 }
 
-// targets tells whether a --target pattern means a component: it matches the
-// address, a leading part of it (the enclosure, the enclosure and ESP), or the name.
-func targets(pattern, address, name string) bool {
-	if name != "" && glob(pattern, name) {
+// Means tells whether a --target pattern means a component: it matches the
+// address, or a leading part of it (the enclosure, the enclosure and ESP), in which
+// the enclosure may be called by its name. As elsewhere the hex digits of its
+// identifier may be of either case.
+func Means(pattern, address, name string) bool {
+	enclosure, rest, _ := strings.Cut(pattern, "/")
+	if leads(strings.TrimSuffix(lowerID(enclosure)+"/"+rest, "/"), address) {
 		return true
 	}
+	_, rest, _ = strings.Cut(address, "/")
+	return name != "" && (glob(pattern, name) || leads(pattern, name+"/"+rest))
+}
+
+// leads tells whether a pattern matches an address or a leading part of it.
+func leads(pattern, address string) bool {
 	for i := range len(address) + 1 {
 		if i == len(address) || address[i] == '/' {
 			if ok, err := path.Match(pattern, address[:i]); ok && err == nil {
@@ -212,8 +221,8 @@ func (b *builder) err(hit []bool) error {
 	var problems []schemas.Problem
 	for i, ok := range hit {
 		if !ok {
-			problems = append(problems, schemas.Problem{File: "--target " + b.in.Targets[i], Summary: "no component matches",
-				Hint: "an address, a leading part of one, or an enclosure's name, with * and ?"})
+			problems = append(problems, schemas.Problem{File: Command{"--target", b.in.Targets[i]}.String(), Summary: "no component matches",
+				Hint: "an address or a leading part of one, with the enclosure's identifier or name, and * and ?"})
 		}
 	}
 	for pair, c := range b.clashes {

@@ -241,7 +241,7 @@ func TestBuildErrors(t *testing.T) {
 		want   string
 	}{
 		{"a target that matches nothing", func(s *scenario) { s.targets = []string{"5000*", "nothing"} },
-			"--target nothing: no component matches (an address, a leading part of one, or an enclosure's name, with * and ?)"},
+			"--target nothing: no component matches (an address or a leading part of one, with the enclosure's identifier or name, and * and ?)"},
 		{"two wants on one component", func(s *scenario) {
 			s.desired.Want = append(s.desired.Want, plan.Want{Model: "acme60", Image: "iom-1000"})
 		},
@@ -274,6 +274,9 @@ func TestBuildTargets(t *testing.T) {
 		"5000ccab04001000":           {"5000ccab04001000/esp1/sub0", "5000ccab04001000/esp2/sub0"},
 		"*/esp2":                     {"5000ccab04001000/esp2/sub0", "5000ccab04002000/esp2/sub0"},
 		"r12*":                       {"5000ccab04002000/esp1/sub0", "5000ccab04002000/esp2/sub0"},
+		"5000CCAB04001000":           {"5000ccab04001000/esp1/sub0", "5000ccab04001000/esp2/sub0"},
+		"5000CCAB0400?000/esp1":      {"5000ccab04001000/esp1/sub0", "5000ccab04002000/esp1/sub0"},
+		"r12*/esp2":                  {"5000ccab04002000/esp2/sub0"},
 		"5000ccab0400?000/esp1/sub0": {"5000ccab04001000/esp1/sub0", "5000ccab04002000/esp1/sub0"},
 	} {
 		s := load(t, dir)

@@ -30,7 +30,7 @@ func (b *builder) decide(e *enclosure, hit []bool) []*job {
 		j := b.begin(e, c)
 		j.targeted = len(b.in.Targets) == 0
 		for i, pattern := range b.in.Targets {
-			if targets(pattern, j.step.Address, j.step.Name) {
+			if Means(pattern, j.step.Address, j.step.Name) {
 				hit[i], j.targeted = true, true
 			}
 		}

@@ -73,8 +73,8 @@ func (l *imageLoader) load(model, name string) {
 	if !slices.Contains(m.Parts[i.Part].Subenclosures, 0) {
 		return // it is for a product of which the model does not have the name
 	}
-	if product := unmentioned(img, m.Match); product != "" {
-		l.images.Warnings = append(l.images.Warnings, fmt.Sprintf("image %s of model %s: no text in it reads like %s; packed or encrypted images have none, else it may be the wrong file: compare it with the release notes", name, model, product))
+	if doubt := doubtOf(img, name+" of model "+model, m.Match); doubt != "" {
+		l.images.Warnings = append(l.images.Warnings, doubt)
 	}
 }
 
@@ -121,6 +121,16 @@ func (l *imageLoader) add(err error, path ...string) {
 		p.Hint = e.Hint
 	}
 	l.problems = append(l.problems, p)
+}
+
+// doubtOf is the warning of an image that may be for another product, "" where
+// there is no reason for one.
+func doubtOf(img *image.Image, called string, match Match) string {
+	product := unmentioned(img, match)
+	if product == "" {
+		return ""
+	}
+	return fmt.Sprintf("image %s: no text in it reads like %s; packed or encrypted images have none, else it may be the wrong file: compare it with the release notes", called, product)
 }
 
 // unmentioned is the product that an image says nothing of, "" where it does or

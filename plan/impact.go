@@ -120,7 +120,7 @@ func (sv *survey) impact(luIDs []string) Effect {
 	if first, ok := sv.esps[luIDs[0]]; ok {
 		home = first.of
 	}
-	e.Why = sv.tell(found, unknown, home)
+	e.Why = sv.tell(found, luIDs, unknown, home)
 	return e
 }
 
@@ -180,7 +180,7 @@ func (sv *survey) fate(host string, d *inventory.Drive, luIDs []string) (f fate,
 }
 
 // tell puts findings in words, the worst first.
-func (sv *survey) tell(found []finding, unknown bool, home *enclosure) string {
+func (sv *survey) tell(found []finding, luIDs []string, unknown bool, home *enclosure) string {
 	var by [unasked + 1][]finding // of those that need their slots named
 	var sata []finding            // those that are cut off because they have one port
 	var through []string
@@ -203,21 +203,28 @@ func (sv *survey) tell(found []finding, unknown bool, home *enclosure) string {
 	}
 	slices.Sort(through)
 	var parts []string
-	if len(sata) > 0 {
-		parts = append(parts, slots(sata, home)+" in use, SATA, no other path")
-	}
-	add := func(f fate, text string) {
-		if len(by[f]) > 0 {
-			parts = append(parts, slots(by[f], home)+" "+text)
+	add := func(found []finding, how string) {
+		var hosts []string
+		on := map[string][]finding{}
+		for _, f := range found {
+			at := sv.on(f, luIDs)
+			if on[at] == nil {
+				hosts = append(hosts, at)
+			}
+			on[at] = append(on[at], f)
+		}
+		for _, at := range hosts {
+			parts = append(parts, slots(on[at], home)+" "+fmt.Sprintf(how, at))
 		}
 	}
-	add(cutOff, "in use, no other path")
-	add(alone, "in use, with another path that is not used (no multipath)")
-	add(astray, "in use, and what the paths lead through cannot be told")
+	add(sata, "in use%s, SATA, no other path")
+	add(by[cutOff], "in use%s, no other path")
+	add(by[alone], "in use%s, with another path that is not used (no multipath)")
+	add(by[astray], "in use%s, and what the paths lead through cannot be told")
 	if n := len(by[unasked]); n == len(found) && n > 0 {
 		parts = append(parts, fmt.Sprintf("use and paths of its %d %s were not examined (inventory --probe-use does), so they count as in use without another path", n, plural(n, "drive")))
 	} else {
-		add(unasked, "not known to be unused, which counts as in use, no other path")
+		add(by[unasked], "not known to be unused%s, which counts as in use, no other path")
 	}
 	if unknown {
 		parts = append(parts, "no module lists the enclosure's drives (page 0Ah), which count as in use without another path")
@@ -238,6 +245,24 @@ func (sv *survey) tell(found []finding, unknown bool, home *enclosure) string {
 		return "its one drive is not in use"
 	}
 	return fmt.Sprintf("none of its %d drives is in use", len(found))
+}
+
+// on names the hosts where a drive has its fate, where several see its enclosure.
+func (sv *survey) on(f finding, luIDs []string) string {
+	if len(f.enclosure.views) < 2 {
+		return ""
+	}
+	var hosts []string
+	for _, v := range f.enclosure.views {
+		for i := range v.Drives {
+			if d := &v.Drives[i]; d.Slot == f.slot {
+				if fate, _ := sv.fate(v.host, d, luIDs); fate == f.fate && !slices.Contains(hosts, v.host) {
+					hosts = append(hosts, v.host)
+				}
+			}
+		}
+	}
+	return " on " + strings.Join(hosts, ", ")
 }
 
 // label names an ESP as seen from an enclosure: esp2, or with its own enclosure.

@@ -83,6 +83,12 @@ func productOf(o espOf) string {
 	return primary.Vendor + " " + primary.Product
 }
 
+// matchOf is what the model of a one-off plan matches.
+func matchOf(named []espOf) Match {
+	primary := named[0].esp.Subenclosures[0]
+	return Match{Vendor: escapeGlob(primary.Vendor), Product: escapeGlob(primary.Product)}
+}
+
 // at is the ESP behind a device node, or why there is none.
 func (f Flash) at(device string) (espOf, *schemas.Problem) {
 	for i := range f.Inventory.Enclosures {
@@ -105,7 +111,6 @@ func (f Flash) at(device string) (espOf, *schemas.Problem) {
 // input is what Build makes the plan from: a desired state that wants the image on
 // the components that were named.
 func (f Flash) input(named []espOf) Input {
-	primary := named[0].esp.Subenclosures[0]
 	image := ModelImage{Part: DefaultPart, SHA256: f.Image.SHA256(), Revision: f.Revision, Modes: []Mode{f.Mode}}
 	policy := Policy{Reset: ResetNever, Activate: Manual, Downgrade: DowngradeOrder}
 	if f.Mode == Mode7 {
@@ -119,7 +124,7 @@ func (f Flash) input(named []espOf) Input {
 	}
 	d := &DesiredState{
 		Models: map[string]Model{oneOff: {
-			Match:  Match{Vendor: escapeGlob(primary.Vendor), Product: escapeGlob(primary.Product)},
+			Match:  matchOf(named),
 			Parts:  map[string]Part{DefaultPart: {Subenclosures: []int{0}}},
 			Images: map[string]ModelImage{f.name(): image},
 		}},
@@ -137,9 +142,8 @@ func (f Flash) input(named []espOf) Input {
 // devices that were named leave out.
 func (f Flash) reminders(named []espOf) []string {
 	var warnings []string
-	primary := named[0].esp.Subenclosures[0]
-	if product := unmentioned(f.Image, Match{Vendor: escapeGlob(primary.Vendor), Product: escapeGlob(primary.Product)}); product != "" {
-		warnings = append(warnings, fmt.Sprintf("image %s: no text in it reads like %s; packed or encrypted images have none, else it may be the wrong file: compare it with the release notes", f.name(), product))
+	if doubt := doubtOf(f.Image, f.name(), matchOf(named)); doubt != "" {
+		warnings = append(warnings, doubt)
 	}
 	told := map[string]bool{}
 	for _, o := range named {

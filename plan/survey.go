@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -282,29 +283,33 @@ func (domain *faultDomain) inUse() string {
 	if len(domain.enclosures) == 1 {
 		home = domain.enclosures[0]
 	}
-	var used, unasked []finding
+	used, unasked := map[string][]finding{}, map[string][]finding{} // by host, "" where but one sees the enclosure
 	var unlisted []string
 	for _, e := range domain.enclosures {
 		if !e.drivesKnown() {
 			unlisted = append(unlisted, e.id)
 		}
 		for _, v := range e.views {
+			on := ""
+			if len(e.views) > 1 {
+				on = " on " + v.host
+			}
 			for _, d := range v.Drives {
 				switch f := (finding{enclosure: e, slot: d.Slot}); {
 				case d.InUse == nil:
-					unasked = append(unasked, f)
+					unasked[on] = append(unasked[on], f)
 				case len(d.InUse) > 0:
-					used = append(used, f)
+					used[on] = append(used[on], f)
 				}
 			}
 		}
 	}
 	var parts []string
-	if used = worstOfEach(used); len(used) > 0 {
-		parts = append(parts, slots(used, home)+" in use")
+	for _, on := range slices.Sorted(maps.Keys(used)) {
+		parts = append(parts, slots(worstOfEach(used[on]), home)+" in use"+on)
 	}
-	if unasked = worstOfEach(unasked); len(unasked) > 0 {
-		parts = append(parts, slots(unasked, home)+" not known to be unused, which counts as in use")
+	for _, on := range slices.Sorted(maps.Keys(unasked)) {
+		parts = append(parts, slots(worstOfEach(unasked[on]), home)+" not known to be unused"+on+", which counts as in use")
 	}
 	if len(unlisted) > 0 {
 		parts = append(parts, "no module of "+strings.Join(unlisted, ", ")+" lists its drives (page 0Ah), which count as in use")

@@ -461,6 +461,9 @@ func (w *wanted) rollback(revision string) string {
 	return ""
 }
 
+// IfRefused begins Disruption.Why where only a fallback to mode 7 resets anything.
+const IfRefused = "mode e resets nothing; if it is refused, "
+
 // disruption says what hops do to those who use the enclosure. effect is asked
 // for only where there may be a reset.
 func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
@@ -493,7 +496,7 @@ func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
 	case !deferred:
 		why = "mode 7 " + reset
 	case slices.Contains(last.Modes, Mode7):
-		why = "mode e resets nothing; if it is refused, mode 7 " + reset
+		why = IfRefused + "mode 7 " + reset
 	default:
 		return Disruption{NoImpact, NoImpact, fmt.Sprintf("mode e resets nothing; any power loss or hard reset starts %s", last.Goal())}
 	}

@@ -66,7 +66,7 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 			case len(args) == 0 && file == "":
 				return &failure{exitError, "cannot apply nothing", "name a plan file, or a desired state with -f"}
 			case len(args) == 1 && file != "":
-				return &failure{exitError, "cannot apply both a plan and a desired state", "leave out " + args[0] + " or -f " + file}
+				return &failure{exitError, "cannot apply both a plan and a desired state", fmt.Sprintf("leave out %s or %s", plan.Command{args[0]}, plan.Command{"-f", file})}
 			case file != "" && expect != "":
 				return &failure{exitError, "cannot use --expect with -f", "--expect is for a plan that was saved and approved: fwctl plan --out"}
 			case file != "" && images != "":
@@ -218,11 +218,14 @@ func (j *job) check(ctx context.Context) error {
 		return j.end(executor.Check(ctx, j.config(store, nil)))
 	}
 	fmt.Fprint(j.stdout, j.heading(j.plan.Simulated))
-	return j.end(executor.Check(ctx, j.config(store, func(e executor.Event) {
+	display := j.display(0)
+	result, err := executor.Check(ctx, j.config(store, func(e executor.Event) {
 		if e.Type == executor.EventChecking { // the rest is in the result
-			j.note("%s", comparing(e))
+			display.tell(e)
 		}
-	})))
+	}))
+	display.close()
+	return j.end(result, err)
 }
 
 // show writes the plan for people.
@@ -267,7 +270,10 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 
 // carryOut has a run go its way, tells of it, and shows how it ended.
 func (j *job) carryOut(ctx context.Context, store *state.Store, run func(context.Context, executor.Config) (*executor.Result, error)) error {
-	display := j.display()
+	if !j.json && !j.quiet {
+		fmt.Fprintln(j.stdout) // below the plan, or the question
+	}
+	display := j.display(len(j.mine()))
 	// A terminal that is lost, or a reader that goes away, must not break off a download.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	asked := listen(ctx, display.say)
@@ -365,20 +371,20 @@ type display struct {
 	close func()
 }
 
-func (j *job) display() display {
+// display tells the events of a run of so many components, as newBars does.
+func (j *job) display(all int) display {
 	switch {
 	case j.json:
 		return display{eventLines(j.stdout, j.plan.Simulated), func(text string) { j.note("%s", text) }, func() {}}
 	case j.quiet:
 		return display{func(executor.Event) {}, func(string) {}, func() {}}
 	}
-	fmt.Fprintln(j.stdout) // below the plan, or the question
 	if isTerminal(j.stderr) && os.Getenv("TERM") != "dumb" {
-		b := newBars(j.stderr, j.plan, len(j.mine()))
-		return display{b.tell, b.say, b.close}
+		b := newBars(j.stderr, j.plan, all)
+		return display{onceInFull(b.tell), b.say, b.close}
 	}
 	p := &progress{w: j.stderr, plan: j.plan}
-	return display{p.tell, p.say, func() {}}
+	return display{onceInFull(p.tell), p.say, func() {}}
 }
 
 // mine are the addresses that this host has something to do at.

@@ -70,20 +70,25 @@ type running struct {
 	sent, total int64
 }
 
-// waiting is what the run waits for as a whole.
+// waiting is what the run waits for, or does, as a whole.
 type waiting struct {
 	bar  *mpb.Bar
 	what string
 	till time.Time // zero: nobody knows
 	from time.Time
+
+	compares bool // components with the plan
 }
 
+// newBars shows a run of so many components of this host; 0: it does nothing to any.
 func newBars(w io.Writer, p *plan.Plan, all int) *bars {
 	b := &bars{w: w, plan: p, all: all, began: time.Now(), done: map[string]bool{}, running: map[string]*running{}}
 	b.area = mpb.New(mpb.WithConsoleWriter(&console{out: w}), mpb.WithRefreshRate(200*time.Millisecond))
-	b.stand = b.add(math.MaxInt, func(width int) string {
-		return meter(fmt.Sprintf("%d of %d done", len(b.done), b.all), 100*len(b.done)/max(b.all, 1), spell(time.Since(b.began).Truncate(time.Second)), width)
-	})
+	if all > 0 {
+		b.stand = b.add(math.MaxInt, func(width int) string {
+			return meter(fmt.Sprintf("%d of %d done", len(b.done), b.all), 100*len(b.done)/b.all, spell(time.Since(b.began).Truncate(time.Second)), width)
+		})
+	}
 	return b
 }
 
@@ -126,10 +131,15 @@ func (b *bars) say(text string) {
 	}
 }
 
-// pass begins to show what the run waits for as a whole, and ends that with whatever comes next.
+// pass begins to show what the run waits for, or does, as a whole, and ends that
+// with whatever comes next. What is told of components is no end of their comparison.
 func (b *bars) pass(e executor.Event) {
 	b.mu.Lock()
 	before := b.waiting
+	if before != nil && before.compares && (e.Type == executor.EventNoticed || e.Type == executor.EventFinished) {
+		b.mu.Unlock()
+		return
+	}
 	b.waiting = nil
 	b.mu.Unlock()
 	if before != nil {
@@ -137,6 +147,8 @@ func (b *bars) pass(e executor.Event) {
 	}
 	what := ""
 	switch e.Type {
+	case executor.EventChecking:
+		what = strings.TrimSuffix(comparing(e), ".")
 	case executor.EventWindow:
 		what = fmt.Sprintf("Wave %d waits for %s", e.Wave, e.Reason)
 	case executor.EventSoaking:
@@ -146,7 +158,7 @@ func (b *bars) pass(e executor.Event) {
 	default:
 		return
 	}
-	w := &waiting{what: what, from: e.Time}
+	w := &waiting{what: what, from: e.Time, compares: e.Type == executor.EventChecking}
 	if e.Until != nil {
 		w.till = *e.Until
 	}

@@ -204,6 +204,30 @@ func TestMeter(t *testing.T) {
 	}
 }
 
+// What is compared with the plan on a slow rack is seen to go on, whatever is told
+// of components meanwhile, until the first wave; a comparison alone has no bar of the whole.
+func TestBarsOfAComparison(t *testing.T) {
+	for all, whole := range map[int]string{0: "", 2: "0 of 2 done   0 % [........................................] 12 s\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			var out terminal
+			b := newBars(&out, &plan.Plan{}, all)
+			b.tell(executor.Event{Type: executor.EventChecking, Time: time.Now(), Components: 40})
+			b.tell(executor.Event{Type: executor.EventNoticed, Address: "a", Reason: "it is slow"})
+			time.Sleep(12 * time.Second)
+			synctest.Wait()
+			text := "Comparing 40 components with the plan.\na: it is slow\n"
+			if diff := cmp.Diff(text+"Comparing 40 components with the plan since 12 s\n"+whole, screen(t, out.String())); diff != "" {
+				t.Errorf("screen meanwhile (-want +got):\n%s", diff)
+			}
+			b.tell(executor.Event{Type: executor.EventWave, Wave: 1})
+			b.close()
+			if diff := cmp.Diff(text+"Wave 1\n", screen(t, out.String())); diff != "" {
+				t.Errorf("screen at the end (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // A command that is not run has no bar, and what has failed is at its end.
 func TestBarsOfWhatEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

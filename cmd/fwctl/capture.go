@@ -10,6 +10,7 @@ import (
 	"fwctl/internal/atomicfile"
 	"fwctl/internal/capture"
 	"fwctl/inventory/scan"
+	"fwctl/plan"
 )
 
 func (a *app) captureCommand() *cobra.Command {
@@ -61,7 +62,7 @@ func (a *app) capture(ctx context.Context, out string) error {
 	}
 	text := fmt.Sprintf("Captured %s of %s to %s", counted(len(inv.Enclosures), esps), inv.Host, out)
 	if n := len(inv.Problems); n > 0 {
-		text += fmt.Sprintf(", with %d %s: see `fwctl --simulate %s inventory`", n, plural(n, "problem", "problems"), out)
+		text += fmt.Sprintf(", with %d %s: see `%s`", n, plural(n, "problem", "problems"), plan.Command{"fwctl", "--simulate", out, "inventory"})
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s%s.\n", a.heading(inv.Simulated), text)
 	return err

@@ -54,7 +54,7 @@ func TestKilled(t *testing.T) {
 			}
 			writes := s.count("")
 			s.says(3, []string{"nothing was written", "fwctl resume"}, apply...)
-			s.says(3, []string{"cannot ask for confirmation", "--yes"}, "resume")
+			s.says(3, []string{"Left of ", "Digest sha256:", "cannot ask for confirmation", "--yes"}, "resume")
 			if got := s.count(""); got != writes {
 				t.Errorf("writes after what was refused = %d; want %d as before", got, writes)
 			}

@@ -34,7 +34,8 @@ func TestExampleOfEverything(t *testing.T) {
 	for address, want := range map[string][]string{
 		"5000ccab04001000/esp1/sub0": {"Hop 1 of 2", "Hop 2 of 2", "saturday-night"},
 		"5000ccab04001000/esp1/sub3": {"power"},
-		"r14u02":                     nil,
+		"r14u02":                     {"CHG-4711"},
+		"r14u0":                      nil,
 	} {
 		out, err := shell(dir, "fwctl explain everything.plan "+address)
 		if (err == nil) != (want != nil) {

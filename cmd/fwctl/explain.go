@@ -24,10 +24,12 @@ func (a *app) explainCommand() *cobra.Command {
 		Short: "explain what a plan does with one component, and why",
 		Long: `Tells of one component which want it falls under, what each safeguard says, what
 its update disturbs, what brings it back, and when maintenance windows let it go.
+The address is one of the plan's, or as much of one as plan --target takes to mean
+one component: its beginning, or with the name of the enclosure.
 A saved plan is explained without a look at any device; with -f the enclosures
 are read first, or inventories that were saved on other hosts, as plan does.`,
 		Example: `  fwctl explain dc1.plan 5000ccab04001000/esp1/sub0
-  fwctl explain -f dc1.yaml 5000ccab04001000/esp1/sub0
+  fwctl explain -f dc1.yaml r12u20/esp1                # by the enclosure's name
   fwctl explain -f dc1.yaml --inventory stor1.json --inventory stor2.json 5000ccab04001000/esp1/sub0`,
 		Args: args(cobra.RangeArgs(1, 2), "a plan file and an address, or -f, a desired state and an address"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,7 +37,7 @@ are read first, or inventories that were saved on other hosts, as plan does.`,
 			case file == "" && len(args) == 1:
 				return &failure{exitError, "cannot explain without a plan", "name a plan file before the address, or a desired state with -f"}
 			case file != "" && len(args) == 2:
-				return &failure{exitError, "cannot explain both a plan and a desired state", "leave out " + args[0] + " or -f " + file}
+				return &failure{exitError, "cannot explain both a plan and a desired state", fmt.Sprintf("leave out %s or %s", plan.Command{args[0]}, plan.Command{"-f", file})}
 			case file == "" && sources.named():
 				return &failure{exitError, "cannot explain a saved plan from inventories", "a plan holds what it was made from: leave out --inventory and --max-age, or name a desired state with -f"}
 			}
@@ -86,25 +88,34 @@ func (a *app) planToExplain(ctx context.Context, desired, saved string, sources 
 	return p, err
 }
 
-// stepAt finds the step of an address.
+// stepAt finds the step that an address means.
 func stepAt(p *plan.Plan, address string) (*plan.Step, error) {
-	var known []string
+	var found *plan.Step
+	var known, several []string
 	for i := range p.Steps {
-		if p.Steps[i].Address == address {
-			return &p.Steps[i], nil
+		s := &p.Steps[i]
+		if s.Address == address {
+			return s, nil
 		}
-		known = append(known, p.Steps[i].Address)
+		if plan.Means(address, s.Address, s.Name) {
+			found = s
+			several = append(several, s.Address)
+		}
+		known = append(known, s.Address, s.Name)
 	}
-	hint := "addresses are those that `fwctl plan` lists"
-	part := slices.IndexFunc(p.Steps, func(s plan.Step) bool {
-		return s.Name == address || strings.HasPrefix(s.Address, address+"/")
-	})
-	if part >= 0 {
-		hint = "an address names a component, as in " + p.Steps[part].Address
-	} else if near := schemas.Nearest(address, known); near != "" {
-		hint = "did you mean " + near + "?"
+	switch near := schemas.Nearest(address, known); {
+	case len(several) == 1:
+		return found, nil
+	case len(several) > 1:
+		return nil, &failure{exitError, fmt.Sprintf("cannot explain %s: it means %s", address, components(len(several))), "name one of " + enumerate(several, 8)}
+	case near != "":
+		return nil, unexplained(address, "did you mean "+near+"?")
 	}
-	return nil, &failure{exitError, fmt.Sprintf("cannot explain %s: the plan has no such component", address), hint}
+	return nil, unexplained(address, "addresses are those that `fwctl plan` lists")
+}
+
+func unexplained(address, hint string) error {
+	return &failure{exitError, fmt.Sprintf("cannot explain %s: the plan has no such component", address), hint}
 }
 
 // waveTimes is a wave that works on a step, and when it may.
@@ -162,13 +173,13 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 	if s.Name != "" {
 		what += " (" + s.Name + ")"
 	}
-	lines = append(lines, wrap(fmt.Sprintf("%s: %s %s, runs %s", what, s.Vendor, s.Product, cmp.Or(s.Current, "?")), width, "", "  ")...)
+	lines = append(lines, wrap(fmt.Sprintf("%s: %s %s, now %s", what, s.Vendor, s.Product, cmp.Or(s.Current, "?")), width, "", "  ")...)
 	lines = append(lines, "")
 	verdict := string(s.Action)
 	if s.Action == plan.Blocked {
 		verdict = paint.paint(alarm, strings.ToUpper(verdict))
 	}
-	add("Verdict", verdict+": "+meaning[s.Action])
+	add("Action", verdict+": "+meaning[s.Action])
 	for _, r := range s.Reasons {
 		if !slices.ContainsFunc(s.Gates, func(g plan.GateResult) bool { return g.Why == r }) {
 			add("", r)
@@ -180,7 +191,7 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 	if s.Model == "" {
 		return strings.Join(lines, "\n") + "\n"
 	}
-	add("Want", fmt.Sprintf("model %s, image %s, which is revision %s", s.Model, s.Image, s.Desired))
+	add("Want", fmt.Sprintf("model %s, image %s, to revision %s", s.Model, s.Image, s.Desired))
 	add("Policy", fmt.Sprintf("%s: reset %s", cmp.Or(s.Policy, "the default"), s.Reset))
 	gates(s, add, paint)
 	add("Host", s.Host+" works on it")
@@ -191,29 +202,28 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 		add("", strings.Join(peculiarities(s.Hops[0]), "; "))
 	}
 	hops(s, add)
-	if d := s.Disruption; len(s.Hops) > 0 {
-		text := "expected " + string(d.Expected) + ", at worst " + string(d.Worst)
-		if d.Why != "" {
-			text += ": " + d.Why
-		}
-		add("Disruption", text)
+	if effect := effectOf(*s); effect != "" {
+		add("Effect", because(effect, s.Disruption.Why))
+	}
+	if len(s.Hops) > 0 {
+		add("Time", "at worst "+spell(s.WorstDuration))
 		add("Fault domain", faultDomainOf(p, s))
 		if s.Hooks != nil {
 			add("Hooks", hooksOf(s.Hooks))
 		}
-		add("Way back", cmp.Or(prefixed("image ", s.Rollback), "none: no image brings "+s.Current+" back"))
+		add("Way back", cmp.Or(prefixed("image ", s.Rollback), "none: no way back to "+s.Current))
 	}
 	add("Preconditions", preconditionsOf(s))
 	waves := wavesOn(p, s)
 	for _, w := range waves {
-		text := fmt.Sprintf("%s wave %d", w.Kind, w.Number)
+		name, kind := strings.TrimPrefix(waveName(w), "wave "), string(w.Kind)
 		if w.Canary {
-			text += ", of the canaries"
+			kind += ", of the canaries"
 		}
 		if w.PowerCycle {
-			text += ", by a person's power cycle"
+			kind += ", by a person's power cycle"
 		}
-		add("When", text+": "+opensNext(p, w, now)+"; needs up to "+spell(s.WorstIn(w)))
+		add("Wave "+name, kind+": "+opensNext(p, w, now)+"; needs up to "+spell(s.WorstIn(w)))
 		if before := w.Number - 1; before > 0 {
 			after := fmt.Sprintf("after wave %d is done", before)
 			for _, b := range p.Waves {
@@ -225,7 +235,7 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 		}
 	}
 	if len(waves) == 0 {
-		add("When", "no wave works on it")
+		add("Wave", "none works on it")
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
@@ -271,13 +281,15 @@ var meaning = map[plan.Action]string{
 // hops tells each download, and what starts it.
 func hops(s *plan.Step, add func(key, text string)) {
 	tell := func(key string, h plan.Hop) {
-		text := fmt.Sprintf("%s to %s by image %s (%s), %s, mode %s", h.From, cmp.Or(h.To, "?"), h.Image.Name, size(h.Image.Size), h.Protocol, modeOf(h))
-		if len(h.Modes) == 0 {
-			text = fmt.Sprintf("%s to %s by activating %s: %s", h.From, h.To, h.Image.Name, modeOf(h))
-		} else if h.Activation == plan.Manual && slices.Contains(h.Modes, plan.ModeE) {
-			text += ", left staged by mode e"
+		text := fmt.Sprintf("%s > %s, mode %s", h.From, cmp.Or(h.To, "?"), modeOf(h))
+		switch {
+		case len(h.Modes) == 0:
+			text += ": what is staged is started"
+		case h.Activation == plan.Manual && slices.Contains(h.Modes, plan.ModeE):
+			text += ": left staged by mode e"
 		}
 		add(key, text)
+		add("", fmt.Sprintf("image %s, %s, %s, SHA-256 %s", h.Image.Name, size(h.Image.Size), h.Protocol, h.Image.SHA256))
 	}
 	for i, h := range s.Hops {
 		tell(fmt.Sprintf("Hop %d of %d", i+1, len(s.Hops)), h)
@@ -331,7 +343,7 @@ func faultDomainOf(p *plan.Plan, s *plan.Step) string {
 func preconditionsOf(s *plan.Step) string {
 	staged := "nothing staged that " + s.Host + " remembers"
 	if sha := s.Preconditions.Staged; sha != nil {
-		staged = "image " + shortDigest(*sha) + " staged"
+		staged = "image " + *sha + " staged"
 	}
 	return fmt.Sprintf("it runs %s; %s; %s sees the I/O modules %s", cmp.Or(s.Preconditions.Revision, "?"), staged, s.Host, strings.Join(s.Preconditions.ESPs, ", "))
 }

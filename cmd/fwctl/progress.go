@@ -96,6 +96,22 @@ func gauge(text string, percent int64, width int) string {
 	return text + " [" + strings.Repeat("#", full) + strings.Repeat(".", room-full) + "]"
 }
 
+// onceInFull tells in full, once, why devices do not take a mode, which is the same for all of
+// a kind, and of those that follow that they do not either.
+func onceInFull(tell func(executor.Event)) func(executor.Event) {
+	told := map[string]bool{}
+	return func(e executor.Event) {
+		if e.Type == executor.EventRefusedMode {
+			why := e.Reason
+			if told[why] {
+				e.Reason = fmt.Sprintf("the device does not take mode %s either", e.Mode)
+			}
+			told[why] = true
+		}
+		tell(e)
+	}
+}
+
 // text is what an event says, "" for one that needs no line.
 func text(p *plan.Plan, e executor.Event) string {
 	switch e.Type {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,5 +83,20 @@ func TestText(t *testing.T) {
 		if got := text(p, tt.e); got != tt.want {
 			t.Errorf("text(%s) = %q; want %q", tt.e.Type, got, tt.want)
 		}
+	}
+}
+
+// Why a mode is refused, and what follows, is told once where it is the same.
+func TestRefusedModeOnceInFull(t *testing.T) {
+	var out strings.Builder
+	p := &progress{w: &out, plan: &plan.Plan{}}
+	tell := onceInFull(p.tell)
+	for _, e := range []executor.Event{{Address: "a", Reason: "no mode e (80h); mode 7 follows in wave 2"}, {Address: "b", Reason: "no mode e (80h); mode 7 follows in wave 2"}, {Address: "c", Reason: "no mode e (80h); mode 7 follows in wave 3"}} {
+		e.Type, e.Mode = executor.EventRefusedMode, plan.ModeE
+		tell(e)
+	}
+	want := "a: no mode e (80h); mode 7 follows in wave 2\nb: the device does not take mode e either\nc: no mode e (80h); mode 7 follows in wave 3\n"
+	if out.String() != want {
+		t.Errorf("told %q; want %q", out.String(), want)
 	}
 }

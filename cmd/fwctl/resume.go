@@ -96,7 +96,11 @@ func (j *job) resume(ctx context.Context, images string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(text, resumeView(run, p, steps, open, widthOf(text), colours(text, j.noColor)))
+	hooks, err := store.Hooks(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(text, resumeView(run, p, steps, open, hooks, time.Now(), widthOf(text), colours(text, j.noColor)))
 	// What a killed run was in the middle of is brought to its end whatever the time.
 	unended := slices.ContainsFunc(open, func(i state.Intent) bool { return i.Outcome == "" })
 	if err := j.inWindow(time.Now()); err != nil && !unended {

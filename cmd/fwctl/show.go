@@ -85,9 +85,9 @@ func noPlan(file string, data []byte, err error) error {
 	version := said(versionOf)
 	switch kind := said(kindOf); {
 	case kind == "DesiredState":
-		return other("a desired state", "use it with -f: fwctl plan -f "+file+", or fwctl apply -f "+file)
+		return other("a desired state", fmt.Sprintf("use it with -f: %s, or %s", plan.Command{"fwctl", "plan", "-f", file}, plan.Command{"fwctl", "apply", "-f", file}))
 	case kind == "Inventory":
-		return other("an inventory", "plan from it: fwctl plan -f FILE --inventory "+file)
+		return other("an inventory", "plan from it: "+plan.Command{"fwctl", "plan", "-f", "FILE", "--inventory", file}.String())
 	case kind != "Plan":
 		return other("no plan of fwctl", "a plan is what `fwctl plan --out` writes")
 	case version != "" && version != plan.FormatVersion:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -54,6 +55,58 @@ type layout struct {
 // draw returns the table's lines, in at most width columns unless a single cell
 // or word is wider, and the heads of the columns that were left out.
 func (t table) draw(width int, p paint) (lines, left []string) {
+	var notes []string
+	if last := len(t.columns) - 1; t.columns[last].fit == reason {
+		reasons := make([]string, len(t.rows))
+		for i, r := range t.rows {
+			reasons[i] = r.cells[last]
+		}
+		reasons, notes = once(reasons)
+		t.rows = slices.Clone(t.rows)
+		for i, r := range t.rows {
+			r.cells = slices.Clone(r.cells)
+			r.cells[last] = reasons[i]
+			t.rows[i] = r
+		}
+	}
+	lines, left = t.drawRows(width, p)
+	for i, note := range notes {
+		if i == 0 {
+			lines = append(lines, "")
+		}
+		lines = append(lines, wrap(note, width, "", "    ")...)
+	}
+	return lines, left
+}
+
+// once takes out of reasons, of one or more lines each, what is long and told of
+// several rows: a number stands there, and what it stands for is a note.
+func once(reasons []string) (short, notes []string) {
+	const several, long = 3, 100
+	counts, numbers := map[string]int{}, map[string]string{}
+	for _, text := range reasons {
+		for line := range strings.SplitSeq(text, "\n") {
+			counts[line]++
+		}
+	}
+	for _, text := range reasons {
+		lines := strings.Split(text, "\n")
+		for i, line := range lines {
+			if counts[line] < several || len(line) < long {
+				continue
+			}
+			if numbers[line] == "" {
+				numbers[line] = fmt.Sprintf("(%d)", len(notes)+1)
+				notes = append(notes, numbers[line]+" "+line)
+			}
+			lines[i] = numbers[line]
+		}
+		short = append(short, strings.Join(lines, "\n"))
+	}
+	return short, notes
+}
+
+func (t table) drawRows(width int, p paint) (lines, left []string) {
 	l := t.layout(width)
 	for i, text := range t.grid(l) {
 		if i == 0 {

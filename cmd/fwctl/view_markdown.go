@@ -16,44 +16,55 @@ import (
 const markdownLimit = 65_536
 
 // markdownView renders a plan for a pull request: the summary, what stands out,
-// then a row a component. Where it is too long the rows that a reviewer misses
-// least are left out, and how many of which kind is said beside the summary.
+// what it is made of, then a row a component and what its signs mean. Where it is
+// too long what a reviewer misses least is left out, and how much of which kind is
+// said beside the summary.
 func markdownView(p *plan.Plan, simulated string, now time.Time) string {
-	head := markdownHead(p, simulated, now)
-	room := markdownLimit - utf8.RuneCountInString(head) - 1000 // for what says what is left out, and heads
+	head, signs := markdownHead(p, simulated, now), signsOf(p)
+	room := markdownLimit - utf8.RuneCountInString(head+signs) - 1000 // for what says what is left out, and heads
 
-	var warnings []string
+	lists := []list{{title: "Warnings"}, {title: "Policies", items: policyItems(p)}, {title: "Images", items: imageItems(p)}}
 	for _, w := range p.Warnings {
-		warnings = append(warnings, "- "+markdownText(w)+"\n")
+		lists[0].items = append(lists[0].items, "- "+markdownText(w)+"\n")
 	}
-	shownWarnings := choose(warnings, room/3, func(int) int { return 0 })
-	room -= length(warnings, shownWarnings)
-
+	for i := range lists {
+		l := &lists[i]
+		l.shown = choose(l.items, room/3, func(int) int { return 0 })
+		room -= length(l.items, l.shown)
+	}
 	columns, rows := markdownTable(p)
-	shownRows := choose(rows, room, func(i int) int { return missed(p.Steps[i]) })
+	table := list{"Components", rows, choose(rows, room, func(i int) int { return missed(p.Steps[i]) })}
 
 	var b strings.Builder
 	b.WriteString(head)
-	if left := leftOut(p, shownRows, len(p.Warnings)-count(shownWarnings)); left != "" {
+	if left := leftOut(p, table.shown, lists); left != "" {
 		b.WriteString("\n**Cut to fit:** " + left + " See `fwctl show` for all of it.\n")
 	}
-	if len(warnings) > 0 {
-		b.WriteString("\n### Warnings\n\n")
-		for i, w := range warnings {
-			if shownWarnings[i] {
-				b.WriteString(w)
-			}
-		}
+	for _, l := range lists {
+		l.write(&b, "")
 	}
-	if count(shownRows) > 0 {
-		b.WriteString("\n### Components\n\n" + columns)
-		for i, r := range rows {
-			if shownRows[i] {
-				b.WriteString(r)
-			}
-		}
-	}
+	table.write(&b, columns)
+	b.WriteString(signs)
 	return b.String()
+}
+
+// list is a part of a plan's Markdown, of which some items may have no room.
+type list struct {
+	title string
+	items []string
+	shown []bool
+}
+
+func (l list) write(b *strings.Builder, above string) {
+	if count(l.shown) == 0 {
+		return
+	}
+	b.WriteString("\n### " + l.title + "\n\n" + above)
+	for i, item := range l.items {
+		if l.shown[i] {
+			b.WriteString(item)
+		}
+	}
 }
 
 // leastMissed are the actions whose rows a reviewer misses least, those first.
@@ -148,8 +159,8 @@ func markdownCell(s plan.Step, r row, cell int) string {
 	}
 }
 
-// leftOut says which rows and how many warnings are not shown.
-func leftOut(p *plan.Plan, shown []bool, warnings int) string {
+// leftOut says which rows, and how many items of the lists, are not shown.
+func leftOut(p *plan.Plan, shown []bool, lists []list) string {
 	counts := map[plan.Action]int{}
 	for i, s := range p.Steps {
 		if !shown[i] {
@@ -166,8 +177,10 @@ func leftOut(p *plan.Plan, shown []bool, warnings int) string {
 	if len(parts) > 0 {
 		text = append(text, fmt.Sprintf("%d of %d components are not shown (%s).", len(p.Steps)-count(shown), len(p.Steps), strings.Join(parts, ", ")))
 	}
-	if warnings > 0 {
-		text = append(text, fmt.Sprintf("%d of %d warnings are not shown.", warnings, len(p.Warnings)))
+	for _, l := range lists {
+		if n := len(l.items) - count(l.shown); n > 0 {
+			text = append(text, fmt.Sprintf("%d of %d %s are not shown.", n, len(l.items), strings.ToLower(l.title)))
+		}
 	}
 	return strings.Join(text, " ")
 }

@@ -78,14 +78,7 @@ func planRow(s plan.Step, waves []plan.Wave) row {
 	switch s.Action {
 	case plan.Update, plan.Activate:
 		r.cells[10] = s.WorstDuration.String()
-		risk := s.Disruption.Why
-		if s.Rollback == "" {
-			if risk != "" {
-				risk += "; "
-			}
-			risk += "no way back to " + s.Current
-		}
-		if risk != "" {
+		if risk := riskOf(s); risk != "" {
 			why = append(why, risk)
 		}
 		if s.Disruption.Worst == plan.IOInterruption {
@@ -99,6 +92,18 @@ func planRow(s plan.Step, waves []plan.Wave) row {
 		r.cells[i] = cmp.Or(r.cells[i], "-")
 	}
 	return r
+}
+
+// riskOf says what an update risks.
+func riskOf(s plan.Step) string {
+	var risks []string
+	if s.Disruption.Why != "" {
+		risks = append(risks, s.Disruption.Why)
+	}
+	if s.Rollback == "" {
+		risks = append(risks, "no way back to "+s.Current)
+	}
+	return strings.Join(risks, "; ")
 }
 
 // wavesOf writes the waves that work on a step, those of canaries with a c: 1c,2c.
@@ -182,19 +187,34 @@ func resetsOf(s plan.Step) (sure, most int) {
 	return sure, most
 }
 
-// planSummary counts a plan's steps; those that disturb by the worst that they permit.
+// planSummary counts a plan's steps.
 func planSummary(p *plan.Plan) string {
-	var worst = map[plan.Impact]int{}
-	for _, s := range p.Steps {
+	text := "Plan: " + toDo(p.Steps)
+	text += fmt.Sprintf(", %d staged, %d blocked, %d up to date", p.Summary.Staged, p.Summary.Blocked, p.Summary.NoOp)
+	if n := p.Summary.Excepted; n > 0 {
+		text += fmt.Sprintf(", %d excepted", n)
+	}
+	if n := p.Summary.Unmanaged; n > 0 {
+		text += fmt.Sprintf(", %d unmanaged", n)
+	}
+	return text + "."
+}
+
+// toDo counts the steps that something is done with; those that disturb by the
+// worst that they permit.
+func toDo(steps []plan.Step) string {
+	counts, worst := map[plan.Action]int{}, map[plan.Impact]int{}
+	for _, s := range steps {
+		counts[s.Action]++
 		if s.Action == plan.Update || s.Action == plan.Activate {
 			worst[s.Disruption.Worst]++
 		}
 	}
-	text := fmt.Sprintf("Plan: %d to update", p.Summary.Update)
-	if n := p.Summary.Activate; n > 0 {
+	text := fmt.Sprintf("%d to update", counts[plan.Update])
+	if n := counts[plan.Activate]; n > 0 {
 		text += fmt.Sprintf(", %d to activate", n)
 	}
-	if p.Summary.Update+p.Summary.Activate > 0 {
+	if counts[plan.Update]+counts[plan.Activate] > 0 {
 		parts := []string{fmt.Sprintf("%d without disruption", worst[plan.NoImpact])}
 		if n := worst[plan.ESPReset]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s an I/O module", n, plural(n, "resets", "reset")))
@@ -204,14 +224,7 @@ func planSummary(p *plan.Plan) string {
 		}
 		text += " (" + strings.Join(parts, ", ") + ")"
 	}
-	text += fmt.Sprintf(", %d staged, %d blocked, %d up to date", p.Summary.Staged, p.Summary.Blocked, p.Summary.NoOp)
-	if n := p.Summary.Excepted; n > 0 {
-		text += fmt.Sprintf(", %d excepted", n)
-	}
-	if n := p.Summary.Unmanaged; n > 0 {
-		text += fmt.Sprintf(", %d unmanaged", n)
-	}
-	return text + "."
+	return text
 }
 
 // hookLines say which commands a plan runs around resets, and around how many
@@ -285,6 +298,15 @@ func counted(enclosures, esps int) string {
 }
 
 func components(n int) string { return fmt.Sprintf("%d %s", n, plural(n, "component", "components")) }
+
+// enumerate names at most so many.
+func enumerate(names []string, most int) string {
+	text := strings.Join(names[:min(most, len(names))], ", ")
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
 
 // moment writes a time as the reader's clock shows it.
 func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }

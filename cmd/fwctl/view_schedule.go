@@ -25,7 +25,7 @@ func scheduleLines(p *plan.Plan, now time.Time) []string {
 	case rest:
 		lines = append(lines, "Waves with a c are those of the canaries: the rest waits until they have been done, and well.")
 	default:
-		lines = append(lines, "Waves with a c are those of the canaries: there is nothing else to do.")
+		lines = append(lines, "All components here are canaries (waves with a c): none is held back until others have been done, and well.")
 	}
 	return lines
 }
@@ -52,7 +52,7 @@ func timeLine(p *plan.Plan) string {
 			}
 		}
 		if open := longest(p, p.Waves[run.from]); open > 0 {
-			text += ", of " + spell(open)
+			text += fmt.Sprintf(", of %s (%s)", spell(open), strings.Join(p.Waves[run.from].Windows, " or "))
 			if total > open {
 				text += ", more than one opening"
 			}

@@ -15,6 +15,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/internal/journal"
+	"fwctl/internal/state"
 	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/plan"
@@ -40,7 +41,7 @@ func interfacePlan() *plan.Plan {
 // examplePlan holds every kind of row.
 func examplePlan() *plan.Plan {
 	hop := func(from, to string, modes ...plan.Mode) plan.Hop {
-		return plan.Hop{From: from, To: to, Image: plan.ImageRef{Name: "iom-" + to, Size: 1 << 20}, ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute), Modes: modes, Activation: plan.Manual, ActivateBy: plan.ByModeF}
+		return plan.Hop{From: from, To: to, Image: plan.ImageRef{Name: "iom-" + to, SHA256: strings.Repeat(to, 16), Size: 1 << 20}, Protocol: plan.SES, ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute), Modes: modes, Activation: plan.Manual, ActivateBy: plan.ByModeF}
 	}
 	active := hop("0611", "0702", plan.ModeE)
 	active.Activation = plan.WithApply
@@ -167,6 +168,58 @@ func exampleHistory() *journal.History {
 	}
 }
 
+// exampleResume is a killed run of the example's plan: one component of it is
+// staged and not started, one was being sent, one fell back to mode 7, one failed.
+func exampleResume(width int) string {
+	p := examplePlan()
+	p.Waves[1].Windows = nil
+	p.Steps[4].Disruption.Why = plan.IfRefused + "mode 7 resets esp1"
+	hooks := &plan.Hooks{BeforeReset: plan.Command{"ceph", "osd", "set", "noout"}, AfterReset: plan.Command{"ceph", "osd", "unset", "noout"}, Timeout: plan.Duration(time.Minute)}
+	for i := range p.Steps {
+		if s := &p.Steps[i]; s.Action == plan.Update || s.Action == plan.Activate {
+			s.Host, s.Hooks = "stor1", hooks
+		}
+	}
+	chain, stops, falls := p.Steps[2], p.Steps[3], p.Steps[4]
+	fine, failed := falls, falls
+	fine.Address, failed.Address = "500a09800569f041/esp1/sub0", "500a09800569f041/esp2/sub0"
+	p.Steps = append(p.Steps, fine, failed)
+	rec := func(s plan.Step, hop int, at, mode, detail string) state.Step {
+		return state.Step{Address: s.Address, Hop: hop, To: s.Hops[hop].To, State: at, Mode: mode, Detail: detail}
+	}
+	return resumeView(&state.Run{ID: 7, Host: "stor1", By: "anna", StartedAt: noon}, p,
+		[]state.Step{rec(chain, 1, "staged", "e", ""), rec(stops, 0, "sending", "7", ""), rec(falls, 0, "pending", "7", "the device does not take mode e"), rec(fine, 0, "staged", "e", "complete"), rec(failed, 0, "failed", "e", "the device said 82h")},
+		[]state.Intent{{Address: stops.Address, Kind: state.DownloadStart, Mode: "07", At: noon}},
+		[]state.Hook{{Address: stops.Address, Kind: state.BeforeReset, At: noon}},
+		noon, width, false)
+}
+
+// A run that was for some waves of its plan is for those when it is resumed.
+func TestLeftWithinWaves(t *testing.T) {
+	p := examplePlan()
+	s := p.Steps[4] // e/7, staged in wave 1, else reset in wave 2
+	for _, tt := range []struct {
+		rec   state.Step
+		waves []plan.Wave
+		want  string
+	}{
+		{state.Step{}, p.Waves, "e/7 may reset"},
+		{state.Step{}, p.Waves[:1], "e none"},
+		{state.Step{}, p.Waves[1:], "e/7 may reset"},
+		{state.Step{State: "pending", Mode: "7"}, p.Waves[:1], ""},
+		{state.Step{State: "pending", Mode: "7"}, p.Waves[1:], "7 resets"},
+		{state.Step{State: "staged", Mode: "e"}, p.Waves, ""},
+	} {
+		got := ""
+		if left := within(leftOf(s, tt.rec), tt.waves); len(left.Hops) > 0 {
+			got = modeOf(left.Hops[0]) + " " + effectOf(left)
+		}
+		if got != tt.want {
+			t.Errorf("left of what is %q in %d waves = %q; want %q", tt.rec.State, len(tt.waves), got, tt.want)
+		}
+	}
+}
+
 // What people read, as golden files at the widths that they have.
 func TestViews(t *testing.T) {
 	for _, width := range []int{60, 80, 120, 200} {
@@ -177,6 +230,7 @@ func TestViews(t *testing.T) {
 			"result":    resultView(exampleResult(), examplePlan(), width, false),
 			"status":    statusView(exampleStatus(), width, false),
 			"history":   historyView(exampleHistory(), width, false),
+			"resume":    exampleResume(width),
 		} {
 			isGolden(t, filepath.Join("testdata", "view", fmt.Sprintf("%s-%d.txt", name, width)), got)
 		}
@@ -221,6 +275,7 @@ func TestViewsLoseNothing(t *testing.T) {
 			{"result", resultView(result, p, width, false), resultWords},
 			{"status", statusView(exampleStatus(), width, false), statusWords},
 			{"history", historyView(exampleHistory(), width, false), historyWords},
+			{"resume", exampleResume(width), []string{"refused;", "staged", "0F", "resets", "sending", "STOPS", "slots", "pending", "failed", "82h", "500a09800569f041/esp2/sub0", "noout", p.Digest, "intended"}},
 		} {
 			losesNothing(t, fmt.Sprintf("%s at %d columns", v.name, width), v.text, v.words, width)
 		}
@@ -298,8 +353,8 @@ func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
 // The waves of one opening, and the soaks between them, have to fit into it.
 func TestTimeLine(t *testing.T) {
 	for soak, want := range map[time.Duration]string{
-		20 * time.Minute: "Time: wave 1 up to 50 min + soak 20 min + wave 2 up to 50 min, of 2 h; wave 3 up to 50 min.",
-		21 * time.Minute: "Time: wave 1 up to 50 min + soak 21 min + wave 2 up to 50 min, of 2 h, more than one opening; wave 3 up to 50 min.",
+		20 * time.Minute: "Time: wave 1 up to 50 min + soak 20 min + wave 2 up to 50 min, of 2 h (night); wave 3 up to 50 min.",
+		21 * time.Minute: "Time: wave 1 up to 50 min + soak 21 min + wave 2 up to 50 min, of 2 h (night), more than one opening; wave 3 up to 50 min.",
 	} {
 		p := &plan.Plan{Windows: map[string]window.Window{"night": {Duration: "2h"}}}
 		for n := 1; n <= 3; n++ {
@@ -311,6 +366,40 @@ func TestTimeLine(t *testing.T) {
 		if got := timeLine(p); got != want {
 			t.Errorf("timeLine with a soak of %s = %s; want %s", soak, got, want)
 		}
+	}
+}
+
+// Where all components are canaries that is said: none of them tells anything of the rest.
+func TestAllCanaries(t *testing.T) {
+	p := examplePlan()
+	for _, all := range []bool{false, true} {
+		p.Waves[1].Canary = all
+		const want = "All components here are canaries (waves with a c): none is held back until others have been done, and well."
+		if got := scheduleLines(p, noon); slices.Contains(got, want) != all {
+			t.Errorf("scheduleLines, all canaries %t = %q", all, got)
+		}
+	}
+}
+
+// A long reason that many rows have is told once, below them; what is short, or of
+// two rows, stands where it belongs.
+func TestTableTellsOnce(t *testing.T) {
+	long := "the device does not take mode e: error in a field of the control page, data discarded (80h): mode (byte 8)"
+	draw := func(reasons ...string) string {
+		tab := table{columns: []column{{"ADDRESS", key}, {"WHY", reason}}}
+		for i, r := range reasons {
+			tab.rows = append(tab.rows, row{cells: []string{fmt.Sprintf("esp%d", i), r}})
+		}
+		lines, _ := tab.draw(80, false)
+		return strings.Join(lines, "\n")
+	}
+	want := "ADDRESS WHY\nesp0    in use\n        (1)\nesp1    (1)\nesp2    (1)\n        in use\nesp3    in use\n\n" +
+		"(1) the device does not take mode e: error in a field of the control page, data\n    discarded (80h): mode (byte 8)"
+	if diff := cmp.Diff(want, draw("in use\n"+long, long, long+"\nin use", "in use")); diff != "" {
+		t.Errorf("draw (-want +got):\n%s", diff)
+	}
+	if got := draw(long, long); strings.Contains(got, "(1)") {
+		t.Errorf("draw of two rows = %s; want no number", got)
 	}
 }
 
@@ -381,7 +470,7 @@ func TestWordsForTheWorst(t *testing.T) {
 		healthOf(inventory.Health{Unrecoverable: true, Critical: true}):                                                            "UNRECOVERABLE",
 		healthOf(inventory.Health{Critical: true}):                                                                                 "CRITICAL",
 		healthOf(inventory.Health{Failures: []string{"Cooling 1: non-critical"}}):                                                  "degraded",
-		timeLine(p): ", of 1 h, more than one opening.",
+		timeLine(p): ", of 1 h (saturday-night), more than one opening.",
 	} {
 		if !strings.HasSuffix(got, want) {
 			t.Errorf("got %q; want %q", got, want)

@@ -15,8 +15,15 @@ FWCTL_STATE_DIR=$dir/state
 export PATH FWCTL_STATE_DIR
 cd "$dir"
 
-run() {
-	printf '\n$ %s\n' "$*"
+run() { # shows a command as it can be typed, and runs it
+	printf '\n$'
+	for word; do
+		case $word in
+		*[!A-Za-z0-9_@%+=:,./-]*) printf " '%s'" "$word" ;;
+		*) printf ' %s' "$word" ;;
+		esac
+	done
+	printf '\n'
 	"$@"
 }
 
