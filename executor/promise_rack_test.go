@@ -157,6 +157,7 @@ func (w *world) addShelf(d dice, b *strings.Builder, i int) {
 		fmt.Fprintf(b, "    peerSync: %s\n    peerSyncTime: %s\n", pick(d, "up", "down"), pick(d, "1s", "10s", "40s", "5m"))
 	}
 	fmt.Fprintf(b, "    download: {%s}\n", strings.Join(s.download(d, w.person), ", "))
+	split := len(w.hosts) == 2 && d.one(2) // each module is cabled to one host alone
 	b.WriteString("    esps:\n")
 	for n := range s.esps {
 		var esp []string
@@ -175,12 +176,15 @@ func (w *world) addShelf(d dice, b *strings.Builder, i int) {
 		if d.one(10) {
 			esp = append(esp, "rsoc: false")
 		}
+		if split {
+			esp = append(esp, fmt.Sprintf("paths: {%s: [%d]}", w.hosts[n%2], i))
+		}
 		fmt.Fprintf(b, "      - {%s}\n", strings.Join(esp, ", "))
 	}
 	if d.one(6) {
 		fmt.Fprintf(b, "    subenclosures: [{id: 3, product: PSU-9, revision: '0100', esps: [%d], download: {%s}}]\n", 1+d.IntN(s.esps), d.some("", "flashTime: 2m", "vanish: true", "rebootTime: 30s"))
 	}
-	s.addDrives(d, b, w.hosts)
+	s.addDrives(d, b, w.hosts, split)
 	s.addFaults(d, b)
 	w.shelves = append(w.shelves, s)
 }
@@ -228,7 +232,7 @@ func hasKey(all []string, entry string) bool {
 	return false
 }
 
-func (s *shelf) addDrives(d dice, b *strings.Builder, hosts []string) {
+func (s *shelf) addDrives(d dice, b *strings.Builder, hosts []string, split bool) {
 	n := d.IntN(4)
 	if n == 0 {
 		return
@@ -251,6 +255,12 @@ func (s *shelf) addDrives(d dice, b *strings.Builder, hosts []string) {
 		sata := d.one(6)
 		if sata {
 			disk.esps = []int{1}
+		}
+		if split {
+			disk.esps = []int{1 + slices.Index(hosts, host)}
+		}
+		if split && (sata && host != hosts[0] || disk.esps[0] > s.esps) { // the host does not see it
+			use = ""
 		}
 		if use == "" {
 			fmt.Fprintf(b, "      - {slot: %d, sata: %v}\n", slot, sata)
