@@ -35,7 +35,7 @@ func TestNext(t *testing.T) {
 			executor.Return: executor.Verifying,
 		},
 		executor.Sending: {
-			executor.Refuse: executor.Refused, executor.Again: executor.Checking, executor.Postpone: executor.Pending,
+			executor.Refuse: executor.Refused, executor.Withdraw: executor.Pending, executor.Again: executor.Checking, executor.Postpone: executor.Pending,
 			executor.SentAll: executor.Sent, executor.Abort: executor.Aborted, executor.Fail: executor.Failed, executor.Lose: executor.Unknown,
 		},
 		executor.Sent: {

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -70,7 +71,7 @@ It is no relation of the Linux kernel's fwctl subsystem.`,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.simulate, "simulate", "", "use the simulated rack in the file `RACK`, or what fwctl capture recorded, in place of this machine")
+	flags.StringVar(&a.simulate, "simulate", "", "use the simulated rack in the file `RACK` (as its host NAME: RACK@NAME), or what fwctl capture recorded, in place of this machine")
 	flags.StringVar(&a.stateDir, "state-dir", "", "keep state in `DIR` (default: $FWCTL_STATE_DIR, else /var/lib/fwctl as root and $XDG_STATE_HOME/fwctl otherwise)")
 	flags.StringVar(&a.logLevel, "log-level", "warn", "log what is at least `LEVEL`: debug, info, warn or error")
 	flags.StringVar(&a.logFormat, "log-format", "text", "log as text or json")
@@ -116,14 +117,20 @@ func (a *app) machine() (transport.Machine, error) {
 		}
 		return c.Machine(), nil
 	}
-	rack, err := sim.Open(a.simulate)
-	if file := (*fs.PathError)(nil); errors.As(err, &file) && file.Path == a.simulate {
+	name, host := a.simulate, ""
+	if _, err := os.Stat(name); err != nil {
+		if i := strings.LastIndexByte(name, '@'); i > 0 {
+			name, host = name[:i], name[i+1:]
+		}
+	}
+	rack, err := sim.Open(name)
+	if file := (*fs.PathError)(nil); errors.As(err, &file) && file.Path == name {
 		return nil, fmt.Errorf("cannot read the rack: %w", file)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return rack.Machine("")
+	return rack.Machine(host)
 }
 
 // state is the directory that holds this host's memory. A simulated rack has one
