@@ -221,10 +221,16 @@ func TestResumeKeepsWhatWasAccepted(t *testing.T) {
 		p.Steps = slices.Clone(p.Steps)
 		p.Steps[0].Disruption.Worst = plan.IOInterruption
 		c.Plan = &p
+		err := b.store.Update(context.Background(), func(tx *state.Tx) {
+			tx.Override(1, state.Override{Kind: state.IgnoreWindow, Address: esp1, Given: "all"}) // which is another word
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if r := b.resume(c); r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedDisruption {
 			t.Fatalf("Resume = %+v; want it refused: nobody has accepted that I/O may stop", r)
 		}
-		err := b.store.Update(context.Background(), func(tx *state.Tx) {
+		err = b.store.Update(context.Background(), func(tx *state.Tx) {
 			tx.Override(1, state.Override{Kind: state.AcceptDisruption, Address: esp1, Given: "all"})
 		})
 		if err != nil {

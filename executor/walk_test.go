@@ -69,6 +69,7 @@ func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
 		"known, beside one that does not know it":   {lock, 1, reset, plan.Mode7, executor.RunRefused},
 		"known, beside one that knows what it does": {share, 1, reset, plan.Mode7, executor.RunDone},
 		"nothing is reset":                          {lock, 0, stage, plan.ModeE, executor.RunDone},
+		"its resets are for another run":            {lock, 0, both, plan.ModeE, executor.RunDone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
@@ -78,7 +79,14 @@ func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r := b.run(s)
+				c := b.config(s)
+				if tt.waves == both {
+					c.Phase = plan.StageWave
+				}
+				r, err := executor.Run(context.Background(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
 				if r.Outcome != tt.want || r.Outcome == executor.RunRefused && (r.Refusal != executor.RefusedInUse || len(b.writes()) > 0) {
 					t.Errorf("Run = %s (%s: %s) with %d writes; want %s", r.Outcome, r.Refusal, r.Reason, len(b.writes()), tt.want)
 				}
