@@ -448,6 +448,11 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 			t.Errorf("commands with an effect = %d; want 0", n)
 		}
 		c.AcceptDisruption = nil
+		c.Plan.Simulated = false
+		if r, err := executor.Run(context.Background(), c); err != nil || r.Refusal != executor.RefusedWrongHost {
+			t.Errorf("Run of a plan for real enclosures = %+v, %v; want it refused for that", r, err)
+		}
+		c.Plan.Simulated = true
 		if r, err := executor.Check(context.Background(), c); err != nil || r.Outcome != executor.RunDone {
 			t.Errorf("Check = %+v, %v; want it to compare and no more", r, err)
 		}
@@ -459,10 +464,10 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 			t.Fatalf("Run with all accepted = %+v, %v; want it done", r, err)
 		}
 		runs, err := b.store.Runs(context.Background())
-		if err != nil || len(runs) != 3 {
-			t.Fatalf("Runs = %v, %v; want 3", runs, err)
+		if err != nil || len(runs) != 4 {
+			t.Fatalf("Runs = %v, %v; want 4", runs, err)
 		}
-		got, err := b.store.Overrides(context.Background(), runs[2].ID)
+		got, err := b.store.Overrides(context.Background(), runs[3].ID)
 		want := []state.Override{
 			{Kind: state.AcceptDisruption, Address: esp1, Given: "all"},
 			{Kind: state.IgnoreWindow, Address: esp1, Given: "CHG-4711"},

@@ -108,7 +108,7 @@ func (s *stepRun) enter(sub *inventory.Subenclosure) {
 		switch {
 		case sub.Revision != hop.From:
 			continue
-		case sub.Staged != nil && sub.Staged.SHA256 == hop.Image.SHA256 && (sub.Staged.Confirmed || hop.ActivateUnconfirmed) && slices.Contains(hop.Modes, plan.ModeE) && (i > 0 || s.step.Waves.Stage != 0):
+		case sub.Staged != nil && sub.Staged.SHA256 == hop.Image.SHA256 && (sub.Staged.Confirmed || hop.ActivateUnconfirmed || byPerson(hop)) && slices.Contains(hop.Modes, plan.ModeE) && (i > 0 || s.step.Waves.Stage != 0):
 			want.staged = hop.Image.SHA256
 		case i == 0, sub.Staged != nil, sub.Sent == nil, sub.Sent.SHA256 != s.step.Hops[i-1].Image.SHA256:
 			continue
@@ -173,12 +173,12 @@ func (want expectation) differences(e *inventory.Enclosure, sub *inventory.Suben
 }
 
 // reached tells whether a component is where its step was to bring it: it runs
-// the last image, or holds it where that is all the plan wants. A revision that
+// the last image, or holds it where nobody is to start it in an apply. A revision that
 // was reported before the run too proves nothing without the record of what was sent.
 func reached(step *plan.Step, sub *inventory.Subenclosure, sent []state.Sent) bool {
 	last := step.Hops[len(step.Hops)-1]
 	if sub.Staged != nil {
-		return step.Action == plan.Update && !activates(last) &&
+		return last.Activation == plan.Manual &&
 			sub.Staged.SHA256 == last.Image.SHA256 && sub.Revision == last.From
 	}
 	if sub.Revision != last.To {
@@ -190,6 +190,11 @@ func reached(step *plan.Step, sub *inventory.Subenclosure, sent []state.Sent) bo
 // activates tells whether a run starts what it has staged.
 func activates(h plan.Hop) bool {
 	return h.Activation == plan.WithApply && h.ActivateBy == plan.ByModeF
+}
+
+// byPerson tells whether a run has a person start what it has staged.
+func byPerson(h plan.Hop) bool {
+	return h.Activation == plan.WithApply && h.ActivateBy == plan.ByPowerCycle
 }
 
 // judge says what Checking comes to for a step in a wave.

@@ -41,6 +41,49 @@ func TestPlanThatIsCarriedOutAlreadyIsUnchanged(t *testing.T) {
 	})
 }
 
+// What is at the wanted revision already is as planned, whoever brought it there.
+func TestWhatSomebodyElseHasUpdatedIsUnchanged(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		c := b.config(b.step(esp1, reset, b.hop("1100", plan.Mode7)))
+		b.ended(b.run(c.Plan.Steps...), executor.RunDone, "updated confirmed 7 1100")
+		c.Store = b.otherStore("second") // which remembers nothing of it
+		r, err := executor.Run(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(r, executor.RunDone, "unchanged unconfirmed  1100")
+	})
+}
+
+// A revision that is the same before and after proves nothing: what counts is which
+// image was sent, and what is staged is started all the same.
+func TestImagesOfTheSameRevision(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		first, second := b.hop("1000", plan.Mode7), b.hop("1000", plan.ModeE)
+		second.Image, second.Activation = b.imageFor("JBOD-60", "1000", 9000), plan.WithApply
+		plain := b.step(esp1, reset, first)
+		b.ended(b.run(plain), executor.RunDone, "updated unconfirmed 7 1000")
+		b.ended(b.run(plain), executor.RunDone, "unchanged unconfirmed  1000")
+		c := b.config(b.step(esp1, both, second))
+		for _, phase := range []plan.WaveKind{plan.StageWave, ""} {
+			c.Phase = phase
+			r, err := executor.Run(context.Background(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[plan.WaveKind]string{plan.StageWave: "staged confirmed e 1000", "": "updated unconfirmed  1000"}[phase]
+			b.ended(r, executor.RunDone, want)
+		}
+		b.arrived(first.Image, second.Image)
+		again := b.hop("1000", plan.ModeE)
+		again.Image, again.Activation = b.imageFor("JBOD-60", "1000", 8000), plan.WithApply
+		b.ended(b.run(b.step(esp1, both, again)), executor.RunDone, "updated unconfirmed e 1000")
+		if got := strings.Count(strings.Join(b.writes(), "\n"), " 0f@"); got != 2 {
+			t.Errorf("activations = %d in %q; want one of each image that was staged", got, b.writes())
+		}
+	})
+}
+
 func TestStagedMicrocodeThatAPowerCycleStarted(t *testing.T) {
 	onRack(t, acme("activation: power-cycle"), func(b *bench) {
 		first := b.step(esp1, stage, b.hop("1100", plan.ModeE))

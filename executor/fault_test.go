@@ -205,7 +205,8 @@ func TestWhatNeedsAnImageIsExchanged(t *testing.T) {
 func TestPowerOnlyIsRemembered(t *testing.T) {
 	onRack(t, acme("completion: {e: '12'}"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
-		b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
+		first := b.step(esp1, stage, hop)
+		b.ended(b.run(first), executor.RunDone, "staged confirmed e 1000")
 		hop.Modes, hop.Activation = []plan.Mode{}, plan.WithApply
 		before := len(b.writes())
 		r := b.run(b.step(esp1, reset, hop))
@@ -214,6 +215,17 @@ func TestPowerOnlyIsRemembered(t *testing.T) {
 		if got := len(b.writes()); got != before || len(b.stored()) != 1 {
 			t.Errorf("writes = %d, staged %v; want none, and it remembered", got-before, b.stored())
 		}
+		// It is as one plan wants it, and another may have it power-cycled.
+		b.ended(b.run(first), executor.RunDone, "unchanged unconfirmed  1000")
+		hop.ActivateBy = plan.ByPowerCycle
+		c := b.config(b.step(esp1, reset, hop))
+		c.Plan.Waves[1].PowerCycle = true
+		r, err := executor.Run(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ended(r, executor.RunDone, "skipped unconfirmed  1000")
+		b.reason(r, 0, "power-cycle "+enc1)
 	})
 }
 

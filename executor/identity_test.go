@@ -64,3 +64,32 @@ func TestAddressOfAnotherModule(t *testing.T) {
 		}
 	})
 }
+
+// All ways to an ESP are held, and tell the same: else nothing is written to it.
+func TestNodeThatCannotBeTrusted(t *testing.T) {
+	for name, tt := range map[string]struct {
+		spoil func(in []byte) error
+		words string
+	}{
+		"it tells another revision": {func(in []byte) error { copy(in[44:48], "1001"); return nil }, "reports other subenclosures on another path"},
+		"it cannot be read":         {func(in []byte) error { in[0] = 0xff; return nil }, "/dev/sg1 leads to this enclosure too"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rack := strings.Replace(acme(""), "{}, {}", "{paths: {stor1: [0, 1]}}, {paths: {stor1: [2]}}", 1)
+			onRack(t, rack, func(b *bench) {
+				step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
+				b.machine = &worseMachine{Machine: b.machine, worse: func(n worseNode, cdb, in []byte) error {
+					if n.path == "/dev/sg1" && cdb[0] == 0x1c && cdb[2] == 0x01 {
+						return tt.spoil(in)
+					}
+					return nil
+				}}
+				r := b.run(step)
+				if r.Outcome != executor.RunRefused || b.effects() != 0 {
+					t.Errorf("Run = %+v with %d effects; want it refused, with none", r, b.effects())
+				}
+				b.reason(r, 0, tt.words)
+			})
+		})
+	}
+}

@@ -3,6 +3,7 @@ package executor_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,21 +100,19 @@ func TestOneOffByMode7OfWhatIsStaged(t *testing.T) {
 	})
 }
 
-// That nobody else writes is recorded as somebody's word.
+// That nobody else writes is recorded as somebody's word, of the enclosures that it
+// was given for.
 func TestSoleWriterIsRecorded(t *testing.T) {
-	onRack(t, acme(""), func(b *bench) {
-		b.flash(plan.ModeE, "1100", "")
-		runs, err := b.store.Runs(b.Context())
-		if err != nil {
-			t.Fatal(err)
+	onRack(t, twoEnclosures(), func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		c := b.config(b.step(esp1, stage, hop), b.step(esp2, stage, hop), b.step(other+"/esp1/sub0", stage, hop))
+		c.SoleWriter = []string{enc1}
+		if r, err := executor.Run(b.Context(), c); err != nil || r.Outcome != executor.RunDone {
+			t.Fatalf("Run = %+v, %v; want it done", r, err)
 		}
-		got, err := b.store.Overrides(b.Context(), runs[0].ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := state.Override{Kind: state.SoleWriter, Address: esp1}
-		if len(got) != 2 || got[0] != want || got[1].Address != esp2 {
-			t.Errorf("overrides = %v; want %v and that of the other module", got, want)
+		want := []state.Override{{Kind: state.SoleWriter, Address: esp1}, {Kind: state.SoleWriter, Address: esp2}}
+		if got, err := b.store.Overrides(b.Context(), 1); err != nil || !slices.Equal(got, want) {
+			t.Errorf("overrides = %v, %v; want %v", got, err, want)
 		}
 	})
 }

@@ -40,26 +40,36 @@ func TestALostFirstChunkLeavesNothingRemembered(t *testing.T) {
 	})
 }
 
-// What needs a whole image before its next reset is not reset to start what it holds.
+// What needs a whole image before its next reset is not reset to start what it holds,
+// nor is anybody asked to power-cycle it.
 func TestWhatNeedsAnImageIsNotActivated(t *testing.T) {
-	onRack(t, acme(""), func(b *bench) {
-		hop := b.hop("1100", plan.ModeE)
-		b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
-		hop.Modes, hop.Activation = []plan.Mode{}, plan.WithApply
-		step, before := b.step(esp1, reset, hop), len(b.writes())
-		err := b.store.Update(context.Background(), func(tx *state.Tx) {
-			tx.Caution(state.Caution{Key: state.Key{LUID: step.LUID}, Kind: state.NeedsImage, Address: esp1, Detail: "83h"})
+	for _, by := range []plan.ActivateBy{plan.ByModeF, plan.ByPowerCycle} {
+		t.Run(string(by), func(t *testing.T) {
+			onRack(t, acme(""), func(b *bench) {
+				hop := b.hop("1100", plan.ModeE)
+				b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
+				hop.Modes, hop.Activation, hop.ActivateBy = []plan.Mode{}, plan.WithApply, by
+				step, before := b.step(esp1, reset, hop), len(b.writes())
+				err := b.store.Update(context.Background(), func(tx *state.Tx) {
+					tx.Caution(state.Caution{Key: state.Key{LUID: step.LUID}, Kind: state.NeedsImage, Address: esp1, Detail: "83h"})
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				c := b.config(step)
+				c.Plan.Waves[1].PowerCycle = by == plan.ByPowerCycle
+				r, err := executor.Run(context.Background(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+				b.reason(r, 0, "it needs a whole image before it is reset")
+				if got := len(b.writes()); got != before {
+					t.Errorf("writes = %d; want none", got-before)
+				}
+			})
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := b.run(step)
-		b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
-		b.reason(r, 0, "it needs a whole image before it is reset")
-		if got := len(b.writes()); got != before {
-			t.Errorf("writes = %d; want none", got-before)
-		}
-	})
+	}
 }
 
 // Two components of one ESP that are both activated: the reset for the first

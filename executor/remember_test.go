@@ -35,3 +35,14 @@ func TestRememberSent(t *testing.T) {
 		}
 	}
 }
+
+// What has to be minded is told of its own enclosure, once, however often it is asked.
+func TestRememberCautions(t *testing.T) {
+	inv := &inventory.Inventory{Enclosures: []inventory.Enclosure{{LogicalID: enc1}, {LogicalID: other}}}
+	for range 2 {
+		executor.Remember(inv, nil, nil, nil, []state.Caution{{Kind: state.NeedsImage, Address: esp1, Detail: "83h"}})
+	}
+	if own, others := inv.Enclosures[0].Cautions, inv.Enclosures[1].Cautions; len(own) != 1 || own[0].Address != esp1 || len(others) != 0 {
+		t.Errorf("Remember = %+v and %+v; want one, of the first enclosure", own, others)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"fwctl/executor"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/internal/window"
 	"fwctl/plan"
 )
 
@@ -220,10 +221,16 @@ func TestResumeKeepsWhatWasAccepted(t *testing.T) {
 		p.Steps = slices.Clone(p.Steps)
 		p.Steps[0].Disruption.Worst = plan.IOInterruption
 		c.Plan = &p
+		err := b.store.Update(context.Background(), func(tx *state.Tx) {
+			tx.Override(1, state.Override{Kind: state.IgnoreWindow, Address: esp1, Given: "all"}) // which is another word
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if r := b.resume(c); r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedDisruption {
 			t.Fatalf("Resume = %+v; want it refused: nobody has accepted that I/O may stop", r)
 		}
-		err := b.store.Update(context.Background(), func(tx *state.Tx) {
+		err = b.store.Update(context.Background(), func(tx *state.Tx) {
 			tx.Override(1, state.Override{Kind: state.AcceptDisruption, Address: esp1, Given: "all"})
 		})
 		if err != nil {
@@ -298,6 +305,63 @@ func TestResumeWhereItHasBecomeWorse(t *testing.T) {
 				t.Errorf("writes after the resumption = %q; want none but what discards the half", b.writes()[before:])
 			}
 		}
+	})
+}
+
+// Half an image by mode 7 cannot wait for a window; half of one by mode e can.
+func TestResumeOfHalfAnImageOutsideItsWindow(t *testing.T) {
+	for mode, tt := range map[plan.Mode]struct {
+		modes   []plan.Mode
+		waves   plan.StepWaves
+		outcome executor.RunOutcome
+		step    string
+	}{
+		plan.Mode7: {[]plan.Mode{plan.Mode7}, reset, executor.RunDone, "updated confirmed 7 1100"},
+		plan.ModeE: {[]plan.Mode{plan.ModeE, plan.Mode7}, both, executor.RunFailed, "skipped unconfirmed e 1000"},
+	} {
+		t.Run(string(mode), func(t *testing.T) {
+			one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, tt.waves, b.hop("1100", tt.modes...))} }
+			half := func(effects int) int { return effects / 2 }
+			afterCrash(t, acme(""), one, half, func(b *bench, c executor.Config) {
+				closed := *c.Plan
+				closed.Waves = slices.Clone(closed.Waves)
+				for i := range closed.Waves {
+					closed.Waves[i].Windows = []string{"over"}
+				}
+				closed.Windows = map[string]window.Window{"over": {Start: "1999-01-01T00:00", Timezone: "UTC", Duration: "1h"}}
+				c.Plan = &closed
+				before := b.writes()
+				if !strings.HasSuffix(before[len(before)-1], "@00001000") {
+					t.Fatalf("writes before the kill = %q; want half an image", before)
+				}
+				b.ended(b.resume(c), tt.outcome, tt.step)
+				for _, w := range b.writes()[len(before):] {
+					if mode == plan.ModeE && !strings.Contains(w, " ff@") {
+						t.Errorf("writes after the resumption = %q; want none but what discards the half", b.writes()[len(before):])
+					}
+				}
+			})
+		})
+	}
+}
+
+// Nor is half an image by mode 7 left without a word where it cannot be sent again.
+func TestResumeOfHalfAnImageThatIsRefused(t *testing.T) {
+	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, reset, b.hop("1100", plan.Mode7))} }
+	half := func(effects int) int { return effects / 2 }
+	afterCrash(t, acme(""), one, half, func(b *bench, c executor.Config) {
+		c.Machine = &worseMachine{Machine: b.machine, worse: func(_ worseNode, cdb, in []byte) error {
+			if cdb[0] == 0x1c && cdb[2] == 0x01 {
+				copy(in[44:48], "1001") // the revision of the primary subenclosure
+			}
+			return nil
+		}}
+		r := b.resume(c)
+		if r.Outcome != executor.RunUnknown || !r.Steps[0].NeedsPerson {
+			t.Errorf("Resume = %s, %+v; want a step that needs a person", r.Outcome, r.Steps[0])
+		}
+		b.reason(r, 0, "found 1001", "do not power-cycle or reset it")
+		b.needs(esp1)
 	})
 }
 

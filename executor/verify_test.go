@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -37,11 +38,12 @@ func TestVerify(t *testing.T) {
 		words   string
 		staged  bool // by the store's word, afterwards
 	}{
-		"running":                            {acme(""), "1100", true, nil, state.Running, "", false},
-		"still waiting":                      {acme(""), "1100", false, nil, state.Waiting, "still runs 1000", true},
-		"lost":                               {acme("powerLoss: loses"), "1100", true, nil, state.Lost, "still runs 1000", false},
-		"lost, by a person's word":           {acme("powerLoss: loses"), "1100", false, []string{enc1 + "/*"}, state.Lost, "still runs 1000", false},
-		"the same revision before and after": {acme(""), "1000", true, nil, state.Running, "cannot tell", false},
+		"running":                               {acme(""), "1100", true, nil, state.Running, "", false},
+		"still waiting":                         {acme(""), "1100", false, nil, state.Waiting, "still runs 1000", true},
+		"lost":                                  {acme("powerLoss: loses"), "1100", true, nil, state.Lost, "still runs 1000", false},
+		"lost, by a person's word":              {acme("powerLoss: loses"), "1100", false, []string{enc1 + "/*"}, state.Lost, "still runs 1000", false},
+		"the same revision, and no power cycle": {acme(""), "1000", false, nil, state.Waiting, "nothing tells of a power cycle", true},
+		"the same revision before and after":    {acme(""), "1000", true, nil, state.Running, "cannot tell", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, tt.rack, func(b *bench) {
@@ -152,6 +154,57 @@ func TestVerifyOfWhatIsNotInSight(t *testing.T) {
 		}
 		if len(b.stored()) != 1 {
 			t.Error("the store has forgotten it; want it remembered")
+		}
+	})
+}
+
+// A device that says of itself that it holds deferred microcode has not lost it,
+// whoever says that it was power-cycled.
+func TestVerifyOfWhatSaysThatItWaits(t *testing.T) {
+	for _, asc := range [][2]byte{{0x00, 0x22}, {0x04, 0x1e}, {0x04, 0x21}, {0x04, 0x22}} {
+		onRack(t, acme(""), func(b *bench) {
+			b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+			b.machine = &worseMachine{Machine: b.machine, worse: func(_ worseNode, cdb, in []byte) error {
+				if cdb[0] == 0x03 {
+					in[0], in[2], in[7], in[12], in[13] = 0x70, 0x02, 10, asc[0], asc[1]
+				}
+				return nil
+			}}
+			found := b.verify("all").Components
+			if len(found) != 1 || found[0].Outcome != state.Waiting || !strings.Contains(found[0].Reason, "deferred microcode waits") || len(b.stored()) != 1 {
+				t.Errorf("Verify where the device says %02Xh/%02Xh = %+v, with %d remembered as staged; want it waiting, and remembered", asc[0], asc[1], found, len(b.stored()))
+			}
+		})
+	}
+}
+
+// What an ESP holds for another subenclosure is judged by that.
+func TestVerifyOfASubenclosure(t *testing.T) {
+	onRack(t, acme("")+withPSU, func(b *bench) {
+		hop := b.hop("3000", plan.ModeE)
+		hop.From, hop.Image = "2000", b.imageFor("PSU", "3000", whole)
+		b.ended(b.run(b.step(sub3, stage, hop)), executor.RunDone, "staged confirmed e 2000")
+		if found := b.verify().Components; len(found) != 1 || found[0].Address != sub3 || found[0].Revision != "2000" || found[0].Outcome != state.Waiting {
+			t.Errorf("Verify = %+v; want %s waiting at 2000", found, sub3)
+		}
+	})
+}
+
+// Nothing is judged, or forgotten, while somebody works there.
+func TestVerifyBesideARun(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		lock, err := b.machine.Lock(enc1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		look := executor.Look{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: []string{"all"}}
+		if found, err := executor.Verify(context.Background(), look); !errors.Is(err, transport.ErrBusy) || len(b.stored()) != 1 {
+			t.Errorf("Verify = %+v, %v; want it refused as in use, and all remembered", found, err)
+		}
+		lock.Close()
+		if found := b.verify("all").Components; len(found) != 1 || found[0].Outcome != state.Lost {
+			t.Errorf("Verify = %+v; want it lost", found)
 		}
 	})
 }

@@ -69,6 +69,7 @@ func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
 		"known, beside one that does not know it":   {lock, 1, reset, plan.Mode7, executor.RunRefused},
 		"known, beside one that knows what it does": {share, 1, reset, plan.Mode7, executor.RunDone},
 		"nothing is reset":                          {lock, 0, stage, plan.ModeE, executor.RunDone},
+		"its resets are for another run":            {lock, 0, both, plan.ModeE, executor.RunDone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
@@ -78,7 +79,14 @@ func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r := b.run(s)
+				c := b.config(s)
+				if tt.waves == both {
+					c.Phase = plan.StageWave
+				}
+				r, err := executor.Run(context.Background(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
 				if r.Outcome != tt.want || r.Outcome == executor.RunRefused && (r.Refusal != executor.RefusedInUse || len(b.writes()) > 0) {
 					t.Errorf("Run = %s (%s: %s) with %d writes; want %s", r.Outcome, r.Refusal, r.Reason, len(b.writes()), tt.want)
 				}
@@ -340,17 +348,20 @@ func TestFailureWhileAnotherDomainIsLookedAt(t *testing.T) {
 // the run ends there, or waits.
 func TestNothingAfterAPowerCycleThatIsNotGiven(t *testing.T) {
 	for name, tt := range map[string]struct {
-		wait    bool
-		outcome executor.RunOutcome
-		steps   [2]string
+		download string
+		protocol plan.Protocol
+		wait     bool
+		outcome  executor.RunOutcome
+		steps    [2]string
 	}{
-		"not waited for": {false, executor.RunFailed, [2]string{"staged confirmed e 1000", "skipped unconfirmed  1000"}},
-		"waited for":     {true, executor.RunDone, [2]string{"updated confirmed e 1100", "updated confirmed 7 1100"}},
+		"not waited for":           {"", plan.SES, false, executor.RunFailed, [2]string{"staged confirmed e 1000", "skipped unconfirmed  1000"}},
+		"likewise, without a word": {"protocol: write-buffer, confirm: none", plan.WriteBuffer, false, executor.RunFailed, [2]string{"staged unconfirmed e 1000", "skipped unconfirmed  1000"}},
+		"waited for":               {"", plan.SES, true, executor.RunDone, [2]string{"updated confirmed e 1100", "updated confirmed 7 1100"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onRack(t, acme("")+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
+			onRack(t, acme(tt.download)+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
 				hop := b.hop("1100", plan.ModeE)
-				hop.Activation, hop.ActivateBy = plan.WithApply, plan.ByPowerCycle
+				hop.Protocol, hop.Activation, hop.ActivateBy = tt.protocol, plan.WithApply, plan.ByPowerCycle
 				c := b.config(b.step(esp1, both, hop), b.step(other+"/esp1/sub0", otherReset, b.hop("1100", plan.Mode7)))
 				c.Plan.Waves[1].PowerCycle, c.Wait = true, tt.wait
 				b.onEvent = func(e executor.Event) {
@@ -367,6 +378,24 @@ func TestNothingAfterAPowerCycleThatIsNotGiven(t *testing.T) {
 					b.reason(r, 0, "power-cycle "+enc1)
 					b.reason(r, 1, "wave 2 waits for a power cycle")
 				}
+				if tt.wait {
+					return
+				}
+				// Nor when the same plan is applied again.
+				if r, err = executor.Run(context.Background(), c); err != nil {
+					t.Fatal(err)
+				}
+				b.ended(r, executor.RunFailed, "skipped unconfirmed  1000", "skipped unconfirmed  1000")
+				b.reason(r, 0, "power-cycle "+enc1)
+				b.reason(r, 1, "wave 2 waits for a power cycle")
+				if err := b.rack.PowerCycle(enc1); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				if r, err = executor.Run(context.Background(), c); err != nil {
+					t.Fatal(err)
+				}
+				b.ended(r, executor.RunDone, "unchanged unconfirmed  1100", "updated confirmed 7 1100")
 			})
 		})
 	}

@@ -36,6 +36,22 @@ func TestNothingStartsThatMayNotFitItsWindow(t *testing.T) {
 	})
 }
 
+// What is on record are the windows that were put aside: where a component is worked
+// on in none, nothing was.
+func TestIgnoredWindowsAreRecorded(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		c := b.config(b.step(esp1, reset, b.hop("1100", plan.Mode7)), b.step(esp2, stage, b.hop("1100", plan.ModeE)))
+		c.Plan.Waves[1].Windows, c.IgnoreWindow = []string{"night"}, "CHG-4711"
+		if r, err := executor.Run(context.Background(), c); err != nil || r.Outcome != executor.RunDone {
+			t.Fatalf("Run = %+v, %v; want it done", r, err)
+		}
+		want := []state.Override{{Kind: state.IgnoreWindow, Address: esp1, Given: "CHG-4711"}}
+		if got, err := b.store.Overrides(context.Background(), 1); err != nil || !slices.Equal(got, want) {
+			t.Errorf("overrides on record = %+v, %v; want %+v", got, err, want)
+		}
+	})
+}
+
 // Who waits for windows waits for the next opening too, where what does not fit the
 // rest of this one fits that; what fits none is not waited for.
 func TestWhatDoesNotFitWaitsForTheNextOpening(t *testing.T) {

@@ -384,7 +384,7 @@ func (j *job) display(all int) display {
 		return display{onceInFull(b.tell), b.say, b.close}
 	}
 	p := &progress{w: j.stderr, plan: j.plan}
-	return display{onceInFull(p.tell), p.say, func() {}}
+	return display{onceInFull(p.tell), p.say, p.close}
 }
 
 // mine are the addresses that this host has something to do at.

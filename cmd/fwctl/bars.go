@@ -136,7 +136,7 @@ func (b *bars) say(text string) {
 func (b *bars) pass(e executor.Event) {
 	b.mu.Lock()
 	before := b.waiting
-	if before != nil && before.compares && (e.Type == executor.EventNoticed || e.Type == executor.EventFinished) {
+	if before != nil && before.compares && duringComparison(e) {
 		b.mu.Unlock()
 		return
 	}

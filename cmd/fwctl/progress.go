@@ -36,6 +36,8 @@ type progress struct {
 
 	mu    sync.Mutex      // signals are told from a goroutine of their own
 	lines map[string]line // last line of progress, by address
+
+	compared chan struct{} // closed when a comparison ends; nil: none goes on
 }
 
 type line struct {
@@ -44,6 +46,13 @@ type line struct {
 }
 
 func (p *progress) tell(e executor.Event) {
+	if !duringComparison(e) {
+		p.close()
+	}
+	if e.Type == executor.EventChecking {
+		p.compared = make(chan struct{})
+		go p.stillCompares(e, p.compared)
+	}
 	if e.Type == executor.EventProgress {
 		p.advance(e)
 		return
@@ -51,6 +60,35 @@ func (p *progress) tell(e executor.Event) {
 	p.say(text(p.plan, e))
 	if e.Type == executor.EventStarted {
 		p.mark(e)
+	}
+}
+
+// duringComparison tells whether an event is about a component that is compared
+// with the plan, which goes on.
+func duringComparison(e executor.Event) bool {
+	return e.Type == executor.EventNoticed || e.Type == executor.EventFinished
+}
+
+// lull is how long nothing is told while components are compared.
+const lull = 30 * time.Second
+
+func (p *progress) stillCompares(e executor.Event, done <-chan struct{}) {
+	tick := time.NewTicker(lull)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case now := <-tick.C:
+			p.say(fmt.Sprintf("Comparing %s still, since %s.", components(e.Components), spell(now.Sub(e.Time).Truncate(time.Second))))
+		}
+	}
+}
+
+func (p *progress) close() {
+	if p.compared != nil {
+		close(p.compared)
+		p.compared = nil
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,6 +85,27 @@ func TestText(t *testing.T) {
 			t.Errorf("text(%s) = %q; want %q", tt.e.Type, got, tt.want)
 		}
 	}
+}
+
+// Where no terminal shows a bar, a comparison that takes long is told to go on.
+func TestProgressOfAComparison(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		p := &progress{w: &out, plan: &plan.Plan{}}
+		p.tell(executor.Event{Type: executor.EventChecking, Time: time.Now(), Components: 40})
+		time.Sleep(45 * time.Second)
+		p.tell(executor.Event{Type: executor.EventNoticed, Address: "a", Reason: "it is slow"})
+		time.Sleep(30 * time.Second)
+		p.tell(executor.Event{Type: executor.EventWave, Wave: 1})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		want := "Comparing 40 components with the plan.\nComparing 40 components still, since 30 s.\na: it is slow\nComparing 40 components still, since 1 min.\nWave 1\n"
+		if diff := cmp.Diff(want, out.String()); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		p.tell(executor.Event{Type: executor.EventChecking, Time: time.Now(), Components: 1})
+		p.close()
+	})
 }
 
 // Why a mode is refused, and what follows, is told once where it is the same.

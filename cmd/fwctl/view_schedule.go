@@ -51,8 +51,8 @@ func timeLine(p *plan.Plan) string {
 				}
 			}
 		}
-		if open := longest(p, p.Waves[run.from]); open > 0 {
-			text += fmt.Sprintf(", of %s (%s)", spell(open), strings.Join(p.Waves[run.from].Windows, " or "))
+		if names, open := longest(p, p.Waves[run.from]); open > 0 {
+			text += fmt.Sprintf(", of %s (%s)", spell(open), strings.Join(names, " or "))
 			if total > open {
 				text += ", more than one opening"
 			}
@@ -145,15 +145,20 @@ func wavesName(waves []plan.Wave) string {
 	return fmt.Sprintf("waves %d to %d", waves[0].Number, waves[len(waves)-1].Number)
 }
 
-// longest is the longest of a wave's windows, 0 where it names none.
-func longest(p *plan.Plan, w plan.Wave) plan.Duration {
-	open := plan.Duration(0)
+// longest is how long the longest of a wave's windows is open, and which are: 0
+// where it names none.
+func longest(p *plan.Plan, w plan.Wave) (names []string, open plan.Duration) {
 	for _, name := range w.Windows {
-		if d, err := time.ParseDuration(p.Windows[name].Duration); err == nil {
-			open = max(open, plan.Duration(d))
+		d, err := time.ParseDuration(p.Windows[name].Duration)
+		switch {
+		case err != nil || plan.Duration(d) < open:
+		case plan.Duration(d) > open:
+			names, open = []string{name}, plan.Duration(d)
+		default:
+			names = append(names, name)
 		}
 	}
-	return open
+	return names, open
 }
 
 // spell writes a duration for people, its two largest units: 58 min, 6 h, 5 d 3 h.

@@ -356,9 +356,9 @@ func TestTimeLine(t *testing.T) {
 		20 * time.Minute: "Time: wave 1 up to 50 min + soak 20 min + wave 2 up to 50 min, of 2 h (night); wave 3 up to 50 min.",
 		21 * time.Minute: "Time: wave 1 up to 50 min + soak 21 min + wave 2 up to 50 min, of 2 h (night), more than one opening; wave 3 up to 50 min.",
 	} {
-		p := &plan.Plan{Windows: map[string]window.Window{"night": {Duration: "2h"}}}
+		p := &plan.Plan{Windows: map[string]window.Window{"lunch": {Duration: "30m"}, "night": {Duration: "2h"}}}
 		for n := 1; n <= 3; n++ {
-			p.Waves = append(p.Waves, plan.Wave{Number: n, Kind: plan.ResetWave, Windows: []string{"night"}})
+			p.Waves = append(p.Waves, plan.Wave{Number: n, Kind: plan.ResetWave, Windows: []string{"lunch", "night"}})
 			p.Steps = append(p.Steps, plan.Step{FaultDomain: 1, Hops: []plan.Hop{{Modes: []plan.Mode{plan.Mode7}}}, Waves: plan.StepWaves{Reset: n}, WorstDuration: plan.Duration(50 * time.Minute)})
 		}
 		p.Waves[0].Soak = plan.Duration(soak)
