@@ -56,9 +56,21 @@ func (r *run) finished(s *stepRun, sr StepResult) {
 
 func (s *stepRun) result() StepResult {
 	return StepResult{
-		Address: s.step.Address, Outcome: outcome(s.state), Confirmed: s.confirmed, Mode: cmp.Or(s.mode, s.sent),
+		Address: s.step.Address, Outcome: outcome(s.state), Confirmed: s.confirmed, Mode: cmp.Or(s.sent[s.hop], s.mode, s.sent[max(0, s.hop-1)]), Modes: s.modes(),
 		Revision: s.revision, Reason: s.reason, NeedsPerson: s.needsPerson,
 	}
+}
+
+// modes are those of the hops that were begun, where these are more than one.
+func (s *stepRun) modes() []plan.Mode {
+	begun := s.hop
+	if s.sent[s.hop] != "" {
+		begun++
+	}
+	if begun < 2 {
+		return nil
+	}
+	return slices.Clone(s.sent[:begun])
 }
 
 // leftOut says, of what has just been staged, that the plan was to start it in

@@ -218,7 +218,13 @@ func (r *run) recover(ctx context.Context) error {
 		was := remains{step: s, state: State(rec.State), at: rec.At}
 		s.hop, s.mode = rec.Hop, plan.Mode(rec.Mode)
 		for _, i := range intents {
-			if i.Key == s.key && i.Outcome == "" {
+			if i.Key != s.key {
+				continue
+			}
+			if n := slices.IndexFunc(s.step.Hops, func(h plan.Hop) bool { return h.Image.SHA256 == i.SHA256 }); n >= 0 && i.Kind == state.DownloadStart {
+				s.sent[n] = plan.Mode(i.ModeName())
+			}
+			if i.Outcome == "" {
 				s.intents = append(s.intents, i.ID)
 				was.kind, was.at = i.Kind, i.At
 			}

@@ -40,7 +40,8 @@ func TestPhasesWhereModeEIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, jbods("download: {modes: ['07'], "+quick+"}, esps: [{}, {}]"), wanted("e, 7", "reset: always"))
 	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
-	s.says(0, []string{"mode 7 follows in wave 2"}, "apply", "test.plan", "--yes", "--phase", "stage")
+	s.says(0, []string{"skipped e ", "mode 7 follows in wave 2"}, "apply", "test.plan", "--yes", "--phase", "stage")
+	s.says(0, []string{"skipped e "}, "history")
 	s.are(esp1+" 1000 -", esp2+" 1000 -")
 	s.run(0, "apply", "test.plan", "--yes", "--phase", "reset")
 	s.are(esp1+" 1100 -", esp2+" 1100 -")
@@ -296,16 +297,20 @@ want: [{model: acme60, image: iom-1100, policy: p}]
 policies: {p: {reset: always, activate: apply}}
 `, images["1050"], images["1100"]))
 			if fault == "" {
-				s.run(0, apply...)
+				s.says(0, []string{"updated 7 > e"}, apply...)
 			} else {
 				p := s.start(apply...)
 				p.sends(1, lu1+" 0e@12288")
 				p.kill()
 				s.says(3, []string{"fwctl resume"}, apply...)
-				s.run(0, "resume", "--yes")
+				s.says(0, []string{"updated 7 > e"}, "resume", "--yes")
 			}
 			s.are(esp1+" 1100 -", esp2+" 1100 -")
 			s.intact()
+			hops := strings.Join([]string{"7 > e", "1000", "1050 > 1100", images["1050"][:8] + " > " + images["1100"][:8]}, " ")
+			if got := strings.Join(strings.Fields(s.run(0, "history")), " "); strings.Count(got, hops) != 2 {
+				t.Errorf("history = %s; want %s of both modules", got, hops)
+			}
 		})
 	}
 }

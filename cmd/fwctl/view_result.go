@@ -24,7 +24,8 @@ func resultView(r *executor.Result, p *plan.Plan, width int, paint paint) string
 		if !s.Confirmed && (s.Outcome == executor.OutcomeStaged || s.Outcome == executor.OutcomeUpdated) {
 			outcome += ", unconfirmed"
 		}
-		row := row{cells: []string{s.Address, cmp.Or(names[s.Address], "-"), outcome, cmp.Or(string(s.Mode), "-"), cmp.Or(s.Revision, "-"), cmp.Or(s.Reason, "-")}}
+		mode := cmp.Or(hopsCell(s.Modes), string(s.Mode), "-")
+		row := row{cells: []string{s.Address, cmp.Or(names[s.Address], "-"), outcome, mode, cmp.Or(s.Revision, "-"), cmp.Or(s.Reason, "-")}}
 		if s.NeedsPerson {
 			persons++
 		}

@@ -153,7 +153,12 @@ func stepTable(steps []journal.Step, end string, width int, paint paint) []strin
 		if s.At != nil {
 			at = moment(*s.At)
 		}
-		r := row{cells: []string{s.Address, cmp.Or(s.Outcome, s.State), cmp.Or(s.Mode, "-"), cmp.Or(s.From, "-"), cmp.Or(s.To, "-"), digestCell(s.SHA256), at, cmp.Or(s.Reason, "-")}}
+		way := s.Way()
+		var modes, to, images []string
+		for _, h := range way {
+			modes, to, images = append(modes, h.Mode), append(to, h.To), append(images, shortDigest(h.SHA256))
+		}
+		r := row{cells: []string{s.Address, cmp.Or(s.Outcome, s.State), hopsCell(modes), cmp.Or(way[0].From, "-"), hopsCell(to), hopsCell(images), at, cmp.Or(s.Reason, "-")}}
 		switch r.cells[1] {
 		case "failed", "aborted", "unknown":
 			r.tone = alarm
@@ -170,6 +175,15 @@ func hostCell(host string, hosts []journal.Host) string {
 		return "-"
 	}
 	return host
+}
+
+// hopsCell is what is to be told of each of a component's hops, in their order.
+func hopsCell[T ~string](each []T) string {
+	var cells []string
+	for _, v := range each {
+		cells = append(cells, cmp.Or(string(v), "-"))
+	}
+	return strings.Join(cells, " > ")
 }
 
 func digestCell(sha256 string) string { return cmp.Or(shortDigest(sha256), "-") }

@@ -115,6 +115,7 @@ func exampleResult() *executor.Result {
 	return &executor.Result{Outcome: executor.RunUnknown, Steps: []executor.StepResult{
 		{Address: "5000ccab04001000/esp1/sub0", Outcome: executor.OutcomeStaged, Mode: plan.ModeE, Revision: "1000"},
 		{Address: "5000ccab04001000/esp2/sub0", Outcome: executor.OutcomeUnknown, Mode: plan.Mode7, Reason: "the device did not come back within 15m"},
+		{Address: "5000ccab04002000/esp1/sub0", Outcome: executor.OutcomeUpdated, Confirmed: true, Mode: plan.ModeE, Modes: []plan.Mode{plan.Mode7, plan.ModeE}, Revision: "1200"},
 		{Address: "500304801f00123f/lu-500304801f00124a/sub0", Outcome: executor.OutcomeSkipped, Revision: "0501", Reason: "another component failed"},
 	}}
 }
@@ -155,6 +156,7 @@ func exampleStatus() *journal.Status {
 func exampleHistory() *journal.History {
 	ended, over := exampleRun(), noon.Add(2*time.Hour)
 	ended.EndedAt, ended.Outcome, ended.Process = &over, "failed", ""
+	ended.Steps = append(ended.Steps, exampleChain())
 	open := exampleRun()
 	open.ID, open.Process, open.PID, open.Steps = 8, "", 0, nil
 	return &journal.History{
@@ -165,6 +167,15 @@ func exampleHistory() *journal.History {
 			{Host: "stor1", Address: "5000ccab04001000/esp2/sub0", SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1000", Outcome: "lost", By: "ben", At: noon},
 		},
 	}
+}
+
+// exampleChain is a component that was taken over stepping stones.
+func exampleChain() journal.Step {
+	hop := func(from, to, digit, mode string) journal.Hop {
+		return journal.Hop{From: from, To: to, SHA256: strings.Repeat(digit, 64), Mode: mode, At: noon}
+	}
+	return journal.Step{Address: "5000ccab04002000/esp1/sub0", State: "done", Outcome: "updated", From: "2200", To: "2300", SHA256: strings.Repeat("3", 64), Mode: "e", At: &noon,
+		Hops: []journal.Hop{hop("2000", "2100", "1", "7"), hop("2100", "2200", "2", "e"), hop("2200", "2300", "3", "e")}}
 }
 
 // What people read, as golden files at the widths that they have.
@@ -201,7 +212,7 @@ func TestViewsLoseNothing(t *testing.T) {
 		resultWords = append(resultWords, s.Address, string(s.Outcome), s.Revision)
 		resultWords = append(resultWords, strings.Fields(s.Reason)...)
 	}
-	resultWords = append(resultWords, "r12u20")
+	resultWords = append(resultWords, "r12u20", "7 > e")
 	inventoryWords = append(inventoryWords, "83h)", "12h)")
 	var runWords []string
 	for _, s := range exampleRun().Steps {
@@ -210,7 +221,8 @@ func TestViewsLoseNothing(t *testing.T) {
 	}
 	runWords = append(runWords, "9b1e77c0", "anna", "ben", "CHG-4711,", "users\"", "--ignore-window")
 	statusWords := append(slices.Clone(runWords), "4711", "88", "77", "stor2", "esp3", "esp4", "confirmed", "download", "start", "mode", "power-cycle", "500304801f00123f/esp1/sub0", "83h)")
-	historyWords := append(slices.Clone(runWords), "failed", "running", "lost", "holds", "recorded;")
+	historyWords := append(slices.Clone(runWords), "failed", "running", "lost", "holds", "recorded;",
+		exampleChain().Address, "2000", "2100 > 2200 > 2300", "7 > e > e", "11111111", "22222222", "33333333")
 	for width := 60; width <= 250; width++ {
 		for _, v := range []struct {
 			name, text string

@@ -107,7 +107,8 @@ type Override struct {
 	Given   string `json:"given"` // what they gave for it: a pattern, or a reason
 }
 
-// Step is how far a run got with one component.
+// Step is how far a run got with one component. What it says of revisions, the
+// image and the mode is about the hop that the component is at.
 type Step struct {
 	Address string     `json:"address"`
 	LUID    string     `json:"lu_id"`   // designator of the ESP's logical unit: a module that is exchanged keeps its address
@@ -119,6 +120,26 @@ type Step struct {
 	Mode    string     `json:"mode"`    // "" where nothing was sent
 	Reason  string     `json:"reason"`
 	At      *time.Time `json:"at"` // nil where it has not begun
+
+	Hops []Hop `json:"hops,omitempty"` // that were begun, in their order
+}
+
+// Hop is an image that was sent to a component, or that it was told to start.
+type Hop struct {
+	From   string    `json:"from"` // revision, "" where that was not recorded
+	To     string    `json:"to"`   // likewise
+	SHA256 string    `json:"sha256"`
+	Mode   string    `json:"mode"` // by which it was sent last; "" where it was staged before
+	At     time.Time `json:"at"`   // when its last effect was about to be had
+}
+
+// Way is the hops from the first that was begun to the one that the component is
+// at, whether that was begun or not.
+func (s *Step) Way() []Hop {
+	if n := len(s.Hops); n > 0 && (s.SHA256 == s.Hops[n-1].SHA256 || s.SHA256 == "") { // an earlier fwctl recorded none
+		return s.Hops
+	}
+	return append(slices.Clone(s.Hops), Hop{From: s.From, To: s.To, SHA256: s.SHA256, Mode: s.Mode})
 }
 
 // Staged is microcode that a component holds, as far as its host remembers.
@@ -350,22 +371,84 @@ func readRun(ctx context.Context, store *state.Store, r state.Run) (*Run, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range steps {
-		run.Steps = append(run.Steps, Step{Address: v.Address, LUID: v.Key.LUID, State: v.State, Outcome: v.Outcome, From: v.From, To: v.To,
-			SHA256: v.SHA256, Mode: v.Mode, Reason: v.Detail, At: &v.At})
+	intents, err := store.Intents(ctx, r.ID)
+	if err != nil {
+		return nil, err
 	}
-	return run, nil
+	several := false
+	for _, v := range steps {
+		step := Step{Address: v.Address, LUID: v.Key.LUID, State: v.State, Outcome: v.Outcome, From: v.From, To: v.To,
+			SHA256: v.SHA256, Mode: v.Mode, Reason: v.Detail, At: &v.At}
+		step.addHops(intents)
+		several = several || len(step.Way()) > 1
+		run.Steps = append(run.Steps, step)
+	}
+	if !several {
+		return run, nil
+	}
+	p, err := run.kept(ctx, store)
+	if p != nil {
+		run.addRevisions(p)
+	}
+	return run, err
+}
+
+// addHops adds the hops that the run was about to have an effect of.
+func (s *Step) addHops(intents []state.Intent) {
+	for _, i := range intents {
+		if i.Address != s.Address || i.Kind == state.Abort {
+			continue
+		}
+		if n := len(s.Hops); n == 0 || s.Hops[n-1].SHA256 != i.SHA256 {
+			s.Hops = append(s.Hops, Hop{SHA256: i.SHA256})
+		}
+		h := &s.Hops[len(s.Hops)-1]
+		h.At = i.At
+		if i.Kind == state.DownloadStart {
+			h.Mode = i.ModeName()
+		}
+		if h.SHA256 == s.SHA256 {
+			h.From, h.To = s.From, s.To
+		}
+	}
+}
+
+// addRevisions adds those of the hops before the one that a component is at: the
+// plan alone has them.
+func (r *Run) addRevisions(p *plan.Plan) {
+	for _, planned := range p.Steps {
+		at := slices.IndexFunc(r.Steps, func(s Step) bool { return s.Address == planned.Address })
+		if at < 0 {
+			continue
+		}
+		for i := range r.Steps[at].Hops {
+			h := &r.Steps[at].Hops[i]
+			if n := slices.IndexFunc(planned.Hops, func(p plan.Hop) bool { return p.Image.SHA256 == h.SHA256 }); n >= 0 {
+				h.From, h.To = planned.Hops[n].From, planned.Hops[n].To
+			}
+		}
+	}
+}
+
+// kept is the plan of a run, nil where none was kept that can be read: who resumes
+// the run is told, and what it has come to is known without.
+func (r *Run) kept(ctx context.Context, store *state.Store) (*plan.Plan, error) {
+	data, err := store.Kept(ctx, r.ID)
+	if data == nil || err != nil {
+		return nil, err
+	}
+	p, err := plan.Parse(data)
+	if err != nil {
+		return nil, nil
+	}
+	return p, nil
 }
 
 // addPlanned adds the components of the run's plan that it has not come to.
 func (r *Run) addPlanned(ctx context.Context, store *state.Store) error {
-	data, err := store.Kept(ctx, r.ID)
-	if data == nil || err != nil {
+	p, err := r.kept(ctx, store)
+	if p == nil {
 		return err
-	}
-	p, err := plan.Parse(data)
-	if err != nil {
-		return nil // who resumes the run is told; what it has come to is known without
 	}
 	begun := map[string]bool{}
 	for _, s := range r.Steps {
@@ -375,11 +458,8 @@ func (r *Run) addPlanned(ctx context.Context, store *state.Store) error {
 		if s.Host != r.Host || s.Action != plan.Update && s.Action != plan.Activate || begun[s.Address] {
 			continue
 		}
-		step := Step{Address: s.Address, LUID: s.LUID, State: "pending", From: s.Current, To: s.Desired}
-		if len(s.Hops) > 0 {
-			step.SHA256 = s.Hops[0].Image.SHA256
-		}
-		r.Steps = append(r.Steps, step)
+		first := s.Hops[0]
+		r.Steps = append(r.Steps, Step{Address: s.Address, LUID: s.LUID, State: "pending", From: first.From, To: first.To, SHA256: first.Image.SHA256})
 	}
 	slices.SortFunc(r.Steps, func(a, b Step) int { return cmp.Compare(a.Address, b.Address) })
 	return nil
