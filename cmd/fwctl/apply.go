@@ -439,7 +439,7 @@ func (j *job) end(result *executor.Result, err error) error {
 	if code == exitDone {
 		return nil
 	}
-	return &failure{code: code, what: closing(result, j.mine()), hint: hintAfter(result, j.resumed)}
+	return &failure{code: code, what: closing(result, j.mine()), hint: hintAfter(result, j.resumed, j.again("resume"))}
 }
 
 // findImages looks for the images of a plan's hops by their SHA-256, in dir and below it.

@@ -43,6 +43,7 @@ func TestCheckEvents(t *testing.T) {
 		`{"type": "result", "exit_code": 5, "outcome": "unknown", "left": true, "reason": "left", "steps": [], "simulated": false}`:                                                                            true,
 		`{"type": "result", "exit_code": 3, "outcome": "refused", "refusal": "gate", "reason": "x", "steps": [{"address": "a", "outcome": "refused", "confirmed": false, "revision": ""}], "simulated": true}`: true,
 		`{"type": "result", "exit_code": 3, "outcome": "refused", "refusal": "whim", "steps": [], "simulated": true}`:                                                                                          false,
+		`{"type": "result", "exit_code": 0, "outcome": "done", "steps": [{"address": "a", "outcome": "updated", "confirmed": true, "mode": "e", "modes": ["7", "e"], "revision": "1200"}], "simulated": true}`: true,
 		`{"type": "result", "outcome": "done", "steps": [], "simulated": true}`:                                                                                                                                false,
 	} {
 		if err := checkEvents([]byte(line)); (err == nil) != good {

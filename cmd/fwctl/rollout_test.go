@@ -59,7 +59,13 @@ func TestResumeOfAPhase(t *testing.T) {
 			p := s.start("apply", "test.plan", "--yes", limit, value)
 			p.sends(1, "0e@12288")
 			p.kill()
-			s.says(0, []string{map[string]string{"--phase": "its stage waves alone", "--wave": "its wave 1 alone"}[limit]}, "resume", "--yes")
+			alone := map[string]string{"--phase": "its stage waves alone", "--wave": "its wave 1 alone"}[limit]
+			can := "its process is gone; `fwctl --simulate rack.yaml --state-dir state resume` looks at the devices and goes on."
+			if got := flat(s.run(0, "--state-dir", "state", "status")); !strings.Contains(got, alone) || !strings.Contains(got, can) {
+				t.Errorf("status = %s; want %q and %q in it", got, alone, can)
+			}
+			s.says(0, []string{alone}, "resume", "--yes")
+			s.says(0, []string{alone}, "history")
 			s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 			if got := s.count("0f@"); got != 0 {
 				t.Errorf("activations = %d; want none", got)
@@ -78,7 +84,12 @@ func TestResumeOfAPhaseBesideAClosedWindow(t *testing.T) {
 	p.sends(2, lu1)
 	p.signal(syscall.SIGINT)
 	p.ends(130)
+	if got := flat(s.run(0, "status")); !strings.Contains(got, "UTC; `fwctl --simulate rack.yaml resume` looks at the devices and goes on.") || !strings.Contains(got, " 1 interrupted, ") {
+		t.Errorf("status = %s; want the run that was interrupted, and how it is resumed", got)
+	}
+	s.fits("status")
 	s.run(0, "resume", "--yes")
+	s.says(0, []string{"0 runs go on, 0 broken off, 2 staged"}, "status")
 	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 }
 
@@ -229,7 +240,7 @@ func TestWaitForAWindow(t *testing.T) {
 	p := s.start(append(apply, "--wait")...)
 	p.tells("waits for night, which opens")
 	p.signal(syscall.SIGINT)
-	p.ends(130, "hint: fwctl resume goes on")
+	p.ends(130, "hint: fwctl --simulate rack.yaml resume goes on")
 	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 	s.says(3, []string{"outside its maintenance windows"}, "resume", "--yes")
 	s.run(0, "resume", "--yes", "--ignore-window", "CHG-4711")
@@ -307,10 +318,11 @@ policies: {p: {reset: always, activate: apply}}
 			}
 			s.are(esp1+" 1100 -", esp2+" 1100 -")
 			s.intact()
-			hops := strings.Join([]string{"7 > e", "1000", "1050 > 1100", images["1050"][:8] + " > " + images["1100"][:8]}, " ")
-			if got := strings.Join(strings.Fields(s.run(0, "history")), " "); strings.Count(got, hops) != 2 {
+			hops := fmt.Sprintf("7 > e 1000 1050 > 1100 %.8s > %.8s ", images["1050"], images["1100"])
+			if got := flat(s.run(0, "history")); strings.Count(got, hops) != 2 {
 				t.Errorf("history = %s; want %s of both modules", got, hops)
 			}
+			s.fits("history")
 		})
 	}
 }
@@ -322,7 +334,7 @@ func TestResumeOutsideTheWindow(t *testing.T) {
 	p := s.start(append(apply, "--ignore-window", "CHG-4711")...)
 	p.sends(2, lu1)
 	p.signal(syscall.SIGINT)
-	p.ends(130, "hint: fwctl resume goes on")
+	p.ends(130, "hint: fwctl --simulate rack.yaml resume goes on")
 	s.says(3, []string{"outside its maintenance windows", "hint: resume again when it opens, let this one --wait, or say why"}, "resume", "--yes")
 	if got := s.count(lu2); got != 0 {
 		t.Errorf("writes to the second module = %d; want none", got)

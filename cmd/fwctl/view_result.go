@@ -101,10 +101,10 @@ func closing(r *executor.Result, mine map[string]bool) string {
 }
 
 // hintAfter says what to do after a run that did not end well.
-func hintAfter(r *executor.Result, resumed bool) string {
+func hintAfter(r *executor.Result, resumed bool, resume string) string {
 	again := "apply the same plan"
 	if resumed {
-		again = "run fwctl resume again"
+		again = "run " + resume + " again"
 	}
 	for _, s := range r.Steps {
 		if s.NeedsPerson {
@@ -128,11 +128,11 @@ func hintAfter(r *executor.Result, resumed bool) string {
 		return "look at the reasons above, then plan again"
 	case executor.RunUnknown:
 		if r.Left {
-			return "run fwctl resume"
+			return "run " + resume
 		}
 		return "look at the device itself before anything else is written to it or its power is switched"
 	case executor.RunInterrupted:
-		return "fwctl resume goes on"
+		return resume + " goes on"
 	}
 	return ""
 }

@@ -17,15 +17,8 @@ func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []stat
 	if !run.EndedAt.IsZero() {
 		how = "was interrupted " + moment(run.EndedAt)
 	}
-	limits := ""
-	switch {
-	case run.Wave != 0:
-		limits = fmt.Sprintf(", its wave %d alone", run.Wave)
-	case run.Phase != "":
-		limits = fmt.Sprintf(", its %s waves alone", run.Phase)
-	}
 	first := fmt.Sprintf("Run %d of plan %s%s, begun %s by %s on %s, %s. The store knows this of it, and the devices are asked next:",
-		run.ID, shortDigest(p.Digest), limits, moment(run.StartedAt), run.By, run.Host, how)
+		run.ID, shortDigest(p.Digest), limits(run.Phase, run.Wave), moment(run.StartedAt), run.By, run.Host, how)
 	lines := append(wrap(first, width, "", "  "), "")
 	t := table{columns: []column{{"ADDRESS", key}, {"STATE", below}, {"MODE", below}, {"TO", below}, {"WHY", reason}}}
 	for _, s := range p.Steps {

@@ -122,7 +122,7 @@ func exampleResult() *executor.Result {
 
 func exampleRun() journal.Run {
 	at := noon.Add(time.Minute)
-	return journal.Run{Host: "stor1", ID: 7, Plan: "sha256:9b1e77c0" + strings.Repeat("0", 56), By: "anna", StartedAt: noon, Process: journal.Gone, PID: 4711,
+	return journal.Run{Host: "stor1", ID: 7, Plan: "sha256:9b1e77c0" + strings.Repeat("0", 56), By: "anna", StartedAt: noon, Process: journal.Gone, PID: 4711, Resumable: true,
 		Resumed: []journal.Resume{{By: "ben", At: noon.Add(time.Hour)}},
 		Overrides: []journal.Override{
 			{Kind: "ignore-window", Address: "5000ccab04001000/esp1/sub0", Given: "CHG-4711, agreed with the users"},
@@ -139,10 +139,22 @@ func exampleRun() journal.Run {
 		}}
 }
 
+// exampleAgain is typed with global flags.
+func exampleAgain(args ...string) string {
+	return (&app{stateDir: "/srv/fw state"}).again(args...)
+}
+
+// exampleInterrupted is a run that was for some waves alone, and did not get through them.
+func exampleInterrupted() journal.Run {
+	ended := noon.Add(2 * time.Hour)
+	return journal.Run{Host: "stor1", ID: 8, Plan: "sha256:" + strings.Repeat("8", 64), By: "ben", StartedAt: noon, EndedAt: &ended, Outcome: "interrupted", Phase: "stage", Resumable: true,
+		Steps: []journal.Step{{Address: "5000ccab04005000/esp1/sub0", State: "pending", Outcome: "skipped", From: "1000", To: "1100", SHA256: strings.Repeat("5", 64), Reason: "interrupted before it was started", At: &ended}}}
+}
+
 func exampleStatus() *journal.Status {
 	return &journal.Status{
 		Hosts: []journal.Host{{Name: "stor1", TakenAt: noon}, {Name: "stor2", TakenAt: noon}},
-		Runs: []journal.Run{exampleRun(), {Host: "stor2", ID: 3, Plan: "sha256:" + strings.Repeat("3", 64), By: "ben", StartedAt: noon, Process: journal.Running, PID: 88},
+		Runs: []journal.Run{exampleRun(), exampleInterrupted(), {Host: "stor2", ID: 3, Plan: "sha256:" + strings.Repeat("3", 64), By: "ben", StartedAt: noon, Process: journal.Running, PID: 88},
 			{Host: "stor2", ID: 2, Plan: "sha256:" + strings.Repeat("2", 64), By: "ben", StartedAt: noon, Process: journal.Unclear, PID: 77}},
 		Staged: []journal.Staged{
 			{Host: "stor1", Address: "5000ccab04001000/esp3/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna", Confirmed: true},
@@ -155,13 +167,13 @@ func exampleStatus() *journal.Status {
 
 func exampleHistory() *journal.History {
 	ended, over := exampleRun(), noon.Add(2*time.Hour)
-	ended.EndedAt, ended.Outcome, ended.Process = &over, "failed", ""
+	ended.EndedAt, ended.Outcome, ended.Process, ended.Resumable = &over, "failed", "", false
 	ended.Steps = append(ended.Steps, exampleChain())
 	open := exampleRun()
-	open.ID, open.Process, open.PID, open.Steps = 8, "", 0, nil
+	open.ID, open.Process, open.PID, open.Steps, open.Wave = 9, "", 0, nil, 2
 	return &journal.History{
 		Hosts: []journal.Host{{Name: "stor1", TakenAt: noon}},
-		Runs:  []journal.Run{ended, open},
+		Runs:  []journal.Run{ended, exampleInterrupted(), open},
 		Verified: []journal.Verified{
 			{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1100", Outcome: "running", By: "ben", At: noon},
 			{Host: "stor1", Address: "5000ccab04001000/esp2/sub0", SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1000", Outcome: "lost", By: "ben", At: noon},
@@ -186,8 +198,8 @@ func TestViews(t *testing.T) {
 			"rows":      planView(examplePlan(), noon, width, false),
 			"inventory": inventoryView(exampleInventory(), width, false),
 			"result":    resultView(exampleResult(), examplePlan(), width, false),
-			"status":    statusView(exampleStatus(), width, false),
-			"history":   historyView(exampleHistory(), width, false),
+			"status":    statusView(exampleStatus(), exampleAgain, width, false),
+			"history":   historyView(exampleHistory(), exampleAgain, width, false),
 		} {
 			isGolden(t, filepath.Join("testdata", "view", fmt.Sprintf("%s-%d.txt", name, width)), got)
 		}
@@ -220,8 +232,9 @@ func TestViewsLoseNothing(t *testing.T) {
 		runWords = append(runWords, strings.Fields(s.Reason)...)
 	}
 	runWords = append(runWords, "9b1e77c0", "anna", "ben", "CHG-4711,", "users\"", "--ignore-window")
-	statusWords := append(slices.Clone(runWords), "4711", "88", "77", "stor2", "esp3", "esp4", "confirmed", "download", "start", "mode", "power-cycle", "500304801f00123f/esp1/sub0", "83h)")
-	historyWords := append(slices.Clone(runWords), "failed", "running", "lost", "holds", "recorded;",
+	interrupted := []string{"interrupted", "stage", "waves", "88888888", exampleInterrupted().Steps[0].Address}
+	statusWords := append(append(slices.Clone(runWords), interrupted...), "resume`", "4711", "88", "77", "stor2", "esp3", "esp4", "confirmed", "download", "start", "mode", "power-cycle", "500304801f00123f/esp1/sub0", "83h)")
+	historyWords := append(append(slices.Clone(runWords), interrupted...), "2 alone", "failed", "running", "lost", "holds", "recorded;",
 		exampleChain().Address, "2000", "2100 > 2200 > 2300", "7 > e > e", "11111111", "22222222", "33333333")
 	for width := 60; width <= 250; width++ {
 		for _, v := range []struct {
@@ -231,8 +244,8 @@ func TestViewsLoseNothing(t *testing.T) {
 			{"plan", planView(p, noon, width, false), planWords(p)},
 			{"inventory", inventoryView(inv, width, false), inventoryWords},
 			{"result", resultView(result, p, width, false), resultWords},
-			{"status", statusView(exampleStatus(), width, false), statusWords},
-			{"history", historyView(exampleHistory(), width, false), historyWords},
+			{"status", statusView(exampleStatus(), exampleAgain, width, false), statusWords},
+			{"history", historyView(exampleHistory(), exampleAgain, width, false), historyWords},
 		} {
 			losesNothing(t, fmt.Sprintf("%s at %d columns", v.name, width), v.text, v.words, width)
 		}

@@ -25,7 +25,7 @@ type Status struct {
 	FormatVersion string   `json:"format_version"`
 	Kind          string   `json:"kind"`   // "Status"
 	Hosts         []Host   `json:"hosts"`  // that are spoken of, by name
-	Runs          []Run    `json:"runs"`   // without an end, by host and the oldest first
+	Runs          []Run    `json:"runs"`   // that go on, or can be gone on with, by host and the oldest first
 	Staged        []Staged `json:"staged"` // by host and address
 	Stuck         []Stuck  `json:"stuck"`  // likewise
 
@@ -63,11 +63,14 @@ type Run struct {
 	ID        int64      `json:"run"`
 	Plan      string     `json:"plan"` // its digest
 	By        string     `json:"by"`
+	Phase     string     `json:"phase,omitempty"` // kind of the waves that it is limited to
+	Wave      int        `json:"wave,omitempty"`  // number of the wave that it is limited to
 	StartedAt time.Time  `json:"started_at"`
-	EndedAt   *time.Time `json:"ended_at"`          // nil where it has no end
-	Outcome   string     `json:"outcome"`           // "" likewise
-	Process   Process    `json:"process,omitempty"` // of a status
-	PID       int        `json:"pid,omitempty"`     // of the process that carries it out, or did so last
+	EndedAt   *time.Time `json:"ended_at"`            // nil where it has no end
+	Outcome   string     `json:"outcome"`             // "" likewise
+	Process   Process    `json:"process,omitempty"`   // of a status, where it has no end
+	Resumable bool       `json:"resumable,omitempty"` // of a status: nobody is seen to carry it out, and its plan was kept
+	PID       int        `json:"pid,omitempty"`       // of the process that carries it out, or did so last
 	Resumed   []Resume   `json:"resumed"`
 	Overrides []Override `json:"overrides"`
 	Accounts  []Account  `json:"accounts,omitempty"` // of who started it and went on with it, in their order
@@ -204,7 +207,7 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds func(e
 			for _, c := range cautions {
 				s.Cautions = append(s.Cautions, Caution{host.Name, inventory.Caution{Address: c.Address, Kind: inventory.CautionKind(c.Kind), Since: c.Since, Detail: c.Detail}})
 			}
-			runs, err := store.Unfinished(ctx)
+			runs, err := store.Resumable(ctx)
 			if err != nil {
 				return err
 			}
@@ -213,8 +216,12 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds func(e
 				if err != nil {
 					return err
 				}
-				if err := run.addPlanned(ctx, store); err != nil {
+				p, err := run.kept(ctx, store)
+				if err != nil {
 					return err
+				}
+				if run.Resumable = p != nil; run.Resumable {
+					run.addPlanned(p)
 				}
 				s.Runs = append(s.Runs, *run)
 			}
@@ -224,7 +231,10 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds func(e
 			return nil, err
 		}
 		for i := range s.Runs {
-			s.Runs[i].Process = process(&s.Runs[i], holds)
+			if r := &s.Runs[i]; r.EndedAt == nil {
+				r.Process = process(r, holds)
+				r.Resumable = r.Resumable && r.Process != Running
+			}
 		}
 		// A run commits its end before it lets go of its locks: one without them can
 		// have ended since the store was read.
@@ -233,7 +243,7 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds func(e
 			return nil, err
 		}
 		ended := func(r Run) bool {
-			return r.Process != Running && !slices.ContainsFunc(unfinished, func(u state.Run) bool { return u.ID == r.ID })
+			return r.EndedAt == nil && r.Process != Running && !slices.ContainsFunc(unfinished, func(u state.Run) bool { return u.ID == r.ID })
 		}
 		if slices.ContainsFunc(s.Runs, ended) {
 			continue
@@ -327,7 +337,7 @@ func ReadHistory(ctx context.Context, store *state.Store, host Host) (*History, 
 
 // readRun reads what the store has of a run.
 func readRun(ctx context.Context, store *state.Store, r state.Run) (*Run, error) {
-	run := &Run{Host: r.Host, ID: r.ID, Plan: r.PlanDigest, By: r.By, StartedAt: r.StartedAt, Outcome: r.Outcome, PID: r.PID,
+	run := &Run{Host: r.Host, ID: r.ID, Plan: r.PlanDigest, By: r.By, Phase: r.Phase, Wave: r.Wave, StartedAt: r.StartedAt, Outcome: r.Outcome, PID: r.PID,
 		Resumed: []Resume{}, Overrides: []Override{}, Steps: []Step{}}
 	if !r.EndedAt.IsZero() {
 		run.EndedAt = &r.EndedAt
@@ -445,11 +455,7 @@ func (r *Run) kept(ctx context.Context, store *state.Store) (*plan.Plan, error) 
 }
 
 // addPlanned adds the components of the run's plan that it has not come to.
-func (r *Run) addPlanned(ctx context.Context, store *state.Store) error {
-	p, err := r.kept(ctx, store)
-	if p == nil {
-		return err
-	}
+func (r *Run) addPlanned(p *plan.Plan) {
 	begun := map[string]bool{}
 	for _, s := range r.Steps {
 		begun[s.Address] = true
@@ -462,7 +468,6 @@ func (r *Run) addPlanned(ctx context.Context, store *state.Store) error {
 		r.Steps = append(r.Steps, Step{Address: s.Address, LUID: s.LUID, State: "pending", From: first.From, To: first.To, SHA256: first.Image.SHA256})
 	}
 	slices.SortFunc(r.Steps, func(a, b Step) int { return cmp.Compare(a.Address, b.Address) })
-	return nil
 }
 
 // Only leaves what is about enclosures whose identifier matches the glob. The

@@ -92,6 +92,35 @@ func TestRunThatEndsMeanwhile(t *testing.T) {
 	}
 }
 
+// The last run is told where it was interrupted, and whether it can be resumed, which
+// takes its plan.
+func TestInterrupted(t *testing.T) {
+	data, err := os.ReadFile("../../plan/testdata/one owner host an ESP/plan.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, kept := range map[string][]byte{"its plan was kept": data, "it was not": nil, "it is damaged": []byte("{}")} {
+		store := open(t, func(tx *state.Tx) {
+			run := tx.BeginRun(state.Run{Host: "stor3", By: "anna", StartedAt: noon, Phase: "stage", Wave: 2})
+			if kept != nil {
+				tx.Keep(run, kept)
+			}
+			tx.SetStep(run, state.Step{Address: a, State: "pending", Outcome: "skipped", At: noon})
+			tx.EndRun(run, noon.Add(time.Hour), state.Interrupted)
+		})
+		s, err := journal.ReadStatus(ctx, store, host, nil) // nothing that has ended holds a lock
+		if err != nil || len(s.Runs) != 1 {
+			t.Fatalf("ReadStatus = %+v, %v; want a run", s, err)
+		}
+		want := journal.Run{Phase: "stage", Wave: 2, Outcome: "interrupted", Resumable: name == "its plan was kept"}
+		r := s.Runs[0]
+		got := journal.Run{Phase: r.Phase, Wave: r.Wave, Outcome: r.Outcome, Process: r.Process, Resumable: r.Resumable}
+		if diff := cmp.Diff(want, got); diff != "" || r.EndedAt == nil {
+			t.Errorf("%s: the run (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // An effect whose end is not known is stuck after the run has ended, too.
 func TestStuckAfterTheEnd(t *testing.T) {
 	store := open(t, func(tx *state.Tx) { tx.EndRun(begin(tx), noon, "unknown") })
@@ -187,6 +216,12 @@ func TestWhatIsStillToCome(t *testing.T) {
 		tx.SetStep(run, state.Step{Address: want[0].Address, State: "sending", SHA256: "aa", Mode: "e", At: noon})
 	})
 	want[0] = journal.Step{Address: want[0].Address, State: "sending", SHA256: "aa", Mode: "e", At: &noon}
+	for goesOn, resumable := range map[bool]bool{true: false, false: true} {
+		s, err := journal.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return goesOn, nil })
+		if err != nil || s.Runs[0].Resumable != resumable {
+			t.Errorf("ReadStatus of a run that goes on: %t = %+v, %v; want one with resumable: %t", goesOn, s, err, resumable)
+		}
+	}
 	s, err := journal.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return true, nil })
 	if err != nil {
 		t.Fatal(err)

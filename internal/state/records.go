@@ -25,6 +25,12 @@ type Run struct {
 	Wave       int       // number of the wave that it is limited to, 0 likewise
 }
 
+// The outcomes, of those that the executor has, by which it is told which runs can be gone on with.
+const (
+	Interrupted = "interrupted"
+	Refused     = "refused"
+)
+
 // Step is how far a run got with one component.
 type Step struct {
 	Address string
