@@ -157,7 +157,7 @@ func (r *run) result() *Result {
 		switch {
 		case s.step.Host != r.Machine.Hostname():
 		case s.unseen():
-			sr.Outcome, sr.Reason = OutcomeUnknown, "a run was killed in the middle of its work on it, and it could not be looked at: do not reset or power-cycle it, and run fwctl resume again"
+			sr.Outcome, sr.Reason = OutcomeUnknown, "a run was broken off in the middle of its work on it, and it could not be looked at: do not reset or power-cycle it, and run fwctl resume again"
 			result.Outcome = RunUnknown
 		case s.state == Pending:
 			waiting++
@@ -235,22 +235,12 @@ func (r *run) whole(waiting, dormant int) string {
 	return strings.Trim(r.stopped+": "+strings.Join(left, ", "), ": ")
 }
 
+// outcome is what a run that ends makes of where a step stands.
 func outcome(s State) Outcome {
-	switch s {
-	case Pending:
+	if s == Pending {
 		return OutcomeSkipped
-	case Staged:
-		return OutcomeStaged
-	case Done:
-		return OutcomeUpdated
-	case Refused:
-		return OutcomeRefused
-	case Unchanged:
-		return OutcomeUnchanged
-	case Failed, Aborted:
-		return OutcomeFailed
 	}
-	return OutcomeUnknown
+	return cmp.Or(s.Outcome(), OutcomeUnknown)
 }
 
 // outcome is what one step makes of the whole run.

@@ -168,8 +168,8 @@ func (v *verification) view(width int, paint paint) string {
 			switch {
 			case outcome == "":
 				outcome = "not in sight"
-			case f.Outcome == state.Running && !f.Confirmed:
-				outcome += ", unconfirmed"
+			case f.Outcome == state.Running:
+				outcome = confirmedOr(outcome, f.Confirmed)
 			}
 			r := row{cells: []string{f.Address, cmp.Or(f.Wanted, f.SHA256[:8]), cmp.Or(f.Revision, "-"), outcome, f.StagedSince.Local().Format(time.DateOnly) + " by " + f.StagedBy, cmp.Or(f.Reason, "-")}}
 			if f.Outcome == state.Lost || f.Outcome == "" {

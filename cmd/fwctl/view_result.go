@@ -21,8 +21,8 @@ func resultView(r *executor.Result, p *plan.Plan, width int, paint paint) string
 	for _, s := range r.Steps {
 		counts[s.Outcome]++
 		outcome := string(s.Outcome)
-		if !s.Confirmed && (s.Outcome == executor.OutcomeStaged || s.Outcome == executor.OutcomeUpdated) {
-			outcome += ", unconfirmed"
+		if s.Outcome == executor.OutcomeStaged || s.Outcome == executor.OutcomeUpdated {
+			outcome = confirmedOr(outcome, s.Confirmed)
 		}
 		mode := cmp.Or(hopsCell(s.Modes), string(s.Mode), "-")
 		row := row{cells: []string{s.Address, cmp.Or(names[s.Address], "-"), outcome, mode, cmp.Or(s.Revision, "-"), cmp.Or(s.Reason, "-")}}
@@ -52,6 +52,15 @@ func resultView(r *executor.Result, p *plan.Plan, width int, paint paint) string
 	text := cmp.Or(strings.Join(parts, ", "), "nothing to do")
 	lines = append(lines, wrap(strings.ToUpper(string(r.Outcome[:1]))+string(r.Outcome[1:])+": "+text+".", width, "", "  ")...)
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// confirmedOr adds to what is told of an image that the device's own word does not
+// stand behind it.
+func confirmedOr(what string, confirmed bool) string {
+	if !confirmed {
+		what += ", unconfirmed"
+	}
+	return what
 }
 
 // closing is the last word about a run that did not end well: which component

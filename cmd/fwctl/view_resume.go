@@ -7,17 +7,18 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/executor"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
 
 // resumeView renders what the store knows of a run that did not come to its end.
 func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []state.Intent, width int, paint paint) string {
-	how := "was killed"
+	how := "broken off"
 	if !run.EndedAt.IsZero() {
-		how = "was interrupted " + moment(run.EndedAt)
+		how = run.Outcome + " " + moment(run.EndedAt)
 	}
-	first := fmt.Sprintf("Run %d of plan %s%s, begun %s by %s on %s, %s. The store knows this of it, and the devices are asked next:",
+	first := fmt.Sprintf("Run %d of plan %s%s, started %s by %s on %s, %s. The store knows this of it, and the devices are asked next:",
 		run.ID, shortDigest(p.Digest), limits(run.Phase, run.Wave), moment(run.StartedAt), run.By, run.Host, how)
 	lines := append(wrap(first, width, "", "  "), "")
 	t := table{columns: []column{{"ADDRESS", key}, {"STATE", below}, {"MODE", below}, {"TO", below}, {"WHY", reason}}}
@@ -27,11 +28,11 @@ func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []stat
 		}
 		i := slices.IndexFunc(steps, func(rec state.Step) bool { return rec.Address == s.Address })
 		if i < 0 {
-			t.rows = append(t.rows, row{cells: []string{s.Address, "not begun", "-", s.Desired, "-"}})
+			t.rows = append(t.rows, row{cells: []string{s.Address, string(executor.Pending), "-", s.Desired, "-"}})
 			continue
 		}
 		rec := steps[i]
-		r := row{cells: []string{s.Address, rec.State, cmp.Or(rec.Mode, "-"), cmp.Or(rec.To, s.Desired), cmp.Or(rec.Detail, "-")}}
+		r := row{cells: []string{s.Address, standing(rec.Outcome, rec.State), cmp.Or(rec.Mode, "-"), cmp.Or(rec.To, s.Desired), cmp.Or(rec.Detail, "-")}}
 		for _, i := range intents {
 			if i.Address == s.Address && i.Outcome == "" {
 				r.tone = alarm

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"fwctl/executor"
 	"fwctl/internal/journal"
 	"fwctl/internal/state"
 )
@@ -57,7 +58,7 @@ func statusView(s *journal.Status, again again, width int, paint paint) string {
 		for _, v := range s.Staged {
 			note := "-"
 			if !v.Confirmed {
-				note = "not confirmed by the device: it never said that the image is complete"
+				note = "unconfirmed: the device never said that the image is complete"
 			}
 			t.rows = append(t.rows, row{cells: []string{v.Address, hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256), moment(v.Since), cmp.Or(v.By, "-"), note}})
 		}
@@ -182,7 +183,7 @@ func runNotes(r journal.Run, width int) []string {
 // stepTable draws the components of a run.
 func stepTable(steps []journal.Step, end string, width int, paint paint) []string {
 	if len(steps) == 0 {
-		return []string{"  No component of it was begun."}
+		return []string{"  No component of it was started."}
 	}
 	t := table{columns: []column{{"ADDRESS", key}, {end, below}, {"MODE", below}, {"FROM", below}, {"TO", below}, {"IMAGE", below}, {"AT", below}, {"WHY", reason}}}
 	for _, s := range steps {
@@ -195,9 +196,9 @@ func stepTable(steps []journal.Step, end string, width int, paint paint) []strin
 		for _, h := range way {
 			modes, to, images = append(modes, h.Mode), append(to, h.To), append(images, shortDigest(h.SHA256))
 		}
-		r := row{cells: []string{s.Address, cmp.Or(s.Outcome, s.State), hopsCell(modes), cmp.Or(way[0].From, "-"), hopsCell(to), hopsCell(images), at, cmp.Or(s.Reason, "-")}}
-		switch r.cells[1] {
-		case "failed", "aborted", "unknown":
+		r := row{cells: []string{s.Address, standing(s.Outcome, s.State), hopsCell(modes), cmp.Or(way[0].From, "-"), hopsCell(to), hopsCell(images), at, cmp.Or(s.Reason, "-")}}
+		switch executor.Outcome(r.cells[1]) {
+		case executor.OutcomeFailed, executor.OutcomeUnknown:
 			r.tone = alarm
 		}
 		t.rows = append(t.rows, r)
@@ -212,6 +213,12 @@ func hostCell(host string, hosts []journal.Host) string {
 		return "-"
 	}
 	return host
+}
+
+// standing is the word for where a component of a run stands, the same in every
+// table: its outcome, once it has one, and the step machine's state before.
+func standing(outcome, state string) string {
+	return cmp.Or(outcome, string(executor.State(state).Outcome()), state)
 }
 
 // hopsCell is what is to be told of each of a component's hops, in their order.

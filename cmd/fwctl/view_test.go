@@ -15,6 +15,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/internal/journal"
+	"fwctl/internal/state"
 	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/plan"
@@ -134,7 +135,7 @@ func exampleRun() journal.Run {
 		Steps: []journal.Step{
 			{Address: "5000ccab04001000/esp1/sub0", State: "sending", From: "1000", To: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Mode: "e", At: &at},
 			{Address: "5000ccab04001000/esp2/sub0", State: "pending", From: "1000", To: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56)},
-			{Address: "500304801f00123f/lu-500304801f00124a@500304801f00124b/sub0", State: "aborted", Outcome: "failed", From: "0501", To: "0611", SHA256: "77777777" + strings.Repeat("0", 56), Mode: "7",
+			{Address: "500304801f00123f/lu-500304801f00124a@500304801f00124b/sub0", State: "aborted", From: "0501", To: "0611", SHA256: "77777777" + strings.Repeat("0", 56), Mode: "7",
 				Reason: "the device did not come back within 15m", At: &at},
 		}}
 }
@@ -149,6 +150,14 @@ func exampleInterrupted() journal.Run {
 	ended := noon.Add(2 * time.Hour)
 	return journal.Run{Host: "stor1", ID: 8, Plan: "sha256:" + strings.Repeat("8", 64), By: "ben", StartedAt: noon, EndedAt: &ended, Outcome: "interrupted", Phase: "stage", Resumable: true,
 		Steps: []journal.Step{{Address: "5000ccab04005000/esp1/sub0", State: "pending", Outcome: "skipped", From: "1000", To: "1100", SHA256: strings.Repeat("5", 64), Reason: "interrupted before it was started", At: &ended}}}
+}
+
+// exampleResume is what the store has of a run of the example plan that was broken off.
+func exampleResume(width int) string {
+	run := &state.Run{ID: 7, Host: "stor1", By: "anna", StartedAt: noon, Wave: 2}
+	p := examplePlan()
+	steps := []state.Step{{Address: p.Steps[2].Address, State: "aborted", Mode: "e", To: "0611", Detail: "withdrawn on request"}}
+	return resumeView(run, p, steps, nil, width, false)
 }
 
 func exampleStatus() *journal.Status {
@@ -190,6 +199,21 @@ func exampleChain() journal.Step {
 		Hops: []journal.Hop{hop("2000", "2100", "1", "7"), hop("2100", "2200", "2", "e"), hop("2200", "2300", "3", "e")}}
 }
 
+// A state has one word, whichever table tells of it: an outcome where it is one.
+func TestStanding(t *testing.T) {
+	for state, want := range map[executor.State]string{
+		executor.Pending: "pending", executor.Sending: "sending", executor.Waiting: "waiting", executor.Staged: "staged", executor.Done: "updated", executor.Refused: "refused",
+		executor.Unchanged: "unchanged", executor.Failed: "failed", executor.Aborted: "failed", executor.Unknown: "unknown",
+	} {
+		if got := standing("", string(state)); got != want {
+			t.Errorf("standing of a run without an end, %s = %s; want %s", state, got, want)
+		}
+	}
+	if got := standing("skipped", "pending"); got != "skipped" {
+		t.Errorf("standing(skipped, pending) = %s; want skipped", got)
+	}
+}
+
 // What people read, as golden files at the widths that they have.
 func TestViews(t *testing.T) {
 	for _, width := range []int{60, 80, 120, 200} {
@@ -199,6 +223,7 @@ func TestViews(t *testing.T) {
 			"inventory": inventoryView(exampleInventory(), width, false),
 			"result":    resultView(exampleResult(), examplePlan(), width, false),
 			"status":    statusView(exampleStatus(), exampleAgain, width, false),
+			"resume":    exampleResume(width),
 			"history":   historyView(exampleHistory(), exampleAgain, width, false),
 		} {
 			isGolden(t, filepath.Join("testdata", "view", fmt.Sprintf("%s-%d.txt", name, width)), got)
@@ -228,7 +253,7 @@ func TestViewsLoseNothing(t *testing.T) {
 	inventoryWords = append(inventoryWords, "83h)", "12h)")
 	var runWords []string
 	for _, s := range exampleRun().Steps {
-		runWords = append(runWords, s.Address, map[bool]string{true: s.State, false: s.Outcome}[s.Outcome == ""], s.From, s.To, shortDigest(s.SHA256))
+		runWords = append(runWords, s.Address, standing(s.Outcome, s.State), s.From, s.To, shortDigest(s.SHA256))
 		runWords = append(runWords, strings.Fields(s.Reason)...)
 	}
 	runWords = append(runWords, "9b1e77c0", "anna", "ben", "CHG-4711,", "users\"", "--ignore-window")

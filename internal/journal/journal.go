@@ -387,6 +387,9 @@ func readRun(ctx context.Context, store *state.Store, r state.Run) (*Run, error)
 	}
 	several := false
 	for _, v := range steps {
+		if run.EndedAt == nil {
+			v.Outcome = "" // an earlier end's, where it is resumed
+		}
 		step := Step{Address: v.Address, LUID: v.Key.LUID, State: v.State, Outcome: v.Outcome, From: v.From, To: v.To,
 			SHA256: v.SHA256, Mode: v.Mode, Reason: v.Detail, At: &v.At}
 		step.addHops(intents)

@@ -118,6 +118,14 @@ func TestInterrupted(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || r.EndedAt == nil {
 			t.Errorf("%s: the run (-want +got):\n%s", name, diff)
 		}
+		if got := r.Steps[0].Outcome; got != "skipped" {
+			t.Errorf("%s: outcome of its step = %q; want skipped", name, got)
+		}
+		err = store.Update(ctx, func(tx *state.Tx) { tx.Resume(r.ID, "ben", noon) })
+		h, historyErr := journal.ReadHistory(ctx, store, host)
+		if err := errors.Join(err, historyErr); err != nil || h.Runs[0].Steps[0].Outcome != "" {
+			t.Errorf("%s: resumed, its steps = %+v, %v; want none with an outcome", name, h.Runs[0].Steps, err)
+		}
 	}
 }
 
