@@ -133,6 +133,7 @@ type StepResult struct {
 	Modes       []plan.Mode `json:"modes,omitempty"`        // of each hop's, in their order, where more than one was begun; "" where it was staged before
 	Revision    string      `json:"revision"`               // last read from the device, "" where nothing was
 	Reason      string      `json:"reason,omitempty"`       // in words
+	Waits       int         `json:"waits,omitempty"`        // number of the wave that goes on with it, where Config.Phase or Config.Wave left that out
 	NeedsPerson bool        `json:"needs_person,omitempty"` // status 83h, or half an image by mode 7: a reset or power cycle now could brick it
 }
 

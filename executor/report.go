@@ -147,13 +147,28 @@ func (r *run) untouched(s *stepRun) string {
 	return ""
 }
 
+// awaits is the wave that goes on with a step where the run was not for that, and
+// says so; 0 where nothing is left to do, or something else stands in the way.
+func (r *run) awaits(s *stepRun) (wave int, why string) {
+	if s.step.Host != r.Machine.Hostname() || s.state != Pending && s.state != Staged || cmp.Or(s.left, r.untouched(s)) != "" {
+		return 0, ""
+	}
+	for _, w := range r.Plan.Waves {
+		if !r.Selects(w) && s.task(w) != "" {
+			return w.Number, fmt.Sprintf("it waits for wave %d (%s)", w.Number, w.Kind)
+		}
+	}
+	return 0, ""
+}
+
 // result sums up where all steps stand, and tells it.
 func (r *run) result() *Result {
 	result := &Result{Outcome: RunDone, Steps: []StepResult{}}
 	waiting, dormant := 0, 0
 	for _, s := range r.steps {
 		sr := s.result()
-		why := r.untouched(s)
+		wave, waits := r.awaits(s)
+		sr.Waits = wave
 		switch {
 		case s.step.Host != r.Machine.Hostname():
 		case s.unseen():
@@ -161,12 +176,12 @@ func (r *run) result() *Result {
 			result.Outcome = RunUnknown
 		case s.state == Pending:
 			waiting++
-			sr.Reason = joined(s.reason, cmp.Or(s.left, why))
+			sr.Reason = joined(s.reason, cmp.Or(s.left, r.untouched(s), waits))
 		case s.state == Staged && !s.dormant && activates(s.current()):
 			dormant++
-			sr.Reason = joined(s.reason, cmp.Or(s.left, why))
+			sr.Reason = joined(s.reason, cmp.Or(s.left, r.untouched(s), waits))
 		case s.state == Staged:
-			sr.Reason = joined(s.reason, s.left)
+			sr.Reason = joined(s.reason, cmp.Or(s.left, waits))
 		}
 		result.Steps = append(result.Steps, sr)
 		if !s.told {

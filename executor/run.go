@@ -68,7 +68,7 @@ func Check(ctx context.Context, c Config) (*Result, error) {
 	result := r.result()
 	for i, s := range r.steps {
 		if s.ready {
-			result.Steps[i].Outcome, result.Steps[i].Reason = OutcomeReady, ""
+			result.Steps[i].Outcome, result.Steps[i].Reason, result.Steps[i].Waits = OutcomeReady, "", 0
 		}
 	}
 	return result, nil

@@ -19,15 +19,20 @@ func TestPhases(t *testing.T) {
 	if got := s.sent(); len(got) != 0 {
 		t.Errorf("writes of what was refused = %v; want none", got)
 	}
-	s.run(0, "apply", "test.plan", "--yes", "--phase", "stage")
+	waits := "2 components wait for waves 2, 3: `fwctl --simulate rack.yaml apply test.plan --phase reset` goes on."
+	if got := flat(s.run(0, "apply", "test.plan", "--yes", "--phase", "stage")); !strings.Contains(got, waits) || strings.Count(got, "it waits for wave 2 (reset)") != 1 {
+		t.Errorf("apply --phase stage = %s; want %q, and of esp1 that it waits for wave 2", got, waits)
+	}
 	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 	if got := s.count("0f@"); got != 0 {
 		t.Errorf("activations in the stage phase = %d; want none", got)
 	}
 	s.says(3, []string{"wave 2 (reset) comes first and is not done"}, "apply", "test.plan", "--yes", "--wave", "3")
-	s.run(0, "apply", "test.plan", "--yes", "--wave", "2")
+	s.says(0, []string{"1 component waits for wave 3: `fwctl --simulate rack.yaml apply test.plan --wave 3` goes on."}, "apply", "test.plan", "--yes", "--wave", "2")
 	s.are(esp1+" 1100 -", esp2+" 1000 1100")
-	s.run(0, "apply", "test.plan", "--yes", "--phase", "reset")
+	if got := s.run(0, "apply", "test.plan", "--yes", "--phase", "reset"); strings.Contains(got, "waits for") {
+		t.Errorf("apply --phase reset = %s; want nothing that waits", got)
+	}
 	s.are(esp1+" 1100 -", esp2+" 1100 -")
 	if got := s.count("0e@"); got != 20 {
 		t.Errorf("chunks = %d; want 20: each module was sent the image once", got)
@@ -39,6 +44,7 @@ func TestPhases(t *testing.T) {
 func TestPhasesWhereModeEIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, jbods("download: {modes: ['07'], "+quick+"}, esps: [{}, {}]"), wanted("e, 7", "reset: always"))
+	s.says(0, []string{"2 components wait for waves 2, 3: `fwctl --simulate rack.yaml apply -f desired.yaml` goes on."}, append(apply, "--phase", "stage")...)
 	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
 	s.says(0, []string{"skipped e ", "mode 7 follows in wave 2"}, "apply", "test.plan", "--yes", "--phase", "stage")
 	s.says(0, []string{"skipped e "}, "history")
@@ -64,7 +70,8 @@ func TestResumeOfAPhase(t *testing.T) {
 			if got := flat(s.run(0, "--state-dir", "state", "status")); !strings.Contains(got, alone) || !strings.Contains(got, can) {
 				t.Errorf("status = %s; want %q and %q in it", got, alone, can)
 			}
-			s.says(0, []string{alone}, "resume", "--yes")
+			next := map[string]string{"--phase": "the same plan with --phase reset goes on.", "--wave": "the same plan with --wave 2 goes on."}[limit]
+			s.says(0, []string{alone, next}, "resume", "--yes")
 			s.says(0, []string{alone}, "history")
 			s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 			if got := s.count("0f@"); got != 0 {

@@ -10,8 +10,9 @@ import (
 	"fwctl/plan"
 )
 
-// resultView renders what became of every component of a plan.
-func resultView(r *executor.Result, p *plan.Plan, width int, paint paint) string {
+// resultView renders what became of every component of a plan, and what goes on with
+// those that wait for that.
+func resultView(r *executor.Result, p *plan.Plan, goesOn string, width int, paint paint) string {
 	names := map[string]string{}
 	for _, s := range p.Steps {
 		names[s.Address] = s.Name
@@ -51,6 +52,9 @@ func resultView(r *executor.Result, p *plan.Plan, width int, paint paint) string
 	}
 	text := cmp.Or(strings.Join(parts, ", "), "nothing to do")
 	lines = append(lines, wrap(strings.ToUpper(string(r.Outcome[:1]))+string(r.Outcome[1:])+": "+text+".", width, "", "  ")...)
+	if goesOn != "" {
+		lines = append(lines, wrap(goesOn, width, "", "  ")...)
+	}
 	return strings.Join(lines, "\n") + "\n"
 }
 

@@ -121,6 +121,8 @@ func exampleResult() *executor.Result {
 	}}
 }
 
+const exampleWaits = "1 component waits for wave 2: `fwctl --simulate rack.yaml apply dc1.plan --phase reset` goes on."
+
 func exampleRun() journal.Run {
 	at := noon.Add(time.Minute)
 	return journal.Run{Host: "stor1", ID: 7, Plan: "sha256:9b1e77c0" + strings.Repeat("0", 56), By: "anna", StartedAt: noon, Process: journal.Gone, PID: 4711, Resumable: true,
@@ -221,7 +223,7 @@ func TestViews(t *testing.T) {
 			"plan":      planView(interfacePlan(), noon, width, false),
 			"rows":      planView(examplePlan(), noon, width, false),
 			"inventory": inventoryView(exampleInventory(), width, false),
-			"result":    resultView(exampleResult(), examplePlan(), width, false),
+			"result":    resultView(exampleResult(), examplePlan(), exampleWaits, width, false),
 			"status":    statusView(exampleStatus(), exampleAgain, width, false),
 			"resume":    exampleResume(width),
 			"history":   historyView(exampleHistory(), exampleAgain, width, false),
@@ -249,7 +251,7 @@ func TestViewsLoseNothing(t *testing.T) {
 		resultWords = append(resultWords, s.Address, string(s.Outcome), s.Revision)
 		resultWords = append(resultWords, strings.Fields(s.Reason)...)
 	}
-	resultWords = append(resultWords, "r12u20", "7 > e")
+	resultWords = append(append(resultWords, "r12u20", "7 > e"), strings.Fields(exampleWaits)...)
 	inventoryWords = append(inventoryWords, "83h)", "12h)")
 	var runWords []string
 	for _, s := range exampleRun().Steps {
@@ -268,7 +270,7 @@ func TestViewsLoseNothing(t *testing.T) {
 		}{
 			{"plan", planView(p, noon, width, false), planWords(p)},
 			{"inventory", inventoryView(inv, width, false), inventoryWords},
-			{"result", resultView(result, p, width, false), resultWords},
+			{"result", resultView(result, p, exampleWaits, width, false), resultWords},
 			{"status", statusView(exampleStatus(), exampleAgain, width, false), statusWords},
 			{"history", historyView(exampleHistory(), exampleAgain, width, false), historyWords},
 		} {
