@@ -126,13 +126,15 @@ const (
 
 // StepResult is how one component's step ended.
 type StepResult struct {
-	Address     string    `json:"address"`
-	Outcome     Outcome   `json:"outcome"`
-	Confirmed   bool      `json:"confirmed"`              // the device's own word stands behind Outcome
-	Mode        plan.Mode `json:"mode,omitempty"`         // of the last download
-	Revision    string    `json:"revision"`               // last read from the device, "" where nothing was
-	Reason      string    `json:"reason,omitempty"`       // in words
-	NeedsPerson bool      `json:"needs_person,omitempty"` // status 83h, or half an image by mode 7: a reset or power cycle now could brick it
+	Address     string      `json:"address"`
+	Outcome     Outcome     `json:"outcome"`
+	Confirmed   bool        `json:"confirmed"`              // the device's own word stands behind Outcome
+	Mode        plan.Mode   `json:"mode,omitempty"`         // of the last download
+	Modes       []plan.Mode `json:"modes,omitempty"`        // of each hop's, in their order, where more than one was begun; "" where it was staged before
+	Revision    string      `json:"revision"`               // last read from the device, "" where nothing was
+	Reason      string      `json:"reason,omitempty"`       // in words
+	Waits       int         `json:"waits,omitempty"`        // number of the wave that goes on with it, where Config.Phase or Config.Wave left that out
+	NeedsPerson bool        `json:"needs_person,omitempty"` // status 83h, or half an image by mode 7: a reset or power cycle now could brick it
 }
 
 // RunOutcome is how a run ended as a whole. Each has its exit code.

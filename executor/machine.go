@@ -26,6 +26,25 @@ const (
 	Unknown    State = "unknown"    // nobody can tell what it runs or holds
 )
 
+// Outcome is how a step has ended that stands in s; "" for one that goes on.
+func (s State) Outcome() Outcome {
+	switch s {
+	case Staged:
+		return OutcomeStaged
+	case Done:
+		return OutcomeUpdated
+	case Refused:
+		return OutcomeRefused
+	case Unchanged:
+		return OutcomeUnchanged
+	case Failed, Aborted:
+		return OutcomeFailed
+	case Unknown:
+		return OutcomeUnknown
+	}
+	return ""
+}
+
 // Trigger is what moves a step from one state to the next.
 type Trigger string
 

@@ -204,7 +204,7 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 	ours := r.enclosures()
 	for _, i := range open {
 		if i.Run != r.id && slices.Contains(ours, inventory.EnclosureOf(i.Address)) {
-			return fmt.Sprintf("an earlier run was killed in the middle of its work on %s, and nothing was written: fwctl resume finds out how that ended", i.Address), nil
+			return fmt.Sprintf("an earlier run was broken off in the middle of its work on %s, and nothing was written: fwctl resume finds out how that ended", i.Address), nil
 		}
 	}
 	if r.id == 0 {
@@ -227,7 +227,7 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 			case err != nil:
 				return "", err
 			case len(owed) > 0:
-				return fmt.Sprintf("run %d was killed after the command before a reset, and nothing was written: fwctl resume runs the one after it", run.ID), nil
+				return fmt.Sprintf("run %d was broken off after the command before a reset, and nothing was written: fwctl resume runs the one after it", run.ID), nil
 			}
 			if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(run.ID, time.Now(), superseded) }); err != nil {
 				return "", err

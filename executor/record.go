@@ -59,7 +59,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		more = func(tx *state.Tx) { tx.Unstage(s.key) }
 	case NextHop:
 		s.hop++
-		s.sent, s.mode = s.mode, "" // a mode belongs to a hop
+		s.mode = "" // a mode belongs to a hop
 		s.refused, s.confirmed, s.dormant, s.again = false, false, false, false
 	case Postpone:
 		s.refused = true
@@ -153,6 +153,7 @@ func (r *run) intend(ctx context.Context, s *stepRun, mode byte, kinds ...state.
 	s.intents = append(s.intents, ids...)
 	if slices.Contains(kinds, state.DownloadStart) {
 		s.overwriting, s.want.staged, s.taken = s.want.staged, "", false
+		s.sent[s.hop] = s.mode
 	}
 	s.wrote = true
 	r.mu.Lock()

@@ -56,9 +56,21 @@ func (r *run) finished(s *stepRun, sr StepResult) {
 
 func (s *stepRun) result() StepResult {
 	return StepResult{
-		Address: s.step.Address, Outcome: outcome(s.state), Confirmed: s.confirmed, Mode: cmp.Or(s.mode, s.sent),
+		Address: s.step.Address, Outcome: outcome(s.state), Confirmed: s.confirmed, Mode: cmp.Or(s.sent[s.hop], s.mode, s.sent[max(0, s.hop-1)]), Modes: s.modes(),
 		Revision: s.revision, Reason: s.reason, NeedsPerson: s.needsPerson,
 	}
+}
+
+// modes are those of the hops that were begun, where these are more than one.
+func (s *stepRun) modes() []plan.Mode {
+	begun := s.hop
+	if s.sent[s.hop] != "" {
+		begun++
+	}
+	if begun < 2 {
+		return nil
+	}
+	return slices.Clone(s.sent[:begun])
 }
 
 // leftOut says, of what has just been staged, that the plan was to start it in
@@ -135,26 +147,41 @@ func (r *run) untouched(s *stepRun) string {
 	return ""
 }
 
+// awaits is the wave that goes on with a step where the run was not for that, and
+// says so; 0 where nothing is left to do, or something else stands in the way.
+func (r *run) awaits(s *stepRun) (wave int, why string) {
+	if s.step.Host != r.Machine.Hostname() || s.state != Pending && s.state != Staged || cmp.Or(s.left, r.untouched(s)) != "" {
+		return 0, ""
+	}
+	for _, w := range r.Plan.Waves {
+		if !r.Selects(w) && s.task(w) != "" {
+			return w.Number, fmt.Sprintf("it waits for wave %d (%s)", w.Number, w.Kind)
+		}
+	}
+	return 0, ""
+}
+
 // result sums up where all steps stand, and tells it.
 func (r *run) result() *Result {
 	result := &Result{Outcome: RunDone, Steps: []StepResult{}}
 	waiting, dormant := 0, 0
 	for _, s := range r.steps {
 		sr := s.result()
-		why := r.untouched(s)
+		wave, waits := r.awaits(s)
+		sr.Waits = wave
 		switch {
 		case s.step.Host != r.Machine.Hostname():
 		case s.unseen():
-			sr.Outcome, sr.Reason = OutcomeUnknown, "a run was killed in the middle of its work on it, and it could not be looked at: do not reset or power-cycle it, and run fwctl resume again"
+			sr.Outcome, sr.Reason = OutcomeUnknown, "a run was broken off in the middle of its work on it, and it could not be looked at: do not reset or power-cycle it, and run fwctl resume again"
 			result.Outcome = RunUnknown
 		case s.state == Pending:
 			waiting++
-			sr.Reason = joined(s.reason, cmp.Or(s.left, why))
+			sr.Reason = joined(s.reason, cmp.Or(s.left, r.untouched(s), waits))
 		case s.state == Staged && !s.dormant && activates(s.current()):
 			dormant++
-			sr.Reason = joined(s.reason, cmp.Or(s.left, why))
+			sr.Reason = joined(s.reason, cmp.Or(s.left, r.untouched(s), waits))
 		case s.state == Staged:
-			sr.Reason = joined(s.reason, s.left)
+			sr.Reason = joined(s.reason, cmp.Or(s.left, waits))
 		}
 		result.Steps = append(result.Steps, sr)
 		if !s.told {
@@ -223,22 +250,12 @@ func (r *run) whole(waiting, dormant int) string {
 	return strings.Trim(r.stopped+": "+strings.Join(left, ", "), ": ")
 }
 
+// outcome is what a run that ends makes of where a step stands.
 func outcome(s State) Outcome {
-	switch s {
-	case Pending:
+	if s == Pending {
 		return OutcomeSkipped
-	case Staged:
-		return OutcomeStaged
-	case Done:
-		return OutcomeUpdated
-	case Refused:
-		return OutcomeRefused
-	case Unchanged:
-		return OutcomeUnchanged
-	case Failed, Aborted:
-		return OutcomeFailed
 	}
-	return OutcomeUnknown
+	return cmp.Or(s.Outcome(), OutcomeUnknown)
 }
 
 // outcome is what one step makes of the whole run.

@@ -76,12 +76,12 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 	})
 }
 
-// Resumable finds the run that Resume goes on with: the first that has no end, and
-// no process on this machine that carries it out, else the last, where that was
-// interrupted. Where all of them go on it is the first. nil where there is none. It
-// comes with the plan, and those of its images that are kept and sound.
+// Resumable finds the run that Resume goes on with: the first that the store has as
+// resumable, and that no process on this machine carries out. Where all of them go on
+// it is the first. nil where there is none. It comes with the plan, and those of its
+// images that are kept and sound.
 func Resumable(ctx context.Context, store *state.Store, m transport.Machine) (*state.Run, *plan.Plan, map[string]*image.Image, error) {
-	all, err := resumable(ctx, store)
+	all, err := store.Resumable(ctx)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -127,23 +127,6 @@ func goesOn(m transport.Machine, run *state.Run, p *plan.Plan) bool {
 	return err == nil && held
 }
 
-func resumable(ctx context.Context, store *state.Store) ([]state.Run, error) {
-	all, err := store.Runs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var open []state.Run
-	last := true // of those that did anything
-	for _, run := range slices.Backward(all) {
-		if run.EndedAt.IsZero() || last && run.Outcome == string(RunInterrupted) {
-			open = append(open, run)
-		}
-		last = last && run.Outcome == string(RunRefused)
-	}
-	slices.Reverse(open)
-	return open, nil
-}
-
 func keptPlan(ctx context.Context, store *state.Store, run int64) (*plan.Plan, error) {
 	data, err := store.Kept(ctx, run)
 	if err != nil || data == nil {
@@ -171,7 +154,7 @@ func imagesOf(p *plan.Plan) map[string]bool {
 
 // dropImages lets go of all images but those of runs that can be resumed.
 func dropImages(ctx context.Context, store *state.Store) error {
-	runs, err := resumable(ctx, store)
+	runs, err := store.Resumable(ctx)
 	if err != nil {
 		return err
 	}
@@ -218,7 +201,13 @@ func (r *run) recover(ctx context.Context) error {
 		was := remains{step: s, state: State(rec.State), at: rec.At}
 		s.hop, s.mode = rec.Hop, plan.Mode(rec.Mode)
 		for _, i := range intents {
-			if i.Key == s.key && i.Outcome == "" {
+			if i.Key != s.key {
+				continue
+			}
+			if n := slices.IndexFunc(s.step.Hops, func(h plan.Hop) bool { return h.Image.SHA256 == i.SHA256 }); n >= 0 && i.Kind == state.DownloadStart {
+				s.sent[n] = plan.Mode(i.ModeName())
+			}
+			if i.Outcome == "" {
 				s.intents = append(s.intents, i.ID)
 				was.kind, was.at = i.Kind, i.At
 			}
@@ -285,7 +274,7 @@ func (r *run) takeUp(ctx context.Context, held *session, was remains) {
 	r.move(ctx, s, Recover, verdict{})
 	held.flashing.Store(true)
 	v := r.lookAt(ctx, held, was)
-	r.event(s.about(Event{Type: EventRecovered, Reason: fmt.Sprintf("the run was killed when it was %s: %s", was.state, v.reason)}))
+	r.event(s.about(Event{Type: EventRecovered, Reason: fmt.Sprintf("the run was broken off when it was %s: %s", was.state, v.reason)}))
 	s.owing = v.trigger == StartOver && hop.Protocol == plan.WriteBuffer
 	s.halved = v.trigger == StartOver && s.mode == plan.Mode7
 	r.move(ctx, s, v.trigger, v)

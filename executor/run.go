@@ -68,7 +68,7 @@ func Check(ctx context.Context, c Config) (*Result, error) {
 	result := r.result()
 	for i, s := range r.steps {
 		if s.ready {
-			result.Steps[i].Outcome, result.Steps[i].Reason = OutcomeReady, ""
+			result.Steps[i].Outcome, result.Steps[i].Reason, result.Steps[i].Waits = OutcomeReady, "", 0
 		}
 	}
 	return result, nil
@@ -106,10 +106,10 @@ type stepRun struct {
 	seen StepResult // as of its last transition; guarded by run.mu
 
 	state    State
-	hop      int       // index of the hop it is at
-	mode     plan.Mode // of its download; "" before one is begun
-	sent     plan.Mode // of the hop before
-	refused  bool      // mode e of this hop, by the device
+	hop      int         // index of the hop it is at
+	mode     plan.Mode   // of its download; "" before one is begun
+	sent     []plan.Mode // of each hop's last download that was begun; "" where none was
+	refused  bool        // mode e of this hop, by the device
 	want     expectation
 	download download
 	intents  []int64 // committed, and without an answer yet
@@ -218,7 +218,7 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		if step.Action != plan.Update && step.Action != plan.Activate {
 			continue
 		}
-		s := &stepRun{step: step, key: state.Key{LUID: step.LUID, Subenclosure: step.Subenclosure}, state: Pending, want: expect(step)}
+		s := &stepRun{step: step, key: state.Key{LUID: step.LUID, Subenclosure: step.Subenclosure}, state: Pending, want: expect(step), sent: make([]plan.Mode, len(step.Hops))}
 		s.seen = s.result()
 		r.steps = append(r.steps, s)
 		if step.Host != host {

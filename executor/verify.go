@@ -42,6 +42,15 @@ type Finding struct {
 	Reason      string        `json:"reason"`
 }
 
+// Comparison is an enclosure that was compared with what it was like when the last run
+// that touched it began.
+type Comparison struct {
+	Enclosure string    `json:"enclosure"`
+	Since     time.Time `json:"since"`
+	ESPs      int       `json:"esps"`   // that it had then
+	Drives    int       `json:"drives"` // likewise; 0 where nobody could tell
+}
+
 // Decline is what an enclosure lacks that it had, or that has become worse, since
 // the last run that touched it began.
 type Decline struct {
@@ -52,8 +61,9 @@ type Decline struct {
 
 // Found is what Verify found.
 type Found struct {
-	Components []Finding `json:"components"` // by address
-	Declines   []Decline `json:"declines"`   // by enclosure
+	Components []Finding    `json:"components"` // by address
+	Compared   []Comparison `json:"compared"`   // by enclosure
+	Declines   []Decline    `json:"declines"`   // those that are worse, likewise
 }
 
 // Verify finds out, after somebody power-cycled enclosures, whether what was staged
@@ -73,7 +83,7 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := &Found{Components: []Finding{}, Declines: []Decline{}}
+	found := &Found{Components: []Finding{}, Compared: []Comparison{}, Declines: []Decline{}}
 	if len(staged) == 0 && len(last) == 0 {
 		return found, nil
 	}
@@ -123,7 +133,7 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 			Address: f.Address, Key: key, SHA256: f.SHA256, Revision: f.Revision, Outcome: f.Outcome, By: l.By, At: time.Now(),
 		})
 	}
-	if found.Declines, err = declines(last, touched); err != nil {
+	if err := found.compare(last, touched); err != nil {
 		return nil, err
 	}
 	return found, l.Store.Update(ctx, func(tx *state.Tx) {
@@ -161,9 +171,8 @@ func (l *Look) judge(ctx context.Context, m *listening, esp *inventory.ESP, sub 
 	return f, nil
 }
 
-// declines compares enclosures with what they were like before the last run that touched them.
-func declines(last map[string]state.Baseline, touched map[string]*inventory.Enclosure) ([]Decline, error) {
-	all := []Decline{}
+// compare compares enclosures with what they were like before the last run that touched them.
+func (f *Found) compare(last map[string]state.Baseline, touched map[string]*inventory.Enclosure) error {
 	for _, id := range slices.Sorted(maps.Keys(touched)) {
 		before, ok := last[id]
 		if !ok {
@@ -171,17 +180,18 @@ func declines(last map[string]state.Baseline, touched map[string]*inventory.Encl
 		}
 		b, err := parseBaseline(before.Data)
 		if err != nil {
-			return nil, err
+			return err
 		}
+		f.Compared = append(f.Compared, Comparison{Enclosure: id, Since: before.At, ESPs: len(b.ESPs), Drives: len(b.Drives)})
 		worse := []string{"it is not in sight: is it switched on and cabled to this host?"}
 		if e := touched[id]; e != nil {
 			worse = b.decline(e)
 		}
 		if len(worse) > 0 {
-			all = append(all, Decline{Enclosure: id, Since: before.At, Worse: worse})
+			f.Declines = append(f.Declines, Decline{Enclosure: id, Since: before.At, Worse: worse})
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // ofLastRun are the baselines of the latest run that has any.

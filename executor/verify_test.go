@@ -125,8 +125,8 @@ func TestVerifyTellsWhatIsMissingWhereNothingIsStaged(t *testing.T) {
 	onRack(t, acme("")+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
 		b.ended(b.run(b.step(other+"/esp1/sub0", reset, b.hop("1100", plan.Mode7))), executor.RunDone, "updated confirmed 7 1100")
 		b.ended(b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7))), executor.RunDone, "updated confirmed 7 1100")
-		if found := b.verify(); len(found.Components)+len(found.Declines) != 0 {
-			t.Errorf("Verify = %+v; want nothing to tell", found)
+		if found := b.verify(); len(found.Components)+len(found.Declines) != 0 || len(found.Compared) != 1 || found.Compared[0].Enclosure != enc1 || found.Compared[0].ESPs != 2 {
+			t.Errorf("Verify = %+v; want the last run's enclosure compared, of two ESPs, and nothing that is worse", found)
 		}
 		gone := slices.Concat(b.scan().Enclosures[0].ESPs[1].Paths, b.scan().Enclosures[1].ESPs[1].Paths)
 		m := b.machine

@@ -400,3 +400,32 @@ func TestNothingAfterAPowerCycleThatIsNotGiven(t *testing.T) {
 		})
 	}
 }
+
+// What a run leaves to a wave that it was not for says so, and what it leaves staged as
+// was planned does not.
+func TestWhatWaitsForAnotherWave(t *testing.T) {
+	onRack(t, acme("")+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
+		started, left := b.hop("1100", plan.ModeE), b.hop("1100", plan.ModeE)
+		started.Activation = plan.WithApply
+		steps := []plan.Step{b.step(esp1, both, started), b.step(esp2, stage, left), b.step(other+"/esp1/sub0", otherReset, b.hop("1100", plan.Mode7))}
+		waits := func(c executor.Config, want ...int) {
+			t.Helper()
+			r, err := executor.Run(context.Background(), c)
+			if err != nil || r.Outcome != executor.RunDone {
+				t.Fatalf("Run = %+v, %v; want it done", r, err)
+			}
+			for i, s := range r.Steps {
+				if s.Waits != want[i] || strings.Contains(s.Reason, "it waits for wave") != (want[i] != 0) {
+					t.Errorf("result of %s = %+v; want it to wait for wave %d (0: for none)", s.Address, s, want[i])
+				}
+			}
+		}
+		c := b.config(steps...)
+		c.Phase = plan.StageWave
+		waits(c, 2, 0, 3)
+		c.Phase, c.Wave = "", 2
+		waits(c, 0, 0, 3)
+		c.Wave = 0
+		waits(c, 0, 0, 0)
+	})
+}

@@ -92,9 +92,14 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 			}
 			job := &job{app: a, machine: machine, json: output == "json", accept: accept, soleWriter: sole, timing: when, phase: plan.WaveKind(phase), wave: wave}
 			if file != "" {
+				job.planned = []string{"-f", file}
 				err = job.makePlan(cmd.Context(), file)
 			} else {
+				job.planned = args
 				err = job.readPlan(args[0], expect, images)
+			}
+			if images != "" {
+				job.planned = append(job.planned, "--images", images)
 			}
 			if err != nil {
 				return err
@@ -141,6 +146,8 @@ type job struct {
 
 	timing
 	resumed bool // it was begun earlier
+
+	planned []string // arguments of apply that name what is carried out; nil where they did not
 
 	phase plan.WaveKind // "" for all
 	wave  int           // 0 for all
@@ -453,7 +460,7 @@ func (j *job) end(result *executor.Result, err error) error {
 			return err
 		}
 	} else {
-		fmt.Fprint(j.stdout, resultView(result, j.plan, widthOf(j.stdout), j.paint()))
+		fmt.Fprint(j.stdout, resultView(result, j.plan, j.goesOn(result), widthOf(j.stdout), j.paint()))
 	}
 	if code == exitDone {
 		return nil
@@ -463,7 +470,44 @@ func (j *job) end(result *executor.Result, err error) error {
 
 // failed is the error that a run which did not end well exits with.
 func (j *job) failed(result *executor.Result) error {
-	return &failure{code: result.Outcome.ExitCode(), what: closing(result, j.mine()), hint: hintAfter(result, j.resumed)}
+	return &failure{code: result.Outcome.ExitCode(), what: closing(result, j.mine()), hint: hintAfter(result, j.resumed, j.again("resume"))}
+}
+
+// goesOn says how many components wait for waves that the run was not for, and what
+// goes on with them; "" where none does.
+func (j *job) goesOn(result *executor.Result) string {
+	n := 0
+	var waves []string
+	var limit []string // to the first of them
+	for _, w := range j.plan.Waves {
+		before := n
+		for _, s := range result.Steps {
+			if s.Waits == w.Number {
+				n++
+			}
+		}
+		switch {
+		case n == before:
+			continue
+		case limit != nil:
+		case j.wave != 0:
+			limit = []string{"--wave", strconv.Itoa(w.Number)}
+		default:
+			limit = []string{"--phase", string(w.Kind)}
+		}
+		waves = append(waves, strconv.Itoa(w.Number))
+	}
+	if n == 0 {
+		return ""
+	}
+	command := "the same plan with " + strings.Join(limit, " ")
+	if len(j.planned) > 0 {
+		if j.planned[0] == "-f" {
+			limit = nil // its next plan has other waves
+		}
+		command = "`" + j.again(slices.Concat([]string{"apply"}, j.planned, limit)...) + "`"
+	}
+	return fmt.Sprintf("%s %s for %s %s: %s goes on.", components(n), plural(n, "waits", "wait"), plural(len(waves), "wave", "waves"), strings.Join(waves, ", "), command)
 }
 
 // findImages looks for the images of a plan's hops by their SHA-256, in dir and below it.

@@ -143,14 +143,14 @@ func TestFindImages(t *testing.T) {
 
 func TestHintAfter(t *testing.T) {
 	r := &executor.Result{Outcome: executor.RunUnknown, Steps: []executor.StepResult{{Address: "a"}, {Address: "b", NeedsPerson: true}}}
-	if got := hintAfter(r, false); !strings.Contains(got, "do not reset or power-cycle b") {
+	if got := hintAfter(r, false, "fwctl resume"); !strings.Contains(got, "do not reset or power-cycle b") {
 		t.Errorf("hintAfter = %q; want the component that must not be power-cycled named", got)
 	}
 	for refusal, want := range map[executor.Refusal]string{
 		executor.RefusedStale: "then plan again", executor.RefusedInUse: "apply the same plan", executor.RefusedWrongHost: "", executor.RefusedDisruption: "", "": "or plan again",
 	} {
 		r := &executor.Result{Outcome: executor.RunRefused, Refusal: refusal}
-		if got := hintAfter(r, false); !strings.Contains(got, want) || want == "" && got != "" {
+		if got := hintAfter(r, false, "fwctl resume"); !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("hintAfter(refused: %q) = %q; want %q in it", refusal, got, want)
 		}
 	}

@@ -74,7 +74,7 @@ func TestResumeBesideTheRunItself(t *testing.T) {
 	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
 	p := s.start("apply", "test.plan", "--yes")
 	p.sends(1, "0e@12288")
-	s.says(3, []string{"cannot lock", "run fwctl resume again when the others are done"}, "resume", "--yes")
+	s.says(3, []string{"cannot lock", "run fwctl --simulate rack.yaml resume again when the others are done"}, "resume", "--yes")
 	s.says(3, []string{"cannot lock"}, "apply", "test.plan", "--yes")
 	s.says(3, []string{"cannot flash /dev/sg0: it is in use", "nothing was written"}, "flash", "--yes", "iom-1100.bin", "/dev/sg0")
 	if got := s.count(""); got != 4 {
@@ -191,7 +191,7 @@ func TestInterruptedOnce(t *testing.T) {
 					p.tells("Interrupted: nothing new is started")
 				}
 			}
-			p.ends(130, esp1+": staged", "Interrupted: 1 staged, 1 skipped.", "hint: fwctl resume goes on")
+			p.ends(130, esp1+": staged", "Interrupted: 1 staged, 1 skipped.", "hint: fwctl --simulate rack.yaml resume goes on")
 			if got := s.count(lu1); got != 10 || s.count(lu2) != 0 || s.count("ff@") != 0 {
 				t.Errorf("writes = %v; want the 10 chunks of the first module alone", s.sent())
 			}
@@ -213,7 +213,7 @@ func TestInterruptedTwice(t *testing.T) {
 			p.signal(syscall.SIGINT)
 			p.tells("^C again withdraws")
 			p.signal(syscall.SIGINT)
-			p.ends(130, "Interrupted again", "withdrawn on request after byte", "hint: fwctl resume goes on")
+			p.ends(130, "Interrupted again", "withdrawn on request after byte", "hint: fwctl --simulate rack.yaml resume goes on")
 			writes := s.sent()
 			if chunks := s.count("0e@"); chunks < 2 || chunks > 8 || s.count("ff@") != abort || len(writes) != chunks+abort ||
 				abort > 0 && !strings.Contains(writes[len(writes)-1], "ff@") {
@@ -266,7 +266,7 @@ func TestInterruptedThreeTimes(t *testing.T) {
 				p.signal(syscall.SIGINT)
 				p.tells(told)
 			}
-			p.ends(5, append(tt.more, "the outcome of "+esp1+" is unknown", "hint: run fwctl resume")...)
+			p.ends(5, append(tt.more, "the outcome of "+esp1+" is unknown", "hint: run fwctl --simulate rack.yaml resume")...)
 			s.says(3, []string{"fwctl resume"}, apply...)
 			s.run(0, "resume", "--yes")
 			s.are(esp1+" 1100 -", esp2+" 1100 -")

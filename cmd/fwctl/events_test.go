@@ -31,19 +31,21 @@ func checkEvents(lines []byte) error {
 
 func TestCheckEvents(t *testing.T) {
 	for line, good := range map[string]bool{
-		`{"time": "2026-11-22T10:00:00Z", "type": "window", "wave": 1, "until": "2026-11-22T22:00:00+01:00", "reason": "night", "simulated": false}`:                                                           true,
-		`{"time": "2026-11-22T10:00:00Z", "type": "window", "wave": 1, "reason": "night", "simulated": false}`:                                                                                                 false,
-		`{"time": "2026-11-22T10:00:00Z", "type": "soaking", "wave": 1, "until": "2026-11-22T22:00:00Z", "simulated": false}`:                                                                                  true,
-		`{"time": "2026-11-22T10:00:00Z", "type": "power-cycle", "wave": 1, "components": 2, "reason": "5000ccab04001000", "simulated": false}`:                                                                true,
-		`{"time": "2026-11-22T10:00:00Z", "type": "recovered", "address": "a/b/sub0", "hop": 1, "hops": 2, "reason": "it runs 1100", "simulated": false}`:                                                      true,
-		`{"time": "2026-11-22T10:00:00Z", "type": "recovered", "reason": "it runs 1100", "simulated": false}`:                                                                                                  false,
-		`{"time": "2026-11-22T10:00:00Z", "type": "hook", "address": "a/b/sub0", "hop": 1, "hops": 1, "hook": "before-reset", "command": ["x"], "simulated": false}`:                                           true,
-		`{"time": "2026-11-22T10:00:00Z", "type": "hook", "address": "a/b/sub0", "hop": 1, "hops": 1, "hook": "before-reset", "simulated": false}`:                                                             false,
-		`{"time": "2026-11-22T10:00:00Z", "type": "exploded", "simulated": false}`:                                                                                                                             false,
-		`{"type": "result", "exit_code": 5, "outcome": "unknown", "left": true, "reason": "left", "steps": [], "simulated": false}`:                                                                            true,
-		`{"type": "result", "exit_code": 3, "outcome": "refused", "refusal": "gate", "reason": "x", "steps": [{"address": "a", "outcome": "refused", "confirmed": false, "revision": ""}], "simulated": true}`: true,
-		`{"type": "result", "exit_code": 3, "outcome": "refused", "refusal": "whim", "steps": [], "simulated": true}`:                                                                                          false,
-		`{"type": "result", "outcome": "done", "steps": [], "simulated": true}`:                                                                                                                                false,
+		`{"time": "2026-11-22T10:00:00Z", "type": "window", "wave": 1, "until": "2026-11-22T22:00:00+01:00", "reason": "night", "simulated": false}`:                                                                                          true,
+		`{"time": "2026-11-22T10:00:00Z", "type": "window", "wave": 1, "reason": "night", "simulated": false}`:                                                                                                                                false,
+		`{"time": "2026-11-22T10:00:00Z", "type": "soaking", "wave": 1, "until": "2026-11-22T22:00:00Z", "simulated": false}`:                                                                                                                 true,
+		`{"time": "2026-11-22T10:00:00Z", "type": "power-cycle", "wave": 1, "components": 2, "reason": "5000ccab04001000", "simulated": false}`:                                                                                               true,
+		`{"time": "2026-11-22T10:00:00Z", "type": "recovered", "address": "a/b/sub0", "hop": 1, "hops": 2, "reason": "it runs 1100", "simulated": false}`:                                                                                     true,
+		`{"time": "2026-11-22T10:00:00Z", "type": "recovered", "reason": "it runs 1100", "simulated": false}`:                                                                                                                                 false,
+		`{"time": "2026-11-22T10:00:00Z", "type": "hook", "address": "a/b/sub0", "hop": 1, "hops": 1, "hook": "before-reset", "command": ["x"], "simulated": false}`:                                                                          true,
+		`{"time": "2026-11-22T10:00:00Z", "type": "hook", "address": "a/b/sub0", "hop": 1, "hops": 1, "hook": "before-reset", "simulated": false}`:                                                                                            false,
+		`{"time": "2026-11-22T10:00:00Z", "type": "exploded", "simulated": false}`:                                                                                                                                                            false,
+		`{"type": "result", "exit_code": 5, "outcome": "unknown", "left": true, "reason": "left", "steps": [], "simulated": false}`:                                                                                                           true,
+		`{"type": "result", "exit_code": 3, "outcome": "refused", "refusal": "gate", "reason": "x", "steps": [{"address": "a", "outcome": "refused", "confirmed": false, "revision": ""}], "simulated": true}`:                                true,
+		`{"type": "result", "exit_code": 3, "outcome": "refused", "refusal": "whim", "steps": [], "simulated": true}`:                                                                                                                         false,
+		`{"type": "result", "exit_code": 0, "outcome": "done", "steps": [{"address": "a", "outcome": "updated", "confirmed": true, "mode": "e", "modes": ["7", "e"], "revision": "1200"}], "simulated": true}`:                                true,
+		`{"type": "result", "exit_code": 0, "outcome": "done", "steps": [{"address": "a", "outcome": "staged", "confirmed": true, "mode": "e", "revision": "1000", "reason": "it waits for wave 2 (reset)", "waits": 2}], "simulated": true}`: true,
+		`{"type": "result", "outcome": "done", "steps": [], "simulated": true}`:                                                                                                                                                               false,
 	} {
 		if err := checkEvents([]byte(line)); (err == nil) != good {
 			t.Errorf("checkEvents(%s) = %v; want it good: %v", line, err, good)

@@ -22,6 +22,7 @@ import (
 	"fwctl/internal/capture"
 	"fwctl/internal/sim"
 	"fwctl/internal/transport"
+	"fwctl/plan"
 )
 
 func main() {
@@ -170,6 +171,21 @@ func defaultStateDir() (string, error) {
 		dir = filepath.Join(home, ".local", "state")
 	}
 	return filepath.Join(dir, "fwctl"), nil
+}
+
+// again writes another command of fwctl as it is to be typed: about the same rack,
+// with the same memory.
+type again func(args ...string) string
+
+func (a *app) again(args ...string) string {
+	words := plan.Command{"fwctl"}
+	if a.simulate != "" {
+		words = append(words, "--simulate", a.simulate)
+	}
+	if a.stateDir != "" {
+		words = append(words, "--state-dir", a.stateDir)
+	}
+	return append(words, args...).String()
 }
 
 // note tells something that is not the result; -q silences it.

@@ -189,10 +189,7 @@ func text(p *plan.Plan, e executor.Event) string {
 	case executor.EventNoticed:
 		return because(e.Address, e.Reason)
 	case executor.EventStaged:
-		if e.Confirmed != nil && !*e.Confirmed {
-			return e.Address + ": staged, without the device's word for it"
-		}
-		return e.Address + ": staged"
+		return confirmedOr(e.Address+": staged", e.Confirmed == nil || *e.Confirmed)
 	case executor.EventActivating:
 		return e.Address + ": activating"
 	case executor.EventWaiting:

@@ -74,7 +74,7 @@ func TestText(t *testing.T) {
 		{executor.Event{Type: executor.EventStarted, Address: "a", Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 4096}, "a: sending 4.0 KiB by mode e"},
 		{executor.Event{Type: executor.EventStarted, Address: "a", Mode: plan.Mode7, Hop: 2, Hops: 3, Total: 1 << 20}, "a: sending 1.0 MiB by mode 7, hop 2 of 3"},
 		{executor.Event{Type: executor.EventStaged, Address: "a", Confirmed: &yes}, "a: staged"},
-		{executor.Event{Type: executor.EventStaged, Address: "a", Confirmed: &no}, "a: staged, without the device's word for it"},
+		{executor.Event{Type: executor.EventStaged, Address: "a", Confirmed: &no}, "a: staged, unconfirmed"},
 		{executor.Event{Type: executor.EventHook, Address: "a", Hook: state.BeforeReset, Command: plan.Command{"ceph", "osd"}}, "a: before the reset: ceph osd"},
 		{executor.Event{Type: executor.EventHookEnded, Address: "a", Hook: state.AfterReset}, "a: after the reset: done"},
 		{executor.Event{Type: executor.EventHookEnded, Address: "a", Hook: state.AfterReset, Reason: "it failed"}, "a: it failed"},

@@ -24,7 +24,7 @@ func (a *app) resumeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resume",
 		Short: "go on after a crash or an interruption",
-		Long: `Goes on with the run that was killed or interrupted: shows what is known of it,
+		Long: `Goes on with the run that was broken off or interrupted: shows what is known of it,
 asks, looks at the devices first, brings to its end what was under way, and
 carries out the rest of that run's plan. What is not known in the end is said.`,
 		Example: `  fwctl resume

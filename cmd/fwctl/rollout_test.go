@@ -19,15 +19,20 @@ func TestPhases(t *testing.T) {
 	if got := s.sent(); len(got) != 0 {
 		t.Errorf("writes of what was refused = %v; want none", got)
 	}
-	s.run(0, "apply", "test.plan", "--yes", "--phase", "stage")
+	waits := "2 components wait for waves 2, 3: `fwctl --simulate rack.yaml apply test.plan --phase reset` goes on."
+	if got := flat(s.run(0, "apply", "test.plan", "--yes", "--phase", "stage")); !strings.Contains(got, waits) || strings.Count(got, "it waits for wave 2 (reset)") != 1 {
+		t.Errorf("apply --phase stage = %s; want %q, and of esp1 that it waits for wave 2", got, waits)
+	}
 	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 	if got := s.count("0f@"); got != 0 {
 		t.Errorf("activations in the stage phase = %d; want none", got)
 	}
 	s.says(3, []string{"wave 2 (reset) comes first and is not done"}, "apply", "test.plan", "--yes", "--wave", "3")
-	s.run(0, "apply", "test.plan", "--yes", "--wave", "2")
+	s.says(0, []string{"1 component waits for wave 3: `fwctl --simulate rack.yaml apply test.plan --wave 3` goes on."}, "apply", "test.plan", "--yes", "--wave", "2")
 	s.are(esp1+" 1100 -", esp2+" 1000 1100")
-	s.run(0, "apply", "test.plan", "--yes", "--phase", "reset")
+	if got := s.run(0, "apply", "test.plan", "--yes", "--phase", "reset"); strings.Contains(got, "waits for") {
+		t.Errorf("apply --phase reset = %s; want nothing that waits", got)
+	}
 	s.are(esp1+" 1100 -", esp2+" 1100 -")
 	if got := s.count("0e@"); got != 20 {
 		t.Errorf("chunks = %d; want 20: each module was sent the image once", got)
@@ -39,8 +44,10 @@ func TestPhases(t *testing.T) {
 func TestPhasesWhereModeEIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, jbods("download: {modes: ['07'], "+quick+"}, esps: [{}, {}]"), wanted("e, 7", "reset: always"))
+	s.says(0, []string{"2 components wait for waves 2, 3: `fwctl --simulate rack.yaml apply -f desired.yaml` goes on."}, append(apply, "--phase", "stage")...)
 	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
-	s.says(0, []string{"mode 7 follows in wave 2"}, "apply", "test.plan", "--yes", "--phase", "stage")
+	s.says(0, []string{"skipped e ", "mode 7 follows in wave 2"}, "apply", "test.plan", "--yes", "--phase", "stage")
+	s.says(0, []string{"skipped e "}, "history")
 	s.are(esp1+" 1000 -", esp2+" 1000 -")
 	s.run(0, "apply", "test.plan", "--yes", "--phase", "reset")
 	s.are(esp1+" 1100 -", esp2+" 1100 -")
@@ -58,7 +65,14 @@ func TestResumeOfAPhase(t *testing.T) {
 			p := s.start("apply", "test.plan", "--yes", limit, value)
 			p.sends(1, "0e@12288")
 			p.kill()
-			s.says(0, []string{map[string]string{"--phase": "its stage waves alone", "--wave": "its wave 1 alone"}[limit]}, "resume", "--yes")
+			alone := map[string]string{"--phase": "its stage waves alone", "--wave": "its wave 1 alone"}[limit]
+			can := "its process is gone; `fwctl --simulate rack.yaml --state-dir state resume` looks at the devices and goes on."
+			if got := flat(s.run(0, "--state-dir", "state", "status")); !strings.Contains(got, alone) || !strings.Contains(got, can) {
+				t.Errorf("status = %s; want %q and %q in it", got, alone, can)
+			}
+			next := map[string]string{"--phase": "the same plan with --phase reset goes on.", "--wave": "the same plan with --wave 2 goes on."}[limit]
+			s.says(0, []string{alone, next}, "resume", "--yes")
+			s.says(0, []string{alone}, "history")
 			s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 			if got := s.count("0f@"); got != 0 {
 				t.Errorf("activations = %d; want none", got)
@@ -77,7 +91,12 @@ func TestResumeOfAPhaseBesideAClosedWindow(t *testing.T) {
 	p.sends(2, lu1)
 	p.signal(syscall.SIGINT)
 	p.ends(130)
+	if got := flat(s.run(0, "status")); !strings.Contains(got, "UTC; `fwctl --simulate rack.yaml resume` looks at the devices and goes on.") || !strings.Contains(got, " 1 interrupted, ") {
+		t.Errorf("status = %s; want the run that was interrupted, and how it is resumed", got)
+	}
+	s.fits("status")
 	s.run(0, "resume", "--yes")
+	s.says(0, []string{"0 runs go on, 0 broken off, 2 staged"}, "status")
 	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 }
 
@@ -228,7 +247,7 @@ func TestWaitForAWindow(t *testing.T) {
 	p := s.start(append(apply, "--wait")...)
 	p.tells("waits for night, which opens")
 	p.signal(syscall.SIGINT)
-	p.ends(130, "hint: fwctl resume goes on")
+	p.ends(130, "hint: fwctl --simulate rack.yaml resume goes on")
 	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 	s.says(3, []string{"outside its maintenance windows"}, "resume", "--yes")
 	s.run(0, "resume", "--yes", "--ignore-window", "CHG-4711")
@@ -296,16 +315,21 @@ want: [{model: acme60, image: iom-1100, policy: p}]
 policies: {p: {reset: always, activate: apply}}
 `, images["1050"], images["1100"]))
 			if fault == "" {
-				s.run(0, apply...)
+				s.says(0, []string{"updated 7 > e"}, apply...)
 			} else {
 				p := s.start(apply...)
 				p.sends(1, lu1+" 0e@12288")
 				p.kill()
 				s.says(3, []string{"fwctl resume"}, apply...)
-				s.run(0, "resume", "--yes")
+				s.says(0, []string{"updated 7 > e"}, "resume", "--yes")
 			}
 			s.are(esp1+" 1100 -", esp2+" 1100 -")
 			s.intact()
+			hops := fmt.Sprintf("7 > e 1000 1050 > 1100 %.8s > %.8s ", images["1050"], images["1100"])
+			if got := flat(s.run(0, "history")); strings.Count(got, hops) != 2 {
+				t.Errorf("history = %s; want %s of both modules", got, hops)
+			}
+			s.fits("history")
 		})
 	}
 }
@@ -317,7 +341,7 @@ func TestResumeOutsideTheWindow(t *testing.T) {
 	p := s.start(append(apply, "--ignore-window", "CHG-4711")...)
 	p.sends(2, lu1)
 	p.signal(syscall.SIGINT)
-	p.ends(130, "hint: fwctl resume goes on")
+	p.ends(130, "hint: fwctl --simulate rack.yaml resume goes on")
 	s.says(3, []string{"outside its maintenance windows", "hint: resume again when it opens, let this one --wait, or say why"}, "resume", "--yes")
 	if got := s.count(lu2); got != 0 {
 		t.Errorf("writes to the second module = %d; want none", got)

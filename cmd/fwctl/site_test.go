@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fwctl/internal/sim"
+	"fwctl/schemas"
 )
 
 // site is a directory with a rack, what is wanted of it, and the state: what
@@ -121,6 +122,18 @@ func (s *site) says(code int, words []string, args ...string) {
 		}
 	}
 }
+
+// fits compares what fwctl prints as JSON with the schema of that name.
+func (s *site) fits(command string) {
+	s.Helper()
+	out := s.run(0, command, "-o", "json")
+	if _, problems := schemas.Check(command, "stdout", []byte(out)); len(problems) > 0 {
+		s.Errorf("fwctl %s -o json does not fit its schema: %v\n%s", command, problems, out)
+	}
+}
+
+// flat is text without its line breaks and columns.
+func flat(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func exitOf(err error) int {
 	if err == nil {

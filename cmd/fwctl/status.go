@@ -19,10 +19,11 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "show what is running, staged and stuck",
-		Long: `Shows which applies go on or were broken off, what is staged and starts at any
-power loss, and where a download or an activation has no known end, which takes a
-person to look. It goes by what this host remembers and opens no device: whether
-what is staged is still there is for ` + "`fwctl inventory`" + ` to say.`,
+		Long: `Shows which applies go on or can be resumed, because they were broken off or
+interrupted, what is staged and starts at any power loss, and where a download or
+an activation has no known end, which takes a person to look. It goes by what
+this host remembers and opens no device: whether what is staged is still there is
+for ` + "`fwctl inventory`" + ` to say.`,
 		Example: `  fwctl status
   fwctl status -o json > stor2.json     # on stor2
   fwctl status --from stor2.json        # and here, with it`,
@@ -73,7 +74,7 @@ type document[D record[D]] struct {
 	name  string
 	read  func(context.Context, *state.Store) (D, error)
 	parse func([]byte) (D, error)
-	view  func(D, int, paint) string
+	view  func(D, again, int, paint) string
 }
 
 type record[D any] interface {
@@ -118,7 +119,7 @@ func look[D record[D]](ctx context.Context, a *app, o lookBack, d document[D]) e
 		_, err = a.stdout.Write(data)
 		return err
 	}
-	_, err = io.WriteString(a.stdout, a.heading(a.simulate != "")+d.view(all, widthOf(a.stdout), a.paint()))
+	_, err = io.WriteString(a.stdout, a.heading(a.simulate != "")+d.view(all, a.again, widthOf(a.stdout), a.paint()))
 	return err
 }
 

@@ -133,7 +133,7 @@ func TestInterruptBesideABar(t *testing.T) {
 	if strings.Contains(shown, "[#") || strings.Contains(shown, "of 4 done") {
 		t.Errorf("the terminal shows\n%s\nwant no bar to be left", shown)
 	}
-	if want := "fwctl: interrupted: 3 components were not started\r\nhint: fwctl resume goes on\r\n"; !strings.HasSuffix(got, want) {
+	if want := "fwctl: interrupted: 3 components were not started\r\nhint: fwctl --simulate rack.yaml --state-dir state resume goes on\r\n"; !strings.HasSuffix(got, want) {
 		t.Errorf("the terminal shows %q; want %q at its end", got, want)
 	}
 }

@@ -156,6 +156,20 @@ func (v *verification) verdict() error {
 	return nil
 }
 
+// comparison says what was compared with what it was like before, and how that went.
+func (v *verification) comparison() string {
+	n, esps, drives := len(v.Compared), 0, 0
+	for _, c := range v.Compared {
+		esps, drives = esps+c.ESPs, drives+c.Drives
+	}
+	worse := "nothing"
+	if len(v.Declines) > 0 {
+		worse = fmt.Sprint(len(v.Declines))
+	}
+	return fmt.Sprintf("Compared %d %s (%d I/O %s, %d %s) with what %s like before the last apply: %s %s worse.", n, plural(n, "enclosure", "enclosures"),
+		esps, plural(esps, "module", "modules"), drives, plural(drives, "drive", "drives"), plural(n, "it was", "they were"), worse, plural(max(len(v.Declines), 1), "is", "are"))
+}
+
 func isOrAre(n int) string { return components(n) + " " + plural(n, "is", "are") }
 
 func (v *verification) view(width int, paint paint) string {
@@ -168,8 +182,8 @@ func (v *verification) view(width int, paint paint) string {
 			switch {
 			case outcome == "":
 				outcome = "not in sight"
-			case f.Outcome == state.Running && !f.Confirmed:
-				outcome += ", unconfirmed"
+			case f.Outcome == state.Running:
+				outcome = confirmedOr(outcome, f.Confirmed)
 			}
 			r := row{cells: []string{f.Address, cmp.Or(f.Wanted, f.SHA256[:8]), cmp.Or(f.Revision, "-"), outcome, f.StagedSince.Local().Format(time.DateOnly) + " by " + f.StagedBy, cmp.Or(f.Reason, "-")}}
 			if f.Outcome == state.Lost || f.Outcome == "" {
@@ -194,10 +208,10 @@ func (v *verification) view(width int, paint paint) string {
 		if absent > 0 {
 			text += fmt.Sprintf(", %d not in sight", absent)
 		}
-		if len(v.Declines) == 0 {
-			text += "; everything is there that was there before"
-		}
 		lines = append(lines, wrap(text+".", width, "", "  ")...)
+	}
+	if len(v.Compared) > 0 {
+		lines = append(lines, wrap(v.comparison(), width, "", "  ")...)
 	}
 	return strings.Join(lines, "\n") + "\n"
 }

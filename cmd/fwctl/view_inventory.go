@@ -40,10 +40,7 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 				if s := sub.Staged; s != nil {
 					r.cells[4] = s.Label()
 					note := fmt.Sprintf("%sstaged %s by %s, image %s", strings.TrimPrefix(s.Revision+" ", " "), moment(s.Since), s.By, shortDigest(s.SHA256))
-					if !s.Confirmed {
-						note += ", not confirmed by the device"
-					}
-					notes = append(notes, note)
+					notes = append(notes, confirmedOr(note, s.Confirmed))
 				}
 				if len(notes) > 0 {
 					r.cells[7], notes = strings.Join(notes, "\n"), nil

@@ -10,8 +10,9 @@ import (
 	"fwctl/plan"
 )
 
-// resultView renders what became of every component of a plan.
-func resultView(r *executor.Result, p *plan.Plan, width int, paint paint) string {
+// resultView renders what became of every component of a plan, and what goes on with
+// those that wait for that.
+func resultView(r *executor.Result, p *plan.Plan, goesOn string, width int, paint paint) string {
 	names := map[string]string{}
 	for _, s := range p.Steps {
 		names[s.Address] = s.Name
@@ -21,10 +22,11 @@ func resultView(r *executor.Result, p *plan.Plan, width int, paint paint) string
 	for _, s := range r.Steps {
 		counts[s.Outcome]++
 		outcome := string(s.Outcome)
-		if !s.Confirmed && (s.Outcome == executor.OutcomeStaged || s.Outcome == executor.OutcomeUpdated) {
-			outcome += ", unconfirmed"
+		if s.Outcome == executor.OutcomeStaged || s.Outcome == executor.OutcomeUpdated {
+			outcome = confirmedOr(outcome, s.Confirmed)
 		}
-		row := row{cells: []string{s.Address, cmp.Or(names[s.Address], "-"), outcome, cmp.Or(string(s.Mode), "-"), cmp.Or(s.Revision, "-"), cmp.Or(s.Reason, "-")}}
+		mode := cmp.Or(hopsCell(s.Modes), string(s.Mode), "-")
+		row := row{cells: []string{s.Address, cmp.Or(names[s.Address], "-"), outcome, mode, cmp.Or(s.Revision, "-"), cmp.Or(s.Reason, "-")}}
 		if s.NeedsPerson {
 			persons++
 		}
@@ -50,7 +52,19 @@ func resultView(r *executor.Result, p *plan.Plan, width int, paint paint) string
 	}
 	text := cmp.Or(strings.Join(parts, ", "), "nothing to do")
 	lines = append(lines, wrap(strings.ToUpper(string(r.Outcome[:1]))+string(r.Outcome[1:])+": "+text+".", width, "", "  ")...)
+	if goesOn != "" {
+		lines = append(lines, wrap(goesOn, width, "", "  ")...)
+	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// confirmedOr adds to what is told of an image that the device's own word does not
+// stand behind it.
+func confirmedOr(what string, confirmed bool) string {
+	if !confirmed {
+		what += ", unconfirmed"
+	}
+	return what
 }
 
 // closing is the last word about a run that did not end well: which component
@@ -100,10 +114,10 @@ func closing(r *executor.Result, mine map[string]bool) string {
 }
 
 // hintAfter says what to do after a run that did not end well.
-func hintAfter(r *executor.Result, resumed bool) string {
+func hintAfter(r *executor.Result, resumed bool, resume string) string {
 	again := "apply the same plan"
 	if resumed {
-		again = "run fwctl resume again"
+		again = "run " + resume + " again"
 	}
 	for _, s := range r.Steps {
 		if s.NeedsPerson {
@@ -127,11 +141,11 @@ func hintAfter(r *executor.Result, resumed bool) string {
 		return "look at the reasons above, then plan again"
 	case executor.RunUnknown:
 		if r.Left {
-			return "run fwctl resume"
+			return "run " + resume
 		}
 		return "look at the device itself before anything else is written to it or its power is switched"
 	case executor.RunInterrupted:
-		return "fwctl resume goes on"
+		return resume + " goes on"
 	}
 	return ""
 }

@@ -35,7 +35,7 @@ func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []stat
 		if open < 0 {
 			rest = within(rest, left.Waves)
 		}
-		r := row{cells: []string{"-", s.Address, cmp.Or(s.Name, "-"), cmp.Or(rec.State, "not begun"), cmp.Or(rec.To, s.Desired), "-", "-", ""}}
+		r := row{cells: []string{"-", s.Address, cmp.Or(s.Name, "-"), standing(rec.Outcome, cmp.Or(rec.State, string(executor.Pending))), cmp.Or(rec.To, s.Desired), "-", "-", ""}}
 		why := []string{rec.Detail}
 		if open >= 0 {
 			r.tone = alarm
@@ -68,19 +68,12 @@ func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []stat
 }
 
 func resumeHeading(run *state.Run, p *plan.Plan) string {
-	how := "was killed"
+	how := "broken off"
 	if !run.EndedAt.IsZero() {
-		how = "was interrupted " + moment(run.EndedAt)
+		how = run.Outcome + " " + moment(run.EndedAt)
 	}
-	limits := ""
-	switch {
-	case run.Wave != 0:
-		limits = fmt.Sprintf(", its wave %d alone", run.Wave)
-	case run.Phase != "":
-		limits = fmt.Sprintf(", its %s waves alone", run.Phase)
-	}
-	return fmt.Sprintf("Run %d of plan %s%s, begun %s by %s on %s, %s. The store knows this of it, and the devices are asked next:",
-		run.ID, shortDigest(p.Digest), limits, moment(run.StartedAt), run.By, run.Host, how)
+	return fmt.Sprintf("Run %d of plan %s%s, started %s by %s on %s, %s. The store knows this of it, and the devices are asked next:",
+		run.ID, shortDigest(p.Digest), limits(run.Phase, run.Wave), moment(run.StartedAt), run.By, run.Host, how)
 }
 
 // owedLines say which commands after a reset the run had not got to the end of.

@@ -6,25 +6,41 @@ import (
 	"slices"
 	"strings"
 
+	"fwctl/executor"
 	"fwctl/internal/journal"
 	"fwctl/internal/state"
 )
 
 // statusView renders a status as text for people, in at most width columns.
-func statusView(s *journal.Status, width int, paint paint) string {
+func statusView(s *journal.Status, again again, width int, paint paint) string {
 	lines := hostLines(s.Hosts, width)
+	resume := func(host string) string {
+		command := "`" + again("resume") + "`"
+		if len(s.Hosts) > 1 {
+			command += " on " + host
+		}
+		return command
+	}
+	interrupted := 0
 	counts := map[journal.Process]int{}
 	for _, r := range s.Runs {
 		counts[r.Process]++
+		if r.EndedAt != nil {
+			interrupted++
+		}
+		text := because(runLine(r), stands(r))
+		if r.Resumable {
+			text += "; " + resume(r.Host) + " looks at the devices and goes on"
+		}
 		lines = append(lines, "")
-		lines = append(lines, toned(runLine(r), r.Process == journal.Gone, width, paint)...)
+		lines = append(lines, toned(text+".", r.Process == journal.Gone, width, paint)...)
 		lines = append(append(lines, runNotes(r, width)...), stepTable(r.Steps, "STATE", width, paint)...)
 	}
 	if len(s.Stuck) > 0 {
 		t := table{columns: []column{{"STUCK", key}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason}}}
 		for _, v := range s.Stuck {
 			t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), moment(v.Since),
-				state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What() + ", and how it ended is not known: any power loss may start the image, or a part of it: do not reset or power-cycle it; `fwctl resume` looks at the device and goes on"}})
+				state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What() + ", and how it ended is not known: any power loss may start the image, or a part of it: do not reset or power-cycle it; " + resume(v.Host) + " looks at the device and goes on"}})
 		}
 		rows, _ := t.draw(width, paint)
 		lines = append(append(lines, ""), rows...)
@@ -42,15 +58,18 @@ func statusView(s *journal.Status, width int, paint paint) string {
 		for _, v := range s.Staged {
 			note := "-"
 			if !v.Confirmed {
-				note = "not confirmed by the device: it never said that the image is complete"
+				note = "unconfirmed: the device never said that the image is complete"
 			}
 			t.rows = append(t.rows, row{cells: []string{v.Address, hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256), moment(v.Since), cmp.Or(v.By, "-"), note}})
 		}
 		rows, _ := t.draw(width, paint)
 		lines = append(append(lines, ""), rows...)
 	}
-	total := fmt.Sprintf("%d %s, %d broken off, %d staged, %d stuck.",
-		counts[journal.Running], plural(counts[journal.Running], "run goes on", "runs go on"), counts[journal.Gone], len(s.Staged), len(s.Stuck))
+	total := fmt.Sprintf("%d %s, %d broken off, ", counts[journal.Running], plural(counts[journal.Running], "run goes on", "runs go on"), counts[journal.Gone])
+	if interrupted > 0 {
+		total += fmt.Sprintf("%d interrupted, ", interrupted)
+	}
+	total += fmt.Sprintf("%d staged, %d stuck.", len(s.Staged), len(s.Stuck))
 	if n := counts[journal.Unclear]; n > 0 {
 		total += fmt.Sprintf(" Of %d %s it is not clear.", n, plural(n, "run", "runs"))
 	}
@@ -65,12 +84,16 @@ func statusView(s *journal.Status, width int, paint paint) string {
 }
 
 // historyView renders a history as text for people, in at most width columns.
-func historyView(h *journal.History, width int, paint paint) string {
+func historyView(h *journal.History, again again, width int, paint paint) string {
 	lines := hostLines(h.Hosts, width)
 	for _, r := range h.Runs {
 		bad := r.EndedAt == nil || r.Outcome == "failed" || r.Outcome == "unknown"
+		text := "no end is recorded; `" + again("status") + "` says whether it goes on"
+		if r.EndedAt != nil {
+			text = stands(r)
+		}
 		lines = append(lines, "")
-		lines = append(lines, toned(runLine(r), bad, width, paint)...)
+		lines = append(lines, toned(because(runLine(r), text)+".", bad, width, paint)...)
 		lines = append(append(lines, runNotes(r, width)...), stepTable(r.Steps, "OUTCOME", width, paint)...)
 	}
 	if len(h.Verified) > 0 {
@@ -97,20 +120,35 @@ func hostLines(hosts []journal.Host, width int) []string {
 	return wrap("As remembered on "+strings.Join(all, ", ")+"; no device was asked.", width, "", "  ")
 }
 
-// runLine says which run this is, and what became of it.
+// runLine says which run this is.
 func runLine(r journal.Run) string {
-	text := fmt.Sprintf("Run %d on %s, plan %s, started %s by %s: ", r.ID, r.Host, shortDigest(r.Plan), moment(r.StartedAt), r.By)
+	return fmt.Sprintf("Run %d on %s, plan %s%s, started %s by %s", r.ID, r.Host, shortDigest(r.Plan), limits(r.Phase, r.Wave), moment(r.StartedAt), r.By)
+}
+
+// limits says which waves of its plan a run is for, "" where it is for all.
+func limits(phase string, wave int) string {
+	switch {
+	case wave != 0:
+		return fmt.Sprintf(", its wave %d alone", wave)
+	case phase != "":
+		return fmt.Sprintf(", its %s waves alone", phase)
+	}
+	return ""
+}
+
+// stands says what became of a run of a status, or of one that has ended.
+func stands(r journal.Run) string {
 	switch {
 	case r.EndedAt != nil:
-		return text + r.Outcome + " " + moment(*r.EndedAt) + "."
+		return r.Outcome + " " + moment(*r.EndedAt)
 	case r.Process == journal.Running:
-		return text + fmt.Sprintf("goes on, pid %d.", r.PID)
+		return fmt.Sprintf("goes on, pid %d", r.PID)
 	case r.Process == journal.Gone:
-		return text + "BROKEN OFF, its process is gone; `fwctl resume` looks at the devices and goes on."
-	case r.Process == journal.Unclear && r.PID > 0:
-		return text + fmt.Sprintf("has no end, and whether it goes on is not clear: see whether pid %d is it.", r.PID)
+		return "BROKEN OFF, its process is gone"
+	case r.PID > 0:
+		return fmt.Sprintf("has no end, and whether it goes on is not clear: see whether pid %d is it", r.PID)
 	}
-	return text + "no end is recorded; `fwctl status` says whether it goes on."
+	return "has no end, and whether it goes on is not clear"
 }
 
 func runNotes(r journal.Run, width int) []string {
@@ -145,7 +183,7 @@ func runNotes(r journal.Run, width int) []string {
 // stepTable draws the components of a run.
 func stepTable(steps []journal.Step, end string, width int, paint paint) []string {
 	if len(steps) == 0 {
-		return []string{"  No component of it was begun."}
+		return []string{"  No component of it was started."}
 	}
 	t := table{columns: []column{{"ADDRESS", key}, {end, below}, {"MODE", below}, {"FROM", below}, {"TO", below}, {"IMAGE", below}, {"AT", below}, {"WHY", reason}}}
 	for _, s := range steps {
@@ -153,9 +191,14 @@ func stepTable(steps []journal.Step, end string, width int, paint paint) []strin
 		if s.At != nil {
 			at = moment(*s.At)
 		}
-		r := row{cells: []string{s.Address, cmp.Or(s.Outcome, s.State), cmp.Or(s.Mode, "-"), cmp.Or(s.From, "-"), cmp.Or(s.To, "-"), digestCell(s.SHA256), at, cmp.Or(s.Reason, "-")}}
-		switch r.cells[1] {
-		case "failed", "aborted", "unknown":
+		way := s.Way()
+		var modes, to, images []string
+		for _, h := range way {
+			modes, to, images = append(modes, h.Mode), append(to, h.To), append(images, shortDigest(h.SHA256))
+		}
+		r := row{cells: []string{s.Address, standing(s.Outcome, s.State), hopsCell(modes), cmp.Or(way[0].From, "-"), hopsCell(to), hopsCell(images), at, cmp.Or(s.Reason, "-")}}
+		switch executor.Outcome(r.cells[1]) {
+		case executor.OutcomeFailed, executor.OutcomeUnknown:
 			r.tone = alarm
 		}
 		t.rows = append(t.rows, r)
@@ -170,6 +213,21 @@ func hostCell(host string, hosts []journal.Host) string {
 		return "-"
 	}
 	return host
+}
+
+// standing is the word for where a component of a run stands, the same in every
+// table: its outcome, once it has one, and the step machine's state before.
+func standing(outcome, state string) string {
+	return cmp.Or(outcome, string(executor.State(state).Outcome()), state)
+}
+
+// hopsCell is what is to be told of each of a component's hops, in their order.
+func hopsCell[T ~string](each []T) string {
+	var cells []string
+	for _, v := range each {
+		cells = append(cells, cmp.Or(string(v), "-"))
+	}
+	return strings.Join(cells, " > ")
 }
 
 func digestCell(sha256 string) string { return cmp.Or(shortDigest(sha256), "-") }

@@ -116,13 +116,16 @@ func exampleResult() *executor.Result {
 	return &executor.Result{Outcome: executor.RunUnknown, Steps: []executor.StepResult{
 		{Address: "5000ccab04001000/esp1/sub0", Outcome: executor.OutcomeStaged, Mode: plan.ModeE, Revision: "1000"},
 		{Address: "5000ccab04001000/esp2/sub0", Outcome: executor.OutcomeUnknown, Mode: plan.Mode7, Reason: "the device did not come back within 15m"},
+		{Address: "5000ccab04002000/esp1/sub0", Outcome: executor.OutcomeUpdated, Confirmed: true, Mode: plan.ModeE, Modes: []plan.Mode{plan.Mode7, plan.ModeE}, Revision: "1200"},
 		{Address: "500304801f00123f/lu-500304801f00124a/sub0", Outcome: executor.OutcomeSkipped, Revision: "0501", Reason: "another component failed"},
 	}}
 }
 
+const exampleWaits = "1 component waits for wave 2: `fwctl --simulate rack.yaml apply dc1.plan --phase reset` goes on."
+
 func exampleRun() journal.Run {
 	at := noon.Add(time.Minute)
-	return journal.Run{Host: "stor1", ID: 7, Plan: "sha256:9b1e77c0" + strings.Repeat("0", 56), By: "anna", StartedAt: noon, Process: journal.Gone, PID: 4711,
+	return journal.Run{Host: "stor1", ID: 7, Plan: "sha256:9b1e77c0" + strings.Repeat("0", 56), By: "anna", StartedAt: noon, Process: journal.Gone, PID: 4711, Resumable: true,
 		Resumed: []journal.Resume{{By: "ben", At: noon.Add(time.Hour)}},
 		Overrides: []journal.Override{
 			{Kind: "ignore-window", Address: "5000ccab04001000/esp1/sub0", Given: "CHG-4711, agreed with the users"},
@@ -134,15 +137,27 @@ func exampleRun() journal.Run {
 		Steps: []journal.Step{
 			{Address: "5000ccab04001000/esp1/sub0", State: "sending", From: "1000", To: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Mode: "e", At: &at},
 			{Address: "5000ccab04001000/esp2/sub0", State: "pending", From: "1000", To: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56)},
-			{Address: "500304801f00123f/lu-500304801f00124a@500304801f00124b/sub0", State: "aborted", Outcome: "failed", From: "0501", To: "0611", SHA256: "77777777" + strings.Repeat("0", 56), Mode: "7",
+			{Address: "500304801f00123f/lu-500304801f00124a@500304801f00124b/sub0", State: "aborted", From: "0501", To: "0611", SHA256: "77777777" + strings.Repeat("0", 56), Mode: "7",
 				Reason: "the device did not come back within 15m", At: &at},
 		}}
+}
+
+// exampleAgain is typed with global flags.
+func exampleAgain(args ...string) string {
+	return (&app{stateDir: "/srv/fw state"}).again(args...)
+}
+
+// exampleInterrupted is a run that was for some waves alone, and did not get through them.
+func exampleInterrupted() journal.Run {
+	ended := noon.Add(2 * time.Hour)
+	return journal.Run{Host: "stor1", ID: 8, Plan: "sha256:" + strings.Repeat("8", 64), By: "ben", StartedAt: noon, EndedAt: &ended, Outcome: "interrupted", Phase: "stage", Resumable: true,
+		Steps: []journal.Step{{Address: "5000ccab04005000/esp1/sub0", State: "pending", Outcome: "skipped", From: "1000", To: "1100", SHA256: strings.Repeat("5", 64), Reason: "interrupted before it was started", At: &ended}}}
 }
 
 func exampleStatus() *journal.Status {
 	return &journal.Status{
 		Hosts: []journal.Host{{Name: "stor1", TakenAt: noon}, {Name: "stor2", TakenAt: noon}},
-		Runs: []journal.Run{exampleRun(), {Host: "stor2", ID: 3, Plan: "sha256:" + strings.Repeat("3", 64), By: "ben", StartedAt: noon, Process: journal.Running, PID: 88},
+		Runs: []journal.Run{exampleRun(), exampleInterrupted(), {Host: "stor2", ID: 3, Plan: "sha256:" + strings.Repeat("3", 64), By: "ben", StartedAt: noon, Process: journal.Running, PID: 88},
 			{Host: "stor2", ID: 2, Plan: "sha256:" + strings.Repeat("2", 64), By: "ben", StartedAt: noon, Process: journal.Unclear, PID: 77}},
 		Staged: []journal.Staged{
 			{Host: "stor1", Address: "5000ccab04001000/esp3/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna", Confirmed: true},
@@ -155,12 +170,13 @@ func exampleStatus() *journal.Status {
 
 func exampleHistory() *journal.History {
 	ended, over := exampleRun(), noon.Add(2*time.Hour)
-	ended.EndedAt, ended.Outcome, ended.Process = &over, "failed", ""
+	ended.EndedAt, ended.Outcome, ended.Process, ended.Resumable = &over, "failed", "", false
+	ended.Steps = append(ended.Steps, exampleChain())
 	open := exampleRun()
-	open.ID, open.Process, open.PID, open.Steps = 8, "", 0, nil
+	open.ID, open.Process, open.PID, open.Steps, open.Wave = 9, "", 0, nil, 2
 	return &journal.History{
 		Hosts: []journal.Host{{Name: "stor1", TakenAt: noon}},
-		Runs:  []journal.Run{ended, open},
+		Runs:  []journal.Run{ended, exampleInterrupted(), open},
 		Verified: []journal.Verified{
 			{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1100", Outcome: "running", By: "ben", At: noon},
 			{Host: "stor1", Address: "5000ccab04001000/esp2/sub0", SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1000", Outcome: "lost", By: "ben", At: noon},
@@ -220,6 +236,30 @@ func TestLeftWithinWaves(t *testing.T) {
 	}
 }
 
+// exampleChain is a component that was taken over stepping stones.
+func exampleChain() journal.Step {
+	hop := func(from, to, digit, mode string) journal.Hop {
+		return journal.Hop{From: from, To: to, SHA256: strings.Repeat(digit, 64), Mode: mode, At: noon}
+	}
+	return journal.Step{Address: "5000ccab04002000/esp1/sub0", State: "done", Outcome: "updated", From: "2200", To: "2300", SHA256: strings.Repeat("3", 64), Mode: "e", At: &noon,
+		Hops: []journal.Hop{hop("2000", "2100", "1", "7"), hop("2100", "2200", "2", "e"), hop("2200", "2300", "3", "e")}}
+}
+
+// A state has one word, whichever table tells of it: an outcome where it is one.
+func TestStanding(t *testing.T) {
+	for state, want := range map[executor.State]string{
+		executor.Pending: "pending", executor.Sending: "sending", executor.Waiting: "waiting", executor.Staged: "staged", executor.Done: "updated", executor.Refused: "refused",
+		executor.Unchanged: "unchanged", executor.Failed: "failed", executor.Aborted: "failed", executor.Unknown: "unknown",
+	} {
+		if got := standing("", string(state)); got != want {
+			t.Errorf("standing of a run without an end, %s = %s; want %s", state, got, want)
+		}
+	}
+	if got := standing("skipped", "pending"); got != "skipped" {
+		t.Errorf("standing(skipped, pending) = %s; want skipped", got)
+	}
+}
+
 // What people read, as golden files at the widths that they have.
 func TestViews(t *testing.T) {
 	for _, width := range []int{60, 80, 120, 200} {
@@ -227,10 +267,10 @@ func TestViews(t *testing.T) {
 			"plan":      planView(interfacePlan(), noon, width, false),
 			"rows":      planView(examplePlan(), noon, width, false),
 			"inventory": inventoryView(exampleInventory(), width, false),
-			"result":    resultView(exampleResult(), examplePlan(), width, false),
-			"status":    statusView(exampleStatus(), width, false),
-			"history":   historyView(exampleHistory(), width, false),
+			"result":    resultView(exampleResult(), examplePlan(), exampleWaits, width, false),
+			"status":    statusView(exampleStatus(), exampleAgain, width, false),
 			"resume":    exampleResume(width),
+			"history":   historyView(exampleHistory(), exampleAgain, width, false),
 		} {
 			isGolden(t, filepath.Join("testdata", "view", fmt.Sprintf("%s-%d.txt", name, width)), got)
 		}
@@ -255,16 +295,18 @@ func TestViewsLoseNothing(t *testing.T) {
 		resultWords = append(resultWords, s.Address, string(s.Outcome), s.Revision)
 		resultWords = append(resultWords, strings.Fields(s.Reason)...)
 	}
-	resultWords = append(resultWords, "r12u20")
+	resultWords = append(append(resultWords, "r12u20", "7 > e"), strings.Fields(exampleWaits)...)
 	inventoryWords = append(inventoryWords, "83h)", "12h)")
 	var runWords []string
 	for _, s := range exampleRun().Steps {
-		runWords = append(runWords, s.Address, map[bool]string{true: s.State, false: s.Outcome}[s.Outcome == ""], s.From, s.To, shortDigest(s.SHA256))
+		runWords = append(runWords, s.Address, standing(s.Outcome, s.State), s.From, s.To, shortDigest(s.SHA256))
 		runWords = append(runWords, strings.Fields(s.Reason)...)
 	}
 	runWords = append(runWords, "9b1e77c0", "anna", "ben", "CHG-4711,", "users\"", "--ignore-window")
-	statusWords := append(slices.Clone(runWords), "4711", "88", "77", "stor2", "esp3", "esp4", "confirmed", "download", "start", "mode", "power-cycle", "500304801f00123f/esp1/sub0", "83h)")
-	historyWords := append(slices.Clone(runWords), "failed", "running", "lost", "holds", "recorded;")
+	interrupted := []string{"interrupted", "stage", "waves", "88888888", exampleInterrupted().Steps[0].Address}
+	statusWords := append(append(slices.Clone(runWords), interrupted...), "resume`", "4711", "88", "77", "stor2", "esp3", "esp4", "confirmed", "download", "start", "mode", "power-cycle", "500304801f00123f/esp1/sub0", "83h)")
+	historyWords := append(append(slices.Clone(runWords), interrupted...), "2 alone", "failed", "running", "lost", "holds", "recorded;",
+		exampleChain().Address, "2000", "2100 > 2200 > 2300", "7 > e > e", "11111111", "22222222", "33333333")
 	for width := 60; width <= 250; width++ {
 		for _, v := range []struct {
 			name, text string
@@ -272,9 +314,9 @@ func TestViewsLoseNothing(t *testing.T) {
 		}{
 			{"plan", planView(p, noon, width, false), planWords(p)},
 			{"inventory", inventoryView(inv, width, false), inventoryWords},
-			{"result", resultView(result, p, width, false), resultWords},
-			{"status", statusView(exampleStatus(), width, false), statusWords},
-			{"history", historyView(exampleHistory(), width, false), historyWords},
+			{"result", resultView(result, p, exampleWaits, width, false), resultWords},
+			{"status", statusView(exampleStatus(), exampleAgain, width, false), statusWords},
+			{"history", historyView(exampleHistory(), exampleAgain, width, false), historyWords},
 			{"resume", exampleResume(width), []string{"refused;", "staged", "0F", "resets", "sending", "STOPS", "slots", "pending", "failed", "82h", "500a09800569f041/esp2/sub0", "noout", p.Digest, "intended"}},
 		} {
 			losesNothing(t, fmt.Sprintf("%s at %d columns", v.name, width), v.text, v.words, width)

@@ -25,7 +25,7 @@ type Status struct {
 	FormatVersion string   `json:"format_version"`
 	Kind          string   `json:"kind"`   // "Status"
 	Hosts         []Host   `json:"hosts"`  // that are spoken of, by name
-	Runs          []Run    `json:"runs"`   // without an end, by host and the oldest first
+	Runs          []Run    `json:"runs"`   // that go on, or can be gone on with, by host and the oldest first
 	Staged        []Staged `json:"staged"` // by host and address
 	Stuck         []Stuck  `json:"stuck"`  // likewise
 
@@ -63,11 +63,14 @@ type Run struct {
 	ID        int64      `json:"run"`
 	Plan      string     `json:"plan"` // its digest
 	By        string     `json:"by"`
+	Phase     string     `json:"phase,omitempty"` // kind of the waves that it is limited to
+	Wave      int        `json:"wave,omitempty"`  // number of the wave that it is limited to
 	StartedAt time.Time  `json:"started_at"`
-	EndedAt   *time.Time `json:"ended_at"`          // nil where it has no end
-	Outcome   string     `json:"outcome"`           // "" likewise
-	Process   Process    `json:"process,omitempty"` // of a status
-	PID       int        `json:"pid,omitempty"`     // of the process that carries it out, or did so last
+	EndedAt   *time.Time `json:"ended_at"`            // nil where it has no end
+	Outcome   string     `json:"outcome"`             // "" likewise
+	Process   Process    `json:"process,omitempty"`   // of a status, where it has no end
+	Resumable bool       `json:"resumable,omitempty"` // of a status: nobody is seen to carry it out, and its plan was kept
+	PID       int        `json:"pid,omitempty"`       // of the process that carries it out, or did so last
 	Resumed   []Resume   `json:"resumed"`
 	Overrides []Override `json:"overrides"`
 	Accounts  []Account  `json:"accounts,omitempty"` // of who started it and went on with it, in their order
@@ -107,7 +110,8 @@ type Override struct {
 	Given   string `json:"given"` // what they gave for it: a pattern, or a reason
 }
 
-// Step is how far a run got with one component.
+// Step is how far a run got with one component. What it says of revisions, the
+// image and the mode is about the hop that the component is at.
 type Step struct {
 	Address string     `json:"address"`
 	LUID    string     `json:"lu_id"`   // designator of the ESP's logical unit: a module that is exchanged keeps its address
@@ -119,6 +123,26 @@ type Step struct {
 	Mode    string     `json:"mode"`    // "" where nothing was sent
 	Reason  string     `json:"reason"`
 	At      *time.Time `json:"at"` // nil where it has not begun
+
+	Hops []Hop `json:"hops,omitempty"` // that were begun, in their order
+}
+
+// Hop is an image that was sent to a component, or that it was told to start.
+type Hop struct {
+	From   string    `json:"from"` // revision, "" where that was not recorded
+	To     string    `json:"to"`   // likewise
+	SHA256 string    `json:"sha256"`
+	Mode   string    `json:"mode"` // by which it was sent last; "" where it was staged before
+	At     time.Time `json:"at"`   // when its last effect was about to be had
+}
+
+// Way is the hops from the first that was begun to the one that the component is
+// at, whether that was begun or not.
+func (s *Step) Way() []Hop {
+	if n := len(s.Hops); n > 0 && (s.SHA256 == s.Hops[n-1].SHA256 || s.SHA256 == "") { // an earlier fwctl recorded none
+		return s.Hops
+	}
+	return append(slices.Clone(s.Hops), Hop{From: s.From, To: s.To, SHA256: s.SHA256, Mode: s.Mode})
 }
 
 // Staged is microcode that a component holds, as far as its host remembers.
@@ -183,7 +207,7 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds func(e
 			for _, c := range cautions {
 				s.Cautions = append(s.Cautions, Caution{host.Name, inventory.Caution{Address: c.Address, Kind: inventory.CautionKind(c.Kind), Since: c.Since, Detail: c.Detail}})
 			}
-			runs, err := store.Unfinished(ctx)
+			runs, err := store.Resumable(ctx)
 			if err != nil {
 				return err
 			}
@@ -192,8 +216,12 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds func(e
 				if err != nil {
 					return err
 				}
-				if err := run.addPlanned(ctx, store); err != nil {
+				p, err := run.kept(ctx, store)
+				if err != nil {
 					return err
+				}
+				if run.Resumable = p != nil; run.Resumable {
+					run.addPlanned(p)
 				}
 				s.Runs = append(s.Runs, *run)
 			}
@@ -203,7 +231,10 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds func(e
 			return nil, err
 		}
 		for i := range s.Runs {
-			s.Runs[i].Process = process(&s.Runs[i], holds)
+			if r := &s.Runs[i]; r.EndedAt == nil {
+				r.Process = process(r, holds)
+				r.Resumable = r.Resumable && r.Process != Running
+			}
 		}
 		// A run commits its end before it lets go of its locks: one without them can
 		// have ended since the store was read.
@@ -212,7 +243,7 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds func(e
 			return nil, err
 		}
 		ended := func(r Run) bool {
-			return r.Process != Running && !slices.ContainsFunc(unfinished, func(u state.Run) bool { return u.ID == r.ID })
+			return r.EndedAt == nil && r.Process != Running && !slices.ContainsFunc(unfinished, func(u state.Run) bool { return u.ID == r.ID })
 		}
 		if slices.ContainsFunc(s.Runs, ended) {
 			continue
@@ -306,7 +337,7 @@ func ReadHistory(ctx context.Context, store *state.Store, host Host) (*History, 
 
 // readRun reads what the store has of a run.
 func readRun(ctx context.Context, store *state.Store, r state.Run) (*Run, error) {
-	run := &Run{Host: r.Host, ID: r.ID, Plan: r.PlanDigest, By: r.By, StartedAt: r.StartedAt, Outcome: r.Outcome, PID: r.PID,
+	run := &Run{Host: r.Host, ID: r.ID, Plan: r.PlanDigest, By: r.By, Phase: r.Phase, Wave: r.Wave, StartedAt: r.StartedAt, Outcome: r.Outcome, PID: r.PID,
 		Resumed: []Resume{}, Overrides: []Override{}, Steps: []Step{}}
 	if !r.EndedAt.IsZero() {
 		run.EndedAt = &r.EndedAt
@@ -350,23 +381,84 @@ func readRun(ctx context.Context, store *state.Store, r state.Run) (*Run, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range steps {
-		run.Steps = append(run.Steps, Step{Address: v.Address, LUID: v.Key.LUID, State: v.State, Outcome: v.Outcome, From: v.From, To: v.To,
-			SHA256: v.SHA256, Mode: v.Mode, Reason: v.Detail, At: &v.At})
+	intents, err := store.Intents(ctx, r.ID)
+	if err != nil {
+		return nil, err
 	}
-	return run, nil
+	several := false
+	for _, v := range steps {
+		if run.EndedAt == nil {
+			v.Outcome = "" // an earlier end's, where it is resumed
+		}
+		step := Step{Address: v.Address, LUID: v.Key.LUID, State: v.State, Outcome: v.Outcome, From: v.From, To: v.To,
+			SHA256: v.SHA256, Mode: v.Mode, Reason: v.Detail, At: &v.At}
+		step.addHops(intents)
+		several = several || len(step.Way()) > 1
+		run.Steps = append(run.Steps, step)
+	}
+	if !several {
+		return run, nil
+	}
+	p, err := run.kept(ctx, store)
+	if p != nil {
+		run.addRevisions(p)
+	}
+	return run, err
 }
 
-// addPlanned adds the components of the run's plan that it has not come to.
-func (r *Run) addPlanned(ctx context.Context, store *state.Store) error {
+// addHops adds the hops that the run was about to have an effect of.
+func (s *Step) addHops(intents []state.Intent) {
+	for _, i := range intents {
+		if i.Address != s.Address || i.Kind == state.Abort {
+			continue
+		}
+		if n := len(s.Hops); n == 0 || s.Hops[n-1].SHA256 != i.SHA256 {
+			s.Hops = append(s.Hops, Hop{SHA256: i.SHA256})
+		}
+		h := &s.Hops[len(s.Hops)-1]
+		h.At = i.At
+		if i.Kind == state.DownloadStart {
+			h.Mode = i.ModeName()
+		}
+		if h.SHA256 == s.SHA256 {
+			h.From, h.To = s.From, s.To
+		}
+	}
+}
+
+// addRevisions adds those of the hops before the one that a component is at: the
+// plan alone has them.
+func (r *Run) addRevisions(p *plan.Plan) {
+	for _, planned := range p.Steps {
+		at := slices.IndexFunc(r.Steps, func(s Step) bool { return s.Address == planned.Address })
+		if at < 0 {
+			continue
+		}
+		for i := range r.Steps[at].Hops {
+			h := &r.Steps[at].Hops[i]
+			if n := slices.IndexFunc(planned.Hops, func(p plan.Hop) bool { return p.Image.SHA256 == h.SHA256 }); n >= 0 {
+				h.From, h.To = planned.Hops[n].From, planned.Hops[n].To
+			}
+		}
+	}
+}
+
+// kept is the plan of a run, nil where none was kept that can be read: who resumes
+// the run is told, and what it has come to is known without.
+func (r *Run) kept(ctx context.Context, store *state.Store) (*plan.Plan, error) {
 	data, err := store.Kept(ctx, r.ID)
 	if data == nil || err != nil {
-		return err
+		return nil, err
 	}
 	p, err := plan.Parse(data)
 	if err != nil {
-		return nil // who resumes the run is told; what it has come to is known without
+		return nil, nil
 	}
+	return p, nil
+}
+
+// addPlanned adds the components of the run's plan that it has not come to.
+func (r *Run) addPlanned(p *plan.Plan) {
 	begun := map[string]bool{}
 	for _, s := range r.Steps {
 		begun[s.Address] = true
@@ -375,14 +467,10 @@ func (r *Run) addPlanned(ctx context.Context, store *state.Store) error {
 		if s.Host != r.Host || s.Action != plan.Update && s.Action != plan.Activate || begun[s.Address] {
 			continue
 		}
-		step := Step{Address: s.Address, LUID: s.LUID, State: "pending", From: s.Current, To: s.Desired}
-		if len(s.Hops) > 0 {
-			step.SHA256 = s.Hops[0].Image.SHA256
-		}
-		r.Steps = append(r.Steps, step)
+		first := s.Hops[0]
+		r.Steps = append(r.Steps, Step{Address: s.Address, LUID: s.LUID, State: "pending", From: first.From, To: first.To, SHA256: first.Image.SHA256})
 	}
 	slices.SortFunc(r.Steps, func(a, b Step) int { return cmp.Compare(a.Address, b.Address) })
-	return nil
 }
 
 // Only leaves what is about enclosures whose identifier matches the glob. The

@@ -92,12 +92,113 @@ func TestRunThatEndsMeanwhile(t *testing.T) {
 	}
 }
 
+// The last run is told where it was interrupted, and whether it can be resumed, which
+// takes its plan.
+func TestInterrupted(t *testing.T) {
+	data, err := os.ReadFile("../../plan/testdata/one owner host an ESP/plan.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, kept := range map[string][]byte{"its plan was kept": data, "it was not": nil, "it is damaged": []byte("{}")} {
+		store := open(t, func(tx *state.Tx) {
+			run := tx.BeginRun(state.Run{Host: "stor3", By: "anna", StartedAt: noon, Phase: "stage", Wave: 2})
+			if kept != nil {
+				tx.Keep(run, kept)
+			}
+			tx.SetStep(run, state.Step{Address: a, State: "pending", Outcome: "skipped", At: noon})
+			tx.EndRun(run, noon.Add(time.Hour), state.Interrupted)
+		})
+		s, err := journal.ReadStatus(ctx, store, host, nil) // nothing that has ended holds a lock
+		if err != nil || len(s.Runs) != 1 {
+			t.Fatalf("ReadStatus = %+v, %v; want a run", s, err)
+		}
+		want := journal.Run{Phase: "stage", Wave: 2, Outcome: "interrupted", Resumable: name == "its plan was kept"}
+		r := s.Runs[0]
+		got := journal.Run{Phase: r.Phase, Wave: r.Wave, Outcome: r.Outcome, Process: r.Process, Resumable: r.Resumable}
+		if diff := cmp.Diff(want, got); diff != "" || r.EndedAt == nil {
+			t.Errorf("%s: the run (-want +got):\n%s", name, diff)
+		}
+		if got := r.Steps[0].Outcome; got != "skipped" {
+			t.Errorf("%s: outcome of its step = %q; want skipped", name, got)
+		}
+		err = store.Update(ctx, func(tx *state.Tx) { tx.Resume(r.ID, "ben", noon) })
+		h, historyErr := journal.ReadHistory(ctx, store, host)
+		if err := errors.Join(err, historyErr); err != nil || h.Runs[0].Steps[0].Outcome != "" {
+			t.Errorf("%s: resumed, its steps = %+v, %v; want none with an outcome", name, h.Runs[0].Steps, err)
+		}
+	}
+}
+
 // An effect whose end is not known is stuck after the run has ended, too.
 func TestStuckAfterTheEnd(t *testing.T) {
 	store := open(t, func(tx *state.Tx) { tx.EndRun(begin(tx), noon, "unknown") })
 	s, err := journal.ReadStatus(ctx, store, host, nil)
 	if err != nil || len(s.Runs) > 0 || len(s.Stuck) != 1 {
 		t.Errorf("ReadStatus = %+v, %v; want no run, and one stuck", s, err)
+	}
+}
+
+// Every hop that was begun is told, with what the plan says of those before the one
+// that the component is at.
+func TestHops(t *testing.T) {
+	data, err := os.ReadFile("../../plan/testdata/the shortest chain by from is planned/plan.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	planned := p.Steps[0]
+	first, second := planned.Hops[0], planned.Hops[1]
+	key := state.Key{LUID: planned.LUID}
+	var run int64
+	intend := func(tx *state.Tx, kind state.Kind, mode, sha256 string, minute time.Duration) {
+		tx.Intend(state.Intent{Run: run, Address: planned.Address, Key: key, Kind: kind, Mode: mode, SHA256: sha256, At: noon.Add(minute * time.Minute)})
+	}
+	stands := func(tx *state.Tx, where, mode string) {
+		tx.SetStep(run, state.Step{Address: planned.Address, Key: key, Hop: 1, From: second.From, To: second.To, SHA256: second.Image.SHA256, State: where, Mode: mode, At: noon})
+	}
+	store := open(t, func(tx *state.Tx) {
+		run = tx.BeginRun(state.Run{Host: planned.Host, By: "anna", StartedAt: noon})
+		tx.Keep(run, data)
+		intend(tx, state.DownloadStart, "0e", first.Image.SHA256, 0) // and the device does not take the mode
+		intend(tx, state.DownloadStart, "07", first.Image.SHA256, 1)
+		intend(tx, state.LastChunk, "07", first.Image.SHA256, 2)
+		stands(tx, "pending", "")
+	})
+	told := func(name string, hops, way []journal.Hop) {
+		t.Helper()
+		h, err := journal.ReadHistory(ctx, store, host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step := h.Runs[0].Steps[0]
+		if diff := cmp.Diff(hops, step.Hops); diff != "" {
+			t.Errorf("%s, Hops (-want +got):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(way, step.Way()); diff != "" {
+			t.Errorf("%s, Way (-want +got):\n%s", name, diff)
+		}
+	}
+	done := journal.Hop{From: first.From, To: first.To, SHA256: first.Image.SHA256, Mode: "7", At: noon.Add(2 * time.Minute)}
+	next := journal.Hop{From: second.From, To: second.To, SHA256: second.Image.SHA256}
+	told("before the second", []journal.Hop{done}, []journal.Hop{done, next})
+	err = store.Update(ctx, func(tx *state.Tx) {
+		intend(tx, state.DownloadStart, "0e", second.Image.SHA256, 3)
+		intend(tx, state.LastChunk, "0e", second.Image.SHA256, 4)
+		intend(tx, state.Activation, "0f", second.Image.SHA256, 5)
+		intend(tx, state.Abort, "ff", second.Image.SHA256, 6)
+		stands(tx, "done", "e")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.Mode, next.At = "e", noon.Add(5*time.Minute)
+	told("in the end", []journal.Hop{done, next}, []journal.Hop{done, next})
+	earlier := journal.Step{Mode: "7", Hops: []journal.Hop{done}}
+	if diff := cmp.Diff(earlier.Hops, earlier.Way()); diff != "" {
+		t.Errorf("Way of a step without an image, as of an earlier fwctl (-want +got):\n%s", diff)
 	}
 }
 
@@ -123,6 +224,12 @@ func TestWhatIsStillToCome(t *testing.T) {
 		tx.SetStep(run, state.Step{Address: want[0].Address, State: "sending", SHA256: "aa", Mode: "e", At: noon})
 	})
 	want[0] = journal.Step{Address: want[0].Address, State: "sending", SHA256: "aa", Mode: "e", At: &noon}
+	for goesOn, resumable := range map[bool]bool{true: false, false: true} {
+		s, err := journal.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return goesOn, nil })
+		if err != nil || s.Runs[0].Resumable != resumable {
+			t.Errorf("ReadStatus of a run that goes on: %t = %+v, %v; want one with resumable: %t", goesOn, s, err, resumable)
+		}
+	}
 	s, err := journal.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return true, nil })
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +274,8 @@ func TestHistory(t *testing.T) {
 				Hooks: []journal.Hook{
 					{Kind: "before-reset", Address: a, Command: "ceph osd set noout", At: noon, EndedAt: &minute, Outcome: "done", Output: "noout is set\n"},
 					{Kind: "after-reset", Address: a, Command: "ceph osd unset noout", At: noon}},
-				Steps: []journal.Step{{Address: a, LUID: "5000ccab04001001", State: "failed", Outcome: "failed", From: "1000", To: "1100", SHA256: "bb", Mode: "e", Reason: "why", At: &noon}}},
+				Steps: []journal.Step{{Address: a, LUID: "5000ccab04001001", State: "failed", Outcome: "failed", From: "1000", To: "1100", SHA256: "bb", Mode: "e", Reason: "why", At: &noon,
+					Hops: []journal.Hop{{SHA256: "aa", Mode: "e", At: noon.Add(time.Hour)}}}}},
 			{Host: "stor1", ID: 2, By: "ben", StartedAt: noon, Resumed: []journal.Resume{}, Overrides: []journal.Override{}, Steps: []journal.Step{}},
 		},
 		Verified: []journal.Verified{{Host: "stor1", Address: a, SHA256: "bb", Revision: "1100", Outcome: "running", By: "ben", At: noon}}}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -66,6 +67,25 @@ func (s *Store) Runs(ctx context.Context) ([]Run, error) { return s.runs(ctx, "T
 // Unfinished returns the runs without an end, the oldest first: those that go on,
 // and those that were killed.
 func (s *Store) Unfinished(ctx context.Context) ([]Run, error) { return s.runs(ctx, "ended_at = ''") }
+
+// Resumable returns the runs that are gone on with, or can be, the oldest first: those
+// without an end, and the last that did anything, where that was interrupted.
+func (s *Store) Resumable(ctx context.Context) ([]Run, error) {
+	all, err := s.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var open []Run
+	last := true
+	for _, run := range slices.Backward(all) {
+		if run.EndedAt.IsZero() || last && run.Outcome == Interrupted {
+			open = append(open, run)
+		}
+		last = last && run.Outcome == Refused
+	}
+	slices.Reverse(open)
+	return open, nil
+}
 
 // Run returns one run.
 func (s *Store) Run(ctx context.Context, id int64) (*Run, error) {

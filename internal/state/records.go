@@ -25,6 +25,12 @@ type Run struct {
 	Wave       int       // number of the wave that it is limited to, 0 likewise
 }
 
+// The outcomes, of those that the executor has, by which it is told which runs can be gone on with.
+const (
+	Interrupted = "interrupted"
+	Refused     = "refused"
+)
+
 // Step is how far a run got with one component.
 type Step struct {
 	Address string
@@ -84,14 +90,16 @@ type Intent struct {
 	Outcome string // what the device said of it, in words; "" where nothing is known
 }
 
+// ModeName is the mode of a download as plans name it: "e" or "7".
+func (i Intent) ModeName() string { return strings.TrimPrefix(i.Mode, "0") }
+
 // What says in words which effect it is: "the start of a download by mode e".
 func (i Intent) What() string {
-	mode := map[string]string{"0e": "e", "07": "7"}[i.Mode]
 	switch i.Kind {
 	case DownloadStart:
-		return "the start of a download by mode " + mode
+		return "the start of a download by mode " + i.ModeName()
 	case LastChunk:
-		return "the last chunk of a download by mode " + mode
+		return "the last chunk of a download by mode " + i.ModeName()
 	case Activation:
 		return "an activation"
 	}

@@ -138,6 +138,42 @@ func TestUnfinishedRunsAndTheLatestBaselines(t *testing.T) {
 	})(s.LastBaselines(ctx))
 }
 
+// What can be gone on with: whatever has no end, and the last run that did anything,
+// where that was interrupted.
+func TestResumable(t *testing.T) {
+	for name, tt := range map[string]struct {
+		outcomes []string // of the runs, "" for no end
+		want     []int64
+	}{
+		"nothing":                      {nil, nil},
+		"done":                         {[]string{"done"}, nil},
+		"killed, and done":             {[]string{"", "done"}, []int64{1}},
+		"interrupted":                  {[]string{"done", state.Interrupted}, []int64{2}},
+		"interrupted, and refused":     {[]string{state.Interrupted, state.Refused}, []int64{1}},
+		"interrupted, and done":        {[]string{state.Interrupted, "done"}, nil},
+		"interrupted, and killed":      {[]string{state.Interrupted, ""}, []int64{2}},
+		"killed, and interrupted":      {[]string{"", state.Interrupted}, []int64{1, 2}},
+		"interrupted, and interrupted": {[]string{state.Interrupted, state.Interrupted}, []int64{2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, t.TempDir())
+			update(t, s, func(tx *state.Tx) {
+				for _, outcome := range tt.outcomes {
+					if id := tx.BeginRun(state.Run{Host: "stor1", StartedAt: noon}); outcome != "" {
+						tx.EndRun(id, noon, outcome)
+					}
+				}
+			})
+			runs, err := s.Resumable(ctx)
+			var got []int64
+			for _, r := range runs {
+				got = append(got, r.ID)
+			}
+			check(t, "Resumable", tt.want)(got, err)
+		})
+	}
+}
+
 // What is open stays quick to find however long the history is.
 func TestWhatIsOpenIsFoundByAnIndex(t *testing.T) {
 	s := open(t, t.TempDir())
