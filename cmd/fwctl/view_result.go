@@ -138,6 +138,12 @@ func hintAfter(r *executor.Result, resumed bool, resume string) string {
 		}
 		return "nothing was written: put right what the reasons above name, or plan again"
 	case executor.RunFailed:
+		well := func(s executor.StepResult) bool {
+			return s.Outcome != executor.OutcomeFailed && s.Outcome != executor.OutcomeRefused && (s.Outcome != executor.OutcomeStaged || s.Confirmed)
+		}
+		if !slices.ContainsFunc(r.Steps, func(s executor.StepResult) bool { return !well(s) }) {
+			return "the same plan goes on from here"
+		}
 		return "look at the reasons above, then plan again"
 	case executor.RunUnknown:
 		if r.Left {
