@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,41 @@ func TestStuck(t *testing.T) {
 		if diff := cmp.Diff(stuck, s.Stuck); diff != "" {
 			t.Errorf("Stuck of a run that is %s (-want +got):\n%s", want, diff)
 		}
+	}
+}
+
+// What another run has left is stuck, each component of it, while one goes on elsewhere.
+func TestStuckBesideARunThatGoesOn(t *testing.T) {
+	const beside, elsewhere = "5000ccab04001000/esp2/sub0", "5000ccab04002000/esp1/sub0"
+	store := open(t, func(tx *state.Tx) {
+		killed := begin(tx)
+		tx.Intend(state.Intent{Run: killed, Address: beside, Key: state.Key{LUID: "5000ccab04001002"}, Kind: state.DownloadStart, Mode: "0e", SHA256: "aa", At: noon})
+		key := state.Key{LUID: "5000ccab04002001"}
+		alive := tx.BeginRun(state.Run{Host: "stor1", By: "ben", StartedAt: noon})
+		tx.SetStep(alive, state.Step{Address: elsewhere, Key: key, SHA256: "bb", State: "sending", Mode: "e", At: noon})
+		tx.Intend(state.Intent{Run: alive, Address: elsewhere, Key: key, Kind: state.DownloadStart, Mode: "0e", SHA256: "bb", At: noon})
+	})
+	s, err := journal.ReadStatus(ctx, store, host, func(enclosure string, _ int) (bool, error) {
+		return enclosure == "5000ccab04002000", nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range s.Stuck {
+		got = append(got, v.Address)
+	}
+	if diff := cmp.Diff([]string{a, beside}, got); diff != "" {
+		t.Errorf("Stuck (-want +got):\n%s", diff)
+	}
+}
+
+// Where nobody can tell who has a lock, nobody says that the process is gone.
+func TestProcessThatCannotBeTold(t *testing.T) {
+	store := open(t, func(tx *state.Tx) { begin(tx) })
+	s, err := journal.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return false, errors.ErrUnsupported })
+	if err != nil || len(s.Runs) != 1 || s.Runs[0].Process != journal.Unclear {
+		t.Errorf("ReadStatus = %+v, %v; want a run that is unclear", s, err)
 	}
 }
 
@@ -202,6 +238,67 @@ func TestHops(t *testing.T) {
 	}
 }
 
+// What is staged and what has to be minded is told by address, as the store has it,
+// and of the enclosures that were asked for.
+func TestStagedAndCautions(t *testing.T) {
+	const beside, elsewhere = "5000ccab04001000/esp2/sub0", "5000ccab04002000/esp1/sub0"
+	store := open(t, func(tx *state.Tx) {
+		run := tx.BeginRun(state.Run{Host: "stor1", By: "anna", StartedAt: noon})
+		tx.EndRun(run, noon, "done")
+		for luID, address := range map[string]string{"5000ccab04001002": beside, "5000ccab04001001": a, "5000ccab04002001": elsewhere} {
+			key := state.Key{LUID: luID}
+			tx.SetStep(run, state.Step{Address: address, Key: key, State: "staged", At: noon})
+			tx.Stage(key, state.Staged{SHA256: "aa", Revision: "1100", Running: "1000", Since: noon, By: "anna", Confirmed: address == a})
+			tx.Caution(state.Caution{Key: key, Kind: state.NeedsImage, Address: address, Detail: "83h", Since: noon})
+			tx.Intend(state.Intent{Run: run, Address: address, Key: key, Kind: state.Activation, Mode: "0f", SHA256: "aa", At: noon})
+			tx.Override(run, state.Override{Kind: state.IgnoreWindow, Address: address, Given: "CHG-4711"})
+			tx.BeginHook(state.Hook{Run: run, Address: address, Key: key, Kind: state.BeforeReset, Command: "ceph", At: noon})
+		}
+	})
+	for _, tt := range []struct {
+		glob string
+		want []string
+	}{{"*", []string{a, beside, elsewhere}}, {"5000ccab04001*", []string{a, beside}}} {
+		s, err := journal.ReadStatus(ctx, store, host, nil)
+		if err == nil {
+			err = s.Only(tt.glob)
+		}
+		h, failure := journal.ReadHistory(ctx, store, host)
+		if failure == nil {
+			failure = h.Only(tt.glob)
+		}
+		if err != nil || failure != nil {
+			t.Fatal(err, failure)
+		}
+		var staged, cautions, stuck, overrides, hooks []string
+		for _, v := range s.Staged {
+			staged = append(staged, v.Address)
+			if v.Confirmed != (v.Address == a) {
+				t.Errorf("%s is told confirmed: %v; want the first alone to be", v.Address, v.Confirmed)
+			}
+		}
+		for _, v := range s.Cautions {
+			cautions = append(cautions, v.Address)
+		}
+		for _, v := range s.Stuck {
+			stuck = append(stuck, v.Address)
+		}
+		for _, v := range h.Runs[0].Overrides {
+			overrides = append(overrides, v.Address)
+		}
+		for _, v := range h.Runs[0].Hooks {
+			hooks = append(hooks, v.Address)
+		}
+		slices.Sort(overrides) // as they were written
+		slices.Sort(hooks)
+		for what, got := range map[string][]string{"staged": staged, "cautions": cautions, "stuck": stuck, "overrides": overrides, "hooks": hooks} {
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("%s of %s (-want +got):\n%s", what, tt.glob, diff)
+			}
+		}
+	}
+}
+
 // Components that the run has not come to are those of its plan for this host.
 func TestWhatIsStillToCome(t *testing.T) {
 	data, err := os.ReadFile("../../plan/testdata/one owner host an ESP/plan.json")
@@ -305,7 +402,7 @@ func TestHistory(t *testing.T) {
 func TestAdd(t *testing.T) {
 	status := func(h journal.Host) *journal.Status {
 		return &journal.Status{Hosts: []journal.Host{h}, Runs: []journal.Run{{Host: h.Name, ID: 1}, {Host: h.Name, ID: 2}},
-			Staged: []journal.Staged{{Host: h.Name, Address: a}}, Stuck: []journal.Stuck{{Host: h.Name, Address: a}}}
+			Staged: []journal.Staged{{Host: h.Name, Address: a}}, Stuck: []journal.Stuck{{Host: h.Name, Address: a}}, Cautions: []journal.Caution{{Host: h.Name}}}
 	}
 	s := status(other)
 	if err := s.Add(status(host)); err != nil {
@@ -314,7 +411,7 @@ func TestAdd(t *testing.T) {
 	want := &journal.Status{Hosts: []journal.Host{host, other},
 		Runs:   []journal.Run{{Host: "stor1", ID: 1}, {Host: "stor1", ID: 2}, {Host: "stor2", ID: 1}, {Host: "stor2", ID: 2}},
 		Staged: []journal.Staged{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}},
-		Stuck:  []journal.Stuck{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}}}
+		Stuck:  []journal.Stuck{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}}, Cautions: []journal.Caution{{Host: "stor1"}, {Host: "stor2"}}}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("Add (-want +got):\n%s", diff)
 	}
