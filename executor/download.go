@@ -311,7 +311,7 @@ func (t *target) look(ctx context.Context, from, end int, cause error) verdict {
 		v.half = waits && (s.ExpectedBufferOffset == uint32(from) || s.ExpectedBufferOffset == uint32(end))
 		return over(v)
 	}, func(string) verdict {
-		return verdict{trigger: Lose, reason: broke + "; it has not answered since"}
+		return verdict{trigger: Lose, discarded: true, reason: broke + "; it has not answered since"}
 	})
 }
 

@@ -203,12 +203,21 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 	}
 	ours := r.enclosures()
 	for _, i := range open {
-		if i.Run != r.id && slices.Contains(ours, inventory.EnclosureOf(i.Address)) {
-			return fmt.Sprintf("an earlier run was broken off in the middle of its work on %s, and nothing was written: fwctl resume finds out how that ended", i.Address), nil
+		if i.Run != r.id && slices.Contains(ours, inventory.EnclosureOf(i.Address)) && !r.exchanged(i) {
+			return fmt.Sprintf("how an earlier run's work on %s ended is not known, and nothing was written: fwctl resume finds out", i.Address), nil
 		}
 	}
 	if r.id == 0 {
 		return "", nil
+	}
+	gone := slices.DeleteFunc(slices.Clone(open), func(i state.Intent) bool { return !r.exchanged(i) })
+	err = r.Store.Update(ctx, func(tx *state.Tx) {
+		for _, i := range gone {
+			tx.Resolve(i.ID, "the module was exchanged")
+		}
+	})
+	if err != nil {
+		return "", err
 	}
 	earlier, err := r.Store.Unfinished(ctx)
 	if err != nil {
@@ -235,6 +244,12 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 		}
 	}
 	return "", nil
+}
+
+// exchanged tells whether the plan has another logical unit at the address of an effect
+// whose end is not known: what had it is not there any more.
+func (r *run) exchanged(i state.Intent) bool {
+	return slices.ContainsFunc(r.Plan.Steps, func(s plan.Step) bool { return s.Address == i.Address && s.LUID != i.Key.LUID })
 }
 
 // superseded is how a run ended that was killed, and that another has taken the place of.

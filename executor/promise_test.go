@@ -145,6 +145,7 @@ func (h *history) live(t *testing.T, dir string) {
 		defer h.open()()
 		for range 2 { // what the first has staged, the second activates
 			h.apply()
+			h.findOut()
 			h.visit()
 		}
 		h.hold()
@@ -386,6 +387,23 @@ func (h *history) visit() {
 			h.Fatalf("seed %d: Verify = %v", h.seed, err)
 		}
 		h.verified(host, found)
+	}
+}
+
+// findOut resumes what has ended with a component lost from sight, two hours later.
+func (h *history) findOut() {
+	for _, host := range h.hosts {
+		run, p, _, err := executor.Resumable(context.Background(), h.stores[host], h.machine(host))
+		if err != nil {
+			h.Fatal(err)
+		}
+		if run == nil || run.Outcome != string(executor.RunUnknown) {
+			continue
+		}
+		time.Sleep(2 * time.Hour)
+		h.run(h.config(host, p), func(ctx context.Context, c executor.Config) (*executor.Result, error) {
+			return executor.Resume(ctx, c, run.ID)
+		}).resumed = true
 	}
 }
 

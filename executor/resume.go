@@ -216,7 +216,7 @@ func (r *run) recover(ctx context.Context) error {
 			s.refused = true
 		}
 		switch {
-		case was.state == Failed, was.state == Unknown: // a new plan takes up what is known of them
+		case was.state == Failed, was.state == Unknown && len(s.intents) == 0: // a new plan takes up what is known of them
 			s.state, s.reason = was.state, rec.Detail
 			r.account(s)
 		case len(s.intents) > 0, slices.Contains([]State{Waiting, Verifying, Recovering}, was.state):
@@ -301,7 +301,7 @@ func (r *run) lookAt(ctx context.Context, held *session, was remains) verdict {
 	if err != nil {
 		return verdict{trigger: Lose, reason: err.Error()}
 	}
-	s.revision = sub.Revision
+	s.revision, s.met = sub.Revision, true
 	s.download = r.newDownload(held, e, esp, sub, s)
 	v := s.download.recover(ctx, was.kind == state.LastChunk)
 	if v.trigger == halfTaken {

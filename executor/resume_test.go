@@ -240,43 +240,99 @@ func TestResumeKeepsWhatWasAccepted(t *testing.T) {
 	})
 }
 
-// What has failed, or of which nobody can tell what it holds, is for a new plan: who
-// resumes the run leaves it alone, and what shares a fault domain with it.
+// What has failed is for a new plan: who resumes the run leaves it alone, and what
+// shares a fault domain with it.
 func TestResumeLeavesWhatHasFailed(t *testing.T) {
+	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}]\n", func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		beside := b.step(esp2, stage, hop)
+		beside.FaultDomain = 1
+		c := b.config(b.step(esp1, stage, hop), beside)
+		b.ended(b.runConfig(context.Background(), c), executor.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
+		writes := len(b.writes())
+		// As if it had been killed before its end was recorded.
+		if err := b.store.Update(context.Background(), func(tx *state.Tx) { tx.EndRun(1, time.Time{}, "") }); err != nil {
+			t.Fatal(err)
+		}
+		c.Plan.Rollout.MaxFailures = 5
+		b.ended(b.resume(c), executor.RunFailed, "failed unconfirmed e ", "skipped unconfirmed  1000")
+		if got := len(b.writes()) - writes; got != 0 {
+			t.Errorf("%d more writes; want none", got)
+		}
+	})
+}
+
+// What became of a component that was lost sight of is not forgotten: nothing else is
+// written to its enclosure, and it is told of, until a resumption has met it again.
+func TestUnknownIsFoundOut(t *testing.T) {
+	const away = "faults: [{when: {opcode: '1d', offset: 4096}, do: {vanish: 4h}}]"
+	const last = "faults: [{when: {opcode: '1d', offset: 8192}, do: {vanish: 4h, carriedOut: true}}]"
 	for name, tt := range map[string]struct {
-		rack    string
-		mode    plan.Mode
-		waves   [2]plan.StepWaves
-		outcome executor.RunOutcome
-		step    string
+		fault string
+		mode  plan.Mode
+		half  bool   // by mode 7: it must not lose power
+		end   string // of the resumption
+		sent  int    // chunks, in all
 	}{
-		"failed":  {acme("") + "    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}]\n", plan.ModeE, [2]plan.StepWaves{stage, stage}, executor.RunFailed, "failed unconfirmed e 1000"},
-		"unknown": {acme("rebootTime: 1h"), plan.Mode7, [2]plan.StepWaves{reset, otherReset}, executor.RunUnknown, "unknown unconfirmed 7 1000"},
+		"half an image by mode e": {away, plan.ModeE, false, "staged confirmed e 1000", 2 + 3},
+		"half an image by mode 7": {away, plan.Mode7, true, "updated confirmed 7 1100", 2 + 3},
+		"all of it by mode e":     {last, plan.ModeE, false, "staged confirmed e 1000", 3},
+		"all of it by mode 7":     {last, plan.Mode7, false, "updated confirmed 7 1100", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onRack(t, tt.rack, func(b *bench) {
+			onRack(t, strings.Replace(acme(""), "esps: [{}, {}]", "esps: [{"+tt.fault+"}, {}]", 1), func(b *bench) {
 				hop := b.hop("1100", tt.mode)
-				beside := b.step(esp2, tt.waves[1], hop)
-				beside.FaultDomain = 1
-				c := b.config(b.step(esp1, tt.waves[0], hop), beside)
-				r, err := executor.Run(context.Background(), c)
-				if err != nil {
-					t.Fatal(err)
+				waves := map[plan.Mode]plan.StepWaves{plan.ModeE: stage, plan.Mode7: reset}[tt.mode]
+				c, beside := b.config(b.step(esp1, waves, hop)), b.step(esp2, stage, b.hop("1100", plan.ModeE))
+				r := b.runConfig(context.Background(), c)
+				b.ended(r, executor.RunUnknown, "unknown unconfirmed "+string(tt.mode)+" 1000")
+				if r.Steps[0].NeedsPerson != tt.half {
+					t.Errorf("NeedsPerson = %v; want %v", r.Steps[0].NeedsPerson, tt.half)
 				}
-				b.ended(r, tt.outcome, tt.step, "skipped unconfirmed  1000")
-				time.Sleep(2 * time.Hour) // it answers again
-				writes := len(b.writes())
-				// As if it had been killed before its end was recorded.
-				if err := b.store.Update(context.Background(), func(tx *state.Tx) { tx.EndRun(1, time.Time{}, "") }); err != nil {
-					t.Fatal(err)
+				before := b.effects()
+				if r := b.run(beside); r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedUnfinished || b.effects() != before {
+					t.Errorf("Run on the module beside it = %s (%s: %s), after %d effects; want it refused: fwctl resume finds out", r.Outcome, r.Refusal, r.Reason, b.effects()-before)
 				}
-				c.Plan.Rollout.MaxFailures = 5
-				if r := b.resume(c); r.Outcome != tt.outcome || r.Steps[0].Outcome == executor.OutcomeUnchanged || r.Steps[1].Outcome != executor.OutcomeSkipped || len(b.writes()) != writes {
-					t.Errorf("Resume = %+v, with %d more writes; want it %s still, and none", r, len(b.writes())-writes, tt.outcome)
+				found, err := executor.Verify(context.Background(), executor.Look{Machine: b.machine, Store: b.store, By: "ben"})
+				if err != nil || len(found.Unsettled) == 0 || found.Unsettled[0].Address != esp1 {
+					t.Errorf("Verify = %+v, %v; want %s unsettled", found, err, esp1)
 				}
+				b.ended(b.resume(c), executor.RunUnknown, "unknown unconfirmed "+string(tt.mode)+" ") // it is away still
+				time.Sleep(4 * time.Hour)
+				b.ended(b.resume(c), executor.RunDone, tt.end)
+				if got := len(b.writes()); got < tt.sent || got > tt.sent+1 { // an abort
+					t.Errorf("writes = %q; want %d chunks", b.writes(), tt.sent)
+				}
+				b.arrived(hop.Image)
+				if found, err := executor.Verify(context.Background(), executor.Look{Machine: b.machine, Store: b.store, By: "ben"}); err != nil || len(found.Unsettled) > 0 {
+					t.Errorf("Verify after it = %+v, %v; want nothing unsettled", found, err)
+				}
+				b.ended(b.run(beside), executor.RunDone, "staged confirmed e 1000")
 			})
 		})
 	}
+}
+
+// A module that was exchanged has taken what nobody knows with it.
+func TestUnknownThatWasExchanged(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		err := b.store.Update(context.Background(), func(tx *state.Tx) {
+			run := tx.BeginRun(state.Run{Host: b.machine.Hostname(), By: "anna", StartedAt: time.Now()})
+			tx.Intend(state.Intent{Run: run, Address: esp1, Key: state.Key{LUID: "5000ccab0400dead"}, Kind: state.DownloadStart, Mode: "07", SHA256: strings.Repeat("0", 64), At: time.Now()})
+			tx.EndRun(run, time.Now(), string(executor.RunUnknown))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hop := b.hop("1100", plan.ModeE)
+		if r := b.run(b.step(esp2, stage, hop)); r.Refusal != executor.RefusedUnfinished {
+			t.Errorf("Run on the module beside it = %+v; want it refused: nothing says that it was exchanged", r)
+		}
+		b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
+		if open, err := b.store.Open(context.Background()); err != nil || len(open) > 0 {
+			t.Errorf("Open = %+v, %v; want nothing", open, err)
+		}
+	})
 }
 
 // What an enclosure was like is what it was before the run: one that has become worse

@@ -59,8 +59,16 @@ type Decline struct {
 	Worse     []string  `json:"worse"` // in words
 }
 
+// Unsettled is a component of which nobody knows what it holds, or that must not lose
+// power, as an earlier run has left it.
+type Unsettled struct {
+	Address string `json:"address"`
+	Reason  string `json:"reason"` // and what to do
+}
+
 // Found is what Verify found.
 type Found struct {
+	Unsettled  []Unsettled  `json:"unsettled"`  // by address
 	Components []Finding    `json:"components"` // by address
 	Compared   []Comparison `json:"compared"`   // by enclosure
 	Declines   []Decline    `json:"declines"`   // those that are worse, likewise
@@ -84,6 +92,9 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 		return nil, err
 	}
 	found := &Found{Components: []Finding{}, Compared: []Comparison{}, Declines: []Decline{}}
+	if found.Unsettled, err = unsettled(ctx, l.Store); err != nil {
+		return nil, err
+	}
 	if len(staged) == 0 && len(last) == 0 {
 		return found, nil
 	}
@@ -144,6 +155,30 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 			}
 		}
 	})
+}
+
+// unsettled are the components that a run was broken off in the middle of, or lost sight
+// of, and those that have half an image.
+func unsettled(ctx context.Context, store *state.Store) ([]Unsettled, error) {
+	open, err := store.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cautions, err := store.Cautions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []Unsettled{}
+	for _, i := range open {
+		all = append(all, Unsettled{i.Address, "how " + i.What() + " ended is not known: do not reset or power-cycle it; fwctl resume finds out"})
+	}
+	for _, c := range told(cautions) {
+		if c.Kind == inventory.NeedsImage {
+			all = append(all, Unsettled{c.Address, c.Words()})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Unsettled) int { return cmp.Compare(a.Address, b.Address) })
+	return all, nil
 }
 
 // judge says what became of what a component held staged.

@@ -452,7 +452,7 @@ func (j *job) end(result *executor.Result, err error) error {
 			ExitCode int    `json:"exit_code"`
 			*executor.Result
 			Simulated bool `json:"simulated"`
-		}{"result", code, result, j.plan.Simulated}
+		}{"result", code, result, j.machine.Simulated()}
 		if result.Steps == nil {
 			result.Steps = []executor.StepResult{}
 		}

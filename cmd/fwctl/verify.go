@@ -32,7 +32,8 @@ What runs, or is lost, is not remembered as staged any more. Few devices tell
 whether they were power-cycled: --power-cycled is a person's word for it.
 
 Exit code 0: all of it runs, and nothing is missing. 4: something waits still, is
-lost, or has become worse. 5: a component is not in sight.
+lost, or has become worse. 5: a component is not in sight, or what a run has left in
+it is not known.
 
 With -f, a component that is not as the desired state wants it counts as well.`,
 		Example: `  fwctl verify
@@ -142,6 +143,8 @@ func (v *verification) counts() (running, waiting, lost, absent int) {
 func (v *verification) verdict() error {
 	_, waiting, lost, absent := v.counts()
 	switch {
+	case len(v.Unsettled) > 0:
+		return &failure{exitUnknown, fmt.Sprintf("what %s holds is not known, or is half an image", v.Unsettled[0].Address), "fwctl resume finds out, where a run is to be resumed; else send it a whole image"}
 	case absent > 0:
 		return &failure{exitUnknown, fmt.Sprintf("%s not in sight", isOrAre(absent)), "switch the enclosure on, look at its cables, and run fwctl verify again"}
 	case len(v.Declines) > 0:
@@ -193,6 +196,9 @@ func (v *verification) view(width int, paint paint) string {
 		}
 		rows, _ := t.draw(width, paint)
 		lines = append(append(lines, rows...), "")
+	}
+	for _, u := range v.Unsettled {
+		lines = append(lines, wrap(fmt.Sprintf("CAUTION %s: %s", u.Address, u.Reason), width, "", "  ")...)
 	}
 	for _, d := range v.Declines {
 		lines = append(lines, wrap(fmt.Sprintf("WORSE %s, since %s: %s", d.Enclosure, moment(d.Since), strings.Join(d.Worse, "; ")), width, "", "  ")...)

@@ -120,7 +120,7 @@ func hintAfter(r *executor.Result, resumed bool, resume string) string {
 		again = "run " + resume + " again"
 	}
 	for _, s := range r.Steps {
-		if s.NeedsPerson {
+		if s.NeedsPerson && (resumed || s.Outcome != executor.OutcomeUnknown) {
 			return "do not reset or power-cycle " + s.Address + ": send it a good image first"
 		}
 	}
@@ -149,7 +149,10 @@ func hintAfter(r *executor.Result, resumed bool, resume string) string {
 		if r.Left {
 			return "run " + resume
 		}
-		return "look at the device itself before anything else is written to it or its power is switched"
+		if resumed {
+			return "look at the device itself before anything else is written to it or its power is switched"
+		}
+		return "do not reset or power-cycle it; when it answers again " + resume + " finds out what it holds, and goes on"
 	case executor.RunInterrupted:
 		return resume + " goes on"
 	}

@@ -31,7 +31,7 @@ func resumeView(run *state.Run, p *plan.Plan, steps []state.Step, intents []stat
 			rec = steps[i]
 		}
 		open := slices.IndexFunc(intents, func(i state.Intent) bool { return i.Address == s.Address && i.Outcome == "" })
-		rest := leftOf(s, rec)
+		rest := leftOf(s, rec, open >= 0)
 		if open < 0 {
 			rest = within(rest, left.Waves)
 		}
@@ -93,17 +93,22 @@ func owedLines(p *plan.Plan, hooks []state.Hook) []string {
 	return lines
 }
 
-// leftOf is a step with what is left to do of it, as the store has it. Where that
+// leftOf is a step with what is left to do of it, as the store has it. open: the end of
+// an effect is not known. Where that
 // does not tell, it is what disturbs more.
-func leftOf(s plan.Step, rec state.Step) plan.Step {
+func leftOf(s plan.Step, rec state.Step, open bool) plan.Step {
 	if rec.Hop >= len(s.Hops) || rec.State == "" {
 		return s
 	}
 	hop := s.Hops[rec.Hop]
 	next := rec.Hop
 	switch executor.State(rec.State) {
-	case executor.Failed, executor.Unknown, executor.Unchanged: // a new plan takes up what is known of them
+	case executor.Failed, executor.Unchanged: // a new plan takes up what is known of them
 		next = len(s.Hops)
+	case executor.Unknown:
+		if !open { // likewise
+			next = len(s.Hops)
+		}
 	case executor.Waiting, executor.Verifying, executor.Done:
 		next++
 	case executor.Staged, executor.Activating:

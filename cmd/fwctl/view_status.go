@@ -21,12 +21,12 @@ func statusView(s *journal.Status, again again, width int, paint paint) string {
 		}
 		return command
 	}
-	interrupted := 0
+	ended := 0
 	counts := map[journal.Process]int{}
 	for _, r := range s.Runs {
 		counts[r.Process]++
 		if r.EndedAt != nil {
-			interrupted++
+			ended++
 		}
 		text := because(runLine(r), stands(r))
 		if r.Resumable {
@@ -66,8 +66,8 @@ func statusView(s *journal.Status, again again, width int, paint paint) string {
 		lines = append(append(lines, ""), rows...)
 	}
 	total := fmt.Sprintf("%d %s, %d broken off, ", counts[journal.Running], plural(counts[journal.Running], "run goes on", "runs go on"), counts[journal.Gone])
-	if interrupted > 0 {
-		total += fmt.Sprintf("%d interrupted, ", interrupted)
+	if ended > 0 {
+		total += fmt.Sprintf("%d to be resumed, ", ended)
 	}
 	total += fmt.Sprintf("%d staged, %d stuck.", len(s.Staged), len(s.Stuck))
 	if n := counts[journal.Unclear]; n > 0 {

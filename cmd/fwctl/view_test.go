@@ -227,7 +227,7 @@ func TestLeftWithinWaves(t *testing.T) {
 		{state.Step{State: "staged", Mode: "e"}, p.Waves, ""},
 	} {
 		got := ""
-		if left := within(leftOf(s, tt.rec), tt.waves); len(left.Hops) > 0 {
+		if left := within(leftOf(s, tt.rec, false), tt.waves); len(left.Hops) > 0 {
 			got = modeOf(left.Hops[0]) + " " + effectOf(left)
 		}
 		if got != tt.want {

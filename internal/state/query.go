@@ -69,16 +69,22 @@ func (s *Store) Runs(ctx context.Context) ([]Run, error) { return s.runs(ctx, "T
 func (s *Store) Unfinished(ctx context.Context) ([]Run, error) { return s.runs(ctx, "ended_at = ''") }
 
 // Resumable returns the runs that are gone on with, or can be, the oldest first: those
-// without an end, and the last that did anything, where that was interrupted.
+// without an end, those that have left the end of an effect open, and the last that did
+// anything, where that was interrupted.
 func (s *Store) Resumable(ctx context.Context) ([]Run, error) {
 	all, err := s.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	effects, err := s.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var open []Run
 	last := true
 	for _, run := range slices.Backward(all) {
-		if run.EndedAt.IsZero() || last && run.Outcome == Interrupted {
+		left := slices.ContainsFunc(effects, func(i Intent) bool { return i.Run == run.ID })
+		if run.EndedAt.IsZero() || left || last && run.Outcome == Interrupted {
 			open = append(open, run)
 		}
 		last = last && run.Outcome == Refused
