@@ -19,7 +19,7 @@ func (r *run) accept() ([]state.Override, error) {
 		if slices.Contains(r.SoleWriter, s.step.Enclosure) {
 			accepted = append(accepted, state.Override{Kind: state.SoleWriter, Address: s.step.Address})
 		}
-		if s.step.Disruption.Worst != plan.IOInterruption {
+		if s.step.Disruption.Worst != plan.IOInterruption || !r.selectsNumber(s.step.Waves.Reset) {
 			continue
 		}
 		i, err := covers(r.AcceptDisruption, s.step.Address)

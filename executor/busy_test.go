@@ -416,11 +416,11 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 	const third = other + "/esp2/sub0"
 	onRack(t, twoEnclosures(), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
-		steps := []plan.Step{b.step(esp1, stage, hop), b.step(other+"/esp1/sub0", stage, hop), b.step(third, stage, hop), b.step(esp2, stage, hop)}
+		steps := []plan.Step{b.step(esp1, both, hop), b.step(other+"/esp1/sub0", both, hop), b.step(third, both, hop), b.step(esp2, both, hop)}
 		for i := range 3 {
 			steps[i].Disruption.Worst = plan.IOInterruption
 		}
-		elsewhere := b.step(esp2, stage, hop)
+		elsewhere := b.step(esp2, both, hop)
 		elsewhere.Host, elsewhere.Disruption.Worst = "stor9", plan.IOInterruption
 		c := b.config(append(steps, elsewhere)...)
 
@@ -503,6 +503,22 @@ func TestTransitionThatCannotHappen(t *testing.T) {
 		}
 		if got := b.stored(); len(got) != 0 {
 			t.Errorf("remembered as staged = %v; want nothing that did not come to be", got)
+		}
+	})
+}
+
+// A command that is not answered for long is told of, and waited for.
+func TestSlowAnswerIsTold(t *testing.T) {
+	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096}, do: {delay: 12m}}, {when: {opcode: '1d', offset: 8192}, do: {delay: 50s}}]\n", func(b *bench) {
+		var told []string
+		b.onEvent = func(e executor.Event) {
+			if e.Type == executor.EventNoticed {
+				told = append(told, e.Reason)
+			}
+		}
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		if len(told) != 2 || !strings.Contains(told[0], "has not answered a command for 1m") || !strings.Contains(told[1], "for 11m") {
+			t.Errorf("notices = %q; want one after a minute, and one ten minutes later", told)
 		}
 	})
 }

@@ -173,7 +173,7 @@ const (
 	RefusedDisruption Refusal = "disruption" // I/O may stop where nobody accepted it: Config.AcceptDisruption
 	RefusedWrongHost  Refusal = "wrong-host" // the plan is for other machines
 	RefusedGate       Refusal = "gate"       // a reset that was permitted when the plan was made is not now: the drives' use has changed
-	RefusedOrder      Refusal = "order"      // Config.Phase or Config.Wave leave out what has to come first
+	RefusedOrder      Refusal = "order"      // a wave may not begin: Config.Phase or Config.Wave leave out what has to come first, another host does, or its window is closed
 	RefusedUnfinished Refusal = "unfinished" // an earlier run was killed in the middle of its work there: it is to be resumed
 )
 
@@ -184,6 +184,7 @@ type Result struct {
 	Outcome RunOutcome   `json:"outcome"`
 	Reason  string       `json:"reason,omitempty"`  // why all of it was refused, or why it stopped
 	Left    bool         `json:"left,omitempty"`    // the run was left while it went on: Config.Leave
+	Lost    bool         `json:"lost,omitempty"`    // its end is not on record, because the store cannot be written: Resume is to look
 	Refusal Refusal      `json:"refusal,omitempty"` // where Outcome is refused, and not by what a device said of an image
 	Steps   []StepResult `json:"steps"`
 }

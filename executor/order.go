@@ -27,7 +27,7 @@ func (r *run) comesFirst(wave plan.Wave) {
 	r.outOfOrder(fmt.Sprintf("wave %d (%s) comes first and is not done", wave.Number, wave.Kind), "carry it out before, or leave out --phase and --wave")
 }
 
-// outOfOrder stops a run, or refuses it where nothing was written.
+// outOfOrder stops a run whose next wave may not begin, or refuses it where nothing was written.
 func (r *run) outOfOrder(why, todo string) {
 	if !r.wrote {
 		r.refusal, r.why = RefusedOrder, why+", and nothing was written: "+todo

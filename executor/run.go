@@ -160,6 +160,7 @@ func (r *run) carryOut(ctx context.Context, prepare func()) (*Result, error) {
 	result := r.result()
 	// The devices are as they are: a store that fails now does not change what is told of them.
 	if err := r.end(ctx, result); err != nil {
+		result.Lost = true
 		r.event(Event{Type: EventNoticed, Reason: err.Error()})
 	}
 	return result, nil
@@ -212,6 +213,9 @@ func (r *run) keep() error {
 // newRun checks what can be checked without a device.
 func newRun(ctx context.Context, c Config) (*run, error) {
 	r := &run{Config: c, until: ctx, broken: map[int]string{}, baselines: map[string]*baseline{}}
+	r.Machine = impatient{c.Machine, func(path string, since time.Duration) {
+		r.event(Event{Type: EventNoticed, Reason: fmt.Sprintf("%s has not answered a command for %v: it is waited for, because a time-out would have it reset", path, plan.Duration(since.Round(time.Second)))})
+	}}
 	host := c.Machine.Hostname()
 	elsewhere := map[string]bool{}
 	for i := range c.Plan.Steps {

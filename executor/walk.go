@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ func (r *run) walk(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 			break
 		}
 		if !r.Wait || len(left) == len(due) && !r.reopens(wave, left) {
-			r.stop(fmt.Sprintf("wave %d is not done", wave.Number), true)
+			r.outOfOrder(fmt.Sprintf("wave %d is not done: %s", wave.Number, cmp.Or(left[0].left, "some of it is left")), "the same plan goes on from here when there is time for it")
 			break
 		}
 	}
@@ -232,7 +233,7 @@ func (r *run) starts(wave plan.Wave, s *stepRun) bool {
 	case !opening.Now:
 		s.left = fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number)
 	case !opening.End.IsZero() && now.Add(worst).After(opening.End):
-		s.left = fmt.Sprintf("it may take %v, and %s closes in %v", plan.Duration(worst), opening.Window, plan.Duration(opening.End.Sub(now).Truncate(time.Minute)))
+		s.left = fmt.Sprintf("it may take %v, and %s closes in %v", plan.Duration(worst), opening.Window, plan.Duration(opening.End.Sub(now).Truncate(time.Second)))
 	}
 	return s.left == ""
 }
@@ -249,7 +250,7 @@ func (r *run) opens(wave plan.Wave) bool {
 	case opening.Now:
 		return true
 	case !r.Wait || opening.Start.IsZero():
-		r.stop(fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number), true)
+		r.outOfOrder(fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number), "the same plan goes on when it opens")
 	default:
 		return r.awaitOpening(wave, opening)
 	}

@@ -3,6 +3,7 @@ package executor_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,10 +100,11 @@ func TestNothingStartsInAWindowThatIsClosed(t *testing.T) {
 		wait   bool
 		late   time.Duration // after midnight
 		first  string
+		want   executor.RunOutcome
 	}{
-		"it closes meanwhile": {window.Window{Duration: "50m", RRule: "FREQ=DAILY"}, false, 0, "staged confirmed e 1000"},
-		"it is over":          {window.Window{Duration: "50m"}, false, time.Hour, "skipped unconfirmed  1000"},
-		"it is waited for":    {window.Window{Duration: "50m"}, true, time.Hour, "skipped unconfirmed  1000"},
+		"it closes meanwhile": {window.Window{Duration: "50m", RRule: "FREQ=DAILY"}, false, 0, "staged confirmed e 1000", executor.RunFailed},
+		"it is over":          {window.Window{Duration: "50m"}, false, time.Hour, "skipped unconfirmed  1000", executor.RunRefused},
+		"it is waited for":    {window.Window{Duration: "50m"}, true, time.Hour, "skipped unconfirmed  1000", executor.RunRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, slow, func(b *bench) {
@@ -114,8 +116,10 @@ func TestNothingStartsInAWindowThatIsClosed(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				b.ended(r, executor.RunFailed, tt.first, "skipped unconfirmed  1000")
-				b.reason(r, 1, "the maintenance window of wave 1 is closed")
+				b.ended(r, tt.want, tt.first, "skipped unconfirmed  1000")
+				if !strings.Contains(r.Steps[1].Reason+r.Reason, "the maintenance window of wave 1 is closed") {
+					t.Errorf("Reason = %q; want it to say that the window is closed", r.Reason)
+				}
 				if slices.Contains(b.types(), executor.EventWindow) {
 					t.Error("a window that does not open again is waited for")
 				}

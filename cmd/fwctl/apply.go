@@ -101,6 +101,9 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 			if images != "" {
 				job.planned = append(job.planned, "--images", images)
 			}
+			if err == nil {
+				err = job.hasWaves()
+			}
 			if err != nil {
 				return err
 			}
@@ -307,6 +310,22 @@ func (j *job) carryOut(ctx context.Context, store *state.Store, run func(context
 	}
 }
 
+// hasWaves refuses --phase and --wave that together mean none of the plan's waves.
+func (j *job) hasWaves() error {
+	c := j.config(nil, nil)
+	waves := j.plan.Waves
+	if len(waves) == 0 || slices.ContainsFunc(waves, c.Selects) {
+		return nil
+	}
+	if j.wave > len(waves) {
+		return &failure{exitError, fmt.Sprintf("cannot apply wave %d: the plan has %d %s", j.wave, len(waves), plural(len(waves), "wave", "waves")), "fwctl show shows which wave does what"}
+	}
+	if j.wave != 0 {
+		return &failure{exitError, fmt.Sprintf("cannot apply wave %d with --phase %s: it is a %s wave", j.wave, j.phase, waves[j.wave-1].Kind), "leave one of them out"}
+	}
+	return nil // nothing to do in this phase is no mistake
+}
+
 // alone refuses to write to enclosures of which this host does not see all, unless
 // somebody has said that nobody else does.
 func (j *job) alone() error {
@@ -452,7 +471,7 @@ func (j *job) end(result *executor.Result, err error) error {
 			ExitCode int    `json:"exit_code"`
 			*executor.Result
 			Simulated bool `json:"simulated"`
-		}{"result", code, result, j.machine.Simulated()}
+		}{"result", code, result, j.simulate != ""}
 		if result.Steps == nil {
 			result.Steps = []executor.StepResult{}
 		}

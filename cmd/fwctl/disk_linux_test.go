@@ -60,7 +60,7 @@ func TestFullDisk(t *testing.T) {
 	p := s.start("apply", "test.plan", "--yes")
 	p.sends(2, lu1)
 	fill()
-	p.ends(4, "the disk is full")
+	p.ends(4, "the disk is full", "hint: see to the state directory, then run fwctl --simulate rack.yaml resume")
 	if s.count(lu1) > 10 || s.count(lu2) != 0 {
 		t.Errorf("writes = %v; want the first module's image at most", s.sent())
 	}

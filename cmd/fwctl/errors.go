@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"fwctl/executor"
 	"fwctl/internal/image"
@@ -64,6 +66,21 @@ func usageError(cmd *cobra.Command, err error) error {
 
 func badFlag(flag, value, want string) error {
 	return &failure{exitError, fmt.Sprintf("cannot use %s %q", flag, value), "it takes " + want}
+}
+
+// emptyFlags refuses a flag that is given without a value, as an unset variable of a
+// script leaves it: --expect "" must not approve of everything.
+func emptyFlags(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		if slices.Contains(values, "") {
+			err = cmp.Or(err, badFlag("--"+f.Name, "", "a value: leave the flag out where there is none"))
+		}
+	})
+	return err
 }
 
 // wholeCommand refuses words that are no command of cmd, and says which may have been meant.
@@ -177,11 +194,24 @@ func (a *app) report(err error) {
 			text = problem.Error()
 		}
 		if text != "" {
-			fmt.Fprintf(a.stderr, "fwctl: %s\n", strings.ReplaceAll(text, "\n", "\n  "))
+			a.complain("fwctl: ", text)
 		}
 		if hint != "" {
-			fmt.Fprintf(a.stderr, "hint: %s\n", hint)
+			a.complain("hint: ", hint)
 		}
+	}
+}
+
+// complain writes text to stderr after a word; between words where a terminal would
+// break it within one.
+func (a *app) complain(word, text string) {
+	for line := range strings.SplitSeq(text, "\n") {
+		lines := []string{word + line}
+		if isTerminal(a.stderr) {
+			lines = wrap(line, widthOf(a.stderr), word, "  ")
+		}
+		fmt.Fprintln(a.stderr, strings.Join(lines, "\n"))
+		word = "  "
 	}
 }
 

@@ -146,7 +146,7 @@ func (v *verification) verdict() error {
 	case len(v.Unsettled) > 0:
 		return &failure{exitUnknown, fmt.Sprintf("what %s holds is not known, or is half an image", v.Unsettled[0].Address), "fwctl resume finds out, where a run is to be resumed; else send it a whole image"}
 	case absent > 0:
-		return &failure{exitUnknown, fmt.Sprintf("%s not in sight", isOrAre(absent)), "switch the enclosure on, look at its cables, and run fwctl verify again"}
+		return &failure{exitUnknown, fmt.Sprintf("%s not in sight", isOrAre(absent)), "it may be starting still; else switch the enclosure on and look at its cables; then run fwctl verify again"}
 	case len(v.Declines) > 0:
 		return &failure{exitFailed, fmt.Sprintf("%d %s worse than before", len(v.Declines), plural(len(v.Declines), "enclosure is", "enclosures are")), "see to what is missing before anything else is updated there"}
 	case lost > 0:

@@ -51,7 +51,11 @@ func resultView(r *executor.Result, p *plan.Plan, goesOn string, width int, pain
 		parts = append(parts, fmt.Sprintf("%d %s a person", persons, plural(persons, "needs", "need")))
 	}
 	text := cmp.Or(strings.Join(parts, ", "), "nothing to do")
-	lines = append(lines, wrap(strings.ToUpper(string(r.Outcome[:1]))+string(r.Outcome[1:])+": "+text+".", width, "", "  ")...)
+	word := string(r.Outcome)
+	if r.Outcome == executor.RunFailed && !anyFailed(r) {
+		word = "stopped"
+	}
+	lines = append(lines, wrap(strings.ToUpper(word[:1])+word[1:]+": "+text+".", width, "", "  ")...)
 	if goesOn != "" {
 		lines = append(lines, wrap(goesOn, width, "", "  ")...)
 	}
@@ -113,6 +117,14 @@ func closing(r *executor.Result, mine map[string]bool) string {
 	return r.Reason
 }
 
+// anyFailed tells whether something went wrong with a component, and not just with the
+// order or the time.
+func anyFailed(r *executor.Result) bool {
+	return slices.ContainsFunc(r.Steps, func(s executor.StepResult) bool {
+		return s.Outcome == executor.OutcomeFailed || s.Outcome == executor.OutcomeRefused || s.Outcome == executor.OutcomeStaged && !s.Confirmed
+	})
+}
+
 // hintAfter says what to do after a run that did not end well.
 func hintAfter(r *executor.Result, resumed bool, resume string) string {
 	again := "apply the same plan"
@@ -138,10 +150,10 @@ func hintAfter(r *executor.Result, resumed bool, resume string) string {
 		}
 		return "nothing was written: put right what the reasons above name, or plan again"
 	case executor.RunFailed:
-		well := func(s executor.StepResult) bool {
-			return s.Outcome != executor.OutcomeFailed && s.Outcome != executor.OutcomeRefused && (s.Outcome != executor.OutcomeStaged || s.Confirmed)
-		}
-		if !slices.ContainsFunc(r.Steps, func(s executor.StepResult) bool { return !well(s) }) {
+		switch {
+		case r.Lost:
+			return "see to the state directory, then run " + resume + ": it finds out what is not on record"
+		case !anyFailed(r):
 			return "the same plan goes on from here"
 		}
 		return "look at the reasons above, then plan again"
