@@ -44,13 +44,14 @@ func TestPhases(t *testing.T) {
 func TestPhasesWhereModeEIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, jbods("download: {modes: ['07'], "+quick+"}, esps: [{}, {}]"), wanted("e, 7", "reset: always"))
-	s.says(0, []string{"2 components wait for waves 2, 3: `fwctl --simulate rack.yaml apply -f desired.yaml` goes on."}, append(apply, "--phase", "stage")...)
 	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
 	s.says(0, []string{"skipped e ", "mode 7 follows in wave 2"}, "apply", "test.plan", "--yes", "--phase", "stage")
 	s.says(0, []string{"skipped e "}, "history")
 	s.are(esp1+" 1000 -", esp2+" 1000 -")
 	s.run(0, "apply", "test.plan", "--yes", "--phase", "reset")
 	s.are(esp1+" 1100 -", esp2+" 1100 -")
+	s = newSite(t, jbods("download: {modes: ['07'], "+quick+"}, esps: [{}, {}]"), wanted("e, 7", "reset: always"))
+	s.says(0, []string{"2 components wait for waves 2, 3: `fwctl --simulate rack.yaml apply -f desired.yaml` goes on."}, append(apply, "--phase", "stage")...)
 }
 
 // A run that was for some waves of its plan is for those alone when it is resumed:
@@ -91,7 +92,7 @@ func TestResumeOfAPhaseBesideAClosedWindow(t *testing.T) {
 	p.sends(2, lu1)
 	p.signal(syscall.SIGINT)
 	p.ends(130)
-	if got := flat(s.run(0, "status")); !strings.Contains(got, "UTC; `fwctl --simulate rack.yaml resume` looks at the devices and goes on.") || !strings.Contains(got, " 1 interrupted, ") {
+	if got := flat(s.run(0, "status")); !strings.Contains(got, "UTC; `fwctl --simulate rack.yaml resume` looks at the devices and goes on.") || !strings.Contains(got, " 1 to be resumed, ") {
 		t.Errorf("status = %s; want the run that was interrupted, and how it is resumed", got)
 	}
 	s.fits("status")
