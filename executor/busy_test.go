@@ -480,6 +480,10 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("Overrides = %v (-want +got):\n%s", err, diff)
 		}
+		c.AcceptDisruption, c.IgnoreWindow, c.Phase = nil, "", plan.StageWave // which stops no I/O
+		if r := b.runConfig(context.Background(), c); r.Refusal == executor.RefusedDisruption {
+			t.Errorf("Run of the stage waves = %+v; want nothing to be accepted for them", r)
+		}
 	})
 }
 

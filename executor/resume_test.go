@@ -297,6 +297,10 @@ func TestUnknownIsFoundOut(t *testing.T) {
 				if err != nil || len(found.Unsettled) == 0 || found.Unsettled[0].Address != esp1 {
 					t.Errorf("Verify = %+v, %v; want %s unsettled", found, err, esp1)
 				}
+				needsImage := func(u executor.Unsettled) bool { return strings.Contains(u.Reason, "needs a whole image") }
+				if slices.ContainsFunc(found.Unsettled, needsImage) != tt.half {
+					t.Errorf("Verify = %+v; want it to say that it needs a whole image: %v", found.Unsettled, tt.half)
+				}
 				b.ended(b.resume(c), executor.RunUnknown, "unknown unconfirmed "+string(tt.mode)+" ") // it is away still
 				time.Sleep(4 * time.Hour)
 				b.ended(b.resume(c), executor.RunDone, tt.end)

@@ -167,3 +167,18 @@ func TestNoSoakAtTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// What is left of a window is told as it is, and nothing was written in it.
+func TestWindowThatIsAllButOver(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
+		c.Plan.Waves[0].Windows = []string{"night"}
+		c.Plan.Windows = map[string]window.Window{"night": {Start: "2000-01-01T00:00", Timezone: "UTC", Duration: "1m"}}
+		time.Sleep(30 * time.Second)
+		r := b.runConfig(context.Background(), c)
+		b.ended(r, executor.RunRefused, "skipped unconfirmed  1000")
+		if !strings.Contains(r.Reason, "night closes in 2") && !strings.Contains(r.Reason, "night closes in 30s") {
+			t.Errorf("Reason = %q; want it to say that some seconds are left", r.Reason)
+		}
+	})
+}
