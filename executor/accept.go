@@ -13,37 +13,58 @@ import (
 // accept refuses the run where I/O may stop at a component for which nobody
 // accepted that, and returns what somebody took upon himself, for the record.
 func (r *run) accept() ([]state.Override, error) {
+	why, err := r.Unaccepted()
+	if err != nil {
+		return nil, err
+	}
 	var accepted []state.Override
-	var open []*stepRun
 	for _, s := range r.local() {
 		if slices.Contains(r.SoleWriter, s.step.Enclosure) {
 			accepted = append(accepted, state.Override{Kind: state.SoleWriter, Address: s.step.Address})
 		}
-		if s.step.Disruption.Worst != plan.IOInterruption || !r.selectsNumber(s.step.Waves.Reset) {
+		if !r.stopsIO(s.step) {
 			continue
 		}
-		i, err := covers(r.AcceptDisruption, s.step.Address)
-		switch {
-		case err != nil:
-			return nil, err
-		case i < 0:
-			open = append(open, s)
-		default:
+		if i, _ := covers(r.AcceptDisruption, s.step.Address); i >= 0 {
 			accepted = append(accepted, state.Override{Kind: state.AcceptDisruption, Address: s.step.Address, Given: r.AcceptDisruption[i]})
+		} else {
+			s.reason = "I/O may stop here, and nobody accepted that"
 		}
 	}
-	if len(open) == 0 || r.why != "" {
+	if why == "" || r.why != "" {
 		return accepted, nil
 	}
-	var addresses []string
-	for _, s := range open {
-		s.reason = "I/O may stop here, and nobody accepted that"
-		addresses = append(addresses, s.step.Address)
-	}
-	r.refusal = RefusedDisruption
-	r.why = fmt.Sprintf("I/O may stop at %s, and nobody accepted that: nothing was written; accept it with --accept-disruption ADDRESS for each of them, or with --accept-disruption all",
-		strings.Join(addresses, ", "))
+	r.refusal, r.why = RefusedDisruption, why
 	return nil, nil
+}
+
+// Unaccepted says at which components I/O may stop in the waves that the run is for
+// without anybody having accepted that, and what to do about it; "" where there is none.
+func (c *Config) Unaccepted() (string, error) {
+	var addresses []string
+	for i := range c.Plan.Steps {
+		s := &c.Plan.Steps[i]
+		if s.Host != c.Machine.Hostname() || !c.stopsIO(s) {
+			continue
+		}
+		accepted, err := covers(c.AcceptDisruption, s.Address)
+		if err != nil {
+			return "", err
+		}
+		if accepted < 0 {
+			addresses = append(addresses, s.Address)
+		}
+	}
+	if len(addresses) == 0 {
+		return "", nil
+	}
+	return fmt.Sprintf("I/O may stop at %s, and nobody accepted that: nothing was written; accept it with --accept-disruption ADDRESS for each of them, or with --accept-disruption all",
+		strings.Join(addresses, ", ")), nil
+}
+
+// stopsIO tells whether what is to be done with a component may stop I/O.
+func (c *Config) stopsIO(s *plan.Step) bool {
+	return (s.Action == plan.Update || s.Action == plan.Activate) && s.Disruption.Worst == plan.IOInterruption && c.selectsNumber(s.Waves.Reset)
 }
 
 // covers finds the first pattern that is all or matches an address, -1 for none.

@@ -13,8 +13,8 @@ func (c *Config) Selects(w plan.Wave) bool {
 	return (c.Phase == "" || c.Phase == w.Kind) && (c.Wave == 0 || c.Wave == w.Number)
 }
 
-func (r *run) selectsNumber(n int) bool {
-	return slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Number == n && r.Selects(w) })
+func (c *Config) selectsNumber(n int) bool {
+	return slices.ContainsFunc(c.Plan.Waves, func(w plan.Wave) bool { return w.Number == n && c.Selects(w) })
 }
 
 // ahead tells whether there is work in any of the waves that the run is for.

@@ -184,7 +184,7 @@ func (r *run) result() *Result {
 			sr.Reason = joined(s.reason, cmp.Or(s.left, waits))
 		}
 		result.Steps = append(result.Steps, sr)
-		if !s.told {
+		if !s.told && s.step.Host == r.Machine.Hostname() {
 			r.finished(s, sr)
 		}
 		result.Outcome = worse(result.Outcome, r.outcome(s))

@@ -25,7 +25,7 @@ func (r *run) walkAll(ctx context.Context) {
 			if r.mayFollow(wave) {
 				r.walk(ctx, wave, later)
 			}
-		case !r.Selects(wave) && r.ahead(later):
+		case !r.Selects(wave) && !r.halted() && r.ahead(later):
 			r.comesFirst(wave)
 		}
 	}

@@ -149,6 +149,9 @@ func TestWavesOfOtherHosts(t *testing.T) {
 				c.Wave = beside
 				told := false
 				c.Observer = func(e executor.Event) {
+					if e.Address == esp2 {
+						t.Errorf("event %+v about another host's component", e)
+					}
 					told = told || e.Type == executor.EventNoticed && strings.HasPrefix(e.Reason, tt.want)
 				}
 				b.ended(b.runConfig(context.Background(), c), executor.RunDone, end, elsewhere)
@@ -229,6 +232,23 @@ func TestResetsAreGatedByTheUseOfDrivesNow(t *testing.T) {
 			})
 		})
 	}
+}
+
+// ^C while a run compares: nobody has refused anything, whatever would have had to come first.
+func TestInterruptedWhileItCompares(t *testing.T) {
+	onRack(t, acme(""), func(b *bench) {
+		ctx, interrupt := context.WithCancel(context.Background())
+		c := b.config(b.step(esp1, both, b.hop("1100", plan.ModeE)))
+		c.Phase = plan.ResetWave
+		c.Observer = func(e executor.Event) {
+			if e.Type == executor.EventChecking {
+				interrupt()
+			}
+		}
+		r := b.runConfig(ctx, c)
+		b.ended(r, executor.RunInterrupted, "skipped unconfirmed  ")
+		b.reason(r, 0, "interrupted before it was started")
+	})
 }
 
 // Staging does not wait for another host, and what it leaves to be reset says for whom

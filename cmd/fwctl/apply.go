@@ -259,7 +259,14 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	if err := j.inWindow(time.Now()); err != nil {
 		return err
 	}
-	if !yes {
+	if !yes { // who is asked is asked for nothing in vain
+		c := j.config(nil, nil)
+		switch why, err := c.Unaccepted(); {
+		case err != nil:
+			return err
+		case why != "":
+			return refused(why, "")
+		}
 		n := j.plan.Summary.Update + j.plan.Summary.Activate
 		if err := j.confirm(ctx, fmt.Sprintf("Write firmware to %s as shown above?", components(n))); err != nil {
 			return err

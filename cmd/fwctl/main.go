@@ -119,12 +119,7 @@ func (a *app) machine() (transport.Machine, error) {
 		}
 		return c.Machine(), nil
 	}
-	name, host := a.simulate, ""
-	if _, err := os.Stat(name); err != nil {
-		if i := strings.LastIndexByte(name, '@'); i > 0 {
-			name, host = name[:i], name[i+1:]
-		}
-	}
+	name, host := a.rack()
 	rack, err := sim.Open(name)
 	if file := (*fs.PathError)(nil); errors.As(err, &file) && file.Path == name {
 		return nil, fmt.Errorf("cannot read the rack: %w", file)
@@ -133,6 +128,19 @@ func (a *app) machine() (transport.Machine, error) {
 		return nil, err
 	}
 	return rack.Machine(host)
+}
+
+// rack is the file of a simulated rack, and which of its hosts this is; "" for the first.
+func (a *app) rack() (file, host string) {
+	i := strings.LastIndexByte(a.simulate, '@')
+	if _, err := os.Stat(a.simulate); err == nil || i < 0 {
+		return a.simulate, ""
+	}
+	file, host = a.simulate[:i], a.simulate[i+1:]
+	if rack, err := sim.Open(file); err == nil && rack.Hosts()[0] == host {
+		host = ""
+	}
+	return file, host
 }
 
 // state is the directory that holds this host's memory. A simulated rack has one
@@ -151,9 +159,13 @@ func (a *app) state() (string, error) {
 	if a.simulate == "" {
 		return dir, nil
 	}
-	rack, err := filepath.Abs(a.simulate)
+	file, host := a.rack()
+	rack, err := filepath.Abs(file)
 	if err != nil {
 		return "", fmt.Errorf("cannot find the state of rack %s: %w", a.simulate, err)
+	}
+	if host != "" {
+		rack += "@" + host
 	}
 	key := sha256.Sum256([]byte(rack))
 	return filepath.Join(dir, "simulated", hex.EncodeToString(key[:8])), nil

@@ -104,7 +104,7 @@ func TestQuestionOnATerminal(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
 			hurry(t, filepath.Join(dir, "rack.yaml"))
-			s := onTerminal(t, dir, "--simulate", "rack.yaml", "--state-dir", "state", "apply", "-f", "desired-state.yaml")
+			s := onTerminal(t, dir, "--simulate", "rack.yaml", "--state-dir", "state", "apply", "-f", "desired-state.yaml", "--accept-disruption", "all")
 			s.read("Only yes starts it: ")
 			s.press(tt.key)
 			if got, code := s.end(); !strings.HasSuffix(got, tt.want) || code != tt.code {

@@ -76,9 +76,9 @@ func policyItems(p *plan.Plan) []string {
 				not = append(not, string(gate))
 			}
 		}
-		item := "- " + cmp.Or(markdownCode(by.name), "The default") + ", of " + components(len(steps[by])) + ": reset " + by.reset + "; asks for " + strings.Join(asked, ", ")
+		item := "- " + cmp.Or(markdownCode(by.name), "The default") + ", of " + components(len(steps[by])) + ": reset " + by.reset + "; safeguards: " + strings.Join(asked, ", ")
 		if len(not) > 0 {
-			item += "; does not for " + strings.Join(not, ", ")
+			item += "; without: " + strings.Join(not, ", ")
 		}
 		items = append(items, item+"\n")
 	}
