@@ -274,7 +274,11 @@ func (r *run) takeUp(ctx context.Context, held *session, was remains) {
 	r.move(ctx, s, Recover, verdict{})
 	held.flashing.Store(true)
 	v := r.lookAt(ctx, held, was)
-	r.event(s.about(Event{Type: EventRecovered, Reason: fmt.Sprintf("the run was broken off when it was %s: %s", was.state, v.reason)}))
+	found := fmt.Sprintf("the run was broken off when it was %s", was.state)
+	if was.state == Unknown {
+		found = "the run had lost sight of it"
+	}
+	r.event(s.about(Event{Type: EventRecovered, Reason: found + ": " + v.reason}))
 	s.owing = v.trigger == StartOver && hop.Protocol == plan.WriteBuffer
 	s.halved = v.trigger == StartOver && s.mode == plan.Mode7
 	r.move(ctx, s, v.trigger, v)

@@ -303,7 +303,16 @@ func TestUnknownIsFoundOut(t *testing.T) {
 				}
 				b.ended(b.resume(c), executor.RunUnknown, "unknown unconfirmed "+string(tt.mode)+" ") // it is away still
 				time.Sleep(4 * time.Hour)
+				var said []string
+				c.Observer = func(e executor.Event) {
+					if e.Type == executor.EventRecovered {
+						said = append(said, e.Reason)
+					}
+				}
 				b.ended(b.resume(c), executor.RunDone, tt.end)
+				if len(said) != 1 || !strings.HasPrefix(said[0], "the run had lost sight of it: ") {
+					t.Errorf("what was found = %q; want it told once", said)
+				}
 				if got := len(b.writes()); got < tt.sent || got > tt.sent+1 { // an abort
 					t.Errorf("writes = %q; want %d chunks", b.writes(), tt.sent)
 				}
