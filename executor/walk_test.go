@@ -99,6 +99,41 @@ func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
 	}
 }
 
+// What has refused mode e in an earlier run of the same plan is not asked again: its
+// reset wave begins with mode 7. To another plan that says nothing.
+func TestARefusedModeIsRemembered(t *testing.T) {
+	for name, tt := range map[string]struct {
+		other bool   // plan
+		want  string // the modes of the first chunks, one a download
+	}{
+		"the same plan": {false, "0e 07"},
+		"another plan":  {true, "0e 0e 07"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme("modes: ['07']"), func(b *bench) {
+				hop := b.hop("1100", plan.ModeE, plan.Mode7)
+				c := b.config(b.step(esp1, both, hop))
+				c.Phase = plan.StageWave
+				b.ended(b.runConfig(context.Background(), c), executor.RunDone, "skipped unconfirmed e 1000")
+				c = b.config(b.step(esp1, both, hop))
+				if tt.other {
+					c.Plan.Warnings = []string{"another"}
+				}
+				b.ended(b.runConfig(context.Background(), c), executor.RunDone, "updated confirmed 7 1100")
+				var modes []string
+				for _, w := range b.writes() {
+					if chunk := w[strings.LastIndexByte(w, ' ')+1:]; strings.HasSuffix(chunk, "@00000000") {
+						modes = append(modes, chunk[:2])
+					}
+				}
+				if got := strings.Join(modes, " "); got != tt.want {
+					t.Errorf("downloads begun = %s, by %q; want %s", got, b.writes(), tt.want)
+				}
+			})
+		})
+	}
+}
+
 // What another host has done cannot be seen: a reset does not come before or beside what
 // it is to follow, nor the rest before the canaries, until somebody says that this is done.
 func TestWavesOfOtherHosts(t *testing.T) {
