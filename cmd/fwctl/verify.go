@@ -216,8 +216,10 @@ func (v *verification) view(width int, paint paint) string {
 		}
 		lines = append(lines, wrap(text+".", width, "", "  ")...)
 	}
+	compared := "No apply is remembered here to compare with."
 	if len(v.Compared) > 0 {
-		lines = append(lines, wrap(v.comparison(), width, "", "  ")...)
+		compared = v.comparison()
 	}
+	lines = append(lines, wrap(compared, width, "", "  ")...)
 	return strings.Join(lines, "\n") + "\n"
 }
