@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -359,7 +360,7 @@ func TestNothingTimesOutWhileFlashIsWritten(t *testing.T) {
 // then says that the device is gone.
 type stuckMachine struct {
 	transport.Machine
-	armed bool
+	armed atomic.Bool
 	stuck time.Duration
 }
 
@@ -374,10 +375,9 @@ type stuckNode struct {
 }
 
 func (n stuckNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
-	if !n.m.armed {
+	if !n.m.armed.CompareAndSwap(true, false) {
 		return n.Node.Do(ctx, req)
 	}
-	n.m.armed = false
 	time.Sleep(n.m.stuck)
 	return nil, &transport.Error{Op: "read the answer of", Path: "/dev/sg0", Err: transport.ErrGone}
 }
@@ -398,7 +398,11 @@ func TestAQuestionThatTakesLong(t *testing.T) {
 			onRack(t, acme("flashTime: 2m"), func(b *bench) {
 				m := &stuckMachine{Machine: b.machine, stuck: time.Hour}
 				b.machine = m
-				b.onEvent = func(e executor.Event) { m.armed = m.armed || e.Type == tt.after && e.Bytes == e.Total }
+				b.onEvent = func(e executor.Event) {
+					if e.Type == tt.after && e.Bytes == e.Total {
+						m.armed.Store(true)
+					}
+				}
 				b.ended(b.run(b.step(esp1, tt.waves, b.hop("1100", tt.mode))), executor.RunDone, tt.want)
 			})
 		})
