@@ -25,7 +25,7 @@ func (h *history) hold() {
 		h.nothingAfterARefusal(r, mine)
 		h.noFallback(r, mine, commands)
 		h.noFalseWord(i, r)
-		h.inItsWindow(r, mine)
+		h.inItsWindow(r, mine, commands)
 		h.byPower(r)
 	}
 	h.onlyPlannedImages()
@@ -220,8 +220,15 @@ func unsure(sr executor.StepResult) bool {
 }
 
 // inItsWindow: a component is only started in a wave, or gone on with there, within
-// one of the wave's windows, and where all that it may take is left of that.
-func (h *history) inItsWindow(r *round, commands []command) {
+// one of the wave's windows, and where all that it may take is left of that. Half an
+// image by mode 7 is made whole at any time.
+func (h *history) inItsWindow(r *round, commands, all []command) {
+	half := func(luID string) bool { // an earlier run has begun to send it one
+		return slices.ContainsFunc(all, func(c command) bool {
+			w, ok := c.write()
+			return ok && c.Seq <= r.from && c.LU == luID && w.mode == 0x07
+		})
+	}
 	type visit struct {
 		address string
 		wave    int
@@ -247,7 +254,7 @@ func (h *history) inItsWindow(r *round, commands []command) {
 		if !known {
 			at = c.Time
 			started[visit{s.Address, number}] = at
-			begun := r.resumed && (len(s.Hops) > 1 || w.mode != 0x0f && w.offset > 0) // before it was killed
+			begun := r.resumed && (len(s.Hops) > 1 || w.mode != 0x0f && w.offset > 0 || w.mode == 0x07 && half(c.LU)) // before it was killed
 			names := h.allowed[s.Policy+" "+kind]
 			if h.ignore == "" && !begun && !h.fits(names, at, worst) {
 				h.failf("line %d starts %s in wave %d at %v, which may take %v, outside of %v", c.Seq, s.Address, number, at, worst, names)
