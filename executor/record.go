@@ -105,7 +105,7 @@ func (r *run) commit(ctx context.Context, s *stepRun, from State, t Trigger, v v
 		s.want.staged = s.overwriting
 	}
 	open := slices.Contains([]Trigger{Recover, SentAll, Start, Restart, Return}, t) || // no answer yet
-		t == Lose && !s.met // nor will there be one, until a resumption has met it
+		t == Lose && !s.met // nor will there be one before a resumption meets it
 	err := r.Store.Update(ctx, func(tx *state.Tx) {
 		tx.SetStep(r.id, s.record(time.Now()))
 		if overwritten && t != SentAll {

@@ -279,6 +279,7 @@ func (r *run) takeUp(ctx context.Context, held *session, was remains) {
 		found = "the run had lost sight of it"
 	}
 	r.event(s.about(Event{Type: EventRecovered, Reason: found + ": " + v.reason}))
+	s.met = v.trigger == Lose && r.meets(ctx, held, s)
 	s.owing = v.trigger == StartOver && hop.Protocol == plan.WriteBuffer
 	s.halved = v.trigger == StartOver && s.mode == plan.Mode7
 	r.move(ctx, s, v.trigger, v)
@@ -287,6 +288,16 @@ func (r *run) takeUp(ctx context.Context, held *session, was remains) {
 		wave = r.Plan.Waves[i] // at once: it cannot wait for a window
 	}
 	r.work(ctx, held, wave, s)
+}
+
+// meets tells whether a component of which nobody can tell more answers a resumption:
+// another one would find out no more.
+func (r *run) meets(ctx context.Context, held *session, s *stepRun) bool {
+	if r.resumed == nil {
+		return false
+	}
+	_, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure)
+	return err == nil
 }
 
 // noWave has nothing to do for any step: what is under way is brought to its end.
@@ -305,7 +316,7 @@ func (r *run) lookAt(ctx context.Context, held *session, was remains) verdict {
 	if err != nil {
 		return verdict{trigger: Lose, reason: err.Error()}
 	}
-	s.revision, s.met = sub.Revision, true
+	s.revision = sub.Revision
 	s.download = r.newDownload(held, e, esp, sub, s)
 	v := s.download.recover(ctx, was.kind == state.LastChunk)
 	if v.trigger == halfTaken {

@@ -326,6 +326,40 @@ func TestUnknownIsFoundOut(t *testing.T) {
 	}
 }
 
+// So is what became of it in a resumption that sent it the image again.
+func TestUnknownInAResumption(t *testing.T) {
+	faults := "faults: [{when: {opcode: '1d', offset: 4096}, do: {vanish: 1h}}, {when: {opcode: '1d', offset: 4096, nth: 2}, do: {vanish: 1h}}]"
+	onRack(t, strings.Replace(acme(""), "esps: [{}, {}]", "esps: [{"+faults+"}, {}]", 1), func(b *bench) {
+		hop := b.hop("1100", plan.Mode7)
+		c := b.config(b.step(esp1, reset, hop))
+		b.ended(b.runConfig(context.Background(), c), executor.RunUnknown, "unknown unconfirmed 7 1000")
+		time.Sleep(time.Hour)
+		b.ended(b.resume(c), executor.RunUnknown, "unknown unconfirmed 7 1000") // it was met, and then lost sight of
+		time.Sleep(time.Hour)
+		b.ended(b.resume(c), executor.RunDone, "updated confirmed 7 1100")
+		b.arrived(hop.Image)
+	})
+}
+
+// Of one that answers, and of which nobody can tell more, a resumption says so and
+// lets go: a new plan takes it as it is.
+func TestUnknownThatAnswers(t *testing.T) {
+	onRack(t, acme("protocol: write-buffer, confirm: none")+"    faults: [{when: {opcode: '3b', offset: 8192}, do: {noAnswer: true}}]\n", func(b *bench) {
+		hop := b.hop("1100", plan.Mode7)
+		hop.Protocol = plan.WriteBuffer
+		c := b.config(b.step(esp1, reset, hop))
+		b.ended(b.runConfig(context.Background(), c), executor.RunUnknown, "unknown unconfirmed 7 1000")
+		if r := b.runConfig(context.Background(), c); r.Refusal != executor.RefusedUnfinished {
+			t.Errorf("Run = %+v; want it refused until the run is resumed", r)
+		}
+		b.ended(b.resume(c), executor.RunUnknown, "unknown unconfirmed 7 1000")
+		if open, err := b.store.Open(context.Background()); err != nil || len(open) > 0 {
+			t.Errorf("Open = %+v, %v; want nothing", open, err)
+		}
+		b.ended(b.runConfig(context.Background(), c), executor.RunDone, "updated confirmed 7 1100")
+	})
+}
+
 // A module that was exchanged has taken what nobody knows with it.
 func TestUnknownThatWasExchanged(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {

@@ -118,7 +118,7 @@ type stepRun struct {
 	taken       bool   // the device took its first chunk
 	again       bool   // the hop's download has been started over
 	owing       bool   // the device may wait for more of its image still, which is sent again: WRITE BUFFER has no abort
-	met         bool   // a resumption has had an answer of it, and takes it as it is
+	met         bool   // nobody can tell more about it, though a resumption finds that it answers
 	halved      bool   // a download by mode 7 was broken off: it is to get a whole image, whatever else happens
 
 	wrote       bool

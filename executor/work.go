@@ -61,6 +61,7 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 		if v.trigger == Withdraw || v.trigger == Keep {
 			s.mode = before.mode
 		}
+		s.met = v.trigger == Lose && r.meets(ctx, held, s)
 		r.move(ctx, s, v.trigger, v)
 	}
 }
