@@ -249,7 +249,9 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 // exchanged tells whether the plan has another logical unit at the address of an effect
 // whose end is not known: what had it is not there any more.
 func (r *run) exchanged(i state.Intent) bool {
-	return slices.ContainsFunc(r.Plan.Steps, func(s plan.Step) bool { return s.Address == i.Address && s.LUID != i.Key.LUID })
+	return slices.ContainsFunc(r.Plan.Steps, func(s plan.Step) bool {
+		return s.Address == i.Address && inventory.OtherUnits(s.LUID, i.Key.LUID)
+	})
 }
 
 // superseded is how a run ended that was killed, and that another has taken the place of.

@@ -96,3 +96,25 @@ func TestIdentityWithoutPage01(t *testing.T) {
 		}
 	}
 }
+
+// A unit that says less of itself than it did before is no other one.
+func TestOtherUnits(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want bool
+	}{
+		{"5000ccab04001001", "5000ccab04001001", false},
+		{"5000ccab04001001", "5000ccab04001007", true},
+		{"5000ccab0400dc00@5000ccab0400dcff", "5000ccab0400dc00@5000ccab0400ddff", true},
+		{"5000ccab0400dc00", "5000ccab0400dc00@5000ccab0400dcff", false},
+		{"5000ccab04001001", "serial.ACME.4711", false},
+		{"serial.ACME.4711", "serial.ACME.4712", true},
+		{"5000ccab04001001", "ses.5000ccab04001000.1of2", false},
+		{"ses.5000ccab04001000.1of2", "ses.5000ccab04001000.2of2", false},
+		{"eui.0011223344556677", "eui.0011223344556678", true},
+	} {
+		if got := inventory.OtherUnits(tt.a, tt.b); got != tt.want {
+			t.Errorf("OtherUnits(%s, %s) = %v; want %v", tt.a, tt.b, got, tt.want)
+		}
+	}
+}

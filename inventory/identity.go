@@ -53,6 +53,23 @@ func (id Identity) LUID() string {
 	return ""
 }
 
+// OtherUnits tells whether two designators are surely of two logical units. One unit
+// can have several, as it says more or less of itself: of two kinds they prove nothing,
+// nor does page 01h alone, which an exchanged module takes over.
+func OtherUnits(a, b string) bool {
+	kind := func(luID string) string {
+		if strings.Contains(luID, "@") {
+			return "@"
+		}
+		prefix, _, dotted := strings.Cut(luID, ".")
+		if !dotted {
+			return "" // an NAA
+		}
+		return prefix + "."
+	}
+	return a != b && kind(a) == kind(b) && kind(a) != sesOnly
+}
+
 // Is tells whether luID designates this logical unit, also where id was made
 // without page 01h, which a device that has just been reset may not answer yet.
 func (id Identity) Is(luID string) bool {
