@@ -76,15 +76,18 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 	})
 }
 
-// Resumable finds the run that Resume goes on with: the first that the store has as
-// resumable, and that no process on this machine carries out. Where all of them go on
-// it is the first. nil where there is none. It comes with the plan, and those of its
+// Resumable finds the run that Resume goes on with, of those that the store has as
+// resumable: the first that has no end, and no process on this machine that carries it
+// out, else the one that ended first. Where all of them go on it is the first. nil where there is none. It comes with the plan, and those of its
 // images that are kept and sound.
 func Resumable(ctx context.Context, store *state.Store, m transport.Machine) (*state.Run, *plan.Plan, map[string]*image.Image, error) {
 	all, err := store.Resumable(ctx)
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	// Of those that ended with something open the one that was looked at least lately:
+	// what never answers again is not in the way of the others.
+	slices.SortStableFunc(all, func(a, b state.Run) int { return a.EndedAt.Compare(b.EndedAt) })
 	var run *state.Run
 	var p *plan.Plan
 	for i := range all {

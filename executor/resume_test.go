@@ -341,6 +341,22 @@ func TestUnknownInAResumption(t *testing.T) {
 	})
 }
 
+// One that never answers again is not in the way of another.
+func TestUnknownBesideUnknown(t *testing.T) {
+	gone := strings.Replace(acme(""), "esps: [{}, {}]", "esps: [{faults: [{when: {opcode: '1d', offset: 4096}, do: {die: true}}]}, {}]", 1)
+	away := strings.ReplaceAll(strings.Replace(gone, "die: true", "vanish: 1h", 1), enc1, other)
+	onRack(t, gone+away, func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		first, second := b.config(b.step(esp1, stage, hop)), b.config(b.step(other+"/esp1/sub0", stage, hop))
+		for _, c := range []executor.Config{first, second} {
+			b.ended(b.runConfig(context.Background(), c), executor.RunUnknown, "unknown unconfirmed e 1000")
+		}
+		time.Sleep(time.Hour)
+		b.ended(b.resume(first), executor.RunUnknown, "unknown unconfirmed e ")
+		b.ended(b.resume(second), executor.RunDone, "staged confirmed e 1000")
+	})
+}
+
 // Of one that answers, and of which nobody can tell more, a resumption says so and
 // lets go: a new plan takes it as it is.
 func TestUnknownThatAnswers(t *testing.T) {
