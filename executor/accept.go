@@ -25,10 +25,13 @@ func (r *run) accept() ([]state.Override, error) {
 		if !r.stopsIO(s.step) {
 			continue
 		}
-		if i, _ := covers(r.AcceptDisruption, s.step.Address); i >= 0 {
-			accepted = append(accepted, state.Override{Kind: state.AcceptDisruption, Address: s.step.Address, Given: r.AcceptDisruption[i]})
-		} else {
+		switch i, err := covers(r.AcceptDisruption, s.step.Address); {
+		case err != nil:
+			return nil, err
+		case i < 0:
 			s.reason = "I/O may stop here, and nobody accepted that"
+		default:
+			accepted = append(accepted, state.Override{Kind: state.AcceptDisruption, Address: s.step.Address, Given: r.AcceptDisruption[i]})
 		}
 	}
 	if why == "" || r.why != "" {

@@ -173,7 +173,8 @@ const (
 	RefusedDisruption Refusal = "disruption" // I/O may stop where nobody accepted it: Config.AcceptDisruption
 	RefusedWrongHost  Refusal = "wrong-host" // the plan is for other machines
 	RefusedGate       Refusal = "gate"       // a reset that was permitted when the plan was made is not now: the drives' use has changed
-	RefusedOrder      Refusal = "order"      // a wave may not begin: Config.Phase or Config.Wave leave out what has to come first, another host does, or its window is closed
+	RefusedOrder      Refusal = "order"      // Config.Phase or Config.Wave leave out what has to come first, or another host has to go first
+	RefusedWindow     Refusal = "window"     // a maintenance window is closed, or closes too soon: the same plan can be applied later
 	RefusedUnfinished Refusal = "unfinished" // an earlier run was killed in the middle of its work there: it is to be resumed
 )
 

@@ -24,13 +24,13 @@ func (r *run) ahead(waves []plan.Wave) bool {
 
 // comesFirst stops a run that was not asked to do a wave that comes before its own.
 func (r *run) comesFirst(wave plan.Wave) {
-	r.outOfOrder(fmt.Sprintf("wave %d (%s) comes first and is not done", wave.Number, wave.Kind), "carry it out before, or leave out --phase and --wave")
+	r.holdBack(RefusedOrder, fmt.Sprintf("wave %d (%s) comes first and is not done", wave.Number, wave.Kind), "carry it out before, or leave out --phase and --wave")
 }
 
-// outOfOrder stops a run whose next wave may not begin, or refuses it where nothing was written.
-func (r *run) outOfOrder(why, todo string) {
+// holdBack stops a run whose next wave may not begin, or refuses it where nothing was written.
+func (r *run) holdBack(refusal Refusal, why, todo string) {
 	if !r.wrote {
-		r.refusal, r.why = RefusedOrder, why+", and nothing was written: "+todo
+		r.refusal, r.why = refusal, why+", and nothing was written: "+todo
 		return
 	}
 	r.stop(why+": "+todo, true)
@@ -53,7 +53,7 @@ func (r *run) mayFollow(wave plan.Wave) bool {
 		r.event(Event{Type: EventNoticed, Wave: wave.Number, Reason: why + ": --wave is taken for the word that all is well there"})
 		return true
 	}
-	r.outOfOrder(why, fmt.Sprintf("%s, go on with --wave %d", todo, wave.Number))
+	r.holdBack(RefusedOrder, why, fmt.Sprintf("%s, go on with --wave %d", todo, wave.Number))
 	return false
 }
 

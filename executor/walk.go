@@ -64,7 +64,7 @@ func (r *run) walk(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 			break
 		}
 		if !r.Wait || len(left) == len(due) && !r.reopens(wave, left) {
-			r.outOfOrder(fmt.Sprintf("wave %d is not done: %s", wave.Number, cmp.Or(left[0].left, "some of it is left")), "the same plan goes on from here when there is time for it")
+			r.holdBack(RefusedWindow, fmt.Sprintf("wave %d is not done: %s", wave.Number, cmp.Or(left[0].left, "some of it is left")), "the same plan goes on from here when there is time for it")
 			break
 		}
 	}
@@ -250,7 +250,7 @@ func (r *run) opens(wave plan.Wave) bool {
 	case opening.Now:
 		return true
 	case !r.Wait || opening.Start.IsZero():
-		r.outOfOrder(fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number), "the same plan goes on when it opens")
+		r.holdBack(RefusedWindow, fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number), "the same plan goes on when it opens")
 	default:
 		return r.awaitOpening(wave, opening)
 	}

@@ -177,6 +177,9 @@ func TestWindowThatIsAllButOver(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		r := b.runConfig(context.Background(), c)
 		b.ended(r, executor.RunRefused, "skipped unconfirmed  1000")
+		if r.Refusal != executor.RefusedWindow {
+			t.Errorf("Run is refused by %s; want %s", r.Refusal, executor.RefusedWindow)
+		}
 		if !strings.Contains(r.Reason, "night closes in 2") && !strings.Contains(r.Reason, "night closes in 30s") {
 			t.Errorf("Reason = %q; want it to say that some seconds are left", r.Reason)
 		}

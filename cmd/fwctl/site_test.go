@@ -181,12 +181,16 @@ func (s *site) startUnread(args ...string) *process {
 	if err != nil {
 		s.Fatal(err)
 	}
-	conn.Write(func(fd uintptr) bool {
-		for n := 1; n > 0; {
-			n, _ = syscall.Write(int(fd), make([]byte, 4096))
+	err = conn.Write(func(fd uintptr) bool {
+		for {
+			if _, err := syscall.Write(int(fd), make([]byte, 4096)); err != nil { // it takes no more
+				return true
+			}
 		}
-		return true
 	})
+	if err != nil {
+		s.Fatal(err)
+	}
 	cmd := s.fwctl(args...)
 	cmd.Stdout = full
 	said, err := cmd.StderrPipe()

@@ -145,7 +145,7 @@ func hintAfter(r *executor.Result, resumed bool, resume string) string {
 			return "nothing was written: " + again + " when the others are done"
 		case executor.RefusedGate:
 			return "nothing was written: see to that and " + again + ", or plan again"
-		case executor.RefusedWrongHost, executor.RefusedDisruption, executor.RefusedOrder, executor.RefusedUnfinished:
+		case executor.RefusedWrongHost, executor.RefusedDisruption, executor.RefusedOrder, executor.RefusedWindow, executor.RefusedUnfinished:
 			return "" // the reason says it
 		}
 		return "nothing was written: put right what the reasons above name, or plan again"
