@@ -22,13 +22,13 @@ import (
 // a problem, also where the component is not in sight: what it holds nobody can
 // tell without looking. And what has to be minded about a component is told of its
 // enclosure, whether the component itself is in sight or not.
-func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged, sent map[state.Key][]state.Sent, open []state.Intent, cautions []state.Caution) {
+func Remember(inv *inventory.Inventory, m *state.Memory) {
 	paths := map[string]string{} // by lu_id
 	for i := range inv.Enclosures {
 		e := &inv.Enclosures[i]
-		remember(e, staged, sent)
+		remember(e, m.Staged, m.Sent)
 		e.Cautions = nil
-		for _, c := range told(cautions) {
+		for _, c := range told(m.Cautions) {
 			if inventory.EnclosureOf(c.Address) == e.ID() {
 				e.Cautions = append(e.Cautions, c)
 			}
@@ -39,7 +39,7 @@ func Remember(inv *inventory.Inventory, staged map[state.Key]state.Staged, sent 
 			}
 		}
 	}
-	for _, intent := range open {
+	for _, intent := range m.Open {
 		inv.Problems = append(inv.Problems, unfinished(intent, cmp.Or(paths[intent.Key.LUID], "not in sight")))
 	}
 	inventory.SortProblems(inv.Problems)

@@ -2,7 +2,6 @@ package executor_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -287,15 +286,11 @@ func (h *history) scan(host string) *inventory.Inventory {
 	if err != nil {
 		h.Fatal(err)
 	}
-	store := h.stores[host]
-	staged, err1 := store.Staged(ctx)
-	sent, err2 := store.Sent(ctx)
-	open, err3 := store.Open(ctx)
-	cautions, err4 := store.Cautions(ctx)
-	if err := cmp.Or(err1, err2, err3, err4); err != nil {
+	memory, err := h.stores[host].Memory(ctx)
+	if err != nil {
 		h.Fatal(err)
 	}
-	executor.Remember(inv, staged, sent, open, cautions)
+	executor.Remember(inv, memory)
 	return inv
 }
 

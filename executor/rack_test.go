@@ -112,23 +112,11 @@ func (b *bench) scan() *inventory.Inventory {
 	if err != nil {
 		b.Fatal(err)
 	}
-	staged, err := b.store.Staged(context.Background())
+	memory, err := b.store.Memory(context.Background())
 	if err != nil {
 		b.Fatal(err)
 	}
-	sent, err := b.store.Sent(context.Background())
-	if err != nil {
-		b.Fatal(err)
-	}
-	open, err := b.store.Open(context.Background())
-	if err != nil {
-		b.Fatal(err)
-	}
-	cautions, err := b.store.Cautions(context.Background())
-	if err != nil {
-		b.Fatal(err)
-	}
-	executor.Remember(inv, staged, sent, open, cautions)
+	executor.Remember(inv, memory)
 	return inv
 }
 

@@ -29,7 +29,7 @@ func TestRememberSent(t *testing.T) {
 		{"not the one that waits", map[state.Key]state.Staged{key: {SHA256: "bb", Revision: "1100", Running: "1100"}}, []state.Sent{older, newer}, &inventory.Sent{SHA256: "aa", At: day(1)}},
 	} {
 		inv := &inventory.Inventory{Enclosures: []inventory.Enclosure{{ESPs: []inventory.ESP{{LUID: key.LUID, Subenclosures: []inventory.Subenclosure{{Revision: "1100"}}}}}}}
-		executor.Remember(inv, tt.staged, map[state.Key][]state.Sent{key: tt.sent}, nil, nil)
+		executor.Remember(inv, &state.Memory{Staged: tt.staged, Sent: map[state.Key][]state.Sent{key: tt.sent}})
 		if diff := cmp.Diff(tt.want, inv.Enclosures[0].ESPs[0].Subenclosures[0].Sent); diff != "" {
 			t.Errorf("%s: Remember (-want +got):\n%s", tt.name, diff)
 		}
@@ -40,7 +40,7 @@ func TestRememberSent(t *testing.T) {
 func TestRememberCautions(t *testing.T) {
 	inv := &inventory.Inventory{Enclosures: []inventory.Enclosure{{LogicalID: enc1}, {LogicalID: other}}}
 	for range 2 {
-		executor.Remember(inv, nil, nil, nil, []state.Caution{{Kind: state.NeedsImage, Address: esp1, Detail: "83h"}})
+		executor.Remember(inv, &state.Memory{Cautions: []state.Caution{{Kind: state.NeedsImage, Address: esp1, Detail: "83h"}}})
 	}
 	if own, others := inv.Enclosures[0].Cautions, inv.Enclosures[1].Cautions; len(own) != 1 || own[0].Address != esp1 || len(others) != 0 {
 		t.Errorf("Remember = %+v and %+v; want one, of the first enclosure", own, others)

@@ -298,6 +298,9 @@ func TestUnknownIsFoundOut(t *testing.T) {
 					t.Errorf("Verify = %+v, %v; want %s unsettled", found, err, esp1)
 				}
 				needsImage := func(u executor.Unsettled) bool { return strings.Contains(u.Reason, "needs a whole image") }
+				if open := slices.DeleteFunc(slices.Clone(found.Unsettled), needsImage); len(open) != 1 {
+					t.Errorf("Verify = %+v; want one word on what is open", found.Unsettled)
+				}
 				if slices.ContainsFunc(found.Unsettled, needsImage) != tt.half {
 					t.Errorf("Verify = %+v; want it to say that it needs a whole image: %v", found.Unsettled, tt.half)
 				}

@@ -83,18 +83,16 @@ type Found struct {
 // An error means that nothing could be looked at. A component that is not in sight
 // is a Finding whose Outcome is "".
 func Verify(ctx context.Context, l Look) (*Found, error) {
-	staged, err := l.Store.Staged(ctx)
+	memory, err := l.Store.Memory(ctx)
 	if err != nil {
 		return nil, err
 	}
+	staged := memory.Staged
 	last, err := l.Store.LastBaselines(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := &Found{Components: []Finding{}, Compared: []Comparison{}, Declines: []Decline{}}
-	if found.Unsettled, err = unsettled(ctx, l.Store); err != nil {
-		return nil, err
-	}
+	found := &Found{Unsettled: unsettled(memory), Components: []Finding{}, Compared: []Comparison{}, Declines: []Decline{}}
 	if len(staged) == 0 && len(last) == 0 {
 		return found, nil
 	}
@@ -159,26 +157,18 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 
 // unsettled are the components that a run was broken off in the middle of, or lost sight
 // of, and those that have half an image.
-func unsettled(ctx context.Context, store *state.Store) ([]Unsettled, error) {
-	open, err := store.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cautions, err := store.Cautions(ctx)
-	if err != nil {
-		return nil, err
-	}
+func unsettled(m *state.Memory) []Unsettled {
 	all := []Unsettled{}
-	for _, i := range open {
+	for _, i := range m.Open {
 		all = append(all, Unsettled{i.Address, "how " + i.What() + " ended is not known: do not reset or power-cycle it; fwctl resume finds out"})
 	}
-	for _, c := range told(cautions) {
+	for _, c := range told(m.Cautions) {
 		if c.Kind == inventory.NeedsImage {
 			all = append(all, Unsettled{c.Address, c.Words()})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Unsettled) int { return cmp.Compare(a.Address, b.Address) })
-	return all, nil
+	return all
 }
 
 // judge says what became of what a component held staged.

@@ -88,19 +88,7 @@ func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Opt
 		return nil, err
 	}
 	defer store.Close()
-	staged, err := store.Staged(ctx)
-	if err != nil {
-		return nil, err
-	}
-	sent, err := store.Sent(ctx)
-	if err != nil {
-		return nil, err
-	}
-	open, err := store.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cautions, err := store.Cautions(ctx)
+	memory, err := store.Memory(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +96,6 @@ func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Opt
 	if err != nil {
 		return nil, err
 	}
-	executor.Remember(inv, staged, sent, open, cautions)
+	executor.Remember(inv, memory)
 	return inv, nil
 }

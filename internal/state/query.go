@@ -216,6 +216,37 @@ func (s *Store) Open(ctx context.Context) ([]Intent, error) {
 	return s.intents(ctx, "outcome = ''")
 }
 
+// Memory is what a store knows of the devices themselves, whichever run it is from.
+type Memory struct {
+	Staged   map[Key]Staged
+	Sent     map[Key][]Sent
+	Open     []Intent // effects whose end is not known, the last of each component
+	Cautions []Caution
+}
+
+// Memory returns all that is known of devices.
+func (s *Store) Memory(ctx context.Context) (*Memory, error) {
+	var m Memory
+	err := s.View(ctx, func(s *Store) (err error) {
+		if m.Staged, err = s.Staged(ctx); err != nil {
+			return err
+		}
+		if m.Sent, err = s.Sent(ctx); err != nil {
+			return err
+		}
+		open, err := s.Open(ctx)
+		if err != nil {
+			return err
+		}
+		m.Open = slices.DeleteFunc(slices.Clone(open), func(i Intent) bool {
+			return slices.ContainsFunc(open, func(o Intent) bool { return o.Key == i.Key && o.ID > i.ID })
+		})
+		m.Cautions, err = s.Cautions(ctx)
+		return err
+	})
+	return &m, err
+}
+
 // Overrides returns what a person put aside for a run, by address.
 func (s *Store) Overrides(ctx context.Context, run int64) ([]Override, error) {
 	var all []Override
