@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -128,13 +129,24 @@ func TestRunThatEndsMeanwhile(t *testing.T) {
 	}
 }
 
-// The last run is told where it was interrupted, and whether it can be resumed, which
-// takes its plan.
-func TestInterrupted(t *testing.T) {
-	data, err := os.ReadFile("../../plan/testdata/one owner host an ESP/plan.json")
+// planned is the plan of one of the planner's scenarios, and its file.
+func planned(t *testing.T, scenario string) (*plan.Plan, []byte) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "..", "plan", "testdata", scenario, "plan.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	p, err := plan.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, data
+}
+
+// The last run is told where it was interrupted, and whether it can be resumed, which
+// takes its plan.
+func TestInterrupted(t *testing.T) {
+	_, data := planned(t, "one owner host an ESP")
 	for name, kept := range map[string][]byte{"its plan was kept": data, "it was not": nil, "it is damaged": []byte("{}")} {
 		store := open(t, func(tx *state.Tx) {
 			run := tx.BeginRun(state.Run{Host: "stor3", By: "anna", StartedAt: noon, Phase: "stage", Wave: 2})
@@ -177,14 +189,7 @@ func TestStuckAfterTheEnd(t *testing.T) {
 // Every hop that was begun is told, with what the plan says of those before the one
 // that the component is at.
 func TestHops(t *testing.T) {
-	data, err := os.ReadFile("../../plan/testdata/the shortest chain by from is planned/plan.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := plan.Parse(data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, data := planned(t, "the shortest chain by from is planned")
 	planned := p.Steps[0]
 	first, second := planned.Hops[0], planned.Hops[1]
 	key := state.Key{LUID: planned.LUID}
@@ -220,7 +225,7 @@ func TestHops(t *testing.T) {
 	done := journal.Hop{From: first.From, To: first.To, SHA256: first.Image.SHA256, Mode: "7", At: noon.Add(2 * time.Minute)}
 	next := journal.Hop{From: second.From, To: second.To, SHA256: second.Image.SHA256}
 	told("before the second", []journal.Hop{done}, []journal.Hop{done, next})
-	err = store.Update(ctx, func(tx *state.Tx) {
+	err := store.Update(ctx, func(tx *state.Tx) {
 		intend(tx, state.DownloadStart, "0e", second.Image.SHA256, 3)
 		intend(tx, state.LastChunk, "0e", second.Image.SHA256, 4)
 		intend(tx, state.Activation, "0f", second.Image.SHA256, 5)
@@ -301,14 +306,7 @@ func TestStagedAndCautions(t *testing.T) {
 
 // Components that the run has not come to are those of its plan for this host.
 func TestWhatIsStillToCome(t *testing.T) {
-	data, err := os.ReadFile("../../plan/testdata/one owner host an ESP/plan.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := plan.Parse(data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, data := planned(t, "one owner host an ESP")
 	var want []journal.Step
 	for _, s := range p.Steps { // all of them are to be updated
 		if s.Host == "stor3" {
