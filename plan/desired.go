@@ -93,6 +93,7 @@ type ModelImage struct {
 	Part      string   `yaml:"part"`
 	File      string   `yaml:"file"`      // as written
 	SHA256    string   `yaml:"sha256"`    // 64 lower-case hex digits
+	Opaque    bool     `yaml:"opaque"`    // devices take the file though it looks like a container or a text
 	Signature string   `yaml:"signature"` // file of its minisign signature, as written; "" where it has none
 	Revision  string   `yaml:"revision"`
 	From      []string `yaml:"from"`  // globs on the revision it starts from; nil: any

@@ -64,6 +64,10 @@ func (l *imageLoader) load(model, name string) {
 		}
 		l.read[path] = img
 	}
+	if err := img.CheckKind(); err != nil && !i.Opaque {
+		l.add(err, at("file")...)
+		return // its digest is then of no interest
+	}
 	if err := img.Expect(i.SHA256); err != nil {
 		l.add(err, at("sha256")...)
 		return
@@ -126,6 +130,9 @@ func (l *imageLoader) add(err error, path ...string) {
 // doubtOf is the warning of an image that may be for another product, "" where
 // there is no reason for one.
 func doubtOf(img *image.Image, called string, match Match) string {
+	if doubt := img.Kind().Doubt; doubt != "" {
+		return fmt.Sprintf("image %s: %s", called, doubt)
+	}
 	product := unmentioned(img, match)
 	if product == "" {
 		return ""

@@ -31,7 +31,7 @@ func shelves(t *testing.T) *inventory.Inventory {
 	return &inv
 }
 
-var acmeImage = image.New("/tmp/iom-1100.bin", []byte("....ACME    JBOD-60         1100...."))
+var acmeImage = image.New("/tmp/iom-1100.bin", []byte("\x00\x01\x02\x03ACME    JBOD-60         1100\x00\x00\x00\x00"))
 
 func flash(t *testing.T, inv *inventory.Inventory, mode plan.Mode, revision string, devices ...string) *plan.Plan {
 	t.Helper()
@@ -62,7 +62,7 @@ func rows(p *plan.Plan) []string {
 func TestOneOff(t *testing.T) {
 	const a1, a2 = "5000ccab04001000/esp1/sub0", "5000ccab04001000/esp2/sub0"
 	other := "5000ccab04001000: esp2 was not named, and runs 1000"
-	exposed := "5000ccab04001000: any power loss or hard reset starts image 6d042281 on esp1 while esp2 stays on 1000."
+	exposed := "5000ccab04001000: any power loss or hard reset starts image 49e7bb2b on esp1 while esp2 stays on 1000."
 	for _, tt := range []struct {
 		name     string
 		change   func(*inventory.Inventory)
@@ -94,7 +94,7 @@ func TestOneOff(t *testing.T) {
 		{"a device that reports no revision", func(inv *inventory.Inventory) {
 			inv.Enclosures[0].ESPs[0].Subenclosures[0].Revision = ""
 		}, plan.Mode7, "", []string{"/dev/sg1"}, []string{a1 + " update always io-interruption > 7 iom-1100.bin"}, []plan.WaveKind{plan.ResetWave},
-			[]string{other, "5000ccab04001000: after this plan esp1 runs image 6d042281 and esp2 stays on 1000 (not in this plan)."}},
+			[]string{other, "5000ccab04001000: after this plan esp1 runs image 49e7bb2b and esp2 stays on 1000 (not in this plan)."}},
 		{"what the device does not take is blocked", func(inv *inventory.Inventory) {
 			inv.Enclosures[0].ESPs[0].Download = inventory.Download{WriteBufferModes: []string{"07"}}
 		}, plan.ModeE, "", []string{"/dev/sg1"},

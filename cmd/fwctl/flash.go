@@ -47,6 +47,9 @@ Without, mode 7 tells whether its revision changed.`,
 				return badFlag("--revision", revision, "what the device reports: one to four characters")
 			}
 			img, err := image.Load(args[0])
+			if err == nil {
+				err = img.CheckKind()
+			}
 			if err != nil {
 				return err
 			}

@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 
 	"fwctl/internal/image"
@@ -24,48 +26,66 @@ func (a *app) imageCommand() *cobra.Command {
 func (a *app) inspectCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
-		Use:   "inspect FILE",
-		Short: "tell an image's size, SHA-256 and what it seems to be for",
-		Long: `Tells the size and the SHA-256 of an image file, and the texts in it that read
-like a vendor, a product or a revision. These are guesses: the release notes say
-what an image is for. Packed or encrypted images have no such texts.`,
-		Args: args(cobra.ExactArgs(1), "the name of an image file"),
+		Use:   "inspect FILE...",
+		Short: "show what kind of file an image is, its size, SHA-256 and what it seems to be for",
+		Long: `Shows what kind of file each image is, its size and SHA-256, and the texts in it
+that read like a vendor, a product or a revision. These are guesses: the release
+notes say what an image is for. Packed or encrypted images have no such texts.
+
+A container of an image, as a ZIP archive or a vendor's self-extracting script, is
+not what a device takes, nor is a web page that was saved by mistake: validate, plan
+and flash refuse them. A desired state can say ` + "`opaque: true`" + ` of an image that
+devices take all the same.
+
+With -o json, an object is written for each file.`,
+		Args: args(cobra.MinimumNArgs(1), "the name of an image file, or of several"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := oneOf("-o", output, "table", "json"); err != nil {
 				return err
 			}
-			img, err := image.Load(args[0])
-			if err != nil {
-				return err
+			var failed *multierror.Error
+			for i, name := range args {
+				img, err := image.Load(name)
+				if err != nil {
+					failed = multierror.Append(failed, err)
+					continue
+				}
+				text := imageView(img)
+				if i > 0 {
+					text = "\n" + text
+				}
+				if output == "json" {
+					if text, err = imageJSON(img); err != nil {
+						return err
+					}
+				}
+				if _, err := io.WriteString(a.stdout, text); err != nil {
+					return err
+				}
 			}
-			if output == "json" {
-				return a.imageJSON(img)
-			}
-			_, err = fmt.Fprint(a.stdout, imageView(img))
-			return err
+			return failed.ErrorOrNil()
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	return cmd
 }
 
-// imageJSON writes what schemas/image.schema.json describes.
-func (a *app) imageJSON(img *image.Image) error {
+// imageJSON returns what schemas/image.schema.json describes.
+func imageJSON(img *image.Image) (string, error) {
 	clues := img.Clues()
 	if clues == nil {
 		clues = []image.Clue{}
 	}
+	kind := img.Kind()
 	data, err := json.MarshalIndent(struct {
-		File   string       `json:"file"`
-		Size   int64        `json:"size"`
-		SHA256 string       `json:"sha256"`
-		Clues  []image.Clue `json:"clues"`
-	}{img.Path(), img.Size(), img.SHA256(), clues}, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = a.stdout.Write(append(data, '\n'))
-	return err
+		File     string       `json:"file"`
+		Contents string       `json:"contents"`
+		Image    bool         `json:"image"`
+		Size     int64        `json:"size"`
+		SHA256   string       `json:"sha256"`
+		Clues    []image.Clue `json:"clues"`
+	}{img.Path(), kind.Name, kind.Unlike == "", img.Size(), img.SHA256(), clues}, "", "  ")
+	return string(append(data, '\n')), err
 }
 
 // cluesShown is how many texts of a kind a person is shown.
@@ -77,7 +97,15 @@ func imageView(img *image.Image) string {
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(&b, "%-9s %s\n", label, fmt.Sprintf(format, args...))
 	}
+	kind := img.Kind()
 	line("File", "%s", img.Path())
+	line("Contents", "%s", kind.Name)
+	if kind.Unlike != "" {
+		line("", "not a firmware image: %s", kind.Unlike)
+	}
+	if kind.Doubt != "" {
+		line("", "%s", kind.Doubt)
+	}
 	line("Size", "%d bytes", img.Size())
 	line("SHA-256", "%s", img.SHA256())
 	clues := img.Clues()

@@ -23,7 +23,8 @@ var allowed = map[string][]string{
 	"internal/transport":  {},
 	"internal/atomicfile": {},
 	"internal/state":      {"internal/atomicfile"},
-	"internal/image":      {},
+	"internal/document":   {},
+	"internal/image":      {"internal/document"},
 	"internal/window":     {},
 	"schemas":             {},
 	"internal/capture":    {"internal/transport"},
@@ -35,9 +36,9 @@ var allowed = map[string][]string{
 	"inventory":         {},
 	"inventory/scan":    {"inventory", "internal/ses", "internal/scsi", "internal/transport"},
 	// Never transport: a plan is made without a device.
-	"plan":             {"inventory", "internal/image", "internal/window", "schemas"},
-	"internal/journal": {"plan", "inventory", "internal/state", "internal/atomicfile", "internal/image", "internal/window", "schemas"},
-	"executor":         {"plan", "inventory", "inventory/scan", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/window", "schemas"},
+	"plan":             {"inventory", "internal/image", "internal/document", "internal/window", "schemas"},
+	"internal/journal": {"plan", "inventory", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
+	"executor":         {"plan", "inventory", "inventory/scan", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
 }
 
 // codecs are what a program does not use itself: it asks scan or the executor.

@@ -8,11 +8,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"strings"
+
+	"fwctl/internal/document"
 )
 
 // MaxSize is the largest file that Load takes for an image, in bytes. The
@@ -58,30 +57,32 @@ func New(path string, data []byte) *Image {
 
 // read reads a file of at most so many bytes. Errors are of type *Error.
 func read(path string, most int64) ([]byte, error) {
-	// Asked before the open, which would wait for a writer of a named pipe.
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	if err := usable(path, info, most); err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path)
+	f, err := document.Open(path, most)
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	info, err := f.Stat()
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	if int64(len(data)) != info.Size() {
+	data, err := document.ReadFrom(f, path, most)
+	switch {
+	case err != nil:
+		return nil, unreadable(path, err)
+	case len(data) == 0:
+		return nil, &Error{Path: path, Summary: "it is empty", Hint: "get the file again"}
+	case info.Mode().IsRegular() && int64(len(data)) != info.Size():
 		return nil, &Error{Path: path, Summary: "it changed while it was read", Hint: "wait until it is written, then try again"}
 	}
 	return data, nil
 }
 
 func unreadable(path string, err error) error {
+	var refused *document.Error
+	if errors.As(err, &refused) {
+		return &Error{Path: path, Summary: refused.Summary, Hint: refused.Hint, Err: err}
+	}
 	var perr *fs.PathError
 	if errors.As(err, &perr) {
 		err = perr.Err // the path is told already
@@ -94,21 +95,6 @@ func unreadable(path string, err error) error {
 		e.Hint = "let the user that runs fwctl read it"
 	}
 	return e
-}
-
-// usable refuses what is no file, or none of the size that is read.
-func usable(path string, info fs.FileInfo, most int64) error {
-	switch mode := info.Mode(); {
-	case mode.IsDir():
-		return &Error{Path: path, Summary: "it is a directory", Hint: "name the file in it"}
-	case !mode.IsRegular():
-		return &Error{Path: path, Summary: "it is a device, a pipe or a socket", Hint: "name a file"}
-	case info.Size() == 0:
-		return &Error{Path: path, Summary: "it is empty", Hint: "get the file again"}
-	case info.Size() > most:
-		return &Error{Path: path, Summary: fmt.Sprintf("it has %d bytes, more than the %d that are read", info.Size(), most), Hint: "name the file itself, not what it was packed in"}
-	}
-	return nil
 }
 
 // Path is where the image was read from.

@@ -1,0 +1,108 @@
+package document
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"regexp"
+	"syscall"
+)
+
+// Error is an input file that is not read, because it could not be read to an end.
+type Error struct {
+	Path    string
+	Summary string // what it is: "it is a directory"
+	Hint    string // what to do about it
+}
+
+func (e *Error) Error() string { return e.Path + ": " + e.Summary }
+
+// Open opens a regular file of at most so many bytes for reading. Nothing else is
+// opened: a pipe without a writer would wait for ever, a device has no end, and to
+// open some has an effect. A pipe that this process was given open already, as a
+// shell's <(command) does, is let through, so readers still have to count.
+// The error is an *Error or an *fs.PathError.
+func Open(path string, most int64) (*os.File, error) {
+	if given.MatchString(path) {
+		return os.Open(path)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, opening(path, err)
+	}
+	if err := usable(path, info, most); err != nil {
+		return nil, err
+	}
+	// Something else may stand there by now.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, opening(path, err)
+	}
+	if info, err = f.Stat(); err == nil {
+		err = usable(path, info, most)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// given matches the names of files that were open when the process started.
+var given = regexp.MustCompile(`^(/dev/stdin|/dev/fd/\d+|/proc/self/fd/\d+)$`)
+
+// Read reads a file whole, as Open opens it.
+func Read(path string, most int64) ([]byte, error) {
+	f, err := Open(path, most)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return ReadFrom(f, path, most)
+}
+
+// ReadFrom reads at most so many bytes to their end. path is what errors call the source.
+func ReadFrom(r io.Reader, path string, most int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, most+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case int64(len(data)) > most:
+		return nil, tooLarge(path, most)
+	}
+	return data, nil
+}
+
+func usable(path string, info fs.FileInfo, most int64) error {
+	switch mode := info.Mode(); {
+	case mode.IsDir():
+		return &Error{path, "it is a directory", "name the file in it"}
+	case mode&fs.ModeNamedPipe != 0:
+		return &Error{path, "it is a named pipe", "name a regular file"}
+	case !mode.IsRegular():
+		return &Error{path, "it is a device or a socket", "name a regular file"}
+	case info.Size() > most:
+		return tooLarge(path, most)
+	}
+	return nil
+}
+
+func tooLarge(path string, most int64) error {
+	limit := fmt.Sprintf("%d MiB", most>>20)
+	if most < 1<<20 {
+		limit = fmt.Sprintf("%d KiB", most>>10)
+	}
+	return &Error{path, "it has more than " + limit, "files of this kind are never that large: check the name"}
+}
+
+// opening says of any failure that the file could not be opened: that it was looked
+// at before is of no interest.
+func opening(path string, err error) error {
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	return &fs.PathError{Op: "open", Path: path, Err: err}
+}
