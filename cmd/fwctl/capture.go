@@ -7,14 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fwctl/internal/atomicfile"
 	"fwctl/internal/capture"
+	"fwctl/internal/document"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
 )
 
 func (a *app) captureCommand() *cobra.Command {
-	var out string
+	var out outFile
 	cmd := &cobra.Command{
 		Use:   "capture --out FILE",
 		Short: "record what the enclosures of this host answer",
@@ -29,17 +29,20 @@ points: look at it before you give it away.`,
   fwctl --simulate stor1.capture.json inventory`,
 		Args: args(cobra.NoArgs, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if out == "" {
+			if out.name == "" {
 				return &failure{exitError, "cannot capture to nowhere", "name a file with --out"}
 			}
 			return a.capture(cmd.Context(), out)
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "write the record to `FILE`")
+	out.flag(cmd, document.Capture, "write the record to `FILE`")
 	return cmd
 }
 
-func (a *app) capture(ctx context.Context, out string) error {
+func (a *app) capture(ctx context.Context, out outFile) error {
+	if err := out.check(); err != nil {
+		return err
+	}
 	machine, err := a.machine()
 	if err != nil {
 		return err
@@ -53,16 +56,16 @@ func (a *app) capture(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.Write(out, data); err != nil {
+	if err := out.write(data); err != nil {
 		return err
 	}
 	esps := 0
 	for _, e := range inv.Enclosures {
 		esps += len(e.ESPs)
 	}
-	text := fmt.Sprintf("Captured %s of %s to %s", counted(len(inv.Enclosures), esps), inv.Host, out)
+	text := fmt.Sprintf("Captured %s of %s to %s", counted(len(inv.Enclosures), esps), inv.Host, out.name)
 	if n := len(inv.Problems); n > 0 {
-		text += fmt.Sprintf(", with %d %s: see `%s`", n, plural(n, "problem", "problems"), plan.Command{"fwctl", "--simulate", out, "inventory"})
+		text += fmt.Sprintf(", with %d %s: see `%s`", n, plural(n, "problem", "problems"), plan.Command{"fwctl", "--simulate", out.name, "inventory"})
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s%s.\n", a.heading(inv.Simulated), text)
 	return err

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"fwctl/executor"
+	"fwctl/internal/document"
 	"fwctl/internal/image"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
@@ -148,12 +149,15 @@ func hintFor(err error) string {
 	var store *state.Error
 	var device *transport.Error
 	var file *fs.PathError
+	var input *document.Error
 	var cause syscall.Errno
 	switch {
 	case errors.As(err, &f):
 		return f.hint
 	case errors.As(err, &img):
 		return img.Hint
+	case errors.As(err, &input):
+		return input.Hint
 	case errors.As(err, &store) && store.Hint != "":
 		return "" // its message ends with it
 	case errors.Is(err, syscall.ENOSPC):

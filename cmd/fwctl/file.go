@@ -1,15 +1,154 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
-	"os"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"fwctl/internal/document"
+	"fwctl/internal/image"
+	"fwctl/plan"
 )
 
-// readFile reads an input file whole.
-func readFile(what, name string) ([]byte, error) {
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", what, err)
+// How much is read of an input file. What people write is small: an image that was
+// named by mistake does not fill the memory.
+const (
+	maxWritten  = 4 << 20   // names and exceptions of tens of thousands of enclosures
+	maxRack     = 64 << 20  // the enclosures of a large site, each in full
+	maxRecorded = 256 << 20 // what fwctl itself has written
+)
+
+func limitOf(kind document.Kind) int64 {
+	switch kind {
+	case document.DesiredState:
+		return maxWritten
+	case document.Rack:
+		return maxRack
 	}
-	return data, nil
+	return maxRecorded
+}
+
+// enough is how much of a file shows what it is.
+const enough = 64 << 10
+
+// readDocument reads a document of a kind whole.
+func readDocument(name string, want document.Kind) ([]byte, error) {
+	f, err := openDocument(name, want)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAs(f, name, want)
+}
+
+// readAs reads a document of a kind from r, to which messages refer by name.
+func readAs(r io.Reader, name string, want document.Kind) ([]byte, error) {
+	data, err := document.ReadFrom(r, name, limitOf(want))
+	if err != nil {
+		return nil, unread(want, err)
+	}
+	return data, wrongKind(name, data, want)
+}
+
+// openDocument opens a document of a kind. It refuses a file whose beginning shows
+// that it is something else, without reading the rest.
+func openDocument(name string, want document.Kind) (io.ReadCloser, error) {
+	f, err := document.Open(name, limitOf(want))
+	if err != nil {
+		return nil, unread(want, err)
+	}
+	r := bufio.NewReaderSize(f, enough)
+	head, err := r.Peek(enough)
+	if err == nil {
+		err = wrongKind(name, wholeRunes(head), want)
+	} else if err == io.EOF {
+		err = wrongKind(name, head, want)
+	} else {
+		err = unread(want, err)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{r, f}, nil
+}
+
+// wholeRunes cuts off a character that continues behind data.
+func wholeRunes(data []byte) []byte {
+	for i := 1; i < utf8.UTFMax && i < len(data); i++ {
+		if tail := data[len(data)-i:]; utf8.RuneStart(tail[0]) {
+			if !utf8.FullRune(tail) {
+				return data[:len(data)-i]
+			}
+			break
+		}
+	}
+	return data
+}
+
+func unread(want document.Kind, err error) error {
+	return fmt.Errorf("cannot read %s: %w", the(want), err)
+}
+
+// the names the document of a kind that somebody has named: "the plan".
+func the(kind document.Kind) string {
+	_, noun, _ := strings.Cut(kind.String(), " ")
+	return "the " + noun
+}
+
+// wrongKind refuses what is evidently not a document of the kind that is wanted, and
+// says what it is. Text of no known kind is let through: who parses it knows best
+// what is wrong with it.
+func wrongKind(name string, data []byte, want document.Kind) error {
+	is := ""
+	got := document.Of(data)
+	switch kind := image.KindOf(data); {
+	case got == want, want == document.Rack && got == document.Capture:
+		return nil
+	case got != "":
+		is = got.String()
+	case kind == image.Text, kind == image.JSON, kind == image.Data && bytes.IndexByte(data, 0) < 0:
+		return nil
+	default:
+		is = kind.Name
+	}
+	hint := useOf(got, name)
+	if hint == "" {
+		hint = sourceOf[want]
+	}
+	return &failure{exitError, fmt.Sprintf("cannot use %s as %s: this is %s", name, want, is), hint}
+}
+
+// useOf says what a document of a kind is good for, "" if it is to be read by people.
+func useOf(kind document.Kind, name string) string {
+	command := func(words ...string) string { return plan.Command(append([]string{"fwctl"}, words...)).String() }
+	switch kind {
+	case document.DesiredState:
+		return "use it with -f: " + command("plan", "-f", name) + ", or " + command("apply", "-f", name)
+	case document.Inventory:
+		return "plan from it: " + command("plan", "-f", "FILE", "--inventory", name)
+	case document.Plan:
+		return command("show", name) + " shows it, " + command("apply", name) + " carries it out"
+	case document.Capture, document.Rack:
+		return "use it in place of this machine: " + command("--simulate", name, "inventory")
+	case document.Status, document.History:
+		return command(strings.ToLower(string(kind)), "--from", name) + " shows it"
+	}
+	return ""
+}
+
+// sourceOf says where documents of a kind come from.
+var sourceOf = map[document.Kind]string{
+	document.DesiredState: "a desired state is a YAML file, as `fwctl init` prints one; images are named in it",
+	document.Inventory:    "an inventory is what `fwctl inventory --out` writes",
+	document.Plan:         "a plan is what `fwctl plan --out` writes",
+	document.Rack:         "a rack is a YAML file of kind Rack, see `fwctl schema rack`; `fwctl capture --out` records a machine",
+	document.Status:       "a status is what `fwctl status -o json` writes",
+	document.History:      "a history is what `fwctl history -o json` writes",
 }

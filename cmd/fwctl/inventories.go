@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 
+	"fwctl/internal/document"
 	"fwctl/inventory"
 )
 
@@ -108,12 +109,13 @@ func (l *loading) end() {
 
 // loadInventory reads a saved inventory, and writes what it reads to bar.
 func loadInventory(name string, bar io.Writer) (*inventory.Inventory, error) {
-	file, err := os.Open(name)
+	file, err := openDocument(name, document.Inventory)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the inventory: %w", err)
+		return nil, err
 	}
 	defer file.Close()
-	inv, err := inventory.Read(io.TeeReader(file, bar))
+	// A pipe has no size that could be looked at before.
+	inv, err := inventory.Read(io.TeeReader(io.LimitReader(file, maxRecorded), bar))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

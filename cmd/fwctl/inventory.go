@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/executor"
-	"fwctl/internal/atomicfile"
+	"fwctl/internal/document"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -18,7 +18,7 @@ func (a *app) inventoryCommand() *cobra.Command {
 	var (
 		opts   scan.Options
 		output string
-		out    string
+		out    outFile
 	)
 	cmd := &cobra.Command{
 		Use:   "inventory",
@@ -39,6 +39,9 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 			if err := oneOf("-o", output, "table", "json"); err != nil {
 				return err
 			}
+			if err := out.check(); err != nil {
+				return err
+			}
 			machine, err := a.machine()
 			if err != nil {
 				return err
@@ -51,10 +54,8 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 			if err != nil {
 				return err
 			}
-			if out != "" {
-				if err := atomicfile.Write(out, data); err != nil {
-					return err
-				}
+			if err := out.write(data); err != nil {
+				return err
 			}
 			text := string(data)
 			if output == "table" {
@@ -63,8 +64,8 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 			if _, err := io.WriteString(a.stdout, text); err != nil {
 				return err
 			}
-			if out != "" {
-				a.note("Inventory written to %s.", out)
+			if out.name != "" {
+				a.note("Inventory written to %s.", out.name)
 			}
 			return nil
 		},
@@ -72,7 +73,7 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 	cmd.Flags().StringArrayVar(&opts.Devices, "device", nil, "read this device only, as in /dev/sg3 (repeatable)")
 	cmd.Flags().BoolVar(&opts.ProbeUse, "probe-use", false, "open drives for a moment, read-only, to learn whether they are in use")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
-	cmd.Flags().StringVar(&out, "out", "", "write the inventory to `FILE` too, as JSON")
+	out.flag(cmd, document.Inventory, "write the inventory to `FILE` too, as JSON")
 	return cmd
 }
 

@@ -9,10 +9,8 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -21,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/internal/capture"
+	"fwctl/internal/document"
 	"fwctl/internal/sim"
 	"fwctl/internal/transport"
 	"fwctl/plan"
@@ -111,7 +110,12 @@ func (a *app) machine() (transport.Machine, error) {
 	if a.simulate == "" {
 		return transport.Local()
 	}
-	if data, err := os.ReadFile(a.simulate); err == nil && capture.Is(data) {
+	file, _ := a.rackFile()
+	data, err := readDocument(file, document.Rack)
+	if err != nil {
+		return nil, err
+	}
+	if document.Of(data) == document.Capture {
 		a.captured = true
 		c, err := capture.Parse(data)
 		if err != nil {
@@ -121,9 +125,6 @@ func (a *app) machine() (transport.Machine, error) {
 	}
 	name, host := a.rack()
 	rack, err := sim.Open(name)
-	if file := (*fs.PathError)(nil); errors.As(err, &file) && file.Path == name {
-		return nil, fmt.Errorf("cannot read the rack: %w", file)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -132,15 +133,23 @@ func (a *app) machine() (transport.Machine, error) {
 
 // rack is the file of a simulated rack, and which of its hosts this is; "" for the first.
 func (a *app) rack() (file, host string) {
-	i := strings.LastIndexByte(a.simulate, '@')
-	if _, err := os.Stat(a.simulate); err == nil || i < 0 {
-		return a.simulate, ""
+	file, host = a.rackFile()
+	if host == "" {
+		return file, ""
 	}
-	file, host = a.simulate[:i], a.simulate[i+1:]
 	if rack, err := sim.Open(file); err == nil && rack.Hosts()[0] == host {
 		host = ""
 	}
 	return file, host
+}
+
+// rackFile takes apart what --simulate names, without a look into it.
+func (a *app) rackFile() (file, host string) {
+	i := strings.LastIndexByte(a.simulate, '@')
+	if _, err := os.Stat(a.simulate); err == nil || i < 0 {
+		return a.simulate, ""
+	}
+	return a.simulate[:i], a.simulate[i+1:]
 }
 
 // state is the directory that holds this host's memory. A simulated rack has one

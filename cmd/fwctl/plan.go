@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fwctl/internal/atomicfile"
+	"fwctl/internal/document"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
@@ -19,7 +19,7 @@ func (a *app) planCommand() *cobra.Command {
 	var (
 		file     string
 		sources  planSources
-		out      string
+		out      outFile
 		output   string
 		want     planRequest
 		detailed bool
@@ -38,28 +38,29 @@ state, and what that would disturb. Nothing is written to any device.`,
 			if err := oneOf("-o", output, "table", "json", "markdown"); err != nil {
 				return err
 			}
+			if err := out.check(); err != nil {
+				return err
+			}
 			var err error
 			if want.desired, want.images, err = a.loadDesired(file); err != nil {
 				return err
 			}
 			now := time.Now()
-			if want.inventories, err = a.read(cmd.Context(), sources, now, out); err != nil {
+			if want.inventories, err = a.read(cmd.Context(), sources, now, out.name); err != nil {
 				return err
 			}
 			p, data, err := want.build(now)
 			if err != nil {
 				return err
 			}
-			if out != "" {
-				if err := atomicfile.Write(out, data); err != nil {
-					return err
-				}
+			if err := out.write(data); err != nil {
+				return err
 			}
 			if err := a.showPlan(p, data, output); err != nil {
 				return err
 			}
-			if out != "" {
-				a.note("Plan written to %s.", out)
+			if out.name != "" {
+				a.note("Plan written to %s.", out.name)
 			}
 			if detailed && p.Summary.Update+p.Summary.Activate+p.Summary.Staged+p.Summary.Blocked > 0 {
 				return &failure{code: exitChanges}
@@ -69,7 +70,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 	}
 	desiredFlag(cmd, &file)
 	sources.addFlags(cmd, "warn of inventories that are older than `DURATION`, and write no plan from them")
-	cmd.Flags().StringVar(&out, "out", "", "write the plan to `PLAN` too, for show and apply")
+	out.flag(cmd, document.Plan, "write the plan to `PLAN` too, for show and apply")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, or markdown for a pull request")
 	planFlags(cmd, &want)
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where changes are pending (staged ones too) or blocked")

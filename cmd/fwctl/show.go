@@ -1,15 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
 
 	"github.com/spf13/cobra"
 
+	"fwctl/internal/document"
 	"fwctl/plan"
 )
 
@@ -37,61 +35,28 @@ func (a *app) showCommand() *cobra.Command {
 
 // loadPlan reads a saved plan, and its bytes.
 func loadPlan(file string) (*plan.Plan, []byte, error) {
-	data, err := readPlan(file)
+	data, err := readDocument(file, document.Plan)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot read the plan: %w", err)
+		return nil, nil, err
 	}
 	p, err := plan.Parse(data)
 	if err != nil {
-		return nil, nil, noPlan(file, data, err)
+		return nil, nil, unusablePlan(file, data, err)
 	}
 	return p, data, nil
 }
 
-// readPlan reads a plan file whole. Of one that does not begin as JSON objects do it
-// reads what tells what it is: an image, or /dev/zero, does not fill the memory.
-func readPlan(name string) ([]byte, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	head, err := io.ReadAll(io.LimitReader(file, 64<<10))
-	if err != nil || !bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("{")) {
-		return head, err
-	}
-	rest, err := io.ReadAll(file)
-	return append(head, rest...), err
-}
+// What a plan file says of its version, even if the rest of it is gone.
+var versionOf = regexp.MustCompile(`"format_version"\s*:\s*"([^"]*)"`)
 
-// What a file says that it is, even where the rest of it is gone.
-var (
-	kindOf    = regexp.MustCompile(`(?:^|[\s{,])"?kind"?\s*:\s*"?(\w+)`)
-	versionOf = regexp.MustCompile(`"format_version"\s*:\s*"([^"]*)"`)
-)
-
-// noPlan says why a file that plan.Parse refused is none: it is something else,
-// which is an error of whoever named it, or it is a plan that nobody should trust.
-func noPlan(file string, data []byte, err error) error {
-	said := func(what *regexp.Regexp) string {
-		if m := what.FindSubmatch(data); m != nil {
-			return string(m[1])
-		}
-		return ""
+// unusablePlan says why plan.Parse refused a file: it is no plan at all, which is an
+// error of whoever named it, or it is a plan that nobody should trust.
+func unusablePlan(file string, data []byte, err error) error {
+	if document.Of(data) != document.Plan {
+		return &failure{exitError, fmt.Sprintf("cannot use %s as a plan: this is no plan of fwctl", file), sourceOf[document.Plan]}
 	}
-	other := func(what, hint string) error {
-		return &failure{exitError, fmt.Sprintf("cannot use %s as a plan: this is %s", file, what), hint}
-	}
-	version := said(versionOf)
-	switch kind := said(kindOf); {
-	case kind == "DesiredState":
-		return other("a desired state", fmt.Sprintf("use it with -f: %s, or %s", plan.Command{"fwctl", "plan", "-f", file}, plan.Command{"fwctl", "apply", "-f", file}))
-	case kind == "Inventory":
-		return other("an inventory", "plan from it: "+plan.Command{"fwctl", "plan", "-f", "FILE", "--inventory", file}.String())
-	case kind != "Plan":
-		return other("no plan of fwctl", "a plan is what `fwctl plan --out` writes")
-	case version != "" && version != plan.FormatVersion:
-		return refused(fmt.Sprintf("cannot use %s: it was made by another version of fwctl, whose plans have format %s; this one reads %s", file, version, plan.FormatVersion),
+	if m := versionOf.FindSubmatch(data); m != nil && string(m[1]) != plan.FormatVersion {
+		return refused(fmt.Sprintf("cannot use %s: it was made by another version of fwctl, whose plans have format %s; this one reads %s", file, m[1], plan.FormatVersion),
 			"make the plan again with this fwctl, or use that one")
 	}
 	var damaged *plan.DamagedError

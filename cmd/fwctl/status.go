@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 
+	"fwctl/internal/document"
 	"fwctl/internal/journal"
 	"fwctl/internal/state"
 )
@@ -29,7 +30,7 @@ for ` + "`fwctl inventory`" + ` to say.`,
   fwctl status --from stor2.json        # and here, with it`,
 		Args: args(cobra.NoArgs, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return look(cmd.Context(), a, o, document[*journal.Status]{"status", a.readStatus, journal.ParseStatus, statusView})
+			return look(cmd.Context(), a, o, kept[*journal.Status]{document.Status, a.readStatus, journal.ParseStatus, statusView})
 		},
 	}
 	o.flags(cmd)
@@ -49,7 +50,7 @@ what this host remembers and opens no device.`,
   fwctl history --from stor2.json       # and here, with it`,
 		Args: args(cobra.NoArgs, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return look(cmd.Context(), a, o, document[*journal.History]{"history", a.readHistory, journal.ParseHistory, historyView})
+			return look(cmd.Context(), a, o, kept[*journal.History]{document.History, a.readHistory, journal.ParseHistory, historyView})
 		},
 	}
 	o.flags(cmd)
@@ -69,9 +70,9 @@ func (o *lookBack) flags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&o.from, "from", nil, "add another host's, saved there with -o json, from `FILE` (repeatable)")
 }
 
-// document is what status and history show.
-type document[D record[D]] struct {
-	name  string
+// kept is what status and history show.
+type kept[D record[D]] struct {
+	kind  document.Kind
 	read  func(context.Context, *state.Store) (D, error)
 	parse func([]byte) (D, error)
 	view  func(D, again, int, paint) string
@@ -84,7 +85,7 @@ type record[D any] interface {
 }
 
 // look reads the store of this host, joins what was saved on others, and shows it.
-func look[D record[D]](ctx context.Context, a *app, o lookBack, d document[D]) error {
+func look[D record[D]](ctx context.Context, a *app, o lookBack, d kept[D]) error {
 	if err := oneOf("-o", o.output, "table", "json"); err != nil {
 		return err
 	}
@@ -123,8 +124,8 @@ func look[D record[D]](ctx context.Context, a *app, o lookBack, d document[D]) e
 	return err
 }
 
-func add[D record[D]](all D, d document[D], name string) error {
-	data, err := readFile("the "+d.name, name)
+func add[D record[D]](all D, d kept[D], name string) error {
+	data, err := readDocument(name, d.kind)
 	if err != nil {
 		return err
 	}

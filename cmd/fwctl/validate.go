@@ -2,12 +2,11 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"fwctl/internal/document"
 	"fwctl/plan"
 )
 
@@ -66,30 +65,11 @@ func (a *app) loadDesired(file string) (*plan.DesiredState, *plan.Images, error)
 	return desired, images, nil
 }
 
-// maxDesired bounds a desired state, in bytes: names and exceptions of tens of
-// thousands of enclosures fit, and an image that was named by mistake, or
-// /dev/zero, does not fill the memory.
-const maxDesired = 4 << 20
-
 func (a *app) readDesired(name string) ([]byte, error) {
-	in := a.stdin
-	if name != stdin {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the desired state: %w", err)
-		}
-		defer file.Close()
-		in = file
+	if name == stdin {
+		return readAs(a.stdin, nameOf(name), document.DesiredState)
 	}
-	data, err := io.ReadAll(io.LimitReader(in, maxDesired+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the desired state: %w", err)
-	}
-	if len(data) > maxDesired {
-		return nil, &failure{exitError, fmt.Sprintf("cannot read the desired state: %s has more than %s", nameOf(name), size(maxDesired)),
-			"name the YAML file, as `fwctl init` prints one; images are named in it"}
-	}
-	return data, nil
+	return readDocument(name, document.DesiredState)
 }
 
 // stdin is the name of standard input on the command line.

@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"internal/scsi":       {"internal/transport"},
 	"internal/ses":        {"internal/scsi", "internal/transport"},
 	// Never scsi or ses: a codec shared by device and driver hides symmetric mistakes.
-	"internal/sim":      {"internal/transport", "schemas"},
+	"internal/sim":      {"internal/document", "internal/transport", "schemas"},
 	"internal/sim/tcmu": {},
 	"inventory":         {},
 	"inventory/scan":    {"inventory", "internal/ses", "internal/scsi", "internal/transport"},

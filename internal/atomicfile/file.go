@@ -16,13 +16,11 @@ import (
 // what is no regular file is refused. errors.As finds an *fs.PathError for name.
 func Write(name string, data []byte) (err error) {
 	// A rename would put a file in the place of a device such as /dev/stdout.
-	if info, err := os.Stat(name); err == nil {
-		if !info.Mode().IsRegular() {
-			return cannotWrite(name, errors.New("it is no regular file"))
-		}
-		if name, err = filepath.EvalSymlinks(name); err != nil {
-			return cannotWrite(name, err)
-		}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return cannotWrite(name, errors.New("it is no regular file"))
+	}
+	if name, err = target(name); err != nil {
+		return cannotWrite(name, err)
 	}
 	dir := filepath.Dir(name)
 	temp, err := os.CreateTemp(dir, "."+filepath.Base(name)+".*")
@@ -52,6 +50,21 @@ func Write(name string, data []byte) (err error) {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// target follows a link, even to a file that does not exist yet.
+func target(name string) (string, error) {
+	for range 40 { // as many as Linux follows
+		to, err := os.Readlink(name)
+		if err != nil {
+			return name, nil // not a link
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(name), to)
+		}
+		name = to
+	}
+	return name, errors.New("too many links")
 }
 
 // cannotWrite names the file that was to be written, not the temporary one.

@@ -153,12 +153,6 @@ func (e *FormatError) Error() string {
 
 func (e *FormatError) Unwrap() error { return e.Err }
 
-// Is tells whether data is a capture, of whatever version.
-func Is(data []byte) bool {
-	var head struct{ Kind string }
-	return json.Unmarshal(data, &head) == nil && head.Kind == kind
-}
-
 // Parse reads a capture file. The error is a *FormatError.
 func Parse(data []byte) (*Capture, error) {
 	var c Capture

@@ -28,7 +28,7 @@ const (
 
 var names = map[Kind]string{
 	Capture: "a capture", DesiredState: "a desired state", Explanation: "an explanation", History: "a history",
-	Inventory: "an inventory", Plan: "a plan", Quirks: "a quirk table", Rack: "a simulated rack",
+	Inventory: "an inventory", Plan: "a plan", Quirks: "a quirk table", Rack: "a rack",
 	Rehearsal: "a rehearsal", Status: "a status", Verification: "a verification",
 }
 
@@ -39,12 +39,9 @@ func (k Kind) String() string { return names[k] }
 // a file is enough if it has the key: data may end anywhere.
 func Of(data []byte) Kind {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	var kind Kind
+	kind := ofYAML(data)
 	if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
 		kind = ofJSON(data)
-	}
-	if kind == "" {
-		kind = ofYAML(data)
 	}
 	if _, ok := names[kind]; !ok {
 		return ""
@@ -85,8 +82,8 @@ func ofJSON(data []byte) Kind {
 	return kind
 }
 
-// A key in the first column, or in the flow mapping that YAML shares with JSON.
-var yamlKind = regexp.MustCompile(`(?m)^(?:\{.*?)?["']?kind["']?[ \t]*:[ \t]*["']?(\w+)["']?[ \t]*(?:[,}#\r].*)?$`)
+// yamlKind is a key in the first column.
+var yamlKind = regexp.MustCompile(`(?m)^["']?kind["']?[ \t]*:[ \t]*["']?(\w+)["']?[ \t]*(?:[#\r].*)?$`)
 
 func ofYAML(data []byte) Kind {
 	m := yamlKind.FindSubmatch(data)

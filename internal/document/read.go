@@ -78,7 +78,7 @@ func ReadFrom(r io.Reader, path string, most int64) ([]byte, error) {
 func usable(path string, info fs.FileInfo, most int64) error {
 	switch mode := info.Mode(); {
 	case mode.IsDir():
-		return &Error{path, "it is a directory", "name the file in it"}
+		return &Error{path, "it is a directory", "name a file in that directory"}
 	case mode&fs.ModeNamedPipe != 0:
 		return &Error{path, "it is a named pipe", "name a regular file"}
 	case !mode.IsRegular():

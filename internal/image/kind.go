@@ -28,10 +28,12 @@ const (
 )
 
 var (
-	data    = Kind{Name: "binary data"}
-	program = Kind{Name: "an ELF program"}
-	// Some devices may take it, so it is not refused.
-	text = Kind{Name: "text", Doubt: "it is text, and firmware is binary data: it may be a note, or what a server said in place of the file"}
+	// Data is what every other kind is not, and what most images are.
+	Data = Kind{Name: "binary data"}
+	// JSON is a JSON document that is not fwctl's.
+	JSON = Kind{Name: "a JSON document", Unlike: download}
+	// Text is what no other kind of text is. Some devices may take it, so it is not refused.
+	Text = Kind{Name: "text", Doubt: "it is text, and firmware is binary data: it may be a note, or what a server said in place of the file"}
 )
 
 // magic is what files of a kind begin with. Sequences that firmware may well begin
@@ -62,7 +64,7 @@ var magic = []struct {
 	{"version https://git-lfs.github.com/spec/", Kind{Name: "a Git LFS pointer", Unlike: "fetch the file that it stands for: git lfs pull"}},
 }
 
-// KindOf returns the kind of a file by its content, and data for what it does not
+// KindOf returns the kind of a file by its content, and Data for what it does not
 // know. It says that something is no image only of what cannot reasonably be one:
 // firmware has no format in common.
 func KindOf(content []byte) Kind {
@@ -88,7 +90,7 @@ func KindOf(content []byte) Kind {
 	if decoded, ok := textOf(content); ok {
 		return kindOfText(decoded)
 	}
-	return data
+	return Data
 }
 
 // isTar reports whether content begins with the header of a tar archive, whose
@@ -112,7 +114,7 @@ func isPE(content []byte) bool {
 func kindOfELF(content []byte) Kind {
 	const i386, amd64 = 3, 62
 	if len(content) < 20 {
-		return program
+		return Data
 	}
 	var order binary.ByteOrder = binary.LittleEndian
 	if content[5] == 2 {
@@ -121,7 +123,7 @@ func kindOfELF(content []byte) Kind {
 	if machine := order.Uint16(content[18:]); machine == i386 || machine == amd64 {
 		return Kind{Name: "a program for PCs (ELF)", Unlike: "it may carry the image: unpack it, and name the image that is in it"}
 	}
-	return program
+	return Kind{Name: "an ELF program"}
 }
 
 // textOf decodes content if all of it is text: UTF-8, or UTF-16 with a byte order mark.
@@ -169,9 +171,9 @@ func kindOfText(content string) Kind {
 	case sRecord.MatchString(content):
 		return Kind{Name: "an S-record file", Unlike: convert}
 	case strings.HasPrefix(begins, "{") && json.Valid([]byte(content)):
-		return Kind{Name: "a JSON document", Unlike: download}
+		return JSON
 	}
-	return text
+	return Text
 }
 
 // Kind returns what kind of file the image is.

@@ -20,6 +20,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"fwctl/internal/document"
 )
 
 // Rack is an open simulated rack. Its methods are safe for concurrent use, and
@@ -68,8 +70,11 @@ func Open(rackFile string) (*Rack, error) {
 	return r, r.look(func(*state, time.Time) error { return nil })
 }
 
+// maxRack bounds a rack file, in bytes.
+const maxRack = 64 << 20
+
 func open(rackFile string) (*Rack, error) {
-	data, err := os.ReadFile(rackFile)
+	data, err := document.Read(rackFile, maxRack)
 	if err != nil {
 		return nil, &Error{Op: "open", Path: rackFile, Err: err}
 	}
