@@ -145,12 +145,8 @@ func keptPlan(ctx context.Context, store *state.Store, run int64) (*plan.Plan, e
 // imagesOf are the images of a plan that are to be sent, by SHA-256.
 func imagesOf(p *plan.Plan) map[string]bool {
 	all := map[string]bool{}
-	for _, s := range p.Steps {
-		for _, h := range s.Hops {
-			if len(h.Modes) > 0 {
-				all[h.Image.SHA256] = true
-			}
-		}
+	for _, ref := range p.ImagesToSend() {
+		all[ref.SHA256] = true
 	}
 	return all
 }

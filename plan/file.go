@@ -130,12 +130,12 @@ func (p *Plan) Encode() ([]byte, error) {
 // kind is what a plan file says that it is.
 const kind = "Plan"
 
-// bare encodes the plan without its digest and the time of its creation, and
-// the digest is over that. It leaves <, > and & as they are, so that a plan that
+// bare encodes the plan without its digest, the time of its creation and the hints
+// at images, and the digest is over that. It leaves <, > and & as they are, so that a plan that
 // went through another JSON tool is still the same plan.
 func (p *Plan) bare() (data []byte, digest string, err error) {
 	bare := *p
-	bare.Digest, bare.CreatedAt = "", time.Time{}
+	bare.Digest, bare.CreatedAt, bare.ImageHints = "", time.Time{}, nil
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -147,8 +147,8 @@ func (p *Plan) bare() (data []byte, digest string, err error) {
 	return b.Bytes(), "sha256:" + hex.EncodeToString(sum[:]), nil
 }
 
-// sign puts digest and time of creation where bare left them out: at the head,
-// which no text of a device comes before.
+// sign puts digest, time of creation and hints where bare left them out: at the
+// head, which no text of a device comes before.
 func (p *Plan) sign(bare []byte) ([]byte, error) {
 	at, err := p.CreatedAt.MarshalJSON()
 	if err != nil {
@@ -160,7 +160,47 @@ func (p *Plan) sign(bare []byte) ([]byte, error) {
 	data := make([]byte, 0, len(bare)+len(p.Digest)+len(at))
 	data = append(data, head...)
 	data = fmt.Appendf(data, "\"digest\": %q,\n  \"created_at\": %s,", p.Digest, at)
+	if hints := p.showableHints(); len(hints) > 0 {
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		e.SetIndent("  ", "  ")
+		if err := e.Encode(hints); err != nil {
+			return nil, fmt.Errorf("cannot encode the plan: %w", err)
+		}
+		data = fmt.Appendf(data, "\n  \"image_hints\": %s,", bytes.TrimSpace(b.Bytes()))
+	}
 	return append(data, tail...), nil
+}
+
+// showableHints are the hints at images that the plan sends, without paths that
+// could not be shown as they are: such a plan could not be read again.
+func (p *Plan) showableHints() map[string]string {
+	hints := map[string]string{}
+	for _, ref := range p.ImagesToSend() {
+		path, ok := p.ImageHints[ref.SHA256]
+		if ok && utf8.ValidString(path) && !strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			hints[ref.SHA256] = path
+		}
+	}
+	return hints
+}
+
+// ImagesToSend returns the images of all hops that send one, each once, in the order
+// of the steps.
+func (p *Plan) ImagesToSend() []ImageRef {
+	var refs []ImageRef
+	seen := map[string]bool{}
+	for _, s := range p.Steps {
+		for _, h := range s.Hops {
+			// Without modes it is staged already, and nothing is sent.
+			if len(h.Modes) > 0 && !seen[h.Image.SHA256] {
+				seen[h.Image.SHA256] = true
+				refs = append(refs, h.Image)
+			}
+		}
+	}
+	return refs
 }
 
 // contradiction is why a plan cannot be carried out as it is, "" where it can:

@@ -5,14 +5,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/signal"
 	"os/user"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,7 +113,7 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 	desiredFlag(cmd, &file)
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&check, "check", false, "only compare the plan with the devices, and look for its images; write nothing")
-	cmd.Flags().StringVar(&images, "images", "", "look for the plan's images, by their SHA-256, in `DIR` and below (default: where PLAN is)")
+	cmd.Flags().StringVar(&images, "images", "", "look for the plan's images, by their SHA-256, in `DIR` and below first, then where PLAN is, then where they were when it was made")
 	cmd.Flags().StringVar(&expect, "expect", "", "refuse any plan but the one with this digest `SHA256`")
 	acceptFlag(cmd, &accept)
 	soleWriterFlag(cmd, &sole)
@@ -209,7 +206,7 @@ func (j *job) readPlan(file, expect, dir string) error {
 		return refused(fmt.Sprintf("cannot apply %s: it was made on real hardware, and --simulate names a rack", file), "leave --simulate out, or plan with it")
 	}
 	j.plan = p
-	j.images, err = findImages(p, cmp.Or(dir, filepath.Dir(file)))
+	j.images, err = findImages(p, nil, dir, file)
 	return err
 }
 
@@ -534,59 +531,6 @@ func (j *job) goesOn(result *executor.Result) string {
 		command = "`" + j.again(slices.Concat([]string{"apply"}, j.planned, limit)...) + "`"
 	}
 	return fmt.Sprintf("%s %s for %s %s: %s goes on.", components(n), plural(n, "waits", "wait"), plural(len(waves), "wave", "waves"), strings.Join(waves, ", "), command)
-}
-
-// findImages looks for the images of a plan's hops by their SHA-256, in dir and below it.
-func findImages(p *plan.Plan, dir string) (map[string]*image.Image, error) {
-	wanted, sizes := map[string]plan.ImageRef{}, map[int64]bool{}
-	for _, s := range p.Steps {
-		for _, h := range s.Hops {
-			if len(h.Modes) > 0 { // else it is staged already, and nothing is sent
-				wanted[h.Image.SHA256], sizes[h.Image.Size] = h.Image, true
-			}
-		}
-	}
-	found := map[string]*image.Image{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrPermission) && path != dir:
-			return nil
-		case err != nil:
-			return err
-		case len(found) == len(wanted):
-			return fs.SkipAll
-		case !d.Type().IsRegular():
-			return nil
-		}
-		if info, err := d.Info(); err != nil || !sizes[info.Size()] {
-			return nil // gone meanwhile, or not one of them
-		}
-		img, err := image.Load(path)
-		if err != nil {
-			return nil // if it was one of them it is told as missing
-		}
-		if _, ok := wanted[img.SHA256()]; ok {
-			found[img.SHA256()] = img
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cannot look for images: %w", err)
-	}
-	var missing *multierror.Error
-	told := map[string]bool{}
-	for _, s := range p.Steps {
-		for _, h := range s.Hops {
-			ref, ok := wanted[h.Image.SHA256]
-			if ok && found[ref.SHA256] == nil && !told[ref.SHA256] {
-				told[ref.SHA256] = true
-				missing = multierror.Append(missing, &failure{exitError,
-					fmt.Sprintf("cannot find image %s in %s: no file there has %d bytes and SHA-256 %s", ref.Name, dir, ref.Size, ref.SHA256),
-					"name the directory that has it with --images"})
-			}
-		}
-	}
-	return found, missing.ErrorOrNil()
 }
 
 // whoami names the person who runs this, for the record.

@@ -124,7 +124,7 @@ func TestFindImages(t *testing.T) {
 		{Hops: []plan.Hop{{Image: write("one", "one"), Modes: []plan.Mode{plan.ModeE}}, {Image: write("a/b/c", "three"), Modes: []plan.Mode{plan.Mode7}}}},
 		{Hops: []plan.Hop{{Image: plan.ImageRef{Name: "staged", SHA256: "00", Size: 1}}}}, // no modes: nothing is sent
 	}}
-	images, err := findImages(p, dir)
+	images, err := findImages(p, nil, dir, "")
 	if err != nil || len(images) != 2 {
 		t.Fatalf("findImages = %v, %v; want two images", images, err)
 	}
@@ -136,7 +136,7 @@ func TestFindImages(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "a", "b", "c")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := findImages(p, dir); err == nil || !strings.Contains(err.Error(), "cannot find image three in "+dir) {
+	if _, err := findImages(p, nil, dir, ""); err == nil || !strings.Contains(err.Error(), "cannot find image three (5 bytes, SHA-256 ") {
 		t.Errorf("findImages = %v; want the missing image named", err)
 	}
 }

@@ -162,8 +162,14 @@ func TestKeptImageThatIsDamaged(t *testing.T) {
 	if err := os.WriteFile(kept[0], []byte("something else"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s.says(1, []string{"cannot find image iom-1100", "--images"}, "resume", "--yes")
-	s.run(0, "resume", "--yes", "--images", ".")
+	if err := os.Mkdir(s.path("moved"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(s.path("iom-1100.bin"), s.path("moved/iom-1100.bin")); err != nil {
+		t.Fatal(err)
+	}
+	s.says(1, []string{"cannot find image iom-1100", "iom-1100.bin, where it was when the plan was made: no file is there now", "--images"}, "resume", "--yes")
+	s.run(0, "resume", "--yes", "--images", "moved")
 	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 	s.intact()
 }

@@ -105,6 +105,9 @@ func (r planRequest) build(now time.Time) (*plan.Plan, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if p.ImageHints, err = hints(r.images.Files); err != nil {
+		return nil, nil, err
+	}
 	data, err := encode(p, now)
 	return p, data, err
 }

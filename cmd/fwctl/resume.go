@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -46,7 +45,7 @@ carries out the rest of that run's plan. What is not known in the end is said.`,
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	cmd.Flags().StringVar(&images, "images", "", "look for images that the state directory has lost, by their SHA-256, in `DIR` and below")
+	cmd.Flags().StringVar(&images, "images", "", "look for images that the state directory has lost, by their SHA-256, in `DIR` and below, then where they were when the plan was made")
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json: an event a line, the result last")
 	when.flags(cmd)
 	return cmd
@@ -79,14 +78,10 @@ func (j *job) resume(ctx context.Context, images string, yes bool) error {
 		}
 		return nil
 	}
-	j.plan, j.images = p, kept
+	j.plan = p
 	j.phase, j.wave = plan.WaveKind(run.Phase), run.Wave
-	if images != "" {
-		found, err := findImages(p, images)
-		if err != nil {
-			return err
-		}
-		maps.Copy(j.images, found)
+	if j.images, err = findImages(p, kept, images, ""); err != nil {
+		return err
 	}
 	steps, err := store.Steps(ctx, run.ID)
 	if err != nil {
