@@ -13,6 +13,7 @@ import (
 	"fwctl/internal/image"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -26,9 +27,9 @@ type Config struct {
 	By      string                  // who runs it, for the record
 	Account state.Account           // whom the system takes them for, likewise
 
-	// AcceptDisruption are globs on addresses, or "all": the components at which I/O
-	// may stop. Run refuses a plan with another one whose worst disruption is that.
-	AcceptDisruption []string
+	// AcceptDisruption selects the components at which I/O may stop; inventory.All is
+	// every one. Run refuses a plan with another one whose worst disruption is that.
+	AcceptDisruption []inventory.Selector
 
 	// SoleWriter are the enclosures, by the first part of their addresses, of which
 	// this host does not see all ESPs and to which, as somebody has said, nobody else

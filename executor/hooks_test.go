@@ -17,6 +17,7 @@ import (
 	"fwctl/executor"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -282,7 +283,7 @@ func TestHookBeforeAResetThatIsForbidden(t *testing.T) {
 		s.Disruption.Worst = plan.IOInterruption
 		var given executor.Config
 		r, calls := b.runHooked(func(c *executor.Config) {
-			c.AcceptDisruption = []string{"all"}
+			c.AcceptDisruption = []inventory.Selector{"all"}
 			given = *c
 		}, func(_ context.Context, verb string) ([]byte, error) {
 			if verb == "set" {

@@ -11,6 +11,7 @@ import (
 	"fwctl/internal/image"
 	"fwctl/internal/sim"
 	"fwctl/internal/state"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -36,7 +37,7 @@ func (b *bench) flash(mode plan.Mode, revision, said string) *executor.Result {
 	}
 	c := b.config()
 	c.Plan, c.Images = p, map[string]*image.Image{img.SHA256(): img}
-	c.AcceptDisruption, c.SoleWriter = []string{"all"}, []string{enc1}
+	c.AcceptDisruption, c.SoleWriter = []inventory.Selector{"all"}, []string{enc1}
 	r, err := executor.Run(b.Context(), c)
 	if err != nil {
 		b.Fatal(err)

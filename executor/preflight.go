@@ -422,8 +422,7 @@ func (r *run) forbids(s *stepRun, inv *inventory.Inventory) string {
 	if ok, why := plan.Permits(s.step.Reset, effect); !ok {
 		return why
 	}
-	accepted, _ := covers(r.AcceptDisruption, s.step.Address)
-	if effect.Worst == plan.IOInterruption && s.step.Disruption.Worst != plan.IOInterruption && accepted < 0 {
+	if effect.Worst == plan.IOInterruption && s.step.Disruption.Worst != plan.IOInterruption && s.step.Selected(r.AcceptDisruption) < 0 {
 		return "the plan says that no I/O stops, and now it may: " + effect.Why
 	}
 	return ""

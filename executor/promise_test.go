@@ -297,7 +297,7 @@ func (h *history) scan(host string) *inventory.Inventory {
 func (h *history) config(host string, p *plan.Plan) executor.Config {
 	c := executor.Config{Machine: &doomed{h.machine(host), h, nil}, Store: h.stores[host], Plan: p, Images: map[string]*image.Image{}, By: "anna", Wait: h.wait, IgnoreWindow: h.ignore}
 	if h.accept {
-		c.AcceptDisruption = []string{"all"}
+		c.AcceptDisruption = []inventory.Selector{"all"}
 	}
 	for _, img := range randomImages {
 		c.Images[img.SHA256()] = img
@@ -361,6 +361,21 @@ func (h *history) harmed(enclosure string) bool {
 	})
 }
 
+// inSight are those of some enclosures that a host sees.
+func (h *history) inSight(host string, enclosures []string) []inventory.Selector {
+	inv, err := scan.Scan(context.Background(), h.machine(host), scan.Options{})
+	if err != nil {
+		h.Fatal(err)
+	}
+	var all []inventory.Selector
+	for i := range inv.Enclosures {
+		if id := inv.Enclosures[i].ID(); slices.Contains(enclosures, id) {
+			all = append(all, inventory.Selector(id))
+		}
+	}
+	return all
+}
+
 // visit power-cycles what the last runs left to be, and looks after it.
 func (h *history) visit() {
 	var enclosures []string
@@ -377,7 +392,7 @@ func (h *history) visit() {
 	}
 	time.Sleep(2 * time.Hour)
 	for _, host := range h.hosts {
-		found, err := executor.Verify(context.Background(), executor.Look{Machine: h.machine(host), Store: h.stores[host], By: "ben", PowerCycled: enclosures})
+		found, err := executor.Verify(context.Background(), executor.Look{Machine: h.machine(host), Store: h.stores[host], By: "ben", PowerCycled: h.inSight(host, enclosures)})
 		if err != nil {
 			h.Fatalf("seed %d: Verify = %v", h.seed, err)
 		}

@@ -31,17 +31,14 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 	}
 	for _, o := range overrides {
 		if o.Kind == state.AcceptDisruption {
-			c.AcceptDisruption = append(c.AcceptDisruption, o.Address)
+			c.AcceptDisruption = append(c.AcceptDisruption, inventory.Selector(o.Address))
 		}
 	}
 	r, err := newRun(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	accepted, err := r.accept()
-	if err != nil {
-		return nil, err
-	}
+	accepted := r.accept()
 	ctx = context.WithoutCancel(ctx)
 	taken, err := c.Store.Baselines(ctx, run)
 	if err != nil {

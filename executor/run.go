@@ -26,10 +26,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	accepted, err := r.accept()
-	if err != nil {
-		return nil, err
-	}
+	accepted := r.accept()
 	ctx = context.WithoutCancel(ctx)
 	file, err := c.Plan.Encode()
 	if err != nil {
@@ -39,6 +36,9 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 		r.id = tx.BeginRun(state.Run{PlanDigest: c.Plan.Digest, Host: c.Machine.Hostname(), By: c.By, StartedAt: time.Now(), Phase: string(c.Phase), Wave: c.Wave})
 		tx.Keep(r.id, file)
 		tx.Work(r.id, c.Account, time.Now())
+		for id, name := range c.Plan.Names(c.Machine.Hostname()) {
+			tx.Name(id, name)
+		}
 		for _, o := range append(accepted, r.ignored()...) {
 			tx.Override(r.id, o)
 		}

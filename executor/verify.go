@@ -16,6 +16,7 @@ import (
 	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
+	"fwctl/plan"
 )
 
 // Look is what Verify works with. All but PowerCycled must be set.
@@ -24,9 +25,10 @@ type Look struct {
 	Store   *state.Store
 	By      string // who asks, for the record
 
-	// PowerCycled are globs on addresses, or "all": components whose enclosure somebody
-	// has power-cycled since they were staged, so that what does not run now is lost.
-	PowerCycled []string
+	// PowerCycled selects components whose enclosure somebody has power-cycled since they
+	// were staged, so that what does not run now is lost; inventory.All is every one. A
+	// selector that matches nothing that is in sight or remembered is a *plan.UnmatchedError.
+	PowerCycled []inventory.Selector
 }
 
 // Finding is what became of microcode that was staged.
@@ -93,12 +95,20 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 		return nil, err
 	}
 	found := &Found{Unsettled: unsettled(memory), Components: []Finding{}, Compared: []Comparison{}, Declines: []Decline{}}
-	if len(staged) == 0 && len(last) == 0 {
+	if len(staged) == 0 && len(last) == 0 && len(l.PowerCycled) == 0 {
 		return found, nil
 	}
 	m := &listening{Machine: l.Machine, reset: map[string]bool{}}
 	inv, err := scan.Scan(ctx, m, scan.Options{})
 	if err != nil {
+		return nil, err
+	}
+	book, err := readBook(ctx, l.Store)
+	if err != nil {
+		return nil, err
+	}
+	selected := slices.DeleteFunc(slices.Clone(l.PowerCycled), func(s inventory.Selector) bool { return s == inventory.All })
+	if err := plan.Unmatched("--power-cycled", selected, book.components(inv, last), "what is in sight or remembered here"); err != nil {
 		return nil, err
 	}
 	touched := map[string]*inventory.Enclosure{} // nil where it is not in sight
@@ -125,7 +135,7 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 	for _, key := range slices.SortedFunc(maps.Keys(staged), compareKeys) {
 		e, esp, sub := find(inv, key)
 		if sub == nil {
-			found.Components = append(found.Components, absent(key, staged[key]))
+			found.Components = append(found.Components, book.absent(key, staged[key]))
 			continue
 		}
 		lock, err := touch(e.ID(), e)
@@ -133,10 +143,7 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 			return nil, err
 		}
 		defer lock.Close()
-		f, err := l.judge(ctx, m, esp, sub, staged[key])
-		if err != nil {
-			return nil, err
-		}
+		f := l.judge(ctx, m, esp, sub, staged[key], book)
 		found.Components = append(found.Components, f)
 		verified = append(verified, state.Verification{
 			Address: f.Address, Key: key, SHA256: f.SHA256, Revision: f.Revision, Outcome: f.Outcome, By: l.By, At: time.Now(),
@@ -144,6 +151,9 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 	}
 	if err := found.compare(last, touched); err != nil {
 		return nil, err
+	}
+	if len(verified) == 0 { // the store may be one for reading only
+		return found, nil
 	}
 	return found, l.Store.Update(ctx, func(tx *state.Tx) {
 		for _, v := range verified {
@@ -172,13 +182,9 @@ func unsettled(m *state.Memory) []Unsettled {
 }
 
 // judge says what became of what a component held staged.
-func (l *Look) judge(ctx context.Context, m *listening, esp *inventory.ESP, sub *inventory.Subenclosure, s state.Staged) (Finding, error) {
+func (l *Look) judge(ctx context.Context, m *listening, esp *inventory.ESP, sub *inventory.Subenclosure, s state.Staged, book *book) Finding {
 	f := Finding{Address: sub.Address, SHA256: s.SHA256, Wanted: s.Revision, Revision: sub.Revision, StagedSince: s.Since, StagedBy: s.By}
-	said, err := covers(l.PowerCycled, sub.Address)
-	if err != nil {
-		return f, err
-	}
-	cycled := said >= 0 || m.heard(esp.Paths)
+	cycled := inventory.Selected(l.PowerCycled, book.named(sub.Address)) >= 0 || m.heard(esp.Paths)
 	switch {
 	case sub.Revision != s.Running && (sub.Revision == s.Revision || s.Revision == ""):
 		f.Outcome, f.Confirmed = state.Running, true
@@ -193,7 +199,7 @@ func (l *Look) judge(ctx context.Context, m *listening, esp *inventory.ESP, sub 
 	default:
 		f.Outcome, f.Reason = state.Waiting, fmt.Sprintf("it still runs %s, and nothing tells of a power cycle since; if there was one, say so with --power-cycled %s", s.Running, sub.Address)
 	}
-	return f, nil
+	return f
 }
 
 // compare compares enclosures with what they were like before the last run that touched them.
@@ -230,9 +236,46 @@ func ofLastRun(baselines map[string]state.Baseline) map[string]state.Baseline {
 	return all
 }
 
-func absent(key state.Key, s state.Staged) Finding {
+// book is what this host calls components and enclosures.
+type book struct {
+	addresses map[state.Key]string // that components had in the last run that touched them
+	names     map[string]string    // of enclosures, by the first part of their addresses
+}
+
+func readBook(ctx context.Context, store *state.Store) (*book, error) {
+	addresses, err := store.Addresses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names, err := store.Names(ctx)
+	return &book{addresses, names}, err
+}
+
+func (b *book) named(address string) inventory.Named {
+	return inventory.Named{Address: address, Name: b.names[inventory.EnclosureOf(address)]}
+}
+
+// components are what is in sight, and what this host remembers.
+func (b *book) components(inv *inventory.Inventory, last map[string]state.Baseline) []inventory.Named {
+	addresses := slices.Collect(maps.Keys(last)) // of enclosures, which are addresses of their components in part
+	addresses = slices.AppendSeq(addresses, maps.Values(b.addresses))
+	for _, e := range inv.Enclosures {
+		for _, esp := range e.ESPs {
+			for _, sub := range esp.Subenclosures {
+				addresses = append(addresses, sub.Address)
+			}
+		}
+	}
+	all := make([]inventory.Named, len(addresses))
+	for i, address := range addresses {
+		all[i] = b.named(address)
+	}
+	return all
+}
+
+func (b *book) absent(key state.Key, s state.Staged) Finding {
 	return Finding{
-		Address: fmt.Sprintf("lu-%s/sub%d", key.LUID, key.Subenclosure), SHA256: s.SHA256, Wanted: s.Revision, StagedSince: s.Since, StagedBy: s.By,
+		Address: cmp.Or(b.addresses[key], fmt.Sprintf("lu-%s/sub%d", key.LUID, key.Subenclosure)), SHA256: s.SHA256, Wanted: s.Revision, StagedSince: s.Since, StagedBy: s.By,
 		Reason: "it is not in sight: is the enclosure switched on and cabled to this host?",
 	}
 }

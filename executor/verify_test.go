@@ -11,10 +11,11 @@ import (
 	"fwctl/executor"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
-func (b *bench) verify(powerCycled ...string) *executor.Found {
+func (b *bench) verify(powerCycled ...inventory.Selector) *executor.Found {
 	b.Helper()
 	effects := b.effects()
 	found, err := executor.Verify(context.Background(), executor.Look{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: powerCycled})
@@ -33,7 +34,7 @@ func TestVerify(t *testing.T) {
 		rack    string
 		to      string
 		cycle   bool
-		said    []string // of --power-cycled
+		said    []inventory.Selector // of --power-cycled
 		outcome state.Verdict
 		words   string
 		staged  bool // by the store's word, afterwards
@@ -41,7 +42,7 @@ func TestVerify(t *testing.T) {
 		"running":                               {acme(""), "1100", true, nil, state.Running, "", false},
 		"still waiting":                         {acme(""), "1100", false, nil, state.Waiting, "still runs 1000", true},
 		"lost":                                  {acme("powerLoss: loses"), "1100", true, nil, state.Lost, "still runs 1000", false},
-		"lost, by a person's word":              {acme("powerLoss: loses"), "1100", false, []string{enc1 + "/*"}, state.Lost, "still runs 1000", false},
+		"lost, by a person's word":              {acme("powerLoss: loses"), "1100", false, []inventory.Selector{enc1 + "/*"}, state.Lost, "still runs 1000", false},
 		"the same revision, and no power cycle": {acme(""), "1000", false, nil, state.Waiting, "nothing tells of a power cycle", true},
 		"the same revision before and after":    {acme(""), "1000", true, nil, state.Running, "cannot tell", false},
 	} {
@@ -198,7 +199,7 @@ func TestVerifyBesideARun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		look := executor.Look{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: []string{"all"}}
+		look := executor.Look{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: []inventory.Selector{"all"}}
 		if found, err := executor.Verify(context.Background(), look); !errors.Is(err, transport.ErrBusy) || len(b.stored()) != 1 {
 			t.Errorf("Verify = %+v, %v; want it refused as in use, and all remembered", found, err)
 		}

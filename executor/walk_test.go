@@ -10,6 +10,7 @@ import (
 	"fwctl/executor"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -224,7 +225,7 @@ func TestResetsAreGatedByTheUseOfDrivesNow(t *testing.T) {
 		own, others string // drives
 		reset       plan.Reset
 		neighbour   string
-		accepted    []string
+		accepted    []inventory.Selector
 		words       string // why it is refused
 	}{
 		"nothing is in use":                     {"{slot: 0}", "{slot: 0}", plan.ResetIdle, other, nil, ""},
@@ -233,7 +234,7 @@ func TestResetsAreGatedByTheUseOfDrivesNow(t *testing.T) {
 		"a drive of another domain is":          {"{slot: 0}", mounted, plan.ResetIdle, "", nil, ""},
 		"a neighbour is out of sight":           {"{slot: 0}", "{slot: 0}", plan.ResetAlways, "5000ccab0400ff00", nil, "5000ccab0400ff00 of its fault domain is not in sight"},
 		"I/O may stop where the plan said not":  {mounted, "{slot: 0}", plan.ResetAlways, other, nil, "the plan says that no I/O stops, and now it may"},
-		"likewise, and somebody has said to it": {mounted, "{slot: 0}", plan.ResetAlways, other, []string{esp1}, ""},
+		"likewise, and somebody has said to it": {mounted, "{slot: 0}", plan.ResetAlways, other, []inventory.Selector{esp1}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rack := acme("") + "    drives: [" + tt.own + "]\n" + strings.ReplaceAll(acme(""), enc1, other) + "    drives: [" + tt.others + "]\n"

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"fwctl/internal/window"
@@ -33,7 +31,7 @@ type Input struct {
 	SignedBy    map[string][]string    // public keys of policies that have signed an image, by the image's SHA-256; see Images
 	Warnings    []string               // of the images; told with the plan's own
 	Activate    bool                   // plan the activation of what is staged
-	Targets     []string               // globs on address, a leading part of one, or name; none: everything
+	Targets     []inventory.Selector   // none: everything
 }
 
 // Build makes a plan. It is pure: the same input gives the same plan, whatever
@@ -53,7 +51,7 @@ func Build(in Input) (*Plan, error) {
 	}
 	b := &builder{
 		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)), clashes: map[[2]int]clash{},
-		excepted: make([]bool, len(in.Desired.Except)), ended: map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*Quirk{}}, survey: newSurvey(fleet, in.Desired.FaultDomains), gateLists: map[gateKey][]GateResult{},
+		ended: map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*Quirk{}}, survey: newSurvey(fleet, fleet.declared(in.Desired.FaultDomains)), gateLists: map[gateKey][]GateResult{},
 	}
 	for _, want := range in.Desired.Want {
 		b.goals = append(b.goals, newGoal(in.Desired, want, b.quirks))
@@ -72,10 +70,9 @@ func Build(in Input) (*Plan, error) {
 	}
 	p.Rollout.MaxParallel = max(p.Rollout.MaxParallel, 1)
 
-	hit := make([]bool, len(in.Targets))
 	var planned []*job
 	for _, e := range fleet.enclosures {
-		jobs := b.decide(e, hit)
+		jobs := b.decide(e)
 		for _, j := range jobs {
 			j.step.FaultDomain = e.faultDomain()
 			b.tellCautions(j)
@@ -87,7 +84,7 @@ func Build(in Input) (*Plan, error) {
 		p.Warnings = append(p.Warnings, cautionWarnings(e, e.domain.cautions)...)
 		p.Warnings = append(p.Warnings, stagedWarnings(e.id, jobs)...)
 	}
-	if err := b.err(hit); err != nil {
+	if err := b.err(); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(planned, func(a, b *job) int {
@@ -112,8 +109,7 @@ func Build(in Input) (*Plan, error) {
 	}
 	p.Warnings = append(p.Warnings, p.windowWarnings()...)
 	p.Warnings = append(p.Warnings, b.wantWarnings()...)
-	p.Warnings = append(p.Warnings, b.exceptWarnings()...)
-	p.Warnings = append(p.Warnings, b.domainWarnings()...)
+	p.Warnings = append(p.Warnings, b.selectorWarnings()...)
 	p.Warnings = append(p.Warnings, slices.Sorted(maps.Keys(b.ended))...)
 	p.Warnings = append(p.Warnings, ageWarnings(scans)...)
 	p.Warnings = append(p.Warnings, slices.Sorted(slices.Values(in.Warnings))...)
@@ -156,31 +152,6 @@ func checkInventories(invs []*inventory.Inventory) (scans []Scan, simulated bool
 	return scans, simulated, nil
 }
 
-// Means tells whether a --target pattern means a component: it matches the
-// address, or a leading part of it (the enclosure, the enclosure and ESP), in which
-// the enclosure may be called by its name. As elsewhere the hex digits of its
-// identifier may be of either case.
-func Means(pattern, address, name string) bool {
-	enclosure, rest, _ := strings.Cut(pattern, "/")
-	if leads(strings.TrimSuffix(lowerID(enclosure)+"/"+rest, "/"), address) {
-		return true
-	}
-	_, rest, _ = strings.Cut(address, "/")
-	return name != "" && (glob(pattern, name) || leads(pattern, name+"/"+rest))
-}
-
-// leads tells whether a pattern matches an address or a leading part of it.
-func leads(pattern, address string) bool {
-	for i := range len(address) + 1 {
-		if i == len(address) || address[i] == '/' {
-			if ok, err := path.Match(pattern, address[:i]); ok && err == nil {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // builder holds what all components are decided by, and collects what can only
 // be told once all of them were seen.
 type builder struct {
@@ -191,11 +162,10 @@ type builder struct {
 
 	gateLists map[gateKey][]GateResult // those that steps share
 
-	matches  []wantMatch
-	clashes  map[[2]int]clash
-	excepted []bool          // exceptions that an enclosure matches
-	ended    map[string]bool // warnings of what has ended
-	quirks   *quirkFinder
+	matches []wantMatch
+	clashes map[[2]int]clash
+	ended   map[string]bool // warnings of what has ended
+	quirks  *quirkFinder
 }
 
 // quirk is the row of the quirk table that fits the ESP as it is.
@@ -205,7 +175,25 @@ func (b *builder) quirk(c component) *Quirk {
 }
 
 // wantMatch counts what a want came to, so that one that comes to nothing can say why.
-type wantMatch struct{ models, enclosures, components int }
+type wantMatch struct {
+	models, enclosures, components int
+	selected                       []bool // by the want's selectors: it selects a component of the model
+}
+
+// selects reports whether one of a want's selectors selects a component, and marks
+// those that do.
+func (m *wantMatch) selects(selectors []inventory.Selector, c component) bool {
+	if m.selected == nil {
+		m.selected = make([]bool, len(selectors))
+	}
+	found := false
+	for i := range selectors {
+		if (!found || !m.selected[i]) && c.selected(selectors[i:i+1]) == 0 {
+			found, m.selected[i] = true, true
+		}
+	}
+	return found
+}
 
 // clash is two wants that match the same components.
 type clash struct {
@@ -213,21 +201,18 @@ type clash struct {
 	count int
 }
 
-func (b *builder) err(hit []bool) error {
+func (b *builder) err() error {
 	d := b.in.Desired
 	if err := b.checkImages(); err != nil {
 		return err
 	}
-	var problems []schemas.Problem
-	for i, ok := range hit {
-		if !ok {
-			problems = append(problems, schemas.Problem{File: Command{"--target", b.in.Targets[i]}.String(), Summary: "no component matches",
-				Hint: "an address or a leading part of one, with the enclosure's identifier or name, and * and ?"})
-		}
+	if err := Unmatched("--target", b.in.Targets, b.survey.named(), "these enclosures"); err != nil {
+		return err
 	}
+	var problems []schemas.Problem
 	for pair, c := range b.clashes {
 		p := d.at("want", strconv.Itoa(pair[1]))
-		p.Summary = fmt.Sprintf("%s and %s both match %s", b.wantName(pair[0]), b.wantName(pair[1]), c.first)
+		p.Summary = fmt.Sprintf("%s and %s both match %s", b.in.Desired.wantName(pair[0]), b.in.Desired.wantName(pair[1]), c.first)
 		if c.count > 1 {
 			p.Summary += fmt.Sprintf(" and %d more", c.count-1)
 		}
@@ -252,8 +237,8 @@ func (b *builder) checkImages() error {
 }
 
 // wantName names a want: want 2 (acme60, iom-1100).
-func (b *builder) wantName(i int) string {
-	w := b.in.Desired.Want[i]
+func (d *DesiredState) wantName(i int) string {
+	w := d.Want[i]
 	return fmt.Sprintf("want %d (%s, %s)", i+1, w.Model, w.Image)
 }
 
@@ -269,40 +254,11 @@ func (b *builder) wantWarnings() []string {
 		case m.models == 0:
 			why = fmt.Sprintf("no enclosure in sight is vendor %q, product %q", cmp.Or(match.Vendor, "*"), cmp.Or(match.Product, "*"))
 		case m.enclosures == 0:
-			why = "none of the model's enclosures is " + strings.Join(w.Enclosures, ", ")
+			continue // told of its selectors
 		default:
 			why = "none of the model's enclosures has a subenclosure of that part"
 		}
-		warnings = append(warnings, fmt.Sprintf("%s matches nothing: %s", b.wantName(i), why))
-	}
-	return warnings
-}
-
-// exceptWarnings tells of exceptions that no enclosure matches.
-func (b *builder) exceptWarnings() []string {
-	var warnings []string
-	for i, hit := range b.excepted {
-		if x := b.in.Desired.Except[i]; !hit {
-			warnings = append(warnings, fmt.Sprintf("except %d (%s) matches no enclosure in sight", i+1, x.Enclosure))
-		}
-	}
-	return warnings
-}
-
-// domainWarnings tells of declared fault domains of which a part is not in sight: it
-// may be reset from elsewhere, or be misspelt.
-func (b *builder) domainWarnings() []string {
-	var warnings []string
-	for i, domain := range b.in.Desired.FaultDomains {
-		var missing []string
-		for _, id := range domain {
-			if b.survey.enclosure(id) == nil {
-				missing = append(missing, cmp.Or(b.in.Desired.Names[id], id))
-			}
-		}
-		if n := len(missing); 0 < n && n < len(domain) {
-			warnings = append(warnings, fmt.Sprintf("faultDomains %d names %s, not in sight: nothing here is kept apart from resets there", i+1, strings.Join(missing, ", ")))
-		}
+		warnings = append(warnings, fmt.Sprintf("%s matches nothing: %s", b.in.Desired.wantName(i), why))
 	}
 	return warnings
 }
@@ -335,7 +291,7 @@ func scanWarnings(invs []*inventory.Inventory) []string {
 }
 
 // wantOf finds what is wanted of a component, nil for nothing.
-func (b *builder) wantOf(e *enclosure, c component, address string) *goal {
+func (b *builder) wantOf(c component) *goal {
 	found := -1
 	primary := c.primary()
 	for i, w := range b.in.Desired.Want {
@@ -344,7 +300,7 @@ func (b *builder) wantOf(e *enclosure, c component, address string) *goal {
 			continue
 		}
 		b.matches[i].models++
-		if !e.matches(w.Enclosures) {
+		if len(w.Enclosures) > 0 && !b.matches[i].selects(w.Enclosures, c) {
 			continue
 		}
 		b.matches[i].enclosures++
@@ -355,7 +311,7 @@ func (b *builder) wantOf(e *enclosure, c component, address string) *goal {
 		if found >= 0 {
 			pair := [2]int{found, i}
 			known := b.clashes[pair]
-			b.clashes[pair] = clash{first: cmp.Or(known.first, address), count: known.count + 1}
+			b.clashes[pair] = clash{first: cmp.Or(known.first, c.address), count: known.count + 1}
 			continue
 		}
 		found = i

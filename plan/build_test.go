@@ -26,7 +26,7 @@ type scenario struct {
 	desired     *plan.DesiredState
 	inventories []*inventory.Inventory
 	activate    bool
-	targets     []string
+	targets     []inventory.Selector
 	size        int64 // of every image
 	signedBy    map[string][]string
 }
@@ -56,7 +56,7 @@ func load(t *testing.T, dir string) scenario {
 			case "activate":
 				s.activate = true
 			case "target":
-				s.targets = append(s.targets, value)
+				s.targets = append(s.targets, inventory.Selector(value))
 			case "signed":
 				image, key, _ := strings.Cut(value, " ")
 				for _, m := range s.desired.Models {
@@ -240,8 +240,8 @@ func TestBuildErrors(t *testing.T) {
 		change func(*scenario)
 		want   string
 	}{
-		{"a target that matches nothing", func(s *scenario) { s.targets = []string{"5000*", "nothing"} },
-			"--target nothing: no component matches (an address or a leading part of one, with the enclosure's identifier or name, and * and ?)"},
+		{"a target that matches nothing", func(s *scenario) { s.targets = []inventory.Selector{"5000*", "nothing"} },
+			"cannot use --target nothing: it selects nothing in these enclosures"},
 		{"two wants on one component", func(s *scenario) {
 			s.desired.Want = append(s.desired.Want, plan.Want{Model: "acme60", Image: "iom-1000"})
 		},
@@ -270,7 +270,7 @@ func TestBuildErrors(t *testing.T) {
 // Targets leave out of the plan what they do not mean, and nothing else.
 func TestBuildTargets(t *testing.T) {
 	dir := filepath.Join("testdata", "globs on identifier or name")
-	for pattern, want := range map[string][]string{
+	for pattern, want := range map[inventory.Selector][]string{
 		"5000ccab04001000":           {"5000ccab04001000/esp1/sub0", "5000ccab04001000/esp2/sub0"},
 		"*/esp2":                     {"5000ccab04001000/esp2/sub0", "5000ccab04002000/esp2/sub0"},
 		"r12*":                       {"5000ccab04002000/esp1/sub0", "5000ccab04002000/esp2/sub0"},
@@ -280,7 +280,7 @@ func TestBuildTargets(t *testing.T) {
 		"5000ccab0400?000/esp1/sub0": {"5000ccab04001000/esp1/sub0", "5000ccab04002000/esp1/sub0"},
 	} {
 		s := load(t, dir)
-		s.targets = []string{pattern}
+		s.targets = []inventory.Selector{pattern}
 		p, err := plan.Build(s.input())
 		if err != nil {
 			t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 
 	"fwctl/internal/image"
 	"fwctl/internal/window"
+	"fwctl/inventory"
 	"fwctl/schemas"
 )
 
@@ -55,8 +56,12 @@ func (c *checker) check() {
 		c.checkQuirk(strconv.Itoa(i), q)
 	}
 	for i, e := range c.d.Except {
-		c.checkGlobs([]string{"except", strconv.Itoa(i), "enclosure"}, e.Enclosure)
 		c.checkDate([]string{"except", strconv.Itoa(i), "until"}, e.Until)
+	}
+	for _, s := range c.d.selectors() {
+		if _, err := inventory.ParseSelector(string(s.Selector)); err != nil {
+			c.add(s.path, err.Error(), inventory.SelectorHelp)
+		}
 	}
 	for i, domain := range c.d.FaultDomains {
 		c.checkFaultDomain(strconv.Itoa(i), domain)
@@ -77,6 +82,8 @@ func (c *checker) checkNames() {
 			c.add(at, "no enclosure has this identifier, which stands for none", "write lu- and the logical unit's designator, as in its address")
 		case twice && name != "":
 			c.add(at, fmt.Sprintf("%s and %s are both named %q", other, id, name), "give each enclosure a name of its own")
+		case name == inventory.All:
+			c.add(at, fmt.Sprintf("no enclosure can be named %q, which selects every one on the command line", name), "write another name, as in r12u20")
 		case lowerID(name) != id && identifier.MatchString(lowerID(name)):
 			c.add(at, fmt.Sprintf("%q reads like the identifier of another enclosure", name), "write a name that is none, as in r12u20")
 		}
@@ -283,14 +290,22 @@ func (c *checker) checkDate(at []string, date string) {
 // identifier is an enclosure's identifier: 16 hex digits, or lu-<designator>.
 var identifier = regexp.MustCompile(`^([0-9a-f]{16}|lu-.+)$`)
 
-func (c *checker) checkFaultDomain(index string, domain []string) {
-	for i, enclosure := range domain {
-		at := []string{"faultDomains", index, strconv.Itoa(i)}
-		if _, named := c.d.Names[enclosure]; !named && !identifier.MatchString(enclosure) {
-			c.add(at, fmt.Sprintf("there is no enclosure %q", enclosure), "an identifier, or one of names: "+knownNames(enclosure, slices.Sorted(maps.Values(c.d.Names))))
-		} else if slices.Contains(domain[:i], enclosure) {
-			c.add(at, fmt.Sprintf("enclosure %s is in this fault domain already", enclosure), "take it out here")
+// checkFaultDomain refuses an enclosure that belongs together with itself.
+func (c *checker) checkFaultDomain(index string, domain []inventory.Selector) {
+	ids := map[string]string{}
+	for id, name := range c.d.Names {
+		ids[name] = id
+	}
+	seen := map[string]bool{}
+	for i, s := range domain {
+		id := lowerID(string(s))
+		if named, ok := ids[string(s)]; ok {
+			id = named
 		}
+		if seen[id] {
+			c.add([]string{"faultDomains", index, strconv.Itoa(i)}, fmt.Sprintf("enclosure %s is in this fault domain already", id), "take it out here")
+		}
+		seen[id] = true
 	}
 }
 
@@ -317,9 +332,6 @@ func (c *checker) checkWant(index string, w Want) {
 	}
 	if _, ok := c.d.Policies[w.Policy]; !ok && w.Policy != "" {
 		c.add(at("policy"), fmt.Sprintf("there is no policy %q", w.Policy), knownNames(w.Policy, slices.Sorted(maps.Keys(c.d.Policies))))
-	}
-	for i, glob := range w.Enclosures {
-		c.checkGlobs(at("enclosures", strconv.Itoa(i)), glob)
 	}
 }
 

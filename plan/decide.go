@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"fwctl/inventory"
 )
 
 // job is a component on its way to becoming a step.
@@ -22,18 +24,12 @@ type job struct {
 	startedBy []*job   // whose resets start what it has staged
 }
 
-// decide decides what is done with the components of an enclosure. It marks the
-// targets that it hits.
-func (b *builder) decide(e *enclosure, hit []bool) []*job {
+// decide decides what is done with the components of an enclosure.
+func (b *builder) decide(e *enclosure) []*job {
 	var jobs []*job
 	for _, c := range e.components() {
 		j := b.begin(e, c)
-		j.targeted = len(b.in.Targets) == 0
-		for i, pattern := range b.in.Targets {
-			if Means(pattern, j.step.Address, j.step.Name) {
-				hit[i], j.targeted = true, true
-			}
-		}
+		j.targeted = len(b.in.Targets) == 0 || c.selected(b.in.Targets) >= 0
 		b.plan(j)
 		jobs = append(jobs, j)
 	}
@@ -65,10 +61,7 @@ func (b *builder) begin(e *enclosure, c component) *job {
 	if c.sub.Staged != nil {
 		j.step.Preconditions.Staged = &c.sub.Staged.SHA256
 	}
-	for i, x := range b.in.Desired.Except {
-		b.excepted[i] = b.excepted[i] || e.matches([]string{x.Enclosure})
-	}
-	want := b.wantOf(e, c, j.step.Address)
+	want := b.wantOf(c)
 	if want == nil {
 		return j
 	}
@@ -78,7 +71,7 @@ func (b *builder) begin(e *enclosure, c component) *job {
 	j.step.Reset = w.policy.Reset
 	j.step.Model, j.step.Image, j.step.Policy, j.step.Desired = w.modelName, w.name, w.policyName, w.image.Revision
 	for i, x := range b.in.Desired.Except {
-		if !e.matches([]string{x.Enclosure}) {
+		if c.selected([]inventory.Selector{x.Enclosure}) < 0 {
 			continue
 		}
 		if x.Until >= b.today {

@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"fwctl/internal/window"
+	"fwctl/inventory"
 	"fwctl/schemas"
 )
 
@@ -29,7 +30,7 @@ type DesiredState struct {
 
 	Except       []Exception              `yaml:"except"`
 	Quirks       []Quirk                  `yaml:"quirks"`       // come before the built-in table
-	FaultDomains [][]string               `yaml:"faultDomains"` // identifiers of enclosures that belong together beyond what is found out; the file may have names
+	FaultDomains [][]inventory.Selector   `yaml:"faultDomains"` // enclosures that belong together beyond what is found out
 	Windows      map[string]window.Window `yaml:"windows"`
 
 	root *yaml.Node // where it was read from, for positions; nil where it comes from no file
@@ -102,10 +103,10 @@ type ModelImage struct {
 
 // Want says that the components of a model's part should run an image.
 type Want struct {
-	Model      string   `yaml:"model"`
-	Image      string   `yaml:"image"`
-	Policy     string   `yaml:"policy"`     // "": DefaultPolicy
-	Enclosures []string `yaml:"enclosures"` // globs on identifier or name; nil: all
+	Model      string               `yaml:"model"`
+	Image      string               `yaml:"image"`
+	Policy     string               `yaml:"policy"`     // "": DefaultPolicy
+	Enclosures []inventory.Selector `yaml:"enclosures"` // the components that it covers; nil: all
 }
 
 // Policy is what may be done to a component.
@@ -135,11 +136,11 @@ type Waiver struct {
 	Until   string `yaml:"until"` // the last day it holds, in UTC, "2006-01-02"
 }
 
-// Exception leaves enclosures alone.
+// Exception leaves components alone.
 type Exception struct {
-	Enclosure string `yaml:"enclosure"` // glob on identifier or name
-	Reason    string `yaml:"reason"`
-	Until     string `yaml:"until"` // the last day it holds, in UTC, "2006-01-02"
+	Enclosure inventory.Selector `yaml:"enclosure"`
+	Reason    string             `yaml:"reason"`
+	Until     string             `yaml:"until"` // the last day it holds, in UTC, "2006-01-02"
 }
 
 // Downgrade says whether a component may go to an earlier entry of its model's order.
@@ -255,19 +256,11 @@ func (d *DesiredState) fillIn() {
 		}
 		d.Models[name] = m
 	}
-	names, ids := map[string]string{}, map[string]string{}
+	names := map[string]string{}
 	for id, name := range d.Names {
-		names[lowerID(id)], ids[name] = name, lowerID(id)
+		names[lowerID(id)] = name
 	}
 	d.Names = names
-	for _, domain := range d.FaultDomains {
-		for i, enclosure := range domain {
-			if id, ok := ids[enclosure]; ok {
-				enclosure = id
-			}
-			domain[i] = lowerID(enclosure)
-		}
-	}
 }
 
 // lowerID writes an enclosure's identifier as inventories do.

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"fwctl/internal/window"
+	"fwctl/inventory"
 	"fwctl/plan"
 	"fwctl/schemas"
 )
@@ -69,7 +70,7 @@ func TestParseDesiredState(t *testing.T) {
 				From: []string{"10*"}, Modes: []plan.Mode{plan.ModeE, plan.Mode7},
 			}},
 		}},
-		Want:     []plan.Want{{Model: "acme60", Image: "iom-1100", Policy: "live", Enclosures: []string{"5000ccab*"}}},
+		Want:     []plan.Want{{Model: "acme60", Image: "iom-1100", Policy: "live", Enclosures: []inventory.Selector{"5000ccab*"}}},
 		Names:    map[string]string{"5000ccab04001000": "r12u20"},
 		Policies: map[string]plan.Policy{"live": {Reset: plan.ResetAlways, Activate: plan.Manual, Downgrade: plan.DowngradeForbid, RequireAllESPs: true, RequireHealthy: true}},
 		Rollout:  plan.Rollout{MaxParallel: 1, MaxFailures: 2},
@@ -143,8 +144,8 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			`f.yaml:6:21: "AC[" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
 			`f.yaml:6:37: "[]" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
 		}},
-		{"a glob of a want that is none", []string{`enclosures: ["5000ccab*"]`, `enclosures: ["5000ccab*", "r1[2"]`},
-			[]string{`f.yaml:21:78: "r1[2" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`}},
+		{"a glob of a want that is none", []string{`enclosures: ["5000ccab*"]`, `enclosures: ["5000ccab*", "r1[2]"]`},
+			[]string{`f.yaml:21:78: cannot use selector "r1[2]": '[' is not part of an address or a name (` + inventory.SelectorHelp + `)`}},
 		{"times that are none", []string{"flashTimeout: 45m", "flashTimeout: 0s", "settle: 60s", "settle: 0m", "{by: power-cycle", "{returnTimeout: 0h, by: power-cycle"}, []string{
 			`f.yaml:7:76: flashTimeout is no time at all (write at least 1s, or leave it out for the default)`,
 			`f.yaml:8:50: settle is no time at all (write at least 1s, or leave it out for the default)`,
@@ -253,7 +254,7 @@ func TestParseDesiredStateGates(t *testing.T) {
 		Policies:     map[string]plan.Policy{"strict": strict},
 		Rollout:      plan.Rollout{Canary: 1, Soak: plan.Duration(10 * time.Minute), MaxParallel: 1},
 		Except:       []plan.Exception{{Enclosure: "r14*", Reason: "CHG-4711: power supply on order", Until: "2026-12-15"}},
-		FaultDomains: [][]string{{"5000ccab04001000", "500304801f001200", "lu-12AB"}},
+		FaultDomains: [][]inventory.Selector{{"r12u20", "500304801F001200", "lu-12AB"}},
 		Windows: map[string]window.Window{"saturday-night": {
 			Start: "2026-11-21T22:00", Timezone: "Europe/Berlin", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA", Exclude: []string{"2026-12-26"},
 		}},
@@ -288,10 +289,14 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 		}},
 		{"an exception without an end", []string{", until: 2026-12-15", "", `"r14*"`, `"r14["`}, []string{
 			`f.yaml:15:5: except[0] lacks the key "until" (The last day that it holds, in UTC, such as 2026-12-15.)`,
-			`f.yaml:15:17: "r14[" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
+			`f.yaml:15:17: cannot use selector "r14[": '[' is not part of an address or a name (` + inventory.SelectorHelp + `)`,
 		}},
-		{"a fault domain of nobody", []string{"[[r12u20, ", "[[r12u21, "},
-			[]string{`f.yaml:16:17: there is no enclosure "r12u21" (an identifier, or one of names: did you mean "r12u20"?)`}},
+		{"an exception for too much", []string{`"r14*"`, `"r14u02/esp1/sub0/x"`},
+			[]string{`f.yaml:15:17: cannot use selector "r14u02/esp1/sub0/x": it has 4 parts, and an address has 3 (` + inventory.SelectorHelp + `)`}},
+		{"a fault domain with a gap", []string{"[[r12u20, ", "[[r12u20/, "},
+			[]string{`f.yaml:16:17: cannot use selector "r12u20/": one of its parts is empty (` + inventory.SelectorHelp + `)`}},
+		{"a name that is a word of its own", []string{"names: {5000ccab04001000: r12u20}", "names: {5000ccab04001000: all}"},
+			[]string{`f.yaml:5:27: no enclosure can be named "all", which selects every one on the command line (write another name, as in r12u20)`}},
 		{"a fault domain of one", []string{", lu-12AB", ", 5000CCAB04001000"},
 			[]string{`f.yaml:16:43: enclosure 5000ccab04001000 is in this fault domain already (take it out here)`}},
 		{"a key that is none", []string{publicKey, publicKey[1:]},

@@ -13,8 +13,9 @@ import (
 
 // fleet is the enclosures of all inventories.
 type fleet struct {
-	enclosures []*enclosure    // sorted by id
-	esps       map[string]*esp // by lu_id; the first, where several claim it
+	enclosures []*enclosure            // sorted by id
+	esps       map[string]*esp         // by lu_id; the first, where several claim it
+	names      map[string][]*enclosure // once they were asked for
 }
 
 // enclosure is one enclosure as all hosts of the plan see it together.
@@ -61,7 +62,8 @@ type esp struct {
 type component struct {
 	address string
 	esp     *esp
-	also    []*esp // others that serve it
+	also    []*esp   // others that serve it
+	aliases []string // its addresses through those
 	sub     *inventory.Subenclosure
 }
 
@@ -302,6 +304,7 @@ func (e *esp) identifies(sub *inventory.Subenclosure) bool {
 // through that one: whatever was staged, a reset starts.
 func (c *component) recall(other *esp, as *inventory.Subenclosure) {
 	c.also = append(c.also, other)
+	c.aliases = append(c.aliases, inventory.Address(other.of.id, other.id, as.ID))
 	mine := *c.sub // the inventory is the caller's
 	c.sub = &mine
 	if as.Sent != nil && (mine.Sent == nil || as.Sent.At.After(mine.Sent.At)) {
@@ -322,14 +325,6 @@ func (c *component) recall(other *esp, as *inventory.Subenclosure) {
 		}
 		c.esp.disputed[mine.ID] = why
 	}
-}
-
-// matches tells whether globs mean the enclosure by its identifier, hex digits of
-// either case, or its name. No globs mean any.
-func (e *enclosure) matches(globs []string) bool {
-	return len(globs) == 0 || slices.ContainsFunc(globs, func(g string) bool {
-		return glob(lowerID(g), e.id) || e.name != "" && glob(g, e.name)
-	})
 }
 
 // seenBy is the enclosure as a host sees it, nil where it does not.

@@ -29,7 +29,14 @@ type Effect struct {
 // of it. A host whose inventory is not among them is not seen: the caller asks
 // for one of each host that is attached.
 func ResetImpact(inventories []*inventory.Inventory, luIDs, domain []string) Effect {
-	sv := newSurvey(mergeHosts(inventories), [][]string{domain})
+	f := mergeHosts(inventories)
+	var together []*enclosure
+	for _, id := range domain {
+		if e := f.enclosure(id); e != nil {
+			together = append(together, e)
+		}
+	}
+	sv := newSurvey(f, [][]*enclosure{together})
 	e := sv.impact(luIDs)
 	e.Busy = "the enclosure was not scanned"
 	if first, ok := sv.esps[luIDs[0]]; ok {

@@ -117,10 +117,10 @@ func (f Flash) input(named []espOf) Input {
 		policy.Reset = ResetAlways
 	}
 	want := Want{Model: oneOff, Image: f.name(), Policy: oneOff}
-	var targets []string
+	var targets []inventory.Selector
 	for _, o := range named {
-		want.Enclosures = append(want.Enclosures, escapeGlob(o.e.ID()))
-		targets = append(targets, escapeGlob(o.esp.Subenclosures[0].Address))
+		want.Enclosures = append(want.Enclosures, inventory.Selector(o.e.ID()))
+		targets = append(targets, inventory.Selector(o.esp.Subenclosures[0].Address))
 	}
 	d := &DesiredState{
 		Models: map[string]Model{oneOff: {

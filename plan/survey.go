@@ -36,18 +36,14 @@ type faultDomain struct {
 	busy       *string             // as in Effect, once it was found out
 }
 
-// newSurvey finds the fleet's fault domains. together are enclosures, by id, that
-// belong together beyond what the inventories show.
-func newSurvey(f *fleet, together [][]string) *survey {
+// newSurvey finds the fleet's fault domains. together are enclosures that belong
+// together beyond what the inventories show.
+func newSurvey(f *fleet, together [][]*enclosure) *survey {
 	sv := &survey{fleet: f, crosses: map[hostESP][]string{}, below: map[string][]*enclosure{}, shared: map[string][]sighting{}}
 	groups := newGrouping(len(f.enclosures))
-	for _, ids := range together {
-		var first *enclosure
-		for _, id := range ids {
-			if e := f.enclosure(id); e != nil {
-				first = cmp.Or(first, e)
-				groups.join(first.index, e.index)
-			}
+	for _, enclosures := range together {
+		for _, e := range enclosures {
+			groups.join(enclosures[0].index, e.index)
 		}
 	}
 	sv.joinByExpanders(groups)

@@ -23,6 +23,7 @@ import (
 	"fwctl/internal/image"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -83,11 +84,15 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 			if err := oneOf("-o", output, "text", "json"); err != nil {
 				return err
 			}
+			accepted, err := selectors("--accept-disruption", accept)
+			if err != nil {
+				return err
+			}
 			machine, err := a.machine()
 			if err != nil {
 				return err
 			}
-			job := &job{app: a, machine: machine, json: output == "json", accept: accept, soleWriter: sole, timing: when, phase: plan.WaveKind(phase), wave: wave}
+			job := &job{app: a, machine: machine, json: output == "json", accept: accepted, soleWriter: sole, timing: when, phase: plan.WaveKind(phase), wave: wave}
 			if file != "" {
 				job.planned = []string{"-f", file}
 				err = job.makePlan(cmd.Context(), file)
@@ -99,7 +104,7 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 				job.planned = append(job.planned, "--images", images)
 			}
 			if err == nil {
-				err = job.hasWaves()
+				err = errors.Join(job.hasWaves(), job.acceptsSomething())
 			}
 			if err != nil {
 				return err
@@ -125,7 +130,7 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 }
 
 func acceptFlag(cmd *cobra.Command, accept *[]string) {
-	cmd.Flags().StringArrayVar(accept, "accept-disruption", nil, "let I/O stop at `ADDRESS`, where * is any text, or at all (repeatable)")
+	cmd.Flags().StringArrayVar(accept, "accept-disruption", nil, "let I/O stop at what `SELECTOR` selects, or at all (repeatable)")
 }
 
 func soleWriterFlag(cmd *cobra.Command, sole *bool) {
@@ -137,7 +142,7 @@ type job struct {
 	*app
 	machine transport.Machine
 	json    bool
-	accept  []string // where I/O may stop
+	accept  []inventory.Selector // where I/O may stop
 	plan    *plan.Plan
 	unseen  []plan.Unseen           // enclosures to which another host may be writing
 	images  map[string]*image.Image // by SHA-256
@@ -258,10 +263,7 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	}
 	if !yes { // who is asked is asked for nothing in vain
 		c := j.config(nil, nil)
-		switch why, err := c.Unaccepted(); {
-		case err != nil:
-			return err
-		case why != "":
+		if why := c.Unaccepted(); why != "" {
 			return refused(why, "")
 		}
 		n := j.plan.Summary.Update + j.plan.Summary.Activate
@@ -328,6 +330,12 @@ func (j *job) hasWaves() error {
 		return &failure{exitError, fmt.Sprintf("cannot apply wave %d with --phase %s: it is a %s wave", j.wave, j.phase, waves[j.wave-1].Kind), "leave one of them out"}
 	}
 	return nil // nothing to do in this phase is no mistake
+}
+
+// acceptsSomething refuses an --accept-disruption that is about nothing of the plan:
+// whoever misspelt it thinks that they have accepted something else.
+func (j *job) acceptsSomething() error {
+	return plan.Unmatched("--accept-disruption", withoutAll(j.accept), j.plan.Components(), "this plan")
 }
 
 // alone refuses to write to enclosures of which this host does not see all, unless

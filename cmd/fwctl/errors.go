@@ -151,9 +151,12 @@ func hintFor(err error) string {
 	var file *fs.PathError
 	var input *document.Error
 	var cause syscall.Errno
+	var unmatched *plan.UnmatchedError
 	switch {
 	case errors.As(err, &f):
 		return f.hint
+	case errors.As(err, &unmatched):
+		return unmatched.Hint
 	case errors.As(err, &img):
 		return img.Hint
 	case errors.As(err, &input):

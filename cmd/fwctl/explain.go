@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fwctl/inventory"
 	"fwctl/plan"
-	"fwctl/schemas"
 )
 
 func (a *app) explainCommand() *cobra.Command {
@@ -24,8 +24,8 @@ func (a *app) explainCommand() *cobra.Command {
 		Short: "explain what a plan does with one component, and why",
 		Long: `Tells of one component which want it falls under, what each safeguard says, what
 its update disturbs, what brings it back, and when maintenance windows let it go.
-The address is one of the plan's, or as much of one as plan --target takes to mean
-one component: its beginning, or with the name of the enclosure.
+The component is named by its address, or by any selector that selects it alone: see
+plan --target.
 A saved plan is explained without a look at any device; with -f the enclosures
 are read first, or inventories that were saved on other hosts, as plan does.`,
 		Example: `  fwctl explain dc1.plan 5000ccab04001000/esp1/sub0
@@ -44,11 +44,15 @@ are read first, or inventories that were saved on other hosts, as plan does.`,
 			if err := oneOf("-o", output, "text", "json"); err != nil {
 				return err
 			}
+			selector, err := inventory.ParseSelector(args[len(args)-1])
+			if err != nil {
+				return &failure{exitError, err.Error(), inventory.SelectorHelp}
+			}
 			p, err := a.planToExplain(cmd.Context(), file, args[0], sources)
 			if err != nil {
 				return err
 			}
-			s, err := stepAt(p, args[len(args)-1])
+			s, err := stepAt(p, selector)
 			if err != nil {
 				return err
 			}
@@ -88,34 +92,24 @@ func (a *app) planToExplain(ctx context.Context, desired, saved string, sources 
 	return p, err
 }
 
-// stepAt finds the step that an address means.
-func stepAt(p *plan.Plan, address string) (*plan.Step, error) {
+// stepAt finds the one step that a selector selects.
+func stepAt(p *plan.Plan, selector inventory.Selector) (*plan.Step, error) {
 	var found *plan.Step
-	var known, several []string
+	var several []string
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		if s.Address == address {
-			return s, nil
-		}
-		if plan.Means(address, s.Address, s.Name) {
+		if selector.Matches(s.Named()) {
 			found = s
 			several = append(several, s.Address)
 		}
-		known = append(known, s.Address, s.Name)
 	}
-	switch near := schemas.Nearest(address, known); {
+	switch {
 	case len(several) == 1:
 		return found, nil
 	case len(several) > 1:
-		return nil, &failure{exitError, fmt.Sprintf("cannot explain %s: it means %s", address, components(len(several))), "name one of " + enumerate(several, 8)}
-	case near != "":
-		return nil, unexplained(address, "did you mean "+near+"?")
+		return nil, &failure{exitError, fmt.Sprintf("cannot explain %s: it selects %s", selector, components(len(several))), "name one of " + enumerate(several, 8)}
 	}
-	return nil, unexplained(address, "addresses are those that `fwctl plan` lists")
-}
-
-func unexplained(address, hint string) error {
-	return &failure{exitError, fmt.Sprintf("cannot explain %s: the plan has no such component", address), hint}
+	return nil, plan.Unmatched("", []inventory.Selector{selector}, p.Components(), "this plan")
 }
 
 // waveTimes is a wave that works on a step, and when it may.

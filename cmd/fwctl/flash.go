@@ -40,7 +40,12 @@ Without, mode 7 tells whether its revision changed.`,
   fwctl flash --mode 7 --revision 1100 iom-1100.bin /dev/sg3`,
 		Args: args(cobra.MinimumNArgs(2), "an image, and the device nodes that it goes to, as in /dev/sg3"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			mode = strings.ToLower(mode)
 			if err := oneOf("--mode", mode, "e", "7"); err != nil {
+				return err
+			}
+			accepted, err := selectors("--accept-disruption", accept)
+			if err != nil {
 				return err
 			}
 			if cmd.Flags().Changed("revision") && (revision == "" || len(revision) > 4) {
@@ -57,9 +62,12 @@ Without, mode 7 tells whether its revision changed.`,
 			if err != nil {
 				return err
 			}
-			job := &job{app: a, machine: machine, accept: accept, soleWriter: sole, images: map[string]*image.Image{img.SHA256(): img}}
+			job := &job{app: a, machine: machine, accept: accepted, soleWriter: sole, images: map[string]*image.Image{img.SHA256(): img}}
 			want := plan.Flash{Image: img, Devices: args[1:], Mode: plan.Mode(mode), Revision: revision}
 			if err := job.makeOneOff(cmd.Context(), want); err != nil {
+				return err
+			}
+			if err := job.acceptsSomething(); err != nil {
 				return err
 			}
 			if err := blocked(job.plan); err != nil {

@@ -22,6 +22,7 @@ func (a *app) planCommand() *cobra.Command {
 		out      outFile
 		output   string
 		want     planRequest
+		targets  []string
 		detailed bool
 	)
 	cmd := &cobra.Command{
@@ -42,6 +43,9 @@ state, and what that would disturb. Nothing is written to any device.`,
 				return err
 			}
 			var err error
+			if want.targets, err = selectors("--target", targets); err != nil {
+				return err
+			}
 			if want.desired, want.images, err = a.loadDesired(file); err != nil {
 				return err
 			}
@@ -72,7 +76,8 @@ state, and what that would disturb. Nothing is written to any device.`,
 	sources.addFlags(cmd, "warn of inventories that are older than `DURATION`, and write no plan from them")
 	out.flag(cmd, document.Plan, "write the plan to `PLAN` too, for show and apply")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, or markdown for a pull request")
-	planFlags(cmd, &want)
+	cmd.Flags().StringArrayVar(&targets, "target", nil, "plan only what `SELECTOR` selects: an address or its leading parts, with the enclosure's identifier or name, with * and ? (repeatable)")
+	cmd.Flags().BoolVar(&want.activate, "activate", false, "plan the activation of what is staged")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where changes are pending (staged ones too) or blocked")
 	return cmd
 }
@@ -82,14 +87,8 @@ type planRequest struct {
 	desired     *plan.DesiredState
 	images      *plan.Images
 	inventories []*inventory.Inventory
-	targets     []string
+	targets     []inventory.Selector
 	activate    bool
-}
-
-// planFlags are the flags that limit a plan.
-func planFlags(cmd *cobra.Command, want *planRequest) {
-	cmd.Flags().StringArrayVar(&want.targets, "target", nil, "plan only the addresses or names that match `PATTERN` (repeatable)")
-	cmd.Flags().BoolVar(&want.activate, "activate", false, "plan the activation of what is staged")
 }
 
 // build makes the plan, and its bytes as they are saved and shown as JSON.

@@ -57,7 +57,7 @@ func (j *job) resume(ctx context.Context, images string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	store, err := state.Open(dir)
+	store, err := state.OpenExisting(dir)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"fwctl/internal/document"
 	"fwctl/internal/journal"
 	"fwctl/internal/state"
+	"fwctl/inventory"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -45,7 +46,7 @@ func (a *app) historyCommand() *cobra.Command {
 		Long: `Shows every apply of this host, the latest last: who started and resumed it, which
 safeguards were put aside and why, and what became of each component. It goes by
 what this host remembers and opens no device.`,
-		Example: `  fwctl history --enclosure '5000ccab*'
+		Example: `  fwctl history --enclosure r12u20
   fwctl history -o json > stor2.json    # on stor2
   fwctl history --from stor2.json       # and here, with it`,
 		Args: args(cobra.NoArgs, "none"),
@@ -66,7 +67,7 @@ type lookBack struct {
 
 func (o *lookBack) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&o.output, "output", "o", "table", "table or json")
-	cmd.Flags().StringVar(&o.enclosure, "enclosure", "*", "show only enclosures whose identifier matches `GLOB`")
+	cmd.Flags().StringVar(&o.enclosure, "enclosure", "", "show only what `SELECTOR` selects: an address or its leading parts, with the enclosure's identifier or name, with * and ?")
 	cmd.Flags().StringArrayVar(&o.from, "from", nil, "add another host's, saved there with -o json, from `FILE` (repeatable)")
 }
 
@@ -80,7 +81,7 @@ type kept[D record[D]] struct {
 
 type record[D any] interface {
 	Add(D) error
-	Only(glob string) error
+	Only(inventory.Selector) error
 	Encode() ([]byte, error)
 }
 
@@ -88,6 +89,13 @@ type record[D any] interface {
 func look[D record[D]](ctx context.Context, a *app, o lookBack, d kept[D]) error {
 	if err := oneOf("-o", o.output, "table", "json"); err != nil {
 		return err
+	}
+	var only []inventory.Selector
+	if o.enclosure != "" {
+		var err error
+		if only, err = selectors("--enclosure", []string{o.enclosure}); err != nil {
+			return err
+		}
 	}
 	dir, err := a.state()
 	if err != nil {
@@ -109,8 +117,10 @@ func look[D record[D]](ctx context.Context, a *app, o lookBack, d kept[D]) error
 	if err := bad.ErrorOrNil(); err != nil {
 		return err
 	}
-	if err := all.Only(o.enclosure); err != nil {
-		return badFlag("--enclosure", o.enclosure, "a pattern such as 5000ccab*")
+	if len(only) > 0 {
+		if err := all.Only(only[0]); err != nil {
+			return err
+		}
 	}
 	if o.output == "json" {
 		data, err := all.Encode()

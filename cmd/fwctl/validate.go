@@ -24,6 +24,11 @@ once, each with its line and column and with what to do about it.`,
 			if err != nil {
 				return err
 			}
+			for _, w := range desired.Warnings() {
+				if _, err := fmt.Fprintf(a.stdout, "WARNING %s\n", w.Error()); err != nil {
+					return err
+				}
+			}
 			for _, w := range images.Warnings {
 				if _, err := fmt.Fprintf(a.stdout, "WARNING %s\n", w); err != nil {
 					return err

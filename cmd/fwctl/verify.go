@@ -12,6 +12,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/internal/state"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -37,23 +38,27 @@ it is not known.
 
 With -f, a component that is not as the desired state wants it counts as well.`,
 		Example: `  fwctl verify
-  fwctl verify --power-cycled "5000ccab04001000/*"
+  fwctl verify --power-cycled r12u20
   fwctl verify -f dc1.yaml`,
 		Args: args(cobra.NoArgs, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := oneOf("-o", output, "table", "json"); err != nil {
 				return err
 			}
-			return a.verify(cmd.Context(), file, output == "json", cycled)
+			powerCycled, err := selectors("--power-cycled", cycled)
+			if err != nil {
+				return err
+			}
+			return a.verify(cmd.Context(), file, output == "json", powerCycled)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "compare with the desired state in `FILE` too")
-	cmd.Flags().StringArrayVar(&cycled, "power-cycled", nil, "`ADDRESS`, where * is any text, or all: it was power-cycled since it was staged (repeatable)")
+	cmd.Flags().StringArrayVar(&cycled, "power-cycled", nil, "what `SELECTOR` selects, or all, was power-cycled since it was staged (repeatable)")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	return cmd
 }
 
-func (a *app) verify(ctx context.Context, file string, asJSON bool, cycled []string) error {
+func (a *app) verify(ctx context.Context, file string, asJSON bool, cycled []inventory.Selector) error {
 	machine, err := a.machine()
 	if err != nil {
 		return err
@@ -62,7 +67,7 @@ func (a *app) verify(ctx context.Context, file string, asJSON bool, cycled []str
 	if err != nil {
 		return err
 	}
-	store, err := state.Open(dir)
+	store, err := state.OpenExisting(dir)
 	if err != nil {
 		return err
 	}

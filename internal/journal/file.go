@@ -109,6 +109,7 @@ func (s *Status) Add(other *Status) error {
 	slices.SortStableFunc(s.Stuck, func(a, b Stuck) int { return cmp.Compare(a.Host, b.Host) })
 	s.Cautions = append(s.Cautions, other.Cautions...)
 	slices.SortStableFunc(s.Cautions, func(a, b Caution) int { return cmp.Compare(a.Host, b.Host) })
+	s.Components = unite(s.Components, other.Components)
 	return nil
 }
 
@@ -122,7 +123,16 @@ func (h *History) Add(other *History) error {
 	h.Runs = byHost(append(h.Runs, other.Runs...))
 	h.Verified = append(h.Verified, other.Verified...)
 	slices.SortStableFunc(h.Verified, func(a, b Verified) int { return cmp.Compare(a.Host, b.Host) })
+	h.Components = unite(h.Components, other.Components)
 	return nil
+}
+
+func unite(a, b []Component) []Component {
+	all := append(a, b...)
+	slices.SortFunc(all, func(a, b Component) int {
+		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Name, b.Name))
+	})
+	return slices.Compact(all)
 }
 
 func byHost(runs []Run) []Run {

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path"
 	"slices"
 	"time"
 
@@ -30,6 +29,8 @@ type Status struct {
 	Stuck         []Stuck  `json:"stuck"`  // likewise
 
 	Cautions []Caution `json:"cautions,omitempty"` // likewise
+
+	Components []Component `json:"components,omitempty"` // that the hosts remember, by address
 }
 
 // History is what was done.
@@ -39,6 +40,14 @@ type History struct {
 	Hosts         []Host     `json:"hosts"`    // that are spoken of, by name
 	Runs          []Run      `json:"runs"`     // by host and the oldest first
 	Verified      []Verified `json:"verified"` // likewise
+
+	Components []Component `json:"components,omitempty"` // that the hosts remember, by address
+}
+
+// Component is one that a host has worked on, for selectors to select.
+type Component struct {
+	Address string `json:"address"`
+	Name    string `json:"name,omitempty"` // what the last plan called its enclosure
 }
 
 // Host is a host whose store was read.
@@ -207,6 +216,9 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds func(e
 			for _, c := range cautions {
 				s.Cautions = append(s.Cautions, Caution{host.Name, inventory.Caution{Address: c.Address, Kind: inventory.CautionKind(c.Kind), Since: c.Since, Detail: c.Detail}})
 			}
+			if s.Components, err = remembered(ctx, store); err != nil {
+				return err
+			}
 			runs, err := store.Resumable(ctx)
 			if err != nil {
 				return err
@@ -321,6 +333,9 @@ func ReadHistory(ctx context.Context, store *state.Store, host Host) (*History, 
 			}
 			run.PID = 0 // it tells nothing of what is over
 			h.Runs = append(h.Runs, *run)
+		}
+		if h.Components, err = remembered(ctx, store); err != nil {
+			return err
 		}
 		found, err := store.Verifications(ctx)
 		for _, v := range found {
@@ -473,10 +488,21 @@ func (r *Run) addPlanned(p *plan.Plan) {
 	slices.SortFunc(r.Steps, func(a, b Step) int { return cmp.Compare(a.Address, b.Address) })
 }
 
-// Only leaves what is about enclosures whose identifier matches the glob. The
-// error is path.ErrBadPattern.
-func (s *Status) Only(glob string) error {
-	others, err := elsewhere(glob)
+// Only leaves what is about components that a selector selects. A selector that
+// selects nothing that any of the hosts remembers is a *plan.UnmatchedError.
+func (s *Status) Only(selector inventory.Selector) error {
+	known := book{}
+	known.add(s.Components, s.Runs)
+	for _, v := range s.Staged {
+		known.addAddress(v.Address)
+	}
+	for _, v := range s.Stuck {
+		known.addAddress(v.Address)
+	}
+	for _, v := range s.Cautions {
+		known.addAddress(v.Address)
+	}
+	others, err := known.others(selector)
 	if err != nil {
 		return err
 	}
@@ -484,18 +510,24 @@ func (s *Status) Only(glob string) error {
 	s.Staged = slices.DeleteFunc(s.Staged, func(v Staged) bool { return others(v.Address) })
 	s.Stuck = slices.DeleteFunc(s.Stuck, func(v Stuck) bool { return others(v.Address) })
 	s.Cautions = slices.DeleteFunc(s.Cautions, func(v Caution) bool { return others(v.Address) })
+	s.Components = slices.DeleteFunc(s.Components, func(v Component) bool { return others(v.Address) })
 	return nil
 }
 
-// Only leaves what is about enclosures whose identifier matches the glob. The
-// error is path.ErrBadPattern.
-func (h *History) Only(glob string) error {
-	others, err := elsewhere(glob)
+// Only leaves what is about components that a selector selects, as Status.Only does.
+func (h *History) Only(selector inventory.Selector) error {
+	known := book{}
+	known.add(h.Components, h.Runs)
+	for _, v := range h.Verified {
+		known.addAddress(v.Address)
+	}
+	others, err := known.others(selector)
 	if err != nil {
 		return err
 	}
 	h.Runs = only(h.Runs, others)
 	h.Verified = slices.DeleteFunc(h.Verified, func(v Verified) bool { return others(v.Address) })
+	h.Components = slices.DeleteFunc(h.Components, func(v Component) bool { return others(v.Address) })
 	return nil
 }
 
@@ -508,13 +540,68 @@ func only(runs []Run, others func(string) bool) []Run {
 	return slices.DeleteFunc(runs, func(r Run) bool { return len(r.Steps) == 0 })
 }
 
-// elsewhere tells addresses whose enclosure does not match.
-func elsewhere(glob string) (func(address string) bool, error) {
-	if _, err := path.Match(glob, ""); err != nil {
+// remembered lists the components that a store knows, by address.
+func remembered(ctx context.Context, store *state.Store) ([]Component, error) {
+	addresses, err := store.Addresses(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return func(address string) bool {
-		ok, _ := path.Match(glob, inventory.EnclosureOf(address)) // the pattern is sound
-		return !ok
-	}, nil
+	names, err := store.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []Component
+	for _, address := range addresses {
+		all = append(all, Component{address, names[inventory.EnclosureOf(address)]})
+	}
+	slices.SortFunc(all, func(a, b Component) int { return cmp.Compare(a.Address, b.Address) })
+	return slices.Compact(all), nil
+}
+
+// book is what hosts call components: the names of an enclosure, which may be several,
+// by address.
+type book map[string][]string
+
+func (b book) add(components []Component, runs []Run) {
+	for _, r := range runs {
+		for _, s := range r.Steps {
+			b.addAddress(s.Address)
+		}
+	}
+	names := map[string][]string{} // by enclosure
+	for _, c := range components {
+		b.addAddress(c.Address)
+		id := inventory.EnclosureOf(c.Address)
+		if c.Name != "" && !slices.Contains(names[id], c.Name) {
+			names[id] = append(names[id], c.Name)
+		}
+	}
+	for address := range b {
+		b[address] = names[inventory.EnclosureOf(address)]
+	}
+}
+
+func (b book) addAddress(address string) {
+	if _, known := b[address]; !known {
+		b[address] = nil
+	}
+}
+
+// named is a component under each of its enclosure's names.
+func (b book) named(address string) []inventory.Named {
+	all := []inventory.Named{{Address: address}}
+	for _, name := range b[address] {
+		all = append(all, inventory.Named{Address: address, Name: name})
+	}
+	return all
+}
+
+// others reports which addresses a selector does not select.
+func (b book) others(selector inventory.Selector) (func(address string) bool, error) {
+	var all []inventory.Named
+	for address := range b {
+		all = append(all, b.named(address)...)
+	}
+	err := plan.Unmatched("--enclosure", []inventory.Selector{selector}, all, "what is remembered here")
+	return func(address string) bool { return !slices.ContainsFunc(b.named(address), selector.Matches) }, err
 }

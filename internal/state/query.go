@@ -317,6 +317,20 @@ func (s *Store) Addresses(ctx context.Context) (map[Key]string, error) {
 	return all, err
 }
 
+// Names returns what plans called enclosures last, by the first part of their addresses.
+func (s *Store) Names(ctx context.Context) (map[string]string, error) {
+	all := map[string]string{}
+	err := s.since(7, func() error {
+		return s.query(ctx, func(scan scanner) error {
+			var enclosure, name string
+			err := scan(&enclosure, &name)
+			all[enclosure] = name
+			return err
+		}, "SELECT enclosure, name FROM names")
+	})
+	return all, err
+}
+
 // column is what to ask for columns that a schema brought: what an earlier one
 // has in their place.
 func (s *Store) column(schema int, names, without string) (string, error) {

@@ -87,6 +87,8 @@ CREATE INDEX hooks_of_run ON hooks (run);
 `, `
 ALTER TABLE runs ADD COLUMN phase TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN wave INTEGER NOT NULL DEFAULT 0;
+`, `
+CREATE TABLE names (enclosure TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
 `}
 
 // version is the schema's, refused by name where it is newer than this fwctl knows.

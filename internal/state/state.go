@@ -125,6 +125,15 @@ func OpenReadOnly(dir string) (*Store, error) {
 	return s, nil
 }
 
+// OpenExisting opens the store in dir as Open does. Where there is none it is an empty
+// one for reading only, as OpenReadOnly has it: nothing is created.
+func OpenExisting(dir string) (*Store, error) {
+	if _, err := os.Stat(filepath.Join(dir, FileName)); errors.Is(err, fs.ErrNotExist) {
+		return OpenReadOnly(dir)
+	}
+	return Open(dir)
+}
+
 func openEmpty(path string) (*Store, error) {
 	s, err := open(path, ":memory:", "")
 	if err != nil {

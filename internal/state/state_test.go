@@ -378,7 +378,7 @@ func TestOlderSchema(t *testing.T) {
 			})
 			s.Close()
 			pragma(t, dir, `DROP INDEX open_runs; DROP INDEX open_intents; DROP INDEX intents_of_run;
-				DROP TABLE cautions; DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications; DROP TABLE hooks; DROP TABLE accounts;
+				DROP TABLE cautions; DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications; DROP TABLE hooks; DROP TABLE accounts; DROP TABLE names;
 				ALTER TABLE runs DROP COLUMN pid; ALTER TABLE runs DROP COLUMN phase; ALTER TABLE runs DROP COLUMN wave;
 				ALTER TABLE steps DROP COLUMN sha256; ALTER TABLE steps DROP COLUMN from_revision;
 				ALTER TABLE steps DROP COLUMN to_revision; ALTER TABLE steps DROP COLUMN outcome`)
@@ -393,6 +393,7 @@ func TestOlderSchema(t *testing.T) {
 				check(t, "Steps", []state.Step{step})(s.Steps(ctx, 1))
 				check(t, "Overrides", overrides)(s.Overrides(ctx, 1))
 				check(t, "Kept", []byte(nil))(s.Kept(ctx, 1))
+				check(t, "Names", map[string]string{})(s.Names(ctx))
 				check(t, "Resumes", []state.Resume(nil))(s.Resumes(ctx, 1))
 				check(t, "Baselines", map[string][]byte{})(s.Baselines(ctx, 1))
 				check(t, "LastBaselines", map[string]state.Baseline{})(s.LastBaselines(ctx))

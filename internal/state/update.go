@@ -84,6 +84,13 @@ func (t *Tx) Resume(run int64, by string, at time.Time) {
 	t.exec("INSERT INTO resumes (run, by, at) VALUES (?, ?, ?)", run, by, stamp(at))
 }
 
+// Name records what a plan calls an enclosure, by the first part of its addresses. A
+// name is one enclosure's: whichever had it before has none.
+func (t *Tx) Name(enclosure, name string) {
+	t.exec("DELETE FROM names WHERE name = ?", name)
+	t.exec("INSERT OR REPLACE INTO names (enclosure, name) VALUES (?, ?)", enclosure, name)
+}
+
 // Work records the account of somebody who begins a run, or goes on with it.
 func (t *Tx) Work(run int64, a Account, at time.Time) {
 	t.exec("INSERT INTO accounts (run, uid, login, sudo_user, at) VALUES (?, ?, ?, ?, ?)", run, a.UID, a.Login, a.SudoUser, stamp(at))
