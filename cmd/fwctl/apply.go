@@ -104,7 +104,7 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 				job.planned = append(job.planned, "--images", images)
 			}
 			if err == nil {
-				err = errors.Join(job.hasWaves(), job.acceptsSomething())
+				err = cmp.Or(job.hasWaves(), job.acceptsSomething())
 			}
 			if err != nil {
 				return err
