@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"path"
 	"regexp"
@@ -24,16 +25,15 @@ import (
 type checker struct {
 	d          *DesiredState
 	problems   []schemas.Problem
-	fromSchema int // so many of them are the schema's
+	fromSchema schemas.Positions // where the schema has found something
+	compared   int               // names that were compared with an unknown one
 }
 
 // add tells a problem, unless the schema has one at the same place.
 func (c *checker) add(path []string, summary, hint string) {
 	p := c.d.at(path...)
-	for _, known := range c.problems[:c.fromSchema] {
-		if known.Line == p.Line && known.Column == p.Column && p.Line > 0 {
-			return
-		}
+	if p.Line > 0 && c.fromSchema[[2]int{p.Line, p.Column}] {
+		return
 	}
 	p.Summary, p.Hint = summary, hint
 	c.problems = append(c.problems, p)
@@ -63,8 +63,12 @@ func (c *checker) check() {
 			c.add(s.path, err.Error(), inventory.SelectorHelp)
 		}
 	}
+	ids := make(map[string]string, len(c.d.Names))
+	for id, name := range c.d.Names {
+		ids[name] = id
+	}
 	for i, domain := range c.d.FaultDomains {
-		c.checkFaultDomain(strconv.Itoa(i), domain)
+		c.checkFaultDomain(strconv.Itoa(i), domain, ids)
 	}
 }
 
@@ -116,8 +120,8 @@ func (c *checker) checkModel(name string, m Model) {
 		for n, from := range i.From {
 			c.checkGlobs(at("images", image, "from", strconv.Itoa(n)), from)
 		}
-		if _, ok := m.Parts[i.Part]; !ok {
-			c.add(at("images", image, "part"), fmt.Sprintf("image %s is for part %q, which model %s does not have", image, i.Part, name), knownNames(i.Part, parts))
+		if _, ok := m.Parts[i.Part]; !ok && !c.written("models", name, "parts", i.Part) {
+			c.add(at("images", image, "part"), fmt.Sprintf("image %s is for part %q, which model %s does not have", image, i.Part, name), c.knownNames(i.Part, slices.Values(parts)))
 		}
 		if first, ok := files[i.SHA256]; ok && i.SHA256 != "" && m.Images[first].Revision != i.Revision {
 			c.add(at("images", image, "revision"), fmt.Sprintf("%s and %s are the same file and cannot be revisions %s and %s", first, image, m.Images[first].Revision, i.Revision), "correct sha256 or revision of one of them")
@@ -151,9 +155,12 @@ func (c *checker) checkRings(model string, m Model) {
 			return strings.ContainsAny(from, `*?[\`) || !slices.ContainsFunc(before[name], func(other string) bool { return m.Images[other].Revision == from })
 		})
 	}
-	for range names { // as far as a chain can be long
+	for again := true; again; {
+		again = false
 		for _, name := range names {
-			rooted[name] = rooted[name] || slices.ContainsFunc(before[name], func(other string) bool { return rooted[other] })
+			if !rooted[name] && slices.ContainsFunc(before[name], func(other string) bool { return rooted[other] }) {
+				rooted[name], again = true, true
+			}
 		}
 	}
 	seen := map[string]bool{}
@@ -221,13 +228,13 @@ func joinAnd(words []string) string {
 
 func (c *checker) checkPolicy(name string, p Policy) {
 	at := func(path ...string) []string { return append([]string{"policies", name}, path...) }
-	if p.Reset == ResetNever && p.Activate == WithApply {
+	if p.Reset == ResetNever && p.Activate == WithApply && c.sound("policies", name, "reset") {
 		c.add(at("activate"), "activate: apply resets an I/O module, and reset: never forbids that", "say reset: always, or activate: manual")
 	}
 	for key, windows := range map[string][]string{"stage": p.Windows.Stage, "reset": p.Windows.Reset} {
 		for i, w := range windows {
-			if _, ok := c.d.Windows[w]; !ok {
-				c.add(at("windows", key, strconv.Itoa(i)), fmt.Sprintf("there is no window %q", w), knownNames(w, slices.Sorted(maps.Keys(c.d.Windows))))
+			if _, ok := c.d.Windows[w]; !ok && !c.written("windows", w) {
+				c.add(at("windows", key, strconv.Itoa(i)), fmt.Sprintf("there is no window %q", w), c.knownNames(w, maps.Keys(c.d.Windows)))
 			}
 		}
 	}
@@ -290,12 +297,8 @@ func (c *checker) checkDate(at []string, date string) {
 // identifier is an enclosure's identifier: 16 hex digits, or lu-<designator>.
 var identifier = regexp.MustCompile(`^([0-9a-f]{16}|lu-.+)$`)
 
-// checkFaultDomain refuses an enclosure that belongs together with itself.
-func (c *checker) checkFaultDomain(index string, domain []inventory.Selector) {
-	ids := map[string]string{}
-	for id, name := range c.d.Names {
-		ids[name] = id
-	}
+// checkFaultDomain refuses an enclosure that belongs together with itself. ids are the enclosures' identifiers by their names.
+func (c *checker) checkFaultDomain(index string, domain []inventory.Selector, ids map[string]string) {
 	seen := map[string]bool{}
 	for i, s := range domain {
 		id := lowerID(string(s))
@@ -317,7 +320,7 @@ func (c *checker) checkActivation(path []string, a ActivationRule) {
 func (c *checker) checkDurations(path []string, durations map[string]Duration) {
 	for key, d := range durations {
 		at := append(slices.Clone(path), key)
-		if d == 0 && schemas.Has(c.d.root, at...) {
+		if d == 0 && c.d.root.Has(at...) {
 			c.add(at, key+" is no time at all", "write at least 1s, or leave it out for the default")
 		}
 	}
@@ -325,13 +328,15 @@ func (c *checker) checkDurations(path []string, durations map[string]Duration) {
 
 func (c *checker) checkWant(index string, w Want) {
 	at := func(path ...string) []string { return append([]string{"want", index}, path...) }
-	if m, ok := c.d.Models[w.Model]; !ok {
-		c.add(at("model"), fmt.Sprintf("there is no model %q", w.Model), knownNames(w.Model, slices.Sorted(maps.Keys(c.d.Models))))
-	} else if _, ok := m.Images[w.Image]; !ok {
-		c.add(at("image"), fmt.Sprintf("model %s has no image %q", w.Model, w.Image), knownNames(w.Image, slices.Sorted(maps.Keys(m.Images))))
+	if m, ok := c.d.Models[w.Model]; !ok && c.written("models", w.Model) {
+		// what is wrong with the model is reported there
+	} else if !ok {
+		c.add(at("model"), fmt.Sprintf("there is no model %q", w.Model), c.knownNames(w.Model, maps.Keys(c.d.Models)))
+	} else if _, ok := m.Images[w.Image]; !ok && !c.written("models", w.Model, "images", w.Image) {
+		c.add(at("image"), fmt.Sprintf("model %s has no image %q", w.Model, w.Image), c.knownNames(w.Image, maps.Keys(m.Images)))
 	}
-	if _, ok := c.d.Policies[w.Policy]; !ok && w.Policy != "" {
-		c.add(at("policy"), fmt.Sprintf("there is no policy %q", w.Policy), knownNames(w.Policy, slices.Sorted(maps.Keys(c.d.Policies))))
+	if _, ok := c.d.Policies[w.Policy]; !ok && w.Policy != "" && !c.written("policies", w.Policy) {
+		c.add(at("policy"), fmt.Sprintf("there is no policy %q", w.Policy), c.knownNames(w.Policy, maps.Keys(c.d.Policies)))
 	}
 }
 
@@ -347,11 +352,34 @@ func (c *checker) checkGlobs(at []string, glob string) {
 // contrary in a shell: an image would start from just those that it must not.
 var shellClass = regexp.MustCompile(`^(?:[^\[\\]|\\.|\[(?:[^!\]\\]|\\.)(?:[^\]\\]|\\.)*\])*\[!`)
 
+// written reports whether the file has a value at a path, though it may be of no use:
+// what is wrong is reported there, and not again wherever it is named.
+func (c *checker) written(path ...string) bool { return c.d.root != nil && c.d.root.Has(path...) }
+
+// sound reports whether the schema has found nothing wrong with what is at a path.
+func (c *checker) sound(path ...string) bool {
+	return c.d.root == nil || !c.d.root.At(c.fromSchema, path...)
+}
+
+// maxCompared bounds the search for names that were meant: of thousands of unknown
+// names among thousands, only the first get a suggestion.
+const maxCompared = 500_000
+
+// maxListed is how many known names a hint lists.
+const maxListed = 20
+
 // knownNames is the hint for a name that is not known.
-func knownNames(name string, known []string) string {
+func (c *checker) knownNames(name string, names iter.Seq[string]) string {
+	if c.compared > maxCompared {
+		return ""
+	}
+	known := slices.Sorted(names)
+	c.compared += len(known)
 	switch near := schemas.Nearest(name, known); {
 	case near != "":
 		return fmt.Sprintf("did you mean %q?", near)
+	case len(known) > maxListed:
+		return fmt.Sprintf("there are: %s and %d more", strings.Join(known[:maxListed], ", "), len(known)-maxListed)
 	case len(known) > 0:
 		return "there are: " + strings.Join(known, ", ")
 	}

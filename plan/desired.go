@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ type DesiredState struct {
 	FaultDomains [][]inventory.Selector   `yaml:"faultDomains"` // enclosures that belong together beyond what is found out
 	Windows      map[string]window.Window `yaml:"windows"`
 
-	root *yaml.Node // where it was read from, for positions; nil where it comes from no file
+	root *schemas.Tree // where it was read from, for positions; nil where it comes from no file
 }
 
 // Model is what is known of one product: facts from its release notes.
@@ -183,16 +184,46 @@ func (h *Hooks) UnmarshalYAML(n *yaml.Node) error {
 // UnmarshalYAML reads a duration as people write it: "45m".
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	v, err := time.ParseDuration(n.Value)
+	if err != nil {
+		// Of this type, the decoder reads on: nothing else is taken to be missing.
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %s", n.Line, err)}}
+	}
 	*d = Duration(v)
-	return err
+	return nil
 }
 
 // ParseDesiredState reads a desired state. The error holds every problem of the
 // file at once: a *multierror.Error of schemas.Problem, sorted by position.
 func ParseDesiredState(file string, data []byte) (*DesiredState, error) {
+	d, problems := parseDesiredState(file, data)
+	if err := asError(problems); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// ReadDesiredState reads a desired state, as ParseDesiredState does, and its images,
+// as LoadImages does. Of a file with problems, the images are looked at that have
+// none: the error holds their problems too.
+func ReadDesiredState(file string, data []byte, dir string) (*DesiredState, *Images, error) {
+	d, problems := parseDesiredState(file, data)
+	if d == nil {
+		return nil, nil, asError(problems)
+	}
+	l := newImageLoader(d, dir, problems)
+	l.loadAll()
+	if err := asError(append(problems, l.problems...)); err != nil {
+		return nil, nil, err
+	}
+	return d, &l.images, nil
+}
+
+// parseDesiredState returns what could be made of a file, nil if it is no sound YAML,
+// and its problems.
+func parseDesiredState(file string, data []byte) (*DesiredState, []schemas.Problem) {
 	root, problems := schemas.Check("desired-state", file, data)
 	if root == nil {
-		return nil, asError(problems)
+		return nil, problems
 	}
 	digest := sha256.Sum256(data)
 	d := &DesiredState{
@@ -204,7 +235,7 @@ func ParseDesiredState(file string, data []byte) (*DesiredState, error) {
 			Name string `yaml:"name"`
 		} `yaml:"metadata"`
 	}
-	c := checker{d: d, problems: problems, fromSchema: len(problems)}
+	c := checker{d: d, problems: problems, fromSchema: schemas.PositionsOf(problems)}
 	// What the schema has found already is not told twice: a decode that fails
 	// goes on with what it could make of the rest.
 	if err := errors.Join(root.Decode(d), root.Decode(&head)); err != nil && len(problems) == 0 {
@@ -214,15 +245,12 @@ func ParseDesiredState(file string, data []byte) (*DesiredState, error) {
 	c.checkNames()
 	d.fillIn()
 	c.check()
-	if err := asError(c.problems); err != nil {
-		return nil, err
-	}
-	return d, nil
+	return d, c.problems
 }
 
 func asError(problems []schemas.Problem) error {
 	var all *multierror.Error
-	for _, p := range schemas.Sort(problems) {
+	for _, p := range schemas.Limit(schemas.Sort(problems)) {
 		all = multierror.Append(all, p)
 	}
 	return all.ErrorOrNil()
@@ -232,7 +260,7 @@ func asError(problems []schemas.Problem) error {
 func (d *DesiredState) at(path ...string) schemas.Problem {
 	p := schemas.Problem{File: d.File}
 	if d.root != nil {
-		n := schemas.Lookup(d.root, path...)
+		n := d.root.Lookup(path...)
 		p.Line, p.Column = n.Line, n.Column
 	}
 	return p

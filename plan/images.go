@@ -26,15 +26,8 @@ type Images struct {
 // be sound. The error holds every problem at once: a *multierror.Error of
 // schemas.Problem, sorted by position.
 func (d *DesiredState) LoadImages(dir string) (*Images, error) {
-	l := imageLoader{
-		d: d, dir: dir, read: map[string]*image.Image{},
-		images: Images{Files: map[string]*image.Image{}, SignedBy: map[string][]string{}},
-	}
-	for _, model := range slices.Sorted(maps.Keys(d.Models)) {
-		for _, name := range slices.Sorted(maps.Keys(d.Models[model].Images)) {
-			l.load(model, name)
-		}
-	}
+	l := newImageLoader(d, dir, nil)
+	l.loadAll()
 	if err := asError(l.problems); err != nil {
 		return nil, err
 	}
@@ -47,6 +40,31 @@ type imageLoader struct {
 	read     map[string]*image.Image // by path
 	images   Images
 	problems []schemas.Problem
+	known    schemas.Positions // of the file's own problems
+}
+
+// newImageLoader loads the images of a desired state of which some problems are known.
+func newImageLoader(d *DesiredState, dir string, known []schemas.Problem) *imageLoader {
+	return &imageLoader{
+		d: d, dir: dir, read: map[string]*image.Image{}, known: schemas.PositionsOf(known),
+		images: Images{Files: map[string]*image.Image{}, SignedBy: map[string][]string{}},
+	}
+}
+
+// loadAll loads the images that have no problem already.
+func (l *imageLoader) loadAll() {
+	for _, model := range slices.Sorted(maps.Keys(l.d.Models)) {
+		for _, name := range slices.Sorted(maps.Keys(l.d.Models[model].Images)) {
+			if l.sound("models", model, "images", name) {
+				l.load(model, name)
+			}
+		}
+	}
+}
+
+// sound reports whether no problem is known of what is at a path.
+func (l *imageLoader) sound(path ...string) bool {
+	return len(l.known) == 0 || !l.d.root.At(l.known, path...)
 }
 
 // load reads and checks one image.
@@ -89,7 +107,7 @@ func (l *imageLoader) verify(img *image.Image, model, name string) {
 	i := m.Images[name]
 	for _, w := range l.d.Want {
 		keys := l.d.Policies[w.Policy].RequireSignature
-		if w.Model != model || m.Images[w.Image].Part != i.Part || len(keys) == 0 {
+		if w.Model != model || m.Images[w.Image].Part != i.Part || len(keys) == 0 || !l.sound("policies", w.Policy) {
 			continue
 		}
 		at := []string{"models", model, "images", name, "signature"}

@@ -25,9 +25,9 @@ const FormatVersion = "1.0"
 // executor needs.
 type Plan struct {
 	FormatVersion string                   `json:"format_version"`
-	Kind          string                   `json:"kind"`       // "Plan"
-	Digest        string                   `json:"digest"`     // "sha256:" and 64 hex digits over everything but digest, created_at and image_hints
-	CreatedAt     time.Time                `json:"created_at"` // RFC 3339, UTC
+	Kind          string                   `json:"kind"`                  // "Plan"
+	Digest        string                   `json:"digest"`                // "sha256:" and 64 hex digits over everything but digest, created_at and image_hints
+	CreatedAt     time.Time                `json:"created_at"`            // RFC 3339, UTC
 	ImageHints    map[string]string        `json:"image_hints,omitempty"` // by SHA-256: absolute paths at which images were; not covered by the digest
 	Simulated     bool                     `json:"simulated"`
 	DesiredState  Source                   `json:"desired_state"`

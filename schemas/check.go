@@ -19,7 +19,7 @@ import (
 )
 
 // Check reads a YAML or JSON file and compares it with a schema by name, which
-// must be one of Names. The node is the document's root value; it is nil where
+// must be one of Names. The tree is the document; it is nil where
 // the file is no sound YAML (a key that stands twice included), and there even
 // where the file does not fit the schema. The problems are sorted by position;
 // none means that the file fits.
@@ -28,15 +28,17 @@ import (
 // they are written: yaml.v3 decodes such a node into a Go string unchanged, so
 // that 0430 stays "0430". Null is never text, and text holds nothing but what can be
 // shown, line feeds and tabs: what is read here is printed on terminals and in reviews.
-func Check(schema, file string, data []byte) (*yaml.Node, []Problem) {
+func Check(schema, file string, data []byte) (*Tree, []Problem) {
+	var tree *Tree
 	root, problems := parse(data)
 	if len(problems) == 0 {
-		problems = append(hidden(root), validate(schema, root, build(root))...)
+		tree = newTree(root)
+		problems = append(hidden(root), validate(schema, tree, build(root))...)
 	}
 	for i := range problems {
 		problems[i].File = file
 	}
-	return root, Sort(problems)
+	return tree, Sort(problems)
 }
 
 // Sort sorts problems by position and drops repetitions: an alias shows what is
@@ -71,11 +73,32 @@ func parse(data []byte) (*yaml.Node, []Problem) {
 		return nil, []Problem{{Line: second.Line, Column: second.Column,
 			Summary: "a second document starts here", Hint: "one file holds one document: split it at the line ---"}}
 	}
+	if p := oversized(&doc); p != nil {
+		return nil, []Problem{*p}
+	}
 	var plain any
 	if err := doc.Decode(&plain); err != nil {
 		return nil, yamlProblems(data, err, unsound(&doc)...)
 	}
 	return doc.Content[0], nil
+}
+
+// maxEntries bounds a mapping: yaml.v3 compares each key with every other one.
+const maxEntries = 20_000
+
+// oversized returns the problem of the first mapping that has too many entries, nil if
+// none has.
+func oversized(n *yaml.Node) *Problem {
+	if entries := len(n.Content) / 2; n.Kind == yaml.MappingNode && entries > maxEntries {
+		return &Problem{Line: n.Line, Column: n.Column, Summary: fmt.Sprintf("a mapping of %d entries begins here; at most %d are read", entries, maxEntries),
+			Hint: "split the file: one desired state for each site"}
+	}
+	for _, c := range n.Content {
+		if p := oversized(c); p != nil {
+			return p
+		}
+	}
+	return nil
 }
 
 // unsound finds what yaml.v3 does not take in a mapping: keys that stand twice, as
@@ -159,6 +182,7 @@ var (
 // yamlProblems gives yaml.v3's errors a position, where they are not told already.
 func yamlProblems(data []byte, err error, told ...Problem) []Problem {
 	lines := []string{err.Error()}
+	var columns []int
 	if typed := (*yaml.TypeError)(nil); errors.As(err, &typed) {
 		lines = typed.Errors
 	}
@@ -171,7 +195,10 @@ func yamlProblems(data []byte, err error, told ...Problem) []Problem {
 			if fromZero.MatchString(p.Summary) {
 				p.Line++
 			}
-			p.Column = firstColumn(data, p.Line)
+			if columns == nil {
+				columns = firstColumns(data)
+			}
+			p.Column = columns[min(p.Line, len(columns)-1)]
 		} else if m := anchorName.FindStringSubmatch(p.Summary); m != nil {
 			p.Line, p.Column = firstAnchor(data, map[string]string{"unknown anchor": "*", "anchor": "&"}[m[1]]+m[2])
 		}
@@ -228,13 +255,14 @@ func position(before []byte) (line, column int) {
 	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
 }
 
-// firstColumn is where the text of a line begins.
-func firstColumn(data []byte, line int) int {
-	lines := bytes.Split(data, []byte("\n"))
-	if line > len(lines) {
-		return 1
+// firstColumns are the columns in which the text of each line begins, from line 1 on;
+// the last one is for lines behind the end.
+func firstColumns(data []byte) []int {
+	columns := []int{1}
+	for line := range bytes.SplitSeq(data, []byte("\n")) {
+		columns = append(columns, len(line)-len(bytes.TrimLeft(line, " \t"))+1)
 	}
-	return len(lines[line-1]) - len(bytes.TrimLeft(lines[line-1], " \t")) + 1
+	return append(columns, 1)
 }
 
 // build turns nodes into what a JSON parser would have made of them. Merge keys
@@ -281,7 +309,7 @@ func build(n *yaml.Node) any {
 // number. So the first round presents numbers as numbers; where the schema
 // answers that it wants a string there, the next round presents what the file
 // says, letter by letter, and patterns and lengths then see that.
-func validate(schema string, root *yaml.Node, instance any) []Problem {
+func validate(schema string, tree *Tree, instance any) []Problem {
 	compiled := compile(schema)
 	for {
 		err := compiled.Validate(instance)
@@ -291,12 +319,12 @@ func validate(schema string, root *yaml.Node, instance any) []Problem {
 		var problems []Problem
 		again := false
 		for _, leaf := range leaves(err.(*jsonschema.ValidationError), nil) {
-			if n := Lookup(root, leaf.InstanceLocation...); wantsText(leaf, n) {
+			if n := tree.Lookup(leaf.InstanceLocation...); wantsText(leaf, n) {
 				instance = replace(instance, leaf.InstanceLocation, n.Value)
 				again = true
 				continue
 			}
-			problems = append(problems, explain(leaf, root)...)
+			problems = append(problems, explain(leaf, tree)...)
 		}
 		if !again {
 			return problems
@@ -320,67 +348,6 @@ func replace(instance any, location []string, value string) any {
 		in[i] = replace(in[i], location[1:], value)
 	}
 	return instance
-}
-
-// Lookup finds the value at a path of keys and indexes, through aliases and
-// merge keys; where the path leads nowhere, the last value on the way.
-func Lookup(root *yaml.Node, path ...string) *yaml.Node {
-	n, _ := lookup(root, path)
-	return n
-}
-
-// Has tells whether there is a value at a path.
-func Has(root *yaml.Node, path ...string) bool {
-	_, ok := lookup(root, path)
-	return ok
-}
-
-func lookup(root *yaml.Node, path []string) (n *yaml.Node, found bool) {
-	n = target(root)
-	for _, step := range path {
-		next := child(n, step)
-		if next == nil {
-			return n, false
-		}
-		n = target(next)
-	}
-	return n, true
-}
-
-// LookupKey finds the key that a path ends in; where the path ends in no key,
-// what Lookup finds.
-func LookupKey(root *yaml.Node, path ...string) *yaml.Node {
-	if last := len(path) - 1; last >= 0 {
-		parent := Lookup(root, path[:last]...)
-		for _, entries := range []func(func(k, v *yaml.Node) bool){pairs(parent), merged(parent)} {
-			for k := range entries {
-				if k.Value == path[last] {
-					return k
-				}
-			}
-		}
-	}
-	return Lookup(root, path...)
-}
-
-func child(n *yaml.Node, step string) *yaml.Node {
-	if n.Kind == yaml.SequenceNode {
-		if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.Content) {
-			return n.Content[i]
-		}
-		return nil
-	}
-	for k, v := range pairs(n) {
-		if k.Value == step {
-			return v
-		}
-	}
-	for k, v := range merged(n) {
-		if k.Value == step {
-			return v
-		}
-	}
-	return nil
 }
 
 // target follows an alias.

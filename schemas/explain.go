@@ -82,12 +82,12 @@ func wantsText(e *jsonschema.ValidationError, n *yaml.Node) bool {
 }
 
 // explain says in plain words what a validation error means, and where it is.
-func explain(e *jsonschema.ValidationError, root *yaml.Node) []Problem {
-	n := Lookup(root, e.InstanceLocation...)
+func explain(e *jsonschema.ValidationError, tree *Tree) []Problem {
+	n := tree.Lookup(e.InstanceLocation...)
 	raw := document(e.SchemaURL, nil)
 	schema := subschema(raw, e.SchemaURL)
 	p := Problem{Line: n.Line, Column: n.Column, Hint: describe(raw, schema)}
-	what := subject(root, e.InstanceLocation)
+	what := subject(tree, e.InstanceLocation)
 
 	switch k := e.ErrorKind.(type) {
 	case *kind.AdditionalProperties:
@@ -95,7 +95,7 @@ func explain(e *jsonschema.ValidationError, root *yaml.Node) []Problem {
 		known, _ := schema["properties"].(map[string]any)
 		names := slices.Sorted(maps.Keys(known))
 		for _, name := range k.Properties {
-			key := LookupKey(root, append(slices.Clone(e.InstanceLocation), name)...)
+			key := tree.LookupKey(append(slices.Clone(e.InstanceLocation), name)...)
 			p := Problem{Line: key.Line, Column: key.Column, Summary: fmt.Sprintf("unknown key %q", name)}
 			switch near := Nearest(name, names); {
 			case near != "":
@@ -150,8 +150,10 @@ func explain(e *jsonschema.ValidationError, root *yaml.Node) []Problem {
 		p.Summary = fmt.Sprintf("%s has %d entries; it must have at most %d", what, k.Got, k.Want)
 	case *kind.MinProperties:
 		p.Summary = fmt.Sprintf("%s has %d entries; it must have at least %d", what, k.Got, k.Want)
+	case *kind.MaxProperties:
+		p.Summary = fmt.Sprintf("%s has %d entries; it must have at most %d", what, k.Got, k.Want)
 	case *kind.UniqueItems:
-		again := Lookup(n, fmt.Sprint(k.Duplicates[1]))
+		again := tree.Lookup(append(slices.Clone(e.InstanceLocation), fmt.Sprint(k.Duplicates[1]))...)
 		p.Line, p.Column = again.Line, again.Column
 		p.Summary = fmt.Sprintf("%s has the same entry twice", what)
 	case *kind.Minimum:
@@ -172,12 +174,12 @@ var typeWords = map[string]string{
 }
 
 // subject names what is at a location: the last key of it, and the index behind that.
-func subject(root *yaml.Node, location []string) string {
+func subject(tree *Tree, location []string) string {
 	last := len(location) - 1
 	switch {
 	case last < 0:
 		return "the file"
-	case last > 0 && Lookup(root, location[:last]...).Kind == yaml.SequenceNode:
+	case last > 0 && tree.Lookup(location[:last]...).Kind == yaml.SequenceNode:
 		return location[last-1] + "[" + location[last] + "]"
 	}
 	return location[last]

@@ -79,10 +79,10 @@ want: []
 	if len(problems) > 0 {
 		t.Fatalf("Check = %v; want no problems", problems)
 	}
-	if n := schemas.Lookup(root, "models", "c", "match", "vendor"); n.Value != "ACME" {
+	if n := root.Lookup("models", "c", "match", "vendor"); n.Value != "ACME" {
 		t.Errorf("c's vendor = %q; want that of a", n.Value)
 	}
-	if n := schemas.Lookup(root, "models", "c", "esps"); n.Value != "3" {
+	if n := root.Lookup("models", "c", "esps"); n.Value != "3" {
 		t.Errorf("c's esps = %q; want that of b", n.Value)
 	}
 }

@@ -59,15 +59,7 @@ func (a *app) loadDesired(file string) (*plan.DesiredState, *plan.Images, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	desired, err := plan.ParseDesiredState(nameOf(file), data)
-	if err != nil {
-		return nil, nil, err
-	}
-	images, err := desired.LoadImages(filepath.Dir(file))
-	if err != nil {
-		return nil, nil, err
-	}
-	return desired, images, nil
+	return plan.ReadDesiredState(nameOf(file), data, filepath.Dir(file))
 }
 
 func (a *app) readDesired(name string) ([]byte, error) {
