@@ -143,8 +143,9 @@ type RunOutcome string
 
 const (
 	RunDone        RunOutcome = "done"        // everything that was planned for this host
+	RunStopped     RunOutcome = "stopped"     // in order, nothing failed: the rest waits for another host's wave, a window or a power cycle
 	RunRefused     RunOutcome = "refused"     // nothing was written
-	RunFailed      RunOutcome = "failed"      // some components, and the state of every one is known; or an image was to be activated, and the device never said that it is complete
+	RunFailed      RunOutcome = "failed"      // some components, and the state of every one is known
 	RunUnknown     RunOutcome = "unknown"     // of a component, or one needs a person
 	RunInterrupted RunOutcome = "interrupted" // and what had been started was brought to its end
 )
@@ -158,6 +159,8 @@ func (o RunOutcome) ExitCode() int {
 		return 3
 	case RunFailed:
 		return 4
+	case RunStopped:
+		return 6
 	case RunInterrupted:
 		return 130
 	}
@@ -181,7 +184,7 @@ const (
 
 // Result is what a run did: a step for each that the plan updates or activates,
 // in the plan's order. Where several outcomes fit, the first of unknown, failed,
-// interrupted, refused and done stands for the run.
+// interrupted, refused, stopped and done stands for the run.
 type Result struct {
 	Outcome RunOutcome   `json:"outcome"`
 	Reason  string       `json:"reason,omitempty"`  // why all of it was refused, or why it stopped
@@ -189,4 +192,8 @@ type Result struct {
 	Lost    bool         `json:"lost,omitempty"`    // its end is not on record, because the store cannot be written: Resume is to look
 	Refusal Refusal      `json:"refusal,omitempty"` // where Outcome is refused, and not by what a device said of an image
 	Steps   []StepResult `json:"steps"`
+
+	// Commands are what goes on with the plan where Outcome is stopped, in order: on
+	// other hosts too, whose progress cannot be seen from here.
+	Commands []plan.Turn `json:"commands,omitempty"`
 }

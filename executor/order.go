@@ -33,14 +33,18 @@ func (r *run) holdBack(refusal Refusal, why, todo string) {
 		r.refusal, r.why = refusal, why+", and nothing was written: "+todo
 		return
 	}
-	r.stop(why+": "+todo, true)
+	r.stop(why+": "+todo, RunStopped)
 }
 
 // mayFollow tells whether a wave may be begun as far as other hosts are concerned,
 // and stops the run where it may not. What they have done cannot be seen from here:
 // whoever says Config.Wave says that it is done.
 func (r *run) mayFollow(wave plan.Wave) bool {
-	number, hosts := r.elsewhere(wave)
+	domains := map[int]bool{}
+	for _, s := range r.due(wave) {
+		domains[s.step.FaultDomain] = true
+	}
+	number, hosts := r.Plan.Before(wave, r.Machine.Hostname(), domains)
 	there := strings.Join(hosts, ", ")
 	why, todo := fmt.Sprintf("wave %d follows wave %d of %s, which cannot be seen from here", wave.Number, number, there), "when that is done"
 	if number == wave.Number {
@@ -57,37 +61,23 @@ func (r *run) mayFollow(wave plan.Wave) bool {
 	return false
 }
 
-// elsewhere is the last wave of other hosts that a wave of this one must neither be
-// before nor beside, and those hosts: the canaries', and for a reset what the plan has
-// earlier, or has not grouped, of the fault domain. 0 where there is none.
-func (r *run) elsewhere(wave plan.Wave) (number int, hosts []string) {
-	domains := map[int]bool{}
-	for _, s := range r.due(wave) {
-		domains[s.step.FaultDomain] = true
-	}
-	waves := map[int]plan.Wave{}
+// commandsLeft are those of the plan's commands that go on from here: all but those
+// of this host that have nothing left to do.
+func (r *run) commandsLeft() []plan.Turn {
+	here := r.Machine.Hostname()
+	var left []int
 	for _, w := range r.Plan.Waves {
-		waves[w.Number] = w
-	}
-	for _, s := range r.steps {
-		if s.step.Host == r.Machine.Hostname() {
-			continue
-		}
-		ungrouped := domains[0] || s.step.FaultDomain == 0
-		for _, n := range []int{s.step.Waves.Stage, s.step.Waves.Reset} {
-			earlier := 0 < n && n < wave.Number
-			follows := earlier && waves[n].Canary && !wave.Canary
-			if wave.Kind == plan.ResetWave {
-				follows = follows || earlier && (ungrouped || domains[s.step.FaultDomain]) || n == wave.Number && ungrouped
-			}
-			if follows && n > number {
-				number, hosts = n, nil
-			}
-			if follows && n == number {
-				hosts = append(hosts, s.step.Host)
-			}
+		if len(r.due(w)) > 0 {
+			left = append(left, w.Number)
 		}
 	}
-	slices.Sort(hosts)
-	return number, slices.Compact(hosts)
+	switch {
+	case len(left) == 0:
+		return nil
+	case len(r.Plan.Commands) == 0:
+		return []plan.Turn{plan.NewTurn(here, left...)}
+	}
+	return slices.DeleteFunc(slices.Clone(r.Plan.Commands), func(t plan.Turn) bool {
+		return t.Host == here && !slices.ContainsFunc(t.Waves, func(n int) bool { return slices.Contains(left, n) })
+	})
 }

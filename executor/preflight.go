@@ -120,7 +120,7 @@ func (r *run) preflight(ctx context.Context) {
 		r.compare(ctx, group, inv)
 	}
 	if r.until.Err() != nil {
-		r.stop(interruption, false)
+		r.stop(interruption, RunInterrupted)
 		return
 	}
 	if !r.wrote {

@@ -48,7 +48,7 @@ func TestPromises(t *testing.T) {
 	emptyStore() // outside of a bubble
 	var next, runs, resumed, effects, faults, cycles atomic.Int64
 	outcomes := map[executor.RunOutcome]*atomic.Int64{}
-	for _, o := range []executor.RunOutcome{executor.RunDone, executor.RunFailed, executor.RunUnknown, executor.RunRefused, executor.RunInterrupted} {
+	for _, o := range []executor.RunOutcome{executor.RunDone, executor.RunStopped, executor.RunFailed, executor.RunUnknown, executor.RunRefused, executor.RunInterrupted} {
 		outcomes[o] = &atomic.Int64{}
 	}
 	t.Run("racks", func(t *testing.T) {

@@ -165,6 +165,6 @@ func (r *run) intend(ctx context.Context, s *stepRun, mode byte, kinds ...state.
 
 // unrecorded tells that the store cannot be written, after which nothing new is started.
 func (r *run) unrecorded(s *stepRun, err error) {
-	r.stop(err.Error(), true)
+	r.stop(err.Error(), RunFailed)
 	r.event(s.about(Event{Type: EventNoticed, Reason: err.Error()}))
 }

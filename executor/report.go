@@ -99,7 +99,7 @@ func (r *run) account(s *stepRun) {
 		return
 	}
 	if s.state == Aborted && s.withdrawn { // as was asked
-		r.stop(interruption, false)
+		r.stop(interruption, RunInterrupted)
 		return
 	}
 	r.wentWrong(s, s.step.Address+" went wrong")
@@ -189,12 +189,8 @@ func (r *run) result() *Result {
 		}
 		result.Outcome = worse(result.Outcome, r.outcome(s))
 	}
-	switch {
-	case r.faulty:
-		result.Outcome = worse(result.Outcome, RunFailed)
-	case r.stopped == interruption:
-		result.Outcome = worse(result.Outcome, RunInterrupted)
-	case r.why != "":
+	result.Outcome = worse(result.Outcome, r.ending)
+	if r.why != "" {
 		result.Outcome = worse(result.Outcome, RunRefused)
 	}
 	if result.Outcome == RunRefused {
@@ -203,6 +199,9 @@ func (r *run) result() *Result {
 	}
 	if result.Outcome != RunDone {
 		result.Reason = cmp.Or(r.why, r.whole(waiting, dormant))
+	}
+	if result.Outcome == RunStopped {
+		result.Commands = r.commandsLeft()
 	}
 	return result
 }
@@ -268,7 +267,7 @@ func (r *run) outcome(s *stepRun) RunOutcome {
 	case outcome(s.state) == OutcomeFailed, s.state == Refused && r.wrote:
 		return RunFailed
 	case s.state == Staged && !s.confirmed && s.leftOut() != "":
-		return RunFailed
+		return RunStopped
 	case s.state == Refused:
 		return RunRefused
 	}
@@ -277,7 +276,7 @@ func (r *run) outcome(s *stepRun) RunOutcome {
 
 // worse is the one of two outcomes that stands for both.
 func worse(a, b RunOutcome) RunOutcome {
-	for _, o := range []RunOutcome{RunUnknown, RunFailed, RunInterrupted, RunRefused} {
+	for _, o := range []RunOutcome{RunUnknown, RunFailed, RunInterrupted, RunRefused, RunStopped} {
 		if a == o || b == o {
 			return o
 		}

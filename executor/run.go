@@ -26,6 +26,9 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if result := r.nothingHere(); result != nil {
+		return result, nil
+	}
 	accepted := r.accept()
 	ctx = context.WithoutCancel(ctx)
 	file, err := c.Plan.Encode()
@@ -61,6 +64,9 @@ func Check(ctx context.Context, c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if result := r.nothingHere(); result != nil {
+		return result, nil
+	}
 	ctx = context.WithoutCancel(ctx)
 	release := r.lock(ctx)
 	defer release()
@@ -94,8 +100,8 @@ type run struct {
 	stopped  string         // why nothing new is started
 	broken   map[int]string // fault domain: why nothing else of it is touched
 	failures int
-	faulty   bool // something other than a component failed
-	wrote    bool // to any component
+	ending   RunOutcome // what the run itself makes of its outcome, whatever its components do
+	wrote    bool       // to any component
 }
 
 // stepRun is one component on its way through its step. It belongs to whoever
@@ -217,7 +223,6 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		r.event(Event{Type: EventNoticed, Reason: fmt.Sprintf("%s has not answered a command for %v: it is waited for, because a time-out would have it reset", path, plan.Duration(since.Round(time.Second)))})
 	}}
 	host := c.Machine.Hostname()
-	elsewhere := map[string]bool{}
 	for i := range c.Plan.Steps {
 		step := &c.Plan.Steps[i]
 		if step.Action != plan.Update && step.Action != plan.Activate {
@@ -228,7 +233,6 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		r.steps = append(r.steps, s)
 		if step.Host != host {
 			s.reason = "this is for " + step.Host + " to carry out"
-			elsewhere[step.Host] = true
 			continue
 		}
 		if !slices.ContainsFunc(c.Plan.Waves, func(w plan.Wave) bool {
@@ -256,21 +260,37 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 	if r.hasHooks() && c.Command == nil && !c.Machine.Simulated() {
 		return nil, errors.New("cannot carry out the plan: it wants commands run around resets, and there is nothing to run them with")
 	}
-	switch {
-	case c.Plan.Simulated != c.Machine.Simulated():
+	if c.Plan.Simulated != c.Machine.Simulated() {
 		r.refusal, r.why = RefusedWrongHost, "the plan was made for simulated enclosures and this machine is real: plan again here"
 		if c.Machine.Simulated() {
 			r.why = "the plan was made for real enclosures and this machine is simulated: plan again with --simulate"
 		}
-	case len(r.steps) > 0 && !slices.ContainsFunc(r.steps, func(s *stepRun) bool { return s.step.Host == host }):
-		var hosts []string
-		for h := range elsewhere {
-			hosts = append(hosts, h)
-		}
-		slices.Sort(hosts)
-		r.refusal, r.why = RefusedWrongHost, fmt.Sprintf("the plan has nothing for %s to do: apply it on %s", host, strings.Join(hosts, ", "))
 	}
 	return r, nil
+}
+
+// NothingHere returns the result of a run of a plan that has work for other hosts alone,
+// without a store; nil if there is something to do here.
+func NothingHere(ctx context.Context, c Config) (*Result, error) {
+	r, err := newRun(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return r.nothingHere(), nil
+}
+
+func (r *run) nothingHere() *Result {
+	if len(r.steps) == 0 || len(r.local()) > 0 || r.why != "" {
+		return nil
+	}
+	var hosts []string
+	for _, s := range r.steps {
+		hosts = append(hosts, s.step.Host)
+	}
+	slices.Sort(hosts)
+	result := r.result()
+	result.Reason = fmt.Sprintf("the plan has nothing for %s to do: apply it on %s", r.Machine.Hostname(), strings.Join(slices.Compact(hosts), ", "))
+	return result
 }
 
 // local are the steps that this machine carries out and that have not ended.

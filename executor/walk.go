@@ -54,7 +54,7 @@ func (r *run) walk(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 		inv, err := r.scan(r.until, r.enclosures())
 		if err != nil {
 			if !r.halted() {
-				r.stop(err.Error(), true)
+				r.stop(err.Error(), RunFailed)
 			}
 			return
 		}
@@ -246,7 +246,7 @@ func (r *run) opens(wave plan.Wave) bool {
 	opening, err := r.Plan.Opening(wave, time.Now())
 	switch {
 	case err != nil:
-		r.stop(err.Error(), true)
+		r.stop(err.Error(), RunFailed)
 	case opening.Now:
 		return true
 	case !r.Wait || opening.Start.IsZero():
@@ -301,9 +301,7 @@ func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave)
 			s.left = "power-cycle " + s.step.Enclosure + " when its drives are not in use, and run fwctl verify then"
 		}
 		if !r.Wait {
-			if r.ahead(later) {
-				r.stop(fmt.Sprintf("wave %d waits for a power cycle", wave.Number), true)
-			}
+			r.stop(fmt.Sprintf("wave %d waits for a power cycle", wave.Number), RunStopped)
 			return
 		}
 		if first {
@@ -344,15 +342,14 @@ func (r *run) pause(d time.Duration) bool {
 	}
 }
 
-// stop keeps anything new from being started. faulty: something went wrong that is
-// no component's failure.
-func (r *run) stop(why string, faulty bool) {
+// stop keeps anything new from being started. ending is what that makes of the run.
+func (r *run) stop(why string, ending RunOutcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopped == "" {
 		r.stopped = why
 	}
-	r.faulty = r.faulty || faulty
+	r.ending = worse(r.ending, ending)
 }
 
 // halted tells whether anything new may not be started.
@@ -360,7 +357,7 @@ func (r *run) halted() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.until.Err() != nil && r.stopped == "" {
-		r.stopped = interruption
+		r.stopped, r.ending = interruption, worse(r.ending, RunInterrupted)
 	}
 	return r.stopped != "" || r.why != ""
 }
@@ -379,7 +376,7 @@ func (r *run) breakOff(s *stepRun, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.broken[s.step.FaultDomain] = why
-	r.faulty = true
+	r.ending = worse(r.ending, RunFailed)
 }
 
 // task is what a step has to do in a wave; "" for nothing.

@@ -298,7 +298,7 @@ func TestStagingGoesAheadOfOtherHosts(t *testing.T) {
 		c := b.config(s, other)
 		c.Plan.Waves = []plan.Wave{{Number: 1, Kind: plan.StageWave}, {Number: 2, Kind: plan.ResetWave}, {Number: 3, Kind: plan.ResetWave}}
 		r := b.runConfig(context.Background(), c)
-		b.ended(r, executor.RunFailed, "staged confirmed e 1000", "skipped unconfirmed  ")
+		b.ended(r, executor.RunStopped, "staged confirmed e 1000", "skipped unconfirmed  ")
 		b.reason(r, 0, "wave 2 follows wave 1 of stor9", "go on with --wave 2")
 	})
 }
@@ -410,8 +410,8 @@ func TestNothingAfterAPowerCycleThatIsNotGiven(t *testing.T) {
 		outcome  executor.RunOutcome
 		steps    [2]string
 	}{
-		"not waited for":           {"", plan.SES, false, executor.RunFailed, [2]string{"staged confirmed e 1000", "skipped unconfirmed  1000"}},
-		"likewise, without a word": {"protocol: write-buffer, confirm: none", plan.WriteBuffer, false, executor.RunFailed, [2]string{"staged unconfirmed e 1000", "skipped unconfirmed  1000"}},
+		"not waited for":           {"", plan.SES, false, executor.RunStopped, [2]string{"staged confirmed e 1000", "skipped unconfirmed  1000"}},
+		"likewise, without a word": {"protocol: write-buffer, confirm: none", plan.WriteBuffer, false, executor.RunStopped, [2]string{"staged unconfirmed e 1000", "skipped unconfirmed  1000"}},
 		"waited for":               {"", plan.SES, true, executor.RunDone, [2]string{"updated confirmed e 1100", "updated confirmed 7 1100"}},
 	} {
 		t.Run(name, func(t *testing.T) {

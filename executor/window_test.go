@@ -23,7 +23,7 @@ func TestNothingStartsThatMayNotFitItsWindow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(r, executor.RunFailed, "staged confirmed e 1000", "skipped unconfirmed  1000")
+		b.ended(r, executor.RunStopped, "staged confirmed e 1000", "skipped unconfirmed  1000")
 		b.reason(r, 1, "it may take 46m, and short closes in 34m")
 
 		c.IgnoreWindow = "CHG-4711"
@@ -64,9 +64,9 @@ func TestWhatDoesNotFitWaitsForTheNextOpening(t *testing.T) {
 		days    int
 	}{
 		"it comes":         {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, true, executor.RunDone, "staged confirmed e 1000", 1},
-		"nobody waits":     {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, false, executor.RunFailed, "skipped unconfirmed  1000", 0},
-		"there is none":    {window.Window{Duration: "1h"}, true, executor.RunFailed, "skipped unconfirmed  1000", 0},
-		"it fits no other": {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, true, executor.RunFailed, "skipped unconfirmed  1000", 0},
+		"nobody waits":     {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, false, executor.RunStopped, "skipped unconfirmed  1000", 0},
+		"there is none":    {window.Window{Duration: "1h"}, true, executor.RunStopped, "skipped unconfirmed  1000", 0},
+		"it fits no other": {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, true, executor.RunStopped, "skipped unconfirmed  1000", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme("flashTime: 25m"), func(b *bench) {
@@ -102,7 +102,7 @@ func TestNothingStartsInAWindowThatIsClosed(t *testing.T) {
 		first  string
 		want   executor.RunOutcome
 	}{
-		"it closes meanwhile": {window.Window{Duration: "50m", RRule: "FREQ=DAILY"}, false, 0, "staged confirmed e 1000", executor.RunFailed},
+		"it closes meanwhile": {window.Window{Duration: "50m", RRule: "FREQ=DAILY"}, false, 0, "staged confirmed e 1000", executor.RunStopped},
 		"it is over":          {window.Window{Duration: "50m"}, false, time.Hour, "skipped unconfirmed  1000", executor.RunRefused},
 		"it is waited for":    {window.Window{Duration: "50m"}, true, time.Hour, "skipped unconfirmed  1000", executor.RunRefused},
 	} {
@@ -147,7 +147,7 @@ func TestWindowThatClosesBetweenHops(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(r, executor.RunFailed, "updated confirmed 7 1100", "skipped unconfirmed  1000")
+		b.ended(r, executor.RunStopped, "updated confirmed 7 1100", "skipped unconfirmed  1000")
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -117,8 +118,10 @@ func showable(data []byte) bool {
 	return true
 }
 
-// Encode writes the plan as indented JSON that ends in a newline, and sets its Digest.
+// Encode writes the plan as indented JSON that ends in a newline, and sets its
+// Commands and its Digest.
 func (p *Plan) Encode() ([]byte, error) {
+	p.Commands = p.turns()
 	bare, digest, err := p.bare()
 	if err != nil {
 		return nil, err
@@ -258,6 +261,9 @@ func (p *Plan) contradiction() string {
 		if why != "" {
 			return s.Address + ": " + why
 		}
+	}
+	if !reflect.DeepEqual(p.Commands, p.turns()) {
+		return "the commands that it lists are not those that carry it out"
 	}
 	return ""
 }

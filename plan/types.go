@@ -31,11 +31,12 @@ type Plan struct {
 	ImageHints    map[string]string        `json:"image_hints,omitempty"` // by SHA-256: absolute paths at which images were; not covered by the digest
 	Simulated     bool                     `json:"simulated"`
 	DesiredState  Source                   `json:"desired_state"`
-	Scans         []Scan                   `json:"scans"`            // sorted by host
-	Steps         []Step                   `json:"steps"`            // sorted by address
-	Waves         []Wave                   `json:"waves"`            // in the order they are walked, numbers ascending
-	Windows       map[string]window.Window `json:"windows"`          // those that waves name
-	Quirks        map[string]string        `json:"quirks,omitempty"` // the rows of the quirk table that steps name: where each comes from
+	Scans         []Scan                   `json:"scans"`              // sorted by host
+	Steps         []Step                   `json:"steps"`              // sorted by address
+	Waves         []Wave                   `json:"waves"`              // in the order they are walked, numbers ascending
+	Commands      []Turn                   `json:"commands,omitempty"` // who applies what after whom; none where one command on one host does all of it
+	Windows       map[string]window.Window `json:"windows"`            // those that waves name
+	Quirks        map[string]string        `json:"quirks,omitempty"`   // the rows of the quirk table that steps name: where each comes from
 	Rollout       Rollout                  `json:"rollout"`
 	Warnings      []string                 `json:"warnings"`
 	Summary       Summary                  `json:"summary"`

@@ -255,6 +255,9 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	if j.plan.Summary.Update+j.plan.Summary.Activate == 0 {
 		return j.end(&executor.Result{Outcome: executor.RunDone}, nil)
 	}
+	if result, err := executor.NothingHere(ctx, j.config(nil, nil)); result != nil || err != nil {
+		return j.end(result, err)
+	}
 	if err := j.alone(); err != nil {
 		return err
 	}
@@ -477,6 +480,9 @@ func (j *job) end(result *executor.Result, err error) error {
 		return err
 	}
 	code := result.Outcome.ExitCode()
+	for i := range result.Commands {
+		result.Commands[i].Command = j.commandOf(&result.Commands[i])
+	}
 	if j.json {
 		line := struct {
 			Type     string `json:"type"`

@@ -176,7 +176,7 @@ func TestClosing(t *testing.T) {
 		{executor.RunInterrupted, []executor.StepResult{staged}, "interrupted: what had been started was brought to its end"},
 		{executor.RunFailed, []executor.StepResult{skipped, refused, failed}, "c failed: the image was refused"},
 		{executor.RunFailed, []executor.StepResult{skipped, refused}, "d was refused: it runs 1001"},
-		{executor.RunFailed, []executor.StepResult{skipped, staged}, "of the run"},
+		{executor.RunStopped, []executor.StepResult{skipped, staged}, "of the run"},
 		{executor.RunUnknown, []executor.StepResult{skipped, failed, unknown}, "the outcome of e is unknown: it has not come back"},
 		{executor.RunUnknown, []executor.StepResult{unknown, person}, "f needs a person: status 83h"},
 		{executor.RunRefused, []executor.StepResult{skipped, refused}, "d was refused: it runs 1001"},

@@ -33,6 +33,7 @@ var (
 	exitRefused     = executor.RunRefused.ExitCode()
 	exitFailed      = executor.RunFailed.ExitCode()
 	exitUnknown     = executor.RunUnknown.ExitCode()
+	exitStopped     = executor.RunStopped.ExitCode()
 	exitInterrupted = executor.RunInterrupted.ExitCode()
 )
 
@@ -45,8 +46,10 @@ Exit codes:
        precondition, policy, window, lock, not confirmed
     4  some components failed; the state of every component is known
     5  the outcome of a component is unknown, or one needs a person: do not power-cycle it
+    6  stopped in order, nothing failed: the rest waits for another host's wave, a window,
+       or a power cycle; the output names the command that goes on
   130  interrupted; everything that had been started was brought to an end
-  Where several fit, the first of 5, 4, 130, 3, 1.
+  Where several fit, the first of 5, 4, 130, 3, 1, 6.
 `
 
 // failure is an error of the command line itself: what went wrong and why, what
@@ -111,7 +114,7 @@ func args(check cobra.PositionalArgs, names string) cobra.PositionalArgs {
 	}
 }
 
-// exitCode is the exit code of err: of several errors, the first of 5, 4, 130, 3, 1.
+// exitCode is the exit code of err: of several errors, the first of 5, 4, 130, 3, 1, 6.
 func exitCode(err error) int {
 	if err == nil {
 		return exitDone
@@ -120,7 +123,7 @@ func exitCode(err error) int {
 	for _, err := range apart(err) {
 		codes[exitCodeOfOne(err)] = true
 	}
-	for _, code := range []int{exitUnknown, exitFailed, exitInterrupted, exitRefused, exitError} {
+	for _, code := range []int{exitUnknown, exitFailed, exitInterrupted, exitRefused, exitError, exitStopped} {
 		if codes[code] {
 			return code
 		}

@@ -49,7 +49,7 @@ func TestExitCode(t *testing.T) {
 		}
 	}
 	for outcome, want := range map[executor.RunOutcome]int{
-		executor.RunDone: 0, executor.RunRefused: 3, executor.RunFailed: 4, executor.RunUnknown: 5, executor.RunInterrupted: 130,
+		executor.RunDone: 0, executor.RunStopped: 6, executor.RunRefused: 3, executor.RunFailed: 4, executor.RunUnknown: 5, executor.RunInterrupted: 130,
 		"something new": 5,
 	} {
 		if got := outcome.ExitCode(); got != want {

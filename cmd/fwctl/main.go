@@ -199,15 +199,29 @@ func defaultStateDir() (string, error) {
 // with the same memory.
 type again func(args ...string) string
 
-func (a *app) again(args ...string) string {
+func (a *app) again(args ...string) string { return a.words(a.simulate, args).String() }
+
+// onHost is again as it is to be typed on another host of the same rack.
+func (a *app) onHost(host string, args ...string) plan.Command {
+	rack := a.simulate
+	if rack != "" && !a.captured {
+		file, _ := a.rack()
+		if r, err := sim.Open(file); err == nil && len(r.Hosts()) > 1 {
+			rack = file + "@" + host
+		}
+	}
+	return a.words(rack, args)
+}
+
+func (a *app) words(rack string, args []string) plan.Command {
 	words := plan.Command{"fwctl"}
-	if a.simulate != "" {
-		words = append(words, "--simulate", a.simulate)
+	if rack != "" {
+		words = append(words, "--simulate", rack)
 	}
 	if a.stateDir != "" {
 		words = append(words, "--state-dir", a.stateDir)
 	}
-	return append(words, args...).String()
+	return append(words, args...)
 }
 
 // note tells something that is not the result; -q silences it.

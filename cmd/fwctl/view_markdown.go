@@ -93,7 +93,7 @@ func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
 	for _, line := range append(scheduleLines(p, now), scanned(p, 10)+".") {
 		lines = append(lines, "- "+markdownText(clip(line)))
 	}
-	for _, line := range hookLines(p) { // never shortened: it is what somebody approves
+	for _, line := range append(turnLines("Apply it in this order:", p.Commands, p), hookLines(p)...) { // never shortened: it is what somebody approves
 		lines = append(lines, "- "+markdownText(line))
 	}
 	lines = append(lines, "- Desired state "+markdownCode(shortDigest(p.DesiredState.SHA256))+", digest to approve "+markdownCode(p.Digest)+".")

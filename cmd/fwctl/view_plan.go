@@ -45,7 +45,7 @@ func planView(p *plan.Plan, now time.Time, width int, paint paint) string {
 
 	lines = append(lines, "")
 	add(planSummary(p))
-	for _, line := range append(scheduleLines(p, now), hookLines(p)...) {
+	for _, line := range slices.Concat(scheduleLines(p, now), hookLines(p), turnLines("Apply it in this order:", p.Commands, p)) {
 		add(line)
 	}
 	add("Digest " + p.Digest)

@@ -52,12 +52,15 @@ func resultView(r *executor.Result, p *plan.Plan, goesOn string, width int, pain
 	}
 	text := cmp.Or(strings.Join(parts, ", "), "nothing to do")
 	word := string(r.Outcome)
-	if r.Outcome == executor.RunFailed && !anyFailed(r) {
-		word = "stopped"
-	}
 	lines = append(lines, wrap(strings.ToUpper(word[:1])+word[1:]+": "+text+".", width, "", "  ")...)
+	if r.Outcome == executor.RunDone && r.Reason != "" {
+		lines = append(lines, wrap(strings.ToUpper(r.Reason[:1])+r.Reason[1:]+".", width, "", "  ")...)
+	}
 	if goesOn != "" {
 		lines = append(lines, wrap(goesOn, width, "", "  ")...)
+	}
+	for _, line := range turnLines("To go on:", r.Commands, p) {
+		lines = append(lines, wrap(line, width, "", "    ")...)
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
@@ -117,14 +120,6 @@ func closing(r *executor.Result, mine map[string]bool) string {
 	return r.Reason
 }
 
-// anyFailed tells whether something went wrong with a component, and not just with the
-// order or the time.
-func anyFailed(r *executor.Result) bool {
-	return slices.ContainsFunc(r.Steps, func(s executor.StepResult) bool {
-		return s.Outcome == executor.OutcomeFailed || s.Outcome == executor.OutcomeRefused || s.Outcome == executor.OutcomeStaged && !s.Confirmed
-	})
-}
-
 // hintAfter says what to do after a run that did not end well.
 func hintAfter(r *executor.Result, resumed bool, resume string) string {
 	again := "apply the same plan"
@@ -150,11 +145,8 @@ func hintAfter(r *executor.Result, resumed bool, resume string) string {
 		}
 		return "nothing was written: put right what the reasons above name, or plan again"
 	case executor.RunFailed:
-		switch {
-		case r.Lost:
+		if r.Lost {
 			return "see to the state directory, then run " + resume + ": it finds out what is not on record"
-		case !anyFailed(r):
-			return "the same plan goes on from here"
 		}
 		return "look at the reasons above, then plan again"
 	case executor.RunUnknown:
@@ -167,6 +159,8 @@ func hintAfter(r *executor.Result, resumed bool, resume string) string {
 		return "do not reset or power-cycle it; when it answers again " + resume + " finds out what it holds, and goes on"
 	case executor.RunInterrupted:
 		return resume + " goes on"
+	case executor.RunStopped:
+		return "nothing failed: the output says what goes on from here"
 	}
 	return ""
 }

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fwctl/plan"
+)
+
+// turnLines lists commands in order, host by host, below a title: those that differ in
+// their host alone on one line. It returns nil if there are none.
+func turnLines(title string, turns []plan.Turn, p *plan.Plan) []string {
+	if len(turns) == 0 {
+		return nil
+	}
+	names := map[string]string{} // of enclosures
+	for _, s := range p.Steps {
+		names[s.Enclosure] = s.Name
+	}
+	lines := []string{title}
+	for i := 0; i < len(turns); {
+		t := turns[i]
+		hosts := []string{t.Host}
+		for i++; i < len(turns) && sameTurn(turns[i], t); i++ {
+			hosts = append(hosts, turns[i].Host)
+		}
+		soak := turns[i-1].Soak
+		line := fmt.Sprintf("%d. on %s: ", len(lines), strings.Join(hosts, ", "))
+		if len(t.PowerCycle) > 0 {
+			cycled := make([]string, len(t.PowerCycle))
+			for n, id := range t.PowerCycle {
+				cycled[n] = cmp.Or(names[id], id)
+			}
+			line += fmt.Sprintf("power-cycle %s when no drive there is in use, then ", strings.Join(cycled, ", "))
+		}
+		line += t.Command.String()
+		if soak > 0 {
+			line += ", then wait " + spell(soak)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// sameTurn reports whether two turns say the same to different hosts.
+func sameTurn(a, b plan.Turn) bool {
+	return a.Host != b.Host && a.PowerCycle == nil && b.PowerCycle == nil && b.Soak == 0 && slices.Equal(a.Command, b.Command)
+}
+
+// commandOf is the command of a turn as it is to be typed on its host.
+func (j *job) commandOf(t *plan.Turn) plan.Command {
+	if len(j.planned) == 0 { // flash, or a run that was resumed: nothing names its plan
+		return t.Command
+	}
+	return j.onHost(t.Host, slices.Concat([]string{"apply"}, j.planned, t.Limit())...)
+}

@@ -1,0 +1,157 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
+
+// Turn is one command of those that carry a plan out: on a host, after all turns before it.
+type Turn struct {
+	Host       string   `json:"host"`
+	Command    Command  `json:"command"`               // fwctl apply PLAN, where PLAN stands for the file
+	Waves      []int    `json:"waves"`                 // numbers of those that it works on
+	PowerCycle []string `json:"power_cycle,omitempty"` // enclosures that a person power-cycles before it, by identifier
+	Soak       Duration `json:"soak,omitempty"`        // how long its work has to stand before the next turn
+}
+
+// applyPlan is the command of a turn that is not limited to one wave.
+var applyPlan = Command{"fwctl", "apply", "PLAN"}
+
+// NewTurn returns the turn that carries out all that a host can do of waves.
+func NewTurn(host string, waves ...int) Turn {
+	return Turn{Host: host, Command: slices.Clone(applyPlan), Waves: waves}
+}
+
+// Limit returns the flags that limit the command to one wave.
+func (t *Turn) Limit() []string { return t.Command[len(applyPlan):] }
+
+// Acts reports whether an apply does something with the step.
+func (s *Step) Acts() bool { return s.Action == Update || s.Action == Activate }
+
+// In reports whether an apply works on the step in a wave.
+func (s *Step) In(w Wave) bool {
+	return s.Acts() && (s.Waves.Stage == w.Number || s.Waves.Reset == w.Number)
+}
+
+// Before returns the last wave of other hosts that a wave of one host must neither
+// precede nor accompany, and those hosts: the canaries', and for a reset what the plan
+// has earlier, or has not grouped, of the fault domains that the wave works on there.
+// It returns 0 if there is none.
+func (p *Plan) Before(wave Wave, host string, domains map[int]bool) (number int, hosts []string) {
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		if s.Host == host || !s.Acts() {
+			continue
+		}
+		ungrouped := domains[0] || s.FaultDomain == 0
+		for _, w := range p.Waves {
+			if !s.In(w) {
+				continue
+			}
+			earlier := w.Number < wave.Number
+			follows := earlier && w.Canary && !wave.Canary
+			if wave.Kind == ResetWave {
+				follows = follows || earlier && (ungrouped || domains[s.FaultDomain]) || w.Number == wave.Number && ungrouped
+			}
+			if follows && w.Number > number {
+				number, hosts = w.Number, nil
+			}
+			if follows && w.Number == number {
+				hosts = append(hosts, s.Host)
+			}
+		}
+	}
+	slices.Sort(hosts)
+	return number, slices.Compact(hosts)
+}
+
+// turns are the commands that carry the plan out, in order. It returns nil if that is one.
+func (p *Plan) turns() []Turn {
+	work := map[string]map[int][]*Step{} // steps by host and wave
+	var hosts []string
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		for _, w := range p.Waves {
+			if !s.In(w) {
+				continue
+			}
+			if work[s.Host] == nil {
+				work[s.Host] = map[int][]*Step{}
+				hosts = append(hosts, s.Host)
+			}
+			work[s.Host][w.Number] = append(work[s.Host][w.Number], s)
+		}
+	}
+	slices.Sort(hosts)
+	var turns []Turn
+	if p.takesTurns(work) {
+		for _, w := range p.Waves {
+			for _, host := range hosts {
+				if steps := work[host][w.Number]; len(steps) > 0 {
+					turns = append(turns, newTurn(host, w, steps, true))
+				}
+			}
+			if n := len(turns); n > 0 {
+				turns[n-1].Soak = cmp.Or(turns[n-1].Soak, p.soakAfter(w))
+			}
+		}
+		return turns
+	}
+	for _, host := range hosts {
+		for i, w := range p.Waves {
+			steps := work[host][w.Number]
+			switch n := len(turns) - 1; {
+			case len(steps) == 0:
+			case n < 0 || turns[n].Host != host || w.PowerCycle:
+				turns = append(turns, newTurn(host, p.Waves[i], steps, false))
+			default:
+				turns[n].Waves = append(turns[n].Waves, w.Number)
+			}
+		}
+	}
+	if len(turns) == 1 && turns[0].PowerCycle == nil {
+		return nil
+	}
+	return turns
+}
+
+// soakAfter is how long a wave's work has to stand before the next wave, which nobody
+// waits for where each wave has a command of its own.
+func (p *Plan) soakAfter(w Wave) Duration {
+	if w.Number == len(p.Waves) {
+		return 0
+	}
+	return w.Soak
+}
+
+// takesTurns reports whether some wave of a host has to wait for one of another host.
+func (p *Plan) takesTurns(work map[string]map[int][]*Step) bool {
+	for host, waves := range work {
+		for _, w := range p.Waves {
+			domains := map[int]bool{}
+			for _, s := range waves[w.Number] {
+				domains[s.FaultDomain] = true
+			}
+			if number, _ := p.Before(w, host, domains); number != 0 && len(domains) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func newTurn(host string, w Wave, steps []*Step, limited bool) Turn {
+	t := NewTurn(host, w.Number)
+	if limited {
+		t.Command = append(t.Command, "--wave", strconv.Itoa(w.Number))
+	}
+	if w.PowerCycle {
+		for _, s := range steps {
+			if !slices.Contains(t.PowerCycle, s.Enclosure) {
+				t.PowerCycle = append(t.PowerCycle, s.Enclosure)
+			}
+		}
+	}
+	return t
+}
