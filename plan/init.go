@@ -6,18 +6,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"fwctl/internal/image"
 	"fwctl/inventory"
 )
 
 // Init writes a desired state of what is there: a model for each product, with
 // the revisions that run as comments, and nothing wanted, so that it plans to no
-// change. The same inventories give the same bytes whatever their order.
-func Init(invs []*inventory.Inventory) []byte {
+// change. The same inventories give the same bytes whatever their order. What is in
+// comments is valid once its hash signs are gone, with or without the blank behind
+// them: editors differ in that. Images, of which the paths are written as they are,
+// are suggested for the products that they mention, or for all if they mention none.
+func Init(invs []*inventory.Inventory, images []*image.Image) []byte {
 	invs = slices.SortedFunc(slices.Values(invs), func(a, b *inventory.Inventory) int { return cmp.Compare(a.Host, b.Host) })
 	var b bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -51,13 +56,14 @@ func Init(invs []*inventory.Inventory) []byte {
 			p.name = fmt.Sprintf("%s-%d", base, n)
 		}
 		names[p.name] = true
+		p.suggest(images, products)
 		p.write(line)
 	}
 	line("")
-	line("# Which image the components of a model should run.")
-	line("want: []")
+	line("# Which image the components of a model should run: take away the # of a line.")
+	line("want:")
 	for _, p := range products {
-		line("#  - {model: %s, image: iom-new, policy: careful}", p.name)
+		line("#  - {model: %s, image: %s, policy: careful}", p.name, p.images[0].name)
 	}
 	line("")
 	line("# What may be done to components. Without a policy nothing is ever reset: images")
@@ -66,7 +72,7 @@ func Init(invs []*inventory.Inventory) []byte {
 	line("  careful: {reset: never, activate: manual}")
 	line("")
 	line("# Names of enclosures, for people; want, except and faultDomains take them too.")
-	line("names: {}")
+	line("names:")
 	for i, id := range slices.Sorted(maps.Keys(enclosures)) {
 		line("#  %s: name-%d # %s", remark(id), i+1, strings.Join(slices.Sorted(maps.Keys(enclosures[id])), ", "))
 	}
@@ -80,6 +86,43 @@ type product struct {
 	enclosures      map[string]bool
 	untold          bool // some of the enclosures do not say how many ESPs they have
 	parts           map[int]*runs
+	images          []suggestion // at least one
+}
+
+// suggestion is an image that a product may take.
+type suggestion struct {
+	name, file, sha256, revision string
+	remark                       string // on the revision
+}
+
+// suggest picks the images that may be for the product, or makes one up to show
+// what is to be filled in.
+func (p *product) suggest(images []*image.Image, all []*product) {
+	taken := map[string]bool{}
+	for _, img := range images {
+		if !img.Mentions(p.product) && slices.ContainsFunc(all, func(other *product) bool { return img.Mentions(other.product) }) {
+			continue
+		}
+		s := suggestion{file: scalar(img.Path()), sha256: img.SHA256(), revision: "9999", remark: "what it reports once it runs: the release notes tell"}
+		for _, clue := range img.Clues() {
+			if clue.Kind == image.Revision && len(clue.Text) <= 4 {
+				s.revision, s.remark = clue.Text, "a guess from the text in it: compare it with the release notes"
+				break
+			}
+		}
+		s.name = slug(strings.TrimSuffix(filepath.Base(img.Path()), filepath.Ext(img.Path())), "image")
+		for base, n := s.name, 2; taken[s.name]; n++ {
+			s.name = fmt.Sprintf("%s-%d", base, n)
+		}
+		taken[s.name] = true
+		p.images = append(p.images, s)
+	}
+	if len(p.images) == 0 {
+		p.images = []suggestion{{
+			name: "iom-new", file: "images/iom-new.bin", revision: "9999", remark: "what it reports once it runs",
+			sha256: strings.Repeat("0", 64) + " # `fwctl image inspect FILE` tells",
+		}}
+	}
 }
 
 // runs are the components of one subenclosure identifier: addresses by revision.
@@ -148,7 +191,7 @@ func (p *product) write(line func(string, ...any)) {
 	line("  %s: # %d %s", p.name, len(p.enclosures), plural(len(p.enclosures), "enclosure"))
 	line("    match: {%s}", strings.Join(match, ", "))
 	if p.untold {
-		line("    # esps: 2 # I/O modules of one enclosure: not all of them tell")
+		line("    #esps: 2 # I/O modules of one enclosure: not all of them tell")
 	}
 	line("    parts:")
 	for _, id := range slices.Sorted(maps.Keys(p.parts)) {
@@ -164,17 +207,24 @@ func (p *product) write(line func(string, ...any)) {
 		}
 		line("      %s: {subenclosures: [%d]} # %s runs %s", name, id, remark(cmp.Or(strings.TrimSpace(r.vendor+" "+r.product), "it")), strings.Join(running, ", "))
 	}
-	line("    images: {}")
-	revision := `"1000"`
-	if r := p.parts[0]; r != nil {
-		revision = quote(slices.Sorted(maps.Keys(r.revisions))[0])
+	part := slices.Min(slices.Collect(maps.Keys(p.parts)))
+	line("    images: # take away the # of all lines of one")
+	for _, i := range p.images {
+		line("    #  %s:", i.name)
+		if part != 0 {
+			line("    #    part: sub%d", part)
+		}
+		line("    #    file: %s", i.file)
+		line("    #    sha256: %s", i.sha256)
+		line("    #    revision: %s # %s", quote(i.revision), i.remark)
+		for _, running := range slices.Sorted(maps.Keys(p.parts[part].revisions)) {
+			if running != "" && running != i.revision {
+				line("    #    from: [%s] # what it may be installed over", quote(escapeGlob(running)))
+				break
+			}
+		}
+		line("    #    modes: [e] # e: saved, and started later; 7: started at once")
 	}
-	line("    #  iom-new:")
-	line("    #    file: images/iom-new.bin")
-	line("    #    sha256: 0000000000000000000000000000000000000000000000000000000000000000 # `fwctl image inspect FILE` tells")
-	line("    #    revision: \"9999\" # what it reports once it runs")
-	line("    #    from: [%s] # what it may be installed over", revision)
-	line("    #    modes: [e] # e: saved, and started later; 7: started at once")
 }
 
 var (

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -59,7 +60,7 @@ func TestInitOddText(t *testing.T) {
 
 func plansToNothing(t *testing.T, what string, invs ...*inventory.Inventory) *plan.DesiredState {
 	t.Helper()
-	text := plan.Init(invs)
+	text := plan.Init(invs, nil)
 	d, err := plan.ParseDesiredState("init.yaml", text)
 	if err != nil {
 		t.Fatalf("Init of %s = %v; want a valid desired state\n%s", what, err, text)
@@ -102,11 +103,11 @@ kind: DesiredState
 models:
   acme-jbod-60: # 2 enclosures
     match: {vendor: ACME, product: JBOD-60}
-    # esps: 2 # I/O modules of one enclosure: not all of them tell
+    #esps: 2 # I/O modules of one enclosure: not all of them tell
     parts:
       iom: {subenclosures: [0]} # ACME JBOD-60 runs 1000 on 1, 1100 on 1
       sub3: {subenclosures: [3]} # ACME PSU 2 runs 0430 on 1
-    images: {}
+    images: # take away the # of all lines of one
     #  iom-new:
     #    file: images/iom-new.bin
     #    sha256: 0000000000000000000000000000000000000000000000000000000000000000 # ` + "`fwctl image inspect FILE`" + ` tells
@@ -114,8 +115,8 @@ models:
     #    from: ["1000"] # what it may be installed over
     #    modes: [e] # e: saved, and started later; 7: started at once
 
-# Which image the components of a model should run.
-want: []
+# Which image the components of a model should run: take away the # of a line.
+want:
 #  - {model: acme-jbod-60, image: iom-new, policy: careful}
 
 # What may be done to components. Without a policy nothing is ever reset: images
@@ -124,23 +125,24 @@ policies:
   careful: {reset: never, activate: manual}
 
 # Names of enclosures, for people; want, except and faultDomains take them too.
-names: {}
+names:
 #  5000ccab04001000: name-1 # stor1:/dev/sg3
 #  5000ccab04001080: name-2 # stor1:/dev/sg4
 `
-	got := string(plan.Init([]*inventory.Inventory{inv}))
+	got := string(plan.Init([]*inventory.Inventory{inv}, nil))
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" {
 		t.Errorf("Init (-want +got):\n%s", diff)
 	}
 
 	// What is commented out is valid once its hash signs are gone.
-	on := strings.NewReplacer("images: {}\n", "images:\n", "want: []\n", "want:\n", "names: {}\n", "names:\n", "    #  ", "      ", "    # esps", "    esps").Replace(got)
-	on = strings.ReplaceAll(on, "\n#  ", "\n  ")
-	d, err := plan.ParseDesiredState("init.yaml", []byte(on))
-	if err != nil {
-		t.Fatalf("ParseDesiredState of what init has in comments = %v\n%s", err, on)
-	}
-	if len(d.Want) != 1 || len(d.Names) != 2 || len(d.Models["acme-jbod-60"].Images) != 1 || d.Models["acme-jbod-60"].ESPs != 2 {
-		t.Errorf("what init has in comments = %+v; want one want, two names, an image and esps", d)
+	suggested := regexp.MustCompile(`(?m)^( *)#( ?)( *)(esps:|iom-new:|file:|sha256:|revision:|from:|modes:|- \{|5000)`)
+	for _, on := range []string{suggested.ReplaceAllString(got, "$1$2$3$4"), suggested.ReplaceAllString(got, "$1$3$4")} {
+		d, err := plan.ParseDesiredState("init.yaml", []byte(on))
+		if err != nil {
+			t.Fatalf("ParseDesiredState of what init has in comments = %v\n%s", err, on)
+		}
+		if len(d.Want) != 1 || len(d.Names) != 2 || len(d.Models["acme-jbod-60"].Images) != 1 || d.Models["acme-jbod-60"].ESPs != 2 {
+			t.Errorf("what init has in comments = %+v; want one want, two names, an image and esps", d)
+		}
 	}
 }

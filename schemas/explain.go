@@ -118,9 +118,11 @@ func explain(e *jsonschema.ValidationError, tree *Tree) []Problem {
 		}
 		return problems
 	case *kind.Type:
-		want := make([]string, len(k.Want))
-		for i, w := range k.Want {
-			want[i] = typeWords[w]
+		var want []string
+		for _, w := range k.Want {
+			if w != "null" { // an empty value stands for an empty list or mapping
+				want = append(want, typeWords[w])
+			}
 		}
 		got := typeWords[k.Got]
 		if k.Got == "null" {

@@ -3,22 +3,28 @@ package main
 import (
 	"context"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 
+	"fwctl/internal/image"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
 )
 
 func (a *app) initCommand() *cobra.Command {
-	var inventories []string
+	var inventories, files []string
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "print a desired state of what is there",
 		Long: `Reads the enclosures of this host, or takes inventories that were saved on other
 hosts, and prints a desired state of them with comments: a model for each product,
-what runs there, and nothing that is wanted, so that it plans to no change.`,
+what runs there, and nothing that is wanted, so that it plans to no change.
+
+Images are suggested in comments, with their SHA-256: as they are named, so put the
+desired state into the present directory. Take away the # to want one.`,
 		Example: `  fwctl init > dc1.yaml
+  fwctl init --image images/1100.bin > dc1.yaml
   fwctl init --inventory stor1.json --inventory stor2.json > dc1.yaml`,
 		Args: args(cobra.NoArgs, "none; inventories are named with --inventory"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -29,12 +35,32 @@ what runs there, and nothing that is wanted, so that it plans to no change.`,
 			if err != nil {
 				return err
 			}
-			_, err = a.stdout.Write(plan.Init(all))
+			images, err := suggested(files)
+			if err != nil {
+				return err
+			}
+			_, err = a.stdout.Write(plan.Init(all, images))
 			return err
 		},
 	}
 	cmd.Flags().StringArrayVar(&inventories, "inventory", nil, "take the saved inventory `FILE` instead of a scan (repeatable)")
+	cmd.Flags().StringArrayVar(&files, "image", nil, "suggest the image in `FILE` for the models that it may be for (repeatable)")
 	return cmd
+}
+
+// suggested reads images that a desired state is to suggest.
+func suggested(files []string) ([]*image.Image, error) {
+	var images []*image.Image
+	var bad *multierror.Error
+	for _, name := range files {
+		img, err := image.Load(name)
+		if err == nil {
+			err = img.CheckKind()
+		}
+		bad = multierror.Append(bad, err)
+		images = append(images, img)
+	}
+	return images, bad.ErrorOrNil()
 }
 
 // whatIsThere is what saved inventories say, else what a scan of this host does
