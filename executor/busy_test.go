@@ -395,7 +395,7 @@ func TestInterruptBeforeAComponentIsStarted(t *testing.T) {
 				}
 				r := b.runContext(ctx, step)
 				b.ended(r, executor.RunInterrupted, tt.step)
-				b.reason(r, 0, "interrupted before it was started")
+				b.reason(r, 0, map[int]string{1: "interrupted before it was started", 2: "interrupted before it was activated"}[tt.wave])
 				if tt.wave == 2 {
 					b.reason(r, 0, "; interrupted") // after what the device said
 				}

@@ -27,7 +27,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		v.needsPerson = true
 		v.reason += halfAnImage
 	}
-	s.state, s.reason = to, v.reason
+	s.state, s.moved, s.reason = to, time.Now(), v.reason
 	s.restarted = s.restarted || to == Waiting
 	s.revision = cmp.Or(v.revision, s.revision)
 	hop := s.current()
@@ -107,7 +107,7 @@ func (r *run) commit(ctx context.Context, s *stepRun, from State, t Trigger, v v
 	open := slices.Contains([]Trigger{Recover, SentAll, Start, Restart, Return}, t) || // no answer yet
 		t == Lose && !s.met // nor will there be one before a resumption meets it
 	err := r.Store.Update(ctx, func(tx *state.Tx) {
-		tx.SetStep(r.id, s.record(time.Now()))
+		tx.SetStep(r.id, s.record(s.moved))
 		if overwritten && t != SentAll {
 			tx.Unstage(s.key)
 		}

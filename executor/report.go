@@ -133,16 +133,20 @@ func (r *run) wentWrong(s *stepRun, why string) {
 // not got as far as to look at it.
 func (s *stepRun) unseen() bool { return s.state == Pending && len(s.intents) > 0 }
 
-// untouched is why a step was not started, or not gone on with.
+// untouched is why a step was not started, or what it holds staged not activated.
 func (r *run) untouched(s *stepRun) string {
 	why := cmp.Or(r.broken[s.step.FaultDomain], r.stopped)
+	missed := "started"
+	if s.state == Staged {
+		missed = "activated"
+	}
 	switch {
 	case r.why != "":
-		return "not started, because the run was refused"
+		return fmt.Sprintf("not %s, because the run was refused", missed)
 	case why == interruption:
-		return "interrupted before it was started"
+		return fmt.Sprintf("interrupted before it was %s", missed)
 	case why != "":
-		return "not started, because " + why
+		return fmt.Sprintf("not %s, because %s", missed, why)
 	}
 	return ""
 }

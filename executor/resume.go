@@ -195,7 +195,7 @@ func (r *run) recover(ctx context.Context) error {
 		}
 		rec := records[i]
 		was := remains{step: s, state: State(rec.State), at: rec.At}
-		s.hop, s.mode = rec.Hop, plan.Mode(rec.Mode)
+		s.hop, s.mode, s.moved = rec.Hop, plan.Mode(rec.Mode), rec.At
 		for _, i := range intents {
 			if i.Key != s.key {
 				continue

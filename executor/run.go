@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,6 +113,7 @@ type stepRun struct {
 	seen StepResult // as of its last transition; guarded by run.mu
 
 	state    State
+	moved    time.Time   // when it came to that state; zero if it never left the first
 	hop      int         // index of the hop it is at
 	mode     plan.Mode   // of its download; "" before one is begun
 	sent     []plan.Mode // of each hop's last download that was begun; "" where none was
@@ -186,7 +188,7 @@ func (r *run) end(ctx context.Context, result *Result) error {
 	err := r.Store.Update(ctx, func(tx *state.Tx) {
 		for i, s := range r.steps {
 			if s.step.Host == r.Machine.Hostname() {
-				record := s.record(now)
+				record := s.record(cmp.Or(s.moved, now))
 				record.Outcome, record.Detail = string(result.Steps[i].Outcome), result.Steps[i].Reason
 				tx.SetStep(r.id, record)
 			}

@@ -485,3 +485,24 @@ func TestWhatWaitsForAnotherWave(t *testing.T) {
 		waits(c, 0, 0, 0)
 	})
 }
+
+// The history tells of each component when it came to its end, and not when the run did.
+func TestStepsEndAtTheirOwnTime(t *testing.T) {
+	t.Parallel()
+	onRack(t, acme("flashTime: 10m"), func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		r := b.run(b.step(esp1, stage, hop), b.step(esp2, stage, hop))
+		b.ended(r, executor.RunDone, "staged confirmed e 1000", "staged confirmed e 1000")
+		runs, err := b.store.Runs(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps, err := b.store.Steps(context.Background(), runs[0].ID)
+		if err != nil || len(steps) != 2 {
+			t.Fatalf("Steps = %v, %v; want 2", steps, err)
+		}
+		if first, second := steps[0].At, steps[1].At; second.Sub(first) < 10*time.Minute || runs[0].EndedAt.Before(second) {
+			t.Errorf("components ended at %v and %v, the run at %v; want them 10 minutes apart, and not after the run", first, second, runs[0].EndedAt)
+		}
+	})
+}

@@ -49,7 +49,7 @@ func candidates(fsys fs.FS, names []string) ([]string, error) {
 		known := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == sg })
 		switch {
 		case !known || name != sg && name != node:
-			all = multierror.Append(all, &DeviceError{name, "it is no SCSI generic node of this host: give one such as /dev/sg3 (lsscsi -g lists them)"})
+			all = multierror.Append(all, &DeviceError{name, "it is not a SCSI generic node of this host; " + nodesHint(fsys, entries)})
 		case !isEnclosure(fsys, sg):
 			all = multierror.Append(all, &DeviceError{node, "it is no enclosure: its SCSI device type is " + attribute(fsys, sg, "type") +
 				", not 13, and it does not say that it holds one; fwctl inventory lists the enclosures"})
@@ -61,6 +61,33 @@ func candidates(fsys fs.FS, names []string) ([]string, error) {
 	}
 	slices.SortFunc(nodes, inventory.ComparePaths)
 	return slices.Compact(nodes), all.ErrorOrNil()
+}
+
+// nodesHint says which nodes there are, of enclosures alone if there are any.
+func nodesHint(fsys fs.FS, entries []fs.DirEntry) string {
+	var nodes, enclosures []string
+	for _, e := range entries {
+		nodes = append(nodes, "/dev/"+e.Name())
+		if isEnclosure(fsys, e.Name()) && !isVirtual(fsys, e.Name()) {
+			enclosures = append(enclosures, "/dev/"+e.Name())
+		}
+	}
+	what := "enclosures are at"
+	if len(enclosures) > 0 {
+		nodes = enclosures
+	} else {
+		what = "there are, none of them of an enclosure,"
+	}
+	if len(nodes) == 0 {
+		return "there are none: load the sg driver (modprobe sg), and check that this host has a SAS HBA"
+	}
+	slices.SortFunc(nodes, inventory.ComparePaths)
+	const most = 8
+	more := ""
+	if n := len(nodes) - most; n > 0 {
+		nodes, more = nodes[:most], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("%s %s%s: lsscsi -g shows which is which", what, strings.Join(nodes, ", "), more)
 }
 
 // attribute reads a text attribute of the SCSI device behind a sg node, "" where
