@@ -65,7 +65,7 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 				return err
 			}
 			if out.name != "" {
-				a.note("Inventory written to %s.", out.name)
+				a.note("Inventory saved to %s.", out.name)
 			}
 			return nil
 		},

@@ -64,7 +64,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 				return err
 			}
 			if out.name != "" {
-				a.note("Plan written to %s.", out.name)
+				a.note("Plan saved to %s.", out.name)
 			}
 			if detailed && p.Summary.Update+p.Summary.Activate+p.Summary.Staged+p.Summary.Blocked > 0 {
 				return &failure{code: exitChanges}

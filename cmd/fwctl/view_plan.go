@@ -23,7 +23,7 @@ func planView(p *plan.Plan, now time.Time, width int, paint paint) string {
 	if p.DesiredState.SHA256 != "" {
 		source = "desired state " + shortDigest(p.DesiredState.SHA256)
 	}
-	add(title + " (" + source + "), nothing written.")
+	add(title + " (" + source + "), no device changed.")
 	add(scanned(p, len(p.Scans)) + ".")
 
 	t := table{columns: []column{
