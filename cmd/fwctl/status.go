@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -101,6 +104,9 @@ func look[D record[D]](ctx context.Context, a *app, o lookBack, d kept[D]) error
 	if err != nil {
 		return err
 	}
+	if name := filepath.Join(dir, state.FileName); missing(name) {
+		a.note("Nothing is remembered on this host yet: there is no %s.", name)
+	}
 	store, err := state.OpenReadOnly(dir)
 	if err != nil {
 		return err
@@ -132,6 +138,11 @@ func look[D record[D]](ctx context.Context, a *app, o lookBack, d kept[D]) error
 	}
 	_, err = io.WriteString(a.stdout, a.heading(a.simulate != "")+d.view(all, a.again, widthOf(a.stdout), a.paint()))
 	return err
+}
+
+func missing(name string) bool {
+	_, err := os.Stat(name)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func add[D record[D]](all D, d kept[D], name string) error {
