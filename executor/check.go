@@ -40,9 +40,24 @@ func Remember(inv *inventory.Inventory, m *state.Memory) {
 		}
 	}
 	for _, intent := range m.Open {
+		for i := range inv.Enclosures {
+			e := &inv.Enclosures[i]
+			if inventory.EnclosureOf(intent.Address) == e.ID() && !slices.ContainsFunc(e.ESPs, func(esp inventory.ESP) bool { return exchangedIn(esp, intent) }) {
+				e.Cautions = append(e.Cautions, inventory.Caution{Address: intent.Address, Kind: inventory.Unfinished, Since: intent.At.UTC(), Detail: "how " + intent.What() + " ended is not known"})
+				slices.SortFunc(e.Cautions, func(a, b inventory.Caution) int {
+					return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Kind, b.Kind))
+				})
+			}
+		}
 		inv.Problems = append(inv.Problems, unfinished(intent, cmp.Or(paths[intent.Key.LUID], "not in sight")))
 	}
 	inventory.SortProblems(inv.Problems)
+}
+
+// exchangedIn reports whether an ESP is at the address of an effect whose end is not
+// known, and is another unit than the one that had it.
+func exchangedIn(esp inventory.ESP, i state.Intent) bool {
+	return inventory.OtherUnits(esp.LUID, i.Key.LUID) && slices.ContainsFunc(esp.Subenclosures, func(s inventory.Subenclosure) bool { return s.Address == i.Address })
 }
 
 // told are cautions as inventories have them.

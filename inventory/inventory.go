@@ -7,6 +7,7 @@ package inventory
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -59,12 +60,16 @@ type CautionKind string
 const (
 	NeedsImage CautionKind = "needs-image" // it may have nothing to boot from: a whole image, before any reset or power loss
 	PowerOnly  CautionKind = "power-only"  // what it holds staged starts at power on, and mode 0Fh does not start it
+	Unfinished CautionKind = "unfinished"  // a run goes on, or was broken off, in the middle of its work on it
 )
 
 // Words says a caution to people, with what to do, when it was found out and why.
 func (c *Caution) Words() string {
 	what := "it needs a whole image: do not reset or power-cycle it before it has got one"
-	if c.Kind == PowerOnly {
+	switch c.Kind {
+	case Unfinished:
+		what = "a run is in the middle of its work on it, or was broken off there: do not reset or power-cycle it; unless that run goes on, `fwctl resume` finds out what it holds"
+	case PowerOnly:
 		what = "what it holds staged starts at power on, and mode 0Fh does not start it: power-cycle the enclosure when its drives are not in use"
 	}
 	return what + c.Source()
@@ -204,4 +209,29 @@ type Problem struct {
 	Summary string `json:"summary"`
 	Detail  string `json:"detail"`
 	InUse   bool   `json:"-"` // somebody else held the node: asking again can succeed
+
+	// Unread is what is known all the same of a device that could not be read; nil if
+	// the problem is about one that could.
+	Unread *Unread `json:"unread,omitempty"`
+}
+
+// Unread is what the host knows of a device that could not be read.
+type Unread struct {
+	LUID       string  `json:"lu_id,omitempty"`      // as the kernel has it, which does not ask page 01h: see Leads
+	Vendor     string  `json:"vendor,omitempty"`     // standard INQUIRY data, as the kernel has it; "" if it does not
+	Product    string  `json:"product,omitempty"`    // likewise
+	Components []Known `json:"components,omitempty"` // that were behind it, as this host remembers, by address
+	UsedBy     string  `json:"used_by,omitempty"`    // who works on it, and since when, in words
+	Resume     bool    `json:"resume,omitempty"`     // a run was broken off in the middle of its work there
+}
+
+// Known is a component as this host remembers it.
+type Known struct {
+	Address string `json:"address"`
+	LUID    string `json:"lu_id"`
+}
+
+// Leads reports whether the device that could not be read is the logical unit luID.
+func (u *Unread) Leads(luID string) bool {
+	return u.LUID != "" && (luID == u.LUID || strings.HasPrefix(luID, u.LUID+"@"))
 }

@@ -49,6 +49,7 @@ func Build(in Input) (*Plan, error) {
 	for _, e := range fleet.enclosures {
 		e.name = in.Desired.Names[e.id]
 	}
+	fleet.markUnread(in.Inventories)
 	b := &builder{
 		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)), clashes: map[[2]int]clash{},
 		ended: map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*Quirk{}}, survey: newSurvey(fleet, fleet.declared(in.Desired.FaultDomains)), gateLists: map[gateKey][]GateResult{},
@@ -107,6 +108,8 @@ func Build(in Input) (*Plan, error) {
 			p.Quirks[q.Name] = q.Source
 		}
 	}
+	p.Steps = append(p.Steps, b.unreadSteps(fleet)...)
+	slices.SortStableFunc(p.Steps, func(a, b Step) int { return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.LUID, b.LUID)) })
 	p.Warnings = append(p.Warnings, p.windowWarnings()...)
 	p.Warnings = append(p.Warnings, b.wantWarnings()...)
 	p.Warnings = append(p.Warnings, b.selectorWarnings()...)
@@ -114,7 +117,9 @@ func Build(in Input) (*Plan, error) {
 	p.Warnings = append(p.Warnings, ageWarnings(scans)...)
 	p.Warnings = append(p.Warnings, slices.Sorted(slices.Values(in.Warnings))...)
 	p.Warnings = append(p.Warnings, scanWarnings(in.Inventories)...)
-	p.Summary = summarize(p.Steps)
+	p.Unread = b.unread(fleet)
+	p.Warnings = append(p.Warnings, unreadWarnings(p.Unread)...)
+	p.Summary = p.summarize()
 	return p, nil
 }
 
@@ -258,6 +263,9 @@ func (b *builder) wantWarnings() []string {
 		default:
 			why = "none of the model's enclosures has a subenclosure of that part"
 		}
+		if b.anyUnread() {
+			why += "; but not every device could be read"
+		}
 		warnings = append(warnings, fmt.Sprintf("%s matches nothing: %s", b.in.Desired.wantName(i), why))
 	}
 	return warnings
@@ -282,8 +290,9 @@ func ageWarnings(scans []Scan) []string {
 func scanWarnings(invs []*inventory.Inventory) []string {
 	var warnings []string
 	for _, inv := range invs {
-		if n := len(inv.Problems); n > 0 {
-			warnings = append(warnings, fmt.Sprintf("%s: the scan had %d %s, the first: %s; see `fwctl inventory`", inv.Host, n, plural(n, "problem"), inv.Problems[0].Summary))
+		problems := slices.DeleteFunc(slices.Clone(inv.Problems), func(p inventory.Problem) bool { return p.Unread != nil }) // those are told one by one
+		if n := len(problems); n > 0 {
+			warnings = append(warnings, fmt.Sprintf("%s: the scan had %d %s, the first: %s; see `fwctl inventory`", inv.Host, n, plural(n, "problem"), problems[0].Summary))
 		}
 	}
 	slices.Sort(warnings)
@@ -322,13 +331,13 @@ func (b *builder) wantOf(c component) *goal {
 	return b.goals[found]
 }
 
-func summarize(steps []Step) Summary {
-	var sum Summary
+func (p *Plan) summarize() Summary {
+	sum := Summary{Unread: len(p.Unread)}
 	counts := map[Action]*int{
 		Update: &sum.Update, Activate: &sum.Activate, IsStaged: &sum.Staged, NoOp: &sum.NoOp,
 		Blocked: &sum.Blocked, Excepted: &sum.Excepted, Unmanaged: &sum.Unmanaged,
 	}
-	for _, s := range steps {
+	for _, s := range p.Steps {
 		if n := counts[s.Action]; n != nil {
 			*n++
 		}

@@ -24,6 +24,10 @@ func Locked(cautions []inventory.Caution, address string, domain []string, start
 			return "it needs a whole image before it is reset: do not power-cycle or reset it" + c.Source()
 		case c.Kind == inventory.NeedsImage && needy == nil && slices.Contains(domain, inventory.EnclosureOf(c.Address)):
 			return c.Address + " needs a whole image before anything else of its fault domain is touched: apply one to it first, and do not power-cycle or reset it" + c.Source()
+		case c.Kind == inventory.Unfinished && own:
+			return c.Words()
+		case c.Kind == inventory.Unfinished && slices.Contains(domain, inventory.EnclosureOf(c.Address)):
+			return "a run is in the middle of its work on " + c.Address + ", of the same fault domain, or was broken off there: unless that run goes on, `fwctl resume` comes first" + c.Source()
 		case c.Kind == inventory.PowerOnly && own && startsBy == ByModeF:
 			return c.Words()
 		}
@@ -38,6 +42,17 @@ func NeedsImage(cautions []inventory.Caution, address string) *inventory.Caution
 		return nil
 	}
 	return &cautions[i]
+}
+
+// unfinished is why nobody knows what a component runs or holds, "" if a run is not in
+// the middle of its work on it.
+func (b *builder) unfinished(j *job) string {
+	for _, c := range j.e.domain.cautions {
+		if c.Kind == inventory.Unfinished && c.Address == j.address {
+			return c.Words()
+		}
+	}
+	return ""
 }
 
 // locked is Locked, of a component and the enclosures that are in sight.

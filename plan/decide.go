@@ -127,7 +127,7 @@ func (b *builder) plan(j *job) {
 		}
 	case w.upToDate():
 		s.Action = NoOp
-		s.block(j.esp.conflict)
+		s.block(j.esp.conflict, b.unfinished(j))
 		j.tellStaged()
 		return
 	default:

@@ -229,7 +229,7 @@ func (p *Plan) contradiction() string {
 			}
 		}
 	}
-	if sum := summarize(p.Steps); sum != p.Summary {
+	if sum := p.summarize(); sum != p.Summary {
 		return fmt.Sprintf("its summary says %+v, and its steps are %+v", p.Summary, sum)
 	}
 	type domainWave struct{ domain, wave int }

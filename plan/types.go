@@ -39,6 +39,7 @@ type Plan struct {
 	Quirks        map[string]string        `json:"quirks,omitempty"`   // the rows of the quirk table that steps name: where each comes from
 	Rollout       Rollout                  `json:"rollout"`
 	Warnings      []string                 `json:"warnings"`
+	Unread        []Unread                 `json:"unread,omitempty"` // devices that could not be read, by host and path
 	Summary       Summary                  `json:"summary"`
 }
 
@@ -270,6 +271,7 @@ type Summary struct {
 	Blocked   int `json:"blocked"`
 	Excepted  int `json:"excepted"`
 	Unmanaged int `json:"unmanaged"`
+	Unread    int `json:"unread,omitempty"` // devices that could not be read
 }
 
 // Duration is a time.Duration that is written as people write it: "45m", not "45m0s".

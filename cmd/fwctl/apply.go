@@ -109,6 +109,9 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 			if err != nil {
 				return err
 			}
+			if check && job.inTheWay != nil {
+				return job.inTheWay
+			}
 			if check {
 				return job.check(cmd.Context())
 			}
@@ -140,12 +143,13 @@ func soleWriterFlag(cmd *cobra.Command, sole *bool) {
 // job is one apply.
 type job struct {
 	*app
-	machine transport.Machine
-	json    bool
-	accept  []inventory.Selector // where I/O may stop
-	plan    *plan.Plan
-	unseen  []plan.Unseen           // enclosures to which another host may be writing
-	images  map[string]*image.Image // by SHA-256
+	machine  transport.Machine
+	json     bool
+	accept   []inventory.Selector // where I/O may stop
+	plan     *plan.Plan
+	unseen   []plan.Unseen           // enclosures to which another host may be writing
+	inTheWay error                   // why what was planned just now is not all that the desired state may be about
+	images   map[string]*image.Image // by SHA-256
 
 	soleWriter bool // somebody has said that none is
 
@@ -191,7 +195,40 @@ func (j *job) makePlan(ctx context.Context, file string) error {
 		return err
 	}
 	j.unseen = j.plan.Unseen(want.desired.Models, want.inventories)
+	j.inTheWay = inTheWay(j.plan, want.inventories)
 	return nil
+}
+
+// inTheWay returns why a desired state is not applied by what can be seen of it now:
+// a device that it may be about could not be read, or a run is in the middle of its
+// work there. Having nothing else to do then is no success.
+func inTheWay(p *plan.Plan, inventories []*inventory.Inventory) error {
+	var all *multierror.Error
+	for _, u := range p.Unread {
+		if !u.Wanted {
+			continue
+		}
+		what := u.Path
+		if len(u.Components) > 0 {
+			what += " (" + strings.Join(u.Components, ", ") + ")"
+		}
+		all = multierror.Append(all, refused(fmt.Sprintf("cannot apply: %s could not be read, and the desired state may be about it; nothing was written: %s", what, u.Why),
+			"apply again when it can be read; to apply the rest meanwhile, save a plan with `fwctl plan --out`, and apply that"))
+	}
+	for _, inv := range inventories {
+		for _, e := range inv.Enclosures {
+			for _, c := range e.Cautions {
+				stops := func(s plan.Step) bool {
+					return s.Action == plan.Blocked && slices.ContainsFunc(s.Reasons, func(r string) bool { return strings.HasSuffix(r, c.Source()) })
+				}
+				if c.Kind == inventory.Unfinished && slices.ContainsFunc(p.Steps, stops) {
+					all = multierror.Append(all, refused(fmt.Sprintf("cannot apply: a run is in the middle of its work on %s, or was broken off there, and nothing was written%s", c.Address, c.Source()),
+						"unless that run goes on, `fwctl resume` finds out what became of it, and goes on"))
+				}
+			}
+		}
+	}
+	return all.ErrorOrNil()
 }
 
 // readPlan reads a saved plan, which must be the one that was approved, and its images.
@@ -252,6 +289,9 @@ func (j *job) show() {
 // apply shows the plan, asks, and carries it out.
 func (j *job) apply(ctx context.Context, yes bool) error {
 	j.show()
+	if j.inTheWay != nil {
+		return j.inTheWay
+	}
 	if j.plan.Summary.Update+j.plan.Summary.Activate == 0 {
 		return j.end(&executor.Result{Outcome: executor.RunDone}, nil)
 	}

@@ -98,5 +98,8 @@ func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Opt
 		return nil, err
 	}
 	executor.Remember(inv, memory)
+	if err := executor.RememberUnread(ctx, inv, store, machine); err != nil {
+		return nil, err
+	}
 	return inv, nil
 }

@@ -66,7 +66,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 			if out.name != "" {
 				a.note("Plan saved to %s.", out.name)
 			}
-			if detailed && p.Summary.Update+p.Summary.Activate+p.Summary.Staged+p.Summary.Blocked > 0 {
+			if detailed && p.Summary.Update+p.Summary.Activate+p.Summary.Staged+p.Summary.Blocked+p.Summary.Unread > 0 {
 				return &failure{code: exitChanges}
 			}
 			return nil

@@ -84,7 +84,14 @@ func (a *app) verify(ctx context.Context, file string, asJSON bool, cycled []inv
 		}
 		wanted = j.plan
 	}
-	v := verification{found, astray(wanted)}
+	v := verification{found, astray(wanted), 0}
+	if wanted != nil {
+		for _, u := range wanted.Unread {
+			if u.Wanted {
+				v.unread++
+			}
+		}
+	}
 	if asJSON {
 		e := json.NewEncoder(a.stdout)
 		e.SetIndent("", "  ")
@@ -124,6 +131,7 @@ func astray(p *plan.Plan) []plan.Step {
 type verification struct {
 	*executor.Found
 	astray []plan.Step
+	unread int // devices that the desired state may be about
 }
 
 // counts are how many components run what was staged, wait for that, have lost it,
@@ -158,6 +166,8 @@ func (v *verification) verdict() error {
 		return &failure{exitFailed, fmt.Sprintf("what was staged on %s is lost", components(lost)), "plan and apply again"}
 	case waiting > 0:
 		return &failure{exitFailed, fmt.Sprintf("%s still waiting for a power cycle", isOrAre(waiting)), "power-cycle the enclosure when its drives are not in use, or say --power-cycled where that was done"}
+	case v.unread > 0:
+		return &failure{exitUnknown, fmt.Sprintf("%d %s could not be read, and the desired state may be about it", v.unread, plural(v.unread, "device", "devices")), "fwctl inventory says why; run fwctl verify again when it can be read"}
 	case len(v.astray) > 0:
 		return &failure{exitFailed, fmt.Sprintf("%s not as the desired state wants it", isOrAre(len(v.astray))), "fwctl plan shows what is left to do"}
 	}

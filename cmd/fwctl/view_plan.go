@@ -197,6 +197,9 @@ func planSummary(p *plan.Plan) string {
 	if n := p.Summary.Unmanaged; n > 0 {
 		text += fmt.Sprintf(", %d unmanaged", n)
 	}
+	if n := p.Summary.Unread; n > 0 {
+		text += fmt.Sprintf("; %d %s could not be read", n, plural(n, "device", "devices"))
+	}
 	return text + "."
 }
 

@@ -85,7 +85,9 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 			denied++
 			fallthrough
 		default:
-			problems = append(problems, problemOf(nodes[i], a.err))
+			p := problemOf(nodes[i], a.err)
+			p.Unread = unread(m.FS(), nodes[i])
+			problems = append(problems, p)
 		}
 	}
 	if denied > 0 && denied == len(nodes) {

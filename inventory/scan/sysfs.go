@@ -122,6 +122,20 @@ func isVirtual(fsys fs.FS, sg string) bool {
 	return strings.HasPrefix(attribute(fsys, sg, "model"), "VirtualSES")
 }
 
+// unread is what the kernel knows of the device behind a node, without opening it.
+func unread(fsys fs.FS, node string) *inventory.Unread {
+	sg := path.Base(node)
+	u := &inventory.Unread{Vendor: attribute(fsys, sg, "vendor"), Product: attribute(fsys, sg, "model")}
+	if b, err := fs.ReadFile(fsys, path.Join(genericDir, sg, "device", "vpd_pg83")); err == nil {
+		if id, err := scsi.ParseDeviceIdentification(b); err == nil {
+			var who inventory.Identity
+			designate(&who, id)
+			u.LUID = who.LUID()
+		}
+	}
+	return u
+}
+
 // LeadsTo tells whether a node leads to the logical unit luID, by the copy of VPD
 // page 83h that the kernel keeps, without opening it. Where the kernel has none,
 // or luID is not made of it, it does not.

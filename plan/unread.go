@@ -1,0 +1,152 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fwctl/inventory"
+)
+
+// Unread is a device that the scan of a host could not read: nothing that is said of
+// the other components says anything of what is behind it.
+type Unread struct {
+	Host       string   `json:"host"`
+	Path       string   `json:"path"`
+	LUID       string   `json:"lu_id,omitempty"`
+	Why        string   `json:"why"`
+	Components []string `json:"components,omitempty"` // addresses, as the host remembers them or reads them on another path
+
+	// Wanted: a want may be about it, as far as anybody can tell without reading it.
+	Wanted bool `json:"wanted"`
+}
+
+// eachUnread calls f for each device that could not be read.
+func eachUnread(invs []*inventory.Inventory, f func(host string, p *inventory.Problem)) {
+	for _, inv := range invs {
+		for i := range inv.Problems {
+			if inv.Problems[i].Unread != nil {
+				f(inv.Host, &inv.Problems[i])
+			}
+		}
+	}
+}
+
+func (b *builder) anyUnread() (any bool) {
+	eachUnread(b.in.Inventories, func(string, *inventory.Problem) { any = true })
+	return any
+}
+
+// markUnread blocks what a host reaches over one path and could not read on another:
+// somebody may be writing to it there.
+func (f *fleet) markUnread(invs []*inventory.Inventory) {
+	eachUnread(invs, func(host string, p *inventory.Problem) {
+		for _, e := range f.enclosures {
+			for i := range e.esps {
+				esp := &e.esps[i]
+				if p.Unread.Leads(esp.LUID) && (host == esp.host || p.Unread.UsedBy != "") {
+					esp.conflict = cmp.Or(esp.conflict, fmt.Sprintf("%s on %s leads to it too and could not be read: %s", p.Path, host, p.Detail))
+				}
+			}
+		}
+	})
+}
+
+// unread lists the devices that could not be read.
+func (b *builder) unread(f *fleet) []Unread {
+	var all []Unread
+	eachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
+		u := Unread{Host: host, Path: p.Path, LUID: p.Unread.LUID, Why: p.Detail}
+		for _, c := range p.Unread.Components {
+			u.Components = append(u.Components, c.Address)
+		}
+		for _, e := range f.enclosures {
+			for _, c := range e.components() {
+				if p.Unread.Leads(c.esp.LUID) && !slices.Contains(u.Components, c.address) {
+					u.Components = append(u.Components, c.address)
+				}
+			}
+		}
+		slices.Sort(u.Components)
+		u.Wanted = slices.ContainsFunc(b.in.Desired.Want, func(w Want) bool { return b.mayWant(w, p.Unread) })
+		all = append(all, u)
+	})
+	slices.SortFunc(all, func(a, b Unread) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), inventory.ComparePaths(a.Path, b.Path))
+	})
+	return all
+}
+
+// mayWant reports whether a want may be about a device that could not be read. What its
+// INQUIRY data say need not be what page 01h says, so that they rule out a device only
+// by its vendor; and the enclosure is known only from an earlier run.
+func (b *builder) mayWant(w Want, u *inventory.Unread) bool {
+	match := b.in.Desired.Models[w.Model].Match
+	if u.Vendor != "" && !globOrAny(match.Vendor, u.Vendor) {
+		return false
+	}
+	if len(u.Components) == 0 || len(w.Enclosures) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(u.Components, func(c inventory.Known) bool {
+		named := inventory.Named{Address: c.Address, Name: b.in.Desired.Names[inventory.EnclosureOf(c.Address)]}
+		return slices.ContainsFunc(w.Enclosures, func(s inventory.Selector) bool { return s.Matches(named) })
+	})
+}
+
+// unreadSteps are rows of components that are known from an earlier run and could not
+// be read now.
+func (b *builder) unreadSteps(f *fleet) []Step {
+	steps := map[string]Step{}
+	eachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
+		for _, c := range p.Unread.Components {
+			id, _, sub, err := inventory.ParseAddress(c.Address)
+			name := b.in.Desired.Names[id]
+			named := inventory.Named{Address: c.Address, Name: name}
+			targeted := len(b.in.Targets) == 0 || slices.ContainsFunc(b.in.Targets, func(t inventory.Selector) bool { return t.Matches(named) })
+			if err != nil || !targeted || f.has(c.Address) {
+				continue
+			}
+			why := fmt.Sprintf("it could not be read on %s (%s): %s", host, p.Path, p.Detail)
+			if s, ok := steps[c.Address]; ok {
+				s.block(why)
+				steps[c.Address] = s
+				continue
+			}
+			s := Step{
+				Address: c.Address, Name: name, Host: host, Enclosure: id, LUID: c.LUID, Subenclosure: sub, Vendor: p.Unread.Vendor, Product: p.Unread.Product,
+				Action: Blocked, Reset: ResetNever, Hops: []Hop{}, Gates: []GateResult{}, Reasons: []string{why},
+				Disruption:    Disruption{Expected: NoImpact, Worst: NoImpact},
+				Preconditions: Preconditions{ESPs: []string{}},
+			}
+			if e := f.enclosure(id); e != nil {
+				s.FaultDomain = e.faultDomain()
+			}
+			steps[c.Address] = s
+		}
+	})
+	var all []Step
+	for _, s := range steps { // the caller sorts
+		all = append(all, s)
+	}
+	return all
+}
+
+// has reports whether a component could be read by some host.
+func (f *fleet) has(address string) bool {
+	e := f.enclosure(inventory.EnclosureOf(address))
+	return e != nil && slices.ContainsFunc(e.components(), func(c component) bool { return c.address == address })
+}
+
+func unreadWarnings(all []Unread) []string {
+	var warnings []string
+	for _, u := range all {
+		what := "nobody knows what is behind it"
+		if len(u.Components) > 0 {
+			what = strings.Join(u.Components, ", ")
+		}
+		warnings = append(warnings, fmt.Sprintf("%s: %s could not be read (%s): %s", u.Host, u.Path, what, u.Why))
+	}
+	return warnings
+}
