@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -18,10 +19,35 @@ type baseline struct {
 }
 
 type driveBaseline struct {
-	Slot       int    `json:"slot"`
-	SASAddress string `json:"sas_address"`
-	Live       int    `json:"live"` // paths whose device runs
-	Used       int    `json:"used"` // those of them that its users go on over
+	Slot       inventory.SlotNumber `json:"slot"`
+	SASAddress string               `json:"sas_address"`
+	LUID       string               `json:"lu_id,omitempty"`
+	Live       int                  `json:"live"` // paths whose device runs
+	Used       int                  `json:"used"` // those of them that its users go on over
+}
+
+// keys name a drive: its logical unit, its address, its slot. Page 0Ah gives none,
+// or another port's address, for a while after a reset.
+func (d driveBaseline) keys() []string {
+	var keys []string
+	if d.LUID != "" {
+		keys = append(keys, "unit "+d.LUID)
+	}
+	if d.SASAddress != "" {
+		keys = append(keys, "port "+d.SASAddress)
+	}
+	if d.SASAddress == "" && d.Slot != inventory.NoSlot {
+		keys = append(keys, fmt.Sprintf("slot %d", d.Slot))
+	}
+	return keys
+}
+
+// name is what people know a drive by.
+func (d driveBaseline) name() string {
+	if d.Slot == inventory.NoSlot {
+		return "the drive " + d.SASAddress + ", in no slot,"
+	}
+	return fmt.Sprintf("the drive in slot %d", d.Slot)
 }
 
 // baselineOf is what an enclosure of the run was like before it.
@@ -46,7 +72,7 @@ func takeBaseline(e *inventory.Enclosure) *baseline {
 }
 
 func countPaths(d inventory.Drive) driveBaseline {
-	b := driveBaseline{Slot: d.Slot, SASAddress: d.SASAddress}
+	b := driveBaseline{Slot: d.Slot, SASAddress: d.SASAddress, LUID: d.LUID}
 	for _, p := range d.Paths {
 		if p.Live {
 			b.Live++
@@ -88,13 +114,22 @@ func (b *baseline) decline(e *inventory.Enclosure) []string {
 	}
 	now := map[string]driveBaseline{}
 	for _, d := range e.Drives {
-		now[d.SASAddress] = countPaths(d)
+		n := countPaths(d)
+		for _, key := range append(n.keys(), fmt.Sprintf("slot %d", n.Slot)) {
+			now[key] = n
+		}
 	}
 	for _, d := range b.Drives {
-		n, there := now[d.SASAddress]
-		say(!there, "the drive in slot %d (%s) is missing", d.Slot, d.SASAddress)
-		say(there && n.Live < d.Live, "the drive in slot %d has %d of %d live paths", d.Slot, n.Live, d.Live)
-		say(there && n.Live >= d.Live && n.Used < d.Used, "multipath uses %d of %d paths to the drive in slot %d", n.Used, d.Used, d.Slot)
+		var n driveBaseline
+		there := false
+		for _, key := range d.keys() {
+			if !there {
+				n, there = now[key]
+			}
+		}
+		say(!there, "%s (%s) is missing", d.name(), cmp.Or(d.SASAddress, "of unknown address"))
+		say(there && n.Live < d.Live, "%s has %d of %d live paths", d.name(), n.Live, d.Live)
+		say(there && n.Live >= d.Live && n.Used < d.Used, "multipath uses %d of %d paths to %s", n.Used, d.Used, d.name())
 	}
 	return worse
 }

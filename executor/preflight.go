@@ -418,7 +418,7 @@ func (r *run) forbids(s *stepRun, inv *inventory.Inventory) string {
 			return "enclosure " + id + " of its fault domain is not in sight, so nobody can tell whether its drives are in use"
 		}
 	}
-	effect := plan.ResetImpact([]*inventory.Inventory{inv}, []string{s.step.LUID}, domain)
+	effect := plan.ResetImpact([]*inventory.Inventory{inv}, []string{s.step.LUID}, domain, s.step.SeenElsewhere)
 	if ok, why := plan.Permits(s.step.Reset, effect); !ok {
 		return why
 	}

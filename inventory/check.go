@@ -15,7 +15,6 @@ import (
 const (
 	maxRelativeID   = 7   // SES-3, 6.1.2.2: three bits
 	maxSubenclosure = 255 // one byte
-	maxSlot         = 255 // one byte
 )
 
 var designator = regexp.MustCompile(`^[A-Za-z0-9%@._-]+$`)
@@ -68,7 +67,7 @@ func (e *Enclosure) flaw() string {
 	case e.Drives == nil:
 		return "it has no drives, not even an empty list"
 	}
-	if bad := cmp.Or(odd(e.Vendor, e.Product), odd(e.Health.Failures...)); bad != "" {
+	if bad := cmp.Or(odd(e.Vendor, e.Product), odd(e.Health.Failures...), odd(e.DriveEvidence...)); bad != "" {
 		return bad
 	}
 	for i := range e.Cautions {
@@ -130,9 +129,7 @@ func (c *Caution) flaw(e *Enclosure) string {
 
 func (d *Drive) flaw() string {
 	switch {
-	case d.Slot < 0 || d.Slot > maxSlot:
-		return fmt.Sprintf("its slot is %d, and not 0 to %d", d.Slot, maxSlot)
-	case !digits(16, d.SASAddress):
+	case d.SASAddress != "" && !digits(16, d.SASAddress):
 		return "its sas_address is not 16 hex digits"
 	case d.Protocol != "" && d.Protocol != SAS && d.Protocol != SATA:
 		return fmt.Sprintf("its protocol is %q, and not sas or sata", d.Protocol)
@@ -142,7 +139,7 @@ func (d *Drive) flaw() string {
 			return bad
 		}
 	}
-	return cmp.Or(odd(d.LUID), odd(d.InUse...))
+	return cmp.Or(odd(d.LUID), odd(d.InUse...), odd(d.Evidence...))
 }
 
 func (esp *ESP) flaw(e *Enclosure) string {

@@ -2,13 +2,16 @@ package inventory
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
 // Route is how the host reaches a device, as far as its kernel knows.
 type Route struct {
 	SCSIHost  string   // "host1"
+	Target    string   // "1:0:3": host, channel and target of the SCSI address; "" unknown
 	Expanders []string // SAS addresses of the expanders on the way, the nearest to the host first; none where the HBA driver does not tell
+	Complete  bool     // the driver shows the way: Expanders are all there are
 }
 
 // BlockDevice is one way that the host reaches a disk.
@@ -29,48 +32,186 @@ type Use struct {
 	Over  string // the block device on which it depends: the disk's own name, or the dm-multipath map's, which has other paths too
 }
 
-// mergeDrives joins the slots that the ESPs list with the block devices that lead
-// to their drives. A drive keeps the first port's address.
-//
-// A block device is a path to a drive where it leads to one of the ports that
-// page 0Ah lists, or to the logical unit that another such path leads to: an ESP
-// need not list the ports that are not its own.
-func mergeDrives(members []member, blocks []BlockDevice) []Drive {
-	blocks = slices.SortedFunc(slices.Values(blocks), func(a, b BlockDevice) int { return ComparePaths(a.Name, b.Name) })
-	byPort, byLUID := map[string][]int{}, map[string][]int{}
-	for i, b := range blocks {
+// wiring is what all enclosures of a host and its block devices have to do with
+// each other.
+type wiring struct {
+	groups  [][]member // those of one enclosure each
+	blocks  []BlockDevice
+	byPort  map[string][]int // blocks, by the port that they lead to
+	byLUID  map[string][]int // likewise, by the drive's logical unit
+	claimed map[string][]int // groups whose slots list a port or a logical unit
+	homes   map[string][]int // groups, by an expander that one of their ESPs has
+	above   map[int][]string // upstream expanders of a group
+	behind  [][]sight        // blocks behind each group that are not behind one further down, whatever its slots list
+}
+
+// sight is a block device behind an enclosure, and why it counts as that.
+type sight struct {
+	block int
+	why   string
+}
+
+func newWiring(groups [][]member, blocks []BlockDevice) *wiring {
+	w := &wiring{
+		groups: groups,
+		blocks: slices.SortedFunc(slices.Values(blocks), func(a, b BlockDevice) int { return ComparePaths(a.Name, b.Name) }),
+		byPort: map[string][]int{}, byLUID: map[string][]int{}, claimed: map[string][]int{}, homes: map[string][]int{}, above: map[int][]string{},
+		behind: make([][]sight, len(groups)),
+	}
+	for i, b := range w.blocks {
 		if b.SASAddress != "" {
-			byPort[b.SASAddress] = append(byPort[b.SASAddress], i)
+			w.byPort[b.SASAddress] = append(w.byPort[b.SASAddress], i)
 		}
 		if b.LUID != "" {
-			byLUID[b.LUID] = append(byLUID[b.LUID], i)
+			w.byLUID[b.LUID] = append(w.byLUID[b.LUID], i)
 		}
 	}
-
-	type occupied struct {
-		Slot
-		luID string // of the drive, "" unknown
+	for g, members := range groups {
+		for _, m := range members {
+			for _, x := range m.esp.Expanders {
+				w.homes[x] = append(w.homes[x], g)
+			}
+			w.above[g] = append(w.above[g], m.esp.Upstream...)
+			for _, s := range m.Slots {
+				for _, port := range s.Ports {
+					w.claim(port.SASAddress, g)
+					for _, b := range w.byPort[port.SASAddress] {
+						w.claim(w.blocks[b].LUID, g)
+					}
+				}
+			}
+		}
 	}
+	for i := range w.blocks {
+		for g := range groups {
+			if why := w.whyBehind(g, &w.blocks[i]); why != "" {
+				w.behind[g] = append(w.behind[g], sight{i, why})
+			}
+		}
+	}
+	return w
+}
+
+func (w *wiring) claim(name string, g int) {
+	if name != "" && !slices.Contains(w.claimed[name], g) {
+		w.claimed[name] = append(w.claimed[name], g)
+	}
+}
+
+// whyBehind says why a block device is behind an enclosure by what the host knows,
+// whatever page 0Ah lists; "" where it is not.
+//
+// A disk further downstream is behind the enclosure as well, unless another
+// enclosure in sight is nearer to it: that one has the disk, and is itself below.
+func (w *wiring) whyBehind(g int, b *BlockDevice) string {
+	for _, m := range w.groups[g] {
+		for _, x := range m.esp.Expanders {
+			if slices.Contains(b.Route.Expanders, x) && !w.nearer(g, x, b) {
+				return b.Name + " is routed through its expander " + x
+			}
+		}
+		if port := m.port(); port != "" && b.SASAddress == port {
+			return b.Name + " has the port of " + m.esp.ID()
+		}
+		for _, r := range m.routes {
+			if r.Target != "" && b.Route.Target == r.Target {
+				return b.Name + " shares the SCSI target of " + m.esp.ID()
+			}
+			if w.couldShare(g, r, b) {
+				return b.Name + " is on the SCSI host of " + m.esp.ID() + ", and its route shows no expander"
+			}
+		}
+	}
+	return ""
+}
+
+// nearer reports whether a route to a disk goes on from one of an enclosure's
+// expanders to those of an enclosure below it.
+func (w *wiring) nearer(g int, expander string, b *BlockDevice) bool {
+	return slices.ContainsFunc(b.Route.Expanders, func(x string) bool {
+		return slices.ContainsFunc(w.homes[x], func(o int) bool { return o != g && slices.Contains(w.above[o], expander) })
+	})
+}
+
+// couldShare reports whether nothing that the host shows tells a disk from those
+// behind the ESP that it reaches by a route.
+func (w *wiring) couldShare(g int, r Route, b *BlockDevice) bool {
+	if r.SCSIHost != "" && b.Route.SCSIHost != "" && r.SCSIHost != b.Route.SCSIHost {
+		return false
+	}
+	if len(r.Expanders) > 0 && (len(b.Route.Expanders) > 0 || b.Route.Complete) {
+		return false
+	}
+	return !slices.ContainsFunc([]string{b.SASAddress, b.LUID}, func(name string) bool {
+		return slices.ContainsFunc(w.claimed[name], func(o int) bool { return o != g })
+	})
+}
+
+// evidence says where the drives of an enclosure were looked for.
+func (w *wiring) evidence(g int) []string {
+	said := []string{}
+	for _, m := range w.groups[g] {
+		switch {
+		case m.Slots == nil:
+			said = append(said, m.esp.ID()+" does not show page 0Ah")
+		case len(m.Slots) == 0:
+			said = append(said, "page 0Ah of "+m.esp.ID()+" lists none")
+		default:
+			said = append(said, fmt.Sprintf("page 0Ah of %s lists %d", m.esp.ID(), len(m.Slots)))
+		}
+		switch {
+		case len(m.Doubtful) > 0:
+			said = append(said, fmt.Sprintf("%d slots of %s may have a drive without an address", len(m.Doubtful), m.esp.ID()))
+		case m.StatusRead:
+			said = append(said, "page 02h of "+m.esp.ID()+" shows no other device in a slot")
+		}
+	}
+	if n := len(w.behind[g]); n > 0 {
+		return append(said, fmt.Sprintf("%d of %d disks of this host are routed through it", n, len(w.blocks)))
+	}
+	return append(said, "no disk of this host is routed through it")
+}
+
+// occupied is a slot on its way to a drive.
+type occupied struct {
+	Slot
+	luID     string // of the drive, "" unknown
+	reading  int    // the last member that listed it
+	evidence []string
+}
+
+// slots joins what the ESPs of an enclosure list. Two entries of one ESP are two
+// slots, though they have one number.
+func (w *wiring) slots(members []member) []occupied {
 	var slots []occupied
 	byNumber := map[int][]int{}
-	for _, m := range members {
+	for n, m := range members {
 		for _, s := range m.Slots {
 			luID := ""
 			for _, port := range s.Ports {
-				for _, b := range byPort[port.SASAddress] {
-					luID = cmp.Or(luID, blocks[b].LUID)
+				for _, b := range w.byPort[port.SASAddress] {
+					luID = cmp.Or(luID, w.blocks[b].LUID)
 				}
 			}
 			at := byNumber[s.Number]
-			i := slices.IndexFunc(at, func(i int) bool { return slots[i].luID == luID || slots[i].luID == "" || luID == "" })
-			if i < 0 {
-				byNumber[s.Number] = append(at, len(slots))
-				slots = append(slots, occupied{Slot: Slot{Number: s.Number}, luID: luID})
-				i = len(at)
+			alike := slices.IndexFunc(at, func(i int) bool { return slots[i].shares(s.Ports) })
+			if alike < 0 {
+				alike = slices.IndexFunc(at, func(i int) bool { return luID != "" && slots[i].luID == luID })
 			}
-			slot := &slots[byNumber[s.Number][i]]
+			if alike < 0 {
+				alike = slices.IndexFunc(at, func(i int) bool { return slots[i].reading != n && (slots[i].luID == "" || luID == "") })
+			}
+			if alike < 0 {
+				alike = len(at)
+				at = append(at, len(slots))
+				byNumber[s.Number] = at
+				slots = append(slots, occupied{Slot: Slot{Number: s.Number}})
+			}
+			slot := &slots[at[alike]]
+			slot.reading = n
 			slot.luID = cmp.Or(slot.luID, luID)
 			slot.Protocol = cmp.Or(slot.Protocol, s.Protocol)
+			slot.evidence = append(slot.evidence, fmt.Sprintf("page 0Ah of %s lists it in slot %d", m.esp.ID(), s.Number))
 			for _, port := range s.Ports {
 				if !slices.ContainsFunc(slot.Ports, func(p Port) bool { return p.SASAddress == port.SASAddress }) {
 					slot.Ports = append(slot.Ports, port)
@@ -78,21 +219,36 @@ func mergeDrives(members []member, blocks []BlockDevice) []Drive {
 			}
 		}
 	}
+	return slots
+}
 
-	blind := hasUnknownDisks(members, blocks)
+// shares reports whether one of a slot's ports is among some.
+func (o *occupied) shares(ports []Port) bool {
+	return slices.ContainsFunc(o.Ports, func(p Port) bool {
+		return slices.ContainsFunc(ports, func(q Port) bool { return p.SASAddress == q.SASAddress })
+	})
+}
+
+// drives lists the drives behind an enclosure: those that its ESPs list, those in
+// slots without an address, and those that only the host's routes show. None of
+// these sources says that another one's drives are not there.
+//
+// A block device is a path to a drive where it leads to one of the ports that
+// page 0Ah lists, or to the logical unit that another such path leads to: an ESP
+// need not list the ports that are not its own. A drive keeps the first port's
+// address.
+func (w *wiring) drives(g int) []Drive {
+	members := w.groups[g]
 	drives := []Drive{}
-	for _, s := range slots {
-		d := Drive{Slot: s.Number, SASAddress: s.Ports[0].SASAddress, LUID: s.luID, Protocol: s.Protocol, Paths: []DrivePath{}}
-		paths := slices.Clone(byLUID[s.luID])
-		attached := map[string]string{} // expander that a port is wired to, by its address
-		for _, port := range s.Ports {
-			paths = append(paths, byPort[port.SASAddress]...)
-			attached[port.SASAddress] = port.Attached
-		}
+	taken := map[int]bool{}         // blocks that lead to a drive of the list
+	attached := map[string]string{} // expander that a port is wired to, by its address
+	add := func(d Drive, paths []int) {
 		slices.Sort(paths)
+		d.Paths = []DrivePath{}
 		var over []BlockDevice
 		for _, i := range slices.Compact(paths) {
-			b := blocks[i]
+			b := w.blocks[i]
+			taken[i] = true
 			over = append(over, b)
 			if b.ATA {
 				d.Protocol = cmp.Or(d.Protocol, SATA)
@@ -103,21 +259,49 @@ func mergeDrives(members []member, blocks []BlockDevice) []Drive {
 		for i := range d.Paths {
 			d.Paths[i].Used = carriesAll(over[i], uses)
 		}
-		d.InUse = inUse(over, uses, blind)
+		d.InUse = inUse(over, uses)
 		drives = append(drives, d)
 	}
+	for _, s := range w.slots(members) {
+		paths := slices.Clone(w.byLUID[s.luID])
+		for _, port := range s.Ports {
+			paths = append(paths, w.byPort[port.SASAddress]...)
+			attached[port.SASAddress] = port.Attached
+		}
+		add(Drive{Slot: SlotNumber(s.Number), SASAddress: s.Ports[0].SASAddress, LUID: s.luID, Protocol: s.Protocol, Evidence: s.evidence}, paths)
+	}
+	for n, m := range members {
+		for _, s := range m.Doubtful {
+			answered := func(o member) bool {
+				return slices.ContainsFunc(o.Slots, func(x Slot) bool { return s.Place >= 0 && x.Place == s.Place })
+			}
+			doubted := func(o member) bool {
+				return slices.ContainsFunc(o.Doubtful, func(x Doubt) bool { return x.Place == s.Place })
+			}
+			if slices.ContainsFunc(members, answered) || slices.ContainsFunc(members[:n], doubted) {
+				continue
+			}
+			add(Drive{Slot: SlotNumber(s.Number), Evidence: []string{m.esp.ID() + ": " + s.Why}}, nil)
+		}
+	}
+	for _, s := range w.behind[g] {
+		if taken[s.block] {
+			continue
+		}
+		b := &w.blocks[s.block]
+		paths := []int{s.block}
+		if b.LUID != "" {
+			paths = slices.Clone(w.byLUID[b.LUID])
+		}
+		add(Drive{Slot: NoSlot, SASAddress: b.SASAddress, LUID: b.LUID, Evidence: []string{s.why, "no slot lists it"}}, paths)
+	}
 	slices.SortStableFunc(drives, func(a, b Drive) int {
+		if (a.Slot == NoSlot) != (b.Slot == NoSlot) { // those in slots first
+			return cmp.Compare(b.Slot, a.Slot)
+		}
 		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.SASAddress, b.SASAddress))
 	})
 	return drives
-}
-
-// hasUnknownDisks tells whether the host has disks of which it does not know
-// the port, where it reaches one of these ESPs: each could be any of the drives.
-func hasUnknownDisks(members []member, blocks []BlockDevice) bool {
-	return slices.ContainsFunc(blocks, func(b BlockDevice) bool {
-		return b.SASAddress == "" && slices.ContainsFunc(members, func(m member) bool { return m.reachedThrough(b.Route.SCSIHost) })
-	})
 }
 
 // usesOf lists what uses a drive over any of its block devices, sorted.
@@ -136,18 +320,17 @@ func carriesAll(b BlockDevice, uses []Use) bool {
 	return len(uses) > 0 && !slices.ContainsFunc(uses, func(u Use) bool { return !slices.Contains(b.Uses, u) })
 }
 
-func inUse(blocks []BlockDevice, uses []Use, blind bool) []string {
+// inUse lists uses in words. It is nil, not known, where nothing is seen and not
+// everything was looked at: a drive that this host does not see can be in use on another.
+func inUse(blocks []BlockDevice, uses []Use) []string {
 	words := []string{}
 	for _, u := range uses {
 		words = append(words, u.Words)
 	}
-	switch {
-	case len(words) > 0:
-		return slices.Compact(words)
-	case len(blocks) == 0 && blind, slices.ContainsFunc(blocks, func(b BlockDevice) bool { return !b.Probed }):
+	if len(words) == 0 && (len(blocks) == 0 || slices.ContainsFunc(blocks, func(b BlockDevice) bool { return !b.Probed })) {
 		return nil
 	}
-	return words
+	return slices.Compact(words)
 }
 
 // via tells which ESP a path to a drive goes through: the one whose own expander

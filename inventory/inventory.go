@@ -7,6 +7,7 @@ package inventory
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -39,6 +40,11 @@ type Enclosure struct {
 	Drives        []Drive `json:"drives"`
 	DrivesUnknown bool    `json:"drives_unknown,omitempty"` // no ESP has shown page 0Ah: Drives being empty says nothing
 	ESPs          []ESP   `json:"esps"`                     // sorted by ESP.ID
+
+	// DriveEvidence says, in words, where Drives was looked for: page 0Ah, page 02h
+	// and the host's routes. nil where the scan did not compare them, as before
+	// fwctl knew how: then Drives may lack some.
+	DriveEvidence []string `json:"drive_evidence,omitempty"`
 
 	// Cautions are what this host's state remembers that must be minded about
 	// components, be they in sight or not; sorted by address, then kind.
@@ -93,20 +99,66 @@ type Health struct {
 	Elements map[string]int `json:"elements,omitempty"`
 }
 
-// Drive is an occupied device slot, page 0Ah.
+// Drive is a drive behind an enclosure's ESPs: one that page 0Ah lists, one in a
+// slot that page 02h reports as occupied, or one that only the host's routes show.
 //
-// InUse is empty only where everything was looked at that tells use: mounts, swap,
-// what is stacked above (dm, md, bcache), and an exclusive open, which is tried
-// on request only and finds ZFS. It is empty too for a drive that no path leads
-// to, which this host cannot use; unless the host has disks that it cannot tell
-// the ports of. A dm-multipath map without anything above it is no use.
+// InUse is empty only where a path of this host leads to the drive and everything
+// was looked at that tells use: mounts, swap, what is stacked above (dm, md,
+// bcache), and an exclusive open, which is tried on request only and finds ZFS. A
+// dm-multipath map without anything above it is no use.
 type Drive struct {
-	Slot       int           `json:"slot"`
-	SASAddress string        `json:"sas_address"`        // of the drive's first port, 16 hex digits
+	Slot       SlotNumber    `json:"slot"`
+	SASAddress string        `json:"sas_address"`        // of the drive's first port, 16 hex digits; "" where unknown
 	LUID       string        `json:"lu_id,omitempty"`    // NAA of its logical unit, the same on all ports and hosts; "" where no path leads to it
 	Protocol   DriveProtocol `json:"protocol,omitempty"` // "" where neither page 0Ah nor the kernel tells
 	InUse      []string      `json:"in_use"`             // what uses it, in words: "mounted /tank through dm-3 (mpatha)"; nil: not known, which counts as in use
-	Paths      []DrivePath   `json:"paths"`              // over both ports, sorted by Device
+	Paths      []DrivePath   `json:"paths"`              // over both ports, sorted by Device; empty: this host does not see it, and InUse is nil
+	Evidence   []string      `json:"evidence,omitempty"` // why it counts as behind the enclosure, in words
+}
+
+// SlotNumber is a device slot number, null in JSON for NoSlot.
+type SlotNumber int
+
+// NoSlot is the slot of a drive that no slot of the enclosure lists.
+const NoSlot SlotNumber = -1
+
+// MarshalJSON implements json.Marshaler.
+func (n SlotNumber) MarshalJSON() ([]byte, error) {
+	if n == NoSlot {
+		return []byte("null"), nil
+	}
+	return strconv.AppendInt(nil, int64(n), 10), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *SlotNumber) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*n = NoSlot
+		return nil
+	}
+	number, err := strconv.ParseUint(string(data), 10, 8)
+	if err != nil {
+		return fmt.Errorf("a slot is %s, not null or 0 to 255", data)
+	}
+	*n = SlotNumber(number)
+	return nil
+}
+
+// Name names a drive to people where no slot does: the disks that lead to it, else its address.
+func (d *Drive) Name() string {
+	switch {
+	case len(d.Paths) == 1:
+		return d.Paths[0].Device
+	case len(d.Paths) > 1:
+		names := make([]string, len(d.Paths))
+		for i, p := range d.Paths {
+			names[i] = p.Device
+		}
+		return strings.Join(names, "/")
+	case d.SASAddress != "":
+		return d.SASAddress
+	}
+	return "a drive of unknown address"
 }
 
 // DriveProtocol is what a drive speaks. One that speaks SATA has one port, so that

@@ -21,7 +21,9 @@ type Reading struct {
 	Subenclosures  []Subenclosure // sorted by ID, the primary first; without addresses
 	Download       Download
 	Health         Health
-	Slots          []Slot    // device slots with a drive; nil where page 0Ah cannot be read
+	Slots          []Slot    // device slots with a drive of known address; nil where page 0Ah cannot be read
+	StatusRead     bool      // page 02h was read
+	Doubtful       []Doubt   // device slots that may have a drive of unknown address
 	Expanders      []string  // SAS addresses of the SAS expanders of page 0Ah, 16 hex digits
 	Problems       []Problem // what of the device could not be read
 }
@@ -32,8 +34,16 @@ func (r *Reading) port() string { return cmp.Or(r.Identity.Port, r.Port) }
 // Slot is a device slot with a drive, page 0Ah.
 type Slot struct {
 	Number   int
+	Place    int           // of its element among all device slot elements, from 0; -1 unknown
 	Ports    []Port        // of the drive, as far as the ESP knows them; at least one
 	Protocol DriveProtocol // of the drive, as page 0Ah tells it; "" where it does not
+}
+
+// Doubt is a device slot that may have a drive of which page 0Ah gives no address.
+type Doubt struct {
+	Number int    // slot number
+	Place  int    // as in Slot
+	Why    string // what the pages say, in words
 }
 
 // Port is a port of a drive. Both are SAS addresses, 16 hex digits.
@@ -65,11 +75,17 @@ func Merge(readings []Reading, blocks []BlockDevice) ([]Enclosure, []Problem) {
 	}
 
 	enclosures := []Enclosure{}
-	for _, id := range slices.Sorted(maps.Keys(byEnclosure)) {
-		members := byEnclosure[id]
-		slices.SortFunc(members, compareMembers)
-		markSharedAddress(members)
-		enclosures = append(enclosures, newEnclosure(id, members, blocks))
+	ids := slices.Sorted(maps.Keys(byEnclosure))
+	groups := make([][]member, len(ids))
+	for i, id := range ids {
+		groups[i] = byEnclosure[id]
+		slices.SortFunc(groups[i], compareMembers)
+		markSharedAddress(groups[i])
+		setExpanders(groups[i])
+	}
+	w := newWiring(groups, blocks)
+	for i, id := range ids {
+		enclosures = append(enclosures, newEnclosure(id, groups[i], w.drives(i), w.evidence(i)))
 	}
 
 	for i := range enclosures {
@@ -228,16 +244,16 @@ func markSharedAddress(members []member) {
 }
 
 // newEnclosure makes an enclosure of its members, sorted by ESP.ID.
-func newEnclosure(id string, members []member, blocks []BlockDevice) Enclosure {
+func newEnclosure(id string, members []member, drives []Drive, evidence []string) Enclosure {
 	primary := members[0].esp.Subenclosures[0]
-	setExpanders(members)
 	e := Enclosure{
 		LogicalID: primary.LogicalID,
 		Vendor:    primary.Vendor,
 		Product:   primary.Product,
 		Health:    mergeHealth(members),
-		Drives:    mergeDrives(members, blocks),
+		Drives:    drives,
 
+		DriveEvidence: evidence,
 		DrivesUnknown: !slices.ContainsFunc(members, func(m member) bool { return m.Slots != nil }),
 	}
 	e.ExpectedESPs, e.MissingESPs = census(members)

@@ -27,7 +27,7 @@ func fleet(components int, sees sight) plan.Input {
 	two := 2
 	enclosure := func(n int, host int) inventory.Enclosure {
 		id := fmt.Sprintf("5000ccab%08x", n*16)
-		e := inventory.Enclosure{LogicalID: id, Vendor: "ACME", Product: "JBOD-60", ExpectedESPs: &two}
+		e := inventory.Enclosure{DriveEvidence: []string{}, LogicalID: id, Vendor: "ACME", Product: "JBOD-60", ExpectedESPs: &two}
 		for side := 1; side <= 2; side++ {
 			if sees == oneESP && side != host+1 {
 				continue
@@ -48,7 +48,7 @@ func fleet(components int, sees sight) plan.Input {
 		}
 		for slot := range 12 {
 			wwn := fmt.Sprintf("5000c500%08x", n*16+slot)
-			d := inventory.Drive{Slot: slot, SASAddress: wwn, LUID: wwn, InUse: []string{"mounted /tank"}}
+			d := inventory.Drive{Slot: inventory.SlotNumber(slot), SASAddress: wwn, LUID: wwn, InUse: []string{"mounted /tank"}}
 			for i, esp := range e.ESPs {
 				d.Paths = append(d.Paths, inventory.DrivePath{Device: fmt.Sprintf("sd%c%c%c", 'a'+i, 'a'+n%shared%26, 'a'+slot), Via: esp.LUID, Live: true, Used: true})
 			}

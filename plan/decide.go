@@ -100,6 +100,7 @@ func (b *builder) effect(j *job) Effect {
 		e := b.survey.impact(luIDs)
 		*known = &e
 	}
+	j.step.Evidence, j.step.SeenElsewhere = (*known).Evidence, j.e.domain.seenElsewhere(b.survey, j.step.Host)
 	return **known
 }
 

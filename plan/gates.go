@@ -234,7 +234,7 @@ func (b *builder) resetGate(j *job) GateResult {
 	passed := e.Why
 	switch w.policy.Reset {
 	case ResetIdle:
-		e.Busy, passed = j.e.domain.inUse(), "no drive of the fault domain is in use"
+		e.Busy, passed = j.e.domain.inUse(b.survey), "no drive of the fault domain is in use"
 	case ResetAlways:
 		passed = "the policy says reset: always"
 	}

@@ -16,6 +16,10 @@ type Effect struct {
 	Worst    Impact // likewise, where what is not known counts as in use
 	Busy     string // what of the fault domain is in use, or may be, in words; "" where nothing is
 	Why      string // which drives are in use and how they go on, in words
+
+	// Evidence says where drives were looked for, then of each drive that may be
+	// cut off why it counts.
+	Evidence []string
 }
 
 // ResetImpact tells what it does when ESPs, by lu_id, are reset at once, as the
@@ -26,9 +30,10 @@ type Effect struct {
 //
 // domain holds the enclosures, by the first part of their addresses, that belong
 // to the fault domain beyond what the inventories show; Effect.Busy is about all
-// of it. A host whose inventory is not among them is not seen: the caller asks
+// of it. elsewhere holds drives that the inventories list without a path, and that
+// another host sees: Step.SeenElsewhere. A host whose inventory is not among them is not seen: the caller asks
 // for one of each host that is attached.
-func ResetImpact(inventories []*inventory.Inventory, luIDs, domain []string) Effect {
+func ResetImpact(inventories []*inventory.Inventory, luIDs, domain, elsewhere []string) Effect {
 	f := mergeHosts(inventories)
 	var together []*enclosure
 	for _, id := range domain {
@@ -37,10 +42,14 @@ func ResetImpact(inventories []*inventory.Inventory, luIDs, domain []string) Eff
 		}
 	}
 	sv := newSurvey(f, [][]*enclosure{together})
+	sv.elsewhere = map[string]bool{}
+	for _, key := range elsewhere {
+		sv.elsewhere[key] = true
+	}
 	e := sv.impact(luIDs)
 	e.Busy = "the enclosure was not scanned"
 	if first, ok := sv.esps[luIDs[0]]; ok {
-		e.Busy = first.of.domain.inUse()
+		e.Busy = first.of.domain.inUse(sv)
 	}
 	return e
 }
@@ -68,38 +77,58 @@ const (
 	alone               // there is, but what uses the drive does not use it
 	astray              // nobody can tell what its paths lead through
 	unasked             // nobody can tell whether it is used, and no other path would take over
+	unseen              // no host of the plan sees it, so its use is unknown
 )
 
 // finding is a drive's fate on the host where it is worst.
 type finding struct {
 	enclosure *enclosure
-	slot      int
+	drive     *inventory.Drive
 	fate      fate
-	sata      bool
 	through   string // lu_id of the ESP that takes over
+}
+
+func newFinding(e *enclosure, d *inventory.Drive) finding { return finding{enclosure: e, drive: d} }
+
+// key tells the drives of no slot apart.
+func key(d *inventory.Drive) string {
+	if d.Slot != inventory.NoSlot {
+		return ""
+	}
+	return cmp.Or(d.LUID, d.SASAddress, d.Name())
+}
+
+// same reports whether two findings are about one drive, as far as their hosts
+// name it alike.
+func (a finding) same(b finding) bool {
+	return a.enclosure == b.enclosure && a.drive.Slot == b.drive.Slot && key(a.drive) == key(b.drive)
 }
 
 // impact is ResetImpact, but for Busy.
 func (sv *survey) impact(luIDs []string) Effect {
 	var enclosures []*enclosure
-	unknown, found := false, sv.found[:0]
+	scanned, found := true, sv.found[:0]
 	for _, luID := range luIDs {
 		if in, ok := sv.esps[luID]; ok {
 			enclosures = append(append(enclosures, in.of), sv.below[luID]...)
 		} else {
-			unknown = true
+			scanned = false
 		}
 	}
 	slices.SortFunc(enclosures, func(a, b *enclosure) int { return cmp.Compare(a.index, b.index) })
-	for _, e := range slices.Compact(enclosures) {
-		unknown = unknown || !e.drivesKnown()
+	enclosures = slices.Compact(enclosures)
+	var unknown []string // why drives are not known
+	for _, e := range enclosures {
+		if why := e.drivesUnknown(); why != "" && !slices.Contains(unknown, why) {
+			unknown = append(unknown, why)
+		}
 		first := len(found)
-		for k, v := range e.views {
+		for k := range e.views {
+			v := &e.views[k]
 			for i := range v.Drives {
-				d := &v.Drives[i]
-				f := finding{enclosure: e, slot: d.Slot, sata: d.Protocol == inventory.SATA}
-				f.fate, f.through = sv.fate(v.host, d, luIDs)
-				if k > 0 && i < len(e.views[0].Drives) && found[first+i].slot == f.slot { // hosts list them alike, so that few are left to sort
+				f := newFinding(e, &v.Drives[i])
+				f.fate, f.through = sv.fate(e, v, f.drive, luIDs)
+				if k > 0 && i < len(e.views[0].Drives) && found[first+i].same(f) { // hosts list them alike, so that few are left to sort
 					if f.compare(found[first+i]) < 0 {
 						found[first+i] = f
 					}
@@ -109,20 +138,24 @@ func (sv *survey) impact(luIDs []string) Effect {
 			}
 		}
 	}
+	if !scanned {
+		unknown = append(unknown, "a module that is reset was not scanned, so what is behind it counts as in use without another path")
+	}
 	sv.found = found
 	found = worstOfEach(found)
 	e := Effect{Expected: ESPReset, Worst: ESPReset}
 	for _, f := range found {
 		switch f.fate {
-		case cutOff, alone:
+		case cutOff, alone, unasked, unseen:
 			e.Expected, e.Worst = IOInterruption, IOInterruption
-		case astray, unasked:
+		case astray:
 			e.Worst = IOInterruption
 		}
 	}
-	if unknown {
-		e.Worst = IOInterruption
+	if len(unknown) > 0 {
+		e.Expected, e.Worst = IOInterruption, IOInterruption
 	}
+	e.Evidence = evidence(enclosures, found)
 	var home *enclosure
 	if first, ok := sv.esps[luIDs[0]]; ok {
 		home = first.of
@@ -131,20 +164,52 @@ func (sv *survey) impact(luIDs []string) Effect {
 	return e
 }
 
+// evidence says where drives were looked for, and of each that may be cut off why it counts.
+func evidence(enclosures []*enclosure, found []finding) []string {
+	var said []string
+	for _, e := range enclosures {
+		for _, v := range e.views {
+			if v.DriveEvidence != nil {
+				said = append(said, fmt.Sprintf("drives behind %s, seen from %s: %s", e.id, v.host, strings.Join(v.DriveEvidence, ", ")))
+			}
+		}
+	}
+	for _, f := range found {
+		if f.fate == unused || f.fate == goesOn {
+			continue
+		}
+		use := "use unknown"
+		if len(f.drive.InUse) > 0 {
+			use = strings.Join(f.drive.InUse, ", ")
+		} else if len(f.drive.Paths) == 0 {
+			use = "use unknown, no host of the plan sees it"
+		}
+		said = append(said, strings.Join(append([]string{slots([]finding{f}, nil) + ": " + use}, f.drive.Evidence...), "; "))
+	}
+	return said
+}
+
 // compare orders findings by place, those of one place from bad to good.
 func (a finding) compare(b finding) int {
-	return cmp.Or(cmp.Compare(a.enclosure.index, b.enclosure.index), cmp.Compare(a.slot, b.slot), cmp.Compare(b.fate, a.fate), cmp.Compare(a.through, b.through))
+	return cmp.Or(cmp.Compare(a.enclosure.index, b.enclosure.index), cmp.Compare(uint(a.drive.Slot), uint(b.drive.Slot)), cmp.Compare(key(a.drive), key(b.drive)), cmp.Compare(b.fate, a.fate), cmp.Compare(a.through, b.through))
 }
 
 // worstOfEach leaves one finding of each drive, sorted by place.
 func worstOfEach(found []finding) []finding {
 	slices.SortFunc(found, finding.compare)
-	return slices.CompactFunc(found, func(a, b finding) bool { return a.enclosure == b.enclosure && a.slot == b.slot })
+	return slices.CompactFunc(found, finding.same)
 }
 
 // fate finds what becomes of a drive on a host. A drive that several enclosures
 // list has the users and the paths of all of them.
-func (sv *survey) fate(host string, d *inventory.Drive, luIDs []string) (f fate, through string) {
+func (sv *survey) fate(e *enclosure, v *view, d *inventory.Drive, luIDs []string) (f fate, through string) {
+	host := v.host
+	if len(d.Paths) == 0 && len(d.InUse) == 0 {
+		if sv.unseen(e, v, d) {
+			return unseen, ""
+		}
+		return unused, "" // here: its fate is that on the hosts that see it
+	}
 	all := sv.shared[d.LUID]
 	if all == nil {
 		all = []sighting{{host, d}}
@@ -187,9 +252,9 @@ func (sv *survey) fate(host string, d *inventory.Drive, luIDs []string) (f fate,
 }
 
 // tell puts findings in words, the worst first.
-func (sv *survey) tell(found []finding, luIDs []string, unknown bool, home *enclosure) string {
-	var by [unasked + 1][]finding // of those that need their slots named
-	var sata []finding            // those that are cut off because they have one port
+func (sv *survey) tell(found []finding, luIDs, unknown []string, home *enclosure) string {
+	var by [unseen + 1][]finding // of those that need their slots named
+	var sata []finding           // those that are cut off because they have one port
 	var through []string
 	carried := 0 // drives that go on
 	for _, f := range found {
@@ -201,7 +266,7 @@ func (sv *survey) tell(found []finding, luIDs []string, unknown bool, home *encl
 				through = append(through, label)
 			}
 		default:
-			if f.fate == cutOff && f.sata {
+			if f.fate == cutOff && f.drive.Protocol == inventory.SATA {
 				sata = append(sata, f)
 				continue
 			}
@@ -233,9 +298,10 @@ func (sv *survey) tell(found []finding, luIDs []string, unknown bool, home *encl
 	} else {
 		add(by[unasked], "not known to be unused%s, which counts as in use, no other path")
 	}
-	if unknown {
-		parts = append(parts, "no module lists the enclosure's drives (page 0Ah), which count as in use without another path")
+	if len(by[unseen]) > 0 {
+		parts = append(parts, slots(by[unseen], home)+unseenWords)
 	}
+	parts = append(parts, unknown...)
 	if carried > 0 {
 		all := ", all"
 		if carried == 1 {
@@ -247,7 +313,7 @@ func (sv *survey) tell(found []finding, luIDs []string, unknown bool, home *encl
 	case len(parts) > 0:
 		return strings.Join(parts, "; ")
 	case len(found) == 0:
-		return "the enclosure lists no drives"
+		return noDrives(home)
 	case len(found) == 1:
 		return "its one drive is not in use"
 	}
@@ -260,10 +326,11 @@ func (sv *survey) on(f finding, luIDs []string) string {
 		return ""
 	}
 	var hosts []string
-	for _, v := range f.enclosure.views {
+	for k := range f.enclosure.views {
+		v := &f.enclosure.views[k]
 		for i := range v.Drives {
-			if d := &v.Drives[i]; d.Slot == f.slot {
-				if fate, _ := sv.fate(v.host, d, luIDs); fate == f.fate && !slices.Contains(hosts, v.host) {
+			if d := &v.Drives[i]; newFinding(f.enclosure, d).same(f) {
+				if fate, _ := sv.fate(f.enclosure, v, d, luIDs); fate == f.fate && !slices.Contains(hosts, v.host) {
 					hosts = append(hosts, v.host)
 				}
 			}
@@ -284,18 +351,50 @@ func (sv *survey) label(luID string, home *enclosure) string {
 	return at.id
 }
 
-// slots names the slots of drives, those at home first: slots 7, 11, slot 3 of 5000ccab04002000.
+// noDrives says that no drive is behind an enclosure, and what shows it.
+func noDrives(home *enclosure) string {
+	text := "no drive behind it"
+	if home == nil {
+		return text
+	}
+	var said []string
+	for _, v := range home.views {
+		for _, s := range v.DriveEvidence {
+			if !slices.Contains(said, s) {
+				said = append(said, s)
+			}
+		}
+	}
+	if len(said) > 0 {
+		text += ": " + strings.Join(said, ", ")
+	}
+	return text
+}
+
+// slots names drives by their slots, those at home first, then those in no slot:
+// slots 7, 11, slot 3 of 5000ccab04002000, sda (in no slot).
 func slots(found []finding, home *enclosure) string {
 	const most = 8
 	shown := found[:min(len(found), most)] // sorted by enclosure
 	var parts []string
 	for len(shown) > 0 {
 		e := shown[0].enclosure
-		var numbers []string
+		var numbers, names []string
 		for ; len(shown) > 0 && shown[0].enclosure == e; shown = shown[1:] {
-			numbers = append(numbers, strconv.Itoa(shown[0].slot))
+			if d := shown[0].drive; d.Slot == inventory.NoSlot {
+				names = append(names, d.Name())
+			} else {
+				numbers = append(numbers, strconv.Itoa(int(d.Slot)))
+			}
 		}
-		text := plural(len(numbers), "slot") + " " + strings.Join(numbers, ", ")
+		var both []string
+		if len(numbers) > 0 {
+			both = append(both, plural(len(numbers), "slot")+" "+strings.Join(numbers, ", "))
+		}
+		if len(names) > 0 {
+			both = append(both, strings.Join(names, ", ")+" (in no slot)")
+		}
+		text := strings.Join(both, ", ")
 		if e == home {
 			parts = slices.Insert(parts, 0, text)
 		} else {

@@ -23,7 +23,7 @@ func TestResetImpact(t *testing.T) {
 		want   plan.Effect
 		permit [3]bool // idle, redundant, always
 	}{
-		{"nothing in use", []inventory.Drive{{Slot: 1, InUse: []string{}}}, []string{a},
+		{"nothing in use", []inventory.Drive{{Slot: 1, InUse: []string{}, Paths: []inventory.DrivePath{over(a, true, false)}}}, []string{a},
 			plan.Effect{Expected: plan.ESPReset, Worst: plan.ESPReset, Why: "its one drive is not in use"}, [3]bool{true, true, true}},
 		{"another path", []inventory.Drive{{Slot: 1, InUse: used, Paths: []inventory.DrivePath{over(a, true, true), over(b, true, true)}}}, []string{a},
 			plan.Effect{Expected: plan.ESPReset, Worst: plan.ESPReset, Busy: "slot 1 in use", Why: "1 drive in use, with a live path through esp2"}, [3]bool{false, true, true}},
@@ -36,10 +36,10 @@ func TestResetImpact(t *testing.T) {
 				Why: "no module lists the enclosure's drives (page 0Ah), which count as in use without another path"}, [3]bool{false, false, true}},
 	} {
 		inv := &inventory.Inventory{Host: "stor1", Enclosures: []inventory.Enclosure{{
-			LogicalID: "5000ccab04001000", Drives: tt.drives,
+			LogicalID: "5000ccab04001000", Drives: tt.drives, DriveEvidence: []string{},
 			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2, LUID: a}, {RelativeID: 2, Processes: 2, LUID: b}},
 		}}}
-		got := plan.ResetImpact([]*inventory.Inventory{inv}, tt.reset, nil)
+		got := plan.ResetImpact([]*inventory.Inventory{inv}, tt.reset, nil, nil)
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s: ResetImpact (-want +got):\n%s", tt.name, diff)
 		}
@@ -57,7 +57,7 @@ func TestResetImpact(t *testing.T) {
 // A fault domain is what the caller says, whatever of it was scanned.
 func TestResetImpactOfADomain(t *testing.T) {
 	enclosure := func(id, luID string, use ...string) inventory.Enclosure {
-		return inventory.Enclosure{LogicalID: id, Drives: []inventory.Drive{{Slot: 1, InUse: append([]string{}, use...)}}, ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2, LUID: luID}}}
+		return inventory.Enclosure{LogicalID: id, DriveEvidence: []string{}, Drives: []inventory.Drive{{Slot: 1, InUse: append([]string{}, use...), Paths: []inventory.DrivePath{{Device: "sda", Live: true}}}}, ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2, LUID: luID}}}
 	}
 	inv := &inventory.Inventory{Host: "stor1", Enclosures: []inventory.Enclosure{
 		enclosure("5000ccab04001000", "5000ccab04001001"), enclosure("5000ccab04002000", "5000ccab04002001", "mounted /tank"),
@@ -70,7 +70,7 @@ func TestResetImpactOfADomain(t *testing.T) {
 		{[]string{"5000ccab04001000", "5000ccab04002000"}, "slot 1 of 5000ccab04002000 in use"},
 		{[]string{"5000ccab04000000", "5000ccab04001000", "5000ccab04002000"}, "slot 1 of 5000ccab04002000 in use"},
 	} {
-		if got := plan.ResetImpact([]*inventory.Inventory{inv}, []string{"5000ccab04001001"}, tt.domain); got.Busy != tt.busy {
+		if got := plan.ResetImpact([]*inventory.Inventory{inv}, []string{"5000ccab04001001"}, tt.domain, nil); got.Busy != tt.busy {
 			t.Errorf("ResetImpact(%v).Busy = %q; want %q", tt.domain, got.Busy, tt.busy)
 		}
 	}

@@ -18,6 +18,9 @@ type survey struct {
 	below   map[string][]*enclosure // those whose paths cross an ESP, by its lu_id
 	shared  map[string][]sighting   // drives that several enclosures list, by LUID
 	found   []finding               // room for those of one reset after the other
+
+	elsewhere map[string]bool // drives that hosts beyond those of the survey see, as sightKey has them
+	addresses map[string]bool // SAS addresses of drives that some host sees; nil until somebody asks
 }
 
 type hostESP struct{ host, luID string }
@@ -244,9 +247,95 @@ func (g grouping) join(a, b int) {
 	g[max(a, b)] = min(a, b)
 }
 
-// drivesKnown tells whether any host was shown the enclosure's drives.
-func (e *enclosure) drivesKnown() bool {
-	return slices.ContainsFunc(e.views, func(v view) bool { return !v.DrivesUnknown })
+// drivesUnknown says why the drives behind an enclosure are not known, "" where they are.
+func (e *enclosure) drivesUnknown() string {
+	switch {
+	case !slices.ContainsFunc(e.views, func(v view) bool { return !v.DrivesUnknown }):
+		return "no module lists the enclosure's drives (page 0Ah), which count as in use without another path"
+	case slices.ContainsFunc(e.views, func(v view) bool { return v.DriveEvidence == nil }):
+		return "its inventory does not say where drives were looked for (an older fwctl wrote it; write it again), so what is behind it counts as in use without another path"
+	}
+	return ""
+}
+
+func (e *enclosure) drivesKnown() bool { return e.drivesUnknown() == "" }
+
+// unseen reports whether a drive of an enclosure is seen neither by the host that
+// lists it nor by another one.
+func (sv *survey) unseen(e *enclosure, v *view, d *inventory.Drive) bool {
+	return len(d.Paths) == 0 && !sv.seenBeyond(e, v, d)
+}
+
+// seenBeyond reports whether a host other than the one that lists a drive sees it:
+// in the same slot, unless a host numbers two slots alike, or at the same address.
+func (sv *survey) seenBeyond(e *enclosure, v *view, d *inventory.Drive) bool {
+	if sv.elsewhere[sightKey(e, d)] {
+		return true
+	}
+	for k := range e.views {
+		o := &e.views[k]
+		if o == v || o.host == v.host || d.Slot == inventory.NoSlot || countSlot(v, d.Slot) != 1 || countSlot(o, d.Slot) != 1 {
+			continue
+		}
+		if slices.ContainsFunc(o.Drives, func(x inventory.Drive) bool { return x.Slot == d.Slot && len(x.Paths) > 0 }) {
+			return true
+		}
+	}
+	if d.SASAddress == "" {
+		return false
+	}
+	if sv.addresses == nil {
+		sv.addresses = map[string]bool{}
+		for _, e := range sv.enclosures {
+			for _, v := range e.views {
+				for i := range v.Drives {
+					if x := &v.Drives[i]; len(x.Paths) > 0 && x.SASAddress != "" {
+						sv.addresses[x.SASAddress] = true
+					}
+				}
+			}
+		}
+	}
+	return sv.addresses[d.SASAddress]
+}
+
+func countSlot(v *view, slot inventory.SlotNumber) int {
+	n := 0
+	for i := range v.Drives {
+		if v.Drives[i].Slot == slot {
+			n++
+		}
+	}
+	return n
+}
+
+// sightKey names a drive that a host lists and does not see.
+func sightKey(e *enclosure, d *inventory.Drive) string {
+	if d.SASAddress != "" {
+		return d.SASAddress
+	}
+	return fmt.Sprintf("%s/slot%d", e.id, d.Slot)
+}
+
+// seenElsewhere lists the drives of a fault domain that a host lists and does not
+// see, and another one sees.
+func (domain *faultDomain) seenElsewhere(sv *survey, host string) []string {
+	var keys []string
+	for _, e := range domain.enclosures {
+		for k := range e.views {
+			v := &e.views[k]
+			if v.host != host {
+				continue
+			}
+			for i := range v.Drives {
+				if d := &v.Drives[i]; len(d.Paths) == 0 && sv.seenBeyond(e, v, d) {
+					keys = append(keys, sightKey(e, d))
+				}
+			}
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // faultDomain is the number of the enclosure's fault domain, from 1; 0 where it
@@ -271,7 +360,7 @@ func (e *enclosure) neighbours(host string) []string {
 }
 
 // inUse says what of a fault domain is in use on any host, or may be; "" where nothing is.
-func (domain *faultDomain) inUse() string {
+func (domain *faultDomain) inUse(sv *survey) string {
 	if domain.busy != nil {
 		return *domain.busy
 	}
@@ -280,22 +369,29 @@ func (domain *faultDomain) inUse() string {
 		home = domain.enclosures[0]
 	}
 	used, unasked := map[string][]finding{}, map[string][]finding{} // by host, "" where but one sees the enclosure
+	var unseen []finding
 	var unlisted []string
 	for _, e := range domain.enclosures {
-		if !e.drivesKnown() {
-			unlisted = append(unlisted, e.id)
+		if why := e.drivesUnknown(); why != "" {
+			unlisted = append(unlisted, e.id+": "+why)
 		}
-		for _, v := range e.views {
+		for k := range e.views {
+			v := &e.views[k]
 			on := ""
 			if len(e.views) > 1 {
 				on = " on " + v.host
 			}
-			for _, d := range v.Drives {
-				switch f := (finding{enclosure: e, slot: d.Slot}); {
-				case d.InUse == nil:
-					unasked[on] = append(unasked[on], f)
+			for i := range v.Drives {
+				d := &v.Drives[i]
+				switch f := newFinding(e, d); {
 				case len(d.InUse) > 0:
 					used[on] = append(used[on], f)
+				case len(d.Paths) == 0:
+					if sv.unseen(e, v, d) {
+						unseen = append(unseen, f)
+					}
+				case d.InUse == nil:
+					unasked[on] = append(unasked[on], f)
 				}
 			}
 		}
@@ -307,10 +403,13 @@ func (domain *faultDomain) inUse() string {
 	for _, on := range slices.Sorted(maps.Keys(unasked)) {
 		parts = append(parts, slots(worstOfEach(unasked[on]), home)+" not known to be unused"+on+", which counts as in use")
 	}
-	if len(unlisted) > 0 {
-		parts = append(parts, "no module of "+strings.Join(unlisted, ", ")+" lists its drives (page 0Ah), which count as in use")
+	if len(unseen) > 0 {
+		parts = append(parts, slots(worstOfEach(unseen), home)+unseenWords)
 	}
-	text := strings.Join(parts, "; ")
+	text := strings.Join(append(parts, unlisted...), "; ")
 	domain.busy = &text
 	return text
 }
+
+// unseenWords is said of drives that no host of the plan sees.
+const unseenWords = " of unknown use: no host of the plan sees them, which counts as in use"

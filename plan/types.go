@@ -95,6 +95,8 @@ type Step struct {
 	FaultDomain   int           `json:"fault_domain"`         // steps with the same number are never reset together; 0: it cannot be told, never reset together with anything
 	Neighbours    []string      `json:"neighbours,omitempty"` // the other enclosures of its fault domain that its host sees, whether the plan has steps of them or not
 	Disruption    Disruption    `json:"disruption"`
+	Evidence      []string      `json:"evidence,omitempty"`       // Effect.Evidence of its reset
+	SeenElsewhere []string      `json:"seen_elsewhere,omitempty"` // drives of its fault domain that its host does not see and another host of the plan does
 	WorstDuration Duration      `json:"worst_duration"`
 	Rollback      string        `json:"rollback"` // name of the image that brings Current back, "" where there is none
 	Gates         []GateResult  `json:"gates"`    // of the policy, those that were asked; none where nothing is to be done

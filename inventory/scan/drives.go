@@ -203,20 +203,21 @@ func (u *usage) above(l layer, over string, chain []string) []inventory.Use {
 	return uses
 }
 
-// probe opens the block devices exclusively that lead to drives of the readings,
-// and notes who else has: only where nothing else has shown a use of the drive.
+// probe opens the block devices exclusively that lead to drives behind the readings'
+// enclosures, and notes who else has: only where nothing else has shown a use of the drive.
 func probe(ctx context.Context, m transport.Machine, readings []inventory.Reading, blocks []inventory.BlockDevice) {
-	ports := map[string]bool{}
-	for _, r := range readings {
-		for _, s := range r.Slots {
-			for _, p := range s.Ports {
-				ports[p.SASAddress] = true
+	behind := map[string]bool{} // block devices that lead to a drive of some enclosure
+	enclosures, _ := inventory.Merge(readings, blocks)
+	for _, e := range enclosures {
+		for _, d := range e.Drives {
+			for _, p := range d.Paths {
+				behind[p.Device] = true
 			}
 		}
 	}
 	// The paths of one drive one after the other: disk and partition shut each other out.
 	type drive struct {
-		listed, used bool
+		behind, used bool
 		blocks       []int
 	}
 	drives := map[string]*drive{}
@@ -227,13 +228,13 @@ func probe(ctx context.Context, m transport.Machine, readings []inventory.Readin
 			d = &drive{}
 			drives[key] = d
 		}
-		d.listed = d.listed || ports[b.SASAddress]
+		d.behind = d.behind || behind[b.Name]
 		d.used = d.used || len(b.Uses) > 0
 		d.blocks = append(d.blocks, i)
 	}
 	var todo []*drive
 	for _, d := range drives {
-		if d.listed && !d.used {
+		if d.behind && !d.used {
 			todo = append(todo, d)
 		}
 	}

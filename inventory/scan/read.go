@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -301,7 +302,7 @@ func subenclosures(cfg *ses.Configuration) []inventory.Subenclosure {
 // generation than cfg.
 func (r *reader) statusPages(cfg *ses.Configuration) (changed bool, err error) {
 	const advice = "scan again, and look at sg_ses if it stays"
-	r.Health, r.Slots, r.Expanders = inventory.Health{Unknown: true, Failures: []string{}}, nil, nil
+	r.Health, r.Slots, r.Expanders, r.Doubtful, r.StatusRead = inventory.Health{Unknown: true, Failures: []string{}}, nil, nil, nil, false
 
 	// note keeps an error as a problem; a page that is not listed and not
 	// answered is just not there.
@@ -323,31 +324,38 @@ func (r *reader) statusPages(cfg *ses.Configuration) (changed bool, err error) {
 			return false, err
 		}
 	}
+	var status *ses.EnclosureStatus
 	if r.mayHave(ses.PageEnclosureStatus) {
-		status, err := receive(r, ses.PageEnclosureStatus, func(b []byte) (*ses.EnclosureStatus, error) {
+		status, err = receive(r, ses.PageEnclosureStatus, func(b []byte) (*ses.EnclosureStatus, error) {
 			return ses.ParseEnclosureStatus(b, cfg)
 		})
 		if err := note(ses.PageEnclosureStatus, err, "cannot read its health"); err != nil {
 			return false, err
 		}
-		if err == nil {
-			r.Health = health(cfg, status, names)
+		if err != nil {
+			status = nil
+		} else {
+			r.Health, r.StatusRead = health(cfg, status, names), true
 		}
 	} else {
 		r.Problems = append(r.Problems, inventory.Problem{Path: r.Path, Summary: "cannot read its health",
 			Detail: "it has no enclosure status page, 02h; look after its fans and power supplies in another way before firmware is changed"})
 	}
+	var additional *ses.AdditionalElementStatus
 	if r.mayHave(ses.PageAdditionalElementStatus) {
-		additional, err := receive(r, ses.PageAdditionalElementStatus, func(b []byte) (*ses.AdditionalElementStatus, error) {
+		additional, err = receive(r, ses.PageAdditionalElementStatus, func(b []byte) (*ses.AdditionalElementStatus, error) {
 			return ses.ParseAdditionalElementStatus(b, cfg)
 		})
 		if err := note(ses.PageAdditionalElementStatus, err, "cannot read which drives are in its slots"); err != nil {
 			return false, err
 		}
-		if err == nil {
-			r.Slots, r.Expanders = slots(additional), expanders(additional)
+		if err != nil {
+			additional = nil
+		} else {
+			r.Slots, r.Expanders = slots(cfg, additional), expanders(additional)
 		}
 	}
+	r.Doubtful = doubtful(cfg, status, additional)
 	return changed, nil
 }
 
@@ -391,22 +399,20 @@ func health(cfg *ses.Configuration, status *ses.EnclosureStatus, names *ses.Elem
 	return h
 }
 
-// slots lists the device slots with a drive. An empty one can have a valid
-// descriptor with zero addresses, and an expander can sit where a drive would
-// (both seen on Areca ARC-8028).
-func slots(additional *ses.AdditionalElementStatus) []inventory.Slot {
-	const expander = 2 // SAS device types from here on are expanders
+// slots lists the device slots with a drive of known address. An empty one can
+// have a valid descriptor with zero addresses, and an expander can sit where a
+// drive would (both seen on Areca ARC-8028).
+func slots(cfg *ses.Configuration, additional *ses.AdditionalElementStatus) []inventory.Slot {
+	places := placesOf(cfg)
 	all := []inventory.Slot{}
-	for _, d := range additional.Descriptors {
+	for i := range additional.Descriptors {
+		d := &additional.Descriptors[i]
 		if d.Slot == nil || d.Invalid {
 			continue
 		}
-		s := inventory.Slot{Number: int(d.Slot.Number)}
-		if !d.EIP { // then only its place among the elements says which slot it is
-			s.Number = max(d.Element, 0)
-		}
+		s := inventory.Slot{Number: slotNumber(d), Place: places.of(d)}
 		for _, phy := range d.Slot.Phys {
-			if phy.SASAddress.IsZero() || phy.DeviceType >= expander {
+			if phy.SASAddress.IsZero() || phy.DeviceType >= expanderDevice {
 				continue
 			}
 			port := inventory.Port{SASAddress: phy.SASAddress.String()}
@@ -426,6 +432,104 @@ func slots(additional *ses.AdditionalElementStatus) []inventory.Slot {
 		}
 	}
 	return all
+}
+
+const expanderDevice = 2 // SAS device types from here on are expanders
+
+// slotNumber is the number that a descriptor gives its slot. Without EIP, only its
+// place among the elements says which slot it is.
+func slotNumber(d *ses.AdditionalElement) int {
+	if d.Slot != nil && d.EIP {
+		return int(d.Slot.Number)
+	}
+	return max(d.Element, 0)
+}
+
+// places count the device slot elements before each type of a configuration.
+type places struct {
+	cfg   *ses.Configuration
+	first []int
+}
+
+func placesOf(cfg *ses.Configuration) places {
+	p := places{cfg: cfg}
+	n := 0
+	for _, t := range cfg.Types {
+		p.first = append(p.first, n)
+		if isSlot(t.ElementType) {
+			n += int(t.PossibleElements)
+		}
+	}
+	return p
+}
+
+// of is the place of the device slot element that a descriptor is about, -1 where
+// that is another element or unknown.
+func (p places) of(d *ses.AdditionalElement) int {
+	if d.Type < 0 || !isSlot(p.cfg.Types[d.Type].ElementType) {
+		return -1
+	}
+	return p.first[d.Type] + d.Element
+}
+
+func isSlot(t ses.ElementType) bool { return t == ses.DeviceSlot || t == ses.ArrayDeviceSlot }
+
+// doubtful lists the device slots that may have a drive of which page 0Ah gives no
+// address: unless page 02h says that the slot is empty, or that there is none. A
+// descriptor of another protocol than SAS stands for a drive whatever page 02h says.
+func doubtful(cfg *ses.Configuration, status *ses.EnclosureStatus, additional *ses.AdditionalElementStatus) []inventory.Doubt {
+	places := placesOf(cfg)
+	descriptors := map[int]*ses.AdditionalElement{}
+	var doubts []inventory.Doubt
+	if additional != nil {
+		for i := range additional.Descriptors {
+			d := &additional.Descriptors[i]
+			if place := places.of(d); place >= 0 {
+				descriptors[place] = d
+			} else if d.Type < 0 && !d.Invalid && d.Protocol != ses.SAS {
+				doubts = append(doubts, inventory.Doubt{Number: i, Place: -1, Why: "page 0Ah has a descriptor of " + d.Protocol.String() + " that belongs to no element of page 01h"})
+			}
+		}
+	}
+	for i, t := range cfg.Types {
+		if !isSlot(t.ElementType) {
+			continue
+		}
+		for j := range int(t.PossibleElements) {
+			place := places.first[i] + j
+			d := descriptors[place]
+			empty, reported := false, "page 02h cannot be read"
+			if status != nil {
+				code := status.Types[i].Elements[j].Code()
+				empty = code == ses.StatusNotInstalled || code == ses.StatusUnsupported
+				reported = "page 02h reports " + code.String()
+			}
+			number, given := j, ""
+			switch {
+			case additional == nil:
+				given = "page 0Ah cannot be read"
+			case d == nil:
+				given = "page 0Ah has no descriptor of it"
+			case d.Invalid:
+				given = "its descriptor in page 0Ah is INVALID"
+			case d.Protocol != ses.SAS:
+				given = "its descriptor in page 0Ah is of " + d.Protocol.String()
+				empty = empty && len(bytes.Trim(d.Other, "\x00")) == 0
+			case d.Slot == nil:
+				given = "its descriptor in page 0Ah is not that of a slot"
+			case !slices.ContainsFunc(d.Slot.Phys, func(phy ses.Phy) bool { return !phy.SASAddress.IsZero() }):
+				given = "page 0Ah gives no address for it"
+			}
+			if given == "" || empty {
+				continue
+			}
+			if d != nil {
+				number = slotNumber(d)
+			}
+			doubts = append(doubts, inventory.Doubt{Number: number, Place: place, Why: fmt.Sprintf("%s for slot %d, and %s", reported, number, given)})
+		}
+	}
+	return doubts
 }
 
 // expanders lists the SAS expanders that the ESP has.

@@ -154,7 +154,8 @@ func LeadsTo(fsys fs.FS, node, luID string) bool {
 }
 
 var (
-	scsiHost = regexp.MustCompile(`/(host[0-9]+)/`)
+	scsiTarget = regexp.MustCompile(`/([0-9]+:[0-9]+:[0-9]+):[0-9]+/`)
+	scsiHost   = regexp.MustCompile(`/(host[0-9]+)/`)
 	// The SAS devices on the way to a SCSI device, as its path in sysfs has them.
 	expanderDir = regexp.MustCompile(`/(expander-[0-9:]+)/`)
 	endDevice   = regexp.MustCompile(`/(end_device-[0-9:]+)/`)
@@ -174,15 +175,21 @@ func (w *wiring) routeTo(link string) inventory.Route {
 	if m := scsiHost.FindStringSubmatch(link); m != nil {
 		r.SCSIHost = m[1]
 	}
+	if m := scsiTarget.FindStringSubmatch(link); m != nil {
+		r.Target = m[1]
+	}
+	r.Complete = endDevice.MatchString(link)
 	for _, m := range expanderDir.FindAllStringSubmatch(link, -1) {
 		address, known := w.addresses[m[1]]
 		if !known {
 			address = sasAddress(text(w.fsys, path.Join(sasDir, m[1], "sas_address")))
 			w.addresses[m[1]] = address
 		}
-		if address != "" {
-			r.Expanders = append(r.Expanders, address)
+		if address == "" {
+			r.Complete = false
+			continue
 		}
+		r.Expanders = append(r.Expanders, address)
 	}
 	return r
 }
