@@ -15,6 +15,7 @@ import (
 const (
 	maxRelativeID   = 7   // SES-3, 6.1.2.2: three bits
 	maxSubenclosure = 255 // one byte
+	maxSlot         = 255 // one byte
 )
 
 var designator = regexp.MustCompile(`^[A-Za-z0-9%@._-]+$`)
@@ -129,6 +130,8 @@ func (c *Caution) flaw(e *Enclosure) string {
 
 func (d *Drive) flaw() string {
 	switch {
+	case d.Slot != NoSlot && (d.Slot < 0 || d.Slot > maxSlot):
+		return fmt.Sprintf("its slot is %d, and not null or 0 to %d", d.Slot, maxSlot)
 	case d.SASAddress != "" && !digits(16, d.SASAddress):
 		return "its sas_address is not 16 hex digits"
 	case d.Protocol != "" && d.Protocol != SAS && d.Protocol != SATA:

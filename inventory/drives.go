@@ -211,7 +211,9 @@ func (w *wiring) slots(members []member) []occupied {
 			slot.reading = n
 			slot.luID = cmp.Or(slot.luID, luID)
 			slot.Protocol = cmp.Or(slot.Protocol, s.Protocol)
-			slot.evidence = append(slot.evidence, fmt.Sprintf("page 0Ah of %s lists it in slot %d", m.esp.ID(), s.Number))
+			if said := fmt.Sprintf("page 0Ah of %s lists it in slot %d", m.esp.ID(), s.Number); !slices.Contains(slot.evidence, said) {
+				slot.evidence = append(slot.evidence, said)
+			}
 			for _, port := range s.Ports {
 				if !slices.ContainsFunc(slot.Ports, func(p Port) bool { return p.SASAddress == port.SASAddress }) {
 					slot.Ports = append(slot.Ports, port)

@@ -162,8 +162,8 @@ func TestParseRefusesFlaws(t *testing.T) {
 			e.Health.Failures = []string{"Fan\u202e1: critical"}
 		}},
 		{`the text "AC\rME" has`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Vendor = "AC\rME" }},
-		{"drive 1 of the list: its slot is -1", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Drives[0].Slot = -1 }},
-		{"its sas_address is not 16", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Drives[0].SASAddress = "" }},
+		{"a slot is 256", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Drives[0].Slot = 256 }},
+		{"its sas_address is not 16", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Drives[0].SASAddress = "5000" }},
 		{`its protocol is "nvme"`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Drives[0].Protocol = "nvme" }},
 		{`the text "sda\t" has`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) {
 			e.Drives[0].Paths[0].Device = "sda\t"

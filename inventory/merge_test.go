@@ -400,6 +400,15 @@ func TestMergeHealthAndDrives(t *testing.T) {
 		{Slot: 2, SASAddress: "5000c50000000021", LUID: "5000c50000000020", Paths: []inventory.DrivePath{{Device: "sdd", Live: true}}},
 		{Slot: 2, SASAddress: "5000c50000000032", LUID: "5000c50000000030", Paths: []inventory.DrivePath{{Device: "sde", Live: true}}},
 	}
+	// No slot lists it, and its route does not say where it hangs.
+	want = append(want, inventory.Drive{Slot: inventory.NoSlot, SASAddress: "5000c500deadbeef", LUID: "5000c500deadbee0", Paths: []inventory.DrivePath{{Device: "sdz", Live: true}}})
+	for i := range enclosures[0].Drives {
+		if d := &enclosures[0].Drives[i]; d.Evidence == nil {
+			t.Errorf("Merge(…) gives %s without evidence", d.Name())
+		} else {
+			d.Evidence = nil
+		}
+	}
 	if diff := cmp.Diff(want, enclosures[0].Drives); diff != "" {
 		t.Errorf("Merge(…) gives drives (-want +got):\n%s", diff)
 	}
