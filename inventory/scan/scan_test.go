@@ -713,6 +713,15 @@ func TestShortStatusOnly(t *testing.T) {
 	})
 }
 
+// unaddressed are drives of which only their slots, from 0, are known.
+func unaddressed(n int) []inventory.Drive {
+	var all []inventory.Drive
+	for slot := range n {
+		all = append(all, inventory.Drive{Slot: inventory.SlotNumber(slot), Paths: []inventory.DrivePath{}})
+	}
+	return all
+}
+
 // What real enclosures sent, through the whole of a scan.
 func TestCaptures(t *testing.T) {
 	const folder = "../../../shared/captures"
@@ -729,7 +738,7 @@ func TestCaptures(t *testing.T) {
 			Health: inventory.Health{Critical: true, Failures: []string{}, Elements: map[string]int{
 				"ArrayDevicesInSubEnclsr0": 1, "AudibleAlarmInSubEnclsr0": 1, "ConnectorsInSubEnclsr0": 3, "CoolingElementInSubEnclsr0": 1,
 				"EnclosureElementInSubEnclsr0": 1, "SAS Expander": 1, "TempSensorsInSubEnclsr0": 2, "VoltageSensorsInSubEnclsr0": 2}},
-			Drives: []inventory.Drive{{Slot: 18, SASAddress: "5000c5003011cb29", Protocol: inventory.SAS, InUse: []string{}, Paths: []inventory.DrivePath{}}}, // slots 12 to 15 lead to an expander
+			Drives: []inventory.Drive{{Slot: 18, SASAddress: "5000c5003011cb29", Protocol: inventory.SAS, Paths: []inventory.DrivePath{}}}, // slots 12 to 15 lead to an expander
 			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 1, GenerationCode: 0, Expanders: []string{"5001b4d516ecc03f"}, Download: inventory.Download{SESPage: true},
 				Subenclosures: []inventory.Subenclosure{{LogicalID: "d5b401503fc0ec16", Address: "d5b401503fc0ec16/lu-5001b4d516ecc03d/sub0",
 					Vendor: "Areca", Product: "ARC-802801.33.63", Revision: "0133"}}}},
@@ -738,7 +747,7 @@ func TestCaptures(t *testing.T) {
 			LogicalID: "500093d0013c4000", Vendor: "NEWISYS", Product: "NDS-4600-JD", ExpectedESPs: ptr(2), MissingESPs: []int{2},
 			Health: inventory.Health{Failures: []string{}, Elements: map[string]int{
 				"4600 Enclosure": 1, "Array Dev Slot": 60, "Buzzer": 1, "Cooling Fan": 4, "ES Processor": 2, "Power Supply": 2, "SAS Expander": 6, "Temp Sensor": 6}},
-			Drives: []inventory.Drive{}, DrivesUnknown: true,
+			Drives: unaddressed(60), DrivesUnknown: true, // page 02h reports OK for all of them
 			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2, GenerationCode: 1, Download: inventory.Download{SESPage: true},
 				Subenclosures: []inventory.Subenclosure{{LogicalID: "500093d0013c4000", Address: "500093d0013c4000/esp1/sub0",
 					Vendor: "NEWISYS", Product: "NDS-4600-JD", Revision: "0509"}}}},
@@ -767,6 +776,10 @@ func TestCaptures(t *testing.T) {
 				want := tt.want
 				want.ESPs[0].LUID, want.ESPs[0].Paths = "5001b4d516ecc03d", []string{"/dev/sg3"}
 				want.ESPs[0].Inquiry = inventory.Inquiry{Vendor: tt.vendor, Product: tt.product, Revision: tt.revision}
+				inv.Enclosures[0].DriveEvidence = nil
+				for i := range inv.Enclosures[0].Drives {
+					inv.Enclosures[0].Drives[i].Evidence = nil
+				}
 				if diff := cmp.Diff([]inventory.Enclosure{want}, inv.Enclosures); diff != "" {
 					t.Errorf("Scan(…) differs (-want +got):\n%s\nproblems: %q", diff, problems(inv))
 				}
