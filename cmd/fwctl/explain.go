@@ -199,6 +199,9 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 	if effect := effectOf(*s); effect != "" {
 		add("Effect", because(effect, s.Disruption.Why))
 	}
+	if len(s.Evidence) > 0 {
+		add("Drives", strings.Join(s.Evidence, "\n"))
+	}
 	if len(s.Hops) > 0 {
 		add("Time", "at worst "+spell(s.WorstDuration))
 		add("Fault domain", faultDomainOf(p, s))
