@@ -99,6 +99,9 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 	}
 	inv.Enclosures, inv.Problems = inventory.Merge(readings, blocks)
 	inv.Problems = append(inv.Problems, problems...)
+	if len(nodes) == 0 && len(opts.Except) == 0 {
+		inv.Problems = append(inv.Problems, hidden(m.FS())...)
+	}
 	inventory.SortProblems(inv.Problems)
 	return inv, nil
 }

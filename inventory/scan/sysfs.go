@@ -39,7 +39,7 @@ func candidates(fsys fs.FS, names []string) ([]string, error) {
 	var nodes []string
 	if len(names) == 0 {
 		for _, e := range entries {
-			if isEnclosure(fsys, e.Name()) && !isVirtual(fsys, e.Name()) {
+			if isEnclosure(fsys, e.Name()) && virtual(fsys, e.Name()) == "" {
 				nodes = append(nodes, "/dev/"+e.Name())
 			}
 		}
@@ -53,8 +53,8 @@ func candidates(fsys fs.FS, names []string) ([]string, error) {
 		case !isEnclosure(fsys, sg):
 			all = multierror.Append(all, &DeviceError{node, "it is no enclosure: its SCSI device type is " + attribute(fsys, sg, "type") +
 				", not 13, and it does not say that it holds one; fwctl inventory lists the enclosures"})
-		case isVirtual(fsys, sg):
-			all = multierror.Append(all, &DeviceError{node, "it is the HBA's virtual enclosure, which has no firmware of its own; update the HBA instead"})
+		case virtual(fsys, sg) != "":
+			all = multierror.Append(all, &DeviceError{node, "it is " + virtual(fsys, sg) + ", which takes no firmware; update the controller instead"})
 		default:
 			nodes = append(nodes, node)
 		}
@@ -68,7 +68,7 @@ func nodesHint(fsys fs.FS, entries []fs.DirEntry) string {
 	var nodes, enclosures []string
 	for _, e := range entries {
 		nodes = append(nodes, "/dev/"+e.Name())
-		if isEnclosure(fsys, e.Name()) && !isVirtual(fsys, e.Name()) {
+		if isEnclosure(fsys, e.Name()) && virtual(fsys, e.Name()) == "" {
 			enclosures = append(enclosures, "/dev/"+e.Name())
 		}
 	}
@@ -115,11 +115,6 @@ func isEnclosure(fsys fs.FS, sg string) bool {
 	}
 	inquiry, err := scsi.ParseStandardInquiry(b)
 	return err == nil && inquiry.EncServ
-}
-
-// isVirtual tells the enclosure that LSI HBAs make up for drives of their own.
-func isVirtual(fsys fs.FS, sg string) bool {
-	return strings.HasPrefix(attribute(fsys, sg, "model"), "VirtualSES")
 }
 
 // unread is what the kernel knows of the device behind a node, without opening it.
