@@ -69,7 +69,7 @@ func plansToNothing(t *testing.T, what string, invs ...*inventory.Inventory) *pl
 	if err != nil {
 		t.Fatalf("Build of what Init made of %s = %v", what, err)
 	}
-	if p.Summary != (plan.Summary{Unmanaged: len(p.Steps)}) || len(p.Waves) > 0 {
+	if p.Summary != (plan.Summary{Unmanaged: len(p.Steps), Unread: len(p.Unread)}) || len(p.Waves) > 0 {
 		t.Errorf("Init of %s plans to %+v; want no change", what, p.Summary)
 	}
 	return d

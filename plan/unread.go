@@ -109,8 +109,8 @@ func (b *builder) unreadSteps(f *fleet) []Step {
 				continue
 			}
 			why := fmt.Sprintf("it could not be read on %s (%s): %s", host, p.Path, p.Detail)
-			if s, ok := steps[c.Address]; ok {
-				s.block(why)
+			if s, ok := steps[c.Address]; ok { // on another path
+				s.Reasons = append(s.Reasons, why)
 				steps[c.Address] = s
 				continue
 			}
@@ -119,6 +119,9 @@ func (b *builder) unreadSteps(f *fleet) []Step {
 				Action: Blocked, Reset: ResetNever, Hops: []Hop{}, Gates: []GateResult{}, Reasons: []string{why},
 				Disruption:    Disruption{Expected: NoImpact, Worst: NoImpact},
 				Preconditions: Preconditions{ESPs: []string{}},
+			}
+			if !slices.ContainsFunc(b.in.Desired.Want, func(w Want) bool { return b.mayWant(w, p.Unread) }) {
+				s.Action = Unmanaged
 			}
 			if e := f.enclosure(id); e != nil {
 				s.FaultDomain = e.faultDomain()
@@ -142,7 +145,7 @@ func (f *fleet) has(address string) bool {
 func unreadWarnings(all []Unread) []string {
 	var warnings []string
 	for _, u := range all {
-		what := "nobody knows what is behind it"
+		what := "what is behind it is unknown"
 		if len(u.Components) > 0 {
 			what = strings.Join(u.Components, ", ")
 		}
