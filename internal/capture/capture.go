@@ -20,7 +20,7 @@ import (
 )
 
 // FormatVersion is the version of the capture file format that this package writes.
-const FormatVersion = "1.0"
+const FormatVersion = "1.1"
 
 const kind = "Capture"
 
@@ -35,6 +35,29 @@ type Capture struct {
 	Links         map[string]string   `json:"links"`     // where a link leads, by its path
 	Files         map[string]Bytes    `json:"files"`     // content of a file, by its path
 	Nodes         map[string]*Node    `json:"nodes"`     // by device node, "/dev/sg3"
+
+	// Since 1.1; not there, they were not asked for.
+	OpenDisks *OpenDisks          `json:"open_disks,omitempty"`
+	DMTables  map[string]*DMTable `json:"dm_tables,omitempty"` // by the kernel's name of the map, "dm-3"
+}
+
+// OpenDisks is which processes had disks open. With a failure these are not all.
+type OpenDisks struct {
+	Failure *Failure   `json:"failure,omitempty"`
+	List    []OpenDisk `json:"list"`
+}
+
+// OpenDisk is a disk that a process had open.
+type OpenDisk struct {
+	PID     int    `json:"pid"`
+	Command Bytes  `json:"command"`
+	Device  string `json:"device"`
+}
+
+// DMTable is the status of a device-mapper map, or why there was none.
+type DMTable struct {
+	Failure *Failure `json:"failure,omitempty"`
+	Status  Bytes    `json:"status"` // a line each target
 }
 
 // Node is a device node that was opened.
@@ -89,8 +112,11 @@ func failureOf(op string, err error) *Failure {
 	return f
 }
 
-// failed is the error that a failure was.
+// failed is the error that a failure was, nil of none.
 func (f *Failure) failed(node string) error {
+	if f == nil {
+		return nil
+	}
 	e := &transport.Error{Op: f.Op, Path: node, NotSent: f.NotSent, Host: f.Host, Driver: f.Driver}
 	if f.Text != "" || f.Cause != "" {
 		e.Err = &replayed{f.Text, causes[f.Cause]}
@@ -170,6 +196,11 @@ func Parse(data []byte) (*Capture, error) {
 	for path, n := range c.Nodes {
 		if n == nil {
 			return nil, &FormatError{Reason: "it has nothing of " + path}
+		}
+	}
+	for name, t := range c.DMTables {
+		if t == nil {
+			return nil, &FormatError{Reason: "it has nothing of " + name}
 		}
 	}
 	return &c, nil

@@ -284,6 +284,54 @@ func (m fails) Open(string, transport.Access) (transport.Node, error) { return n
 func (m fails) Hostname() string                                      { return "stor1" }
 func (m fails) Simulated() bool                                       { return false }
 
+// asked is a machine that knows of open disks and maps, or fails at it.
+type asked struct {
+	transport.Machine
+	err error
+}
+
+func (m asked) Hostname() string { return "stor1" }
+func (m asked) Simulated() bool  { return false }
+
+func (m asked) OpenDisks() ([]transport.OpenDisk, error) {
+	return []transport.OpenDisk{{PID: 7, Command: "a\x1b[2J", Device: "sda"}}, m.err
+}
+
+func (m asked) DMTableStatus(string) (string, error) {
+	return "0 8 multipath 2 0 0 0 1 1 A 0 1 0 8:0 F 1 \n", m.err
+}
+
+// What uses disks is replayed with what could not be told of it; a capture that
+// was not asked, or is older, does not say that nothing does.
+func TestUsesAreReplayed(t *testing.T) {
+	t.Parallel()
+	for _, failure := range []error{nil, &transport.Error{Op: "look in", Path: "/proc", Err: fs.ErrPermission}} {
+		recorder := capture.Record(asked{err: failure}, time.Now())
+		before, _ := recorder.OpenDisks()
+		status, _ := recorder.DMTableStatus("dm-0")
+		data, err := recorder.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := replay(t, data)
+		after, err := m.OpenDisks()
+		if !cmp.Equal(after, before) || errors.Is(err, fs.ErrPermission) != (failure != nil) || (err == nil) != (failure == nil) {
+			t.Errorf("OpenDisks = %v, %v; want %v, %v", after, err, before, failure)
+		}
+		again, err := m.DMTableStatus("dm-0")
+		if again != status || (err == nil) != (failure == nil) {
+			t.Errorf("DMTableStatus = %q, %v; want %q, %v", again, err, status, failure)
+		}
+		if _, err := m.DMTableStatus("dm-1"); err == nil {
+			t.Error("DMTableStatus of a map that was not recorded = nil; want an error")
+		}
+	}
+	m := replay(t, []byte(`{"kind": "Capture", "format_version": "1.0", "host": "stor1"}`))
+	if open, err := m.OpenDisks(); err == nil {
+		t.Errorf("OpenDisks of an older capture = %v, nil; want an error", open)
+	}
+}
+
 // Errors are replayed as what they were.
 func TestFailures(t *testing.T) {
 	for _, cause := range []error{transport.ErrBusy, transport.ErrGone, transport.ErrTimeout, transport.ErrAbandoned, fs.ErrPermission, fs.ErrNotExist, io.ErrUnexpectedEOF, nil} {

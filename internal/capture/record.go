@@ -24,7 +24,7 @@ type Recorder struct {
 // Record stands before a machine. takenAt is for the record.
 func Record(m transport.Machine, takenAt time.Time) *Recorder {
 	return &Recorder{machine: m, capture: &Capture{FormatVersion: FormatVersion, Kind: kind, Host: m.Hostname(), TakenAt: takenAt, Simulated: m.Simulated(),
-		Dirs: map[string][]string{}, Links: map[string]string{}, Files: map[string]Bytes{}, Nodes: map[string]*Node{}}}
+		Dirs: map[string][]string{}, Links: map[string]string{}, Files: map[string]Bytes{}, Nodes: map[string]*Node{}, DMTables: map[string]*DMTable{}}}
 }
 
 // Encode writes what was recorded so far as a capture file. A command that has no
@@ -51,6 +51,29 @@ func (r *Recorder) Simulated() bool { return r.machine.Simulated() }
 func (r *Recorder) FS() fs.FS { return recordedFS{r, r.machine.FS()} }
 
 func (r *Recorder) BlockDeviceHeld(string) (bool, error) { return false, errRecording }
+
+func (r *Recorder) OpenDisks() ([]transport.OpenDisk, error) {
+	open, err := r.machine.OpenDisks()
+	noted := &OpenDisks{List: []OpenDisk{}}
+	for _, d := range open {
+		noted.List = append(noted.List, OpenDisk{d.PID, Bytes(d.Command), d.Device})
+	}
+	if err != nil {
+		noted.Failure = failureOf("list the processes in", err)
+	}
+	r.note(func(c *Capture) { c.OpenDisks = noted })
+	return open, err
+}
+
+func (r *Recorder) DMTableStatus(name string) (string, error) {
+	status, err := r.machine.DMTableStatus(name)
+	noted := &DMTable{Status: Bytes(status)}
+	if err != nil {
+		noted.Failure = failureOf("read the device mapper's status of", err)
+	}
+	r.note(func(c *Capture) { c.DMTables[name] = noted })
+	return status, err
+}
 
 func (r *Recorder) Lock(string) (io.Closer, error) { return nil, errRecording }
 

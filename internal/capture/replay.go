@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"slices"
@@ -29,6 +30,26 @@ func (m machine) FS() fs.FS        { return replayedFS(m) }
 
 func (m machine) BlockDeviceHeld(string) (bool, error) {
 	return false, errors.New("the capture does not tell who holds block devices")
+}
+
+func (m machine) OpenDisks() ([]transport.OpenDisk, error) {
+	noted := m.capture.OpenDisks
+	if noted == nil {
+		return nil, errors.New("the capture does not tell which processes have disks open")
+	}
+	var open []transport.OpenDisk
+	for _, d := range noted.List {
+		open = append(open, transport.OpenDisk{PID: d.PID, Command: string(d.Command), Device: d.Device})
+	}
+	return open, noted.Failure.failed("/proc")
+}
+
+func (m machine) DMTableStatus(name string) (string, error) {
+	noted := m.capture.DMTables[name]
+	if noted == nil {
+		return "", fmt.Errorf("the capture does not tell the device mapper's status of %s", name)
+	}
+	return string(noted.Status), noted.Failure.failed("/dev/" + name)
 }
 
 func (m machine) Lock(string) (io.Closer, error)      { return nil, ErrReplay }

@@ -315,7 +315,7 @@ func (d *definition) checkReferences() error {
 			if dr.Use.Host == "" {
 				dr.Use.Host = d.Hosts[0]
 			}
-			errs = multierror.Append(errs, known(dr.Use.Host))
+			errs = multierror.Append(errs, known(dr.Use.Host), dr.checkMap())
 			for _, p := range dr.Paths {
 				errs = multierror.Append(errs, known(p.Host))
 				if p.ESP > len(e.ESPs) {
@@ -325,6 +325,20 @@ func (d *definition) checkReferences() error {
 		}
 	}
 	return errs.ErrorOrNil()
+}
+
+// checkMap finds what is said of a dm-multipath map that cannot be.
+func (dr *drive) checkMap() error {
+	use := &dr.Use
+	if use.Multipath == "" && (len(use.Failed) > 0 || use.Reinstate != reinstatement{}) {
+		return fmt.Errorf("drive in slot %d has failed or reinstated paths and no multipath map", dr.Slot)
+	}
+	for _, n := range use.Failed {
+		if n > len(dr.enclosure.ESPs) {
+			return fmt.Errorf("drive in slot %d has a failed path through esp%d, which enclosure %s does not have", dr.Slot, n, dr.enclosure.Name)
+		}
+	}
+	return nil
 }
 
 // nodesOf are the nodes that a host has of something: those declared, or one of

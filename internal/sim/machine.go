@@ -75,6 +75,57 @@ func (m *machine) BlockDeviceHeld(name string) (bool, error) {
 	return t.held[name], nil
 }
 
+// OpenDisks lists the processes that the rack file declares.
+func (m *machine) OpenDisks() ([]transport.OpenDisk, error) {
+	t, err := liveFS{m}.now()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(t.open), nil
+}
+
+// DMTableStatus tells of a dm-multipath map as the kernel does whose multipathd
+// lays all paths in one group, with the path selector service-time. Of another
+// map it tells that it is linear.
+func (m *machine) DMTableStatus(name string) (string, error) {
+	t, err := liveFS{m}.now()
+	if err != nil {
+		return "", err
+	}
+	if _, err := t.find("open", "sys/block/"+name+"/dev", true); err != nil || !strings.HasPrefix(name, "dm-") {
+		return "", &fs.PathError{Op: "read the device mapper's status of", Path: "/dev/" + name, Err: fs.ErrNotExist}
+	}
+	paths, multipath := t.maps[name]
+	if !multipath {
+		return fmt.Sprintf("0 %d linear \n", sectors), nil
+	}
+	text := fmt.Sprintf("0 %d multipath 2 0 0 0 1 1 A 0 %d 2 ", sectors, len(paths))
+	err = m.rack.look(func(s *state, now time.Time) error {
+		for _, u := range paths {
+			how := "A 0"
+			if s.pathFailed(u, now) {
+				how = "F 1"
+			}
+			text += fmt.Sprintf("%s %s 0 1 ", s.diskNumber(u), how)
+		}
+		return nil
+	})
+	return text + "\n", err
+}
+
+// pathFailed reports whether a dm-multipath map has the path u failed: its ESP is
+// not there, or it has come back and the path checker has not seen that yet.
+func (s *state) pathFailed(u *unit, now time.Time) bool {
+	use := &u.drive.Use
+	if slices.Contains(use.Failed, u.via.esp.number) {
+		return true
+	}
+	return slices.ContainsFunc(s.Outages, func(o outage) bool {
+		mine := o.ESP == u.via.esp.key && (o.Path == "" || o.Path == u.via.key) && !now.Before(o.From)
+		return mine && (use.Reinstate.never || o.Until.IsZero() || now.Before(o.Until.Add(use.Reinstate.after)))
+	})
+}
+
 // Lock takes a lock that is this simulated host's.
 func (m *machine) Lock(name string) (io.Closer, error) { return m.lock(name, true) }
 

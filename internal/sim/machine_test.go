@@ -3,6 +3,7 @@ package sim_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -113,6 +114,80 @@ func TestUse(t *testing.T) {
 	if !strings.Contains(string(swaps), "\n/dev/sda ") {
 		t.Errorf("/proc/swaps = %s; want /dev/sda", swaps)
 	}
+}
+
+// Processes have open what is topmost of a drive's use; one process can have several.
+func TestOpenDisks(t *testing.T) {
+	t.Parallel()
+	r, _ := rack(t, strings.Replace(acme("", `    drives:
+    - {slot: 0, use: {process: qemu}}
+    - {slot: 1, use: {multipath: mpa, process: "vm 7"}}
+    - {slot: 2, use: {partition: 3, process: qemu}}
+    - {slot: 3, use: {zfs: tank}}`), "[{}]", "[{}, {}]", 1))
+	got, err := machine(t, r, "").OpenDisks()
+	want := []transport.OpenDisk{{PID: 1001, Command: "qemu", Device: "sda"}, {PID: 1002, Command: "vm 7", Device: "dm-0"}, {PID: 1001, Command: "qemu", Device: "sde3"}}
+	if err != nil || !cmp.Equal(got, want) {
+		t.Errorf("OpenDisks = %v, %v; want %v", got, err, want)
+	}
+}
+
+// TestDMTableStatus: a path fails as its ESP is reset, and is used again as long
+// after its return as the file says.
+func TestDMTableStatus(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := rack(t, strings.Replace(acme("rebootTime: 10s, vanish: false, resetPage: 10 00 00 04 52 45 53 45", `    drives:
+    - {slot: 0, use: {multipath: mpa}}
+    - {slot: 1, use: {multipath: mpb, reinstate: 5s}}
+    - {slot: 2, use: {multipath: mpc, reinstate: never}}
+    - {slot: 3, use: {multipath: mpd, failed: [2]}}
+    - {slot: 4, use: {holder: dm-7}}`), "[{}]", "[{}, {}]", 1))
+		m := machine(t, r, "")
+		states := func() string {
+			t.Helper()
+			var s string
+			for n := range 4 {
+				status, err := m.DMTableStatus(fmt.Sprintf("dm-%d", n))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, f := range strings.Fields(status)[10:] {
+					if f == "A" || f == "F" {
+						s += f
+					}
+				}
+				s += " "
+			}
+			return s
+		}
+		want := func(when, want string) {
+			t.Helper()
+			if got := states(); got != want {
+				t.Errorf("paths %s = %q; want %q", when, got, want)
+			}
+		}
+		status, err := m.DMTableStatus("dm-0")
+		if want := "0 7814037168 multipath 2 0 0 0 1 1 A 0 2 2 8:32 A 0 0 1 8:48 A 0 0 1 \n"; err != nil || status != want {
+			t.Errorf("DMTableStatus(dm-0) = %q, %v; want %q", status, err, want)
+		}
+		if status, err := m.DMTableStatus("dm-7"); err != nil || status != "0 7814037168 linear \n" {
+			t.Errorf("DMTableStatus(dm-7) = %q, %v; want it linear", status, err)
+		}
+		if _, err := m.DMTableStatus("dm-9"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("DMTableStatus(dm-9) = %v; want not exist", err)
+		}
+		want("at first", "AA AA AA AF ")
+		if failure := open(t, r, "/dev/sg0").send(unhex(t, "10 00 00 04 52 45 53 45")); failure != "" {
+			t.Fatalf("reset of module 1 = %s", failure)
+		}
+		want("while module 1 is away", "FA FA FA FF ")
+		time.Sleep(10 * time.Second)
+		want("when it is back", "AA FA FA AF ")
+		time.Sleep(5 * time.Second)
+		want("5 s later", "AA AA FA AF ")
+		time.Sleep(time.Hour)
+		want("an hour later", "AA AA FA AF ")
+	})
 }
 
 // TestHeld: what is below something, or in use, is held; a partition's use holds

@@ -202,6 +202,24 @@ type use struct {
 	Holder    string `yaml:"holder"`    // md0, dm-3
 	Multipath string `yaml:"multipath"` // name of a dm-multipath map over all paths
 	ZFS       string `yaml:"zfs"`       // a pool: no holder in sysfs, only an exclusive open tells
+	Process   string `yaml:"process"`   // has the topmost device open, not exclusively
+
+	Failed    []int         `yaml:"failed"`    // ESPs through which the map's paths are failed for good
+	Reinstate reinstatement `yaml:"reinstate"` // of a path of the map that has come back
+}
+
+// reinstatement is how long the path checker takes to use a path again that has
+// come back.
+type reinstatement struct {
+	after time.Duration
+	never bool
+}
+
+func (r *reinstatement) UnmarshalYAML(n *yaml.Node) error {
+	if r.never = n.Value == "never"; r.never {
+		return nil
+	}
+	return (*duration)(&r.after).UnmarshalYAML(n)
 }
 
 type drivePath struct {

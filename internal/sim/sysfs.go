@@ -3,14 +3,17 @@ package sim
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
+
+	"fwctl/internal/transport"
 )
 
 // kernelTree is /sys and /proc of a host as a Linux kernel with mpt3sas, ses and
 // sd lays them out: each SCSI host is an HBA, each ESP sits on an expander of
 // its own, and the drives of the enclosure beside it.
 func (r *Rack) kernelTree(s *state, host string) *tree {
-	k := &kernel{tree: newTree(), def: r.def, s: s, host: host, expanders: map[string]string{}, virtual: map[string]string{}}
+	k := &kernel{tree: newTree(), def: r.def, s: s, host: host, expanders: map[string]string{}, virtual: map[string]string{}, pids: map[string]int{}}
 	for _, dir := range []string{"scsi_generic", "scsi_device", "enclosure", "block", "scsi_host", "sas_device", "sas_expander", "sas_end_device"} {
 		k.dir("sys/class/" + dir)
 	}
@@ -37,6 +40,7 @@ type kernel struct {
 	host      string
 	expanders map[string]string // directory of an ESP's expander, by cable and ESP
 	virtual   map[string]string // directory of a dm or md device, by name
+	pids      map[string]int    // of the processes that have disks open
 	mounts    strings.Builder
 	swaps     strings.Builder
 }
@@ -162,16 +166,22 @@ func (k *kernel) unit(u *unit) {
 	k.link("sys/class/scsi_generic/"+sg, dir+"/scsi_generic/"+sg)
 
 	if u.drive != nil {
-		k.disk(dir+"/block/"+u.device, "8:"+fmt.Sprint(16*node))
+		k.disk(dir+"/block/"+u.device, k.s.diskNumber(u))
 		k.link(dir+"/block/"+u.device+"/device", dir)
 	}
 }
+
+// sectors is how many sectors of 512 bytes each block device has.
+const sectors = 7814037168
+
+// diskNumber is the device number of a drive's block device: "8:16".
+func (s *state) diskNumber(u *unit) string { return fmt.Sprintf("8:%d", 16*s.node(u)) }
 
 // disk shows a block device, or a partition of one, at a directory of sys/devices.
 func (k *kernel) disk(dir, dev string) {
 	name := path.Base(dir)
 	k.file(dir+"/dev", dev+"\n")
-	k.file(dir+"/size", "7814037168\n")
+	k.file(dir+"/size", fmt.Sprintln(sectors))
 	k.file(dir+"/removable", "0\n")
 	k.file(dir+"/ro", "0\n")
 	k.dir(dir + "/holders")
@@ -235,9 +245,11 @@ func (k *kernel) uses() {
 // is below something, or mounted, or ZFS's, is held.
 func (k *kernel) use(dr *drive) {
 	var below []string // directories of what the next thing up is made of
+	var paths []*unit  // likewise
 	for _, u := range dr.units {
 		if u.host == k.host && k.s.visible(u) {
 			below = append(below, k.device(u)+"/block/"+u.device)
+			paths = append(paths, u)
 		}
 	}
 	if len(below) == 0 {
@@ -260,6 +272,7 @@ func (k *kernel) use(dr *drive) {
 			k.file(dir+"/dm/name", use.Multipath+"\n")
 			k.file(dir+"/dm/uuid", "mpath-3"+dr.lu().String()+"\n")
 		}
+		k.maps[path.Base(dir)] = append(k.maps[path.Base(dir)], paths...)
 		below, device = []string{dir}, "/dev/mapper/"+use.Multipath
 	}
 	if use.Holder != "" {
@@ -268,11 +281,26 @@ func (k *kernel) use(dr *drive) {
 	if use.Mount != "" || use.Swap || use.ZFS != "" {
 		k.isHeld(below[0])
 	}
+	if use.Process != "" {
+		k.opens(use.Process, path.Base(below[0]))
+	}
 	if use.Mount != "" && !strings.Contains(k.mounts.String(), device+" "+use.Mount+" ") {
 		fmt.Fprintf(&k.mounts, "%s %s ext4 rw,relatime 0 0\n", device, use.Mount)
 	}
 	if use.Swap {
 		fmt.Fprintf(&k.swaps, "%-40spartition\t1048572\t\t0\t\t-2\n", device)
+	}
+}
+
+// opens notes that a process has a block device open, once.
+func (k *kernel) opens(process, device string) {
+	pid := k.pids[process]
+	if pid == 0 {
+		pid = 1001 + len(k.pids)
+		k.pids[process] = pid
+	}
+	if open := (transport.OpenDisk{PID: pid, Command: process, Device: device}); !slices.Contains(k.open, open) {
+		k.open = append(k.open, open)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"fwctl/internal/transport"
 )
 
 // tree is a read-only file system with symbolic links, as /sys is one. It
@@ -15,6 +17,8 @@ import (
 type tree struct {
 	entries map[string]*entry // by path without links; "." is the root
 	held    map[string]bool   // block devices that somebody has open exclusively
+	open    []transport.OpenDisk
+	maps    map[string][]*unit // paths of the dm-multipath maps, by the kernel's name
 }
 
 type entry struct {
@@ -25,7 +29,7 @@ type entry struct {
 }
 
 func newTree() *tree {
-	return &tree{entries: map[string]*entry{".": {name: ".", mode: fs.ModeDir | 0o555}}, held: map[string]bool{}}
+	return &tree{entries: map[string]*entry{".": {name: ".", mode: fs.ModeDir | 0o555}}, held: map[string]bool{}, maps: map[string][]*unit{}}
 }
 
 // dir makes a directory and those above it.

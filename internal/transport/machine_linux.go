@@ -47,6 +47,10 @@ func (m localMachine) BlockDeviceHeld(name string) (bool, error) {
 	return false, &Error{Op: "open", Path: path, NotSent: true, Err: classify(err)}
 }
 
+func (m localMachine) OpenDisks() ([]OpenDisk, error) { return openDisks(os.Getpid()) }
+
+func (m localMachine) DMTableStatus(name string) (string, error) { return dmTableStatus(name) }
+
 func (m localMachine) Lock(name string) (io.Closer, error) {
 	return lockFile(lockDir, name, unix.LOCK_EX)
 }

@@ -77,6 +77,12 @@ type Machine interface {
 	// BlockDeviceHeld tells whether something holds the block device /dev/<name>
 	// exclusively: a mount, swap, md, dm or ZFS.
 	BlockDeviceHeld(name string) (bool, error)
+	// OpenDisks lists which other processes have disks open, exclusively or not.
+	// With an error the list is what could be seen, and not all there is.
+	OpenDisks() ([]OpenDisk, error)
+	// DMTableStatus returns the status of each target of a device-mapper map, by
+	// the kernel's name of it such as dm-3: a line each, as `dmsetup status` prints it.
+	DMTableStatus(name string) (string, error)
 	// Lock takes the host-wide lock of that name without waiting, until it is
 	// closed. errors.Is(err, ErrBusy) where another process has it.
 	Lock(name string) (io.Closer, error)
@@ -87,6 +93,13 @@ type Machine interface {
 	// without trying to take it. errors.Is(err, os.ErrProcessDone) where there is
 	// no such process; any other error says that this machine cannot tell.
 	HoldsLock(name string, pid int) (bool, error)
+}
+
+// OpenDisk is a disk that a process has open.
+type OpenDisk struct {
+	PID     int
+	Command string // the process's name as it chose it: any bytes
+	Device  string // block device, by the kernel's name: "sda", "sda1", "dm-3"; that of a raw node (sg, bsg), too
 }
 
 var (

@@ -57,6 +57,8 @@ func (m *fakeMachine) BlockDeviceHeld(name string) (bool, error) {
 	}
 	return held, nil
 }
+func (m *fakeMachine) OpenDisks() ([]transport.OpenDisk, error) { return nil, nil }
+func (m *fakeMachine) DMTableStatus(string) (string, error)     { return "", fs.ErrNotExist }
 func (m *fakeMachine) Lock(string) (io.Closer, error)      { panic("a scan takes no lock") }
 func (m *fakeMachine) ShareLock(string) (io.Closer, error) { panic("a scan takes no lock") }
 func (m *fakeMachine) HoldsLock(string, int) (bool, error) { panic("a scan looks for no lock") }
