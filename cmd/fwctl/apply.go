@@ -533,9 +533,7 @@ func (j *job) end(result *executor.Result, err error) error {
 		if result.Steps == nil {
 			result.Steps = []executor.StepResult{}
 		}
-		if err := json.NewEncoder(j.stdout).Encode(line); err != nil && code == exitDone {
-			return err
-		}
+		json.NewEncoder(j.stdout).Encode(line) // a write that fails is in the exit code: see output.close
 	} else {
 		fmt.Fprint(j.stdout, resultView(result, j.plan, j.goesOn(result), widthOf(j.stdout), j.paint()))
 	}

@@ -197,9 +197,12 @@ func (gone) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 // A reader that goes away does not change how a run ended.
 func TestResultThatNobodyReads(t *testing.T) {
 	for outcome, want := range map[executor.RunOutcome]int{executor.RunUnknown: exitUnknown, executor.RunFailed: exitFailed, executor.RunDone: exitError} {
-		j := &job{app: &app{stdout: gone{}}, json: true, plan: &plan.Plan{}}
-		if got := exitCode(j.end(&executor.Result{Outcome: outcome}, nil)); got != want {
-			t.Errorf("exit code of a run that ended %s, and whose result cannot be written = %d; want %d", outcome, got, want)
+		for _, json := range []bool{false, true} {
+			out := &output{out: gone{}}
+			j := &job{app: &app{stdout: out}, json: json, plan: &plan.Plan{}}
+			if got := exitCode(out.close(j.end(&executor.Result{Outcome: outcome}, nil))); got != want {
+				t.Errorf("exit code of a run that ended %s, and whose result cannot be written (JSON: %t) = %d; want %d", outcome, json, got, want)
+			}
 		}
 	}
 }

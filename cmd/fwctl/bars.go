@@ -21,7 +21,7 @@ import (
 // component that is worked on, what is waited for, and a bar for the whole. mpb
 // draws them over, as wide as the terminal is at that moment.
 type bars struct {
-	w    io.Writer
+	w    *output
 	plan *plan.Plan
 	area *mpb.Progress // never called with mu held: it asks for the lines in its turn
 
@@ -39,7 +39,7 @@ type bars struct {
 // cursor stands in: behind ^C, or whatever else is typed.
 type console struct {
 	bytes.Buffer
-	out  io.Writer
+	out  *output
 	rows int // drawn last, above the cursor
 }
 
@@ -50,9 +50,10 @@ func (c *console) Flush(lines int) error {
 		over += fmt.Sprintf("\x1b[%dA", c.rows)
 	}
 	c.rows = lines
-	_, err := io.WriteString(c.out, over+"\x1b[J"+c.String())
+	text := c.String()
 	c.Reset()
-	return err
+	c.out.raw(over + "\x1b[J" + visible(text))
+	return nil
 }
 
 func (c *console) IsTerminal() bool { return true }
@@ -81,7 +82,7 @@ type waiting struct {
 }
 
 // newBars shows a run of so many components of this host; 0: it does nothing to any.
-func newBars(w io.Writer, p *plan.Plan, all int) *bars {
+func newBars(w *output, p *plan.Plan, all int) *bars {
 	b := &bars{w: w, plan: p, all: all, began: time.Now(), done: map[string]bool{}, running: map[string]*running{}}
 	b.area = mpb.New(mpb.WithConsoleWriter(&console{out: w}), mpb.WithRefreshRate(200*time.Millisecond))
 	if all > 0 {

@@ -80,7 +80,7 @@ func (t *terminal) String() string {
 func TestBars(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out terminal
-		b := newBars(&out, &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}}, Steps: []plan.Step{
+		b := newBars(&output{out: &out}, &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}}, Steps: []plan.Step{
 			{Address: "a", Hops: []plan.Hop{{Activation: plan.WithApply}}}, {Address: "b", Hops: []plan.Hop{{Activation: plan.Manual}}},
 		}}, 2)
 		tell := func(e executor.Event) {
@@ -210,7 +210,7 @@ func TestBarsOfAComparison(t *testing.T) {
 	for all, whole := range map[int]string{0: "", 2: "0 of 2 done   0 % [........................................] 12 s\n"} {
 		synctest.Test(t, func(t *testing.T) {
 			var out terminal
-			b := newBars(&out, &plan.Plan{}, all)
+			b := newBars(&output{out: &out}, &plan.Plan{}, all)
 			b.tell(executor.Event{Type: executor.EventChecking, Time: time.Now(), Components: 40})
 			b.tell(executor.Event{Type: executor.EventNoticed, Address: "a", Reason: "it is slow"})
 			time.Sleep(12 * time.Second)
@@ -232,7 +232,7 @@ func TestBarsOfAComparison(t *testing.T) {
 func TestBarsOfWhatEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out terminal
-		b := newBars(&out, &plan.Plan{}, 2)
+		b := newBars(&output{out: &out}, &plan.Plan{}, 2)
 		b.tell(executor.Event{Type: executor.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph"}, Reason: "not run"})
 		b.tell(executor.Event{Type: executor.EventFinished, Address: "b", Hop: 1, Hops: 1, Outcome: executor.OutcomeFailed, Reason: "81h"})
 		time.Sleep(time.Second)

@@ -155,7 +155,13 @@ func hintFor(err error) string {
 	var input *document.Error
 	var cause syscall.Errno
 	var unmatched *plan.UnmatchedError
+	var unwritten *unwrittenError
 	switch {
+	case errors.As(err, &unwritten):
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			return "make room, or send the output elsewhere"
+		}
+		return "the result was not received: send the output elsewhere"
 	case errors.As(err, &f):
 		return f.hint
 	case errors.As(err, &unmatched):

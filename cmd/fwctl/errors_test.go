@@ -87,7 +87,7 @@ func TestReport(t *testing.T) {
 			"fwctl: dc1.yaml:3:5: unknown key \"imges\"\nhint: did you mean \"images\"?\nfwctl: dc1.yaml:9:1: want is empty\n"},
 	} {
 		var stderr bytes.Buffer
-		(&app{stderr: &stderr}).report(tt.err)
+		(&app{stderr: &output{out: &stderr}}).report(tt.err)
 		if got := stderr.String(); got != tt.want {
 			t.Errorf("report(%v) = %q; want %q", tt.err, got, tt.want)
 		}

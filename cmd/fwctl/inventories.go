@@ -58,14 +58,14 @@ const (
 
 // loadInventories reads saved inventories, one after the other.
 func (a *app) loadInventories(files []string) ([]*inventory.Inventory, error) {
-	bar := &loading{out: a.stderr, files: len(files)}
+	bar := &loading{files: len(files)}
 	for _, file := range files {
 		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
 			bar.size += info.Size()
 		}
 	}
-	if a.quiet || !isTerminal(a.stderr) || len(files) < manyFiles && bar.size < manyBytes {
-		bar.out = io.Discard
+	if !a.quiet && isTerminal(a.stderr) && (len(files) >= manyFiles || bar.size >= manyBytes) {
+		bar.out = a.stderr
 	}
 	all := make([]*inventory.Inventory, 0, len(files))
 	defer bar.end()
@@ -82,21 +82,24 @@ func (a *app) loadInventories(files []string) ([]*inventory.Inventory, error) {
 
 // loading is the bar of inventories that are read. What is read is written to it.
 type loading struct {
-	out         io.Writer
-	files, file int   // so many, and the one at hand, from 1
-	size, read  int64 // bytes of all files, and those that were read
+	out         *output // nil: nothing is shown
+	files, file int     // so many, and the one at hand, from 1
+	size, read  int64   // bytes of all files, and those that were read
 	line        string
 }
 
 func (l *loading) Write(p []byte) (int, error) {
 	l.read += int64(len(p))
+	if l.out == nil {
+		return len(p), nil
+	}
 	percent := int64(100)
 	if l.size > 0 { // else all are pipes
 		percent = min(100, 100*l.read/l.size)
 	}
 	if line := gauge(fmt.Sprintf("Reading inventories: %d of %d", l.file, l.files), percent, widthOf(l.out)); line != l.line {
 		l.line = line
-		fmt.Fprint(l.out, "\r", line)
+		l.out.raw("\r" + visible(line))
 	}
 	return len(p), nil
 }

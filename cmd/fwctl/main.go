@@ -31,12 +31,12 @@ func main() {
 
 // run is fwctl as a function: its arguments, its streams, its exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	a := &app{stdin: stdin, stdout: &output{out: stdout}, stderr: &output{out: stderr}}
 	root := a.command()
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.Execute()
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	err := a.stdout.close(root.Execute())
 	a.report(err)
 	return exitCode(err)
 }
@@ -44,7 +44,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // app is one call of fwctl: its streams and its global flags.
 type app struct {
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr *output
 
 	simulate  string
 	stateDir  string

@@ -55,6 +55,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"power-cycle": powerCycle,
 	"window":      putWindow,
 	"await":       await,
+	"full":        full,
 	"schema":      putSchema,
 	"timeless":    takeTime,
 }

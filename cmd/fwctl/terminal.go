@@ -14,8 +14,8 @@ const defaultWidth = 80
 
 // isTerminal tells whether w (or r) is a terminal.
 func isTerminal(f any) bool {
-	file, ok := f.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
+	file := fileOf(f)
+	return file != nil && term.IsTerminal(int(file.Fd()))
 }
 
 // widthOf returns the columns to draw to: the terminal's, else those that
@@ -32,7 +32,7 @@ func sizeOf(w io.Writer) (width, height int) {
 	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
 		width = columns
 	}
-	if file, ok := w.(*os.File); ok {
+	if file := fileOf(w); file != nil {
 		if x, y, err := term.GetSize(int(file.Fd())); err == nil && x > 0 {
 			width, height = x, max(y, 2)
 		}
@@ -58,7 +58,7 @@ func (p paint) paint(t tone, text string) string {
 	if !p || code == "" || text == "" {
 		return text
 	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+	return paintCode(code) + text + paintCode("0")
 }
 
 // colours tells whether w takes colour.

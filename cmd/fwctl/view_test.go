@@ -465,7 +465,7 @@ func TestScanned(t *testing.T) {
 }
 
 func TestPaint(t *testing.T) {
-	colour := planView(interfacePlan(), noon, 80, true)
+	colour := visible(planView(interfacePlan(), noon, 80, true))
 	if !strings.Contains(colour, "\x1b[31m-    5000ccab04001000/esp2/sub0") {
 		t.Errorf("planView with colour = %q; want the blocked row painted", colour)
 	}
