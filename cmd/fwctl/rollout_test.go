@@ -211,7 +211,7 @@ func TestPowerCycleWave(t *testing.T) {
 	t.Run("without waiting", func(t *testing.T) {
 		t.Parallel()
 		s := newSite(t, rack, desired)
-		s.says(0, []string{"power-cycle 5000ccab04001000"}, apply...)
+		s.says(6, []string{"power-cycle 5000ccab04001000"}, apply...)
 		s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 		s.powerCycle("jbod1")
 		s.isBack()
@@ -270,7 +270,7 @@ func TestResumeAfterTheWindow(t *testing.T) {
 			p := s.start(append(apply, "--ignore-window", "CHG-4711")...)
 			p.sends(1, fmt.Sprintf("07@%d", offset))
 			p.kill()
-			s.says(4, []string{esp1 + ": runs 1100", "the maintenance window of wave 2 is closed"}, "resume", "--yes")
+			s.says(6, []string{esp1 + ": runs 1100", "the maintenance window of wave 2 is closed"}, "resume", "--yes")
 			s.are(esp1+" 1100 -", esp2+" 1000 -")
 			if got := s.count(lu2); got != 0 {
 				t.Errorf("writes to the second module = %d; want none", got)
