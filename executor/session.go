@@ -252,7 +252,7 @@ func (s *session) read(ctx context.Context) (*inventory.Enclosure, error) {
 		}
 		all = append(all, readings...)
 	}
-	enclosures, _ := scan.Assemble(s.machine.FS(), all)
+	enclosures, _ := scan.Assemble(s.machine, all)
 	for i := range enclosures {
 		if enclosures[i].ID() == s.enclosure {
 			return &enclosures[i], nil

@@ -21,9 +21,11 @@ type BlockDevice struct {
 	LUID       string // NAA of the disk's logical unit, "" unknown
 	ATA        bool   // it is a SATA disk behind a translation (SAT-3: its vendor is ATA)
 	Live       bool
+	Down       string // why it is not live, in words
 	Route      Route
 	Uses       []Use
-	Probed     bool // Uses is all there is: an exclusive open was tried too
+	Probed     bool     // Uses is all there is: an exclusive open was tried too, and every process could be looked at
+	Evidence   []string // what was seen of it that is no use, or could not be seen, in words
 }
 
 // Use is something on the host that uses a disk.
@@ -252,10 +254,15 @@ func (w *wiring) drives(g int) []Drive {
 			b := w.blocks[i]
 			taken[i] = true
 			over = append(over, b)
+			for _, said := range b.Evidence {
+				if said = b.Name + ": " + said; !slices.Contains(d.Evidence, said) {
+					d.Evidence = append(slices.Clip(d.Evidence), said)
+				}
+			}
 			if b.ATA {
 				d.Protocol = cmp.Or(d.Protocol, SATA)
 			}
-			d.Paths = append(d.Paths, DrivePath{Device: b.Name, Live: b.Live, Via: via(members, attached[b.SASAddress], b.Route)})
+			d.Paths = append(d.Paths, DrivePath{Device: b.Name, Live: b.Live, Down: b.Down, Via: via(members, attached[b.SASAddress], b.Route)})
 		}
 		uses := usesOf(over)
 		for i := range d.Paths {

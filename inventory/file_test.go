@@ -163,7 +163,9 @@ func TestParseRefusesFlaws(t *testing.T) {
 		}},
 		{`the text "AC\rME" has`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Vendor = "AC\rME" }},
 		{"a slot is 256", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Drives[0].Slot = 256 }},
-		{"its sas_address is not 16", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Drives[0].SASAddress = "5000" }},
+		{"its sas_address is not 16", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) {
+			e.Drives[0].SASAddress = "5000"
+		}},
 		{`its protocol is "nvme"`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.Drives[0].Protocol = "nvme" }},
 		{`the text "sda\t" has`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) {
 			e.Drives[0].Paths[0].Device = "sda\t"

@@ -104,8 +104,9 @@ type Health struct {
 //
 // InUse is empty only where a path of this host leads to the drive and everything
 // was looked at that tells use: mounts, swap, what is stacked above (dm, md,
-// bcache), and an exclusive open, which is tried on request only and finds ZFS. A
-// dm-multipath map without anything above it is no use.
+// bcache), which processes have it open, and, on request only, an exclusive open,
+// which finds ZFS, and counters that move. A dm-multipath map without anything
+// above it is no use, nor is a process that only watches disks.
 type Drive struct {
 	Slot       SlotNumber    `json:"slot"`
 	SASAddress string        `json:"sas_address"`        // of the drive's first port, 16 hex digits; "" where unknown
@@ -173,13 +174,13 @@ const (
 // DrivePath is one way that the host reaches a drive.
 //
 // Only dm-multipath makes several paths Used: the kernel's native multipath is
-// for NVMe. sysfs does not tell which of a map's paths it has given up; Live goes
-// by the device's own state.
+// for NVMe. A path below a map is live if the map's own status has it as active.
 type DrivePath struct {
-	Device string `json:"device"` // block device name, "sda"
-	Via    string `json:"via"`    // lu_id of the ESP it goes through, "" where that cannot be told
-	Live   bool   `json:"live"`   // the device's state is running
-	Used   bool   `json:"used"`   // all that uses the drive goes on over this path when the others fail, or has only this one
+	Device string `json:"device"`         // block device name, "sda"
+	Via    string `json:"via"`            // lu_id of the ESP it goes through, "" where that cannot be told
+	Live   bool   `json:"live"`           // the device's state is running, and no multipath map has failed it
+	Down   string `json:"down,omitempty"` // why it is not live, in words; "" also where an older fwctl has not said
+	Used   bool   `json:"used"`           // all that uses the drive goes on over this path when the others fail, or has only this one
 }
 
 // ESP is one enclosure services process: an I/O module, a SEP.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"fwctl/internal/transport"
@@ -25,8 +26,9 @@ func (r *Rack) Machine(host string) (transport.Machine, error) {
 }
 
 type machine struct {
-	rack *Rack
-	host string
+	rack  *Rack
+	host  string
+	looks atomic.Int64 // at counters that move
 }
 
 func (m *machine) Hostname() string { return m.host }
@@ -277,7 +279,22 @@ func (l liveFS) ReadFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(t.busy) > 0 {
+		if e, err := t.find("read", name, true); err == nil && t.busy[e] != "" {
+			return l.counted(t.busy[e]), nil
+		}
+	}
 	return t.ReadFile(name)
+}
+
+// counted is the counters of a block device that somebody is busy with: they have
+// gone on since the last look.
+func (l liveFS) counted(busy string) []byte {
+	done := 1000 * l.m.looks.Add(1)
+	if busy == "writes" {
+		return []byte(diskStat(1000, done))
+	}
+	return []byte(diskStat(done, 1000))
 }
 
 func (l liveFS) ReadDir(name string) ([]fs.DirEntry, error) {

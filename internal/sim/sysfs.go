@@ -171,6 +171,11 @@ func (k *kernel) unit(u *unit) {
 	}
 }
 
+// diskStat is the counters of a block device, as /sys/block/X/stat has them.
+func diskStat(reads, writes int64) string {
+	return fmt.Sprintf("%8d 0 8000 10 %8d 0 8000 10 0 20 20 0 0 0 0 0 0\n", reads, writes)
+}
+
 // sectors is how many sectors of 512 bytes each block device has.
 const sectors = 7814037168
 
@@ -183,6 +188,7 @@ func (k *kernel) disk(dir, dev string) {
 	k.file(dir+"/dev", dev+"\n")
 	k.file(dir+"/size", fmt.Sprintln(sectors))
 	k.file(dir+"/removable", "0\n")
+	k.file(dir+"/stat", diskStat(1000, 1000))
 	k.file(dir+"/ro", "0\n")
 	k.dir(dir + "/holders")
 	k.dir(dir + "/slaves")
@@ -256,6 +262,9 @@ func (k *kernel) use(dr *drive) {
 		return
 	}
 	use := dr.Use
+	if use.IO != "" {
+		k.busy[k.entries[below[0]+"/stat"]] = use.IO
+	}
 	if use.Multipath == "" {
 		below = below[:1]
 	}

@@ -21,13 +21,14 @@ import (
 const probeDeadline = 30 * time.Second
 
 // blockDevices lists the SCSI disks with what uses them. All of it is in /sys and
-// /proc: none is opened.
-func blockDevices(fsys fs.FS, w *wiring) []inventory.BlockDevice {
+// /proc, and what the device mapper says of its maps: no disk is opened.
+func blockDevices(m transport.Machine, w *wiring) []inventory.BlockDevice {
+	fsys := m.FS()
 	entries, err := fs.ReadDir(fsys, blockDir)
 	if err != nil {
 		return nil
 	}
-	u := newUsage(fsys)
+	u := newUsage(m)
 	var blocks []inventory.BlockDevice
 	for _, e := range entries {
 		dir := path.Join(blockDir, e.Name())
@@ -37,7 +38,6 @@ func blockDevices(fsys fs.FS, w *wiring) []inventory.BlockDevice {
 			Name:       e.Name(),
 			SASAddress: w.portOf(dir, link),
 			ATA:        text(fsys, path.Join(dir, "device/vendor")) == "ATA",
-			Live:       text(fsys, path.Join(dir, "device/state")) == "running",
 			Route:      w.routeTo(link),
 		}
 		if id, err := scsi.ParseDeviceIdentification(vpd83); err == nil {
@@ -52,7 +52,15 @@ func blockDevices(fsys fs.FS, w *wiring) []inventory.BlockDevice {
 		if block.SASAddress == "" && block.LUID == "" && block.Route.SCSIHost == "" {
 			continue // NVMe, dm, md, loop
 		}
+		block.Down = u.down(e.Name(), link)
+		block.Live = block.Down == ""
 		block.Uses = u.of(e.Name())
+		if watch := u.watched(e.Name()); len(watch) > 0 {
+			block.Evidence = append(block.Evidence, strings.Join(watch, ", ")+" only watches it")
+		}
+		if u.openErr != nil && len(block.Uses) == 0 {
+			block.Evidence = append(block.Evidence, "who has it open is unknown: "+u.openErr.Error())
+		}
 		blocks = append(blocks, block)
 	}
 	return blocks
@@ -65,13 +73,19 @@ func named(id *scsi.DeviceIdentification) {
 
 // usage knows what uses block devices.
 type usage struct {
-	fsys   fs.FS
-	mounts map[string][]string // mount points by device, "/dev/mapper/mpatha"
-	swaps  map[string]bool     // likewise
+	machine transport.Machine
+	fsys    fs.FS
+	mounts  map[string][]string // mount points by device, "/dev/mapper/mpatha"
+	swaps   map[string]bool     // likewise
+	open    []transport.OpenDisk
+	openErr error                // open is not all there is
+	tables  map[string]pathTable // of dm-multipath maps, as far as they were asked for
 }
 
-func newUsage(fsys fs.FS) *usage {
-	u := &usage{fsys, map[string][]string{}, map[string]bool{}}
+func newUsage(m transport.Machine) *usage {
+	fsys := m.FS()
+	u := &usage{machine: m, fsys: fsys, mounts: map[string][]string{}, swaps: map[string]bool{}, tables: map[string]pathTable{}}
+	u.open, u.openErr = m.OpenDisks()
 	for _, fields := range table(fsys, "proc/self/mounts") {
 		if len(fields) > 1 {
 			u.mounts[fields[0]] = append(u.mounts[fields[0]], fields[1])
@@ -183,6 +197,10 @@ func (u *usage) above(l layer, over string, chain []string) []inventory.Use {
 			use("swap" + through)
 		}
 	}
+	opened, _ := u.openers(l.name)
+	for _, words := range opened {
+		use(words + through)
+	}
 	for _, p := range u.partitions(l) {
 		uses = append(uses, u.above(p, over, append(slices.Clip(chain), p.String()))...)
 	}
@@ -204,8 +222,9 @@ func (u *usage) above(l layer, over string, chain []string) []inventory.Use {
 }
 
 // probe opens the block devices exclusively that lead to drives behind the readings'
-// enclosures, and notes who else has: only where nothing else has shown a use of the drive.
-func probe(ctx context.Context, m transport.Machine, readings []inventory.Reading, blocks []inventory.BlockDevice) {
+// enclosures, and notes who else has, and which of them have been busy since before:
+// only where nothing else has shown a use of the drive.
+func probe(ctx context.Context, m transport.Machine, readings []inventory.Reading, blocks []inventory.BlockDevice, before counters) {
 	behind := map[string]bool{} // block devices that lead to a drive of some enclosure
 	enclosures, _ := inventory.Merge(readings, blocks)
 	for _, e := range enclosures {
@@ -238,7 +257,8 @@ func probe(ctx context.Context, m transport.Machine, readings []inventory.Readin
 			todo = append(todo, d)
 		}
 	}
-	u := newUsage(m.FS())
+	u := newUsage(m)
+	now := readCounters(m.FS()) // before a disk is opened, which may read from it
 	answers := ask(ctx, todo, probeDeadline, func(_ context.Context, d *drive) ([][]inventory.Use, error) {
 		found := make([][]inventory.Use, len(d.blocks))
 		for i, b := range d.blocks {
@@ -254,18 +274,15 @@ func probe(ctx context.Context, m transport.Machine, readings []inventory.Readin
 			continue // not known, which counts as in use
 		}
 		for n, b := range todo[i].blocks {
-			blocks[b].Uses, blocks[b].Probed = a.value[n], true
+			blocks[b].Uses, blocks[b].Probed = a.value[n], u.openErr == nil
 		}
+		u.busy(func(disk string) string { return before.moved(now, disk) }, blocks, todo[i].blocks)
 	}
 }
 
 // held lists who else has a disk open exclusively: the disk itself, or the
 // dm-multipath map over it, which shuts everybody else out of the disk.
 func (u *usage) held(m transport.Machine, disk string) ([]inventory.Use, error) {
-	wholes := []layer{u.disk(disk)}
-	if maps := u.maps(wholes[0]); len(maps) > 0 {
-		wholes = maps
-	}
 	var uses []inventory.Use
 	try := func(l layer, over string) (bool, error) {
 		held, err := m.BlockDeviceHeld(l.name)
@@ -274,7 +291,7 @@ func (u *usage) held(m transport.Machine, disk string) ([]inventory.Use, error) 
 		}
 		return held, err
 	}
-	for _, whole := range wholes {
+	for _, whole := range u.wholes(disk) {
 		partly := false
 		for _, part := range append(u.partitions(whole), u.maps(whole)...) {
 			held, err := try(part, whole.name)
@@ -291,6 +308,15 @@ func (u *usage) held(m transport.Machine, disk string) ([]inventory.Use, error) 
 		}
 	}
 	return uses, nil
+}
+
+// wholes are the dm-multipath maps over a disk; without any, the disk itself.
+func (u *usage) wholes(disk string) []layer {
+	l := u.disk(disk)
+	if maps := u.maps(l); len(maps) > 0 {
+		return maps
+	}
+	return []layer{l}
 }
 
 // maps are the dm-multipath maps over a disk, or the partitions of such a map.

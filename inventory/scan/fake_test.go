@@ -19,7 +19,10 @@ type fakeMachine struct {
 	fs      fstest.MapFS
 	devices map[string]*fakeDevice // by node
 	access  func(node string) error
-	held    map[string]bool // by block device; those that are not in it must not be opened
+	held    map[string]bool   // by block device; those that are not in it must not be opened
+	tables  map[string]string // status of dm maps, by the kernel's name
+	open    []transport.OpenDisk
+	openErr error
 
 	mu     sync.Mutex
 	opened []string
@@ -57,8 +60,14 @@ func (m *fakeMachine) BlockDeviceHeld(name string) (bool, error) {
 	}
 	return held, nil
 }
-func (m *fakeMachine) OpenDisks() ([]transport.OpenDisk, error) { return nil, nil }
-func (m *fakeMachine) DMTableStatus(string) (string, error)     { return "", fs.ErrNotExist }
+func (m *fakeMachine) OpenDisks() ([]transport.OpenDisk, error) { return m.open, m.openErr }
+func (m *fakeMachine) DMTableStatus(name string) (string, error) {
+	status, ok := m.tables[name]
+	if !ok {
+		return "", fs.ErrNotExist
+	}
+	return status, nil
+}
 func (m *fakeMachine) Lock(string) (io.Closer, error)      { panic("a scan takes no lock") }
 func (m *fakeMachine) ShareLock(string) (io.Closer, error) { panic("a scan takes no lock") }
 func (m *fakeMachine) HoldsLock(string, int) (bool, error) { panic("a scan looks for no lock") }

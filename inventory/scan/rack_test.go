@@ -400,6 +400,12 @@ enclosures:
 		{"ZFS on one path", `{slot: 0, use: {zfs: tank}}`, "unknown sda:A sdb:B", `["sda held exclusively"] sda:A used sdb:B`},
 		{"ZFS on a partition", `{slot: 0, use: {partition: 1, zfs: tank}}`, "unknown sda:A sdb:B", `["sda1 held exclusively"] sda:A used sdb:B`},
 		{"SATA", `{slot: 0, sata: true, use: {zfs: tank}}`, "unknown sda:A", `["sda held exclusively"] sda:A used`},
+		{"a map with a failed path", `{slot: 0, use: {multipath: mpatha, mount: /tank, failed: [2]}}`, `["mounted /tank through dm-0 (mpatha)"] sda:A used sdb:B dead used`, ""},
+		{"a virtual machine's disk", `{slot: 0, use: {process: qemu}}`, `["open in qemu (process 1001)"] sda:A used sdb:B`, ""},
+		{"a virtual machine's map", `{slot: 0, use: {multipath: mpatha, process: qemu}}`, `["open in qemu (process 1001) through dm-0 (mpatha)"] sda:A used sdb:B used`, ""},
+		{"a watcher", `{slot: 0, use: {process: smartd}}`, "unknown sda:A sdb:B", "[] sda:A sdb:B"},
+		{"counters of a writer", `{slot: 0, use: {io: writes}}`, "unknown sda:A sdb:B", `["written to while fwctl looked"] sda:A used sdb:B`},
+		{"counters of a reader of a map", `{slot: 0, use: {multipath: mpatha, io: reads}}`, "unknown sda:A sdb:B", `["read from while fwctl looked"] sda:A used sdb:B used`},
 		{"mounted by a path of the second module", `{slot: 0, use: {mount: /tank}, paths: [{host: stor1, esp: 2}]}`, `["mounted /tank"] sda:B used`, ""},
 	}
 	for _, tt := range tests {
@@ -566,7 +572,7 @@ enclosures:
 			}
 			readings = append(readings, *r)
 		}
-		enclosures, problems := scan.Assemble(m.FS(), readings)
+		enclosures, problems := scan.Assemble(m, readings)
 		if diff := cmp.Diff(inv.Enclosures, enclosures); diff != "" || len(problems) != 0 {
 			t.Errorf("Assemble(…) differs from Scan, with problems %v (-want +got):\n%s", problems, diff)
 		}

@@ -70,6 +70,7 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 	inv.Simulated = m.Simulated()
 	inv.ScannedAt = time.Now().UTC().Truncate(time.Second)
 
+	before := readCounters(m.FS())
 	answers := ask(ctx, nodes, deadline, opened(m, Read))
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("cannot finish the scan: %w", err)
@@ -93,9 +94,9 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 	if denied > 0 && denied == len(nodes) {
 		return nil, fmt.Errorf("cannot open any enclosure, %s for one: %w: run fwctl as root, or as a user who may open these nodes", nodes[0], fs.ErrPermission)
 	}
-	blocks := locate(m.FS(), readings)
+	blocks := locate(m, readings)
 	if opts.ProbeUse {
-		probe(ctx, m, readings, blocks)
+		probe(ctx, m, readings, blocks, before)
 	}
 	inv.Enclosures, inv.Problems = inventory.Merge(readings, blocks)
 	inv.Problems = append(inv.Problems, problems...)
@@ -107,23 +108,23 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 }
 
 // Assemble makes enclosures of readings, and joins them with what the host knows
-// of SAS ports and block devices: fsys is the file system of a Machine. No disk is
-// opened: of drives that nothing is seen to use, the use is not known.
-func Assemble(fsys fs.FS, readings []inventory.Reading) ([]inventory.Enclosure, []inventory.Problem) {
+// of SAS ports and block devices. No disk is opened: of drives that nothing is seen
+// to use, the use is not known.
+func Assemble(m transport.Machine, readings []inventory.Reading) ([]inventory.Enclosure, []inventory.Problem) {
 	readings = slices.Clone(readings)
-	blocks := locate(fsys, readings)
+	blocks := locate(m, readings)
 	return inventory.Merge(readings, blocks)
 }
 
 // locate notes where the readings' nodes hang, and lists the host's disks.
-func locate(fsys fs.FS, readings []inventory.Reading) []inventory.BlockDevice {
-	w := newWiring(fsys)
+func locate(m transport.Machine, readings []inventory.Reading) []inventory.BlockDevice {
+	w := newWiring(m.FS())
 	for i := range readings {
 		class := path.Join(genericDir, path.Base(readings[i].Path))
 		link := w.link(class)
 		readings[i].Port, readings[i].Route = w.portOf(class, link), w.routeTo(link)
 	}
-	return blockDevices(fsys, w)
+	return blockDevices(m, w)
 }
 
 // Find returns the nodes through which the logical unit luID is reached now,

@@ -462,13 +462,13 @@ func TestAssembleWithSysfs(t *testing.T) {
 	}
 	other := one
 	other.Path = "/dev/sg4"
-	enclosures, problems := scan.Assemble(fsys, []inventory.Reading{one, other})
+	enclosures, problems := scan.Assemble(&fakeMachine{fs: fsys}, []inventory.Reading{one, other})
 	if len(problems) != 2 || len(enclosures) != 1 || len(enclosures[0].ESPs) != 2 {
 		t.Fatalf("Assemble(…) = %+v, %+v; want two ESPs behind ports of their own, in conflict", enclosures, problems)
 	}
 	want := []inventory.Drive{
-		{Slot: 4, SASAddress: "5000c50000000001", Protocol: inventory.SATA, Paths: []inventory.DrivePath{{Device: "sda", Live: true}, {Device: "sdb"}}},
-		{Slot: 5, SASAddress: "5000c50000000003", Paths: []inventory.DrivePath{{Device: "sdc"}}},
+		{Slot: 4, SASAddress: "5000c50000000001", Protocol: inventory.SATA, Paths: []inventory.DrivePath{{Device: "sda", Live: true}, {Device: "sdb", Down: "sdb is offline"}}},
+		{Slot: 5, SASAddress: "5000c50000000003", Paths: []inventory.DrivePath{{Device: "sdc", Down: "the state of sdc is unknown"}}},
 		{Slot: 6, SASAddress: "0000000000000000", Paths: []inventory.DrivePath{}},
 	}
 	for i := range enclosures[0].Drives {
@@ -488,7 +488,11 @@ func TestUseInSysfs(t *testing.T) {
 		name     string
 		files    map[string]string // below sys/block unless they begin with proc/
 		held     map[string]bool   // what may be opened
+		table    string            // status of dm-0
+		open     []transport.OpenDisk
+		openErr  error
 		use, sda string
+		down     string
 	}{
 		{name: "a logical volume on a partition", files: map[string]string{
 			"sda/sda2/partition": "2\n", "sda/sda2/holders/dm-7/x": "",
@@ -503,11 +507,28 @@ func TestUseInSysfs(t *testing.T) {
 			"sda/holders/dm-0/x": "", "dm-0/dm/name": "mpatha\n", "dm-0/dm/uuid": "mpath-35000c5000000000\n", "dm-0/holders/dm-1/x": "",
 			"dm-1/dm/name": "mpatha-part1\n", "dm-1/dm/uuid": "part1-mpath-35000c5000000000\n",
 			"proc/swaps": "Filename Type Size Used Priority\n/dev/dm-1 partition 1 0 -2\n",
-		}, use: `["swap through dm-0 (mpatha), dm-1 (mpatha-part1)"]`, sda: "used"},
+		}, table: paths("8:0 A"), use: `["swap through dm-0 (mpatha), dm-1 (mpatha-part1)"]`, sda: "used"},
 		{name: "a partition of a map is held", files: map[string]string{
 			"sda/holders/dm-0/x": "", "dm-0/dm/name": "mpatha\n", "dm-0/dm/uuid": "mpath-35000c5000000000\n", "dm-0/holders/dm-1/x": "",
 			"dm-1/dm/name": "mpatha-part1\n", "dm-1/dm/uuid": "part1-mpath-35000c5000000000\n",
-		}, held: map[string]bool{"dm-1": true}, use: `["dm-1 (mpatha-part1) held exclusively"]`, sda: "used"},
+		}, table: paths("8:0 A"), held: map[string]bool{"dm-1": true}, use: `["dm-1 (mpatha-part1) held exclusively"]`, sda: "used"},
+		{name: "the map has failed the path", files: mpatha, table: paths("8:16 A", "8:0 F"),
+			use: `["mounted /tank through dm-0 (mpatha)"]`, sda: "dead used", down: "1:0:3:0 is failed in dm-0 (mpatha)"},
+		{name: "the map does not have the path", files: mpatha, table: paths("8:16 A"),
+			use: `["mounted /tank through dm-0 (mpatha)"]`, sda: "dead used", down: "dm-0 (mpatha) does not list 1:0:3:0 as a path"},
+		{name: "the map does not tell", files: mpatha,
+			use: `["mounted /tank through dm-0 (mpatha)"]`, sda: "dead used", down: "the state of 1:0:3:0 in dm-0 (mpatha) is unknown: file does not exist"},
+		{name: "a process has it open", open: []transport.OpenDisk{{PID: 7, Command: "qemu\x1b[2J", Device: "sda"}},
+			use: `["open in qemu\\x1b[2J (process 7)"]`, sda: "used"},
+		{name: "processes have a partition and a map open", open: []transport.OpenDisk{
+			{PID: 9, Command: "postgres", Device: "sda1"}, {PID: 8, Command: "postgres", Device: "sda1"}, {PID: 5, Command: "multipathd", Device: "sda"}, {PID: 7, Command: "ceph-osd", Device: "dm-0"}},
+			files: map[string]string{"sda/sda1/partition": "1\n", "sda/holders/dm-0/x": "", "dm-0/dm/name": "vg-osd\n", "dm-0/dm/uuid": "LVM-abc\n"},
+			use:   `["open in ceph-osd (process 7) through dm-0 (vg-osd)" "open in postgres (process 8 and 1 more) through sda1"]`, sda: "used"},
+		{name: "processes only watch it", open: []transport.OpenDisk{{PID: 5, Command: "multipathd", Device: "sda"}, {PID: 6, Command: "smartd", Device: "sda"}},
+			held: map[string]bool{"sda": false}, use: "[]"},
+		{name: "another process than a watcher", open: []transport.OpenDisk{{PID: 5, Command: "multipathd2", Device: "sda"}},
+			use: `["open in multipathd2 (process 5)"]`, sda: "used"},
+		{name: "not every process could be looked at", openErr: fs.ErrPermission, held: map[string]bool{"sda": false}, use: "unknown"},
 		{name: "bcache, in a circle", files: map[string]string{"sda/holders/bcache0/x": "", "bcache0/holders/bcache0/x": ""},
 			use: `["held by bcache0"]`, sda: "used"},
 		{name: "partitions that nobody holds", files: map[string]string{"sda/sda1/partition": "1\n", "sda/sda1/start": "1\n", "sda/sdax/partition": "\n"},
@@ -516,7 +537,10 @@ func TestUseInSysfs(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			m := newMachine().add("/dev/sg3", "13", oneDrive(t))
-			m.held = tt.held
+			m.held, m.open, m.openErr = tt.held, tt.open, tt.openErr
+			if tt.table != "" {
+				m.tables = map[string]string{"dm-0": tt.table}
+			}
 			if m.held == nil {
 				m.held = map[string]bool{}
 			}
@@ -530,6 +554,7 @@ func TestUseInSysfs(t *testing.T) {
 			m.fs[disk+"/block/sda/device"] = &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte("../..")}
 			file(disk+"/sas_address", "0x5000c50000000001\n")
 			file(disk+"/state", "running\n")
+			file(disk+"/block/sda/dev", "8:0\n")
 			// Of a disk whose logical unit has a designator that is all zero, as others have too.
 			file(disk+"/vpd_pg83", string(fromHex(t, "0083000c"+"01030008"+"0000000000000000")))
 			other := pci + "ata1/host0/target0:0:0/0:0:0:0"
@@ -557,8 +582,26 @@ func TestUseInSysfs(t *testing.T) {
 			if got := sees(inv.Enclosures[0].Drives[1]); got != want {
 				t.Errorf("Scan(…) sees the drive %s; want %s", got, want)
 			}
+			if got := inv.Enclosures[0].Drives[1].Paths[0].Down; got != tt.down {
+				t.Errorf("the path is down because %q; want %q", got, tt.down)
+			}
 		})
 	}
+}
+
+// mpatha is a multipath map over sda that is mounted.
+var mpatha = map[string]string{
+	"sda/holders/dm-0/x": "", "dm-0/dm/name": "mpatha\n", "dm-0/dm/uuid": "mpath-35000c5000000000\n",
+	"proc/self/mounts": "/dev/mapper/mpatha /tank ext4 rw 0 0\n",
+}
+
+// paths is the status of a multipath map with these paths: "8:0 A".
+func paths(states ...string) string {
+	s := fmt.Sprintf("0 8 multipath 2 0 0 0 1 1 A 0 %d 2 ", len(states))
+	for _, state := range states {
+		s += state + " 0 0 1 "
+	}
+	return s + "\n"
 }
 
 // oneDrive is an ESP with a drive in the second of two slots.

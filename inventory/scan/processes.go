@@ -1,0 +1,78 @@
+package scan
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"gopkg.in/yaml.v3"
+
+	"fwctl/internal/scsi"
+)
+
+//go:embed watchers.yaml
+var watchersYAML []byte
+
+// watchers are the names of processes that only watch disks.
+var watchers = sync.OnceValue(func() map[string]bool {
+	var rows []struct {
+		Name string `yaml:"name"`
+		Why  string `yaml:"why"`
+	}
+	d := yaml.NewDecoder(bytes.NewReader(watchersYAML))
+	d.KnownFields(true)
+	if err := d.Decode(&rows); err != nil && err != io.EOF {
+		panic(err) // it is built in
+	}
+	names := map[string]bool{}
+	for _, r := range rows {
+		names[r.Name] = true
+	}
+	return names
+})
+
+// openers groups the processes that have a block device open by their names: those
+// that use it, in words, and the names of those that only watch it.
+func (u *usage) openers(device string) (use, watch []string) {
+	pids := map[string][]int{}
+	var names []string
+	for _, p := range u.open {
+		if p.Device != device {
+			continue
+		}
+		if pids[p.Command] == nil {
+			names = append(names, p.Command)
+		}
+		pids[p.Command] = append(pids[p.Command], p.PID)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		shown := scsi.Text(name).String() // a process chooses its name
+		if watchers()[name] {
+			watch = append(watch, shown)
+			continue
+		}
+		slices.Sort(pids[name])
+		who := fmt.Sprintf("process %d", pids[name][0])
+		if more := len(pids[name]) - 1; more > 0 {
+			who += fmt.Sprintf(" and %d more", more)
+		}
+		use = append(use, fmt.Sprintf("open in %s (%s)", shown, who))
+	}
+	return use, watch
+}
+
+// watched lists the processes that only watch a disk, or a multipath map over it.
+func (u *usage) watched(disk string) []string {
+	l := u.disk(disk)
+	var names []string
+	for _, l := range append([]layer{l}, u.maps(l)...) {
+		_, watch := u.openers(l.name)
+		names = append(names, watch...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
