@@ -71,6 +71,11 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 	inv.ScannedAt = time.Now().UTC().Truncate(time.Second)
 
 	before := readCounters(m.FS())
+	// A device that leaves while it is read takes what the kernel knows of it along.
+	known := make([]*inventory.Unread, len(nodes))
+	for i, node := range nodes {
+		known[i] = unread(m.FS(), node)
+	}
 	answers := ask(ctx, nodes, deadline, opened(m, Read))
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("cannot finish the scan: %w", err)
@@ -87,7 +92,7 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 			fallthrough
 		default:
 			p := problemOf(nodes[i], a.err)
-			p.Unread = unread(m.FS(), nodes[i])
+			p.Unread = known[i]
 			problems = append(problems, p)
 		}
 	}
