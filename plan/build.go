@@ -292,6 +292,9 @@ func scanWarnings(invs []*inventory.Inventory) []string {
 	for _, inv := range invs {
 		problems := slices.DeleteFunc(slices.Clone(inv.Problems), func(p inventory.Problem) bool { return p.Unread != nil }) // those are told one by one
 		if n := len(problems); n > 0 {
+			slices.SortFunc(problems, func(a, b inventory.Problem) int {
+				return cmp.Or(inventory.ComparePaths(a.Path, b.Path), cmp.Compare(a.Summary, b.Summary))
+			})
 			warnings = append(warnings, fmt.Sprintf("%s: the scan had %d %s, the first: %s; see `fwctl inventory`", inv.Host, n, plural(n, "problem"), problems[0].Summary))
 		}
 	}

@@ -158,9 +158,22 @@ func TestBuildIsDeterministic(t *testing.T) {
 			shuffle(r, s.inventories)
 			for _, inv := range s.inventories {
 				shuffle(r, inv.Enclosures)
+				shuffle(r, inv.Problems)
 				for _, e := range inv.Enclosures {
 					shuffle(r, e.ESPs)
+					shuffle(r, e.Drives)
+					shuffle(r, e.MissingESPs)
+					shuffle(r, e.Health.Failures)
+					shuffle(r, e.Cautions)
+					for _, d := range e.Drives {
+						shuffle(r, d.InUse)
+						shuffle(r, d.Paths)
+					}
 					for _, esp := range e.ESPs { // paths are how, never what
+						shuffle(r, esp.Expanders)
+						shuffle(r, esp.Upstream)
+						shuffle(r, esp.Download.WriteBufferModes)
+						shuffle(r, esp.Subenclosures)
 						for k := range esp.Paths {
 							esp.Paths[k] = fmt.Sprintf("/dev/sg%d", r.IntN(1000))
 						}

@@ -128,7 +128,7 @@ func (b *builder) plan(j *job) {
 		}
 	case w.upToDate():
 		s.Action = NoOp
-		s.block(j.esp.conflict, b.unfinished(j))
+		s.block(j.conflict(), b.unfinished(j))
 		j.tellStaged()
 		return
 	default:
@@ -143,7 +143,7 @@ func (b *builder) plan(j *job) {
 		} else if w.policy.Activate == WithApply && slices.Contains(w.modes(w.before(chain, len(chain)-1), w.image), ModeE) {
 			activate = w.activateGate(len(chain) == 1)
 		}
-		s.block(j.esp.conflict, b.locked(j, ""))
+		s.block(j.conflict(), b.locked(j, ""))
 		b.pass(j, way, activate)
 	}
 	if s.Action == Blocked {
@@ -194,7 +194,7 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	s.Action = Activate
 	hop.Activation = WithApply
 	s.Hops = []Hop{hop}
-	s.block(j.esp.conflict, b.locked(j, hop.ActivateBy))
+	s.block(j.conflict(), b.locked(j, hop.ActivateBy))
 	b.pass(j, chain[:1], activate)
 	if s.Action == Blocked {
 		s.Hops, s.Later = []Hop{}, nil

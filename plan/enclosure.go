@@ -118,9 +118,10 @@ func (e *enclosure) merge(from *inventory.Enclosure, host string) {
 			e.failures = append(e.failures, f)
 		}
 	}
+	slices.Sort(e.failures)
 	v := view{host: host, Enclosure: from, luIDs: make([]string, len(from.ESPs))}
 	for n := range from.ESPs {
-		in := &from.ESPs[n]
+		in := sorted(&from.ESPs[n])
 		v.luIDs[n] = in.LUID
 		found := esp{ESP: in, of: e, id: in.ID(), host: host, conflict: in.Conflict, cautions: from.Cautions}
 		i := slices.IndexFunc(e.esps, func(o esp) bool { return o.id == found.id && o.LUID == found.LUID && o.host != host })
@@ -132,6 +133,17 @@ func (e *enclosure) merge(from *inventory.Enclosure, host string) {
 	}
 	slices.Sort(v.luIDs)
 	e.views = append(e.views, v)
+}
+
+// sorted is an ESP with its subenclosures by number, the primary first.
+func sorted(in *inventory.ESP) *inventory.ESP {
+	byID := func(a, b inventory.Subenclosure) int { return cmp.Compare(a.ID, b.ID) }
+	if slices.IsSortedFunc(in.Subenclosures, byID) {
+		return in
+	}
+	own := *in // the inventory is the caller's
+	own.Subenclosures = slices.SortedFunc(slices.Values(in.Subenclosures), byID)
+	return &own
 }
 
 // elect chooses who works on an ESP that several hosts see: the host that
@@ -270,24 +282,87 @@ func (f *fleet) listESPs() {
 	}
 }
 
-// components lists the components, each once: a secondary subenclosure that
-// several ESPs serve is worked on through the first of them, and what is
-// remembered of it through the others counts.
+// components lists the components, each once. A secondary subenclosure that several
+// ESPs serve is worked on through the one whose host has the gravest caution about it
+// (only that host can relieve it), else through the first. What is remembered of it
+// through the others counts.
 func (e *enclosure) components() []component {
-	var all []component
+	var served [][]component // by component: through each ESP that serves it
 	for i := range e.esps {
 		in := &e.esps[i]
 		for j := range in.Subenclosures {
 			sub := &in.Subenclosures[j]
-			served := slices.IndexFunc(all, func(c component) bool {
+			through := component{address: inventory.Address(e.id, in.id, sub.ID), esp: in, sub: sub}
+			known := slices.IndexFunc(served, func(ways []component) bool {
+				c := ways[0]
 				return c.esp.id != in.id && c.sub.LogicalID == sub.LogicalID && in.identifies(sub) && c.esp.identifies(c.sub)
 			})
-			if served >= 0 {
-				all[served].recall(in, sub)
+			if known >= 0 {
+				served[known] = append(served[known], through)
 				continue
 			}
-			all = append(all, component{address: inventory.Address(e.id, in.id, sub.ID), esp: in, sub: sub})
+			served = append(served, []component{through})
 		}
+	}
+	all := make([]component, len(served))
+	for i, ways := range served {
+		// The first of those that are equal.
+		chosen := slices.MaxFunc(ways, func(a, b component) int { return cmp.Compare(a.gravest(), b.gravest()) })
+		all[i] = chosen
+		for _, c := range ways {
+			if c.esp != chosen.esp {
+				all[i].recall(c.esp, c.sub)
+			}
+		}
+	}
+	return all
+}
+
+// served are the ESPs that serve the component, the one that it is worked on through first.
+func (c component) served() []*esp { return append([]*esp{c.esp}, c.also...) }
+
+// conflict is why the component may not be touched through any ESP, "" if it may.
+func (c component) conflict() string {
+	why := c.esp.conflict
+	for _, other := range c.also {
+		if why == "" && other.conflict != "" {
+			why = fmt.Sprintf("%s serves it too: %s", other.id, other.conflict)
+		}
+	}
+	return why
+}
+
+// gravest ranks the gravest caution about the component that the ESP's host remembers
+// under the address through this ESP, 0 if there is none.
+func (c component) gravest() int {
+	rank := 0
+	for i := range c.esp.cautions {
+		if c.esp.cautions[i].Address == c.address {
+			rank = max(rank, 1+slices.Index([]inventory.CautionKind{inventory.PowerOnly, inventory.Unfinished, inventory.NeedsImage}, c.esp.cautions[i].Kind))
+		}
+	}
+	return rank
+}
+
+// cautions returns what all hosts remember that must be minded about components of the
+// enclosure. A caution holds for the component whichever of its addresses it was recorded
+// by: it is returned with the address that the component is worked on by.
+func (e *enclosure) cautions() []inventory.Caution {
+	var all []inventory.Caution
+	for _, v := range e.views {
+		all = append(all, v.Cautions...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	address := map[string]string{}
+	for _, c := range e.components() {
+		for _, alias := range c.aliases {
+			address[alias] = c.address
+		}
+	}
+	for i := range all {
+		all[i].Address = cmp.Or(address[all[i].Address], all[i].Address)
 	}
 	return all
 }

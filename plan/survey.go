@@ -59,7 +59,7 @@ func newSurvey(f *fleet, together [][]*enclosure) *survey {
 		}
 		e.domain = root.domain
 		e.domain.enclosures = append(e.domain.enclosures, e)
-		e.domain.recall(e.views)
+		e.domain.recall(e.cautions())
 		if e.domain.number == 0 && e.drivesKnown() {
 			numbers++
 			e.domain.number = numbers
@@ -79,15 +79,13 @@ func (domain *faultDomain) ids() []string {
 
 // recall takes in what has to be minded about components of an enclosure. Where
 // several hosts remember the same, the first to find it out tells.
-func (domain *faultDomain) recall(views []view) {
-	if !slices.ContainsFunc(views, func(v view) bool { return len(v.Cautions) > 0 }) {
+func (domain *faultDomain) recall(cautions []inventory.Caution) {
+	if len(cautions) == 0 {
 		return
 	}
-	for _, v := range views {
-		domain.cautions = append(domain.cautions, v.Cautions...)
-	}
+	domain.cautions = append(domain.cautions, cautions...)
 	slices.SortStableFunc(domain.cautions, func(a, b inventory.Caution) int {
-		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Kind, b.Kind), a.Since.Compare(b.Since))
+		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Kind, b.Kind), a.Since.Compare(b.Since), cmp.Compare(a.Detail, b.Detail))
 	})
 	domain.cautions = slices.CompactFunc(domain.cautions, func(a, b inventory.Caution) bool { return a.Address == b.Address && a.Kind == b.Kind })
 }

@@ -63,7 +63,7 @@ func (b *builder) unread(f *fleet) []Unread {
 		}
 		for _, e := range f.enclosures {
 			for _, c := range e.components() {
-				if p.Unread.Leads(c.esp.LUID) && !slices.Contains(u.Components, c.address) {
+				if slices.ContainsFunc(c.served(), func(in *esp) bool { return p.Unread.Leads(in.LUID) }) && !slices.Contains(u.Components, c.address) {
 					u.Components = append(u.Components, c.address)
 				}
 			}
@@ -136,10 +136,10 @@ func (b *builder) unreadSteps(f *fleet) []Step {
 	return all
 }
 
-// has reports whether a component could be read by some host.
+// has reports whether a component could be read by some host, under any of its addresses.
 func (f *fleet) has(address string) bool {
 	e := f.enclosure(inventory.EnclosureOf(address))
-	return e != nil && slices.ContainsFunc(e.components(), func(c component) bool { return c.address == address })
+	return e != nil && slices.ContainsFunc(e.named(), func(n inventory.Named) bool { return n.Address == address })
 }
 
 func unreadWarnings(all []Unread) []string {

@@ -106,16 +106,14 @@ func (w *wanted) takesModeE(from string) bool {
 }
 
 // modes are those of an image that the policy permits and the ESP is not known
-// to lack at the revision that the image starts from, mode e first: it resets nothing.
+// to lack at the revision that the image starts from, in the order that they are tried in.
 func (w *wanted) modes(from string, i ModelImage) []Mode {
-	modes := []Mode{}
-	if slices.Contains(i.Modes, ModeE) && w.takesModeE(from) {
-		modes = append(modes, ModeE)
-	}
-	if slices.Contains(i.Modes, Mode7) && !w.lacks("07") && w.denied() == "" {
-		modes = append(modes, Mode7)
-	}
-	return modes
+	return slices.DeleteFunc(inOrder(i.Modes), func(m Mode) bool {
+		if m == ModeE {
+			return !w.takesModeE(from)
+		}
+		return w.lacks("07") || w.denied() != ""
+	})
 }
 
 // hop is the download of one image of the model, which is left staged where mode
@@ -221,11 +219,17 @@ func (w *wanted) laterHops(from string, chain []string) []Hop {
 	var later []Hop
 	for _, name := range chain {
 		h := w.hop(from, name)
-		h.Modes = w.model.Images[name].Modes
+		h.Modes = inOrder(w.model.Images[name].Modes)
 		later = append(later, h)
 		from = h.To
 	}
 	return later
+}
+
+// inOrder are an image's modes in the order that they are tried in, however the file
+// lists them: mode e resets nothing.
+func inOrder(modes []Mode) []Mode {
+	return slices.DeleteFunc([]Mode{ModeE, Mode7}, func(m Mode) bool { return !slices.Contains(modes, m) })
 }
 
 // toward names what later hops lead to: 1050 (iom-1050), 1100 (iom-1100).
