@@ -55,7 +55,11 @@ func Build(in Input) (*Plan, error) {
 		ended: map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*Quirk{}}, survey: newSurvey(fleet, fleet.declared(in.Desired.FaultDomains)), gateLists: map[gateKey][]GateResult{},
 	}
 	for _, want := range in.Desired.Want {
-		b.goals = append(b.goals, newGoal(in.Desired, want, b.quirks))
+		g := newGoal(in.Desired, want, b.quirks)
+		if in.Activate {
+			g.policy.Activate = WithApply // of what is staged, and of what this apply stages
+		}
+		b.goals = append(b.goals, g)
 	}
 	p := &Plan{
 		FormatVersion: FormatVersion,

@@ -120,7 +120,7 @@ func (b *builder) plan(j *job) {
 		j.tellStaged()
 		return
 	}
-	chain, dormant := w.chainOf(j.sub.Staged)
+	chain, dormant := w.chainOf(j.sub.Staged, b.in.SignedBy)
 	switch {
 	case dormant:
 		if !b.planStaged(j, chain) {
@@ -145,6 +145,11 @@ func (b *builder) plan(j *job) {
 		}
 		s.block(j.conflict(), b.locked(j, ""))
 		b.pass(j, way, activate)
+		if s.Action == Update {
+			if why := w.shorter(chain, b.in.SignedBy); why != "" {
+				s.Reasons = append(s.Reasons, why)
+			}
+		}
 	}
 	if s.Action == Blocked {
 		j.tellStaged()
@@ -181,12 +186,12 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	if len(s.Later) > 0 {
 		s.Reasons = append(s.Reasons, fmt.Sprintf("%s is staged, a stepping stone: %s once it runs", hop.To, toward(s.Later)))
 	}
-	if !b.in.Activate && w.policy.Activate != WithApply {
+	if w.policy.Activate != WithApply {
 		s.Gates = b.gates(w.reset)
 		return false
 	}
 	activate := w.activateGate(true)
-	if activate.Verdict == Failed && w.rule.By == ByPowerCycle {
+	if activate.Verdict == Failed && (w.rule.By == ByPowerCycle || w.denied() != "" && !w.bystander && !b.in.Activate) {
 		s.Gates = b.gates(w.reset, activate)
 		s.Reasons = append(s.Reasons, activate.Why)
 		return false
@@ -277,7 +282,7 @@ func (b *builder) settle(jobs []*job) {
 				continue
 			}
 			if why := b.bystander(j, jobs); why != "" && j.want.denied() != why {
-				j.want.reset = GateResult{GateReset, Failed, why}
+				j.want.reset, j.want.bystander = GateResult{GateReset, Failed, why}, true
 				b.plan(j)
 				changed = true
 			}

@@ -56,8 +56,8 @@ func (w *wanted) denied() string {
 }
 
 // pass asks all gates about a way to the wanted image. Those that fail block the
-// step, but for a reset and a power cycle that may not be: without those less is
-// done.
+// step, but for a reset or a power cycle that may not be: without those less is
+// done, and the row says what.
 func (b *builder) pass(j *job, way []string, activate GateResult) {
 	w := j.want
 	results := []GateResult{
@@ -65,7 +65,8 @@ func (b *builder) pass(j *job, way []string, activate GateResult) {
 	}
 	j.step.Gates = b.gates(results...)
 	for _, g := range results {
-		if g.Verdict == Failed && g.Gate != GateReset && (g.Gate != GateActivate || w.rule.By != ByPowerCycle) {
+		leftStaged := g.Gate == GateActivate && (w.rule.By == ByPowerCycle || w.denied() != "" && j.step.Action != Activate)
+		if g.Verdict == Failed && g.Gate != GateReset && !leftStaged {
 			j.step.block(g.Why)
 		}
 	}
@@ -88,6 +89,9 @@ type gateKey [6]GateResult // one for each of Gates
 
 // censusGate asks whether all ESPs of the enclosure are in sight.
 func (w *wanted) censusGate(e *enclosure) GateResult {
+	if why := w.espsMismatch(e); why != "" {
+		return GateResult{GateAllESPs, Failed, why} // whatever the policy says: the model is of another device, or wrong
+	}
 	if !w.policy.RequireAllESPs {
 		return GateResult{}
 	}
@@ -155,16 +159,24 @@ func (w *wanted) signatureGate(way []string, signedBy map[string][]string) GateR
 	}
 	var reasons []string
 	for _, name := range way {
-		i := w.model.Images[name]
-		if !slices.ContainsFunc(w.policy.RequireSignature, func(key string) bool { return slices.Contains(signedBy[i.SHA256], key) }) {
-			why := "the desired state names no signature of it"
-			if i.Signature != "" {
-				why = "its signature is by another key"
-			}
-			reasons = append(reasons, fmt.Sprintf("image %s is not signed by a key of the policy's requireSignature: %s", name, why))
+		if r := w.signatureReason(w.model.Images[name], signedBy); r != "" {
+			reasons = append(reasons, r)
 		}
 	}
 	return told(GateSignature, strings.Join(reasons, "; "), "a key of the policy has signed "+strings.Join(way, ", "))
+}
+
+// signatureReason is why the policy does not accept an image's signature, "" if it does.
+func (w *wanted) signatureReason(i ModelImage, signedBy map[string][]string) string {
+	signed := func(key string) bool { return slices.Contains(signedBy[i.SHA256], key) }
+	if len(w.policy.RequireSignature) == 0 || slices.ContainsFunc(w.policy.RequireSignature, signed) {
+		return ""
+	}
+	why := "the desired state names no signature of it"
+	if i.Signature != "" {
+		why = "its signature is by another key"
+	}
+	return fmt.Sprintf("image %s is not signed by a key of the policy's requireSignature: %s", w.nameOf(i), why)
 }
 
 // downgradeGate asks whether every hop of a way goes as the model's order and the
@@ -265,9 +277,10 @@ func (w *wanted) activateGate(lone bool) GateResult {
 // censusReason is why it is not certain that all ESPs are in sight, "" if it is.
 func (w *wanted) censusReason(e *enclosure) string {
 	expected, seen := cmp.Or(w.model.ESPs, e.reported), len(e.esps)
+	if why := w.espsMismatch(e); why != "" {
+		return why
+	}
 	switch {
-	case w.model.ESPs != 0 && e.reported != 0 && w.model.ESPs != e.reported:
-		return fmt.Sprintf("the enclosure says that it has %d I/O modules, the model's esps says %d: correct esps", e.reported, w.model.ESPs)
 	case expected == 0:
 		return "nobody can tell how many I/O modules the enclosure has: say esps in the model, or requireAllESPs: false in the policy"
 	case seen > expected:
@@ -286,6 +299,15 @@ func (w *wanted) censusReason(e *enclosure) string {
 		r += ", not " + strings.Join(missing, ", ")
 	}
 	return r + ": plan with an inventory of each host that is attached, or see why it is gone"
+}
+
+// espsMismatch is why the model's esps cannot be about the enclosure, "" if they agree
+// or one of them is unknown.
+func (w *wanted) espsMismatch(e *enclosure) string {
+	if w.model.ESPs == 0 || e.reported == 0 || w.model.ESPs == e.reported {
+		return ""
+	}
+	return fmt.Sprintf("the enclosure says that it has %d I/O modules, the model's esps says %d: correct esps", e.reported, w.model.ESPs)
 }
 
 // numbered tells whether the ESPs say which of several they are.

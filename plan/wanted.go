@@ -51,6 +51,7 @@ type wanted struct {
 	sizes map[string]int64 // bytes, by SHA-256
 	reset GateResult       // whether a reset is permitted
 
+	bystander  bool // a reset is not permitted because of what it would start beside the component
 	needsImage bool // be it of the revision that it reports
 }
 
@@ -191,11 +192,8 @@ func (w *wanted) carriesOn(h *Hop) bool {
 	case w.rule.By == ByModeF && (h.Modes[0] == Mode7 || !w.lacksActivation(h.From)):
 		h.Activation = WithApply
 		return true
-	case slices.Contains(h.Modes, Mode7):
-		h.Modes = []Mode{Mode7}
-		return true
 	}
-	return false
+	return h.Modes[0] == Mode7
 }
 
 // finish decides what becomes of the last hop of a chain. One that is the only
@@ -203,12 +201,12 @@ func (w *wanted) carriesOn(h *Hop) bool {
 func (w *wanted) finish(h *Hop, only bool) (why string) {
 	deferred := h.Modes[0] == ModeE
 	switch {
-	case w.rule.By == ByModeF:
+	case w.rule.By == ByModeF && w.denied() == "":
 		h.Activation = w.policy.Activate
 	case only && deferred && w.policy.Activate == WithApply && w.rule.Scope == EnclosureScope && w.denied() == "":
 		h.Activation, h.Modes = WithApply, []Mode{ModeE}
 	}
-	if w.denied() != "" && w.policy.Reset != ResetNever {
+	if w.denied() != "" && (w.policy.Reset != ResetNever || w.policy.Activate == WithApply) {
 		why = "no reset, it is left staged: " + w.denied()
 	}
 	return why
@@ -254,7 +252,7 @@ func (w *wanted) upToDate() bool {
 
 // chainOf names the images that lead to the wanted one, nil where none do, and
 // tells whether the first of them is staged.
-func (w *wanted) chainOf(staged *inventory.Staged) (chain []string, dormant bool) {
+func (w *wanted) chainOf(staged *inventory.Staged, signedBy map[string][]string) (chain []string, dormant bool) {
 	switch {
 	case staged != nil && staged.SHA256 == w.image.SHA256:
 		return []string{w.name}, true
@@ -262,14 +260,35 @@ func (w *wanted) chainOf(staged *inventory.Staged) (chain []string, dormant bool
 		return nil, false
 	}
 	chain = w.chain(func(from string, i ModelImage) bool {
-		return w.orderReason(from, i) == "" && len(w.hopReasons(from, i)) == 0
+		return w.forbidden(from, i, signedBy) == ""
 	})
 	return chain, chain != nil && staged != nil && w.model.Images[chain[0]].SHA256 == staged.SHA256
 }
 
+// forbidden is why an image must not be sent at a revision, "" if it may.
+func (w *wanted) forbidden(from string, i ModelImage, signedBy map[string][]string) string {
+	reasons := append([]string{w.orderReason(from, i)}, w.hopReasons(from, i)...)
+	return cmp.Or(append(reasons, w.signatureReason(i, signedBy))...)
+}
+
+// shorter says which shorter chain is not permitted, and why, "" if there is none.
+func (w *wanted) shorter(chain []string, signedBy map[string][]string) string {
+	way := w.chain(func(string, ModelImage) bool { return true })
+	if len(way) >= len(chain) {
+		return ""
+	}
+	for n, name := range way {
+		if why := w.forbidden(w.before(way, n), w.model.Images[name], signedBy); why != "" {
+			return fmt.Sprintf("a shorter way, %s, is not permitted: %s", strings.Join(way, ", then "), why)
+		}
+	}
+	return ""
+}
+
 // chain names the images that lead from what runs to the wanted image: every one
 // but the last costs a reset or a power cycle, so that the shortest chain is that
-// of the fewest; among those, one that needs no power cycle. nil: there is none.
+// of the fewest; among those, one whose last image needs no reset to be sent, then
+// one that needs no power cycle. nil: there is none.
 func (w *wanted) chain(usable func(from string, i ModelImage) bool) []string {
 	current := w.sub.Revision
 	takes := func(from string, i ModelImage) bool { return i.startsAt(from) && usable(from, i) }
@@ -279,9 +298,10 @@ func (w *wanted) chain(usable func(from string, i ModelImage) bool) []string {
 	type way struct {
 		images []string
 		waits  int // power cycles in between
+		resets int // 1 if the last image goes by mode 7 alone
 	}
 	better := func(a, b way) bool {
-		return cmp.Or(cmp.Compare(a.waits, b.waits), slices.Compare(a.images, b.images)) < 0
+		return cmp.Or(cmp.Compare(a.resets, b.resets), cmp.Compare(a.waits, b.waits), slices.Compare(a.images, b.images)) < 0
 	}
 	seen := map[string]bool{current: true}
 	for reached := map[string]way{current: {}}; len(reached) > 0; {
@@ -294,13 +314,16 @@ func (w *wanted) chain(usable func(from string, i ModelImage) bool) []string {
 					continue
 				}
 				to := way{images: append(slices.Clone(at.images), name), waits: at.waits}
+				h := Hop{From: from, Modes: w.modes(from, i)}
 				if name == w.name {
+					if !slices.Contains(h.Modes, ModeE) {
+						to.resets = 1
+					}
 					if best == nil || better(to, *best) {
 						best = &to
 					}
 					continue
 				}
-				h := Hop{From: from, Modes: w.modes(from, i)}
 				if len(h.Modes) == 0 || !w.carriesOn(&h) {
 					to.waits++
 				}

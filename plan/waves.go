@@ -15,6 +15,7 @@ type place struct {
 	turn    turn
 	side    int    // of resets: 0, all A sides, comes first
 	rank    int    // of resets: among those of its fault domain on that side, from 1, so that each has a wave of its own
+	alone   string // of resets of what nobody knows the fault domain of: it, so that nothing else shares its wave
 	primary bool   // of resets: subenclosure 0 follows the others, because its reset starts what they have staged
 	windows string // names, joined by line feeds
 }
@@ -32,7 +33,7 @@ const (
 func (p place) compare(q place) int {
 	return cmp.Or(
 		compareBool(p.rest, q.rest), cmp.Compare(p.turn, q.turn), cmp.Compare(p.side, q.side), cmp.Compare(p.rank, q.rank),
-		compareBool(p.primary, q.primary), strings.Compare(p.windows, q.windows),
+		strings.Compare(p.alone, q.alone), compareBool(p.primary, q.primary), strings.Compare(p.windows, q.windows),
 	)
 }
 
@@ -60,7 +61,8 @@ func (p place) wave() Wave {
 
 // assignWaves numbers the waves that jobs are worked on in, and returns them:
 // what stages first, then what resets, at most one ESP of a fault domain in a
-// wave and all A sides before any B side; all of it for the canaries first.
+// wave and all A sides before any B side; all of it for the canaries first. An ESP
+// whose fault domain is unknown is alone in its reset wave.
 // Components whose policies name different windows are in different waves.
 func assignWaves(jobs []*job, rollout Rollout) []Wave {
 	work := slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return len(j.step.Hops) == 0 })
@@ -88,6 +90,12 @@ func assignWaves(jobs []*job, rollout Rollout) []Wave {
 			p := place{rest: rest, turn: resetting, side: j.esp.side, rank: *j.rank(), primary: j.sub.ID == 0, windows: j.want.resetWindows}
 			if j.step.last().byPerson() {
 				p.turn, p.side, p.primary = cycling, 0, true
+			}
+			if j.step.FaultDomain == 0 {
+				p.alone = j.step.LUID
+				if p.turn == cycling {
+					p.alone = j.e.id
+				}
 			}
 			j.reset = waveAt(p)
 		}
@@ -148,7 +156,8 @@ func rankResets(work []*job) {
 
 // pickCanaries chooses enclosures of each model, as many as are asked for, those
 // of small fault domains first. All of a fault domain goes together: else the B
-// side of one enclosure would be reset before the A side of another.
+// side of one enclosure would be reset before the A side of another. What comes
+// along so counts too.
 func pickCanaries(work []*job, most int) map[*enclosure]bool {
 	chosen := map[*enclosure]bool{}
 	if most == 0 {
@@ -166,7 +175,15 @@ func pickCanaries(work []*job, most int) map[*enclosure]bool {
 	for _, model := range slices.Sorted(maps.Keys(models)) {
 		all := models[model]
 		slices.SortStableFunc(all, func(a, b *enclosure) int { return cmp.Compare(size(a), size(b)) })
-		for n := 0; n < len(all) && n < most; n++ {
+		picked := func() (n int) {
+			for _, e := range all {
+				if chosen[e] {
+					n++
+				}
+			}
+			return n
+		}
+		for n := 0; n < len(all) && picked() < most; n++ {
 			for _, e := range all[n].domain.enclosures {
 				if busy[e] {
 					chosen[e] = true
