@@ -17,6 +17,7 @@ import (
 // What a device that did not answer for a while after the last byte comes to. It
 // may have restarted, or be writing flash, or wait for a chunk that was lost.
 func TestAwayAfterTheLastByte(t *testing.T) {
+	t.Parallel()
 	const blink = "do: {vanish: 30s}}"
 	for name, tt := range map[string]struct {
 		download string
@@ -84,6 +85,7 @@ func TestAwayAfterTheLastByte(t *testing.T) {
 
 // One that may write flash for a minute can take long to return, and the other way round.
 func TestPatienceIsForTheLongerOfFlashAndReturn(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		download       string
 		protocol       plan.Protocol
@@ -108,6 +110,7 @@ func TestPatienceIsForTheLongerOfFlashAndReturn(t *testing.T) {
 // By WRITE BUFFER a device that says nothing counts as having staged the image, but
 // for one that was away, or reset, since the last byte.
 func TestResetAfterTheLastByteByWriteBuffer(t *testing.T) {
+	t.Parallel()
 	power := func(b *bench) {
 		if err := b.rack.PowerCycle(enc1); err != nil {
 			b.Error(err)
@@ -158,6 +161,7 @@ func TestResetAfterTheLastByteByWriteBuffer(t *testing.T) {
 // Status 00h from a device that was away: nothing is in progress. Where its word
 // may have got lost on the way it can still hold the image.
 func TestIdleAfterItWasAway(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		fault   string
 		outcome executor.RunOutcome
@@ -211,6 +215,7 @@ func (n eatingNode) Do(ctx context.Context, req *transport.Request) (*transport.
 
 // Without a proof of the reset an old revision proves nothing.
 func TestResetThatNobodyTellsOf(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		fault   string
 		to      string
@@ -247,6 +252,7 @@ func TestResetThatNobodyTellsOf(t *testing.T) {
 
 // Going to and fro is no progress.
 func TestPatienceEnds(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		mode    plan.Mode
 		fault   string
@@ -327,6 +333,7 @@ func (n timedNode) Do(ctx context.Context, req *transport.Request) (*transport.R
 // A time-out while flash is written would let the kernel reset the device, so
 // that there is none for whatever is asked of it in the meantime.
 func TestNothingTimesOutWhileFlashIsWritten(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []plan.Protocol{plan.SES, plan.WriteBuffer} {
 		t.Run(string(protocol), func(t *testing.T) {
 			onRack(t, acme("flashTime: 25m, protocol: both")+"    faults: [{when: {opcode: '1c', page: '0e', state: flashing, nth: 3}, do: {vanish: 5m}}]\n", func(b *bench) {
@@ -385,6 +392,7 @@ func (n stuckNode) Do(ctx context.Context, req *transport.Request) (*transport.R
 // A question that takes longer than a device may be away (the host is busy, fwctl is
 // stopped for a while) is not the last: it was asked in time.
 func TestAQuestionThatTakesLong(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		mode  plan.Mode
 		waves plan.StepWaves

@@ -12,6 +12,7 @@ import (
 // Every ESP, drive, path (multipath counts too) and element that was there and
 // healthy before is there and healthy again.
 func TestDecline(t *testing.T) {
+	t.Parallel()
 	well := func() *inventory.Enclosure {
 		return &inventory.Enclosure{
 			Health: inventory.Health{Failures: []string{"Fan 1: critical"}, Elements: map[string]int{"Power Supply": 2, "Cooling": 4}},

@@ -86,6 +86,7 @@ func (b *bench) lookAt(node string, access transport.Access, d time.Duration) {
 
 // A scan, a monitoring agent or sg_ses looks at a node when a wave is about to open it.
 func TestWhoLooksAtANodeForAMomentIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	for name, access := range map[string]transport.Access{"read-only": transport.ReadOnly, "exclusively": transport.Exclusive} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
@@ -102,6 +103,7 @@ func TestWhoLooksAtANodeForAMomentIsWaitedFor(t *testing.T) {
 
 // After a reset there is more time: what the device takes to return, it may be busy too.
 func TestNodeThatIsBusyAfterAReset(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		busy    time.Duration
 		to      transport.Access // and to those who want more of it
@@ -149,6 +151,7 @@ func TestNodeThatIsBusyAfterAReset(t *testing.T) {
 }
 
 func TestWhatSomebodyElseHoldsIsRefused(t *testing.T) {
+	t.Parallel()
 	for name, take := range map[string]func(*bench) (io.Closer, error){
 		"node":            func(b *bench) (io.Closer, error) { return b.machine.Open("/dev/sg1", transport.Exclusive) },
 		"node, by a scan": func(b *bench) (io.Closer, error) { return b.machine.Open("/dev/sg1", transport.ReadOnly) },
@@ -194,6 +197,7 @@ func TestWhatSomebodyElseHoldsIsRefused(t *testing.T) {
 // A device that differs takes a new plan, whoever else is busy; one that cannot
 // be read takes neither.
 func TestKindsOfRefusal(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		spoil func(b *bench, s *plan.Step)
 		want  executor.Refusal
@@ -222,6 +226,7 @@ func TestKindsOfRefusal(t *testing.T) {
 
 // Of two applies at once one gets through, and the other does not get in its way.
 func TestTwoAppliesAtOnce(t *testing.T) {
+	t.Parallel()
 	for _, at := range []executor.EventType{executor.EventChecking, executor.EventWave, executor.EventStarted, executor.EventStaged, executor.EventFinished} {
 		t.Run(string(at), func(t *testing.T) {
 			onRack(t, twoEnclosures(), func(b *bench) {
@@ -283,6 +288,7 @@ func (b *bench) otherStore(name string) *state.Store {
 // What the plan says of an enclosure that it does nothing to is not looked at:
 // another apply may be at work there.
 func TestEnclosuresWithoutWorkAreLeftAlone(t *testing.T) {
+	t.Parallel()
 	onRack(t, twoEnclosures(), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		idle1, idle2 := b.step(other+"/esp1/sub0", stage, hop), b.step(other+"/esp2/sub0", stage, hop)
@@ -308,6 +314,7 @@ func TestEnclosuresWithoutWorkAreLeftAlone(t *testing.T) {
 
 // ^C ends the check before the first byte, whatever is waited for.
 func TestInterruptBeforeTheFirstByte(t *testing.T) {
+	t.Parallel()
 	rack := strings.ReplaceAll(twoEnclosures(), "{}, {}", "{latency: 2s}, {latency: 2s}")
 	for _, after := range []time.Duration{0, time.Second, time.Minute, 150 * time.Second} {
 		for verb, f := range map[string]func(context.Context, executor.Config) (*executor.Result, error){"Check": executor.Check, "Run": executor.Run} {
@@ -346,6 +353,7 @@ func TestInterruptBeforeTheFirstByte(t *testing.T) {
 
 // Nor is a busy node waited for.
 func TestInterruptWhileANodeIsBusy(t *testing.T) {
+	t.Parallel()
 	for _, at := range []executor.EventType{executor.EventChecking, executor.EventWave} {
 		onRack(t, acme(""), func(b *bench) {
 			ctx, cancel := context.WithCancel(context.Background())
@@ -370,6 +378,7 @@ func TestInterruptWhileANodeIsBusy(t *testing.T) {
 // In a wave too, what is only being looked at is not started, and what is staged
 // stays so.
 func TestInterruptBeforeAComponentIsStarted(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		wave   int
 		after  time.Duration // in its wave's scan, or in the check of the component
@@ -414,6 +423,7 @@ func TestInterruptBeforeAComponentIsStarted(t *testing.T) {
 }
 
 func TestDisruptionMustBeAccepted(t *testing.T) {
+	t.Parallel()
 	const third = other + "/esp2/sub0"
 	onRack(t, twoEnclosures(), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
@@ -486,6 +496,7 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 
 // A bug in the step machine ends its step, and not the run.
 func TestTransitionThatCannotHappen(t *testing.T) {
+	t.Parallel()
 	executor.Forbid(t, executor.Sent, executor.Defer)
 	onRack(t, twoEnclosures(), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
@@ -510,6 +521,7 @@ func TestTransitionThatCannotHappen(t *testing.T) {
 
 // A command that is not answered for long is told of, and waited for.
 func TestSlowAnswerIsTold(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096}, do: {delay: 12m}}, {when: {opcode: '1d', offset: 8192}, do: {delay: 50s}}]\n", func(b *bench) {
 		var told []string
 		b.onEvent = func(e executor.Event) {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,9 +29,10 @@ type crash struct {
 // crashing copies the store and the rack around every command with an effect.
 type crashing struct {
 	transport.Machine
-	from, to string // directories
-	crashes  *[]crash
-	effects  *int
+	bench   *bench
+	to      string // a directory
+	crashes *[]crash
+	effects *int
 }
 
 func (m *crashing) Open(node string, access transport.Access) (transport.Node, error) {
@@ -57,10 +59,23 @@ func (n *crashingNode) Do(ctx context.Context, req *transport.Request) (*transpo
 func (m *crashing) copy(when string, cdb []byte) {
 	name := fmt.Sprintf("%s effect %d (%02x)", when, *m.effects, cdb[0])
 	to := filepath.Join(m.to, strings.ReplaceAll(name, " ", "-"))
-	if err := os.CopyFS(to, os.DirFS(m.from)); err != nil {
+	m.bench.copy(to)
+	*m.crashes = append(*m.crashes, crash{name, to, time.Now()})
+}
+
+// copy puts the store and the rack as they stand now into a new directory, for reopen.
+func (b *bench) copy(to string) {
+	file := filepath.Join(to, "rack.yaml")
+	err := os.CopyFS(filepath.Join(to, "state"), os.DirFS(filepath.Join(filepath.Dir(b.file), "state")))
+	if err == nil {
+		err = os.Link(b.file, file)
+	}
+	if err == nil {
+		err = b.rack.Save(file)
+	}
+	if err != nil {
 		panic(err)
 	}
-	*m.crashes = append(*m.crashes, crash{name, to, time.Now()})
 }
 
 // ends is what became of a rack: what every component runs, what is staged there by
@@ -96,12 +111,16 @@ func (b *bench) ends() string {
 // A run that is killed before or after any effect, and resumed, ends as one that
 // was not; or it says what is not known, and what to do.
 func TestResumeAfterEveryEffect(t *testing.T) {
+	t.Parallel()
 	activated := func(b *bench, modes ...plan.Mode) plan.Hop {
 		h := b.hop("1100", modes...)
 		h.Activation = plan.WithApply
 		return h
 	}
-	kills, unknown := 0, 0
+	var kills, unknown atomic.Int64
+	t.Cleanup(func() {
+		t.Logf("%d kills, %d of them with an end that is unknown, and said so", kills.Load(), unknown.Load())
+	})
 	for name, tt := range map[string]struct {
 		rack  string
 		steps func(b *bench) []plan.Step
@@ -174,6 +193,7 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var crashes []crash
 			var want string
 			var config executor.Config
@@ -182,7 +202,7 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 			copies := t.TempDir()
 			onRack(t, tt.rack, func(b *bench) {
 				config = b.config(tt.steps(b)...)
-				config.Machine = &crashing{b.machine, filepath.Dir(b.file), copies, &crashes, &effects}
+				config.Machine = &crashing{b.machine, b, copies, &crashes, &effects}
 				var err error
 				if result, err = executor.Run(context.Background(), config); err != nil || result.Outcome != executor.RunDone {
 					t.Fatalf("Run = %+v, %v; want it done", result, err)
@@ -190,7 +210,7 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 				want = b.ends()
 			})
 			for _, c := range crashes {
-				kills++
+				kills.Add(1)
 				synctest.Test(t, func(t *testing.T) {
 					time.Sleep(time.Until(c.at))
 					b := reopen(t, c.dir)
@@ -210,7 +230,7 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 					}
 					b.received() // no gaps, nothing doubled
 					if r.Outcome == executor.RunUnknown && slices.ContainsFunc(tt.unsure, func(u string) bool { return strings.HasSuffix(c.name, u) }) {
-						unknown++
+						unknown.Add(1)
 						if !strings.Contains(b.story(r), "it may have all of the image") || !strings.Contains(b.story(r), "do not power-cycle it") {
 							t.Errorf("killed %s: Resume says\n%s\nwant what is not known, and what to do", c.name, b.story(r))
 						}
@@ -224,14 +244,13 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 			t.Logf("%d effects, killed before and after each", effects)
 		})
 	}
-	t.Logf("%d kills, %d of them with an end that nobody can know, and said so", kills, unknown)
 }
 
 // reopen opens a copy of a bench's rack and store.
 func reopen(t *testing.T, dir string) *bench {
 	t.Helper()
 	file := filepath.Join(dir, "rack.yaml")
-	rack, err := sim.Open(file)
+	rack, err := sim.OpenPrivate(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,6 +281,7 @@ func (b *bench) story(r *executor.Result) string {
 
 // A run that was killed before it had any effect has its end when another takes its place.
 func TestKilledRunThatIsSuperseded(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		b.begun(step)
@@ -304,6 +324,7 @@ func (b *bench) begun(steps ...plan.Step) (run int64) {
 // One that is in the middle of something elsewhere, or that had nothing to do here, is
 // there to be resumed still: this run is not in its place.
 func TestKilledRunThatIsNotSuperseded(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		steps func(here, there plan.Step) []plan.Step // of the killed run
 		open  bool                                    // something there has no end

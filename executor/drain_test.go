@@ -70,6 +70,7 @@ const (
 
 // What goes on anywhere in the enclosure stands against a first chunk to any of it.
 func TestWhatTheEnclosureIsDoing(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		rack         string
 		subenclosure byte
@@ -140,6 +141,7 @@ func TestWhatTheEnclosureIsDoing(t *testing.T) {
 // 83h: what needs an image before the next reset comes first, and is remembered as
 // such whoever left it so; the download that is its remedy is let be.
 func TestNothingIsDoneBesideWhatNeedsAnImage(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		broken   string
 		to       string
@@ -201,6 +203,7 @@ func TestNothingIsDoneBesideWhatNeedsAnImage(t *testing.T) {
 // Reading the status has effects: it is read once of each ESP, and not of one
 // that has no such page.
 func TestStatusIsReadOnceBeforeTheFirstChunk(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("flashTime: 20m"), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		var before []string
@@ -242,6 +245,7 @@ func (b *bench) forgotten(luID string) {
 // What a killed run has left open on any ESP of an enclosure is for a resume to look
 // at first: even asking how it ended can start an image.
 func TestNothingNewBesideWhatAKilledRunLeftOpen(t *testing.T) {
+	t.Parallel()
 	for _, of := range []string{lu1, lu2} {
 		t.Run(of, func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
@@ -263,6 +267,7 @@ func TestNothingNewBesideWhatAKilledRunLeftOpen(t *testing.T) {
 // What cannot be recorded any more does not stop an image that is on its way:
 // half of one can leave nothing to boot.
 func TestStoreThatFailsInMidDownload(t *testing.T) {
+	t.Parallel()
 	for mode, step := range map[plan.Mode]string{plan.ModeE: "staged confirmed e 1000", plan.Mode7: "updated confirmed 7 1100"} {
 		t.Run(string(mode), func(t *testing.T) {
 			onRack(t, acme("singleBank: true"), func(b *bench) {

@@ -13,6 +13,7 @@ import (
 )
 
 func TestModeEIsStaged(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("flashTime: 20m"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		r := b.run(b.step(esp1, stage, hop))
@@ -30,6 +31,7 @@ func TestModeEIsStaged(t *testing.T) {
 }
 
 func TestPlanThatIsCarriedOutAlreadyIsUnchanged(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		staged, updated := b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, reset, b.hop("1100", plan.Mode7))
 		b.run(staged, updated)
@@ -43,6 +45,7 @@ func TestPlanThatIsCarriedOutAlreadyIsUnchanged(t *testing.T) {
 
 // What is at the wanted revision already is as planned, whoever brought it there.
 func TestWhatSomebodyElseHasUpdatedIsUnchanged(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		c := b.config(b.step(esp1, reset, b.hop("1100", plan.Mode7)))
 		b.ended(b.run(c.Plan.Steps...), executor.RunDone, "updated confirmed 7 1100")
@@ -58,6 +61,7 @@ func TestWhatSomebodyElseHasUpdatedIsUnchanged(t *testing.T) {
 // A revision that is the same before and after proves nothing: what counts is which
 // image was sent, and what is staged is started all the same.
 func TestImagesOfTheSameRevision(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		first, second := b.hop("1000", plan.Mode7), b.hop("1000", plan.ModeE)
 		second.Image, second.Activation = b.imageFor("JBOD-60", "1000", 9000), plan.WithApply
@@ -85,6 +89,7 @@ func TestImagesOfTheSameRevision(t *testing.T) {
 }
 
 func TestStagedMicrocodeThatAPowerCycleStarted(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("activation: power-cycle"), func(b *bench) {
 		first := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		b.ended(b.run(first), executor.RunDone, "staged confirmed e 1000")
@@ -107,6 +112,7 @@ func TestStagedMicrocodeThatAPowerCycleStarted(t *testing.T) {
 }
 
 func TestRefusedModeEFallsBackTo7InTheResetWave(t *testing.T) {
+	t.Parallel()
 	for _, refuse := range []string{"status", "sense"} {
 		t.Run(refuse, func(t *testing.T) {
 			onRack(t, acme("modes: ['07'], rebootTime: 40s, refuse: "+refuse), func(b *bench) {
@@ -133,6 +139,7 @@ func TestRefusedModeEFallsBackTo7InTheResetWave(t *testing.T) {
 }
 
 func TestFallbackWithinAResetWave(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("modes: ['07']"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE, plan.Mode7)
 		b.ended(b.run(b.step(esp1, reset, hop)), executor.RunDone, "updated confirmed 7 1100")
@@ -141,6 +148,7 @@ func TestFallbackWithinAResetWave(t *testing.T) {
 }
 
 func TestRefusedModeEWithoutPermissionFailsAndStopsTheRun(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("modes: ['07']"), func(b *bench) {
 		r := b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, stage, b.hop("1100", plan.ModeE)))
 		b.ended(r, executor.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
@@ -153,6 +161,7 @@ func TestRefusedModeEWithoutPermissionFailsAndStopsTheRun(t *testing.T) {
 }
 
 func TestNoModeIsLeft(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		download string
 		modes    []plan.Mode
@@ -177,6 +186,7 @@ func TestNoModeIsLeft(t *testing.T) {
 
 // Somebody power-cycled between two waves: what was to be started runs, and is verified.
 func TestPowerCycleBetweenTheWaves(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		b.onEvent = func(e executor.Event) {
 			if e.Type == executor.EventStaged {
@@ -195,6 +205,7 @@ func TestPowerCycleBetweenTheWaves(t *testing.T) {
 
 // 05/26/00 without a pointer can mean anything, and a refused image is no refused mode.
 func TestNoFallbackButOnARefusedMode(t *testing.T) {
+	t.Parallel()
 	for name, download := range map[string]string{
 		"sense without pointer":          "modes: ['07'], refuse: sense, sksv: false",
 		"image refused at first chunk":   "accepts: {product: OTHER, refuse: first}",
@@ -223,6 +234,7 @@ func TestNoFallbackButOnARefusedMode(t *testing.T) {
 }
 
 func TestWriteBuffer(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		download string
 		modes    []plan.Mode
@@ -254,6 +266,7 @@ func TestWriteBuffer(t *testing.T) {
 }
 
 func TestActivation(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		protocol plan.Protocol
 		download string
@@ -302,6 +315,7 @@ func TestActivation(t *testing.T) {
 
 // What an earlier run staged is activated by a plan of its own.
 func TestActivatePlan(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		b.run(b.step(esp1, stage, hop))
@@ -315,6 +329,7 @@ func TestActivatePlan(t *testing.T) {
 }
 
 func TestUnconfirmedImageIsNotActivatedByALaterPlan(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("protocol: write-buffer, confirm: none"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Protocol = plan.WriteBuffer
@@ -333,6 +348,7 @@ func TestUnconfirmedImageIsNotActivatedByALaterPlan(t *testing.T) {
 }
 
 func TestSteppingStones(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("modes: [{mode: '07'}, {mode: '0e', from: '1050'}, {mode: '0f', from: '1050'}]"), func(b *bench) {
 		first, second := b.hop("1050", plan.Mode7), b.hop("1100", plan.ModeE)
 		second.From, second.Activation = "1050", plan.WithApply
@@ -344,6 +360,7 @@ func TestSteppingStones(t *testing.T) {
 // A plan goes on behind a stepping stone that it has brought itself, and not behind
 // another image of the same revision.
 func TestPlanGoesOnFromItsOwnSteppingStone(t *testing.T) {
+	t.Parallel()
 	for _, own := range []bool{true, false} {
 		onRack(t, acme(""), func(b *bench) {
 			first, second := b.hop("1050", plan.Mode7), b.hop("1100", plan.Mode7)
@@ -367,6 +384,7 @@ func TestPlanGoesOnFromItsOwnSteppingStone(t *testing.T) {
 }
 
 func TestSubenclosure(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+`    subenclosures: [{id: 3, vendor: ACME, product: PSU-9, revision: "0100", logicalID: 5000ccab04001003}]
 `, func(b *bench) {
 		address := enc1 + "/esp1/sub3"
@@ -379,6 +397,7 @@ func TestSubenclosure(t *testing.T) {
 }
 
 func TestTwoESPsOneAfterTheOther(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("rebootTime: 3m"), func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
 		b.ended(b.run(b.step(esp1, reset, hop), b.step(esp2, otherReset, hop)), executor.RunDone, "updated confirmed 7 1100", "updated confirmed 7 1100")
@@ -397,6 +416,7 @@ func TestTwoESPsOneAfterTheOther(t *testing.T) {
 }
 
 func TestStalePlanSendsNothing(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		change func(*plan.Step)
 		words  []string
@@ -432,6 +452,7 @@ func TestStalePlanSendsNothing(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		r, err := executor.Check(context.Background(), b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE))))
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 // A code that an earlier download left behind is no word on this one, and a
 // download that is under way is somebody else's.
 func TestWhatAnEarlierDownloadLeftBehind(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		mode    byte // of a first chunk that somebody sent
 		outcome executor.RunOutcome
@@ -53,6 +54,7 @@ func TestWhatAnEarlierDownloadLeftBehind(t *testing.T) {
 
 // After ^C what runs is brought to its end, and nothing new is started.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("flashTime: 10m"), func(b *bench) {
 		ctx, cancel := context.WithCancel(context.Background())
 		b.onEvent = func(e executor.Event) {
@@ -72,6 +74,7 @@ func TestInterrupt(t *testing.T) {
 }
 
 func TestInterruptThatComesTooLateChangesNothing(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		ctx, cancel := context.WithCancel(context.Background())
 		b.onEvent = func(e executor.Event) {
@@ -85,6 +88,7 @@ func TestInterruptThatComesTooLateChangesNothing(t *testing.T) {
 }
 
 func TestFailuresStopTheRun(t *testing.T) {
+	t.Parallel()
 	rack := acme("maxImage: 16384, accepts: {product: OTHER}") + strings.ReplaceAll(acme(""), enc1, other)
 	for _, tt := range []struct {
 		max  int
@@ -106,6 +110,7 @@ func TestFailuresStopTheRun(t *testing.T) {
 // What has not come back from its reset may still be in it: nothing is reset beside
 // it of which nobody can tell that it is no part of the same fault domain.
 func TestUnknownStopsResetsOfWhatCannotBeGrouped(t *testing.T) {
+	t.Parallel()
 	rack := acme("rebootTime: 1h") + strings.ReplaceAll(acme(""), enc1, other)
 	for _, domains := range [][2]int{{0, 1}, {1, 0}} {
 		onRack(t, rack, func(b *bench) {
@@ -125,6 +130,7 @@ func TestUnknownStopsResetsOfWhatCannotBeGrouped(t *testing.T) {
 // 83h locks a fault domain beyond the run that met it: nothing in it is touched but
 // to bring the component a whole image.
 func TestWhatNeedsAnImageLocksItsFaultDomain(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '83'}}]\n", func(b *bench) {
 		first, beside := b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, stage, b.hop("1100", plan.ModeE))
 		beside.FaultDomain = first.FaultDomain
@@ -150,6 +156,7 @@ func TestWhatNeedsAnImageLocksItsFaultDomain(t *testing.T) {
 // What needs an image is sent one even where it reports what is wanted, and what it
 // held before is not to start.
 func TestWhatNeedsAnImageIsSentOneWhateverItReports(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 3}, do: {status: '83'}}]\n", func(b *bench) {
 		b.ended(b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7))), executor.RunDone, "updated confirmed 7 1100")
 		again, other := b.hop("1100", plan.Mode7), b.hop("1200", plan.ModeE)
@@ -167,6 +174,7 @@ func TestWhatNeedsAnImageIsSentOneWhateverItReports(t *testing.T) {
 // A fault domain is more than one enclosure: what needs an image in one of them locks
 // the others.
 func TestWhatNeedsAnImageLocksItsNeighbours(t *testing.T) {
+	t.Parallel()
 	onRack(t, twoEnclosures(), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		err := b.store.Update(context.Background(), func(tx *state.Tx) {
@@ -187,6 +195,7 @@ func TestWhatNeedsAnImageLocksItsNeighbours(t *testing.T) {
 // A module that was exchanged is at the address of the one that needed an image,
 // and gets it in its place.
 func TestWhatNeedsAnImageIsExchanged(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		err := b.store.Update(context.Background(), func(tx *state.Tx) {
 			tx.Caution(state.Caution{Key: state.Key{LUID: "5000ccab0400100f"}, Kind: state.NeedsImage, Address: esp1, Detail: "83h", Since: time.Now()})
@@ -203,6 +212,7 @@ func TestWhatNeedsAnImageIsExchanged(t *testing.T) {
 // What starts at power on alone is not asked to start by a command, and is not
 // forgotten for that.
 func TestPowerOnlyIsRemembered(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("completion: {e: '12'}"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		first := b.step(esp1, stage, hop)
@@ -231,6 +241,7 @@ func TestPowerOnlyIsRemembered(t *testing.T) {
 
 // WRITE BUFFER has no code for that: what still says that it is pending is not forgotten.
 func TestPendingAfterARefusedActivation(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("protocol: write-buffer, completion: {e: '12'}"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Protocol, hop.Activation = plan.WriteBuffer, plan.WithApply
@@ -245,6 +256,7 @@ func TestPendingAfterARefusedActivation(t *testing.T) {
 
 // What the module beside it has started is no longer told to be staged.
 func TestStagedThatThePeerReplaces(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    peerSync: up\n    peerSyncTime: 70s\n", func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		activated := hop
@@ -259,6 +271,7 @@ func TestStagedThatThePeerReplaces(t *testing.T) {
 
 // And where the step has more hops, it is not done for that.
 func TestFirstHopThatThePeerStarts(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    peerSync: up\n    peerSyncTime: 70s\n", func(b *bench) {
 		first, second := b.hop("1050", plan.ModeE), b.hop("1100", plan.Mode7)
 		first.Activation, second.From = plan.WithApply, "1050"
@@ -284,6 +297,7 @@ func TestFirstHopThatThePeerStarts(t *testing.T) {
 // Where a reset goes wrong, what else its enclosure has in the same wave is left
 // alone, also where the plan allows for failures.
 func TestNothingElseOfAnEnclosureInTheSameWave(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("modes: ['0e']")+"    subenclosures: [{id: 3, product: PSU-9, revision: '0100'}]\n", func(b *bench) {
 		psu := b.hop("0200", plan.Mode7)
 		psu.From, psu.Image = "0100", b.imageFor("PSU-9", "0200", 10001)
@@ -299,6 +313,7 @@ func TestNothingElseOfAnEnclosureInTheSameWave(t *testing.T) {
 
 // Refused means that nothing was written, to any component.
 func TestRefusalAfterAWriteIsAFailure(t *testing.T) {
+	t.Parallel()
 	rack := acme("") + strings.ReplaceAll(acme("maxImage: 8192"), enc1, other)
 	onRack(t, rack, func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
@@ -309,6 +324,7 @@ func TestRefusalAfterAWriteIsAFailure(t *testing.T) {
 
 // A chunk is not sent where the store could not be written: it would not be known of.
 func TestNothingIsSentThatCannotBeRecorded(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		b.onEvent = func(e executor.Event) {
 			if e.Type == executor.EventStarted {
@@ -325,6 +341,7 @@ func TestNothingIsSentThatCannotBeRecorded(t *testing.T) {
 
 // Not even the status is read, which would eat a completion code.
 func TestNothingHasAnEffectThatCannotBeRecorded(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		m := &worseMachine{Machine: b.machine}
@@ -350,6 +367,7 @@ func TestNothingHasAnEffectThatCannotBeRecorded(t *testing.T) {
 // What the status says after a chunk stops the download before the next one,
 // whether or not the device would take that.
 func TestStatusAfterAChunk(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		spoil func(page []byte)
 		words string
@@ -379,6 +397,7 @@ func TestStatusAfterAChunk(t *testing.T) {
 // A device that did not carry a chunk out, or did not answer it, and waits for one of
 // another image: that is somebody else's, and is not aborted.
 func TestForeignOffsetAfterAChunkThatWasNotTaken(t *testing.T) {
+	t.Parallel()
 	for fault, words := range map[string]string{"sense: 06/2a/01": "it waits for byte 12288", "noAnswer: true": "awaiting more data"} {
 		for mode, want := range map[plan.Mode]executor.RunOutcome{plan.ModeE: executor.RunFailed, plan.Mode7: executor.RunUnknown} {
 			t.Run(fault+" mode "+string(mode), func(t *testing.T) {
@@ -409,6 +428,7 @@ func TestForeignOffsetAfterAChunkThatWasNotTaken(t *testing.T) {
 }
 
 func TestIntentsAreCommittedBeforeTheirEffect(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Activation = plan.WithApply
@@ -437,6 +457,7 @@ func TestIntentsAreCommittedBeforeTheirEffect(t *testing.T) {
 
 // A download overwrites what was staged, so that the record goes before the first chunk.
 func TestFailedDownloadLeavesNothingRememberedAsStaged(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096, nth: 2}, do: {sense: 05/26/00}}]\n", func(b *bench) {
 		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
 		again := b.step(esp1, stage, b.hop("1200", plan.ModeE))
@@ -450,6 +471,7 @@ func TestFailedDownloadLeavesNothingRememberedAsStaged(t *testing.T) {
 
 // The revision is right and something else is not any more: that is no success.
 func TestWhatIsWorseThanBefore(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		worse func(n worseNode, cdb, in []byte) error
 		words []string
@@ -533,6 +555,7 @@ func (n worseNode) Do(ctx context.Context, req *transport.Request) (*transport.R
 }
 
 func TestBadConfigurations(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		step := b.step(esp1, stage, hop)
@@ -579,6 +602,7 @@ func refused(t *testing.T, c executor.Config, words string) {
 
 // Readers see the run as it goes, from a store of their own.
 func TestStoreIsReadWhileARunWrites(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		seen := ""
 		b.onEvent = func(e executor.Event) {

@@ -268,6 +268,7 @@ var faults = []fault{
 }
 
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	for _, tt := range faults {
 		t.Run(tt.device, func(t *testing.T) {
 			rack := acme(tt.download)
@@ -329,6 +330,7 @@ func TestFaults(t *testing.T) {
 
 // docs/faults.md is the table that TestFaults goes by. -update writes it.
 func TestFaultsAreDocumented(t *testing.T) {
+	t.Parallel()
 	var b strings.Builder
 	b.WriteString(`# What goes wrong, and what fwctl does
 

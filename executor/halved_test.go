@@ -12,6 +12,7 @@ import (
 // A download by mode 7 that starts over has erased what the device would start from:
 // where it is not sent again that needs a person, and is remembered.
 func TestHalfAnImageByMode7IsNeverLeftWithoutAWord(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		faults string
 		reason string
@@ -56,6 +57,7 @@ func (b *bench) activated() *executor.Result {
 
 // 83h that an activation has brought about stands in the status alone.
 func TestNeedsAnImageAfterItsActivation(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', nth: 4}, do: {status: '83'}}]\n", func(b *bench) {
 		r := b.activated()
 		if r.Outcome != executor.RunUnknown || !r.Steps[0].NeedsPerson {
@@ -69,6 +71,7 @@ func TestNeedsAnImageAfterItsActivation(t *testing.T) {
 // An activation that was answered with an error, and carried out all the same, is
 // waited for: what the device runs decides.
 func TestActivationThatIsAnsweredWithAnError(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', nth: 4}, do: {sense: '04/44/00', carriedOut: true}}]\n", func(b *bench) {
 		b.ended(b.activated(), executor.RunDone, "updated confirmed e 1100")
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +70,7 @@ func (b *bench) called(got []string, want ...string) {
 
 // Each reset has its commands around it, once; what resets nothing has none.
 func TestHooksAreRunAroundEachReset(t *testing.T) {
+	t.Parallel()
 	activated := func(b *bench, modes ...plan.Mode) plan.Hop {
 		h := b.hop("1100", modes...)
 		h.Activation = plan.WithApply
@@ -115,6 +115,7 @@ func TestHooksAreRunAroundEachReset(t *testing.T) {
 
 // What a command is told, and what is on record of it.
 func TestHooksAreRecorded(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		var env []string
 		s := b.hooked(esp1, reset, b.hop("1100", plan.Mode7))
@@ -154,6 +155,7 @@ func TestHooksAreRecorded(t *testing.T) {
 
 // The record names whom the system takes those for who began a run, and went on with it.
 func TestAccountsAreRecorded(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		ctx, cancel := context.WithCancel(context.Background())
 		b.onEvent = func(executor.Event) { cancel() }
@@ -180,6 +182,7 @@ func TestAccountsAreRecorded(t *testing.T) {
 // Where the command before fails the reset is not done, what it did is taken back,
 // and nothing else of the fault domain is touched.
 func TestHookBeforeThatFails(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		command func(ctx context.Context) ([]byte, error)
 		want    string
@@ -219,6 +222,7 @@ func TestHookBeforeThatFails(t *testing.T) {
 // Where the command after fails that is told, the run has failed, and nothing else
 // of the fault domain is touched.
 func TestHookAfterThatFails(t *testing.T) {
+	t.Parallel()
 	onRack(t, twoEnclosures(), func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
 		r, calls := b.runHooked(nil, func(_ context.Context, verb string) ([]byte, error) {
@@ -238,6 +242,7 @@ func TestHookAfterThatFails(t *testing.T) {
 
 // A canary whose command fails keeps the rest from being begun.
 func TestHookOfACanaryThatFails(t *testing.T) {
+	t.Parallel()
 	onRack(t, twoEnclosures(), func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
 		r, _ := b.runHooked(func(c *executor.Config) {
@@ -254,6 +259,7 @@ func TestHookOfACanaryThatFails(t *testing.T) {
 
 // ^C ends no command, and what one did before a reset is taken back.
 func TestInterruptInAHook(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		ctx, cancel := context.WithCancel(context.Background())
 		var calls []string
@@ -278,6 +284,7 @@ func TestInterruptInAHook(t *testing.T) {
 
 // A reset that is not permitted any more is not done, and what was done for it is taken back.
 func TestHookBeforeAResetThatIsForbidden(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    drives: [{slot: 0, use: {mount: /tank}}]\n", func(b *bench) {
 		s := b.hooked(esp1, reset, b.hop("1100", plan.Mode7))
 		s.Disruption.Worst = plan.IOInterruption
@@ -299,6 +306,7 @@ func TestHookBeforeAResetThatIsForbidden(t *testing.T) {
 // On a simulated rack commands are told of, and not run; on a real machine a plan
 // that has some is not begun without a way to run them.
 func TestHooksOnASimulatedRack(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		r := b.run(b.hooked(esp1, reset, b.hop("1100", plan.Mode7)))
 		b.ended(r, executor.RunDone, "updated confirmed 7 1100")
@@ -326,6 +334,7 @@ func TestHooksOnASimulatedRack(t *testing.T) {
 
 // A command that cannot be recorded is not started, and neither is the reset.
 func TestHookThatCannotBeRecorded(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		b.onEvent = func(e executor.Event) {
 			if e.Type == executor.EventWave {
@@ -344,6 +353,7 @@ func TestHookThatCannotBeRecorded(t *testing.T) {
 // A run that is killed in the middle of a command, or of a reset between two, has
 // the command after it run when it is resumed; and no other run begins before that.
 func TestResumeRunsTheCommandAfter(t *testing.T) {
+	t.Parallel()
 	var crashes []crash
 	effects := 0
 	copies := t.TempDir()
@@ -353,7 +363,7 @@ func TestResumeRunsTheCommandAfter(t *testing.T) {
 		second := b.hop("1200", plan.Mode7)
 		second.From = "1100"
 		config = b.config(b.hooked(esp1, reset, b.hop("1100", plan.Mode7), second))
-		m := &crashing{b.machine, filepath.Dir(b.file), copies, &crashes, &effects}
+		m := &crashing{b.machine, b, copies, &crashes, &effects}
 		config.Machine = m
 		config.Command = func(_ context.Context, argv, _ []string) ([]byte, error) {
 			calls++

@@ -25,6 +25,7 @@ const swapping = `
 // Nodes that change their names while something else is worked on: the image goes
 // where the plan says, not where the node's name led to.
 func TestNodesThatSwapTheirNames(t *testing.T) {
+	t.Parallel()
 	const second = "5000ccab04002000/esp1/sub0"
 	for _, mode := range []plan.Mode{plan.ModeE, plan.Mode7} {
 		t.Run(string(mode), func(t *testing.T) {
@@ -53,6 +54,7 @@ func TestNodesThatSwapTheirNames(t *testing.T) {
 
 // A plan whose address and logical unit do not belong together writes to neither.
 func TestAddressOfAnotherModule(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		step.Address = esp2
@@ -67,6 +69,7 @@ func TestAddressOfAnotherModule(t *testing.T) {
 
 // All ways to an ESP are held, and tell the same: else nothing is written to it.
 func TestNodeThatCannotBeTrusted(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		spoil func(in []byte) error
 		words string

@@ -23,6 +23,7 @@ var triggers = []executor.Trigger{
 
 // Every state with every trigger: what is not here must not happen.
 func TestNext(t *testing.T) {
+	t.Parallel()
 	want := map[executor.State]map[executor.Trigger]executor.State{
 		executor.Pending: {executor.Begin: executor.Checking, executor.Recover: executor.Recovering},
 		executor.Recovering: {
@@ -62,6 +63,7 @@ func TestNext(t *testing.T) {
 
 // What nobody can tell any more is never made a success by a later event.
 func TestUnknownIsNeverLeft(t *testing.T) {
+	t.Parallel()
 	for _, end := range []executor.State{executor.Unknown, executor.Failed, executor.Refused, executor.Aborted, executor.Unchanged} {
 		for _, trigger := range triggers {
 			if to, ok := executor.Next(end, trigger); ok {
@@ -72,6 +74,7 @@ func TestUnknownIsNeverLeft(t *testing.T) {
 }
 
 func TestDiagramDrawsEveryTransition(t *testing.T) {
+	t.Parallel()
 	drawn := map[string]bool{}
 	for line := range strings.Lines(executor.Diagram()) {
 		drawn[strings.TrimSpace(line)] = true
@@ -90,6 +93,7 @@ func TestDiagramDrawsEveryTransition(t *testing.T) {
 }
 
 func TestDiagramIsTheOneOfTheDocumentation(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../CONTRIBUTING.md")
 	if err != nil {
 		t.Fatal(err)

@@ -47,6 +47,7 @@ func (b *bench) flash(mode plan.Mode, revision, said string) *executor.Result {
 
 // What a one-off plan comes to, whether the revision was said or not.
 func TestOneOffPlans(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		download       string
 		mode           plan.Mode
@@ -89,6 +90,7 @@ func TestOneOffPlans(t *testing.T) {
 
 // To save and start what is saved already is to start it.
 func TestOneOffByMode7OfWhatIsStaged(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		b.ended(b.flash(plan.ModeE, "1100", ""), executor.RunDone, "staged confirmed e 1000", "staged confirmed e 1000")
 		before := len(b.writes())
@@ -104,6 +106,7 @@ func TestOneOffByMode7OfWhatIsStaged(t *testing.T) {
 // That nobody else writes is recorded as somebody's word, of the enclosures that it
 // was given for.
 func TestSoleWriterIsRecorded(t *testing.T) {
+	t.Parallel()
 	onRack(t, twoEnclosures(), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		c := b.config(b.step(esp1, stage, hop), b.step(esp2, stage, hop), b.step(other+"/esp1/sub0", stage, hop))

@@ -10,10 +10,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -39,12 +37,8 @@ var (
 // and random faults, planned by the planner and carried out by the executor; a
 // share of the runs is killed somewhere and resumed.
 func TestPromises(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // many small racks
+	t.Parallel()
 	base := t.TempDir()
-	if dir, err := os.MkdirTemp("/dev/shm", "fwctl"); err == nil { // where nothing waits for a disk
-		t.Cleanup(func() { os.RemoveAll(dir) })
-		base = dir
-	}
 	emptyStore() // outside of a bubble
 	var next, runs, resumed, effects, faults, cycles atomic.Int64
 	outcomes := map[executor.RunOutcome]*atomic.Int64{}
@@ -182,7 +176,7 @@ func (h *history) open() (close func()) {
 	}
 	h.stores = map[string]*state.Store{}
 	for _, host := range h.hosts {
-		h.putEmptyStore(filepath.Join(h.dir, host))
+		putEmptyStore(h.T, filepath.Join(h.dir, host))
 		if h.stores[host], err = state.Open(filepath.Join(h.dir, host)); err != nil {
 			h.Fatal(err)
 		}
@@ -191,40 +185,6 @@ func (h *history) open() (close func()) {
 		for _, s := range h.stores {
 			s.Close()
 		}
-	}
-}
-
-// emptyStore is the file of a store with nothing in it. To copy it is faster than
-// to have each made anew.
-var emptyStore = sync.OnceValue(func() []byte {
-	dir, err := os.MkdirTemp("", "fwctl")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir)
-	s, err := state.Open(dir)
-	if err == nil {
-		err = s.Close()
-	}
-	if err != nil {
-		panic(err)
-	}
-	data, err := os.ReadFile(filepath.Join(dir, state.FileName))
-	if err != nil {
-		panic(err)
-	}
-	return data
-})
-
-func (h *history) putEmptyStore(dir string) {
-	if _, err := os.Stat(dir); err == nil {
-		return
-	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		h.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, state.FileName), emptyStore(), 0o644); err != nil {
-		h.Fatal(err)
 	}
 }
 

@@ -17,6 +17,7 @@ const nebulaReset = "10 00 00 09 00 01 72 65 73 65 74 20 31"
 // Devices that need a row of the quirk table: with what it puts into the hop they
 // are updated, and without it they are not.
 func TestQuirks(t *testing.T) {
+	t.Parallel()
 	noRSOC := func(rack string) string { return strings.ReplaceAll(rack, "{}, {}", "{rsoc: false}, {rsoc: false}") }
 	for name, tt := range map[string]struct {
 		download string
@@ -74,6 +75,7 @@ func TestQuirks(t *testing.T) {
 // alone, and for no other sense data; and a device that says elsewhere that it
 // takes the mode refuses something else.
 func TestRefusedModeByQuirkIsNothingElse(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct{ download, esp, refusedMode string }{
 		"other sense data":          {"modes: ['07'], refuse: all, sksv: false", "{}", "05/24/00"},
 		"a pointer to elsewhere":    {"refuse: all, maxImage: 4096", "{}", "05/26/00"},
@@ -104,6 +106,7 @@ func TestRefusedModeByQuirkIsNothingElse(t *testing.T) {
 // Where no status is read between chunks a mode that is refused by the status is heard
 // of after the last one: too late to tell it from what an abort has left.
 func TestRefusedModeThatIsHeardTooLate(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("modes: ['07']"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE, plan.Mode7)
 		hop.SkipStatus = []plan.StatusRead{plan.MidwayStatus}
@@ -115,6 +118,7 @@ func TestRefusedModeThatIsHeardTooLate(t *testing.T) {
 
 // The statuses that a row leaves out are not read; the one before the first chunk is.
 func TestStatusIsReadWhereTheQuirkLetsIt(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		skip  []plan.StatusRead
 		mode  plan.Mode
@@ -161,6 +165,7 @@ func TestStatusIsReadWhereTheQuirkLetsIt(t *testing.T) {
 
 // A vendor's page goes out once, as it is, and only in place of mode 0Fh.
 func TestActivationPageIsSentOnce(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("resetPage: '"+nebulaReset+"'"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Activation, hop.ActivationPage = plan.WithApply, nebulaReset
@@ -179,6 +184,7 @@ func TestActivationPageIsSentOnce(t *testing.T) {
 
 // Modules that bring each other to one revision are left alone until they are done.
 func TestPeersThatSynchronise(t *testing.T) {
+	t.Parallel()
 	rack := func(first, second, sync string) string {
 		r := strings.Replace(acme("rebootTime: 10s"), "esps: [{}, {}]", fmt.Sprintf("esps: [{revision: %q}, {revision: %q}]", first, second), 1)
 		return r + "    peerSync: " + sync + "\n    peerSyncTime: 5m\n"
@@ -245,6 +251,7 @@ func TestPeersThatSynchronise(t *testing.T) {
 
 // ^C while it waits for its peers: it was not begun.
 func TestInterruptedWhilePeersDiffer(t *testing.T) {
+	t.Parallel()
 	onRack(t, strings.Replace(acme(""), "esps: [{}, {}]", "esps: [{}, {revision: '0900'}]", 1), func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
 		hop.PeerSync = plan.Duration(time.Hour)
@@ -264,6 +271,7 @@ func TestInterruptedWhilePeersDiffer(t *testing.T) {
 // What the device never said to be complete is started where a row lets it: in the
 // run that staged it, and in a later one.
 func TestUnconfirmedImageIsActivatedByQuirk(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("protocol: write-buffer, confirm: none"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Protocol, hop.ActivateUnconfirmed = plan.WriteBuffer, true
@@ -279,6 +287,7 @@ func TestUnconfirmedImageIsActivatedByQuirk(t *testing.T) {
 // A plan whose stage waves are done goes on from there, also where the device never
 // said that the image is complete, if a row lets that be started.
 func TestPlanGoesOnFromAnUnconfirmedImage(t *testing.T) {
+	t.Parallel()
 	for quirk, want := range map[bool]struct {
 		outcome executor.RunOutcome
 		step    string

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,6 +46,48 @@ type bench struct {
 	onEvent func(executor.Event)
 }
 
+func TestMain(m *testing.M) {
+	// Every test makes many small racks: memory is cheaper than collecting it.
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
+
+// emptyStore is the file of a store with nothing in it. To copy it is faster than
+// to have each made anew.
+var emptyStore = sync.OnceValue(func() []byte {
+	dir, err := os.MkdirTemp("", "fwctl")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	s, err := state.Open(dir)
+	if err == nil {
+		err = s.Close()
+	}
+	if err != nil {
+		panic(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, state.FileName))
+	if err != nil {
+		panic(err)
+	}
+	return data
+})
+
+// putEmptyStore makes the directory of an empty store, unless it is there.
+func putEmptyStore(t *testing.T, dir string) {
+	t.Helper()
+	if _, err := os.Stat(dir); err == nil {
+		return
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, state.FileName), emptyStore(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // onRack runs f on a rack with the enclosures given in YAML.
 func onRack(t *testing.T, enclosures string, f func(*bench)) {
 	t.Helper()
@@ -52,8 +96,9 @@ func onRack(t *testing.T, enclosures string, f func(*bench)) {
 	if err := os.WriteFile(file, []byte("apiVersion: fwctl/v1\nkind: Rack\ntrace: trace.jsonl\nenclosures:\n"+enclosures), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	putEmptyStore(t, filepath.Join(dir, "state"))
 	synctest.Test(t, func(t *testing.T) {
-		rack, err := sim.Open(file)
+		rack, err := sim.OpenPrivate(file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,12 +280,8 @@ type line struct {
 // trace is what the rack was sent since the bench began.
 func (b *bench) trace() []line {
 	b.Helper()
-	data, err := os.ReadFile(b.rack.TraceFile())
-	if err != nil {
-		b.Fatal(err)
-	}
 	var all []line
-	for d := json.NewDecoder(bytes.NewReader(data)); d.More(); {
+	for d := json.NewDecoder(bytes.NewReader(b.rack.Trace())); d.More(); {
 		var l line
 		if err := d.Decode(&l); err != nil {
 			b.Fatal(err)
@@ -280,7 +321,7 @@ func (b *bench) effects() int {
 // received are the images that arrived whole, by SHA-256, whoever took them.
 func (b *bench) received() []string {
 	b.Helper()
-	data, err := os.ReadFile(b.file + ".rack-state.json")
+	data, err := b.rack.State()
 	if err != nil {
 		b.Fatal(err)
 	}

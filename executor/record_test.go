@@ -15,6 +15,7 @@ import (
 // A first chunk that the device refuses has overwritten nothing: what was staged
 // before still is, and a power cycle would start it.
 func TestARefusedChunkLeavesWhatWasStaged(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 2}, do: {sense: 05/26/00}}]\n", func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
@@ -29,6 +30,7 @@ func TestARefusedChunkLeavesWhatWasStaged(t *testing.T) {
 
 // Where nobody can tell whether it took the first chunk, what was staged counts as gone.
 func TestALostFirstChunkLeavesNothingRemembered(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 2}, do: {die: true}}]\n", func(b *bench) {
 		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
 		second := b.step(esp1, stage, b.hop("1200", plan.ModeE))
@@ -43,6 +45,7 @@ func TestALostFirstChunkLeavesNothingRemembered(t *testing.T) {
 // What needs a whole image before its next reset is not reset to start what it holds,
 // nor is anybody asked to power-cycle it.
 func TestWhatNeedsAnImageIsNotActivated(t *testing.T) {
+	t.Parallel()
 	for _, by := range []plan.ActivateBy{plan.ByModeF, plan.ByPowerCycle} {
 		t.Run(string(by), func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
@@ -75,6 +78,7 @@ func TestWhatNeedsAnImageIsNotActivated(t *testing.T) {
 // Two components of one ESP that are both activated: the reset for the first
 // starts the second too, which is what was planned.
 func TestOneResetStartsTwoComponents(t *testing.T) {
+	t.Parallel()
 	rack := acme("") + "    subenclosures: [{id: 3, product: PSU, revision: '2000', esps: [1]}]\n"
 	onRack(t, rack, func(b *bench) {
 		iom := b.hop("1100", plan.ModeE)
@@ -91,6 +95,7 @@ func TestOneResetStartsTwoComponents(t *testing.T) {
 
 // A step that no wave works on, or that has no mode to send by, is no plan.
 func TestPlansThatCannotBeCarriedOut(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		change func(*plan.Plan)
 		want   string
@@ -113,6 +118,7 @@ func TestPlansThatCannotBeCarriedOut(t *testing.T) {
 
 // What a killed run leaves behind is told by every inventory.
 func TestWhatIsOpenIsAProblem(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		err := b.store.Update(context.Background(), func(tx *state.Tx) {
@@ -132,6 +138,7 @@ func TestWhatIsOpenIsAProblem(t *testing.T) {
 // A mode that is refused has overwritten nothing: the reset wave goes on with what
 // was staged before as the plan knows it.
 func TestARefusedModeLeavesWhatWasStaged(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 2}, do: {sense: 05/26/00}}]\n", func(b *bench) {
 		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
 		hop := b.hop("1200", plan.ModeE, plan.Mode7)
@@ -177,6 +184,7 @@ func (n watchfulNode) Do(ctx context.Context, req *transport.Request) (*transpor
 // Whoever comes while a component restarts, or is not verified, finds that something
 // is under way there: it is not theirs to touch, also where the run was killed.
 func TestWhatIsUnderWayIsOpen(t *testing.T) {
+	t.Parallel()
 	for name, mode := range map[string]plan.Mode{"mode 7": plan.Mode7, "activated": plan.ModeE} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme("flashTime: 2m, rebootTime: 5m, vanish: true"), func(b *bench) {

@@ -14,6 +14,7 @@ import (
 // The image behind a revision is the last of that revision that was sent, unless
 // that is the one that waits.
 func TestRememberSent(t *testing.T) {
+	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 11, n, 0, 0, 0, 0, time.UTC) }
 	key := state.Key{LUID: "5000ccab04001001"}
 	older, newer, other := state.Sent{SHA256: "aa", Revision: "1100", At: day(1)}, state.Sent{SHA256: "bb", Revision: "1100", At: day(2)}, state.Sent{SHA256: "cc", Revision: "1200", At: day(3)}
@@ -38,6 +39,7 @@ func TestRememberSent(t *testing.T) {
 
 // What has to be minded is told of its own enclosure, once, however often it is asked.
 func TestRememberCautions(t *testing.T) {
+	t.Parallel()
 	inv := &inventory.Inventory{Enclosures: []inventory.Enclosure{{LogicalID: enc1}, {LogicalID: other}}}
 	for range 2 {
 		executor.Remember(inv, &state.Memory{Cautions: []state.Caution{{Kind: state.NeedsImage, Address: esp1, Detail: "83h"}}})

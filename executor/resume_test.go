@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +27,7 @@ func afterCrash(t *testing.T, enclosures string, steps func(*bench) []plan.Step,
 	copies := t.TempDir()
 	onRack(t, enclosures, func(b *bench) {
 		config = b.config(steps(b)...)
-		config.Machine = &crashing{b.machine, filepath.Dir(b.file), copies, &crashes, &effects}
+		config.Machine = &crashing{b.machine, b, copies, &crashes, &effects}
 		if r, err := executor.Run(context.Background(), config); err != nil || r.Outcome != executor.RunDone {
 			t.Fatalf("Run = %+v, %v; want it done", r, err)
 		}
@@ -58,6 +57,7 @@ func (b *bench) resume(c executor.Config) *executor.Result {
 
 // An enclosure that is out of sight because all of it restarts is waited for.
 func TestResumeWhileTheEnclosureIsAway(t *testing.T) {
+	t.Parallel()
 	rack := strings.Replace(acme("vanish: true, returnNode: other, rebootTime: 5m"), "esps: [{}, {}]", "esps: [{}]", 1)
 	one := func(b *bench) []plan.Step {
 		address := b.scan().Enclosures[0].ESPs[0].Subenclosures[0].Address
@@ -75,6 +75,7 @@ func TestResumeWhileTheEnclosureIsAway(t *testing.T) {
 // Where somebody else holds a node for long nothing is done, and the run is there to
 // be resumed when they are done.
 func TestResumeWhileANodeIsBusy(t *testing.T) {
+	t.Parallel()
 	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, stage, b.hop("1100", plan.ModeE))} }
 	half := func(effects int) int { return effects / 2 }
 	afterCrash(t, acme(""), one, half, func(b *bench, c executor.Config) {
@@ -95,6 +96,7 @@ func TestResumeWhileANodeIsBusy(t *testing.T) {
 // What was interrupted is resumed as long as nothing else was done: a later run has
 // made its plan anew. One that was refused has done nothing.
 func TestWhatIsDoneSinceEndsAnInterruptedRun(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		interrupted, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -122,6 +124,7 @@ func TestWhatIsDoneSinceEndsAnInterruptedRun(t *testing.T) {
 
 // A run that was to stage alone does so when it is resumed, whoever resumes it.
 func TestResumeOfAPhase(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		interrupted, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -140,6 +143,7 @@ func TestResumeOfAPhase(t *testing.T) {
 // An enclosure that is out of sight with all of its ESPs is whole only when all of
 // them are back.
 func TestResumeWhileAllESPsAreAway(t *testing.T) {
+	t.Parallel()
 	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, reset, b.hop("1100", plan.Mode7))} }
 	last := func(effects int) int { return effects }
 	afterCrash(t, acme("rebootTime: 5m"), one, last, func(b *bench, c executor.Config) {
@@ -156,6 +160,7 @@ func TestResumeWhileAllESPsAreAway(t *testing.T) {
 // A device may go on answering for a while after the command that restarts it: who
 // resumes asks when that is over, and does not send it again.
 func TestResumeBeforeTheDeviceHasLeft(t *testing.T) {
+	t.Parallel()
 	one := func(b *bench) []plan.Step {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Activation = plan.WithApply
@@ -197,6 +202,7 @@ func (n oldNode) Do(ctx context.Context, req *transport.Request) (*transport.Res
 
 // A mode that was refused is not tried again.
 func TestResumeAfterARefusedMode(t *testing.T) {
+	t.Parallel()
 	one := func(b *bench) []plan.Step {
 		return []plan.Step{b.step(esp1, both, b.hop("1100", plan.ModeE, plan.Mode7))}
 	}
@@ -214,6 +220,7 @@ func TestResumeAfterARefusedMode(t *testing.T) {
 
 // What was accepted for a run is, when it is resumed.
 func TestResumeKeepsWhatWasAccepted(t *testing.T) {
+	t.Parallel()
 	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, reset, b.hop("1100", plan.Mode7))} }
 	half := func(effects int) int { return effects / 2 }
 	afterCrash(t, acme(""), one, half, func(b *bench, c executor.Config) {
@@ -243,6 +250,7 @@ func TestResumeKeepsWhatWasAccepted(t *testing.T) {
 // What has failed is for a new plan: who resumes the run leaves it alone, and what
 // shares a fault domain with it.
 func TestResumeLeavesWhatHasFailed(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}]\n", func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		beside := b.step(esp2, stage, hop)
@@ -265,6 +273,7 @@ func TestResumeLeavesWhatHasFailed(t *testing.T) {
 // What became of a component that was lost sight of is not forgotten: nothing else is
 // written to its enclosure, and it is told of, until a resumption has met it again.
 func TestUnknownIsFoundOut(t *testing.T) {
+	t.Parallel()
 	const away = "faults: [{when: {opcode: '1d', offset: 4096}, do: {vanish: 4h}}]"
 	const last = "faults: [{when: {opcode: '1d', offset: 8192}, do: {vanish: 4h, carriedOut: true}}]"
 	for name, tt := range map[string]struct {
@@ -331,6 +340,7 @@ func TestUnknownIsFoundOut(t *testing.T) {
 
 // So is what became of it in a resumption that sent it the image again.
 func TestUnknownInAResumption(t *testing.T) {
+	t.Parallel()
 	faults := "faults: [{when: {opcode: '1d', offset: 4096}, do: {vanish: 1h}}, {when: {opcode: '1d', offset: 4096, nth: 2}, do: {vanish: 1h}}]"
 	onRack(t, strings.Replace(acme(""), "esps: [{}, {}]", "esps: [{"+faults+"}, {}]", 1), func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
@@ -346,6 +356,7 @@ func TestUnknownInAResumption(t *testing.T) {
 
 // One that never answers again is not in the way of another.
 func TestUnknownBesideUnknown(t *testing.T) {
+	t.Parallel()
 	gone := strings.Replace(acme(""), "esps: [{}, {}]", "esps: [{faults: [{when: {opcode: '1d', offset: 4096}, do: {die: true}}]}, {}]", 1)
 	away := strings.ReplaceAll(strings.Replace(gone, "die: true", "vanish: 1h", 1), enc1, other)
 	onRack(t, gone+away, func(b *bench) {
@@ -363,6 +374,7 @@ func TestUnknownBesideUnknown(t *testing.T) {
 // Of one that answers, and of which nobody can tell more, a resumption says so and
 // lets go: a new plan takes it as it is.
 func TestUnknownThatAnswers(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("protocol: write-buffer, confirm: none")+"    faults: [{when: {opcode: '3b', offset: 8192}, do: {noAnswer: true}}]\n", func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
 		hop.Protocol = plan.WriteBuffer
@@ -381,6 +393,7 @@ func TestUnknownThatAnswers(t *testing.T) {
 
 // A module that was exchanged has taken what nobody knows with it.
 func TestUnknownThatWasExchanged(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		err := b.store.Update(context.Background(), func(tx *state.Tx) {
 			run := tx.BeginRun(state.Run{Host: b.machine.Hostname(), By: "anna", StartedAt: time.Now()})
@@ -404,6 +417,7 @@ func TestUnknownThatWasExchanged(t *testing.T) {
 // What an enclosure was like is what it was before the run: one that has become worse
 // since is not touched when the run is resumed.
 func TestResumeWhereItHasBecomeWorse(t *testing.T) {
+	t.Parallel()
 	two := func(b *bench) []plan.Step {
 		hop := b.hop("1100", plan.ModeE)
 		return []plan.Step{b.step(esp1, stage, hop), b.step(esp2, stage, hop)}
@@ -432,6 +446,7 @@ func TestResumeWhereItHasBecomeWorse(t *testing.T) {
 
 // Half an image by mode 7 cannot wait for a window; half of one by mode e can.
 func TestResumeOfHalfAnImageOutsideItsWindow(t *testing.T) {
+	t.Parallel()
 	for mode, tt := range map[plan.Mode]struct {
 		modes   []plan.Mode
 		waves   plan.StepWaves
@@ -469,6 +484,7 @@ func TestResumeOfHalfAnImageOutsideItsWindow(t *testing.T) {
 
 // Nor is half an image by mode 7 left without a word where it cannot be sent again.
 func TestResumeOfHalfAnImageThatIsRefused(t *testing.T) {
+	t.Parallel()
 	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, reset, b.hop("1100", plan.Mode7))} }
 	half := func(effects int) int { return effects / 2 }
 	afterCrash(t, acme(""), one, half, func(b *bench, c executor.Config) {
@@ -500,6 +516,7 @@ func (m goingOn) HoldsLock(enclosure string, _ int) (bool, error) {
 // Of several runs without an end the first is resumed that no process carries out. A
 // run's locks are those of the enclosures that it works on here.
 func TestWhichRunIsResumed(t *testing.T) {
+	t.Parallel()
 	const third = "5000ccab04003000"
 	onRack(t, twoEnclosures()+strings.ReplaceAll(acme(""), enc1, third), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
@@ -524,6 +541,7 @@ func TestWhichRunIsResumed(t *testing.T) {
 
 // A resumption that is refused leaves the run as it was.
 func TestRefusedResumptionOfAnInterruptedRun(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		interrupted, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -546,6 +564,7 @@ func TestRefusedResumptionOfAnInterruptedRun(t *testing.T) {
 // What was begun on simulated enclosures is not gone on with on real ones, nor the
 // other way round.
 func TestResumeOfWhatIsSimulatedElsewhere(t *testing.T) {
+	t.Parallel()
 	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, stage, b.hop("1100", plan.ModeE))} }
 	half := func(effects int) int { return effects / 2 }
 	afterCrash(t, acme(""), one, half, func(b *bench, c executor.Config) {
@@ -579,6 +598,7 @@ func (m copying) FS() fs.FS {
 
 // A mode belongs to a hop: what was sent one by mode 7 has not refused mode e for the next.
 func TestResumeBetweenHops(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		rack  string
 		first []plan.Mode
@@ -597,7 +617,7 @@ func TestResumeBetweenHops(t *testing.T) {
 				second.From, second.Image = "1100", b.imageFor("JBOD-60", "1200", 10001)
 				config = b.config(b.step(esp1, tt.waves, first, second))
 				armed, effects := false, 0
-				config.Machine = copying{b.machine, crashing{nil, filepath.Dir(b.file), copies, &crashes, &effects}, &armed}
+				config.Machine = copying{b.machine, crashing{nil, b, copies, &crashes, &effects}, &armed}
 				verified := 0
 				config.Observer = func(e executor.Event) {
 					if e.Type == executor.EventVerified {

@@ -37,6 +37,7 @@ func (n countingNode) Do(ctx context.Context, req *transport.Request) (*transpor
 // Of a command that the device refuses none of the data goes over: what it says
 // still counts.
 func TestNothingIsTransferredOfWhatIsRefused(t *testing.T) {
+	t.Parallel()
 	refused := func(req *transport.Request, resp *transport.Response) int {
 		if resp.Status != 0 {
 			return len(req.Out)
@@ -71,6 +72,7 @@ func TestNothingIsTransferredOfWhatIsRefused(t *testing.T) {
 
 // A chunk of which only a part went over is not taken, whatever the status says.
 func TestChunkThatIsTransferredShort(t *testing.T) {
+	t.Parallel()
 	for protocol, download := range map[plan.Protocol]string{plan.SES: "", plan.WriteBuffer: "protocol: write-buffer"} {
 		t.Run(string(protocol), func(t *testing.T) {
 			onRack(t, acme(download), func(b *bench) {
@@ -96,6 +98,7 @@ func TestChunkThatIsTransferredShort(t *testing.T) {
 // What chunks a device takes: lengths and offsets in fours, what fits into a page, and
 // where it has them its own.
 func TestChunkSizes(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		download string
 		chunk    int
@@ -148,6 +151,7 @@ func TestChunkSizes(t *testing.T) {
 
 // An image that is one chunk: its mode is refused by the status after the last one.
 func TestRefusedModeOfAnImageInOneChunk(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("modes: ['07']"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE, plan.Mode7)
 		hop.Image = b.imageFor("JBOD-60", "1100", 4000)
@@ -199,6 +203,7 @@ func (n attendingNode) Do(ctx context.Context, req *transport.Request) (*transpo
 // What is pending is collected before anything that has an effect, and would be
 // answered with it.
 func TestPendingUnitAttentionIsCollected(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		wave := false
@@ -237,6 +242,7 @@ func (n pointingNode) Do(ctx context.Context, req *transport.Request) (*transpor
 // Sense data with a pointer say that a mode is refused where it points at the mode in
 // the page, and nothing else does.
 func TestPointerToTheModeAlone(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		key, asc, sks, field byte
 		refused              bool

@@ -30,6 +30,7 @@ func (b *bench) verify(powerCycled ...inventory.Selector) *executor.Found {
 
 // fwctl verify after a power cycle: staged → running, or lost, or still waiting.
 func TestVerify(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		rack    string
 		to      string
@@ -70,6 +71,7 @@ func TestVerify(t *testing.T) {
 // An image of which nobody has said what it brings runs where the revision is another,
 // and what is neither the old nor the new one is somebody else's.
 func TestVerifyOfAnotherRevision(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		to      string // "" where nobody has said
 		outcome state.Verdict
@@ -103,6 +105,7 @@ func TestVerifyOfAnotherRevision(t *testing.T) {
 
 // Is everything there that was there before?
 func TestVerifyTellsWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
 		if err := b.rack.PowerCycle(enc1); err != nil {
@@ -123,6 +126,7 @@ func TestVerifyTellsWhatIsMissing(t *testing.T) {
 
 // Also where nothing is staged, or not any more: whoever mends a cable asks again.
 func TestVerifyTellsWhatIsMissingWhereNothingIsStaged(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
 		b.ended(b.run(b.step(other+"/esp1/sub0", reset, b.hop("1100", plan.Mode7))), executor.RunDone, "updated confirmed 7 1100")
 		b.ended(b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7))), executor.RunDone, "updated confirmed 7 1100")
@@ -145,6 +149,7 @@ func TestVerifyTellsWhatIsMissingWhereNothingIsStaged(t *testing.T) {
 
 // A component that is not in sight is neither running nor lost, and stays remembered.
 func TestVerifyOfWhatIsNotInSight(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
 		gone := b.scan().Enclosures[0].ESPs[0]
@@ -162,6 +167,7 @@ func TestVerifyOfWhatIsNotInSight(t *testing.T) {
 // A device that says of itself that it holds deferred microcode has not lost it,
 // whoever says that it was power-cycled.
 func TestVerifyOfWhatSaysThatItWaits(t *testing.T) {
+	t.Parallel()
 	for _, asc := range [][2]byte{{0x00, 0x22}, {0x04, 0x1e}, {0x04, 0x21}, {0x04, 0x22}} {
 		onRack(t, acme(""), func(b *bench) {
 			b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
@@ -181,6 +187,7 @@ func TestVerifyOfWhatSaysThatItWaits(t *testing.T) {
 
 // What an ESP holds for another subenclosure is judged by that.
 func TestVerifyOfASubenclosure(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+withPSU, func(b *bench) {
 		hop := b.hop("3000", plan.ModeE)
 		hop.From, hop.Image = "2000", b.imageFor("PSU", "3000", whole)
@@ -193,6 +200,7 @@ func TestVerifyOfASubenclosure(t *testing.T) {
 
 // Nothing is judged, or forgotten, while somebody works there.
 func TestVerifyBesideARun(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
 		lock, err := b.machine.Lock(enc1)

@@ -16,6 +16,7 @@ import (
 
 // Where one fails nothing else of its fault domain is touched, and the others are.
 func TestFailureInAResetWaveLeavesTheRestOfItsDomain(t *testing.T) {
+	t.Parallel()
 	rack := acme("") + "    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}]\n" + strings.ReplaceAll(acme(""), enc1, other)
 	onRack(t, rack, func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
@@ -31,6 +32,7 @@ func TestFailureInAResetWaveLeavesTheRestOfItsDomain(t *testing.T) {
 
 // An enclosure that becomes worse by itself, between two waves, is touched no more.
 func TestNothingIsStartedWhereItHasBecomeWorse(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    elements: [{type: power-supply, count: 2}]\n", func(b *bench) {
 		m := &worseMachine{Machine: b.machine}
 		b.machine = m
@@ -55,6 +57,7 @@ func TestNothingIsStartedWhereItHasBecomeWorse(t *testing.T) {
 // What cannot be grouped with certainty is not reset in parallel with anything, be
 // it by another run on this host.
 func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
+	t.Parallel()
 	type take = func(transport.Machine) (io.Closer, error)
 	lock := func(m transport.Machine) (io.Closer, error) { return m.Lock("resets") }
 	share := func(m transport.Machine) (io.Closer, error) { return m.ShareLock("resets") }
@@ -103,6 +106,7 @@ func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
 // What has refused mode e in an earlier run of the same plan is not asked again: its
 // reset wave begins with mode 7. To another plan that says nothing.
 func TestARefusedModeIsRemembered(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		other bool   // plan
 		want  string // the modes of the first chunks, one a download
@@ -138,6 +142,7 @@ func TestARefusedModeIsRemembered(t *testing.T) {
 // What another host has done cannot be seen: a reset does not come before or beside what
 // it is to follow, nor the rest before the canaries, until somebody says that this is done.
 func TestWavesOfOtherHosts(t *testing.T) {
+	t.Parallel()
 	const before, between, beside = 1, 2, 3
 	for name, tt := range map[string]struct {
 		here, there int // fault domains
@@ -201,6 +206,7 @@ func TestWavesOfOtherHosts(t *testing.T) {
 
 // Whoever works on any enclosure of a fault domain has it for himself.
 func TestNothingIsDoneBesideWorkOnANeighbour(t *testing.T) {
+	t.Parallel()
 	onRack(t, twoEnclosures(), func(b *bench) {
 		s := b.step(esp1, reset, b.hop("1100", plan.Mode7))
 		s.Neighbours = []string{other}
@@ -220,6 +226,7 @@ func TestNothingIsDoneBesideWorkOnANeighbour(t *testing.T) {
 // What a reset may do is asked of the drives as they are used now, in all of the
 // fault domain, whatever the plan was told of them.
 func TestResetsAreGatedByTheUseOfDrivesNow(t *testing.T) {
+	t.Parallel()
 	const mounted = "{slot: 0, use: {mount: /tank}}"
 	for name, tt := range map[string]struct {
 		own, others string // drives
@@ -272,6 +279,7 @@ func TestResetsAreGatedByTheUseOfDrivesNow(t *testing.T) {
 
 // ^C while a run compares: nobody has refused anything, whatever would have had to come first.
 func TestInterruptedWhileItCompares(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		ctx, interrupt := context.WithCancel(context.Background())
 		c := b.config(b.step(esp1, both, b.hop("1100", plan.ModeE)))
@@ -290,6 +298,7 @@ func TestInterruptedWhileItCompares(t *testing.T) {
 // Staging does not wait for another host, and what it leaves to be reset says for whom
 // that waits.
 func TestStagingGoesAheadOfOtherHosts(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Activation = plan.WithApply
@@ -305,6 +314,7 @@ func TestStagingGoesAheadOfOtherHosts(t *testing.T) {
 
 // A device that is busy for long does not keep a download from being withdrawn.
 func TestWithdrawnWhileTheDeviceIsBusy(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096, times: 9}, do: {busy: true}}]\n", func(b *bench) {
 		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
 		withdraw := make(chan struct{})
@@ -348,6 +358,7 @@ func (l lettingGo) Close() error {
 
 // Who gets a run's lock next finds the end of that run: it would take it for killed.
 func TestARunHasItsEndBeforeItsLocksAreLetGoOf(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		var found []state.Run
 		b.machine = endsFirst{b.machine, b, &found}
@@ -361,6 +372,7 @@ func TestARunHasItsEndBeforeItsLocksAreLetGoOf(t *testing.T) {
 // What is withdrawn before its first chunk gets none: that would be for nothing, and
 // some erase flash at it.
 func TestWithdrawnBeforeTheFirstChunk(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
 		withdraw := make(chan struct{})
@@ -382,6 +394,7 @@ func TestWithdrawnBeforeTheFirstChunk(t *testing.T) {
 // What is only being looked at when another fault domain has one failure too many is
 // not started.
 func TestFailureWhileAnotherDomainIsLookedAt(t *testing.T) {
+	t.Parallel()
 	fails := acme("modes: ['0e']") + "    faults: [{when: {opcode: '1d'}, do: {delay: 2m}}]\n"
 	slow := strings.ReplaceAll(acme(""), enc1, other) + "    faults: [{when: {opcode: 'a3', every: true}, do: {delay: 20s}}]\n"
 	onRack(t, fails+slow, func(b *bench) {
@@ -403,6 +416,7 @@ func TestFailureWhileAnotherDomainIsLookedAt(t *testing.T) {
 // What comes after a wave that a person has to power-cycle is not begun before that:
 // the run ends there, or waits.
 func TestNothingAfterAPowerCycleThatIsNotGiven(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		download string
 		protocol plan.Protocol
@@ -460,6 +474,7 @@ func TestNothingAfterAPowerCycleThatIsNotGiven(t *testing.T) {
 // What a run leaves to a wave that it was not for says so, and what it leaves staged as
 // was planned does not.
 func TestWhatWaitsForAnotherWave(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("")+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
 		started, left := b.hop("1100", plan.ModeE), b.hop("1100", plan.ModeE)
 		started.Activation = plan.WithApply

@@ -15,6 +15,7 @@ import (
 
 // A component is only started when its worst case fits in what is left of its window.
 func TestNothingStartsThatMayNotFitItsWindow(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("flashTime: 25m"), func(b *bench) {
 		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, stage, b.hop("1100", plan.ModeE)))
 		c.Plan.Waves[0].Windows = []string{"short"}
@@ -40,6 +41,7 @@ func TestNothingStartsThatMayNotFitItsWindow(t *testing.T) {
 // What is on record are the windows that were put aside: where a component is worked
 // on in none, nothing was.
 func TestIgnoredWindowsAreRecorded(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		c := b.config(b.step(esp1, reset, b.hop("1100", plan.Mode7)), b.step(esp2, stage, b.hop("1100", plan.ModeE)))
 		c.Plan.Waves[1].Windows, c.IgnoreWindow = []string{"night"}, "CHG-4711"
@@ -56,6 +58,7 @@ func TestIgnoredWindowsAreRecorded(t *testing.T) {
 // Who waits for windows waits for the next opening too, where what does not fit the
 // rest of this one fits that; what fits none is not waited for.
 func TestWhatDoesNotFitWaitsForTheNextOpening(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		window  window.Window
 		wait    bool
@@ -94,6 +97,7 @@ func TestWhatDoesNotFitWaitsForTheNextOpening(t *testing.T) {
 // A window that closes while its wave is walked is closed, whenever it opens next;
 // and one that does not open again is not waited for.
 func TestNothingStartsInAWindowThatIsClosed(t *testing.T) {
+	t.Parallel()
 	slow := acme("flashTime: 44m") + "    faults: [{when: {opcode: '1d', offset: 4096}, do: {delay: 10m}}]\n"
 	for name, tt := range map[string]struct {
 		window window.Window
@@ -131,6 +135,7 @@ func TestNothingStartsInAWindowThatIsClosed(t *testing.T) {
 // What was begun is brought to its end whatever the time, over all of its hops; of
 // what was not, no command is run either.
 func TestWindowThatClosesBetweenHops(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme("flashTime: 12m"), func(b *bench) {
 		stone, second := b.hop("1050", plan.Mode7), b.hop("1100", plan.Mode7)
 		second.From = "1050"
@@ -153,6 +158,7 @@ func TestWindowThatClosesBetweenHops(t *testing.T) {
 
 // Nothing soaks before nothing.
 func TestNoSoakAtTheEnd(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
 		c.Plan.Waves[0].Soak = plan.Duration(10 * time.Hour)
@@ -170,6 +176,7 @@ func TestNoSoakAtTheEnd(t *testing.T) {
 
 // What is left of a window is told as it is, and nothing was written in it.
 func TestWindowThatIsAllButOver(t *testing.T) {
+	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
 		c.Plan.Waves[0].Windows = []string{"night"}
