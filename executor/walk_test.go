@@ -455,7 +455,7 @@ func TestNothingAfterAPowerCycleThatIsNotGiven(t *testing.T) {
 				if r, err = executor.Run(context.Background(), c); err != nil {
 					t.Fatal(err)
 				}
-				b.ended(r, executor.RunFailed, "skipped unconfirmed  1000", "skipped unconfirmed  1000")
+				b.ended(r, executor.RunStopped, "skipped unconfirmed  1000", "skipped unconfirmed  1000")
 				b.reason(r, 0, "power-cycle "+enc1)
 				b.reason(r, 1, "wave 2 waits for a power cycle")
 				if err := b.rack.PowerCycle(enc1); err != nil {
