@@ -188,7 +188,6 @@ func (k *kernel) disk(dir, dev string) {
 	k.file(dir+"/dev", dev+"\n")
 	k.file(dir+"/size", fmt.Sprintln(sectors))
 	k.file(dir+"/removable", "0\n")
-	k.file(dir+"/stat", diskStat(1000, 1000))
 	k.file(dir+"/ro", "0\n")
 	k.dir(dir + "/holders")
 	k.dir(dir + "/slaves")
@@ -263,6 +262,7 @@ func (k *kernel) use(dr *drive) {
 	}
 	use := dr.Use
 	if use.IO != "" {
+		k.file(below[0]+"/stat", diskStat(1000, 1000))
 		k.busy[k.entries[below[0]+"/stat"]] = use.IO
 	}
 	if use.Multipath == "" {

@@ -1,6 +1,9 @@
 package scan
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"strconv"
@@ -10,57 +13,110 @@ import (
 	"fwctl/inventory"
 )
 
-// counters are the requests that disks have completed, by their names.
+// watchFor is how long counters are watched at least: once for the whole scan, and
+// reading the enclosures is part of it.
+const watchFor = 2 * time.Second
+
+// counters are the requests that disks have completed, by their names. Disks
+// without counters are not in it.
 type counters struct {
 	at    time.Time
 	disks map[string]requests
 }
 
 // requests are read off /sys/block/X/stat. Discards count as writes.
-type requests struct{ reads, writes uint64 }
+type requests struct {
+	reads, writes uint64
+	unknown       bool // they could not be read
+}
 
 func readCounters(fsys fs.FS) counters {
 	c := counters{time.Now(), map[string]requests{}}
 	entries, _ := fs.ReadDir(fsys, blockDir) // none: there are no disks
 	for _, e := range entries {
-		fields := strings.Fields(text(fsys, path.Join(blockDir, e.Name(), "stat")))
-		field := func(n int) uint64 {
-			if n >= len(fields) {
-				return 0
-			}
-			v, _ := strconv.ParseUint(fields[n], 10, 64) // the kernel writes numbers
-			return v
-		}
-		if len(fields) > 0 {
-			c.disks[e.Name()] = requests{field(0), field(4) + field(11)}
+		stat, err := fs.ReadFile(fsys, path.Join(blockDir, e.Name(), "stat"))
+		if !errors.Is(err, fs.ErrNotExist) {
+			c.disks[e.Name()] = parseStat(string(stat)) // of nothing, after an error: unknown
 		}
 	}
 	return c
 }
 
+// parseStat reads /sys/block/X/stat, see Documentation/block/stat.rst of the kernel:
+// reads, writes and discards are the 1st, 5th and 12th number. Kernels before 4.18
+// do not count discards.
+func parseStat(stat string) requests {
+	fields := strings.Fields(stat)
+	if len(fields) < 11 {
+		return requests{unknown: true}
+	}
+	var r requests
+	field := func(n int) uint64 {
+		if n >= len(fields) {
+			return 0
+		}
+		v, err := strconv.ParseUint(fields[n], 10, 64)
+		r.unknown = r.unknown || err != nil
+		return v
+	}
+	r.reads, r.writes = field(0), field(4)+field(11)
+	return r
+}
+
 // moved says what somebody did to a disk between two looks, "" for nothing, or
-// for no more than a path checker does: it reads once a second at most.
-func (c counters) moved(later counters, disk string) string {
-	before, ok := c.disks[disk]
-	now, still := later.disks[disk]
-	if !ok || !still {
-		return ""
+// for no more than a path checker does: it reads once a second at most. known is
+// false if the counters do not tell: they could not be read, or are another disk's.
+func (c counters) moved(later counters, disk string) (words string, known bool) {
+	before, had := c.disks[disk]
+	now, has := later.disks[disk]
+	if before.unknown || now.unknown || had != has || now.reads < before.reads || now.writes < before.writes {
+		return "", false
 	}
 	const slack = 2
-	switch allowed := slack + uint64(later.at.Sub(c.at)/time.Second); {
-	case now.writes != before.writes:
-		return "written to while fwctl looked"
-	case now.reads-before.reads > allowed:
-		return "read from while fwctl looked"
+	allowed := slack + uint64(later.at.Sub(c.at)/time.Second)
+	reads, writes := now.reads-before.reads, now.writes-before.writes
+	if writes == 0 && reads <= allowed {
+		return "", true
 	}
-	return ""
+	return fmt.Sprintf("its counters moved while fwctl looked: %s, %s", counted(writes, "write"), counted(reads, "read")), true
+}
+
+func counted(n uint64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// watch waits until the counters of disks have had the time to move, and reads
+// them again. It does not wait if none of the disks has any.
+func (c counters) watch(ctx context.Context, fsys fs.FS, disks []string) counters {
+	for _, disk := range disks {
+		if _, has := c.disks[disk]; !has {
+			continue
+		}
+		timer := time.NewTimer(watchFor - time.Since(c.at))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		break
+	}
+	return readCounters(fsys)
 }
 
 // busy notes which of a drive's block devices somebody was using while fwctl
 // looked. What is done over one path of a multipath map can be done over the others.
-func (u *usage) busy(moved func(disk string) string, blocks []inventory.BlockDevice, drive []int) {
+// It reports whether all of their counters could be compared.
+func (u *usage) busy(before, now counters, blocks []inventory.BlockDevice, drive []int) bool {
+	all := true
 	for _, i := range drive {
-		words := moved(blocks[i].Name)
+		words, known := before.moved(now, blocks[i].Name)
+		if !known {
+			all = false
+			blocks[i].Evidence = append(blocks[i].Evidence, "its counters could not be compared")
+		}
 		if words == "" {
 			continue
 		}
@@ -70,6 +126,6 @@ func (u *usage) busy(moved func(disk string) string, blocks []inventory.BlockDev
 				blocks[j].Uses = append(blocks[j].Uses, inventory.Use{Words: words, Over: over})
 			}
 		}
-		return
 	}
+	return all
 }

@@ -252,13 +252,17 @@ func probe(ctx context.Context, m transport.Machine, readings []inventory.Readin
 		d.blocks = append(d.blocks, i)
 	}
 	var todo []*drive
+	var disks []string
 	for _, d := range drives {
 		if d.behind && !d.used {
 			todo = append(todo, d)
+			for _, i := range d.blocks {
+				disks = append(disks, blocks[i].Name)
+			}
 		}
 	}
 	u := newUsage(m)
-	now := readCounters(m.FS()) // before a disk is opened, which may read from it
+	now := before.watch(ctx, m.FS(), disks) // before a disk is opened, which may read from it
 	answers := ask(ctx, todo, probeDeadline, func(_ context.Context, d *drive) ([][]inventory.Use, error) {
 		found := make([][]inventory.Use, len(d.blocks))
 		for i, b := range d.blocks {
@@ -274,9 +278,12 @@ func probe(ctx context.Context, m transport.Machine, readings []inventory.Readin
 			continue // not known, which counts as in use
 		}
 		for n, b := range todo[i].blocks {
-			blocks[b].Uses, blocks[b].Probed = a.value[n], u.openErr == nil
+			blocks[b].Uses = a.value[n]
 		}
-		u.busy(func(disk string) string { return before.moved(now, disk) }, blocks, todo[i].blocks)
+		counted := u.busy(before, now, blocks, todo[i].blocks)
+		for _, b := range todo[i].blocks {
+			blocks[b].Probed = counted && u.openErr == nil
+		}
 	}
 }
 

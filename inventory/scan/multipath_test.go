@@ -2,6 +2,7 @@ package scan
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -39,4 +40,30 @@ func TestParseMultipath(t *testing.T) {
 			t.Errorf("parseMultipath(%q) = %v, %v; want errMultipathStatus", status, got, err)
 		}
 	}
+}
+
+// FuzzParseMultipath: no path is active that the status does not call active.
+func FuzzParseMultipath(f *testing.F) {
+	f.Add("0 2048 multipath 2 0 0 0 2 1 A 0 1 2 8:0 A 0 0 1 E 0 1 2 8:16 F 1 0 1 \n")
+	f.Add("0 2048 multipath 2 0 0 1 alua 2 0 D 2 5 0 1 2 8:0 F 3 0 1 E 0 0 0 \n")
+	f.Fuzz(func(t *testing.T, status string) {
+		active, err := parseMultipath(status)
+		if err != nil && active != nil {
+			t.Errorf("parseMultipath(%q) = %v, %v; want no paths with an error", status, active, err)
+		}
+		words := strings.Fields(status)
+		for device, is := range active {
+			said := func(state string) bool {
+				for i, w := range words[:len(words)-1] {
+					if w == device && words[i+1] == state {
+						return true
+					}
+				}
+				return false
+			}
+			if is && !said("A") {
+				t.Errorf("parseMultipath(%q) calls %s active", status, device)
+			}
+		}
+	})
 }

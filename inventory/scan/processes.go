@@ -56,11 +56,11 @@ func (u *usage) openers(device string) (use, watch []string) {
 			continue
 		}
 		slices.Sort(pids[name])
-		who := fmt.Sprintf("process %d", pids[name][0])
+		who := fmt.Sprintf("pid %d", pids[name][0])
 		if more := len(pids[name]) - 1; more > 0 {
 			who += fmt.Sprintf(" and %d more", more)
 		}
-		use = append(use, fmt.Sprintf("open in %s (%s)", shown, who))
+		use = append(use, fmt.Sprintf("held open by %s (%s)", shown, who))
 	}
 	return use, watch
 }

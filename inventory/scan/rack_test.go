@@ -401,11 +401,11 @@ enclosures:
 		{"ZFS on a partition", `{slot: 0, use: {partition: 1, zfs: tank}}`, "unknown sda:A sdb:B", `["sda1 held exclusively"] sda:A used sdb:B`},
 		{"SATA", `{slot: 0, sata: true, use: {zfs: tank}}`, "unknown sda:A", `["sda held exclusively"] sda:A used`},
 		{"a map with a failed path", `{slot: 0, use: {multipath: mpatha, mount: /tank, failed: [2]}}`, `["mounted /tank through dm-0 (mpatha)"] sda:A used sdb:B dead used`, ""},
-		{"a virtual machine's disk", `{slot: 0, use: {process: qemu}}`, `["open in qemu (process 1001)"] sda:A used sdb:B`, ""},
-		{"a virtual machine's map", `{slot: 0, use: {multipath: mpatha, process: qemu}}`, `["open in qemu (process 1001) through dm-0 (mpatha)"] sda:A used sdb:B used`, ""},
+		{"a virtual machine's disk", `{slot: 0, use: {process: qemu}}`, `["held open by qemu (pid 1001)"] sda:A used sdb:B`, ""},
+		{"a virtual machine's map", `{slot: 0, use: {multipath: mpatha, process: qemu}}`, `["held open by qemu (pid 1001) through dm-0 (mpatha)"] sda:A used sdb:B used`, ""},
 		{"a watcher", `{slot: 0, use: {process: smartd}}`, "unknown sda:A sdb:B", "[] sda:A sdb:B"},
-		{"counters of a writer", `{slot: 0, use: {io: writes}}`, "unknown sda:A sdb:B", `["written to while fwctl looked"] sda:A used sdb:B`},
-		{"counters of a reader of a map", `{slot: 0, use: {multipath: mpatha, io: reads}}`, "unknown sda:A sdb:B", `["read from while fwctl looked"] sda:A used sdb:B used`},
+		{"counters of a writer", `{slot: 0, use: {io: writes}}`, "unknown sda:A sdb:B", `["its counters moved while fwctl looked: 1000 writes, 0 reads"] sda:A used sdb:B`},
+		{"counters of a reader of a map", `{slot: 0, use: {multipath: mpatha, io: reads}}`, "unknown sda:A sdb:B", `["its counters moved while fwctl looked: 0 writes, 1000 reads"] sda:A used sdb:B used`},
 		{"mounted by a path of the second module", `{slot: 0, use: {mount: /tank}, paths: [{host: stor1, esp: 2}]}`, `["mounted /tank"] sda:B used`, ""},
 	}
 	for _, tt := range tests {

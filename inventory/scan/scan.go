@@ -39,8 +39,9 @@ type Options struct {
 	Devices []string // device nodes, "/dev/sg3" or "sg3"; none: all enclosures
 	Except  []string // lu_ids of logical units that are left alone, as far as LeadsTo knows them
 
-	// ProbeUse has the disks of drives that nothing is seen to use opened for a
-	// moment, read-only, to learn whether somebody holds them exclusively.
+	// ProbeUse has the counters of drives that nothing is seen to use watched for two
+	// seconds, and then their disks opened for a moment, read-only, to learn whether
+	// somebody holds them exclusively.
 	ProbeUse bool
 }
 
