@@ -184,7 +184,13 @@ func evidence(enclosures []*enclosure, found []finding) []string {
 		} else if len(f.drive.Paths) == 0 {
 			use = "use unknown, no host of the plan sees it"
 		}
-		said = append(said, strings.Join(append([]string{slots([]finding{f}, nil) + ": " + use}, f.drive.Evidence...), "; "))
+		words := append([]string{slots([]finding{f}, nil) + ": " + use}, f.drive.Evidence...)
+		for _, p := range f.drive.Paths {
+			if p.Down != "" {
+				words = append(words, p.Device+" is no live path: "+p.Down)
+			}
+		}
+		said = append(said, strings.Join(words, "; "))
 	}
 	return said
 }
