@@ -1,10 +1,30 @@
 # make demo   inventory, plan and apply on a simulated rack
-# make test   everything: static checks, unit tests, a real kernel in qemu
-#             (installs the Debian packages that it needs, and says which)
+# make quick  the inner loop: vet and the tests, without race detector and kernel
+# make test   before every commit: static checks, all tests under the race detector,
+#             a real kernel in qemu for a few of them
+# make prove  everything at length: 10,000 random racks, all tests on the real
+#             kernel, every fuzzer for a minute, known vulnerabilities
+#
+# test and prove install the Debian packages that they need, and say which.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -ec
 
 KERNEL := $(CURDIR)/build/kernel
 
-.PHONY: build demo test check unit e2e
+# Tests sync files all the time: they are quicker where nothing waits for a disk.
+# The toolchain's own temporary files stay where they are.
+SCRATCH := $(shell [ -d /dev/shm ] && ! grep -q ' /dev/shm tmpfs [^ ]*noexec' /proc/mounts && echo /dev/shm)
+GOTEST := $(if $(SCRATCH),GOTMPDIR=$(or $(TMPDIR),/tmp) TMPDIR=$(SCRATCH)) go test
+
+# One test a promise: every command exactly once, an apply over each protocol, a kill
+# and a resumption.
+SMOKE := ^(TestEffectExactlyOnce|TestModeE|TestKilledAndResumed)$$
+
+# The seed of the first random rack of make prove; make prove SEED=N repeats a run.
+SEED ?= $(shell date +%s)
+
+.PHONY: build demo quick test prove check unit racks e2e fuzz vulnerabilities
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/fwctl ./cmd/fwctl
@@ -12,7 +32,14 @@ build:
 demo:
 	sh examples/quickstart/demo.sh
 
-test: check unit e2e
+quick:
+	go vet ./...
+	$(GOTEST) -short ./...
+
+test: check unit
+	$(MAKE) e2e RUN='$(SMOKE)'
+
+prove: racks e2e fuzz vulnerabilities
 
 check:
 	@test -z "$$(gofmt -l .)" || { gofmt -l . && echo "make check: these files are not gofmt-ed" && false; }
@@ -25,9 +52,18 @@ check:
 
 # -race needs a C compiler.
 unit:
-	go test -race -timeout 60m ./...
-	go test -count=1 -timeout 30m ./executor -run TestPromises -racks 10000
+	$(GOTEST) -race -timeout 30m ./...
+
+racks:
+	@echo "random racks from seed $(SEED)"
+	$(GOTEST) -count=1 -timeout 40m ./executor -run TestPromises -racks 10000 -seed $(SEED) -v | grep -v '^ *--- PASS: TestPromises/\|^=== '
 
 e2e:
 	internal/e2e/prepare.sh $(KERNEL)
-	FWCTL_E2E_KERNEL=$(KERNEL) FWCTL_E2E_RUN=$(RUN) go test -tags e2e -count=1 -v ./internal/e2e
+	FWCTL_E2E_KERNEL=$(KERNEL) FWCTL_E2E_RUN='$(RUN)' go test -tags e2e -count=1 -v ./internal/e2e
+
+fuzz:
+	.ci/fuzz 1m
+
+vulnerabilities:
+	.ci/vulnerabilities
