@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"fwctl/inventory"
 )
@@ -22,8 +23,16 @@ type driveBaseline struct {
 	Slot       inventory.SlotNumber `json:"slot"`
 	SASAddress string               `json:"sas_address"`
 	LUID       string               `json:"lu_id,omitempty"`
-	Live       int                  `json:"live"` // paths whose device runs
-	Used       int                  `json:"used"` // those of them that its users go on over
+	Live       int                  `json:"live"`            // paths that are live
+	Used       int                  `json:"used"`            // those of them that its users go on over
+	Paths      []pathBaseline       `json:"paths,omitempty"` // those that are live
+}
+
+// pathBaseline is a live path as it was: its device may have another name when it
+// has come back.
+type pathBaseline struct {
+	Device string `json:"device"`
+	Via    string `json:"via"` // lu_id of the ESP that it goes through, "" unknown
 }
 
 // keys name a drive: its logical unit, its address, its slot. Page 0Ah gives none,
@@ -75,6 +84,7 @@ func countPaths(d inventory.Drive) driveBaseline {
 	b := driveBaseline{Slot: d.Slot, SASAddress: d.SASAddress, LUID: d.LUID}
 	for _, p := range d.Paths {
 		if p.Live {
+			b.Paths = append(b.Paths, pathBaseline{p.Device, p.Via})
 			b.Live++
 			if p.Used {
 				b.Used++
@@ -108,30 +118,82 @@ func (b *baseline) decline(e *inventory.Enclosure) []string {
 			say(is.Elements[name] < was.Elements[name], "%s: %d of %d are there", name, is.Elements[name], was.Elements[name])
 		}
 	}
+	return append(worse, b.lost(e)...)
+}
+
+// lost names drives, and paths to drives, that were there and are not any more, in words.
+func (b *baseline) lost(e *inventory.Enclosure) []string {
 	if e.DrivesUnknown {
-		say(b.Drives != nil, "no ESP lists its drives any more (page 0Ah)")
-		return worse
+		if b.Drives != nil {
+			return []string{"no ESP lists its drives any more (page 0Ah)"}
+		}
+		return nil
 	}
-	now := map[string]driveBaseline{}
-	for _, d := range e.Drives {
-		n := countPaths(d)
-		for _, key := range append(n.keys(), fmt.Sprintf("slot %d", n.Slot)) {
-			now[key] = n
+	now := map[string]*inventory.Drive{}
+	for i := range e.Drives {
+		d := &e.Drives[i]
+		for _, key := range append(countPaths(*d).keys(), fmt.Sprintf("slot %d", d.Slot)) {
+			now[key] = d
 		}
 	}
-	for _, d := range b.Drives {
-		var n driveBaseline
-		there := false
-		for _, key := range d.keys() {
-			if !there {
-				n, there = now[key]
+	var lost []string
+	for _, was := range b.Drives {
+		var d *inventory.Drive
+		for _, key := range was.keys() {
+			if d == nil {
+				d = now[key]
 			}
 		}
-		say(!there, "%s (%s) is missing", d.name(), cmp.Or(d.SASAddress, "of unknown address"))
-		say(there && n.Live < d.Live, "%s has %d of %d live paths", d.name(), n.Live, d.Live)
-		say(there && n.Live >= d.Live && n.Used < d.Used, "multipath uses %d of %d paths to %s", n.Used, d.Used, d.name())
+		if d == nil {
+			lost = append(lost, fmt.Sprintf("%s (%s) is missing", was.name(), cmp.Or(was.SASAddress, "of unknown address")))
+			continue
+		}
+		switch is := countPaths(*d); {
+		case is.Live < was.Live:
+			lost = append(lost, fmt.Sprintf("%s has %d of %d live paths%s", was.name(), is.Live, was.Live, was.downPaths(e, d)))
+		case is.Used < was.Used:
+			lost = append(lost, fmt.Sprintf("multipath uses %d of %d paths to %s", is.Used, was.Used, was.name()))
+		}
 	}
-	return worse
+	return lost
+}
+
+// downPaths says of the paths to a drive which are not live, through which module
+// and why, and which are gone; "" if nothing is known of them.
+func (d driveBaseline) downPaths(e *inventory.Enclosure, now *inventory.Drive) string {
+	said := downPaths(e, now)
+	for _, p := range d.Paths {
+		if !slices.ContainsFunc(now.Paths, func(n inventory.DrivePath) bool { return n.Device == p.Device }) {
+			said = append(said, p.Device+through(e, p.Via)+" is gone")
+		}
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(said, ", ") + ")"
+}
+
+// downPaths says which paths to a drive are not live, and why.
+func downPaths(e *inventory.Enclosure, d *inventory.Drive) []string {
+	var said []string
+	for _, p := range d.Paths {
+		if !p.Live && p.Down != "" {
+			said = append(said, p.Device+through(e, p.Via)+": "+p.Down)
+		}
+	}
+	return said
+}
+
+// through names the ESP of an enclosure that a path goes through.
+func through(e *inventory.Enclosure, luID string) string {
+	if luID == "" {
+		return ""
+	}
+	i := slices.IndexFunc(e.ESPs, func(esp inventory.ESP) bool { return esp.LUID == luID })
+	if i < 0 {
+		return " through " + luID
+	}
+	return " through " + e.ESPs[i].ID()
 }
 
 func (b *baseline) encode() []byte {

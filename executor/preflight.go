@@ -175,7 +175,8 @@ func (s *stepRun) minds(cautions []inventory.Caution) verdict {
 	return verdict{trigger: Stale, refusal: RefusedGate, reason: why}
 }
 
-// takeDown records what an enclosure is like before the run's first effect on it.
+// takeDown records what an enclosure is like before the run's first effect on it. A
+// path to a drive that is not live then is not waited for later, which is worth a line.
 func (r *run) takeDown(ctx context.Context, held *session) error {
 	if r.baselineOf(held.enclosure) != nil {
 		return nil // of the run that is resumed
@@ -183,6 +184,12 @@ func (r *run) takeDown(ctx context.Context, held *session) error {
 	e, err := held.read(r.until)
 	if err != nil {
 		return err
+	}
+	for i := range e.Drives {
+		d := &e.Drives[i]
+		if said := downPaths(e, d); len(said) > 0 && len(d.InUse) > 0 {
+			r.event(Event{Type: EventNoticed, Address: held.enclosure, Reason: fmt.Sprintf("%s was not healthy before this run, and is not waited for: %s", countPaths(*d).name(), strings.Join(said, ", "))})
+		}
 	}
 	b := takeBaseline(e)
 	r.mu.Lock()

@@ -115,17 +115,22 @@ func (m *machine) DMTableStatus(name string) (string, error) {
 	return text + "\n", err
 }
 
-// pathFailed reports whether a dm-multipath map has the path u failed: its ESP is
-// not there, or it has come back and the path checker has not seen that yet.
+// pathFailed reports whether a dm-multipath map has the path u failed: its ESP, or
+// one upstream, is not there, or has come back and the path checker has not seen that.
 func (s *state) pathFailed(u *unit, now time.Time) bool {
 	use := &u.drive.Use
 	if slices.Contains(use.Failed, u.via.esp.number) {
 		return true
 	}
-	return slices.ContainsFunc(s.Outages, func(o outage) bool {
-		mine := o.ESP == u.via.esp.key && (o.Path == "" || o.Path == u.via.key) && !now.Before(o.From)
-		return mine && (use.Reinstate.never || o.Until.IsZero() || now.Before(o.Until.Add(use.Reinstate.after)))
-	})
+	for p := u.via.esp; p != nil; p = p.above() {
+		if slices.ContainsFunc(s.Outages, func(o outage) bool {
+			mine := o.ESP == p.key && (o.Path == "" || o.Path == u.via.key) && !now.Before(o.From)
+			return mine && (use.Reinstate.never || o.Until.IsZero() || now.Before(o.Until.Add(use.Reinstate.after)))
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // Lock takes a lock that is this simulated host's.

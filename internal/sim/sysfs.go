@@ -64,8 +64,8 @@ func (k *kernel) expander(p *esp, cable int) string {
 	}
 	above := hba(cable)
 	port := fmt.Sprintf("port-%d:%d", cable+1, len(k.expanders))
-	if up := p.enclosure.upstream; up != nil {
-		above = k.expander(up.ESPs[min(p.number, len(up.ESPs))-1], cable)
+	if up := p.above(); up != nil {
+		above = k.expander(up, cable)
 		port = fmt.Sprintf("port-%s:%d", strings.TrimPrefix(path.Base(above), "expander-"), 100+len(k.expanders))
 	}
 	name := fmt.Sprintf("expander-%d:%d", cable+1, len(k.expanders))
@@ -84,6 +84,16 @@ func (k *kernel) expander(p *esp, cable int) string {
 	k.file(dir+"/sas_expander/"+name+"/product_rev", id.Revision+"\n")
 	k.link("sys/class/sas_expander/"+name, dir+"/sas_expander/"+name)
 	return dir
+}
+
+// above is the ESP of the enclosure upstream whose expander an ESP's hangs off, nil
+// without one.
+func (p *esp) above() *esp {
+	up := p.enclosure.upstream
+	if up == nil {
+		return nil
+	}
+	return up.ESPs[min(p.number, len(up.ESPs))-1]
 }
 
 // kernelIdentity is what the kernel read when it found the ESP, and does not
