@@ -27,9 +27,10 @@ func (a *app) inventoryCommand() *cobra.Command {
 what is staged, paths and health, and what uses the drives. Nothing that has an
 effect is sent, and no disk is opened.
 
-With --probe-use, drives that are not seen to be mounted, swapped on or held are
-opened for a moment, read-only, to learn whether somebody holds them, as ZFS does.
-Without, nobody can say of a drive that it is not in use.
+With --probe-use, drives that are not seen to be mounted, swapped on or held have
+their counters watched for two seconds, and are then opened for a moment,
+read-only, to learn whether somebody holds them, as ZFS does. Without it, no drive
+is known to be unused.
 
 A device that cannot be read is listed as a problem; the others are shown.`,
 		Example: `  fwctl inventory

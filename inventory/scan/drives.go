@@ -22,13 +22,12 @@ const probeDeadline = 30 * time.Second
 
 // blockDevices lists the SCSI disks with what uses them. All of it is in /sys and
 // /proc, and what the device mapper says of its maps: no disk is opened.
-func blockDevices(m transport.Machine, w *wiring) []inventory.BlockDevice {
-	fsys := m.FS()
+func blockDevices(u *usage, w *wiring) []inventory.BlockDevice {
+	fsys := u.fsys
 	entries, err := fs.ReadDir(fsys, blockDir)
 	if err != nil {
 		return nil
 	}
-	u := newUsage(m)
 	var blocks []inventory.BlockDevice
 	for _, e := range entries {
 		dir := path.Join(blockDir, e.Name())
@@ -224,7 +223,7 @@ func (u *usage) above(l layer, over string, chain []string) []inventory.Use {
 // probe opens the block devices exclusively that lead to drives behind the readings'
 // enclosures, and notes who else has, and which of them have been busy since before:
 // only where nothing else has shown a use of the drive.
-func probe(ctx context.Context, m transport.Machine, readings []inventory.Reading, blocks []inventory.BlockDevice, before counters) {
+func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks []inventory.BlockDevice, before counters) {
 	behind := map[string]bool{} // block devices that lead to a drive of some enclosure
 	enclosures, _ := inventory.Merge(readings, blocks)
 	for _, e := range enclosures {
@@ -261,13 +260,12 @@ func probe(ctx context.Context, m transport.Machine, readings []inventory.Readin
 			}
 		}
 	}
-	u := newUsage(m)
-	now := before.watch(ctx, m.FS(), disks) // before a disk is opened, which may read from it
+	now := before.watch(ctx, u.fsys, disks) // before a disk is opened, which may read from it
 	answers := ask(ctx, todo, probeDeadline, func(_ context.Context, d *drive) ([][]inventory.Use, error) {
 		found := make([][]inventory.Use, len(d.blocks))
 		for i, b := range d.blocks {
 			var err error
-			if found[i], err = u.held(m, blocks[b].Name); err != nil {
+			if found[i], err = u.held(blocks[b].Name); err != nil {
 				return nil, err
 			}
 		}
@@ -289,10 +287,10 @@ func probe(ctx context.Context, m transport.Machine, readings []inventory.Readin
 
 // held lists who else has a disk open exclusively: the disk itself, or the
 // dm-multipath map over it, which shuts everybody else out of the disk.
-func (u *usage) held(m transport.Machine, disk string) ([]inventory.Use, error) {
+func (u *usage) held(disk string) ([]inventory.Use, error) {
 	var uses []inventory.Use
 	try := func(l layer, over string) (bool, error) {
-		held, err := m.BlockDeviceHeld(l.name)
+		held, err := u.machine.BlockDeviceHeld(l.name)
 		if held {
 			uses = append(uses, inventory.Use{Words: l.String() + " held exclusively", Over: over})
 		}

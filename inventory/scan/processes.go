@@ -65,14 +65,23 @@ func (u *usage) openers(device string) (use, watch []string) {
 	return use, watch
 }
 
-// watched lists the processes that only watch a disk, or a multipath map over it.
+// watched lists the processes that only watch a disk, or anything made of it.
 func (u *usage) watched(disk string) []string {
-	l := u.disk(disk)
 	var names []string
-	for _, l := range append([]layer{l}, u.maps(l)...) {
+	seen := map[string]bool{}
+	var look func(layer)
+	look = func(l layer) {
+		if seen[l.name] {
+			return
+		}
+		seen[l.name] = true
 		_, watch := u.openers(l.name)
 		names = append(names, watch...)
+		for _, above := range append(u.partitions(l), u.holders(l)...) {
+			look(above)
+		}
 	}
+	look(u.disk(disk))
 	slices.Sort(names)
 	return slices.Compact(names)
 }

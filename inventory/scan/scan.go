@@ -100,9 +100,10 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 	if denied > 0 && denied == len(nodes) {
 		return nil, fmt.Errorf("cannot open any enclosure, %s for one: %w: run fwctl as root, or as a user who may open these nodes", nodes[0], fs.ErrPermission)
 	}
-	blocks := locate(m, readings)
+	u := newUsage(m)
+	blocks := locate(u, readings)
 	if opts.ProbeUse {
-		probe(ctx, m, readings, blocks, before)
+		probe(ctx, u, readings, blocks, before)
 	}
 	inv.Enclosures, inv.Problems = inventory.Merge(readings, blocks)
 	inv.Problems = append(inv.Problems, problems...)
@@ -118,19 +119,19 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 // to use, the use is not known.
 func Assemble(m transport.Machine, readings []inventory.Reading) ([]inventory.Enclosure, []inventory.Problem) {
 	readings = slices.Clone(readings)
-	blocks := locate(m, readings)
+	blocks := locate(newUsage(m), readings)
 	return inventory.Merge(readings, blocks)
 }
 
 // locate notes where the readings' nodes hang, and lists the host's disks.
-func locate(m transport.Machine, readings []inventory.Reading) []inventory.BlockDevice {
-	w := newWiring(m.FS())
+func locate(u *usage, readings []inventory.Reading) []inventory.BlockDevice {
+	w := newWiring(u.fsys)
 	for i := range readings {
 		class := path.Join(genericDir, path.Base(readings[i].Path))
 		link := w.link(class)
 		readings[i].Port, readings[i].Route = w.portOf(class, link), w.routeTo(link)
 	}
-	return blockDevices(m, w)
+	return blockDevices(u, w)
 }
 
 // Find returns the nodes through which the logical unit luID is reached now,
