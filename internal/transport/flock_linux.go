@@ -33,7 +33,7 @@ func HoldsFlock(path string, pid int) (bool, error) {
 		return fail(err)
 	}
 	var stat unix.Stat_t
-	switch err := unix.Stat(path, &stat); {
+	switch err := unix.Lstat(path, &stat); {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:

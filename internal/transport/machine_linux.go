@@ -69,11 +69,8 @@ func lockFile(dir, name string, how int) (io.Closer, error) {
 	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
 		return nil, fmt.Errorf("cannot lock %q: not a lock name", name)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("cannot lock %s: %w", name, err)
-	}
 	path := filepath.Join(dir, name)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o644)
+	f, err := openLockFile(dir, name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock %s: %w", name, err)
 	}
@@ -88,6 +85,53 @@ func lockFile(dir, name string, how int) (io.Closer, error) {
 	if err := errors.Join(f.Truncate(0), writeAt(f, fmt.Sprintf("pid %d\n", os.Getpid()))); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
+	}
+	return f, nil
+}
+
+// openLockFile opens dir/name, and creates both where they are missing. Everybody can
+// write to /run/lock: what somebody else put there is refused, and no link is followed.
+func openLockFile(dir, name string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	d, err := openOwn(unix.AT_FDCWD, dir, dir, unix.S_IFDIR, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	// Without O_NONBLOCK a named pipe would have the open wait.
+	return openOwn(int(d.Fd()), name, filepath.Join(dir, name), unix.S_IFREG, unix.O_RDWR|unix.O_CREAT|unix.O_NONBLOCK)
+}
+
+// openOwn opens name below the directory at, which must be of the given type, belong to
+// root or to the user that runs fwctl, and be writable by nobody else. Errors name path.
+func openOwn(at int, name, path string, fileType uint32, flags int) (*os.File, error) {
+	foreign := func(why string) error {
+		return fmt.Errorf("%s %s: fwctl did not create it; find out who did, and remove it while no fwctl runs", path, why)
+	}
+	fd, err := unix.Openat(at, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+	switch {
+	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENXIO):
+		return nil, foreign("is a link, or otherwise not what it should be")
+	case err != nil:
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), path)
+	var stat unix.Stat_t
+	switch err = unix.Fstat(fd, &stat); {
+	case err != nil:
+		err = &fs.PathError{Op: "stat", Path: path, Err: err}
+	case stat.Mode&unix.S_IFMT != fileType:
+		err = foreign("is not a regular file")
+	case stat.Uid != 0 && int(stat.Uid) != os.Geteuid():
+		err = foreign(fmt.Sprintf("belongs to user %d", stat.Uid))
+	case stat.Mode&0o022 != 0:
+		err = foreign(fmt.Sprintf("can be written by others (mode %04o)", stat.Mode&0o7777))
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
 	}
 	return f, nil
 }
