@@ -12,8 +12,6 @@ import (
 
 	"fwctl/internal/state"
 	"fwctl/plan"
-
-	"github.com/hashicorp/go-multierror"
 )
 
 // Run carries the plan out on this machine. What became of the components is in
@@ -37,6 +35,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 		return nil, err
 	}
 	err = c.Store.Update(ctx, func(tx *state.Tx) {
+		r.keep(tx)
 		r.id = tx.BeginRun(state.Run{PlanDigest: c.Plan.Digest, Host: c.Machine.Hostname(), By: c.By, StartedAt: time.Now(), Phase: string(c.Phase), Wave: c.Wave})
 		tx.Keep(r.id, file)
 		tx.Work(r.id, c.Account, time.Now())
@@ -49,10 +48,6 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	})
 	if err != nil {
 		return nil, err
-	}
-	if err := r.keep(); err != nil {
-		refused := func(tx *state.Tx) { tx.EndRun(r.id, time.Now(), string(RunRefused)) }
-		return nil, multierror.Append(err, r.Store.Update(ctx, refused)).ErrorOrNil()
 	}
 	return r.carryOut(ctx, func() { r.preflight(ctx) })
 }
@@ -203,19 +198,14 @@ func (r *run) end(ctx context.Context, result *Result) error {
 
 // keep puts the images of a run beside the store, so that it can be resumed
 // whatever becomes of their files.
-func (r *run) keep() error {
+func (r *run) keep(tx *state.Tx) {
 	for _, s := range r.local() {
 		for _, hop := range s.step.Hops {
-			img, ok := r.Images[hop.Image.SHA256]
-			if !ok {
-				continue // staged already
-			}
-			if err := r.Store.KeepImage(hop.Image.SHA256, img.Bytes()); err != nil {
-				return err
+			if img, ok := r.Images[hop.Image.SHA256]; ok { // one that is staged already is not needed
+				tx.KeepImage(hop.Image.SHA256, img.Bytes())
 			}
 		}
 	}
-	return nil
 }
 
 // newRun checks what can be checked without a device.

@@ -46,7 +46,7 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 	fill()
-	s.says(1, []string{"the disk is full", "make room"}, "apply", "test.plan", "--yes")
+	s.says(3, []string{"the disk is full", "make room"}, "apply", "test.plan", "--yes")
 	if got := s.sent(); len(got) != 0 {
 		t.Errorf("writes without a memory = %v; want none", got)
 	}

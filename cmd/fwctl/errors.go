@@ -137,7 +137,7 @@ func exitCodeOfOne(err error) int {
 	switch {
 	case errors.As(err, &f):
 		return f.code
-	case errors.As(err, &damaged), errors.Is(err, transport.ErrBusy):
+	case errors.As(err, &damaged), errors.Is(err, transport.ErrBusy), errors.Is(err, state.ErrFull):
 		return exitRefused
 	}
 	return exitError

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,11 @@ func (s *Store) Explain(t *testing.T, query string) string {
 		t.Fatal(err)
 	}
 	return strings.Join(steps, "; ")
+}
+
+// KeepImage keeps an image in a transaction of its own.
+func (s *Store) KeepImage(sha256 string, data []byte) error {
+	return s.Update(context.Background(), func(tx *Tx) { tx.KeepImage(sha256, data) })
 }
 
 // ImageError is what an error of a file means to the admin.

@@ -19,26 +19,31 @@ import (
 // that what is no image there is what a crash left.
 const imagesDir = "images"
 
-// KeepImage keeps a copy of an image for those who resume a run, where there is
-// none yet. sha256 are 64 hex digits, in lower case. It is kept until DropImages,
-// so begin the run first.
-func (s *Store) KeepImage(sha256 string, data []byte) error {
+// KeepImage keeps a copy of an image for those who resume a run, unless there is
+// one already. sha256 is 64 hex digits, in lower case. The file is there before the
+// transaction is committed: a run on record has its images. What a transaction
+// leaves behind that was never committed, DropImages removes.
+func (t *Tx) KeepImage(sha256 string, data []byte) {
+	if t.err == nil {
+		t.err = t.store.keepImage(sha256, data)
+	}
+}
+
+func (s *Store) keepImage(sha256 string, data []byte) error {
 	if digest(data) != sha256 {
 		return fmt.Errorf("cannot keep image %s: its content has the sha256 %s", sha256, digest(data))
 	}
-	return s.update(context.Background(), "write to", func(*Tx) error {
-		if _, err := s.Image(sha256); err == nil {
-			return nil
-		}
-		name := s.image(sha256)
-		if err := os.Mkdir(filepath.Dir(name), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return imageError("write", name, err)
-		}
-		if err := atomicfile.Write(name, data); err != nil {
-			return imageError("write", name, err)
-		}
+	if _, err := s.Image(sha256); err == nil {
 		return nil
-	})
+	}
+	name := s.image(sha256)
+	if err := os.Mkdir(filepath.Dir(name), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return imageError("write", name, err)
+	}
+	if err := atomicfile.Write(name, data); err != nil {
+		return imageError("write", name, err)
+	}
+	return nil
 }
 
 // Image returns an image that is kept, and that is what its SHA-256 says.
@@ -94,21 +99,10 @@ func imageError(op, name string, err error) error {
 		e.Err = p.Err
 	}
 	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case isFull(err):
 		e.Hint = fullHint
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		e.Hint = writableHint
 	}
 	return e
-}
-
-// lost tells of a database that remembers nothing though images are kept beside it:
-// a run that was not ended was in one that is gone.
-func lost(path string) error {
-	kept, err := os.ReadDir(filepath.Join(filepath.Dir(path), imagesDir))
-	if err != nil || len(kept) == 0 {
-		return nil
-	}
-	return &Error{Op: "open", Path: path, Err: errors.New("it is empty, and images are kept beside it of a run that has not come to its end: it was damaged or replaced"),
-		Hint: "put a copy of it back; or look what the devices say, do not power-cycle them before, and name another directory with --state-dir"}
 }

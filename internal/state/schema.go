@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -102,6 +103,20 @@ func (s *Store) version() (int, error) {
 			Hint: "use that version, or another --state-dir"}
 	}
 	return v, nil
+}
+
+// empty reports whether the database has no content at all. One with the tables of
+// another program is an error.
+func (s *Store) empty() (bool, error) {
+	var version, tables int
+	err := s.q.QueryRowContext(context.Background(), "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version").Scan(&version, &tables)
+	switch {
+	case err != nil:
+		return false, s.wrap("open", err)
+	case version == 0 && tables > 0:
+		return false, &Error{Op: "open", Path: s.path, Err: errors.New("it is the database of another program"), Hint: "name another directory with --state-dir"}
+	}
+	return version == 0, nil
 }
 
 func (s *Store) migrate() error {

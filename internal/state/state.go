@@ -8,7 +8,6 @@
 package state
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -27,8 +27,11 @@ const FileName = "state.db"
 // ErrNewerSchema: the database was written by a newer fwctl.
 var ErrNewerSchema = errors.New("written by a newer fwctl")
 
+// ErrFull: the disk has no room for what was to be written.
+var ErrFull = errors.New("the disk is full")
+
 // Error is a store that could not be opened, read or written.
-// errors.Is sees ErrNewerSchema, fs.ErrPermission and the context's errors.
+// errors.Is sees ErrNewerSchema, ErrFull, fs.ErrPermission and the context's errors.
 type Error struct {
 	Op   string // what could not be done: "open", "read", "write to"
 	Path string // of the database, or of an image kept beside it
@@ -46,11 +49,20 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+func (e *Error) Is(target error) bool { return target == ErrFull && isFull(e.Err) }
+
+// isFull reports whether err is a disk, or a quota, that is full.
+func isFull(err error) bool {
+	var q *sqlite.Error
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.As(err, &q) && q.Code()&0xff == sqlite3.SQLITE_FULL
+}
+
 // Store is an open state database. It is safe for concurrent use.
 type Store struct {
 	db       *sql.DB
 	q        querier // db, or the transaction of a View
 	path     string
+	file     fs.FileInfo // the database, as it was opened; nil where nothing is written
 	readOnly bool
 }
 
@@ -64,19 +76,24 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, openError(path, err)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err := fit(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o644)
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	if err := f.Close(); err != nil {
+	file, err := f.Stat()
+	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, openError(path, err)
 	}
 	s, err := open(path, path, "_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
 	if err != nil {
 		return nil, err
 	}
-	version, err := s.version()
-	if err == nil && version == 0 {
+	s.file = file
+	empty, err := s.empty()
+	if err == nil && empty {
 		err = lost(path)
 	}
 	if err == nil {
@@ -93,28 +110,21 @@ func Open(dir string) (*Store, error) {
 // it. Where there is none it is an empty one: nothing is created.
 func OpenReadOnly(dir string) (*Store, error) {
 	path := filepath.Join(dir, FileName)
-	_, err := os.Stat(path)
-	switch {
+	switch err := fit(dir); {
 	case errors.Is(err, fs.ErrNotExist):
 		return openEmpty(path)
 	case err != nil:
-		return nil, openError(path, err)
+		return nil, err
 	}
 	s, err := open(path, path, "mode=ro&_pragma=busy_timeout(10000)")
 	if err != nil {
 		return nil, err
 	}
-	version, err := s.version()
-	if err == nil && version == 0 {
-		var tables int
-		switch err = s.query(context.Background(), func(scan scanner) error { return scan(&tables) }, "SELECT count(*) FROM sqlite_schema"); {
-		case err == nil && tables == 0: // a writer is just creating it, or was killed at that
-			if err = lost(path); err == nil {
-				s.db.Close()
-				return openEmpty(path)
-			}
-		case err == nil:
-			err = &Error{Op: "read", Path: path, Err: errors.New("it is the database of another program"), Hint: "name another directory with --state-dir"}
+	empty, err := s.empty()
+	if err == nil && empty { // a writer is just creating it, or was killed at that
+		if err = lost(path); err == nil {
+			s.db.Close()
+			return openEmpty(path)
 		}
 	}
 	if err != nil {
@@ -128,7 +138,7 @@ func OpenReadOnly(dir string) (*Store, error) {
 // OpenExisting opens the store in dir as Open does. Where there is none it is an empty
 // one for reading only, as OpenReadOnly has it: nothing is created.
 func OpenExisting(dir string) (*Store, error) {
-	if _, err := os.Stat(filepath.Join(dir, FileName)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(filepath.Join(dir, FileName)); errors.Is(err, fs.ErrNotExist) {
 		return OpenReadOnly(dir)
 	}
 	return Open(dir)
@@ -198,7 +208,7 @@ func (s *Store) wrap(op string, err error) error {
 		case sqlite3.SQLITE_BUSY:
 			e.Hint = "another fwctl is writing: try again"
 		case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
-			e.Hint = "the file is damaged: move it away, and what was staged is no longer known"
+			e.Hint = "the file is damaged, or not fwctl's: put a copy of it back, or move it away; without it what was staged is no longer known"
 		}
 	}
 	return e

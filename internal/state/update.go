@@ -12,9 +12,10 @@ var errReadOnly = errors.New("it is open for reading only")
 
 // Tx is one transaction. Its methods keep the first error, and Update reports it.
 type Tx struct {
-	ctx context.Context
-	tx  *sql.Tx
-	err error
+	ctx   context.Context
+	tx    *sql.Tx
+	store *Store
+	err   error
 }
 
 // Update runs f in a transaction and commits it to the disk. When it returns nil
@@ -33,7 +34,10 @@ func (s *Store) update(ctx context.Context, op string, f func(*Tx) error) error 
 		return s.wrap(op, err)
 	}
 	defer tx.Rollback() // does nothing after Commit
-	if err := f(&Tx{ctx: ctx, tx: tx}); err != nil {
+	if err := s.inPlace(); err != nil {
+		return err
+	}
+	if err := f(&Tx{ctx: ctx, tx: tx, store: s}); err != nil {
 		return s.wrap(op, err)
 	}
 	if err := tx.Commit(); err != nil {
