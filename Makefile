@@ -22,7 +22,9 @@ GOTEST := $(if $(SCRATCH),GOTMPDIR=$(or $(TMPDIR),/tmp) TMPDIR=$(SCRATCH)) go te
 SMOKE := ^(TestEffectExactlyOnce|TestModeE|TestKilledAndResumed)$$
 
 # The seed of the first random rack of make prove; make prove SEED=N repeats a run.
-SEED ?= $(shell date +%s)
+ifndef SEED
+SEED := $(shell date +%s)
+endif
 
 .PHONY: build demo quick test prove check unit racks e2e fuzz vulnerabilities
 
