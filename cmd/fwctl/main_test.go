@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -29,6 +30,11 @@ import (
 
 func TestMain(m *testing.M) {
 	time.Local = time.UTC
+	// Most tests here wait for processes that wait for a simulated rack: more of them
+	// run at once than there are processors. -parallel says otherwise.
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"fwctl": main})
 }
 
