@@ -138,9 +138,3 @@ func cutPaint(text string) (code string, ok bool) {
 	code, _, ok = strings.Cut(rest, ownMark+"m")
 	return code, ok && len(code) <= 2 && strings.Trim(code, "0123456789") == ""
 }
-
-// oneLine is foreign text that is to stay on its line: line breaks and tabs are
-// escaped too.
-func oneLine(text string) string {
-	return strings.NewReplacer("\n", `\n`, "\t", `\t`, "\r", `\r`).Replace(text)
-}
