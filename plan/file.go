@@ -239,6 +239,7 @@ func (p *Plan) contradiction() string {
 		sub int
 	}
 	taken := make(map[lu]string, len(p.Steps))
+	domains := make(map[string]int, len(p.Steps)) // by enclosure
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		why := s.contradiction(p.Waves)
@@ -251,6 +252,10 @@ func (p *Plan) contradiction() string {
 			}
 			taken[lu{s.LUID, s.Subenclosure}] = s.Address
 		}
+		if domain, ok := domains[s.Enclosure]; ok && domain != s.FaultDomain {
+			why = "another component of its enclosure is said to be of another fault domain"
+		}
+		domains[s.Enclosure] = s.FaultDomain
 		if n := s.Waves.Reset; why == "" && n > 0 && !p.Waves[n-1].PowerCycle && s.FaultDomain > 0 {
 			key := domainWave{s.FaultDomain, n}
 			if other, ok := resets[key]; ok && other != s.LUID {
@@ -279,6 +284,8 @@ func (s *Step) contradiction(waves []Wave) string {
 		return fmt.Sprintf("its address is not that of subenclosure %d of enclosure %s behind logical unit %s", s.Subenclosure, s.Enclosure, s.LUID)
 	case s.LUID == "" || s.FaultDomain < 0 || s.WorstDuration < 0:
 		return "a value is missing or negative"
+	case !oneLine(s.Name, s.Host, s.Vendor, s.Product, s.Current, s.Desired, s.Rollback):
+		return "one of its texts is more than a line"
 	case !slices.Contains([]Action{Update, Activate, IsStaged, NoOp, Blocked, Excepted, Unmanaged}, s.Action):
 		return fmt.Sprintf("there is no action %q", s.Action)
 	case !slices.Contains([]Reset{ResetNever, ResetIdle, ResetRedundant, ResetAlways}, s.Reset):
@@ -375,10 +382,44 @@ func (h *Hop) contradiction() string {
 		return fmt.Sprintf("its image has %d bytes and SHA-256 %q", h.Image.Size, h.Image.SHA256)
 	case h.ActivationPage != "" && h.ActivateBy != ByModeF:
 		return "it is activated by a page and by a power cycle"
-	case h.FlashTimeout < 0 || h.Settle < 0 || h.ReturnTimeout < 0 || h.PeerSync < 0:
-		return "a time is negative"
+	case !oneLine(h.From, h.To, h.Image.Name, string(h.RefusedMode)):
+		return "one of its texts is more than a line"
+	}
+	times := []Duration{h.FlashTimeout, h.Settle, h.ReturnTimeout, h.PeerSync}
+	switch {
+	case slices.Min(times) < 0 || time.Duration(slices.Max(times)) > longest:
+		return fmt.Sprintf("one of its times, %v, is negative or longer than %v", times, Duration(longest))
+	case len(h.Modes) > 0 && h.FlashTimeout == 0:
+		return "it gives the device no time to write flash"
+	}
+	return h.pageContradiction()
+}
+
+// longest is more than any device takes for anything: the slowest known wrote flash for
+// 25 minutes.
+const longest = 7 * 24 * time.Hour
+
+// pageContradiction returns why the activation page cannot be sent, "" if it can. It
+// is a vendor's page (SES-3: 10h to 1Fh, 80h and up), so that no page that the
+// standards give a meaning passes for one, with a length that is its own.
+func (h *Hop) pageContradiction() string {
+	page, err := h.ActivationPageBytes()
+	switch {
+	case err != nil:
+		return err.Error()
+	case len(page) == 0:
+		return ""
+	case page[0] < 0x10 || page[0] > 0x1f && page[0] < 0x80:
+		return fmt.Sprintf("its activation page, %02Xh, is not a vendor's page", page[0])
+	case len(page) < 4 || int(page[2])<<8|int(page[3]) != len(page)-4:
+		return "its activation page does not have the length that it says"
 	}
 	return ""
+}
+
+// oneLine reports whether texts can be shown on a line: they have no control characters.
+func oneLine(texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool { return strings.ContainsFunc(text, unicode.IsControl) })
 }
 
 // maxChunkSize is what fits into the page length of a download microcode control

@@ -126,6 +126,15 @@ func TestParseRefusesContradictions(t *testing.T) {
 		change func(*plan.Plan)
 		want   string
 	}{
+		{"a line break in a revision", func(p *plan.Plan) { p.Steps[0].Hops[0].To, p.Steps[0].Hops[1].From = "10\n50", "10\n50" }, "more than a line"},
+		{"a tab in a name", func(p *plan.Plan) { p.Steps[0].Name = "r12\tu20" }, "more than a line"},
+		{"no time to write flash", func(p *plan.Plan) { p.Steps[0].Hops[0].FlashTimeout = 0 }, "no time to write flash"},
+		{"a time of years", func(p *plan.Plan) { p.Steps[0].Hops[0].Settle = plan.Duration(100000 * time.Hour) }, "longer than"},
+		{"a page of the standard", func(p *plan.Plan) { p.Steps[0].Hops[0].ActivationPage = "0e 00 00 00" }, "0Eh, is not a vendor's page"},
+		{"a page of another length", func(p *plan.Plan) { p.Steps[0].Hops[0].ActivationPage = "10 00 00 09" }, "the length that it says"},
+		{"two fault domains in one enclosure", func(p *plan.Plan) {
+			p.Steps[1].Enclosure, p.Steps[1].FaultDomain = p.Steps[0].Enclosure, p.Steps[0].FaultDomain+1
+		}, "another fault domain"},
 		{"a wave that is not there", func(p *plan.Plan) { p.Steps[0].Waves.Reset = 99 }, address + "its waves, stage 1 and reset 99, are not there"},
 		{"a wave of the other kind", func(p *plan.Plan) { p.Steps[0].Waves.Stage, p.Steps[0].Waves.Reset = 2, 1 }, "are not there or not such as its hops need"},
 		{"no wave", func(p *plan.Plan) { p.Steps[0].Waves = plan.StepWaves{} }, "are not there or not such as its hops need"},
@@ -199,5 +208,16 @@ func TestParseRefusesContradictions(t *testing.T) {
 				t.Errorf("Parse of a plan with %s = %v; want a *DamagedError with %q", tt.name, err, tt.want)
 			}
 		}
+	}
+}
+
+// As many components at a time as nobody has do not cost as much memory.
+func TestWorstOfMany(t *testing.T) {
+	p := must(plan.Parse([]byte(read(t, "testdata", "the shortest chain by from is planned", "plan.json"))))
+	p.Rollout.MaxParallel = 1000
+	want := p.Worst()
+	p.Rollout.MaxParallel = 1 << 40 // more than any memory
+	if got := p.Worst(); !slices.Equal(got, want) {
+		t.Errorf("Worst with any number at a time = %v; want %v", got, want)
 	}
 }

@@ -113,7 +113,8 @@ func (p *Plan) Worst() []Duration {
 	}
 	worst := make([]Duration, len(p.Waves))
 	for i := range p.Waves {
-		ends := make([]Duration, max(p.Rollout.MaxParallel, 1)) // when each of those that work is free
+		// When each of those that work is free: there are no more than jobs.
+		ends := make([]Duration, max(min(p.Rollout.MaxParallel, len(jobs[i])), 1))
 		for _, j := range jobs[i] {
 			if j.alone {
 				worst[i] += j.needs

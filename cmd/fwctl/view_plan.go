@@ -94,9 +94,14 @@ func planRow(s plan.Step, waves []plan.Wave) row {
 	return r
 }
 
-// riskOf says what an update risks.
+// riskOf says what an update risks, and what it sends beside the image.
 func riskOf(s plan.Step) string {
 	var risks []string
+	for _, h := range s.Hops {
+		if h.ActivationPage != "" && h.Activation == plan.WithApply {
+			risks = append(risks, fmt.Sprintf("starts %s by sending the page %s in place of mode 0Fh", cmp.Or(h.To, "the image"), h.ActivationPage))
+		}
+	}
 	if s.Disruption.Why != "" {
 		risks = append(risks, s.Disruption.Why)
 	}
