@@ -79,12 +79,14 @@ type usage struct {
 	open    []transport.OpenDisk
 	openErr error                // open is not all there is
 	tables  map[string]pathTable // of dm-multipath maps, as far as they were asked for
+	loops   map[string][]string  // loop devices by the block device that they are made of
 }
 
 func newUsage(m transport.Machine) *usage {
 	fsys := m.FS()
 	u := &usage{machine: m, fsys: fsys, mounts: map[string][]string{}, swaps: map[string]bool{}, tables: map[string]pathTable{}}
 	u.open, u.openErr = m.OpenDisks()
+	u.loops = loopDevices(fsys)
 	for _, fields := range table(fsys, "proc/self/mounts") {
 		if len(fields) > 1 {
 			u.mounts[fields[0]] = append(u.mounts[fields[0]], fields[1])
@@ -156,7 +158,26 @@ func (u *usage) holders(l layer) []layer {
 	for _, e := range entries {
 		all = append(all, u.disk(e.Name()))
 	}
+	for _, name := range u.loops[l.name] {
+		all = append(all, u.disk(name))
+	}
 	return all
+}
+
+// loopDevices lists loop devices by the block device that they are made of. Such a
+// one does not hold it, and is not among its holders.
+func loopDevices(fsys fs.FS) map[string][]string {
+	entries, _ := fs.ReadDir(fsys, blockDir) // none: there are no disks
+	loops := map[string][]string{}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), "loop") {
+			continue
+		}
+		if dir, device := path.Split(text(fsys, path.Join(blockDir, e.Name(), "loop/backing_file"))); dir == "/dev/" {
+			loops[device] = append(loops[device], e.Name())
+		}
+	}
+	return loops
 }
 
 // partitions are those that the kernel knows of a disk.

@@ -531,6 +531,8 @@ func TestUseInSysfs(t *testing.T) {
 		{name: "not every process could be looked at", openErr: fs.ErrPermission, held: map[string]bool{"sda": false}, use: "unknown"},
 		{name: "bcache, in a circle", files: map[string]string{"sda/holders/bcache0/x": "", "bcache0/holders/bcache0/x": ""},
 			use: `["held by bcache0"]`, sda: "used"},
+		{name: "a loop device on a partition", files: map[string]string{"sda/sda1/partition": "1\n", "loop3/loop/backing_file": "/dev/sda1\n", "loop4/loop/backing_file": "/root/sda\n"},
+			use: `["held by loop3 through sda1"]`, sda: "used"},
 		{name: "partitions that nobody holds", files: map[string]string{"sda/sda1/partition": "1\n", "sda/sda1/start": "1\n", "sda/sdax/partition": "\n"},
 			held: map[string]bool{"sda": false, "sda1": false}, use: "[]"},
 	}

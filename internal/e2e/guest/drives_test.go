@@ -262,7 +262,7 @@ func TestDriveWithTwoPaths(t *testing.T) {
 	// Two SCSI hosts, and yet no way round the module.
 	diff(t, "module 1, where both paths lead through it", r.plans(t, "redundant")[esp1],
 		blocked("the policy says reset: redundant: slot 0 in use, no other path"))
-	// The kernel tells that a path is gone, and not what the map makes of it.
+	// The kernel tells that a path is gone, and the map has not noticed yet.
 	takeOffline(t, d[0])
 	want := strings.Replace(paths(`["mounted /tmp/mapped through dm-0 (mpatha)"]`, " used", " used")[0], " live", "", 1)
 	diff(t, "a map with a dead path", r.sees(t), []string{want})

@@ -159,14 +159,14 @@ type download struct {
 	offset, len uint32
 }
 
-// downloads gives the chunks that the logical unit took, in order.
-func (r *rack) downloads(t *testing.T, lu string) []download {
+// commands calls each with the CDBs that reached a logical unit, in order, and what
+// came with them, as far as the trace has it.
+func (r *rack) commands(t *testing.T, lu string, each func(cdb, out []byte)) {
 	t.Helper()
 	trace, err := os.ReadFile(r.path("trace.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []download
 	for line := range bytes.Lines(trace) {
 		if !bytes.HasSuffix(line, []byte("\n")) {
 			break // it is being written
@@ -176,15 +176,37 @@ func (r *rack) downloads(t *testing.T, lu string) []download {
 			t.Fatal(err)
 		}
 		cdb, _ := hex.DecodeString(l.CDB)
-		page, _ := hex.DecodeString(l.Out)
+		out, _ := hex.DecodeString(l.Out)
+		if l.LU == lu && len(cdb) > 0 {
+			each(cdb, out)
+		}
+	}
+}
+
+// reads counts how often a diagnostic page of a logical unit was read.
+func (r *rack) reads(t *testing.T, lu string, page byte) int {
+	t.Helper()
+	n := 0
+	r.commands(t, lu, func(cdb, _ []byte) {
+		if cdb[0] == 0x1c && cdb[2] == page {
+			n++
+		}
+	})
+	return n
+}
+
+// downloads gives the chunks that the logical unit took, in order.
+func (r *rack) downloads(t *testing.T, lu string) []download {
+	t.Helper()
+	var all []download
+	r.commands(t, lu, func(cdb, page []byte) {
 		switch {
-		case l.LU != lu || len(cdb) == 0:
 		case cdb[0] == 0x1d && len(page) == 24 && page[0] == 0x0e:
 			all = append(all, download{page[8], binary.BigEndian.Uint32(page[12:]), binary.BigEndian.Uint32(page[20:])})
 		case cdb[0] == 0x3b:
 			all = append(all, download{cdb[1] & 0x1f, binary.BigEndian.Uint32(cdb[2:]) & 0xffffff, binary.BigEndian.Uint32(cdb[5:]) & 0xffffff})
 		}
-	}
+	})
 	return all
 }
 
