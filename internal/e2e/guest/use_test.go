@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -156,7 +157,10 @@ func TestCountersMove(t *testing.T) {
 			}
 		}
 	}()
-	diff(t, "a drive that is written to", r.sees(t, "--probe-use"), []string{fmt.Sprintf(`["written to while fwctl looked"] %s via A live used`, d[0].name)})
+	busy := strings.Join(r.sees(t, "--probe-use"), "\n")
+	if want := regexp.MustCompile(`^\["its counters moved while fwctl looked: [1-9][0-9]* writes, 0 reads"\] ` + d[0].name + ` via A live used$`); !want.MatchString(busy) {
+		t.Errorf("a drive that is written to = %s; want %s", busy, want)
+	}
 	close(stop)
 	if err := <-stopped; err != nil {
 		t.Fatal(err)
@@ -170,7 +174,7 @@ func TestDisksThatNoSlotLists(t *testing.T) {
 		tpgt, lun int
 	}{
 		"another LUN of the target":  {1, 1},
-		"another target of the host": {90, 0},
+		"another target of the host": {30, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := serve(t, fmt.Sprintf(jbod, "protocol: ses, flashTime: 100ms", "0s", "0s"), "1100")
