@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	time.Local = time.UTC
 	// Most tests here wait for processes that wait for a simulated rack: more of them
 	// run at once than there are processors. -parallel says otherwise.
-	if err := flag.Set("test.parallel", "12"); err != nil {
+	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
 	testscript.Main(m, map[string]func(){"fwctl": main})
