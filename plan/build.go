@@ -88,6 +88,9 @@ func Build(in Input) (*Plan, error) {
 		}
 		p.Warnings = append(p.Warnings, cautionWarnings(e, e.domain.cautions)...)
 		p.Warnings = append(p.Warnings, stagedWarnings(e.id, jobs)...)
+		if slices.ContainsFunc(jobs, func(j *job) bool { return j.targeted }) {
+			p.Warnings = append(p.Warnings, pathWarnings(e)...)
+		}
 	}
 	if err := b.err(); err != nil {
 		return nil, err

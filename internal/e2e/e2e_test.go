@@ -55,7 +55,7 @@ func TestRealKernel(t *testing.T) {
 	initramfs := buildInitramfs(t, kernel, strings.TrimPrefix(filepath.Base(vmlinuz[0]), "vmlinuz-"))
 
 	// The limit only ends a guest that hangs.
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
 	defer cancel()
 	qemu := exec.CommandContext(ctx, "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1024",
 		"-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio",
