@@ -35,6 +35,8 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)
 	}
+	// With the race detector every process of fwctl would sleep for a second at its end.
+	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	testscript.Main(m, map[string]func(){"fwctl": main})
 }
 
@@ -79,6 +81,7 @@ func setUpScript(env *testscript.Env) error {
 	env.Setenv("FWCTL_STATE_DIR", filepath.Join(env.WorkDir, "state"))
 	env.Setenv("TZ", "UTC")
 	env.Setenv("SUDO_USER", "anna")
+	env.Setenv("GORACE", os.Getenv("GORACE"))
 	for _, img := range []struct{ vendor, product, revision, file string }{
 		{"ACME", "JBOD-60", "1100", "acme-1100.bin"},
 		{"GLOBEX", "X28", "0611", "globex-0611.bin"},
