@@ -62,7 +62,7 @@ racks:
 
 e2e:
 	internal/e2e/prepare.sh $(KERNEL)
-	FWCTL_E2E_KERNEL=$(KERNEL) FWCTL_E2E_RUN='$(RUN)' go test -tags e2e -count=1 -v ./internal/e2e
+	FWCTL_E2E_KERNEL=$(KERNEL) FWCTL_E2E_RUN='$(RUN)' go test -tags e2e -count=1 -timeout 30m -v ./internal/e2e
 
 fuzz:
 	.ci/fuzz 1m

@@ -125,7 +125,6 @@ func TestResumeWaitsForThePaths(t *testing.T) {
 						c.Plan.Steps[i].Hops[0].ReturnTimeout = plan.Duration(2 * time.Minute)
 					}
 				}
-				time.Sleep(time.Minute) // until it answers
 				c.Observer = b.kept
 				tt.resumed(b, b.resume(c))
 			})

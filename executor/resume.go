@@ -230,7 +230,7 @@ func (r *run) recover(ctx context.Context) error {
 	var sessions []*session
 	for _, group := range groups {
 		held, err := hold(ctx, r.Machine, group[0].step.Enclosure, group[0].want.esps, inv)
-		if errors.Is(err, errNotInSight) { // it may be restarting
+		if unreadable := (*unreadableError)(nil); errors.Is(err, errNotInSight) || errors.As(err, &unreadable) { // it may be restarting
 			held, err = newSession(r.Machine, group[0].step.Enclosure), nil
 		}
 		if err != nil {

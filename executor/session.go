@@ -124,7 +124,7 @@ func hold(ctx context.Context, m transport.Machine, enclosure string, wanted []s
 			switch {
 			case slices.Contains(paths, p.Path) || !scan.LeadsTo(m.FS(), p.Path, luID):
 			case !p.InUse:
-				return nil, fmt.Errorf("%s leads to this enclosure too: %s", p.Path, p.Detail)
+				return nil, &unreadableError{p.Path, p.Detail}
 			default: // whoever held it may be done by now
 				ways[luID] = append(ways[luID], p.Path)
 			}
@@ -141,6 +141,14 @@ func hold(ctx context.Context, m transport.Machine, enclosure string, wanted []s
 		}
 	}
 	return s, nil
+}
+
+// unreadableError is a node that leads to an enclosure and could not be read. An ESP
+// that restarts and stays on the bus is one until it is ready.
+type unreadableError struct{ path, detail string }
+
+func (e *unreadableError) Error() string {
+	return e.path + " leads to this enclosure too: " + e.detail
 }
 
 // patience is for those who look at a node for a moment: a scan, a monitoring
