@@ -129,10 +129,12 @@ func (t table) drawRows(width int, p paint) (lines, left []string) {
 			case col.fit == below:
 				notes = append(notes, wrap(strings.ToLower(col.head)+": "+cell, width, "       ", "         ")...)
 			case l.offset > 0:
+				var why []string
 				for _, text := range strings.Split(cell, "\n") {
-					notes = append(notes, wrap(text, width, strings.Repeat(" ", l.offset), strings.Repeat(" ", l.offset+2))...)
+					why = append(why, wrap(text, width, strings.Repeat(" ", l.offset), strings.Repeat(" ", l.offset+2))...)
 				}
-				text, notes = pad(text, l.offset)+notes[0][l.offset:], notes[1:]
+				// Cells that moved below are in notes already, and follow the reason.
+				text, notes = pad(text, l.offset)+why[0][l.offset:], append(why[1:], notes...)
 			default:
 				for _, text := range strings.Split(cell, "\n") {
 					notes = append(notes, wrap(text, width, "       ", "         ")...)
