@@ -54,7 +54,7 @@ check:
 
 # -race needs a C compiler.
 unit:
-	$(GOTEST) -race -timeout 30m ./...
+	$(GOTEST) -race -timeout 45m ./...
 
 racks:
 	@echo "random racks from seed $(SEED)"

@@ -495,8 +495,9 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 }
 
 // A bug in the step machine ends its step, and not the run.
+//
+// Not beside other tests: they share the step machine's edges.
 func TestTransitionThatCannotHappen(t *testing.T) {
-	t.Parallel()
 	executor.Forbid(t, executor.Sent, executor.Defer)
 	onRack(t, twoEnclosures(), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
