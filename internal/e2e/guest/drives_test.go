@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 const scsiDebug = "/sys/bus/pseudo/drivers/scsi_debug/"
@@ -181,6 +179,31 @@ func mount(t *testing.T, device, point string) (unmount func()) {
 	return unmount
 }
 
+// hold has the kernel hold a device exclusively, until the test ends or the function
+// that it gives is called. As with ZFS neither sysfs nor a process shows it: LIO has it.
+func hold(t *testing.T, device string) (free func()) {
+	t.Helper()
+	const hba = "/sys/kernel/config/target/core/iblock_0"
+	store := hba + "/held"
+	if err := os.MkdirAll(store, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	held := true
+	free = func() {
+		if held {
+			do(t, "rmdir", store, hba)
+		}
+		held = false
+	}
+	t.Cleanup(free)
+	for _, w := range [][2]string{{"control", "udev_path=" + device}, {"enable", "1"}} {
+		if err := os.WriteFile(store+"/"+w[0], []byte(w[1]), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return free
+}
+
 // multipath makes a dm-multipath map, /dev/mapper/mpatha, of a drive's paths.
 func multipath(t *testing.T, d []disk) {
 	t.Helper()
@@ -211,11 +234,7 @@ func TestDriveUse(t *testing.T) {
 	do(t, "mkswap", "/dev/"+d[1].name)
 	do(t, "swapon", "/dev/"+d[1].name)
 	t.Cleanup(func() { do(t, "swapoff", "/dev/"+d[1].name) })
-	held, err := unix.Open("/dev/"+d[2].name, unix.O_RDONLY|unix.O_EXCL|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Close(held) })
+	hold(t, "/dev/"+d[2].name)
 
 	want := []string{
 		fmt.Sprintf(`["mounted /tmp/tank"] %s via A live used`, d[0].name),
@@ -250,12 +269,9 @@ func TestDriveWithTwoPaths(t *testing.T) {
 	diff(t, "a map that nobody uses", r.sees(t, "--probe-use"), paths("[]", "", ""))
 	diff(t, "a map that nobody is seen to use", r.sees(t), paths("unknown", "", ""))
 
-	held, err := unix.Open("/dev/dm-0", unix.O_RDONLY|unix.O_EXCL|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	free := hold(t, "/dev/dm-0")
 	diff(t, "a map that is held", r.sees(t, "--probe-use"), paths(`["dm-0 (mpatha) held exclusively"]`, " used", " used"))
-	unix.Close(held)
+	free()
 
 	mount(t, "/dev/mapper/mpatha", "/tmp/mapped")
 	diff(t, "a map that is mounted", r.sees(t), paths(`["mounted /tmp/mapped through dm-0 (mpatha)"]`, " used", " used"))
