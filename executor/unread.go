@@ -53,7 +53,13 @@ func RememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.
 			if !works || u.UsedBy != "" {
 				continue
 			}
-			who := fmt.Sprintf("run %d of plan %s, which %s began %s", run.ID, shortened(its.Digest), run.By, run.StartedAt.UTC().Format("2006-01-02 15:04 MST"))
+			who := fmt.Sprintf(
+				"run %d of plan %s, which %s began %s",
+				run.ID,
+				shortened(its.Digest),
+				run.By,
+				run.StartedAt.UTC().Format("2006-01-02 15:04 MST"),
+			)
 			if u.Resume = !goesOn(m, run, its); u.Resume {
 				who += ", was broken off in the middle of its work on it: fwctl resume goes on with it"
 			} else {

@@ -131,5 +131,6 @@ func MayIdentify(part string) bool {
 		return true
 	}
 	letters := len(part) - strings.Count(part, "*")
-	return strings.Trim(strings.ToLower(part), "0123456789abcdef*?") == "" && (letters == 16 || letters < 16 && strings.Contains(part, "*"))
+	return strings.Trim(strings.ToLower(part), "0123456789abcdef*?") == "" &&
+		(letters == 16 || letters < 16 && strings.Contains(part, "*"))
 }

@@ -124,7 +124,10 @@ func (e *enclosure) named() []inventory.Named {
 	var all []inventory.Named
 	for i := range e.esps {
 		for j := range e.esps[i].Subenclosures {
-			all = append(all, inventory.Named{Address: inventory.Address(e.id, e.esps[i].id, e.esps[i].Subenclosures[j].ID), Name: e.name})
+			all = append(
+				all,
+				inventory.Named{Address: inventory.Address(e.id, e.esps[i].id, e.esps[i].Subenclosures[j].ID), Name: e.name},
+			)
 		}
 	}
 	return all
@@ -189,15 +192,40 @@ func (d *DesiredState) selectors() []fileSelector {
 	var all []fileSelector
 	for i, w := range d.Want {
 		for j, s := range w.Enclosures {
-			all = append(all, fileSelector{Selector: s, of: d.wantName(i), path: []string{"want", strconv.Itoa(i), "enclosures", strconv.Itoa(j)}, want: i, index: j})
+			all = append(
+				all,
+				fileSelector{
+					Selector: s,
+					of:       d.wantName(i),
+					path:     []string{"want", strconv.Itoa(i), "enclosures", strconv.Itoa(j)},
+					want:     i,
+					index:    j,
+				},
+			)
 		}
 	}
 	for i, x := range d.Except {
-		all = append(all, fileSelector{Selector: x.Enclosure, of: fmt.Sprintf("except %d", i+1), path: []string{"except", strconv.Itoa(i), "enclosure"}, want: -1})
+		all = append(
+			all,
+			fileSelector{
+				Selector: x.Enclosure,
+				of:       fmt.Sprintf("except %d", i+1),
+				path:     []string{"except", strconv.Itoa(i), "enclosure"},
+				want:     -1,
+			},
+		)
 	}
 	for i, domain := range d.FaultDomains {
 		for j, s := range domain {
-			all = append(all, fileSelector{Selector: s, of: fmt.Sprintf("faultDomains %d", i+1), path: []string{"faultDomains", strconv.Itoa(i), strconv.Itoa(j)}, want: -1})
+			all = append(
+				all,
+				fileSelector{
+					Selector: s,
+					of:       fmt.Sprintf("faultDomains %d", i+1),
+					path:     []string{"faultDomains", strconv.Itoa(i), strconv.Itoa(j)},
+					want:     -1,
+				},
+			)
 		}
 	}
 	names := slices.Sorted(maps.Values(d.Names))
@@ -205,8 +233,13 @@ func (d *DesiredState) selectors() []fileSelector {
 		s := &all[i]
 		name := inventory.EnclosureOf(string(s.Selector))
 		named := func(known string) bool { return inventory.Selector(name).Matches(inventory.Named{Name: known}) }
-		if _, known := slices.BinarySearch(names, name); !known && !inventory.MayIdentify(name) && !(strings.ContainsAny(name, "*?") && slices.ContainsFunc(names, named)) {
-			s.unnamed = fmt.Sprintf("%s: %s selects nothing: it is not an identifier, and names has no such name", s.of, s.Selector)
+		if _, known := slices.BinarySearch(names, name); !known && !inventory.MayIdentify(name) &&
+			!(strings.ContainsAny(name, "*?") && slices.ContainsFunc(names, named)) {
+			s.unnamed = fmt.Sprintf(
+				"%s: %s selects nothing: it is not an identifier, and names has no such name",
+				s.of,
+				s.Selector,
+			)
 		}
 	}
 	return all

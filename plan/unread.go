@@ -46,7 +46,10 @@ func (f *fleet) markUnread(invs []*inventory.Inventory) {
 			for i := range e.esps {
 				esp := &e.esps[i]
 				if p.Unread.Leads(esp.LUID) && (host == esp.host || p.Unread.UsedBy != "") {
-					esp.conflict = cmp.Or(esp.conflict, fmt.Sprintf("%s on %s leads to it too and could not be read: %s", p.Path, host, p.Detail))
+					esp.conflict = cmp.Or(
+						esp.conflict,
+						fmt.Sprintf("%s on %s leads to it too and could not be read: %s", p.Path, host, p.Detail),
+					)
 				}
 			}
 		}
@@ -63,7 +66,8 @@ func (b *builder) unread(f *fleet) []Unread {
 		}
 		for _, e := range f.enclosures {
 			for _, c := range e.components() {
-				if slices.ContainsFunc(c.served(), func(in *esp) bool { return p.Unread.Leads(in.LUID) }) && !slices.Contains(u.Components, c.address) {
+				if slices.ContainsFunc(c.served(), func(in *esp) bool { return p.Unread.Leads(in.LUID) }) &&
+					!slices.Contains(u.Components, c.address) {
 					u.Components = append(u.Components, c.address)
 				}
 			}
@@ -104,7 +108,8 @@ func (b *builder) unreadSteps(f *fleet) []Step {
 			id, _, sub, err := inventory.ParseAddress(c.Address)
 			name := b.in.Desired.Names[id]
 			named := inventory.Named{Address: c.Address, Name: name}
-			targeted := len(b.in.Targets) == 0 || slices.ContainsFunc(b.in.Targets, func(t inventory.Selector) bool { return t.Matches(named) })
+			targeted := len(b.in.Targets) == 0 ||
+				slices.ContainsFunc(b.in.Targets, func(t inventory.Selector) bool { return t.Matches(named) })
 			if err != nil || !targeted || f.has(c.Address) {
 				continue
 			}

@@ -124,6 +124,10 @@ func Limit(problems []Problem) []Problem {
 	if rest <= 0 {
 		return problems
 	}
-	more := Problem{File: problems[0].File, Summary: "and " + strconv.Itoa(rest) + " more problems", Hint: "correct these first: others may go with them"}
+	more := Problem{
+		File:    problems[0].File,
+		Summary: "and " + strconv.Itoa(rest) + " more problems",
+		Hint:    "correct these first: others may go with them",
+	}
 	return append(problems[:MaxProblems:MaxProblems], more)
 }

@@ -70,7 +70,10 @@ func (o *outFile) checkContent() error {
 	case kind == "":
 		is = image.KindOf(data).Name
 	}
-	return o.cannot("it exists and is "+is, "only "+o.kind.String()+" is replaced: name a new file, or remove that one first")
+	return o.cannot(
+		"it exists and is "+is,
+		"only "+o.kind.String()+" is replaced: name a new file, or remove that one first",
+	)
 }
 
 func (o *outFile) cannot(why, hint string) error {

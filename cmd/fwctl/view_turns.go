@@ -46,7 +46,8 @@ func turnLines(title string, turns []plan.Turn, p *plan.Plan) []string {
 
 // sameTurn reports whether two turns say the same to different hosts.
 func sameTurn(a, b plan.Turn) bool {
-	return a.Host != b.Host && a.PowerCycle == nil && b.PowerCycle == nil && b.Soak == 0 && slices.Equal(a.Command, b.Command)
+	return a.Host != b.Host && a.PowerCycle == nil && b.PowerCycle == nil && b.Soak == 0 &&
+		slices.Equal(a.Command, b.Command)
 }
 
 // commandOf is the command of a turn as it is to be typed on its host.

@@ -33,7 +33,10 @@ var (
 	// JSON is a JSON document that is not fwctl's.
 	JSON = Kind{Name: "a JSON document", Unlike: download}
 	// Text is what no other kind of text is. Some devices may take it, so it is not refused.
-	Text = Kind{Name: "text", Doubt: "it is text, and firmware is binary data: it may be a note, or what a server said in place of the file"}
+	Text = Kind{
+		Name:  "text",
+		Doubt: "it is text, and firmware is binary data: it may be a note, or what a server said in place of the file",
+	}
 )
 
 // magic is what files of a kind begin with. Sequences that firmware may well begin
@@ -42,7 +45,13 @@ var magic = []struct {
 	prefix string
 	kind   Kind
 }{
-	{"#!", Kind{Name: "a script", Unlike: "it may carry the image: run it as its instructions say, or unpack it, and name the image that comes out"}},
+	{
+		"#!",
+		Kind{
+			Name:   "a script",
+			Unlike: "it may carry the image: run it as its instructions say, or unpack it, and name the image that comes out",
+		},
+	},
 	{"PK", Kind{Name: "a ZIP archive", Unlike: unpack}},
 	{"\x1f\x8b\x08", Kind{Name: "a gzip file", Unlike: unpack}},
 	{"BZh", Kind{Name: "a bzip2 file", Unlike: unpack}},
@@ -61,7 +70,10 @@ var magic = []struct {
 	{"!<arch>\n", Kind{Name: "an ar archive", Unlike: unpack}},
 	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Kind{Name: "an MSI or Office file", Unlike: unpack}},
 	{"%PDF-", Kind{Name: "a PDF document", Unlike: "name the image itself: this may be its release notes"}},
-	{"version https://git-lfs.github.com/spec/", Kind{Name: "a Git LFS pointer", Unlike: "fetch the file that it stands for: git lfs pull"}},
+	{
+		"version https://git-lfs.github.com/spec/",
+		Kind{Name: "a Git LFS pointer", Unlike: "fetch the file that it stands for: git lfs pull"},
+	},
 }
 
 // KindOf returns the kind of a file by its content, and Data for what it does not
@@ -121,7 +133,10 @@ func kindOfELF(content []byte) Kind {
 		order = binary.BigEndian
 	}
 	if machine := order.Uint16(content[18:]); machine == i386 || machine == amd64 {
-		return Kind{Name: "a program for PCs (ELF)", Unlike: "it may carry the image: unpack it, and name the image that is in it"}
+		return Kind{
+			Name:   "a program for PCs (ELF)",
+			Unlike: "it may carry the image: unpack it, and name the image that is in it",
+		}
 	}
 	return Kind{Name: "an ELF program"}
 }
@@ -150,7 +165,9 @@ func textOf(content []byte) (string, bool) {
 }
 
 var (
-	html     = regexp.MustCompile(`(?i)^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|title|script|meta)\b`)
+	html = regexp.MustCompile(
+		`(?i)^\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|title|script|meta)\b`,
+	)
 	intelHex = regexp.MustCompile(`^(:[0-9A-Fa-f]{10,}\r?\n?)+\s*$`)
 	sRecord  = regexp.MustCompile(`^(S[0-9][0-9A-Fa-f]{6,}\r?\n?)+\s*$`)
 )

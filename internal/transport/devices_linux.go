@@ -25,7 +25,10 @@ const initialPIDNamespace = "pid:[4026531836]"
 func openDisks(self int) ([]OpenDisk, error) {
 	var errs []error
 	if ns, err := os.Readlink("/proc/self/ns/pid"); err != nil || ns != initialPIDNamespace {
-		errs = append(errs, errors.New("this process is in a PID namespace of its own (a container), where the host's processes do not show"))
+		errs = append(
+			errs,
+			errors.New("this process is in a PID namespace of its own (a container), where the host's processes do not show"),
+		)
 	}
 	processes, err := os.ReadDir("/proc")
 	if err != nil {

@@ -78,7 +78,11 @@ func (c counters) moved(later counters, disk string) (words string, known bool) 
 	if writes == 0 && reads <= allowed {
 		return "", true
 	}
-	return fmt.Sprintf("its counters moved while fwctl looked: %s, %s", counted(writes, "write"), counted(reads, "read")), true
+	return fmt.Sprintf(
+		"its counters moved while fwctl looked: %s, %s",
+		counted(writes, "write"),
+		counted(reads, "read"),
+	), true
 }
 
 func counted(n uint64, what string) string {
