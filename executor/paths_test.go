@@ -70,7 +70,7 @@ func TestSecondModuleWaitsForThePaths(t *testing.T) {
 	}
 }
 
-// A path that nobody reinstates ends the run before the other module, the last way
+// A path that stays failed ends the run before the other module, the last way
 // to the drive, and is named.
 func TestPathThatStaysFailed(t *testing.T) {
 	for name, download := range map[string]string{

@@ -11,7 +11,7 @@ import (
 	"fwctl/plan"
 )
 
-// A run whose images cannot be kept is not on record: nobody could resume it.
+// A run whose images cannot be kept is not on record, since it could not be resumed.
 func TestRunWithoutItsImagesNeverBegan(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {

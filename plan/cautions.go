@@ -44,7 +44,7 @@ func NeedsImage(cautions []inventory.Caution, address string) *inventory.Caution
 	return &cautions[i]
 }
 
-// unfinished is why nobody knows what a component runs or holds, "" if a run is not in
+// unfinished is why it is unknown what a component runs or holds, "" if a run is not in
 // the middle of its work on it.
 func (b *builder) unfinished(j *job) string {
 	for _, c := range j.e.domain.cautions {

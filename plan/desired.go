@@ -218,7 +218,7 @@ func ReadDesiredState(file string, data []byte, dir string) (*DesiredState, *Ima
 	return d, &l.images, nil
 }
 
-// parseDesiredState returns what could be made of a file, nil if it is no sound YAML,
+// parseDesiredState returns what could be made of a file, nil if it is not valid YAML,
 // and its problems.
 func parseDesiredState(file string, data []byte) (*DesiredState, []schemas.Problem) {
 	root, problems := schemas.Check("desired-state", file, data)

@@ -186,7 +186,7 @@ func evidence(enclosures []*enclosure, found []finding) []string {
 		}
 		words := append([]string{slots([]finding{f}, nil) + ": " + use}, f.drive.Evidence...)
 		for _, p := range downPaths(f.drive) {
-			words = append(words, p.Device+" is no live path: "+p.Down)
+			words = append(words, p.Device+" is not a live path: "+p.Down)
 		}
 		said = append(said, strings.Join(words, "; "))
 	}

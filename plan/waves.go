@@ -15,7 +15,7 @@ type place struct {
 	turn    turn
 	side    int    // of resets: 0, all A sides, comes first
 	rank    int    // of resets: among those of its fault domain on that side, from 1, so that each has a wave of its own
-	alone   string // of resets of what nobody knows the fault domain of: it, so that nothing else shares its wave
+	alone   string // of resets in an unknown fault domain: its enclosure, so that nothing else shares its wave
 	primary bool   // of resets: subenclosure 0 follows the others, because its reset starts what they have staged
 	windows string // names, joined by line feeds
 }

@@ -49,11 +49,11 @@ func loadPlan(file string) (*plan.Plan, []byte, error) {
 // What a plan file says of its version, even if the rest of it is gone.
 var versionOf = regexp.MustCompile(`"format_version"\s*:\s*"([^"]*)"`)
 
-// unusablePlan says why plan.Parse refused a file: it is no plan at all, which is an
+// unusablePlan says why plan.Parse refused a file: it is not a plan at all, which is an
 // error of whoever named it, or it is a plan that nobody should trust.
 func unusablePlan(file string, data []byte, err error) error {
 	if document.Of(data) != document.Plan {
-		return &failure{exitError, fmt.Sprintf("cannot use %s as a plan: this is no plan of fwctl", file), sourceOf[document.Plan]}
+		return &failure{exitError, fmt.Sprintf("cannot use %s as a plan: this is not a plan of fwctl", file), sourceOf[document.Plan]}
 	}
 	if m := versionOf.FindSubmatch(data); m != nil && string(m[1]) != plan.FormatVersion {
 		return refused(fmt.Sprintf("cannot use %s: it was made by another version of fwctl, whose plans have format %s; this one reads %s", file, m[1], plan.FormatVersion),

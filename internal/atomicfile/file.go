@@ -17,7 +17,7 @@ import (
 func Write(name string, data []byte) (err error) {
 	// A rename would put a file in the place of a device such as /dev/stdout.
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return cannotWrite(name, errors.New("it is no regular file"))
+		return cannotWrite(name, errors.New("it is not a regular file"))
 	}
 	if name, err = target(name); err != nil {
 		return cannotWrite(name, err)

@@ -77,7 +77,7 @@ var magic = []struct {
 }
 
 // KindOf returns the kind of a file by its content, and Data for what it does not
-// know. It says that something is no image only of what cannot reasonably be one:
+// know. It says that something is not an image only of what cannot reasonably be one:
 // firmware has no format in common.
 func KindOf(content []byte) Kind {
 	if len(content) == 0 {

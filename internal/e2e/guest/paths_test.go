@@ -143,7 +143,7 @@ func scsiAddress(t *testing.T, d disk) string {
 	return filepath.Base(to)
 }
 
-// A path that nobody reinstates ends the run before module 2, and is named.
+// A path that stays failed ends the run before module 2, and is named.
 func TestPathThatIsNotReinstated(t *testing.T) {
 	r, d, p := begun(t, "5s")
 	<-p.done
