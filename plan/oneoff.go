@@ -99,7 +99,7 @@ func (f Flash) at(device string) (espOf, *schemas.Problem) {
 			}
 		}
 	}
-	p := &schemas.Problem{File: device, Summary: "it is no enclosure that could be read", Hint: "`fwctl inventory` lists those that can"}
+	p := &schemas.Problem{File: device, Summary: "it is not an enclosure that could be read", Hint: "`fwctl inventory` lists those that can"}
 	for _, known := range f.Inventory.Problems {
 		if known.Path == device {
 			p.Summary, p.Hint = known.Summary, known.Detail

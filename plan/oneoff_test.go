@@ -144,7 +144,7 @@ func TestOneOffOfDevicesThatAreNone(t *testing.T) {
 	for _, want := range []string{
 		"/dev/sg3: it is CELESTIC R0904, and the first device is ACME JBOD-60: one image is for one product",
 		"/dev/sg8: it does not answer page 01h (05/24/00)",
-		"/dev/sg99: it is no enclosure that could be read",
+		"/dev/sg99: it is not an enclosure that could be read",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("OneOff = %v; want %q", err, want)

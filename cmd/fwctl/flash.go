@@ -92,7 +92,7 @@ func (j *job) makeOneOff(ctx context.Context, want plan.Flash) error {
 			want.Devices[i] = "/dev/" + device
 		}
 	}
-	// Of all that is named the scan says best why it is no enclosure.
+	// Of all that is named the scan says best why it is not an enclosure.
 	if _, err := j.scan(ctx, j.machine, scan.Options{Devices: want.Devices}); err != nil {
 		return err
 	}
