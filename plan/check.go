@@ -316,12 +316,15 @@ func (c *checker) checkActivation(path []string, a ActivationRule) {
 	c.checkDurations(path, map[string]Duration{"settle": a.Settle, "returnTimeout": a.ReturnTimeout})
 }
 
-// checkDurations refuses zeros that were written: they would be taken for "by default".
+// checkDurations refuses zeros that were written, which would be taken for "by
+// default", and times that no plan may have.
 func (c *checker) checkDurations(path []string, durations map[string]Duration) {
 	for key, d := range durations {
 		at := append(slices.Clone(path), key)
 		if d == 0 && c.d.root.Has(at...) {
 			c.add(at, key+" is no time at all", "write at least 1s, or leave it out for the default")
+		} else if time.Duration(d) > longest {
+			c.add(at, fmt.Sprintf("%s of %s is longer than any device takes", key, d), fmt.Sprintf("write at most %s", Duration(longest)))
 		}
 	}
 }

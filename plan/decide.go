@@ -166,12 +166,11 @@ func (b *builder) plan(j *job) {
 	s.Rollback = w.rollback(s.Current)
 	s.Disruption = w.disruption(s.Hops, func() Effect { return b.effect(j) })
 	for _, h := range s.Hops {
-		s.WorstDuration += worstDuration(h)
-		if h.resets() && !h.onlyByPerson() && w.policy.Hooks != nil {
+		if h.resets() && !h.onlyByPerson() {
 			s.Hooks = w.policy.Hooks
-			s.WorstDuration += s.Hooks.worst()
 		}
 	}
+	s.WorstDuration = s.worst()
 }
 
 // planStaged plans what is staged already: the wanted image, or the first stepping

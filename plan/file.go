@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/schemas"
 )
@@ -209,8 +211,20 @@ func (p *Plan) ImagesToSend() []ImageRef {
 // contradiction is why a plan cannot be carried out as it is, "" where it can:
 // what Build holds to, said of any plan.
 func (p *Plan) contradiction() string {
-	if p.Rollout.MaxParallel < 1 || p.Rollout.MaxFailures < 0 || p.Rollout.Canary < 0 || p.Rollout.Soak < 0 {
+	if p.Rollout.MaxParallel < 1 || p.Rollout.MaxParallel > maxParallel || p.Rollout.MaxFailures < 0 || p.Rollout.Canary < 0 ||
+		p.Rollout.Soak < 0 || time.Duration(p.Rollout.Soak) > longest {
 		return fmt.Sprintf("its rollout is %+v", p.Rollout)
+	}
+	if sha := p.DesiredState.SHA256; sha != "" && !isSHA256(sha) {
+		return fmt.Sprintf("its desired state has SHA-256 %q", sha)
+	}
+	if !p.oneLiners() {
+		return "one of its names is more than a line"
+	}
+	for name, w := range p.Windows {
+		if _, err := window.Compile(w); err != nil {
+			return fmt.Sprintf("its window %s never opens: %s", name, err)
+		}
 	}
 	for i, w := range p.Waves {
 		switch {
@@ -220,7 +234,7 @@ func (p *Plan) contradiction() string {
 			return fmt.Sprintf("wave %d is of kind %q", w.Number, w.Kind)
 		case w.PowerCycle && w.Kind != ResetWave:
 			return fmt.Sprintf("wave %d stages, and waits for a power cycle", w.Number)
-		case w.Soak < 0:
+		case w.Soak < 0 || time.Duration(w.Soak) > longest:
 			return fmt.Sprintf("wave %d soaks for %s", w.Number, w.Soak)
 		}
 		for _, name := range w.Windows {
@@ -284,13 +298,14 @@ func (s *Step) contradiction(waves []Wave) string {
 		return fmt.Sprintf("its address is not that of subenclosure %d of enclosure %s behind logical unit %s", s.Subenclosure, s.Enclosure, s.LUID)
 	case s.LUID == "" || s.FaultDomain < 0 || s.WorstDuration < 0:
 		return "a value is missing or negative"
-	case !oneLine(s.Name, s.Host, s.Vendor, s.Product, s.Current, s.Desired, s.Rollback):
+	case !oneLine(s.Name, s.Host, s.Vendor, s.Product, s.Current, s.Desired, s.Model, s.Image, s.Quirk, s.Policy, s.Rollback),
+		!oneLine(s.Preconditions.ESPs...), !oneLine(s.Neighbours...), !oneLine(s.SeenElsewhere...):
 		return "one of its texts is more than a line"
 	case !slices.Contains([]Action{Update, Activate, IsStaged, NoOp, Blocked, Excepted, Unmanaged}, s.Action):
 		return fmt.Sprintf("there is no action %q", s.Action)
 	case !slices.Contains([]Reset{ResetNever, ResetIdle, ResetRedundant, ResetAlways}, s.Reset):
 		return fmt.Sprintf("there is no reset %q", s.Reset)
-	case !s.Disruption.Expected.known() || !s.Disruption.Worst.known():
+	case !s.Disruption.Expected.known() || !s.Disruption.Worst.known() || s.Disruption.Expected.rank() > s.Disruption.Worst.rank():
 		return fmt.Sprintf("its disruption is %+v", s.Disruption)
 	case s.Preconditions.Staged != nil && !isSHA256(*s.Preconditions.Staged):
 		return "what is staged is no SHA-256"
@@ -339,6 +354,12 @@ func (s *Step) contradiction(waves []Wave) string {
 		return "it is blocked without a reason"
 	case resets && s.Reset == ResetNever, resets && s.Disruption.Worst == NoImpact:
 		return fmt.Sprintf("it resets, and says reset: %s and disruption: %s", s.Reset, s.Disruption.Worst)
+	case acts && s.surelyResets() && s.Disruption.Expected == NoImpact:
+		return "it resets in any case, and expects no disruption"
+	case acts && s.WorstDuration != s.worst():
+		return fmt.Sprintf("it says that it takes up to %s, and its hops take up to %s", s.WorstDuration, s.worst())
+	case s.Hooks != nil && !bounded(s.Hooks.Timeout):
+		return fmt.Sprintf("its hooks may take %s each, not up to %s", s.Hooks.Timeout, Duration(longest))
 	case !waveFits(s.Waves.Stage, StageWave, stages), !waveFits(s.Waves.Reset, ResetWave, resets):
 		return fmt.Sprintf("its waves, stage %d and reset %d, are not there or not such as its hops need", s.Waves.Stage, s.Waves.Reset)
 	case stages && resets && s.Waves.Stage > s.Waves.Reset:
@@ -378,6 +399,10 @@ func (h *Hop) contradiction() string {
 		return fmt.Sprintf("its chunks have %d bytes", h.ChunkSize)
 	case h.BufferID < 0 || h.BufferID > 255:
 		return fmt.Sprintf("its buffer id is %d", h.BufferID)
+	case slices.ContainsFunc(h.SkipStatus, func(r StatusRead) bool { return r != MidwayStatus && r != LastStatus }):
+		return fmt.Sprintf("it does not read the download status %q", h.SkipStatus)
+	case h.RefusedMode != "" && !senseCode.MatchString(string(h.RefusedMode)):
+		return fmt.Sprintf("its refused_mode is %q", h.RefusedMode)
 	case !isSHA256(h.Image.SHA256) || h.Image.Size < 1:
 		return fmt.Sprintf("its image has %d bytes and SHA-256 %q", h.Image.Size, h.Image.SHA256)
 	case h.ActivationPage != "" && h.ActivateBy != ByModeF:
@@ -399,9 +424,44 @@ func (h *Hop) contradiction() string {
 // 25 minutes.
 const longest = 7 * 24 * time.Hour
 
-// pageContradiction returns why the activation page cannot be sent, "" if it can. It
-// is a vendor's page (SES-3: 10h to 1Fh, 80h and up), so that no page that the
-// standards give a meaning passes for one, with a length that is its own.
+// maxPage is the most bytes that an activation page has, by the schema.
+const maxPage = 256
+
+var senseCode = regexp.MustCompile(`^[0-9A-F]{2}/[0-9A-F]{2}/[0-9A-F]{2}$`)
+
+// maxParallel is how many enclosures a desired state may ask for at a time, by its schema.
+const maxParallel = 100_000
+
+// bounded reports whether a time that must be some is, and not too long.
+func bounded(d Duration) bool { return d > 0 && time.Duration(d) <= longest }
+
+// oneLiners reports whether the texts outside steps that views set on a line can be
+// shown on one.
+func (p *Plan) oneLiners() bool {
+	texts := []string{p.DesiredState.Name}
+	for _, s := range p.Scans {
+		texts = append(texts, s.Host)
+	}
+	for name, w := range p.Windows {
+		texts = append(texts, name, w.Timezone)
+	}
+	for name := range p.Quirks {
+		texts = append(texts, name)
+	}
+	for _, u := range p.Unread {
+		texts = append(append(texts, u.Host, u.Path, u.LUID), u.Components...)
+	}
+	return oneLine(texts...)
+}
+
+// surelyResets reports whether the step resets even if every hop goes by its first mode.
+func (s *Step) surelyResets() bool {
+	return slices.ContainsFunc(s.Hops, func(h Hop) bool {
+		return h.Activation == WithApply || len(h.Modes) > 0 && h.Modes[0] == Mode7
+	})
+}
+
+// pageContradiction returns why the activation page cannot be sent, "" if it can.
 func (h *Hop) pageContradiction() string {
 	page, err := h.ActivationPageBytes()
 	switch {
@@ -409,8 +469,10 @@ func (h *Hop) pageContradiction() string {
 		return err.Error()
 	case len(page) == 0:
 		return ""
-	case page[0] < 0x10 || page[0] > 0x1f && page[0] < 0x80:
+	case !vendorPage(page[0]):
 		return fmt.Sprintf("its activation page, %02Xh, is not a vendor's page", page[0])
+	case len(page) > maxPage:
+		return fmt.Sprintf("its activation page has %d bytes, more than %d", len(page), maxPage)
 	case len(page) < 4 || int(page[2])<<8|int(page[3]) != len(page)-4:
 		return "its activation page does not have the length that it says"
 	}
@@ -426,6 +488,9 @@ func oneLine(texts ...string) bool {
 // page (SES-3), in bytes.
 const maxChunkSize = 65508
 
-func (i Impact) known() bool { return i == NoImpact || i == ESPReset || i == IOInterruption }
+func (i Impact) known() bool { return i.rank() >= 0 }
+
+// rank orders impacts from nothing to the worst; it is negative for what is none.
+func (i Impact) rank() int { return slices.Index([]Impact{NoImpact, ESPReset, IOInterruption}, i) }
 
 func isSHA256(s string) bool { return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" }

@@ -127,6 +127,12 @@ func TestParseRefusesContradictions(t *testing.T) {
 		want   string
 	}{
 		{"a line break in a revision", func(p *plan.Plan) { p.Steps[0].Hops[0].To, p.Steps[0].Hops[1].From = "10\n50", "10\n50" }, "more than a line"},
+		{"a line break in the name of a policy", func(p *plan.Plan) { p.Steps[0].Policy = "a\nb" }, "more than a line"},
+		{"a line break in the name of the desired state", func(p *plan.Plan) { p.DesiredState.Name = "a\nb" }, "more than a line"},
+		{"less time than its hops take", func(p *plan.Plan) { p.Steps[0].WorstDuration = plan.Duration(time.Minute) }, "it says that it takes up to 1m"},
+		{"a disruption that nobody expects", func(p *plan.Plan) { p.Steps[0].Disruption.Expected = plan.NoImpact }, "expects no disruption"},
+		{"too many at a time", func(p *plan.Plan) { p.Rollout.MaxParallel = 1 << 28 }, "at most 100000"},
+		{"a soak of years", func(p *plan.Plan) { p.Rollout.Soak = plan.Duration(100000 * time.Hour) }, "its rollout is"},
 		{"a tab in a name", func(p *plan.Plan) { p.Steps[0].Name = "r12\tu20" }, "more than a line"},
 		{"no time to write flash", func(p *plan.Plan) { p.Steps[0].Hops[0].FlashTimeout = 0 }, "no time to write flash"},
 		{"a time of years", func(p *plan.Plan) { p.Steps[0].Hops[0].Settle = plan.Duration(100000 * time.Hour) }, "longer than"},
@@ -153,7 +159,7 @@ func TestParseRefusesContradictions(t *testing.T) {
 			p.Summary.Update, p.Summary.Activate = p.Summary.Update-1, 1
 		}, address + "it activates what is not staged"},
 		{"a reset where none is permitted", func(p *plan.Plan) { p.Steps[0].Reset = plan.ResetNever }, "it resets, and says reset: never"},
-		{"a reset that disturbs nobody", func(p *plan.Plan) { p.Steps[0].Disruption.Worst = plan.NoImpact }, "disruption: none"},
+		{"a reset that disturbs nobody", func(p *plan.Plan) { p.Steps[0].Disruption.Worst = plan.NoImpact }, "Worst:none"},
 		{"another enclosure", func(p *plan.Plan) { p.Steps[0].Enclosure = "5000ccab04002000" }, address + "its address is not that of"},
 		{"another subenclosure", func(p *plan.Plan) { p.Steps[0].Subenclosure = 3 }, address + "its address is not that of"},
 		{"no logical unit", func(p *plan.Plan) { p.Steps[0].LUID = "" }, address + "a value is missing"},

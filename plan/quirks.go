@@ -134,12 +134,18 @@ func (c *checker) checkQuirk(index string, q Quirk) {
 	case err != nil: // the schema has said it
 	case q.Activation.By == ByPowerCycle:
 		c.add(at("activation", "page"), "a page starts the firmware, and by says that only a power cycle does", "leave one of them out")
+	case !vendorPage(page[0]) && page[0] != 0x0e:
+		c.add(at("activation", "page"), fmt.Sprintf("page %02Xh is not a vendor's page", page[0]), "vendors' pages are 10 to 1F, and 80 and up")
 	case page[0] == 0x0e:
 		c.add(at("activation", "page"), "page 0Eh downloads firmware", "for mode 0Fh leave page out: it is the default")
 	case int(page[2])<<8|int(page[3]) != len(page)-4:
 		c.add(at("activation", "page"), fmt.Sprintf("the page's length, its bytes 2 and 3, is not the %d of the bytes that follow", len(page)-4), "copy the whole page, from its page code on")
 	}
 }
+
+// vendorPage reports whether a page code is a vendor's (SES-3: 10h to 1Fh, SPC-4: 80h
+// and up), so that no page that the standards give a meaning passes for one.
+func vendorPage(code byte) bool { return 0x10 <= code && code <= 0x1f || code >= 0x80 }
 
 // Bytes are the bytes of the page, from its page code on.
 func (a ActivationPage) Bytes() ([]byte, error) { return pageBytes(a.Page) }

@@ -555,6 +555,19 @@ func wholeMinutes(d time.Duration) Duration {
 	return Duration((d + time.Minute - 1).Truncate(time.Minute))
 }
 
+// worst returns a bound of the time of all hops, and of the commands around their resets.
+func (s *Step) worst() Duration {
+	var d Duration
+	for i := range s.Hops {
+		h := &s.Hops[i]
+		d += worstDuration(*h)
+		if h.resets() && !h.onlyByPerson() && s.Hooks != nil {
+			d += s.Hooks.worst()
+		}
+	}
+	return d
+}
+
 // worstDuration bounds the time of a hop, in whole minutes: all chunks at their
 // slowest, then the flash time-out, then, where there may be a reset, the time
 // that the device may stay away and the time that it is left alone. Before each of

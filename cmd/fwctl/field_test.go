@@ -25,3 +25,17 @@ func TestFieldCapturesAreBlocked(t *testing.T) {
 		}
 	}
 }
+
+// Plans that somebody made by hand: a line break in a revision, and escape sequences
+// in the version of the format.
+func TestFieldPlansAreRefused(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]string{"newline-in-to.plan": "more than a line", "esc-version.plan": "cannot use esc-version.plan"} {
+		dir := copyOf(t, filepath.Join("testdata", "field"))
+		out, err := shell(dir, "code=0; fwctl show "+file+" || code=$?; echo code $code")
+		code := strings.Contains(out, "code 1\n") || strings.Contains(out, "code 3\n")
+		if err != nil || !code || !strings.Contains(out, want) || strings.ContainsAny(out, "\x1b\a") {
+			t.Errorf("show %s = %v; want code 1 or 3, %q and no control characters\n%q", file, err, want, out)
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"unicode"
+
+	"fwctl/plan"
+)
+
+// Whatever somebody writes into a plan and signs, it is refused, or shown: without a
+// panic, without control characters, and without a line that fwctl did not begin.
+func TestPlansSignedAnewAreRefusedOrShown(t *testing.T) {
+	t.Parallel()
+	const mark = "FORGED"
+	nasty := []any{"", "a\n" + mark, "a\t" + mark, "\x1b[2J" + mark, strings.Repeat("x", 300), "100000h", "-1s", -1, 0, 1 << 28, 1 << 52}
+	for _, golden := range []string{
+		"A revision is text", "the shortest chain by from is planned",
+	} {
+		t.Run(golden, func(t *testing.T) {
+			t.Parallel()
+			data, err := os.ReadFile(filepath.Join("..", "..", "plan", "testdata", golden, "plan.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var doc any
+			if err := json.Unmarshal(data, &doc); err != nil {
+				t.Fatal(err)
+			}
+			shown := 0
+			eachScalar(doc, "", nil, func(at string, set func(any), was any) {
+				for _, value := range nasty {
+					set(value)
+					p := signedAnew(t, doc)
+					if p == nil {
+						continue
+					}
+					shown++
+					checkShown(t, fmt.Sprintf("%s = %.20q", at, fmt.Sprint(value)), p, mark)
+				}
+				set(was)
+			})
+			if shown == 0 {
+				t.Error("no change was shown: nothing was tested")
+			}
+		})
+	}
+}
+
+// eachScalar calls f for each scalar of a document, with what changes it in place.
+func eachScalar(v any, at string, set func(any), f func(at string, set func(any), was any)) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			eachScalar(e, at+"/"+k, func(n any) { v[k] = n }, f)
+		}
+	case []any:
+		for i, e := range v {
+			eachScalar(e, fmt.Sprintf("%s/%d", at, i), func(n any) { v[i] = n }, f)
+		}
+	default:
+		f(at, set, v)
+	}
+}
+
+// signedAnew returns the plan that a document is with a digest that fits, nil if it is refused.
+func signedAnew(t *testing.T, doc any) *plan.Plan {
+	t.Helper()
+	data, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p plan.Plan
+	if json.Unmarshal(data, &p) != nil {
+		return nil
+	}
+	if data, err = p.Encode(); err != nil {
+		return nil
+	}
+	parsed, err := plan.Parse(data)
+	if err != nil {
+		return nil
+	}
+	return parsed
+}
+
+func checkShown(t *testing.T, what string, p *plan.Plan, mark string) {
+	t.Helper()
+	defer func() {
+		if r := recover(); r != nil {
+			t.Errorf("%s: showing it panics: %v\n%s", what, r, debug.Stack())
+		}
+	}()
+	views := map[string]string{"table": planView(p, noon, 80, false), "wide table": planView(p, noon, 200, false), "markdown": markdownView(p, "", noon)}
+	if len(p.Steps) > 0 {
+		views["explain"] = explainView(p, &p.Steps[0], noon, 80, false)
+	}
+	for view, text := range views {
+		if i := strings.IndexFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && unicode.IsControl(r) }); i >= 0 {
+			t.Errorf("%s: the %s has %q", what, view, text[i])
+		}
+		for line := range strings.SplitSeq(text, "\n") {
+			if strings.HasPrefix(line, mark) {
+				t.Errorf("%s: the %s has a line of its own: %q", what, view, line)
+			}
+		}
+	}
+}
