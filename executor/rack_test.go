@@ -205,6 +205,9 @@ var (
 )
 
 func (b *bench) config(steps ...plan.Step) executor.Config {
+	for i := range steps {
+		steps[i].WorstDuration = steps[i].Worst()
+	}
 	return executor.Config{
 		Machine: b.machine, Store: b.store, Images: b.images, By: "anna",
 		Plan: &plan.Plan{

@@ -142,6 +142,7 @@ func TestWindowThatClosesBetweenHops(t *testing.T) {
 		hooked := b.step(esp2, reset, b.hop("1100", plan.Mode7))
 		hooked.Hooks = &plan.Hooks{BeforeReset: plan.Command{"ceph"}, Timeout: plan.Duration(time.Minute)}
 		c := b.config(b.step(esp1, reset, stone, second), hooked)
+		c.Plan.Steps[0].WorstDuration = plan.Duration(5 * time.Minute) // and it takes longer than that
 		c.Plan.Waves[1].Windows = []string{"short"}
 		c.Plan.Windows = map[string]window.Window{"short": {Start: "2000-01-01T00:00", Timezone: "UTC", Duration: "10m"}}
 		c.Command = func(context.Context, []string, []string) ([]byte, error) {

@@ -170,7 +170,7 @@ func (b *builder) plan(j *job) {
 			s.Hooks = w.policy.Hooks
 		}
 	}
-	s.WorstDuration = s.worst()
+	s.WorstDuration = s.Worst()
 }
 
 // planStaged plans what is staged already: the wanted image, or the first stepping

@@ -356,8 +356,8 @@ func (s *Step) contradiction(waves []Wave) string {
 		return fmt.Sprintf("it resets, and says reset: %s and disruption: %s", s.Reset, s.Disruption.Worst)
 	case acts && s.surelyResets() && s.Disruption.Expected == NoImpact:
 		return "it resets in any case, and expects no disruption"
-	case acts && s.WorstDuration != s.worst():
-		return fmt.Sprintf("it says that it takes up to %s, and its hops take up to %s", s.WorstDuration, s.worst())
+	case acts && s.WorstDuration != s.Worst():
+		return fmt.Sprintf("it says that it takes up to %s, and its hops take up to %s", s.WorstDuration, s.Worst())
 	case s.Hooks != nil && !bounded(s.Hooks.Timeout):
 		return fmt.Sprintf("its hooks may take %s each, not up to %s", s.Hooks.Timeout, Duration(longest))
 	case !waveFits(s.Waves.Stage, StageWave, stages), !waveFits(s.Waves.Reset, ResetWave, resets):

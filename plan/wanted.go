@@ -555,8 +555,8 @@ func wholeMinutes(d time.Duration) Duration {
 	return Duration((d + time.Minute - 1).Truncate(time.Minute))
 }
 
-// worst returns a bound of the time of all hops, and of the commands around their resets.
-func (s *Step) worst() Duration {
+// Worst returns a bound of the time of all hops, and of the commands around their resets.
+func (s *Step) Worst() Duration {
 	var d Duration
 	for i := range s.Hops {
 		h := &s.Hops[i]
