@@ -62,6 +62,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"subst":       subst,
 	"power-cycle": powerCycle,
 	"window":      putWindow,
+	"unsee":       unsee,
 	"await":       await,
 	"full":        full,
 	"schema":      putSchema,
@@ -210,6 +211,23 @@ func subst(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s lacks %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(string(data), args[1], args[2])), 0o644))
+}
+
+// unsee PLAN takes out of a plan what hosts see of drives that others do not see.
+func unsee(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: unsee PLAN")
+	}
+	data, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	p, err := plan.Parse(data)
+	ts.Check(err)
+	for i := range p.Steps {
+		p.Steps[i].SeenElsewhere = nil
+	}
+	data, err = p.Encode()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
 }
 
 // window PLAN START DURATION RRULE puts a window around the waves of a plan that reset.

@@ -129,7 +129,7 @@ func (d *device) command(cdb, out []byte) Reply {
 	case opInquiry:
 		return d.result(d.inquiry(cdb))
 	case opReportLUNs:
-		return d.result(reportLUNs(cdb))
+		return d.result(reportLUNs(cdb, d.volumes()...))
 	case opRequestSense:
 		return Reply{In: d.requestSense(cdb)}
 	}
@@ -191,14 +191,27 @@ func (d *device) synchronising() bool {
 	return !d.s.Syncs[d.p.enclosure.Name].IsZero()
 }
 
-func reportLUNs(cdb []byte) ([]byte, *sense) {
+// volumes are the LUNs beside the ESP's own.
+func (d *device) volumes() []byte {
+	var luns []byte
+	for _, v := range d.p.enclosure.Volumes {
+		luns = append(luns, byte(v.LUN))
+	}
+	return luns
+}
+
+// reportLUNs lists LUN 0, and others of the same target.
+func reportLUNs(cdb []byte, others ...byte) ([]byte, *sense) {
 	if cdb[2] > 0x02 {
 		return nil, badCDB(2)
 	}
 	w := &writer{}
-	w.u32(8)
+	w.u32(uint32(8 + 8*len(others)))
 	w.u32(0)
 	w.u64(0)
+	for _, lun := range others {
+		w.u64(uint64(lun) << 48)
+	}
 	return w.b, nil
 }
 

@@ -37,6 +37,10 @@ func (d *definition) complete(e *enclosure) error {
 			} else if len(one.Ports) != len(e.ESPs) || dr.Count > 1 {
 				return fmt.Errorf("slot %d lists %d ports: list one for each of the %d ESPs, of one drive", one.Slot, len(one.Ports), len(e.ESPs))
 			}
+			if dr.Number != nil {
+				number := *dr.Number + byte(i)
+				one.Number = &number
+			}
 			if dr.Count > 1 { // several drives have a map and a file system each
 				if one.Use.Multipath != "" {
 					one.Use.Multipath += strconv.Itoa(one.Slot)
@@ -51,6 +55,19 @@ func (d *definition) complete(e *enclosure) error {
 			drives = append(drives, &one)
 			e.Slots = max(e.Slots, one.Slot+1)
 		}
+	}
+	for _, v := range e.Volumes {
+		one := &drive{Slot: noSlot, Count: 1, SASAddress: v.SASAddress, Use: v.Use, lun: v.LUN, enclosure: e}
+		if one.SASAddress == 0 {
+			one.SASAddress = 0x600c0ff000000000 | e.LogicalID&0xffffff<<16 | hexID(v.LUN)<<4
+		}
+		if slices.ContainsFunc(drives, func(o *drive) bool { return o.lun == v.LUN }) {
+			return fmt.Errorf("two volumes have LUN %d", v.LUN)
+		}
+		for _, p := range e.ESPs {
+			one.Ports = append(one.Ports, p.Port)
+		}
+		drives = append(drives, one)
 	}
 	e.Drives = drives
 	if err := e.completeElements(); err != nil {
@@ -319,7 +336,7 @@ func (d *definition) checkReferences() error {
 			for _, p := range dr.Paths {
 				errs = multierror.Append(errs, known(p.Host))
 				if p.ESP > len(e.ESPs) {
-					errs = multierror.Append(errs, fmt.Errorf("drive in slot %d has a path through esp%d, which enclosure %s does not have", dr.Slot, p.ESP, e.Name))
+					errs = multierror.Append(errs, fmt.Errorf("the drive at %s has a path through esp%d, which enclosure %s does not have", dr.place(), p.ESP, e.Name))
 				}
 			}
 		}
@@ -331,11 +348,11 @@ func (d *definition) checkReferences() error {
 func (dr *drive) checkMap() error {
 	use := &dr.Use
 	if use.Multipath == "" && (len(use.Failed) > 0 || use.Reinstate != reinstatement{}) {
-		return fmt.Errorf("drive in slot %d has failed or reinstated paths and no multipath map", dr.Slot)
+		return fmt.Errorf("the drive at %s has failed or reinstated paths and no multipath map", dr.place())
 	}
 	for _, n := range use.Failed {
 		if n > len(dr.enclosure.ESPs) {
-			return fmt.Errorf("drive in slot %d has a failed path through esp%d, which enclosure %s does not have", dr.Slot, n, dr.enclosure.Name)
+			return fmt.Errorf("the drive at %s has a failed path through esp%d, which enclosure %s does not have", dr.place(), n, dr.enclosure.Name)
 		}
 	}
 	return nil
@@ -350,14 +367,25 @@ func nodesOf(paths map[string][]int, host string) []int {
 	return paths[host]
 }
 
+// place names where a drive is in its enclosure.
+func (dr *drive) place() string {
+	if dr.Slot == noSlot {
+		return fmt.Sprintf("lun%d", dr.lun)
+	}
+	return fmt.Sprintf("slot%d", dr.Slot)
+}
+
 // unitsOn are the ways a host reaches a drive: those declared, or one for each
 // cable to each ESP, of which SATA drives have only the first ESP's.
 func (dr *drive) unitsOn(host string) []*unit {
 	var units []*unit
 	add := func(via *unit, device string) {
 		units = append(units, &unit{
-			key: fmt.Sprintf("%s/slot%d/%d", dr.enclosure.Name, dr.Slot, len(units)), cable: via.cable, node: -1, drive: dr, via: via, device: device,
+			key: fmt.Sprintf("%s/%s/%d", dr.enclosure.Name, dr.place(), len(units)), cable: via.cable, node: -1, drive: dr, via: via, device: device,
 		})
+	}
+	if dr.Descriptor == pcieDescriptor || dr.Descriptor == fcDescriptor {
+		return nil // no disk of this host's SCSI layer
 	}
 	for _, p := range dr.enclosure.ESPs {
 		for _, via := range p.units {

@@ -57,6 +57,9 @@ func (m *machine) Open(node string, access transport.Access) (transport.Node, er
 	if found == nil {
 		return fail(fs.ErrNotExist)
 	}
+	if found.esp != nil && found.esp.Open != "" {
+		return fail(openErrors[found.esp.Open])
+	}
 	lock := fmt.Sprintf("node %s %d", strings.ReplaceAll(found.key, "/", " "), incarnation)
 	unlock, err := m.rack.tryLock(lock, access == transport.Exclusive)
 	if err != nil {
@@ -73,6 +76,9 @@ func (m *machine) BlockDeviceHeld(name string) (bool, error) {
 	}
 	if _, err := t.find("open", "sys/class/block/"+name, true); err != nil {
 		return false, &fs.PathError{Op: "open", Path: "/dev/" + name, Err: fs.ErrNotExist}
+	}
+	if err := t.shut[name]; err != nil {
+		return false, &transport.Error{Op: "open", Path: "/dev/" + name, NotSent: true, Err: err}
 	}
 	return t.held[name], nil
 }

@@ -229,7 +229,7 @@ func (d *device) configuration(w *writer) {
 // elementStatus is the status element of element i of a type, page 02h.
 func (d *device) elementStatus(t elementType, i int) [4]byte {
 	code := byte(1)
-	if t.code == slotType && d.driveIn(i) == nil {
+	if dr := d.driveIn(i); t.code == slotType && (dr == nil || dr.Descriptor == emptyDescriptor) {
 		code = 5 // not installed
 	}
 	if i < len(t.Status) {
@@ -341,13 +341,32 @@ func (d *device) additionalStatus(w *writer) {
 // Areca ARC-8028.
 func (d *device) slotDescriptor(w *writer, eiioe byte, index, slot int) {
 	dr := d.driveIn(slot)
+	number := byte(slot)
+	if dr != nil && dr.Number != nil {
+		number = *dr.Number
+	}
+	descriptor := dr.descriptor()
+	switch descriptor {
+	case pcieDescriptor:
+		d.pcieDescriptor(w, eiioe, index, number, dr)
+		return
+	case fcDescriptor:
+		d.fcDescriptor(w, eiioe, index, number, dr)
+		return
+	case emptyDescriptor:
+		dr = nil
+	}
 	phys := 1
 	if dr != nil && !dr.SATA {
 		phys = len(d.p.enclosure.ESPs)
 	}
-	w.u8(0x16, byte(8+28*phys-2), eiioe, byte(index), byte(phys), 0, 0, byte(slot))
+	format := byte(0x16) // EIP, SAS
+	if descriptor == invalidDescriptor {
+		format |= 0x80
+	}
+	w.u8(format, byte(8+28*phys-2), eiioe, byte(index), byte(phys), 0, 0, number)
 	for phy := range phys {
-		if dr == nil {
+		if dr == nil || descriptor == invalidDescriptor {
 			w.bytes(make([]byte, 28))
 			continue
 		}
@@ -358,10 +377,41 @@ func (d *device) slotDescriptor(w *writer, eiioe byte, index, slot int) {
 			w.u8(0x08) // SSP target
 		}
 		w.u64(uint64(d.p.enclosure.ESPs[phy].Expander))
-		w.u64(uint64(dr.port(phy + 1)))
+		port := dr.port(phy + 1)
+		switch descriptor {
+		case withoutAddress:
+			port = 0
+		case wrongAddress: // as an HBA makes up one for a SATA disk
+			port += 0x80
+		}
+		w.u64(uint64(port))
 		w.u8(byte(phy))
 		w.bytes(make([]byte, 7))
 	}
+}
+
+// pcieDescriptor is that of an NVMe drive with one port (SES-4, 6.1.13.4).
+func (d *device) pcieDescriptor(w *writer, eiioe byte, index int, number byte, dr *drive) {
+	w.u8(0x1b, 4+66+8-2, eiioe, byte(index), 1, 0x20, 0, number)
+	w.u8(0x4d, 0x14) // PCI vendor id, little-endian
+	w.text(dr.lu().String(), 20)
+	w.text("SIMDISK NVMe", 40)
+	w.u8(0x80, 0, 0, 0, 0, byte(number), 0, 0) // the physical slot number is valid
+}
+
+// fcDescriptor is that of a Fibre Channel drive with one port (SES-3, 6.1.13.2).
+func (d *device) fcDescriptor(w *writer, eiioe byte, index int, number byte, dr *drive) {
+	w.u8(0x10, 4+12+16-2, eiioe, byte(index), 1, 0, 0, number)
+	w.u64(uint64(dr.lu()))
+	w.u8(number, 0, 0, 0, number, 0, 0, number)
+	w.u64(uint64(dr.port(1)))
+}
+
+func (dr *drive) descriptor() string {
+	if dr == nil {
+		return ""
+	}
+	return dr.Descriptor
 }
 
 // driveIn is the drive in a slot, nil where the slot is empty.

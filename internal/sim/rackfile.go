@@ -5,11 +5,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
+	"fwctl/internal/transport"
 	"fwctl/schemas"
 
 	"github.com/hashicorp/go-multierror"
@@ -47,7 +50,8 @@ type enclosure struct {
 	ESPs           []*esp        `yaml:"esps"`
 	Subenclosures  []*part       `yaml:"subenclosures"`
 	Elements       []elementType `yaml:"elements"`
-	Drives         []*drive      `yaml:"drives"`
+	Drives         []*drive      `yaml:"drives"` // with the volumes, once they are complete
+	Volumes        []volume      `yaml:"volumes"`
 	Faults         []fault       `yaml:"faults"`
 
 	upstream *enclosure
@@ -75,6 +79,7 @@ type esp struct {
 	Paths      map[string][]int `yaml:"paths"`
 	Download   yaml.Node        `yaml:"download"`
 	Faults     []fault          `yaml:"faults"`
+	Open       string           `yaml:"open"` // how opening its nodes fails: see openErrors
 
 	key       string // "<enclosure name>/esp<n>", n as declared, from 1
 	number    int
@@ -188,10 +193,40 @@ type drive struct {
 	SATA       bool        `yaml:"sata"`
 	Use        use         `yaml:"use"`
 	Paths      []drivePath `yaml:"paths"`
+	Descriptor string      `yaml:"descriptor"` // what page 0Ah says of its slot
+	Number     *byte       `yaml:"number"`     // of its slot, as page 0Ah has it
+	Expander   hexID       `yaml:"expander"`   // it hangs off this one, further down than the ESP's
+	Open       string      `yaml:"open"`       // how opening its block devices fails: see openErrors
+	IOStats    *bool       `yaml:"iostats"`    // false: queue/iostats is 0, and its counters stand still
 
+	lun       int // of the ESP's own target; 0: it has a target of its own
 	enclosure *enclosure
 	units     []*unit
 }
+
+// volume is a logical unit beside the SES one: an array has them, and resetting its
+// module takes them away (SEAGATE 4006). No page of the enclosure lists it.
+type volume struct {
+	LUN        int   `yaml:"lun"`
+	SASAddress hexID `yaml:"sasAddress"`
+	Use        use   `yaml:"use"`
+}
+
+// noSlot is the slot of a volume.
+const noSlot = -1
+
+// What page 0Ah says of a drive's slot, beside its address.
+const (
+	invalidDescriptor = "invalid"
+	withoutAddress    = "no-address"
+	wrongAddress      = "other-address"
+	pcieDescriptor    = "pcie"
+	fcDescriptor      = "fc"
+	emptyDescriptor   = "empty" // page 02h says so too
+)
+
+// openErrors are the ways in which opening a node fails.
+var openErrors = map[string]error{"denied": fs.ErrPermission, "no-device": fmt.Errorf("%w (%w)", transport.ErrGone, syscall.ENXIO)}
 
 // use is what holds a drive on one host.
 type use struct {
@@ -270,7 +305,7 @@ var elementCodes = map[string]byte{
 }
 
 var statusCodes = map[string]byte{
-	"unsupported": 0, "ok": 1, "critical": 2, "non-critical": 3, "unrecoverable": 4, "not-installed": 5, "unknown": 6, "not-available": 7,
+	"unsupported": 0, "ok": 1, "critical": 2, "non-critical": 3, "unrecoverable": 4, "not-installed": 5, "unknown": 6, "not-available": 7, "no-access": 8,
 }
 
 // define reads a rack file, checks it and fills in what it leaves out.

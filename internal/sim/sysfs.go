@@ -46,8 +46,12 @@ type kernel struct {
 }
 
 // hctl is the SCSI address of a unit: the target follows the node, so that a
-// unit that comes back as another node comes back at another address.
+// unit that comes back as another node comes back at another address. A volume has
+// the target of the ESP's unit.
 func (k *kernel) hctl(u *unit) string {
+	if u.drive != nil && u.drive.lun > 0 {
+		return fmt.Sprintf("%d:0:%d:%d", u.cable+1, k.s.node(u.via), u.drive.lun)
+	}
 	return fmt.Sprintf("%d:0:%d:0", u.cable+1, k.s.node(u))
 }
 
@@ -86,6 +90,26 @@ func (k *kernel) expander(p *esp, cable int) string {
 	return dir
 }
 
+// furtherDown is the directory of an expander that hangs off an ESP's, on one cable,
+// and that no SEP sits on.
+func (k *kernel) furtherDown(address hexID, p *esp, cable int) string {
+	above := k.expander(p, cable)
+	key := fmt.Sprintf("%s/%s", above, address)
+	if dir := k.expanders[key]; dir != "" {
+		return dir
+	}
+	n := len(k.expanders)
+	name := fmt.Sprintf("expander-%d:%d", cable+1, n)
+	dir := path.Join(above, fmt.Sprintf("port-%s:%d", strings.TrimPrefix(path.Base(above), "expander-"), 100+n), name)
+	k.expanders[key] = dir
+	k.file(dir+"/sas_device/"+name+"/sas_address", fmt.Sprintf("0x%s\n", address))
+	k.file(dir+"/sas_device/"+name+"/device_type", "edge expander\n")
+	k.link("sys/class/sas_device/"+name, dir+"/sas_device/"+name)
+	k.dir(dir + "/sas_expander/" + name)
+	k.link("sys/class/sas_expander/"+name, dir+"/sas_expander/"+name)
+	return dir
+}
+
 // above is the ESP of the enclosure upstream whose expander an ESP's hangs off, nil
 // without one.
 func (p *esp) above() *esp {
@@ -108,16 +132,25 @@ func (k *kernel) kernelIdentity(p *esp) identity {
 // device is the directory of a unit's SCSI device.
 func (k *kernel) device(u *unit) string {
 	address := k.hctl(u)
-	target := "target" + strings.TrimSuffix(address, ":0")
+	target := "target" + address[:strings.LastIndex(address, ":")]
 	if u.other != nil {
 		return path.Join(hba(u.cable), target, address)
 	}
 	p := u.esp
-	if u.drive != nil {
-		p = u.via.esp
+	node := k.s.node(u)
+	expander := ""
+	switch dr := u.drive; {
+	case dr == nil:
+		expander = k.expander(p, u.cable)
+	case dr.lun > 0:
+		p, node = u.via.esp, k.s.node(u.via)
+		expander = k.expander(p, u.cable)
+	case dr.Expander != 0:
+		expander = k.furtherDown(dr.Expander, u.via.esp, u.cable)
+	default:
+		expander = k.expander(u.via.esp, u.cable)
 	}
-	expander := k.expander(p, u.cable)
-	end := fmt.Sprintf("%s:%d", strings.TrimPrefix(path.Base(expander), "expander-"), k.s.node(u))
+	end := fmt.Sprintf("%s:%d", strings.TrimPrefix(path.Base(expander), "expander-"), node)
 	return path.Join(expander, "port-"+end, "end_device-"+end, target, address)
 }
 
@@ -149,7 +182,8 @@ func (k *kernel) unit(u *unit) {
 			k.file(dir+"/vpd_pg83", string(vpdIdentification(deviceType, lu, port)))
 		}
 	}
-	if port != 0 {
+	shared := u.drive != nil && u.drive.lun > 0 // a target with the ESP's unit, which has shown it
+	if port != 0 && !shared {
 		k.file(dir+"/sas_address", fmt.Sprintf("0x%s\n", port))
 		end := path.Dir(path.Dir(dir))
 		name := path.Base(end)
@@ -159,7 +193,7 @@ func (k *kernel) unit(u *unit) {
 		k.dir(end + "/sas_end_device/" + name)
 		k.link("sys/class/sas_end_device/"+name, end+"/sas_end_device/"+name)
 	}
-	if u.drive != nil {
+	if u.drive != nil && !shared {
 		k.file(path.Dir(path.Dir(dir))+"/sas_device/"+path.Base(path.Dir(path.Dir(dir)))+"/bay_identifier", fmt.Sprintf("%d\n", u.drive.Slot))
 	}
 
@@ -178,6 +212,13 @@ func (k *kernel) unit(u *unit) {
 	if u.drive != nil {
 		k.disk(dir+"/block/"+u.device, k.s.diskNumber(u))
 		k.link(dir+"/block/"+u.device+"/device", dir)
+		if u.drive.Open != "" {
+			k.shut[u.device] = openErrors[u.drive.Open]
+		}
+		if on := u.drive.IOStats; on != nil {
+			k.file(dir+"/block/"+u.device+"/stat", diskStat(1000, 1000))
+			k.file(dir+"/block/"+u.device+"/queue/iostats", map[bool]string{true: "1\n", false: "0\n"}[*on])
+		}
 	}
 }
 
@@ -231,7 +272,7 @@ func (k *kernel) enclosure(u *unit) {
 			k.file(slot+"/type", "array device\n")
 			for _, dr := range e.Drives {
 				for _, du := range dr.units {
-					if dr.Slot == i && du.via == u {
+					if dr.Slot == i && du.via == u && dr.Descriptor == "" {
 						k.link(slot+"/device", k.device(du))
 						k.link(k.device(du)+"/enclosure_device:"+elementName(t, i), slot)
 					}
@@ -271,8 +312,10 @@ func (k *kernel) use(dr *drive) {
 		return
 	}
 	use := dr.Use
-	if use.IO != "" {
-		k.file(below[0]+"/stat", diskStat(1000, 1000))
+	if use.IO != "" && (dr.IOStats == nil || *dr.IOStats) {
+		if k.entries[below[0]+"/stat"] == nil {
+			k.file(below[0]+"/stat", diskStat(1000, 1000))
+		}
 		k.busy[k.entries[below[0]+"/stat"]] = use.IO
 	}
 	if use.Multipath == "" {

@@ -17,6 +17,7 @@ import (
 type tree struct {
 	entries map[string]*entry // by path without links; "." is the root
 	held    map[string]bool   // block devices that somebody has open exclusively
+	shut    map[string]error  // block devices that cannot be opened
 	open    []transport.OpenDisk
 	busy    map[*entry]string  // what somebody does to a disk all the time, by its counters' file
 	maps    map[string][]*unit // paths of the dm-multipath maps, by the kernel's name
@@ -30,7 +31,7 @@ type entry struct {
 }
 
 func newTree() *tree {
-	return &tree{entries: map[string]*entry{".": {name: ".", mode: fs.ModeDir | 0o555}}, held: map[string]bool{}, maps: map[string][]*unit{}, busy: map[*entry]string{}}
+	return &tree{entries: map[string]*entry{".": {name: ".", mode: fs.ModeDir | 0o555}}, held: map[string]bool{}, shut: map[string]error{}, maps: map[string][]*unit{}, busy: map[*entry]string{}}
 }
 
 // dir makes a directory and those above it.

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ type counters struct {
 // requests are read off /sys/block/X/stat. Discards count as writes.
 type requests struct {
 	reads, writes uint64
-	unknown       bool // they could not be read
+	unknown       string // why they do not tell what was done, "" if they do
 }
 
 func readCounters(fsys fs.FS) counters {
@@ -35,12 +36,19 @@ func readCounters(fsys fs.FS) counters {
 	entries, _ := fs.ReadDir(fsys, blockDir) // none: there are no disks
 	for _, e := range entries {
 		stat, err := fs.ReadFile(fsys, path.Join(blockDir, e.Name(), "stat"))
-		if !errors.Is(err, fs.ErrNotExist) {
-			c.disks[e.Name()] = parseStat(string(stat)) // of nothing, after an error: unknown
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
+		counted := parseStat(string(stat)) // of nothing, after an error: unknown
+		if text(fsys, path.Join(blockDir, e.Name(), "queue/iostats")) == "0" {
+			counted.unknown = "its counters stand still: queue/iostats is 0"
+		}
+		c.disks[e.Name()] = counted
 	}
 	return c
 }
+
+const notCompared = "its counters could not be compared"
 
 // parseStat reads /sys/block/X/stat, see Documentation/block/stat.rst of the kernel:
 // reads, writes and discards are the 1st, 5th and 12th number. Kernels before 4.18
@@ -48,7 +56,7 @@ func readCounters(fsys fs.FS) counters {
 func parseStat(stat string) requests {
 	fields := strings.Fields(stat)
 	if len(fields) < 11 {
-		return requests{unknown: true}
+		return requests{unknown: notCompared}
 	}
 	var r requests
 	field := func(n int) uint64 {
@@ -56,7 +64,9 @@ func parseStat(stat string) requests {
 			return 0
 		}
 		v, err := strconv.ParseUint(fields[n], 10, 64)
-		r.unknown = r.unknown || err != nil
+		if err != nil {
+			r.unknown = notCompared
+		}
 		return v
 	}
 	r.reads, r.writes = field(0), field(4)+field(11)
@@ -64,25 +74,29 @@ func parseStat(stat string) requests {
 }
 
 // moved says what somebody did to a disk between two looks, "" for nothing, or
-// for no more than a path checker does: it reads once a second at most. known is
-// false if the counters do not tell: they could not be read, or are another disk's.
-func (c counters) moved(later counters, disk string) (words string, known bool) {
+// for no more than a path checker does: it reads once a second at most. unknown is
+// why the counters do not tell, "" if they do: they could not be read, stand still,
+// or are another disk's.
+func (c counters) moved(later counters, disk string) (words, unknown string) {
 	before, had := c.disks[disk]
 	now, has := later.disks[disk]
-	if before.unknown || now.unknown || had != has || now.reads < before.reads || now.writes < before.writes {
-		return "", false
+	switch {
+	case before.unknown != "" || now.unknown != "":
+		return "", cmp.Or(before.unknown, now.unknown)
+	case had != has || now.reads < before.reads || now.writes < before.writes:
+		return "", notCompared
 	}
 	const slack = 2
 	allowed := slack + uint64(later.at.Sub(c.at)/time.Second)
 	reads, writes := now.reads-before.reads, now.writes-before.writes
 	if writes == 0 && reads <= allowed {
-		return "", true
+		return "", ""
 	}
 	return fmt.Sprintf(
 		"its counters moved while fwctl looked: %s, %s",
 		counted(writes, "write"),
 		counted(reads, "read"),
-	), true
+	), ""
 }
 
 func counted(n uint64, what string) string {
@@ -93,10 +107,10 @@ func counted(n uint64, what string) string {
 }
 
 // watch waits until the counters of disks have had the time to move, and reads
-// them again. It does not wait if none of the disks has any.
+// them again. It does not wait if none of the disks has any that tell.
 func (c counters) watch(ctx context.Context, fsys fs.FS, disks []string) counters {
 	for _, disk := range disks {
-		if _, has := c.disks[disk]; !has {
+		if counted, has := c.disks[disk]; !has || counted.unknown != "" {
 			continue
 		}
 		timer := time.NewTimer(watchFor - time.Since(c.at))
@@ -116,10 +130,10 @@ func (c counters) watch(ctx context.Context, fsys fs.FS, disks []string) counter
 func (u *usage) busy(before, now counters, blocks []inventory.BlockDevice, drive []int) bool {
 	all := true
 	for _, i := range drive {
-		words, known := before.moved(now, blocks[i].Name)
-		if !known {
+		words, unknown := before.moved(now, blocks[i].Name)
+		if unknown != "" {
 			all = false
-			blocks[i].Evidence = append(blocks[i].Evidence, "its counters could not be compared")
+			blocks[i].Evidence = append(blocks[i].Evidence, unknown)
 		}
 		if words == "" {
 			continue

@@ -293,8 +293,10 @@ func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks [
 		return found, nil
 	})
 	for i, a := range answers {
-		if a.err != nil {
-			continue // not known, which counts as in use
+		if a.err != nil { // not known, which counts as in use
+			first := &blocks[todo[i].blocks[0]]
+			first.Evidence = append(first.Evidence, "who holds it is unknown: "+scsi.Text(a.err.Error()).String())
+			continue
 		}
 		for n, b := range todo[i].blocks {
 			blocks[b].Uses = a.value[n]
