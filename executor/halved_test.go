@@ -24,7 +24,7 @@ func TestHalfAnImageByMode7IsNeverLeftWithoutAWord(t *testing.T) {
 			"{when: {state: downloading}, do: {page08: true}}", "short status only"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onRack(t, acme("singleBank: true")+"    faults: ["+tt.faults+"]\n", func(b *bench) {
+			onRack(t, acme("singleBank: true, generationMismatch: status")+"    faults: ["+tt.faults+"]\n", func(b *bench) {
 				r := b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7)))
 				if r.Outcome != executor.RunUnknown || !r.Steps[0].NeedsPerson {
 					t.Errorf("run = %s, %+v; want a step that needs a person", r.Outcome, r.Steps[0])

@@ -197,6 +197,7 @@ func (s *shelf) download(d dice, person bool) []string {
 		"flashTime: " + d.some("1s", "0s", "2m", "20m"),
 		"rebootTime: " + d.some("2s", "40s", "10m", "1h"),
 		"returnNode: " + d.some("other", "same"),
+		"generationMismatch: status",
 	}
 	switch n := d.IntN(8); {
 	case person:

@@ -57,19 +57,25 @@ func (d *device) run(cdb, out []byte, inLen int) Reply {
 	if d.p == nil {
 		return d.finish(d.plain(cdb), cdb, inLen)
 	}
+	es := d.s.esp(d.p)
+	if es.Mute {
+		return Reply{NoAnswer: true}
+	}
+	waiting := es.Late
+	defer func() { d.count(waiting) }()
 	struck := d.strikes(cdb, out)
 	if struck == nil {
 		return d.finish(d.command(cdb, out), cdb, inLen)
 	}
 	struck.before(d)
 	reply, replaced := struck.answer(d, cdb)
-	if !replaced || struck.CarriedOut {
+	if !replaced || struck.CarriedOut && !struck.Offline {
 		own := d.command(cdb, out)
 		if !replaced {
 			reply = own
 		}
 	}
-	struck.after(d, out)
+	struck.after(d, cdb, out)
 	if struck.ShortPage != nil && len(reply.In) > *struck.ShortPage {
 		reply.In = reply.In[:*struck.ShortPage]
 	}
@@ -344,6 +350,12 @@ func (d *device) sendDiagnostic(cdb, out []byte) *sense {
 	}
 	switch {
 	case out[0] == 0x02 && bytes.Contains(d.pageCodes(), []byte{0x02}):
+		if len(out) < 8 {
+			return badLength()
+		}
+		if primary.download.GenerationMismatch != "ignored" && !d.current(out) {
+			return badParam(4)
+		}
 		return nil // enclosure control: nothing here can be switched
 	case out[0] == 0x0e && bytes.Contains(d.pageCodes(), []byte{0x0e}):
 		if d.synchronising() {

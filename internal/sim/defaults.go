@@ -75,11 +75,11 @@ func (d *definition) complete(e *enclosure) error {
 	}
 
 	shared := download{
-		Protocol: "ses", Refuse: "status", SKSV: true,
+		Protocol: "ses", Refuse: "status", SKSV: true, GenerationMismatch: "sense",
 		Chunk: chunk{Max: 65508, MultipleOf: 4}, MaxImage: 16 << 20,
 		FlashTime: duration(time.Second), Activation: "mode-f", PowerLoss: "activates",
 		RebootTime: duration(2 * time.Second), Vanish: true, ReturnNode: "other",
-		Confirm: "sense", Accepts: accepts{Refuse: "last"},
+		Confirm: "sense", Accepts: accepts{Refuse: "last"}, Activated: activated{Starts: "now"},
 	}
 	if err := merge(&shared, e.Download); err != nil {
 		return err
@@ -202,6 +202,9 @@ func (dl *download) complete(p *part) {
 		if dl.Activation == "power-cycle" {
 			dl.Completion.ModeE = 0x12
 		}
+	}
+	if dl.Activated.Starts == "read" {
+		dl.Activated.Status = statusStartsOnRead
 	}
 	if dl.Accepts.Vendor == "" {
 		dl.Accepts.Vendor = p.Vendor

@@ -71,8 +71,10 @@ func TestFaultAtOffset(t *testing.T) {
 func TestFaultBumpGeneration(t *testing.T) {
 	r, _ := rack(t, faulty("{when: {page: 0e, offset: 4096}, do: {bumpGeneration: true}}"))
 	u := open(t, r, "/dev/sg0")
-	u.download(1, 0, 0x0e, image1100, 4096, 8192)
-	u.wantStatus(0, 0x80, 0x04, 0)
+	u.download(1, 0, 0x0e, image1100, 4096, 4096)
+	if got := u.send(control(1, 0, 0x0e, 0, 4096, len(image1100), 4096, image1100[4096:8192])); got != "05/26/00 800004" {
+		t.Errorf("chunk with the old generation code = %s; want 05/26/00 at byte 4", got)
+	}
 	if got := u.page(1)[7]; got != 2 {
 		t.Errorf("generation code = %d; want 2", got)
 	}

@@ -221,6 +221,9 @@ func (n *openNode) Do(ctx context.Context, req *transport.Request) (*transport.R
 	if outcome != nil {
 		return fail(receive, outcome)
 	}
+	if reply.Host != 0 {
+		return nil, &transport.Error{Op: receive, Path: n.path, Host: reply.Host}
+	}
 	return &transport.Response{Status: reply.Status, Sense: reply.Sense, Received: copy(req.In, reply.In)}, nil
 }
 

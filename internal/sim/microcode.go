@@ -20,6 +20,7 @@ const (
 	statusNeedsActivation = 0x13
 	statusBadField        = 0x80
 	statusBadImage        = 0x81
+	statusTimedOut        = 0x82
 	statusNeedsImage      = 0x83
 	statusNothingDeferred = 0x85
 )
@@ -80,8 +81,8 @@ func (d *device) microcodeStatus(w *writer) {
 			}
 		default:
 			code, additional = st.Status, st.Additional
-			st.Status, st.Additional = statusIdle, 0
-			if code == statusStartsOnRead {
+			st.Status, st.Additional, st.Activated = statusIdle, 0, false
+			if code == statusStartsOnRead && st.Staged != nil && st.Restart.IsZero() {
 				d.rack.restart(d.s, d.p, sub, d.now)
 			}
 		}
@@ -116,19 +117,30 @@ var (
 	cdbField  = map[problem]int{wrongMode: 1, wrongBuffer: 2, wrongOffset: 3, wrongLength: 6, wrongChunk: 6}
 )
 
-// downloadControl carries out the control page 0Eh.
+// current reports whether a control page expects the generation code that the ESP has.
+func (d *device) current(page []byte) bool { return uint32(be32(page[4:])) == d.generation() }
+
+// downloadControl carries out the control page 0Eh. One that expects another
+// generation code leaves everything as it is, whatever its mode: an abort too.
 func (d *device) downloadControl(page []byte) *sense {
 	if len(page) < 24 {
 		return badLength()
 	}
 	sub := d.subenclosure(page[1])
+	manner := &d.p.parts[0].download
+	if sub != nil {
+		manner = &sub.download
+	}
+	if manner.GenerationMismatch == "sense" && !d.current(page) {
+		return badParam(4)
+	}
 	if sub == nil {
 		return d.badField(d.p.parts[0], 1)
 	}
 	if !sub.download.takes("ses") {
 		return d.badField(sub, 1)
 	}
-	if uint32(be32(page[4:])) != d.generation() {
+	if manner.GenerationMismatch == "status" && !d.current(page) {
 		return d.badField(sub, 4)
 	}
 	st, mode := d.s.part(sub), page[8]
@@ -146,7 +158,7 @@ func (d *device) downloadControl(page []byte) *sense {
 			}
 			return nil
 		}
-		d.rack.restart(d.s, d.p, sub, d.now)
+		d.activateDeferred(sub)
 		return nil
 	case 0x06, modeSave, modeDefer:
 		size := be32(page[20:])
@@ -208,7 +220,7 @@ func (d *device) writeBuffer(cdb, out []byte) *sense {
 			st.Load = nil
 			return outOfSequence()
 		}
-		d.rack.restart(d.s, d.p, sub, d.now)
+		d.activateDeferred(sub)
 		return nil
 	}
 	p := d.take(piece{sub: sub, mode: mode, bufferID: cdb[2], offset: be24(cdb[3:]), data: out, buffer: true})
@@ -225,6 +237,21 @@ func (d *device) writeBuffer(cdb, out []byte) *sense {
 	}
 	st.Load = nil
 	return badCDB(cdbField[p])
+}
+
+// activateDeferred is mode 0Fh where something is deferred: what the part raises
+// and reports then, and its new microcode's start.
+func (d *device) activateDeferred(sub *part) {
+	st, a := d.s.part(sub), &sub.download.Activated
+	for _, code := range a.Attentions {
+		for _, u := range d.p.units {
+			d.s.unit(u).attend(code)
+		}
+	}
+	st.Status, st.Additional, st.Activated = byte(a.Status), 0, a.Status != 0
+	if a.Starts == "now" {
+		d.rack.restart(d.s, d.p, sub, d.now)
+	}
 }
 
 // piece is one piece of an image, by either protocol.
@@ -269,12 +296,14 @@ func (d *device) take(in piece) problem {
 			}
 			return wrongOffset
 		}
-		empty, _ := sha256.New().(encoding.BinaryMarshaler).MarshalBinary() // cannot fail
-		st.Load = &load{Mode: in.mode, BufferID: in.bufferID, Length: in.length, Hash: empty, Buffer: in.buffer}
+		st.Load = newLoad(in.mode, in.bufferID, in.length, in.buffer)
 		st.Staged, st.EngineReset = nil, false
-		st.Status, st.Additional = statusIdle, 0
+		st.Status, st.Additional, st.Activated = statusIdle, 0, false
 	}
 	ld := st.Load
+	if dl.Timeout > 0 {
+		st.LoadUntil = d.now.Add(time.Duration(dl.Timeout))
+	}
 	switch {
 	case in.mode != ld.Mode || in.buffer != ld.Buffer:
 		return wrongMode
@@ -301,6 +330,11 @@ func (d *device) take(in piece) problem {
 		return d.complete(in.sub)
 	}
 	return fine
+}
+
+func newLoad(mode, bufferID byte, length int, buffer bool) *load {
+	empty, _ := sha256.New().(encoding.BinaryMarshaler).MarshalBinary() // cannot fail
+	return &load{Mode: mode, BufferID: bufferID, Length: length, Hash: empty, Buffer: buffer}
 }
 
 // add hashes a piece and keeps what tells who the image is and where it ends.
@@ -391,7 +425,8 @@ func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, 
 	if es.Dead {
 		return
 	}
-	boot := &reboot{Until: at.Add(time.Duration(dl.RebootTime)), Vanish: dl.Vanish || powerOn, Node: dl.ReturnNode}
+	boot := &reboot{Why: why, Until: at.Add(time.Duration(dl.RebootTime)), Vanish: dl.Vanish || powerOn, Node: dl.ReturnNode}
+	es.Mute = es.Mute && !powerOn
 	for _, sub := range p.parts {
 		if len(sub.servedBy) > 1 && !powerOn && sub != cause {
 			continue // it is not a part of this ESP alone
@@ -402,6 +437,7 @@ func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, 
 		}
 		st.Load, st.Writing, st.FlashUntil = nil, nil, time.Time{}
 		st.Status, st.Additional, st.EngineReset = statusIdle, 0, false
+		st.Activated = st.Activated && sub == cause
 		if st.Broken {
 			es.Dead = true
 		}
@@ -412,7 +448,7 @@ func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, 
 			boot.Activates = append(boot.Activates, sub.key)
 		}
 	}
-	es.Reboot = boot
+	es.Reboot, es.Late = boot, nil
 	out := outage{ESP: p.key, Why: why, From: at, Until: boot.Until, Stays: !boot.Vanish && !es.Dead}
 	if es.Dead {
 		out.Until = time.Time{}
@@ -424,7 +460,7 @@ func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, 
 func (r *Rack) rebooted(s *state, p *esp, at time.Time) {
 	es := s.esp(p)
 	boot := es.Reboot
-	es.Reboot = nil
+	es.Reboot, es.Started = nil, boot.Why
 	for _, u := range p.units {
 		s.unit(u).attend(attentionReset)
 	}
@@ -466,14 +502,24 @@ func (r *Rack) returned(s *state, u *unit, node string) {
 func (r *Rack) activate(s *state, sub *part, at time.Time) {
 	st := s.part(sub)
 	st.Restart = time.Time{}
+	if st.Activated {
+		st.Status = byte(sub.download.Activated.Status)
+	}
 	if st.Staged == nil {
+		return
+	}
+	if st.BootFails {
+		st.BootFails, st.Staged = false, nil
 		return
 	}
 	if st.Staged.Vendor != "" {
 		st.Vendor, st.Product = st.Staged.Vendor, st.Staged.Product
 	}
 	st.Revision, st.Runs = st.Staged.Revision, st.Staged.SHA256
-	st.Staged, st.Status, st.Additional = nil, statusIdle, 0
+	st.Staged = nil
+	if !st.Activated {
+		st.Status, st.Additional = statusIdle, 0
+	}
 	for _, p := range sub.servedBy {
 		s.esp(p).Generation++
 		for _, u := range p.units {
@@ -528,6 +574,13 @@ func (r *Rack) synchronise(s *state, e *enclosure, at time.Time) {
 
 // settle lets everything happen that was due by now, in its order.
 func (r *Rack) settle(s *state, now time.Time) {
+	for _, sub := range r.def.parts {
+		if st := s.part(sub); st.Load == nil {
+			st.LoadUntil = time.Time{}
+		} else if timeout := time.Duration(sub.download.Timeout); timeout > 0 && st.LoadUntil.IsZero() {
+			st.LoadUntil = now.Add(timeout)
+		}
+	}
 	for {
 		at, happen := r.nextEvent(s)
 		if happen == nil || at.After(now) {
@@ -550,10 +603,19 @@ func (r *Rack) nextEvent(s *state) (at time.Time, happen func(at time.Time)) {
 		st := s.part(sub)
 		consider(st.FlashUntil, func(t time.Time) { r.flashWritten(s, sub, t) })
 		consider(st.Restart, func(t time.Time) { r.activate(s, sub, t) })
+		consider(st.LoadUntil, func(time.Time) {
+			if st.Load != nil {
+				st.Status, st.Additional = statusTimedOut, 0
+			}
+			st.Load, st.LoadUntil = nil, time.Time{}
+		})
 	}
 	for _, p := range r.def.esps {
 		if es := s.esp(p); es.Reboot != nil && !es.Dead {
 			consider(es.Reboot.Until, func(t time.Time) { r.rebooted(s, p, t) })
+		}
+		for i, l := range s.esp(p).Late {
+			consider(l.At, func(t time.Time) { r.overdue(s, p, i, t) })
 		}
 		for _, u := range p.units {
 			us := s.unit(u)

@@ -143,7 +143,6 @@ func TestBadFields(t *testing.T) {
 		field byte
 	}{
 		"subenclosure":           {control(1, 9, 0x0e, 0, 0, n, 4096, data), 0x01},
-		"generation code":        {control(7, 0, 0x0e, 0, 0, n, 4096, data), 0x04},
 		"mode":                   {control(1, 0, 0x06, 0, 0, n, 4096, data), 0x08},
 		"reserved mode":          {control(1, 0, 0xff, 0, 0, 0, 0, nil), 0x08},
 		"buffer id":              {control(1, 0, 0x0e, 1, 0, n, 4096, data), 0x0b},

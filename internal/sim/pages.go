@@ -104,7 +104,7 @@ func (d *device) vpdExtended() []byte {
 	if !dl.takes("write-buffer") {
 		return b
 	}
-	if d.supports(d.p.parts[0], 0x07) || d.supports(d.p.parts[0], 0x05) {
+	if dl.Completion.Mode7 == statusStartsOnRead && (d.supports(d.p.parts[0], 0x07) || d.supports(d.p.parts[0], 0x05)) {
 		b[4] |= 0x40 // before the last command completes
 	} else {
 		b[4] |= 0x80 // after an event

@@ -122,6 +122,7 @@ type download struct {
 	Modes               []mode     `yaml:"modes"`
 	Refuse              string     `yaml:"refuse"`
 	SKSV                bool       `yaml:"sksv"`
+	GenerationMismatch  string     `yaml:"generationMismatch"`
 	Chunk               chunk      `yaml:"chunk"`
 	MaxImage            int        `yaml:"maxImage"`
 	BufferID            byte       `yaml:"bufferID"`
@@ -139,6 +140,33 @@ type download struct {
 	ReportsIdle         bool       `yaml:"reportsIdle"`
 	Confirm             string     `yaml:"confirm"`
 	Accepts             accepts    `yaml:"accepts"`
+	Activated           activated  `yaml:"activated"`
+	Timeout             duration   `yaml:"timeout"`
+	Left                left       `yaml:"left"`
+}
+
+// activated is what mode 0Fh brings besides the new microcode.
+type activated struct {
+	Attentions []attentionCode `yaml:"attentions"` // raised for every path
+	Status     hexByte         `yaml:"status"`     // stands in the status page, and after the restart still, until it is read
+	Starts     string          `yaml:"starts"`     // now, or read: when that status is
+}
+
+// left is half an image that somebody has sent before the rack was opened.
+type left struct {
+	Mode   hexByte `yaml:"mode"`
+	Bytes  int     `yaml:"bytes"`
+	Length int     `yaml:"length"`
+}
+
+// attentionCode is the ASC and ASCQ of a unit attention, "3f/01" in the file.
+type attentionCode [2]byte
+
+func (a *attentionCode) UnmarshalYAML(n *yaml.Node) error {
+	var whole senseCode
+	err := whole.parse(n.Line, "06/"+n.Value)
+	*a = attentionCode{whole[1], whole[2]}
+	return err
 }
 
 type chunk struct {

@@ -187,6 +187,7 @@ type Reply struct {
 	Sense   []byte        // with CHECK CONDITION
 	In      []byte        // data for the initiator, no longer than it has room for
 	Latency time.Duration // the answer is due after this time; the effect is there already
+	Host    uint16        // Linux host status (DID_*), and no status of the device's, where it is not 0
 
 	// Without a status: Gone alone says that the unit is not there and nothing was
 	// carried out, NoAnswer alone that there will never be an answer, and both
@@ -231,7 +232,7 @@ func newTraceLine(now time.Time, u *unit, node int, cdb, out []byte, reply Reply
 	line := traceLine{
 		Time: now, Host: u.host, Node: fmt.Sprintf("/dev/sg%d", node), LU: lu.String(), CDB: hex.EncodeToString(cdb),
 		OutLength: len(out), Out: hex.EncodeToString(out[:min(len(out), 24)]), InLength: len(reply.In),
-		Status: reply.Status, Sense: hex.EncodeToString(reply.Sense), Effect: len(cdb) > 2 && hasEffect(cdb), NoAnswer: reply.NoAnswer || reply.Gone,
+		Status: reply.Status, Sense: hex.EncodeToString(reply.Sense), Effect: len(cdb) > 2 && hasEffect(cdb), NoAnswer: reply.NoAnswer || reply.Gone || reply.Host != 0,
 	}
 	if len(out) > 0 {
 		sum := sha256.Sum256(out)

@@ -48,12 +48,24 @@ type espState struct {
 	Generation uint32    `json:"generation"`
 	Reboot     *reboot   `json:"reboot,omitempty"`
 	Dead       bool      `json:"dead,omitempty"`
-	Kernel     *identity `json:"kernel,omitempty"` // what sysfs goes on saying, nil for the declared identity
-	Lie        string    `json:"lie,omitempty"`    // revision that is reported in place of the true one
+	Kernel     *identity `json:"kernel,omitempty"`  // what sysfs goes on saying, nil for the declared identity
+	Lie        string    `json:"lie,omitempty"`     // revision that is reported in place of the true one
+	Started    string    `json:"started,omitempty"` // why it has started last, as an outage has it
+	Mute       bool      `json:"mute,omitempty"`    // it is on the bus, and answers nothing
+	Late       []late    `json:"late,omitempty"`    // commands that it has answered and not carried out yet
+}
+
+// late is a command that is carried out after so many further ones, or at a time.
+type late struct {
+	CDB      []byte    `json:"cdb"`
+	Out      []byte    `json:"out"`
+	Commands int       `json:"commands,omitempty"`
+	At       time.Time `json:"at,omitzero"`
 }
 
 // reboot is a reset under way.
 type reboot struct {
+	Why       string    `json:"why"`
 	Until     time.Time `json:"until"`
 	Vanish    bool      `json:"vanish"`
 	Node      string    `json:"node"`                // how it returns: same, other, or the number of the first path's node
@@ -74,6 +86,9 @@ type partState struct {
 	Restart     time.Time `json:"restart,omitzero"`       // a secondary subenclosure runs its new microcode from then on
 	EngineReset bool      `json:"engine_reset,omitempty"` // a status read has reset the download engine
 	Broken      bool      `json:"broken,omitempty"`       // nothing to boot from
+	BootFails   bool      `json:"boot_fails,omitempty"`   // the next microcode that is started does not run
+	Activated   bool      `json:"activated,omitempty"`    // mode 0Fh has left a code in the status page, which nobody has read
+	LoadUntil   time.Time `json:"load_until,omitzero"`    // a download that does not go on times out then
 	Runs        string    `json:"runs,omitempty"`         // SHA-256 of the image that it runs, "" for what it ran at first
 
 	Received []received `json:"received,omitempty"` // every whole image, oldest first
@@ -137,7 +152,13 @@ func (d *definition) fresh() *state {
 		s.ESPs[p.key] = &espState{Generation: *p.Generation}
 	}
 	for _, p := range d.parts {
-		s.Parts[p.key] = &partState{}
+		st := &partState{}
+		if l := p.download.Left; l.Bytes > 0 {
+			st.Load = newLoad(byte(l.Mode), p.download.BufferID, l.Length, false)
+			st.Load.Next = l.Bytes
+			st.Broken = p.download.SingleBank && l.Mode != modeDefer
+		}
+		s.Parts[p.key] = st
 	}
 	for _, u := range d.units {
 		if u.esp != nil {

@@ -43,6 +43,9 @@ const (
 	taskSetFull    = 0x28
 )
 
+// hostError is the kernel's host status DID_ERROR: something went wrong on the way.
+const hostError = 0x07
+
 // sense is sense data before it is in one of its formats.
 type sense struct {
 	key, asc, ascq byte

@@ -162,6 +162,9 @@ func (s *server) execute(key string, cdb, out []byte, room int) tcmu.Reply {
 		// The kernel learns that it is gone a moment later, by the detach.
 		return check(0x02, 0x04, 0x01)
 	}
+	if r.Host != 0 {
+		return check(0x0b, 0x4b, 0x00) // data phase error: as far as a device can go
+	}
 	return tcmu.Reply{Status: r.Status, Sense: r.Sense, In: r.In}
 }
 
