@@ -166,6 +166,20 @@ func TestParseRefusesContradictions(t *testing.T) {
 		{"one component twice", func(p *plan.Plan) { p.Steps[1].LUID = p.Steps[0].LUID }, "it is the same component as 5000ccab04001000/esp1/sub0"},
 		{"one address twice", func(p *plan.Plan) { p.Steps[1].Address = p.Steps[0].Address }, "it stands twice, or out of order"},
 		{"both sides at once", func(p *plan.Plan) { p.Steps[1].Waves.Reset = p.Steps[0].Waves.Reset }, "resets another ESP of its fault domain too"},
+		{"an unknown fault domain reset beside others", func(p *plan.Plan) {
+			p.Rollout.MaxParallel = 8
+			p.Steps[0].FaultDomain, p.Steps[1].FaultDomain = 0, 0
+			p.Steps[1].Waves.Reset = p.Steps[0].Waves.Reset
+		}, "the fault domain of one of them is unknown"},
+		{"an unknown fault domain before others", func(p *plan.Plan) {
+			moveTo(&p.Steps[1], "5000ccab04001800", 7)
+			p.Steps[0].FaultDomain = 0
+			p.Steps[1].Waves.Reset = p.Steps[0].Waves.Reset
+		}, "the fault domain of one of them is unknown"},
+		{"an unknown fault domain after others", func(p *plan.Plan) {
+			moveTo(&p.Steps[1], "5000ccab04001800", 0)
+			p.Steps[1].Waves.Reset = p.Steps[0].Waves.Reset
+		}, "the fault domain of one of them is unknown"},
 		{"an update that does nothing", func(p *plan.Plan) { p.Steps[0].Hops, p.Steps[0].Waves = []plan.Hop{}, plan.StepWaves{} }, "its action is update, and it has 0 hops"},
 		{"a no-op that does something", func(p *plan.Plan) {
 			p.Steps[0].Action = plan.NoOp
@@ -213,6 +227,37 @@ func TestParseRefusesContradictions(t *testing.T) {
 			if !errors.As(err, &damaged) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Parse of a plan with %s = %v; want a *DamagedError with %q", tt.name, err, tt.want)
 			}
+		}
+	}
+}
+
+// moveTo makes a step one of esp2 of another enclosure and fault domain.
+func moveTo(s *plan.Step, enclosure string, domain int) {
+	s.Enclosure, s.Address, s.FaultDomain = enclosure, enclosure+"/esp2/sub0", domain
+}
+
+// Two enclosures of one fault domain, or of an unknown one, are not power-cycled at once.
+func TestParseKeepsPowerCyclesApart(t *testing.T) {
+	t.Parallel()
+	const golden = "a person power-cycles one enclosure of a fault domain in a wave"
+	saved := read(t, "testdata", golden, "plan.json")
+	for _, unknown := range []bool{false, true} {
+		p := must(plan.Parse([]byte(saved)))
+		cycles := func(s *plan.Step) bool { return s.Waves.Reset > 0 && p.Waves[s.Waves.Reset-1].PowerCycle }
+		first := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return cycles(&s) })
+		moved := false
+		for i := range p.Steps {
+			s := &p.Steps[i]
+			if unknown {
+				s.FaultDomain = 0
+			}
+			if cycles(s) && s.Waves.Reset != p.Steps[first].Waves.Reset {
+				s.Waves.Reset, moved = p.Steps[first].Waves.Reset, true
+			}
+		}
+		_, err := plan.Parse(must(p.Encode()))
+		if !moved || err == nil || !strings.Contains(err.Error(), "resets another enclosure") {
+			t.Errorf("Parse with power cycles in one wave (fault domain unknown: %t) = %v; want that they are apart", unknown, err)
 		}
 	}
 }
