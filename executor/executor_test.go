@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fwctl/executor"
+	"fwctl/internal/state"
 	"fwctl/plan"
 )
 
@@ -393,6 +394,45 @@ func TestSubenclosure(t *testing.T) {
 		hop.Image = b.imageFor("PSU-9", "0200", 9001)
 		b.ended(b.run(b.step(address, both, hop)), executor.RunDone, "updated confirmed e 0200")
 		b.arrived(hop.Image)
+	})
+}
+
+// What is remembered of a component by its address through another ESP holds for it, and
+// is forgotten once it holds a whole image.
+func TestCautionsByAnotherAddress(t *testing.T) {
+	t.Parallel()
+	rack := acme("") +
+		`    subenclosures: [{id: 3, vendor: ACME, product: PSU-9, revision: "0100"}]
+`
+	onRack(t, rack, func(b *bench) {
+		address, alias := enc1+"/esp1/sub3", enc1+"/esp2/sub3"
+		recorded := func(kind state.CautionKind) {
+			key := state.Key{LUID: b.step(enc1+"/esp2/sub0", stage, b.hop("1100", plan.ModeE)).LUID, Subenclosure: 3}
+			err := b.store.Update(context.Background(), func(tx *state.Tx) {
+				tx.Caution(state.Caution{Key: key, Kind: kind, Address: alias, Detail: "as it said", Since: time.Now()})
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		planned := func(waves plan.StepWaves, hop plan.Hop) plan.Step {
+			s := b.step(address, waves, hop)
+			s.Aliases = []string{alias}
+			return s
+		}
+		hop := b.hop("0200", plan.ModeE)
+		hop.From, hop.Image = "0100", b.imageFor("PSU-9", "0200", 9001)
+		recorded(state.NeedsImage)
+		b.ended(b.run(planned(stage, hop)), executor.RunDone, "staged confirmed e 0100")
+		cautions, err := b.store.Cautions(context.Background())
+		if err != nil || len(cautions) != 0 {
+			t.Errorf("cautions = %+v, %v; want none, it holds a whole image", cautions, err)
+		}
+		recorded(state.PowerOnly)
+		hop.Modes, hop.Activation = []plan.Mode{}, plan.WithApply
+		r := b.run(planned(reset, hop))
+		b.ended(r, executor.RunRefused, "refused unconfirmed  0100")
+		b.reason(r, 0, "starts at power on")
 	})
 }
 

@@ -138,8 +138,9 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 		err = r.takeDown(ctx, held)
 	}
 	remembered, failure := r.Store.Cautions(r.until)
-	cautions := told(remembered)
+	all := told(remembered)
 	for _, s := range group {
+		cautions := s.step.Own(all)
 		s.needsImage = plan.NeedsImage(cautions, s.step.Address) != nil
 		v := s.cannot(cmp.Or(err, failure))
 		if v.trigger == "" {

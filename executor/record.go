@@ -41,7 +41,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		s.reason = v.reason + s.leftOut()
 		more = func(tx *state.Tx) {
 			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
-			tx.Relieve(s.key, s.step.Address, state.NeedsImage)
+			s.relieve(tx)
 			tx.Stage(s.key, state.Staged{SHA256: hop.Image.SHA256, Revision: hop.To, Running: s.revision, Since: now, By: r.By, Confirmed: v.confirmed})
 			if v.powerOnly {
 				tx.Caution(state.Caution{Key: s.key, Kind: state.PowerOnly, Address: s.step.Address, Detail: v.reason, Since: now})
@@ -50,7 +50,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	case Start:
 		s.halved, s.owing = false, false
 		more = func(tx *state.Tx) {
-			tx.Relieve(s.key, s.step.Address, state.NeedsImage)
+			s.relieve(tx)
 			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
 		}
 	case Confirm:
@@ -167,4 +167,12 @@ func (r *run) intend(ctx context.Context, s *stepRun, mode byte, kinds ...state.
 func (r *run) unrecorded(s *stepRun, err error) {
 	r.stop(err.Error(), RunFailed)
 	r.event(s.about(Event{Type: EventNoticed, Reason: err.Error()}))
+}
+
+// relieve forgets that the component needs a whole image, by whichever of its addresses
+// that was recorded.
+func (s *stepRun) relieve(tx *state.Tx) {
+	for _, address := range append([]string{s.step.Address}, s.step.Aliases...) {
+		tx.Relieve(s.key, address, state.NeedsImage)
+	}
 }

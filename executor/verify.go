@@ -143,7 +143,7 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 			return nil, err
 		}
 		defer lock.Close()
-		f := l.judge(ctx, m, esp, sub, staged[key], book)
+		f := l.judge(ctx, m, e, esp, sub, staged[key], book)
 		found.Components = append(found.Components, f)
 		verified = append(verified, state.Verification{
 			Address: f.Address, Key: key, SHA256: f.SHA256, Revision: f.Revision, Outcome: f.Outcome, By: l.By, At: time.Now(),
@@ -182,9 +182,13 @@ func unsettled(m *state.Memory) []Unsettled {
 }
 
 // judge says what became of what a component held staged.
-func (l *Look) judge(ctx context.Context, m *listening, esp *inventory.ESP, sub *inventory.Subenclosure, s state.Staged, book *book) Finding {
+func (l *Look) judge(
+	ctx context.Context, m *listening, e *inventory.Enclosure, esp *inventory.ESP, sub *inventory.Subenclosure, s state.Staged, book *book,
+) Finding {
 	f := Finding{Address: sub.Address, SHA256: s.SHA256, Wanted: s.Revision, Revision: sub.Revision, StagedSince: s.Since, StagedBy: s.By}
-	cycled := inventory.Selected(l.PowerCycled, book.named(sub.Address)) >= 0 || m.heard(esp.Paths)
+	cycled := m.heard(esp.Paths) || slices.ContainsFunc(book.inSight(e), func(c inventory.Named) bool {
+		return c.Address == sub.Address && inventory.Selected(l.PowerCycled, c) >= 0
+	})
 	switch {
 	case sub.Revision != s.Running && (sub.Revision == s.Revision || s.Revision == ""):
 		f.Outcome, f.Confirmed = state.Running, true
@@ -251,24 +255,27 @@ func readBook(ctx context.Context, store *state.Store) (*book, error) {
 	return &book{addresses, names}, err
 }
 
-func (b *book) named(address string) inventory.Named {
-	return inventory.Named{Address: address, Name: b.names[inventory.EnclosureOf(address)]}
-}
+func (b *book) nameOf(address string) string { return b.names[inventory.EnclosureOf(address)] }
 
 // components are what is in sight, and what this host remembers.
 func (b *book) components(inv *inventory.Inventory, last map[string]state.Baseline) []inventory.Named {
 	addresses := slices.Collect(maps.Keys(last)) // of enclosures, which are addresses of their components in part
 	addresses = slices.AppendSeq(addresses, maps.Values(b.addresses))
-	for _, e := range inv.Enclosures {
-		for _, esp := range e.ESPs {
-			for _, sub := range esp.Subenclosures {
-				addresses = append(addresses, sub.Address)
-			}
-		}
-	}
 	all := make([]inventory.Named, len(addresses))
 	for i, address := range addresses {
-		all[i] = b.named(address)
+		all[i] = inventory.Named{Address: address, Name: b.nameOf(address)}
+	}
+	for i := range inv.Enclosures {
+		all = append(all, b.inSight(&inv.Enclosures[i])...)
+	}
+	return all
+}
+
+// inSight are the components of an enclosure, with the name that this host knows it by.
+func (b *book) inSight(e *inventory.Enclosure) []inventory.Named {
+	all := e.Named()
+	for i := range all {
+		all[i].Name = b.nameOf(all[i].Address)
 	}
 	return all
 }

@@ -183,6 +183,27 @@ type DrivePath struct {
 	Used   bool   `json:"used"`           // all that uses the drive goes on over this path when the others fail, or has only this one
 }
 
+// Named returns e's components as selectors see them, each once, without names.
+func (e *Enclosure) Named() []Named {
+	var all []Named
+	at := map[string]int{}
+	for i := range e.ESPs {
+		for _, sub := range e.ESPs[i].Subenclosures {
+			through := Address(e.ID(), e.ESPs[i].ID(), sub.ID)
+			n, known := at[sub.Address]
+			if !known {
+				n = len(all)
+				at[sub.Address] = n
+				all = append(all, Named{Address: sub.Address})
+			}
+			if through != sub.Address {
+				all[n].Aliases = append(all[n].Aliases, through)
+			}
+		}
+	}
+	return all
+}
+
 // ESP is one enclosure services process: an I/O module, a SEP.
 type ESP struct {
 	RelativeID     int            `json:"relative_id"`         // as the ESP itself says: 0 to 7

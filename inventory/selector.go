@@ -21,7 +21,8 @@ const All = "all"
 // Named is a component as selectors see it.
 type Named struct {
 	Address string
-	Name    string // of its enclosure, "" if it has none
+	Name    string   // of its enclosure, "" if it has none
+	Aliases []string // its other addresses: those of a subenclosure that several ESPs serve
 }
 
 // ParseSelector checks a selector. A Selector that comes from elsewhere, such as a
@@ -55,11 +56,16 @@ func selectorRune(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("%@._:-/*?", r)
 }
 
-// Matches reports whether s selects a component.
+// Matches reports whether s selects a component under any of its addresses.
 func (s Selector) Matches(c Named) bool {
+	return s.matches(c.Address, c.Name) ||
+		slices.ContainsFunc(c.Aliases, func(alias string) bool { return s.matches(alias, c.Name) })
+}
+
+func (s Selector) matches(address, name string) bool {
 	pattern, rest, partial := strings.Cut(string(s), "/")
-	enclosure, address, _ := strings.Cut(c.Address, "/")
-	if !matchID(pattern, enclosure) && (c.Name == "" || !matchPart(pattern, c.Name)) {
+	enclosure, address, _ := strings.Cut(address, "/")
+	if !matchID(pattern, enclosure) && (name == "" || !matchPart(pattern, name)) {
 		return false
 	}
 	for partial {
@@ -103,16 +109,18 @@ func Selected(selectors []Selector, c Named) int {
 func Selectable(components []Named) []string {
 	var all []string
 	for _, c := range components {
-		enclosure, rest, _ := strings.Cut(c.Address, "/")
-		for _, first := range []string{enclosure, c.Name} {
-			if first == "" {
-				continue
-			}
-			text := first
-			all = append(all, text)
-			for part := range strings.SplitSeq(rest, "/") {
-				text += "/" + part
+		for _, address := range append([]string{c.Address}, c.Aliases...) {
+			enclosure, rest, _ := strings.Cut(address, "/")
+			for _, first := range []string{enclosure, c.Name} {
+				if first == "" {
+					continue
+				}
+				text := first
 				all = append(all, text)
+				for part := range strings.SplitSeq(rest, "/") {
+					text += "/" + part
+					all = append(all, text)
+				}
 			}
 		}
 	}

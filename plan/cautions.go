@@ -35,6 +35,18 @@ func Locked(cautions []inventory.Caution, address string, domain []string, start
 	return ""
 }
 
+// Own returns cautions with the step's address in place of its aliases: a caution holds
+// for the component under whichever of its addresses it was recorded.
+func (s *Step) Own(cautions []inventory.Caution) []inventory.Caution {
+	own := slices.Clone(cautions)
+	for i := range own {
+		if slices.Contains(s.Aliases, own[i].Address) {
+			own[i].Address = s.Address
+		}
+	}
+	return own
+}
+
 // NeedsImage is the caution that a component is in need of an image, nil where it is not.
 func NeedsImage(cautions []inventory.Caution, address string) *inventory.Caution {
 	i := slices.IndexFunc(cautions, func(c inventory.Caution) bool { return c.Kind == inventory.NeedsImage && c.Address == address })

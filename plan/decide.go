@@ -41,6 +41,7 @@ func (b *builder) decide(e *enclosure) []*job {
 func (b *builder) begin(e *enclosure, c component) *job {
 	j := &job{component: c, e: e, step: Step{
 		Address:       c.address,
+		Aliases:       c.aliases,
 		Name:          e.name,
 		Host:          c.esp.host,
 		Enclosure:     e.id,

@@ -314,6 +314,7 @@ func (e *enclosure) components() []component {
 				all[i].recall(c.esp, c.sub)
 			}
 		}
+		slices.Sort(all[i].aliases)
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -272,6 +273,9 @@ func (p *Plan) contradiction() string {
 		if why == "" && s.Waves.Reset > 0 {
 			why = apart.add(s, p.Waves[s.Waves.Reset-1].PowerCycle)
 		}
+		if why == "" && slices.ContainsFunc(s.Aliases, p.has) {
+			why = fmt.Sprintf("one of its aliases, %q, is the address of another component", s.Aliases)
+		}
 		if why != "" {
 			return s.Address + ": " + why
 		}
@@ -280,6 +284,14 @@ func (p *Plan) contradiction() string {
 		return "the commands that it lists are not those that carry it out"
 	}
 	return ""
+}
+
+// has reports whether a step, of those sorted by address, has an address.
+func (p *Plan) has(address string) bool {
+	_, found := slices.BinarySearchFunc(p.Steps, address, func(s Step, address string) int {
+		return cmp.Compare(s.Address, address)
+	})
+	return found
 }
 
 // apart tracks what each reset wave resets, to keep two resets of one fault domain apart.
@@ -331,6 +343,8 @@ func (s *Step) contradiction(waves []Wave) string {
 		return err.Error()
 	case enclosure != s.Enclosure || sub != s.Subenclosure || unnumbered && designator != s.LUID:
 		return fmt.Sprintf("its address is not that of subenclosure %d of enclosure %s behind logical unit %s", s.Subenclosure, s.Enclosure, s.LUID)
+	case !s.aliased():
+		return fmt.Sprintf("its aliases, %q, are not other addresses of a subenclosure of %s", s.Aliases, s.Enclosure)
 	case s.LUID == "" || s.FaultDomain < 0 || s.WorstDuration < 0:
 		return "a value is missing or negative"
 	case !oneLine(s.Name, s.Host, s.Vendor, s.Product, s.Current, s.Desired, s.Model, s.Image, s.Quirk, s.Policy, s.Rollback),
@@ -403,6 +417,19 @@ func (s *Step) contradiction(waves []Wave) string {
 		return fmt.Sprintf("wave %d and it do not agree on who resets it", s.Waves.Reset)
 	}
 	return ""
+}
+
+// aliased reports whether the step's aliases, sorted, are addresses behind other ESPs of
+// its enclosure.
+func (s *Step) aliased() bool {
+	home, _, _ := strings.Cut(strings.TrimPrefix(s.Address, s.Enclosure+"/"), "/")
+	for i, alias := range s.Aliases {
+		enclosure, esp, sub, err := inventory.ParseAddress(alias)
+		if err != nil || enclosure != s.Enclosure || esp == home || sub == 0 || i > 0 && alias <= s.Aliases[i-1] {
+			return false
+		}
+	}
+	return true
 }
 
 // gateContradiction is why the gates cannot have said this of a step, "" where they can.

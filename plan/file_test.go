@@ -180,6 +180,10 @@ func TestParseRefusesContradictions(t *testing.T) {
 			moveTo(&p.Steps[1], "5000ccab04001800", 0)
 			p.Steps[1].Waves.Reset = p.Steps[0].Waves.Reset
 		}, "the fault domain of one of them is unknown"},
+		{"another address of subenclosure 0", func(p *plan.Plan) { p.Steps[0].Aliases = []string{"5000ccab04001000/esp3/sub0"} }, "are not other addresses"},
+		{"another address in another enclosure", func(p *plan.Plan) { p.Steps[0].Aliases = []string{"5000ccab04002000/esp3/sub3"} }, "are not other addresses"},
+		{"another address behind the same ESP", func(p *plan.Plan) { p.Steps[0].Aliases = []string{"5000ccab04001000/esp1/sub3"} }, "are not other addresses"},
+		{"another address that is none", func(p *plan.Plan) { p.Steps[0].Aliases = []string{"all"} }, "are not other addresses"},
 		{"an update that does nothing", func(p *plan.Plan) { p.Steps[0].Hops, p.Steps[0].Waves = []plan.Hop{}, plan.StepWaves{} }, "its action is update, and it has 0 hops"},
 		{"a no-op that does something", func(p *plan.Plan) {
 			p.Steps[0].Action = plan.NoOp

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +19,10 @@ type Flash struct {
 	Image     *image.Image
 	Mode      Mode   // the only one that is tried
 	Revision  string // that the image brings, "" where nobody has said
+
+	// Names are what this host calls enclosures, by the first part of their addresses,
+	// as the last plans named them. One that two enclosures have had names neither.
+	Names map[string]string
 }
 
 // oneOff names the model and the policy of a one-off plan.
@@ -128,6 +133,7 @@ func (f Flash) input(named []espOf) Input {
 			Parts:  map[string]Part{DefaultPart: {Subenclosures: []int{0}}},
 			Images: map[string]ModelImage{f.name(): image},
 		}},
+		Names:    unambiguous(f.Names),
 		Want:     []Want{want},
 		Policies: map[string]Policy{oneOff: policy},
 	}
@@ -136,6 +142,18 @@ func (f Flash) input(named []espOf) Input {
 		ImageSizes: map[string]int64{f.Image.SHA256(): f.Image.Size()},
 		Activate:   f.Mode == Mode7, // to save and start what is saved already is to start it
 	}
+}
+
+// unambiguous leaves out the names that several enclosures have: an enclosure may have
+// got the name of another one that this host remembers, too.
+func unambiguous(names map[string]string) map[string]string {
+	count := map[string]int{}
+	for _, name := range names {
+		count[name]++
+	}
+	own := maps.Clone(names)
+	maps.DeleteFunc(own, func(_, name string) bool { return count[name] > 1 })
+	return own
 }
 
 // reminders are what a desired state would have been asked for, and what the

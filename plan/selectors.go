@@ -86,7 +86,9 @@ func (p *Plan) Names(host string) map[string]string {
 }
 
 // Named is the step's component as selectors see it.
-func (s *Step) Named() inventory.Named { return inventory.Named{Address: s.Address, Name: s.Name} }
+func (s *Step) Named() inventory.Named {
+	return inventory.Named{Address: s.Address, Name: s.Name, Aliases: s.Aliases}
+}
 
 // Selected is the first of several selectors that is All or matches the step's
 // component, -1 if none does.
@@ -97,17 +99,8 @@ func (s *Step) Selected(selectors []inventory.Selector) int {
 // selected is the first of several selectors that matches a component under one of
 // its addresses, -1 if none does. A component that two ESPs serve has two.
 func (c component) selected(selectors []inventory.Selector) int {
-	return slices.IndexFunc(selectors, func(s inventory.Selector) bool {
-		return slices.ContainsFunc(c.named(), s.Matches)
-	})
-}
-
-func (c component) named() []inventory.Named {
-	all := []inventory.Named{{Address: c.address, Name: c.esp.of.name}}
-	for _, alias := range c.aliases {
-		all = append(all, inventory.Named{Address: alias, Name: c.esp.of.name})
-	}
-	return all
+	named := inventory.Named{Address: c.address, Name: c.esp.of.name, Aliases: c.aliases}
+	return slices.IndexFunc(selectors, func(s inventory.Selector) bool { return s.Matches(named) })
 }
 
 // named lists the components of the fleet as selectors see them, under each of

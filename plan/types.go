@@ -73,8 +73,9 @@ const (
 // Step is one component and what is done with it.
 type Step struct {
 	Address       string        `json:"address"`
-	Name          string        `json:"name"` // of the enclosure, "" where it has none
-	Host          string        `json:"host"` // the host that carries the step out
+	Aliases       []string      `json:"aliases,omitempty"` // its other addresses, of a subenclosure that several ESPs serve; sorted
+	Name          string        `json:"name"`              // of the enclosure, "" where it has none
+	Host          string        `json:"host"`              // the host that carries the step out
 	Enclosure     string        `json:"enclosure"`
 	LUID          string        `json:"lu_id"`        // designator of the ESP's logical unit
 	Subenclosure  int           `json:"subenclosure"` // subenclosure id, 0 to 255

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/internal/image"
+	"fwctl/internal/state"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
 )
@@ -104,12 +105,29 @@ func (j *job) makeOneOff(ctx context.Context, want plan.Flash) error {
 	if err := held(want); err != nil {
 		return err
 	}
+	if want.Names, err = j.names(ctx); err != nil {
+		return err
+	}
 	if j.plan, err = plan.OneOff(want); err != nil {
 		return err
 	}
 	j.unseen = j.plan.Unseen(nil, inventories)
 	_, err = encode(j.plan, time.Now())
 	return err
+}
+
+// names returns what the last plans of this host called enclosures.
+func (a *app) names(ctx context.Context) (map[string]string, error) {
+	dir, err := a.state()
+	if err != nil {
+		return nil, err
+	}
+	store, err := state.OpenReadOnly(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	return store.Names(ctx)
 }
 
 // held refuses devices that somebody else works on.
