@@ -27,6 +27,9 @@ func (h *history) hold() {
 		h.noFalseWord(i, r)
 		h.inItsWindow(r, mine, commands)
 		h.byPower(r)
+		if *doubt {
+			h.inDoubt(r)
+		}
 	}
 	h.onlyPlannedImages()
 	h.noTwoResets()
@@ -114,12 +117,23 @@ func (h *history) nothingAfterARefusal(r *round, commands []command) {
 			if !ok || lw.mode == 0xff && later.LU == c.LU {
 				continue
 			}
+			if later.LU == c.LU && c.generation() != later.generation() { // it was refused for that
+				break
+			}
 			if one, other := h.shelfOf(later.LU), h.shelfOf(c.LU); one == other || one.domain == other.domain && !one.unlisted && !other.unlisted {
 				h.failf("line %d was refused, and line %d writes to the same fault domain all the same", c.Seq, later.Seq)
 			}
 			break
 		}
 	}
+}
+
+// generation is the generation code that a control page expects; none: "".
+func (c command) generation() string {
+	if len(c.Out) < 48 || c.Out[:2] != "0e" {
+		return ""
+	}
+	return c.Out[8:16]
 }
 
 // takesE tells whether a device takes mode e from every revision from which a

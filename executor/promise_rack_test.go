@@ -73,6 +73,9 @@ type shelf struct {
 	sync        bool // its ESPs bring each other to one revision
 	faulty      bool // faults are declared
 	lies        bool // a fault has it report a revision that it does not run
+	doubt       bool // its answers say nothing of what it did
+	left        bool // somebody has left half a download
+	repower     bool // only power on starts what it takes, and its model says so
 	drives      []disk
 }
 
@@ -156,7 +159,11 @@ func (w *world) addShelf(d dice, b *strings.Builder, i int) {
 		s.sync = true
 		fmt.Fprintf(b, "    peerSync: %s\n    peerSyncTime: %s\n", pick(d, "up", "down"), pick(d, "1s", "10s", "40s", "5m"))
 	}
-	fmt.Fprintf(b, "    download: {%s}\n", strings.Join(s.download(d, w.person), ", "))
+	download := s.download(d, w.person)
+	if s.doubt = *doubt && !d.one(3); s.doubt {
+		download = s.doubts(d, download)
+	}
+	fmt.Fprintf(b, "    download: {%s}\n", strings.Join(download, ", "))
 	split := len(w.hosts) == 2 && d.one(2) // each module is cabled to one host alone
 	b.WriteString("    esps:\n")
 	for n := range s.esps {
@@ -185,7 +192,11 @@ func (w *world) addShelf(d dice, b *strings.Builder, i int) {
 		fmt.Fprintf(b, "    subenclosures: [{id: 3, product: PSU-9, revision: '0100', esps: [%d], download: {%s}}]\n", 1+d.IntN(s.esps), d.some("", "flashTime: 2m", "vanish: true", "rebootTime: 30s"))
 	}
 	s.addDrives(d, b, w.hosts, split)
-	s.addFaults(d, b)
+	if s.doubt {
+		s.addDoubt(d, b)
+	} else {
+		s.addFaults(d, b)
+	}
 	w.shelves = append(w.shelves, s)
 }
 
@@ -310,7 +321,7 @@ func (w *world) want(d dice) string {
 	for _, product := range []string{"JBOD-60", "JBOD-24"} {
 		fmt.Fprintf(&b, "  %s:\n    match: {vendor: ACME, product: %s}\n", strings.ToLower(product), product)
 		activation := d.some("", ", by: power-cycle", ", scope: enclosure")
-		if w.person {
+		if w.person || slices.ContainsFunc(w.shelves, func(s *shelf) bool { return s.repower && s.product == product }) {
 			activation = ", by: power-cycle, scope: enclosure"
 		}
 		fmt.Fprintf(&b, "    activation: {settle: %s, returnTimeout: %s%s}\n", pick(d, "60s", "10s"), pick(d, "15m", "15m", "5m"), activation)

@@ -105,6 +105,8 @@ type round struct {
 	from, to int        // the lines of the trace that are its own
 	after    *rackState // as it stood at its end
 	staged   map[state.Key]state.Staged
+	memory   *state.Memory
+	ends     map[string]int // how often a component was told to be finished
 	started  time.Time
 	ended    time.Time
 	resumed  bool
@@ -276,7 +278,11 @@ func (h *history) run(c executor.Config, run func(context.Context, executor.Conf
 	r := round{host: c.Machine.Hostname(), plan: c.Plan, from: h.traced(), started: time.Now()}
 	ctx, interrupt := context.WithTimeout(context.Background(), 30*time.Hour)
 	defer interrupt()
+	r.ends = map[string]int{}
 	c.Observer = func(e executor.Event) {
+		if e.Type == executor.EventFinished {
+			r.ends[e.Address]++
+		}
 		if e.Type != executor.EventPowerCycle {
 			return
 		}
@@ -292,6 +298,9 @@ func (h *history) run(c executor.Config, run func(context.Context, executor.Conf
 	}
 	r.to, r.after, r.ended = h.traced(), h.state(), time.Now()
 	if r.staged, err = c.Store.Staged(context.Background()); err != nil {
+		h.Fatal(err)
+	}
+	if r.memory, err = c.Store.Memory(context.Background()); err != nil {
 		h.Fatal(err)
 	}
 	h.rounds = append(h.rounds, r)
