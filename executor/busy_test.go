@@ -162,7 +162,7 @@ func TestWhatSomebodyElseHoldsIsRefused(t *testing.T) {
 				hop := b.hop("1100", plan.ModeE)
 				steps := []plan.Step{b.step(esp1, stage, hop), b.step(other+"/esp1/sub0", stage, hop)}
 				b.machine = &watched{Machine: b.machine, proc: fstest.MapFS{
-					"proc/4711/fd/3": {Data: []byte("/dev/sg1"), Mode: fs.ModeSymlink}, "proc/4711/comm": {Data: []byte("sg_ses\n")},
+					"proc/4711/fd/3": {Data: []byte("/dev/sg1"), Mode: fs.ModeSymlink}, "proc/4711/comm": {Data: []byte("sg_ses\nx\x1b[2J\n")},
 					"proc/12/fd/4": {Data: []byte("/dev/sg10"), Mode: fs.ModeSymlink}, "proc/12/comm": {Data: []byte("other\n")},
 				}}
 				held, err := take(b)
@@ -180,7 +180,7 @@ func TestWhatSomebodyElseHoldsIsRefused(t *testing.T) {
 					}
 					b.reason(r, 0, "in use", "held by another process")
 					if name != "lock" {
-						b.reason(r, 0, "pid 4711 sg_ses")
+						b.reason(r, 0, `pid 4711 sg_ses\x0ax\x1b[2J`)
 						if strings.Contains(r.Steps[0].Reason, "pid 12") {
 							t.Errorf("%s: reason %q; want it to name who holds the node alone", verb, r.Steps[0].Reason)
 						}

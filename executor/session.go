@@ -215,7 +215,7 @@ func holders(fsys fs.FS, node string) string {
 		}
 		process := path.Dir(path.Dir(link))
 		name, _ := fs.ReadFile(fsys, process+"/comm") // gone with its process, perhaps
-		who = append(who, strings.TrimSpace("pid "+path.Base(process)+" "+string(name)))
+		who = append(who, inventory.Shown(strings.TrimSpace("pid "+path.Base(process)+" "+string(name))))
 	}
 	return strings.Join(slices.Compact(who), ", ")
 }

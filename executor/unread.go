@@ -57,7 +57,7 @@ func RememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.
 				"run %d of plan %s, which %s began %s",
 				run.ID,
 				shortened(its.Digest),
-				run.By,
+				inventory.Shown(run.By),
 				run.StartedAt.UTC().Format("2006-01-02 15:04 MST"),
 			)
 			if u.Resume = !goesOn(m, run, its); u.Resume {

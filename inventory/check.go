@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // What inventories hold to beside the types of their values, as their schema says.
@@ -205,9 +206,32 @@ func digits(n int, s string) bool { return len(s) == n && strings.Trim(s, "01234
 // that turn the direction of writing, what is no UTF-8. fwctl writes them as \xNN.
 func odd(texts ...string) string {
 	for _, text := range texts {
-		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
+		if strings.ContainsFunc(text, isHidden) {
 			return fmt.Sprintf("the text %+q has characters that cannot be shown", text)
 		}
 	}
 	return ""
+}
+
+func isHidden(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
+
+// Shown escapes what Parse refuses in a text, for one that quotes a process, a person
+// or a file: "sh\nx" becomes `sh\x0ax`.
+func Shown(text string) string {
+	if !strings.ContainsFunc(text, isHidden) {
+		return text
+	}
+	var b strings.Builder
+	for text != "" {
+		r, size := utf8.DecodeRuneInString(text)
+		if isHidden(r) {
+			for _, c := range []byte(text[:size]) {
+				fmt.Fprintf(&b, `\x%02x`, c)
+			}
+		} else {
+			b.WriteRune(r)
+		}
+		text = text[size:]
+	}
+	return b.String()
 }

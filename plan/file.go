@@ -28,9 +28,13 @@ type DamagedError struct {
 }
 
 func (e *DamagedError) Error() string {
-	s := "cannot use this plan: " + e.Reason
+	var problems []string
 	for _, p := range e.Problems {
-		s += "\n" + p.Error()
+		problems = append(problems, p.Error())
+	}
+	s := "cannot use this plan: " + e.Reason
+	if len(problems) > 0 {
+		s += ": " + strings.Join(problems, "; ")
 	}
 	return s
 }

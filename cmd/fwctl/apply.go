@@ -587,10 +587,11 @@ func (j *job) goesOn(result *executor.Result) string {
 
 // whoami names the person who runs this, for the record.
 func whoami() string {
-	if name := os.Getenv("SUDO_USER"); name != "" {
-		return name
+	name := os.Getenv("SUDO_USER")
+	if name == "" {
+		name = account().Login
 	}
-	return account().Login
+	return inventory.Shown(name) // inventories carry it on
 }
 
 // account is whom the system takes the person for: anybody can say that sudo

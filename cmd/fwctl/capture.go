@@ -68,6 +68,6 @@ func (a *app) capture(ctx context.Context, out outFile) error {
 	if n := len(inv.Problems); n > 0 {
 		text += fmt.Sprintf(", with %d %s: see `%s`", n, plural(n, "problem", "problems"), plan.Command{"fwctl", "--simulate", out.name, "inventory"})
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s%s.\n", a.heading(inv.Simulated), text)
+	_, err = fmt.Fprintf(a.stdout, "%s%s.\n", a.heading(inv.Simulated), oneLine(text))
 	return err
 }

@@ -218,17 +218,15 @@ func (a *app) report(err error) {
 	}
 }
 
-// complain writes text to stderr after a word; between words where a terminal would
-// break it within one.
+// complain writes text to stderr after a word, on a line of its own; on a terminal that
+// line is broken between words.
 func (a *app) complain(word, text string) {
-	for line := range strings.SplitSeq(text, "\n") {
-		lines := []string{word + line}
-		if isTerminal(a.stderr) {
-			lines = wrap(line, widthOf(a.stderr), word, "  ")
-		}
-		fmt.Fprintln(a.stderr, strings.Join(lines, "\n"))
-		word = "  "
+	text = oneLine(text)
+	lines := []string{word + text}
+	if isTerminal(a.stderr) {
+		lines = wrap(text, widthOf(a.stderr), word, "  ")
 	}
+	fmt.Fprintln(a.stderr, strings.Join(lines, "\n"))
 }
 
 // apart returns the errors that err is made of, in their order.

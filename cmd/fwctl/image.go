@@ -95,7 +95,7 @@ const cluesShown = 5
 func imageView(img *image.Image) string {
 	var b strings.Builder
 	line := func(label, format string, args ...any) {
-		fmt.Fprintf(&b, "%-9s %s\n", label, fmt.Sprintf(format, args...))
+		fmt.Fprintf(&b, "%-9s %s\n", label, oneLine(fmt.Sprintf(format, args...)))
 	}
 	kind := img.Kind()
 	line("File", "%s", img.Path())

@@ -227,7 +227,7 @@ func (a *app) words(rack string, args []string) plan.Command {
 // note tells something that is not the result; -q silences it.
 func (a *app) note(format string, args ...any) {
 	if !a.quiet {
-		fmt.Fprintf(a.stderr, format+"\n", args...)
+		fmt.Fprintln(a.stderr, oneLine(fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -242,7 +242,7 @@ func (a *app) heading(simulated bool) string {
 	case a.simulate == "":
 		return "SIMULATED rack: none of this is about real hardware.\n"
 	case a.captured:
-		return "SIMULATED from the capture " + a.simulate + ": no device was asked.\n"
+		return "SIMULATED from the capture " + oneLine(a.simulate) + ": no device was asked.\n"
 	}
-	return "SIMULATED rack " + a.simulate + ": none of this is about real hardware.\n"
+	return "SIMULATED rack " + oneLine(a.simulate) + ": none of this is about real hardware.\n"
 }

@@ -96,7 +96,7 @@ func (p *progress) say(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if text != "" {
-		fmt.Fprintln(p.w, text)
+		fmt.Fprintln(p.w, oneLine(text))
 	}
 }
 

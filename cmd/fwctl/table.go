@@ -56,17 +56,23 @@ type layout struct {
 // or word is wider, and the heads of the columns that were left out.
 func (t table) draw(width int, p paint) (lines, left []string) {
 	var notes []string
+	t.rows = slices.Clone(t.rows)
+	for i := range t.rows {
+		t.rows[i].cells = slices.Clone(t.rows[i].cells)
+		for c := range t.rows[i].cells {
+			if t.columns[c].fit != reason {
+				t.rows[i].cells[c] = oneLine(t.rows[i].cells[c])
+			}
+		}
+	}
 	if last := len(t.columns) - 1; t.columns[last].fit == reason {
 		reasons := make([]string, len(t.rows))
 		for i, r := range t.rows {
 			reasons[i] = r.cells[last]
 		}
 		reasons, notes = once(reasons)
-		t.rows = slices.Clone(t.rows)
-		for i, r := range t.rows {
-			r.cells = slices.Clone(r.cells)
-			r.cells[last] = reasons[i]
-			t.rows[i] = r
+		for i := range t.rows {
+			t.rows[i].cells[last] = reasons[i]
 		}
 	}
 	lines, left = t.drawRows(width, p)

@@ -25,16 +25,16 @@ once, each with its line and column and with what to do about it.`,
 				return err
 			}
 			for _, w := range desired.Warnings() {
-				if _, err := fmt.Fprintf(a.stdout, "WARNING %s\n", w.Error()); err != nil {
+				if _, err := fmt.Fprintf(a.stdout, "WARNING %s\n", oneLine(w.Error())); err != nil {
 					return err
 				}
 			}
 			for _, w := range images.Warnings {
-				if _, err := fmt.Fprintf(a.stdout, "WARNING %s\n", w); err != nil {
+				if _, err := fmt.Fprintf(a.stdout, "WARNING %s\n", oneLine(w)); err != nil {
 					return err
 				}
 			}
-			_, err = fmt.Fprintf(a.stdout, "%s is valid: %d %s, %d %s, %d %s.\n", nameOf(file),
+			_, err = fmt.Fprintf(a.stdout, "%s is valid: %d %s, %d %s, %d %s.\n", oneLine(nameOf(file)),
 				len(desired.Models), plural(len(desired.Models), "model", "models"),
 				len(images.Files), plural(len(images.Files), "image", "images"),
 				len(desired.Want), plural(len(desired.Want), "want", "wants"))

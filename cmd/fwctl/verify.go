@@ -203,7 +203,7 @@ func (v *verification) view(width int, paint paint) string {
 			case f.Outcome == state.Running:
 				outcome = confirmedOr(outcome, f.Confirmed)
 			}
-			r := row{cells: []string{f.Address, cmp.Or(f.Wanted, f.SHA256[:8]), cmp.Or(f.Revision, "-"), outcome, f.StagedSince.Local().Format(time.DateOnly) + " by " + f.StagedBy, cmp.Or(f.Reason, "-")}}
+			r := row{cells: []string{f.Address, cmp.Or(f.Wanted, digestCell(f.SHA256)), cmp.Or(f.Revision, "-"), outcome, f.StagedSince.Local().Format(time.DateOnly) + " by " + f.StagedBy, oneLine(cmp.Or(f.Reason, "-"))}}
 			if f.Outcome == state.Lost || f.Outcome == "" {
 				r.tone = alarm
 			}

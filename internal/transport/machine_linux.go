@@ -78,7 +78,7 @@ func lockFile(dir, name string, how int) (io.Closer, error) {
 		holder, _ := io.ReadAll(io.LimitReader(f, 200))
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("cannot lock %s: %w (%s: %s)", name, ErrBusy, path, strings.TrimSpace(string(holder)))
+			return nil, fmt.Errorf("cannot lock %s: %w (%s says %q)", name, ErrBusy, path, strings.TrimSpace(string(holder)))
 		}
 		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
 	}

@@ -93,6 +93,7 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 			fallthrough
 		default:
 			p := problemOf(nodes[i], a.err)
+			p.Detail = inventory.Shown(p.Detail) // its cause need not be fwctl's words
 			p.Unread = known[i]
 			problems = append(problems, p)
 		}

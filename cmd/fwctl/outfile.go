@@ -22,7 +22,7 @@ type outFile struct {
 	kind document.Kind
 }
 
-// out adds the flag --out.
+// flag adds the flag --out.
 func (o *outFile) flag(cmd *cobra.Command, kind document.Kind, usage string) {
 	o.kind = kind
 	cmd.Flags().StringVar(&o.name, "out", "", usage+"; an existing file is replaced only if it is "+kind.String())

@@ -116,6 +116,10 @@ func visible(text string) string {
 	return b.String()
 }
 
+// oneLine escapes the line breaks of a text that names files, or quotes what a device,
+// a process or a file says: what follows them would read like a line of fwctl's.
+func oneLine(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
+
 // isHidden reports whether visible escapes a character, or may have to.
 func isHidden(r rune) bool {
 	return r != '\n' && r != '\t' && !unicode.IsPrint(r) || r == utf8.RuneError
