@@ -17,6 +17,10 @@ type baseline struct {
 	Health inventory.Health `json:"health"`
 	ESPs   []string         `json:"esps"`   // lu_ids
 	Drives []driveBaseline  `json:"drives"` // nil where nobody could tell
+
+	// Components are those of all its ESPs, worked on or not: a plan has a row of what
+	// cannot be read any more.
+	Components []inventory.Known `json:"components,omitempty"`
 }
 
 type driveBaseline struct {
@@ -68,8 +72,16 @@ func (r *run) baselineOf(enclosure string) *baseline {
 
 func takeBaseline(e *inventory.Enclosure) *baseline {
 	b := &baseline{Health: e.Health}
+	aliases := map[string][]string{}
+	for _, c := range e.Named() {
+		aliases[c.Address] = c.Aliases
+	}
 	for _, esp := range e.ESPs {
 		b.ESPs = append(b.ESPs, esp.LUID)
+		for _, sub := range esp.Subenclosures {
+			known := inventory.Known{Address: sub.Address, LUID: esp.LUID, Aliases: aliases[sub.Address]}
+			b.Components = append(b.Components, known)
+		}
 	}
 	if !e.DrivesUnknown {
 		b.Drives = []driveBaseline{}

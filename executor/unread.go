@@ -22,6 +22,10 @@ func RememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.
 	if err != nil {
 		return err
 	}
+	others, err := remembered(ctx, store)
+	if err != nil {
+		return err
+	}
 	open, err := store.Resumable(ctx)
 	if err != nil {
 		return err
@@ -32,10 +36,15 @@ func RememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.
 		if u == nil {
 			continue
 		}
-		known := map[string]string{} // lu_id by address
+		known := map[string]inventory.Known{} // by address
 		for key, address := range addresses {
 			if u.Leads(key.LUID) {
-				known[address] = key.LUID
+				known[address] = inventory.Known{Address: address, LUID: key.LUID}
+			}
+		}
+		for _, c := range others {
+			if u.Leads(c.LUID) {
+				known[c.Address] = c
 			}
 		}
 		for n := range open {
@@ -47,7 +56,8 @@ func RememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.
 			works := false
 			for _, s := range its.Steps {
 				if s.Host == run.Host && u.Leads(s.LUID) {
-					known[s.Address], works = s.LUID, works || len(s.Hops) > 0
+					known[s.Address] = inventory.Known{Address: s.Address, LUID: s.LUID, Aliases: s.Aliases}
+					works = works || len(s.Hops) > 0
 				}
 			}
 			if !works || u.UsedBy != "" {
@@ -71,7 +81,7 @@ func RememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.
 			u.UsedBy = holders(m.FS(), p.Path)
 		}
 		for _, address := range slices.Sorted(maps.Keys(known)) {
-			u.Components = append(u.Components, inventory.Known{Address: address, LUID: known[address]})
+			u.Components = append(u.Components, known[address])
 		}
 		switch {
 		case u.UsedBy != "" && p.InUse:
@@ -81,6 +91,33 @@ func RememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.
 		}
 	}
 	return nil
+}
+
+// remembered returns the components that the store knows though no run has worked on
+// them: those beside what one has, and those that something has to be minded about.
+func remembered(ctx context.Context, store *state.Store) ([]inventory.Known, error) {
+	cautions, err := store.Cautions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []inventory.Known
+	for _, c := range cautions {
+		if c.Address != "" {
+			all = append(all, inventory.Known{Address: c.Address, LUID: c.Key.LUID})
+		}
+	}
+	baselines, err := store.LastBaselines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(baselines)) {
+		b, err := parseBaseline(baselines[id].Data)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, b.Components...)
+	}
+	return all, nil
 }
 
 // shortened is the beginning of a digest, for people to tell two apart.

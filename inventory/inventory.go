@@ -301,8 +301,14 @@ type Unread struct {
 
 // Known is a component as this host remembers it.
 type Known struct {
-	Address string `json:"address"`
-	LUID    string `json:"lu_id"`
+	Address string   `json:"address"`
+	LUID    string   `json:"lu_id"`
+	Aliases []string `json:"aliases,omitempty"` // its other addresses, sorted
+}
+
+// Named returns the component as selectors see it, in an enclosure of this name.
+func (k *Known) Named(enclosure string) Named {
+	return Named{Address: k.Address, Name: enclosure, Aliases: k.Aliases}
 }
 
 // Leads reports whether the device that could not be read is the logical unit luID.

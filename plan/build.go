@@ -54,6 +54,7 @@ func Build(in Input) (*Plan, error) {
 		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)), clashes: map[[2]int]clash{},
 		ended: map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*Quirk{}}, survey: newSurvey(fleet, fleet.declared(in.Desired.FaultDomains)), gateLists: map[gateKey][]GateResult{},
 	}
+	b.markUnreadDomains(fleet)
 	for _, want := range in.Desired.Want {
 		g := newGoal(in.Desired, want, b.quirks)
 		if in.Activate {

@@ -29,6 +29,8 @@ type enclosure struct {
 	effect   *Effect      // of a reset of all of it, once it was found out
 	domain   *faultDomain // once it was surveyed
 
+	unread []string // what of it is known to be there and could not be read, and why
+
 	healthKnown bool
 	critical    bool
 	failures    []string

@@ -231,6 +231,9 @@ func (b *builder) resetGate(j *job) GateResult {
 		_, why := Permits(ResetNever, Effect{})
 		return GateResult{GateReset, Failed, why}
 	}
+	if why := j.e.domain.unreadReason(); why != "" {
+		return GateResult{GateReset, Failed, why}
+	}
 	if w.policy.Reset == ResetIdle {
 		missing := w.censusReason(j.e)
 		for _, e := range j.e.domain.enclosures {
@@ -281,6 +284,8 @@ func (w *wanted) censusReason(e *enclosure) string {
 		return why
 	}
 	switch {
+	case len(e.unread) > 0:
+		return "not all of its I/O modules could be read: " + strings.Join(slices.Compact(slices.Sorted(slices.Values(e.unread))), "; ")
 	case expected == 0:
 		return "nobody can tell how many I/O modules the enclosure has: say esps in the model, or requireAllESPs: false in the policy"
 	case seen > expected:

@@ -277,6 +277,8 @@ func (b *builder) selectorWarnings() []string {
 		case s.want >= 0 && b.matches[s.want].models == 0: // told of the want
 		case s.want >= 0 && inSight && !b.matches[s.want].selected[s.index]:
 			why = fmt.Sprintf("%s: %s selects nothing of model %s", s.of, s.Selector, d.Want[s.want].Model)
+		case !inSight && b.knownUnread(s.Selector):
+			why = fmt.Sprintf("%s: %s selects only what could not be read", s.of, s.Selector)
 		case !inSight:
 			why = fmt.Sprintf("%s: %s selects nothing in sight", s.of, s.Selector)
 			if s.path[0] == "faultDomains" {

@@ -37,6 +37,7 @@ type faultDomain struct {
 	enclosures []*enclosure        // sorted by id
 	cautions   []inventory.Caution // of all of them, by address and kind
 	busy       *string             // as in Effect, once it was found out
+	unread     []string            // what of them could not be read, and why
 }
 
 // newSurvey finds the fleet's fault domains. together are enclosures that belong

@@ -22,13 +22,19 @@ type Unread struct {
 	Wanted bool `json:"wanted"`
 }
 
-// eachUnread calls f for each device that could not be read.
+// eachUnread calls f for each device that could not be read, by host and path.
 func eachUnread(invs []*inventory.Inventory, f func(host string, p *inventory.Problem)) {
-	for _, inv := range invs {
+	byHost := func(a, b *inventory.Inventory) int { return cmp.Compare(a.Host, b.Host) }
+	for _, inv := range slices.SortedFunc(slices.Values(invs), byHost) {
+		var unread []*inventory.Problem
 		for i := range inv.Problems {
 			if inv.Problems[i].Unread != nil {
-				f(inv.Host, &inv.Problems[i])
+				unread = append(unread, &inv.Problems[i])
 			}
+		}
+		slices.SortStableFunc(unread, func(a, b *inventory.Problem) int { return inventory.ComparePaths(a.Path, b.Path) })
+		for _, p := range unread {
+			f(inv.Host, p)
 		}
 	}
 }
@@ -94,7 +100,7 @@ func (b *builder) mayWant(w Want, u *inventory.Unread) bool {
 		return true
 	}
 	return slices.ContainsFunc(u.Components, func(c inventory.Known) bool {
-		named := inventory.Named{Address: c.Address, Name: b.in.Desired.Names[inventory.EnclosureOf(c.Address)]}
+		named := c.Named(b.in.Desired.Names[inventory.EnclosureOf(c.Address)])
 		return slices.ContainsFunc(w.Enclosures, func(s inventory.Selector) bool { return s.Matches(named) })
 	})
 }
@@ -107,20 +113,21 @@ func (b *builder) unreadSteps(f *fleet) []Step {
 		for _, c := range p.Unread.Components {
 			id, _, sub, err := inventory.ParseAddress(c.Address)
 			name := b.in.Desired.Names[id]
-			named := inventory.Named{Address: c.Address, Name: name}
+			named := c.Named(name)
 			targeted := len(b.in.Targets) == 0 ||
 				slices.ContainsFunc(b.in.Targets, func(t inventory.Selector) bool { return t.Matches(named) })
-			if err != nil || !targeted || f.has(c.Address) {
+			if err != nil || !targeted || f.has(&c) {
 				continue
 			}
-			why := fmt.Sprintf("it could not be read on %s (%s): %s", host, p.Path, p.Detail)
+			why := "it " + couldNotBeRead(host, p)
 			if s, ok := steps[c.Address]; ok { // on another path
 				s.Reasons = append(s.Reasons, why)
 				steps[c.Address] = s
 				continue
 			}
 			s := Step{
-				Address: c.Address, Name: name, Host: host, Enclosure: id, LUID: c.LUID, Subenclosure: sub, Vendor: p.Unread.Vendor, Product: p.Unread.Product,
+				Address: c.Address, Aliases: c.Aliases, Name: name, Host: host, Enclosure: id, LUID: c.LUID, Subenclosure: sub,
+				Vendor: p.Unread.Vendor, Product: p.Unread.Product,
 				Action: Blocked, Reset: ResetNever, Hops: []Hop{}, Gates: []GateResult{}, Reasons: []string{why},
 				Disruption:    Disruption{Expected: NoImpact, Worst: NoImpact},
 				Preconditions: Preconditions{ESPs: []string{}},
@@ -141,10 +148,96 @@ func (b *builder) unreadSteps(f *fleet) []Step {
 	return all
 }
 
+// couldNotBeRead says of a device on which host and why, as the end of a sentence.
+func couldNotBeRead(host string, p *inventory.Problem) string {
+	return fmt.Sprintf("could not be read on %s (%s): %s", host, p.Path, p.Detail)
+}
+
 // has reports whether a component could be read by some host, under any of its addresses.
-func (f *fleet) has(address string) bool {
-	e := f.enclosure(inventory.EnclosureOf(address))
-	return e != nil && slices.ContainsFunc(e.named(), func(n inventory.Named) bool { return n.Address == address })
+func (f *fleet) has(c *inventory.Known) bool {
+	e := f.enclosure(inventory.EnclosureOf(c.Address))
+	return f.esps[c.LUID] != nil || e != nil && slices.ContainsFunc(e.named(), func(n inventory.Named) bool {
+		return n.Address == c.Address || slices.Contains(c.Aliases, n.Address)
+	})
+}
+
+// markUnreadDomains notes what of fault domains could not be read: of an enclosure that is
+// known to be there, be it in sight through another module or not at all, and of one that
+// somebody declared to belong to a fault domain. Nothing there is reset meanwhile: what
+// could not be read may be about to be reset by somebody else, or have no other way left.
+func (b *builder) markUnreadDomains(f *fleet) {
+	nameless := "" // the first device of which nobody knows which enclosure it is of
+	eachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
+		known := len(p.Unread.Components) > 0
+		for _, in := range f.esps {
+			known = known || p.Unread.Leads(in.LUID)
+		}
+		if !known && nameless == "" {
+			nameless = fmt.Sprintf("%s on %s", p.Path, host)
+		}
+		for i := range p.Unread.Components {
+			c := &p.Unread.Components[i]
+			if f.has(c) {
+				continue
+			}
+			id := inventory.EnclosureOf(c.Address)
+			named := c.Named(b.in.Desired.Names[id])
+			why := c.Address + " " + couldNotBeRead(host, p)
+			if e := f.enclosure(id); e != nil {
+				e.unread = append(e.unread, why)
+				e.domain.unread = append(e.domain.unread, why)
+			}
+			for _, domain := range b.in.Desired.FaultDomains {
+				if slices.ContainsFunc(domain, func(s inventory.Selector) bool { return s.Matches(named) }) {
+					f.markUnreadDomain(domain, why)
+				}
+			}
+		}
+	})
+	if nameless == "" {
+		return
+	}
+	for _, domain := range b.in.Desired.FaultDomains {
+		for _, s := range domain {
+			if len(f.selected(s)) == 0 && !b.knownUnread(s) {
+				f.markUnreadDomain(domain, fmt.Sprintf("%s is declared to be of its fault domain and not in sight, and %s could not be read, which may be it", s, nameless))
+			}
+		}
+	}
+}
+
+// markUnreadDomain notes what of a fault domain that somebody declared could not be read.
+func (f *fleet) markUnreadDomain(domain []inventory.Selector, why string) {
+	for _, s := range domain {
+		for _, e := range f.selected(s) {
+			e.domain.unread = append(e.domain.unread, why)
+		}
+	}
+}
+
+// knownUnread reports whether a selector selects something that is known and could not be read.
+func (b *builder) knownUnread(s inventory.Selector) (known bool) {
+	eachUnread(b.in.Inventories, func(_ string, p *inventory.Problem) {
+		known = known || slices.ContainsFunc(p.Unread.Components, func(c inventory.Known) bool {
+			return s.Matches(c.Named(b.in.Desired.Names[inventory.EnclosureOf(c.Address)]))
+		})
+	})
+	return known
+}
+
+// unreadReason is why nothing of a fault domain is reset while something of it cannot be
+// read, "" if all of it could be.
+func (domain *faultDomain) unreadReason() string {
+	const most = 3
+	all := slices.Compact(slices.Sorted(slices.Values(domain.unread)))
+	if len(all) == 0 {
+		return ""
+	}
+	text := strings.Join(all[:min(most, len(all))], "; ")
+	if more := len(all) - most; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return "nothing in a fault domain is reset while part of it cannot be read: " + text
 }
 
 func unreadWarnings(all []Unread) []string {
