@@ -320,7 +320,7 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	}
 	store, err := state.Open(dir)
 	if err != nil {
-		return err
+		return unbegun(err)
 	}
 	defer store.Close()
 
@@ -517,7 +517,7 @@ func confirmed(in io.Reader, terminal io.Writer) error {
 // end shows the result of a run and turns it into the error that exits with its code.
 func (j *job) end(result *executor.Result, err error) error {
 	if err != nil {
-		return err
+		return unbegun(err)
 	}
 	code := result.Outcome.ExitCode()
 	for i := range result.Commands {

@@ -61,6 +61,7 @@ func TestFullDisk(t *testing.T) {
 	p.sends(2, lu1)
 	fill()
 	p.ends(4, "the disk is full", "hint: see to the state directory, then run fwctl --simulate rack.yaml resume")
+	s.says(3, []string{"the disk is full", "make room"}, "resume", "--yes")
 	if s.count(lu1) > 10 || s.count(lu2) != 0 {
 		t.Errorf("writes = %v; want the first module's image at most", s.sent())
 	}
@@ -69,4 +70,14 @@ func TestFullDisk(t *testing.T) {
 	}
 	s.run(0, "resume", "--yes")
 	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
+
+	// A command that writes to no device has failed, and has refused nothing.
+	s.powerCycle("jbod1")
+	s.isBack()
+	fill()
+	s.says(1, []string{"the disk is full"}, "verify")
+	if err := os.Remove(filepath.Join(tiny, "rest")); err != nil {
+		t.Fatal(err)
+	}
+	s.says(0, []string{"2 running"}, "verify")
 }

@@ -134,13 +134,28 @@ func exitCode(err error) int {
 func exitCodeOfOne(err error) int {
 	var f *failure
 	var damaged *plan.DamagedError
+	var unbegun *unbegunError
 	switch {
 	case errors.As(err, &f):
 		return f.code
-	case errors.As(err, &damaged), errors.Is(err, transport.ErrBusy), errors.Is(err, state.ErrFull):
+	case errors.As(err, &damaged), errors.As(err, &unbegun), errors.Is(err, transport.ErrBusy):
 		return exitRefused
 	}
 	return exitError
+}
+
+// unbegunError is an apply that did not begin, because there is no room for the record
+// of what it does. A command that writes to no device has failed where it has no room.
+type unbegunError struct{ error }
+
+func (e *unbegunError) Unwrap() error { return e.error }
+
+// unbegun marks the error of an apply that did not begin.
+func unbegun(err error) error {
+	if errors.Is(err, state.ErrFull) {
+		return &unbegunError{err}
+	}
+	return err
 }
 
 // hintFor says what to do about an error, "" where its message says so already.

@@ -21,7 +21,9 @@ import (
 // reads as the same text.
 //
 // A write never fails: close reports the first one that did, so that no command can
-// forget it, and a result that nobody received is not reported as success.
+// forget it, and a result that nobody received is not reported as success. A standard
+// output that was closed (>&-) cannot be told from one that the caller sends to
+// /dev/null: Go's runtime has opened that in its place before anything of fwctl runs.
 type output struct {
 	out io.Writer
 

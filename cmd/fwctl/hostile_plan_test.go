@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -13,11 +14,14 @@ import (
 	"fwctl/plan"
 )
 
+// forged is what a line begins with that fwctl did not begin.
+const forged = "FORGED"
+
 // Whatever somebody writes into a plan and signs, it is refused, or shown: without a
 // panic, without control characters, and without a line that fwctl did not begin.
 func TestPlansSignedAnewAreRefusedOrShown(t *testing.T) {
 	t.Parallel()
-	const mark = "FORGED"
+	const mark = forged
 	nasty := []any{"", "a\n" + mark, "a\t" + mark, "\x1b[2J" + mark, strings.Repeat("x", 300), "100000h", "-1s", -1, 0, 1 << 28, 1 << 52}
 	for _, golden := range []string{
 		"A revision is text", "the shortest chain by from is planned",
@@ -50,6 +54,40 @@ func TestPlansSignedAnewAreRefusedOrShown(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzPlansSignedAnew puts a text in the place of any scalar of any golden plan.
+func FuzzPlansSignedAnew(f *testing.F) {
+	names, err := filepath.Glob(filepath.Join("..", "..", "plan", "testdata", "*", "plan.json"))
+	if err != nil || len(names) == 0 {
+		f.Fatalf("no golden plans: %v", err)
+	}
+	texts := []string{"a\n" + forged, "\x1b[2J\u009b\u202e|`*<b>", "5000ccab04001000/esp1/sub0"}
+	for i := range names {
+		f.Add(uint(i), uint(7*i), texts[i%len(texts)])
+	}
+	f.Fuzz(func(t *testing.T, golden, place uint, text string) {
+		data, err := os.ReadFile(names[golden%uint(len(names))])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc any
+		if err := json.Unmarshal(data, &doc); err != nil {
+			t.Fatal(err)
+		}
+		var places []string
+		sets := map[string]func(any){}
+		eachScalar(doc, "", nil, func(at string, set func(any), _ any) {
+			places = append(places, at)
+			sets[at] = set
+		})
+		slices.Sort(places) // maps are not walked in order
+		at := places[place%uint(len(places))]
+		sets[at](text)
+		if p := signedAnew(t, doc); p != nil {
+			checkShown(t, fmt.Sprintf("%s: %s = %q", names[golden%uint(len(names))], at, text), p, forged)
+		}
+	})
 }
 
 // eachScalar calls f for each scalar of a document, with what changes it in place.
@@ -96,9 +134,11 @@ func checkShown(t *testing.T, what string, p *plan.Plan, mark string) {
 			t.Errorf("%s: showing it panics: %v\n%s", what, r, debug.Stack())
 		}
 	}()
-	views := map[string]string{"table": planView(p, noon, 80, false), "wide table": planView(p, noon, 200, false), "markdown": markdownView(p, "", noon)}
-	if len(p.Steps) > 0 {
-		views["explain"] = explainView(p, &p.Steps[0], noon, 80, false)
+	views := map[string]string{
+		"very wide table": planView(p, noon, 500, false), "table": planView(p, noon, 80, false), "wide table": planView(p, noon, 200, false), "markdown": markdownView(p, "", noon),
+	}
+	for i := range p.Steps {
+		views["explanation of "+p.Steps[i].Address] = explainView(p, &p.Steps[i], noon, 80, false)
 	}
 	for view, text := range views {
 		if i := strings.IndexFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && unicode.IsControl(r) }); i >= 0 {

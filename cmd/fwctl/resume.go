@@ -59,7 +59,7 @@ func (j *job) resume(ctx context.Context, images string, yes bool) error {
 	}
 	store, err := state.OpenExisting(dir)
 	if err != nil {
-		return err
+		return unbegun(err)
 	}
 	defer store.Close()
 	run, p, kept, err := executor.Resumable(ctx, store, j.machine)
