@@ -27,7 +27,7 @@ func (s *shelf) doubts(d dice, all []string) []string {
 	for _, rare := range []string{
 		"singleBank: true", "completion: {'7': '11'}", "completion: {'7': '12'}", "completion: {'7': '13'}", "completion: {e: '12'}",
 		"activated: {attentions: [29/00, 3f/01], status: '10'}", "activated: {status: '10'}", "activated: {attentions: [3f/01], starts: read}",
-		"timeout: 30m", "left: {mode: '0e', bytes: 4096, length: 10001}",
+		"quietReturn: true", "timeout: 30m", "left: {mode: '0e', bytes: 4096, length: 10001}",
 	} {
 		if d.one(8) && !hasKey(all, rare) {
 			all = append(all, rare)
@@ -62,7 +62,7 @@ func (s *shelf) addDoubt(d dice, b *strings.Builder) {
 			fault("act: abort"+pick(d, "", "", ", times: 3", ", every: true"), pick(d, refusal(), "busy: true", "sense: 06/29/00", "ignored: true", "late: {commands: 1}",
 				"late: {commands: 5}", "late: {time: 40s}", failure(), failure()+", carriedOut: true", "mute: true", "die: true", "die: true, carriedOut: true"))
 		case 6:
-			fault("after: start, "+pick(d, "opcode: '12'", "opcode: '00'", "opcode: '03'", "opcode: '1c', page: '01'", "opcode: '1c', page: '02'", "opcode: '1c', page: '0e'"),
+			fault(fmt.Sprintf("after: start, nth: %d, ", 1+d.IntN(9))+pick(d, "opcode: '12'", "opcode: '00'", "opcode: '03'", "opcode: '1c', page: '01'", "opcode: '1c', page: '02'", "opcode: '1c', page: '0e'"),
 				pick(d, "busy: true", "sense: 06/29/00", "sense: 06/3f/01", "sense: 0b/00/00", "noAnswer: true", "transportError: true", "offline: true"))
 		case 7:
 			switch d.IntN(2) {

@@ -261,6 +261,23 @@ func TestBootFails(t *testing.T) {
 	})
 }
 
+// The kernel takes the unit attentions of what comes back: its path alone tells.
+func TestQuietReturn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := rack(t, acme("flashTime: 0s, quietReturn: true, activated: {attentions: [2a/09]}"))
+		u := open(t, r, "/dev/sg0")
+		u.download(1, 0, 0x0e, image1100, 4096, len(image1100))
+		u.send(control(1, 0, 0x0f, 0, 0, 0, 0, nil))
+		time.Sleep(time.Minute)
+		u = open(t, r, "/dev/sg1")
+		u.want("00 00 00 00 00 00", "")
+		if got := u.revision(); got != "1100" {
+			t.Errorf("revision = %s; want 1100", got)
+		}
+	})
+}
+
 // doubtful are answers that say nothing of whether a command was carried out, as
 // faults and as what a driver gets.
 var doubtful = map[string]string{

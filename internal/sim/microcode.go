@@ -425,7 +425,7 @@ func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, 
 	if es.Dead {
 		return
 	}
-	boot := &reboot{Why: why, Until: at.Add(time.Duration(dl.RebootTime)), Vanish: dl.Vanish || powerOn, Node: dl.ReturnNode}
+	boot := &reboot{Why: why, Until: at.Add(time.Duration(dl.RebootTime)), Vanish: dl.Vanish || powerOn, Node: dl.ReturnNode, Quiet: dl.QuietReturn}
 	es.Mute = es.Mute && !powerOn
 	for _, sub := range p.parts {
 		if len(sub.servedBy) > 1 && !powerOn && sub != cause {
@@ -478,6 +478,9 @@ func (r *Rack) rebooted(s *state, p *esp, at time.Time) {
 	es.Kernel = &id
 	for _, u := range p.units {
 		r.returned(s, u, boot.Node)
+		if boot.Quiet {
+			s.unit(u).Attentions = nil
+		}
 	}
 }
 

@@ -134,6 +134,7 @@ type download struct {
 	RebootTime          duration   `yaml:"rebootTime"`
 	Vanish              bool       `yaml:"vanish"`
 	ReturnNode          string     `yaml:"returnNode"`
+	QuietReturn         bool       `yaml:"quietReturn"`
 	Completion          completion `yaml:"completion"`
 	StatusReadResets    bool       `yaml:"statusReadResets"`
 	RebootsBeforeStatus bool       `yaml:"rebootsBeforeStatus"`

@@ -68,6 +68,7 @@ type reboot struct {
 	Why       string    `json:"why"`
 	Until     time.Time `json:"until"`
 	Vanish    bool      `json:"vanish"`
+	Quiet     bool      `json:"quiet,omitempty"`     // whoever finds it first takes its unit attentions
 	Node      string    `json:"node"`                // how it returns: same, other, or the number of the first path's node
 	Activates []string  `json:"activates,omitempty"` // parts whose deferred microcode starts with it
 }
