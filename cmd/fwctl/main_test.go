@@ -37,7 +37,29 @@ func TestMain(m *testing.M) {
 	}
 	// With the race detector every process of fwctl would sleep for a second at its end.
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
+	if built := os.Getenv("FWCTL_TEST_BINARY"); built != "" {
+		os.Exit(testBuilt(m, built))
+	}
 	testscript.Main(m, map[string]func(){"fwctl": main})
+}
+
+// testBuilt runs the tests with a built fwctl for every process of it, in place of this
+// binary, which may have been built with the race detector: hundreds of processes of
+// that take minutes to start.
+func testBuilt(m *testing.M, built string) int {
+	dir, err := os.MkdirTemp("", "fwctl-test")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	if _, err := os.Stat(built); err != nil { // has go test run again when it was built anew
+		panic(err)
+	}
+	if err := os.Symlink(built, filepath.Join(dir, "fwctl")); err != nil {
+		panic(err)
+	}
+	os.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	return m.Run()
 }
 
 // The command line as users meet it. Every script finds the files of
