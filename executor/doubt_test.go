@@ -5,259 +5,210 @@ package executor_test
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"fwctl/executor"
-	"fwctl/internal/state"
 	"fwctl/plan"
 )
 
-// doubtful is a fault whose answers say nothing of what was done, with the right
-// outcome, which the executor does not come to yet. When it does, the row goes to
-// the table of TestFaults.
-type doubtful struct {
-	fault
-
-	pair   bool   // both modules of the enclosure are updated, one after the other, with the same end
-	apply  bool   // what is staged is activated in the same run
-	power  bool   // by a power cycle, which somebody gives when the run asks for it
-	stored string // what the store has on record afterwards: "", "staged", "needs an image", "doubt"
-	resets int    // of the ESPs, -1: not looked at
-	within time.Duration
-
-	again        string // the step of a second run of the same plan; "" for none
-	againOutcome executor.RunOutcome
-	againWords   []string
-	againStored  string
-}
-
-const (
-	todoImage = "do not power-cycle or reset it; look at it, and apply a whole image to it alone (`--target`)"
-	todoAgain = "find out why, then plan and apply again"
-	todoWait  = "do not power-cycle it; wait, look at it with `fwctl inventory`, then plan again"
-	todoPower = "power-cycle the enclosure when its drives are not in use, then `fwctl verify`"
-
-	inactiveBank = "protocol: write-buffer, modes: ['07'], activation: power-cycle, confirm: none" // as a Dell MD1200
-)
-
-// each makes a row of each of some faults, which stand for %s in it.
-func each(row doubtful, faults ...string) []doubtful {
-	var rows []doubtful
-	for _, f := range faults {
-		r := row
-		r.device, r.faults = row.device+" ("+f+")", fmt.Sprintf(row.faults, f)
-		rows = append(rows, r)
-	}
-	return rows
-}
-
-// errorsOfDoubt are answers that say nothing of whether the command was carried out.
-var errorsOfDoubt = []string{"sense: 0b/00/00", "sense: 0b/4b/00", "sense: 04/44/00", "sense: 04/3e/01", "transportError: true"}
-
+// What the executor does not come to yet, each with the right outcome. A row that
+// holds goes to doubts, and with the last of them the build tag.
 // failsOnce are the ways in which one command fails, and the next one does not.
 var failsOnce = []string{"busy: true", "sense: 06/29/00", "sense: 0b/00/00", "noAnswer: true", "offline: true"}
 
-var doubts = slices.Concat([]doubtful{
+var undecided = []doubtful{
 	// The generation code of every control page.
-	{fault: fault{device: "checks the generation code of every control page, and it changes", does: "aborts with the new code, and starts the download over, once", todo: "nothing",
+	{fault: fault{device: "checks the generation code of every control page, and it changes",
+		does: "aborts with the new code, and starts the download over, once", todo: "nothing",
 		faults: "{when: {act: middle-chunk}, do: {bumpGeneration: true}}", mode: plan.ModeE,
 		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 6}, stored: "staged"},
-	{fault: fault{device: "likewise, and does not say which field is wrong", does: "reads the code again, aborts with it, and starts the download over, once", todo: "nothing",
+	{fault: fault{device: "checks the generation code, does not say which field is wrong, and the code changes",
+		does: "reads the code again, aborts with it, and starts the download over, once", todo: "nothing",
 		download: "sksv: false", faults: "{when: {act: middle-chunk}, do: {bumpGeneration: true}}", mode: plan.ModeE,
 		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 6}, stored: "staged"},
-	{fault: fault{device: "likewise, after the chunk was taken", does: "the same", todo: "nothing",
+	{fault: fault{device: "the generation code changes after a chunk was taken",
+		does: "aborts with the new code, and starts the download over, once", todo: "nothing",
 		faults: "{when: {opcode: '1c', page: '0e', state: downloading}, do: {bumpGeneration: true}}", mode: plan.ModeE,
 		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 5}, stored: "staged"},
-	{fault: fault{device: "checks the generation code of every control page, and it changes twice", does: "breaks off", todo: "find out what changes in the enclosure, then plan again",
+	{fault: fault{device: "checks the generation code of every control page, and it changes twice", does: "breaks off",
+		todo:   "find out what changes in the enclosure, then plan again",
 		faults: "{when: {act: middle-chunk, times: 2}, do: {bumpGeneration: true}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"generation", "for the second time"}, writes: 6}},
-	{fault: fault{device: "checks the generation code of mode 0Fh, and it changes before that", does: "activates with the code that holds then", todo: "nothing",
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000",
+		words: []string{"generation", "for the second time"}, writes: 6}},
+	{fault: fault{device: "checks the generation code of mode 0Fh, and it changes before that",
+		does: "activates with the code that holds then", todo: "nothing",
 		faults: "{when: {act: activate}, do: {bumpGeneration: true}}", mode: plan.ModeE,
 		outcome: executor.RunDone, step: "updated confirmed e 1100", writes: 5}, apply: true},
-
 	// What mode 0Fh leaves behind.
-	{fault: fault{device: "leaves unit attentions and 10h after mode 0Fh, on both modules", does: "collects the code as a part of the activation, through the unit attentions", todo: "nothing",
+	{fault: fault{device: "leaves unit attentions and 10h after mode 0Fh, on both modules",
+		does: "collects the code as a part of the activation, through the unit attentions", todo: "nothing",
 		download: "activated: {attentions: [29/00, 3f/01, 2a/09], status: '10'}", mode: plan.ModeE,
 		outcome: executor.RunDone, step: "updated confirmed e 1100", writes: 8}, pair: true, apply: true, resets: 2},
-	{fault: fault{device: "likewise, and stays on the bus", does: "the same", todo: "nothing",
-		download: "activated: {attentions: [29/00, 3f/01], status: '10'}, vanish: false, rebootTime: 0s", mode: plan.ModeE,
-		outcome: executor.RunDone, step: "updated confirmed e 1100", writes: 8}, pair: true, apply: true, resets: 2},
-	{fault: fault{device: "starts after mode 0Fh when its 10h is read, and a unit attention eats that read", does: "reads the status until it is told", todo: "nothing",
+	{fault: fault{device: "leaves unit attentions and 10h after mode 0Fh, and stays on the bus",
+		does: "collects the code as a part of the activation, through the unit attentions", todo: "nothing",
+		download: "activated: {attentions: [29/00, 3f/01], status: '10'}, vanish: false, rebootTime: 0s",
+		mode:     plan.ModeE,
+		outcome:  executor.RunDone, step: "updated confirmed e 1100", writes: 8}, pair: true, apply: true, resets: 2},
+	{fault: fault{device: "starts after mode 0Fh when its 10h is read, and a unit attention eats that read",
+		does: "reads the status until it is told", todo: "nothing",
 		download: "activated: {attentions: [3f/01], starts: read}", mode: plan.ModeE,
 		outcome: executor.RunDone, step: "updated confirmed e 1100", writes: 8}, pair: true, apply: true, resets: 2},
-
 	// One protocol skips a fact of the model.
-	{fault: fault{device: "writes the inactive bank by WRITE BUFFER and mode 7, and starts it at power on", does: "leaves it staged, unconfirmed: the model says that a power cycle starts it", todo: todoPower,
+	{fault: fault{device: "writes the inactive bank by WRITE BUFFER and mode 7, and starts it at power on",
+		does: "leaves it staged, unconfirmed: the model says that a power cycle starts it", todo: todoPower,
 		download: inactiveBank, mode: plan.Mode7, protocol: plan.WriteBuffer,
-		outcome: executor.RunStopped, step: "staged unconfirmed 7 1000", words: []string{"power-cycle"}, writes: 3}, power: true, stored: "staged", within: 30 * time.Minute},
-	{fault: fault{device: "WRITE BUFFER and mode e without a word, to be activated in the same run", does: "leaves it staged: mode 0Fh is not sent for what was never told to be complete", todo: todoPower,
-		download: "protocol: write-buffer, confirm: none", mode: plan.ModeE, protocol: plan.WriteBuffer,
-		outcome: executor.RunStopped, step: "staged unconfirmed e 1000", words: []string{"power-cycle"}, writes: 3}, apply: true, stored: "staged"},
-
+		outcome: executor.RunStopped, step: "staged unconfirmed 7 1000", words: []string{"power-cycle"}, writes: 3},
+		power: true, stored: "staged", within: 30 * time.Minute},
 	// It comes back elsewhere, with the same revision.
-	{fault: fault{device: "comes back under another name with the old revision, by WRITE BUFFER and mode 7", does: "takes the return for a restart, and fails", todo: "see that the image brings that revision, then plan again",
-		download: "protocol: write-buffer", faults: "{when: {act: last-chunk}, do: {bootFails: true}}", mode: plan.Mode7, protocol: plan.WriteBuffer,
-		outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"still runs 1000"}, writes: 3}, resets: 1, within: 30 * time.Minute},
-	{fault: fault{device: "comes back with the old revision after mode 0Fh", does: "fails", todo: "see that the image brings that revision, then plan again",
-		faults: "{when: {act: activate}, do: {bootFails: true}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"still runs 1000"}, writes: 4}, apply: true, stored: "staged", resets: 1},
-	{fault: fault{device: "likewise, by WRITE BUFFER and mode 7, and the kernel takes its unit attentions", does: "takes the return for a restart, and fails", todo: "see that the image brings that revision, then plan again",
-		download: "protocol: write-buffer, quietReturn: true", faults: "{when: {act: last-chunk}, do: {bootFails: true}}", mode: plan.Mode7, protocol: plan.WriteBuffer,
-		outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"still runs 1000"}, writes: 3}, resets: 1, within: 30 * time.Minute},
-
+	{fault: fault{device: "comes back with the old revision, by WRITE BUFFER and mode 7, without a unit attention",
+		does:     "takes the return for a restart, and fails",
+		todo:     "see that the image brings that revision, then plan again",
+		download: "protocol: write-buffer, quietReturn: true",
+		faults:   "{when: {act: last-chunk}, do: {bootFails: true}}", mode: plan.Mode7, protocol: plan.WriteBuffer,
+		outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"still runs 1000"}, writes: 3},
+		resets: 1, within: 30 * time.Minute},
 	// A component in need of an image stays that until it has one.
-	{fault: fault{device: "83h, and the next download is refused at its first chunk", does: "says both times that it needs an image", todo: todoImage,
-		faults: "{when: {act: last-chunk}, do: {status: '83'}}, {when: {act: first-chunk, nth: 2}, do: {sense: 05/24/00}}", mode: plan.ModeE,
-		outcome: executor.RunUnknown, step: "failed unconfirmed e 1000", words: []string{"do not power-cycle"}, writes: 3}, stored: "needs an image",
-		again: "failed unconfirmed e 1000", againOutcome: executor.RunUnknown, againWords: []string{"do not power-cycle"}, againStored: "needs an image"},
-	{fault: fault{device: "83h, and the next download breaks off", does: "says both times that it needs an image", todo: todoImage,
-		faults: "{when: {act: last-chunk}, do: {status: '83'}}, {when: {act: middle-chunk, nth: 2}, do: {sense: 0b/00/00}}", mode: plan.ModeE,
-		outcome: executor.RunUnknown, step: "failed unconfirmed e 1000", words: []string{"do not power-cycle"}, writes: 3}, stored: "needs an image",
-		again: "failed unconfirmed e 1000", againOutcome: executor.RunUnknown, againWords: []string{"do not power-cycle"}, againStored: "needs an image"},
-	{fault: fault{device: "83h, and the next download is taken", does: "has it made whole", todo: "nothing",
-		faults: "{when: {act: last-chunk}, do: {status: '83'}}", mode: plan.ModeE,
-		outcome: executor.RunUnknown, step: "failed unconfirmed e 1000", writes: 3}, stored: "needs an image",
-		again: "staged confirmed e 1000", againOutcome: executor.RunDone, againStored: "staged"},
-
+	{fault: fault{device: "83h, and the next download is refused at its first chunk",
+		does: "says both times that it needs an image", todo: todoImage,
+		faults:  "{when: {act: last-chunk}, do: {status: '83'}}, {when: {act: first-chunk, nth: 2}, do: {sense: 05/24/00}}",
+		mode:    plan.ModeE,
+		outcome: executor.RunUnknown, step: "failed unconfirmed e 1000", words: []string{"do not power-cycle"},
+		writes: 3}, stored: "needs an image",
+		again: "failed unconfirmed e 1000", againOutcome: executor.RunUnknown,
+		againWords: []string{"do not power-cycle"}, againStored: "needs an image"},
+	{fault: fault{device: "83h, and the next download breaks off", does: "says both times that it needs an image",
+		todo:    todoImage,
+		faults:  "{when: {act: last-chunk}, do: {status: '83'}}, {when: {act: middle-chunk, nth: 2}, do: {sense: 0b/00/00}}",
+		mode:    plan.ModeE,
+		outcome: executor.RunUnknown, step: "failed unconfirmed e 1000", words: []string{"do not power-cycle"},
+		writes: 3}, stored: "needs an image",
+		again: "failed unconfirmed e 1000", againOutcome: executor.RunUnknown,
+		againWords: []string{"do not power-cycle"}, againStored: "needs an image"},
 	// Aborts by mode e: half an image in a bank that is not running.
-	{fault: fault{device: "an abort that is refused", does: "fails; knows half an image there for its own, and has it discarded when it is applied again", todo: todoAgain,
-		faults: "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {sense: 05/24/00}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"does not take the abort"}, writes: -1},
+	{fault: fault{device: "an abort that is refused",
+		does:    "fails; knows half an image there for its own, and has it discarded when it is applied again",
+		todo:    todoAgain,
+		faults:  "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {sense: 05/24/00}}",
+		mode:    plan.ModeE,
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"does not take the abort"},
+		writes: -1},
 		again: "staged confirmed e 1000", againOutcome: executor.RunDone, againStored: "staged"},
-	{fault: fault{device: "an abort that is lost", does: "the same", todo: todoAgain,
-		faults: "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {ignored: true}}", mode: plan.ModeE,
+	{fault: fault{device: "an abort that is lost",
+		does:    "fails; knows half an image there for its own, and has it discarded when it is applied again",
+		todo:    todoAgain,
+		faults:  "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {ignored: true}}",
+		mode:    plan.ModeE,
 		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", writes: -1},
 		again: "staged confirmed e 1000", againOutcome: executor.RunDone, againStored: "staged"},
-	{fault: fault{device: "an abort that is answered with BUSY", does: "sends it again: it was not carried out", todo: todoAgain,
-		faults: "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort, times: 2}, do: {busy: true}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"the device has discarded it"}, writes: 5}},
-	{fault: fault{device: "an abort that is answered with a unit attention", does: "sends it again: it was not carried out", todo: todoAgain,
-		faults: "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort, times: 2}, do: {sense: 06/2a/01}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"the device has discarded it"}, writes: 5}},
-	{fault: fault{device: "an abort that comes late", does: "reads the status until the device holds nothing", todo: todoAgain,
-		faults: "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {late: {commands: 3}}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"the device has discarded it"}, writes: 3}},
-	{fault: fault{device: "an abort that is answered with an error and comes late", does: "the same", todo: todoAgain,
-		faults: "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {sense: 04/44/00, late: {time: 40s}}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"the device has discarded it"}, writes: -1}},
-	{fault: fault{device: "never answers again after the abort", does: "says that it is unknown, and keeps that on record", todo: todoWait,
-		faults: "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {mute: true}}", mode: plan.ModeE,
+	{fault: fault{device: "an abort that is answered with BUSY", does: "sends it again: it was not carried out",
+		todo:    todoAgain,
+		faults:  "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort, times: 2}, do: {busy: true}}",
+		mode:    plan.ModeE,
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"the device has discarded it"},
+		writes: 5}},
+	{fault: fault{device: "an abort that is answered with a unit attention",
+		does: "sends it again: it was not carried out", todo: todoAgain,
+		faults:  "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort, times: 2}, do: {sense: 06/2a/01}}",
+		mode:    plan.ModeE,
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"the device has discarded it"},
+		writes: 5}},
+	{fault: fault{device: "an abort that is answered with an error and comes late",
+		does: "reads the status until the device holds nothing", todo: todoAgain,
+		faults: "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, " +
+			"{when: {act: abort}, do: {sense: 04/44/00, late: {time: 40s}}}",
+		mode:    plan.ModeE,
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"the device has discarded it"},
+		writes: -1}},
+	{fault: fault{device: "never answers again after the abort",
+		does: "says that it is unknown, and keeps that on record", todo: todoWait,
+		faults:  "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {mute: true}}",
+		mode:    plan.ModeE,
 		outcome: executor.RunUnknown, step: "unknown unconfirmed e 1000", writes: 3}, stored: "doubt"},
-	{fault: fault{device: "leaves for ever with the abort", does: "says that it is unknown, and keeps that on record", todo: todoWait,
-		faults: "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {die: true}}", mode: plan.ModeE,
+	{fault: fault{device: "leaves for ever with the abort", does: "says that it is unknown, and keeps that on record",
+		todo:    todoWait,
+		faults:  "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {die: true}}",
+		mode:    plan.ModeE,
 		outcome: executor.RunUnknown, step: "unknown unconfirmed e 1000", writes: 3}, stored: "doubt"},
-	{fault: fault{device: "half an image by mode 7, and never answers again after the abort", does: "says that it is unknown, and keeps that on record", todo: todoWait,
-		faults: "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {mute: true}}", mode: plan.Mode7,
-		outcome: executor.RunUnknown, step: "unknown unconfirmed 7 1000", words: []string{"do not power-cycle"}, writes: 3}, stored: "needs an image"},
-
+	{fault: fault{device: "half an image by mode 7, and never answers again after the abort",
+		does: "says that it is unknown, and keeps that on record", todo: todoWait,
+		faults:  "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {mute: true}}",
+		mode:    plan.Mode7,
+		outcome: executor.RunUnknown, step: "unknown unconfirmed 7 1000", words: []string{"do not power-cycle"},
+		writes: 3}, stored: "needs an image"},
 	// The last chunk.
-	{fault: fault{device: "a last chunk by WRITE BUFFER and mode 7 that is answered with an error and taken", does: "waits for it to restart: what it runs decides", todo: "nothing",
-		download: "protocol: write-buffer", faults: "{when: {act: last-chunk}, do: {sense: 04/44/00, carriedOut: true}}", mode: plan.Mode7, protocol: plan.WriteBuffer,
-		outcome: executor.RunDone, step: "updated confirmed 7 1100", writes: 3}, resets: 1},
-	{fault: fault{device: "a last chunk by WRITE BUFFER and mode e that is answered with an error and taken", does: "asks by REQUEST SENSE, which tells that it is pending", todo: "nothing",
-		download: "protocol: write-buffer", faults: "{when: {act: last-chunk}, do: {sense: 0b/00/00, carriedOut: true}}", mode: plan.ModeE, protocol: plan.WriteBuffer,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3}, stored: "staged"},
-	{fault: fault{device: "a last chunk by WRITE BUFFER and mode e that is answered with an error, and nothing tells whether it was taken", does: "says that it is unknown, and keeps that on record", todo: todoWait,
-		download: "protocol: write-buffer, confirm: none", faults: "{when: {act: last-chunk}, do: {sense: 0b/00/00, carriedOut: true}}", mode: plan.ModeE, protocol: plan.WriteBuffer,
-		outcome: executor.RunUnknown, step: "unknown unconfirmed e 1000", writes: 3}, stored: "doubt"},
-	{fault: fault{device: "a last chunk by mode 7 that is answered with an error and was not taken", does: "says that mode 7 may have overwritten what the device would start from", todo: todoImage,
-		faults: "{when: {act: last-chunk}, do: {sense: 04/44/00}}", mode: plan.Mode7,
-		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"do not power-cycle"}, writes: 4}, stored: "needs an image"},
-	{fault: fault{device: "a last chunk that is answered with an error and was not taken", does: "has what the device holds of the image discarded", todo: todoAgain,
-		faults: "{when: {act: last-chunk}, do: {sense: 04/44/00}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"the device has discarded it"}, writes: 4}},
-},
-	each(doubtful{fault: fault{device: "half an image by mode 7, and the abort goes wrong", does: "says that mode 7 may have overwritten what the device would start from", todo: todoImage,
-		download: "singleBank: true", faults: "{when: {act: middle-chunk}, do: {sense: 05/24/00}}, {when: {act: abort}, do: {%s}}", mode: plan.Mode7,
-		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"do not power-cycle"}, writes: -1}, stored: "needs an image"},
-		"sense: 05/24/00", "sense: 05/26/00", "busy: true", "sense: 06/29/00", "ignored: true", "late: {time: 40s}", "sense: 04/44/00", "sense: 04/44/00, carriedOut: true"),
-	each(doubtful{fault: fault{device: "the generation code changes by mode 7, and the abort goes wrong", does: "the same", todo: todoImage,
-		download: "singleBank: true", faults: "{when: {act: middle-chunk}, do: {bumpGeneration: true}}, {when: {act: abort, times: 9}, do: {%s}}", mode: plan.Mode7,
-		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"do not power-cycle"}, writes: -1}, stored: "needs an image"},
-		"sense: 05/24/00", "sense: 05/26/00", "ignored: true"),
-	each(doubtful{fault: fault{device: "a first chunk by mode 7 that is answered with an error, and has erased the one bank", does: "says that mode 7 may have overwritten what the device would start from", todo: todoImage,
+	{fault: fault{device: "a last chunk by WRITE BUFFER and mode 7 that is answered with an error and taken",
+		does: "waits for it to restart: what it runs decides", todo: "nothing",
+		download: "protocol: write-buffer",
+		faults:   "{when: {act: last-chunk}, do: {sense: 04/44/00, carriedOut: true}}", mode: plan.Mode7,
+		protocol: plan.WriteBuffer,
+		outcome:  executor.RunDone, step: "updated confirmed 7 1100", writes: 3}, resets: 1},
+	{fault: fault{device: "a last chunk by WRITE BUFFER and mode e that is answered with an error and taken",
+		does: "asks by REQUEST SENSE, which tells that it is pending", todo: "nothing",
+		download: "protocol: write-buffer",
+		faults:   "{when: {act: last-chunk}, do: {sense: 0b/00/00, carriedOut: true}}", mode: plan.ModeE,
+		protocol: plan.WriteBuffer,
+		outcome:  executor.RunDone, step: "staged confirmed e 1000", writes: 3}, stored: "staged"},
+	{fault: fault{device: "a last chunk by WRITE BUFFER, answered with an error, and nothing tells whether it was taken",
+		does: "says that it is unknown, and keeps that on record", todo: todoWait,
+		download: "protocol: write-buffer, confirm: none",
+		faults:   "{when: {act: last-chunk}, do: {sense: 0b/00/00, carriedOut: true}}", mode: plan.ModeE,
+		protocol: plan.WriteBuffer,
+		outcome:  executor.RunUnknown, step: "unknown unconfirmed e 1000", writes: 3}, stored: "doubt"},
+	{fault: fault{device: "a first chunk by mode 7 that is answered with an error, and has erased the one bank",
+		does: "says that mode 7 may have overwritten what the device would start from", todo: todoImage,
 		download: "singleBank: true", faults: "{when: {act: first-chunk}, do: {%s, erases: true}}", mode: plan.Mode7,
-		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"do not power-cycle"}, writes: -1}, stored: "needs an image"}, errorsOfDoubt...),
-	each(doubtful{fault: fault{device: "a first chunk by mode 7 that is answered with an error and taken", does: "the same", todo: todoImage,
-		download: "singleBank: true", faults: "{when: {act: first-chunk}, do: {%s, carriedOut: true}}", mode: plan.Mode7,
-		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"do not power-cycle"}, writes: -1}, stored: "needs an image"}, errorsOfDoubt...),
-	each(doubtful{fault: fault{device: "a first chunk by WRITE BUFFER and mode 7 that is answered with an error, and has erased the one bank", does: "the same", todo: todoImage,
-		download: "singleBank: true, protocol: write-buffer", faults: "{when: {act: first-chunk}, do: {%s, erases: true}}", mode: plan.Mode7, protocol: plan.WriteBuffer,
-		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"do not power-cycle"}, writes: 1}, stored: "needs an image"}, errorsOfDoubt...),
-	each(doubtful{fault: fault{device: "a first chunk by mode 7 that is refused", does: "fails: that it was refused proves that nothing was written", todo: todoAgain,
-		download: "singleBank: true", faults: "{when: {act: first-chunk}, do: {%s}}", mode: plan.Mode7,
-		outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", writes: -1}}, "sense: 05/24/00", "sense: 05/26/00"),
-	each(doubtful{fault: fault{device: "a first chunk by mode e that is answered with an error and taken", does: "has what the device holds of the image discarded", todo: todoAgain,
+		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"do not power-cycle"},
+		writes: -1}, stored: "needs an image",
+		variants: errorsOfDoubt},
+	{fault: fault{device: "a first chunk by mode 7 that is answered with an error and taken",
+		does: "says that mode 7 may have overwritten what the device would start from", todo: todoImage,
+		download: "singleBank: true", faults: "{when: {act: first-chunk}, do: {%s, carriedOut: true}}",
+		mode:    plan.Mode7,
+		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"do not power-cycle"},
+		writes: -1}, stored: "needs an image",
+		variants: errorsOfDoubt},
+	{fault: fault{device: "a first chunk by WRITE BUFFER that is answered with an error, and has erased the one bank",
+		does: "says that mode 7 may have overwritten what the device would start from", todo: todoImage,
+		download: "singleBank: true, protocol: write-buffer",
+		faults:   "{when: {act: first-chunk}, do: {%s, erases: true}}", mode: plan.Mode7, protocol: plan.WriteBuffer,
+		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"do not power-cycle"},
+		writes: 1}, stored: "needs an image",
+		variants: errorsOfDoubt},
+	{fault: fault{device: "a first chunk by mode e that is answered with an error and taken",
+		does: "has what the device holds of the image discarded", todo: todoAgain,
 		faults: "{when: {act: first-chunk}, do: {%s, carriedOut: true}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"the device has discarded it"}, writes: 2}}, errorsOfDoubt...),
-	each(doubtful{fault: fault{device: "a last chunk that is answered with an error and taken", does: "reads the status, which tells that it is writing flash, and then that the image is complete", todo: "nothing",
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"the device has discarded it"},
+		writes: 2},
+		variants: errorsOfDoubt},
+	{fault: fault{device: "a last chunk that is answered with an error and taken",
+		does:     "reads the status, which tells that it is writing flash, and then that the image is complete",
+		todo:     "nothing",
 		download: "flashTime: 5m", faults: "{when: {act: last-chunk}, do: {%s, carriedOut: true}}", mode: plan.ModeE,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3}, stored: "staged"}, errorsOfDoubt...),
-	each(doubtful{fault: fault{device: "likewise, with 12h", does: "leaves it staged: power on starts it", todo: todoPower,
-		download: "flashTime: 5m, completion: {e: '12'}", faults: "{when: {act: last-chunk}, do: {%s, carriedOut: true}}", mode: plan.ModeE,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3}, stored: "staged"}, errorsOfDoubt...),
-	each(doubtful{fault: fault{device: "a last chunk by mode 7 that is answered with an error and taken", does: "reads the status, which starts it: it is reset once", todo: "nothing",
+		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3}, stored: "staged",
+		variants: errorsOfDoubt},
+	{fault: fault{device: "a last chunk that is answered with an error and taken, and 12h after that",
+		does: "leaves it staged: power on starts it", todo: todoPower,
+		download: "flashTime: 5m, completion: {e: '12'}",
+		faults:   "{when: {act: last-chunk}, do: {%s, carriedOut: true}}", mode: plan.ModeE,
+		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3}, stored: "staged",
+		variants: errorsOfDoubt},
+	{fault: fault{device: "a last chunk by mode 7 that is answered with an error and taken",
+		does: "reads the status, which starts it: it is reset once", todo: "nothing",
 		faults: "{when: {act: last-chunk}, do: {%s, carriedOut: true}}", mode: plan.Mode7,
-		outcome: executor.RunDone, step: "updated confirmed 7 1100", writes: 3}, resets: 1}, errorsOfDoubt...),
-	each(doubtful{fault: fault{device: "likewise, and reboots before its status is read", does: "takes the new revision for the word", todo: "nothing",
-		download: "rebootsBeforeStatus: true", faults: "{when: {act: last-chunk}, do: {%s, carriedOut: true}}", mode: plan.Mode7,
-		outcome: executor.RunDone, step: "updated confirmed 7 1100", writes: 3}, resets: 1}, errorsOfDoubt...),
-	each(doubtful{fault: fault{device: "mode 0Fh that is answered with an error and carried out", does: "what it runs decides", todo: "nothing",
-		faults: "{when: {act: activate}, do: {%s, carriedOut: true}}", mode: plan.ModeE,
-		outcome: executor.RunDone, step: "updated confirmed e 1100", writes: 4}, apply: true, resets: 1}, errorsOfDoubt...),
-	each(doubtful{fault: fault{device: "mode 0Fh that is answered with an error and not carried out", does: "fails, and knows the image staged", todo: todoAgain,
-		faults: "{when: {act: activate}, do: {%s}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", writes: 4}, apply: true, stored: "staged"}, errorsOfDoubt...),
-)
+		outcome: executor.RunDone, step: "updated confirmed 7 1100", writes: 3}, resets: 1,
+		variants: errorsOfDoubt},
+	{fault: fault{device: "a last chunk, answered with an error and taken, and it reboots before its status is read",
+		does: "takes the new revision for the word", todo: "nothing",
+		download: "rebootsBeforeStatus: true", faults: "{when: {act: last-chunk}, do: {%s, carriedOut: true}}",
+		mode:    plan.Mode7,
+		outcome: executor.RunDone, step: "updated confirmed 7 1100", writes: 3}, resets: 1,
+		variants: errorsOfDoubt},
+}
 
-func TestDoubts(t *testing.T) {
+func TestUndecided(t *testing.T) {
 	t.Parallel()
-	for _, tt := range doubts {
-		t.Run(tt.device, func(t *testing.T) {
-			onRack(t, tt.rack(), func(b *bench) {
-				c, ends := tt.config(b), map[string]int{}
-				b.onEvent = func(e executor.Event) {
-					if e.Type == executor.EventFinished {
-						ends[e.Address]++
-					}
-					b.powers(e)
-				}
-				started := time.Now()
-				r := b.runConfig(context.Background(), c)
-				want := []string{tt.step}
-				if tt.pair {
-					want = append(want, tt.step)
-				}
-				b.ended(r, tt.outcome, want...)
-				b.reason(r, 0, tt.words...)
-				b.onRecord(tt.stored)
-				if got := len(b.writes()); got != tt.writes && tt.writes >= 0 {
-					t.Errorf("writes = %d; want %d: %q", got, tt.writes, b.writes())
-				}
-				if took := time.Since(started); tt.within > 0 && took > tt.within {
-					t.Errorf("the run took %v; want %v at most", took, tt.within)
-				}
-				if got := b.resets(); tt.resets > 0 && got != tt.resets {
-					t.Errorf("resets = %d; want %d", got, tt.resets)
-				}
-				for address, n := range ends {
-					if n > 1 {
-						t.Errorf("%s has ended %d times", address, n)
-					}
-				}
-				if tt.again == "" {
-					return
-				}
-				r = b.runConfig(context.Background(), tt.config(b))
-				b.ended(r, tt.againOutcome, tt.again)
-				b.reason(r, 0, tt.againWords...)
-				b.onRecord(tt.againStored)
-			})
-		})
-	}
+	testDoubts(t, undecided)
 }
 
 // One command that fails once is no verdict on anything, wherever it comes in a run:
@@ -265,7 +216,8 @@ func TestDoubts(t *testing.T) {
 func TestOneFailedReadIsNoVerdict(t *testing.T) {
 	t.Parallel()
 	for _, moment := range []string{"after: power", "after: reset", "state: staged"} {
-		for _, command := range []string{"opcode: '12'", "opcode: '1c', page: '01'", "opcode: '1c', page: '02'", "opcode: '1c', page: '0a'", "opcode: '1c', page: '0e'", "opcode: '00'"} {
+		for _, command := range []string{"opcode: '12'", "opcode: '1c', page: '01'", "opcode: '1c', page: '02'",
+			"opcode: '1c', page: '0a'", "opcode: '1c', page: '0e'", "opcode: '00'"} {
 			t.Run(moment+" "+command, func(t *testing.T) {
 				t.Parallel()
 				for _, failure := range failsOnce {
@@ -276,11 +228,11 @@ func TestOneFailedReadIsNoVerdict(t *testing.T) {
 							row.mode, row.step = plan.Mode7, "updated confirmed 7 1100"
 						}
 						row.faults = fmt.Sprintf("{when: {%s, %s, nth: %d}, do: {%s}}", moment, command, nth+1, failure)
-						onRack(t, row.rack(), func(b *bench) {
+						onRack(t, row.rack(""), func(b *bench) {
 							c := row.config(b)
 							b.onEvent = b.powers
 							if r := b.runConfig(context.Background(), c); r.Outcome != executor.RunDone {
-								t.Errorf("number %d, %s: the run is %s, and the step %s: %s", nth+1, failure, r.Outcome, r.Steps[0].Outcome, r.Steps[0].Reason)
+								t.Errorf("number %d, %s: the run is %s; %+v", nth+1, failure, r.Outcome, r.Steps[0])
 							}
 						})
 					}
@@ -290,20 +242,15 @@ func TestOneFailedReadIsNoVerdict(t *testing.T) {
 	}
 }
 
-// powers gives the power cycle that a run asks for.
-func (b *bench) powers(e executor.Event) {
-	if e.Type == executor.EventPowerCycle {
-		time.AfterFunc(time.Minute, func() { b.rack.PowerCycle(enc1) })
-	}
-}
-
 // Half an image by mode 7 needs a person after a resumption too whose abort goes
 // wrong, and is remembered.
 func TestResumptionWhoseAbortGoesWrong(t *testing.T) {
 	t.Parallel()
 	for _, abort := range []string{"sense: 05/24/00", "sense: 05/26/00", "ignored: true", "mute: true", "die: true"} {
 		t.Run(abort, func(t *testing.T) {
-			afterCrash(t, acme("singleBank: true")+"    faults: [{when: {act: abort, every: true}, do: {"+abort+"}}, {when: {act: first-chunk, nth: 2, every: true}, do: {sense: 05/24/00}}]\n",
+			faults := "    faults: [{when: {act: abort, every: true}, do: {" + abort + "}}, " +
+				"{when: {act: first-chunk, nth: 2, every: true}, do: {sense: 05/24/00}}]\n"
+			afterCrash(t, acme("singleBank: true")+faults,
 				func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, reset, b.hop("1100", plan.Mode7))} },
 				func(int) int { return 4 }, // a chunk, and its status, behind what is read before
 				func(b *bench, c executor.Config) {
@@ -347,7 +294,8 @@ func TestUnknownAfterAResumptionIsRemembered(t *testing.T) {
 		{plan.WriteBuffer, plan.Mode7, "noAnswer: true"},
 	} {
 		t.Run(fmt.Sprint(tt), func(t *testing.T) {
-			onRack(t, acme("flashTime: 2m, confirm: none, protocol: "+string(tt.protocol))+"    faults: [{when: {act: last-chunk}, do: {"+tt.fault+"}}]\n", func(b *bench) {
+			rack := acme("flashTime: 2m, confirm: none, protocol: " + string(tt.protocol))
+			onRack(t, rack+"    faults: [{when: {act: last-chunk}, do: {"+tt.fault+"}}]\n", func(b *bench) {
 				hop := b.hop("1100", tt.mode)
 				hop.Protocol = tt.protocol
 				c := b.config(b.step(esp1, map[plan.Mode]plan.StepWaves{plan.ModeE: stage, plan.Mode7: reset}[tt.mode], hop))
@@ -377,7 +325,8 @@ func TestStagedThatTheRunsPowerCycleStarts(t *testing.T) {
 				c := b.config(b.step(esp1, stage, hop), b.step(esp2, both, powered))
 				c.Plan.Waves[1].PowerCycle, c.Wait = true, true
 				b.onEvent = b.powers
-				b.ended(b.runConfig(context.Background(), c), executor.RunDone, "updated confirmed e 1100", "updated confirmed e 1100")
+				const updated = "updated confirmed e 1100"
+				b.ended(b.runConfig(context.Background(), c), executor.RunDone, updated, updated)
 				b.onRecord("")
 			})
 		})
@@ -391,83 +340,18 @@ func TestStagedThatThePeerReplacesAndOneReadFails(t *testing.T) {
 		for n := range 24 {
 			command := []string{"opcode: '12'", "opcode: '1c', page: '01'"}[n%2]
 			t.Run(fmt.Sprintf("%s %s number %d", failure, command, n/2+1), func(t *testing.T) {
-				rack := acme("") + fmt.Sprintf("    peerSync: up\n    peerSyncTime: 70s\n    faults: [{when: {after: peer, %s, nth: %d}, do: {%s}}]\n", command, n/2+1, failure)
+				rack := acme("") + "    peerSync: up\n    peerSyncTime: 70s\n" +
+					fmt.Sprintf("    faults: [{when: {after: peer, %s, nth: %d}, do: {%s}}]\n", command, n/2+1, failure)
 				onRack(t, rack, func(b *bench) {
 					hop := b.hop("1100", plan.ModeE)
 					activated := hop
 					activated.Activation = plan.WithApply
-					b.ended(b.run(b.step(esp1, both, activated), b.step(esp2, stage, hop)), executor.RunDone, "updated confirmed e 1100", "updated confirmed e 1100")
+					const updated = "updated confirmed e 1100"
+					r := b.run(b.step(esp1, both, activated), b.step(esp2, stage, hop))
+					b.ended(r, executor.RunDone, updated, updated)
 					b.onRecord("")
 				})
 			})
 		}
 	}
-}
-
-func (tt *doubtful) rack() string {
-	rack := acme(tt.download)
-	if tt.faults != "" {
-		rack += "    faults: [" + tt.faults + "]\n"
-	}
-	return rack
-}
-
-func (tt *doubtful) config(b *bench) executor.Config {
-	hop := b.hop("1100", tt.mode)
-	if tt.protocol != "" {
-		hop.Protocol = tt.protocol
-	}
-	waves := reset
-	if tt.mode == plan.ModeE {
-		waves = stage
-	}
-	if tt.apply || tt.power {
-		hop.Activation = plan.WithApply
-		waves.Reset = 2
-	}
-	if tt.power {
-		hop.ActivateBy = plan.ByPowerCycle
-	}
-	steps := []plan.Step{b.step(esp1, waves, hop)}
-	steps[0].Action = plan.Update
-	if tt.pair {
-		waves.Reset = 3
-		steps = append(steps, b.step(esp2, waves, hop))
-	}
-	c := b.config(steps...)
-	c.Wait = tt.power && tt.mode == plan.ModeE
-	c.Plan.Waves[1].PowerCycle = tt.power && tt.mode == plan.ModeE
-	return c
-}
-
-// onRecord checks what the store has of the first module.
-func (b *bench) onRecord(want string) {
-	b.Helper()
-	m, err := b.store.Memory(context.Background())
-	if err != nil {
-		b.Fatal(err)
-	}
-	var got []string
-	if len(m.Staged) > 0 {
-		got = append(got, "staged")
-	}
-	if slices.ContainsFunc(m.Cautions, func(c state.Caution) bool { return c.Kind == state.NeedsImage }) {
-		got = append(got, "needs an image")
-	}
-	if len(m.Open) > 0 && want != "needs an image" {
-		got = append(got, "doubt")
-	}
-	if strings.Join(got, ", ") != want {
-		b.Errorf("the store has on record %q (%+v); want %q", got, m, want)
-	}
-}
-
-// resets counts the restarts of ESPs that no power cycle brought.
-func (b *bench) resets() int {
-	b.Helper()
-	data, err := b.rack.State()
-	if err != nil {
-		b.Fatal(err)
-	}
-	return strings.Count(string(data), `"why":"reset"`)
 }

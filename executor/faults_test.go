@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -342,7 +343,11 @@ The revision that a component is at before is 1000, and 1100 is wanted.
 | the device, or what happens to it | what fwctl does | the step | the run | exit | what is left to do |
 |---|---|---|---|---|---|
 `)
-	for _, f := range faults {
+	rows := slices.Clone(faults)
+	for _, d := range doubts {
+		rows = append(rows, d.fault)
+	}
+	for _, f := range rows {
 		step := strings.Fields(f.step)
 		outcome := step[0] + ", runs " + step[len(step)-1]
 		if f.outcome == executor.RunUnknown && step[0] == "failed" {

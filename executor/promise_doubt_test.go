@@ -13,20 +13,22 @@ import (
 
 // doubt gives two of three random shelves devices whose answers say nothing of what
 // they did. It is off until the executor copes with all of them.
-var doubt = flag.Bool("doubt", false, "random racks get devices that carry out and answer with an error, lose aborts or are late with them, and the like")
+var doubt = flag.Bool("doubt", false, "random racks get devices whose answers say nothing of what they did")
 
 // doubts is how a shelf of that class takes microcode, besides what download has.
 func (s *shelf) doubts(d dice, all []string) []string {
 	all = slices.DeleteFunc(all, func(entry string) bool { return hasKey([]string{entry}, "generationMismatch") })
 	all = append(all, "generationMismatch: "+d.some("sense", "status", "ignored"))
 	if s.repower = d.one(10); s.repower { // as a Dell MD1200
-		for _, entry := range []string{"protocol: write-buffer", "modes: ['07']", "activation: power-cycle", "confirm: none"} {
+		for _, entry := range strings.Split(inactiveBank, ", ") {
 			all = append(slices.DeleteFunc(all, func(other string) bool { return hasKey([]string{other}, entry) }), entry)
 		}
 	}
 	for _, rare := range []string{
-		"singleBank: true", "completion: {'7': '11'}", "completion: {'7': '12'}", "completion: {'7': '13'}", "completion: {e: '12'}",
-		"activated: {attentions: [29/00, 3f/01], status: '10'}", "activated: {status: '10'}", "activated: {attentions: [3f/01], starts: read}",
+		"singleBank: true", "completion: {'7': '11'}", "completion: {'7': '12'}", "completion: {'7': '13'}",
+		"completion: {e: '12'}",
+		"activated: {attentions: [29/00, 3f/01], status: '10'}", "activated: {status: '10'}",
+		"activated: {attentions: [3f/01], starts: read}",
 		"quietReturn: true", "timeout: 30m", "left: {mode: '0e', bytes: 4096, length: 10001}",
 	} {
 		if d.one(8) && !hasKey(all, rare) {
@@ -43,7 +45,8 @@ func (s *shelf) addDoubt(d dice, b *strings.Builder) {
 	b.WriteString("    faults:\n")
 	fault := func(when, do string) { fmt.Fprintf(b, "      - {when: {%s}, do: {%s}}\n", when, do) }
 	failure := func() string {
-		return pick(d, "sense: 0b/00/00", "sense: 0b/4b/00", "sense: 04/44/00", "sense: 04/3e/00", "transportError: true", "noAnswer: true")
+		return pick(d, "sense: 0b/00/00", "sense: 0b/4b/00", "sense: 04/44/00", "sense: 04/3e/00",
+			"transportError: true", "noAnswer: true")
 	}
 	refusal := func() string { return pick(d, "sense: 05/24/00", "sense: 05/26/00") }
 	act := func() string {
@@ -58,12 +61,18 @@ func (s *shelf) addDoubt(d dice, b *strings.Builder) {
 		case 4:
 			fault(act(), refusal())
 		case 5: // an abort that something gives reason for
-			fault("act: middle-chunk", pick(d, failure(), failure()+", carriedOut: true", "bumpGeneration: true", refusal()))
-			fault("act: abort"+pick(d, "", "", ", times: 3", ", every: true"), pick(d, refusal(), "busy: true", "sense: 06/29/00", "ignored: true", "late: {commands: 1}",
-				"late: {commands: 5}", "late: {time: 40s}", failure(), failure()+", carriedOut: true", "mute: true", "die: true", "die: true, carriedOut: true"))
+			fault("act: middle-chunk",
+				pick(d, failure(), failure()+", carriedOut: true", "bumpGeneration: true", refusal()))
+			fault("act: abort"+pick(d, "", "", ", times: 3", ", every: true"),
+				pick(d, refusal(), "busy: true", "sense: 06/29/00", "ignored: true",
+					"late: {commands: 1}", "late: {commands: 5}", "late: {time: 40s}",
+					failure(), failure()+", carriedOut: true", "mute: true", "die: true", "die: true, carriedOut: true"))
 		case 6:
-			fault(fmt.Sprintf("after: start, nth: %d, ", 1+d.IntN(9))+pick(d, "opcode: '12'", "opcode: '00'", "opcode: '03'", "opcode: '1c', page: '01'", "opcode: '1c', page: '02'", "opcode: '1c', page: '0e'"),
-				pick(d, "busy: true", "sense: 06/29/00", "sense: 06/3f/01", "sense: 0b/00/00", "noAnswer: true", "transportError: true", "offline: true"))
+			command := pick(d, "opcode: '12'", "opcode: '00'", "opcode: '03'",
+				"opcode: '1c', page: '01'", "opcode: '1c', page: '02'", "opcode: '1c', page: '0e'")
+			fault(fmt.Sprintf("after: start, nth: %d, %s", 1+d.IntN(9), command),
+				pick(d, "busy: true", "sense: 06/29/00", "sense: 06/3f/01", "sense: 0b/00/00", "noAnswer: true",
+					"transportError: true", "offline: true"))
 		case 7:
 			switch d.IntN(2) {
 			case 0:

@@ -80,7 +80,8 @@ func TestActivationLeavesCodeAndAttentions(t *testing.T) {
 	t.Parallel()
 	for protocol, opcode := range map[string]byte{"ses": 0x1d, "both": 0x3b} {
 		synctest.Test(t, func(t *testing.T) {
-			r, _ := rack(t, acme("protocol: "+protocol+", flashTime: 0s, rebootTime: 0s, vanish: false, activated: {attentions: [2a/09], status: '10'}"))
+			r, _ := rack(t, acme("protocol: "+protocol+", flashTime: 0s, rebootTime: 0s, vanish: false, "+
+				"activated: {attentions: [2a/09], status: '10'}"))
 			u := open(t, r, "/dev/sg0")
 			u.download(1, 0, 0x0e, image1100, 4096, len(image1100))
 			u.wantStatus(0, 0x13, 0, 0)
@@ -176,7 +177,8 @@ func TestActivationOfSubenclosureLeavesCode(t *testing.T) {
 	t.Parallel()
 	for _, wait := range []time.Duration{0, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
-			r, _ := rack(t, acme("flashTime: 0s, returnNode: same", "    subenclosures: [{id: 3, download: {activated: {status: '10'}}}]"))
+			r, _ := rack(t, acme("flashTime: 0s, returnNode: same",
+				"    subenclosures: [{id: 3, download: {activated: {status: '10'}}}]"))
 			u := open(t, r, "/dev/sg0")
 			u.download(1, 3, 0x0e, image1100, 4096, len(image1100))
 			u.send(control(1, 3, 0x0f, 0, 0, 0, 0, nil))
@@ -198,11 +200,13 @@ func TestActivationOfSubenclosureLeavesCode(t *testing.T) {
 func TestWriteBufferMode7StartsAtPowerOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r, _ := rack(t, acme("protocol: write-buffer, modes: ['07'], activation: power-cycle, confirm: none, returnNode: same"))
+		r, _ := rack(t, acme("protocol: write-buffer, modes: ['07'], activation: power-cycle, confirm: none, "+
+			"returnNode: same"))
 		u := open(t, r, "/dev/sg0")
 		in, _ := u.do("12 01 86 00 40 00", nil)
 		if in[4]&0xc0 != 0x80 || in[12]&0xc0 != 0x80 || in[19] != 0x10 {
-			t.Errorf("VPD 86h, bytes 4, 12 and 19 = %02x, %02x, %02x; want activation after an event, at power on, and mode 7", in[4], in[12], in[19])
+			t.Errorf("VPD 86h, bytes 4, 12 and 19 = %02x, %02x, %02x; want activation after an event, at power on, and mode 7",
+				in[4], in[12], in[19])
 		}
 		if failure := u.buffer(0x07, 0, image1100, 4096); failure != "" {
 			t.Fatalf("download = %s; want GOOD", failure)
@@ -281,7 +285,8 @@ func TestQuietReturn(t *testing.T) {
 // doubtful are answers that say nothing of whether a command was carried out, as
 // faults and as what a driver gets.
 var doubtful = map[string]string{
-	"sense: 0b/00/00": "0b/00/00", "sense: 0b/4b/00": "0b/4b/00", "sense: 04/44/00": "04/44/00", "sense: 04/3e/01": "04/3e/01",
+	"sense: 0b/00/00": "0b/00/00", "sense: 0b/4b/00": "0b/4b/00",
+	"sense: 04/44/00": "04/44/00", "sense: 04/3e/01": "04/3e/01",
 	"transportError: true": "host 07", "noAnswer: true": "time-out",
 }
 
@@ -390,7 +395,8 @@ func TestFirstChunkErases(t *testing.T) {
 	for healed, want := range map[bool]int{false: 0, true: 1} {
 		for _, protocol := range []string{"ses", "write-buffer"} {
 			synctest.Test(t, func(t *testing.T) {
-				r, _ := rack(t, acme("protocol: "+protocol+", singleBank: true, flashTime: 0s, completion: {'7': '12'}, returnNode: same",
+				r, _ := rack(t, acme("protocol: "+protocol+", singleBank: true, flashTime: 0s, "+
+					"completion: {'7': '12'}, returnNode: same",
 					"    faults: [{when: {act: first-chunk, mode: '07'}, do: {sense: 0b/00/00, erases: true}}]"))
 				u := open(t, r, "/dev/sg0")
 				failure := ""
@@ -496,7 +502,8 @@ func TestMuteUntilPowerOn(t *testing.T) {
 func TestLateCommandIsLostInARestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r, _ := rack(t, acme("returnNode: same, rebootTime: 0s", "    faults: [{when: {act: abort}, do: {late: {time: 1h}}}]"))
+		r, _ := rack(t, acme("returnNode: same, rebootTime: 0s",
+			"    faults: [{when: {act: abort}, do: {late: {time: 1h}}}]"))
 		u := open(t, r, "/dev/sg0")
 		u.download(1, 0, 0x0e, image1100, 4096, 4096)
 		u.send(control(1, 0, 0xff, 0, 0, 0, 0, nil))
@@ -523,7 +530,8 @@ func TestLastChunkIsTakenAfterAll(t *testing.T) {
 					"    faults: [{when: {act: last-chunk}, do: {sense: "+sense+", carriedOut: true}}]"))
 				u := open(t, r, "/dev/sg0")
 				u.download(1, 0, 0x0e, image1100, 4096, 8192)
-				if got := u.send(control(1, 0, 0x0e, 0, 8192, len(image1100), len(image1100)-8192, image1100[8192:])); got != sense {
+				last := image1100[8192:]
+				if got := u.send(control(1, 0, 0x0e, 0, 8192, len(image1100), len(last), last)); got != sense {
 					t.Errorf("last chunk = %q; want %s", got, sense)
 				}
 				u.wantStatus(0, 0x03, 0, 0)
@@ -540,14 +548,22 @@ func TestLastChunkIsTakenAfterAll(t *testing.T) {
 func TestFaultAfterStart(t *testing.T) {
 	t.Parallel()
 	for fault, told := range map[string]string{
-		"busy: true": "status 08", "sense: 06/29/00": "06/29/00", "sense: 0b/00/00": "0b/00/00", "noAnswer: true": "time-out", "offline: true": "not sent",
+		"busy: true": "status 08", "sense: 06/29/00": "06/29/00", "sense: 0b/00/00": "0b/00/00",
+		"noAnswer: true": "time-out", "offline: true": "not sent",
 	} {
-		for command, cdb := range map[string]string{"opcode: 12": "12 00 00 00 60 00", "opcode: 1c, page: '02'": "1c 01 02 80 00 00", "opcode: 1c, page: '0e'": "1c 01 0e 80 00 00"} {
-			for after, strikes := range map[string][2]bool{"start": {true, true}, "power": {true, false}, "reset": {false, true}} {
+		for command, cdb := range map[string]string{
+			"opcode: 12":             "12 00 00 00 60 00",
+			"opcode: 1c, page: '02'": "1c 01 02 80 00 00",
+			"opcode: 1c, page: '0e'": "1c 01 0e 80 00 00",
+		} {
+			for after, strikes := range map[string][2]bool{
+				"start": {true, true}, "power": {true, false}, "reset": {false, true},
+			} {
 				for i, start := range []string{"power", "reset"} {
 					t.Run(fmt.Sprintf("%s %s after %s, by %s", fault, command, after, start), func(t *testing.T) {
 						synctest.Test(t, func(t *testing.T) {
-							r, _ := rack(t, acme("flashTime: 0s, returnNode: same", "    faults: [{when: {after: "+after+", "+command+"}, do: {"+fault+"}}]"))
+							r, _ := rack(t, acme("flashTime: 0s, returnNode: same",
+								"    faults: [{when: {after: "+after+", "+command+"}, do: {"+fault+"}}]"))
 							u := open(t, r, "/dev/sg0")
 							if got := u.outcome(cdb, nil); got != "" {
 								t.Errorf("before the start = %q; want GOOD", got)

@@ -1,0 +1,250 @@
+package executor_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"fwctl/executor"
+	"fwctl/internal/state"
+	"fwctl/plan"
+)
+
+// doubtful is a fault whose answers say nothing of what was done, or which more than
+// one run has to do with: a test, and a row of docs/faults.md.
+type doubtful struct {
+	fault
+
+	variants []string // each of them stands for %s in the faults
+
+	pair   bool   // both modules of the enclosure are updated, one after the other, with the same end
+	apply  bool   // what is staged is activated in the same run
+	power  bool   // by a power cycle, which somebody gives when the run asks for it
+	stored string // what the store has on record afterwards: "", "staged", "needs an image", "doubt"
+	resets int    // of the ESPs, -1: not looked at
+	within time.Duration
+
+	again        string // the step of a second run of the same plan; "" for none
+	againOutcome executor.RunOutcome
+	againWords   []string
+	againStored  string
+}
+
+const (
+	todoImage = "do not power-cycle or reset it; look at it, and apply a whole image to it alone (`--target`)"
+	todoAgain = "find out why, then plan and apply again"
+	todoWait  = "do not power-cycle it; wait, look at it with `fwctl inventory`, then plan again"
+	todoPower = "power-cycle the enclosure when its drives are not in use, then `fwctl verify`"
+
+	inactiveBank = "protocol: write-buffer, modes: ['07'], activation: power-cycle, confirm: none" // as a Dell MD1200
+)
+
+// errorsOfDoubt are answers that say nothing of whether the command was carried out.
+var errorsOfDoubt = []string{"sense: 0b/00/00", "sense: 0b/4b/00", "sense: 04/44/00", "sense: 04/3e/01",
+	"transportError: true"}
+
+// What is in doubt, and what a run comes to then.
+var doubts = []doubtful{
+	{fault: fault{device: "WRITE BUFFER and mode e without a word, to be activated in the same run",
+		does: "leaves it staged: mode 0Fh is not sent for what was never told to be complete", todo: todoPower,
+		download: "protocol: write-buffer, confirm: none", mode: plan.ModeE, protocol: plan.WriteBuffer,
+		outcome: executor.RunStopped, step: "staged unconfirmed e 1000", words: []string{"power-cycle"}, writes: 3},
+		apply: true, stored: "staged"},
+	{fault: fault{device: "comes back under another name with the old revision, by WRITE BUFFER and mode 7",
+		does:     "takes the return for a restart, and fails",
+		todo:     "see that the image brings that revision, then plan again",
+		download: "protocol: write-buffer", faults: "{when: {act: last-chunk}, do: {bootFails: true}}",
+		mode: plan.Mode7, protocol: plan.WriteBuffer,
+		outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"still runs 1000"}, writes: 3},
+		resets: 1, within: 30 * time.Minute},
+	{fault: fault{device: "comes back with the old revision after mode 0Fh", does: "fails",
+		todo:   "see that the image brings that revision, then plan again",
+		faults: "{when: {act: activate}, do: {bootFails: true}}", mode: plan.ModeE,
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"still runs 1000"}, writes: 4},
+		apply: true, stored: "staged", resets: 1},
+	{fault: fault{device: "83h, and the next download is taken", does: "has it made whole", todo: "nothing",
+		faults: "{when: {act: last-chunk}, do: {status: '83'}}", mode: plan.ModeE,
+		outcome: executor.RunUnknown, step: "failed unconfirmed e 1000", writes: 3}, stored: "needs an image",
+		again: "staged confirmed e 1000", againOutcome: executor.RunDone, againStored: "staged"},
+	{fault: fault{device: "an abort that comes late", does: "reads the status until the device holds nothing",
+		todo:    todoAgain,
+		faults:  "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {late: {commands: 3}}}",
+		mode:    plan.ModeE,
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"the device has discarded it"},
+		writes: 3}},
+	{fault: fault{device: "a last chunk by mode 7 that is answered with an error and was not taken",
+		does: "says that mode 7 may have overwritten what the device would start from", todo: todoImage,
+		faults: "{when: {act: last-chunk}, do: {sense: 04/44/00}}", mode: plan.Mode7,
+		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"do not power-cycle"},
+		writes: 4}, stored: "needs an image"},
+	{fault: fault{device: "a last chunk that is answered with an error and was not taken",
+		does: "has what the device holds of the image discarded", todo: todoAgain,
+		faults: "{when: {act: last-chunk}, do: {sense: 04/44/00}}", mode: plan.ModeE,
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"the device has discarded it"},
+		writes: 4}},
+	{fault: fault{device: "half an image by mode 7, and the abort goes wrong",
+		does: "says that mode 7 may have overwritten what the device would start from", todo: todoImage,
+		download: "singleBank: true",
+		faults:   "{when: {act: middle-chunk}, do: {sense: 05/24/00}}, {when: {act: abort}, do: {%s}}", mode: plan.Mode7,
+		outcome: executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"do not power-cycle"},
+		writes: -1}, stored: "needs an image",
+		variants: []string{"sense: 05/24/00", "sense: 05/26/00", "busy: true", "sense: 06/29/00", "ignored: true",
+			"late: {time: 40s}", "sense: 04/44/00", "sense: 04/44/00, carriedOut: true"}},
+	{fault: fault{device: "the generation code changes in a download by mode 7, and the abort goes wrong",
+		does: "says that mode 7 may have overwritten what the device would start from", todo: todoImage,
+		download: "singleBank: true",
+		faults:   "{when: {act: middle-chunk}, do: {bumpGeneration: true}}, {when: {act: abort, times: 9}, do: {%s}}",
+		mode:     plan.Mode7,
+		outcome:  executor.RunUnknown, step: "failed unconfirmed 7 1000", words: []string{"do not power-cycle"},
+		writes: -1}, stored: "needs an image",
+		variants: []string{"sense: 05/24/00", "sense: 05/26/00", "ignored: true"}},
+	{fault: fault{device: "a first chunk by mode 7 that is refused",
+		does: "fails: that it was refused proves that nothing was written", todo: todoAgain,
+		download: "singleBank: true", faults: "{when: {act: first-chunk}, do: {%s}}", mode: plan.Mode7,
+		outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", writes: -1},
+		variants: []string{"sense: 05/24/00", "sense: 05/26/00"}},
+	{fault: fault{device: "mode 0Fh that is answered with an error and carried out", does: "what it runs decides",
+		todo:   "nothing",
+		faults: "{when: {act: activate}, do: {%s, carriedOut: true}}", mode: plan.ModeE,
+		outcome: executor.RunDone, step: "updated confirmed e 1100", writes: 4}, apply: true, resets: 1,
+		variants: errorsOfDoubt},
+	{fault: fault{device: "mode 0Fh that is answered with an error and not carried out",
+		does: "fails, and knows the image staged", todo: todoAgain,
+		faults: "{when: {act: activate}, do: {%s}}", mode: plan.ModeE,
+		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", writes: 4}, apply: true, stored: "staged",
+		variants: errorsOfDoubt},
+}
+
+func TestDoubts(t *testing.T) {
+	t.Parallel()
+	testDoubts(t, doubts)
+}
+
+func testDoubts(t *testing.T, rows []doubtful) {
+	for _, tt := range rows {
+		variants := tt.variants
+		if variants == nil {
+			variants = []string{""}
+		}
+		for _, variant := range variants {
+			t.Run(strings.TrimSpace(tt.device+" "+variant), func(t *testing.T) {
+				onRack(t, tt.rack(variant), func(b *bench) {
+					c, ends := tt.config(b), map[string]int{}
+					b.onEvent = func(e executor.Event) {
+						if e.Type == executor.EventFinished {
+							ends[e.Address]++
+						}
+						b.powers(e)
+					}
+					started := time.Now()
+					r := b.runConfig(context.Background(), c)
+					want := []string{tt.step}
+					if tt.pair {
+						want = append(want, tt.step)
+					}
+					b.ended(r, tt.outcome, want...)
+					b.reason(r, 0, tt.words...)
+					b.onRecord(tt.stored)
+					if got := len(b.writes()); got != tt.writes && tt.writes >= 0 {
+						t.Errorf("writes = %d; want %d: %q", got, tt.writes, b.writes())
+					}
+					if took := time.Since(started); tt.within > 0 && took > tt.within {
+						t.Errorf("the run took %v; want %v at most", took, tt.within)
+					}
+					if got := b.resets(); tt.resets > 0 && got != tt.resets {
+						t.Errorf("resets = %d; want %d", got, tt.resets)
+					}
+					for address, n := range ends {
+						if n > 1 {
+							t.Errorf("%s has ended %d times", address, n)
+						}
+					}
+					if tt.again == "" {
+						return
+					}
+					r = b.runConfig(context.Background(), tt.config(b))
+					b.ended(r, tt.againOutcome, tt.again)
+					b.reason(r, 0, tt.againWords...)
+					b.onRecord(tt.againStored)
+				})
+			})
+		}
+	}
+}
+
+// powers gives the power cycle that a run asks for.
+func (b *bench) powers(e executor.Event) {
+	if e.Type == executor.EventPowerCycle {
+		time.AfterFunc(time.Minute, func() { b.rack.PowerCycle(enc1) })
+	}
+}
+
+func (tt *doubtful) rack(variant string) string {
+	rack := acme(tt.download)
+	if tt.faults != "" {
+		rack += "    faults: [" + strings.ReplaceAll(tt.faults, "%s", variant) + "]\n"
+	}
+	return rack
+}
+
+func (tt *doubtful) config(b *bench) executor.Config {
+	hop := b.hop("1100", tt.mode)
+	if tt.protocol != "" {
+		hop.Protocol = tt.protocol
+	}
+	waves := reset
+	if tt.mode == plan.ModeE {
+		waves = stage
+	}
+	if tt.apply || tt.power {
+		hop.Activation = plan.WithApply
+		waves.Reset = 2
+	}
+	if tt.power {
+		hop.ActivateBy = plan.ByPowerCycle
+	}
+	steps := []plan.Step{b.step(esp1, waves, hop)}
+	steps[0].Action = plan.Update
+	if tt.pair {
+		waves.Reset = 3
+		steps = append(steps, b.step(esp2, waves, hop))
+	}
+	c := b.config(steps...)
+	c.Wait = tt.power && tt.mode == plan.ModeE
+	c.Plan.Waves[1].PowerCycle = tt.power && tt.mode == plan.ModeE
+	return c
+}
+
+// onRecord checks what the store has of the first module.
+func (b *bench) onRecord(want string) {
+	b.Helper()
+	m, err := b.store.Memory(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	var got []string
+	if len(m.Staged) > 0 {
+		got = append(got, "staged")
+	}
+	if slices.ContainsFunc(m.Cautions, func(c state.Caution) bool { return c.Kind == state.NeedsImage }) {
+		got = append(got, "needs an image")
+	}
+	if len(m.Open) > 0 && want != "needs an image" {
+		got = append(got, "doubt")
+	}
+	if strings.Join(got, ", ") != want {
+		b.Errorf("the store has on record %q (%+v); want %q", got, m, want)
+	}
+}
+
+// resets counts the restarts of ESPs that no power cycle brought.
+func (b *bench) resets() int {
+	b.Helper()
+	data, err := b.rack.State()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return strings.Count(string(data), `"why":"reset"`)
+}
