@@ -47,11 +47,15 @@ func (c *checker) check() {
 		c.checkWant(strconv.Itoa(i), w)
 	}
 	for name, p := range c.d.Policies {
+		c.checkName(name, "policies", name)
 		c.checkPolicy(name, p)
 	}
 	for name, w := range c.d.Windows {
+		c.checkName(name, "windows", name)
 		c.checkWindow(name, w)
 	}
+	c.checkName(c.d.Name, "metadata", "name")
+	c.checkLongest([]string{"rollout", "soak"}, c.d.Rollout.Soak)
 	for i, q := range c.d.Quirks {
 		c.checkQuirk(strconv.Itoa(i), q)
 	}
@@ -69,6 +73,13 @@ func (c *checker) check() {
 	}
 	for i, domain := range c.d.FaultDomains {
 		c.checkFaultDomain(strconv.Itoa(i), domain, ids)
+	}
+}
+
+// checkName refuses a name that no plan may have, because views set it on a line.
+func (c *checker) checkName(name string, at ...string) {
+	if !oneLine(name) {
+		c.add(at, fmt.Sprintf("the name %q is more than a line", name), "write it without line breaks and tabs")
 	}
 }
 
@@ -97,6 +108,7 @@ func (c *checker) checkNames() {
 
 func (c *checker) checkModel(name string, m Model) {
 	at := func(path ...string) []string { return append([]string{"models", name}, path...) }
+	c.checkName(name, at()...)
 	c.checkGlobs(at("match", "vendor"), m.Match.Vendor)
 	c.checkGlobs(at("match", "product"), m.Match.Product)
 	c.checkDurations(at("download"), map[string]Duration{"flashTimeout": m.Download.FlashTimeout})
@@ -105,6 +117,7 @@ func (c *checker) checkModel(name string, m Model) {
 	parts := slices.Sorted(maps.Keys(m.Parts))
 	owner := map[int]string{}
 	for _, part := range parts {
+		c.checkName(part, at("parts", part)...)
 		c.checkActivation(at("parts", part, "activation"), m.Parts[part].Activation)
 		for i, sub := range m.Parts[part].Subenclosures {
 			if other, ok := owner[sub]; ok && other != part {
@@ -117,6 +130,7 @@ func (c *checker) checkModel(name string, m Model) {
 	files := map[string]string{} // SHA-256: the first image that has it
 	for _, image := range slices.Sorted(maps.Keys(m.Images)) {
 		i := m.Images[image]
+		c.checkName(image, at("images", image)...)
 		for n, from := range i.From {
 			c.checkGlobs(at("images", image, "from", strconv.Itoa(n)), from)
 		}
@@ -323,9 +337,18 @@ func (c *checker) checkDurations(path []string, durations map[string]Duration) {
 		at := append(slices.Clone(path), key)
 		if d == 0 && c.d.root.Has(at...) {
 			c.add(at, key+" is no time at all", "write at least 1s, or leave it out for the default")
-		} else if time.Duration(d) > longest {
-			c.add(at, fmt.Sprintf("%s of %s is longer than any device takes", key, d), fmt.Sprintf("write at most %s", Duration(longest)))
+			continue
 		}
+		c.checkLongest(at, d)
+	}
+}
+
+// checkLongest refuses a time that no plan may have.
+func (c *checker) checkLongest(at []string, d Duration) {
+	if time.Duration(d) > longest {
+		most := Duration(longest)
+		c.add(at, fmt.Sprintf("%s of %s is longer than the %s that a plan may wait for anything", at[len(at)-1], d, most),
+			fmt.Sprintf("write at most %s", most))
 	}
 }
 

@@ -159,6 +159,22 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			[]string{`f.yaml:16:17: sha256 cannot be "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz" (64 hex digits: sha256sum FILE prints them.)`}},
 		{"no time at all", []string{"settle: 60s", "settle: 0s"},
 			[]string{`f.yaml:8:50: settle is no time at all (write at least 1s, or leave it out for the default)`}},
+		{"times that no plan may have", []string{"settle: 60s", "settle: 169h", "rollout: {", "rollout: {soak: 168h1s, "}, []string{
+			`f.yaml:8:50: settle of 169h is longer than the 168h that a plan may wait for anything (write at most 168h)`,
+			`f.yaml:25:17: soak of 168h0m1s is longer than the 168h that a plan may wait for anything (write at most 168h)`,
+		}},
+		{"times that a plan may have", []string{"settle: 60s", "settle: 168h", "rollout: {", "rollout: {soak: 168h, "}, nil},
+		{"names of more than a line", []string{
+			"name: dc1", `name: "dc1\nx"`, "acme60", `"acme\t60"`, "iom-1100", `"iom\n1100"`, " psu:", ` "p\nsu":`,
+			"live", `"li\nve"`, "rollout:", `windows: {"n\night": {start: "2026-11-21T22:00", timezone: UTC, duration: 6h}}` + "\nrollout:",
+		}, []string{
+			`f.yaml:3:18: the name "dc1\nx" is more than a line (write it without line breaks and tabs)`,
+			`f.yaml:6:5: the name "acme\t60" is more than a line (write it without line breaks and tabs)`,
+			`f.yaml:11:16: the name "p\nsu" is more than a line (write it without line breaks and tabs)`,
+			`f.yaml:15:9: the name "iom\n1100" is more than a line (write it without line breaks and tabs)`,
+			`f.yaml:24:13: the name "li\nve" is more than a line (write it without line breaks and tabs)`,
+			`f.yaml:25:22: the name "n\night" is more than a line (write it without line breaks and tabs)`,
+		}},
 		{"a number in place of a duration", []string{"settle: 60s", "settle: 60"},
 			[]string{`f.yaml:8:50: settle cannot be "60" (A duration such as 60s, 45m or 1h30m.)`}},
 		{"two images that are the same file", []string{"want:", "      zzz: {file: b, sha256: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, revision: 1200, modes: [e]}\nwant:"},

@@ -486,8 +486,8 @@ func (h *Hop) contradiction() string {
 	return h.pageContradiction()
 }
 
-// longest is more than any device takes for anything: the slowest known wrote flash for
-// 25 minutes.
+// longest is the longest time that a desired state or a plan may ask for: more than any
+// device takes for anything. The slowest known wrote flash for 25 minutes.
 const longest = 7 * 24 * time.Hour
 
 // maxPage is the most bytes that an activation page has, by the schema.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"fwctl/internal/image"
 	"fwctl/inventory"
@@ -39,6 +40,9 @@ const oneOff = "flash"
 // The error holds every device that is none of the inventory, or of another
 // product than the first: a *multierror.Error of schemas.Problem.
 func OneOff(f Flash) (*Plan, error) {
+	if strings.ContainsFunc(f.name(), func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return nil, fmt.Errorf("cannot plan with image %+q: its name has characters that cannot be shown: rename it", f.name())
+	}
 	named, err := f.find()
 	if err != nil {
 		return nil, err

@@ -33,6 +33,17 @@ func shelves(t *testing.T) *inventory.Inventory {
 
 var acmeImage = image.New("/tmp/iom-1100.bin", []byte("\x00\x01\x02\x03ACME    JBOD-60         1100\x00\x00\x00\x00"))
 
+// The name of a file that a plan could not be read again with is refused at once.
+func TestOneOffNames(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a\nb.bin", "a\tb.bin", "a\u202eb.bin"} {
+		_, err := plan.OneOff(plan.Flash{Inventory: shelves(t), Devices: []string{"/dev/sg1"}, Image: image.New("/tmp/"+name, []byte{1, 2, 3, 4}), Mode: plan.ModeE})
+		if err == nil || !strings.Contains(err.Error(), "characters that cannot be shown") {
+			t.Errorf("OneOff of image %q = %v; want that its name cannot be shown", name, err)
+		}
+	}
+}
+
 func flash(t *testing.T, inv *inventory.Inventory, mode plan.Mode, revision string, devices ...string) *plan.Plan {
 	t.Helper()
 	p, err := plan.OneOff(plan.Flash{Inventory: inv, Devices: devices, Image: acmeImage, Mode: mode, Revision: revision})
