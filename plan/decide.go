@@ -21,7 +21,9 @@ type job struct {
 	reset     *Wave    // likewise
 	late      bool     // staged after the resets of its ESP, so that none of them starts it
 	started   []string // what its resets start beside it
+	takesDown []string // what its resets take down beside it, though nothing is to be done with that
 	startedBy []*job   // whose resets start what it has staged
+	downBy    []*job   // whose resets take it down, though nothing is to be done with it
 }
 
 // decide decides what is done with the components of an enclosure.
@@ -296,6 +298,10 @@ func (b *builder) settle(jobs []*job) {
 			if o == j || !j.reaches(o) {
 				continue
 			}
+			if o.toBeLeft() && (j.want.rule.Scope == EnclosureScope || j.sub.ID == 0) {
+				j.takesDown = append(j.takesDown, fmt.Sprintf("%s (%s)", o.name(j), o.step.Action))
+				o.downBy = append(o.downBy, j)
+			}
 			if o.canBeLate() {
 				o.late = true
 			} else if revision, _ := o.exposedTo(j); revision != "" {
@@ -308,8 +314,15 @@ func (b *builder) settle(jobs []*job) {
 		if len(j.started) > 0 {
 			j.step.Disruption.Why += "; a reset also starts what is staged on " + strings.Join(j.started, ", ")
 		}
+		if len(j.takesDown) > 0 {
+			j.step.Disruption.Why += "; a reset takes down " + strings.Join(j.takesDown, ", ") + ", too"
+		}
 	}
 }
+
+// toBeLeft reports whether something says to leave a component alone: an exception, or
+// what blocks it.
+func (j *job) toBeLeft() bool { return j.step.Action == Excepted || j.step.Action == Blocked }
 
 // canBeLate tells whether a step only stages, and nothing that it replaces would
 // be started meanwhile.

@@ -194,9 +194,16 @@ func pickCanaries(work []*job, most int) map[*enclosure]bool {
 	return chosen
 }
 
-// tellWaves tells, in the row of what another component's reset starts, of which
-// and when.
+// tellWaves tells, in the row of what another component's reset starts or takes down, of
+// which and when.
 func (j *job) tellWaves() {
+	for _, by := range j.downBy {
+		reset := "reset of " + by.label()
+		if by.step.Hops[len(by.step.Hops)-1].byPerson() {
+			reset = "power cycle for " + by.label()
+		}
+		j.step.Reasons = append(j.step.Reasons, fmt.Sprintf("the %s in wave %d takes it down all the same", reset, by.step.Waves.Reset))
+	}
 	for _, by := range j.startedBy {
 		j.step.Reasons = append(j.step.Reasons, fmt.Sprintf("the reset of %s in wave %d starts what is staged here too", by.label(), by.step.Waves.Reset))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -39,6 +40,29 @@ func TestMarkdown(t *testing.T) {
 	for name, p := range map[string]*plan.Plan{"plan": interfacePlan(), "rows": gatedPlan(), "strange": strangePlan()} {
 		got := markdownView(p, "", noon)
 		isGolden(t, filepath.Join("testdata", "view", name+".md"), got)
+	}
+}
+
+// What is left alone and goes down all the same is told to those who review the plan.
+func TestMarkdownTellsWhatGoesDown(t *testing.T) {
+	t.Parallel()
+	const rule = "a power cycle of the enclosure takes down what is excepted, and both rows say so"
+	data, err := os.ReadFile(filepath.Join("..", "..", "plan", "testdata", rule, "plan.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := markdownView(p, "", noon)
+	for _, want := range []string{
+		"a reset takes down esp2/sub0 (excepted), too",
+		"the power cycle for esp1/sub3 in wave 2 takes it down all the same",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("markdownView lacks %q:\n%s", want, got)
+		}
 	}
 }
 
