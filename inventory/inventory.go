@@ -117,6 +117,11 @@ type Drive struct {
 	Evidence   []string      `json:"evidence,omitempty"` // why it counts as behind the enclosure, in words
 }
 
+// NoUser says of a drive whose InUse is empty and not nil which sources show that
+// nothing uses it.
+const NoUser = "/proc/self/mounts, /proc/swaps, what /sys shows above it, /proc/*/fd, an exclusive open " +
+	"and its counters show no user"
+
 // SlotNumber is a device slot number, null in JSON for NoSlot.
 type SlotNumber int
 

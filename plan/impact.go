@@ -155,7 +155,7 @@ func (sv *survey) impact(luIDs []string) Effect {
 	if len(unknown) > 0 {
 		e.Expected, e.Worst = IOInterruption, IOInterruption
 	}
-	e.Evidence = evidence(enclosures, found)
+	e.Evidence = sv.evidence(enclosures, found)
 	var home *enclosure
 	if first, ok := sv.esps[luIDs[0]]; ok {
 		home = first.of
@@ -164,8 +164,9 @@ func (sv *survey) impact(luIDs []string) Effect {
 	return e
 }
 
-// evidence says where drives were looked for, and of each that may be cut off why it counts.
-func evidence(enclosures []*enclosure, found []finding) []string {
+// evidence says where drives were looked for, and of each which source says what of it:
+// why it counts as in use, or why it does not.
+func (sv *survey) evidence(enclosures []*enclosure, found []finding) []string {
 	var said []string
 	for _, e := range enclosures {
 		for _, v := range e.views {
@@ -174,23 +175,74 @@ func evidence(enclosures []*enclosure, found []finding) []string {
 			}
 		}
 	}
+	alike := map[string][]finding{} // drives of which the same is said
+	var order []string
 	for _, f := range found {
-		if f.fate == unused || f.fate == goesOn {
+		if f.fate != unused && f.fate != goesOn {
+			said = append(said, slots([]finding{f}, nil)+": "+trouble(f.drive))
 			continue
 		}
-		use := "use unknown"
-		if len(f.drive.InUse) > 0 {
-			use = strings.Join(f.drive.InUse, ", ")
-		} else if len(f.drive.Paths) == 0 {
-			use = "use unknown, no host of the plan sees it"
+		words := sv.harmless(f)
+		if alike[words] == nil {
+			order = append(order, words)
 		}
-		words := append([]string{slots([]finding{f}, nil) + ": " + use}, f.drive.Evidence...)
-		for _, p := range downPaths(f.drive) {
-			words = append(words, p.Device+" is not a live path: "+p.Down)
+		alike[words] = append(alike[words], f)
+	}
+	for _, words := range order {
+		for some := range slices.Chunk(alike[words], mostSlots) {
+			said = append(said, slots(some, nil)+": "+words)
 		}
-		said = append(said, strings.Join(words, "; "))
 	}
 	return said
+}
+
+// trouble says of a drive that may be cut off why it counts.
+func trouble(d *inventory.Drive) string {
+	use := "use unknown"
+	if len(d.InUse) > 0 {
+		use = strings.Join(d.InUse, ", ")
+	} else if len(d.Paths) == 0 {
+		use = "use unknown, no host of the plan sees it"
+	}
+	words := append([]string{use}, d.Evidence...)
+	for _, p := range downPaths(d) {
+		words = append(words, p.Device+" is not a live path: "+p.Down)
+	}
+	return strings.Join(words, "; ")
+}
+
+// harmless says of a drive that nothing is cut off from why: that it is in use and goes
+// on, or which host has found what on looking whether it is. What is said of each of its
+// paths is said once, so that drives of which the same is said are told together.
+func (sv *survey) harmless(f finding) string {
+	if f.fate == goesOn {
+		return "in use, with a live path through " + sv.label(f.through, nil)
+	}
+	var said []string
+	for k := range f.enclosure.views {
+		v := &f.enclosure.views[k]
+		for i := range v.Drives {
+			d := &v.Drives[i]
+			if d.InUse == nil || !newFinding(f.enclosure, d).same(f) {
+				continue
+			}
+			words := []string{fmt.Sprintf("not in use on %s: %s", v.host, inventory.NoUser)}
+			for _, e := range d.Evidence {
+				path, rest, ok := strings.Cut(e, ": ")
+				if ok && slices.ContainsFunc(d.Paths, func(p inventory.DrivePath) bool { return p.Device == path }) {
+					e = rest
+				}
+				if !slices.Contains(words, e) {
+					words = append(words, e)
+				}
+			}
+			said = append(said, strings.Join(words, "; "))
+		}
+	}
+	if len(said) == 0 { // under another slot or address there
+		return "not in use, as another host of the plan sees it"
+	}
+	return strings.Join(slices.Compact(said), "; ")
 }
 
 // pathWarnings tells which drives of an enclosure are in use and have a path that is
@@ -355,7 +407,7 @@ func (sv *survey) tell(found []finding, luIDs, unknown []string, home *enclosure
 	case len(parts) > 0:
 		return strings.Join(parts, "; ")
 	case len(found) == 0:
-		return noDrives(home)
+		return "no drive behind it"
 	case len(found) == 1:
 		return "its one drive is not in use"
 	}
@@ -393,31 +445,13 @@ func (sv *survey) label(luID string, home *enclosure) string {
 	return at.id
 }
 
-// noDrives says that no drive is behind an enclosure, and what shows it.
-func noDrives(home *enclosure) string {
-	text := "no drive behind it"
-	if home == nil {
-		return text
-	}
-	var said []string
-	for _, v := range home.views {
-		for _, s := range v.DriveEvidence {
-			if !slices.Contains(said, s) {
-				said = append(said, s)
-			}
-		}
-	}
-	if len(said) > 0 {
-		text += ": " + strings.Join(said, ", ")
-	}
-	return text
-}
+// mostSlots is how many drives are named where there may be many.
+const mostSlots = 8
 
 // slots names drives by their slots, those at home first, then those in no slot:
 // slots 7, 11, slot 3 of 5000ccab04002000, sda (in no slot).
 func slots(found []finding, home *enclosure) string {
-	const most = 8
-	shown := found[:min(len(found), most)] // sorted by enclosure
+	shown := found[:min(len(found), mostSlots)] // sorted by enclosure
 	var parts []string
 	for len(shown) > 0 {
 		e := shown[0].enclosure
@@ -444,7 +478,7 @@ func slots(found []finding, home *enclosure) string {
 		}
 	}
 	text := strings.Join(parts, ", ")
-	if more := len(found) - most; more > 0 {
+	if more := len(found) - mostSlots; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
