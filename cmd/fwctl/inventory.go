@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -12,12 +13,14 @@ import (
 	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
+	"fwctl/plan"
 )
 
 func (a *app) inventoryCommand() *cobra.Command {
 	var (
 		opts   scan.Options
 		output string
+		drives []string
 		out    outFile
 	)
 	cmd := &cobra.Command{
@@ -32,8 +35,13 @@ their counters watched for two seconds, and are then opened for a moment,
 read-only, to learn whether somebody holds them, as ZFS does. Without it, no drive
 is known to be unused.
 
+With --drives, the table is of the drives of the enclosures that are selected: what
+uses each, over which paths it is reached, and which source says so. JSON has the
+drives of all of them in any case.
+
 A device that cannot be read is listed as a problem; the others are shown.`,
 		Example: `  fwctl inventory
+  fwctl inventory --probe-use --drives r12u20
   fwctl inventory --probe-use --out stor1.json     # to plan elsewhere: fwctl plan --inventory stor1.json -f dc1.yaml`,
 		Args: args(cobra.NoArgs, "none; devices are named with --device"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -43,11 +51,23 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 			if err := out.check(); err != nil {
 				return err
 			}
+			selected, err := selectors("--drives", drives)
+			if err != nil {
+				return err
+			}
 			machine, err := a.machine()
 			if err != nil {
 				return err
 			}
 			inv, err := a.scan(cmd.Context(), machine, opts)
+			if err != nil {
+				return err
+			}
+			names, err := a.names(cmd.Context())
+			if err != nil {
+				return err
+			}
+			shown, err := drivesOf(inv, names, selected)
 			if err != nil {
 				return err
 			}
@@ -62,6 +82,9 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 			if output == "table" {
 				text = a.heading(inv.Simulated) + inventoryView(inv, widthOf(a.stdout), a.paint())
 			}
+			if output == "table" && len(selected) > 0 {
+				text = a.heading(inv.Simulated) + drivesView(shown, names, opts.ProbeUse, widthOf(a.stdout), a.paint())
+			}
 			if _, err := io.WriteString(a.stdout, text); err != nil {
 				return err
 			}
@@ -72,10 +95,31 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 		},
 	}
 	cmd.Flags().StringArrayVar(&opts.Devices, "device", nil, "read this device only, as in /dev/sg3 (repeatable)")
+	cmd.Flags().StringArrayVar(&drives, "drives", nil, "show the drives of the enclosures that `SELECTOR` selects: an enclosure's identifier or name, with * and ? (repeatable)")
 	cmd.Flags().BoolVar(&opts.ProbeUse, "probe-use", false, "open drives for a moment, read-only, to learn whether they are in use")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	out.flag(cmd, document.Inventory, "write the inventory to `FILE` too, as JSON")
 	return cmd
+}
+
+// drivesOf returns the enclosures that selectors select a component of.
+func drivesOf(inv *inventory.Inventory, names map[string]string, selected []inventory.Selector) ([]*inventory.Enclosure, error) {
+	var all []inventory.Named
+	var enclosures []*inventory.Enclosure
+	for i := range inv.Enclosures {
+		e := &inv.Enclosures[i]
+		own := e.Named()
+		for n := range own {
+			own[n].Name = names[e.ID()]
+		}
+		all = append(all, own...)
+		if slices.ContainsFunc(own, func(c inventory.Named) bool {
+			return slices.ContainsFunc(selected, func(s inventory.Selector) bool { return s.Matches(c) })
+		}) {
+			enclosures = append(enclosures, e)
+		}
+	}
+	return enclosures, plan.Unmatched("--drives", selected, all, "sight")
 }
 
 // scan reads the enclosures of a machine and joins in what this host remembers

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fwctl/inventory"
+)
+
+// drivesView renders the drives behind enclosures, a table each. names are those of the
+// enclosures, by the first part of their addresses; probed reports whether drives were
+// opened to learn their use.
+func drivesView(enclosures []*inventory.Enclosure, names map[string]string, probed bool, width int, paint paint) string {
+	var lines []string
+	for _, e := range enclosures {
+		if len(lines) > 0 {
+			lines = append(lines, "")
+		}
+		lines = append(lines, wrap(drivesHead(e, names[e.ID()]), width, "", "  ")...)
+		if len(e.Drives) > 0 {
+			rows, _ := drivesTable(e, probed).draw(width, paint)
+			lines = append(append(lines, ""), rows...)
+		}
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// drivesHead counts the drives of an enclosure, and says where they were looked for.
+func drivesHead(e *inventory.Enclosure, name string) string {
+	head := e.ID()
+	if name != "" {
+		head += " (" + name + ")"
+	}
+	used, unknown := 0, 0
+	for _, d := range e.Drives {
+		switch {
+		case len(d.InUse) > 0:
+			used++
+		case d.InUse == nil:
+			unknown++
+		}
+	}
+	n := len(e.Drives)
+	head += fmt.Sprintf(", %s %s: %d %s, %d in use", e.Vendor, e.Product, n, plural(n, "drive", "drives"), used)
+	if unknown > 0 {
+		head += fmt.Sprintf(", %d of unknown use", unknown)
+	}
+	if e.DrivesUnknown {
+		head += "; there may be more: no module lists them (page 0Ah)"
+	}
+	if len(e.DriveEvidence) > 0 {
+		head += "; " + strings.Join(e.DriveEvidence, ", ")
+	}
+	return head + "."
+}
+
+func drivesTable(e *inventory.Enclosure, probed bool) table {
+	t := table{columns: []column{
+		{"SLOT", key}, {"ADDRESS", below}, {"TYPE", below}, {"PATHS", below}, {"IN USE", below}, {"WHY", reason},
+	}}
+	for i := range e.Drives {
+		d := &e.Drives[i]
+		slot := "none"
+		if d.Slot != inventory.NoSlot {
+			slot = strconv.Itoa(int(d.Slot))
+		}
+		r := row{cells: []string{slot, d.SASAddress, string(d.Protocol), pathsOf(e, d), driveUse(d), whyOf(d, probed)}}
+		for i := range r.cells {
+			r.cells[i] = cmp.Or(r.cells[i], "-")
+		}
+		t.rows = append(t.rows, r)
+	}
+	return t
+}
+
+// driveUse says what uses a drive.
+func driveUse(d *inventory.Drive) string {
+	switch {
+	case d.InUse == nil:
+		return "unknown"
+	case len(d.InUse) == 0:
+		return "no"
+	}
+	return strings.Join(d.InUse, ", ")
+}
+
+// pathsOf lists the paths to a drive, and the modules that they go through.
+func pathsOf(e *inventory.Enclosure, d *inventory.Drive) string {
+	var all []string
+	for _, p := range d.Paths {
+		text := p.Device
+		if i := slices.IndexFunc(e.ESPs, func(esp inventory.ESP) bool { return esp.LUID == p.Via }); i >= 0 {
+			text += " " + e.ESPs[i].ID()
+		}
+		if !p.Live {
+			text += " DOWN"
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, ", ")
+}
+
+// whyOf says which source says so of a drive's use, and which of its paths is not live.
+func whyOf(d *inventory.Drive, probed bool) string {
+	var why []string
+	switch {
+	case len(d.InUse) > 0:
+	case d.InUse != nil:
+		why = append(why, inventory.NoUser)
+	case len(d.Paths) == 0:
+		why = append(why, "this host does not see it")
+	case !probed:
+		why = append(why, "its use was not examined: --probe-use does")
+	}
+	for _, e := range d.Evidence {
+		why = append(why, strings.TrimSuffix(e, fmt.Sprintf(" in slot %d", d.Slot))) // on whose row it stands
+	}
+	for _, p := range d.Paths {
+		if !p.Live && p.Down != "" {
+			why = append(why, p.Device+" is not a live path: "+p.Down)
+		}
+	}
+	return strings.Join(why, "\n")
+}
