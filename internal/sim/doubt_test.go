@@ -172,10 +172,31 @@ func TestActivationStartsOnRead(t *testing.T) {
 	})
 }
 
+// A power cycle starts it too, and no code is left then.
+func TestPowerCycleBeforeTheCodeIsRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := rack(t, acme("flashTime: 0s, returnNode: same, activated: {starts: read}"))
+		u := open(t, r, "/dev/sg0")
+		u.download(1, 0, 0x0e, image1100, 4096, len(image1100))
+		u.send(control(1, 0, 0x0f, 0, 0, 0, 0, nil))
+		if err := r.PowerCycle("5000ccab04001000"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		u = open(t, r, "/dev/sg0")
+		u.ready()
+		if got := u.revision(); got != "1100" {
+			t.Errorf("revision = %s; want 1100", got)
+		}
+		u.wantStatus(0, 0x00, 0, 0)
+	})
+}
+
 // A subenclosure that stays there while it restarts has its code told once.
 func TestActivationOfSubenclosureLeavesCode(t *testing.T) {
 	t.Parallel()
-	for _, wait := range []time.Duration{0, time.Minute} {
+	for _, wait := range []time.Duration{0, time.Second, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
 			r, _ := rack(t, acme("flashTime: 0s, returnNode: same",
 				"    subenclosures: [{id: 3, download: {activated: {status: '10'}}}]"))
@@ -185,7 +206,7 @@ func TestActivationOfSubenclosureLeavesCode(t *testing.T) {
 			time.Sleep(wait)
 			u.ready()
 			u.wantStatus(1, 0x10, 0, 0)
-			time.Sleep(time.Minute)
+			time.Sleep(2*time.Second - min(wait, 2*time.Second)) // which puts the restart off no further
 			u.ready()
 			u.wantStatus(1, 0x00, 0, 0)
 			if got := string(u.page(1)[84:88]); got != "1100" {
@@ -384,6 +405,20 @@ func TestWriteBufferAnsweredWithAnError(t *testing.T) {
 					}
 				})
 			})
+		}
+	}
+}
+
+// The last chunk by WRITE BUFFER is the one with the end of the image's trailer.
+func TestLastChunkByWriteBuffer(t *testing.T) {
+	t.Parallel()
+	r, _ := rack(t, acme("protocol: write-buffer", "    faults: [{when: {act: last-chunk}, do: {busy: true}}]"))
+	u := open(t, r, "/dev/sg0")
+	image := sim.Image("ACME", "JBOD-60", "1100", 2*4096+10)
+	for i, want := range []string{"", "", "status 08"} {
+		off := 4096 * i
+		if got := u.writeBuffer(0x0e, 0, off, image[off:min(off+4096, len(image))]); got != want {
+			t.Errorf("piece at %d = %q; want %q", off, got, want)
 		}
 	}
 }
@@ -609,6 +644,9 @@ func TestDownloadTimesOut(t *testing.T) {
 		time.Sleep(1)
 		u.wantStatus(0, 0x82, 0, 0)
 		u.wantStatus(0, 0x00, 0, 0)
+		u.download(1, 0, 0x0e, image1100, 4096, 4096)
+		time.Sleep(10 * time.Minute) // and nobody looks meanwhile
+		u.wantStatus(0, 0x82, 0, 0)
 	})
 }
 
