@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,17 +14,19 @@ import (
 	"fwctl/executor"
 	"fwctl/internal/state"
 	"fwctl/inventory"
+	"fwctl/inventory/scan"
 	"fwctl/plan"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
 	var (
 		file   string
+		saved  string
 		output string
 		cycled []string
 	)
 	cmd := &cobra.Command{
-		Use:   "verify [-f FILE]",
+		Use:   "verify [-f FILE] [--plan PLAN]",
 		Short: "after somebody power-cycled: does what was staged run, is everything there",
 		Long: `Looks, after somebody power-cycled enclosures, whether what was staged runs now,
 and whether every ESP, drive, path and element is there and well that was before
@@ -36,10 +39,14 @@ Exit code 0: all of it runs, and nothing is missing. 4: something waits still, i
 lost, or has become worse. 5: a component is not in sight, or what a run has left in
 it is not known.
 
-With -f, a component that is not as the desired state wants it counts as well.`,
+With -f, a component that is not as the desired state wants it counts as well. With
+--plan, one that is not as the plan brings it, its power cycles included: those that
+this host works on have to be in sight, and of the other hosts' those that it sees
+are compared.`,
 		Example: `  fwctl verify
   fwctl verify --power-cycled r12u20
-  fwctl verify -f dc1.yaml`,
+  fwctl verify -f dc1.yaml
+  fwctl verify --plan rack-12.plan`,
 		Args: args(cobra.NoArgs, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := oneOf("-o", output, "table", "json"); err != nil {
@@ -49,19 +56,30 @@ With -f, a component that is not as the desired state wants it counts as well.`,
 			if err != nil {
 				return err
 			}
-			return a.verify(cmd.Context(), file, output == "json", powerCycled)
+			return a.verify(cmd.Context(), file, saved, output == "json", powerCycled)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "compare with the desired state in `FILE` too")
+	cmd.Flags().StringVar(&saved, "plan", "", "compare with what the saved plan in `FILE` brings too")
 	cmd.Flags().StringArrayVar(&cycled, "power-cycled", nil, "what `SELECTOR` selects, or all, was power-cycled since it was staged (repeatable)")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	return cmd
 }
 
-func (a *app) verify(ctx context.Context, file string, asJSON bool, cycled []inventory.Selector) error {
+func (a *app) verify(ctx context.Context, file, saved string, asJSON bool, cycled []inventory.Selector) error {
 	machine, err := a.machine()
 	if err != nil {
 		return err
+	}
+	var approved *plan.Plan
+	if saved != "" {
+		if approved, _, err = loadPlan(saved); err != nil {
+			return err
+		}
+		if approved.Simulated != machine.Simulated() {
+			return refused(fmt.Sprintf("cannot compare with %s: one of it and this machine is a simulated rack, and the other is not", saved),
+				"name the rack with --simulate, or leave that out")
+		}
 	}
 	dir, err := a.state()
 	if err != nil {
@@ -84,7 +102,16 @@ func (a *app) verify(ctx context.Context, file string, asJSON bool, cycled []inv
 		}
 		wanted = j.plan
 	}
-	v := verification{found, astray(wanted), 0}
+	v := verification{Found: found, astray: astray(wanted)}
+	if approved != nil {
+		inv, err := a.scan(ctx, machine, scan.Options{})
+		if err != nil {
+			return err
+		}
+		if v.planned, v.departures = approved.Departures(inv); v.planned == 0 {
+			return &failure{exitError, fmt.Sprintf("cannot compare with %s: it is about nothing that %s sees or works on", saved, inv.Host), "verify it on the hosts that it names: `fwctl show` lists them"}
+		}
+	}
 	if wanted != nil {
 		for _, u := range wanted.Unread {
 			if u.Wanted {
@@ -100,8 +127,9 @@ func (a *app) verify(ctx context.Context, file string, asJSON bool, cycled []inv
 			Kind          string `json:"kind"`
 			Simulated     bool   `json:"simulated"`
 			*executor.Found
-			Astray []plan.Step `json:"astray,omitempty"`
-		}{"1.0", "Verification", machine.Simulated(), found, v.astray})
+			Astray     []plan.Step      `json:"astray,omitempty"`
+			Departures []plan.Departure `json:"departures,omitempty"`
+		}{"1.0", "Verification", machine.Simulated(), found, v.astray, v.departures})
 		if err != nil {
 			return err
 		}
@@ -132,6 +160,9 @@ type verification struct {
 	*executor.Found
 	astray []plan.Step
 	unread int // devices that the desired state may be about
+
+	departures []plan.Departure // from a saved plan
+	planned    int              // components that were compared with it
 }
 
 // counts are how many components run what was staged, wait for that, have lost it,
@@ -160,6 +191,8 @@ func (v *verification) verdict() error {
 		return &failure{exitUnknown, fmt.Sprintf("what %s holds is not known, or is half an image", v.Unsettled[0].Address), "fwctl resume finds out, where a run is to be resumed; else send it a whole image"}
 	case absent > 0:
 		return &failure{exitUnknown, fmt.Sprintf("%s not in sight", isOrAre(absent)), "it may be starting still; else switch the enclosure on and look at its cables; then run fwctl verify again"}
+	case slices.ContainsFunc(v.departures, func(d plan.Departure) bool { return d.Revision == "" }):
+		return &failure{exitUnknown, "something that the plan knows is not in sight", "it may be starting still; else switch the enclosure on and look at its cables; then run fwctl verify again"}
 	case len(v.Declines) > 0:
 		return &failure{exitFailed, fmt.Sprintf("%d %s worse than before", len(v.Declines), plural(len(v.Declines), "enclosure is", "enclosures are")), "see to what is missing before anything else is updated there"}
 	case lost > 0:
@@ -168,6 +201,8 @@ func (v *verification) verdict() error {
 		return &failure{exitFailed, fmt.Sprintf("%s still waiting for a power cycle", isOrAre(waiting)), "power-cycle the enclosure when its drives are not in use, or say --power-cycled where that was done"}
 	case v.unread > 0:
 		return &failure{exitUnknown, fmt.Sprintf("%d %s could not be read, and the desired state may be about it", v.unread, plural(v.unread, "device", "devices")), "fwctl inventory says why; run fwctl verify again when it can be read"}
+	case len(v.departures) > 0:
+		return &failure{exitFailed, fmt.Sprintf("%s not as the plan brings it", isOrAre(len(v.departures))), "the lines above say what is missing"}
 	case len(v.astray) > 0:
 		return &failure{exitFailed, fmt.Sprintf("%s not as the desired state wants it", isOrAre(len(v.astray))), "fwctl plan shows what is left to do"}
 	}
@@ -220,6 +255,17 @@ func (v *verification) view(width int, paint paint) string {
 	}
 	for _, s := range v.astray {
 		lines = append(lines, wrap(fmt.Sprintf("%s: runs %s, wanted %s: %s", s.Address, s.Current, s.Desired, s.Action), width, "", "  ")...)
+	}
+	for _, d := range v.departures {
+		text := fmt.Sprintf("%s: %s", d.Address, d.Reason)
+		if d.Revision != "" {
+			text = fmt.Sprintf("%s: runs %s, the plan brings %s: %s", d.Address, d.Revision, cmp.Or(d.Wanted, "another"), d.Reason)
+		}
+		lines = append(lines, wrap(text, width, "", "  ")...)
+	}
+	if v.planned > 0 {
+		text := fmt.Sprintf("Compared %s with the plan: %d not as it brings them.", components(v.planned), len(v.departures))
+		lines = append(lines, wrap(text, width, "", "  ")...)
 	}
 	switch {
 	case len(v.Components) == 0 && len(v.astray) == 0:

@@ -1,0 +1,93 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"fwctl/inventory"
+)
+
+// Departure is a component that is not as a plan brings it.
+type Departure struct {
+	Address  string `json:"address"`
+	Wanted   string `json:"wanted"`   // the revision that the plan brings, "" where no revision tells
+	Revision string `json:"revision"` // that the component reports, "" where it is not in sight
+	Reason   string `json:"reason"`
+}
+
+// Departures compares what a host sees now with what a plan brings once all of it was
+// carried out, power cycles included. It returns the components that are not so, by
+// address, and how many it compared: those that the host works on, and of other hosts'
+// those that it sees. What the plan leaves alone has to be in sight.
+func (p *Plan) Departures(inv *inventory.Inventory) (compared int, all []Departure) {
+	f := mergeHosts([]*inventory.Inventory{inv})
+	missing := map[string]bool{} // lu_ids, so that each is told once
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		own, in := s.Host == inv.Host, f.esps[s.LUID]
+		if in == nil && !own || len(s.Preconditions.ESPs) == 0 { // could not be read when the plan was made either
+			continue
+		}
+		compared++
+		if d := s.departure(in); d != nil {
+			missing[s.LUID] = missing[s.LUID] || in == nil
+			all = append(all, *d)
+		}
+	}
+	for i := range p.Steps { // ESPs beside those that have a step
+		s := &p.Steps[i]
+		for _, luID := range s.Preconditions.ESPs {
+			if s.Host == inv.Host && f.esps[luID] == nil && !missing[luID] {
+				missing[luID] = true
+				all = append(all, Departure{Address: s.Enclosure, Reason: fmt.Sprintf("its I/O module %s was in sight when the plan was made, and is not", luID)})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Departure) int { return cmp.Compare(a.Address, b.Address) })
+	return compared, all
+}
+
+// departure says how the step's component, behind an ESP that is nil where it is not in
+// sight, is not as the plan brings it; nil where it is.
+func (s *Step) departure(in *esp) *Departure {
+	d := &Departure{Address: s.Address, Wanted: s.brings()}
+	if in == nil {
+		d.Reason = "it is not in sight: is the enclosure switched on and cabled to this host?"
+		return d
+	}
+	n := slices.IndexFunc(in.Subenclosures, func(sub inventory.Subenclosure) bool { return sub.ID == s.Subenclosure })
+	if n < 0 {
+		d.Reason = fmt.Sprintf("its I/O module does not list subenclosure %d", s.Subenclosure)
+		return d
+	}
+	sub := &in.Subenclosures[n]
+	d.Revision = sub.Revision
+	switch {
+	case s.Action == Blocked || s.Action == Excepted || s.Action == Unmanaged:
+		return nil
+	case d.Wanted != "" && sub.Revision == d.Wanted, d.Wanted == "" && sub.Revision != s.Current:
+		return nil
+	case s.Action == NoOp:
+		d.Reason = fmt.Sprintf("it ran %s when the plan was made, which leaves it so", s.Current)
+	case sub.Staged != nil:
+		d.Reason = fmt.Sprintf("%s is staged, and waits for its activation or a power cycle", sub.Staged.Label())
+	default:
+		d.Reason = "the plan was not carried out here, or not to its end"
+	}
+	return d
+}
+
+// brings is the revision that the step's component runs once the plan was carried out and
+// what it leaves staged was started, "" where nobody has said which that is.
+func (s *Step) brings() string {
+	switch {
+	case len(s.Hops) > 0:
+		return s.last().To
+	case s.Action == IsStaged && len(s.Later) > 0:
+		return s.Later[0].From
+	case s.Action == IsStaged:
+		return s.Desired
+	}
+	return s.Current
+}
