@@ -43,7 +43,8 @@ Exit codes:
     1  error: usage, unreadable or invalid input (a file that is no plan too), no permission, internal
     2  plan --detailed-exitcode: changes are pending (staged ones too) or blocked
     3  refused, nothing was written: stale or damaged plan, or one of another version of fwctl,
-       precondition, policy, window, lock, not confirmed
+       precondition, policy, window, lock, not confirmed; apply -f and flash also when what
+       they are about cannot be read or is in use by another process
     4  some components failed; the state of every component is known
     5  the outcome of a component is unknown, or one needs a person: do not power-cycle it
     6  stopped in order, nothing failed: the rest waits for another host's wave, a window,

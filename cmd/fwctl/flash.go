@@ -102,7 +102,7 @@ func (j *job) makeOneOff(ctx context.Context, want plan.Flash) error {
 		return err
 	}
 	want.Inventory = inventories[0]
-	if err := held(want); err != nil {
+	if err := readable(want); err != nil {
 		return err
 	}
 	if want.Names, err = j.names(ctx); err != nil {
@@ -130,13 +130,18 @@ func (a *app) names(ctx context.Context) (map[string]string, error) {
 	return store.Names(ctx)
 }
 
-// held refuses devices that somebody else works on.
-func held(want plan.Flash) error {
+// readable refuses devices that somebody else works on, or that cannot be read.
+func readable(want plan.Flash) error {
 	var all *multierror.Error
 	for _, p := range want.Inventory.Problems {
-		if p.InUse && slices.Contains(want.Devices, p.Path) {
-			all = multierror.Append(all, refused(fmt.Sprintf("cannot flash %s: it is in use", p.Path), "nothing was written: "+p.Detail))
+		if !slices.Contains(want.Devices, p.Path) || !p.InUse && p.Unread == nil {
+			continue
 		}
+		why := "it could not be read"
+		if p.InUse {
+			why = "it is in use"
+		}
+		all = multierror.Append(all, refused(fmt.Sprintf("cannot flash %s: %s", p.Path, why), "nothing was written: "+p.Detail))
 	}
 	return all.ErrorOrNil()
 }
