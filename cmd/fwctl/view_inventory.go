@@ -65,7 +65,15 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 		if i == 0 {
 			lines = append(lines, "")
 		}
-		text := "PROBLEM " + p.Path + ": " + p.Summary
+		text := "PROBLEM " + p.Path
+		if p.Unread != nil && len(p.Unread.Components) > 0 {
+			var behind []string
+			for _, c := range p.Unread.Components {
+				behind = append(behind, c.Address)
+			}
+			text += " (" + strings.Join(behind, ", ") + ")"
+		}
+		text += ": " + p.Summary
 		if p.Detail != "" {
 			text += ": " + p.Detail
 		}
