@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +18,11 @@ const (
 	maxRelativeID   = 7   // SES-3, 6.1.2.2: three bits
 	maxSubenclosure = 255 // one byte
 	maxSlot         = 255 // one byte
+
+	// More than any enclosure has, and few enough to compare each with all others.
+	maxESPs          = 64
+	maxSubenclosures = 512
+	maxDrives        = 10_000
 )
 
 var designator = regexp.MustCompile(`^[A-Za-z0-9%@._-]+$`)
@@ -34,7 +40,7 @@ func (inv *Inventory) flaw() string {
 		return bad
 	}
 	for _, p := range inv.Problems {
-		if bad := odd(p.Path, p.Summary, p.Detail); bad != "" {
+		if bad := cmp.Or(odd(p.Path, p.Summary, p.Detail), p.Unread.flaw()); bad != "" {
 			return bad
 		}
 	}
@@ -62,6 +68,10 @@ func (e *Enclosure) flaw() string {
 		return "its logical_id is not 16 hex digits"
 	case len(e.ESPs) == 0:
 		return "it has no esps"
+	case len(e.ESPs) > maxESPs:
+		return fmt.Sprintf("it has %d esps, more than %d", len(e.ESPs), maxESPs)
+	case len(e.Drives) > maxDrives:
+		return fmt.Sprintf("it has %d drives, more than %d", len(e.Drives), maxDrives)
 	case e.ExpectedESPs != nil && (*e.ExpectedESPs < 2 || *e.ExpectedESPs > maxRelativeID):
 		return fmt.Sprintf("its expected_esps is %d, and not 2 to %d", *e.ExpectedESPs, maxRelativeID)
 	case e.Health.Failures == nil:
@@ -69,7 +79,8 @@ func (e *Enclosure) flaw() string {
 	case e.Drives == nil:
 		return "it has no drives, not even an empty list"
 	}
-	if bad := cmp.Or(odd(e.Vendor, e.Product), odd(e.Health.Failures...), odd(e.DriveEvidence...)); bad != "" {
+	elements := slices.Collect(maps.Keys(e.Health.Elements))
+	if bad := cmp.Or(odd(e.Vendor, e.Product), odd(e.Health.Failures...), odd(e.DriveEvidence...), odd(elements...)); bad != "" {
 		return bad
 	}
 	for i := range e.Cautions {
@@ -94,6 +105,21 @@ func (e *Enclosure) flaw() string {
 		}
 	}
 	return ""
+}
+
+func (u *Unread) flaw() string {
+	if u == nil {
+		return ""
+	}
+	for _, c := range u.Components {
+		if _, _, _, err := ParseAddress(c.Address); err != nil {
+			return err.Error()
+		}
+		if bad := odd(c.LUID); bad != "" {
+			return bad
+		}
+	}
+	return odd(u.LUID, u.Vendor, u.Product, u.UsedBy)
 }
 
 // UnmarshalJSON refuses a verdict that is missing, which would be taken for a good one.
@@ -139,7 +165,7 @@ func (d *Drive) flaw() string {
 		return fmt.Sprintf("its protocol is %q, and not sas or sata", d.Protocol)
 	}
 	for _, p := range d.Paths {
-		if bad := odd(p.Device, p.Via); bad != "" {
+		if bad := odd(p.Device, p.Via, p.Down); bad != "" {
 			return bad
 		}
 	}
@@ -154,10 +180,12 @@ func (esp *ESP) flaw(e *Enclosure) string {
 		return fmt.Sprintf("its relative_id is %d and its processes are %d, and not 0 to %d", esp.RelativeID, esp.Processes, maxRelativeID)
 	case len(esp.Paths) == 0:
 		return "it has no paths"
+	case len(esp.Subenclosures) > maxSubenclosures:
+		return fmt.Sprintf("it has %d subenclosures, more than %d", len(esp.Subenclosures), maxSubenclosures)
 	case len(esp.Subenclosures) == 0 || esp.Subenclosures[0].ID != 0:
 		return "it has no primary subenclosure, id 0, that comes first"
 	}
-	if bad := cmp.Or(odd(esp.Serial, esp.Conflict, esp.Inquiry.Vendor, esp.Inquiry.Product, esp.Inquiry.Revision), odd(esp.Paths...), odd(esp.Expanders...), odd(esp.Upstream...)); bad != "" {
+	if bad := cmp.Or(odd(esp.Serial, esp.Conflict, esp.Inquiry.Vendor, esp.Inquiry.Product, esp.Inquiry.Revision), odd(esp.Paths...), odd(esp.Expanders...), odd(esp.Upstream...), odd(esp.Download.WriteBufferModes...)); bad != "" {
 		return bad
 	}
 	for i := range esp.Subenclosures {
