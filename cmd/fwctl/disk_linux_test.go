@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -80,4 +81,38 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.says(0, []string{"2 running"}, "verify")
+}
+
+// A host without time zones plans by them all the same: fwctl has its own.
+func TestNoTimeZoneData(t *testing.T) {
+	if os.Geteuid() != 0 && os.Getenv("CI") == "" {
+		t.Skip("it takes root to hide a directory")
+	}
+	t.Parallel()
+	window := `windows: {night: {start: "2026-06-01T22:00", timezone: ZONE, duration: 6h}}`
+	s := newSite(t, jbods("esps: [{}, {}]"), wanted("e", "windows: {stage: [night]}", window))
+	hidden := `for dir in /usr/share/zoneinfo /usr/share/lib/zoneinfo /usr/lib/locale/TZ /etc/zoneinfo; do
+		[ ! -d $dir ] || mount -t tmpfs none $dir || exit 99
+	done
+	GOROOT=/none ZONEINFO=/none exec fwctl validate -f desired.yaml`
+	data, err := os.ReadFile(s.path("desired.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for zone, want := range map[string]string{
+		"Europe/Berlin":  "is valid",
+		"Europe/Berlimm": `there is no time zone "Europe/Berlimm"`,
+		`"../passwd"`:    `there is no time zone "../passwd"`,
+	} {
+		s.write("desired.yaml", strings.ReplaceAll(string(data), "ZONE", zone))
+		cmd := exec.Command("unshare", "--mount", "sh", "-c", hidden)
+		cmd.Dir = s.dir
+		out, err := cmd.CombinedOutput()
+		if !strings.Contains(string(out), want) {
+			if os.Getenv("CI") == "" && strings.Contains(string(out), "ermi") {
+				t.Skipf("cannot hide the time zones: %s", out)
+			}
+			t.Errorf("validate with time zone %s and no data = %v, %s; want %q", zone, err, out, want)
+		}
+	}
 }
