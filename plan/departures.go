@@ -30,7 +30,7 @@ func (p *Plan) Departures(inv *inventory.Inventory) (compared int, all []Departu
 			continue
 		}
 		compared++
-		if d := s.departure(in); d != nil {
+		if d := s.departure(in, inv); d != nil {
 			missing[s.LUID] = missing[s.LUID] || in == nil
 			all = append(all, *d)
 		}
@@ -50,10 +50,15 @@ func (p *Plan) Departures(inv *inventory.Inventory) (compared int, all []Departu
 
 // departure says how the step's component, behind an ESP that is nil where it is not in
 // sight, is not as the plan brings it; nil where it is.
-func (s *Step) departure(in *esp) *Departure {
+func (s *Step) departure(in *esp, inv *inventory.Inventory) *Departure {
 	d := &Departure{Address: s.Address, Wanted: s.brings()}
 	if in == nil {
 		d.Reason = "it is not in sight: is the enclosure switched on and cabled to this host?"
+		eachUnread([]*inventory.Inventory{inv}, func(host string, p *inventory.Problem) {
+			if p.Unread.Leads(s.LUID) {
+				d.Reason = "it " + couldNotBeRead(host, p)
+			}
+		})
 		return d
 	}
 	n := slices.IndexFunc(in.Subenclosures, func(sub inventory.Subenclosure) bool { return sub.ID == s.Subenclosure })
