@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -205,6 +206,30 @@ func TestParseRefusesFlaws(t *testing.T) {
 		{"its staged.since is missing", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
 			esp.Subenclosures[0].Staged.Since = time.Time{}
 		}},
+		{`the text "x\n" has`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) {
+			e.Drives[0].Paths[0].Down = "x\n"
+		}},
+		{`the text "Fan\x1b" has`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) {
+			e.Health.Elements = map[string]int{"Fan\x1b": 1}
+		}},
+		{`the text "0\x1b" has`, func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+			esp.Download.WriteBufferModes = []string{"0\x1b"}
+		}},
+		{`the text "pid 1 x\ny" has`, func(inv *inventory.Inventory, _ *inventory.Enclosure, _ *inventory.ESP) {
+			inv.Problems[0].Unread = &inventory.Unread{UsedBy: "pid 1 x\ny"}
+		}},
+		{"cannot read address", func(inv *inventory.Inventory, _ *inventory.Enclosure, _ *inventory.ESP) {
+			inv.Problems[0].Unread = &inventory.Unread{Components: []inventory.Known{{Address: "x"}}}
+		}},
+		{"it has 65 esps, more than 64", func(_ *inventory.Inventory, e *inventory.Enclosure, esp *inventory.ESP) {
+			e.ESPs = slices.Repeat([]inventory.ESP{*esp}, 65)
+		}},
+		{"it has 10001 drives, more than 10000", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) {
+			e.Drives = slices.Repeat(e.Drives[:1], 10_001)
+		}},
+		{"it has 513 subenclosures, more than 512", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+			esp.Subenclosures = slices.Repeat(esp.Subenclosures[:1], 513)
+		}},
 		{`the text "anna\a" has`, func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
 			esp.Subenclosures[0].Staged.By = "anna\a"
 		}},
@@ -258,4 +283,19 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("Encode(Parse(Encode(inv))) = %s, %v; want %s", second, err, first)
 		}
 	})
+}
+
+// What Shown returns is what Parse takes, and nothing else is changed.
+func TestShown(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"sg_ses, ümläut 漢字":  "sg_ses, ümläut 漢字",
+		"a\nb\x1b[2J\t":      `a\x0ab\x1b[2J\x09`,
+		"\u202e\ufffd\xff é": `\xe2\x80\xae\xef\xbf\xbd\xff é`,
+		"":                   "",
+	} {
+		if got := inventory.Shown(text); got != want {
+			t.Errorf("Shown(%q) = %q; want %q", text, got, want)
+		}
+	}
 }

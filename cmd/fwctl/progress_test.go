@@ -122,3 +122,21 @@ func TestRefusedModeOnceInFull(t *testing.T) {
 		t.Errorf("told %q; want %q", out.String(), want)
 	}
 }
+
+// Whatever an event quotes, of a command, a device or a person: it is one line.
+func TestProgressOfForeignTextIsOneLine(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []executor.EventType{
+		executor.EventNoticed, executor.EventHook, executor.EventHookEnded, executor.EventRefusedMode, executor.EventFinished,
+		executor.EventRecovered, executor.EventWaiting, executor.EventPowerCycle, "something new",
+	} {
+		var out bytes.Buffer
+		p := &progress{w: &output{out: &out}, plan: &plan.Plan{}}
+		p.tell(executor.Event{Type: kind, Address: esp1, Reason: nasty, Command: plan.Command{"true", nasty}, Outcome: executor.OutcomeFailed, Output: nasty})
+		p.close()
+		checkForeign(t, string(kind), out.String())
+		if n := strings.Count(out.String(), "\n"); n != 1 {
+			t.Errorf("%s is told in %d lines: %q; want one", kind, n, out.String())
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -80,4 +81,22 @@ func TestSharedLock(t *testing.T) {
 	refused(unix.LOCK_SH)
 	alone.Close()
 	take(unix.LOCK_SH).Close()
+}
+
+// What the holder of a lock has written into it is quoted: it can be anything.
+func TestTextOfAHeldLockIsQuoted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	lock, err := lockFile(dir, "resets", unix.LOCK_EX)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := os.WriteFile(filepath.Join(dir, "resets"), []byte("pid 1\nfwctl: done\x1b[2J\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = lockFile(dir, "resets", unix.LOCK_EX)
+	if want := `says "pid 1\nfwctl: done\x1b[2J"`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("lockFile = %v; want %q in it", err, want)
+	}
 }
