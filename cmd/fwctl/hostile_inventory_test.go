@@ -67,6 +67,23 @@ func TestInventoriesEditedByHand(t *testing.T) {
 				}
 				set(was)
 			})
+			// Every enclosure above and below every other one, and itself.
+			var expanders []any
+			esps := func(f func(esp map[string]any)) {
+				for _, e := range doc.(map[string]any)["enclosures"].([]any) {
+					for _, esp := range e.(map[string]any)["esps"].([]any) {
+						f(esp.(map[string]any))
+					}
+				}
+			}
+			esps(func(esp map[string]any) {
+				its, _ := esp["expanders"].([]any)
+				expanders = append(expanders, its...)
+			})
+			esps(func(esp map[string]any) { esp["upstream"] = expanders })
+			if planFrom(t, "a circle", doc, desired) == nil {
+				t.Error("an inventory of enclosures in a circle is refused; want it planned from")
+			}
 			if planned == 0 {
 				t.Error("none was planned from: nothing but refusals was tested")
 			}
