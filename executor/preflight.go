@@ -426,12 +426,35 @@ func (r *run) forbids(s *stepRun, inv *inventory.Inventory) string {
 			return "enclosure " + id + " of its fault domain is not in sight, so nobody can tell whether its drives are in use"
 		}
 	}
+	if why := r.unreadIn(domain, s.step.Host, inv); why != "" {
+		return plan.PartUnread + why
+	}
 	effect := plan.ResetImpact([]*inventory.Inventory{inv}, []string{s.step.LUID}, domain, s.step.SeenElsewhere)
 	if ok, why := plan.Permits(s.step.Reset, effect); !ok {
 		return why
 	}
 	if effect.Worst == plan.IOInterruption && s.step.Disruption.Worst != plan.IOInterruption && s.step.Selected(r.AcceptDisruption) < 0 {
 		return "the plan says that no I/O stops, and now it may: " + effect.Why
+	}
+	return ""
+}
+
+// unreadIn returns what of a fault domain, among the components that the plan knows on a
+// host, cannot be read now, and why; "" if all of it can be.
+func (r *run) unreadIn(domain []string, host string, inv *inventory.Inventory) string {
+	for i := range inv.Problems {
+		p := &inv.Problems[i]
+		for _, o := range r.Plan.Steps {
+			if p.Unread == nil || o.Host != host || !slices.Contains(domain, o.Enclosure) || !p.Unread.Leads(o.LUID) {
+				continue
+			}
+			read := func(e inventory.Enclosure) bool {
+				return slices.ContainsFunc(e.ESPs, func(esp inventory.ESP) bool { return esp.LUID == o.LUID })
+			}
+			if !slices.ContainsFunc(inv.Enclosures, read) { // on another path either
+				return fmt.Sprintf("%s (%s): %s", o.Address, p.Path, p.Detail)
+			}
+		}
 	}
 	return ""
 }

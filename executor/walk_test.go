@@ -223,6 +223,27 @@ func TestNothingIsDoneBesideWorkOnANeighbour(t *testing.T) {
 	})
 }
 
+// A module of another enclosure of the fault domain that cannot be read now may be about
+// to be reset, or have no other way left.
+func TestNothingIsResetBesideWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	const mute = "esps: [{}, {faults: [{when: {opcode: '1c', page: '01', every: true}, do: {sense: 05/24/00}}]}]"
+	rack := acme("") + strings.Replace(strings.ReplaceAll(acme(""), enc1, other), "esps: [{}, {}]", mute, 1)
+	onRack(t, rack, func(b *bench) {
+		beside := b.step(other+"/esp1/sub0", plan.StepWaves{}, b.hop("1100", plan.ModeE))
+		s := b.step(esp1, reset, b.hop("1100", plan.Mode7))
+		s.Neighbours = []string{other}
+		beside.Action, beside.Hops = plan.NoOp, []plan.Hop{}
+		beside.Address, beside.LUID = other+"/esp2/sub0", beside.LUID[:15]+"2"
+		r := b.run(s, beside)
+		b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+		b.reason(r, 0, "nothing in a fault domain is reset while part of it cannot be read", beside.Address)
+		if b.effects() != 0 {
+			t.Errorf("effects = %d; want none", b.effects())
+		}
+	})
+}
+
 // What a reset may do is asked of the drives as they are used now, in all of the
 // fault domain, whatever the plan was told of them.
 func TestResetsAreGatedByTheUseOfDrivesNow(t *testing.T) {

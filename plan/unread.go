@@ -237,8 +237,12 @@ func (domain *faultDomain) unreadReason() string {
 	if more := len(all) - most; more > 0 {
 		text += fmt.Sprintf("; and %d more", more)
 	}
-	return "nothing in a fault domain is reset while part of it cannot be read: " + text
+	return PartUnread + text
 }
+
+// PartUnread begins the reason why nothing of a fault domain is reset that is not in sight
+// as a whole.
+const PartUnread = "nothing in a fault domain is reset while part of it cannot be read: "
 
 func unreadWarnings(all []Unread) []string {
 	var warnings []string
