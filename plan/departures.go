@@ -40,7 +40,10 @@ func (p *Plan) Departures(inv *inventory.Inventory) (compared int, all []Departu
 		for _, luID := range s.Preconditions.ESPs {
 			if s.Host == inv.Host && f.esps[luID] == nil && !missing[luID] {
 				missing[luID] = true
-				all = append(all, Departure{Address: s.Enclosure, Reason: fmt.Sprintf("its I/O module %s was in sight when the plan was made, and is not", luID)})
+				all = append(all, Departure{
+					Address: s.Enclosure,
+					Reason:  fmt.Sprintf("its I/O module %s was in sight when the plan was made, and is not", luID),
+				})
 			}
 		}
 	}

@@ -13,7 +13,9 @@ import (
 // drivesView renders the drives behind enclosures, a table each. names are those of the
 // enclosures, by the first part of their addresses; probed reports whether drives were
 // opened to learn their use.
-func drivesView(enclosures []*inventory.Enclosure, names map[string]string, probed bool, width int, paint paint) string {
+func drivesView(
+	enclosures []*inventory.Enclosure, names map[string]string, probed bool, width int, paint paint,
+) string {
 	var lines []string
 	for _, e := range enclosures {
 		if len(lines) > 0 {
