@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,7 @@ func TestAwayAfterTheLastByte(t *testing.T) {
 			"flashTime: 25m, singleBank: true", "{when: {opcode: '1c', page: '0e', state: flashing, nth: 3}, " + blink, plan.SES,
 			executor.RunDone, "updated confirmed 7 1100", nil, false},
 		"likewise, by WRITE BUFFER": {
-			"flashTime: 25m, singleBank: true, protocol: write-buffer", "{when: {opcode: '1c', page: '01', state: flashing, nth: 3}, " + blink, plan.WriteBuffer,
+			"flashTime: 25m, singleBank: true, protocol: write-buffer, returnNode: same", "{when: {opcode: '1c', page: '01', state: flashing, nth: 3}, " + blink, plan.WriteBuffer,
 			executor.RunDone, "updated confirmed 7 1100", nil, false},
 		"likewise, by WRITE BUFFER beside page 0Eh": {
 			"flashTime: 25m, singleBank: true, protocol: both", "{when: {opcode: '1c', page: '0e', state: flashing, nth: 3}, " + blink, plan.WriteBuffer,
@@ -42,13 +43,13 @@ func TestAwayAfterTheLastByte(t *testing.T) {
 			executor.RunDone, "updated confirmed 7 1100", nil, false},
 		"a last chunk that is lost": {
 			"", "{when: {opcode: '1d', offset: 8192}, do: {vanish: 5m}}", plan.SES,
-			executor.RunUnknown, "unknown unconfirmed 7 1000", []string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
+			executor.RunUnknown, "failed unconfirmed 7 1000", []string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
 		"a last chunk that is lost, told by the offset alone": {
 			"reportsIdle: true", "{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true}}", plan.SES,
-			executor.RunUnknown, "unknown unconfirmed 7 1000", []string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
+			executor.RunUnknown, "failed unconfirmed 7 1000", []string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
 		"a last chunk by WRITE BUFFER that is lost, beside page 0Eh": {
 			"protocol: both", "{when: {opcode: '3b', offset: 8192}, do: {noAnswer: true}}", plan.WriteBuffer,
-			executor.RunUnknown, "unknown unconfirmed 7 1000", []string{"waits for byte 8192 of 10001"}, true},
+			executor.RunUnknown, "failed unconfirmed 7 1000", []string{"waits for byte 8192 of 10001"}, true},
 		"a last chunk by WRITE BUFFER that is lost": {
 			"protocol: write-buffer", "{when: {opcode: '3b', offset: 8192}, do: {vanish: 5m}}", plan.WriteBuffer,
 			executor.RunUnknown, "unknown unconfirmed 7 1000", []string{"it runs 1000", "do not power-cycle"}, false},
@@ -75,8 +76,9 @@ func TestAwayAfterTheLastByte(t *testing.T) {
 				if r.Steps[0].NeedsPerson != tt.person {
 					t.Errorf("NeedsPerson = %v; want %v", r.Steps[0].NeedsPerson, tt.person)
 				}
-				if got := len(b.writes()); got != 3 {
-					t.Errorf("writes = %q; want the three chunks", b.writes())
+				got := slices.DeleteFunc(b.writes(), func(w string) bool { return strings.Contains(w, " ff@") })
+				if len(got) != 3 {
+					t.Errorf("writes but for aborts = %q; want the three chunks", got)
 				}
 			})
 		})
@@ -229,7 +231,7 @@ func TestResetThatNobodyTellsOf(t *testing.T) {
 		"the new revision, which nobody has said":  {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1100", false, executor.RunDone, "updated confirmed 7 1100"},
 		"the same revision, which nobody has said": {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1000", false, executor.RunDone, "updated unconfirmed 7 1000"},
 	} {
-		for protocol, download := range map[plan.Protocol]string{plan.WriteBuffer: "protocol: write-buffer", plan.SES: "rebootsBeforeStatus: true"} {
+		for protocol, download := range map[plan.Protocol]string{plan.WriteBuffer: "protocol: write-buffer, returnNode: same", plan.SES: "rebootsBeforeStatus: true"} {
 			t.Run(name+" by "+string(protocol), func(t *testing.T) {
 				fault := tt.fault
 				if protocol == plan.SES {

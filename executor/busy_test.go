@@ -133,7 +133,7 @@ func TestNodeThatIsBusyAfterAReset(t *testing.T) {
 				var opens []string
 				verified := b.onEvent
 				b.onEvent = func(e executor.Event) {
-					if e.Type == executor.EventFinished { // a last look at everything follows
+					if opens == nil && (e.Type == executor.EventVerified || e.Type == executor.EventFinished) { // a last look at everything follows
 						opens = slices.Clone(m.opens)
 					}
 					verified(e)

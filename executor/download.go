@@ -31,8 +31,9 @@ type download interface {
 	chunk(ctx context.Context, offset int, data []byte) verdict
 	// finish waits for the word that the image is complete.
 	finish(ctx context.Context) verdict
-	// abort breaks a download off after a chunk that was not the last. Abort where the
-	// device then holds no part of it, or cannot be told.
+	// abort breaks a download off. Abort if the device then holds no part of it, or
+	// cannot be told; SentAll if it turns out to have all of it, which finish then judges.
+	// Anything else settles nothing: the device may hold a part still.
 	abort(ctx context.Context) verdict
 	// recover finds out what became of a download that a killed run has left. last: all
 	// of it may have been sent. StartOver where the device holds no part of it, SentAll
@@ -40,6 +41,9 @@ type download interface {
 	recover(ctx context.Context, last bool) verdict
 	// activate starts what is deferred.
 	activate(ctx context.Context) verdict
+	// collect reads what the start of an image has left in the device's status, so that
+	// nobody takes it for the word on something else. It reports whether there is no more.
+	collect(ctx context.Context) bool
 	// failure is what the device says of an image that it was to start and does not
 	// run; no trigger where it says nothing.
 	failure(ctx context.Context) verdict
@@ -54,7 +58,8 @@ type verdict struct {
 	needsPerson bool    // it must not lose power now
 	unstaged    bool    // it holds nothing staged
 	half        bool    // it has a part of this download, and waits for more
-	inDoubt     bool    // the chunk was not answered, so that it may have been taken
+	inDoubt     bool    // the chunk was not answered, or with an error, so that it may have been taken
+	unclear     bool    // it may hold all or a part of an image, and does not say which
 	discarded   bool    // it had a part or all of this download, and says no more than that it is not good
 	revision    string  // that was read on the way, "" where none was
 	refusal     Refusal // with Stale and Refuse
@@ -84,13 +89,17 @@ type target struct {
 	esps         []inventory.ESP // of the enclosure
 	hop          plan.Hop
 	mode         plan.Mode
-	hasPage      bool // the ESP has page 0Eh
-	owing        bool // it may wait for more of an image that this run has left
+	hasPage      bool                                   // the ESP has page 0Eh
+	owing        bool                                   // it may wait for more of an image that this run has left
+	ours         func(k state.Key, address string) bool // reports whether it may hold a part of an image that fwctl has sent
+	acted        func(k state.Key) bool                 // reports whether this run has started an image there
 	notice       func(reason string)
 	needsImage   func(k state.Key, address, detail string) // has it remembered that a component told of 83h
 
 	generation uint32 // as the first status had it: it binds all chunks of this download
 	bound      bool
+
+	failed *ses.DownloadStatus // that collect has read, and that will not be told again
 }
 
 func newDownload(t target) download {
@@ -110,6 +119,7 @@ func code(m plan.Mode) byte {
 
 const (
 	firstPoll  = 250 * time.Millisecond
+	lastRetry  = 4 * firstPoll
 	slowPoll   = 5 * time.Second
 	personPoll = time.Minute // each look for what a person does reads whole enclosures
 )
@@ -124,6 +134,17 @@ const (
 	writing                // it has all of it and writes flash
 	leaving                // it answers no more, or not yet again, after an image that it starts by itself
 )
+
+// firmly calls read until it succeeds, a few times: one failed read is no verdict on a
+// device. Where a device may be away for long the caller has a patience of its own.
+func firmly(ctx context.Context, read func() error) error {
+	err := read()
+	for wait := firstPoll; err != nil && !errors.Is(err, transport.ErrBusy) && wait <= lastRetry && ctx.Err() == nil; wait *= 2 {
+		time.Sleep(wait)
+		err = read()
+	}
+	return err
+}
 
 // sight is what asking a device once came to: an end, or what it said and how far
 // it is.
@@ -227,15 +248,19 @@ func (t *target) agree(ctx context.Context) verdict {
 // settle collects pending unit attentions, which would otherwise be the answer to
 // the first command with an effect.
 func (t *target) settle(ctx context.Context, luID string) error {
-	node, err := t.session.to(luID)
-	if err != nil {
+	return firmly(ctx, func() error {
+		node, err := t.session.to(luID)
+		if err == nil {
+			_, err = scsi.Do(ctx, node, scsi.TestUnitReady{})
+		}
+		if e := (*scsi.Error)(nil); errors.As(err, &e) {
+			return nil // not ready, or no command that it knows: the download itself will tell
+		}
+		if err != nil {
+			t.session.revision(ctx, luID, t.subenclosure) // finds it again where it has left
+		}
 		return err
-	}
-	_, err = scsi.Do(ctx, node, scsi.TestUnitReady{})
-	if e := (*scsi.Error)(nil); errors.As(err, &e) {
-		return nil // not ready, or no command that it knows: the download itself will tell
-	}
-	return err
+	})
 }
 
 // page reads an ESP's download status page. That eats the completion codes of
@@ -283,8 +308,23 @@ func (t *target) own(page *ses.DownloadMicrocodeStatus) (ses.DownloadStatus, err
 	return status, nil
 }
 
-// look finds out what a device is like after a command whose outcome no status
-// described, in the middle of an image, after bytes from to end of it: the download is broken off either way.
+// ask reads the component's download status, again for as long as that fails: one
+// failed read says nothing. A status under another generation code is an answer.
+func (t *target) ask(ctx context.Context) (s ses.DownloadStatus, err error) {
+	poll(time.Duration(t.hop.ReturnTimeout), func() sight {
+		var changed *changedError
+		if s, err = t.status(ctx); err == nil || errors.As(err, &changed) {
+			return over(verdict{})
+		}
+		t.session.revision(ctx, t.luID, t.subenclosure) // finds it again where it has left
+		return sight{}
+	}, func(string) verdict { return verdict{} })
+	return s, err
+}
+
+// look finds out what a device is like after a chunk that was not answered, or with an
+// error that does not say that it was not carried out: bytes from to end, in the middle
+// of an image. The download is broken off either way.
 // Where it has not started anew since, and does not say that a reset is safe, it may
 // have nothing to start from.
 func (t *target) look(ctx context.Context, from, end int, cause error) verdict {
@@ -306,13 +346,33 @@ func (t *target) look(ctx context.Context, from, end int, cause error) verdict {
 		}
 		v.reason += fmt.Sprintf(", its download status is: %v", s)
 		v.needsPerson = s.Code == ses.DownloadNeedsImage
-		v.discarded = v.discarded && s.Code != ses.DownloadInternalError                                       // a reset is safe then
-		waits := s.Code == ses.DownloadInProgress || s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 // as some say while they download
-		v.half = waits && (s.ExpectedBufferOffset == uint32(from) || s.ExpectedBufferOffset == uint32(end))
+		v.discarded = v.discarded && s.Code != ses.DownloadInternalError // a reset is safe then
+		// At another offset it may be somebody else's download that it waits for more of.
+		own := []uint32{uint32(from), uint32(end), 0, ses.AnyOffset}
+		v.half = partial(s) && slices.Contains(own, s.ExpectedBufferOffset)
+		v.unclear = partial(s) && !v.half
 		return over(v)
 	}, func(string) verdict {
-		return verdict{trigger: Lose, discarded: true, reason: broke + "; it has not answered since"}
+		return verdict{trigger: Lose, discarded: true, inDoubt: true, reason: broke + "; it has not answered since"}
 	})
+}
+
+// collect reads the status that an activation, or a restart into new microcode, has left.
+// Some ESPs keep 10h there until somebody reads it, and start when that is done. An
+// error code that it finds is kept for failure: it is told once.
+func (t *target) collect(ctx context.Context) bool {
+	if !t.hasPage || t.skips(plan.LastStatus) {
+		return true
+	}
+	t.bound = false // a device that has restarted may have another generation code
+	s, err := t.status(ctx)
+	if err != nil {
+		return false
+	}
+	if s.Code.Failed() {
+		t.failed = &s
+	}
+	return s.Code != ses.DownloadDoneStartsNow && !s.Code.InProgress()
 }
 
 // runs is the verdict on a device that says nothing of the image that a killed run
@@ -333,6 +393,12 @@ func (t *target) runs(ctx context.Context) verdict {
 func unanswered(err error) bool {
 	var e *transport.Error
 	return errors.As(err, &e) && (!e.NotSent || errors.Is(err, transport.ErrGone))
+}
+
+// refused reports whether a device says that it did not carry a command out, and will
+// not. After any other error it may have: a device can take a chunk and fail in answering.
+func refused(err error) bool {
+	return errors.Is(err, scsi.IllegalRequest) || errors.Is(err, scsi.ReservationConflict)
 }
 
 // wasReset tells whether a device answers that it has been reset, or that its

@@ -66,20 +66,18 @@ func (d *bufferDownload) chunk(ctx context.Context, offset int, data []byte) ver
 		return verdict{}
 	case offset == 0 && d.saysModeRefused(ctx, err):
 		return verdict{trigger: modeRefused, reason: err.Error()}
-	case unanswered(err) && last && d.mode == plan.Mode7:
-		d.away = true
-		return verdict{} // it may be restarting: what it runs afterwards decides
-	case unanswered(err) && last:
-		return verdict{trigger: Lose, reason: fmt.Sprintf("the last of the image was not answered, and there is no telling whether it is complete: %v", err)}
-	case unanswered(err):
-		return d.look(ctx, offset, end, err)
 	case transient(err) && !wasReset(err):
 		return verdict{trigger: notTaken, reason: err.Error()}
-	}
-	if v, is := d.disturbance(err); is {
+	case wasReset(err):
+		v, _ := d.disturbance(err)
 		return v
+	case refused(err):
+		return d.brokenOff(offset, err)
+	case last:
+		d.away = true
+		return verdict{} // it may be restarting: what it says or runs afterwards decides
 	}
-	return d.brokenOff(offset, err)
+	return d.look(ctx, offset, end, err)
 }
 
 // saysModeRefused tells whether a refused first chunk was refused for its mode:
@@ -114,6 +112,7 @@ func (d *bufferDownload) saysModeRefused(ctx context.Context, err error) bool {
 // finish listens for a word for as long as the device may be writing flash.
 func (d *bufferDownload) finish(ctx context.Context) verdict {
 	switch {
+	case d.mode == plan.Mode7 && d.hop.ActivateBy == plan.ByPowerCycle: // writes the bank that does not run
 	case d.mode == plan.Mode7 && d.hasPage:
 		page := pageDownload{target: d.target, away: d.away}
 		return page.finish(ctx)
@@ -147,12 +146,16 @@ func (d *bufferDownload) finish(ctx context.Context) verdict {
 		if busy || reset {
 			return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and for %v has said no more than: %s; do not power-cycle it", plan.Duration(d.patience()), said)}
 		}
+		if d.away {
+			return verdict{trigger: Lose, unclear: true, reason: "the last of the image was not answered as taken, and the device has no word for whether it is complete"}
+		}
 		return verdict{trigger: Defer, reason: "all of the image was taken, and the device has no word for whether it is complete: the revision after its activation will tell"}
 	})
 }
 
 // awaitRevision waits for a device that starts the image by itself to run it, or
-// to have been reset. One that is merely back may be writing flash all the while.
+// to have been reset. One that is merely back may be writing flash all the while. One
+// that took all of the image, and is back under another node, has left the bus to restart.
 func (d *bufferDownload) awaitRevision(ctx context.Context) verdict {
 	start := verdict{trigger: Start, reason: "it has all of the image"}
 	return poll(d.patience(), func() sight {
@@ -160,7 +163,7 @@ func (d *bufferDownload) awaitRevision(ctx context.Context) verdict {
 		switch {
 		case err != nil:
 			return sight{said: err.Error(), stage: leaving}
-		case d.runsImage(revision), d.session.reset[d.luID]:
+		case d.runsImage(revision), d.session.reset[d.luID], !d.away && d.session.moved[d.luID]:
 			return over(start)
 		}
 		return sight{said: "it runs " + revision}
@@ -227,8 +230,14 @@ func (d *bufferDownload) sense(ctx context.Context) *scsi.Sense {
 	return s
 }
 
-func (d *bufferDownload) abort(context.Context) verdict {
-	return verdict{trigger: Abort, reason: "WRITE BUFFER has no abort, so nothing more is sent: the next download starts over"}
+func (d *bufferDownload) abort(ctx context.Context) verdict {
+	v := verdict{trigger: Abort, reason: "WRITE BUFFER has no abort, so nothing more is sent: the next download starts over"}
+	if d.hasPage && !d.skips(plan.MidwayStatus) {
+		d.bound = false
+		s, err := d.ask(ctx)
+		v.unclear = err == nil && partial(s)
+	}
+	return v
 }
 
 func (d *bufferDownload) recover(ctx context.Context, last bool) verdict {

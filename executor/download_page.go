@@ -17,14 +17,15 @@ type pageDownload struct {
 	target
 	bufferID byte
 
-	early *answer // to the last chunk, which chunk has read and finish judges
-	away  bool    // the last chunk was not answered, or the device did not answer or was reset after it
+	early *answered // to the last chunk, which chunk has read and finish judges
+	away  bool      // the last chunk was answered with an error or not at all, or the device did not answer or was reset after it
+	lost  bool      // the last chunk was not answered
 
 	untold bool // a status that nobody heard, or that a killed run has not recorded, may have been the word on the image
 }
 
-// answer is a status, or why there is none.
-type answer struct {
+// answered is a status, or why there is none.
+type answered struct {
 	status ses.DownloadStatus
 	err    error
 }
@@ -40,6 +41,9 @@ func (d *pageDownload) prepare(ctx context.Context) verdict {
 	d.bufferID = byte(d.hop.BufferID)
 	if d.bufferID == 0 && s.ExpectedBufferID != 0xff { // FFh is seen where 00h is meant
 		d.bufferID = s.ExpectedBufferID
+	}
+	if partial(s) { // drain has found it to be ours
+		return verdict{trigger: halfTaken, reason: fmt.Sprintf("it holds a part of an image that an earlier run has sent (%v)", s)}
 	}
 	return verdict{}
 }
@@ -66,23 +70,18 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 	switch {
 	case offset == 0 && d.saysModeRefused(err):
 		return verdict{trigger: modeRefused, reason: err.Error()}
-	case unanswered(err) && end < size:
-		return d.look(ctx, offset, end, err)
-	case unanswered(err):
-		d.away = true
-		return verdict{}
 	case transient(err) && !wasReset(err):
 		return d.notTaken(ctx, offset, end, err)
-	case err != nil:
-		if v, is := d.disturbance(err); is {
-			return v
-		}
-		v := d.brokenOff(offset, err)
-		if s, err := d.status(ctx); err == nil && s.Code == ses.DownloadNeedsImage {
-			v.needsPerson = true
-			v.reason = fmt.Sprintf("%s; %v", v.reason, s)
-		}
+	case wasReset(err):
+		v, _ := d.disturbance(err)
 		return v
+	case refused(err):
+		return d.refusedChunk(ctx, offset, err)
+	case err != nil && end < size:
+		return d.look(ctx, offset, end, err)
+	case err != nil: // what the device says next is the outcome
+		d.away, d.lost = true, unanswered(err)
+		return verdict{}
 	case d.skips(plan.MidwayStatus) && end < size, d.skips(plan.LastStatus) && end == size:
 		return verdict{}
 	}
@@ -93,7 +92,7 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 		case end == size && err == nil && tellsModeRefused(s, offset):
 			return over(verdict{trigger: modeRefused, reason: s.String()})
 		case end == size:
-			d.early = &answer{s, err}
+			d.early = &answered{s, err}
 			return over(verdict{})
 		case unanswered(err):
 			return over(d.look(ctx, offset, end, err))
@@ -113,6 +112,23 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 		return d.brokenOff(end, "nothing moves any more: "+said)
 	})
 	v.inDoubt = v.inDoubt || v.half // it took the chunk, whatever it says of itself
+	return v
+}
+
+// refusedChunk is the verdict on a chunk that the device refuses. A generation code
+// that is not the download's any more is one reason for that, even if the sense data
+// do not point at it.
+func (d *pageDownload) refusedChunk(ctx context.Context, offset int, cause error) verdict {
+	s, err := d.ask(ctx)
+	if v, is := d.disturbance(err); is {
+		v.reason = fmt.Sprintf("%v; %s", cause, v.reason)
+		return v
+	}
+	v := d.brokenOff(offset, cause)
+	if err == nil && s.Code == ses.DownloadNeedsImage {
+		v.needsPerson = true
+		v.reason = fmt.Sprintf("%s; %v", v.reason, s)
+	}
 	return v
 }
 
@@ -236,9 +252,8 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 			return over(v)
 		}
 		if d.away && d.waitsForMore(s) {
-			return over(verdict{trigger: Lose, needsPerson: d.mode == plan.Mode7, reason: fmt.Sprintf(
-				"the last of the image was lost: it waits for byte %d of %d (%v); do not power-cycle or reset it before it has got an image",
-				s.ExpectedBufferOffset, d.hop.Image.Size, s)})
+			return over(verdict{trigger: Fail, half: true, reason: fmt.Sprintf(
+				"the last of the image was lost: it waits for byte %d of %d (%v)", s.ExpectedBufferOffset, d.hop.Image.Size, s)})
 		}
 		if s.Code != ses.DownloadIdle || d.mode == plan.ModeE && !d.away {
 			return sight{said: s.String(), stage: stageOf(s)}
@@ -252,14 +267,14 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 			return over(verdict{trigger: Start, reason: "it has restarted"})
 		case d.mode == plan.Mode7 && d.session.reset[d.luID]:
 			return over(verdict{trigger: Start, reason: "it has been reset"})
-		case d.mode == plan.ModeE:
+		case d.mode == plan.ModeE && (d.lost || d.untold || d.session.reset[d.luID]):
 			return over(verdict{trigger: Lose, reason: fmt.Sprintf("it was away after the last byte, runs %s, and does not say what became of the image", revision)})
 		}
 		idle = revision
 		return sight{said: fmt.Sprintf("%v, and it runs %s", s, revision)}
 	}, func(said string) verdict {
 		switch {
-		case idle != "" && d.provesNothing():
+		case idle != "" && d.mode == plan.Mode7 && d.provesNothing():
 			return verdict{trigger: Start, reason: "it says nothing of the image any more"}
 		case idle != "" && d.away && !d.untold && d.hop.Protocol == plan.SES:
 			return verdict{trigger: Fail, revision: idle, discarded: true, reason: fmt.Sprintf("it did not answer for a while after the last byte, and the image is lost: for %v it has said %s", plan.Duration(d.patience()), said)}
@@ -303,39 +318,62 @@ func ended(s ses.DownloadStatus, mode plan.Mode) (done bool, v verdict) {
 	return false, verdict{}
 }
 
-// abort sends the page's abort, and reads the status until the device holds no part
-// of an image. The code that the abort leaves there (80h, seen with the mode's
-// field) would be taken for the word on the next download.
+// abort sends the page's abort, with the generation code that holds now, and reads the
+// status until the device holds no part of an image. The code that the abort leaves
+// there (80h, seen with the mode's field) would be taken for the word on the next
+// download. A device that was busy, or had something else to say first, did not carry
+// the abort out and gets it again.
 func (d *pageDownload) abort(ctx context.Context) verdict {
-	refused := d.send(ctx, ses.DownloadMicrocodeControl{Mode: ses.AbortDownload}) // as an ESP may that holds nothing
-	d.bound = false
+	sent, with := false, uint32(0) // the generation code of the abort
+	var answer error
 	return poll(d.flashTimeout(), func() sight {
+		d.bound = false
 		s, err := d.status(ctx)
 		switch {
 		case err != nil:
+			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again where it has left
 			return sight{said: err.Error()}
 		case s.Code == ses.DownloadNeedsImage:
 			return over(failed(s))
-		case s.Code.Failed(), s.Code.Complete():
+		case s.Code.Complete(): // told once, and the outcome wherever it is read
+			d.early = &answered{status: s}
+			return over(verdict{trigger: SentAll, reason: s.String()})
+		case s.Code.Failed() && sent:
 			return sight{said: s.String()} // told once: the next status is the one that counts
-		case s.Code == ses.DownloadIdle && !d.waitsForMore(s):
+		case sent && s.Code == ses.DownloadIdle && !d.waitsForMore(s):
 			return over(verdict{trigger: Abort, reason: "the device has discarded it"})
-		case refused != nil:
-			return over(verdict{trigger: Fail, reason: fmt.Sprintf("the device does not take the abort: %v; %v", refused, s)})
+		case sent && refused(answer) && d.generation == with:
+			return over(verdict{trigger: Fail, unclear: true, reason: fmt.Sprintf("the device does not take the abort: %v; %v", answer, s)})
+		case !sent, transient(answer), refused(answer):
+			answer = d.send(ctx, ses.DownloadMicrocodeControl{Mode: ses.AbortDownload})
+			sent, with = true, d.generation
+		}
+		if answer != nil {
+			return sight{said: fmt.Sprintf("%v; %v", s, answer)}
 		}
 		return sight{said: s.String()}
 	}, func(said string) verdict {
-		return verdict{trigger: Fail, reason: "the device took the abort and goes on saying: " + said}
+		if !sent || !d.answers(ctx) {
+			return verdict{trigger: Lose, unclear: true, reason: "what it holds is unknown: it has not answered since: " + said}
+		}
+		return verdict{trigger: Fail, unclear: true, reason: "after the abort it goes on saying: " + said}
 	})
+}
+
+// answers reports whether the device's status can be read.
+func (d *pageDownload) answers(ctx context.Context) bool {
+	d.bound = false
+	_, err := d.status(ctx)
+	return err == nil
 }
 
 func (d *pageDownload) failure(ctx context.Context) verdict {
 	if d.skips(plan.LastStatus) {
 		return verdict{}
 	}
-	d.bound = false
-	if s, err := d.status(ctx); err == nil && s.Code.Failed() {
-		return failed(s)
+	d.collect(ctx)
+	if d.failed != nil {
+		return failed(*d.failed)
 	}
 	return verdict{}
 }
@@ -355,7 +393,7 @@ func (d *pageDownload) recover(ctx context.Context, last bool) verdict {
 		case s.Code.Failed():
 			return over(verdict{trigger: StartOver, reason: s.String()})
 		case s.Code.Complete():
-			d.early = &answer{status: s}
+			d.early = &answered{status: s}
 			return over(verdict{trigger: SentAll, reason: s.String()})
 		case d.waitsForMore(s):
 			return over(verdict{trigger: halfTaken, reason: fmt.Sprintf("it waits for byte %d of %d", s.ExpectedBufferOffset, d.hop.Image.Size)})
@@ -379,12 +417,20 @@ func (d *pageDownload) activate(ctx context.Context) verdict {
 	}
 	d.bufferID = byte(d.hop.BufferID)
 	err := d.send(ctx, ses.DownloadMicrocodeControl{Mode: ses.ActivateDeferredMicrocode})
+	if refused(err) { // perhaps for a generation code that has changed since it was read
+		with := d.generation
+		d.bound = false
+		if _, failure := d.ask(ctx); failure == nil && d.generation != with {
+			err = d.send(ctx, ses.DownloadMicrocodeControl{Mode: ses.ActivateDeferredMicrocode})
+		}
+	}
 	if err != nil {
 		return restarting(err)
 	}
 	// 85h stands in the status alone, and microcode at 10h starts when it is read.
-	if s, err := d.status(ctx); err == nil && s.Code.Failed() {
-		return failed(s)
+	d.collect(ctx)
+	if d.failed != nil {
+		return failed(*d.failed)
 	}
 	return verdict{trigger: Restart}
 }

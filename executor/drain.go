@@ -26,7 +26,7 @@ func (t *target) drain(ctx context.Context, activating bool) (ses.DownloadStatus
 		if err := t.settle(ctx, esp.LUID); err != nil {
 			return none, refuse("%v", err)
 		}
-		page, err := t.page(ctx, esp.LUID)
+		page, err := t.firmPage(ctx, esp.LUID)
 		if err != nil {
 			return none, refuse("cannot find out whether somebody writes to the other ESP %s: %v", esp.LUID, err)
 		}
@@ -38,12 +38,13 @@ func (t *target) drain(ctx context.Context, activating bool) (ses.DownloadStatus
 		return none, refuse("%v", err)
 	}
 	delete(t.session.reset, t.luID) // from here on it would be a new one
+	delete(t.session.moved, t.luID)
 	if !t.hasPage {
 		return none, verdict{}
 	}
 	var s ses.DownloadStatus
 	for range 2 {
-		page, err := t.page(ctx, t.luID)
+		page, err := t.firmPage(ctx, t.luID)
 		if err != nil {
 			return none, refuse("%v", err)
 		}
@@ -71,18 +72,26 @@ func (t *target) judge(ctx context.Context, luID string, page *ses.DownloadMicro
 	for _, s := range page.Subenclosures {
 		address := t.addressOf(luID, int(s.SubenclosureID))
 		own := address == t.address
+		key := state.Key{LUID: luID, Subenclosure: int(s.SubenclosureID)}
 		switch {
 		case s.Code == ses.DownloadDoneStartsNow:
-			started = t.started(ctx, luID, int(s.SubenclosureID), address)
+			started = t.started(ctx, key, address)
 		case own && t.owing && s.Code == ses.DownloadInProgress:
+		case partial(s) && t.ours(key, address):
+			if !own {
+				t.notice(fmt.Sprintf("%s holds a part of an image that an earlier run has sent: %v", address, s))
+			}
+		case s.Code.InProgress() && t.ours(key, address):
+			v = refuse("%s is still writing an image that an earlier run has sent (%v): wait until it is done, and do not power-cycle it", address, s)
+			v.refusal = RefusedInUse
 		case s.Code.InProgress():
 			v = refuse("somebody else is writing to %s: %v", address, s)
 			v.refusal = RefusedInUse
-		case s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 && s.ExpectedBufferOffset != ses.AnyOffset: // as some say while they download
+		case partial(s):
 			v = refuse("somebody else is writing to %s: it waits for byte %d of an image", address, s.ExpectedBufferOffset)
 			v.refusal = RefusedInUse
 		case s.Code == ses.DownloadNeedsImage:
-			t.needsImage(state.Key{LUID: luID, Subenclosure: int(s.SubenclosureID)}, address, s.String())
+			t.needsImage(key, address, s.String())
 			if !own || activating {
 				v = refuse("%s needs a whole image before anything else of its fault domain is touched: do not power-cycle or reset it: %v", address, s)
 				v.needsPerson = own
@@ -97,16 +106,45 @@ func (t *target) judge(ctx context.Context, luID string, page *ses.DownloadMicro
 	return v
 }
 
-// started waits for a component whose microcode stood at 10h, and has been
-// started by the reading of that. It was not this step's to start.
-func (t *target) started(ctx context.Context, luID string, subenclosure int, address string) verdict {
+// firmPage reads an ESP's download status page, again where one read fails.
+func (t *target) firmPage(ctx context.Context, luID string) (page *ses.DownloadMicrocodeStatus, err error) {
+	err = firmly(ctx, func() error {
+		if _, failure := t.session.to(luID); failure != nil {
+			t.session.revision(ctx, luID, t.subenclosure) // finds it again where it has left
+		}
+		page, err = t.page(ctx, luID)
+		if unanswered(err) {
+			t.session.revision(ctx, luID, t.subenclosure)
+		}
+		return err
+	})
+	return page, err
+}
+
+// partial reports whether a device waits for more of an image. Some say 00h while they
+// download, and tell it by the offset alone.
+func partial(s ses.DownloadStatus) bool {
+	return s.Code == ses.DownloadInProgress || s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 && s.ExpectedBufferOffset != ses.AnyOffset
+}
+
+// started waits for a component whose microcode stood at 10h, and has been started by
+// the reading of that. If this run has started an image there, 10h is the answer to
+// that; else it was not this step's to start.
+func (t *target) started(ctx context.Context, key state.Key, address string) verdict {
+	ours := t.acted(key)
 	reason := fmt.Sprintf("an earlier download to %s had ended without its status being read, and reading it has started that microcode", address)
+	if ours {
+		reason = fmt.Sprintf("%s had more to say of the image that this run has started there, and may have started it once more", address)
+	}
 	t.notice(reason)
 	time.Sleep(time.Duration(t.hop.Settle))
 	return poll(time.Duration(t.hop.ReturnTimeout), func() sight {
-		revision, err := t.session.revision(ctx, luID, subenclosure)
-		if err != nil {
+		revision, err := t.session.revision(ctx, key.LUID, key.Subenclosure)
+		switch {
+		case err != nil:
 			return sight{said: err.Error()}
+		case ours:
+			return over(verdict{})
 		}
 		v := verdict{trigger: Fail, reason: fmt.Sprintf("%s: it runs %s now, and nothing else was done: make a new plan", reason, revision)}
 		if address == t.address {

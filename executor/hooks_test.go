@@ -146,7 +146,7 @@ func TestHooksAreRecorded(t *testing.T) {
 			t.Errorf("on record (-want +got):\n%s", diff)
 		}
 		types := []executor.EventType{executor.EventChecking, executor.EventWave, executor.EventHook, executor.EventHookEnded, executor.EventStarted,
-			executor.EventWaiting, executor.EventVerified, executor.EventFinished, executor.EventHook, executor.EventHookEnded}
+			executor.EventWaiting, executor.EventVerified, executor.EventHook, executor.EventHookEnded, executor.EventFinished}
 		if diff := cmp.Diff(types, b.types()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}

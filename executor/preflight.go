@@ -132,7 +132,7 @@ func (r *run) preflight(ctx context.Context) {
 // what it is like before the run touches it.
 func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inventory) {
 	enclosure := group[0].step.Enclosure
-	held, err := hold(r.until, r.Machine, enclosure, group[0].step.Preconditions.ESPs, inv)
+	held, err := r.hold(r.until, enclosure, group[0].step.Preconditions.ESPs, inv)
 	if err == nil {
 		defer held.close()
 		err = r.takeDown(ctx, held)
@@ -182,7 +182,11 @@ func (r *run) takeDown(ctx context.Context, held *session) error {
 	if r.baselineOf(held.enclosure) != nil {
 		return nil // of the run that is resumed
 	}
-	e, err := held.read(r.until)
+	var e *inventory.Enclosure
+	err := firmly(r.until, func() (err error) {
+		e, err = held.read(r.until)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -366,8 +370,20 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 	if err != nil {
 		return s.cannot(err)
 	}
-	e, err := held.read(ctx)
-	if err != nil {
+	var e *inventory.Enclosure
+	var worse []string
+	before := r.baselineOf(held.enclosure)
+	err = firmly(ctx, func() (err error) {
+		worse = nil
+		if e, err = held.read(ctx); err != nil || before == nil {
+			return err
+		}
+		if worse = before.decline(e); len(worse) > 0 { // a page that could not be read looks like that too
+			return errors.New(strings.Join(worse, "; "))
+		}
+		return nil
+	})
+	if e == nil {
 		return s.cannot(err)
 	}
 	remember(e, staged, sent)
@@ -390,10 +406,8 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 	if s.want.staged != "" && !s.wrote && s.step.Action != plan.Update && sub.Staged != nil && !sub.Staged.Confirmed && !s.current().ActivateUnconfirmed {
 		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
 	}
-	if before := r.baselineOf(held.enclosure); before != nil {
-		if worse := before.decline(e); len(worse) > 0 {
-			return s.stale("the enclosure has become worse since the run began: " + strings.Join(worse, "; "))
-		}
+	if len(worse) > 0 {
+		return s.stale("the enclosure has become worse since the run began: " + strings.Join(worse, "; "))
 	}
 	return judge(s, e, sub, sent[s.key], task)
 }
@@ -404,7 +418,17 @@ func (r *run) newDownload(held *session, e *inventory.Enclosure, esp *inventory.
 		session: held, luID: s.step.LUID, subenclosure: s.step.Subenclosure, address: sub.Address, esps: e.ESPs,
 		hop: s.current(), mode: s.mode, owing: s.owing, hasPage: esp.Download.SESPage || s.current().Protocol == plan.SES,
 		notice: func(reason string) { r.event(s.about(Event{Type: EventNoticed, Reason: reason})) },
+		ours: func(k state.Key, address string) bool {
+			cautions, err := r.Store.Cautions(context.WithoutCancel(r.until))
+			return err == nil && slices.ContainsFunc(cautions, func(c state.Caution) bool {
+				return (c.Kind == state.Unclear || c.Kind == state.NeedsImage) && (c.Key == k || c.Address == address)
+			})
+		},
+		acted: func(k state.Key) bool {
+			return slices.ContainsFunc(r.steps, func(other *stepRun) bool { return other.key == k && other.restarted })
+		},
 		needsImage: func(k state.Key, address, detail string) {
+			s.needsImage = s.needsImage || k == s.key
 			remember := func(tx *state.Tx) { tx.NeedsImage(k, address, detail, time.Now()) }
 			if err := r.Store.Update(context.WithoutCancel(r.until), remember); err != nil {
 				r.event(s.about(Event{Type: EventNoticed, Reason: fmt.Sprintf("%s needs a whole image, and nobody will remember it: %v", address, err)}))

@@ -1,7 +1,6 @@
 package executor_test
 
 import (
-	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,10 +9,6 @@ import (
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
-
-// doubt gives two of three random shelves devices whose answers say nothing of what
-// they did. It is off until the executor copes with all of them.
-var doubt = flag.Bool("doubt", false, "random racks get devices whose answers say nothing of what they did")
 
 // doubts is how a shelf of that class takes microcode, besides what download has.
 func (s *shelf) doubts(d dice, all []string) []string {

@@ -27,9 +27,7 @@ func (h *history) hold() {
 		h.noFalseWord(i, r)
 		h.inItsWindow(r, mine, commands)
 		h.byPower(r)
-		if *doubt {
-			h.inDoubt(r)
-		}
+		h.inDoubt(r)
 	}
 	h.onlyPlannedImages()
 	h.noTwoResets()
@@ -111,6 +109,11 @@ func (h *history) nothingAfterARefusal(r *round, commands []command) {
 		s := r.step(c.LU, w.sub)
 		if s == nil || w.offset == 0 && w.mode == 0x0e && !h.takesE(c.LU, w.sub, s) {
 			continue
+		}
+		if r.result != nil && slices.ContainsFunc(r.result.Steps, func(sr executor.StepResult) bool {
+			return sr.Address == s.Address && (sr.Outcome == executor.OutcomeStaged || sr.Outcome == executor.OutcomeUpdated)
+		}) {
+			continue // it said that it was complete all the same
 		}
 		for _, later := range commands[i+1:] {
 			lw, ok := later.write()
@@ -208,7 +211,7 @@ func (h *history) noFalseWord(n int, r *round) {
 		case sr.Outcome == executor.OutcomeFailed && !told && sr.Revision != "" && p.Revision != "" && sr.Revision != p.Revision:
 			h.failf("%s is told to run %s after it failed, and runs %s", s.Address, sr.Revision, p.Revision)
 		}
-		if _, remembered := r.staged[state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure}]; p.Staged != nil && !remembered && !told && !before && !e.lies {
+		if _, remembered := r.staged[state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure}]; p.holdsSent() && !remembered && !told && !before && !e.lies {
 			h.failf("%s holds an image that a power loss would start, and nobody remembers: it was %s", s.Address, sr.Outcome)
 		}
 		if safe := strings.Contains(sr.Reason, "reset and power on are safe (84h)"); p.Broken && !told && !before && !safe { // by the device's own word
@@ -226,6 +229,12 @@ func (h *history) noFalseWord(n int, r *round) {
 	if worst != executor.RunDone && r.result.Outcome != worst {
 		h.failf("the run on %s is told to be %s, and its worst step makes it %s", r.host, r.result.Outcome, worst)
 	}
+}
+
+// holdsSent reports whether a part holds an image staged that it was sent: its peer may
+// have brought it another.
+func (p *partState) holdsSent() bool {
+	return p.Staged != nil && slices.ContainsFunc(p.Received, func(in received) bool { return in.SHA256 == p.Staged.SHA256 })
 }
 
 // unsure is a step that says itself that the device has had no word for its image.

@@ -20,6 +20,7 @@ type world struct {
 	hosts         []string
 	shelves       []*shelf
 	accept        bool // disruptions are accepted
+	doubt         bool // two of three shelves have devices whose answers say nothing of what they did
 	kill          int  // the effect at which a copy of everything is made, to be resumed; 0: none
 
 	wait    bool                // runs wait for windows, and for power cycles
@@ -115,7 +116,7 @@ func (d dice) some(usual string, others ...string) string {
 
 func newWorld(seed uint64) *world {
 	d := dice{rand.New(rand.NewPCG(seed, 0))}
-	w := &world{hosts: []string{"stor1"}, accept: !d.one(4)}
+	w := &world{hosts: []string{"stor1"}, accept: !d.one(4), doubt: seed%2 == 1}
 	if d.one(4) {
 		w.hosts = append(w.hosts, "stor2")
 	}
@@ -160,7 +161,7 @@ func (w *world) addShelf(d dice, b *strings.Builder, i int) {
 		fmt.Fprintf(b, "    peerSync: %s\n    peerSyncTime: %s\n", pick(d, "up", "down"), pick(d, "1s", "10s", "40s", "5m"))
 	}
 	download := s.download(d, w.person)
-	if s.doubt = *doubt && !d.one(3); s.doubt {
+	if s.doubt = w.doubt && !d.one(3); s.doubt {
 		download = s.doubts(d, download)
 	}
 	fmt.Fprintf(b, "    download: {%s}\n", strings.Join(download, ", "))

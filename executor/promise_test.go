@@ -454,12 +454,14 @@ type partState struct {
 	Staged   *struct {
 		SHA256 string `json:"sha256"`
 	} `json:"staged"`
-	Received []struct {
-		SHA256  string `json:"sha256"`
-		Mode    byte   `json:"mode"`
-		Gaps    int    `json:"gaps"`
-		Doubles int    `json:"doubles"`
-	} `json:"received"`
+	Received []received `json:"received"`
+}
+
+type received struct {
+	SHA256  string `json:"sha256"`
+	Mode    byte   `json:"mode"`
+	Gaps    int    `json:"gaps"`
+	Doubles int    `json:"doubles"`
 }
 
 type outage struct {

@@ -23,19 +23,23 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		v = verdict{reason: strings.TrimSuffix(bug+"; look at the device before anything else is written to it; "+v.reason, "; ")}
 		to, t = Unknown, Lose
 	}
-	if s.halved && !v.needsPerson && slices.Contains([]State{Failed, Aborted, Refused, Unknown}, to) {
+	if t == Lose && s.met { // nobody looks again: what is not known stays on record
+		v.unclear = true
+		v.needsPerson = v.needsPerson || s.mode == plan.Mode7 && slices.Contains([]State{Sending, Sent, Recovering}, from)
+	}
+	if (s.halved || s.needsImage && s.wrote) && !v.needsPerson && slices.Contains([]State{Failed, Aborted, Refused, Unknown}, to) {
 		v.needsPerson = true
 		v.reason += halfAnImage
 	}
 	s.state, s.moved, s.reason = to, time.Now(), v.reason
-	s.restarted = s.restarted || to == Waiting
+	s.restarted = s.restarted || to == Waiting || to == Verifying
 	s.revision = cmp.Or(v.revision, s.revision)
 	hop := s.current()
 	now := time.Now()
 	var more func(*state.Tx)
 	switch t {
 	case Defer:
-		s.halved, s.owing = false, false
+		s.halved, s.owing, s.needsImage = false, false, false
 		s.want.staged, s.confirmed = hop.Image.SHA256, v.confirmed
 		s.dormant = v.powerOnly || !v.confirmed && !hop.ActivateUnconfirmed
 		s.reason = v.reason + s.leftOut()
@@ -48,7 +52,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 			}
 		}
 	case Start:
-		s.halved, s.owing = false, false
+		s.halved, s.owing, s.needsImage = false, false, false
 		more = func(tx *state.Tx) {
 			s.relieve(tx)
 			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
@@ -72,8 +76,13 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 			more = func(tx *state.Tx) { tx.Unstage(s.key) }
 		}
 	}
-	if v.needsPerson {
+	switch {
+	case v.needsPerson:
 		more = func(tx *state.Tx) { tx.NeedsImage(s.key, s.step.Address, v.reason, now) }
+	case v.unclear && (t == Fail || s.met):
+		more = func(tx *state.Tx) {
+			tx.Caution(state.Caution{Key: s.key, Kind: state.Unclear, Address: s.step.Address, Detail: v.reason, Since: now})
+		}
 	}
 	s.needsPerson = s.needsPerson || v.needsPerson
 
@@ -169,10 +178,11 @@ func (r *run) unrecorded(s *stepRun, err error) {
 	r.event(s.about(Event{Type: EventNoticed, Reason: err.Error()}))
 }
 
-// relieve forgets that the component needs a whole image, by whichever of its addresses
-// that was recorded.
+// relieve forgets that the component needs a whole image, or holds what is not known, by
+// whichever of its addresses that was recorded.
 func (s *stepRun) relieve(tx *state.Tx) {
 	for _, address := range append([]string{s.step.Address}, s.step.Aliases...) {
 		tx.Relieve(s.key, address, state.NeedsImage)
+		tx.Relieve(s.key, address, state.Unclear)
 	}
 }

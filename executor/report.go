@@ -37,11 +37,7 @@ func (r *run) report(s *stepRun, t Trigger) {
 	case Confirm:
 		r.event(s.about(Event{Type: EventVerified, Revision: s.revision, Confirmed: &confirmed, Reason: s.reason}))
 	}
-	switch s.state {
-	case Done:
-		if s.hop+1 < len(s.step.Hops) {
-			return
-		}
+	switch s.state { // what is Done is looked at once more before the run tells its end
 	case Refused, Unchanged, Failed, Aborted, Unknown:
 	default:
 		return

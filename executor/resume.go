@@ -50,7 +50,7 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 		}
 	}
 	r.resumed = was
-	return r.carryOut(ctx, func() {
+	return r.carryOut(ctx, func() error {
 		r.id = run // and not before its locks are held: it may be going on
 		err := c.Store.Update(ctx, func(tx *state.Tx) {
 			tx.Resume(r.id, c.By, time.Now())
@@ -64,12 +64,13 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 		}
 		if err != nil {
 			r.refusal, r.why = refusalFor(err), err.Error()
-			return
+			return nil
 		}
 		r.preflight(ctx)
 		if err := r.runOwedHooks(ctx); err != nil {
 			r.why = err.Error()
 		}
+		return nil
 	})
 }
 
@@ -229,7 +230,7 @@ func (r *run) recover(ctx context.Context) error {
 	groups := byEnclosure(broken)
 	var sessions []*session
 	for _, group := range groups {
-		held, err := hold(ctx, r.Machine, group[0].step.Enclosure, group[0].want.esps, inv)
+		held, err := r.hold(ctx, group[0].step.Enclosure, group[0].want.esps, inv)
 		if unreadable := (*unreadableError)(nil); errors.Is(err, errNotInSight) || errors.As(err, &unreadable) { // it may be restarting
 			held, err = newSession(r.Machine, group[0].step.Enclosure), nil
 		}

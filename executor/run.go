@@ -34,22 +34,32 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = c.Store.Update(ctx, func(tx *state.Tx) {
-		r.keep(tx)
-		r.id = tx.BeginRun(state.Run{PlanDigest: c.Plan.Digest, Host: c.Machine.Hostname(), By: c.By, StartedAt: time.Now(), Phase: string(c.Phase), Wave: c.Wave})
-		tx.Keep(r.id, file)
-		tx.Work(r.id, c.Account, time.Now())
+	started := time.Now()
+	r.begin = func(tx *state.Tx) {
+		r.id = tx.BeginRun(state.Run{PlanDigest: c.Plan.Digest, Host: c.Machine.Hostname(), By: c.By, StartedAt: started, Phase: string(c.Phase), Wave: c.Wave})
+		tx.Work(r.id, c.Account, started)
 		for id, name := range c.Plan.Names(c.Machine.Hostname()) {
 			tx.Name(id, name)
 		}
 		for _, o := range append(accepted, r.ignored()...) {
 			tx.Override(r.id, o)
 		}
-	})
-	if err != nil {
-		return nil, err
 	}
-	return r.carryOut(ctx, func() { r.preflight(ctx) })
+	return r.carryOut(ctx, func() error {
+		// Under its locks, and not before: whoever finds the record of a run without a
+		// process that holds them takes it for dead, and goes on with it.
+		err := c.Store.Update(ctx, func(tx *state.Tx) {
+			r.keep(tx)
+			r.begin(tx)
+			tx.Keep(r.id, file)
+		})
+		if err != nil {
+			r.id = 0
+			return err
+		}
+		r.preflight(ctx)
+		return nil
+	})
 }
 
 // Check compares the plan's preconditions with the live devices, under the same
@@ -81,6 +91,7 @@ type run struct {
 	Config
 	until context.Context // at its end nothing new is started
 	id    int64           // 0: nothing is recorded
+	begin func(*state.Tx) // records it; nil for one that is resumed, or that only checks
 	steps []*stepRun
 
 	resumed *state.Run // as it was before: it was begun earlier
@@ -142,15 +153,16 @@ type stepRun struct {
 func (s *stepRun) current() plan.Hop { return s.step.Hops[s.hop] }
 
 // carryOut does what prepare, under the run's locks, leaves to do, and records how it ended.
-func (r *run) carryOut(ctx context.Context, prepare func()) (*Result, error) {
+func (r *run) carryOut(ctx context.Context, prepare func() error) (*Result, error) {
 	release := r.lock(ctx)
 	done := make(chan struct{})
+	var err error
 	go func() {
 		defer close(done)
 		if r.why == "" {
-			prepare()
+			err = prepare()
 		}
-		if r.why == "" {
+		if r.why == "" && err == nil {
 			r.walkAll(ctx)
 		}
 	}()
@@ -160,6 +172,9 @@ func (r *run) carryOut(ctx context.Context, prepare func()) (*Result, error) {
 		return r.leave(), nil // its locks end with the process: what is under way goes on
 	}
 	defer release() // who has them next finds the end of this run
+	if err != nil {
+		return nil, err
+	}
 	result := r.result()
 	// The devices are as they are: a store that fails now does not change what is told of them.
 	if err := r.end(ctx, result); err != nil {
@@ -174,13 +189,16 @@ func (r *run) carryOut(ctx context.Context, prepare func()) (*Result, error) {
 // new plan can take it up.
 func (r *run) end(ctx context.Context, result *Result) error {
 	switch {
-	case r.id == 0:
+	case r.id == 0 && r.begin == nil:
 		return nil
 	case r.resumed != nil && r.why != "" && r.refusal != RefusedStale:
 		return r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(r.id, r.resumed.EndedAt, r.resumed.Outcome) })
 	}
 	now := time.Now()
 	err := r.Store.Update(ctx, func(tx *state.Tx) {
+		if r.id == 0 { // it did not get its locks
+			r.begin(tx)
+		}
 		for i, s := range r.steps {
 			if s.step.Host == r.Machine.Hostname() {
 				record := s.record(cmp.Or(s.moved, now))

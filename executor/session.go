@@ -27,6 +27,8 @@ type session struct {
 	enclosure string            // Enclosure.ID
 	nodes     map[string][]held // by lu_id
 	reset     map[string]bool   // by lu_id: it has said that it was reset, or runs new microcode
+	moved     map[string]bool   // by lu_id: it left, and came back under other nodes
+	paths     map[string]string // by lu_id: the nodes under which it was opened last
 
 	flashing atomic.Bool // an image is on its way, or being written: see patientMachine
 }
@@ -94,7 +96,7 @@ func (n patientNode) Do(ctx context.Context, req *transport.Request) (*transport
 var errNotInSight = errors.New("the enclosure is not in sight: is it switched on and cabled to this host?")
 
 func newSession(m transport.Machine, enclosure string) *session {
-	s := &session{enclosure: enclosure, nodes: map[string][]held{}, reset: map[string]bool{}}
+	s := &session{enclosure: enclosure, nodes: map[string][]held{}, reset: map[string]bool{}, moved: map[string]bool{}, paths: map[string]string{}}
 	s.machine = patientMachine{m, &s.flashing}
 	return s
 }
@@ -177,6 +179,9 @@ func (s *session) open(ctx context.Context, luID string, paths []string) error {
 		}
 	}
 	s.nodes[luID] = nodes
+	under := strings.Join(slices.Sorted(slices.Values(paths)), " ")
+	s.moved[luID] = s.moved[luID] || s.paths[luID] != "" && s.paths[luID] != under
+	s.paths[luID] = under
 	return nil
 }
 

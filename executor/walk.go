@@ -147,14 +147,24 @@ func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *
 // approach works on a component of a reset wave if a fresh scan permits it, and
 // tells whether it did.
 func (r *run) approach(ctx context.Context, wave plan.Wave, s *stepRun) bool {
-	inv, err := r.scan(r.patience(ctx, s), append([]string{s.step.Enclosure}, s.step.Neighbours...))
-	if err != nil {
+	var inv *inventory.Inventory
+	why := ""
+	err := firmly(r.patience(ctx, s), func() (err error) {
+		if inv, err = r.scan(r.patience(ctx, s), append([]string{s.step.Enclosure}, s.step.Neighbours...)); err != nil {
+			return err
+		}
+		if why = r.forbids(s, inv); why != "" && len(inv.Problems) > 0 { // perhaps because something could not be read
+			return errors.New(why)
+		}
+		return nil
+	})
+	if err != nil && why == "" {
 		if !r.halted() {
 			r.turnDown(ctx, s, s.cannot(err))
 		}
 		return false
 	}
-	if why := r.forbids(s, inv); why != "" {
+	if why != "" {
 		r.forbid(ctx, s, why)
 		return false
 	}
@@ -179,12 +189,7 @@ func (r *run) stay(ctx context.Context, wave plan.Wave, group []*stepRun, inv *i
 	}
 	enclosure := group[0].step.Enclosure
 	until := r.patience(ctx, group[0])
-	held, err := hold(until, r.Machine, enclosure, group[0].want.esps, inv)
-	if moved := (*movedError)(nil); errors.As(err, &moved) { // since the scan
-		if inv, err = r.scan(until, []string{enclosure}); err == nil {
-			held, err = hold(until, r.Machine, enclosure, group[0].want.esps, inv)
-		}
-	}
+	held, err := r.hold(until, enclosure, group[0].want.esps, inv)
 	if err != nil {
 		if group[0].between() || !r.halted() {
 			r.turnDown(ctx, group[0], group[0].cannot(err))
@@ -198,6 +203,22 @@ func (r *run) stay(ctx context.Context, wave plan.Wave, group []*stepRun, inv *i
 		}
 		r.work(ctx, held, wave, s)
 	}
+}
+
+// hold opens an enclosure's nodes. inv is a scan of the moment before: where that does
+// not lead there, or one of its nodes cannot be read, the enclosure is scanned again.
+func (r *run) hold(ctx context.Context, enclosure string, esps []string, inv *inventory.Inventory) (held *session, err error) {
+	err = firmly(ctx, func() error {
+		if inv == nil {
+			if inv, err = r.scan(ctx, []string{enclosure}); err != nil {
+				return err
+			}
+		}
+		held, err = hold(ctx, r.Machine, enclosure, esps, inv)
+		inv = nil
+		return err
+	})
+	return held, err
 }
 
 // between tells whether a step is between two of its hops, or has lost what it would

@@ -43,7 +43,11 @@ func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRu
 		case Sending:
 			v = r.send(ctx, until, wave, s)
 		case Sent:
-			v = s.overwritten(s.download.finish(ctx))
+			if v = s.overwritten(s.download.finish(ctx)); v.half {
+				if v = r.brokenOff(ctx, s, v); v.trigger == SentAll {
+					v = s.overwritten(s.download.finish(ctx))
+				}
+			}
 		case Activating:
 			v = r.activate(ctx, s)
 		case Waiting:
@@ -73,6 +77,15 @@ func (r *run) send(ctx, until context.Context, wave plan.Wave, s *stepRun) verdi
 	v := s.download.agree(until)
 	if v.trigger == "" {
 		v = s.download.prepare(ctx)
+	}
+	if v.trigger == halfTaken {
+		switch v = r.discard(ctx, s, v.reason); {
+		case v.trigger == Abort:
+			v = s.download.prepare(ctx)
+		case v.trigger == Fail && v.unclear:
+			r.event(s.about(Event{Type: EventNoticed, Reason: v.reason + ": a whole image is sent all the same"}))
+			v = verdict{}
+		}
 	}
 	switch {
 	case v.trigger != "" && s.wrote:
@@ -134,7 +147,7 @@ func (r *run) again(ctx context.Context, s *stepRun, v verdict) verdict {
 		return aborted
 	}
 	r.event(s.about(Event{Type: EventNoticed, Reason: v.reason + ": the download starts over"}))
-	s.halved = s.mode == plan.Mode7
+	s.halved = s.halved || s.mode == plan.Mode7 && s.taken
 	return verdict{trigger: Again, reason: v.reason}
 }
 
@@ -172,14 +185,22 @@ func (r *run) withdraws() bool {
 	}
 }
 
-// discard has the device forget a download that is broken off between two chunks.
+// discard has the device forget a download that is broken off: Abort if it says that it
+// holds nothing of that any more.
 func (r *run) discard(ctx context.Context, s *stepRun, why string) verdict {
 	if err := r.intend(ctx, s, 0xff, state.Abort); err != nil {
 		r.unrecorded(s, err) // half an image is no better for that
 	}
 	v := s.download.abort(ctx)
 	v.reason = why + ": " + v.reason
-	return v
+	if v.trigger == Abort && !v.unclear {
+		settled := func(tx *state.Tx) { tx.Relieve(s.key, s.step.Address, state.Unclear) }
+		if err := r.Store.Update(ctx, settled); err != nil {
+			r.unrecorded(s, err)
+		}
+	}
+	v.discarded = v.discarded || v.unclear && s.taken
+	return s.overwritten(v)
 }
 
 // brokenOff is the verdict on a download that failed at a chunk. What the device
@@ -193,8 +214,11 @@ func (r *run) brokenOff(ctx context.Context, s *stepRun, v verdict) verdict {
 		return s.overwritten(v)
 	}
 	discarded := r.discard(ctx, s, v.reason)
-	v.reason, v.needsPerson = discarded.reason, v.needsPerson || discarded.needsPerson
-	v.discarded = true
+	if discarded.trigger != Abort {
+		discarded.needsPerson = discarded.needsPerson || v.needsPerson
+		return discarded
+	}
+	v.half, v.discarded, v.unclear, v.reason = false, true, discarded.unclear, discarded.reason
 	return s.overwritten(v)
 }
 
@@ -244,7 +268,7 @@ func (r *run) await(ctx context.Context, held *session, s *stepRun) verdict {
 		revision, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure)
 		if err == nil {
 			s.revision = revision
-			if arrived(hop, revision) {
+			if collected := r.collected(ctx, held, s); collected && arrived(hop, revision) {
 				return verdict{trigger: Return}
 			}
 		}
@@ -256,6 +280,23 @@ func (r *run) await(ctx context.Context, held *session, s *stepRun) verdict {
 		}
 		time.Sleep(wait)
 	}
+}
+
+// collected reports whether a component that answers has told all that its restart has
+// left to tell.
+func (r *run) collected(ctx context.Context, held *session, s *stepRun) bool {
+	if s.download == nil { // a resumption waits for it
+		e, err := held.read(ctx)
+		if err != nil {
+			return false
+		}
+		esp, sub, reason := component(e, s.step)
+		if reason != "" {
+			return true // verify tells
+		}
+		s.download = r.newDownload(held, e, esp, sub, s)
+	}
+	return s.download.collect(ctx)
 }
 
 // arrived tells whether a component runs what a hop brings. Nobody may have said
@@ -381,7 +422,13 @@ func (r *run) recheck(ctx context.Context, steps []*stepRun) {
 		done := slices.DeleteFunc(group, func(s *stepRun) bool { return s.state != Done })
 		e, err := r.lookAgain(ctx, first, done)
 		for _, s := range done {
-			if reason := stillWell(s, r.baselineOf(s.step.Enclosure), e, err); reason != "" {
+			before := r.baselineOf(s.step.Enclosure)
+			if slices.ContainsFunc(steps, func(beside *stepRun) bool {
+				return beside.step.Enclosure == s.step.Enclosure && (beside.state == Failed || beside.state == Unknown)
+			}) {
+				before = nil // that is told of what is the worse for it
+			}
+			if reason := stillWell(s, before, e, err); reason != "" {
 				r.move(ctx, s, Fail, verdict{reason: reason, revision: revisionOf(e, s.step)})
 			}
 		}
@@ -409,7 +456,7 @@ func (r *run) lookAgain(ctx context.Context, s *stepRun, done []*stepRun) (*inve
 	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
 		late := !time.Now().Before(deadline)
 		e, err := r.lookOnce(ctx, s)
-		well := !slices.ContainsFunc(done, func(s *stepRun) bool { return stillWell(s, before, e, err) != "" })
+		well := err == nil && !slices.ContainsFunc(done, func(s *stepRun) bool { return stillWell(s, before, e, err) != "" })
 		atRest := peers.after(e, time.Duration(hop.Settle))
 		if well || atRest && len(before.decline(e)) == 0 || late {
 			return e, err
@@ -423,7 +470,7 @@ func (r *run) lookOnce(ctx context.Context, s *stepRun) (*inventory.Enclosure, e
 	if err != nil {
 		return nil, err
 	}
-	held, err := hold(ctx, r.Machine, s.step.Enclosure, s.want.esps, inv)
+	held, err := r.hold(ctx, s.step.Enclosure, s.want.esps, inv)
 	if err != nil {
 		return nil, err
 	}
@@ -442,6 +489,9 @@ func stillWell(s *stepRun, before *baseline, e *inventory.Enclosure, err error) 
 	}
 	if sub.Revision != s.revision {
 		return changed(s.revision, sub.Revision)
+	}
+	if before == nil {
+		return ""
 	}
 	if worse := before.decline(e); len(worse) > 0 {
 		return "it was verified, and the enclosure has become worse since: " + strings.Join(worse, "; ")

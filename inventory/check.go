@@ -147,7 +147,7 @@ func (c *Caution) flaw(e *Enclosure) string {
 		return err.Error()
 	case enclosure != e.ID():
 		return fmt.Sprintf("its address %s is not of this enclosure", c.Address)
-	case c.Kind != NeedsImage && c.Kind != PowerOnly && c.Kind != Unfinished:
+	case c.Kind != NeedsImage && c.Kind != Unclear && c.Kind != PowerOnly && c.Kind != Unfinished:
 		return fmt.Sprintf("its kind is %q, and not needs-image, power-only or unfinished: a later version of fwctl knows it", c.Kind)
 	case c.Since.IsZero():
 		return "its since is missing"

@@ -65,6 +65,7 @@ type CautionKind string
 
 const (
 	NeedsImage CautionKind = "needs-image" // it may have nothing to boot from: a whole image, before any reset or power loss
+	Unclear    CautionKind = "unclear"     // it may hold all or a part of an image that was sent, and does not say which
 	PowerOnly  CautionKind = "power-only"  // what it holds staged starts at power on, and mode 0Fh does not start it
 	Unfinished CautionKind = "unfinished"  // a run goes on, or was broken off, in the middle of its work on it
 )
@@ -75,6 +76,8 @@ func (c *Caution) Words() string {
 	switch c.Kind {
 	case Unfinished:
 		what = "a run is in the middle of its work on it, or was broken off there: do not reset or power-cycle it; unless that run goes on, `fwctl resume` finds out what it holds"
+	case Unclear:
+		what = "it may hold all or a part of an image that fwctl has sent, and does not say which: a power cycle may start that, and a whole image takes its place"
 	case PowerOnly:
 		what = "what it holds staged starts at power on, and mode 0Fh does not start it: power-cycle the enclosure when its drives are not in use"
 	}

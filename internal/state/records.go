@@ -163,6 +163,7 @@ type CautionKind string
 
 const (
 	NeedsImage CautionKind = "needs-image" // it may have nothing to boot from: a whole image, before any reset or power loss
+	Unclear    CautionKind = "unclear"     // it may hold all or a part of an image that was sent, and does not say which
 	PowerOnly  CautionKind = "power-only"  // what it holds staged starts at power on, and mode 0Fh does not start it
 )
 

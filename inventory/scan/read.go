@@ -100,6 +100,13 @@ func (r *reader) problem(err error, summary, advice string) error {
 	return nil
 }
 
+// failedOnce reports whether a device may answer the next time: it did not refuse to.
+// What is read of its identity without such an answer would be another identity.
+func failedOnce(err error) bool {
+	var e *scsi.Error
+	return errors.As(err, &e) && !errors.Is(err, scsi.IllegalRequest)
+}
+
 // inquire reads standard INQUIRY data and the VPD pages that the device lists.
 // Some refuse them all.
 func (r *reader) inquire() error {
@@ -120,7 +127,7 @@ func (r *reader) inquire() error {
 
 	listed, err := vpd(r, scsi.VPDSupportedPages, scsi.ParseSupportedVPDPages)
 	if err != nil {
-		if unanswered(err) {
+		if unanswered(err) || failedOnce(err) {
 			return err
 		}
 		return nil
@@ -128,6 +135,9 @@ func (r *reader) inquire() error {
 	const advice = "fwctl goes on without it; compare sg_vpd --all"
 	if slices.Contains(listed, scsi.VPDUnitSerialNumber) {
 		serial, err := vpd(r, scsi.VPDUnitSerialNumber, scsi.ParseUnitSerialNumber)
+		if failedOnce(err) {
+			return err
+		}
 		if err := r.problem(err, "cannot read its serial number", advice); err != nil {
 			return err
 		}
@@ -135,6 +145,9 @@ func (r *reader) inquire() error {
 	}
 	if slices.Contains(listed, scsi.VPDDeviceIdentification) {
 		id, err := vpd(r, scsi.VPDDeviceIdentification, scsi.ParseDeviceIdentification)
+		if failedOnce(err) {
+			return err
+		}
 		if err := r.problem(err, "cannot read its identity", advice); err != nil {
 			return err
 		}
