@@ -3,9 +3,11 @@ package executor_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"testing"
 
 	"fwctl/executor"
+	"fwctl/internal/transport"
 	"fwctl/plan"
 )
 
@@ -153,4 +155,65 @@ func TestStagedThatThePeerReplacesAndOneReadFails(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What is staged and starts at power on alone is staged after a resumption too.
+func TestResumptionOfWhatWaitsForPower(t *testing.T) {
+	t.Parallel()
+	steps := func(b *bench) []plan.Step {
+		hop := b.hop("1100", plan.ModeE)
+		hop.Activation = plan.WithApply
+		return []plan.Step{b.step(esp1, both, hop), b.step(esp2, plan.StepWaves{Stage: 1, Reset: 3}, hop)}
+	}
+	last := func(effects int) int { return effects }
+	afterCrash(t, acme("completion: {e: '12'}"), steps, last, func(b *bench, c executor.Config) {
+		r := b.resume(c)
+		b.ended(r, executor.RunDone, "staged confirmed e 1000", "staged confirmed e 1000")
+		b.reason(r, 0, "power-cycle the enclosure")
+	})
+}
+
+// A run is on record when it has its locks, and not before: in between somebody would
+// take it for one that was broken off.
+func TestNothingIsResumableBeforeItsLocksAreHeld(t *testing.T) {
+	t.Parallel()
+	onRack(t, acme(""), func(b *bench) {
+		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
+		asked := false
+		c.Machine = locking{b.machine, func() {
+			asked = true
+			run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine)
+			if err != nil || run != nil {
+				t.Errorf("Resumable before the locks are held = %+v, %v; want none", run, err)
+			}
+		}}
+		b.ended(b.runConfig(context.Background(), c), executor.RunDone, "staged confirmed e 1000")
+		if !asked {
+			t.Error("no lock was taken")
+		}
+	})
+}
+
+// locking calls before for each lock.
+type locking struct {
+	transport.Machine
+	before func()
+}
+
+func (m locking) Lock(name string) (io.Closer, error) {
+	m.before()
+	return m.Machine.Lock(name)
+}
+
+// What fails before its activation is told to hold an image staged.
+func TestFailureBeforeAnActivationTellsWhatIsStaged(t *testing.T) {
+	t.Parallel()
+	onRack(t, acme("")+"    faults: [{when: {act: activate}, do: {sense: 05/24/00}}]\n", func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		hop.Activation = plan.WithApply
+		r := b.run(b.step(esp1, both, hop))
+		b.ended(r, executor.RunFailed, "failed unconfirmed e 1000")
+		b.reason(r, 0, "did not activate", "holds 1100 staged")
+		b.onRecord("staged")
+	})
 }

@@ -146,7 +146,7 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 		if v.trigger == "" {
 			v = r.check(r.until, held, s, "")
 		}
-		if v.trigger == "" {
+		if v.trigger == "" && !s.dormant { // what is dormant is not started
 			v = s.minds(cautions)
 		}
 		if v.trigger == "" && s.step.Waves.Reset != 0 && r.selectsNumber(s.step.Waves.Reset) {
@@ -336,7 +336,7 @@ func (s *stepRun) cannot(err error) verdict {
 	case err == nil:
 		return verdict{}
 	case s.wrote:
-		return verdict{trigger: Fail, reason: err.Error()}
+		return verdict{trigger: Fail, reason: err.Error() + s.holding()}
 	case errors.Is(err, transport.ErrBusy):
 		return verdict{trigger: Stale, refusal: refusalFor(err), reason: "it is in use: " + err.Error()}
 	}

@@ -187,6 +187,10 @@ func (r *run) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	cautions, err := r.Store.Cautions(ctx)
+	if err != nil {
+		return err
+	}
 	var broken []*stepRun
 	remain := map[*stepRun]remains{}
 	for _, s := range r.local() {
@@ -218,6 +222,8 @@ func (r *run) recover(ctx context.Context) error {
 			r.account(s)
 		case len(s.intents) > 0, slices.Contains([]State{Waiting, Verifying, Recovering}, was.state):
 			broken, remain[s] = append(broken, s), was
+		case was.state == Staged && slices.ContainsFunc(cautions, func(c state.Caution) bool { return c.Key == s.key && c.Kind == state.PowerOnly }):
+			s.state, s.reason, s.dormant, s.confirmed = Staged, rec.Detail, true, true // which is the device's own word
 		}
 	}
 	if len(broken) == 0 {

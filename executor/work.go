@@ -252,7 +252,21 @@ func (r *run) activate(ctx context.Context, s *stepRun) verdict {
 		return verdict{trigger: Fail, reason: err.Error()}
 	}
 	r.event(s.about(Event{Type: EventActivating}))
-	return s.download.activate(ctx)
+	v := s.download.activate(ctx)
+	if v.trigger == Fail && !v.unstaged && !v.needsPerson {
+		v.reason += s.holding()
+	}
+	return v
+}
+
+// holding says that a component holds the hop's image staged, as an end of a reason;
+// "" if it does not.
+func (s *stepRun) holding() string {
+	hop := s.current()
+	if s.want.staged != hop.Image.SHA256 {
+		return ""
+	}
+	return fmt.Sprintf("; it holds %s staged, which a power cycle would start", cmp.Or(hop.To, "the image"))
 }
 
 // await leaves a restarting device alone for a while, and then asks what it runs
