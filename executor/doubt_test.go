@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"time"
 
 	"fwctl/executor"
+	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/plan"
 )
@@ -215,5 +217,26 @@ func TestFailureBeforeAnActivationTellsWhatIsStaged(t *testing.T) {
 		b.ended(r, executor.RunFailed, "failed unconfirmed e 1000")
 		b.reason(r, 0, "did not activate", "holds 1100 staged")
 		b.onRecord("staged")
+	})
+}
+
+// What is not known of a component is settled when it runs what it was sent.
+func TestUnclearIsSettledByWhatItRuns(t *testing.T) {
+	t.Parallel()
+	onRack(t, acme(""), func(b *bench) {
+		hop := b.hop("1100", plan.Mode7)
+		step := b.step(esp1, reset, hop)
+		b.ended(b.run(step), executor.RunDone, "updated confirmed 7 1100")
+		unclear := state.Caution{
+			Key: state.Key{LUID: step.LUID}, Kind: state.Unclear, Address: esp1, Detail: "the last chunk was not answered", Since: time.Now(),
+		}
+		if err := b.store.Update(context.Background(), func(tx *state.Tx) { tx.Caution(unclear) }); err != nil {
+			t.Fatal(err)
+		}
+		b.ended(b.run(step), executor.RunDone, "unchanged unconfirmed  1100")
+		m, err := b.store.Memory(context.Background())
+		if err != nil || len(m.Cautions) > 0 {
+			t.Errorf("memory = %+v, %v; want no caution left", m, err)
+		}
 	})
 }

@@ -27,9 +27,13 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		v.unclear = true
 		v.needsPerson = v.needsPerson || s.mode == plan.Mode7 && slices.Contains([]State{Sending, Sent, Recovering}, from)
 	}
-	if (s.halved || s.needsImage && s.wrote) && !v.needsPerson && slices.Contains([]State{Failed, Aborted, Refused, Unknown}, to) {
+	if ended := slices.Contains([]State{Failed, Aborted, Refused, Unknown}, to); ended && !v.needsPerson && (s.halved || s.needsImage && s.wrote) {
 		v.needsPerson = true
-		v.reason += halfAnImage
+		if s.halved {
+			v.reason += halfAnImage
+		} else {
+			v.reason += "; it still needs a whole image: do not power-cycle or reset it before it has got one"
+		}
 	}
 	s.state, s.moved, s.reason = to, time.Now(), v.reason
 	s.restarted = s.restarted || to == Waiting || to == Verifying
@@ -61,6 +65,8 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		s.confirmed = v.confirmed
 		s.want = expectation{revision: s.revision, esps: s.want.esps}
 		more = func(tx *state.Tx) { tx.Unstage(s.key) }
+	case AsPlanned: // so that it holds nothing of what was sent to get there
+		more = s.relieve
 	case NextHop:
 		s.hop++
 		s.mode = "" // a mode belongs to a hop
@@ -79,7 +85,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	switch {
 	case v.needsPerson:
 		more = func(tx *state.Tx) { tx.NeedsImage(s.key, s.step.Address, v.reason, now) }
-	case v.unclear && (t == Fail || s.met):
+	case v.unclear && (t == Fail || t == Abort || s.met):
 		more = func(tx *state.Tx) {
 			tx.Caution(state.Caution{Key: s.key, Kind: state.Unclear, Address: s.step.Address, Detail: v.reason, Since: now})
 		}
