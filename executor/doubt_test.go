@@ -25,8 +25,11 @@ func TestOneFailedReadIsNoVerdict(t *testing.T) {
 			"opcode: '1c', page: '0a'", "opcode: '1c', page: '0e'", "opcode: '00'"} {
 			t.Run(moment+" "+command, func(t *testing.T) {
 				t.Parallel()
-				for _, failure := range failsOnce {
+				for i, failure := range failsOnce {
 					for nth := range 9 {
+						if !tried(9*i + nth) {
+							continue
+						}
 						row := doubtful{power: moment == "after: power", apply: moment == "state: staged"}
 						row.mode, row.step = plan.ModeE, "updated confirmed e 1100"
 						if moment == "after: reset" {
