@@ -77,7 +77,7 @@ func (c *Caution) Words() string {
 	case Unfinished:
 		what = "a run is in the middle of its work on it, or was broken off there: do not reset or power-cycle it; unless that run goes on, `fwctl resume` finds out what it holds"
 	case Unclear:
-		what = "it may hold all or a part of an image that fwctl has sent, and does not say which: a power cycle may start that, and a whole image takes its place"
+		what = "what it holds of an image that fwctl has sent is not known: a power cycle may start that, and the next download takes its place"
 	case PowerOnly:
 		what = "what it holds staged starts at power on, and mode 0Fh does not start it: power-cycle the enclosure when its drives are not in use"
 	}
