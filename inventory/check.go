@@ -175,7 +175,7 @@ func (d *Drive) flaw() string {
 func (esp *ESP) flaw(e *Enclosure) string {
 	switch {
 	case !designator.MatchString(esp.LUID):
-		return "its lu_id is no designator"
+		return "its lu_id is not a designator"
 	case esp.RelativeID < 0 || esp.RelativeID > maxRelativeID || esp.Processes < 0 || esp.Processes > maxRelativeID:
 		return fmt.Sprintf("its relative_id is %d and its processes are %d, and not 0 to %d", esp.RelativeID, esp.Processes, maxRelativeID)
 	case len(esp.Paths) == 0:

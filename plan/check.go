@@ -304,7 +304,7 @@ func (c *checker) checkWindow(name string, w window.Window) {
 
 func (c *checker) checkDate(at []string, date string) {
 	if _, err := time.Parse(time.DateOnly, date); err != nil {
-		c.add(at, fmt.Sprintf("%s is no day of the calendar", cmp.Or(date, "this")), "the last day that it holds, as in 2026-12-15")
+		c.add(at, fmt.Sprintf("%s is not a day of the calendar", cmp.Or(date, "this")), "the last day that it holds, as in 2026-12-15")
 	}
 }
 
@@ -336,7 +336,7 @@ func (c *checker) checkDurations(path []string, durations map[string]Duration) {
 	for key, d := range durations {
 		at := append(slices.Clone(path), key)
 		if d == 0 && c.d.root.Has(at...) {
-			c.add(at, key+" is no time at all", "write at least 1s, or leave it out for the default")
+			c.add(at, key+" is not a time at all", "write at least 1s, or leave it out for the default")
 			continue
 		}
 		c.checkLongest(at, d)
@@ -368,7 +368,7 @@ func (c *checker) checkWant(index string, w Want) {
 
 func (c *checker) checkGlobs(at []string, glob string) {
 	if _, err := path.Match(glob, ""); err != nil {
-		c.add(at, fmt.Sprintf("%q is no pattern", glob), `* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is`)
+		c.add(at, fmt.Sprintf("%q is not a pattern", glob), `* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is`)
 	} else if shellClass.MatchString(glob) {
 		c.add(at, fmt.Sprintf("%q means ! or one of the others", glob), `write [^0-9a] for a character that is none of some, as shells do with !, or ! last for itself`)
 	}

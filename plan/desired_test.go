@@ -139,17 +139,17 @@ func TestParseDesiredStateProblems(t *testing.T) {
 		{"an unknown policy", []string{"policy: live", "policy: life"},
 			[]string{`f.yaml:21:46: there is no policy "life" (did you mean "live"?)`}},
 		{"a glob that is none", []string{`["10*"]`, `["10[*"]`},
-			[]string{`f.yaml:18:16: "10[*" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`}},
+			[]string{`f.yaml:18:16: "10[*" is not a pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`}},
 		{"globs of a model that are none", []string{"{vendor: ACME, product: \"JBOD-60*\"}", "{vendor: \"AC[\", product: \"[]\"}"}, []string{
-			`f.yaml:6:21: "AC[" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
-			`f.yaml:6:37: "[]" is no pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
+			`f.yaml:6:21: "AC[" is not a pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
+			`f.yaml:6:37: "[]" is not a pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
 		}},
 		{"a glob of a want that is none", []string{`enclosures: ["5000ccab*"]`, `enclosures: ["5000ccab*", "r1[2]"]`},
 			[]string{`f.yaml:21:78: cannot use selector "r1[2]": '[' is not part of an address or a name (` + inventory.SelectorHelp + `)`}},
 		{"times that are none", []string{"flashTimeout: 45m", "flashTimeout: 0s", "settle: 60s", "settle: 0m", "{by: power-cycle", "{returnTimeout: 0h, by: power-cycle"}, []string{
-			`f.yaml:7:76: flashTimeout is no time at all (write at least 1s, or leave it out for the default)`,
-			`f.yaml:8:50: settle is no time at all (write at least 1s, or leave it out for the default)`,
-			`f.yaml:11:64: returnTimeout is no time at all (write at least 1s, or leave it out for the default)`,
+			`f.yaml:7:76: flashTimeout is not a time at all (write at least 1s, or leave it out for the default)`,
+			`f.yaml:8:50: settle is not a time at all (write at least 1s, or leave it out for the default)`,
+			`f.yaml:11:64: returnTimeout is not a time at all (write at least 1s, or leave it out for the default)`,
 		}},
 		{"a subenclosure in two parts", []string{"[3, 4]", "[3, 0]"},
 			[]string{`f.yaml:11:32: subenclosure 0 is in iom and in psu (a subenclosure is in one part)`}},
@@ -158,7 +158,7 @@ func TestParseDesiredStateProblems(t *testing.T) {
 		{"a digest that is none", []string{"AAAA", "zzzz"},
 			[]string{`f.yaml:16:17: sha256 cannot be "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz" (64 hex digits: sha256sum FILE prints them.)`}},
 		{"no time at all", []string{"settle: 60s", "settle: 0s"},
-			[]string{`f.yaml:8:50: settle is no time at all (write at least 1s, or leave it out for the default)`}},
+			[]string{`f.yaml:8:50: settle is not a time at all (write at least 1s, or leave it out for the default)`}},
 		{"times that no plan may have", []string{"settle: 60s", "settle: 169h", "rollout: {", "rollout: {soak: 168h1s, "}, []string{
 			`f.yaml:8:50: settle of 169h is longer than the 168h that a plan may wait for anything (write at most 168h)`,
 			`f.yaml:25:17: soak of 168h0m1s is longer than the 168h that a plan may wait for anything (write at most 168h)`,
@@ -223,7 +223,7 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			`f.yaml:22:38: unknown key "polcy" (did you mean "policy"?)`,
 		}},
 		{"no YAML", []string{"models:", "models: ]"},
-			[]string{`f.yaml:4:1: this is no YAML: did not find expected node content (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
+			[]string{`f.yaml:4:1: this is not valid YAML: did not find expected node content (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := plan.ParseDesiredState("f.yaml", []byte(strings.NewReplacer(tt.replace...).Replace(small)))
@@ -294,14 +294,14 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 		{"a window without an end", []string{"duration: 6h, ", ""},
 			[]string{`f.yaml:13:19: saturday-night lacks the key "duration" (A duration such as 60s, 45m or 1h30m.)`}},
 		{"a window of no time", []string{"duration: 6h", "duration: 0h"},
-			[]string{`f.yaml:13:80: 0h is no time to do anything in (write at least 1m)`}},
+			[]string{`f.yaml:13:80: 0h is not a time to do anything in (write at least 1m)`}},
 		{"a window in no time zone, by no rule", []string{"Europe/Berlin", "Europe/Berlun", "FREQ=WEEKLY", "FREQ=HOURLY"}, []string{
 			`f.yaml:13:55: there is no time zone "Europe/Berlun" (write the IANA name of a place, as in Europe/Berlin, or UTC)`,
 			`f.yaml:13:91: FREQ=HOURLY is none of a window's (there are DAILY, WEEKLY, MONTHLY and YEARLY)`,
 		}},
 		{"days that are none", []string{"2027-01-31", "2027-02-31", "until: 2026-12-15", "until: 2026-13-15"}, []string{
-			`f.yaml:10:72: 2027-02-31 is no day of the calendar (the last day that it holds, as in 2026-12-15)`,
-			`f.yaml:15:75: 2026-13-15 is no day of the calendar (the last day that it holds, as in 2026-12-15)`,
+			`f.yaml:10:72: 2027-02-31 is not a day of the calendar (the last day that it holds, as in 2026-12-15)`,
+			`f.yaml:15:75: 2026-13-15 is not a day of the calendar (the last day that it holds, as in 2026-12-15)`,
 		}},
 		{"an exception without an end", []string{", until: 2026-12-15", "", `"r14*"`, `"r14["`}, []string{
 			`f.yaml:15:5: except[0] lacks the key "until" (The last day that it holds, in UTC, such as 2026-12-15.)`,
@@ -316,19 +316,19 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 		{"a fault domain of one", []string{", lu-12AB", ", 5000CCAB04001000"},
 			[]string{`f.yaml:16:43: enclosure 5000ccab04001000 is in this fault domain already (take it out here)`}},
 		{"a key that is none", []string{publicKey, publicKey[1:]},
-			[]string{`f.yaml:11:24: "` + publicKey[1:] + `" is no minisign public key (write the second line of the vendor's .pub file: 56 characters that begin with RW)`}},
+			[]string{`f.yaml:11:24: "` + publicKey[1:] + `" is not a minisign public key (write the second line of the vendor's .pub file: 56 characters that begin with RW)`}},
 		{"downgrades", []string{"downgrade: order", "downgrade: allow"},
 			[]string{`f.yaml:8:16: downgrade is "allow"; it must be one of forbid, order (forbid (the default) blocks the way to an earlier revision of the model's order; order permits it.)`}},
 		{"commands that no shell takes apart", []string{"downgrade: order", "reset: always\n    hooks: {afterReset: [ceph osd unset noout]}"}, []string{
 			`f.yaml:9:26: "ceph osd unset noout" is one word, and the name of no program (no shell takes it apart: write each word as an item of its own, as in [ceph, osd, unset, noout])`,
 		}},
-		{"a command that is no list", []string{"downgrade: order", "reset: always\n    hooks: {beforeReset: \"ceph osd set noout\"}"}, []string{
+		{"a command that is not a list", []string{"downgrade: order", "reset: always\n    hooks: {beforeReset: \"ceph osd set noout\"}"}, []string{
 			`f.yaml:9:26: beforeReset is text; it must be a list (A program and its arguments as a list of words, without a shell: [ceph, osd, set, noout].)`,
 		}},
 		{"commands that depend on where one is", []string{"downgrade: order", "reset: always\n    hooks: {beforeReset: [./noout.sh, set], afterReset: [bin/noout, unset], timeout: 0s}"}, []string{
 			`f.yaml:9:27: ./noout.sh depends on the directory that fwctl is started in (write where it is from the root on, as in /usr/local/bin/NAME, or a name alone that $PATH has)`,
 			`f.yaml:9:58: bin/noout depends on the directory that fwctl is started in (write where it is from the root on, as in /usr/local/bin/NAME, or a name alone that $PATH has)`,
-			`f.yaml:9:86: timeout is no time at all (write at least 1s, or leave it out for the default)`,
+			`f.yaml:9:86: timeout is not a time at all (write at least 1s, or leave it out for the default)`,
 		}},
 		{"commands around resets that there are not", []string{"downgrade: order", "hooks: {beforeReset: [noout]}"}, []string{
 			`f.yaml:8:12: hooks are run around resets, and this policy says reset: never (leave them out, or say reset: idle, redundant or always)`,

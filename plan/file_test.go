@@ -73,7 +73,7 @@ func TestParseErrors(t *testing.T) {
 		{"an inventory", `{"format_version": "1.0", "kind": "Inventory"}`, `it is of kind "Inventory", not Plan`},
 		{"a later format", strings.Replace(saved, `"format_version": "1.0"`, `"format_version": "2.0"`, 1), `its format is version "2.0", and this fwctl reads 1.0`},
 		{"a key of another version", strings.Replace(saved, `"simulated"`, `"virtual": true, "simulated"`, 1), `plan:6:3: unknown key "virtual"`},
-		{"a chunk that is no multiple of 4", strings.Replace(saved, `"chunk_size": 4096`, `"chunk_size": 4095`, 1), `chunk_size is 4095; it must be a multiple of 4`},
+		{"a chunk that is not a multiple of 4", strings.Replace(saved, `"chunk_size": 4096`, `"chunk_size": 4095`, 1), `chunk_size is 4095; it must be a multiple of 4`},
 		{"another host", strings.ReplaceAll(saved, `"stor1"`, `"stor2"`), "it was changed after it was written: its digest is sha256:"},
 	} {
 		p, err := plan.Parse([]byte(tt.data))

@@ -102,7 +102,7 @@ func oversized(n *yaml.Node) *Problem {
 }
 
 // unsound finds what yaml.v3 does not take in a mapping: keys that stand twice, as
-// it compares them, keys that are no text, and merges of what is no mapping. It
+// it compares them, keys that are no text, and merges of what is not a mapping. It
 // follows no alias further than to its anchor: the document is not known to have an end.
 func unsound(n *yaml.Node) []Problem {
 	type key struct {
@@ -124,7 +124,7 @@ func unsound(n *yaml.Node) []Problem {
 					Summary: fmt.Sprintf("key %q stands here a second time", c.Value),
 					Hint:    fmt.Sprintf("the first is in line %d: keep one of them", line)})
 			case c.ShortTag() == "!!merge" && !mergeable(value):
-				problems = append(problems, Problem{Line: value.Line, Column: value.Column, Summary: "<< merges what is no mapping",
+				problems = append(problems, Problem{Line: value.Line, Column: value.Column, Summary: "<< merges something that is not a mapping",
 					Hint: "name the anchor of a mapping, or list such anchors: <<: [*a, *b]"})
 			}
 			if !twice {
@@ -220,7 +220,7 @@ func yamlProblems(data []byte, err error, told ...Problem) []Problem {
 		default:
 			p.Hint = "look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation"
 		}
-		p.Summary = "this is no YAML: " + p.Summary
+		p.Summary = "this is not valid YAML: " + p.Summary
 		problems = append(problems, p)
 	}
 	return problems

@@ -112,13 +112,13 @@ func TestCheckProblems(t *testing.T) {
 		{"empty", "", []string{`f.yaml: the file is empty`}},
 		{"comments only", "# nothing\n", []string{`f.yaml: the file is empty`}},
 		{"two documents", valid + "---\nkind: x\n", []string{`f.yaml:19:1: a second document starts here (one file holds one document: split it at the line ---)`}},
-		{"no YAML", "models:\n  a: [1, 2\nwant: {}\n", []string{`f.yaml:2:3: this is no YAML: did not find expected ',' or ']' (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
-		{"bomb", bomb, []string{`f.yaml:1:1: this is no YAML: document contains excessive aliasing (write the repeated parts out)`}},
-		{"endless", "models: &m {a: *m}\n", []string{`f.yaml:1:9: this is no YAML: anchor 'm' value contains itself (an anchor cannot be used inside of what it names)`}},
-		{"an alias without an anchor", "kind: x # *mm\nmodels: {\u00fc: *m}\n", []string{`f.yaml:2:13: this is no YAML: unknown anchor 'm' referenced (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
+		{"no YAML", "models:\n  a: [1, 2\nwant: {}\n", []string{`f.yaml:2:3: this is not valid YAML: did not find expected ',' or ']' (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
+		{"bomb", bomb, []string{`f.yaml:1:1: this is not valid YAML: document contains excessive aliasing (write the repeated parts out)`}},
+		{"endless", "models: &m {a: *m}\n", []string{`f.yaml:1:9: this is not valid YAML: anchor 'm' value contains itself (an anchor cannot be used inside of what it names)`}},
+		{"an alias without an anchor", "kind: x # *mm\nmodels: {\u00fc: *m}\n", []string{`f.yaml:2:13: this is not valid YAML: unknown anchor 'm' referenced (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
 		{"mappings that are none", "a: &a [{}]\nb: {<<: *a}\nc: {<<: [{}, x]}\n[d]: 1\n*a : 2\n", []string{
-			`f.yaml:2:9: << merges what is no mapping (name the anchor of a mapping, or list such anchors: <<: [*a, *b])`,
-			`f.yaml:3:9: << merges what is no mapping (name the anchor of a mapping, or list such anchors: <<: [*a, *b])`,
+			`f.yaml:2:9: << merges something that is not a mapping (name the anchor of a mapping, or list such anchors: <<: [*a, *b])`,
+			`f.yaml:3:9: << merges something that is not a mapping (name the anchor of a mapping, or list such anchors: <<: [*a, *b])`,
 			`f.yaml:4:1: a key is a list or a mapping; it must be text (text that begins with [ or { is quoted)`,
 			`f.yaml:5:1: a key is a list or a mapping; it must be text (text that begins with [ or { is quoted)`,
 		}},
@@ -160,10 +160,10 @@ func TestCheckProblems(t *testing.T) {
 			`f.yaml:19:87: a character in here cannot be shown: U+007F (take it out, or write what it stands for)`,
 			`f.yaml:19:87: unknown key "\x7f" (known here: enclosure, reason, until)`,
 		}},
-		{"no UTF-8", "kind: x\nmetadata: {name: \u00fc\xff}\n", []string{`f.yaml:2:19: this is no YAML: invalid leading UTF-8 octet (save the file as UTF-8)`}},
+		{"no UTF-8", "kind: x\nmetadata: {name: \u00fc\xff}\n", []string{`f.yaml:2:19: this is not valid YAML: invalid leading UTF-8 octet (save the file as UTF-8)`}},
 		{"a revision in two lines", replace("revision: 0430", `revision: "1\n0"`), []string{
 			`f.yaml:12:19: revision cannot be "1\n0" (What the device reports: one to four characters, taken as text.)`}},
-		{"a raw control character", "kind: x\r\nmetadata: {name:\t\x1b}\n", []string{`f.yaml:2:18: this is no YAML: control characters are not allowed (take it out)`}},
+		{"a raw control character", "kind: x\r\nmetadata: {name:\t\x1b}\n", []string{`f.yaml:2:18: this is not valid YAML: control characters are not allowed (take it out)`}},
 		{"wrong version", replace("fwctl/v1", "fwctl/v2"), []string{
 			`f.yaml:2:13: apiVersion is "fwctl/v2"; it must be "fwctl/v1" (The version of this format: fwctl/v1.)`}},
 		{"several at once", replace("fwctl/v1", "fwctl/v2", "0x1000", "4098", "{model: acme60, image: 1}", "{model: acme60, imag: 1}"), []string{
@@ -236,7 +236,7 @@ func FuzzCheck(f *testing.F) {
 		}
 		var v yaml.Node
 		if len(problems) == 0 && yaml.Unmarshal(data, &v) != nil {
-			t.Error("Check finds no problem in what is no YAML")
+			t.Error("Check finds no problem in what is not valid YAML")
 		}
 	})
 }

@@ -482,7 +482,7 @@ func (j *job) mine() map[string]bool {
 // confirm asks for the word yes. A signal is an answer too.
 func (j *job) confirm(ctx context.Context, question string) error {
 	if !isTerminal(j.stdin) {
-		return refused("cannot ask for confirmation: standard input is no terminal", "confirm with --yes")
+		return refused("cannot ask for confirmation: standard input is not a terminal", "confirm with --yes")
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM) // before somebody can answer
 	defer stop()

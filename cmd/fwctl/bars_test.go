@@ -41,7 +41,7 @@ func screen(t *testing.T, written string) string {
 			}
 			row -= n
 		case part[0] == 0x1b:
-			t.Fatalf("this is no terminal for %q", part)
+			t.Fatalf("this is not a terminal for %q", part)
 		default:
 			for len(lines[row]) <= column {
 				lines[row] = append(lines[row], ' ')

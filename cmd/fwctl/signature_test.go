@@ -36,10 +36,10 @@ func TestSignaturesThatDoNotMatch(t *testing.T) {
 		says      string
 	}{
 		{"empty", nil, "it is empty"},
-		{"truncated", good[:len(good)/2], "it is no minisign signature"},
-		{"without its last line", good[:bytes.LastIndexByte(bytes.TrimSpace(good), '\n')+1], "it is no minisign signature"},
+		{"truncated", good[:len(good)/2], "it is not a minisign signature"},
+		{"without its last line", good[:bytes.LastIndexByte(bytes.TrimSpace(good), '\n')+1], "it is not a minisign signature"},
 		{"another file", image, "signature"},
-		{"a key", []byte(public.String()), "it is no minisign signature"},
+		{"a key", []byte(public.String()), "it is not a minisign signature"},
 		{"of another image", minisign.Sign(private, append([]byte("x"), image...)), "it does not fit"},
 		{"by another key", minisign.Sign(stranger, image), "it is by key "},
 		{"good", good, ""},

@@ -51,7 +51,7 @@ const (
 	hangs = "do: {delay: 1h}"
 )
 
-// imageSize is ten chunks of 4096 bytes; the last is no multiple of 4.
+// imageSize is ten chunks of 4096 bytes; the last is not a multiple of 4.
 const imageSize = 40_002
 
 // wanted is a desired state of iom-1100 for all JBODs, by this policy, with what

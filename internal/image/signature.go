@@ -20,10 +20,10 @@ func CheckPublicKey(key string) error {
 	return err
 }
 
-// KeyError is a text that is no minisign public key.
+// KeyError is a text that is not a minisign public key.
 type KeyError struct{ Text string }
 
-func (e *KeyError) Error() string { return fmt.Sprintf("%q is no minisign public key", e.Text) }
+func (e *KeyError) Error() string { return fmt.Sprintf("%q is not a minisign public key", e.Text) }
 
 func parsePublicKey(text string) (minisign.PublicKey, error) {
 	var key minisign.PublicKey
@@ -49,7 +49,7 @@ func (i *Image) Verify(signatureFile string, publicKeys []string) (key string, e
 	}
 	var signature minisign.Signature
 	if err := signature.UnmarshalText(text); err != nil {
-		return "", fail("it is no minisign signature", "get it again; minisign's signature files have four lines and end in .minisig", nil)
+		return "", fail("it is not a minisign signature", "get it again; minisign's signature files have four lines and end in .minisig", nil)
 	}
 	var ids []string
 	for _, candidate := range publicKeys {

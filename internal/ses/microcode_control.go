@@ -103,7 +103,7 @@ func (p *DownloadMicrocodeControl) problem() string {
 	case n > MaxChunk:
 		return fmt.Sprintf("%d data bytes, where one page carries %d", n, MaxChunk)
 	case p.BufferOffset%4 != 0:
-		return fmt.Sprintf("buffer offset %d is no multiple of 4", p.BufferOffset)
+		return fmt.Sprintf("buffer offset %d is not a multiple of 4", p.BufferOffset)
 	case end > uint64(p.ImageLength):
 		return fmt.Sprintf("the data end at byte %d of an image of %d", end, p.ImageLength)
 	case n%4 != 0 && end < uint64(p.ImageLength):

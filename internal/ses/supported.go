@@ -40,7 +40,7 @@ func (p *SupportedPages) Has(code PageCode) bool { return slices.Contains(p.Page
 // AppendBinary implements encoding.BinaryAppender.
 func (p *SupportedPages) AppendBinary(b []byte) ([]byte, error) {
 	if p.Code != PageSupported && p.Code != PageSupportedSES {
-		return nil, cannotEncode(p.Code, "it is no list of supported pages")
+		return nil, cannotEncode(p.Code, "it is not a list of supported pages")
 	}
 	for i := 1; i < len(p.Pages); i++ {
 		if p.Pages[i] <= p.Pages[i-1] {

@@ -293,7 +293,7 @@ type drivePath struct {
 	Device string `yaml:"device"`
 }
 
-// other is a logical unit that is no part of any enclosure.
+// other is a logical unit that is not a part of any enclosure.
 type other struct {
 	Type     byte             `yaml:"type"`
 	Vendor   string           `yaml:"vendor"`

@@ -93,15 +93,15 @@ func Compile(w Window) (*Schedule, error) {
 	startKnown := err == nil && start.Year() >= firstYear && start.Year() <= lastYear
 	switch {
 	case err != nil:
-		fail(fmt.Sprintf("%q is no start", w.Start), "write the local time of the first opening as in 2026-11-21T22:00", "start")
+		fail(fmt.Sprintf("%q is not a start", w.Start), "write the local time of the first opening as in 2026-11-21T22:00", "start")
 	case !startKnown:
 		fail(fmt.Sprintf("%s is not between the years %d and %d", w.Start, firstYear, lastYear), "correct the year", "start")
 	}
 	switch c.duration, err = time.ParseDuration(w.Duration); {
 	case err != nil:
-		fail(fmt.Sprintf("%q is no duration", w.Duration), "write it as in 6h or 1h30m", "duration")
+		fail(fmt.Sprintf("%q is not a duration", w.Duration), "write it as in 6h or 1h30m", "duration")
 	case c.duration < time.Minute:
-		fail(w.Duration+" is no time to do anything in", "write at least 1m", "duration")
+		fail(w.Duration+" is not a time to do anything in", "write at least 1m", "duration")
 	case c.duration > maxDuration:
 		fail(w.Duration+" is longer than 31 days", "write at most 744h; a policy without windows is open at any time", "duration")
 	}
@@ -133,7 +133,7 @@ func Compile(w Window) (*Schedule, error) {
 	for i, date := range w.Exclude {
 		day, err := time.Parse(time.DateOnly, date)
 		if err != nil {
-			fail(fmt.Sprintf("%q is no date", date), "write it as in 2026-12-26", "exclude", strconv.Itoa(i))
+			fail(fmt.Sprintf("%q is not a date", date), "write it as in 2026-12-26", "exclude", strconv.Itoa(i))
 			continue
 		}
 		c.exclude[date] = true
@@ -160,7 +160,7 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 		key, value, ok := strings.Cut(attr, "=")
 		switch _, twice := given[key]; {
 		case !ok || value == "":
-			return nil, &Error{Summary: fmt.Sprintf("%q is no part of a recurrence rule", attr), Hint: "write it as in FREQ=WEEKLY;BYDAY=SA (RFC 5545, 3.3.10)"}
+			return nil, &Error{Summary: fmt.Sprintf("%q is not a part of a recurrence rule", attr), Hint: "write it as in FREQ=WEEKLY;BYDAY=SA (RFC 5545, 3.3.10)"}
 		case twice:
 			return nil, &Error{Summary: key + " is given twice", Hint: "several values are separated by commas"}
 		case key == "BYMINUTE", key == "BYSECOND":
@@ -185,7 +185,7 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 		return nil, &Error{Summary: "COUNT=" + given["COUNT"] + " cannot be", Hint: "it is at least 1, and there is no UNTIL beside it"}
 	}
 	if option.Wkst.N() != 0 {
-		return nil, &Error{Summary: "WKST=" + given["WKST"] + " is no day of the week", Hint: "write it as in WKST=SU"}
+		return nil, &Error{Summary: "WKST=" + given["WKST"] + " is not a day of the week", Hint: "write it as in WKST=SU"}
 	}
 	most := map[string]int{"MONTHLY": 5, "YEARLY": 53}[freq]
 	if freq == "YEARLY" && given["BYMONTH"] != "" {
