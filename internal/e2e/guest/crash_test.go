@@ -55,10 +55,8 @@ func (p *running) said() string {
 // bars runs fwctl, which must exit with code 3 and say why.
 func (r *rack) bars(t *testing.T, why string, args ...string) {
 	t.Helper()
-	cmd := r.fwctl(args...)
-	out, _ := cmd.CombinedOutput()
-	if code := cmd.ProcessState.ExitCode(); code != 3 || !strings.Contains(string(out), why) {
-		t.Errorf("fwctl %s = exit code %d; want 3, and %q in it:\n%s", strings.Join(args, " "), code, why, out)
+	if out := r.ends(t, 3, args...); !strings.Contains(out, why) {
+		t.Errorf("fwctl %s says nothing of %q:\n%s", strings.Join(args, " "), why, out)
 	}
 }
 

@@ -102,13 +102,13 @@ func TestDMTableStatus(t *testing.T) {
 func begun(t *testing.T, returnTimeout string) (*rack, []disk, *running) {
 	t.Helper()
 	r, d := pathPair(t)
-	r.want(t, "1100", "{reset: redundant}")
+	r.want(t, "1100", "{reset: redundant}", "7")
 	desired, err := os.ReadFile(r.path("desired.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.write(t, "desired.yaml", []byte(strings.NewReplacer("modes: [e, 7]", "modes: [7]",
-		"settle: 1s, returnTimeout: 60s", "settle: 10s, returnTimeout: "+returnTimeout).Replace(string(desired))))
+	r.write(t, "desired.yaml", []byte(strings.Replace(string(desired),
+		"settle: 1s, returnTimeout: 60s", "settle: 10s, returnTimeout: "+returnTimeout, 1)))
 	p := r.start(t, "apply", "-f", "desired.yaml", "--yes")
 	wait(t, "the whole image at module 1", func() bool { return len(r.downloads(t, lu1)) == len(whole(0x07, 4096)) })
 	d[0].fail(t)

@@ -74,9 +74,13 @@ func (r *rack) write(t *testing.T, name string, data []byte) {
 	}
 }
 
-// want writes a desired state that wants this revision, under this policy.
-func (r *rack) want(t *testing.T, revision, policy string) {
+// want writes a desired state that wants this revision, under this policy, by these
+// modes, or by e and 7.
+func (r *rack) want(t *testing.T, revision, policy string, modes ...string) {
 	t.Helper()
+	if modes == nil {
+		modes = []string{"e", "7"}
+	}
 	image, err := os.ReadFile(r.path(revision + ".bin"))
 	if err != nil {
 		t.Fatal(err)
@@ -89,10 +93,10 @@ models:
     esps: 2
     activation: {settle: 1s, returnTimeout: 60s}
     images:
-      iom: {file: %s.bin, sha256: %x, revision: "%s", modes: [e, 7]}
+      iom: {file: %s.bin, sha256: %x, revision: "%s", modes: [%s]}
 want: [{model: acme60, image: iom, policy: p}]
 policies: {p: %s}
-`, revision, sha256.Sum256(image), revision, policy))
+`, revision, sha256.Sum256(image), revision, strings.Join(modes, ", "), policy))
 }
 
 func (r *rack) fwctl(args ...string) *exec.Cmd {
@@ -117,6 +121,17 @@ func (r *rack) run(t *testing.T, code int, args ...string) (stdout string) {
 		t.Fatalf("fwctl %s: exit code %d; want %d\n%s%s", strings.Join(args, " "), got, code, out.String(), diag.String())
 	}
 	return out.String()
+}
+
+// ends runs fwctl, which must exit with this code, and returns all that it says, in one line.
+func (r *rack) ends(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	cmd := r.fwctl(args...)
+	out, _ := cmd.CombinedOutput()
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		t.Errorf("fwctl %s: exit code %d; want %d:\n%s", strings.Join(args, " "), got, code, out)
+	}
+	return strings.Join(strings.Fields(string(out)), " ")
 }
 
 // component is what an inventory says of one component.
