@@ -17,6 +17,9 @@ var apply = []string{"apply", "-f", "desired.yaml", "--yes", "--accept-disruptio
 // have had; and so is one whose resumption is killed.
 func TestKilled(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it starts fwctl many times: make test runs it")
+	}
 	staged := []string{esp1 + " 1000 1100", esp2 + " 1000 1100"}
 	updated := []string{esp1 + " 1100 -", esp2 + " 1100 -"}
 	fault := func(when string) string { return "faults: [{when: {" + when + "}, " + hangs + "}]" }
