@@ -120,15 +120,20 @@ func expect(step *plan.Step) expectation {
 func (s *stepRun) enter(sub *inventory.Subenclosure) {
 	for i, hop := range s.step.Hops {
 		want := expectation{revision: hop.From, esps: s.want.esps}
+		unsure := false
 		switch {
 		case sub.Revision != hop.From:
 			continue
-		case sub.Staged != nil && sub.Staged.SHA256 == hop.Image.SHA256 && (sub.Staged.Confirmed || hop.ActivateUnconfirmed || byPerson(hop)) && slices.Contains(hop.Modes, plan.ModeE) && (i > 0 || s.step.Waves.Stage != 0):
+		case sub.Staged != nil && sub.Staged.SHA256 == hop.Image.SHA256 && len(hop.Deferring()) > 0 && (i > 0 || s.step.Waves.Stage != 0):
 			want.staged = hop.Image.SHA256
+			unsure = activates(hop) && !sub.Staged.Confirmed && !hop.ActivateUnconfirmed
 		case i == 0, sub.Staged != nil, sub.Sent == nil, sub.Sent.SHA256 != s.step.Hops[i-1].Image.SHA256:
 			continue
 		}
 		s.hop, s.want = i, want
+		if s.dormant = unsure; unsure {
+			s.reason = "the device never said that what it holds staged is complete, so it is not activated" + byPowerCycle
+		}
 	}
 }
 

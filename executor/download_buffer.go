@@ -112,7 +112,7 @@ func (d *bufferDownload) saysModeRefused(ctx context.Context, err error) bool {
 // finish listens for a word for as long as the device may be writing flash.
 func (d *bufferDownload) finish(ctx context.Context) verdict {
 	switch {
-	case d.mode == plan.Mode7 && d.hop.ActivateBy == plan.ByPowerCycle: // writes the bank that does not run
+	case d.mode == plan.Mode7 && d.hop.Defers(d.mode): // writes the bank that does not run
 	case d.mode == plan.Mode7 && d.hasPage:
 		page := pageDownload{target: d.target, away: d.away}
 		return page.finish(ctx)

@@ -33,8 +33,8 @@ func (r *run) hooked(ctx context.Context, wave plan.Wave, s *stepRun, work func(
 
 // mayReset tells whether what a step has to do in a wave resets its ESP.
 func (s *stepRun) mayReset(wave plan.Wave) bool {
-	task := s.task(wave)
-	return task == Activate || task == Send && s.nextMode(wave) == plan.Mode7
+	task, hop := s.task(wave), s.current()
+	return task == Activate || task == Send && !hop.Defers(s.nextMode(wave))
 }
 
 // afterReset runs the command after a reset, however that ended: it takes back

@@ -403,7 +403,8 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 		s.enter(sub)
 	}
 	s.download = r.newDownload(held, e, esp, sub, s)
-	if s.want.staged != "" && !s.wrote && s.step.Action != plan.Update && sub.Staged != nil && !sub.Staged.Confirmed && !s.current().ActivateUnconfirmed {
+	unsure := sub.Staged != nil && !sub.Staged.Confirmed && !s.current().ActivateUnconfirmed
+	if s.want.staged != "" && !s.wrote && s.step.Action != plan.Update && unsure && activates(s.current()) {
 		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
 	}
 	if len(worse) > 0 {

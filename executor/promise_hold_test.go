@@ -266,7 +266,8 @@ func (h *history) inItsWindow(r *round, commands, all []command) {
 		if s == nil {
 			continue // told already
 		}
-		resets[s.Address] = resets[s.Address] || w.mode != 0x0e || s.Waves.Stage == 0
+		stages := w.mode == 0x0e || w.mode == 0x07 && s.Hops[0].Mode7Defers
+		resets[s.Address] = resets[s.Address] || !stages || s.Waves.Stage == 0
 		number, kind := s.Waves.Stage, "stage"
 		if resets[s.Address] {
 			number, kind = s.Waves.Reset, "reset"

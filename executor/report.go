@@ -72,18 +72,20 @@ func (s *stepRun) modes() []plan.Mode {
 // leftOut says, of what has just been staged, that the plan was to start it in
 // this run and why that is left to a person; "" where all went as planned.
 func (s *stepRun) leftOut() string {
-	const person = ": power-cycle the enclosure when its drives are not in use, and see what it runs then"
 	hop := s.current()
 	switch {
-	case !activates(hop) && s.mode != plan.Mode7, !s.dormant && activates(hop):
+	case !activates(hop) && hop.Defers(s.mode), !s.dormant && activates(hop):
 		return ""
 	case !s.confirmed:
-		return "; its activation was planned and is left out, because nobody can tell whether the image is complete" + person
+		return "; its activation was planned and is left out, because nobody can tell whether the image is complete" + byPowerCycle
 	case s.dormant:
-		return "; it was planned to start now, and mode 0Fh does not start it" + person
+		return "; it was planned to start now, and mode 0Fh does not start it" + byPowerCycle
 	}
-	return "; it was planned to start now, and the device waits to be told" + person
+	return "; it was planned to start now, and the device waits to be told" + byPowerCycle
 }
+
+// byPowerCycle is what a person has to do about an image that no command starts.
+const byPowerCycle = ": power-cycle the enclosure when its drives are not in use, and see what it runs then"
 
 // account draws the conclusions of a step that went wrong: nothing else of its
 // fault domain is touched, and after too many of them nothing else at all. A
@@ -175,12 +177,19 @@ func (r *run) result() *Result {
 			sr.Outcome, sr.Reason = OutcomeUnknown, "a run was broken off in the middle of its work on it, and it could not be looked at: do not reset or power-cycle it, and run fwctl resume again"
 			result.Outcome = RunUnknown
 		case s.state == Pending:
-			waiting++
+			if s.dormant {
+				dormant++
+			} else {
+				waiting++
+			}
 			sr.Reason = joined(s.reason, cmp.Or(s.left, r.untouched(s), waits))
 		case s.state == Staged && !s.dormant && activates(s.current()):
 			dormant++
 			sr.Reason = joined(s.reason, cmp.Or(s.left, r.untouched(s), waits))
 		case s.state == Staged:
+			if r.outcome(s) == RunStopped {
+				dormant++
+			}
 			sr.Reason = joined(s.reason, cmp.Or(s.left, waits))
 		}
 		result.Steps = append(result.Steps, sr)
@@ -266,7 +275,7 @@ func (r *run) outcome(s *stepRun) RunOutcome {
 		return RunInterrupted
 	case outcome(s.state) == OutcomeFailed, s.state == Refused && r.wrote:
 		return RunFailed
-	case s.state == Staged && !s.confirmed && s.leftOut() != "":
+	case s.state == Staged && !s.confirmed && s.leftOut() != "", s.state == Pending && s.dormant:
 		return RunStopped
 	case s.state == Refused:
 		return RunRefused

@@ -423,10 +423,15 @@ func (s *stepRun) task(wave plan.Wave) Trigger {
 	return Send
 }
 
-// nextMode is the mode that a wave tries next: e first, 7 in a reset wave alone.
+// nextMode is the mode that a wave tries next: e first, and one that resets in a reset
+// wave alone.
 func (s *stepRun) nextMode(wave plan.Wave) plan.Mode {
-	for _, m := range s.current().Modes {
-		if m == plan.ModeE && !s.refused || m == plan.Mode7 && wave.Kind == plan.ResetWave {
+	hop := s.current()
+	for _, m := range hop.Modes {
+		if m == plan.ModeE && s.refused {
+			continue
+		}
+		if hop.Defers(m) || wave.Kind == plan.ResetWave {
 			return m
 		}
 	}

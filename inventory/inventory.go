@@ -6,6 +6,7 @@
 package inventory
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -269,6 +270,14 @@ type Staged struct {
 	Since     time.Time `json:"since"`
 	By        string    `json:"by"`
 	Confirmed bool      `json:"confirmed"` // the device said that the image is complete
+}
+
+// UnmarshalJSON takes an image for complete if the inventory does not say whether it is,
+// as those of other programs do not.
+func (s *Staged) UnmarshalJSON(data []byte) error {
+	type plain Staged // without this method
+	s.Confirmed = true
+	return json.Unmarshal(data, (*plain)(s))
 }
 
 // Label names what is staged: its revision, else its image.

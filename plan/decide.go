@@ -143,7 +143,7 @@ func (b *builder) plan(j *job) {
 			var reasons []string
 			way, reasons = w.obstacles()
 			s.block(reasons...)
-		} else if w.policy.Activate == WithApply && slices.Contains(w.modes(w.before(chain, len(chain)-1), w.image), ModeE) {
+		} else if w.policy.Activate == WithApply && w.defers(w.before(chain, len(chain)-1), w.image) {
 			activate = w.activateGate(len(chain) == 1)
 		}
 		s.block(j.conflict(), b.locked(j, ""))
@@ -169,7 +169,7 @@ func (b *builder) plan(j *job) {
 	s.Rollback = w.rollback(s.Current)
 	s.Disruption = w.disruption(s.Hops, func() Effect { return b.effect(j) })
 	for _, h := range s.Hops {
-		if h.resets() && !h.onlyByPerson() {
+		if h.resets() && !h.byPerson() {
 			s.Hooks = w.policy.Hooks
 		}
 	}
@@ -193,7 +193,11 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 		return false
 	}
 	activate := w.activateGate(true)
-	if activate.Verdict == Failed && (w.rule.By == ByPowerCycle || w.denied() != "" && !w.bystander && !b.in.Activate) {
+	unsure := w.rule.By == ByModeF && !j.sub.Staged.Confirmed && !hop.ActivateUnconfirmed
+	if unsure {
+		activate = GateResult{GateActivate, Failed, neverComplete}
+	}
+	if activate.Verdict == Failed && (unsure || w.rule.By == ByPowerCycle || w.denied() != "" && !w.bystander && !b.in.Activate) {
 		s.Gates = b.gates(w.reset, activate)
 		s.Reasons = append(s.Reasons, activate.Why)
 		return false
@@ -209,6 +213,17 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 		return false
 	}
 	return true
+}
+
+// neverComplete is why what is staged is not started by a command, though the policy
+// wants that and permits it.
+const neverComplete = "the device never said that the image is complete, so that no 0Fh is sent: power-cycle the enclosure " +
+	"when its drives are not in use, then run `fwctl verify`"
+
+// WaitsForPower reports whether the policy wants the step's image, which is staged, to be
+// started, and only a power cycle may do that, because nobody knows that it is complete.
+func (s *Step) WaitsForPower() bool {
+	return s.Action == IsStaged && slices.ContainsFunc(s.Gates, func(g GateResult) bool { return g.Gate == GateActivate && g.Why == neverComplete })
 }
 
 // tellStaged tells, in the row, of what is staged and is not what the row is about.
@@ -256,19 +271,17 @@ func (s *Step) resets() bool {
 	return slices.ContainsFunc(s.Hops, func(h Hop) bool { return h.resets() })
 }
 
-// resets tells whether a hop may reset what it goes to: by mode 7, also as a
+// resets tells whether a hop may reset what it goes to: by its mode, also as a
 // fallback, or by an activation in the same apply.
-func (h *Hop) resets() bool { return slices.Contains(h.Modes, Mode7) || h.Activation == WithApply }
+func (h *Hop) resets() bool { return h.MayReset() || h.Activation == WithApply }
 
-// byPerson tells whether a hop waits for a person's power cycle in an apply.
+// byPerson tells whether a hop waits for a person's power cycle in an apply, which is all
+// that resets what it goes to.
 func (h *Hop) byPerson() bool { return h.Activation == WithApply && h.ActivateBy == ByPowerCycle }
-
-// onlyByPerson tells whether nothing but a person's power cycle resets what a hop goes to.
-func (h *Hop) onlyByPerson() bool { return h.byPerson() && !slices.Contains(h.Modes, Mode7) }
 
 // left tells whether the step leaves its last image staged.
 func (s *Step) left() bool {
-	return s.Action == Update && s.last().Activation == Manual && slices.Contains(s.last().Modes, ModeE)
+	return s.Action == Update && s.last().Activation == Manual && len(s.last().Deferring()) > 0
 }
 
 func (s *Step) last() *Hop { return &s.Hops[len(s.Hops)-1] }
@@ -339,8 +352,8 @@ func (o *job) exposedTo(j *job) (revision string, meant bool) {
 		return "", false
 	case o.targeted && o.step.Action == Update:
 		switch hops := o.step.Hops; {
-		case o.sub.Staged != nil && !slices.Contains(hops[0].Modes, ModeE) && !o.resetBefore(j):
-			return o.sub.Staged.Label(), false // until its own download by mode 7
+		case o.sub.Staged != nil && len(hops[0].Deferring()) == 0 && !o.resetBefore(j):
+			return o.sub.Staged.Label(), false // until its own download, which resets
 		case o.step.left() && (len(hops) == 1 || o.resetBefore(j)):
 			return o.step.last().Goal(), true // the last of several is staged after its own reset
 		}

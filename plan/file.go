@@ -373,14 +373,14 @@ func (s *Step) contradiction(waves []Wave) string {
 			return fmt.Sprintf("hop %d: %s", i+1, why)
 		}
 		h := &s.Hops[i]
-		stages = stages || i == 0 && slices.Contains(h.Modes, ModeE)
+		stages = stages || i == 0 && len(h.Deferring()) > 0
 		resets = resets || h.resets()
 		switch last := i == len(s.Hops)-1; {
 		case len(h.Modes) == 0 && (s.Action != Activate || i > 0 || !last || h.Activation != WithApply):
 			return fmt.Sprintf("hop %d has no mode", i+1)
 		case len(h.Modes) > 0 && s.Action == Activate:
 			return fmt.Sprintf("hop %d downloads what is staged", i+1)
-		case !last && h.Modes[0] == ModeE && (h.Activation != WithApply || h.ActivateBy != ByModeF):
+		case !last && h.Defers(h.Modes[0]) && (h.Activation != WithApply || h.ActivateBy != ByModeF):
 			return fmt.Sprintf("nothing starts hop %d before the next", i+1)
 		case h.byPerson() && len(s.Hops) > 1:
 			return fmt.Sprintf("hop %d waits for a power cycle among others", i+1)
@@ -461,6 +461,8 @@ func (h *Hop) contradiction() string {
 		return fmt.Sprintf("there is no protocol %q", h.Protocol)
 	case h.Activation != Manual && h.Activation != WithApply, h.ActivateBy != ByModeF && h.ActivateBy != ByPowerCycle:
 		return fmt.Sprintf("its activation is %q by %q", h.Activation, h.ActivateBy)
+	case h.Mode7Defers && h.ActivateBy != ByPowerCycle:
+		return "its mode 7 resets nothing, and something else than a power cycle starts it"
 	case h.ChunkSize < 4 || h.ChunkSize > maxChunkSize || h.ChunkSize%4 != 0:
 		return fmt.Sprintf("its chunks have %d bytes", h.ChunkSize)
 	case h.BufferID < 0 || h.BufferID > 255:
@@ -523,7 +525,7 @@ func (p *Plan) oneLiners() bool {
 // surelyResets reports whether the step resets even if every hop goes by its first mode.
 func (s *Step) surelyResets() bool {
 	return slices.ContainsFunc(s.Hops, func(h Hop) bool {
-		return h.Activation == WithApply || len(h.Modes) > 0 && h.Modes[0] == Mode7
+		return h.Activation == WithApply || len(h.Modes) > 0 && !h.Defers(h.Modes[0])
 	})
 }
 

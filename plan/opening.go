@@ -66,8 +66,8 @@ func (s *Step) WorstIn(w Wave) Duration {
 	staging, again := Duration(0), false
 	if s.Waves.Stage != 0 && len(s.Hops) > 0 {
 		only := s.Hops[0]
-		only.Modes, only.Activation = []Mode{ModeE}, Manual
-		staging, again = worstDuration(only), slices.Contains(s.Hops[0].Modes, Mode7)
+		only.Modes, only.Activation = only.Deferring(), Manual
+		staging, again = worstDuration(only), s.Hops[0].MayReset()
 	}
 	switch w.Number {
 	case s.Waves.Stage:

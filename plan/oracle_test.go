@@ -114,13 +114,18 @@ func (w world) takes(from string, i plan.ModelImage) bool {
 	return slices.Contains(i.From, from) && !(w.order && i.Revision < from) && len(w.tried(i)) > 0
 }
 
+// dormant tells whether mode 7 writes the bank that does not run.
+func (w world) dormant(i plan.ModelImage) bool {
+	return w.cold && !slices.Contains(i.Modes, plan.ModeE)
+}
+
 // tried are the modes of a hop in the order that INTERFACE §11 gives them.
 func (w world) tried(i plan.ModelImage) []plan.Mode {
 	var modes []plan.Mode
 	if slices.Contains(i.Modes, plan.ModeE) {
 		modes = append(modes, plan.ModeE)
 	}
-	if slices.Contains(i.Modes, plan.Mode7) && !w.never {
+	if slices.Contains(i.Modes, plan.Mode7) && (!w.never || w.dormant(i)) {
 		modes = append(modes, plan.Mode7)
 	}
 	return modes
@@ -214,7 +219,7 @@ func (w world) disagrees(s *plan.Step) string {
 		case !later && last && !w.never && !w.cold && (h.Activation == plan.WithApply) != (w.apply || w.activate):
 			return fmt.Sprintf("hop %d has activation %s", n+1, h.Activation)
 		}
-		starts := want[0] == plan.Mode7 || !w.cold && !w.never // within the apply
+		starts := want[0] == plan.Mode7 && !w.dormant(i) || !w.cold && !w.never // within the apply
 		if ends := n == len(s.Hops)-1; !later && !last && starts == ends {
 			return fmt.Sprintf("hop %d of %d ends the apply: %v", n+1, best, ends)
 		}

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -163,11 +164,12 @@ type Hop struct {
 	Protocol      Protocol   `json:"protocol"`
 	ChunkSize     int        `json:"chunk_size"` // bytes, a multiple of 4
 	BufferID      int        `json:"buffer_id"`
-	Activation    Activation `json:"activation"`     // what follows a download by mode e
-	ActivateBy    ActivateBy `json:"activate_by"`    // how deferred microcode is started
-	FlashTimeout  Duration   `json:"flash_timeout"`  // how long the device may write flash without telling an end
-	Settle        Duration   `json:"settle"`         // how long to leave a device alone after a reset
-	ReturnTimeout Duration   `json:"return_timeout"` // how long a device may stay away after a reset
+	Activation    Activation `json:"activation"`              // what follows a download by mode e
+	ActivateBy    ActivateBy `json:"activate_by"`             // how deferred microcode is started
+	Mode7Defers   bool       `json:"mode_7_defers,omitempty"` // mode 7 writes the bank that does not run, which only a power cycle starts
+	FlashTimeout  Duration   `json:"flash_timeout"`           // how long the device may write flash without telling an end
+	Settle        Duration   `json:"settle"`                  // how long to leave a device alone after a reset
+	ReturnTimeout Duration   `json:"return_timeout"`          // how long a device may stay away after a reset
 
 	// What follows is from the quirk table; absent: as usual.
 	SkipStatus          []StatusRead `json:"skip_status,omitempty"`          // when the download status is not read
@@ -184,6 +186,17 @@ func (h *Hop) Goal() string {
 	}
 	return fmt.Sprintf("image %.8s", h.Image.SHA256)
 }
+
+// Defers reports whether a download by a mode leaves the image dormant, and resets nothing.
+func (h *Hop) Defers(m Mode) bool { return m == ModeE || h.Mode7Defers }
+
+// Deferring returns those of the hop's modes that leave the image dormant.
+func (h *Hop) Deferring() []Mode {
+	return slices.DeleteFunc(slices.Clone(h.Modes), func(m Mode) bool { return !h.Defers(m) })
+}
+
+// MayReset reports whether one of the hop's modes resets what it goes to.
+func (h *Hop) MayReset() bool { return len(h.Deferring()) < len(h.Modes) }
 
 // Activation says what follows a download that deferred its activation.
 type Activation string

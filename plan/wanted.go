@@ -113,8 +113,22 @@ func (w *wanted) modes(from string, i ModelImage) []Mode {
 		if m == ModeE {
 			return !w.takesModeE(from)
 		}
-		return w.lacks("07") || w.denied() != ""
+		return w.lacks("07") || !w.mode7Defers(i) && w.denied() != ""
 	})
+}
+
+// mode7Defers reports whether mode 7 leaves an image dormant: where the model says that only
+// a power cycle starts images, and the image goes by mode 7 alone (Dell MD1200). Where it
+// goes by mode e, that is what the model speaks of, and mode 7 counts as one that resets.
+func (w *wanted) mode7Defers(i ModelImage) bool {
+	return w.rule.By == ByPowerCycle && !slices.Contains(i.Modes, ModeE)
+}
+
+// defers reports whether one of the modes that an image may be sent by at a revision leaves
+// it dormant.
+func (w *wanted) defers(from string, i ModelImage) bool {
+	h := Hop{Modes: w.modes(from, i), Mode7Defers: w.mode7Defers(i)}
+	return len(h.Deferring()) > 0
 }
 
 // hop is the download of one image of the model, which is left staged where mode
@@ -131,6 +145,7 @@ func (w *wanted) hop(from, name string) Hop {
 		BufferID:      download.BufferID,
 		Activation:    Manual,
 		ActivateBy:    w.rule.By,
+		Mode7Defers:   w.mode7Defers(i),
 		FlashTimeout:  cmp.Or(download.FlashTimeout, defaultFlashTimeout),
 		Settle:        max(w.rule.Settle, q.PeerSync), // who reads it sooner sees one that its peer may yet replace
 		ReturnTimeout: w.rule.ReturnTimeout,
@@ -193,18 +208,17 @@ func (w *wanted) carriesOn(h *Hop) bool {
 		h.Activation = WithApply
 		return true
 	}
-	return h.Modes[0] == Mode7
+	return !h.Defers(h.Modes[0])
 }
 
 // finish decides what becomes of the last hop of a chain. One that is the only
 // one can wait, staged, for a person's power cycle.
 func (w *wanted) finish(h *Hop, only bool) (why string) {
-	deferred := h.Modes[0] == ModeE
 	switch {
 	case w.rule.By == ByModeF && w.denied() == "":
 		h.Activation = w.policy.Activate
-	case only && deferred && w.policy.Activate == WithApply && w.rule.Scope == EnclosureScope && w.denied() == "":
-		h.Activation, h.Modes = WithApply, []Mode{ModeE}
+	case only && h.Defers(h.Modes[0]) && w.policy.Activate == WithApply && w.rule.Scope == EnclosureScope && w.denied() == "":
+		h.Activation, h.Modes = WithApply, h.Deferring()
 	}
 	if w.denied() != "" && (w.policy.Reset != ResetNever || w.policy.Activate == WithApply) {
 		why = "no reset, it is left staged: " + w.denied()
@@ -314,9 +328,9 @@ func (w *wanted) chain(usable func(from string, i ModelImage) bool) []string {
 					continue
 				}
 				to := way{images: append(slices.Clone(at.images), name), waits: at.waits}
-				h := Hop{From: from, Modes: w.modes(from, i)}
+				h := Hop{From: from, Modes: w.modes(from, i), Mode7Defers: w.mode7Defers(i)}
 				if name == w.name {
-					if !slices.Contains(h.Modes, ModeE) {
+					if len(h.Deferring()) == 0 {
 						to.resets = 1
 					}
 					if best == nil || better(to, *best) {
@@ -503,7 +517,7 @@ func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
 	}
 	last := &hops[len(hops)-1]
 	resets := len(hops) - 1 // that are sure
-	deferred := len(last.Modes) == 0 || last.Modes[0] == ModeE
+	deferred := len(last.Modes) == 0 || last.Defers(last.Modes[0])
 	if last.Activation == WithApply || !deferred {
 		resets++
 	}
@@ -515,17 +529,17 @@ func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
 		why = fmt.Sprintf("%s %d times", reset, resets)
 	case len(hops) > 1:
 		why = fmt.Sprintf("starting %s %s", hops[0].Goal(), reset)
-		if slices.Contains(last.Modes, Mode7) {
+		if last.MayReset() {
 			why += fmt.Sprintf(", and so does mode 7 if mode e is refused for %s", last.To)
 		}
 	case last.Activation == WithApply && deferred:
 		why = fmt.Sprintf("starting %s %s", last.Goal(), reset)
 	case !deferred:
 		why = "mode 7 " + reset
-	case slices.Contains(last.Modes, Mode7):
+	case last.MayReset():
 		why = IfRefused + "mode 7 " + reset
 	default:
-		return Disruption{NoImpact, NoImpact, fmt.Sprintf("mode e resets nothing; any power loss or hard reset starts %s", last.Goal())}
+		return Disruption{NoImpact, NoImpact, last.harmless()}
 	}
 	e := effect()
 	d := Disruption{NoImpact, e.Worst, why + "; " + e.Why}
@@ -533,6 +547,15 @@ func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
 		d.Expected = e.Expected
 	}
 	return d
+}
+
+// harmless says why a hop that is left dormant disturbs nothing, and what starts it.
+func (h *Hop) harmless() string {
+	what := "mode e resets nothing"
+	if h.Modes[0] == Mode7 {
+		what = "mode 7 resets nothing here: the model says that only a power cycle starts images"
+	}
+	return what + "; any power loss or hard reset starts " + h.Goal()
 }
 
 // worstChunk is how long a chunk may take at worst; erasing flash is counted in
@@ -561,7 +584,7 @@ func (s *Step) Worst() Duration {
 	for i := range s.Hops {
 		h := &s.Hops[i]
 		d += worstDuration(*h)
-		if h.resets() && !h.onlyByPerson() && s.Hooks != nil {
+		if h.resets() && !h.byPerson() && s.Hooks != nil {
 			d += s.Hooks.worst()
 		}
 	}

@@ -79,7 +79,7 @@ func assignWaves(jobs []*job, rollout Rollout) []Wave {
 	}
 	for _, j := range work {
 		rest := !canaries[j.e]
-		if slices.Contains(j.step.Hops[0].Modes, ModeE) {
+		if len(j.step.Hops[0].Deferring()) > 0 {
 			p := place{rest: rest, turn: staging, windows: j.want.stageWindows}
 			if j.late {
 				p.turn = lateStaging

@@ -293,7 +293,7 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 		return j.inTheWay
 	}
 	if j.plan.Summary.Update+j.plan.Summary.Activate == 0 {
-		return j.end(&executor.Result{Outcome: executor.RunDone}, nil)
+		return j.end(nothingToDo(j.plan), nil)
 	}
 	if result, err := executor.NothingHere(ctx, j.config(nil, nil)); result != nil || err != nil {
 		return j.end(result, err)
@@ -325,6 +325,22 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	defer store.Close()
 
 	return j.carryOut(ctx, store, executor.Run)
+}
+
+// nothingToDo is the result of a plan that acts on nothing: it is done, unless what it
+// was to start waits for a power cycle.
+func nothingToDo(p *plan.Plan) *executor.Result {
+	result := &executor.Result{Outcome: executor.RunDone}
+	for _, s := range p.Steps {
+		if s.WaitsForPower() {
+			result.Outcome = executor.RunStopped
+			result.Steps = append(result.Steps, executor.StepResult{Address: s.Address, Outcome: executor.OutcomeStaged, Revision: s.Current, Reason: strings.Join(s.Reasons, "; ")})
+		}
+	}
+	if n := len(result.Steps); n > 0 {
+		result.Reason = fmt.Sprintf("%s for a power cycle", components(n)+" "+plural(n, "waits", "wait"))
+	}
+	return result
 }
 
 // carryOut has a run go its way, tells of it, and shows how it ended.

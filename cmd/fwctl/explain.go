@@ -282,8 +282,11 @@ func hops(s *plan.Step, add func(key, text string)) {
 		switch {
 		case len(h.Modes) == 0:
 			text += ": what is staged is started"
-		case h.Activation == plan.Manual && slices.Contains(h.Modes, plan.ModeE):
-			text += ": left staged by mode e"
+		case h.Activation == plan.Manual && len(h.Deferring()) > 0:
+			text += ": left staged"
+			if h.MayReset() {
+				text += " by mode e"
+			}
 		}
 		add(key, text)
 		add("", fmt.Sprintf("image %s, %s, %s, SHA-256 %s", h.Image.Name, size(h.Image.Size), h.Protocol, h.Image.SHA256))

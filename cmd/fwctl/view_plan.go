@@ -128,7 +128,7 @@ func modeOf(h plan.Hop) string {
 	var ways []string
 	for _, m := range h.Modes {
 		way := string(m)
-		if m == plan.ModeE && h.Activation == plan.WithApply {
+		if h.Defers(m) && h.Activation == plan.WithApply {
 			way += "+" + activationOf(h)
 		}
 		ways = append(ways, way)
@@ -163,6 +163,8 @@ func effectOf(s plan.Step) string {
 		return "I/O STOPS"
 	case d.Worst == plan.IOInterruption:
 		return "I/O MAY STOP"
+	case len(s.Hops) == 1 && s.Hops[0].ActivateBy == plan.ByPowerCycle && !s.Hops[0].MayReset():
+		return "at power cycle"
 	case d.Expected == plan.ESPReset:
 		switch sure, most := resetsOf(s); {
 		case most > sure:
@@ -182,10 +184,10 @@ func effectOf(s plan.Step) string {
 func resetsOf(s plan.Step) (sure, most int) {
 	for _, h := range s.Hops {
 		switch {
-		case h.Activation == plan.WithApply, !slices.Contains(h.Modes, plan.ModeE):
+		case h.Activation == plan.WithApply, len(h.Deferring()) == 0:
 			sure++
 			most++
-		case slices.Contains(h.Modes, plan.Mode7):
+		case h.MayReset():
 			most++
 		}
 	}

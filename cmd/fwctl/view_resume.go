@@ -125,7 +125,7 @@ func leftOf(s plan.Step, rec state.Step, open bool) plan.Step {
 			}
 		}
 	}
-	staged := next > 0 || !slices.Contains(hop.Modes, plan.ModeE)
+	staged := next > 0 || len(hop.Deferring()) == 0
 	s.Hops = slices.Clone(s.Hops[next:])
 	if next == rec.Hop {
 		s.Hops[0] = hop
@@ -150,7 +150,7 @@ func within(s plan.Step, waves []plan.Wave) plan.Step {
 	case has(s.Waves.Stage):
 		if s = withoutReset(s); len(s.Hops) > 0 {
 			only := s.Hops[0]
-			only.Modes, only.Activation = []plan.Mode{plan.ModeE}, plan.Manual
+			only.Modes, only.Activation = only.Deferring(), plan.Manual
 			s.Hops = []plan.Hop{only}
 		}
 	default:

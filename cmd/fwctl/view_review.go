@@ -93,10 +93,12 @@ var signs = []struct{ sign, meaning string }{
 	{"?", "nobody has said which revision the image brings"},
 	{"e", "the image is saved, and starts later"},
 	{"7", "it is saved and started at once, which resets the module"},
+	{"7, at power cycle", "it is saved, and a power cycle starts it"},
 	{"/", "the second where the device refuses the first"},
 	{"e+0F", "it is saved, then started by fwctl, which resets the module"},
 	{"e+page", "it is saved, then started by a page of the vendor's, which resets the module"},
 	{"e+power", "it is saved, and a person's power cycle starts it"},
+	{"7+power", "it is saved, and a person's power cycle starts it"},
 	{"0F", "what is saved already is started, which resets the module"},
 	{"page", "what is saved already is started by a page of the vendor's, which resets the module"},
 	{"power", "a person's power cycle starts what is saved already"},
@@ -115,6 +117,9 @@ func signsOf(p *plan.Plan) string {
 			ways := strings.Split(modeOf(h), "/")
 			used["/"] = used["/"] || len(ways) > 1
 			for _, way := range ways {
+				if way == string(plan.Mode7) && h.Defers(plan.Mode7) {
+					way = "7, at power cycle"
+				}
 				used[way] = true
 			}
 		}
