@@ -150,10 +150,11 @@ func (c *checker) checkModel(name string, m Model) {
 // checkRings finds images that lead round: each starts only at revisions that
 // others of them bring. An enclosure that never ran one of these revisions cannot
 // get at them, and nothing tells the way up from the way back, unless the model's
-// order has them all: then they are an update and what takes it back.
+// order has them all: then they are an update and what takes it back. An image that
+// starts at its own revision alone goes onto what another file has brought.
 func (c *checker) checkRings(model string, m Model) {
 	names := slices.Sorted(maps.Keys(m.Images))
-	before := map[string][]string{} // the images that bring what an image starts at, itself last
+	before := map[string][]string{} // the other images that bring what an image starts at
 	rooted := map[string]bool{}     // it can be got at from a revision that none of its ring brings
 	for _, name := range names {
 		i := m.Images[name]
@@ -162,10 +163,10 @@ func (c *checker) checkRings(model string, m Model) {
 				before[name] = append(before[name], other)
 			}
 		}
-		if i.startsAt(i.Revision) {
-			before[name] = append(before[name], name)
-		}
-		rooted[name] = len(i.From) == 0 || slices.ContainsFunc(i.From, func(from string) bool {
+		rooted[name] = len(i.From) == 0 || slices.Equal(i.From, []string{i.Revision}) || slices.ContainsFunc(i.From, func(from string) bool {
+			if from == i.Revision {
+				return false // what has brought that first is not known
+			}
 			return strings.ContainsAny(from, `*?[\`) || !slices.ContainsFunc(before[name], func(other string) bool { return m.Images[other].Revision == from })
 		})
 	}
@@ -192,14 +193,9 @@ func (c *checker) checkRings(model string, m Model) {
 		}
 		slices.Sort(ring)
 		unordered := slices.ContainsFunc(ring, func(n string) bool { return !slices.Contains(m.Order, m.Images[n].Revision) })
-		if first := ring[0]; !seen[first] && (unordered || len(ring) == 1) {
+		if first := ring[0]; !seen[first] && unordered {
 			seen[first] = true
-			at := []string{"models", model, "images", first, "from"}
-			if len(ring) == 1 {
-				c.add(at, fmt.Sprintf("%s starts only at %s, which it brings itself", first, m.Images[first].Revision), "say in from what it is installed over, or leave from out for anything")
-				continue
-			}
-			c.add(at, fmt.Sprintf("%s lead round: each starts only at what another of them brings, and nothing says which revision is the later one", joinAnd(ring)),
+			c.add([]string{"models", model, "images", first, "from"}, fmt.Sprintf("%s lead round: each starts only at what another of them brings, and nothing says which revision is the later one", joinAnd(ring)),
 				"list their revisions in the model's order, or say in from what else one of them is installed over")
 		}
 	}

@@ -131,12 +131,18 @@ func (b *builder) plan(j *job) {
 		}
 	case w.upToDate():
 		s.Action = NoOp
+		if w.image.startsAtItself() {
+			s.Reasons = append(s.Reasons, fmt.Sprintf("its revision cannot tell, and %s remembers having sent it the wanted image on %s", s.Host, j.sub.Sent.At.UTC().Format(time.DateOnly)))
+		}
 		s.block(j.conflict(), b.unfinished(j))
 		j.tellStaged()
 		return
 	default:
-		if w.otherBehind() {
+		switch {
+		case w.otherBehind():
 			s.Reasons = append(s.Reasons, fmt.Sprintf("it reports %s, but of another image than the wanted one: %.8s, which was sent on %s", s.Current, j.sub.Sent.SHA256, j.sub.Sent.At.UTC().Format(time.DateOnly)))
+		case w.image.Revision == s.Current && w.image.startsAtItself():
+			s.Reasons = append(s.Reasons, fmt.Sprintf("it reports %s already, which cannot tell whether it runs the wanted image: %s does not remember having sent that", s.Current, s.Host))
 		}
 		way, activate := chain, GateResult{}
 		if chain == nil {

@@ -51,6 +51,11 @@ func OneOff(f Flash) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range p.Steps {
+		if s := &p.Steps[i]; s.Action == NoOp {
+			s.Reasons = append(s.Reasons, fmt.Sprintf("it reports %s already: to send the image all the same, leave out --revision", f.Revision))
+		}
+	}
 	p.Warnings = append(f.reminders(named), p.Warnings...)
 	return p, nil
 }

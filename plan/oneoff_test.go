@@ -97,7 +97,7 @@ func TestOneOff(t *testing.T) {
 			inv.Enclosures[0].Health = inventory.Health{Critical: true, Failures: []string{"Fan 2: critical"}}
 		}, plan.ModeE, "", []string{"/dev/sg1"}, []string{a1 + " update never none 1000> e iom-1100.bin"}, []plan.WaveKind{plan.StageWave},
 			[]string{"5000ccab04001000: the enclosure reports a critical condition: Fan 2: critical", other, exposed}},
-		{"a revision that runs already", nil, plan.ModeE, "1000", []string{"/dev/sg1"}, []string{a1 + " no-op never none"}, []plan.WaveKind{}, []string{other}},
+		{"a revision that runs already", nil, plan.ModeE, "1000", []string{"/dev/sg1"}, []string{a1 + " no-op never none it reports 1000 already: to send the image all the same, leave out --revision"}, []plan.WaveKind{}, []string{other}},
 		{"mode 7 of what is staged", func(inv *inventory.Inventory) {
 			inv.Enclosures[0].ESPs[0].Subenclosures[0].Staged = &inventory.Staged{SHA256: acmeImage.SHA256(), Since: inv.ScannedAt, By: "anna", Confirmed: true}
 		}, plan.Mode7, "", []string{"/dev/sg1", "/dev/sg2"}, []string{a1 + " activate always io-interruption 1000> iom-1100.bin", a2 + " update always io-interruption 1000> 7 iom-1100.bin"},

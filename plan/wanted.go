@@ -259,10 +259,22 @@ func (w *wanted) otherBehind() bool {
 	return w.sub.Revision == w.image.Revision && w.sub.Sent != nil && w.sub.Sent.SHA256 != w.image.SHA256
 }
 
-// upToDate tells whether the component runs the wanted image, as far as anybody knows.
+// upToDate reports whether the component runs the wanted image, as far as anybody knows:
+// it reports its revision, and no other image is remembered there. The revision of an image
+// that starts at its own tells nothing: only the memory of that very image does.
 func (w *wanted) upToDate() bool {
-	return w.image.Revision != "" && w.sub.Revision == w.image.Revision && !w.otherBehind() && !w.needsImage
+	switch {
+	case w.image.Revision == "" || w.sub.Revision != w.image.Revision || w.needsImage:
+		return false
+	case w.image.startsAtItself():
+		return w.sub.Sent != nil && w.sub.Sent.SHA256 == w.image.SHA256
+	}
+	return !w.otherBehind()
 }
+
+// startsAtItself reports whether the image's from names its own revision: it then goes onto
+// what reports that already.
+func (i ModelImage) startsAtItself() bool { return slices.Contains(i.From, i.Revision) }
 
 // chainOf names the images that lead to the wanted one, nil where none do, and
 // tells whether the first of them is staged.
@@ -495,7 +507,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // rollback is the first image by name that brings a revision back once the wanted one runs.
 func (w *wanted) rollback(revision string) string {
 	for _, name := range w.images {
-		if i := w.model.Images[name]; i.Revision == revision && i.startsAt(w.image.Revision) {
+		if i := w.model.Images[name]; i.Revision == revision && i.SHA256 != w.image.SHA256 && i.startsAt(w.image.Revision) {
 			return name
 		}
 	}

@@ -269,7 +269,7 @@ var meaning = map[plan.Action]string{
 	plan.Update:    "an image is sent to it",
 	plan.Activate:  "the wanted image is staged, and is activated",
 	plan.IsStaged:  "the wanted image is staged and waits",
-	plan.NoOp:      "it runs the wanted image",
+	plan.NoOp:      "it reports the wanted revision, and no other image is remembered there",
 	plan.Blocked:   "what is wanted may not be done",
 	plan.Excepted:  "an exception of the desired state leaves it out",
 	plan.Unmanaged: "nothing is done with it",
