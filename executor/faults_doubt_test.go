@@ -385,7 +385,7 @@ func (tt *doubtful) config(b *bench) executor.Config {
 		waves.Reset = 2
 	}
 	if tt.power {
-		hop.ActivateBy = plan.ByPowerCycle
+		hop.ActivateBy, hop.Mode7Defers = plan.ByPowerCycle, tt.mode == plan.Mode7
 	}
 	steps := []plan.Step{b.step(esp1, waves, hop)}
 	steps[0].Action = plan.Update

@@ -68,12 +68,21 @@ type Unsettled struct {
 	Reason  string `json:"reason"` // and what to do
 }
 
+// Settled is a component of which nobody knew what it holds, and that has been
+// power-cycled or reset since: it holds nothing any more that waits.
+type Settled struct {
+	Address  string `json:"address"`
+	Revision string `json:"revision"` // that it reports
+	Reason   string `json:"reason"`   // why it was in doubt
+}
+
 // Found is what Verify found.
 type Found struct {
-	Unsettled  []Unsettled  `json:"unsettled"`  // by address
-	Components []Finding    `json:"components"` // by address
-	Compared   []Comparison `json:"compared"`   // by enclosure
-	Declines   []Decline    `json:"declines"`   // those that are worse, likewise
+	Settled    []Settled    `json:"settled,omitempty"` // by address
+	Unsettled  []Unsettled  `json:"unsettled"`         // by address
+	Components []Finding    `json:"components"`        // by address
+	Compared   []Comparison `json:"compared"`          // by enclosure
+	Declines   []Decline    `json:"declines"`          // those that are worse, likewise
 }
 
 // Verify finds out, after somebody power-cycled enclosures, whether what was staged
@@ -94,8 +103,9 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := &Found{Unsettled: unsettled(memory), Components: []Finding{}, Compared: []Comparison{}, Declines: []Decline{}}
+	found := &Found{Components: []Finding{}, Compared: []Comparison{}, Declines: []Decline{}}
 	if len(staged) == 0 && len(last) == 0 && len(l.PowerCycled) == 0 {
+		found.Unsettled = unsettled(memory)
 		return found, nil
 	}
 	m := &listening{Machine: l.Machine, reset: map[string]bool{}}
@@ -152,7 +162,9 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 	if err := found.compare(last, touched); err != nil {
 		return nil, err
 	}
-	if len(verified) == 0 { // the store may be one for reading only
+	settled := l.settle(ctx, m, inv, memory, book, found)
+	found.Unsettled = unsettled(memory)
+	if len(verified)+len(settled) == 0 { // the store may be one for reading only
 		return found, nil
 	}
 	return found, l.Store.Update(ctx, func(tx *state.Tx) {
@@ -162,6 +174,36 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 				tx.Unstage(v.Key)
 			}
 		}
+		for _, c := range settled {
+			tx.Relieve(c.Key, c.Address, state.Unclear)
+		}
+	})
+}
+
+// settle takes out of the memory, and returns, the cautions about components of which
+// nobody knew what they hold, and that are in sight and have been power-cycled since:
+// what they held is started by that, or gone.
+func (l *Look) settle(
+	ctx context.Context, m *listening, inv *inventory.Inventory, memory *state.Memory, book *book, found *Found,
+) []state.Caution {
+	var settled []state.Caution
+	memory.Cautions = slices.DeleteFunc(memory.Cautions, func(c state.Caution) bool {
+		e, esp, sub := find(inv, c.Key)
+		if c.Kind != state.Unclear || sub == nil || !l.cycled(m, e, esp, sub, book) || m.pending(ctx, esp.Paths) {
+			return false
+		}
+		settled = append(settled, c)
+		found.Settled = append(found.Settled, Settled{Address: sub.Address, Revision: sub.Revision, Reason: c.Detail})
+		return true
+	})
+	return settled
+}
+
+// cycled reports whether a component was power-cycled or reset: a person says so, or the
+// device has told it.
+func (l *Look) cycled(m *listening, e *inventory.Enclosure, esp *inventory.ESP, sub *inventory.Subenclosure, book *book) bool {
+	return m.heard(esp.Paths) || slices.ContainsFunc(book.inSight(e), func(c inventory.Named) bool {
+		return c.Address == sub.Address && inventory.Selected(l.PowerCycled, c) >= 0
 	})
 }
 
@@ -173,7 +215,7 @@ func unsettled(m *state.Memory) []Unsettled {
 		all = append(all, Unsettled{i.Address, "how " + i.What() + " ended is not known: do not reset or power-cycle it; fwctl resume finds out"})
 	}
 	for _, c := range told(m.Cautions) {
-		if c.Kind == inventory.NeedsImage {
+		if c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear {
 			all = append(all, Unsettled{c.Address, c.Words()})
 		}
 	}
@@ -186,9 +228,7 @@ func (l *Look) judge(
 	ctx context.Context, m *listening, e *inventory.Enclosure, esp *inventory.ESP, sub *inventory.Subenclosure, s state.Staged, book *book,
 ) Finding {
 	f := Finding{Address: sub.Address, SHA256: s.SHA256, Wanted: s.Revision, Revision: sub.Revision, StagedSince: s.Since, StagedBy: s.By}
-	cycled := m.heard(esp.Paths) || slices.ContainsFunc(book.inSight(e), func(c inventory.Named) bool {
-		return c.Address == sub.Address && inventory.Selected(l.PowerCycled, c) >= 0
-	})
+	cycled := l.cycled(m, e, esp, sub, book)
 	switch {
 	case sub.Revision != s.Running && (sub.Revision == s.Revision || s.Revision == ""):
 		f.Outcome, f.Confirmed = state.Running, true

@@ -28,7 +28,7 @@ func Locked(cautions []inventory.Caution, address string, domain []string, start
 			return c.Words()
 		case c.Kind == inventory.Unfinished && slices.Contains(domain, inventory.EnclosureOf(c.Address)):
 			return "a run is in the middle of its work on " + c.Address + ", of the same fault domain, or was broken off there: unless that run goes on, `fwctl resume` comes first" + c.Source()
-		case c.Kind == inventory.PowerOnly && own && startsBy == ByModeF:
+		case c.Kind == inventory.Unclear && own && startsBy != "", c.Kind == inventory.PowerOnly && own && startsBy == ByModeF:
 			return c.Words()
 		}
 	}
@@ -87,6 +87,9 @@ func (b *builder) tellCautions(j *job) {
 		switch {
 		case j.step.Action == Update && c.Kind == inventory.NeedsImage:
 			words = "it needs a whole image, and this plan sends one: do not reset or power-cycle it before it has got that" + c.Source()
+		case j.step.Action == Update && c.Kind == inventory.Unclear:
+			words = "what it holds of an image that fwctl has sent is not known, and this plan's takes its place: " +
+				"do not reset or power-cycle it before that" + c.Source()
 		case j.step.Action == Update: // which replaces what is staged
 			continue
 		}
@@ -94,11 +97,21 @@ func (b *builder) tellCautions(j *job) {
 	}
 }
 
+// unclear is the caution that it is unknown what a component holds, nil if there is none.
+func (j *job) unclear() *inventory.Caution {
+	all := j.e.domain.cautions
+	i := slices.IndexFunc(all, func(c inventory.Caution) bool { return c.Kind == inventory.Unclear && c.Address == j.address })
+	if i < 0 {
+		return nil
+	}
+	return &all[i]
+}
+
 // cautionWarnings tells of what in an enclosure must not lose power.
 func cautionWarnings(e *enclosure, cautions []inventory.Caution) []string {
 	var warnings []string
 	for _, c := range cautions {
-		if c.Kind == inventory.NeedsImage && inventory.EnclosureOf(c.Address) == e.id {
+		if (c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear) && inventory.EnclosureOf(c.Address) == e.id {
 			warnings = append(warnings, c.Address+": "+c.Words())
 		}
 	}

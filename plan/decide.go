@@ -391,6 +391,9 @@ func (j *job) name(other *job) string {
 // bystander is why a reset must not start what is staged beside a component, "" if it may.
 func (b *builder) bystander(j *job, jobs []*job) string {
 	for _, o := range jobs {
+		if o != j && j.reaches(o) && o.unclear() != nil && !(o.targeted && o.step.Action == Update) {
+			return fmt.Sprintf("the reset may also start what %s holds, which is unknown%s", o.name(j), o.unclear().Source())
+		}
 		revision, meant := o.exposedTo(j)
 		if o == j || !j.reaches(o) || o.canBeLate() || revision == "" {
 			continue

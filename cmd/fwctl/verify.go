@@ -188,7 +188,7 @@ func (v *verification) verdict() error {
 	_, waiting, lost, absent := v.counts()
 	switch {
 	case len(v.Unsettled) > 0:
-		return &failure{exitUnknown, fmt.Sprintf("what %s holds is not known, or is half an image", v.Unsettled[0].Address), "fwctl resume finds out, where a run is to be resumed; else send it a whole image"}
+		return &failure{exitUnknown, fmt.Sprintf("what %s holds is not known, or is half an image", v.Unsettled[0].Address), "fwctl resume finds out, where a run is to be resumed; else send it a whole image, or, where nothing says not to, power-cycle it and say so with --power-cycled"}
 	case absent > 0:
 		return &failure{exitUnknown, fmt.Sprintf("%s not in sight", isOrAre(absent)), "it may be starting still; else switch the enclosure on and look at its cables; then run fwctl verify again"}
 	case slices.ContainsFunc(v.departures, func(d plan.Departure) bool { return d.Revision == "" }):
@@ -246,6 +246,10 @@ func (v *verification) view(width int, paint paint) string {
 		}
 		rows, _ := t.draw(width, paint)
 		lines = append(append(lines, rows...), "")
+	}
+	for _, s := range v.Settled {
+		lines = append(lines, wrap(fmt.Sprintf("SETTLED %s: it was power-cycled or reset, runs %s, and what it may have held is started or gone (%s)",
+			s.Address, cmp.Or(s.Revision, "?"), s.Reason), width, "", "  ")...)
 	}
 	for _, u := range v.Unsettled {
 		lines = append(lines, wrap(fmt.Sprintf("CAUTION %s: %s", u.Address, u.Reason), width, "", "  ")...)
