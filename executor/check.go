@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"fwctl/internal/state"
 	"fwctl/inventory"
@@ -26,7 +27,7 @@ func Remember(inv *inventory.Inventory, m *state.Memory) {
 	paths := map[string]string{} // by lu_id
 	for i := range inv.Enclosures {
 		e := &inv.Enclosures[i]
-		remember(e, m.Staged, m.Sent)
+		remember(e, m)
 		e.Cautions = nil
 		for _, c := range told(m.Cautions) {
 			if inventory.EnclosureOf(c.Address) == e.ID() {
@@ -79,16 +80,19 @@ func unfinished(i state.Intent, path string) inventory.Problem {
 	}
 }
 
-func remember(e *inventory.Enclosure, staged map[state.Key]state.Staged, sent map[state.Key][]state.Sent) {
+func remember(e *inventory.Enclosure, m *state.Memory) {
 	for i := range e.ESPs {
 		for j := range e.ESPs[i].Subenclosures {
 			sub := &e.ESPs[i].Subenclosures[j]
-			sub.Staged, sub.Sent = nil, nil
+			sub.Staged, sub.Sent, sub.Beside = nil, nil, nil
 			key := state.Key{LUID: e.ESPs[i].LUID, Subenclosure: sub.ID}
-			if s, ok := staged[key]; ok && s.Running == sub.Revision {
+			if s, ok := m.Staged[key]; ok && s.Running == sub.Revision {
 				sub.Staged = &inventory.Staged{SHA256: s.SHA256, Revision: s.Revision, Since: s.Since, By: s.By, Confirmed: s.Confirmed}
 			}
-			for _, s := range sent[key] {
+			for _, s := range m.Beside[key] {
+				sub.Beside = append(sub.Beside, inventory.Beside{BufferID: s.BufferID, Sent: inventory.Sent{SHA256: s.SHA256, At: s.At}})
+			}
+			for _, s := range m.Sent[key] {
 				if s.Revision == sub.Revision && (sub.Staged == nil || s.SHA256 != sub.Staged.SHA256) {
 					sub.Sent = &inventory.Sent{SHA256: s.SHA256, At: s.At}
 				}
@@ -131,7 +135,8 @@ func (s *stepRun) enter(sub *inventory.Subenclosure) {
 			continue
 		}
 		s.hop, s.want = i, want
-		if s.dormant = unsure; unsure {
+		if unsure {
+			s.dormant = true
 			s.reason = "the device never said that what it holds staged is complete, so it is not activated" + byPowerCycle
 		}
 	}
@@ -195,8 +200,13 @@ func (want expectation) differences(e *inventory.Enclosure, sub *inventory.Suben
 // reached tells whether a component is where its step was to bring it: it runs
 // the last image, or holds it where nobody is to start it in an apply. A revision that
 // was reported before the run too proves nothing without the record of what was sent.
-func reached(step *plan.Step, sub *inventory.Subenclosure, sent []state.Sent) bool {
+// Of what reports none, only what was sent since the plan was made counts.
+func reached(step *plan.Step, sub *inventory.Subenclosure, sent []state.Sent, planned time.Time) bool {
 	last := step.Hops[len(step.Hops)-1]
+	if last.Unversioned && sub.Staged == nil {
+		behind := sub.Behind(last.BufferID)
+		return behind != nil && behind.SHA256 == last.Image.SHA256 && behind.At.After(planned)
+	}
 	if sub.Staged != nil {
 		return last.Activation == plan.Manual &&
 			sub.Staged.SHA256 == last.Image.SHA256 && sub.Revision == last.From
@@ -218,8 +228,8 @@ func byPerson(h plan.Hop) bool {
 }
 
 // judge says what Checking comes to for a step in a wave.
-func judge(s *stepRun, e *inventory.Enclosure, sub *inventory.Subenclosure, sent []state.Sent, task Trigger) verdict {
-	if !s.wrote && !s.needsImage && reached(s.step, sub, sent) {
+func judge(s *stepRun, e *inventory.Enclosure, sub *inventory.Subenclosure, sent []state.Sent, planned time.Time, task Trigger) verdict {
+	if !s.wrote && !s.needsImage && reached(s.step, sub, sent, planned) {
 		return verdict{trigger: AsPlanned, reason: "it is as planned already"}
 	}
 	if hop := s.current(); s.wrote && s.want.staged == hop.Image.SHA256 && sub.Revision == hop.To && hop.From != hop.To {

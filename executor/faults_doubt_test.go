@@ -377,7 +377,7 @@ func (tt *doubtful) config(b *bench) executor.Config {
 		hop.Protocol = tt.protocol
 	}
 	waves := reset
-	if tt.mode == plan.ModeE {
+	if tt.mode == plan.ModeE || tt.power {
 		waves = stage
 	}
 	if tt.apply || tt.power {
@@ -395,7 +395,7 @@ func (tt *doubtful) config(b *bench) executor.Config {
 	}
 	c := b.config(steps...)
 	c.Wait = tt.power && tt.mode == plan.ModeE
-	c.Plan.Waves[1].PowerCycle = tt.power && tt.mode == plan.ModeE
+	c.Plan.Waves[1].PowerCycle = tt.power
 	return c
 }
 

@@ -362,11 +362,7 @@ func (s *stepRun) stale(reason string) verdict {
 // check reads a component and compares it with what its step expects. task is
 // what follows where everything is as expected.
 func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger) verdict {
-	staged, err := r.Store.Staged(ctx)
-	if err != nil {
-		return s.cannot(err)
-	}
-	sent, err := r.Store.Sent(ctx)
+	memory, err := r.Store.Memory(ctx)
 	if err != nil {
 		return s.cannot(err)
 	}
@@ -386,12 +382,12 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 	if e == nil {
 		return s.cannot(err)
 	}
-	remember(e, staged, sent)
+	remember(e, memory)
 	esp, sub, reason := component(e, s.step)
 	if reason != "" {
 		return s.stale(reason)
 	}
-	if old, ok := staged[s.key]; ok && sub.Staged == nil && r.id != 0 {
+	if old, ok := memory.Staged[s.key]; ok && sub.Staged == nil && r.id != 0 {
 		if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.Unstage(s.key) }); err != nil {
 			return s.cannot(err)
 		}
@@ -410,7 +406,7 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 	if len(worse) > 0 {
 		return s.stale("the enclosure has become worse since the run began: " + strings.Join(worse, "; "))
 	}
-	return judge(s, e, sub, sent[s.key], task)
+	return judge(s, e, sub, memory.Sent[s.key], r.Plan.CreatedAt, task)
 }
 
 // newDownload is the way in which a step's component takes its hop's image, in its mode.

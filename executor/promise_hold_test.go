@@ -70,7 +70,7 @@ func (h *history) nothingUnplanned(r *round, commands []command) {
 				return resets && hop.Activation == plan.WithApply && hop.ActivateBy == plan.ByModeF
 			}
 			mode := map[byte]plan.Mode{0x07: plan.Mode7, 0x0e: plan.ModeE}[w.mode]
-			return slices.Contains(hop.Modes, mode) && (mode == plan.ModeE || resets) && (w.byBuffer || int64(w.length) == hop.Image.Size) &&
+			return slices.Contains(hop.Modes, mode) && (hop.Defers(mode) || resets) && (w.byBuffer || int64(w.length) == hop.Image.Size) &&
 				w.size <= hop.ChunkSize && (hop.BufferID == 0 || w.buffer == hop.BufferID)
 		}
 		if !hasHop(s, fits) {

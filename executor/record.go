@@ -48,7 +48,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		s.dormant = v.powerOnly || !v.confirmed && !hop.ActivateUnconfirmed
 		s.reason = v.reason + s.leftOut()
 		more = func(tx *state.Tx) {
-			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
+			sent(tx, s.key, hop, now)
 			s.relieve(tx)
 			tx.Stage(s.key, state.Staged{SHA256: hop.Image.SHA256, Revision: hop.To, Running: s.revision, Since: now, By: r.By, Confirmed: v.confirmed})
 			if v.powerOnly {
@@ -59,7 +59,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		s.halved, s.owing, s.needsImage = false, false, false
 		more = func(tx *state.Tx) {
 			s.relieve(tx)
-			tx.Sent(s.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
+			sent(tx, s.key, hop, now)
 		}
 	case Confirm:
 		s.confirmed = v.confirmed
@@ -182,6 +182,15 @@ func (r *run) intend(ctx context.Context, s *stepRun, mode byte, kinds ...state.
 func (r *run) unrecorded(s *stepRun, err error) {
 	r.stop(err.Error(), RunFailed)
 	r.event(s.about(Event{Type: EventNoticed, Reason: err.Error()}))
+}
+
+// sent records that a component, or the part beside it, took the whole image of a hop.
+func sent(tx *state.Tx, k state.Key, hop plan.Hop, now time.Time) {
+	if hop.Unversioned {
+		tx.Beside(k, state.Beside{BufferID: hop.BufferID, SHA256: hop.Image.SHA256, At: now})
+		return
+	}
+	tx.Sent(k, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
 }
 
 // relieve forgets that the component needs a whole image, or holds what is not known, by

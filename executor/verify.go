@@ -236,6 +236,8 @@ func (l *Look) judge(
 		f.Outcome, f.Reason = state.Lost, fmt.Sprintf("it runs %s, which is neither what it ran (%s) nor what was staged: somebody else has updated it", sub.Revision, s.Running)
 	case m.pending(ctx, esp.Paths):
 		f.Outcome, f.Reason = state.Waiting, "the device says that deferred microcode waits for its activation"
+	case cycled && s.Revision == "":
+		f.Outcome, f.Reason = state.Running, "it has been power-cycled or reset; nobody has said which revision the image brings, and it reports the same before and after, which cannot tell which image it runs"
 	case cycled && s.Revision == s.Running:
 		f.Outcome, f.Reason = state.Running, "it has been power-cycled or reset; the revision is the same before and after, and cannot tell which image it runs"
 	case cycled:

@@ -316,7 +316,10 @@ func (r *run) collected(ctx context.Context, held *session, s *stepRun) bool {
 // arrived tells whether a component runs what a hop brings. Nobody may have said
 // what that is: then anything but what it ran before is it.
 func arrived(hop plan.Hop, revision string) bool {
-	if hop.To == "" {
+	switch {
+	case hop.Unversioned: // what reports the revision is beside it
+		return revision == hop.From
+	case hop.To == "":
 		return revision != hop.From
 	}
 	return revision == hop.To
@@ -413,6 +416,9 @@ func (s *stepRun) missed(ctx context.Context, reason string) verdict {
 
 // confirm says what a revision that was read back proves of a hop.
 func confirm(hop plan.Hop, revision string) verdict {
+	if hop.Unversioned {
+		return verdict{trigger: Confirm, reason: fmt.Sprintf("the part behind buffer %d reports no revision: what it runs is known by what was sent alone", hop.BufferID)}
+	}
 	v := verdict{trigger: Confirm, confirmed: revision != hop.From}
 	if !v.confirmed {
 		v.reason = fmt.Sprintf("it reported %s before and does after: the revision cannot tell which image it runs", revision)

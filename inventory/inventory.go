@@ -6,8 +6,10 @@
 package inventory
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -262,6 +264,10 @@ type Subenclosure struct {
 	Revision  string  `json:"revision"`
 	Staged    *Staged `json:"staged"`         // nil: nothing that this host's state remembers
 	Sent      *Sent   `json:"sent,omitempty"` // the image behind Revision, where this host sent it; nil: not known
+
+	// Beside are the parts beside it that report no revision (a CPLD), as far as this
+	// host has sent them an image, by buffer id.
+	Beside []Beside `json:"beside,omitempty"`
 }
 
 // Staged is microcode that was downloaded and waits for its activation.
@@ -287,6 +293,38 @@ func (s *Staged) Label() string {
 		return fmt.Sprintf("image %.8s", s.SHA256)
 	}
 	return s.Revision
+}
+
+// Beside is a part that takes images through a buffer of its own and reports no revision.
+type Beside struct {
+	BufferID int `json:"buffer_id"`
+	Sent         // the last image that it took
+}
+
+// Behind returns the last image that was sent to the part behind a buffer that reports no
+// revision, nil if this host remembers none.
+func (s *Subenclosure) Behind(bufferID int) *Sent {
+	for i := range s.Beside {
+		if s.Beside[i].BufferID == bufferID {
+			return &s.Beside[i].Sent
+		}
+	}
+	return nil
+}
+
+// RecallBeside takes in what is remembered, on another host or through another ESP, of the
+// parts beside it: the latest image of each counts.
+func (s *Subenclosure) RecallBeside(other []Beside) {
+	for _, b := range other {
+		i, known := slices.BinarySearchFunc(s.Beside, b.BufferID, func(b Beside, id int) int { return cmp.Compare(b.BufferID, id) })
+		switch all := slices.Clone(s.Beside); { // the other inventory's is the caller's
+		case !known:
+			s.Beside = slices.Insert(all, i, b)
+		case b.At.After(all[i].At):
+			all[i] = b
+			s.Beside = all
+		}
+	}
 }
 
 // Sent is an image that a component took whole.

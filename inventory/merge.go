@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -169,7 +170,7 @@ func mergePaths(readings []Reading) []member {
 		case (m.port() == "" || r.port() == "") && (strings.HasPrefix(m.esp.LUID, sesOnly) || !numbered(r.Identity.RelativeID, r.Identity.Processes)):
 			// Two modules can have one NAA, and both say "1 of 1".
 			m.esp.Conflict = "it does not tell its port on every path, and nothing else tells whether they lead to one ESP or to several"
-		case !slices.Equal(m.Subenclosures, r.Subenclosures):
+		case !reflect.DeepEqual(m.Subenclosures, r.Subenclosures):
 			m.esp.Conflict = "what looks like one ESP, logical unit " + m.esp.LUID + ", reports other subenclosures on another path"
 		}
 	}

@@ -31,6 +31,7 @@ type Input struct {
 	SignedBy    map[string][]string    // public keys of policies that have signed an image, by the image's SHA-256; see Images
 	Warnings    []string               // of the images; told with the plan's own
 	Activate    bool                   // plan the activation of what is staged
+	Again       bool                   // send what memory alone says is there already
 	Targets     []inventory.Selector   // none: everything
 }
 

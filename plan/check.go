@@ -137,6 +137,9 @@ func (c *checker) checkModel(name string, m Model) {
 		if _, ok := m.Parts[i.Part]; !ok && !c.written("models", name, "parts", i.Part) {
 			c.add(at("images", image, "part"), fmt.Sprintf("image %s is for part %q, which model %s does not have", image, i.Part, name), c.knownNames(i.Part, slices.Values(parts)))
 		}
+		if i.NoVersion && i.Revision != "" {
+			c.add(at("images", image, "revision"), fmt.Sprintf("image %s is unversioned, and has revision %s", image, i.Revision), "leave out one of them")
+		}
 		if first, ok := files[i.SHA256]; ok && i.SHA256 != "" && m.Images[first].Revision != i.Revision {
 			c.add(at("images", image, "revision"), fmt.Sprintf("%s and %s are the same file and cannot be revisions %s and %s", first, image, m.Images[first].Revision, i.Revision), "correct sha256 or revision of one of them")
 		} else if !ok {
@@ -159,11 +162,11 @@ func (c *checker) checkRings(model string, m Model) {
 	for _, name := range names {
 		i := m.Images[name]
 		for _, other := range names {
-			if o := m.Images[other]; other != name && o.Part == i.Part && i.startsAt(o.Revision) {
+			if o := m.Images[other]; other != name && !o.NoVersion && o.Part == i.Part && i.startsAt(o.Revision) {
 				before[name] = append(before[name], other)
 			}
 		}
-		rooted[name] = len(i.From) == 0 || slices.Equal(i.From, []string{i.Revision}) || slices.ContainsFunc(i.From, func(from string) bool {
+		rooted[name] = i.NoVersion || len(i.From) == 0 || slices.Equal(i.From, []string{i.Revision}) || slices.ContainsFunc(i.From, func(from string) bool {
 			if from == i.Revision {
 				return false // what has brought that first is not known
 			}
@@ -214,7 +217,7 @@ func (c *checker) checkAmbiguous(model string, m Model) {
 	for n, b := range names {
 		for _, a := range names[:n] {
 			i, j := m.Images[a], m.Images[b]
-			if i.Part == j.Part && i.Revision == j.Revision && i.SHA256 != j.SHA256 && !named[a] && !named[b] && overlap(i.From, j.From) {
+			if i.Part == j.Part && !i.NoVersion && i.Revision == j.Revision && i.SHA256 != j.SHA256 && !named[a] && !named[b] && overlap(i.From, j.From) {
 				c.add([]string{"models", model, "images", b, "revision"}, fmt.Sprintf("%s and %s are different files that both bring %s over the same revisions, and no want names one of them", a, b, i.Revision),
 					"name the one that is meant in want, give them different from, or take one out")
 			}

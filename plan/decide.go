@@ -68,7 +68,7 @@ func (b *builder) begin(e *enclosure, c component) *job {
 	if want == nil {
 		return j
 	}
-	w := &wanted{goal: want, component: c, sizes: b.in.ImageSizes, needsImage: NeedsImage(e.domain.cautions, c.address) != nil}
+	w := &wanted{goal: want, component: c, sizes: b.in.ImageSizes, again: b.in.Again, needsImage: NeedsImage(e.domain.cautions, c.address) != nil}
 	w.rule = w.activation()
 	j.want = w
 	j.step.Reset = w.policy.Reset
@@ -131,7 +131,10 @@ func (b *builder) plan(j *job) {
 		}
 	case w.upToDate():
 		s.Action = NoOp
-		if w.image.startsAtItself() {
+		switch {
+		case w.image.NoVersion:
+			s.Reasons = append(s.Reasons, w.byMemory())
+		case w.image.startsAtItself():
 			s.Reasons = append(s.Reasons, fmt.Sprintf("its revision cannot tell, and %s remembers having sent it the wanted image on %s", s.Host, j.sub.Sent.At.UTC().Format(time.DateOnly)))
 		}
 		s.block(j.conflict(), b.unfinished(j))
@@ -139,6 +142,8 @@ func (b *builder) plan(j *job) {
 		return
 	default:
 		switch {
+		case w.image.NoVersion:
+			s.Reasons = append(s.Reasons, w.byMemory())
 		case w.otherBehind():
 			s.Reasons = append(s.Reasons, fmt.Sprintf("it reports %s, but of another image than the wanted one: %.8s, which was sent on %s", s.Current, j.sub.Sent.SHA256, j.sub.Sent.At.UTC().Format(time.DateOnly)))
 		case w.image.Revision == s.Current && w.image.startsAtItself():
@@ -180,6 +185,16 @@ func (b *builder) plan(j *job) {
 		}
 	}
 	s.WorstDuration = s.Worst()
+}
+
+// byMemory says what is known of a part that reports no revision: what its host remembers.
+func (w *wanted) byMemory() string {
+	at := fmt.Sprintf("what is behind buffer %d reports no revision", w.bufferID(w.image))
+	sent := w.sub.Behind(w.bufferID(w.image))
+	if sent == nil {
+		return fmt.Sprintf("%s, and %s does not remember having sent it anything", at, w.esp.host)
+	}
+	return fmt.Sprintf("%s: %s remembers having sent it image %.8s on %s", at, w.esp.host, sent.SHA256, sent.At.UTC().Format(time.DateOnly))
 }
 
 // planStaged plans what is staged already: the wanted image, or the first stepping

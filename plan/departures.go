@@ -53,7 +53,18 @@ func (p *Plan) Departures(inv *inventory.Inventory) (compared int, all []Departu
 
 // unsaid reports whether the revision cannot tell that the step was carried out, because
 // the component reported it before.
-func (s *Step) unsaid() bool { return len(s.Hops) > 0 && s.last().To == s.Current }
+func (s *Step) unsaid() bool {
+	return len(s.Hops) > 0 && (s.last().Unversioned || s.last().To == s.Current)
+}
+
+// remembered reports whether the step's last image is remembered as the last that was sent.
+func (s *Step) remembered(sub *inventory.Subenclosure) bool {
+	sent := sub.Sent
+	if s.last().Unversioned {
+		sent = sub.Behind(s.last().BufferID)
+	}
+	return sent != nil && sent.SHA256 == s.last().Image.SHA256
+}
 
 // departure says how the step's component, behind an ESP that is nil where it is not in
 // sight, is not as the plan brings it; nil where it is.
@@ -78,11 +89,14 @@ func (s *Step) departure(in *esp, inv *inventory.Inventory) *Departure {
 	switch {
 	case s.Action == Blocked || s.Action == Excepted || s.Action == Unmanaged:
 		return nil
-	case s.Host == inv.Host && s.unsaid() && sub.Staged == nil && (sub.Sent == nil || sub.Sent.SHA256 != s.last().Image.SHA256):
+	case s.unsaid() && sub.Staged == nil && (s.Host != inv.Host || s.remembered(sub)):
+		return nil
+	case s.unsaid() && sub.Staged == nil:
 		d.Reason = fmt.Sprintf("it reports %s, as it did when the plan was made, and this host does not remember having sent image %.8s",
 			sub.Revision, s.last().Image.SHA256)
 		return d
-	case d.Wanted != "" && sub.Revision == d.Wanted && !(s.unsaid() && sub.Staged != nil), d.Wanted == "" && sub.Revision != s.Current:
+	case s.unsaid(): // told below
+	case d.Wanted != "" && sub.Revision == d.Wanted, d.Wanted == "" && sub.Revision != s.Current:
 		return nil
 	case s.Action == NoOp:
 		d.Reason = fmt.Sprintf("it ran %s when the plan was made, which leaves it so", s.Current)

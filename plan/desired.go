@@ -98,8 +98,10 @@ type ModelImage struct {
 	Opaque    bool     `yaml:"opaque"`    // devices take the file though it looks like a container or a text
 	Signature string   `yaml:"signature"` // file of its minisign signature, as written; "" where it has none
 	Revision  string   `yaml:"revision"`
-	From      []string `yaml:"from"`  // globs on the revision it starts from; nil: any
-	Modes     []Mode   `yaml:"modes"` // what the vendor supports
+	From      []string `yaml:"from"`        // globs on the revision it starts from; nil: any
+	Modes     []Mode   `yaml:"modes"`       // what the vendor supports
+	BufferID  int      `yaml:"bufferID"`    // that takes it; 0: the model's
+	NoVersion bool     `yaml:"unversioned"` // the part that it is for reports no revision, and Revision is ""
 }
 
 // Want says that the components of a model's part should run an image.

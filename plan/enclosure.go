@@ -180,6 +180,7 @@ func elect(first esp) esp {
 			if its.Sent != nil && (sub.Sent == nil || its.Sent.At.After(sub.Sent.At)) {
 				sub.Sent = its.Sent
 			}
+			sub.RecallBeside(its.Beside)
 			if its.Staged == nil {
 				continue
 			}
@@ -210,7 +211,9 @@ func untold(words []string) string {
 }
 
 // recalled tells whether a host remembers anything of a subenclosure.
-func recalled(s inventory.Subenclosure) bool { return s.Staged != nil || s.Sent != nil }
+func recalled(s inventory.Subenclosure) bool {
+	return s.Staged != nil || s.Sent != nil || s.Beside != nil
+}
 
 // remembered counts what is staged on an ESP and has to be minded about it, as its
 // host remembers.
@@ -388,6 +391,7 @@ func (c *component) recall(other *esp, as *inventory.Subenclosure) {
 	if as.Sent != nil && (mine.Sent == nil || as.Sent.At.After(mine.Sent.At)) {
 		mine.Sent = as.Sent
 	}
+	mine.RecallBeside(as.Beside)
 	why := other.disputed[as.ID]
 	switch staged := as.Staged; {
 	case why != "", staged == nil, mine.Staged != nil && mine.Staged.SHA256 == staged.SHA256:

@@ -207,7 +207,7 @@ func (w *wanted) downgradeGate(way []string) GateResult {
 // orderReason is why the model's order forbids a hop, "" if it does not.
 func (w *wanted) orderReason(current string, i ModelImage) string {
 	order := w.model.Order
-	if len(order) == 0 || current == i.Revision {
+	if len(order) == 0 || current == i.Revision || i.NoVersion {
 		return ""
 	}
 	from, to := slices.Index(order, current), slices.Index(order, i.Revision)

@@ -20,6 +20,7 @@ type Flash struct {
 	Image     *image.Image
 	Mode      Mode   // the only one that is tried
 	Revision  string // that the image brings, "" where nobody has said
+	BufferID  int    // that takes it; without a Revision, the part behind one that is not 0 reports none
 
 	// Names are what this host calls enclosures, by the first part of their addresses,
 	// as the last plans named them. One that two enclosures have had names neither.
@@ -125,7 +126,8 @@ func (f Flash) at(device string) (espOf, *schemas.Problem) {
 // input is what Build makes the plan from: a desired state that wants the image on
 // the components that were named.
 func (f Flash) input(named []espOf) Input {
-	image := ModelImage{Part: DefaultPart, SHA256: f.Image.SHA256(), Revision: f.Revision, Modes: []Mode{f.Mode}}
+	image := ModelImage{Part: DefaultPart, SHA256: f.Image.SHA256(), Revision: f.Revision, Modes: []Mode{f.Mode},
+		BufferID: f.BufferID, NoVersion: f.BufferID != 0 && f.Revision == ""}
 	policy := Policy{Reset: ResetNever, Activate: Manual, Downgrade: DowngradeOrder}
 	if f.Mode == Mode7 {
 		policy.Reset = ResetAlways
@@ -149,6 +151,7 @@ func (f Flash) input(named []espOf) Input {
 	return Input{
 		Desired: d, Inventories: []*inventory.Inventory{f.Inventory}, Targets: targets,
 		ImageSizes: map[string]int64{f.Image.SHA256(): f.Image.Size()},
+		Again:      true,
 		Activate:   f.Mode == Mode7, // to save and start what is saved already is to start it
 	}
 }

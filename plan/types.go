@@ -158,7 +158,7 @@ const (
 // Hop is one image sent to one component.
 type Hop struct {
 	From          string     `json:"from"`
-	To            string     `json:"to"` // "" where nobody has said what the image brings: any other than From is it
+	To            string     `json:"to"` // "" where nobody has said what the image brings: any other than From is it, unless Unversioned
 	Image         ImageRef   `json:"image"`
 	Modes         []Mode     `json:"modes"` // what is tried, in this order: e, then 7 only where a reset is permitted; empty where the image is staged already (action activate)
 	Protocol      Protocol   `json:"protocol"`
@@ -166,6 +166,7 @@ type Hop struct {
 	BufferID      int        `json:"buffer_id"`
 	Activation    Activation `json:"activation"`              // what follows a download by mode e
 	ActivateBy    ActivateBy `json:"activate_by"`             // how deferred microcode is started
+	Unversioned   bool       `json:"unversioned,omitempty"`   // the part behind the buffer reports no revision: To is "", and From stays as it is
 	Mode7Defers   bool       `json:"mode_7_defers,omitempty"` // mode 7 writes the bank that does not run, which only a power cycle starts
 	FlashTimeout  Duration   `json:"flash_timeout"`           // how long the device may write flash without telling an end
 	Settle        Duration   `json:"settle"`                  // how long to leave a device alone after a reset
@@ -177,6 +178,18 @@ type Hop struct {
 	ActivationPage      string       `json:"activation_page,omitempty"`      // sent in place of mode 0Fh: bytes in hex, lower case, from the page code on
 	ActivateUnconfirmed bool         `json:"activate_unconfirmed,omitempty"` // what the device never said to be complete may be activated
 	PeerSync            Duration     `json:"peer_sync,omitempty"`            // how long ESPs that differ may take to bring each other to one revision
+}
+
+// Brings writes the revision that a hop brings: - where the part reports none, ? where
+// nobody has said which it is.
+func (h *Hop) Brings() string {
+	switch {
+	case h.Unversioned:
+		return "-"
+	case h.To == "":
+		return "?"
+	}
+	return h.To
 }
 
 // Goal names what a hop brings as inventory.Staged.Label does: its revision, else its image.

@@ -52,6 +52,7 @@ type wanted struct {
 	reset GateResult       // whether a reset is permitted
 
 	bystander  bool // a reset is not permitted because of what it would start beside the component
+	again      bool // memory alone does not make it up to date
 	needsImage bool // be it of the revision that it reports
 }
 
@@ -142,7 +143,8 @@ func (w *wanted) hop(from, name string) Hop {
 		Modes:         w.modes(from, i),
 		Protocol:      w.protocol(),
 		ChunkSize:     cmp.Or(download.ChunkSize, q.ChunkSize, defaultChunkSize),
-		BufferID:      download.BufferID,
+		BufferID:      w.bufferID(i),
+		Unversioned:   i.NoVersion,
 		Activation:    Manual,
 		ActivateBy:    w.rule.By,
 		Mode7Defers:   w.mode7Defers(i),
@@ -157,6 +159,9 @@ func (w *wanted) hop(from, name string) Hop {
 		PeerSync:            q.PeerSync,
 	}
 }
+
+// bufferID is the buffer that an image goes to.
+func (w *wanted) bufferID(i ModelImage) int { return cmp.Or(i.BufferID, w.model.Download.BufferID) }
 
 // activationPage is what a quirk sends in place of mode 0Fh, "" where that, or a
 // power cycle, starts what is deferred.
@@ -256,7 +261,7 @@ func toward(later []Hop) string {
 // otherBehind tells whether the component reports the wanted revision, but took it
 // from another image.
 func (w *wanted) otherBehind() bool {
-	return w.sub.Revision == w.image.Revision && w.sub.Sent != nil && w.sub.Sent.SHA256 != w.image.SHA256
+	return !w.image.NoVersion && w.sub.Revision == w.image.Revision && w.sub.Sent != nil && w.sub.Sent.SHA256 != w.image.SHA256
 }
 
 // upToDate reports whether the component runs the wanted image, as far as anybody knows:
@@ -264,6 +269,9 @@ func (w *wanted) otherBehind() bool {
 // that starts at its own tells nothing: only the memory of that very image does.
 func (w *wanted) upToDate() bool {
 	switch {
+	case w.image.NoVersion:
+		sent := w.sub.Behind(w.bufferID(w.image))
+		return !w.again && sent != nil && sent.SHA256 == w.image.SHA256 && !w.needsImage
 	case w.image.Revision == "" || w.sub.Revision != w.image.Revision || w.needsImage:
 		return false
 	case w.image.startsAtItself():
@@ -318,8 +326,11 @@ func (w *wanted) shorter(chain []string, signedBy map[string][]string) string {
 func (w *wanted) chain(usable func(from string, i ModelImage) bool) []string {
 	current := w.sub.Revision
 	takes := func(from string, i ModelImage) bool { return i.startsAt(from) && usable(from, i) }
-	if takes(current, w.image) {
+	switch {
+	case takes(current, w.image):
 		return []string{w.name}
+	case w.image.NoVersion: // other parts are not what is wanted
+		return nil
 	}
 	type way struct {
 		images []string
@@ -336,7 +347,7 @@ func (w *wanted) chain(usable func(from string, i ModelImage) bool) []string {
 		for from, at := range reached {
 			for _, name := range w.images {
 				i := w.model.Images[name]
-				if !takes(from, i) {
+				if i.NoVersion || !takes(from, i) {
 					continue
 				}
 				to := way{images: append(slices.Clone(at.images), name), waits: at.waits}
@@ -387,7 +398,7 @@ func (w *wanted) before(chain []string, n int) string {
 func (w *wanted) hopReasons(from string, i ModelImage) []string {
 	reasons := []string{w.modeReason(from, i)}
 	if w.protocol() == WriteBuffer {
-		if w.sub.ID != 0 && w.model.Download.BufferID == 0 {
+		if w.sub.ID != 0 && w.bufferID(i) == 0 {
 			reasons = append(reasons, fmt.Sprintf("WRITE BUFFER does not address subenclosures, only buffers: download.bufferID has to say which one is subenclosure %d", w.sub.ID))
 		}
 		if size := w.sizes[i.SHA256]; size > writeBufferLimit {
@@ -504,10 +515,18 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// rollback is the first image by name that brings a revision back once the wanted one runs.
+// rollback is the first image by name that brings a revision back once the wanted one
+// runs; of a part that reports none, the image that is remembered there.
 func (w *wanted) rollback(revision string) string {
 	for _, name := range w.images {
-		if i := w.model.Images[name]; i.Revision == revision && i.SHA256 != w.image.SHA256 && i.startsAt(w.image.Revision) {
+		if w.image.NoVersion {
+			i, sent := w.model.Images[name], w.sub.Behind(w.bufferID(w.image))
+			if sent != nil && i.SHA256 == sent.SHA256 && i.SHA256 != w.image.SHA256 {
+				return name
+			}
+			continue
+		}
+		if i := w.model.Images[name]; !i.NoVersion && i.Revision == revision && i.SHA256 != w.image.SHA256 && i.startsAt(w.image.Revision) {
 			return name
 		}
 	}

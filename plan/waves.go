@@ -323,7 +323,15 @@ func (j *job) afterPlan() string {
 	case j.step.left():
 		return j.step.last().From
 	}
-	return j.step.last().Goal()
+	return j.step.last().reports()
+}
+
+// reports is what the component says that it runs once the hop's image was started.
+func (h *Hop) reports() string {
+	if h.Unversioned {
+		return h.From
+	}
+	return h.Goal()
 }
 
 // whyItStays is why the plan leaves a component on the revision that it runs.
@@ -342,7 +350,7 @@ func (j *job) whyItStays() string {
 func (j *job) afterPowerLoss() (pending bool, revision string) {
 	switch {
 	case j.targeted && len(j.step.Hops) > 0:
-		return j.step.left(), j.step.last().Goal()
+		return j.step.left(), j.step.last().reports()
 	case j.sub.Staged != nil:
 		return true, j.sub.Staged.Label()
 	}

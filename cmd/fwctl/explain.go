@@ -173,7 +173,11 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 	if s.Action == plan.Blocked {
 		verdict = paint.paint(alarm, strings.ToUpper(verdict))
 	}
-	add("Action", verdict+": "+meaning[s.Action])
+	means := meaning[s.Action]
+	if s.Action == plan.NoOp && s.Desired == "" {
+		means = "it reports no revision, and the wanted image is the last that is remembered there"
+	}
+	add("Action", verdict+": "+means)
 	for _, r := range s.Reasons {
 		if !slices.ContainsFunc(s.Gates, func(g plan.GateResult) bool { return g.Why == r }) {
 			add("", r)
@@ -185,7 +189,11 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 	if s.Model == "" {
 		return strings.Join(lines, "\n") + "\n"
 	}
-	add("Want", fmt.Sprintf("model %s, image %s, to revision %s", s.Model, s.Image, s.Desired))
+	want := fmt.Sprintf("model %s, image %s", s.Model, s.Image)
+	if s.Desired != "" {
+		want += ", to revision " + s.Desired
+	}
+	add("Want", want)
 	add("Policy", fmt.Sprintf("%s: reset %s", cmp.Or(s.Policy, "the default"), s.Reset))
 	gates(s, add, paint)
 	add("Host", s.Host+" works on it")
@@ -208,7 +216,7 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 		if s.Hooks != nil {
 			add("Hooks", hooksOf(s.Hooks))
 		}
-		add("Way back", cmp.Or(prefixed("image ", s.Rollback), "none: no way back to "+s.Current))
+		add("Way back", cmp.Or(prefixed("image ", s.Rollback), "none: "+noWayBack(*s)))
 	}
 	add("Preconditions", preconditionsOf(s))
 	waves := wavesOn(p, s)
@@ -278,7 +286,7 @@ var meaning = map[plan.Action]string{
 // hops tells each download, and what starts it.
 func hops(s *plan.Step, add func(key, text string)) {
 	tell := func(key string, h plan.Hop) {
-		text := fmt.Sprintf("%s > %s, mode %s", h.From, cmp.Or(h.To, "?"), modeOf(h))
+		text := fmt.Sprintf("%s > %s, mode %s", h.From, h.Brings(), modeOf(h))
 		switch {
 		case len(h.Modes) == 0:
 			text += ": what is staged is started"

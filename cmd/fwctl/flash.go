@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ func (a *app) flashCommand() *cobra.Command {
 	var (
 		mode     string
 		revision string
+		buffer   int
 		yes      bool
 		accept   []string
 		sole     bool
@@ -36,7 +38,11 @@ Mode e saves the image, which a power cycle starts; mode 7 saves and starts it,
 which resets the module; where the image is saved already, it starts it (0Fh) and
 sends it no more. A mode that a device refuses has failed: the other one is never
 tried. With --revision the module must say that it runs it afterwards.
-Without, mode 7 tells whether its revision changed.`,
+Without, mode 7 tells whether its revision changed.
+
+With --buffer-id the image goes to a buffer of its own, as a CPLD's does. Without
+--revision what is behind that counts as a part that reports none: what it runs is
+known by what was sent alone.`,
 		Example: `  fwctl flash iom-1100.bin /dev/sg3 /dev/sg4
   fwctl flash --mode 7 --revision 1100 iom-1100.bin /dev/sg3`,
 		Args: args(cobra.MinimumNArgs(2), "an image, and the device nodes that it goes to, as in /dev/sg3"),
@@ -52,6 +58,9 @@ Without, mode 7 tells whether its revision changed.`,
 			if cmd.Flags().Changed("revision") && (revision == "" || len(revision) > 4) {
 				return badFlag("--revision", revision, "what the device reports: one to four characters")
 			}
+			if buffer < 0 || buffer > 255 {
+				return badFlag("--buffer-id", strconv.Itoa(buffer), "0 to 255")
+			}
 			img, err := image.Load(args[0])
 			if err == nil {
 				err = img.CheckKind()
@@ -64,7 +73,7 @@ Without, mode 7 tells whether its revision changed.`,
 				return err
 			}
 			job := &job{app: a, machine: machine, accept: accepted, soleWriter: sole, images: map[string]*image.Image{img.SHA256(): img}}
-			want := plan.Flash{Image: img, Devices: args[1:], Mode: plan.Mode(mode), Revision: revision}
+			want := plan.Flash{Image: img, Devices: args[1:], Mode: plan.Mode(mode), Revision: revision, BufferID: buffer}
 			if err := job.makeOneOff(cmd.Context(), want); err != nil {
 				return err
 			}
@@ -80,6 +89,7 @@ Without, mode 7 tells whether its revision changed.`,
 	}
 	cmd.Flags().StringVar(&mode, "mode", "e", "e: save, a power cycle starts it; 7: save and start, which resets the module")
 	cmd.Flags().StringVar(&revision, "revision", "", "the revision `R` that the image brings")
+	cmd.Flags().IntVar(&buffer, "buffer-id", 0, "the buffer `N`, 0 to 255, that takes the image")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	acceptFlag(cmd, &accept)
 	soleWriterFlag(cmd, &sole)

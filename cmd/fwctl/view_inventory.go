@@ -42,6 +42,9 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 					note := fmt.Sprintf("%sstaged %s by %s, image %s", strings.TrimPrefix(s.Revision+" ", " "), moment(s.Since), s.By, shortDigest(s.SHA256))
 					notes = append(notes, confirmedOr(note, s.Confirmed))
 				}
+				for _, b := range sub.Beside {
+					notes = append(notes, fmt.Sprintf("behind buffer %d, which reports no revision: image %s, sent %s, as this host remembers", b.BufferID, shortDigest(b.SHA256), moment(b.At)))
+				}
 				if len(notes) > 0 {
 					r.cells[7], notes = strings.Join(notes, "\n"), nil
 				}

@@ -63,7 +63,7 @@ func planView(p *plan.Plan, now time.Time, width int, paint paint) string {
 func planRow(s plan.Step, waves []plan.Wave) row {
 	var to, images, modes []string
 	for _, h := range s.Hops {
-		to = append(to, cmp.Or(h.To, "?"))
+		to = append(to, h.Brings())
 		images = append(images, h.Image.Name)
 		modes = append(modes, modeOf(h))
 	}
@@ -106,9 +106,17 @@ func riskOf(s plan.Step) string {
 		risks = append(risks, s.Disruption.Why)
 	}
 	if s.Rollback == "" {
-		risks = append(risks, "no way back to "+s.Current)
+		risks = append(risks, noWayBack(s))
 	}
 	return strings.Join(risks, "; ")
+}
+
+// noWayBack says that no image brings back what a component runs.
+func noWayBack(s plan.Step) string {
+	if n := len(s.Hops); n > 0 && s.Hops[n-1].Unversioned {
+		return "no way back to what it runs"
+	}
+	return "no way back to " + s.Current
 }
 
 // wavesOf writes the waves that work on a step, those of canaries with a c: 1c,2c.

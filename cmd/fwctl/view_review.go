@@ -113,7 +113,7 @@ func signsOf(p *plan.Plan) string {
 		used["1,2"] = used["1,2"] || strings.Contains(waves, ",")
 		used[">"] = used[">"] || len(s.Hops) > 1
 		for _, h := range s.Hops {
-			used["?"] = used["?"] || h.To == ""
+			used["?"] = used["?"] || h.Brings() == "?"
 			ways := strings.Split(modeOf(h), "/")
 			used["/"] = used["/"] || len(ways) > 1
 			for _, way := range ways {

@@ -375,7 +375,7 @@ func (d *device) readBuffer(cdb []byte) ([]byte, *sense) {
 	if cdb[1]&0x1f != 0x03 {
 		return nil, badCDB(1)
 	}
-	if cdb[2] != dl.BufferID {
+	if !dl.has(cdb[2]) {
 		return []byte{0, 0, 0, 0}, nil
 	}
 	boundary := byte(0)

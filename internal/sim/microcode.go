@@ -275,7 +275,7 @@ func (d *device) take(in piece) problem {
 		return stillWriting
 	case !d.supports(in.sub, in.mode):
 		return wrongMode
-	case in.bufferID != dl.BufferID:
+	case !dl.has(in.bufferID), st.Load != nil && in.offset > 0 && in.bufferID != st.Load.BufferID:
 		return wrongBuffer
 	case !in.buffer && (in.length == 0 || in.length > dl.MaxImage):
 		return wrongLength
@@ -332,6 +332,11 @@ func (d *device) take(in piece) problem {
 	return fine
 }
 
+// has reports whether an image can go to a buffer: the part's own, or that of one beside it.
+func (dl *download) has(bufferID byte) bool {
+	return bufferID == dl.BufferID || bytes.IndexByte(dl.Beside, bufferID) >= 0
+}
+
 func newLoad(mode, bufferID byte, length int, buffer bool) *load {
 	empty, _ := sha256.New().(encoding.BinaryMarshaler).MarshalBinary() // cannot fail
 	return &load{Mode: mode, BufferID: bufferID, Length: length, Hash: empty, Buffer: buffer}
@@ -386,7 +391,7 @@ func (d *device) complete(sub *part) problem {
 	}
 	st.Writing = &staged{
 		Vendor: id.Vendor, Product: id.Product, Revision: id.Revision, SHA256: sum,
-		Starts: starts, Mode: ld.Mode, Via: d.p.key, Buffer: ld.Buffer,
+		Starts: starts, Mode: ld.Mode, Via: d.p.key, Buffer: ld.Buffer, BufferID: ld.BufferID,
 	}
 	st.FlashUntil = d.now.Add(time.Duration(dl.FlashTime))
 	return fine
@@ -513,6 +518,13 @@ func (r *Rack) activate(s *state, sub *part, at time.Time) {
 	}
 	if st.BootFails {
 		st.BootFails, st.Staged = false, nil
+		return
+	}
+	if beside := st.Staged.BufferID; beside != sub.download.BufferID && bytes.IndexByte(sub.download.Beside, beside) >= 0 {
+		if st.Beside == nil {
+			st.Beside = map[byte]string{}
+		}
+		st.Beside[beside], st.Staged = st.Staged.SHA256, nil // and what is reported stays as it is
 		return
 	}
 	if st.Staged.Vendor != "" {

@@ -126,6 +126,7 @@ type download struct {
 	Chunk               chunk      `yaml:"chunk"`
 	MaxImage            int        `yaml:"maxImage"`
 	BufferID            byte       `yaml:"bufferID"`
+	Beside              []byte     `yaml:"beside"` // buffer ids of parts beside it that report no revision
 	FlashTime           duration   `yaml:"flashTime"`
 	SingleBank          bool       `yaml:"singleBank"`
 	Activation          string     `yaml:"activation"`

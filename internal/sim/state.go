@@ -92,6 +92,8 @@ type partState struct {
 	LoadUntil   time.Time `json:"load_until,omitzero"`    // a download that does not go on times out then
 	Runs        string    `json:"runs,omitempty"`         // SHA-256 of the image that it runs, "" for what it ran at first
 
+	Beside map[byte]string `json:"beside,omitempty"` // likewise of the parts beside it, by buffer id
+
 	Received []received `json:"received,omitempty"` // every whole image, oldest first
 }
 
@@ -119,6 +121,7 @@ type staged struct {
 	Mode     byte   `json:"mode"`
 	Via      string `json:"via"`              // ESP that it was downloaded through
 	Buffer   bool   `json:"buffer,omitempty"` // by WRITE BUFFER
+	BufferID byte   `json:"buffer_id,omitempty"`
 }
 
 // received is a whole image as it arrived.

@@ -61,6 +61,25 @@ func (s *Store) Sent(ctx context.Context) (map[Key][]Sent, error) {
 	return all, nil
 }
 
+// Beside returns the last image that each part without a revision of its own took, by the
+// component that it is beside and then by its buffer.
+func (s *Store) Beside(ctx context.Context) (map[Key][]Beside, error) {
+	all := map[Key][]Beside{}
+	err := s.since(8, func() error {
+		return s.query(ctx, func(scan scanner) error {
+			var k Key
+			var v Beside
+			err := scan(&k.LUID, &k.Subenclosure, &v.BufferID, &v.SHA256, (*moment)(&v.At))
+			all[k] = append(all[k], v)
+			return err
+		}, "SELECT lu_id, subenclosure, buffer, sha256, at FROM beside ORDER BY buffer")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
 // Runs returns all runs, the latest last.
 func (s *Store) Runs(ctx context.Context) ([]Run, error) { return s.runs(ctx, "TRUE") }
 
@@ -220,6 +239,7 @@ func (s *Store) Open(ctx context.Context) ([]Intent, error) {
 type Memory struct {
 	Staged   map[Key]Staged
 	Sent     map[Key][]Sent
+	Beside   map[Key][]Beside
 	Open     []Intent // effects whose end is not known, the last of each component
 	Cautions []Caution
 }
@@ -232,6 +252,9 @@ func (s *Store) Memory(ctx context.Context) (*Memory, error) {
 			return err
 		}
 		if m.Sent, err = s.Sent(ctx); err != nil {
+			return err
+		}
+		if m.Beside, err = s.Beside(ctx); err != nil {
 			return err
 		}
 		open, err := s.Open(ctx)

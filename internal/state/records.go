@@ -184,6 +184,14 @@ type Sent struct {
 	At       time.Time
 }
 
+// Beside is an image that a part took which is beside a component, takes images through a
+// buffer of its own, and reports no revision.
+type Beside struct {
+	BufferID int
+	SHA256   string
+	At       time.Time
+}
+
 // Verdict is what became of microcode that was staged.
 type Verdict string
 

@@ -90,6 +90,12 @@ ALTER TABLE runs ADD COLUMN phase TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN wave INTEGER NOT NULL DEFAULT 0;
 `, `
 CREATE TABLE names (enclosure TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
+`, `
+CREATE TABLE beside (
+	lu_id TEXT NOT NULL, subenclosure INTEGER NOT NULL,
+	buffer INTEGER NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL,
+	PRIMARY KEY (lu_id, subenclosure, buffer)
+) STRICT;
 `}
 
 // version is the schema's, refused by name where it is newer than this fwctl knows.

@@ -378,7 +378,7 @@ func TestOlderSchema(t *testing.T) {
 			})
 			s.Close()
 			pragma(t, dir, `DROP INDEX open_runs; DROP INDEX open_intents; DROP INDEX intents_of_run;
-				DROP TABLE cautions; DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications; DROP TABLE hooks; DROP TABLE accounts; DROP TABLE names;
+				DROP TABLE cautions; DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications; DROP TABLE hooks; DROP TABLE accounts; DROP TABLE names; DROP TABLE beside;
 				ALTER TABLE runs DROP COLUMN pid; ALTER TABLE runs DROP COLUMN phase; ALTER TABLE runs DROP COLUMN wave;
 				ALTER TABLE steps DROP COLUMN sha256; ALTER TABLE steps DROP COLUMN from_revision;
 				ALTER TABLE steps DROP COLUMN to_revision; ALTER TABLE steps DROP COLUMN outcome`)
@@ -401,6 +401,7 @@ func TestOlderSchema(t *testing.T) {
 				check(t, "Hooks", []state.Hook(nil))(s.Hooks(ctx, 1))
 				check(t, "Accounts", []state.Account(nil))(s.Accounts(ctx, 1))
 				check(t, "Cautions", []state.Caution(nil))(s.Cautions(ctx))
+				check(t, "Beside", map[state.Key][]state.Beside{})(s.Beside(ctx))
 			}
 			r, err := state.OpenReadOnly(dir)
 			if err != nil {

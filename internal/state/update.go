@@ -184,6 +184,12 @@ func (t *Tx) Sent(k Key, s Sent) {
 		k.LUID, k.Subenclosure, s.SHA256, s.Revision, stamp(s.At))
 }
 
+// Beside records an image that a part beside a component took whole.
+func (t *Tx) Beside(k Key, b Beside) {
+	t.exec("INSERT OR REPLACE INTO beside (lu_id, subenclosure, buffer, sha256, at) VALUES (?, ?, ?, ?, ?)",
+		k.LUID, k.Subenclosure, b.BufferID, b.SHA256, stamp(b.At))
+}
+
 // Verified records what became of something that was staged. It unstages nothing.
 func (t *Tx) Verified(v Verification) {
 	t.insert("INSERT INTO verifications (address, lu_id, subenclosure, sha256, revision, outcome, by, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
