@@ -34,10 +34,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// wait polls until ok says yes. Nothing here depends on how long that takes.
+// wait polls until ok says yes. Nothing here depends on how long that takes: the limit
+// ends what hangs, and is far above what an emulated machine on a busy one needs.
 func wait(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(60 * time.Second)
+	deadline := time.NewTimer(3 * time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer deadline.Stop()
 	defer tick.Stop()

@@ -91,6 +91,7 @@ models:
   acme60:
     match: {vendor: ACME, product: "JBOD-60"}
     esps: 2
+    download: {flashTimeout: 5m} # what waits in vain ends before the guest does
     activation: {settle: 1s, returnTimeout: 60s}
     images:
       iom: {file: %s.bin, sha256: %x, revision: "%s", modes: [%s]}
