@@ -43,6 +43,10 @@ func (r *rack) start(t *testing.T, args ...string) *running {
 		p.cmd.Wait()
 		in.Close()
 	}()
+	t.Cleanup(func() { // where the test broke off: it would hold the nodes of the next one
+		p.cmd.Process.Kill()
+		<-p.done
+	})
 	return p
 }
 
