@@ -222,11 +222,6 @@ func activates(h plan.Hop) bool {
 	return h.Activation == plan.WithApply && h.ActivateBy == plan.ByModeF
 }
 
-// byPerson tells whether a run has a person start what it has staged.
-func byPerson(h plan.Hop) bool {
-	return h.Activation == plan.WithApply && h.ActivateBy == plan.ByPowerCycle
-}
-
 // judge says what Checking comes to for a step in a wave.
 func judge(s *stepRun, e *inventory.Enclosure, sub *inventory.Subenclosure, sent []state.Sent, planned time.Time, task Trigger) verdict {
 	if !s.wrote && !s.needsImage && reached(s.step, sub, sent, planned) {

@@ -177,6 +177,10 @@ func poll(patience time.Duration, ask func() sight, late func(said string) verdi
 	}
 }
 
+// starts reports whether the device starts the image by itself once it has all of it,
+// and overwrites what it runs to get there.
+func (t *target) starts() bool { return !t.hop.Defers(t.mode) }
+
 func (t *target) flashTimeout() time.Duration { return time.Duration(t.hop.FlashTimeout) }
 
 func (t *target) do(ctx context.Context, cmd scsi.Command) ([]byte, error) {
@@ -190,7 +194,7 @@ func (t *target) do(ctx context.Context, cmd scsi.Command) ([]byte, error) {
 // patience is how long a device may stay in one stage after the last byte: one
 // that starts the image by itself may be writing flash, or be away.
 func (t *target) patience() time.Duration {
-	if t.mode == plan.Mode7 {
+	if t.starts() {
 		return max(t.flashTimeout(), time.Duration(t.hop.ReturnTimeout))
 	}
 	return t.flashTimeout()

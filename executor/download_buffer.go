@@ -112,11 +112,10 @@ func (d *bufferDownload) saysModeRefused(ctx context.Context, err error) bool {
 // finish listens for a word for as long as the device may be writing flash.
 func (d *bufferDownload) finish(ctx context.Context) verdict {
 	switch {
-	case d.mode == plan.Mode7 && d.hop.Defers(d.mode): // writes the bank that does not run
-	case d.mode == plan.Mode7 && d.hasPage:
+	case d.starts() && d.hasPage:
 		page := pageDownload{target: d.target, away: d.away}
 		return page.finish(ctx)
-	case d.mode == plan.Mode7:
+	case d.starts():
 		return d.awaitRevision(ctx)
 	}
 	busy, reset := false, false
@@ -194,7 +193,7 @@ func (d *bufferDownload) word(ctx context.Context) (verdict, error) {
 	}
 	if err == nil && d.hasPage && !d.skips(plan.LastStatus) {
 		if s, err := d.status(ctx); err == nil {
-			switch done, v := ended(s, d.mode); {
+			switch done, v := ended(s, d.starts()); {
 			case done:
 				return v, nil
 			case stageOf(s) == writing:
@@ -242,7 +241,7 @@ func (d *bufferDownload) abort(ctx context.Context) verdict {
 
 func (d *bufferDownload) recover(ctx context.Context, last bool) verdict {
 	d.away = true
-	if last && d.mode == plan.Mode7 {
+	if last && d.starts() {
 		return verdict{trigger: SentAll, reason: "all of the image may have been sent"}
 	}
 	return poll(d.patience(), func() sight {

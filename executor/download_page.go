@@ -236,26 +236,26 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 			d.away = true
 			var lost *transport.Error
 			d.untold = d.untold || errors.As(err, &lost) && !lost.NotSent
-			if d.mode == plan.Mode7 && !left {
+			if d.starts() && !left {
 				left = true
 				time.Sleep(time.Duration(d.hop.Settle))
 			}
 			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again where it has left
-			if d.mode == plan.Mode7 {
+			if d.starts() {
 				return sight{said: err.Error(), stage: leaving}
 			}
 			return sight{said: err.Error()}
 		case err != nil:
 			return sight{said: err.Error()}
 		}
-		if done, v := ended(s, d.mode); done {
+		if done, v := ended(s, d.starts()); done {
 			return over(v)
 		}
 		if d.away && d.waitsForMore(s) {
 			return over(verdict{trigger: Fail, half: true, reason: fmt.Sprintf(
 				"the last of the image was lost: it waits for byte %d of %d (%v)", s.ExpectedBufferOffset, d.hop.Image.Size, s)})
 		}
-		if s.Code != ses.DownloadIdle || d.mode == plan.ModeE && !d.away {
+		if s.Code != ses.DownloadIdle || !d.starts() && !d.away {
 			return sight{said: s.String(), stage: stageOf(s)}
 		}
 		// The code may have been told to nobody. The revision tells, if it changes at all.
@@ -265,16 +265,16 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 			return sight{said: err.Error()}
 		case d.runsImage(revision):
 			return over(verdict{trigger: Start, reason: "it has restarted"})
-		case d.mode == plan.Mode7 && d.session.reset[d.luID]:
+		case d.starts() && d.session.reset[d.luID]:
 			return over(verdict{trigger: Start, reason: "it has been reset"})
-		case d.mode == plan.ModeE && (d.lost || d.untold || d.session.reset[d.luID]):
+		case !d.starts() && (d.lost || d.untold || d.session.reset[d.luID]):
 			return over(verdict{trigger: Lose, reason: fmt.Sprintf("it was away after the last byte, runs %s, and does not say what became of the image", revision)})
 		}
 		idle = revision
 		return sight{said: fmt.Sprintf("%v, and it runs %s", s, revision)}
 	}, func(said string) verdict {
 		switch {
-		case idle != "" && d.mode == plan.Mode7 && d.provesNothing():
+		case idle != "" && d.starts() && d.provesNothing():
 			return verdict{trigger: Start, reason: "it says nothing of the image any more"}
 		case idle != "" && d.away && !d.untold && d.hop.Protocol == plan.SES:
 			return verdict{trigger: Fail, revision: idle, discarded: true, reason: fmt.Sprintf("it did not answer for a while after the last byte, and the image is lost: for %v it has said %s", plan.Duration(d.patience()), said)}
@@ -302,7 +302,7 @@ func (d *pageDownload) next(ctx context.Context) (ses.DownloadStatus, error) {
 
 // ended judges a status after the last chunk. The first code that ends the
 // download counts: codes are told once. Not done: ask again.
-func ended(s ses.DownloadStatus, mode plan.Mode) (done bool, v verdict) {
+func ended(s ses.DownloadStatus, starts bool) (done bool, v verdict) {
 	switch {
 	case s.Code.Failed():
 		return true, failed(s)
@@ -310,7 +310,7 @@ func ended(s ses.DownloadStatus, mode plan.Mode) (done bool, v verdict) {
 		return true, verdict{trigger: Start, reason: s.String(), confirmed: true}
 	case s.Code == ses.DownloadDoneAfterReset, s.Code == ses.DownloadDoneAfterPowerOn:
 		return true, verdict{trigger: Defer, reason: s.String(), confirmed: true, powerOnly: true}
-	case s.Code == ses.DownloadDoneDeferred, s.Code.Complete() && mode == plan.ModeE:
+	case s.Code == ses.DownloadDoneDeferred, s.Code.Complete() && !starts:
 		return true, verdict{trigger: Defer, reason: s.String(), confirmed: true}
 	case s.Code.Complete():
 		return true, verdict{trigger: Start, reason: s.String(), confirmed: true}
@@ -399,7 +399,7 @@ func (d *pageDownload) recover(ctx context.Context, last bool) verdict {
 			return over(verdict{trigger: halfTaken, reason: fmt.Sprintf("it waits for byte %d of %d", s.ExpectedBufferOffset, d.hop.Image.Size)})
 		case s.Code != ses.DownloadIdle && !last:
 			return sight{said: s.String(), stage: stageOf(s)} // some say between chunks that they write flash
-		case s.Code != ses.DownloadIdle, last && d.mode == plan.Mode7:
+		case s.Code != ses.DownloadIdle, last && d.starts():
 			return over(verdict{trigger: SentAll, reason: s.String()})
 		}
 		return over(d.runs(ctx))

@@ -25,7 +25,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 	}
 	if t == Lose && s.met { // nobody looks again: what is not known stays on record
 		v.unclear = true
-		v.needsPerson = v.needsPerson || s.mode == plan.Mode7 && slices.Contains([]State{Sending, Sent, Recovering}, from)
+		v.needsPerson = v.needsPerson || s.overwrites() && slices.Contains([]State{Sending, Sent, Recovering}, from)
 	}
 	if ended := slices.Contains([]State{Failed, Aborted, Refused, Unknown}, to); ended && !v.needsPerson && (s.halved || s.needsImage && s.wrote) {
 		v.needsPerson = true

@@ -284,10 +284,14 @@ func (r *run) takeUp(ctx context.Context, held *session, was remains) {
 	r.event(s.about(Event{Type: EventRecovered, Reason: found + ": " + v.reason}))
 	s.met = v.trigger == Lose && r.meets(ctx, held, s)
 	s.owing = v.trigger == StartOver && hop.Protocol == plan.WriteBuffer
-	s.halved = v.trigger == StartOver && s.mode == plan.Mode7
+	s.halved = v.trigger == StartOver && s.overwrites()
 	r.move(ctx, s, v.trigger, v)
 	wave := noWave
-	if i := slices.IndexFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Number == s.step.Waves.Reset }); s.halved && i >= 0 {
+	number := s.step.Waves.Reset
+	if hop.Defers(s.mode) {
+		number = s.step.Waves.Stage
+	}
+	if i := slices.IndexFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Number == number }); s.halved && i >= 0 {
 		wave = r.Plan.Waves[i] // at once: it cannot wait for a window
 	}
 	r.work(ctx, held, wave, s)

@@ -86,6 +86,9 @@ func (r *run) send(ctx, until context.Context, wave plan.Wave, s *stepRun) verdi
 			r.event(s.about(Event{Type: EventNoticed, Reason: v.reason + ": a whole image is sent all the same"}))
 			v = verdict{}
 		}
+		if v.trigger == "" && !r.starts(wave, s) { // which the abort has taken too long for
+			return verdict{trigger: Withdraw}
+		}
 	}
 	switch {
 	case v.trigger != "" && s.wrote:
@@ -147,7 +150,8 @@ func (r *run) again(ctx context.Context, s *stepRun, v verdict) verdict {
 		return aborted
 	}
 	r.event(s.about(Event{Type: EventNoticed, Reason: v.reason + ": the download starts over"}))
-	s.halved = s.halved || s.mode == plan.Mode7 && s.taken
+	s.halved = s.halved || s.overwrites() && s.taken
+	s.owing = s.owing || s.current().Protocol == plan.WriteBuffer && s.taken
 	return verdict{trigger: Again, reason: v.reason}
 }
 
@@ -222,10 +226,14 @@ func (r *run) brokenOff(ctx context.Context, s *stepRun, v verdict) verdict {
 	return s.overwritten(v)
 }
 
+// overwrites reports whether the download's mode may overwrite what the device would start
+// from. A model that says of mode 7 that it does not can be wrong.
+func (s *stepRun) overwrites() bool { return s.mode == plan.Mode7 }
+
 // overwritten is a verdict on a download of which the device has had some. By mode 7
 // that may have overwritten what the device would start from, unless it says otherwise.
 func (s *stepRun) overwritten(v verdict) verdict {
-	if v.discarded && s.mode == plan.Mode7 {
+	if v.discarded && s.overwrites() {
 		v.needsPerson = true
 		v.reason += halfAnImage
 	}
