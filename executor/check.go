@@ -44,15 +44,24 @@ func Remember(inv *inventory.Inventory, m *state.Memory) {
 		for i := range inv.Enclosures {
 			e := &inv.Enclosures[i]
 			if inventory.EnclosureOf(intent.Address) == e.ID() && !slices.ContainsFunc(e.ESPs, func(esp inventory.ESP) bool { return exchangedIn(esp, intent) }) {
-				e.Cautions = append(e.Cautions, inventory.Caution{Address: intent.Address, Kind: inventory.Unfinished, Since: intent.At.UTC(), Detail: "how " + intent.What() + " ended is not known"})
+				e.Cautions = append(e.Cautions, unfinishedCaution(intent))
 				slices.SortFunc(e.Cautions, func(a, b inventory.Caution) int {
 					return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Kind, b.Kind))
 				})
 			}
 		}
-		inv.Problems = append(inv.Problems, unfinished(intent, cmp.Or(paths[intent.Key.LUID], "not in sight")))
+		inv.Problems = append(inv.Problems, unfinished(intent, cmp.Or(paths[intent.Key.LUID], notInSight)))
 	}
 	inventory.SortProblems(inv.Problems)
+}
+
+// notInSight stands for the path of what does not answer on any.
+const notInSight = "not in sight"
+
+// unfinishedCaution is what has to be minded about a component of which the end of an
+// effect is not known.
+func unfinishedCaution(i state.Intent) inventory.Caution {
+	return inventory.Caution{Address: i.Address, Kind: inventory.Unfinished, Since: i.At.UTC(), Detail: "how " + i.What() + " ended is not known"}
 }
 
 // exchangedIn reports whether an ESP is at the address of an effect whose end is not

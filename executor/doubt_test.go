@@ -210,6 +210,31 @@ func (m locking) Lock(name string) (io.Closer, error) {
 	return m.Machine.Lock(name)
 }
 
+// A device that does not take mode 0Fh is not asked again: what it holds starts with the power.
+func TestModeThatActivatesIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, refuse := range []string{"status", "sense"} {
+		t.Run(refuse, func(t *testing.T) {
+			onRack(t, acme("modes: ['07', '0e'], refuse: "+refuse), func(b *bench) {
+				hop := b.hop("1100", plan.ModeE)
+				hop.Activation = plan.WithApply
+				step := b.step(esp1, both, hop)
+				r := b.run(step)
+				b.ended(r, executor.RunFailed, "failed unconfirmed e 1000")
+				b.reason(r, 0, "does not take mode 0Fh", "power-cycle the enclosure", "holds 1100 staged")
+				b.onRecord("staged")
+				writes := len(b.writes())
+				r = b.run(step)
+				b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+				b.reason(r, 0, "mode 0Fh does not start it")
+				if n := len(b.writes()) - writes; n > 0 {
+					t.Errorf("writes of the second run = %d; want none", n)
+				}
+			})
+		})
+	}
+}
+
 // What fails before its activation is told to hold an image staged.
 func TestFailureBeforeAnActivationTellsWhatIsStaged(t *testing.T) {
 	t.Parallel()

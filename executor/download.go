@@ -469,6 +469,13 @@ func (t *target) sendActivationPage(ctx context.Context) verdict {
 	return restarting(err)
 }
 
+// neverActivates is the verdict on a device that does not take mode 0Fh. What it holds
+// starts with the power.
+func neverActivates(why any) verdict {
+	return verdict{trigger: Fail, powerOnly: true, reason: fmt.Sprintf(
+		"the device does not take mode 0Fh, which starts what it holds (%v): power-cycle the enclosure when its drives are not in use; `activation: {by: power-cycle}` says so of a model", why)}
+}
+
 // restarting is the verdict on the command that activates. A device that does not
 // answer it, or with an error that does not say that it was not carried out, may be
 // restarting: what it runs afterwards decides.

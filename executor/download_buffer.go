@@ -272,7 +272,7 @@ func (d *bufferDownload) activate(ctx context.Context) verdict {
 	v := restarting(err)
 	if v.unstaged { // 2Ch; but some hold what only power starts
 		if waits, _ := d.word(ctx); waits.trigger == Defer {
-			return verdict{trigger: Fail, reason: fmt.Sprintf("mode 0Fh does not start what it holds (%v; and %s): power-cycle the enclosure when its drives are not in use", err, waits.reason)}
+			return verdict{trigger: Fail, powerOnly: true, reason: fmt.Sprintf("mode 0Fh does not start what it holds (%v; and %s): power-cycle the enclosure when its drives are not in use", err, waits.reason)}
 		}
 	}
 	return v

@@ -424,12 +424,18 @@ func (d *pageDownload) activate(ctx context.Context) verdict {
 			err = d.send(ctx, ses.DownloadMicrocodeControl{Mode: ses.ActivateDeferredMicrocode})
 		}
 	}
+	if d.saysModeRefused(err) {
+		return neverActivates(err)
+	}
 	if err != nil {
 		return restarting(err)
 	}
 	// 85h stands in the status alone, and microcode at 10h starts when it is read.
 	d.collect(ctx)
-	if d.failed != nil {
+	switch {
+	case d.failed != nil && tellsModeRefused(*d.failed, 0):
+		return neverActivates(d.failed)
+	case d.failed != nil:
 		return failed(*d.failed)
 	}
 	return verdict{trigger: Restart}

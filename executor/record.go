@@ -52,7 +52,7 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 			s.relieve(tx)
 			tx.Stage(s.key, state.Staged{SHA256: hop.Image.SHA256, Revision: hop.To, Running: s.revision, Since: now, By: r.By, Confirmed: v.confirmed})
 			if v.powerOnly {
-				tx.Caution(state.Caution{Key: s.key, Kind: state.PowerOnly, Address: s.step.Address, Detail: v.reason, Since: now})
+				s.powerOnly(tx, v.reason, now)
 			}
 		}
 	case Start:
@@ -78,8 +78,11 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		s.refusal = v.refusal
 	case Fail, Lose:
 		s.confirmed = false
-		if v.unstaged {
+		switch {
+		case v.unstaged:
 			more = func(tx *state.Tx) { tx.Unstage(s.key) }
+		case v.powerOnly:
+			more = func(tx *state.Tx) { s.powerOnly(tx, v.reason, now) }
 		}
 	}
 	switch {
@@ -200,4 +203,9 @@ func (s *stepRun) relieve(tx *state.Tx) {
 		tx.Relieve(s.key, address, state.NeedsImage)
 		tx.Relieve(s.key, address, state.Unclear)
 	}
+}
+
+// powerOnly records that mode 0Fh does not start what the component holds staged.
+func (s *stepRun) powerOnly(tx *state.Tx, why string, now time.Time) {
+	tx.Caution(state.Caution{Key: s.key, Kind: state.PowerOnly, Address: s.step.Address, Detail: why, Since: now})
 }

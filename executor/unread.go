@@ -125,3 +125,43 @@ func shortened(digest string) string {
 	const prefix = "sha256:"
 	return cmp.Or(digest[min(len(prefix), len(digest)):min(len(prefix)+8, len(digest))], digest)
 }
+
+// RememberLost adds to an inventory, as what could not be read, the components of the
+// enclosures in sight that do not answer any more and of which the store holds something
+// that has to be minded: a module that died in a download is not simply absent.
+func RememberLost(inv *inventory.Inventory, m *state.Memory) {
+	lose := func(k state.Key, c inventory.Caution, resume bool) {
+		i := slices.IndexFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == inventory.EnclosureOf(c.Address) })
+		if i < 0 || inSight(inv, &inv.Enclosures[i], k.LUID, c.Address) {
+			return
+		}
+		lost := inventory.Unread{LUID: k.LUID, Components: []inventory.Known{{Address: c.Address, LUID: k.LUID}}, Resume: resume}
+		if esps := inv.Enclosures[i].ESPs; len(esps) > 0 && len(esps[0].Subenclosures) > 0 {
+			lost.Vendor, lost.Product = esps[0].Subenclosures[0].Vendor, esps[0].Subenclosures[0].Product
+		}
+		inv.Problems = append(inv.Problems, inventory.Problem{
+			Path: notInSight, Summary: "it does not answer any more: " + c.Address, Detail: c.Words(), Unread: &lost,
+		})
+	}
+	for _, intent := range m.Open {
+		lose(intent.Key, unfinishedCaution(intent), true)
+	}
+	for i, c := range told(m.Cautions) {
+		if c.Kind != inventory.PowerOnly {
+			lose(m.Cautions[i].Key, c, false)
+		}
+	}
+	inventory.SortProblems(inv.Problems)
+}
+
+// inSight reports whether a component answers, or another unit is in its place, or what
+// could not be read says of it already.
+func inSight(inv *inventory.Inventory, e *inventory.Enclosure, luID, address string) bool {
+	is := func(esp inventory.ESP) bool {
+		return !inventory.OtherUnits(esp.LUID, luID) || slices.ContainsFunc(esp.Subenclosures, func(s inventory.Subenclosure) bool { return s.Address == address })
+	}
+	tells := func(p inventory.Problem) bool {
+		return p.Unread != nil && slices.ContainsFunc(p.Unread.Components, func(k inventory.Known) bool { return k.Address == address })
+	}
+	return slices.ContainsFunc(e.ESPs, is) || slices.ContainsFunc(inv.Problems, tells)
+}

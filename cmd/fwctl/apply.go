@@ -231,6 +231,39 @@ func inTheWay(p *plan.Plan, inventories []*inventory.Inventory) error {
 	return all.ErrorOrNil()
 }
 
+// needing adds to the result of a plan that has nothing to do the components that need a
+// person first, by what this host remembers: that nothing can be done is no success then.
+func (j *job) needing(ctx context.Context, result *executor.Result) error {
+	dir, err := j.state()
+	if err != nil {
+		return err
+	}
+	store, err := state.OpenReadOnly(dir)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	cautions, err := store.Cautions(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range j.plan.Steps {
+		s := &j.plan.Steps[i]
+		for _, c := range cautions {
+			own := c.Address == s.Address || slices.Contains(s.Aliases, c.Address)
+			if !own || s.Action != plan.Blocked || s.Host != j.machine.Hostname() || c.Kind == state.PowerOnly {
+				continue
+			}
+			result.Outcome, result.Reason = executor.RunUnknown, s.Address+" needs a person first"
+			result.Steps = append(result.Steps, executor.StepResult{
+				Address: s.Address, Outcome: executor.OutcomeSkipped, Revision: s.Current, NeedsPerson: true, Reason: strings.Join(s.Reasons, "; "),
+			})
+			break
+		}
+	}
+	return nil
+}
+
 // readPlan reads a saved plan, which must be the one that was approved, and its images.
 func (j *job) readPlan(file, expect, dir string) error {
 	p, _, err := loadPlan(file)
@@ -293,7 +326,14 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 		return j.inTheWay
 	}
 	if j.plan.Summary.Update+j.plan.Summary.Activate == 0 {
-		return j.end(nothingToDo(j.plan), nil)
+		if err := inTheWay(j.plan, nil); err != nil { // a saved plan that could not read it
+			return err
+		}
+		result := nothingToDo(j.plan)
+		if err := j.needing(ctx, result); err != nil {
+			return err
+		}
+		return j.end(result, nil)
 	}
 	if result, err := executor.NothingHere(ctx, j.config(nil, nil)); result != nil || err != nil {
 		return j.end(result, err)

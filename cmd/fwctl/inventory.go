@@ -146,5 +146,6 @@ func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Opt
 	if err := executor.RememberUnread(ctx, inv, store, machine); err != nil {
 		return nil, err
 	}
+	executor.RememberLost(inv, memory)
 	return inv, nil
 }
