@@ -35,6 +35,7 @@ func (r *run) lock(ctx context.Context) (release func()) {
 	for _, enclosure := range r.enclosures() {
 		lock, err := r.Machine.Lock(enclosure)
 		if err != nil {
+			err = r.withHolder(ctx, err, enclosure)
 			for _, s := range r.local() {
 				if s.step.Enclosure == enclosure {
 					r.turnDown(ctx, s, s.cannot(err))
@@ -50,11 +51,32 @@ func (r *run) lock(ctx context.Context) (release func()) {
 	}
 	lock, err := r.lockResets()
 	if err != nil {
-		r.refusal, r.why = RefusedInUse, err.Error()+": another run resets ESPs, and what cannot be told to share no drives is not reset beside anything"
+		r.refusal, r.why = RefusedInUse, r.withHolder(ctx, err, resetsLock).Error()+": another run resets ESPs, and what cannot be told to share no drives is not reset beside anything"
 		return release
 	}
 	locks = append(locks, lock)
 	return release
+}
+
+// withHolder names the run that holds a lock in the error of taking it, where the store knows that run.
+func (r *run) withHolder(ctx context.Context, err error, lock string) error {
+	if !errors.Is(err, transport.ErrBusy) {
+		return err
+	}
+	open, openErr := r.Store.Resumable(ctx)
+	if openErr != nil {
+		return err
+	}
+	for i := range open {
+		held, heldErr := r.Machine.HoldsLock(lock, open[i].PID)
+		if heldErr != nil || !held {
+			continue
+		}
+		if its, keptErr := keptPlan(ctx, r.Store, open[i].ID); keptErr == nil && its != nil {
+			return fmt.Errorf("%w: %s, is going on (pid %d)", err, began(&open[i], its), open[i].PID)
+		}
+	}
+	return err
 }
 
 // resetsLock is the lock of all runs that reset something: those that know the fault

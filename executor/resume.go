@@ -96,7 +96,7 @@ func Resumable(ctx context.Context, store *state.Store, m transport.Machine) (*s
 		if its == nil {
 			continue
 		}
-		dead := !goesOn(m, &all[i], its)
+		dead := !GoesOn(m, &all[i], its)
 		if run == nil || dead {
 			run, p = &all[i], its
 		}
@@ -116,10 +116,10 @@ func Resumable(ctx context.Context, store *state.Store, m transport.Machine) (*s
 	return run, p, images, nil
 }
 
-// goesOn tells whether the process that carries a run out has one of its locks, all
-// of which it has from its beginning to its end. False where nobody can tell: the
-// locks do.
-func goesOn(m transport.Machine, run *state.Run, p *plan.Plan) bool {
+// GoesOn reports whether the process that carries a run out has one of its locks: it
+// has all of them from its beginning to its end. False where that cannot be found out:
+// whoever takes the locks then finds them taken.
+func GoesOn(m transport.Machine, run *state.Run, p *plan.Plan) bool {
 	i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.Host == run.Host && len(s.Hops) > 0 })
 	if i < 0 {
 		return false

@@ -10,6 +10,7 @@ import (
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
+	"fwctl/plan"
 )
 
 // RememberUnread joins what the store knows of devices that could not be read into an
@@ -63,14 +64,9 @@ func RememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.
 			if !works || u.UsedBy != "" {
 				continue
 			}
-			who := fmt.Sprintf(
-				"run %d of plan %s, which %s began %s",
-				run.ID,
-				shortened(its.Digest),
-				inventory.Shown(run.By),
-				run.StartedAt.UTC().Format("2006-01-02 15:04 MST"),
-			)
-			if u.Resume = !goesOn(m, run, its); u.Resume {
+			u.Resume = !GoesOn(m, run, its)
+			who := began(run, its)
+			if u.Resume {
 				who += ", was broken off in the middle of its work on it: fwctl resume goes on with it"
 			} else {
 				who += fmt.Sprintf(", is working on it (pid %d)", run.PID)
@@ -91,6 +87,17 @@ func RememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.
 		}
 	}
 	return nil
+}
+
+// began names a run, for those who wait for it.
+func began(run *state.Run, p *plan.Plan) string {
+	return fmt.Sprintf(
+		"run %d of plan %s, which %s began %s",
+		run.ID,
+		shortened(p.Digest),
+		inventory.Shown(run.By),
+		run.StartedAt.UTC().Format("2006-01-02 15:04 MST"),
+	)
 }
 
 // remembered returns the components that the store knows though no run has worked on

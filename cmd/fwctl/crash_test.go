@@ -77,8 +77,16 @@ func TestResumeBesideTheRunItself(t *testing.T) {
 	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
 	p := s.start("apply", "test.plan", "--yes")
 	p.sends(1, "0e@12288")
-	s.says(3, []string{"cannot lock", "run fwctl --simulate rack.yaml resume again when the others are done"}, "resume", "--yes")
-	s.says(3, []string{"cannot lock"}, "apply", "test.plan", "--yes")
+	pid := p.cmd.Process.Pid
+	for _, args := range [][]string{{"resume", "--yes"}, {"resume"}, {"resume", "--yes", "-o", "json"}} {
+		goesOn := []string{"cannot resume: run 1 of plan ", fmt.Sprintf(" is going on (pid %d, since ", pid), "): wait for it", "`fwctl --simulate rack.yaml status` shows"}
+		if got := s.says(3, goesOn, args...); strings.Contains(got, "broken off") {
+			t.Errorf("fwctl %v = %s; want no word of a run that was broken off", args, got)
+		}
+	}
+	held := []string{"cannot lock", "held by another process", ": run 1 of plan ", fmt.Sprintf(", is going on (pid %d)", pid)}
+	s.says(3, held, "apply", "test.plan", "--yes")
+	s.says(3, held, "apply", "test.plan", "--check")
 	s.says(3, []string{"cannot flash /dev/sg0: it is in use", "nothing was written"}, "flash", "--yes", "iom-1100.bin", "/dev/sg0")
 	if got := s.count(""); got != 4 {
 		t.Errorf("writes = %d; want the 4 of the run that goes on", got)

@@ -78,6 +78,12 @@ func (j *job) resume(ctx context.Context, images string, yes bool) error {
 		}
 		return nil
 	}
+	if executor.GoesOn(j.machine, run, p) {
+		return refused(
+			fmt.Sprintf("cannot resume: run %d of plan %s is going on (pid %d, since %s): wait for it", run.ID, shortDigest(p.Digest), run.PID, moment(run.StartedAt)),
+			"nothing was written; `"+j.again("status")+"` shows where it stands",
+		)
+	}
 	j.plan = p
 	j.phase, j.wave = plan.WaveKind(run.Phase), run.Wave
 	if j.images, err = findImages(p, kept, images, ""); err != nil {

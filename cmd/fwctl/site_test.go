@@ -112,8 +112,8 @@ func (s *site) run(code int, args ...string) string {
 	return string(out)
 }
 
-// says is run for an output that has to have all of the words.
-func (s *site) says(code int, words []string, args ...string) {
+// says is run for an output that has to have all of the words, and returns it.
+func (s *site) says(code int, words []string, args ...string) string {
 	s.Helper()
 	out := s.run(code, args...)
 	for _, w := range words {
@@ -121,6 +121,7 @@ func (s *site) says(code int, words []string, args ...string) {
 			s.Errorf("fwctl %s lacks %q:\n%s", strings.Join(args, " "), w, out)
 		}
 	}
+	return out
 }
 
 // fits compares what fwctl prints as JSON with the schema of that name.
