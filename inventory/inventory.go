@@ -88,6 +88,12 @@ func (c *Caution) Words() string {
 	return what + c.Source()
 }
 
+// Dated is when a caution was found out, as an end of a sentence about another component:
+// why stands with the one that it is about.
+func (c *Caution) Dated() string {
+	return fmt.Sprintf(" (since %s)", c.Since.UTC().Format("2006-01-02 15:04 MST"))
+}
+
 // Source is when a caution was found out and why, as an end of a sentence.
 func (c *Caution) Source() string {
 	return fmt.Sprintf(" (%s, %s)", c.Since.UTC().Format("2006-01-02 15:04 MST"), c.Detail)

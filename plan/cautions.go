@@ -23,7 +23,7 @@ func Locked(cautions []inventory.Caution, address string, domain []string, start
 		case c.Kind == inventory.NeedsImage && own && startsBy != "":
 			return "it needs a whole image before it is reset: do not power-cycle or reset it" + c.Source()
 		case c.Kind == inventory.NeedsImage && needy == nil && slices.Contains(domain, inventory.EnclosureOf(c.Address)):
-			return c.Address + " needs a whole image before anything else of its fault domain is touched: apply one to it first, and do not power-cycle or reset it" + c.Source()
+			return c.Address + " needs a whole image before anything else of its fault domain is touched: apply one to it first, and do not power-cycle or reset it" + c.Dated()
 		case c.Kind == inventory.Unfinished && own:
 			return c.Words()
 		case c.Kind == inventory.Unfinished && slices.Contains(domain, inventory.EnclosureOf(c.Address)):
