@@ -133,29 +133,34 @@ func shortened(digest string) string {
 	return cmp.Or(digest[min(len(prefix), len(digest)):min(len(prefix)+8, len(digest))], digest)
 }
 
-// RememberLost adds to an inventory, as what could not be read, the components of the
-// enclosures in sight that do not answer any more and of which the store holds something
-// that has to be minded: a module that died in a download is not simply absent.
+// RememberLost has an inventory tell as unread the components of the enclosures in sight
+// that do not answer any more, and of which the store holds something that has to be
+// minded: a module that died in a download is not simply absent.
 func RememberLost(inv *inventory.Inventory, m *state.Memory) {
-	lose := func(k state.Key, c inventory.Caution, resume bool) {
-		i := slices.IndexFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == inventory.EnclosureOf(c.Address) })
-		if i < 0 || inSight(inv, &inv.Enclosures[i], k.LUID, c.Address) {
-			return
+	lost := func(k state.Key, address string) *inventory.Unread {
+		i := slices.IndexFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == inventory.EnclosureOf(address) })
+		if i < 0 || inSight(inv, &inv.Enclosures[i], k.LUID, address) {
+			return nil
 		}
-		lost := inventory.Unread{LUID: k.LUID, Components: []inventory.Known{{Address: c.Address, LUID: k.LUID}}, Resume: resume}
+		u := inventory.Unread{LUID: k.LUID, Components: []inventory.Known{{Address: address, LUID: k.LUID}}}
 		if esps := inv.Enclosures[i].ESPs; len(esps) > 0 && len(esps[0].Subenclosures) > 0 {
-			lost.Vendor, lost.Product = esps[0].Subenclosures[0].Vendor, esps[0].Subenclosures[0].Product
+			u.Vendor, u.Product = esps[0].Subenclosures[0].Vendor, esps[0].Subenclosures[0].Product
 		}
-		inv.Problems = append(inv.Problems, inventory.Problem{
-			Path: notInSight, Summary: "it does not answer any more: " + c.Address, Detail: c.Words(), Unread: &lost,
-		})
+		return &u
 	}
 	for _, intent := range m.Open {
-		lose(intent.Key, unfinishedCaution(intent), true)
+		told := unfinished(intent, notInSight)
+		i := slices.IndexFunc(inv.Problems, func(p inventory.Problem) bool { return p.Path == told.Path && p.Detail == told.Detail })
+		if u := lost(intent.Key, intent.Address); u != nil && i >= 0 {
+			u.Resume = true
+			inv.Problems[i].Unread = u
+		}
 	}
 	for i, c := range told(m.Cautions) {
-		if c.Kind != inventory.PowerOnly {
-			lose(m.Cautions[i].Key, c, false)
+		if u := lost(m.Cautions[i].Key, c.Address); u != nil && c.Kind != inventory.PowerOnly {
+			inv.Problems = append(inv.Problems, inventory.Problem{
+				Path: notInSight, Summary: "it does not answer any more: " + c.Address, Detail: c.Words(), Unread: u,
+			})
 		}
 	}
 	inventory.SortProblems(inv.Problems)
