@@ -52,14 +52,15 @@ they differ the plan is stale and refused.
 
 What runs is brought to its end: after ^C or SIGTERM nothing new is started. ^C
 for the second time withdraws downloads by mode e between two chunks, and for
-the third time leaves at once: fwctl resume finds out what became of it.`,
+the third time leaves at once, as SIGQUIT (^\) does: fwctl resume finds out what
+became of it. Before the run begins, each of them ends fwctl: nothing is written.`,
 		Example: `  fwctl apply dc1.plan
   fwctl apply dc1.plan --check                         # only compares it with the devices
   fwctl apply dc1.plan --expect sha256:9b1e… --yes     # the plan that was approved, and no other
   fwctl apply dc1.plan --phase stage                   # downloads by day, resets nothing
   fwctl apply dc1.plan --phase reset --wait            # resets when the window opens`,
 		Args: args(cobra.MaximumNArgs(1), "one plan file, or -f and a desired state"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.untilRun(func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0 && file == "":
 				return &failure{exitError, "cannot apply nothing", "name a plan file, or a desired state with -f"}
@@ -116,7 +117,7 @@ the third time leaves at once: fwctl resume finds out what became of it.`,
 				return job.check(cmd.Context())
 			}
 			return job.apply(cmd.Context(), yes)
-		},
+		}),
 	}
 	desiredFlag(cmd, &file)
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
@@ -350,7 +351,7 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 			return refused(why, "")
 		}
 		n := j.plan.Summary.Update + j.plan.Summary.Activate
-		if err := j.confirm(ctx, fmt.Sprintf("Write firmware to %s as shown above?", components(n))); err != nil {
+		if err := j.confirm(fmt.Sprintf("Write firmware to %s as shown above?", components(n))); err != nil {
 			return err
 		}
 	}
@@ -392,6 +393,7 @@ func (j *job) carryOut(ctx context.Context, store *state.Store, run func(context
 	// A terminal that is lost, or a reader that goes away, must not break off a download.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	asked := listen(ctx, display.say)
+	j.runBegins()
 	teller := newTeller(display.tell)
 	config := j.config(store, teller.add)
 	config.Withdraw, config.Leave = asked.withdraw, asked.leave
@@ -535,23 +537,13 @@ func (j *job) mine() map[string]bool {
 	return mine
 }
 
-// confirm asks for the word yes. A signal is an answer too.
-func (j *job) confirm(ctx context.Context, question string) error {
+// confirm asks for the word yes.
+func (j *job) confirm(question string) error {
 	if !isTerminal(j.stdin) {
 		return refused("cannot ask for confirmation: standard input is not a terminal", "confirm with --yes")
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM) // before somebody can answer
-	defer stop()
 	fmt.Fprintf(j.stderr, "\n%s Only yes starts it: ", question)
-	answer := make(chan error, 1)
-	go func() { answer <- confirmed(j.stdin, j.stderr) }()
-	select {
-	case err := <-answer:
-		return err
-	case <-ctx.Done():
-		fmt.Fprintln(j.stderr)
-		return &failure{exitInterrupted, "interrupted: nothing was written", ""}
-	}
+	return confirmed(j.stdin, j.stderr)
 }
 
 // confirmed reads one line, which must be the word yes. An answer without a line

@@ -294,6 +294,63 @@ func TestInterruptedThreeTimes(t *testing.T) {
 	}
 }
 
+// SIGQUIT (^\) leaves at once, as the third ^C does, and shows no goroutines.
+func TestQuit(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string][]syscall.Signal{"at first": nil, "after ^C": {syscall.SIGINT}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("e", ""))
+			p := s.start(apply...)
+			p.sends(1, "0e@12288")
+			for _, sig := range before {
+				p.signal(sig)
+				p.tells("Interrupted: ")
+			}
+			p.signal(syscall.SIGQUIT)
+			got := p.ends(5, "Quit: what runs is left as it is.", "the outcome of "+esp1+" is unknown", "hint: run fwctl --simulate rack.yaml resume")
+			if strings.Contains(got, "goroutine") {
+				t.Errorf("fwctl shows goroutines:\n%s", got)
+			}
+			s.run(0, "resume", "--yes")
+			s.are(esp1+" 1000 1100", esp2+" 1000 1100")
+			s.intact()
+		})
+	}
+}
+
+// A signal that comes while the enclosures are scanned, long before the first effect,
+// ends the command at once: nothing was written, and nothing is to be resumed.
+func TestInterruptedBeforeTheRun(t *testing.T) {
+	t.Parallel()
+	flash := []string{"flash", "--yes", "iom-1100.bin", "/dev/sg0"}
+	for name, tt := range map[string]struct {
+		args []string
+		sig  syscall.Signal
+	}{
+		"apply, SIGINT":  {apply, syscall.SIGINT},
+		"apply, SIGTERM": {apply, syscall.SIGTERM},
+		"apply, SIGQUIT": {apply, syscall.SIGQUIT},
+		"flash, SIGTERM": {flash, syscall.SIGTERM},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, jbods(`esps: [{faults: [{when: {opcode: "1c"}, `+hangs+`}]}, {}]`), wanted("e", ""))
+			p := s.start(tt.args...)
+			p.until("it scanned", func() bool {
+				trace, _ := os.ReadFile(s.path("trace.jsonl"))
+				return strings.Contains(string(trace), `"cdb":"1c`)
+			})
+			p.signal(tt.sig)
+			p.ends(130, "fwctl: interrupted: nothing was written\n")
+			if got := s.sent(); len(got) != 0 {
+				t.Errorf("writes = %v; want none", got)
+			}
+			s.says(0, []string{"There is nothing to resume"}, "resume", "--yes")
+		})
+	}
+}
+
 // Two at once: at one enclosure, and at two of one fault domain, the second is
 // refused and writes nothing; at two that have nothing to do with each other both
 // come through.
@@ -363,7 +420,7 @@ func TestResumeBesideAnotherRun(t *testing.T) {
 	second.sends(1, "5000ccab04002001 0e@12288")
 	second.kill()
 	s.says(0, []string{"Run 2 of plan"}, "resume", "--yes")
-	s.says(3, []string{"Run 1 of plan", "cannot lock"}, "resume", "--yes")
+	s.says(3, []string{"cannot resume: run 1 of plan ", " is going on (pid "}, "resume", "--yes")
 	first.kill()
 	s.says(0, []string{"Run 1 of plan"}, "resume", "--yes")
 	s.intact()

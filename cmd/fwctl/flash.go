@@ -46,7 +46,7 @@ known by what was sent alone.`,
 		Example: `  fwctl flash iom-1100.bin /dev/sg3 /dev/sg4
   fwctl flash --mode 7 --revision 1100 iom-1100.bin /dev/sg3`,
 		Args: args(cobra.MinimumNArgs(2), "an image, and the device nodes that it goes to, as in /dev/sg3"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.untilRun(func(cmd *cobra.Command, args []string) error {
 			mode = strings.ToLower(mode)
 			if err := oneOf("--mode", mode, "e", "7"); err != nil {
 				return err
@@ -85,7 +85,7 @@ known by what was sent alone.`,
 				return err
 			}
 			return job.apply(cmd.Context(), yes)
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&mode, "mode", "e", "e: save, a power cycle starts it; 7: save and start, which resets the module")
 	cmd.Flags().StringVar(&revision, "revision", "", "the revision `R` that the image brings")

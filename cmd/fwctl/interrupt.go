@@ -2,14 +2,52 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
+// action is what a command does.
+type action = func(*cobra.Command, []string) error
+
+// untilRun returns f, which may carry out a run, such that a signal that comes before that
+// run begins ends it at once, whatever it waits for: nothing has been written by then.
+func (a *app) untilRun(f action) action {
+	return func(cmd *cobra.Command, args []string) error {
+		signals := make(chan os.Signal, 1)
+		signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
+		defer signal.Stop(signals)
+		begins, may := make(chan struct{}), make(chan struct{})
+		a.runBegins = func() {
+			begins <- struct{}{}
+			<-may
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- f(cmd, args) }()
+		select {
+		case err := <-ended:
+			return err
+		case <-begins:
+			signal.Stop(signals) // the run listens for itself
+			if len(signals) == 0 {
+				close(may)
+				return <-ended
+			}
+		case <-signals:
+		}
+		if isTerminal(a.stdin) {
+			fmt.Fprintln(a.stderr) // below ^C, and a question
+		}
+		return &failure{exitInterrupted, "interrupted: nothing was written", ""}
+	}
+}
+
 // interrupts are what ^C asks of a run, the first, the second and the third time.
-// SIGTERM asks once, however often it comes.
+// SIGTERM asks once, however often it comes; SIGQUIT asks for the last at once.
 type interrupts struct {
 	ctx      context.Context // ends with the first: nothing new is started
 	withdraw chan struct{}   // the second: downloads by mode e are withdrawn
@@ -23,6 +61,8 @@ var interruptTexts = [][]string{
 	{"Interrupted again: downloads by mode e are withdrawn, resets are seen through.", "^C once more leaves at once: what runs goes on, unwatched."},
 	{"Interrupted for the third time: what runs is left as it is."},
 }
+
+const quitText = "Quit: what runs is left as it is."
 
 // briefly has something told, and waits a moment for that and no longer: what is
 // asked for must not hang on an output that nobody reads.
@@ -42,7 +82,7 @@ func listen(ctx context.Context, say func(string)) *interrupts {
 	ctx, cancel := context.WithCancel(ctx)
 	i := &interrupts{ctx: ctx, withdraw: make(chan struct{}), leave: make(chan struct{})}
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
 	i.stop = func() {
 		signal.Stop(signals)
 		close(signals)
@@ -58,12 +98,15 @@ func listen(ctx context.Context, say func(string)) *interrupts {
 				continue
 			}
 			texts := interruptTexts[asked]
+			asked++
+			if s == syscall.SIGQUIT {
+				texts, asked = []string{quitText}, len(interruptTexts)
+			}
 			briefly(func() {
 				for _, text := range texts {
 					say(text)
 				}
 			})
-			asked++
 			[]func(){cancel, func() { close(i.withdraw) }, func() { close(i.leave) }}[asked-1]()
 		}
 	}()

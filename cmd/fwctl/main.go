@@ -54,6 +54,8 @@ type app struct {
 	quiet     bool
 
 	captured bool // simulate names a capture
+
+	runBegins func() // of untilRun: returns only if no signal came first
 }
 
 func (a *app) command() *cobra.Command {

@@ -29,7 +29,7 @@ carries out the rest of that run's plan. What is not known in the end is said.`,
 		Example: `  fwctl resume
   fwctl resume --yes`,
 		Args: args(cobra.NoArgs, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: a.untilRun(func(cmd *cobra.Command, _ []string) error {
 			if err := oneOf("-o", output, "text", "json"); err != nil {
 				return err
 			}
@@ -42,7 +42,7 @@ carries out the rest of that run's plan. What is not known in the end is said.`,
 			}
 			job := &job{app: a, machine: machine, json: output == "json", resumed: true, timing: when}
 			return job.resume(cmd.Context(), images, yes)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().StringVar(&images, "images", "", "look for images that the state directory has lost, by their SHA-256, in `DIR` and below, then where they were when the plan was made")
@@ -108,7 +108,7 @@ func (j *job) resume(ctx context.Context, images string, yes bool) error {
 		return err
 	}
 	if !yes {
-		if err := j.confirm(ctx, "Look at these devices, and go on with that run?"); err != nil {
+		if err := j.confirm("Look at these devices, and go on with that run?"); err != nil {
 			return err
 		}
 	}

@@ -79,7 +79,7 @@ func TestKilledAndResumed(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.bars(t, "cannot lock", "apply", "saved.plan", "--yes")
-	r.bars(t, "cannot lock", "resume", "--yes")
+	r.bars(t, "is going on (pid", "resume", "--yes")
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
