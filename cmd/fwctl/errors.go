@@ -73,6 +73,17 @@ func badFlag(flag, value, want string) error {
 	return &failure{exitError, fmt.Sprintf("cannot use %s %q", flag, value), "it takes " + want}
 }
 
+// flagError gives pflag's errors the form of ours.
+func flagError(cmd *cobra.Command, err error) error {
+	var bad *pflag.InvalidValueError
+	if !errors.As(err, &bad) {
+		return usageError(cmd, err)
+	}
+	want := map[string]string{"int": "a whole number", "bool": "true or false", "duration": "a time, as in 90m or 24h"}
+	flag := bad.GetFlag()
+	return badFlag("--"+flag.Name, bad.GetValue(), cmp.Or(want[flag.Value.Type()], "another value: "+bad.Unwrap().Error()))
+}
+
 // emptyFlags refuses a flag that is given without a value, as an unset variable of a
 // script leaves it: --expect "" must not approve of everything.
 func emptyFlags(cmd *cobra.Command) (err error) {
@@ -99,6 +110,33 @@ func wholeCommand(cmd *cobra.Command, args []string) error {
 		hint = "did you mean `" + cmd.CommandPath() + " " + near[0] + "`?"
 	}
 	return &failure{exitError, fmt.Sprintf("unknown command %q", args[0]), hint}
+}
+
+// strictly has cobra's own commands, help and completion, refuse what they do not know,
+// in place of a help that nobody asked for.
+func strictly(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			help := cmd.Run
+			cmd.Run, cmd.RunE = nil, func(cmd *cobra.Command, args []string) error {
+				about, rest, err := root.Find(args)
+				if err := cmp.Or(err, wholeCommand(about, rest)); err != nil {
+					return err
+				}
+				help(cmd, args)
+				return nil
+			}
+		case "completion":
+			cmd.Args = wholeCommand
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			for _, shell := range cmd.Commands() {
+				shell.Args = args(cobra.NoArgs, "no arguments")
+			}
+		}
+	}
 }
 
 // args gives cobra's checks of arguments the form of our errors.

@@ -81,11 +81,12 @@ It is no relation of the Linux kernel's fwctl subsystem.`,
 	flags.BoolVar(&a.noColor, "no-color", false, "use no colour ($NO_COLOR does the same)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but results and errors")
 
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(cmd, err) })
+	root.SetFlagErrorFunc(flagError)
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodesHelp)
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.inventoryCommand(), a.captureCommand(), a.initCommand(), a.validateCommand(), a.imageCommand(), a.planCommand(), a.showCommand(), a.explainCommand(),
 		a.applyCommand(), a.flashCommand(), a.resumeCommand(), a.verifyCommand(), a.statusCommand(), a.historyCommand(), a.schemaCommand(), a.versionCommand())
+	strictly(root)
 	return root
 }
 
