@@ -211,7 +211,7 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 		add("Drives", strings.Join(s.Evidence, "\n"))
 	}
 	if len(s.Hops) > 0 {
-		add("Time", "at worst "+spell(s.WorstDuration))
+		add("Time", "at worst "+spell(s.WorstDuration)+"; "+beyondTime)
 		add("Fault domain", faultDomainOf(p, s))
 		if s.Hooks != nil {
 			add("Hooks", hooksOf(s.Hooks))
@@ -244,6 +244,10 @@ func explainView(p *plan.Plan, s *plan.Step, now time.Time, width int, paint pai
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
+
+// beyondTime is what no worst duration counts in.
+const beyondTime = "a device that does not answer a command at all is waited for beyond that, up to 2 h a command: " +
+	"a time-out would have the kernel reset it, and it may be writing flash"
 
 // gates tells what each gate of the policy said, or that it was not asked.
 func gates(s *plan.Step, add func(key, text string), paint paint) {
