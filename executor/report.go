@@ -252,8 +252,12 @@ func (r *run) whole(waiting, dormant int) string {
 			left = append(left, fmt.Sprintf("%d components were not %s", l.n, l.what))
 		}
 	}
-	if r.stopped == interruption && !r.wrote {
+	switch {
+	case r.stopped != interruption:
+	case !r.wrote:
 		left = append(left, "nothing was written")
+	case len(left) == 0:
+		left = append(left, "what had been started was brought to its end")
 	}
 	return strings.Trim(r.stopped+": "+strings.Join(left, ", "), ": ")
 }

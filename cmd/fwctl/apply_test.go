@@ -171,9 +171,7 @@ func TestClosing(t *testing.T) {
 		steps   []executor.StepResult
 		want    string
 	}{
-		{executor.RunInterrupted, []executor.StepResult{skipped, staged, elsewhere}, "interrupted: 1 component was not started"},
-		{executor.RunInterrupted, []executor.StepResult{skipped, skipped, skipped}, "interrupted: 3 components were not started"},
-		{executor.RunInterrupted, []executor.StepResult{staged}, "interrupted: what had been started was brought to its end"},
+		{executor.RunInterrupted, []executor.StepResult{skipped, staged}, "of the run"},
 		{executor.RunFailed, []executor.StepResult{skipped, refused, failed}, "c failed: the image was refused"},
 		{executor.RunFailed, []executor.StepResult{skipped, refused}, "d was refused: it runs 1001"},
 		{executor.RunStopped, []executor.StepResult{skipped, staged}, "of the run"},
@@ -183,7 +181,7 @@ func TestClosing(t *testing.T) {
 		{executor.RunRefused, []executor.StepResult{elsewhere}, "of the run"},
 	} {
 		r := &executor.Result{Outcome: tt.outcome, Reason: "of the run", Steps: tt.steps}
-		if got := closing(r, map[string]bool{"a": true}); got != tt.want {
+		if got := closing(r); got != tt.want {
 			t.Errorf("closing(%s, %v) = %q; want %q", tt.outcome, tt.steps, got, tt.want)
 		}
 	}

@@ -351,6 +351,21 @@ func TestInterruptedBeforeTheRun(t *testing.T) {
 	}
 }
 
+// A signal that comes while a saved plan is compared with the devices does as well.
+func TestInterruptedBeforeTheFirstEffect(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, jbods("esps: [{}, {}]"), wanted("e", ""))
+	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
+	s.write("rack.yaml", strings.Replace(jbods("esps: [{}, {}]"), "{}", `{faults: [{when: {opcode: "1c"}, `+hangs+`}]}`, 1))
+	p := s.start("apply", "test.plan", "--yes")
+	p.tells("Comparing 2 components with the plan.")
+	p.signal(syscall.SIGTERM)
+	p.ends(130, "fwctl: interrupted: 2 components were not started, nothing was written\n")
+	if got := s.sent(); len(got) != 0 {
+		t.Errorf("writes = %v; want none", got)
+	}
+}
+
 // Two at once: at one enclosure, and at two of one fault domain, the second is
 // refused and writes nothing; at two that have nothing to do with each other both
 // come through.

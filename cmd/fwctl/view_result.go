@@ -76,7 +76,7 @@ func confirmedOr(what string, confirmed bool) string {
 
 // closing is the last word about a run that did not end well: which component
 // stands for it, and why. mine are the addresses that this host works on.
-func closing(r *executor.Result, mine map[string]bool) string {
+func closing(r *executor.Result) string {
 	first := func(is func(executor.StepResult) bool) *executor.StepResult {
 		if i := slices.IndexFunc(r.Steps, is); i >= 0 {
 			return &r.Steps[i]
@@ -105,17 +105,6 @@ func closing(r *executor.Result, mine map[string]bool) string {
 		if s := first(ended(executor.OutcomeRefused)); s != nil {
 			return because(s.Address+" was refused", s.Reason)
 		}
-	case executor.RunInterrupted:
-		left := 0
-		for _, s := range r.Steps {
-			if s.Outcome == executor.OutcomeSkipped && mine[s.Address] {
-				left++
-			}
-		}
-		if left > 0 {
-			return fmt.Sprintf("interrupted: %s %s not started", components(left), plural(left, "was", "were"))
-		}
-		return "interrupted: what had been started was brought to its end"
 	}
 	return r.Reason
 }
