@@ -142,6 +142,8 @@ func (d *pageDownload) notTaken(ctx context.Context, offset, end int, cause erro
 	}
 	s, err := d.status(ctx)
 	switch {
+	case err == nil && s.Code.Failed():
+		return failed(s)
 	case err == nil && s.ExpectedBufferOffset == uint32(end):
 		return verdict{} // it took it all the same
 	case err == nil && s.ExpectedBufferOffset != uint32(offset) && s.ExpectedBufferOffset != ses.AnyOffset:
