@@ -34,8 +34,6 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: &output{out: stdout}, stderr: &output{out: stderr}}
 	root := a.command()
 	root.SetArgs(args)
-	root.SetOut(a.stdout)
-	root.SetErr(a.stderr)
 	err := a.stdout.close(root.Execute())
 	a.report(err)
 	return exitCode(err)
@@ -86,6 +84,8 @@ It is no relation of the Linux kernel's fwctl subsystem.`,
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.inventoryCommand(), a.captureCommand(), a.initCommand(), a.validateCommand(), a.imageCommand(), a.planCommand(), a.showCommand(), a.explainCommand(),
 		a.applyCommand(), a.flashCommand(), a.resumeCommand(), a.verifyCommand(), a.statusCommand(), a.historyCommand(), a.schemaCommand(), a.versionCommand())
+	root.SetOut(a.stdout) // before cobra's own commands, which take it when they are made
+	root.SetErr(a.stderr)
 	strictly(root)
 	return root
 }
