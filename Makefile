@@ -59,7 +59,7 @@ unit: build
 
 # What unit leaves out: every kill, and the race detector in every process of fwctl.
 unabridged:
-	$(GOTEST) -count=1 -timeout 45m ./executor -run 'TestResumeAfterEveryEffect|TestOneFailedReadIsNoVerdict'
+	$(GOTEST) -count=1 -timeout 45m ./executor -run 'TestResumeAfterEveryEffect|TestOneFailedReadIsNoVerdict|OneReadFails'
 	$(GOTEST) -race -count=1 -timeout 45m ./cmd/fwctl
 
 racks:

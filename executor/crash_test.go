@@ -115,7 +115,7 @@ func tried(n int) bool {
 	case testing.Short():
 		return n%9 == 0
 	case raceDetector:
-		return n%4 == 0
+		return n%8 == 0
 	}
 	return true
 }

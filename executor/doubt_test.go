@@ -142,8 +142,11 @@ func TestStagedThatTheRunsPowerCycleStarts(t *testing.T) {
 // Nor what the module beside it has replaced, where one read at the last look fails.
 func TestStagedThatThePeerReplacesAndOneReadFails(t *testing.T) {
 	t.Parallel()
-	for _, failure := range failsOnce {
+	for i, failure := range failsOnce {
 		for n := range 24 {
+			if !tried(24*i + n) {
+				continue
+			}
 			command := []string{"opcode: '12'", "opcode: '1c', page: '01'"}[n%2]
 			t.Run(fmt.Sprintf("%s %s number %d", failure, command, n/2+1), func(t *testing.T) {
 				rack := acme("") + "    peerSync: up\n    peerSyncTime: 70s\n" +
