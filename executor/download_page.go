@@ -288,8 +288,7 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 // waitsForMore tells whether a device has not got the last of the image. Some
 // say 00h while they download, and tell it by the offset alone.
 func (d *pageDownload) waitsForMore(s ses.DownloadStatus) bool {
-	short := int64(s.ExpectedBufferOffset) < d.hop.Image.Size
-	return short && (s.Code == ses.DownloadInProgress || s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0)
+	return partial(s) && int64(s.ExpectedBufferOffset) < d.hop.Image.Size
 }
 
 // next is the status that chunk has read already, once, and then a new one.

@@ -252,11 +252,9 @@ func (h *history) scan(host string) *inventory.Inventory {
 	if err != nil {
 		h.Fatal(err)
 	}
-	memory, err := h.stores[host].Memory(ctx)
-	if err != nil {
+	if err := executor.JoinMemory(ctx, inv, h.stores[host], h.machine(host)); err != nil {
 		h.Fatal(err)
 	}
-	executor.Remember(inv, memory)
 	return inv
 }
 

@@ -157,11 +157,9 @@ func (b *bench) scan() *inventory.Inventory {
 	if err != nil {
 		b.Fatal(err)
 	}
-	memory, err := b.store.Memory(context.Background())
-	if err != nil {
+	if err := executor.JoinMemory(context.Background(), inv, b.store, b.machine); err != nil {
 		b.Fatal(err)
 	}
-	executor.Remember(inv, memory)
 	return inv
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fwctl/internal/state"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -277,6 +278,44 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		}
 	}
 	return r, nil
+}
+
+// NothingToDo returns the result of a plan that acts on nothing. It is done, unless what
+// is staged waits for a power cycle, or a blocked component needs a person, by what this
+// host remembers.
+func NothingToDo(ctx context.Context, c Config) (*Result, error) {
+	cautions, err := c.Store.Cautions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Outcome: RunDone, Steps: []StepResult{}}
+	waiting := 0
+	for i := range c.Plan.Steps {
+		s := &c.Plan.Steps[i]
+		sr := StepResult{Address: s.Address, Revision: s.Current, Reason: strings.Join(s.Reasons, "; ")}
+		needs := slices.ContainsFunc(s.Own(told(cautions)), func(c inventory.Caution) bool {
+			return c.Address == s.Address && (c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear)
+		})
+		switch {
+		case s.WaitsForPower():
+			sr.Outcome = OutcomeStaged
+			result.Outcome = worse(result.Outcome, RunStopped)
+			waiting++
+		case needs && s.Action == plan.Blocked && s.Host == c.Machine.Hostname():
+			sr.Outcome, sr.NeedsPerson = OutcomeSkipped, true
+			result.Outcome, result.Reason = RunUnknown, s.Address+" needs a person first"
+		default:
+			continue
+		}
+		result.Steps = append(result.Steps, sr)
+	}
+	if result.Outcome == RunStopped {
+		result.Reason = fmt.Sprintf("%d components wait for a power cycle", waiting)
+		if waiting == 1 {
+			result.Reason = "1 component waits for a power cycle"
+		}
+	}
+	return result, nil
 }
 
 // NothingHere returns the result of a run of a plan that has work for other hosts alone,

@@ -13,9 +13,25 @@ import (
 	"fwctl/plan"
 )
 
-// RememberUnread joins what the store knows of devices that could not be read into an
+// JoinMemory joins what the store holds into an inventory, the scan of the moment before:
+// what is staged and what has to be minded (Remember), which components are behind what
+// could not be read, and which do not answer any more.
+func JoinMemory(ctx context.Context, inv *inventory.Inventory, store *state.Store, m transport.Machine) error {
+	memory, err := store.Memory(ctx)
+	if err != nil {
+		return err
+	}
+	Remember(inv, memory)
+	if err := rememberUnread(ctx, inv, store, m); err != nil {
+		return err
+	}
+	rememberLost(inv, memory)
+	return nil
+}
+
+// rememberUnread joins what the store knows of devices that could not be read into an
 // inventory: the components behind them, and the run that works on them.
-func RememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.Store, m transport.Machine) error {
+func rememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.Store, m transport.Machine) error {
 	if !slices.ContainsFunc(inv.Problems, func(p inventory.Problem) bool { return p.Unread != nil }) {
 		return nil
 	}
@@ -133,10 +149,10 @@ func shortened(digest string) string {
 	return cmp.Or(digest[min(len(prefix), len(digest)):min(len(prefix)+8, len(digest))], digest)
 }
 
-// RememberLost has an inventory tell as unread the components of the enclosures in sight
-// that do not answer any more, and of which the store holds something that has to be
-// minded: a module that died in a download is not simply absent.
-func RememberLost(inv *inventory.Inventory, m *state.Memory) {
+// rememberLost marks as unread the components that do not answer any more, in enclosures
+// that are in sight, if the store holds something that has to be minded about them: a
+// module that died in a download is not simply absent.
+func rememberLost(inv *inventory.Inventory, m *state.Memory) {
 	lost := func(k state.Key, address string) *inventory.Unread {
 		i := slices.IndexFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == inventory.EnclosureOf(address) })
 		if i < 0 || inSight(inv, &inv.Enclosures[i], k.LUID, address) {

@@ -232,39 +232,6 @@ func inTheWay(p *plan.Plan, inventories []*inventory.Inventory) error {
 	return all.ErrorOrNil()
 }
 
-// needing adds to the result of a plan that has nothing to do the components that need a
-// person first, by what this host remembers: that nothing can be done is no success then.
-func (j *job) needing(ctx context.Context, result *executor.Result) error {
-	dir, err := j.state()
-	if err != nil {
-		return err
-	}
-	store, err := state.OpenReadOnly(dir)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	cautions, err := store.Cautions(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range j.plan.Steps {
-		s := &j.plan.Steps[i]
-		for _, c := range cautions {
-			own := c.Address == s.Address || slices.Contains(s.Aliases, c.Address)
-			if !own || s.Action != plan.Blocked || s.Host != j.machine.Hostname() || c.Kind == state.PowerOnly {
-				continue
-			}
-			result.Outcome, result.Reason = executor.RunUnknown, s.Address+" needs a person first"
-			result.Steps = append(result.Steps, executor.StepResult{
-				Address: s.Address, Outcome: executor.OutcomeSkipped, Revision: s.Current, NeedsPerson: true, Reason: strings.Join(s.Reasons, "; "),
-			})
-			break
-		}
-	}
-	return nil
-}
-
 // readPlan reads a saved plan, which must be the one that was approved, and its images.
 func (j *job) readPlan(file, expect, dir string) error {
 	p, _, err := loadPlan(file)
@@ -288,11 +255,7 @@ func (j *job) readPlan(file, expect, dir string) error {
 
 // check compares the plan with the devices.
 func (j *job) check(ctx context.Context) error {
-	dir, err := j.state()
-	if err != nil {
-		return err
-	}
-	store, err := state.OpenReadOnly(dir)
+	store, err := j.memory()
 	if err != nil {
 		return err
 	}
@@ -330,11 +293,12 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 		if err := inTheWay(j.plan, nil); err != nil { // a saved plan that could not read it
 			return err
 		}
-		result := nothingToDo(j.plan)
-		if err := j.needing(ctx, result); err != nil {
+		store, err := j.memory()
+		if err != nil {
 			return err
 		}
-		return j.end(result, nil)
+		defer store.Close()
+		return j.end(executor.NothingToDo(ctx, j.config(store, nil)))
 	}
 	if result, err := executor.NothingHere(ctx, j.config(nil, nil)); result != nil || err != nil {
 		return j.end(result, err)
@@ -366,22 +330,6 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 	defer store.Close()
 
 	return j.carryOut(ctx, store, executor.Run)
-}
-
-// nothingToDo is the result of a plan that acts on nothing: it is done, unless what it
-// was to start waits for a power cycle.
-func nothingToDo(p *plan.Plan) *executor.Result {
-	result := &executor.Result{Outcome: executor.RunDone}
-	for _, s := range p.Steps {
-		if s.WaitsForPower() {
-			result.Outcome = executor.RunStopped
-			result.Steps = append(result.Steps, executor.StepResult{Address: s.Address, Outcome: executor.OutcomeStaged, Revision: s.Current, Reason: strings.Join(s.Reasons, "; ")})
-		}
-	}
-	if n := len(result.Steps); n > 0 {
-		result.Reason = fmt.Sprintf("%s for a power cycle", components(n)+" "+plural(n, "waits", "wait"))
-	}
-	return result
 }
 
 // carryOut has a run go its way, tells of it, and shows how it ended.

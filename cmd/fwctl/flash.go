@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/internal/image"
-	"fwctl/internal/state"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
 )
@@ -128,11 +127,7 @@ func (j *job) makeOneOff(ctx context.Context, want plan.Flash) error {
 
 // names returns what the last plans of this host called enclosures.
 func (a *app) names(ctx context.Context) (map[string]string, error) {
-	dir, err := a.state()
-	if err != nil {
-		return nil, err
-	}
-	store, err := state.OpenReadOnly(dir)
+	store, err := a.memory()
 	if err != nil {
 		return nil, err
 	}

@@ -125,27 +125,23 @@ func drivesOf(inv *inventory.Inventory, names map[string]string, selected []inve
 // scan reads the enclosures of a machine and joins in what this host remembers
 // as staged there.
 func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Options) (*inventory.Inventory, error) {
-	dir, err := a.state()
-	if err != nil {
-		return nil, err
-	}
-	store, err := state.OpenReadOnly(dir)
+	store, err := a.memory()
 	if err != nil {
 		return nil, err
 	}
 	defer store.Close()
-	memory, err := store.Memory(ctx)
-	if err != nil {
-		return nil, err
-	}
 	inv, err := scan.Scan(ctx, machine, opts)
 	if err != nil {
 		return nil, err
 	}
-	executor.Remember(inv, memory)
-	if err := executor.RememberUnread(ctx, inv, store, machine); err != nil {
+	return inv, executor.JoinMemory(ctx, inv, store, machine)
+}
+
+// memory opens what this host remembers, for reading. The caller closes it.
+func (a *app) memory() (*state.Store, error) {
+	dir, err := a.state()
+	if err != nil {
 		return nil, err
 	}
-	executor.RememberLost(inv, memory)
-	return inv, nil
+	return state.OpenReadOnly(dir)
 }
