@@ -108,7 +108,7 @@ func TestFailuresStopTheRun(t *testing.T) {
 }
 
 // What has not come back from its reset may still be in it: nothing is reset beside
-// it of which nobody can tell that it is not a part of the same fault domain.
+// it that may be part of the same fault domain.
 func TestUnknownStopsResetsOfWhatCannotBeGrouped(t *testing.T) {
 	t.Parallel()
 	rack := acme("rebootTime: 1h") + strings.ReplaceAll(acme(""), enc1, other)

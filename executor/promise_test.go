@@ -106,7 +106,7 @@ type round struct {
 	after    *rackState // as it stood at its end
 	staged   map[state.Key]state.Staged
 	memory   *state.Memory
-	ends     map[string]int // how often a component was told to be finished
+	ends     map[string]int // finished events of each component
 	started  time.Time
 	ended    time.Time
 	resumed  bool

@@ -232,7 +232,7 @@ func (sv *survey) harmless(f finding) string {
 				if ok && slices.ContainsFunc(d.Paths, func(p inventory.DrivePath) bool { return p.Device == path }) {
 					e = rest
 				}
-				e = strings.TrimSuffix(e, fmt.Sprintf(" in slot %d", d.Slot)) // which it is told under
+				e = strings.TrimSuffix(e, fmt.Sprintf(" in slot %d", d.Slot)) // under which it is listed
 				if !slices.Contains(words, e) {
 					words = append(words, e)
 				}

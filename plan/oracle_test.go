@@ -114,7 +114,7 @@ func (w world) takes(from string, i plan.ModelImage) bool {
 	return slices.Contains(i.From, from) && !(w.order && i.Revision < from) && len(w.tried(i)) > 0
 }
 
-// dormant tells whether mode 7 writes the bank that does not run.
+// dormant reports whether mode 7 writes the bank that does not run.
 func (w world) dormant(i plan.ModelImage) bool {
 	return w.cold && !slices.Contains(i.Modes, plan.ModeE)
 }

@@ -320,7 +320,7 @@ func TestQuit(t *testing.T) {
 }
 
 // A signal that comes while the enclosures are scanned, long before the first effect,
-// ends the command at once: nothing was written, and nothing is to be resumed.
+// ends the command at once: nothing was written, and no run is left to resume.
 func TestInterruptedBeforeTheRun(t *testing.T) {
 	t.Parallel()
 	flash := []string{"flash", "--yes", "iom-1100.bin", "/dev/sg0"}

@@ -184,7 +184,7 @@ func exitCodeOfOne(err error) int {
 }
 
 // unbegunError is an apply that did not begin, because there is no room for the record
-// of what it does. A command that writes to no device has failed where it has no room.
+// of what it does. A command that writes to no device fails if it has no room.
 type unbegunError struct{ error }
 
 func (e *unbegunError) Unwrap() error { return e.error }

@@ -43,7 +43,7 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
-// What is left alone and goes down all the same is told to those who review the plan.
+// Reviewers see what the plan leaves alone and a reset takes down all the same.
 func TestMarkdownTellsWhatGoesDown(t *testing.T) {
 	t.Parallel()
 	const rule = "a power cycle of the enclosure takes down what is excepted, and both rows say so"

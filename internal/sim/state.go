@@ -88,7 +88,7 @@ type partState struct {
 	EngineReset bool      `json:"engine_reset,omitempty"` // a status read has reset the download engine
 	Broken      bool      `json:"broken,omitempty"`       // nothing to boot from
 	BootFails   bool      `json:"boot_fails,omitempty"`   // the next microcode that is started does not run
-	Activated   bool      `json:"activated,omitempty"`    // mode 0Fh has left a code in the status page, which nobody has read
+	Activated   bool      `json:"activated,omitempty"`    // mode 0Fh has left a code in the status page, not read yet
 	LoadUntil   time.Time `json:"load_until,omitzero"`    // a download that does not go on times out then
 	Runs        string    `json:"runs,omitempty"`         // SHA-256 of the image that it runs, "" for what it ran at first
 
