@@ -133,7 +133,8 @@ func TestNodeThatIsBusyAfterAReset(t *testing.T) {
 				var opens []string
 				verified := b.onEvent
 				b.onEvent = func(e executor.Event) {
-					if opens == nil && (e.Type == executor.EventVerified || e.Type == executor.EventFinished) { // a last look at everything follows
+					if opens == nil &&
+						(e.Type == executor.EventVerified || e.Type == executor.EventFinished) { // a last look at everything follows
 						opens = slices.Clone(m.opens)
 					}
 					verified(e)
@@ -162,7 +163,10 @@ func TestWhatSomebodyElseHoldsIsRefused(t *testing.T) {
 				hop := b.hop("1100", plan.ModeE)
 				steps := []plan.Step{b.step(esp1, stage, hop), b.step(other+"/esp1/sub0", stage, hop)}
 				b.machine = &watched{Machine: b.machine, proc: fstest.MapFS{
-					"proc/4711/fd/3": {Data: []byte("/dev/sg1"), Mode: fs.ModeSymlink}, "proc/4711/comm": {Data: []byte("sg_ses\nx\x1b[2J\n")},
+					"proc/4711/fd/3": {
+						Data: []byte("/dev/sg1"),
+						Mode: fs.ModeSymlink,
+					}, "proc/4711/comm": {Data: []byte("sg_ses\nx\x1b[2J\n")},
 					"proc/12/fd/4": {Data: []byte("/dev/sg10"), Mode: fs.ModeSymlink}, "proc/12/comm": {Data: []byte("other\n")},
 				}}
 				held, err := take(b)

@@ -61,7 +61,12 @@ const notInSight = "not in sight"
 // unfinishedCaution is what has to be minded about a component of which the end of an
 // effect is not known.
 func unfinishedCaution(i state.Intent) inventory.Caution {
-	return inventory.Caution{Address: i.Address, Kind: inventory.Unfinished, Since: i.At.UTC(), Detail: "how " + i.What() + " ended is not known"}
+	return inventory.Caution{
+		Address: i.Address,
+		Kind:    inventory.Unfinished,
+		Since:   i.At.UTC(),
+		Detail:  "how " + i.What() + " ended is not known",
+	}
 }
 
 // exchangedIn reports whether an ESP is at the address of an effect whose end is not
@@ -99,7 +104,10 @@ func remember(e *inventory.Enclosure, m *state.Memory) {
 				sub.Staged = &inventory.Staged{SHA256: s.SHA256, Revision: s.Revision, Since: s.Since, By: s.By, Confirmed: s.Confirmed}
 			}
 			for _, s := range m.Beside[key] {
-				sub.Beside = append(sub.Beside, inventory.Beside{BufferID: s.BufferID, Sent: inventory.Sent{SHA256: s.SHA256, At: s.At}})
+				sub.Beside = append(
+					sub.Beside,
+					inventory.Beside{BufferID: s.BufferID, Sent: inventory.Sent{SHA256: s.SHA256, At: s.At}},
+				)
 			}
 			for _, s := range m.Sent[key] {
 				if s.Revision == sub.Revision && (sub.Staged == nil || s.SHA256 != sub.Staged.SHA256) {
@@ -137,7 +145,8 @@ func (s *stepRun) enter(sub *inventory.Subenclosure) {
 		switch {
 		case sub.Revision != hop.From:
 			continue
-		case sub.Staged != nil && sub.Staged.SHA256 == hop.Image.SHA256 && len(hop.Deferring()) > 0 && (i > 0 || s.step.Waves.Stage != 0):
+		case sub.Staged != nil && sub.Staged.SHA256 == hop.Image.SHA256 && len(hop.Deferring()) > 0 &&
+			(i > 0 || s.step.Waves.Stage != 0):
 			want.staged = hop.Image.SHA256
 			unsure = activates(hop) && !sub.Staged.Confirmed && !hop.ActivateUnconfirmed
 		case i == 0, sub.Staged != nil, sub.Sent == nil, sub.Sent.SHA256 != s.step.Hops[i-1].Image.SHA256:
@@ -232,7 +241,14 @@ func activates(h plan.Hop) bool {
 }
 
 // judge says what Checking comes to for a step in a wave.
-func judge(s *stepRun, e *inventory.Enclosure, sub *inventory.Subenclosure, sent []state.Sent, planned time.Time, task Trigger) verdict {
+func judge(
+	s *stepRun,
+	e *inventory.Enclosure,
+	sub *inventory.Subenclosure,
+	sent []state.Sent,
+	planned time.Time,
+	task Trigger,
+) verdict {
 	if !s.wrote && !s.needsImage && reached(s.step, sub, sent, planned) {
 		return verdict{trigger: AsPlanned, reason: "it is as planned already"}
 	}

@@ -16,7 +16,7 @@ import (
 // failsOnce are the ways in which one command fails, and the next one does not.
 var failsOnce = []string{"busy: true", "sense: 06/29/00", "sense: 0b/00/00", "noAnswer: true", "offline: true"}
 
-// One command that fails once is no verdict on anything, wherever it comes in a run:
+// One failed command decides nothing, wherever it comes in a run:
 // after a power cycle, after a restart, and before an activation.
 func TestOneFailedReadIsNoVerdict(t *testing.T) {
 	t.Parallel()
@@ -238,7 +238,7 @@ func TestModeThatActivatesIsRefused(t *testing.T) {
 	}
 }
 
-// What fails before its activation is told to hold an image staged.
+// A failure before an activation names the image that is staged.
 func TestFailureBeforeAnActivationTellsWhatIsStaged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {act: activate}, do: {sense: 05/24/00}}]\n", func(b *bench) {
@@ -259,7 +259,9 @@ func TestUnclearIsSettledByWhatItRuns(t *testing.T) {
 		step := b.step(esp1, reset, hop)
 		b.ended(b.run(step), executor.RunDone, "updated confirmed 7 1100")
 		unclear := state.Caution{
-			Key: state.Key{LUID: step.LUID}, Kind: state.Unclear, Address: esp1, Detail: "the last chunk was not answered", Since: time.Now(),
+			Key: state.Key{
+				LUID: step.LUID,
+			}, Kind: state.Unclear, Address: esp1, Detail: "the last chunk was not answered", Since: time.Now(),
 		}
 		if err := b.store.Update(context.Background(), func(tx *state.Tx) { tx.Caution(unclear) }); err != nil {
 			t.Fatal(err)

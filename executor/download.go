@@ -42,7 +42,7 @@ type download interface {
 	// activate starts what is deferred.
 	activate(ctx context.Context) verdict
 	// collect reads what the start of an image has left in the device's status, so that
-	// nobody takes it for the word on something else. It reports whether there is no more.
+	// it is not read later as the answer to something else. It reports whether it has read all.
 	collect(ctx context.Context) bool
 	// failure is what the device says of an image that it was to start and does not
 	// run; no trigger where it says nothing.
@@ -89,12 +89,13 @@ type target struct {
 	esps         []inventory.ESP // of the enclosure
 	hop          plan.Hop
 	mode         plan.Mode
-	hasPage      bool                                   // the ESP has page 0Eh
-	owing        bool                                   // it may wait for more of an image that this run has left
-	ours         func(k state.Key, address string) bool // reports whether it may hold a part of an image that fwctl has sent
-	acted        func(k state.Key) bool                 // reports whether this run has started an image there
-	notice       func(reason string)
-	needsImage   func(k state.Key, address, detail string) // has it remembered that a component told of 83h
+	hasPage      bool // the ESP has page 0Eh
+	owing        bool // it may wait for more of an image that this run has left
+	// ours reports whether a component may hold a part of an image that fwctl has sent.
+	ours       func(k state.Key, address string) bool
+	acted      func(k state.Key) bool // reports whether this run has started an image there
+	notice     func(reason string)
+	needsImage func(k state.Key, address, detail string) // has it remembered that a component told of 83h
 
 	generation uint32 // as the first status had it: it binds all chunks of this download
 	bound      bool
@@ -135,11 +136,14 @@ const (
 	leaving                // it answers no more, or not yet again, after an image that it starts by itself
 )
 
-// firmly calls read until it succeeds, a few times: one failed read is no verdict on a
-// device. Where a device may be away for long the caller has a patience of its own.
+// firmly calls read until it succeeds, a few times: one failed read says nothing about a
+// device. Callers wait longer for devices that may be away for long.
 func firmly(ctx context.Context, read func() error) error {
 	err := read()
-	for wait := firstPoll; err != nil && !errors.Is(err, transport.ErrBusy) && wait <= lastRetry && ctx.Err() == nil; wait *= 2 {
+	for wait := firstPoll; err != nil && wait <= lastRetry; wait *= 2 {
+		if errors.Is(err, transport.ErrBusy) || ctx.Err() != nil {
+			break
+		}
 		time.Sleep(wait)
 		err = read()
 	}
@@ -261,7 +265,7 @@ func (t *target) settle(ctx context.Context, luID string) error {
 			return nil // not ready, or no command that it knows: the download itself will tell
 		}
 		if err != nil {
-			t.session.revision(ctx, luID, t.subenclosure) // finds it again where it has left
+			t.session.revision(ctx, luID, t.subenclosure) // finds it again if it has moved
 		}
 		return err
 	})
@@ -320,7 +324,7 @@ func (t *target) ask(ctx context.Context) (s ses.DownloadStatus, err error) {
 		if s, err = t.status(ctx); err == nil || errors.As(err, &changed) {
 			return over(verdict{})
 		}
-		t.session.revision(ctx, t.luID, t.subenclosure) // finds it again where it has left
+		t.session.revision(ctx, t.luID, t.subenclosure) // finds it again if it has moved
 		return sight{}
 	}, func(string) verdict { return verdict{} })
 	return s, err
@@ -363,7 +367,7 @@ func (t *target) look(ctx context.Context, from, end int, cause error) verdict {
 
 // collect reads the status that an activation, or a restart into new microcode, has left.
 // Some ESPs keep 10h there until somebody reads it, and start when that is done. An
-// error code that it finds is kept for failure: it is told once.
+// error code that it finds is kept for failure: the device reports it once.
 func (t *target) collect(ctx context.Context) bool {
 	if !t.hasPage || t.skips(plan.LastStatus) {
 		return true
@@ -473,7 +477,10 @@ func (t *target) sendActivationPage(ctx context.Context) verdict {
 // starts with the power.
 func neverActivates(why any) verdict {
 	return verdict{trigger: Fail, powerOnly: true, reason: fmt.Sprintf(
-		"the device does not take mode 0Fh, which starts what it holds (%v): power-cycle the enclosure when its drives are not in use; `activation: {by: power-cycle}` says so of a model", why)}
+		"the device does not take mode 0Fh, which starts what it holds (%v): power-cycle the enclosure when its "+
+			"drives are not in use; `activation: {by: power-cycle}` says so of a model",
+		why,
+	)}
 }
 
 // restarting is the verdict on the command that activates. A device that does not

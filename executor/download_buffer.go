@@ -146,7 +146,11 @@ func (d *bufferDownload) finish(ctx context.Context) verdict {
 			return verdict{trigger: Lose, reason: fmt.Sprintf("it has all of the image, and for %v has said no more than: %s; do not power-cycle it", plan.Duration(d.patience()), said)}
 		}
 		if d.away {
-			return verdict{trigger: Lose, unclear: true, reason: "the last of the image was not answered as taken, and the device has no word for whether it is complete"}
+			return verdict{
+				trigger: Lose,
+				unclear: true,
+				reason:  "the last of the image was not answered as taken, and the device has no word for whether it is complete",
+			}
 		}
 		return verdict{trigger: Defer, reason: "all of the image was taken, and the device has no word for whether it is complete: the revision after its activation will tell"}
 	})
@@ -230,7 +234,10 @@ func (d *bufferDownload) sense(ctx context.Context) *scsi.Sense {
 }
 
 func (d *bufferDownload) abort(ctx context.Context) verdict {
-	v := verdict{trigger: Abort, reason: "WRITE BUFFER has no abort, so nothing more is sent: the next download starts over"}
+	v := verdict{
+		trigger: Abort,
+		reason:  "WRITE BUFFER has no abort, so nothing more is sent: the next download starts over",
+	}
 	if d.hasPage && !d.skips(plan.MidwayStatus) {
 		d.bound = false
 		s, err := d.ask(ctx)
@@ -272,7 +279,15 @@ func (d *bufferDownload) activate(ctx context.Context) verdict {
 	v := restarting(err)
 	if v.unstaged { // 2Ch; but some hold what only power starts
 		if waits, _ := d.word(ctx); waits.trigger == Defer {
-			return verdict{trigger: Fail, powerOnly: true, reason: fmt.Sprintf("mode 0Fh does not start what it holds (%v; and %s): power-cycle the enclosure when its drives are not in use", err, waits.reason)}
+			return verdict{
+				trigger:   Fail,
+				powerOnly: true,
+				reason: fmt.Sprintf(
+					"mode 0Fh does not start what it holds (%v; and %s): power-cycle the enclosure when its drives are not in use",
+					err,
+					waits.reason,
+				),
+			}
 		}
 	}
 	return v

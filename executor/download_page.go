@@ -18,8 +18,10 @@ type pageDownload struct {
 	bufferID byte
 
 	early *answered // to the last chunk, which chunk has read and finish judges
-	away  bool      // the last chunk was answered with an error or not at all, or the device did not answer or was reset after it
-	lost  bool      // the last chunk was not answered
+	// away: the last chunk was answered with an error or not at all, or the device did not
+	// answer or was reset after it.
+	away bool
+	lost bool // the last chunk was not answered
 
 	untold bool // a status that nobody heard, or that a killed run has not recorded, may have been the word on the image
 }
@@ -43,7 +45,10 @@ func (d *pageDownload) prepare(ctx context.Context) verdict {
 		d.bufferID = s.ExpectedBufferID
 	}
 	if partial(s) { // drain has found it to be ours
-		return verdict{trigger: halfTaken, reason: fmt.Sprintf("it holds a part of an image that an earlier run has sent (%v)", s)}
+		return verdict{
+			trigger: halfTaken,
+			reason:  fmt.Sprintf("it holds a part of an image that an earlier run has sent (%v)", s),
+		}
 	}
 	return verdict{}
 }
@@ -242,7 +247,7 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 				left = true
 				time.Sleep(time.Duration(d.hop.Settle))
 			}
-			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again where it has left
+			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again if it has moved
 			if d.starts() {
 				return sight{said: err.Error(), stage: leaving}
 			}
@@ -332,7 +337,7 @@ func (d *pageDownload) abort(ctx context.Context) verdict {
 		s, err := d.status(ctx)
 		switch {
 		case err != nil:
-			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again where it has left
+			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again if it has moved
 			return sight{said: err.Error()}
 		case s.Code == ses.DownloadNeedsImage:
 			return over(failed(s))
@@ -344,7 +349,9 @@ func (d *pageDownload) abort(ctx context.Context) verdict {
 		case sent && s.Code == ses.DownloadIdle && !d.waitsForMore(s):
 			return over(verdict{trigger: Abort, reason: "the device has discarded it"})
 		case sent && refused(answer) && d.generation == with:
-			return over(verdict{trigger: Fail, unclear: true, reason: fmt.Sprintf("the device does not take the abort: %v; %v", answer, s)})
+			return over(
+				verdict{trigger: Fail, unclear: true, reason: fmt.Sprintf("the device does not take the abort: %v; %v", answer, s)},
+			)
 		case !sent, transient(answer), refused(answer):
 			answer = d.send(ctx, ses.DownloadMicrocodeControl{Mode: ses.AbortDownload})
 			sent, with = true, d.generation
@@ -385,7 +392,7 @@ func (d *pageDownload) recover(ctx context.Context, last bool) verdict {
 		d.bound = false
 		s, err := d.status(ctx)
 		if err != nil {
-			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again where it has left
+			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again if it has moved
 			return sight{said: err.Error()}
 		}
 		switch {

@@ -82,7 +82,11 @@ func (t *target) judge(ctx context.Context, luID string, page *ses.DownloadMicro
 				t.notice(fmt.Sprintf("%s holds a part of an image that an earlier run has sent: %v", address, s))
 			}
 		case s.Code.InProgress() && t.ours(key, address):
-			v = refuse("%s is still writing an image that an earlier run has sent (%v): wait until it is done, and do not power-cycle it", address, s)
+			v = refuse(
+				"%s is still writing an image that an earlier run has sent (%v): wait until it is done, and do not power-cycle it",
+				address,
+				s,
+			)
 			v.refusal = RefusedInUse
 		case s.Code.InProgress():
 			v = refuse("somebody else is writing to %s: %v", address, s)
@@ -106,11 +110,11 @@ func (t *target) judge(ctx context.Context, luID string, page *ses.DownloadMicro
 	return v
 }
 
-// firmPage reads an ESP's download status page, again where one read fails.
+// firmPage reads an ESP's download status page, again if one read fails.
 func (t *target) firmPage(ctx context.Context, luID string) (page *ses.DownloadMicrocodeStatus, err error) {
 	err = firmly(ctx, func() error {
 		if _, failure := t.session.to(luID); failure != nil {
-			t.session.revision(ctx, luID, t.subenclosure) // finds it again where it has left
+			t.session.revision(ctx, luID, t.subenclosure) // finds it again if it has moved
 		}
 		page, err = t.page(ctx, luID)
 		if unanswered(err) {
@@ -124,7 +128,8 @@ func (t *target) firmPage(ctx context.Context, luID string) (page *ses.DownloadM
 // partial reports whether a device waits for more of an image. Some say 00h while they
 // download, and tell it by the offset alone.
 func partial(s ses.DownloadStatus) bool {
-	return s.Code == ses.DownloadInProgress || s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 && s.ExpectedBufferOffset != ses.AnyOffset
+	return s.Code == ses.DownloadInProgress ||
+		s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 && s.ExpectedBufferOffset != ses.AnyOffset
 }
 
 // started waits for a component whose microcode stood at 10h, and has been started by
@@ -134,7 +139,10 @@ func (t *target) started(ctx context.Context, key state.Key, address string) ver
 	ours := t.acted(key)
 	reason := fmt.Sprintf("an earlier download to %s had ended without its status being read, and reading it has started that microcode", address)
 	if ours {
-		reason = fmt.Sprintf("%s had more to say of the image that this run has started there, and may have started it once more", address)
+		reason = fmt.Sprintf(
+			"%s had more to say of the image that this run has started there, and may have started it once more",
+			address,
+		)
 	}
 	t.notice(reason)
 	time.Sleep(time.Duration(t.hop.Settle))

@@ -278,7 +278,7 @@ func TestActivation(t *testing.T) {
 		"page":                        {plan.SES, "rebootTime: 40s", "updated confirmed e 1100", executor.RunDone, ""},
 		"page, without vanishing":     {plan.SES, "vanish: false", "updated confirmed e 1100", executor.RunDone, ""},
 		"write-buffer":                {plan.WriteBuffer, "protocol: write-buffer", "updated confirmed e 1100", executor.RunDone, ""},
-		"write-buffer, unconfirmed":   {plan.WriteBuffer, "protocol: write-buffer, confirm: none", "staged unconfirmed e 1000", executor.RunStopped, "its activation was planned and is left out, because nobody can tell whether the image is complete: power-cycle"},
+		"write-buffer, unconfirmed":   {plan.WriteBuffer, "protocol: write-buffer, confirm: none", "staged unconfirmed e 1000", executor.RunStopped, "its activation was planned and is left out, because the image may be incomplete: power-cycle"},
 		"starts at power on only":     {plan.SES, "completion: {e: '12'}", "staged confirmed e 1000", executor.RunDone, "mode 0Fh does not start it: power-cycle"},
 		"mode 7 that needs a reset":   {plan.SES, "completion: {'7': '11'}", "staged confirmed 7 1000", executor.RunDone, "mode 0Fh does not start it: power-cycle"},
 		"mode 7 that is deferred":     {plan.SES, "completion: {'7': '13'}, modes: ['07']", "staged confirmed 7 1000", executor.RunDone, "the device waits to be told: power-cycle"},

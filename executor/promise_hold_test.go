@@ -70,8 +70,10 @@ func (h *history) nothingUnplanned(r *round, commands []command) {
 				return resets && hop.Activation == plan.WithApply && hop.ActivateBy == plan.ByModeF
 			}
 			mode := map[byte]plan.Mode{0x07: plan.Mode7, 0x0e: plan.ModeE}[w.mode]
-			return slices.Contains(hop.Modes, mode) && (hop.Defers(mode) || resets) && (w.byBuffer || int64(w.length) == hop.Image.Size) &&
-				w.size <= hop.ChunkSize && (hop.BufferID == 0 || w.buffer == hop.BufferID)
+			return slices.Contains(hop.Modes, mode) && (hop.Defers(mode) || resets) &&
+				(w.byBuffer || int64(w.length) == hop.Image.Size) &&
+				w.size <= hop.ChunkSize &&
+				(hop.BufferID == 0 || w.buffer == hop.BufferID)
 		}
 		if !hasHop(s, fits) {
 			h.failf("line %d writes %+v to %s, and no hop of the plan is that", c.Seq, w, s.Address)
@@ -211,7 +213,10 @@ func (h *history) noFalseWord(n int, r *round) {
 		case sr.Outcome == executor.OutcomeFailed && !told && sr.Revision != "" && p.Revision != "" && sr.Revision != p.Revision:
 			h.failf("%s is told to run %s after it failed, and runs %s", s.Address, sr.Revision, p.Revision)
 		}
-		if _, remembered := r.staged[state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure}]; p.holdsSent() && !remembered && !told && !before && !e.lies {
+		if _, remembered := r.staged[state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure}]; p.holdsSent() && !remembered &&
+			!told &&
+			!before &&
+			!e.lies {
 			h.failf("%s holds an image that a power loss would start, and nobody remembers: it was %s", s.Address, sr.Outcome)
 		}
 		if safe := strings.Contains(sr.Reason, "reset and power on are safe (84h)"); p.Broken && !told && !before && !safe { // by the device's own word
@@ -234,7 +239,8 @@ func (h *history) noFalseWord(n int, r *round) {
 // holdsSent reports whether a part holds an image staged that it was sent: its peer may
 // have brought it another.
 func (p *partState) holdsSent() bool {
-	return p.Staged != nil && slices.ContainsFunc(p.Received, func(in received) bool { return in.SHA256 == p.Staged.SHA256 })
+	return p.Staged != nil &&
+		slices.ContainsFunc(p.Received, func(in received) bool { return in.SHA256 == p.Staged.SHA256 })
 }
 
 // unsure is a step that says itself that the device has had no word for its image.

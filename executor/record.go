@@ -27,7 +27,8 @@ func (r *run) move(ctx context.Context, s *stepRun, t Trigger, v verdict) {
 		v.unclear = true
 		v.needsPerson = v.needsPerson || s.overwrites() && slices.Contains([]State{Sending, Sent, Recovering}, from)
 	}
-	if ended := slices.Contains([]State{Failed, Aborted, Refused, Unknown}, to); ended && !v.needsPerson && (s.halved || s.needsImage && s.wrote) {
+	if ended := slices.Contains([]State{Failed, Aborted, Refused, Unknown}, to); ended && !v.needsPerson &&
+		(s.halved || s.needsImage && s.wrote) {
 		v.needsPerson = true
 		if s.halved {
 			v.reason += halfAnImage

@@ -77,7 +77,7 @@ func (s *stepRun) leftOut() string {
 	case !activates(hop) && hop.Defers(s.mode), !s.dormant && activates(hop):
 		return ""
 	case !s.confirmed:
-		return "; its activation was planned and is left out, because nobody can tell whether the image is complete" + byPowerCycle
+		return "; its activation was planned and is left out, because the image may be incomplete" + byPowerCycle
 	case s.dormant:
 		return "; it was planned to start now, and mode 0Fh does not start it" + byPowerCycle
 	}

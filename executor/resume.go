@@ -222,7 +222,9 @@ func (r *run) recover(ctx context.Context) error {
 			r.account(s)
 		case len(s.intents) > 0, slices.Contains([]State{Waiting, Verifying, Recovering}, was.state):
 			broken, remain[s] = append(broken, s), was
-		case was.state == Staged && slices.ContainsFunc(cautions, func(c state.Caution) bool { return c.Key == s.key && c.Kind == state.PowerOnly }):
+		case was.state == Staged && slices.ContainsFunc(cautions, func(c state.Caution) bool {
+			return c.Key == s.key && c.Kind == state.PowerOnly
+		}):
 			s.state, s.reason, s.dormant, s.confirmed = Staged, rec.Detail, true, true // which is the device's own word
 		}
 	}

@@ -37,7 +37,16 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	}
 	started := time.Now()
 	r.begin = func(tx *state.Tx) {
-		r.id = tx.BeginRun(state.Run{PlanDigest: c.Plan.Digest, Host: c.Machine.Hostname(), By: c.By, StartedAt: started, Phase: string(c.Phase), Wave: c.Wave})
+		r.id = tx.BeginRun(
+			state.Run{
+				PlanDigest: c.Plan.Digest,
+				Host:       c.Machine.Hostname(),
+				By:         c.By,
+				StartedAt:  started,
+				Phase:      string(c.Phase),
+				Wave:       c.Wave,
+			},
+		)
 		tx.Work(r.id, c.Account, started)
 		for id, name := range c.Plan.Names(c.Machine.Hostname()) {
 			tx.Name(id, name)

@@ -96,7 +96,13 @@ func (n patientNode) Do(ctx context.Context, req *transport.Request) (*transport
 var errNotInSight = errors.New("the enclosure is not in sight: is it switched on and cabled to this host?")
 
 func newSession(m transport.Machine, enclosure string) *session {
-	s := &session{enclosure: enclosure, nodes: map[string][]held{}, reset: map[string]bool{}, moved: map[string]bool{}, paths: map[string]string{}}
+	s := &session{
+		enclosure: enclosure,
+		nodes:     map[string][]held{},
+		reset:     map[string]bool{},
+		moved:     map[string]bool{},
+		paths:     map[string]string{},
+	}
 	s.machine = patientMachine{m, &s.flashing}
 	return s
 }

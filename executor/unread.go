@@ -154,7 +154,10 @@ func shortened(digest string) string {
 // module that died in a download is not simply absent.
 func rememberLost(inv *inventory.Inventory, m *state.Memory) {
 	lost := func(k state.Key, address string) *inventory.Unread {
-		i := slices.IndexFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == inventory.EnclosureOf(address) })
+		i := slices.IndexFunc(
+			inv.Enclosures,
+			func(e inventory.Enclosure) bool { return e.ID() == inventory.EnclosureOf(address) },
+		)
 		if i < 0 || inSight(inv, &inv.Enclosures[i], k.LUID, address) {
 			return nil
 		}
@@ -166,7 +169,10 @@ func rememberLost(inv *inventory.Inventory, m *state.Memory) {
 	}
 	for _, intent := range m.Open {
 		told := unfinished(intent, notInSight)
-		i := slices.IndexFunc(inv.Problems, func(p inventory.Problem) bool { return p.Path == told.Path && p.Detail == told.Detail })
+		i := slices.IndexFunc(
+			inv.Problems,
+			func(p inventory.Problem) bool { return p.Path == told.Path && p.Detail == told.Detail },
+		)
 		if u := lost(intent.Key, intent.Address); u != nil && i >= 0 {
 			u.Resume = true
 			inv.Problems[i].Unread = u
@@ -186,10 +192,12 @@ func rememberLost(inv *inventory.Inventory, m *state.Memory) {
 // could not be read says of it already.
 func inSight(inv *inventory.Inventory, e *inventory.Enclosure, luID, address string) bool {
 	is := func(esp inventory.ESP) bool {
-		return !inventory.OtherUnits(esp.LUID, luID) || slices.ContainsFunc(esp.Subenclosures, func(s inventory.Subenclosure) bool { return s.Address == address })
+		return !inventory.OtherUnits(esp.LUID, luID) ||
+			slices.ContainsFunc(esp.Subenclosures, func(s inventory.Subenclosure) bool { return s.Address == address })
 	}
 	tells := func(p inventory.Problem) bool {
-		return p.Unread != nil && slices.ContainsFunc(p.Unread.Components, func(k inventory.Known) bool { return k.Address == address })
+		return p.Unread != nil &&
+			slices.ContainsFunc(p.Unread.Components, func(k inventory.Known) bool { return k.Address == address })
 	}
 	return slices.ContainsFunc(e.ESPs, is) || slices.ContainsFunc(inv.Problems, tells)
 }

@@ -68,7 +68,7 @@ type Unsettled struct {
 	Reason  string `json:"reason"` // and what to do
 }
 
-// Settled is a component of which nobody knew what it holds, and that has been
+// Settled is a component that held something unknown, and that has been
 // power-cycled or reset since: it holds nothing any more that waits.
 type Settled struct {
 	Address  string `json:"address"`
@@ -201,7 +201,13 @@ func (l *Look) settle(
 
 // cycled reports whether a component was power-cycled or reset: a person says so, or the
 // device has told it.
-func (l *Look) cycled(m *listening, e *inventory.Enclosure, esp *inventory.ESP, sub *inventory.Subenclosure, book *book) bool {
+func (l *Look) cycled(
+	m *listening,
+	e *inventory.Enclosure,
+	esp *inventory.ESP,
+	sub *inventory.Subenclosure,
+	book *book,
+) bool {
 	return m.heard(esp.Paths) || slices.ContainsFunc(book.inSight(e), func(c inventory.Named) bool {
 		return c.Address == sub.Address && inventory.Selected(l.PowerCycled, c) >= 0
 	})
@@ -225,7 +231,13 @@ func unsettled(m *state.Memory) []Unsettled {
 
 // judge says what became of what a component held staged.
 func (l *Look) judge(
-	ctx context.Context, m *listening, e *inventory.Enclosure, esp *inventory.ESP, sub *inventory.Subenclosure, s state.Staged, book *book,
+	ctx context.Context,
+	m *listening,
+	e *inventory.Enclosure,
+	esp *inventory.ESP,
+	sub *inventory.Subenclosure,
+	s state.Staged,
+	book *book,
 ) Finding {
 	f := Finding{Address: sub.Address, SHA256: s.SHA256, Wanted: s.Revision, Revision: sub.Revision, StagedSince: s.Since, StagedBy: s.By}
 	cycled := l.cycled(m, e, esp, sub, book)
@@ -237,7 +249,9 @@ func (l *Look) judge(
 	case m.pending(ctx, esp.Paths):
 		f.Outcome, f.Reason = state.Waiting, "the device says that deferred microcode waits for its activation"
 	case cycled && s.Revision == "":
-		f.Outcome, f.Reason = state.Running, "it has been power-cycled or reset; nobody has said which revision the image brings, and it reports the same before and after, which cannot tell which image it runs"
+		f.Outcome = state.Running
+		f.Reason = "it has been power-cycled or reset; the desired state names no revision for the image, and it " +
+			"reports the same before and after, so it is unknown which image it runs"
 	case cycled && s.Revision == s.Running:
 		f.Outcome, f.Reason = state.Running, "it has been power-cycled or reset; the revision is the same before and after, and cannot tell which image it runs"
 	case cycled:

@@ -207,7 +207,12 @@ func (r *run) stay(ctx context.Context, wave plan.Wave, group []*stepRun, inv *i
 
 // hold opens an enclosure's nodes. inv is a scan of the moment before: where that does
 // not lead there, or one of its nodes cannot be read, the enclosure is scanned again.
-func (r *run) hold(ctx context.Context, enclosure string, esps []string, inv *inventory.Inventory) (held *session, err error) {
+func (r *run) hold(
+	ctx context.Context,
+	enclosure string,
+	esps []string,
+	inv *inventory.Inventory,
+) (held *session, err error) {
 	err = firmly(ctx, func() error {
 		if inv == nil {
 			if inv, err = r.scan(ctx, []string{enclosure}); err != nil {

@@ -425,7 +425,13 @@ func (s *stepRun) missed(ctx context.Context, reason string) verdict {
 // confirm says what a revision that was read back proves of a hop.
 func confirm(hop plan.Hop, revision string) verdict {
 	if hop.Unversioned {
-		return verdict{trigger: Confirm, reason: fmt.Sprintf("the part behind buffer %d reports no revision: what it runs is known by what was sent alone", hop.BufferID)}
+		return verdict{
+			trigger: Confirm,
+			reason: fmt.Sprintf(
+				"the part behind buffer %d reports no revision: what it runs is known by what was sent alone",
+				hop.BufferID,
+			),
+		}
 	}
 	v := verdict{trigger: Confirm, confirmed: revision != hop.From}
 	if !v.confirmed {
@@ -454,7 +460,7 @@ func (r *run) recheck(ctx context.Context, steps []*stepRun) {
 			if slices.ContainsFunc(steps, func(beside *stepRun) bool {
 				return beside.step.Enclosure == s.step.Enclosure && (beside.state == Failed || beside.state == Unknown)
 			}) {
-				before = nil // that is told of what is the worse for it
+				before = nil // the component that failed has the reason
 			}
 			if reason := stillWell(s, before, e, err); reason != "" {
 				r.move(ctx, s, Fail, verdict{reason: reason, revision: revisionOf(e, s.step)})

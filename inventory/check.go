@@ -80,7 +80,8 @@ func (e *Enclosure) flaw() string {
 		return "it has no drives, not even an empty list"
 	}
 	elements := slices.Collect(maps.Keys(e.Health.Elements))
-	if bad := cmp.Or(odd(e.Vendor, e.Product), odd(e.Health.Failures...), odd(e.DriveEvidence...), odd(elements...)); bad != "" {
+	bad := cmp.Or(odd(e.Vendor, e.Product), odd(e.Health.Failures...), odd(e.DriveEvidence...), odd(elements...))
+	if bad != "" {
 		return bad
 	}
 	for i := range e.Cautions {
@@ -185,7 +186,11 @@ func (esp *ESP) flaw(e *Enclosure) string {
 	case len(esp.Subenclosures) == 0 || esp.Subenclosures[0].ID != 0:
 		return "it has no primary subenclosure, id 0, that comes first"
 	}
-	if bad := cmp.Or(odd(esp.Serial, esp.Conflict, esp.Inquiry.Vendor, esp.Inquiry.Product, esp.Inquiry.Revision), odd(esp.Paths...), odd(esp.Expanders...), odd(esp.Upstream...), odd(esp.Download.WriteBufferModes...)); bad != "" {
+	bad := cmp.Or(
+		odd(esp.Serial, esp.Conflict, esp.Inquiry.Vendor, esp.Inquiry.Product, esp.Inquiry.Revision),
+		odd(esp.Paths...), odd(esp.Expanders...), odd(esp.Upstream...), odd(esp.Download.WriteBufferModes...),
+	)
+	if bad != "" {
 		return bad
 	}
 	for i := range esp.Subenclosures {
@@ -210,7 +215,9 @@ func (sub *Subenclosure) flaw(e *Enclosure) string {
 		return err.Error()
 	case enclosure != e.ID() || id != sub.ID:
 		return fmt.Sprintf("its address %s is not that of a subenclosure %d of this enclosure", sub.Address, sub.ID)
-	case slices.ContainsFunc(sub.Beside, func(b Beside) bool { return b.BufferID < 0 || b.BufferID > 255 || !digits(64, b.SHA256) }):
+	case slices.ContainsFunc(sub.Beside, func(b Beside) bool {
+		return b.BufferID < 0 || b.BufferID > 255 || !digits(64, b.SHA256)
+	}):
 		return "what was sent to a part beside it is no SHA-256, or its buffer id is not 0 to 255"
 	case sub.Sent != nil && !digits(64, sub.Sent.SHA256):
 		return "its sent.sha256 is not 64 hex digits"

@@ -174,9 +174,18 @@ func TestParseRefusesFlaws(t *testing.T) {
 		{`the text "mounted \ufffd" has`, func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) {
 			e.Drives[0].InUse[0] = "mounted \xff"
 		}},
-		{"ESP 1 of the list: its lu_id is not a designator", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.LUID = "" }},
-		{"its relative_id is 9", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.RelativeID = 9 }},
-		{"its processes are -1", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Processes = -1 }},
+		{
+			"ESP 1 of the list: its lu_id is not a designator",
+			func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.LUID = "" },
+		},
+		{
+			"its relative_id is 9",
+			func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.RelativeID = 9 },
+		},
+		{
+			"its processes are -1",
+			func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Processes = -1 },
+		},
 		{"it has no paths", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Paths = nil }},
 		{`the text "SN\x00" has`, func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Serial = "SN\x00" }},
 		{"enclosure " + "5000ccab04002000" + ": ESP 2 of the list: it stands there twice", func(inv *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {

@@ -322,7 +322,11 @@ func (s *Subenclosure) Behind(bufferID int) *Sent {
 // parts beside it: the latest image of each counts.
 func (s *Subenclosure) RecallBeside(other []Beside) {
 	for _, b := range other {
-		i, known := slices.BinarySearchFunc(s.Beside, b.BufferID, func(b Beside, id int) int { return cmp.Compare(b.BufferID, id) })
+		i, known := slices.BinarySearchFunc(
+			s.Beside,
+			b.BufferID,
+			func(b Beside, id int) int { return cmp.Compare(b.BufferID, id) },
+		)
 		switch all := slices.Clone(s.Beside); { // the other inventory's is the caller's
 		case !known:
 			s.Beside = slices.Insert(all, i, b)

@@ -299,7 +299,10 @@ func ageWarnings(scans []Scan) []string {
 func scanWarnings(invs []*inventory.Inventory) []string {
 	var warnings []string
 	for _, inv := range invs {
-		problems := slices.DeleteFunc(slices.Clone(inv.Problems), func(p inventory.Problem) bool { return p.Unread != nil }) // each of those has a row or a warning of its own
+		problems := slices.DeleteFunc(
+			slices.Clone(inv.Problems),
+			func(p inventory.Problem) bool { return p.Unread != nil },
+		) // each of those has a row or a warning of its own
 		if n := len(problems); n > 0 {
 			slices.SortFunc(problems, func(a, b inventory.Problem) int {
 				return cmp.Or(inventory.ComparePaths(a.Path, b.Path), cmp.Compare(a.Summary, b.Summary))

@@ -23,12 +23,14 @@ func Locked(cautions []inventory.Caution, address string, domain []string, start
 		case c.Kind == inventory.NeedsImage && own && startsBy != "":
 			return "it needs a whole image before it is reset: do not power-cycle or reset it" + c.Source()
 		case c.Kind == inventory.NeedsImage && needy == nil && slices.Contains(domain, inventory.EnclosureOf(c.Address)):
-			return c.Address + " needs a whole image before anything else of its fault domain is touched: apply one to it first, and do not power-cycle or reset it" + c.Dated()
+			return c.Address + " needs a whole image before anything else of its fault domain is touched: " +
+				"apply one to it first, and do not power-cycle or reset it" + c.Dated()
 		case c.Kind == inventory.Unfinished && own:
 			return c.Words()
 		case c.Kind == inventory.Unfinished && slices.Contains(domain, inventory.EnclosureOf(c.Address)):
 			return "a run is in the middle of its work on " + c.Address + ", of the same fault domain, or was broken off there: unless that run goes on, `fwctl resume` comes first" + c.Source()
-		case c.Kind == inventory.Unclear && own && startsBy != "", c.Kind == inventory.PowerOnly && own && startsBy == ByModeF:
+		case c.Kind == inventory.Unclear && own && startsBy != "",
+			c.Kind == inventory.PowerOnly && own && startsBy == ByModeF:
 			return c.Words()
 		}
 	}
@@ -100,7 +102,10 @@ func (b *builder) tellCautions(j *job) {
 // unclear is the caution that it is unknown what a component holds, nil if there is none.
 func (j *job) unclear() *inventory.Caution {
 	all := j.e.domain.cautions
-	i := slices.IndexFunc(all, func(c inventory.Caution) bool { return c.Kind == inventory.Unclear && c.Address == j.address })
+	i := slices.IndexFunc(
+		all,
+		func(c inventory.Caution) bool { return c.Kind == inventory.Unclear && c.Address == j.address },
+	)
 	if i < 0 {
 		return nil
 	}

@@ -138,7 +138,11 @@ func (c *checker) checkModel(name string, m Model) {
 			c.add(at("images", image, "part"), fmt.Sprintf("image %s is for part %q, which model %s does not have", image, i.Part, name), c.knownNames(i.Part, slices.Values(parts)))
 		}
 		if i.NoVersion && i.Revision != "" {
-			c.add(at("images", image, "revision"), fmt.Sprintf("image %s is unversioned, and has revision %s", image, i.Revision), "leave out one of them")
+			c.add(
+				at("images", image, "revision"),
+				fmt.Sprintf("image %s is unversioned, and has revision %s", image, i.Revision),
+				"leave out one of them",
+			)
 		}
 		if first, ok := files[i.SHA256]; ok && i.SHA256 != "" && m.Images[first].Revision != i.Revision {
 			c.add(at("images", image, "revision"), fmt.Sprintf("%s and %s are the same file and cannot be revisions %s and %s", first, image, m.Images[first].Revision, i.Revision), "correct sha256 or revision of one of them")
@@ -166,12 +170,14 @@ func (c *checker) checkRings(model string, m Model) {
 				before[name] = append(before[name], other)
 			}
 		}
-		rooted[name] = i.NoVersion || len(i.From) == 0 || slices.Equal(i.From, []string{i.Revision}) || slices.ContainsFunc(i.From, func(from string) bool {
-			if from == i.Revision {
-				return false // what has brought that first is not known
-			}
-			return strings.ContainsAny(from, `*?[\`) || !slices.ContainsFunc(before[name], func(other string) bool { return m.Images[other].Revision == from })
-		})
+		rooted[name] = i.NoVersion || len(i.From) == 0 || slices.Equal(i.From, []string{i.Revision}) ||
+			slices.ContainsFunc(i.From, func(from string) bool {
+				if from == i.Revision {
+					return false // what has brought that first is not known
+				}
+				return strings.ContainsAny(from, `*?[\`) ||
+					!slices.ContainsFunc(before[name], func(other string) bool { return m.Images[other].Revision == from })
+			})
 	}
 	for again := true; again; {
 		again = false
@@ -198,8 +204,14 @@ func (c *checker) checkRings(model string, m Model) {
 		unordered := slices.ContainsFunc(ring, func(n string) bool { return !slices.Contains(m.Order, m.Images[n].Revision) })
 		if first := ring[0]; !seen[first] && unordered {
 			seen[first] = true
-			c.add([]string{"models", model, "images", first, "from"}, fmt.Sprintf("%s lead round: each starts only at what another of them brings, and nothing says which revision is the later one", joinAnd(ring)),
-				"list their revisions in the model's order, or say in from what else one of them is installed over")
+			c.add(
+				[]string{"models", model, "images", first, "from"},
+				fmt.Sprintf(
+					"%s lead round: each starts only at what another of them brings, and nothing says which revision is the later one",
+					joinAnd(ring),
+				),
+				"list their revisions in the model's order, or say in from what else one of them is installed over",
+			)
 		}
 	}
 }
@@ -217,9 +229,18 @@ func (c *checker) checkAmbiguous(model string, m Model) {
 	for n, b := range names {
 		for _, a := range names[:n] {
 			i, j := m.Images[a], m.Images[b]
-			if i.Part == j.Part && !i.NoVersion && i.Revision == j.Revision && i.SHA256 != j.SHA256 && !named[a] && !named[b] && overlap(i.From, j.From) {
-				c.add([]string{"models", model, "images", b, "revision"}, fmt.Sprintf("%s and %s are different files that both bring %s over the same revisions, and no want names one of them", a, b, i.Revision),
-					"name the one that is meant in want, give them different from, or take one out")
+			if i.Part == j.Part && !i.NoVersion && i.Revision == j.Revision && i.SHA256 != j.SHA256 && !named[a] && !named[b] &&
+				overlap(i.From, j.From) {
+				c.add(
+					[]string{"models", model, "images", b, "revision"},
+					fmt.Sprintf(
+						"%s and %s are different files that both bring %s over the same revisions, and no want names one of them",
+						a,
+						b,
+						i.Revision,
+					),
+					"name the one that is meant in want, give them different from, or take one out",
+				)
 			}
 		}
 	}
@@ -303,7 +324,11 @@ func (c *checker) checkWindow(name string, w window.Window) {
 
 func (c *checker) checkDate(at []string, date string) {
 	if _, err := time.Parse(time.DateOnly, date); err != nil {
-		c.add(at, fmt.Sprintf("%s is not a day of the calendar", cmp.Or(date, "this")), "the last day that it holds, as in 2026-12-15")
+		c.add(
+			at,
+			fmt.Sprintf("%s is not a day of the calendar", cmp.Or(date, "this")),
+			"the last day that it holds, as in 2026-12-15",
+		)
 	}
 }
 
@@ -367,7 +392,11 @@ func (c *checker) checkWant(index string, w Want) {
 
 func (c *checker) checkGlobs(at []string, glob string) {
 	if _, err := path.Match(glob, ""); err != nil {
-		c.add(at, fmt.Sprintf("%q is not a pattern", glob), `* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is`)
+		c.add(
+			at,
+			fmt.Sprintf("%q is not a pattern", glob),
+			`* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is`,
+		)
 	} else if shellClass.MatchString(glob) {
 		c.add(at, fmt.Sprintf("%q means ! or one of the others", glob), `write [^0-9a] for a character that is none of some, as shells do with !, or ! last for itself`)
 	}

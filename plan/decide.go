@@ -21,9 +21,9 @@ type job struct {
 	reset     *Wave    // likewise
 	late      bool     // staged after the resets of its ESP, so that none of them starts it
 	started   []string // what its resets start beside it
-	takesDown []string // what its resets take down beside it, though nothing is to be done with that
+	takesDown []string // what its resets take down beside it, though the plan does nothing with it
 	startedBy []*job   // whose resets start what it has staged
-	downBy    []*job   // whose resets take it down, though nothing is to be done with it
+	downBy    []*job   // whose resets take it down, though the plan does nothing with it
 }
 
 // decide decides what is done with the components of an enclosure.
@@ -68,7 +68,13 @@ func (b *builder) begin(e *enclosure, c component) *job {
 	if want == nil {
 		return j
 	}
-	w := &wanted{goal: want, component: c, sizes: b.in.ImageSizes, again: b.in.Again, needsImage: NeedsImage(e.domain.cautions, c.address) != nil}
+	w := &wanted{
+		goal:       want,
+		component:  c,
+		sizes:      b.in.ImageSizes,
+		again:      b.in.Again,
+		needsImage: NeedsImage(e.domain.cautions, c.address) != nil,
+	}
 	w.rule = w.activation()
 	j.want = w
 	j.step.Reset = w.policy.Reset
@@ -135,7 +141,14 @@ func (b *builder) plan(j *job) {
 		case w.image.NoVersion:
 			s.Reasons = append(s.Reasons, w.byMemory())
 		case w.image.startsAtItself():
-			s.Reasons = append(s.Reasons, fmt.Sprintf("its revision cannot tell, and %s remembers having sent it the wanted image on %s", s.Host, j.sub.Sent.At.UTC().Format(time.DateOnly)))
+			s.Reasons = append(
+				s.Reasons,
+				fmt.Sprintf(
+					"its revision cannot tell, and %s remembers having sent it the wanted image on %s",
+					s.Host,
+					j.sub.Sent.At.UTC().Format(time.DateOnly),
+				),
+			)
 		}
 		s.block(j.conflict(), b.unfinished(j))
 		j.tellStaged()
@@ -147,7 +160,14 @@ func (b *builder) plan(j *job) {
 		case w.otherBehind():
 			s.Reasons = append(s.Reasons, fmt.Sprintf("it reports %s, but of another image than the wanted one: %.8s, which was sent on %s", s.Current, j.sub.Sent.SHA256, j.sub.Sent.At.UTC().Format(time.DateOnly)))
 		case w.image.Revision == s.Current && w.image.startsAtItself():
-			s.Reasons = append(s.Reasons, fmt.Sprintf("it reports %s already, which cannot tell whether it runs the wanted image: %s does not remember having sent that", s.Current, s.Host))
+			s.Reasons = append(
+				s.Reasons,
+				fmt.Sprintf(
+					"it reports %s already, which cannot tell whether it runs the wanted image: %s does not remember having sent that",
+					s.Current,
+					s.Host,
+				),
+			)
 		}
 		way, activate := chain, GateResult{}
 		if chain == nil {
@@ -194,7 +214,13 @@ func (w *wanted) byMemory() string {
 	if sent == nil {
 		return fmt.Sprintf("%s, and %s does not remember having sent it anything", at, w.esp.host)
 	}
-	return fmt.Sprintf("%s: %s remembers having sent it image %.8s on %s", at, w.esp.host, sent.SHA256, sent.At.UTC().Format(time.DateOnly))
+	return fmt.Sprintf(
+		"%s: %s remembers having sent it image %.8s on %s",
+		at,
+		w.esp.host,
+		sent.SHA256,
+		sent.At.UTC().Format(time.DateOnly),
+	)
 }
 
 // planStaged plans what is staged already: the wanted image, or the first stepping
@@ -218,7 +244,8 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	if unsure {
 		activate = GateResult{GateActivate, Failed, neverComplete}
 	}
-	if activate.Verdict == Failed && (unsure || w.rule.By == ByPowerCycle || w.denied() != "" && !w.bystander && !b.in.Activate) {
+	if activate.Verdict == Failed &&
+		(unsure || w.rule.By == ByPowerCycle || w.denied() != "" && !w.bystander && !b.in.Activate) {
 		s.Gates = b.gates(w.reset, activate)
 		s.Reasons = append(s.Reasons, activate.Why)
 		return false
@@ -238,13 +265,15 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 
 // neverComplete is why what is staged is not started by a command, though the policy
 // wants that and permits it.
-const neverComplete = "the device never said that the image is complete, so that no 0Fh is sent: power-cycle the enclosure " +
+const neverComplete = "the device never said that the image is complete, so that no 0Fh is sent: " +
+	"power-cycle the enclosure " +
 	"when its drives are not in use, then run `fwctl verify`"
 
 // WaitsForPower reports whether the policy wants the step's image, which is staged, to be
-// started, and only a power cycle may do that, because nobody knows that it is complete.
+// started, and only a power cycle may do that, because it is unknown whether it is complete.
 func (s *Step) WaitsForPower() bool {
-	return s.Action == IsStaged && slices.ContainsFunc(s.Gates, func(g GateResult) bool { return g.Gate == GateActivate && g.Why == neverComplete })
+	return s.Action == IsStaged &&
+		slices.ContainsFunc(s.Gates, func(g GateResult) bool { return g.Gate == GateActivate && g.Why == neverComplete })
 }
 
 // tellStaged tells, in the row, of what is staged and is not what the row is about.
@@ -287,16 +316,16 @@ func (s *Step) block(reasons ...string) {
 	}
 }
 
-// resets tells whether the step may reset an ESP in an apply.
+// resets reports whether the step may reset an ESP in an apply.
 func (s *Step) resets() bool {
 	return slices.ContainsFunc(s.Hops, func(h Hop) bool { return h.resets() })
 }
 
-// resets tells whether a hop may reset what it goes to: by its mode, also as a
+// resets reports whether a hop may reset what it goes to: by its mode, also as a
 // fallback, or by an activation in the same apply.
 func (h *Hop) resets() bool { return h.MayReset() || h.Activation == WithApply }
 
-// byPerson tells whether a hop waits for a person's power cycle in an apply, which is all
+// byPerson reports whether a hop waits for a person's power cycle in an apply, which is all
 // that resets what it goes to.
 func (h *Hop) byPerson() bool { return h.Activation == WithApply && h.ActivateBy == ByPowerCycle }
 

@@ -12,7 +12,7 @@ import (
 type Departure struct {
 	Address  string `json:"address"`
 	Wanted   string `json:"wanted"`   // the revision that the plan brings, "" where no revision tells
-	Revision string `json:"revision"` // that the component reports, "" where it is not in sight
+	Revision string `json:"revision"` // that the component reports, "" if it is not in sight
 	Reason   string `json:"reason"`
 }
 
@@ -22,7 +22,7 @@ type Departure struct {
 // those that it sees. What the plan leaves alone has to be in sight.
 func (p *Plan) Departures(inv *inventory.Inventory) (compared int, all []Departure) {
 	f := mergeHosts([]*inventory.Inventory{inv})
-	missing := map[string]bool{} // lu_ids, so that each is told once
+	missing := map[string]bool{} // lu_ids, each listed once
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		own, in := s.Host == inv.Host, f.esps[s.LUID]
@@ -67,7 +67,7 @@ func (s *Step) remembered(sub *inventory.Subenclosure) bool {
 }
 
 // departure says how the step's component, behind an ESP that is nil where it is not in
-// sight, is not as the plan brings it; nil where it is.
+// sight, is not as the plan brings it; nil if it is.
 func (s *Step) departure(in *esp, inv *inventory.Inventory) *Departure {
 	d := &Departure{Address: s.Address, Wanted: s.brings()}
 	if in == nil {
@@ -92,8 +92,11 @@ func (s *Step) departure(in *esp, inv *inventory.Inventory) *Departure {
 	case s.unsaid() && sub.Staged == nil && (s.Host != inv.Host || s.remembered(sub)):
 		return nil
 	case s.unsaid() && sub.Staged == nil:
-		d.Reason = fmt.Sprintf("it reports %s, as it did when the plan was made, and this host does not remember having sent image %.8s",
-			sub.Revision, s.last().Image.SHA256)
+		d.Reason = fmt.Sprintf(
+			"it reports %s, as it did when the plan was made, and this host does not remember having sent image %.8s",
+			sub.Revision,
+			s.last().Image.SHA256,
+		)
 		return d
 	case s.unsaid(): // told below
 	case d.Wanted != "" && sub.Revision == d.Wanted, d.Wanted == "" && sub.Revision != s.Current:
@@ -109,7 +112,7 @@ func (s *Step) departure(in *esp, inv *inventory.Inventory) *Departure {
 }
 
 // brings is the revision that the step's component runs once the plan was carried out and
-// what it leaves staged was started, "" where nobody has said which that is.
+// what it leaves staged was started, "" if the plan does not name it.
 func (s *Step) brings() string {
 	switch {
 	case len(s.Hops) > 0:

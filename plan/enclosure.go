@@ -344,7 +344,13 @@ func (c component) gravest() int {
 	rank := 0
 	for i := range c.esp.cautions {
 		if c.esp.cautions[i].Address == c.address {
-			rank = max(rank, 1+slices.Index([]inventory.CautionKind{inventory.PowerOnly, inventory.Unclear, inventory.Unfinished, inventory.NeedsImage}, c.esp.cautions[i].Kind))
+			rank = max(
+				rank,
+				1+slices.Index(
+					[]inventory.CautionKind{inventory.PowerOnly, inventory.Unclear, inventory.Unfinished, inventory.NeedsImage},
+					c.esp.cautions[i].Kind,
+				),
+			)
 		}
 	}
 	return rank

@@ -216,8 +216,10 @@ func (p *Plan) ImagesToSend() []ImageRef {
 // contradiction is why a plan cannot be carried out as it is, "" where it can:
 // what Build holds to, said of any plan.
 func (p *Plan) contradiction() string {
-	if p.Rollout.MaxParallel < 1 || p.Rollout.MaxParallel > maxParallel || p.Rollout.MaxFailures < 0 || p.Rollout.Canary < 0 ||
-		p.Rollout.Soak < 0 || time.Duration(p.Rollout.Soak) > longest {
+	if p.Rollout.MaxParallel < 1 || p.Rollout.MaxParallel > maxParallel || p.Rollout.MaxFailures < 0 ||
+		p.Rollout.Canary < 0 ||
+		p.Rollout.Soak < 0 ||
+		time.Duration(p.Rollout.Soak) > longest {
 		return fmt.Sprintf("its rollout is %+v", p.Rollout)
 	}
 	if sha := p.DesiredState.SHA256; sha != "" && !isSHA256(sha) {
@@ -351,14 +353,18 @@ func (s *Step) contradiction(waves []Wave) string {
 		return fmt.Sprintf("its aliases, %q, are not other addresses of a subenclosure of %s", s.Aliases, s.Enclosure)
 	case s.LUID == "" || s.FaultDomain < 0 || s.WorstDuration < 0:
 		return "a value is missing or negative"
-	case !oneLine(s.Name, s.Host, s.Vendor, s.Product, s.Current, s.Desired, s.Model, s.Image, s.Quirk, s.Policy, s.Rollback),
-		!oneLine(s.Preconditions.ESPs...), !oneLine(s.Neighbours...), !oneLine(s.SeenElsewhere...):
+	case !oneLine(s.Name, s.Host, s.Vendor, s.Product, s.Current, s.Desired,
+		s.Model, s.Image, s.Quirk, s.Policy, s.Rollback),
+		!oneLine(s.Preconditions.ESPs...),
+		!oneLine(s.Neighbours...),
+		!oneLine(s.SeenElsewhere...):
 		return "one of its texts is more than a line"
 	case !slices.Contains([]Action{Update, Activate, IsStaged, NoOp, Blocked, Excepted, Unmanaged}, s.Action):
 		return fmt.Sprintf("there is no action %q", s.Action)
 	case !slices.Contains([]Reset{ResetNever, ResetIdle, ResetRedundant, ResetAlways}, s.Reset):
 		return fmt.Sprintf("there is no reset %q", s.Reset)
-	case !s.Disruption.Expected.known() || !s.Disruption.Worst.known() || s.Disruption.Expected.rank() > s.Disruption.Worst.rank():
+	case !s.Disruption.Expected.known() || !s.Disruption.Worst.known() ||
+		s.Disruption.Expected.rank() > s.Disruption.Worst.rank():
 		return fmt.Sprintf("its disruption is %+v", s.Disruption)
 	case s.Preconditions.Staged != nil && !isSHA256(*s.Preconditions.Staged):
 		return "what is staged is no SHA-256"

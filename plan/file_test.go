@@ -261,7 +261,11 @@ func TestParseKeepsPowerCyclesApart(t *testing.T) {
 		}
 		_, err := plan.Parse(must(p.Encode()))
 		if !moved || err == nil || !strings.Contains(err.Error(), "resets another enclosure") {
-			t.Errorf("Parse with power cycles in one wave (fault domain unknown: %t) = %v; want that they are apart", unknown, err)
+			t.Errorf(
+				"Parse with power cycles in one wave (fault domain unknown: %t) = %v; want that they are apart",
+				unknown,
+				err,
+			)
 		}
 	}
 }

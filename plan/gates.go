@@ -285,7 +285,10 @@ func (w *wanted) censusReason(e *enclosure) string {
 	}
 	switch {
 	case len(e.unread) > 0:
-		return "not all of its I/O modules could be read: " + strings.Join(slices.Compact(slices.Sorted(slices.Values(e.unread))), "; ")
+		return "not all of its I/O modules could be read: " + strings.Join(
+			slices.Compact(slices.Sorted(slices.Values(e.unread))),
+			"; ",
+		)
 	case expected == 0:
 		return "nobody can tell how many I/O modules the enclosure has: say esps in the model, or requireAllESPs: false in the policy"
 	case seen > expected:

@@ -42,7 +42,10 @@ const oneOff = "flash"
 // product than the first: a *multierror.Error of schemas.Problem.
 func OneOff(f Flash) (*Plan, error) {
 	if strings.ContainsFunc(f.name(), func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return nil, fmt.Errorf("cannot plan with image %+q: its name has characters that cannot be shown: rename it", f.name())
+		return nil, fmt.Errorf(
+			"cannot plan with image %+q: its name has characters that cannot be shown: rename it",
+			f.name(),
+		)
 	}
 	named, err := f.find()
 	if err != nil {
@@ -54,7 +57,10 @@ func OneOff(f Flash) (*Plan, error) {
 	}
 	for i := range p.Steps {
 		if s := &p.Steps[i]; s.Action == NoOp {
-			s.Reasons = append(s.Reasons, fmt.Sprintf("it reports %s already: to send the image all the same, leave out --revision", f.Revision))
+			s.Reasons = append(
+				s.Reasons,
+				fmt.Sprintf("it reports %s already: to send the image all the same, leave out --revision", f.Revision),
+			)
 		}
 	}
 	p.Warnings = append(f.reminders(named), p.Warnings...)
@@ -114,7 +120,11 @@ func (f Flash) at(device string) (espOf, *schemas.Problem) {
 			}
 		}
 	}
-	p := &schemas.Problem{File: device, Summary: "it is not an enclosure that could be read", Hint: "`fwctl inventory` lists those that can"}
+	p := &schemas.Problem{
+		File:    device,
+		Summary: "it is not an enclosure that could be read",
+		Hint:    "`fwctl inventory` lists those that can",
+	}
 	for _, known := range f.Inventory.Problems {
 		if known.Path == device {
 			p.Summary, p.Hint = known.Summary, known.Detail

@@ -37,7 +37,14 @@ var acmeImage = image.New("/tmp/iom-1100.bin", []byte("\x00\x01\x02\x03ACME    J
 func TestOneOffNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"a\nb.bin", "a\tb.bin", "a\u202eb.bin"} {
-		_, err := plan.OneOff(plan.Flash{Inventory: shelves(t), Devices: []string{"/dev/sg1"}, Image: image.New("/tmp/"+name, []byte{1, 2, 3, 4}), Mode: plan.ModeE})
+		_, err := plan.OneOff(
+			plan.Flash{
+				Inventory: shelves(t),
+				Devices:   []string{"/dev/sg1"},
+				Image:     image.New("/tmp/"+name, []byte{1, 2, 3, 4}),
+				Mode:      plan.ModeE,
+			},
+		)
 		if err == nil || !strings.Contains(err.Error(), "characters that cannot be shown") {
 			t.Errorf("OneOff of image %q = %v; want that its name cannot be shown", name, err)
 		}

@@ -135,7 +135,11 @@ func (c *checker) checkQuirk(index string, q Quirk) {
 	case q.Activation.By == ByPowerCycle:
 		c.add(at("activation", "page"), "a page starts the firmware, and by says that only a power cycle does", "leave one of them out")
 	case !vendorPage(page[0]) && page[0] != 0x0e:
-		c.add(at("activation", "page"), fmt.Sprintf("page %02Xh is not a vendor's page", page[0]), "vendors' pages are 10 to 1F, and 80 and up")
+		c.add(
+			at("activation", "page"),
+			fmt.Sprintf("page %02Xh is not a vendor's page", page[0]),
+			"vendors' pages are 10 to 1F, and 80 and up",
+		)
 	case page[0] == 0x0e:
 		c.add(at("activation", "page"), "page 0Eh downloads firmware", "for mode 0Fh leave page out: it is the default")
 	case int(page[2])<<8|int(page[3]) != len(page)-4:

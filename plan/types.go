@@ -74,8 +74,8 @@ const (
 // Step is one component and what is done with it.
 type Step struct {
 	Address       string        `json:"address"`
-	Aliases       []string      `json:"aliases,omitempty"` // its other addresses, of a subenclosure that several ESPs serve; sorted
-	Name          string        `json:"name"`              // of the enclosure, "" where it has none
+	Aliases       []string      `json:"aliases,omitempty"` // its other addresses, sorted: several ESPs can serve it
+	Name          string        `json:"name"`              // of the enclosure, "" if it has none
 	Host          string        `json:"host"`              // the host that carries the step out
 	Enclosure     string        `json:"enclosure"`
 	LUID          string        `json:"lu_id"`        // designator of the ESP's logical unit
@@ -158,7 +158,7 @@ const (
 // Hop is one image sent to one component.
 type Hop struct {
 	From          string     `json:"from"`
-	To            string     `json:"to"` // "" where nobody has said what the image brings: any other than From is it, unless Unversioned
+	To            string     `json:"to"` // "" if unknown: any but From, unless Unversioned
 	Image         ImageRef   `json:"image"`
 	Modes         []Mode     `json:"modes"` // what is tried, in this order: e, then 7 only where a reset is permitted; empty where the image is staged already (action activate)
 	Protocol      Protocol   `json:"protocol"`
@@ -166,8 +166,8 @@ type Hop struct {
 	BufferID      int        `json:"buffer_id"`
 	Activation    Activation `json:"activation"`              // what follows a download by mode e
 	ActivateBy    ActivateBy `json:"activate_by"`             // how deferred microcode is started
-	Unversioned   bool       `json:"unversioned,omitempty"`   // the part behind the buffer reports no revision: To is "", and From stays as it is
-	Mode7Defers   bool       `json:"mode_7_defers,omitempty"` // mode 7 writes the bank that does not run, which only a power cycle starts
+	Unversioned   bool       `json:"unversioned,omitempty"`   // the part reports no revision: To is ""
+	Mode7Defers   bool       `json:"mode_7_defers,omitempty"` // mode 7 leaves it for a power cycle to start
 	FlashTimeout  Duration   `json:"flash_timeout"`           // how long the device may write flash without telling an end
 	Settle        Duration   `json:"settle"`                  // how long to leave a device alone after a reset
 	ReturnTimeout Duration   `json:"return_timeout"`          // how long a device may stay away after a reset
@@ -181,7 +181,7 @@ type Hop struct {
 }
 
 // Brings writes the revision that a hop brings: - where the part reports none, ? where
-// nobody has said which it is.
+// the plan does not say which it is.
 func (h *Hop) Brings() string {
 	switch {
 	case h.Unversioned:

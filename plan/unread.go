@@ -166,7 +166,7 @@ func (f *fleet) has(c *inventory.Known) bool {
 // somebody declared to belong to a fault domain. Nothing there is reset meanwhile: what
 // could not be read may be about to be reset by somebody else, or have no other way left.
 func (b *builder) markUnreadDomains(f *fleet) {
-	nameless := "" // the first device of which nobody knows which enclosure it is of
+	nameless := "" // the first device whose enclosure is unknown
 	eachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
 		known := len(p.Unread.Components) > 0
 		for _, in := range f.esps {
@@ -200,7 +200,14 @@ func (b *builder) markUnreadDomains(f *fleet) {
 	for _, domain := range b.in.Desired.FaultDomains {
 		for _, s := range domain {
 			if len(f.selected(s)) == 0 && !b.knownUnread(s) {
-				f.markUnreadDomain(domain, fmt.Sprintf("%s is declared to be of its fault domain and not in sight, and %s could not be read, which may be it", s, nameless))
+				f.markUnreadDomain(
+					domain,
+					fmt.Sprintf(
+						"%s is declared to be of its fault domain and not in sight, and %s could not be read, which may be it",
+						s,
+						nameless,
+					),
+				)
 			}
 		}
 	}

@@ -222,7 +222,8 @@ func (w *wanted) finish(h *Hop, only bool) (why string) {
 	switch {
 	case w.rule.By == ByModeF && w.denied() == "":
 		h.Activation = w.policy.Activate
-	case only && h.Defers(h.Modes[0]) && w.policy.Activate == WithApply && w.rule.Scope == EnclosureScope && w.denied() == "":
+	case only && h.Defers(h.Modes[0]) && w.policy.Activate == WithApply &&
+		w.rule.Scope == EnclosureScope && w.denied() == "":
 		h.Activation, h.Modes = WithApply, h.Deferring()
 	}
 	if w.denied() != "" && (w.policy.Reset != ResetNever || w.policy.Activate == WithApply) {
@@ -261,7 +262,8 @@ func toward(later []Hop) string {
 // otherBehind tells whether the component reports the wanted revision, but took it
 // from another image.
 func (w *wanted) otherBehind() bool {
-	return !w.image.NoVersion && w.sub.Revision == w.image.Revision && w.sub.Sent != nil && w.sub.Sent.SHA256 != w.image.SHA256
+	return !w.image.NoVersion && w.sub.Revision == w.image.Revision && w.sub.Sent != nil &&
+		w.sub.Sent.SHA256 != w.image.SHA256
 }
 
 // upToDate reports whether the component runs the wanted image, as far as anybody knows:
@@ -526,7 +528,8 @@ func (w *wanted) rollback(revision string) string {
 			}
 			continue
 		}
-		if i := w.model.Images[name]; !i.NoVersion && i.Revision == revision && i.SHA256 != w.image.SHA256 && i.startsAt(w.image.Revision) {
+		if i := w.model.Images[name]; !i.NoVersion && i.Revision == revision && i.SHA256 != w.image.SHA256 &&
+			i.startsAt(w.image.Revision) {
 			return name
 		}
 	}

@@ -202,7 +202,10 @@ func (j *job) tellWaves() {
 		if by.step.Hops[len(by.step.Hops)-1].byPerson() {
 			reset = "power cycle for " + by.label()
 		}
-		j.step.Reasons = append(j.step.Reasons, fmt.Sprintf("the %s in wave %d takes it down all the same", reset, by.step.Waves.Reset))
+		j.step.Reasons = append(
+			j.step.Reasons,
+			fmt.Sprintf("the %s in wave %d takes it down all the same", reset, by.step.Waves.Reset),
+		)
 	}
 	for _, by := range j.startedBy {
 		j.step.Reasons = append(j.step.Reasons, fmt.Sprintf("the reset of %s in wave %d starts what is staged here too", by.label(), by.step.Waves.Reset))

@@ -124,8 +124,11 @@ func unsound(n *yaml.Node) []Problem {
 					Summary: fmt.Sprintf("key %q stands here a second time", c.Value),
 					Hint:    fmt.Sprintf("the first is in line %d: keep one of them", line)})
 			case c.ShortTag() == "!!merge" && !mergeable(value):
-				problems = append(problems, Problem{Line: value.Line, Column: value.Column, Summary: "<< merges something that is not a mapping",
-					Hint: "name the anchor of a mapping, or list such anchors: <<: [*a, *b]"})
+				problems = append(
+					problems,
+					Problem{Line: value.Line, Column: value.Column, Summary: "<< merges something that is not a mapping",
+						Hint: "name the anchor of a mapping, or list such anchors: <<: [*a, *b]"},
+				)
 			}
 			if !twice {
 				lines[k] = c.Line

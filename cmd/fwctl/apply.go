@@ -541,7 +541,11 @@ func (j *job) end(result *executor.Result, err error) error {
 
 // failed is the error that a run which did not end well exits with.
 func (j *job) failed(result *executor.Result) error {
-	return &failure{code: result.Outcome.ExitCode(), what: closing(result), hint: hintAfter(result, j.resumed, j.again("resume"))}
+	return &failure{
+		code: result.Outcome.ExitCode(),
+		what: closing(result),
+		hint: hintAfter(result, j.resumed, j.again("resume")),
+	}
 }
 
 // goesOn says how many components wait for waves that the run was not for, and what

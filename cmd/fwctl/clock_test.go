@@ -16,7 +16,9 @@ func inProcess(t *testing.T, dir string) func(code int, args ...string) string {
 	return func(code int, args ...string) string {
 		t.Helper()
 		var out bytes.Buffer
-		all := append([]string{"--state-dir", filepath.Join(dir, "state"), "--simulate", filepath.Join(dir, "rack.yaml")}, args...)
+		all := append(
+			[]string{"--state-dir", filepath.Join(dir, "state"), "--simulate", filepath.Join(dir, "rack.yaml")},
+			args...)
 		if got := run(all, strings.NewReader(""), &out, &out); got != code {
 			t.Fatalf("fwctl %s = exit code %d; want %d\n%s", strings.Join(args, " "), got, code, out.String())
 		}

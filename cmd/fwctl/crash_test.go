@@ -79,12 +79,22 @@ func TestResumeBesideTheRunItself(t *testing.T) {
 	p.sends(1, "0e@12288")
 	pid := p.cmd.Process.Pid
 	for _, args := range [][]string{{"resume", "--yes"}, {"resume"}, {"resume", "--yes", "-o", "json"}} {
-		goesOn := []string{"cannot resume: run 1 of plan ", fmt.Sprintf(" is going on (pid %d, since ", pid), "): wait for it", "`fwctl --simulate rack.yaml status` shows"}
+		goesOn := []string{
+			"cannot resume: run 1 of plan ",
+			fmt.Sprintf(" is going on (pid %d, since ", pid),
+			"): wait for it",
+			"`fwctl --simulate rack.yaml status` shows",
+		}
 		if got := s.says(3, goesOn, args...); strings.Contains(got, "broken off") {
 			t.Errorf("fwctl %v = %s; want no word of a run that was broken off", args, got)
 		}
 	}
-	held := []string{"cannot lock", "held by another process", ": run 1 of plan ", fmt.Sprintf(", is going on (pid %d)", pid)}
+	held := []string{
+		"cannot lock",
+		"held by another process",
+		": run 1 of plan ",
+		fmt.Sprintf(", is going on (pid %d)", pid),
+	}
 	s.says(3, held, "apply", "test.plan", "--yes")
 	s.says(3, held, "apply", "test.plan", "--check")
 	s.says(3, []string{"cannot flash /dev/sg0: it is in use", "nothing was written"}, "flash", "--yes", "iom-1100.bin", "/dev/sg0")
@@ -300,7 +310,11 @@ func TestQuit(t *testing.T) {
 	for name, before := range map[string][]syscall.Signal{"at first": nil, "after ^C": {syscall.SIGINT}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("e", ""))
+			s := newSite(
+				t,
+				jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`),
+				wanted("e", ""),
+			)
 			p := s.start(apply...)
 			p.sends(1, "0e@12288")
 			for _, sig := range before {
@@ -308,7 +322,12 @@ func TestQuit(t *testing.T) {
 				p.tells("Interrupted: ")
 			}
 			p.signal(syscall.SIGQUIT)
-			got := p.ends(5, "Quit: what runs is left as it is.", "the outcome of "+esp1+" is unknown", "hint: run fwctl --simulate rack.yaml resume")
+			got := p.ends(
+				5,
+				"Quit: what runs is left as it is.",
+				"the outcome of "+esp1+" is unknown",
+				"hint: run fwctl --simulate rack.yaml resume",
+			)
 			if strings.Contains(got, "goroutine") {
 				t.Errorf("fwctl shows goroutines:\n%s", got)
 			}
@@ -356,7 +375,10 @@ func TestInterruptedBeforeTheFirstEffect(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, jbods("esps: [{}, {}]"), wanted("e", ""))
 	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
-	s.write("rack.yaml", strings.Replace(jbods("esps: [{}, {}]"), "{}", `{faults: [{when: {opcode: "1c"}, `+hangs+`}]}`, 1))
+	s.write(
+		"rack.yaml",
+		strings.Replace(jbods("esps: [{}, {}]"), "{}", `{faults: [{when: {opcode: "1c"}, `+hangs+`}]}`, 1),
+	)
 	p := s.start("apply", "test.plan", "--yes")
 	p.tells("Comparing 2 components with the plan.")
 	p.signal(syscall.SIGTERM)

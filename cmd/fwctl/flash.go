@@ -37,7 +37,7 @@ Mode e saves the image, which a power cycle starts; mode 7 saves and starts it,
 which resets the module; where the image is saved already, it starts it (0Fh) and
 sends it no more. A mode that a device refuses has failed: the other one is never
 tried. With --revision the module must say that it runs it afterwards.
-Without, mode 7 tells whether its revision changed.
+Without it, fwctl can only see whether the revision changed after mode 7.
 
 With --buffer-id the image goes to a buffer of its own, as a CPLD's does. Without
 --revision what is behind that counts as a part that reports none: what it runs is
@@ -146,7 +146,10 @@ func readable(want plan.Flash) error {
 		if p.InUse {
 			why = "it is in use"
 		}
-		all = multierror.Append(all, refused(fmt.Sprintf("cannot flash %s: %s", p.Path, why), "nothing was written: "+p.Detail))
+		all = multierror.Append(
+			all,
+			refused(fmt.Sprintf("cannot flash %s: %s", p.Path, why), "nothing was written: "+p.Detail),
+		)
 	}
 	return all.ErrorOrNil()
 }

@@ -126,7 +126,12 @@ func TestForeignTextStaysOnItsLine(t *testing.T) {
 			tells(command)
 			continue
 		}
-		out, err := shell(dir, "SUDO_USER='"+nasty+"' fwctl "+words.Replace(strings.NewReplacer("%NASTY", "'%NASTY'", " NASTY", " 'NASTY'").Replace(sudo)))
+		out, err := shell(
+			dir,
+			"SUDO_USER='"+nasty+"' fwctl "+words.Replace(
+				strings.NewReplacer("%NASTY", "'%NASTY'", " NASTY", " 'NASTY'").Replace(sudo),
+			),
+		)
 		if checkForeign(t, sudo, out); err != nil {
 			t.Errorf("%s = %v; want it done\n%s", sudo, err, out)
 		}

@@ -194,7 +194,8 @@ func TestHugeInventories(t *testing.T) {
 				b.WriteString(tt.each)
 			}
 			b.WriteString(tt.tail)
-			if _, err := inventory.Parse(b.Bytes()); err == nil || !strings.Contains(err.Error(), tt.want) || len(err.Error()) > 1000 {
+			if _, err := inventory.Parse(b.Bytes()); err == nil || !strings.Contains(err.Error(), tt.want) ||
+				len(err.Error()) > 1000 {
 				t.Errorf("Parse = %.300v; want %q", err, tt.want)
 			}
 		})

@@ -68,6 +68,9 @@ func TestRecordsEditedByHand(t *testing.T) {
 		}
 	}
 	// As files they are read by the same way.
-	s.write("history.json", strings.Replace(fwctl(0, "history", "-o", "json"), `"host": "stor1"`, `"host": "a\nFORGED"`, 1))
+	s.write(
+		"history.json",
+		strings.Replace(fwctl(0, "history", "-o", "json"), `"host": "stor1"`, `"host": "a\nFORGED"`, 1),
+	)
 	checkForeign(t, "history --from", fwctl(0, "history", "--from", filepath.Join(s.dir, "history.json")))
 }

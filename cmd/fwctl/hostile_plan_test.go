@@ -23,7 +23,19 @@ const forged = "FORGED"
 func TestPlansSignedAnewAreRefusedOrShown(t *testing.T) {
 	t.Parallel()
 	const mark = forged
-	nasty := []any{"", "a\n" + mark, "a\t" + mark, "\x1b[2J" + mark, strings.Repeat("x", 300), "100000h", "-1s", -1, 0, 1 << 28, 1 << 52}
+	nasty := []any{
+		"",
+		"a\n" + mark,
+		"a\t" + mark,
+		"\x1b[2J" + mark,
+		strings.Repeat("x", 300),
+		"100000h",
+		"-1s",
+		-1,
+		0,
+		1 << 28,
+		1 << 52,
+	}
 	for _, golden := range []string{
 		"A revision is text", "the shortest chain by from is planned",
 	} {
@@ -144,7 +156,12 @@ func checkShown(t *testing.T, what string, p *plan.Plan, mark string) {
 		}
 	}()
 	views := map[string]string{
-		"very wide table": planView(p, noon, 500, false), "table": planView(p, noon, 80, false), "wide table": planView(p, noon, 200, false), "markdown": markdownView(p, "", noon),
+		"very wide table": planView(
+			p,
+			noon,
+			500,
+			false,
+		), "table": planView(p, noon, 80, false), "wide table": planView(p, noon, 200, false), "markdown": markdownView(p, "", noon),
 	}
 	for i := range p.Steps {
 		views["explanation of "+p.Steps[i].Address] = explainView(p, &p.Steps[i], noon, 80, false)

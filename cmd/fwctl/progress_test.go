@@ -132,11 +132,20 @@ func TestProgressOfForeignTextIsOneLine(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		p := &progress{w: &output{out: &out}, plan: &plan.Plan{}}
-		p.tell(executor.Event{Type: kind, Address: esp1, Reason: nasty, Command: plan.Command{"true", nasty}, Outcome: executor.OutcomeFailed, Output: nasty})
+		p.tell(
+			executor.Event{
+				Type:    kind,
+				Address: esp1,
+				Reason:  nasty,
+				Command: plan.Command{"true", nasty},
+				Outcome: executor.OutcomeFailed,
+				Output:  nasty,
+			},
+		)
 		p.close()
 		checkForeign(t, string(kind), out.String())
 		if n := strings.Count(out.String(), "\n"); n != 1 {
-			t.Errorf("%s is told in %d lines: %q; want one", kind, n, out.String())
+			t.Errorf("%s takes %d lines: %q; want one", kind, n, out.String())
 		}
 	}
 }

@@ -80,7 +80,13 @@ func (j *job) resume(ctx context.Context, images string, yes bool) error {
 	}
 	if executor.GoesOn(j.machine, run, p) {
 		return refused(
-			fmt.Sprintf("cannot resume: run %d of plan %s is going on (pid %d, since %s): wait for it", run.ID, shortDigest(p.Digest), run.PID, moment(run.StartedAt)),
+			fmt.Sprintf(
+				"cannot resume: run %d of plan %s is going on (pid %d, since %s): wait for it",
+				run.ID,
+				shortDigest(p.Digest),
+				run.PID,
+				moment(run.StartedAt),
+			),
 			"nothing was written; `"+j.again("status")+"` shows where it stands",
 		)
 	}

@@ -53,7 +53,11 @@ var versionOf = regexp.MustCompile(`"format_version"\s*:\s*"([^"]*)"`)
 // error of whoever named it, or it is a plan that nobody should trust.
 func unusablePlan(file string, data []byte, err error) error {
 	if document.Of(data) != document.Plan {
-		return &failure{exitError, fmt.Sprintf("cannot use %s as a plan: this is not a plan of fwctl", file), sourceOf[document.Plan]}
+		return &failure{
+			exitError,
+			fmt.Sprintf("cannot use %s as a plan: this is not a plan of fwctl", file),
+			sourceOf[document.Plan],
+		}
 	}
 	if m := versionOf.FindSubmatch(data); m != nil && string(m[1]) != plan.FormatVersion {
 		return refused(fmt.Sprintf("cannot use %s: it was made by another version of fwctl, whose plans have format %s; this one reads %s", file, m[1], plan.FormatVersion),

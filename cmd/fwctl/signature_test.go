@@ -21,7 +21,11 @@ func TestSignaturesThatDoNotMatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]"), wanted("e", `requireSignature: ["`+public.String()+`"]`))
+	s := newSite(
+		t,
+		jbods("download: {"+quick+"}, esps: [{}, {}]"),
+		wanted("e", `requireSignature: ["`+public.String()+`"]`),
+	)
 	replaceInFile(t, s.path("desired.yaml"), "revision: \"1100\"", "signature: the.minisig, revision: \"1100\"")
 	fwctl := inProcess(t, s.dir)
 	desired := s.path("desired.yaml")
@@ -50,7 +54,8 @@ func TestSignaturesThatDoNotMatch(t *testing.T) {
 			if tt.says == "" {
 				code = 0
 			}
-			if out := fwctl(code, command, "-f", desired); !strings.Contains(out, tt.says) || code == 1 && !strings.Contains(out, "hint: ") {
+			if out := fwctl(code, command, "-f", desired); !strings.Contains(out, tt.says) ||
+				code == 1 && !strings.Contains(out, "hint: ") {
 				t.Errorf("%s with a signature that is %s = %s\nwant %q and a hint", command, tt.name, out, tt.says)
 			}
 		}

@@ -77,8 +77,10 @@ func (a *app) verify(ctx context.Context, file, saved string, asJSON bool, cycle
 			return err
 		}
 		if approved.Simulated != machine.Simulated() {
-			return refused(fmt.Sprintf("cannot compare with %s: one of it and this machine is a simulated rack, and the other is not", saved),
-				"name the rack with --simulate, or leave that out")
+			return refused(
+				fmt.Sprintf("cannot compare with %s: one of it and this machine is a simulated rack, and the other is not", saved),
+				"name the rack with --simulate, or leave that out",
+			)
 		}
 	}
 	dir, err := a.state()
@@ -109,7 +111,11 @@ func (a *app) verify(ctx context.Context, file, saved string, asJSON bool, cycle
 			return err
 		}
 		if v.planned, v.departures = approved.Departures(inv); v.planned == 0 {
-			return &failure{exitError, fmt.Sprintf("cannot compare with %s: it is about nothing that %s sees or works on", saved, inv.Host), "verify it on the hosts that it names: `fwctl show` lists them"}
+			return &failure{
+				exitError,
+				fmt.Sprintf("cannot compare with %s: it is about nothing that %s sees or works on", saved, inv.Host),
+				"verify it on the hosts that it names: `fwctl show` lists them",
+			}
 		}
 	}
 	if wanted != nil {
@@ -188,11 +194,20 @@ func (v *verification) verdict() error {
 	_, waiting, lost, absent := v.counts()
 	switch {
 	case len(v.Unsettled) > 0:
-		return &failure{exitUnknown, fmt.Sprintf("what %s holds is not known, or is half an image", v.Unsettled[0].Address), "fwctl resume finds out, where a run is to be resumed; else send it a whole image, or, where nothing says not to, power-cycle it and say so with --power-cycled"}
+		return &failure{
+			exitUnknown,
+			fmt.Sprintf("what %s holds is not known, or is half an image", v.Unsettled[0].Address),
+			"if a run can be resumed, fwctl resume finds out; else send it a whole image, or, " +
+				"if nothing says not to, power-cycle it and say so with --power-cycled",
+		}
 	case absent > 0:
 		return &failure{exitUnknown, fmt.Sprintf("%s not in sight", isOrAre(absent)), "it may be starting still; else switch the enclosure on and look at its cables; then run fwctl verify again"}
 	case slices.ContainsFunc(v.departures, func(d plan.Departure) bool { return d.Revision == "" }):
-		return &failure{exitUnknown, "something that the plan knows is not in sight", "it may be starting still; else switch the enclosure on and look at its cables; then run fwctl verify again"}
+		return &failure{
+			exitUnknown,
+			"something that the plan knows is not in sight",
+			"it may be starting still; else switch the enclosure on and look at its cables; then run fwctl verify again",
+		}
 	case len(v.Declines) > 0:
 		return &failure{exitFailed, fmt.Sprintf("%d %s worse than before", len(v.Declines), plural(len(v.Declines), "enclosure is", "enclosures are")), "see to what is missing before anything else is updated there"}
 	case lost > 0:
@@ -202,7 +217,11 @@ func (v *verification) verdict() error {
 	case v.unread > 0:
 		return &failure{exitUnknown, fmt.Sprintf("%d %s could not be read, and the desired state may be about it", v.unread, plural(v.unread, "device", "devices")), "fwctl inventory says why; run fwctl verify again when it can be read"}
 	case len(v.departures) > 0:
-		return &failure{exitFailed, fmt.Sprintf("%s not as the plan brings it", isOrAre(len(v.departures))), "the lines above say what is missing"}
+		return &failure{
+			exitFailed,
+			fmt.Sprintf("%s not as the plan brings it", isOrAre(len(v.departures))),
+			"the lines above say what is missing",
+		}
 	case len(v.astray) > 0:
 		return &failure{exitFailed, fmt.Sprintf("%s not as the desired state wants it", isOrAre(len(v.astray))), "fwctl plan shows what is left to do"}
 	}
@@ -238,7 +257,16 @@ func (v *verification) view(width int, paint paint) string {
 			case f.Outcome == state.Running:
 				outcome = confirmedOr(outcome, f.Confirmed)
 			}
-			r := row{cells: []string{f.Address, cmp.Or(f.Wanted, digestCell(f.SHA256)), cmp.Or(f.Revision, "-"), outcome, f.StagedSince.Local().Format(time.DateOnly) + " by " + f.StagedBy, oneLine(cmp.Or(f.Reason, "-"))}}
+			r := row{
+				cells: []string{
+					f.Address,
+					cmp.Or(f.Wanted, digestCell(f.SHA256)),
+					cmp.Or(f.Revision, "-"),
+					outcome,
+					f.StagedSince.Local().Format(time.DateOnly) + " by " + f.StagedBy,
+					oneLine(cmp.Or(f.Reason, "-")),
+				},
+			}
 			if f.Outcome == state.Lost || f.Outcome == "" {
 				r.tone = alarm
 			}
@@ -248,8 +276,15 @@ func (v *verification) view(width int, paint paint) string {
 		lines = append(append(lines, rows...), "")
 	}
 	for _, s := range v.Settled {
-		lines = append(lines, wrap(fmt.Sprintf("SETTLED %s: it was power-cycled or reset, runs %s, and what it may have held is started or gone (%s)",
-			s.Address, cmp.Or(s.Revision, "?"), s.Reason), width, "", "  ")...)
+		lines = append(
+			lines,
+			wrap(
+				fmt.Sprintf("SETTLED %s: it was power-cycled or reset, runs %s, and what it may have held is started or gone (%s)",
+					s.Address, cmp.Or(s.Revision, "?"), s.Reason),
+				width,
+				"",
+				"  ",
+			)...)
 	}
 	for _, u := range v.Unsettled {
 		lines = append(lines, wrap(fmt.Sprintf("CAUTION %s: %s", u.Address, u.Reason), width, "", "  ")...)
@@ -263,7 +298,13 @@ func (v *verification) view(width int, paint paint) string {
 	for _, d := range v.departures {
 		text := fmt.Sprintf("%s: %s", d.Address, d.Reason)
 		if d.Revision != "" {
-			text = fmt.Sprintf("%s: runs %s, the plan brings %s: %s", d.Address, d.Revision, cmp.Or(d.Wanted, "another"), d.Reason)
+			text = fmt.Sprintf(
+				"%s: runs %s, the plan brings %s: %s",
+				d.Address,
+				d.Revision,
+				cmp.Or(d.Wanted, "another"),
+				d.Reason,
+			)
 		}
 		lines = append(lines, wrap(text, width, "", "  ")...)
 	}

@@ -43,7 +43,15 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 					notes = append(notes, confirmedOr(note, s.Confirmed))
 				}
 				for _, b := range sub.Beside {
-					notes = append(notes, fmt.Sprintf("behind buffer %d, which reports no revision: image %s, sent %s, as this host remembers", b.BufferID, shortDigest(b.SHA256), moment(b.At)))
+					notes = append(
+						notes,
+						fmt.Sprintf(
+							"behind buffer %d, which reports no revision: image %s, sent %s, as this host remembers",
+							b.BufferID,
+							shortDigest(b.SHA256),
+							moment(b.At),
+						),
+					)
 				}
 				if len(notes) > 0 {
 					r.cells[7], notes = strings.Join(notes, "\n"), nil

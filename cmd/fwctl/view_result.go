@@ -26,7 +26,16 @@ func resultView(r *executor.Result, p *plan.Plan, goesOn string, width int, pain
 			outcome = confirmedOr(outcome, s.Confirmed)
 		}
 		mode := cmp.Or(hopsCell(s.Modes), string(s.Mode), "-")
-		row := row{cells: []string{s.Address, cmp.Or(names[s.Address], "-"), outcome, mode, cmp.Or(s.Revision, "-"), oneLine(cmp.Or(s.Reason, "-"))}}
+		row := row{
+			cells: []string{
+				s.Address,
+				cmp.Or(names[s.Address], "-"),
+				outcome,
+				mode,
+				cmp.Or(s.Revision, "-"),
+				oneLine(cmp.Or(s.Reason, "-")),
+			},
+		}
 		if s.NeedsPerson {
 			persons++
 		}

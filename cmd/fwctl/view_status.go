@@ -196,7 +196,18 @@ func stepTable(steps []journal.Step, end string, width int, paint paint) []strin
 		for _, h := range way {
 			modes, to, images = append(modes, h.Mode), append(to, h.To), append(images, shortDigest(h.SHA256))
 		}
-		r := row{cells: []string{s.Address, standing(s.Outcome, s.State), hopsCell(modes), cmp.Or(way[0].From, "-"), hopsCell(to), hopsCell(images), at, oneLine(cmp.Or(s.Reason, "-"))}}
+		r := row{
+			cells: []string{
+				s.Address,
+				standing(s.Outcome, s.State),
+				hopsCell(modes),
+				cmp.Or(way[0].From, "-"),
+				hopsCell(to),
+				hopsCell(images),
+				at,
+				oneLine(cmp.Or(s.Reason, "-")),
+			},
+		}
 		switch executor.Outcome(r.cells[1]) {
 		case executor.OutcomeFailed, executor.OutcomeUnknown:
 			r.tone = alarm

@@ -49,7 +49,11 @@ func (i *Image) Verify(signatureFile string, publicKeys []string) (key string, e
 	}
 	var signature minisign.Signature
 	if err := signature.UnmarshalText(text); err != nil {
-		return "", fail("it is not a minisign signature", "get it again; minisign's signature files have four lines and end in .minisig", nil)
+		return "", fail(
+			"it is not a minisign signature",
+			"get it again; minisign's signature files have four lines and end in .minisig",
+			nil,
+		)
 	}
 	var ids []string
 	for _, candidate := range publicKeys {

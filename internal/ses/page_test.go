@@ -81,11 +81,26 @@ func TestControlValidate(t *testing.T) {
 		{ses.DownloadMicrocodeControl{Mode: 0x06, Data: make([]byte, 3), BufferOffset: image - 4, ImageLength: image - 1}, ""},
 		{ses.DownloadMicrocodeControl{Mode: 0x0f}, ""},
 		{ses.DownloadMicrocodeControl{Mode: 0xff, ImageLength: image}, ""},
-		{ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 65512), ImageLength: image}, "65512 data bytes, where one page carries 65508"},
-		{ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 4094), ImageLength: image}, "4094 data bytes before the end of the image are no multiple of 4"},
-		{ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 4), BufferOffset: 2, ImageLength: image}, "buffer offset 2 is not a multiple of 4"},
-		{ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 8), BufferOffset: image - 4, ImageLength: image}, "the data end at byte 1048580 of an image of 1048576"},
-		{ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 8), BufferOffset: 0xfffffffc, ImageLength: 4}, "the data end at byte 4294967300 of an image of 4"},
+		{
+			ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 65512), ImageLength: image},
+			"65512 data bytes, where one page carries 65508",
+		},
+		{
+			ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 4094), ImageLength: image},
+			"4094 data bytes before the end of the image are no multiple of 4",
+		},
+		{
+			ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 4), BufferOffset: 2, ImageLength: image},
+			"buffer offset 2 is not a multiple of 4",
+		},
+		{
+			ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 8), BufferOffset: image - 4, ImageLength: image},
+			"the data end at byte 1048580 of an image of 1048576",
+		},
+		{
+			ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 8), BufferOffset: 0xfffffffc, ImageLength: 4},
+			"the data end at byte 4294967300 of an image of 4",
+		},
 		{ses.DownloadMicrocodeControl{Mode: 0x0e, ImageLength: image}, "mode 0Eh without data"},
 		{ses.DownloadMicrocodeControl{Mode: 0x0f, Data: make([]byte, 4), ImageLength: image}, "mode 0Fh takes no data"},
 		{ses.DownloadMicrocodeControl{Mode: 0xff, Data: make([]byte, 4), ImageLength: image}, "mode FFh takes no data"},

@@ -339,7 +339,15 @@ func (d *definition) checkReferences() error {
 			for _, p := range dr.Paths {
 				errs = multierror.Append(errs, known(p.Host))
 				if p.ESP > len(e.ESPs) {
-					errs = multierror.Append(errs, fmt.Errorf("the drive at %s has a path through esp%d, which enclosure %s does not have", dr.place(), p.ESP, e.Name))
+					errs = multierror.Append(
+						errs,
+						fmt.Errorf(
+							"the drive at %s has a path through esp%d, which enclosure %s does not have",
+							dr.place(),
+							p.ESP,
+							e.Name,
+						),
+					)
 				}
 			}
 		}
@@ -355,7 +363,12 @@ func (dr *drive) checkMap() error {
 	}
 	for _, n := range use.Failed {
 		if n > len(dr.enclosure.ESPs) {
-			return fmt.Errorf("the drive at %s has a failed path through esp%d, which enclosure %s does not have", dr.place(), n, dr.enclosure.Name)
+			return fmt.Errorf(
+				"the drive at %s has a failed path through esp%d, which enclosure %s does not have",
+				dr.place(),
+				n,
+				dr.enclosure.Name,
+			)
 		}
 	}
 	return nil
@@ -384,7 +397,12 @@ func (dr *drive) unitsOn(host string) []*unit {
 	var units []*unit
 	add := func(via *unit, device string) {
 		units = append(units, &unit{
-			key: fmt.Sprintf("%s/%s/%d", dr.enclosure.Name, dr.place(), len(units)), cable: via.cable, node: -1, drive: dr, via: via, device: device,
+			key: fmt.Sprintf(
+				"%s/%s/%d",
+				dr.enclosure.Name,
+				dr.place(),
+				len(units),
+			), cable: via.cable, node: -1, drive: dr, via: via, device: device,
 		})
 	}
 	if dr.Descriptor == pcieDescriptor || dr.Descriptor == fcDescriptor {

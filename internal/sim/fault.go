@@ -60,7 +60,7 @@ type do struct {
 	Status         hexByte    `yaml:"status"`      // the download ends with this status, 80h to FFh
 	LieRevision    string     `yaml:"lieRevision"` // is reported from now on
 	Erases         bool       `yaml:"erases"`      // what the part would boot from is erased, whatever is answered
-	BootFails      bool       `yaml:"bootFails"`   // the part's next microcode does not start: it comes back with what it ran
+	BootFails      bool       `yaml:"bootFails"`   // its next microcode does not start: it comes back as it was
 	Mute           bool       `yaml:"mute"`        // the ESP answers nothing after this, until it is power-cycled
 }
 

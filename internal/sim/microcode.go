@@ -430,7 +430,13 @@ func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, 
 	if es.Dead {
 		return
 	}
-	boot := &reboot{Why: why, Until: at.Add(time.Duration(dl.RebootTime)), Vanish: dl.Vanish || powerOn, Node: dl.ReturnNode, Quiet: dl.QuietReturn}
+	boot := &reboot{
+		Why:    why,
+		Until:  at.Add(time.Duration(dl.RebootTime)),
+		Vanish: dl.Vanish || powerOn,
+		Node:   dl.ReturnNode,
+		Quiet:  dl.QuietReturn,
+	}
 	es.Mute = es.Mute && !powerOn
 	for _, sub := range p.parts {
 		if len(sub.servedBy) > 1 && !powerOn && sub != cause {

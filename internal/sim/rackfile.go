@@ -150,7 +150,7 @@ type download struct {
 // activated is what mode 0Fh brings besides the new microcode.
 type activated struct {
 	Attentions []attentionCode `yaml:"attentions"` // raised for every path
-	Status     hexByte         `yaml:"status"`     // stands in the status page, and after the restart still, until it is read
+	Status     hexByte         `yaml:"status"`     // stays in the status page until read, over a restart
 	Starts     string          `yaml:"starts"`     // now, or read: when that status is
 }
 
@@ -256,7 +256,10 @@ const (
 )
 
 // openErrors are the ways in which opening a node fails.
-var openErrors = map[string]error{"denied": fs.ErrPermission, "no-device": fmt.Errorf("%w (%w)", transport.ErrGone, syscall.ENXIO)}
+var openErrors = map[string]error{
+	"denied":    fs.ErrPermission,
+	"no-device": fmt.Errorf("%w (%w)", transport.ErrGone, syscall.ENXIO),
+}
 
 // use is what holds a drive on one host.
 type use struct {
@@ -335,7 +338,8 @@ var elementCodes = map[string]byte{
 }
 
 var statusCodes = map[string]byte{
-	"unsupported": 0, "ok": 1, "critical": 2, "non-critical": 3, "unrecoverable": 4, "not-installed": 5, "unknown": 6, "not-available": 7, "no-access": 8,
+	"unsupported": 0, "ok": 1, "critical": 2, "non-critical": 3, "unrecoverable": 4, "not-installed": 5, "unknown": 6,
+	"not-available": 7, "no-access": 8,
 }
 
 // define reads a rack file, checks it and fills in what it leaves out.

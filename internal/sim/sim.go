@@ -232,7 +232,8 @@ func newTraceLine(now time.Time, u *unit, node int, cdb, out []byte, reply Reply
 	line := traceLine{
 		Time: now, Host: u.host, Node: fmt.Sprintf("/dev/sg%d", node), LU: lu.String(), CDB: hex.EncodeToString(cdb),
 		OutLength: len(out), Out: hex.EncodeToString(out[:min(len(out), 24)]), InLength: len(reply.In),
-		Status: reply.Status, Sense: hex.EncodeToString(reply.Sense), Effect: len(cdb) > 2 && hasEffect(cdb), NoAnswer: reply.NoAnswer || reply.Gone || reply.Host != 0,
+		Status: reply.Status, Sense: hex.EncodeToString(reply.Sense), Effect: len(cdb) > 2 && hasEffect(cdb),
+		NoAnswer: reply.NoAnswer || reply.Gone || reply.Host != 0,
 	}
 	if len(out) > 0 {
 		sum := sha256.Sum256(out)

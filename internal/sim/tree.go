@@ -31,7 +31,13 @@ type entry struct {
 }
 
 func newTree() *tree {
-	return &tree{entries: map[string]*entry{".": {name: ".", mode: fs.ModeDir | 0o555}}, held: map[string]bool{}, shut: map[string]error{}, maps: map[string][]*unit{}, busy: map[*entry]string{}}
+	return &tree{
+		entries: map[string]*entry{".": {name: ".", mode: fs.ModeDir | 0o555}},
+		held:    map[string]bool{},
+		shut:    map[string]error{},
+		maps:    map[string][]*unit{},
+		busy:    map[*entry]string{},
+	}
 }
 
 // dir makes a directory and those above it.

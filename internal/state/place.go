@@ -47,7 +47,8 @@ func private(path string, info fs.FileInfo) error {
 	refuse := func(why, mend string) error {
 		return &Error{Op: "use", Path: path, Err: errors.New(why),
 			Hint: fmt.Sprintf(
-				"somebody else could change what root's fwctl relies on: check the content, then run `%s %q`; or name another directory with --state-dir",
+				"somebody else could change what root's fwctl relies on: check the content, then run `%s %q`; "+
+					"or name another directory with --state-dir",
 				mend,
 				path,
 			)}

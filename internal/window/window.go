@@ -93,7 +93,11 @@ func Compile(w Window) (*Schedule, error) {
 	startKnown := err == nil && start.Year() >= firstYear && start.Year() <= lastYear
 	switch {
 	case err != nil:
-		fail(fmt.Sprintf("%q is not a start", w.Start), "write the local time of the first opening as in 2026-11-21T22:00", "start")
+		fail(
+			fmt.Sprintf("%q is not a start", w.Start),
+			"write the local time of the first opening as in 2026-11-21T22:00",
+			"start",
+		)
 	case !startKnown:
 		fail(fmt.Sprintf("%s is not between the years %d and %d", w.Start, firstYear, lastYear), "correct the year", "start")
 	}
@@ -160,7 +164,10 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 		key, value, ok := strings.Cut(attr, "=")
 		switch _, twice := given[key]; {
 		case !ok || value == "":
-			return nil, &Error{Summary: fmt.Sprintf("%q is not a part of a recurrence rule", attr), Hint: "write it as in FREQ=WEEKLY;BYDAY=SA (RFC 5545, 3.3.10)"}
+			return nil, &Error{
+				Summary: fmt.Sprintf("%q is not a part of a recurrence rule", attr),
+				Hint:    "write it as in FREQ=WEEKLY;BYDAY=SA (RFC 5545, 3.3.10)",
+			}
 		case twice:
 			return nil, &Error{Summary: key + " is given twice", Hint: "several values are separated by commas"}
 		case key == "BYMINUTE", key == "BYSECOND":

@@ -28,9 +28,24 @@ func TestMoved(t *testing.T) {
 		{name: "gone", before: quiet, unknown: differs},
 		{name: "came", now: quiet, unknown: differs},
 		{name: "cut off", before: quiet, now: "100 0 800 10\n", unknown: differs},
-		{name: "statistics off", before: "off " + quiet, now: "off " + quiet, unknown: "its counters stand still: queue/iostats is 0"},
-		{name: "statistics off for a while", before: "off " + quiet, now: "100 0 800 10 51 0 400 10 0 20 20\n", unknown: "its counters stand still: queue/iostats is 0"},
-		{name: "statistics off now", before: quiet, now: "off " + quiet, unknown: "its counters stand still: queue/iostats is 0"},
+		{
+			name:    "statistics off",
+			before:  "off " + quiet,
+			now:     "off " + quiet,
+			unknown: "its counters stand still: queue/iostats is 0",
+		},
+		{
+			name:    "statistics off for a while",
+			before:  "off " + quiet,
+			now:     "100 0 800 10 51 0 400 10 0 20 20\n",
+			unknown: "its counters stand still: queue/iostats is 0",
+		},
+		{
+			name:    "statistics off now",
+			before:  quiet,
+			now:     "off " + quiet,
+			unknown: "its counters stand still: queue/iostats is 0",
+		},
 		{name: "no numbers", before: quiet, now: "x 0 800 10 50 0 400 10 0 20 20\n", unknown: differs},
 	}
 	for _, tt := range tests {
@@ -42,7 +57,9 @@ func TestMoved(t *testing.T) {
 					if stat != "" {
 						stat, off := strings.CutPrefix(stat, "off ")
 						fsys["sys/block/sda/stat"] = &fstest.MapFile{Data: []byte(stat)}
-						fsys["sys/block/sda/queue/iostats"] = &fstest.MapFile{Data: []byte(map[bool]string{true: "0\n", false: "1\n"}[off])}
+						fsys["sys/block/sda/queue/iostats"] = &fstest.MapFile{
+							Data: []byte(map[bool]string{true: "0\n", false: "1\n"}[off]),
+						}
 					}
 					return readCounters(fsys)
 				}

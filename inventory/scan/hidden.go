@@ -17,7 +17,8 @@ const hostDir = "sys/class/scsi_host"
 var controllers = map[string]struct{ what, todo string }{
 	"megaraid_sas": {
 		"a MegaRAID or PERC controller",
-		"let it expose the backplane (perccli /cX set backplane expose=on; storcli takes the same), or set it to HBA mode, then reboot",
+		"let it expose the backplane (perccli /cX set backplane expose=on; storcli takes the same), " +
+			"or set it to HBA mode, then reboot",
 	},
 	"megaraid": {"a MegaRAID controller", "update its enclosures with the vendor's tool, or attach them to an HBA"},
 	"hpsa": {

@@ -51,8 +51,11 @@ func candidates(fsys fs.FS, names []string) ([]string, error) {
 		case !known || name != sg && name != node:
 			all = multierror.Append(all, &DeviceError{name, "it is not a SCSI generic node of this host; " + nodesHint(fsys, entries)})
 		case !isEnclosure(fsys, sg):
-			all = multierror.Append(all, &DeviceError{node, "it is not an enclosure: its SCSI device type is " + attribute(fsys, sg, "type") +
-				", not 13, and it does not say that it holds one; fwctl inventory lists the enclosures"})
+			all = multierror.Append(
+				all,
+				&DeviceError{node, "it is not an enclosure: its SCSI device type is " + attribute(fsys, sg, "type") +
+					", not 13, and it does not say that it holds one; fwctl inventory lists the enclosures"},
+			)
 		case virtual(fsys, sg) != "":
 			all = multierror.Append(all, &DeviceError{node, "it is " + virtual(fsys, sg) + ", which takes no firmware; update the controller instead"})
 		default:

@@ -138,7 +138,12 @@ var errorsOfDoubt = []string{"0b/00/00", "04/44/00"}
 func TestDoubtFirstChunkTaken(t *testing.T) {
 	for _, sense := range errorsOfDoubt {
 		t.Run(sense, func(t *testing.T) {
-			r := doubtful(t, "flashTime: 500ms, singleBank: true", "{when: {act: first-chunk}, do: {sense: "+sense+", carriedOut: true}}", "7")
+			r := doubtful(
+				t,
+				"flashTime: 500ms, singleBank: true",
+				"{when: {act: first-chunk}, do: {sense: "+sense+", carriedOut: true}}",
+				"7",
+			)
 			has(t, r.ends(t, 5, "apply", "-f", "desired.yaml", "--yes"), esp1, "do not power-cycle")
 			diff(t, "downloads of module 1", r.downloads(t, lu1), append(whole(0x07, 4096)[:1:1], abort))
 			diff(t, "downloads of module 2", r.downloads(t, lu2), untouched)
@@ -158,7 +163,12 @@ func TestDoubtLastChunkTaken(t *testing.T) {
 			r.ends(t, 0, "apply", "-f", "desired.yaml", "--yes")
 			diff(t, "downloads of module 1", r.downloads(t, lu1), whole(0x0e, 4096))
 			diff(t, "downloads of module 2", r.downloads(t, lu2), whole(0x0e, 4096))
-			diff(t, "what is remembered", r.remembers(t), []string{esp1 + ": staged 1100, confirmed true", esp2 + ": staged 1100, confirmed true"})
+			diff(
+				t,
+				"what is remembered",
+				r.remembers(t),
+				[]string{esp1 + ": staged 1100, confirmed true", esp2 + ": staged 1100, confirmed true"},
+			)
 			staged := module{Runs: "1000", Staged: "1100", Images: 1}
 			r.is(t, staged, staged)
 		})
@@ -213,7 +223,12 @@ func TestDoubtAbortRefusedModeE(t *testing.T) {
 	}
 	diff(t, "downloads of module 1, again", r.downloads(t, lu1)[sent:], append([]download{abort}, whole(0x0e, 4096)...))
 	diff(t, "downloads of module 2, again", r.downloads(t, lu2), whole(0x0e, 4096))
-	diff(t, "what is remembered then", r.remembers(t), []string{esp1 + ": staged 1100, confirmed true", esp2 + ": staged 1100, confirmed true"})
+	diff(
+		t,
+		"what is remembered then",
+		r.remembers(t),
+		[]string{esp1 + ": staged 1100, confirmed true", esp2 + ": staged 1100, confirmed true"},
+	)
 	staged := module{Runs: "1000", Staged: "1100", Images: 1}
 	r.is(t, staged, staged)
 }
@@ -223,8 +238,12 @@ func TestDoubtAbortRefusedModeE(t *testing.T) {
 func TestDoubtAbortRepeated(t *testing.T) {
 	for _, answer := range []string{"busy: true", "sense: 06/2a/01"} {
 		t.Run(answer, func(t *testing.T) {
-			r := doubtful(t, "flashTime: 500ms",
-				"{when: {opcode: '1d', offset: 4096}, do: {sense: 0b/00/00}}, {when: {act: abort, times: 2}, do: {"+answer+"}}", "e")
+			r := doubtful(
+				t,
+				"flashTime: 500ms",
+				"{when: {opcode: '1d', offset: 4096}, do: {sense: 0b/00/00}}, {when: {act: abort, times: 2}, do: {"+answer+"}}",
+				"e",
+			)
 			has(t, r.ends(t, 4, "apply", "-f", "desired.yaml", "--yes"), esp1, "the device has discarded it")
 			diff(t, "downloads of module 1", r.downloads(t, lu1), append(whole(0x0e, 4096)[:2:2], abort, abort, abort))
 			diff(t, "downloads of module 2", r.downloads(t, lu2), untouched)
