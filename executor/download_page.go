@@ -20,8 +20,9 @@ type pageDownload struct {
 	early *answered // to the last chunk, which chunk has read and finish judges
 	// away: the last chunk was answered with an error or not at all, or the device did not
 	// answer or was reset after it.
-	away bool
-	lost bool // the last chunk was not answered
+	away  bool
+	lost  bool // the last chunk was not answered
+	whole bool // the last chunk was sent, or may have been by a killed run
 
 	untold bool // a status that nobody heard, or that a killed run has not recorded, may have been the word on the image
 }
@@ -69,6 +70,7 @@ func (d *pageDownload) send(ctx context.Context, page ses.DownloadMicrocodeContr
 func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdict {
 	size := int(d.hop.Image.Size)
 	end := offset + len(data)
+	d.whole = end == size
 	err := d.send(ctx, ses.DownloadMicrocodeControl{
 		Mode: ses.DownloadMode(code(d.mode)), BufferOffset: uint32(offset), ImageLength: uint32(size), Data: data,
 	})
@@ -341,11 +343,11 @@ func (d *pageDownload) abort(ctx context.Context) verdict {
 			return sight{said: err.Error()}
 		case s.Code == ses.DownloadNeedsImage:
 			return over(failed(s))
-		case s.Code.Complete(): // told once, and the outcome wherever it is read
+		case s.Code.Complete() && d.whole: // reported once, and the outcome wherever it is read
 			d.early = &answered{status: s}
 			return over(verdict{trigger: SentAll, reason: s.String()})
-		case s.Code.Failed() && sent:
-			return sight{said: s.String()} // told once: the next status is the one that counts
+		case sent && (s.Code.Failed() || s.Code.Complete()):
+			return sight{said: s.String()} // reported once: the next status is the one that counts
 		case sent && s.Code == ses.DownloadIdle && !d.waitsForMore(s):
 			return over(verdict{trigger: Abort, reason: "the device has discarded it"})
 		case sent && refused(answer) && d.generation == with:
@@ -387,7 +389,7 @@ func (d *pageDownload) failure(ctx context.Context) verdict {
 }
 
 func (d *pageDownload) recover(ctx context.Context, last bool) verdict {
-	d.away, d.untold = true, true
+	d.away, d.untold, d.whole = true, true, last
 	return poll(d.patience(), func() sight {
 		d.bound = false
 		s, err := d.status(ctx)

@@ -51,9 +51,8 @@ func (r *run) lock(ctx context.Context) (release func()) {
 	}
 	lock, err := r.lockResets()
 	if err != nil {
-		r.refusal, r.why = RefusedInUse, r.withHolder(ctx, err, resetsLock).
-			Error()+
-			": another run resets ESPs, and what cannot be told to share no drives is not reset beside anything"
+		r.refusal, r.why = RefusedInUse, r.withHolder(ctx, err, resetsLock).Error()+
+			": another run resets ESPs, and what may share drives with others is not reset beside anything"
 		return release
 	}
 	locks = append(locks, lock)

@@ -150,6 +150,7 @@ func (r *run) approach(ctx context.Context, wave plan.Wave, s *stepRun) bool {
 	var inv *inventory.Inventory
 	why := ""
 	err := firmly(r.patience(ctx, s), func() (err error) {
+		why = ""
 		if inv, err = r.scan(r.patience(ctx, s), append([]string{s.step.Enclosure}, s.step.Neighbours...)); err != nil {
 			return err
 		}

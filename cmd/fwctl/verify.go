@@ -110,7 +110,7 @@ func (a *app) verify(ctx context.Context, file, saved string, asJSON bool, cycle
 		if err != nil {
 			return err
 		}
-		if v.planned, v.departures = approved.Departures(inv); v.planned == 0 {
+		if v.planned, v.drift = approved.Drift(inv); v.planned == 0 {
 			return &failure{
 				exitError,
 				fmt.Sprintf("cannot compare with %s: it is about nothing that %s sees or works on", saved, inv.Host),
@@ -133,9 +133,9 @@ func (a *app) verify(ctx context.Context, file, saved string, asJSON bool, cycle
 			Kind          string `json:"kind"`
 			Simulated     bool   `json:"simulated"`
 			*executor.Found
-			Astray     []plan.Step      `json:"astray,omitempty"`
-			Departures []plan.Departure `json:"departures,omitempty"`
-		}{"1.0", "Verification", machine.Simulated(), found, v.astray, v.departures})
+			Astray []plan.Step  `json:"astray,omitempty"`
+			Drift  []plan.Drift `json:"drift,omitempty"`
+		}{"1.0", "Verification", machine.Simulated(), found, v.astray, v.drift})
 		if err != nil {
 			return err
 		}
@@ -167,8 +167,8 @@ type verification struct {
 	astray []plan.Step
 	unread int // devices that the desired state may be about
 
-	departures []plan.Departure // from a saved plan
-	planned    int              // components that were compared with it
+	drift   []plan.Drift // from a saved plan
+	planned int          // components that were compared with it
 }
 
 // counts are how many components run what was staged, wait for that, have lost it,
@@ -202,7 +202,7 @@ func (v *verification) verdict() error {
 		}
 	case absent > 0:
 		return &failure{exitUnknown, fmt.Sprintf("%s not in sight", isOrAre(absent)), "it may be starting still; else switch the enclosure on and look at its cables; then run fwctl verify again"}
-	case slices.ContainsFunc(v.departures, func(d plan.Departure) bool { return d.Revision == "" }):
+	case slices.ContainsFunc(v.drift, func(d plan.Drift) bool { return d.Revision == "" }):
 		return &failure{
 			exitUnknown,
 			"something that the plan knows is not in sight",
@@ -216,10 +216,10 @@ func (v *verification) verdict() error {
 		return &failure{exitFailed, fmt.Sprintf("%s still waiting for a power cycle", isOrAre(waiting)), "power-cycle the enclosure when its drives are not in use, or say --power-cycled where that was done"}
 	case v.unread > 0:
 		return &failure{exitUnknown, fmt.Sprintf("%d %s could not be read, and the desired state may be about it", v.unread, plural(v.unread, "device", "devices")), "fwctl inventory says why; run fwctl verify again when it can be read"}
-	case len(v.departures) > 0:
+	case len(v.drift) > 0:
 		return &failure{
 			exitFailed,
-			fmt.Sprintf("%s not as the plan brings it", isOrAre(len(v.departures))),
+			fmt.Sprintf("%s not as the plan brings it", isOrAre(len(v.drift))),
 			"the lines above say what is missing",
 		}
 	case len(v.astray) > 0:
@@ -295,7 +295,7 @@ func (v *verification) view(width int, paint paint) string {
 	for _, s := range v.astray {
 		lines = append(lines, wrap(fmt.Sprintf("%s: runs %s, wanted %s: %s", s.Address, s.Current, s.Desired, s.Action), width, "", "  ")...)
 	}
-	for _, d := range v.departures {
+	for _, d := range v.drift {
 		text := fmt.Sprintf("%s: %s", d.Address, d.Reason)
 		if d.Revision != "" {
 			text = fmt.Sprintf(
@@ -309,7 +309,7 @@ func (v *verification) view(width int, paint paint) string {
 		lines = append(lines, wrap(text, width, "", "  ")...)
 	}
 	if v.planned > 0 {
-		text := fmt.Sprintf("Compared %s with the plan: %d not as it brings them.", components(v.planned), len(v.departures))
+		text := fmt.Sprintf("Compared %s with the plan: %d not as it brings them.", components(v.planned), len(v.drift))
 		lines = append(lines, wrap(text, width, "", "  ")...)
 	}
 	switch {

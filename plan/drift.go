@@ -8,19 +8,19 @@ import (
 	"fwctl/inventory"
 )
 
-// Departure is a component that is not as a plan brings it.
-type Departure struct {
+// Drift is a component that is not as a plan brings it.
+type Drift struct {
 	Address  string `json:"address"`
 	Wanted   string `json:"wanted"`   // the revision that the plan brings, "" where no revision tells
 	Revision string `json:"revision"` // that the component reports, "" if it is not in sight
 	Reason   string `json:"reason"`
 }
 
-// Departures compares what a host sees now with what a plan brings once all of it was
+// Drift compares what a host sees now with what a plan brings once all of it was
 // carried out, power cycles included. It returns the components that are not so, by
 // address, and how many it compared: those that the host works on, and of other hosts'
 // those that it sees. What the plan leaves alone has to be in sight.
-func (p *Plan) Departures(inv *inventory.Inventory) (compared int, all []Departure) {
+func (p *Plan) Drift(inv *inventory.Inventory) (compared int, all []Drift) {
 	f := mergeHosts([]*inventory.Inventory{inv})
 	missing := map[string]bool{} // lu_ids, each listed once
 	for i := range p.Steps {
@@ -30,7 +30,7 @@ func (p *Plan) Departures(inv *inventory.Inventory) (compared int, all []Departu
 			continue
 		}
 		compared++
-		if d := s.departure(in, inv); d != nil {
+		if d := s.drift(in, inv); d != nil {
 			missing[s.LUID] = missing[s.LUID] || in == nil
 			all = append(all, *d)
 		}
@@ -40,14 +40,14 @@ func (p *Plan) Departures(inv *inventory.Inventory) (compared int, all []Departu
 		for _, luID := range s.Preconditions.ESPs {
 			if s.Host == inv.Host && f.esps[luID] == nil && !missing[luID] {
 				missing[luID] = true
-				all = append(all, Departure{
+				all = append(all, Drift{
 					Address: s.Enclosure,
 					Reason:  fmt.Sprintf("its I/O module %s was in sight when the plan was made, and is not", luID),
 				})
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Departure) int { return cmp.Compare(a.Address, b.Address) })
+	slices.SortStableFunc(all, func(a, b Drift) int { return cmp.Compare(a.Address, b.Address) })
 	return compared, all
 }
 
@@ -66,10 +66,10 @@ func (s *Step) remembered(sub *inventory.Subenclosure) bool {
 	return sent != nil && sent.SHA256 == s.last().Image.SHA256
 }
 
-// departure says how the step's component, behind an ESP that is nil where it is not in
+// drift says how the step's component, behind an ESP that is nil where it is not in
 // sight, is not as the plan brings it; nil if it is.
-func (s *Step) departure(in *esp, inv *inventory.Inventory) *Departure {
-	d := &Departure{Address: s.Address, Wanted: s.brings()}
+func (s *Step) drift(in *esp, inv *inventory.Inventory) *Drift {
+	d := &Drift{Address: s.Address, Wanted: s.brings()}
 	if in == nil {
 		d.Reason = "it is not in sight: is the enclosure switched on and cabled to this host?"
 		eachUnread([]*inventory.Inventory{inv}, func(host string, p *inventory.Problem) {
