@@ -19,6 +19,7 @@ import (
 // A signal in mid-download: what runs is brought to its end, nothing else is
 // started, and the exit code says so.
 func TestApplyInterrupted(t *testing.T) {
+	long(t)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) {
 			dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
@@ -65,6 +66,7 @@ func TestApplyInterrupted(t *testing.T) {
 
 // A terminal that is lost, or a reader of the output that goes away, stops nothing.
 func TestApplyOutlivesItsTerminal(t *testing.T) {
+	long(t)
 	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
 	hurry(t, filepath.Join(dir, "rack.yaml"))
 	cmd := exec.Command("fwctl", "--simulate", "rack.yaml", "apply", "-f", "desired-state.yaml", "--yes", "--accept-disruption", "all", "--state-dir", "state")

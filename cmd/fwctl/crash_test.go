@@ -17,9 +17,7 @@ var apply = []string{"apply", "-f", "desired.yaml", "--yes", "--accept-disruptio
 // have had; and so is one whose resumption is killed.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it starts fwctl many times: make test runs it")
-	}
+	long(t)
 	staged := []string{esp1 + " 1000 1100", esp2 + " 1000 1100"}
 	updated := []string{esp1 + " 1100 -", esp2 + " 1100 -"}
 	fault := func(when string) string { return "faults: [{when: {" + when + "}, " + hangs + "}]" }
@@ -72,6 +70,7 @@ func TestKilled(t *testing.T) {
 
 // A run is resumed by one, while nobody else works there: not beside itself.
 func TestResumeBesideTheRunItself(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("e", ""))
 	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
@@ -230,6 +229,7 @@ func TestInterruptedOnce(t *testing.T) {
 
 // ^C twice withdraws a download by mode e: one abort, and not a chunk after it.
 func TestInterruptedTwice(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for protocol, abort := range map[string]int{"ses": 1, "write-buffer": 0} {
 		t.Run(protocol, func(t *testing.T) {
@@ -258,6 +258,7 @@ func TestInterruptedTwice(t *testing.T) {
 
 // ^C twice sees a download by mode 7 through.
 func TestInterruptedTwiceInMode7(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := newSite(t, jbods("download: {"+quick+"}, "+slow), wanted("7", "reset: always"))
 	p := s.start(apply...)
@@ -276,6 +277,7 @@ func TestInterruptedTwiceInMode7(t *testing.T) {
 // ^C for the third time leaves at once, and says what is not known. It waits for
 // nobody who does not read.
 func TestInterruptedThreeTimes(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		start func(*site, ...string) *process
@@ -392,6 +394,7 @@ func TestInterruptedBeforeTheFirstEffect(t *testing.T) {
 // refused and writes nothing; at two that have nothing to do with each other both
 // come through.
 func TestTwoAtOnce(t *testing.T) {
+	long(t)
 	t.Parallel()
 	const together = "faultDomains: [[5000ccab04001000, 5000ccab04002000]]"
 	for name, tt := range map[string]struct {
@@ -446,6 +449,7 @@ func TestSomebodyElseIsWriting(t *testing.T) {
 
 // A run that goes on is not in the way of resuming one that was killed after it began.
 func TestResumeBesideAnotherRun(t *testing.T) {
+	long(t)
 	t.Parallel()
 	hung := "download: {" + quick + `}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, ` + hangs + `}]}, {}]`
 	s := newSite(t, jbods(hung, hung), wanted("e", ""))
@@ -466,6 +470,7 @@ func TestResumeBesideAnotherRun(t *testing.T) {
 // A run that was interrupted is told as one that goes on while somebody resumes it,
 // and killed then it can be resumed whatever else has been done meanwhile.
 func TestKilledResumeOfAnInterruptedRun(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 4096}, do: {delay: 300ms}}]}, {faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+"}]}]",
 		"download: {"+quick+"}, esps: [{}, {}]"), wanted("e", ""))

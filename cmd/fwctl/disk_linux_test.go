@@ -12,6 +12,7 @@ import (
 // Where the memory cannot be written nothing is, and a disk that fills up stops
 // before the next effect.
 func TestFullDisk(t *testing.T) {
+	long(t)
 	if os.Geteuid() != 0 && os.Getenv("CI") == "" {
 		t.Skip("it takes root to mount a small file system")
 	}

@@ -49,9 +49,7 @@ func TestExamples(t *testing.T) {
 // examples/quickstart, and answers what stands below it. -update writes that.
 func TestREADME(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it starts fwctl many times: make test runs it")
-	}
+	long(t)
 	file := filepath.Join(root, "README.md")
 	data, err := os.ReadFile(file)
 	if err != nil {

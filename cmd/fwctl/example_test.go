@@ -18,6 +18,7 @@ import (
 
 // examples/everything is valid, planned, and carried out whatever its windows.
 func TestExampleOfEverything(t *testing.T) {
+	long(t)
 	t.Parallel()
 	dir := copyOf(t, filepath.Join(root, "examples", "everything"))
 	if out, err := shell(dir, "fwctl validate -f desired-state.yaml"); err != nil || strings.Contains(out, "WARNING") {

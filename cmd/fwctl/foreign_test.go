@@ -30,9 +30,7 @@ func checkForeign(t *testing.T, what, printed string) {
 // themselves: it stays on the line on which fwctl tells of it.
 func TestForeignTextStaysOnItsLine(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it starts fwctl many times: make test runs it")
-	}
+	long(t)
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "common"))); err != nil {
 		t.Fatal(err)

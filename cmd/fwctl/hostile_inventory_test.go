@@ -18,9 +18,7 @@ import (
 // wrong, or it is planned from: into a plan that can be read, and that nothing forges.
 func TestInventoriesEditedByHand(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it takes long: make test runs it")
-	}
+	long(t)
 	strange := []any{
 		"", "a\n" + forged, "\x1b[2J" + forged, "\u202e" + forged, strings.Repeat("x", 300), "5000ccab04001000", "5000ccab04001000/esp1/sub0",
 		-1, -0.5, 256, 1 << 40, json.Number("1e300"), json.Number("99999999999999999999999999"), true, nil, []any{}, map[string]any{}, []any{nil}, []any{map[string]any{}},
@@ -165,9 +163,7 @@ func planFrom(t *testing.T, what string, doc any, desired *plan.DesiredState) *i
 // refused, within a memory that does not depend on what it says.
 func TestHugeInventories(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it takes long: make test runs it")
-	}
+	long(t)
 	for name, tt := range map[string]struct{ head, each, tail, want string }{
 		"subenclosures of one ESP": {
 			`{"format_version":"1.0","kind":"Inventory","host":"h","scanned_at":"2026-11-22T10:00:00Z","simulated":false,"problems":[],"enclosures":[{"logical_id":"5000ccab04001000","health":{"critical":false,"unrecoverable":false,"failures":[]},"drives":[],"esps":[{"relative_id":1,"processes":2,"lu_id":"x","paths":["/dev/sg0"],"subenclosures":[`,

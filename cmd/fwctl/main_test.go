@@ -43,6 +43,14 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"fwctl": main})
 }
 
+// long skips a test that starts fwctl many times, or waits for it for long, in make quick.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it starts fwctl many times: make test runs it")
+	}
+}
+
 // testBuilt runs the tests with a built fwctl for every process of it, in place of this
 // binary, which may have been built with the race detector: hundreds of processes of
 // that take minutes to start.

@@ -11,6 +11,7 @@ import (
 
 // One saved plan, carried out in two visits: what stages by day, what resets at night.
 func TestPhases(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]"), wanted("e, 7", "reset: always, activate: apply"))
 	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
@@ -42,6 +43,7 @@ func TestPhases(t *testing.T) {
 // What refuses mode e in the stage phase has been through it: mode 7 is for the
 // reset phase of the same plan.
 func TestPhasesWhereModeEIsRefused(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := newSite(t, jbods("download: {modes: ['07'], "+quick+"}, esps: [{}, {}]"), wanted("e, 7", "reset: always"))
 	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
@@ -57,6 +59,7 @@ func TestPhasesWhereModeEIsRefused(t *testing.T) {
 // A run that was for some waves of its plan is for those alone when it is resumed:
 // what was to stage by day resets nothing.
 func TestResumeOfAPhase(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for limit, value := range map[string]string{"--phase": "stage", "--wave": "1"} {
 		t.Run(limit, func(t *testing.T) {
@@ -86,6 +89,7 @@ func TestResumeOfAPhase(t *testing.T) {
 
 // The windows of waves that a run was not for are nothing to its resumption.
 func TestResumeOfAPhaseBesideAClosedWindow(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := newSite(t, jbods("download: {"+quick+"}, "+slow), wanted("e", "reset: always, activate: apply, windows: {reset: [night]}", night))
 	p := s.start(append(apply, "--phase", "stage")...)
@@ -115,6 +119,7 @@ const rollout = "rollout: {canary: 1, soak: 1s, maxParallel: 2}"
 
 // The canary goes through all of its waves, and soaks, before anything else is begun.
 func TestCanary(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]", "download: {"+quick+"}, esps: [{}, {}]"), wanted("e", "reset: always, activate: apply", rollout))
 	p := s.start(apply...)
@@ -142,6 +147,7 @@ func TestCanaryThatFails(t *testing.T) {
 
 // As many fault domains at a time as the plan permits, and never two modules of one.
 func TestInParallel(t *testing.T) {
+	long(t)
 	t.Parallel()
 	const drives = ", drives: [{slot: 0}]"
 	enclosure := "download: {" + quick + `}, faults: [{when: {opcode: "1d", every: true}, do: {delay: 30ms}}], esps: [{}, {}]` + drives
@@ -243,6 +249,7 @@ func TestPowerCycleWave(t *testing.T) {
 // What waits for a window has reset nothing when somebody ends the waiting, and
 // goes on later.
 func TestWaitForAWindow(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]"), wanted("e", "reset: always, activate: apply, windows: {reset: [night]}", night))
 	p := s.start(append(apply, "--wait")...)
@@ -261,6 +268,7 @@ const night = `windows: {night: {start: "2199-06-01T22:00", timezone: UTC, durat
 // time, and so is half an image by mode 7, which is sent again; what was not begun is
 // left for its window.
 func TestResumeAfterTheWindow(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for name, offset := range map[string]int{"in the middle of the image": 12288, "at the last chunk": 36864} {
 		t.Run(name, func(t *testing.T) {
@@ -292,6 +300,7 @@ func TestMemoryThatCannotBeWritten(t *testing.T) {
 // Stepping stones are gone over in one apply, also by one that is killed between
 // two of them.
 func TestSteppingStones(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for name, fault := range map[string]string{"": "", "killed in its second hop": `faults: [{when: {opcode: "1d", offset: 12288, nth: 2}, ` + hangs + "}]"} {
 		t.Run(name, func(t *testing.T) {
@@ -337,6 +346,7 @@ policies: {p: {reset: always, activate: apply}}
 
 // What is to be done about a closed window is another thing for a run that was begun.
 func TestResumeOutsideTheWindow(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := newSite(t, jbods("download: {"+quick+"}, "+slow), wanted("7", "reset: always, windows: {reset: [night]}", night))
 	p := s.start(append(apply, "--ignore-window", "CHG-4711")...)

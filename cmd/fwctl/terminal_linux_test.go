@@ -116,6 +116,7 @@ func TestQuestionOnATerminal(t *testing.T) {
 
 // An interrupt beside bars is told on a line of its own, and no bar is left in the end.
 func TestInterruptBesideABar(t *testing.T) {
+	long(t)
 	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
 	t.Setenv("TERM", "xterm")
 	t.Setenv("NO_COLOR", "1")
