@@ -160,30 +160,10 @@ func (s *stepRun) enter(sub *inventory.Subenclosure) {
 	}
 }
 
-// component finds a step's component in an enclosure. The reason says why it
-// cannot be worked on.
-func component(e *inventory.Enclosure, step *plan.Step) (esp *inventory.ESP, sub *inventory.Subenclosure, reason string) {
-	for i := range e.ESPs {
-		esp := &e.ESPs[i]
-		if esp.LUID != step.LUID {
-			continue
-		}
-		if esp.Conflict != "" {
-			return nil, nil, esp.Conflict
-		}
-		for j := range esp.Subenclosures {
-			sub := &esp.Subenclosures[j]
-			switch {
-			case sub.ID != step.Subenclosure:
-			case sub.Address != step.Address:
-				return nil, nil, fmt.Sprintf("logical unit %s: expected it at %s, found it at %s: have modules changed places?", step.LUID, step.Address, sub.Address)
-			default:
-				return esp, sub, ""
-			}
-		}
-		return nil, nil, fmt.Sprintf("subenclosure %d: expected it, found none", step.Subenclosure)
-	}
-	return nil, nil, fmt.Sprintf("logical unit %s: expected it, found none", step.LUID)
+// componentIn finds the step's component in an enclosure. The error says why it cannot
+// be worked on.
+func (s *stepRun) componentIn(e *inventory.Enclosure) (*inventory.ESP, *inventory.Subenclosure, error) {
+	return e.ComponentAt(s.step.LUID, s.step.Subenclosure, s.step.Address)
 }
 
 // differences compares a component with what it is expected to be, and names

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"fwctl/internal/backoff"
+	"fwctl/internal/enclosure"
 	"fwctl/internal/scsi"
 	"fwctl/internal/ses"
 	"fwctl/internal/state"
@@ -82,7 +84,7 @@ const halfTaken Trigger = "half taken"
 
 // target is what a download is for: one hop of one component, in one mode.
 type target struct {
-	session      *session
+	session      *enclosure.Held
 	luID         string
 	subenclosure int
 	address      string
@@ -118,13 +120,6 @@ func code(m plan.Mode) byte {
 	return 0x0e
 }
 
-const (
-	firstPoll  = 250 * time.Millisecond
-	lastRetry  = 4 * firstPoll
-	slowPoll   = 5 * time.Second
-	personPoll = time.Minute // each look for what a person does reads whole enclosures
-)
-
 // stage is how far a device has got with an image, as far as it tells. poll
 // waits longer for each new one, so that there must be few of them.
 type stage int
@@ -135,20 +130,6 @@ const (
 	writing                // it has all of it and writes flash
 	leaving                // it answers no more, or not yet again, after an image that it starts by itself
 )
-
-// firmly calls read until it succeeds, a few times: one failed read says nothing about a
-// device. Callers wait longer for devices that may be away for long.
-func firmly(ctx context.Context, read func() error) error {
-	err := read()
-	for wait := firstPoll; err != nil && wait <= lastRetry; wait *= 2 {
-		if errors.Is(err, transport.ErrBusy) || ctx.Err() != nil {
-			break
-		}
-		time.Sleep(wait)
-		err = read()
-	}
-	return err
-}
 
 // sight is what asking a device once came to: an end, or what it said and how far
 // it is.
@@ -163,22 +144,24 @@ func over(v verdict) sight { return sight{end: &v} }
 // poll asks, ever more seldom, until there is an end. Patience is how long a
 // device may stay in one stage. A stage that it falls back into, or is in for a
 // second time, gives it no more: after patience for each of them it is over.
-func poll(patience time.Duration, ask func() sight, late func(said string) verdict) verdict {
+func poll(ctx context.Context, patience time.Duration, ask func() sight, late func(said string) verdict) verdict {
 	furthest, since := silent, time.Now()
-	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
+	said := ""
+	for range backoff.Attempts(ctx, backoff.Device) {
 		asked := time.Now()
 		saw := ask()
 		if saw.end != nil {
 			return *saw.end
 		}
+		said = saw.said
 		if saw.stage > furthest {
 			furthest, since = saw.stage, time.Now()
 		}
 		if asked.Sub(since) >= patience {
-			return late(saw.said)
+			break
 		}
-		time.Sleep(wait)
 	}
+	return late(said)
 }
 
 // starts reports whether the device starts the image by itself once it has all of it,
@@ -188,7 +171,7 @@ func (t *target) starts() bool { return !t.hop.Defers(t.mode) }
 func (t *target) flashTimeout() time.Duration { return time.Duration(t.hop.FlashTimeout) }
 
 func (t *target) do(ctx context.Context, cmd scsi.Command) ([]byte, error) {
-	node, err := t.session.to(t.luID)
+	node, err := t.session.Transport(t.luID)
 	if err != nil {
 		return nil, err
 	}
@@ -231,8 +214,8 @@ func (t *target) agree(ctx context.Context) verdict {
 	if t.hop.PeerSync == 0 {
 		return verdict{}
 	}
-	return poll(time.Duration(t.hop.PeerSync), func() sight {
-		own, err := t.session.revision(ctx, t.luID, t.subenclosure)
+	return poll(ctx, time.Duration(t.hop.PeerSync), func() sight {
+		own, err := t.session.Revision(ctx, t.luID, t.subenclosure)
 		switch {
 		case ctx.Err() != nil:
 			return over(verdict{})
@@ -245,7 +228,7 @@ func (t *target) agree(ctx context.Context) verdict {
 			if esp.LUID == t.luID || !slices.ContainsFunc(esp.Subenclosures, func(sub inventory.Subenclosure) bool { return sub.ID == t.subenclosure }) {
 				continue
 			}
-			if peer, err := t.session.revision(ctx, esp.LUID, t.subenclosure); err != nil || peer != own {
+			if peer, err := t.session.Revision(ctx, esp.LUID, t.subenclosure); err != nil || peer != own {
 				return sight{said: fmt.Sprintf("%s runs %s: %v", esp.LUID, peer, err)}
 			}
 		}
@@ -256,8 +239,8 @@ func (t *target) agree(ctx context.Context) verdict {
 // settle collects pending unit attentions, which would otherwise be the answer to
 // the first command with an effect.
 func (t *target) settle(ctx context.Context, luID string) error {
-	return firmly(ctx, func() error {
-		node, err := t.session.to(luID)
+	return enclosure.Retry(ctx, func() error {
+		node, err := t.session.Transport(luID)
 		if err == nil {
 			_, err = scsi.Do(ctx, node, scsi.TestUnitReady{})
 		}
@@ -265,7 +248,7 @@ func (t *target) settle(ctx context.Context, luID string) error {
 			return nil // not ready, or no command that it knows: the download itself will tell
 		}
 		if err != nil {
-			t.session.revision(ctx, luID, t.subenclosure) // finds it again if it has moved
+			t.session.Revision(ctx, luID, t.subenclosure) // finds it again if it has moved
 		}
 		return err
 	})
@@ -274,7 +257,7 @@ func (t *target) settle(ctx context.Context, luID string) error {
 // page reads an ESP's download status page. That eats the completion codes of
 // all that it serves, and starts what stands at 10h.
 func (t *target) page(ctx context.Context, luID string) (*ses.DownloadMicrocodeStatus, error) {
-	node, err := t.session.to(luID)
+	node, err := t.session.Transport(luID)
 	if err != nil {
 		return nil, err
 	}
@@ -319,12 +302,12 @@ func (t *target) own(page *ses.DownloadMicrocodeStatus) (ses.DownloadStatus, err
 // ask reads the component's download status, again for as long as that fails: one
 // failed read says nothing. A status under another generation code is an answer.
 func (t *target) ask(ctx context.Context) (s ses.DownloadStatus, err error) {
-	poll(time.Duration(t.hop.ReturnTimeout), func() sight {
+	poll(ctx, time.Duration(t.hop.ReturnTimeout), func() sight {
 		var changed *changedError
 		if s, err = t.status(ctx); err == nil || errors.As(err, &changed) {
 			return over(verdict{})
 		}
-		t.session.revision(ctx, t.luID, t.subenclosure) // finds it again if it has moved
+		t.session.Revision(ctx, t.luID, t.subenclosure) // finds it again if it has moved
 		return sight{}
 	}, func(string) verdict { return verdict{} })
 	return s, err
@@ -337,13 +320,13 @@ func (t *target) ask(ctx context.Context) (s ses.DownloadStatus, err error) {
 // have nothing to start from.
 func (t *target) look(ctx context.Context, from, end int, cause error) verdict {
 	broke := fmt.Sprintf("the download broke off near byte %d of %d: %v", end, t.hop.Image.Size, cause)
-	return poll(time.Duration(t.hop.ReturnTimeout), func() sight {
-		revision, err := t.session.revision(ctx, t.luID, t.subenclosure)
+	return poll(ctx, time.Duration(t.hop.ReturnTimeout), func() sight {
+		revision, err := t.session.Revision(ctx, t.luID, t.subenclosure)
 		if err != nil {
 			return sight{}
 		}
 		v := verdict{trigger: Fail, revision: revision, inDoubt: true, reason: fmt.Sprintf("%s; it answers again and runs %s", broke, revision)}
-		v.discarded = !t.session.reset[t.luID] // else it has started since
+		v.discarded = !t.session.WasReset(t.luID) // else it has started since
 		if !t.hasPage {
 			return over(v)
 		}
@@ -386,7 +369,7 @@ func (t *target) collect(ctx context.Context) bool {
 // runs is the verdict on a device that says nothing of the image that a killed run
 // was sending. To send it again overwrites at worst the same.
 func (t *target) runs(ctx context.Context) verdict {
-	revision, err := t.session.revision(ctx, t.luID, t.subenclosure)
+	revision, err := t.session.Revision(ctx, t.luID, t.subenclosure)
 	switch {
 	case err != nil:
 		return verdict{trigger: Lose, reason: err.Error()}
@@ -394,42 +377,6 @@ func (t *target) runs(ctx context.Context) verdict {
 		return verdict{trigger: Start, reason: "it has restarted", revision: revision}
 	}
 	return verdict{trigger: StartOver, reason: "it holds nothing of the image that it tells of, and is sent all of it again", revision: revision}
-}
-
-// unanswered tells whether a command may have reached the device without a
-// status having come back, or could not because the device is gone.
-func unanswered(err error) bool {
-	var e *transport.Error
-	return errors.As(err, &e) && (!e.NotSent || errors.Is(err, transport.ErrGone))
-}
-
-// refused reports whether a device says that it did not carry a command out, and will
-// not. After any other error it may have: a device can take a chunk and fail in answering.
-func refused(err error) bool {
-	return errors.Is(err, scsi.IllegalRequest) || errors.Is(err, scsi.ReservationConflict)
-}
-
-// wasReset tells whether a device answers that it has been reset, or that its
-// microcode has changed, since the last command. The command was not carried out.
-func wasReset(err error) bool {
-	var e *scsi.Error
-	if !errors.As(err, &e) || e.Sense == nil || e.Sense.Key != scsi.UnitAttention {
-		return false
-	}
-	return e.Sense.ASC[0] == 0x29 || e.Sense.ASC == scsi.ASC{0x3f, 0x01} || e.Sense.ASC == scsi.ASC{0x3f, 0x16}
-}
-
-// transient tells whether a device did not carry a command out for a reason that
-// passes by itself.
-func transient(err error) bool {
-	for _, passing := range []error{
-		scsi.UnitAttention, scsi.Busy, scsi.TaskSetFull, scsi.ASC{0x04, 0x00}, scsi.ASC{0x04, 0x01}, scsi.ASC{0x04, 0x07}, scsi.ASC{0x35, 0x02},
-	} {
-		if errors.Is(err, passing) {
-			return true
-		}
-	}
-	return false
 }
 
 // brokenOff is the verdict on a chunk that the device did not take.
@@ -442,7 +389,7 @@ func (t *target) brokenOff(offset int, why any) verdict {
 func (t *target) disturbance(err error) (v verdict, is bool) {
 	var changed *changedError
 	switch {
-	case wasReset(err):
+	case scsi.WasReset(err):
 		return verdict{trigger: disturbed, reason: fmt.Sprintf("the device was reset in mid-download: %v", err)}, true
 	case errors.As(err, &changed):
 		return verdict{trigger: disturbed, reason: err.Error()}, true
@@ -488,11 +435,11 @@ func neverActivates(why any) verdict {
 // restarting: what it runs afterwards decides.
 func restarting(err error) verdict {
 	switch {
-	case err == nil, unanswered(err), wasReset(err):
+	case err == nil, transport.Unanswered(err), scsi.WasReset(err):
 		return verdict{trigger: Restart}
-	case errors.Is(err, scsi.ASC{0x2c, 0x00}):
+	case errors.Is(err, scsi.CommandSequenceError):
 		return verdict{trigger: Fail, unstaged: true, reason: fmt.Sprintf("it holds no deferred microcode any more: %v", err)}
-	case errors.Is(err, scsi.IllegalRequest), transient(err):
+	case errors.Is(err, scsi.IllegalRequest), scsi.Transient(err):
 		return verdict{trigger: Fail, reason: fmt.Sprintf("it did not activate: %v", err)}
 	}
 	return verdict{trigger: Restart, reason: fmt.Sprintf("the activation was answered with %v", err)}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"fwctl/internal/scsi"
+	"fwctl/internal/transport"
 	"fwctl/plan"
 )
 
@@ -66,12 +67,12 @@ func (d *bufferDownload) chunk(ctx context.Context, offset int, data []byte) ver
 		return verdict{}
 	case offset == 0 && d.saysModeRefused(ctx, err):
 		return verdict{trigger: modeRefused, reason: err.Error()}
-	case transient(err) && !wasReset(err):
+	case scsi.Transient(err) && !scsi.WasReset(err):
 		return verdict{trigger: notTaken, reason: err.Error()}
-	case wasReset(err):
+	case scsi.WasReset(err):
 		v, _ := d.disturbance(err)
 		return v
-	case refused(err):
+	case scsi.Refused(err):
 		return d.brokenOff(offset, err)
 	case last:
 		d.away = true
@@ -90,7 +91,7 @@ func (d *bufferDownload) saysModeRefused(ctx context.Context, err error) bool {
 		return false
 	}
 	known := d.refusesMode(e.Sense)
-	if !known && (e.Sense.Key != scsi.IllegalRequest || e.Sense.ASC != scsi.ASC{0x24, 0x00}) {
+	if !known && (e.Sense.Key != scsi.IllegalRequest || e.Sense.ASC != scsi.InvalidFieldInCDB) {
 		return false
 	}
 	if f := e.Sense.Field; f != nil {
@@ -119,21 +120,21 @@ func (d *bufferDownload) finish(ctx context.Context) verdict {
 		return d.awaitRevision(ctx)
 	}
 	busy, reset := false, false
-	return poll(d.patience(), func() sight {
+	return poll(ctx, d.patience(), func() sight {
 		v, err := d.word(ctx)
-		reset = reset || unanswered(err) || wasReset(err) || d.session.reset[d.luID]
+		reset = reset || transport.Unanswered(err) || scsi.WasReset(err) || d.session.WasReset(d.luID)
 		if v.trigger != "" {
 			return over(v)
 		}
 		if err != nil {
-			busy = transient(err) || errors.Is(err, errWriting)
+			busy = scsi.Transient(err) || errors.Is(err, errWriting)
 			return sight{said: err.Error()}
 		}
 		busy = false
 		if !reset {
 			return sight{}
 		}
-		revision, err := d.session.revision(ctx, d.luID, d.subenclosure)
+		revision, err := d.session.Revision(ctx, d.luID, d.subenclosure)
 		switch {
 		case err != nil:
 			return sight{said: err.Error()}
@@ -161,12 +162,12 @@ func (d *bufferDownload) finish(ctx context.Context) verdict {
 // that took all of the image, and is back under another node, has left the bus to restart.
 func (d *bufferDownload) awaitRevision(ctx context.Context) verdict {
 	start := verdict{trigger: Start, reason: "it has all of the image"}
-	return poll(d.patience(), func() sight {
-		revision, err := d.session.revision(ctx, d.luID, d.subenclosure)
+	return poll(ctx, d.patience(), func() sight {
+		revision, err := d.session.Revision(ctx, d.luID, d.subenclosure)
 		switch {
 		case err != nil:
 			return sight{said: err.Error(), stage: leaving}
-		case d.runsImage(revision), d.session.reset[d.luID], !d.away && d.session.moved[d.luID]:
+		case d.runsImage(revision), d.session.WasReset(d.luID), !d.away && d.session.HasMoved(d.luID):
 			return over(start)
 		}
 		return sight{said: "it runs " + revision}
@@ -190,8 +191,8 @@ func (d *bufferDownload) word(ctx context.Context) (verdict, error) {
 	_, err := d.do(ctx, scsi.TestUnitReady{})
 	said := &scsi.Error{}
 	if err != nil && !errors.As(err, &said) {
-		if unanswered(err) {
-			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again where it has left
+		if transport.Unanswered(err) {
+			d.session.Revision(ctx, d.luID, d.subenclosure) // finds it again where it has left
 		}
 		return verdict{}, err
 	}
@@ -210,11 +211,11 @@ func (d *bufferDownload) word(ctx context.Context) (verdict, error) {
 	}
 	const pending = "the device says that deferred microcode is pending"
 	switch {
-	case errors.Is(said, scsi.ASC{0x00, 0x22}), errors.Is(said, scsi.ASC{0x04, 0x1e}):
-		return verdict{trigger: Defer, reason: pending, confirmed: true}, nil
-	case errors.Is(said, scsi.ASC{0x04, 0x21}), errors.Is(said, scsi.ASC{0x04, 0x22}):
+	case said.Sense != nil && said.Sense.ASC.StartsByPower():
 		return verdict{trigger: Defer, reason: fmt.Sprintf("%s: %v", pending, said.Sense.ASC), confirmed: true, powerOnly: true}, nil
-	case err != nil, transient(said):
+	case said.Sense != nil && said.Sense.ASC.DefersMicrocode():
+		return verdict{trigger: Defer, reason: pending, confirmed: true}, nil
+	case err != nil, scsi.Transient(said):
 		return verdict{}, said
 	}
 	return verdict{}, nil
@@ -251,7 +252,7 @@ func (d *bufferDownload) recover(ctx context.Context, last bool) verdict {
 	if last && d.starts() {
 		return verdict{trigger: SentAll, reason: "all of the image may have been sent"}
 	}
-	return poll(d.patience(), func() sight {
+	return poll(ctx, d.patience(), func() sight {
 		v, err := d.word(ctx)
 		switch {
 		case err != nil:

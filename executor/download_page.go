@@ -57,7 +57,7 @@ func (d *pageDownload) prepare(ctx context.Context) verdict {
 func (d *pageDownload) chunkSize() int { return min(d.hop.ChunkSize, ses.MaxChunk) &^ 3 }
 
 func (d *pageDownload) send(ctx context.Context, page ses.DownloadMicrocodeControl) error {
-	node, err := d.session.to(d.luID)
+	node, err := d.session.Transport(d.luID)
 	if err != nil {
 		return err
 	}
@@ -77,23 +77,23 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 	switch {
 	case offset == 0 && d.saysModeRefused(err):
 		return verdict{trigger: modeRefused, reason: err.Error()}
-	case transient(err) && !wasReset(err):
+	case scsi.Transient(err) && !scsi.WasReset(err):
 		return d.notTaken(ctx, offset, end, err)
-	case wasReset(err):
+	case scsi.WasReset(err):
 		v, _ := d.disturbance(err)
 		return v
-	case refused(err):
+	case scsi.Refused(err):
 		return d.refusedChunk(ctx, offset, err)
 	case err != nil && end < size:
 		return d.look(ctx, offset, end, err)
 	case err != nil: // what the device says next is the outcome
-		d.away, d.lost = true, unanswered(err)
+		d.away, d.lost = true, transport.Unanswered(err)
 		return verdict{}
 	case d.skips(plan.MidwayStatus) && end < size, d.skips(plan.LastStatus) && end == size:
 		return verdict{}
 	}
 
-	v := poll(d.flashTimeout(), func() sight {
+	v := poll(ctx, d.flashTimeout(), func() sight {
 		s, err := d.status(ctx)
 		switch {
 		case end == size && err == nil && tellsModeRefused(s, offset):
@@ -101,9 +101,9 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) verdi
 		case end == size:
 			d.early = &answered{s, err}
 			return over(verdict{})
-		case unanswered(err):
+		case transport.Unanswered(err):
 			return over(d.look(ctx, offset, end, err))
-		case transient(err) && !wasReset(err):
+		case scsi.Transient(err) && !scsi.WasReset(err):
 			return sight{said: err.Error()}
 		case err != nil:
 			if v, is := d.disturbance(err); is {
@@ -157,7 +157,7 @@ func (d *pageDownload) notTaken(ctx context.Context, offset, end int, cause erro
 		foreign := d.brokenOff(offset, fmt.Sprintf("%v, and it waits for byte %d", cause, s.ExpectedBufferOffset))
 		foreign.half, foreign.discarded = false, true
 		return foreign
-	case err != nil && !transient(err):
+	case err != nil && !scsi.Transient(err):
 		return d.brokenOff(offset, err)
 	}
 	return v
@@ -172,7 +172,7 @@ func (d *pageDownload) saysModeRefused(err error) bool {
 		return false
 	}
 	if f := e.Sense.Field; f != nil {
-		return e.Sense.Key == scsi.IllegalRequest && e.Sense.ASC == scsi.ASC{0x26, 0x00} && !f.InCDB && f.Byte == uint16(ses.ModeField)
+		return e.Sense.Key == scsi.IllegalRequest && e.Sense.ASC == scsi.InvalidFieldInParameterList && !f.InCDB && f.Byte == uint16(ses.ModeField)
 	}
 	return d.refusesMode(e.Sense)
 }
@@ -237,11 +237,11 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 	}
 	left := false
 	idle := "" // the revision that it ran at the last look, where its status was 00h
-	return poll(d.patience(), func() sight {
+	return poll(ctx, d.patience(), func() sight {
 		idle = ""
 		s, err := d.next(ctx)
 		switch {
-		case unanswered(err), wasReset(err):
+		case transport.Unanswered(err), scsi.WasReset(err):
 			d.away = true
 			var lost *transport.Error
 			d.untold = d.untold || errors.As(err, &lost) && !lost.NotSent
@@ -249,7 +249,7 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 				left = true
 				time.Sleep(time.Duration(d.hop.Settle))
 			}
-			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again if it has moved
+			d.session.Revision(ctx, d.luID, d.subenclosure) // finds it again if it has moved
 			if d.starts() {
 				return sight{said: err.Error(), stage: leaving}
 			}
@@ -268,15 +268,15 @@ func (d *pageDownload) finish(ctx context.Context) verdict {
 			return sight{said: s.String(), stage: stageOf(s)}
 		}
 		// The code may have been told to nobody. The revision tells, if it changes at all.
-		revision, err := d.session.revision(ctx, d.luID, d.subenclosure)
+		revision, err := d.session.Revision(ctx, d.luID, d.subenclosure)
 		switch {
 		case err != nil:
 			return sight{said: err.Error()}
 		case d.runsImage(revision):
 			return over(verdict{trigger: Start, reason: "it has restarted"})
-		case d.starts() && d.session.reset[d.luID]:
+		case d.starts() && d.session.WasReset(d.luID):
 			return over(verdict{trigger: Start, reason: "it has been reset"})
-		case !d.starts() && (d.lost || d.untold || d.session.reset[d.luID]):
+		case !d.starts() && (d.lost || d.untold || d.session.WasReset(d.luID)):
 			return over(verdict{trigger: Lose, reason: fmt.Sprintf("it was away after the last byte, runs %s, and does not say what became of the image", revision)})
 		}
 		idle = revision
@@ -334,12 +334,12 @@ func ended(s ses.DownloadStatus, starts bool) (done bool, v verdict) {
 func (d *pageDownload) abort(ctx context.Context) verdict {
 	sent, with := false, uint32(0) // the generation code of the abort
 	var answer error
-	return poll(d.flashTimeout(), func() sight {
+	return poll(ctx, d.flashTimeout(), func() sight {
 		d.bound = false
 		s, err := d.status(ctx)
 		switch {
 		case err != nil:
-			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again if it has moved
+			d.session.Revision(ctx, d.luID, d.subenclosure) // finds it again if it has moved
 			return sight{said: err.Error()}
 		case s.Code == ses.DownloadNeedsImage:
 			return over(failed(s))
@@ -350,11 +350,11 @@ func (d *pageDownload) abort(ctx context.Context) verdict {
 			return sight{said: s.String()} // reported once: the next status is the one that counts
 		case sent && s.Code == ses.DownloadIdle && !d.waitsForMore(s):
 			return over(verdict{trigger: Abort, reason: "the device has discarded it"})
-		case sent && refused(answer) && d.generation == with:
+		case sent && scsi.Refused(answer) && d.generation == with:
 			return over(
 				verdict{trigger: Fail, unclear: true, reason: fmt.Sprintf("the device does not take the abort: %v; %v", answer, s)},
 			)
-		case !sent, transient(answer), refused(answer):
+		case !sent, scsi.Transient(answer), scsi.Refused(answer):
 			answer = d.send(ctx, ses.DownloadMicrocodeControl{Mode: ses.AbortDownload})
 			sent, with = true, d.generation
 		}
@@ -390,11 +390,11 @@ func (d *pageDownload) failure(ctx context.Context) verdict {
 
 func (d *pageDownload) recover(ctx context.Context, last bool) verdict {
 	d.away, d.untold, d.whole = true, true, last
-	return poll(d.patience(), func() sight {
+	return poll(ctx, d.patience(), func() sight {
 		d.bound = false
 		s, err := d.status(ctx)
 		if err != nil {
-			d.session.revision(ctx, d.luID, d.subenclosure) // finds it again if it has moved
+			d.session.Revision(ctx, d.luID, d.subenclosure) // finds it again if it has moved
 			return sight{said: err.Error()}
 		}
 		switch {
@@ -427,7 +427,7 @@ func (d *pageDownload) activate(ctx context.Context) verdict {
 	}
 	d.bufferID = byte(d.hop.BufferID)
 	err := d.send(ctx, ses.DownloadMicrocodeControl{Mode: ses.ActivateDeferredMicrocode})
-	if refused(err) { // perhaps for a generation code that has changed since it was read
+	if scsi.Refused(err) { // perhaps for a generation code that has changed since it was read
 		with := d.generation
 		d.bound = false
 		if _, failure := d.ask(ctx); failure == nil && d.generation != with {

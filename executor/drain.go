@@ -6,8 +6,10 @@ import (
 	"slices"
 	"time"
 
+	"fwctl/internal/enclosure"
 	"fwctl/internal/ses"
 	"fwctl/internal/state"
+	"fwctl/internal/transport"
 	"fwctl/inventory"
 )
 
@@ -37,8 +39,7 @@ func (t *target) drain(ctx context.Context, activating bool) (ses.DownloadStatus
 	if err := t.settle(ctx, t.luID); err != nil {
 		return none, refuse("%v", err)
 	}
-	delete(t.session.reset, t.luID) // from here on it would be a new one
-	delete(t.session.moved, t.luID)
+	t.session.ForgetResets(t.luID) // from here on it would be a new one
 	if !t.hasPage {
 		return none, verdict{}
 	}
@@ -112,13 +113,13 @@ func (t *target) judge(ctx context.Context, luID string, page *ses.DownloadMicro
 
 // firmPage reads an ESP's download status page, again if one read fails.
 func (t *target) firmPage(ctx context.Context, luID string) (page *ses.DownloadMicrocodeStatus, err error) {
-	err = firmly(ctx, func() error {
-		if _, failure := t.session.to(luID); failure != nil {
-			t.session.revision(ctx, luID, t.subenclosure) // finds it again if it has moved
+	err = enclosure.Retry(ctx, func() error {
+		if _, failure := t.session.Transport(luID); failure != nil {
+			t.session.Revision(ctx, luID, t.subenclosure) // finds it again if it has moved
 		}
 		page, err = t.page(ctx, luID)
-		if unanswered(err) {
-			t.session.revision(ctx, luID, t.subenclosure)
+		if transport.Unanswered(err) {
+			t.session.Revision(ctx, luID, t.subenclosure)
 		}
 		return err
 	})
@@ -146,8 +147,8 @@ func (t *target) started(ctx context.Context, key state.Key, address string) ver
 	}
 	t.notice(reason)
 	time.Sleep(time.Duration(t.hop.Settle))
-	return poll(time.Duration(t.hop.ReturnTimeout), func() sight {
-		revision, err := t.session.revision(ctx, key.LUID, key.Subenclosure)
+	return poll(ctx, time.Duration(t.hop.ReturnTimeout), func() sight {
+		revision, err := t.session.Revision(ctx, key.LUID, key.Subenclosure)
 		switch {
 		case err != nil:
 			return sight{said: err.Error()}

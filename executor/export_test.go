@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"fwctl/inventory"
 	"slices"
 	"testing"
 )
@@ -15,9 +14,4 @@ func Forbid(t *testing.T, from State, on Trigger) {
 	if len(edges) != len(all)-1 {
 		t.Fatalf("the step machine has no transition from %s on %q", from, on)
 	}
-}
-
-// Declines names what of an enclosure is worse after than before.
-func Declines(before, after *inventory.Enclosure) []string {
-	return takeBaseline(before).decline(after)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -157,7 +158,7 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 	enclosure := group[0].step.Enclosure
 	held, err := r.hold(r.until, enclosure, group[0].step.Preconditions.ESPs, inv)
 	if err == nil {
-		defer held.close()
+		defer held.Close()
 		err = r.takeDown(ctx, held)
 	}
 	remembered, failure := r.Store.Cautions(r.until)
@@ -199,34 +200,41 @@ func (s *stepRun) minds(cautions []inventory.Caution) verdict {
 	return verdict{trigger: Stale, refusal: RefusedGate, reason: why}
 }
 
+// baselineOf is what an enclosure of the run was like before it.
+func (r *run) baselineOf(id string) *enclosure.Baseline {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.baselines[id]
+}
+
 // takeDown records what an enclosure is like before the run's first effect on it. A
 // path to a drive that is not live then is not waited for later, which is worth a line.
-func (r *run) takeDown(ctx context.Context, held *session) error {
-	if r.baselineOf(held.enclosure) != nil {
+func (r *run) takeDown(ctx context.Context, held *enclosure.Held) error {
+	if r.baselineOf(held.ID()) != nil {
 		return nil // of the run that is resumed
 	}
 	var e *inventory.Enclosure
-	err := firmly(r.until, func() (err error) {
-		e, err = held.read(r.until)
+	err := enclosure.Retry(r.until, func() (err error) {
+		e, err = held.Read(r.until)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	for i := range e.Drives {
-		d := &e.Drives[i]
-		if said := downPaths(e, d); len(said) > 0 && len(d.InUse) > 0 {
-			r.event(Event{Type: EventNoticed, Address: held.enclosure, Reason: fmt.Sprintf("%s was not healthy before this run, and is not waited for: %s", countPaths(*d).name(), strings.Join(said, ", "))})
-		}
+	for _, d := range enclosure.DownDrives(e) {
+		r.event(Event{
+			Type: EventNoticed, Address: held.ID(),
+			Reason: fmt.Sprintf("%s was not healthy before this run, and is not waited for: %s", d.Name, d.Why),
+		})
 	}
-	b := takeBaseline(e)
+	b := enclosure.TakeBaseline(e)
 	r.mu.Lock()
-	r.baselines[held.enclosure] = b
+	r.baselines[held.ID()] = b
 	r.mu.Unlock()
 	if r.id == 0 {
 		return nil
 	}
-	return r.Store.Update(ctx, func(tx *state.Tx) { tx.Baseline(r.id, held.enclosure, b.encode()) })
+	return r.Store.Update(ctx, func(tx *state.Tx) { tx.Baseline(r.id, held.ID(), b.Encode()) })
 }
 
 // unfinished refuses a new run where an earlier one was killed in the middle of
@@ -384,20 +392,20 @@ func (s *stepRun) stale(reason string) verdict {
 
 // check reads a component and compares it with what its step expects. task is
 // what follows where everything is as expected.
-func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger) verdict {
+func (r *run) check(ctx context.Context, held *enclosure.Held, s *stepRun, task Trigger) verdict {
 	memory, err := r.Store.Memory(ctx)
 	if err != nil {
 		return s.cannot(err)
 	}
 	var e *inventory.Enclosure
 	var worse []string
-	before := r.baselineOf(held.enclosure)
-	err = firmly(ctx, func() (err error) {
+	before := r.baselineOf(held.ID())
+	err = enclosure.Retry(ctx, func() (err error) {
 		worse = nil
-		if e, err = held.read(ctx); err != nil || before == nil {
+		if e, err = held.Read(ctx); err != nil || before == nil {
 			return err
 		}
-		if worse = before.decline(e); len(worse) > 0 { // a page that could not be read looks like that too
+		if worse = before.Decline(e); len(worse) > 0 { // a page that could not be read looks like that too
 			return errors.New(strings.Join(worse, "; "))
 		}
 		return nil
@@ -406,9 +414,9 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 		return s.cannot(err)
 	}
 	remember(e, memory)
-	esp, sub, reason := component(e, s.step)
-	if reason != "" {
-		return s.stale(reason)
+	esp, sub, err := s.componentIn(e)
+	if err != nil {
+		return s.stale(err.Error())
 	}
 	if old, ok := memory.Staged[s.key]; ok && sub.Staged == nil && r.id != 0 {
 		if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.Unstage(s.key) }); err != nil {
@@ -433,7 +441,7 @@ func (r *run) check(ctx context.Context, held *session, s *stepRun, task Trigger
 }
 
 // newDownload is the way in which a step's component takes its hop's image, in its mode.
-func (r *run) newDownload(held *session, e *inventory.Enclosure, esp *inventory.ESP, sub *inventory.Subenclosure, s *stepRun) download {
+func (r *run) newDownload(held *enclosure.Held, e *inventory.Enclosure, esp *inventory.ESP, sub *inventory.Subenclosure, s *stepRun) download {
 	return newDownload(target{
 		session: held, luID: s.step.LUID, subenclosure: s.step.Subenclosure, address: sub.Address, esps: e.ESPs,
 		hop: s.current(), mode: s.mode, owing: s.owing, hasPage: esp.Download.SESPage || s.current().Protocol == plan.SES,

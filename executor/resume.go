@@ -2,12 +2,12 @@ package executor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"fwctl/internal/enclosure"
 	"fwctl/internal/image"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
@@ -44,8 +44,8 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	for enclosure, data := range taken {
-		if r.baselines[enclosure], err = parseBaseline(data); err != nil {
+	for id, data := range taken {
+		if r.baselines[id], err = enclosure.ParseBaseline(data); err != nil {
 			return nil, err
 		}
 	}
@@ -236,26 +236,24 @@ func (r *run) recover(ctx context.Context) error {
 		return err
 	}
 	groups := byEnclosure(broken)
-	var sessions []*session
+	var sessions []*enclosure.Held
 	for _, group := range groups {
 		held, err := r.hold(ctx, group[0].step.Enclosure, group[0].want.esps, inv)
-		if unreadable := (*unreadableError)(nil); errors.Is(err, errNotInSight) || errors.As(err, &unreadable) { // it may be restarting
-			held, err = newSession(r.Machine, group[0].step.Enclosure), nil
+		if enclosure.MayBeRestarting(err) {
+			held, err = enclosure.Absent(r.Machine, group[0].step.Enclosure), nil
 		}
 		if err != nil {
 			return err // with all of it still open
 		}
-		defer held.close()
-		for _, luID := range group[0].want.esps { // all that it had: those that are away come back
-			held.expect(luID)
-		}
+		defer held.Close()
+		held.Expect(group[0].want.esps...) // all that it had: those that are away come back
 		sessions = append(sessions, held)
 	}
 	for i, group := range groups {
 		for _, s := range group {
 			r.takeUp(ctx, sessions[i], remain[s])
 		}
-		sessions[i].close()
+		sessions[i].Close()
 	}
 	return nil
 }
@@ -263,7 +261,7 @@ func (r *run) recover(ctx context.Context) error {
 // takeUp looks at a component that a killed run was in the middle of, and brings
 // that to an end: what is complete is waited for, and what is not is discarded,
 // so that its wave can begin again.
-func (r *run) takeUp(ctx context.Context, held *session, was remains) {
+func (r *run) takeUp(ctx context.Context, held *enclosure.Held, was remains) {
 	s := was.step
 	hop := s.current()
 	s.wrote = true
@@ -277,7 +275,7 @@ func (r *run) takeUp(ctx context.Context, held *session, was remains) {
 		s.taken = true // for all that anybody knows
 	}
 	r.move(ctx, s, Recover, verdict{})
-	held.flashing.Store(true)
+	held.SetFlashing(true)
 	v := r.lookAt(ctx, held, was)
 	found := fmt.Sprintf("the run was broken off when it was %s", was.state)
 	if was.state == Unknown {
@@ -301,11 +299,11 @@ func (r *run) takeUp(ctx context.Context, held *session, was remains) {
 
 // meets tells whether a component of which nobody can tell more answers a resumption:
 // another one would find out no more.
-func (r *run) meets(ctx context.Context, held *session, s *stepRun) bool {
+func (r *run) meets(ctx context.Context, held *enclosure.Held, s *stepRun) bool {
 	if r.resumed == nil {
 		return false
 	}
-	_, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure)
+	_, err := held.Revision(ctx, s.step.LUID, s.step.Subenclosure)
 	return err == nil
 }
 
@@ -313,7 +311,7 @@ func (r *run) meets(ctx context.Context, held *session, s *stepRun) bool {
 var noWave = plan.Wave{Number: -1}
 
 // lookAt finds out what became of what a killed run was in the middle of.
-func (r *run) lookAt(ctx context.Context, held *session, was remains) verdict {
+func (r *run) lookAt(ctx context.Context, held *enclosure.Held, was remains) verdict {
 	s := was.step
 	switch {
 	case was.state == Waiting, was.state == Verifying, was.kind == "":
@@ -321,7 +319,12 @@ func (r *run) lookAt(ctx context.Context, held *session, was remains) verdict {
 	case was.kind == state.Activation:
 		return s.activated(ctx, held, was)
 	}
-	e, esp, sub, err := held.await(ctx, s)
+	patience := time.Duration(s.current().ReturnTimeout)
+	e, err := held.Await(ctx, s.step.LUID, s.step.Subenclosure, s.step.Address, patience)
+	if err != nil {
+		return verdict{trigger: Lose, reason: err.Error()}
+	}
+	esp, sub, err := s.componentIn(e)
 	if err != nil {
 		return verdict{trigger: Lose, reason: err.Error()}
 	}
@@ -339,10 +342,10 @@ func (r *run) lookAt(ctx context.Context, held *session, was remains) verdict {
 // activated finds out whether the command that starts what is staged was carried
 // out. A device that answers, past the time in which one that took it would have
 // left, and runs what it ran, has not had it, or would not have it: its wave asks again.
-func (s *stepRun) activated(ctx context.Context, held *session, was remains) verdict {
+func (s *stepRun) activated(ctx context.Context, held *enclosure.Held, was remains) verdict {
 	hop := s.current()
 	time.Sleep(time.Until(was.at.Add(time.Duration(hop.Settle))))
-	revision, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure)
+	revision, err := held.Revision(ctx, s.step.LUID, s.step.Subenclosure)
 	switch {
 	case err != nil:
 		return verdict{trigger: Restart, reason: err.Error()}
@@ -350,27 +353,4 @@ func (s *stepRun) activated(ctx context.Context, held *session, was remains) ver
 		return verdict{trigger: Restart, reason: "it runs " + revision}
 	}
 	return verdict{trigger: Keep, revision: revision, reason: fmt.Sprintf("it still runs %s, and is started again by its wave", revision)}
-}
-
-// await reads a step's component, for as long as a reset of it may take.
-func (h *session) await(ctx context.Context, s *stepRun) (*inventory.Enclosure, *inventory.ESP, *inventory.Subenclosure, error) {
-	deadline := time.Now().Add(time.Duration(s.current().ReturnTimeout))
-	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
-		late := !time.Now().Before(deadline)
-		_, err := h.revision(ctx, s.step.LUID, s.step.Subenclosure) // finds it again where it has left
-		if err == nil {
-			var e *inventory.Enclosure
-			if e, err = h.read(ctx); err == nil {
-				esp, sub, reason := component(e, s.step)
-				if reason == "" {
-					return e, esp, sub, nil
-				}
-				err = errors.New(reason)
-			}
-		}
-		if late {
-			return nil, nil, nil, err
-		}
-		time.Sleep(wait)
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/inventory"
 	"fwctl/plan"
@@ -106,7 +107,8 @@ type run struct {
 
 	resumed *state.Run // as it was before: it was begun earlier
 
-	baselines map[string]*baseline // by enclosure: what it was like before the run's first effect
+	// By enclosure: what it was like before the run's first effect.
+	baselines map[string]*enclosure.Baseline
 
 	why     string  // nothing at all is done
 	refusal Refusal // its kind, where it has one
@@ -238,10 +240,10 @@ func (r *run) keep(tx *state.Tx) {
 
 // newRun checks what can be checked without a device.
 func newRun(ctx context.Context, c Config) (*run, error) {
-	r := &run{Config: c, until: ctx, broken: map[int]string{}, baselines: map[string]*baseline{}}
-	r.Machine = impatient{c.Machine, func(path string, since time.Duration) {
+	r := &run{Config: c, until: ctx, broken: map[int]string{}, baselines: map[string]*enclosure.Baseline{}}
+	r.Machine = enclosure.WatchSlow(c.Machine, func(path string, since time.Duration) {
 		r.event(Event{Type: EventNoticed, Reason: fmt.Sprintf("%s has not answered a command for %v: it is waited for, because a time-out would have it reset", path, plan.Duration(since.Round(time.Second)))})
-	}}
+	})
 	host := c.Machine.Hostname()
 	for i := range c.Plan.Steps {
 		step := &c.Plan.Steps[i]

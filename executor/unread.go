@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -90,7 +91,7 @@ func rememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.
 			u.UsedBy = who
 		}
 		if p.InUse && u.UsedBy == "" {
-			u.UsedBy = holders(m.FS(), p.Path)
+			u.UsedBy = enclosure.Users(m.FS(), p.Path)
 		}
 		for _, address := range slices.Sorted(maps.Keys(known)) {
 			u.Components = append(u.Components, known[address])
@@ -134,7 +135,7 @@ func remembered(ctx context.Context, store *state.Store) ([]inventory.Known, err
 		return nil, err
 	}
 	for _, id := range slices.Sorted(maps.Keys(baselines)) {
-		b, err := parseBaseline(baselines[id].Data)
+		b, err := enclosure.ParseBaseline(baselines[id].Data)
 		if err != nil {
 			return nil, err
 		}

@@ -3,15 +3,13 @@ package executor
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
-	"fwctl/internal/scsi"
+	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -108,7 +106,7 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 		found.Unsettled = unsettled(memory)
 		return found, nil
 	}
-	m := &listening{Machine: l.Machine, reset: map[string]bool{}}
+	m := enclosure.Listen(l.Machine)
 	inv, err := scan.Scan(ctx, m, scan.Options{})
 	if err != nil {
 		return nil, err
@@ -143,7 +141,7 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 	}
 	var verified []state.Verification
 	for _, key := range slices.SortedFunc(maps.Keys(staged), compareKeys) {
-		e, esp, sub := find(inv, key)
+		e, esp, sub := inv.Component(key.LUID, key.Subenclosure)
 		if sub == nil {
 			found.Components = append(found.Components, book.absent(key, staged[key]))
 			continue
@@ -184,12 +182,12 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 // nobody knew what they hold, and that are in sight and have been power-cycled since:
 // what they held is started by that, or gone.
 func (l *Look) settle(
-	ctx context.Context, m *listening, inv *inventory.Inventory, memory *state.Memory, book *book, found *Found,
+	ctx context.Context, m *enclosure.Listener, inv *inventory.Inventory, memory *state.Memory, book *book, found *Found,
 ) []state.Caution {
 	var settled []state.Caution
 	memory.Cautions = slices.DeleteFunc(memory.Cautions, func(c state.Caution) bool {
-		e, esp, sub := find(inv, c.Key)
-		if c.Kind != state.Unclear || sub == nil || !l.cycled(m, e, esp, sub, book) || m.pending(ctx, esp.Paths) {
+		e, esp, sub := inv.Component(c.Key.LUID, c.Key.Subenclosure)
+		if c.Kind != state.Unclear || sub == nil || !l.cycled(m, e, esp, sub, book) || m.HoldsDeferred(ctx, esp.Paths) {
 			return false
 		}
 		settled = append(settled, c)
@@ -202,13 +200,13 @@ func (l *Look) settle(
 // cycled reports whether a component was power-cycled or reset: a person says so, or the
 // device has told it.
 func (l *Look) cycled(
-	m *listening,
+	m *enclosure.Listener,
 	e *inventory.Enclosure,
 	esp *inventory.ESP,
 	sub *inventory.Subenclosure,
 	book *book,
 ) bool {
-	return m.heard(esp.Paths) || slices.ContainsFunc(book.inSight(e), func(c inventory.Named) bool {
+	return m.HeardReset(esp.Paths) || slices.ContainsFunc(book.inSight(e), func(c inventory.Named) bool {
 		return c.Address == sub.Address && inventory.Selected(l.PowerCycled, c) >= 0
 	})
 }
@@ -232,7 +230,7 @@ func unsettled(m *state.Memory) []Unsettled {
 // judge says what became of what a component held staged.
 func (l *Look) judge(
 	ctx context.Context,
-	m *listening,
+	m *enclosure.Listener,
 	e *inventory.Enclosure,
 	esp *inventory.ESP,
 	sub *inventory.Subenclosure,
@@ -246,7 +244,7 @@ func (l *Look) judge(
 		f.Outcome, f.Confirmed = state.Running, true
 	case sub.Revision != s.Running:
 		f.Outcome, f.Reason = state.Lost, fmt.Sprintf("it runs %s, which is neither what it ran (%s) nor what was staged: somebody else has updated it", sub.Revision, s.Running)
-	case m.pending(ctx, esp.Paths):
+	case m.HoldsDeferred(ctx, esp.Paths):
 		f.Outcome, f.Reason = state.Waiting, "the device says that deferred microcode waits for its activation"
 	case cycled && s.Revision == "":
 		f.Outcome = state.Running
@@ -269,14 +267,14 @@ func (f *Found) compare(last map[string]state.Baseline, touched map[string]*inve
 		if !ok {
 			continue
 		}
-		b, err := parseBaseline(before.Data)
+		b, err := enclosure.ParseBaseline(before.Data)
 		if err != nil {
 			return err
 		}
 		f.Compared = append(f.Compared, Comparison{Enclosure: id, Since: before.At, ESPs: len(b.ESPs), Drives: len(b.Drives)})
 		worse := []string{"it is not in sight: is it switched on and cabled to this host?"}
 		if e := touched[id]; e != nil {
-			worse = b.decline(e)
+			worse = b.Decline(e)
 		}
 		if len(worse) > 0 {
 			f.Declines = append(f.Declines, Decline{Enclosure: id, Since: before.At, Worse: worse})
@@ -346,67 +344,3 @@ func (b *book) absent(key state.Key, s state.Staged) Finding {
 func compareKeys(a, b state.Key) int {
 	return cmp.Or(cmp.Compare(a.LUID, b.LUID), cmp.Compare(a.Subenclosure, b.Subenclosure))
 }
-
-func find(inv *inventory.Inventory, key state.Key) (*inventory.Enclosure, *inventory.ESP, *inventory.Subenclosure) {
-	for i := range inv.Enclosures {
-		e := &inv.Enclosures[i]
-		for j := range e.ESPs {
-			esp := &e.ESPs[j]
-			for k := range esp.Subenclosures {
-				if esp.LUID == key.LUID && esp.Subenclosures[k].ID == key.Subenclosure {
-					return e, esp, &esp.Subenclosures[k]
-				}
-			}
-		}
-	}
-	return nil, nil, nil
-}
-
-// listening is a machine that notes which nodes tell of a reset while they are read.
-type listening struct {
-	transport.Machine
-	mu    sync.Mutex
-	reset map[string]bool // by path
-}
-
-func (m *listening) Open(path string, access transport.Access) (transport.Node, error) {
-	node, err := m.Machine.Open(path, access)
-	if err != nil {
-		return nil, err
-	}
-	return held{node, path, func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.reset[path] = true
-	}}, nil
-}
-
-func (m *listening) heard(paths []string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.ContainsFunc(paths, func(p string) bool { return m.reset[p] })
-}
-
-// pending tells whether a device says by itself that deferred microcode waits for
-// its activation. Most say nothing.
-func (m *listening) pending(ctx context.Context, paths []string) bool {
-	for _, path := range paths {
-		node, err := m.Open(path, transport.ReadOnly)
-		if err != nil {
-			continue
-		}
-		defer node.Close()
-		b, err := scsi.Do(ctx, node, scsi.RequestSense{AllocationLength: 252})
-		if err != nil {
-			continue
-		}
-		if s, err := scsi.ParseSense(b); err == nil {
-			said := &scsi.Error{Status: scsi.CheckCondition, Sense: s}
-			return slices.ContainsFunc(deferredMicrocode, func(asc scsi.ASC) bool { return errors.Is(said, asc) })
-		}
-	}
-	return false
-}
-
-// deferredMicrocode are the additional sense codes of a device that holds some.
-var deferredMicrocode = []scsi.ASC{{0x00, 0x22}, {0x04, 0x1e}, {0x04, 0x21}, {0x04, 0x22}}

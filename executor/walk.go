@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"fwctl/internal/backoff"
+	"fwctl/internal/enclosure"
 	"fwctl/inventory"
 	"fwctl/plan"
 )
@@ -89,7 +91,7 @@ func (r *run) reopens(wave plan.Wave, left []*stepRun) bool {
 // awaitOpening waits for a window, and tells whether it has opened.
 func (r *run) awaitOpening(wave plan.Wave, o plan.Opening) bool {
 	r.event(Event{Type: EventWindow, Wave: wave.Number, Until: &o.Start, Reason: o.Window})
-	return r.pause(time.Until(o.Start))
+	return backoff.Sleep(r.until, time.Until(o.Start))
 }
 
 // share has the work of a wave done, each fault domain's by one after the other,
@@ -149,7 +151,7 @@ func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *
 func (r *run) approach(ctx context.Context, wave plan.Wave, s *stepRun) bool {
 	var inv *inventory.Inventory
 	why := ""
-	err := firmly(r.patience(ctx, s), func() (err error) {
+	err := enclosure.Retry(r.patience(ctx, s), func() (err error) {
 		why = ""
 		if inv, err = r.scan(r.patience(ctx, s), append([]string{s.step.Enclosure}, s.step.Neighbours...)); err != nil {
 			return err
@@ -197,7 +199,7 @@ func (r *run) stay(ctx context.Context, wave plan.Wave, group []*stepRun, inv *i
 		}
 		return
 	}
-	defer held.close()
+	defer held.Close()
 	for _, s := range group {
 		if r.isBroken(s) != "" || !r.starts(wave, s) {
 			continue
@@ -210,17 +212,17 @@ func (r *run) stay(ctx context.Context, wave plan.Wave, group []*stepRun, inv *i
 // not lead there, or one of its nodes cannot be read, the enclosure is scanned again.
 func (r *run) hold(
 	ctx context.Context,
-	enclosure string,
+	id string,
 	esps []string,
 	inv *inventory.Inventory,
-) (held *session, err error) {
-	err = firmly(ctx, func() error {
+) (held *enclosure.Held, err error) {
+	err = enclosure.Retry(ctx, func() error {
 		if inv == nil {
-			if inv, err = r.scan(ctx, []string{enclosure}); err != nil {
+			if inv, err = r.scan(ctx, []string{id}); err != nil {
 				return err
 			}
 		}
-		held, err = hold(ctx, r.Machine, enclosure, esps, inv)
+		held, err = enclosure.Hold(ctx, r.Machine, id, esps, inv)
 		inv = nil
 		return err
 	})
@@ -297,7 +299,7 @@ func (r *run) soak(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 	}
 	until := time.Now().Add(time.Duration(wave.Soak))
 	r.event(Event{Type: EventSoaking, Wave: wave.Number, Until: &until})
-	if !r.pause(time.Duration(wave.Soak)) {
+	if !backoff.Sleep(r.until, time.Duration(wave.Soak)) {
 		return
 	}
 	r.recheck(ctx, slices.DeleteFunc(slices.Clone(r.steps), func(s *stepRun) bool {
@@ -309,7 +311,7 @@ func (r *run) soak(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 // where it may, and finds out what runs then.
 func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 	first := true
-	for wait := firstPoll; ; wait = min(2*wait, personPoll) {
+	for range backoff.Attempts(r.until, backoff.Person) {
 		due := r.due(wave)
 		if len(due) == 0 || r.halted() {
 			break
@@ -339,9 +341,10 @@ func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave)
 			r.event(Event{Type: EventPowerCycle, Wave: wave.Number, Components: len(due), Reason: strings.Join(slices.Compact(names), ", ")})
 			first = false
 		}
-		r.pause(wait)
 	}
-	r.soak(ctx, wave, later)
+	if !r.halted() {
+		r.soak(ctx, wave, later)
+	}
 }
 
 // runs tells whether a scan shows that a step's component runs what its hop brings.
@@ -350,23 +353,11 @@ func runs(inv *inventory.Inventory, s *stepRun) bool {
 		if inv.Enclosures[i].ID() != s.step.Enclosure {
 			continue
 		}
-		if _, sub, _ := component(&inv.Enclosures[i], s.step); sub != nil {
+		if _, sub, _ := s.componentIn(&inv.Enclosures[i]); sub != nil {
 			return sub.Revision == s.current().To
 		}
 	}
 	return false
-}
-
-// pause waits, and tells whether it was for as long as it should.
-func (r *run) pause(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.until.Done():
-		return false
-	}
 }
 
 // stop keeps anything new from being started. ending is what that makes of the run.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/internal/backoff"
+	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/inventory"
 	"fwctl/plan"
@@ -15,11 +17,11 @@ import (
 
 // work takes one component through the step machine as far as a wave lets it.
 // It is the one place where states meet devices.
-func (r *run) work(ctx context.Context, held *session, wave plan.Wave, s *stepRun) {
+func (r *run) work(ctx context.Context, held *enclosure.Held, wave plan.Wave, s *stepRun) {
 	before, begun := *s, false
 	until := r.patience(ctx, s)
 	for {
-		held.flashing.Store(s.state == Sending || s.state == Sent)
+		held.SetFlashing(s.state == Sending || s.state == Sent)
 		var v verdict
 		switch s.state {
 		case Pending, Staged:
@@ -112,20 +114,20 @@ func (r *run) send(ctx, until context.Context, wave plan.Wave, s *stepRun) verdi
 		case err != nil: // half an image can be worse than one that nobody knows of
 			r.unrecorded(s, err)
 		}
-		v := s.download.chunk(ctx, offset, data[offset:end])
-		for since, wait := time.Now(), firstPoll; v.trigger == notTaken; wait = min(2*wait, slowPoll) {
-			if time.Since(since) >= time.Duration(s.current().FlashTimeout) {
-				v = verdict{trigger: Fail, half: true, reason: fmt.Sprintf("the device did not take the image at byte %d of %d: %s", offset, len(data), v.reason)}
-				break
-			}
-			if s.mode == plan.ModeE && s.taken && r.withdraws() {
+		var v verdict
+		for n := range backoff.Within(ctx, time.Duration(s.current().FlashTimeout), backoff.Device) {
+			if n > 1 && s.mode == plan.ModeE && s.taken && r.withdraws() {
 				return r.withdrawn(ctx, s, offset)
 			}
-			time.Sleep(wait)
-			v = s.download.chunk(ctx, offset, data[offset:end])
+			if v = s.download.chunk(ctx, offset, data[offset:end]); v.trigger != notTaken {
+				break
+			}
 		}
 		switch v.trigger {
 		case "":
+		case notTaken:
+			return r.brokenOff(ctx, s, verdict{trigger: Fail, half: true, reason: fmt.Sprintf(
+				"the device did not take the image at byte %d of %d: %s", offset, len(data), v.reason)})
 		case modeRefused:
 			return fallBack(s, wave, v.reason)
 		case disturbed:
@@ -280,40 +282,37 @@ func (s *stepRun) holding() string {
 // await leaves a restarting device alone for a while, and then asks what it runs
 // until that is what it should, or until it has been away for too long. What was
 // asked in time counts, however long the answer took: only a later question ends it.
-func (r *run) await(ctx context.Context, held *session, s *stepRun) verdict {
+func (r *run) await(ctx context.Context, held *enclosure.Held, s *stepRun) verdict {
 	hop := s.current()
 	r.event(s.about(Event{Type: EventWaiting, Reason: s.reason}))
 	time.Sleep(time.Duration(hop.Settle))
-	deadline := time.Now().Add(time.Duration(hop.ReturnTimeout))
-	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
-		late := !time.Now().Before(deadline)
-		revision, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure)
-		if err == nil {
-			s.revision = revision
-			if collected := r.collected(ctx, held, s); collected && arrived(hop, revision) {
-				return verdict{trigger: Return}
-			}
+	var failure error
+	for range backoff.Within(ctx, time.Duration(hop.ReturnTimeout), backoff.Device) {
+		revision, err := held.Revision(ctx, s.step.LUID, s.step.Subenclosure)
+		if failure = err; err != nil {
+			continue
 		}
-		if late {
-			if err != nil {
-				return verdict{trigger: Lose, reason: fmt.Sprintf("it has not come back for %v: %v", hop.ReturnTimeout, err)}
-			}
-			return verdict{trigger: Return}
+		s.revision = revision
+		if collected := r.collected(ctx, held, s); collected && arrived(hop, revision) {
+			break
 		}
-		time.Sleep(wait)
 	}
+	if failure != nil {
+		return verdict{trigger: Lose, reason: fmt.Sprintf("it has not come back for %v: %v", hop.ReturnTimeout, failure)}
+	}
+	return verdict{trigger: Return}
 }
 
 // collected reports whether a component that answers has told all that its restart has
 // left to tell.
-func (r *run) collected(ctx context.Context, held *session, s *stepRun) bool {
+func (r *run) collected(ctx context.Context, held *enclosure.Held, s *stepRun) bool {
 	if s.download == nil { // a resumption waits for it
-		e, err := held.read(ctx)
+		e, err := held.Read(ctx)
 		if err != nil {
 			return false
 		}
-		esp, sub, reason := component(e, s.step)
-		if reason != "" {
+		esp, sub, err := s.componentIn(e)
+		if err != nil {
 			return true // verify tells
 		}
 		s.download = r.newDownload(held, e, esp, sub, s)
@@ -335,74 +334,44 @@ func arrived(hop plan.Hop, revision string) bool {
 
 // verify reads back what the component runs, and waits until the enclosure is
 // no worse than it was before the run, and its ESPs are at rest.
-func (r *run) verify(ctx context.Context, held *session, s *stepRun) verdict {
+func (r *run) verify(ctx context.Context, held *enclosure.Held, s *stepRun) verdict {
 	hop := s.current()
-	deadline := time.Now().Add(time.Duration(hop.ReturnTimeout))
-	var peers rest
+	var peers enclosure.PeerSync
 	ran := "" // what it should, at an earlier look
-	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
-		worse, late := "", !time.Now().Before(deadline)
-		e, err := held.read(ctx)
+	worse := ""
+	for range backoff.Within(ctx, time.Duration(hop.ReturnTimeout), backoff.Device) {
+		worse = ""
+		e, err := held.Read(ctx)
 		if err != nil {
 			worse = err.Error()
 		} else {
-			_, sub, reason := component(e, s.step)
+			_, sub, err := s.componentIn(e)
 			if sub != nil {
 				s.revision = sub.Revision
 			}
 			switch {
 			case sub == nil:
-				worse = reason
+				worse = err.Error()
 			case !arrived(hop, sub.Revision) && ran != "":
 				return verdict{trigger: Fail, reason: changed(ran, sub.Revision)}
 			case !arrived(hop, sub.Revision) && hop.To != "":
 				return s.missed(ctx, notArrived(hop, sub.Revision))
 			default:
 				ran = sub.Revision
-				worse = strings.Join(r.baselineOf(held.enclosure).decline(e), "; ")
+				worse = strings.Join(r.baselineOf(held.ID()).Decline(e), "; ")
 			}
 		}
-		if atRest := peers.after(e, time.Duration(hop.Settle)); worse == "" && atRest {
+		if atRest := peers.Over(e, time.Duration(hop.Settle)); worse == "" && atRest {
 			return confirm(hop, s.revision)
 		}
-		if late {
-			if _, err := held.revision(ctx, s.step.LUID, s.step.Subenclosure); err != nil {
-				return verdict{trigger: Lose, reason: worse}
-			}
-			worse = cmp.Or(worse, "what its ESPs run goes on changing")
-			return verdict{trigger: Fail, reason: fmt.Sprintf("it runs %s, but the enclosure is worse than before: %s", s.revision, worse)}
-		}
-		time.Sleep(wait)
 	}
-}
-
-// rest tells whether the ESPs of an enclosure are done with bringing each other to
-// one revision, as some do of their own accord, up or down, some time after one
-// of them was updated (WD calls it Auto-Sync).
-type rest struct {
-	seen  string // what they ran at the last look, "" where they could not be read
-	since time.Time
-}
-
-// after takes in a look at the enclosure, nil where it could not be read. They are
-// at rest where all run the same, or have run what they do for so long.
-func (r *rest) after(e *inventory.Enclosure, long time.Duration) bool {
-	seen, alike := "", true
-	if e != nil {
-		first := map[string]string{}
-		for _, esp := range e.ESPs {
-			for _, sub := range esp.Subenclosures {
-				part := fmt.Sprintf("%d %s", sub.ID, sub.Product)
-				alike = alike && sub.Revision == cmp.Or(first[part], sub.Revision)
-				first[part] = sub.Revision
-				seen += fmt.Sprintf("%s %s %s\n", esp.LUID, part, sub.Revision)
-			}
-		}
+	if _, err := held.Revision(ctx, s.step.LUID, s.step.Subenclosure); err != nil {
+		return verdict{trigger: Lose, reason: worse}
 	}
-	if seen != r.seen || r.since.IsZero() {
-		r.seen, r.since = seen, time.Now()
+	worse = cmp.Or(worse, "what its ESPs run goes on changing")
+	return verdict{
+		trigger: Fail, reason: fmt.Sprintf("it runs %s, but the enclosure is worse than before: %s", s.revision, worse),
 	}
-	return seen != "" && (alike || time.Since(r.since) >= long)
 }
 
 func changed(was, is string) string {
@@ -463,7 +432,7 @@ func (r *run) recheck(ctx context.Context, steps []*stepRun) {
 				before = nil // the component that failed has the reason
 			}
 			if reason := stillWell(s, before, e, err); reason != "" {
-				r.move(ctx, s, Fail, verdict{reason: reason, revision: revisionOf(e, s.step)})
+				r.move(ctx, s, Fail, verdict{reason: reason, revision: s.revisionIn(e)})
 			}
 		}
 		for _, s := range steps {
@@ -472,7 +441,7 @@ func (r *run) recheck(ctx context.Context, steps []*stepRun) {
 			case s.state == Staged:
 				r.stillStaged(ctx, s, e)
 			case s.state == Failed: // its peer may have brought it to another revision since
-				s.revision = cmp.Or(revisionOf(e, s.step), s.revision)
+				s.revision = cmp.Or(s.revisionIn(e), s.revision)
 				r.mu.Lock()
 				s.seen = s.result()
 				r.mu.Unlock()
@@ -483,20 +452,18 @@ func (r *run) recheck(ctx context.Context, steps []*stepRun) {
 
 // lookAgain reads a step's enclosure, of which steps were done earlier in the run.
 // Where it is not as it was, it is read until its ESPs are at rest.
-func (r *run) lookAgain(ctx context.Context, s *stepRun, done []*stepRun) (*inventory.Enclosure, error) {
+func (r *run) lookAgain(ctx context.Context, s *stepRun, done []*stepRun) (e *inventory.Enclosure, err error) {
 	hop, before := s.current(), r.baselineOf(s.step.Enclosure)
-	deadline := time.Now().Add(time.Duration(hop.ReturnTimeout))
-	var peers rest
-	for wait := firstPoll; ; wait = min(2*wait, slowPoll) {
-		late := !time.Now().Before(deadline)
-		e, err := r.lookOnce(ctx, s)
+	var peers enclosure.PeerSync
+	for range backoff.Within(ctx, time.Duration(hop.ReturnTimeout), backoff.Device) {
+		e, err = r.lookOnce(ctx, s)
 		well := err == nil && !slices.ContainsFunc(done, func(s *stepRun) bool { return stillWell(s, before, e, err) != "" })
-		atRest := peers.after(e, time.Duration(hop.Settle))
-		if well || atRest && len(before.decline(e)) == 0 || late {
-			return e, err
+		atRest := peers.Over(e, time.Duration(hop.Settle))
+		if well || atRest && len(before.Decline(e)) == 0 {
+			break
 		}
-		time.Sleep(wait)
 	}
+	return e, err
 }
 
 func (r *run) lookOnce(ctx context.Context, s *stepRun) (*inventory.Enclosure, error) {
@@ -508,18 +475,18 @@ func (r *run) lookOnce(ctx context.Context, s *stepRun) (*inventory.Enclosure, e
 	if err != nil {
 		return nil, err
 	}
-	defer held.close()
-	return held.read(ctx)
+	defer held.Close()
+	return held.Read(ctx)
 }
 
 // stillWell says what is no longer as it was when a step was done; "" where all is.
-func stillWell(s *stepRun, before *baseline, e *inventory.Enclosure, err error) string {
+func stillWell(s *stepRun, before *enclosure.Baseline, e *inventory.Enclosure, err error) string {
 	if err != nil {
 		return "it was verified, and cannot be read any more: " + err.Error()
 	}
-	_, sub, reason := component(e, s.step)
-	if sub == nil {
-		return "it was verified, and then: " + reason
+	_, sub, err := s.componentIn(e)
+	if err != nil {
+		return "it was verified, and then: " + err.Error()
 	}
 	if sub.Revision != s.revision {
 		return changed(s.revision, sub.Revision)
@@ -527,7 +494,7 @@ func stillWell(s *stepRun, before *baseline, e *inventory.Enclosure, err error) 
 	if before == nil {
 		return ""
 	}
-	if worse := before.decline(e); len(worse) > 0 {
+	if worse := before.Decline(e); len(worse) > 0 {
 		return "it was verified, and the enclosure has become worse since: " + strings.Join(worse, "; ")
 	}
 	return ""
@@ -537,7 +504,7 @@ func stillWell(s *stepRun, before *baseline, e *inventory.Enclosure, err error) 
 // by something else.
 func (r *run) stillStaged(ctx context.Context, s *stepRun, e *inventory.Enclosure) {
 	hop := s.current()
-	_, sub, _ := component(e, s.step)
+	_, sub, _ := s.componentIn(e)
 	if sub == nil || sub.Revision == s.revision {
 		return
 	}
@@ -554,10 +521,11 @@ func (r *run) stillStaged(ctx context.Context, s *stepRun, e *inventory.Enclosur
 	}
 }
 
-// revisionOf is what a component runs by a look at its enclosure, "" where that did not show it.
-func revisionOf(e *inventory.Enclosure, step *plan.Step) string {
+// revisionIn returns what the component runs by a look at its enclosure, "" if that did
+// not show it.
+func (s *stepRun) revisionIn(e *inventory.Enclosure) string {
 	if e != nil {
-		if _, sub, _ := component(e, step); sub != nil {
+		if _, sub, _ := s.componentIn(e); sub != nil {
 			return sub.Revision
 		}
 	}

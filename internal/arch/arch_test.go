@@ -28,8 +28,12 @@ var allowed = map[string][]string{
 	"internal/window":     {},
 	"schemas":             {},
 	"internal/capture":    {"internal/transport"},
-	"internal/scsi":       {"internal/transport"},
-	"internal/ses":        {"internal/scsi", "internal/transport"},
+	"internal/backoff":    {},
+	"internal/enclosure": {
+		"inventory", "inventory/scan", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport",
+	},
+	"internal/scsi": {"internal/transport"},
+	"internal/ses":  {"internal/scsi", "internal/transport"},
 	// Never scsi or ses: a codec shared by device and driver hides symmetric mistakes.
 	"internal/sim":      {"internal/document", "internal/transport", "schemas"},
 	"internal/sim/tcmu": {},
@@ -38,7 +42,7 @@ var allowed = map[string][]string{
 	// Never transport: a plan is made without a device.
 	"plan":             {"inventory", "internal/image", "internal/document", "internal/window", "schemas"},
 	"internal/journal": {"plan", "inventory", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
-	"executor":         {"plan", "inventory", "inventory/scan", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
+	"executor":         {"plan", "inventory", "inventory/scan", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
 }
 
 // codecs are what a program does not use itself: it asks scan or the executor.

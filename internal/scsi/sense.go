@@ -183,44 +183,66 @@ func (a ASC) Error() string {
 	return "additional sense code " + numbers
 }
 
+// The additional sense codes that decide something (SPC, ASC and ASCQ assignments).
+var (
+	DeferredMicrocodePending     = ASC{0x00, 0x22}
+	CauseNotReportable           = ASC{0x04, 0x00}
+	BecomingReady                = ASC{0x04, 0x01}
+	OperationInProgress          = ASC{0x04, 0x07}
+	MicrocodeActivationRequired  = ASC{0x04, 0x1e}
+	HardResetRequired            = ASC{0x04, 0x21}
+	PowerCycleRequired           = ASC{0x04, 0x22}
+	InvalidFieldInCDB            = ASC{0x24, 0x00}
+	InvalidFieldInParameterList  = ASC{0x26, 0x00}
+	DeviceInternalReset          = ASC{0x29, 0x04}
+	CommandSequenceError         = ASC{0x2c, 0x00}
+	EnclosureServicesUnavailable = ASC{0x35, 0x02}
+	MicrocodeChanged             = ASC{0x3f, 0x01}
+	MicrocodeChangedWithoutReset = ASC{0x3f, 0x16}
+)
+
+// resetOccurred is the additional sense code of all power-ons, resets and losses of a
+// nexus; the qualifier says which.
+const resetOccurred = 0x29
+
 var ascText = map[ASC]string{
-	{0x00, 0x00}: "no additional sense information",
-	{0x00, 0x22}: "deferred microcode is pending",
-	{0x04, 0x00}: "not ready, cause not reportable",
-	{0x04, 0x01}: "in process of becoming ready",
-	{0x04, 0x07}: "operation in progress",
-	{0x04, 0x1e}: "microcode activation required",
-	{0x04, 0x1f}: "microcode download required",
-	{0x04, 0x21}: "hard reset required",
-	{0x04, 0x22}: "power cycle required",
-	{0x0b, 0x12}: "warning: microcode security at risk",
-	{0x0b, 0x13}: "warning: microcode digital signature validation failure",
-	{0x1a, 0x00}: "parameter list length error",
-	{0x20, 0x00}: "invalid command operation code",
-	{0x24, 0x00}: "invalid field in CDB",
-	{0x26, 0x00}: "invalid field in parameter list",
-	{0x29, 0x00}: "power on, reset, or bus device reset occurred",
-	{0x29, 0x01}: "power on occurred",
-	{0x29, 0x02}: "SCSI bus reset occurred",
-	{0x29, 0x03}: "bus device reset function occurred",
-	{0x29, 0x04}: "device internal reset",
-	{0x29, 0x05}: "transceiver mode changed to single-ended",
-	{0x29, 0x06}: "transceiver mode changed to LVD",
-	{0x29, 0x07}: "I_T nexus loss occurred",
-	{0x2c, 0x00}: "command sequence error",
-	{0x35, 0x00}: "enclosure services failure",
-	{0x35, 0x01}: "unsupported enclosure function",
-	{0x35, 0x02}: "enclosure services unavailable",
-	{0x35, 0x03}: "enclosure services transfer failure",
-	{0x35, 0x04}: "enclosure services transfer refused",
-	{0x35, 0x05}: "enclosure services checksum error",
-	{0x3a, 0x00}: "medium not present",
-	{0x3e, 0x00}: "logical unit has not self-configured yet",
-	{0x3e, 0x01}: "logical unit failure",
-	{0x3e, 0x02}: "timeout on logical unit",
-	{0x3e, 0x03}: "logical unit failed self-test",
-	{0x3f, 0x01}: "microcode has been changed",
-	{0x3f, 0x03}: "INQUIRY data has changed",
-	{0x3f, 0x16}: "microcode has been changed without reset",
-	{0x44, 0x00}: "internal target failure",
+	{0x00, 0x00}:                 "no additional sense information",
+	DeferredMicrocodePending:     "deferred microcode is pending",
+	CauseNotReportable:           "not ready, cause not reportable",
+	BecomingReady:                "in process of becoming ready",
+	OperationInProgress:          "operation in progress",
+	MicrocodeActivationRequired:  "microcode activation required",
+	{0x04, 0x1f}:                 "microcode download required",
+	HardResetRequired:            "hard reset required",
+	PowerCycleRequired:           "power cycle required",
+	{0x0b, 0x12}:                 "warning: microcode security at risk",
+	{0x0b, 0x13}:                 "warning: microcode digital signature validation failure",
+	{0x1a, 0x00}:                 "parameter list length error",
+	{0x20, 0x00}:                 "invalid command operation code",
+	InvalidFieldInCDB:            "invalid field in CDB",
+	InvalidFieldInParameterList:  "invalid field in parameter list",
+	{0x29, 0x00}:                 "power on, reset, or bus device reset occurred",
+	{0x29, 0x01}:                 "power on occurred",
+	{0x29, 0x02}:                 "SCSI bus reset occurred",
+	{0x29, 0x03}:                 "bus device reset function occurred",
+	DeviceInternalReset:          "device internal reset",
+	{0x29, 0x05}:                 "transceiver mode changed to single-ended",
+	{0x29, 0x06}:                 "transceiver mode changed to LVD",
+	{0x29, 0x07}:                 "I_T nexus loss occurred",
+	CommandSequenceError:         "command sequence error",
+	{0x35, 0x00}:                 "enclosure services failure",
+	{0x35, 0x01}:                 "unsupported enclosure function",
+	EnclosureServicesUnavailable: "enclosure services unavailable",
+	{0x35, 0x03}:                 "enclosure services transfer failure",
+	{0x35, 0x04}:                 "enclosure services transfer refused",
+	{0x35, 0x05}:                 "enclosure services checksum error",
+	{0x3a, 0x00}:                 "medium not present",
+	{0x3e, 0x00}:                 "logical unit has not self-configured yet",
+	{0x3e, 0x01}:                 "logical unit failure",
+	{0x3e, 0x02}:                 "timeout on logical unit",
+	{0x3e, 0x03}:                 "logical unit failed self-test",
+	MicrocodeChanged:             "microcode has been changed",
+	{0x3f, 0x03}:                 "INQUIRY data has changed",
+	MicrocodeChangedWithoutReset: "microcode has been changed without reset",
+	{0x44, 0x00}:                 "internal target failure",
 }

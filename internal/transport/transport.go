@@ -137,3 +137,10 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Unanswered reports whether a command may have reached the device without a
+// status having come back, or could not because the device is gone.
+func Unanswered(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (!e.NotSent || errors.Is(err, ErrGone))
+}

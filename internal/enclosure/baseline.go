@@ -1,4 +1,4 @@
-package executor
+package enclosure
 
 import (
 	"cmp"
@@ -11,37 +11,40 @@ import (
 	"fwctl/inventory"
 )
 
-// baseline is what of an enclosure was there, and well, before a run's first
-// effect. It is kept in the store, for a run that is resumed and for Verify.
-type baseline struct {
+// Baseline is what of an enclosure was there, and well, before its components were
+// worked on.
+type Baseline struct {
 	Health inventory.Health `json:"health"`
-	ESPs   []string         `json:"esps"`   // lu_ids
-	Drives []driveBaseline  `json:"drives"` // nil where nobody could tell
+	// ESPs are lu_ids.
+	ESPs []string `json:"esps"`
+	// Drives is nil if no ESP listed them.
+	Drives []DriveBaseline `json:"drives"`
 
 	// Components are those of all its ESPs, worked on or not: a plan has a row of what
 	// cannot be read any more.
 	Components []inventory.Known `json:"components,omitempty"`
 }
 
-type driveBaseline struct {
+// DriveBaseline is a drive as it was.
+type DriveBaseline struct {
 	Slot       inventory.SlotNumber `json:"slot"`
 	SASAddress string               `json:"sas_address"`
 	LUID       string               `json:"lu_id,omitempty"`
 	Live       int                  `json:"live"`            // paths that are live
 	Used       int                  `json:"used"`            // those of them that its users go on over
-	Paths      []pathBaseline       `json:"paths,omitempty"` // those that are live
+	Paths      []PathBaseline       `json:"paths,omitempty"` // those that are live
 }
 
-// pathBaseline is a live path as it was: its device may have another name when it
+// PathBaseline is a live path as it was. Its device may have another name when it
 // has come back.
-type pathBaseline struct {
+type PathBaseline struct {
 	Device string `json:"device"`
 	Via    string `json:"via"` // lu_id of the ESP that it goes through, "" unknown
 }
 
 // keys name a drive: its logical unit, its address, its slot. Page 0Ah gives none,
 // or another port's address, for a while after a reset.
-func (d driveBaseline) keys() []string {
+func (d DriveBaseline) keys() []string {
 	var keys []string
 	if d.LUID != "" {
 		keys = append(keys, "unit "+d.LUID)
@@ -56,22 +59,16 @@ func (d driveBaseline) keys() []string {
 }
 
 // name is what people know a drive by.
-func (d driveBaseline) name() string {
+func (d DriveBaseline) name() string {
 	if d.Slot == inventory.NoSlot {
 		return "the drive " + d.SASAddress + ", in no slot,"
 	}
 	return fmt.Sprintf("the drive in slot %d", d.Slot)
 }
 
-// baselineOf is what an enclosure of the run was like before it.
-func (r *run) baselineOf(enclosure string) *baseline {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.baselines[enclosure]
-}
-
-func takeBaseline(e *inventory.Enclosure) *baseline {
-	b := &baseline{Health: e.Health}
+// TakeBaseline returns what an enclosure is like now.
+func TakeBaseline(e *inventory.Enclosure) *Baseline {
+	b := &Baseline{Health: e.Health}
 	aliases := map[string][]string{}
 	for _, c := range e.Named() {
 		aliases[c.Address] = c.Aliases
@@ -84,7 +81,7 @@ func takeBaseline(e *inventory.Enclosure) *baseline {
 		}
 	}
 	if !e.DrivesUnknown {
-		b.Drives = []driveBaseline{}
+		b.Drives = []DriveBaseline{}
 	}
 	for _, d := range e.Drives {
 		b.Drives = append(b.Drives, countPaths(d))
@@ -92,11 +89,11 @@ func takeBaseline(e *inventory.Enclosure) *baseline {
 	return b
 }
 
-func countPaths(d inventory.Drive) driveBaseline {
-	b := driveBaseline{Slot: d.Slot, SASAddress: d.SASAddress, LUID: d.LUID}
+func countPaths(d inventory.Drive) DriveBaseline {
+	b := DriveBaseline{Slot: d.Slot, SASAddress: d.SASAddress, LUID: d.LUID}
 	for _, p := range d.Paths {
 		if p.Live {
-			b.Paths = append(b.Paths, pathBaseline{p.Device, p.Via})
+			b.Paths = append(b.Paths, PathBaseline{p.Device, p.Via})
 			b.Live++
 			if p.Used {
 				b.Used++
@@ -106,8 +103,8 @@ func countPaths(d inventory.Drive) driveBaseline {
 	return b
 }
 
-// decline names what was there, or well, and is not any more, in words.
-func (b *baseline) decline(e *inventory.Enclosure) []string {
+// Decline names what was there, or well, and is not any more, in words.
+func (b *Baseline) Decline(e *inventory.Enclosure) []string {
 	var worse []string
 	say := func(is bool, format string, args ...any) {
 		if is {
@@ -134,7 +131,7 @@ func (b *baseline) decline(e *inventory.Enclosure) []string {
 }
 
 // lost names drives, and paths to drives, that were there and are not any more, in words.
-func (b *baseline) lost(e *inventory.Enclosure) []string {
+func (b *Baseline) lost(e *inventory.Enclosure) []string {
 	if e.DrivesUnknown {
 		if b.Drives != nil {
 			return []string{"no ESP lists its drives any more (page 0Ah)"}
@@ -172,7 +169,7 @@ func (b *baseline) lost(e *inventory.Enclosure) []string {
 
 // downPaths says of the paths to a drive which are not live, through which module
 // and why, and which are gone; "" if nothing is known of them.
-func (d driveBaseline) downPaths(e *inventory.Enclosure, now *inventory.Drive) string {
+func (d DriveBaseline) downPaths(e *inventory.Enclosure, now *inventory.Drive) string {
 	said := downPaths(e, now)
 	for _, p := range d.Paths {
 		if !slices.ContainsFunc(now.Paths, func(n inventory.DrivePath) bool { return n.Device == p.Device }) {
@@ -208,16 +205,37 @@ func through(e *inventory.Enclosure, luID string) string {
 	return " through " + e.ESPs[i].ID()
 }
 
-func (b *baseline) encode() []byte {
+// DownDrive is a drive that something uses, and to which not all paths are live.
+type DownDrive struct {
+	Name string // as in "the drive in slot 7"
+	Why  string // each path that is down, through which ESP, and why
+}
+
+// DownDrives returns the drives of an enclosure that are in use and lack a path.
+func DownDrives(e *inventory.Enclosure) []DownDrive {
+	var all []DownDrive
+	for i := range e.Drives {
+		d := &e.Drives[i]
+		if why := downPaths(e, d); len(why) > 0 && len(d.InUse) > 0 {
+			all = append(all, DownDrive{countPaths(*d).name(), strings.Join(why, ", ")})
+		}
+	}
+	return all
+}
+
+// Encode returns a baseline as ParseBaseline reads it.
+func (b *Baseline) Encode() []byte {
 	data, err := json.Marshal(b)
 	if err != nil {
-		panic(err) // strings, numbers and booleans
+		// Strings, numbers and booleans always encode.
+		panic(err)
 	}
 	return data
 }
 
-func parseBaseline(data []byte) (*baseline, error) {
-	var b baseline
+// ParseBaseline reads what Encode has written.
+func ParseBaseline(data []byte) (*Baseline, error) {
+	var b Baseline
 	if err := json.Unmarshal(data, &b); err != nil {
 		return nil, fmt.Errorf("cannot read what an enclosure was like before the run: %w", err)
 	}

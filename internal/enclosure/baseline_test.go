@@ -1,11 +1,11 @@
-package executor_test
+package enclosure_test
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"fwctl/executor"
+	"fwctl/internal/enclosure"
 	"fwctl/inventory"
 )
 
@@ -49,14 +49,14 @@ func TestDecline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			after := well()
 			tt.change(after)
-			if diff := cmp.Diff(tt.want, executor.Declines(well(), after)); diff != "" {
+			if diff := cmp.Diff(tt.want, enclosure.TakeBaseline(well()).Decline(after)); diff != "" {
 				t.Errorf("what is worse (-want +got):\n%s", diff)
 			}
 		})
 	}
 	unknown := well()
 	unknown.Drives, unknown.DrivesUnknown = nil, true
-	if got := executor.Declines(unknown, unknown); got != nil {
+	if got := enclosure.TakeBaseline(unknown).Decline(unknown); got != nil {
 		t.Errorf("what is worse where drives were never listed = %q; want nothing", got)
 	}
 }
