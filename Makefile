@@ -56,10 +56,11 @@ check:
 # C compiler). The fwctl processes that tests start are the binary that is shipped.
 unit: build
 	FWCTL_TEST_BINARY=$(CURDIR)/bin/fwctl $(GOTEST) -race -timeout 45m ./...
+	$(GOTEST) -timeout 45m ./executor -run TestPromises
 
 # What unit leaves out: every kill, and the race detector in every process of fwctl.
 unabridged:
-	$(GOTEST) -count=1 -timeout 45m ./executor -run 'TestResumeAfterEveryEffect|TestOneFailedReadIsNoVerdict|OneReadFails'
+	$(GOTEST) -count=1 -timeout 45m ./executor -run 'TestResumeAfterEveryEffect|TestResumeRunsTheCommandAfter|TestOneFailedReadIsNoVerdict|OneReadFails'
 	$(GOTEST) -race -count=1 -timeout 45m ./cmd/fwctl
 
 racks:

@@ -377,7 +377,10 @@ func TestResumeRunsTheCommandAfter(t *testing.T) {
 	if calls != 4 {
 		t.Fatalf("%d commands were run; want 4", calls)
 	}
-	for _, c := range crashes {
+	for i, c := range crashes {
+		if !tried(i) {
+			continue
+		}
 		synctest.Test(t, func(t *testing.T) {
 			time.Sleep(time.Until(c.at))
 			b := reopen(t, c.dir)

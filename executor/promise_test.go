@@ -28,7 +28,7 @@ import (
 )
 
 var (
-	racks = flag.Int("racks", 200, "how many random racks TestPromises makes")
+	racks = flag.Int("racks", 300, "how many random racks TestPromises makes")
 	seed  = flag.Uint64("seed", 1, "the seed of the first of them")
 )
 
@@ -46,8 +46,11 @@ func TestPromises(t *testing.T) {
 		outcomes[o] = &atomic.Int64{}
 	}
 	total := uint64(*racks)
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		total = min(total, 20)
+	case raceDetector: // which makes each ten times as expensive; make test tries more without it
+		total = min(total, 40)
 	}
 	t.Run("racks", func(t *testing.T) {
 		for worker := range 2 {
