@@ -50,6 +50,15 @@ func EnclosureID(logicalID, luID string) string {
 	return logicalID
 }
 
+// NormalID writes an enclosure's identifier as inventories do: hex digits in lower case,
+// a designator as it is.
+func NormalID(id string) string {
+	if strings.HasPrefix(id, "lu-") {
+		return id
+	}
+	return strings.ToLower(id)
+}
+
 // ESPID returns the ESP part of an address: "esp<n>" only where the ESP itself
 // says n of m with m >= 2 and 1 <= n <= m, else "lu-<designator>". ES process
 // numbers lie: 0 of 0, 0 of 1 and two ESPs that both say "1 of 1" have been seen

@@ -293,6 +293,9 @@ func (s *Staged) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*plain)(s))
 }
 
+// Who names the person who staged it.
+func (s *Staged) Who() string { return cmp.Or(s.By, "somebody") }
+
 // Label names what is staged: its revision, else its image.
 func (s *Staged) Label() string {
 	if s.Revision == "" {
@@ -353,6 +356,36 @@ type Problem struct {
 	// Unread is what is known all the same of a device that could not be read; nil if
 	// the problem is about one that could.
 	Unread *Unread `json:"unread,omitempty"`
+}
+
+// CouldNotBeRead says on which host and why the device could not be read, as the end of a sentence.
+func (p *Problem) CouldNotBeRead(host string) string {
+	return fmt.Sprintf("could not be read on %s (%s): %s", host, p.Path, p.Detail)
+}
+
+// ESPs returns the ESPs by logical unit; the first, where several claim one.
+func (inv *Inventory) ESPs() map[string]*ESP {
+	all := map[string]*ESP{}
+	for i := range inv.Enclosures {
+		for j := range inv.Enclosures[i].ESPs {
+			if esp := &inv.Enclosures[i].ESPs[j]; all[esp.LUID] == nil {
+				all[esp.LUID] = esp
+			}
+		}
+	}
+	return all
+}
+
+// UnreadDevices returns the problems of devices that could not be read, sorted by path.
+func (inv *Inventory) UnreadDevices() []*Problem {
+	var unread []*Problem
+	for i := range inv.Problems {
+		if inv.Problems[i].Unread != nil {
+			unread = append(unread, &inv.Problems[i])
+		}
+	}
+	slices.SortStableFunc(unread, func(a, b *Problem) int { return ComparePaths(a.Path, b.Path) })
+	return unread
 }
 
 // Unread is what the host knows of a device that could not be read.

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/schemas"
@@ -20,7 +22,6 @@ const (
 	defaultFlashTimeout  = Duration(45 * time.Minute)
 	defaultSettle        = Duration(60 * time.Second)
 	defaultReturnTimeout = Duration(15 * time.Minute)
-	defaultHookTimeout   = Duration(time.Minute)
 )
 
 // Input is all that a plan is made from.
@@ -46,16 +47,17 @@ func Build(in Input) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	fleet := mergeHosts(in.Inventories)
-	for _, e := range fleet.enclosures {
+	f := mergeHosts(in.Inventories)
+	for _, e := range f.enclosures {
 		e.name = in.Desired.Names[e.id]
 	}
-	fleet.markUnread(in.Inventories)
+	f.markUnread(in.Inventories)
 	b := &builder{
 		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)), clashes: map[[2]int]clash{},
-		ended: map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*Quirk{}}, survey: newSurvey(fleet, fleet.declared(in.Desired.FaultDomains)), gateLists: map[gateKey][]GateResult{},
+		ended: map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*Quirk{}}, survey: newSurvey(f, f.declared(in.Desired.FaultDomains)), gateLists: map[gateKey][]GateResult{},
+		effects: map[target]Effect{},
 	}
-	b.markUnreadDomains(fleet)
+	b.markUnreadDomains(f)
 	for _, want := range in.Desired.Want {
 		g := newGoal(in.Desired, want, b.quirks)
 		if in.Activate {
@@ -78,17 +80,17 @@ func Build(in Input) (*Plan, error) {
 	p.Rollout.MaxParallel = max(p.Rollout.MaxParallel, 1)
 
 	var planned []*job
-	for _, e := range fleet.enclosures {
+	for _, e := range f.enclosures {
 		jobs := b.decide(e)
 		for _, j := range jobs {
-			j.step.FaultDomain = e.faultDomain()
+			j.step.FaultDomain = b.survey.numberOf(e)
 			b.tellCautions(j)
-			j.step.Neighbours = e.neighbours(j.step.Host)
+			j.step.Neighbours = j.domain.neighbours(e, j.step.Host)
 			if j.targeted {
 				planned = append(planned, j)
 			}
 		}
-		p.Warnings = append(p.Warnings, cautionWarnings(e, e.domain.cautions)...)
+		p.Warnings = append(p.Warnings, cautionWarnings(e, b.survey.domain(e).cautions)...)
 		p.Warnings = append(p.Warnings, stagedWarnings(e.id, jobs)...)
 		if slices.ContainsFunc(jobs, func(j *job) bool { return j.targeted }) {
 			p.Warnings = append(p.Warnings, pathWarnings(e)...)
@@ -117,16 +119,16 @@ func Build(in Input) (*Plan, error) {
 			p.Quirks[q.Name] = q.Source
 		}
 	}
-	p.Steps = append(p.Steps, b.unreadSteps(fleet)...)
+	p.Steps = append(p.Steps, b.unreadSteps(f)...)
 	slices.SortStableFunc(p.Steps, func(a, b Step) int { return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.LUID, b.LUID)) })
-	p.Warnings = append(p.Warnings, p.windowWarnings()...)
+	p.Warnings = append(p.Warnings, windowWarnings(p)...)
 	p.Warnings = append(p.Warnings, b.wantWarnings()...)
 	p.Warnings = append(p.Warnings, b.selectorWarnings()...)
 	p.Warnings = append(p.Warnings, slices.Sorted(maps.Keys(b.ended))...)
 	p.Warnings = append(p.Warnings, ageWarnings(scans)...)
 	p.Warnings = append(p.Warnings, slices.Sorted(slices.Values(in.Warnings))...)
 	p.Warnings = append(p.Warnings, scanWarnings(in.Inventories)...)
-	p.Unread = b.unread(fleet)
+	p.Unread = b.unread(f)
 	p.Warnings = append(p.Warnings, unreadWarnings(p.Unread)...)
 	p.Summary = p.summarize()
 	return p, nil
@@ -175,6 +177,7 @@ type builder struct {
 	goals  []*goal // of the desired state's wants
 
 	gateLists map[gateKey][]GateResult // those that steps share
+	effects   map[target]Effect        // of resets, once they were found out
 
 	matches []wantMatch
 	clashes map[[2]int]clash
@@ -233,7 +236,7 @@ func (b *builder) err() error {
 		p.Hint = "narrow one of them down with enclosures, or take it out"
 		problems = append(problems, p)
 	}
-	return asError(problems)
+	return schemas.Join(problems)
 }
 
 // checkImages asks for all images that a way to a wanted one may lead over.
@@ -248,12 +251,6 @@ func (b *builder) checkImages() error {
 		}
 	}
 	return nil
-}
-
-// wantName names a want: want 2 (acme60, iom-1100).
-func (d *DesiredState) wantName(i int) string {
-	w := d.Want[i]
-	return fmt.Sprintf("want %d (%s, %s)", i+1, w.Model, w.Image)
 }
 
 func (b *builder) wantWarnings() []string {
@@ -307,7 +304,7 @@ func scanWarnings(invs []*inventory.Inventory) []string {
 			slices.SortFunc(problems, func(a, b inventory.Problem) int {
 				return cmp.Or(inventory.ComparePaths(a.Path, b.Path), cmp.Compare(a.Summary, b.Summary))
 			})
-			warnings = append(warnings, fmt.Sprintf("%s: the scan had %d %s, the first: %s; see `fwctl inventory`", inv.Host, n, plural(n, "problem"), problems[0].Summary))
+			warnings = append(warnings, fmt.Sprintf("%s: the scan had %d %s, the first: %s; see `fwctl inventory`", inv.Host, n, english.PluralWord(n, "problem", ""), problems[0].Summary))
 		}
 	}
 	slices.Sort(warnings)
@@ -346,20 +343,6 @@ func (b *builder) wantOf(c component) *goal {
 	return b.goals[found]
 }
 
-func (p *Plan) summarize() Summary {
-	sum := Summary{Unread: len(p.Unread)}
-	counts := map[Action]*int{
-		Update: &sum.Update, Activate: &sum.Activate, IsStaged: &sum.Staged, NoOp: &sum.NoOp,
-		Blocked: &sum.Blocked, Excepted: &sum.Excepted, Unmanaged: &sum.Unmanaged,
-	}
-	for _, s := range p.Steps {
-		if n := counts[s.Action]; n != nil {
-			*n++
-		}
-	}
-	return sum
-}
-
 // stagedBy tells of what is staged: Staged 2026-11-15 by anna, image 5891b5b5.
 // Where several hosts see the enclosure, it tells on which of them.
 func (j *job) stagedBy() string {
@@ -367,14 +350,36 @@ func (j *job) stagedBy() string {
 	if len(j.e.views) > 1 {
 		on = " on " + j.esp.host
 	}
-	return fmt.Sprintf("Staged %s by %s%s, image %.8s.", s.Since.UTC().Format(time.DateOnly), whoStaged(s), on, s.SHA256)
+	return fmt.Sprintf("Staged %s by %s%s, image %.8s.", s.Since.UTC().Format(time.DateOnly), s.Who(), on, s.SHA256)
 }
 
-func whoStaged(s *inventory.Staged) string { return cmp.Or(s.By, "somebody") }
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return word
+// selectorWarnings tells of the desired state's selectors that select nothing here.
+// It may cover more than the inventories do.
+func (b *builder) selectorWarnings() []string {
+	d := b.in.Desired
+	var warnings []string
+	for _, s := range d.selectors() {
+		why := ""
+		switch inSight := len(b.survey.selected(s.Selector)) > 0; {
+		case s.unnamed != "":
+			why = s.unnamed
+			if near := d.nearestName(s); near != "" {
+				why += "; " + near
+			}
+		case s.want >= 0 && b.matches[s.want].models == 0: // told of the want
+		case s.want >= 0 && inSight && !b.matches[s.want].selected[s.index]:
+			why = fmt.Sprintf("%s: %s selects nothing of model %s", s.of, s.Selector, d.Want[s.want].Model)
+		case !inSight && b.knownUnread(s.Selector):
+			why = fmt.Sprintf("%s: %s selects only what could not be read", s.of, s.Selector)
+		case !inSight:
+			why = fmt.Sprintf("%s: %s selects nothing in sight", s.of, s.Selector)
+			if s.path[0] == "faultDomains" {
+				why += ": nothing here is kept apart from resets there"
+			}
+		}
+		if why != "" {
+			warnings = append(warnings, why)
+		}
 	}
-	return word + "s"
+	return warnings
 }

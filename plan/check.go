@@ -87,7 +87,7 @@ func (c *checker) checkName(name string, at ...string) {
 func (c *checker) checkNames() {
 	named, given := map[string]bool{}, map[string]string{}
 	for _, written := range slices.Sorted(maps.Keys(c.d.Names)) {
-		id, name, at := lowerID(written), c.d.Names[written], []string{"names", written}
+		id, name, at := inventory.NormalID(written), c.d.Names[written], []string{"names", written}
 		other, twice := given[name]
 		switch {
 		case !identifier.MatchString(id): // the schema has told
@@ -99,7 +99,7 @@ func (c *checker) checkNames() {
 			c.add(at, fmt.Sprintf("%s and %s are both named %q", other, id, name), "give each enclosure a name of its own")
 		case name == inventory.All:
 			c.add(at, fmt.Sprintf("no enclosure can be named %q, which selects every one on the command line", name), "write another name, as in r12u20")
-		case lowerID(name) != id && identifier.MatchString(lowerID(name)):
+		case inventory.NormalID(name) != id && identifier.MatchString(inventory.NormalID(name)):
 			c.add(at, fmt.Sprintf("%q reads like the identifier of another enclosure", name), "write a name that is none, as in r12u20")
 		}
 		named[id], given[name] = true, id
@@ -246,14 +246,6 @@ func (c *checker) checkAmbiguous(model string, m Model) {
 	}
 }
 
-// overlap tells whether two lists of globs have a revision in common. It may miss
-// one where both have globs in their middle.
-func overlap(a, b []string) bool {
-	return a == nil || b == nil || slices.ContainsFunc(a, func(x string) bool {
-		return slices.ContainsFunc(b, func(y string) bool { return x == y || glob(x, y) || glob(y, x) })
-	})
-}
-
 // joinAnd lists words: a, b and c.
 func joinAnd(words []string) string {
 	last := len(words) - 1
@@ -339,7 +331,7 @@ var identifier = regexp.MustCompile(`^([0-9a-f]{16}|lu-.+)$`)
 func (c *checker) checkFaultDomain(index string, domain []inventory.Selector, ids map[string]string) {
 	seen := map[string]bool{}
 	for i, s := range domain {
-		id := lowerID(string(s))
+		id := inventory.NormalID(string(s))
 		if named, ok := ids[string(s)]; ok {
 			id = named
 		}
@@ -389,22 +381,6 @@ func (c *checker) checkWant(index string, w Want) {
 		c.add(at("policy"), fmt.Sprintf("there is no policy %q", w.Policy), c.knownNames(w.Policy, maps.Keys(c.d.Policies)))
 	}
 }
-
-func (c *checker) checkGlobs(at []string, glob string) {
-	if _, err := path.Match(glob, ""); err != nil {
-		c.add(
-			at,
-			fmt.Sprintf("%q is not a pattern", glob),
-			`* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is`,
-		)
-	} else if shellClass.MatchString(glob) {
-		c.add(at, fmt.Sprintf("%q means ! or one of the others", glob), `write [^0-9a] for a character that is none of some, as shells do with !, or ! last for itself`)
-	}
-}
-
-// shellClass is a pattern with a class that begins with !, which means the
-// contrary in a shell: an image would start from just those that it must not.
-var shellClass = regexp.MustCompile(`^(?:[^\[\\]|\\.|\[(?:[^!\]\\]|\\.)(?:[^\]\\]|\\.)*\])*\[!`)
 
 // written reports whether the file has a value at a path, though it may be of no use:
 // what is wrong is reported there, and not again wherever it is named.

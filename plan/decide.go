@@ -14,6 +14,7 @@ import (
 type job struct {
 	component
 	e         *enclosure
+	domain    *faultDomain
 	step      Step
 	want      *wanted  // nil where no want matches it
 	targeted  bool     // false: left out by --target
@@ -41,7 +42,7 @@ func (b *builder) decide(e *enclosure) []*job {
 
 // begin finds out what is wanted of a component.
 func (b *builder) begin(e *enclosure, c component) *job {
-	j := &job{component: c, e: e, step: Step{
+	j := &job{component: c, e: e, domain: b.survey.domain(e), step: Step{
 		Address:       c.address,
 		Aliases:       c.aliases,
 		Name:          e.name,
@@ -73,7 +74,7 @@ func (b *builder) begin(e *enclosure, c component) *job {
 		component:  c,
 		sizes:      b.in.ImageSizes,
 		again:      b.in.Again,
-		needsImage: NeedsImage(e.domain.cautions, c.address) != nil,
+		needsImage: NeedsImage(j.domain.cautions, c.address) != nil,
 	}
 	w.rule = w.activation()
 	j.want = w
@@ -96,21 +97,37 @@ func (b *builder) begin(e *enclosure, c component) *job {
 	return j
 }
 
+// target is what a reset takes down: an ESP, or all ESPs of an enclosure.
+type target struct {
+	esp       *esp
+	enclosure *enclosure
+}
+
+// luIDs are those of the ESPs that go down.
+func (t target) luIDs() []string {
+	if t.esp != nil {
+		return []string{t.esp.LUID}
+	}
+	var all []string
+	for _, in := range t.enclosure.esps {
+		all = append(all, in.LUID)
+	}
+	return all
+}
+
 // effect is what the reset does that starts a component's image.
 func (b *builder) effect(j *job) Effect {
-	known, luIDs := &j.esp.effect, []string{j.esp.LUID}
+	resets := target{esp: j.esp}
 	if j.want.rule.Scope == EnclosureScope {
-		known, luIDs = &j.e.effect, nil
-		for _, o := range j.e.esps {
-			luIDs = append(luIDs, o.LUID)
-		}
+		resets = target{enclosure: j.e}
 	}
-	if *known == nil {
-		e := b.survey.impact(luIDs)
-		*known = &e
+	known, ok := b.effects[resets]
+	if !ok {
+		known = b.survey.impact(resets.luIDs())
+		b.effects[resets] = known
 	}
-	j.step.Evidence, j.step.SeenElsewhere = (*known).Evidence, j.e.domain.seenElsewhere(b.survey, j.step.Host)
-	return **known
+	j.step.Evidence, j.step.SeenElsewhere = known.Evidence, j.domain.seenElsewhere(b.survey, j.step.Host)
+	return known
 }
 
 // plan makes a component's step of what is wanted, and of the reset that is or
@@ -150,7 +167,7 @@ func (b *builder) plan(j *job) {
 				),
 			)
 		}
-		s.block(j.conflict(), b.unfinished(j))
+		j.block(j.conflict(), b.unfinished(j))
 		j.tellStaged()
 		return
 	default:
@@ -173,11 +190,11 @@ func (b *builder) plan(j *job) {
 		if chain == nil {
 			var reasons []string
 			way, reasons = w.obstacles()
-			s.block(reasons...)
+			j.block(reasons...)
 		} else if w.policy.Activate == WithApply && w.defers(w.before(chain, len(chain)-1), w.image) {
 			activate = w.activateGate(len(chain) == 1)
 		}
-		s.block(j.conflict(), b.locked(j, ""))
+		j.block(j.conflict(), b.locked(j, ""))
 		b.pass(j, way, activate)
 		if s.Action == Update {
 			if why := w.shorter(chain, b.in.SignedBy); why != "" {
@@ -253,7 +270,7 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	s.Action = Activate
 	hop.Activation = WithApply
 	s.Hops = []Hop{hop}
-	s.block(j.conflict(), b.locked(j, hop.ActivateBy))
+	j.block(j.conflict(), b.locked(j, hop.ActivateBy))
 	b.pass(j, chain[:1], activate)
 	if s.Action == Blocked {
 		s.Hops, s.Later = []Hop{}, nil
@@ -261,19 +278,6 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 		return false
 	}
 	return true
-}
-
-// neverComplete is why what is staged is not started by a command, though the policy
-// wants that and permits it.
-const neverComplete = "the device never said that the image is complete, so that no 0Fh is sent: " +
-	"power-cycle the enclosure " +
-	"when its drives are not in use, then run `fwctl verify`"
-
-// WaitsForPower reports whether the policy wants the step's image, which is staged, to be
-// started, and only a power cycle may do that, because it is unknown whether it is complete.
-func (s *Step) WaitsForPower() bool {
-	return s.Action == IsStaged &&
-		slices.ContainsFunc(s.Gates, func(g GateResult) bool { return g.Gate == GateActivate && g.Why == neverComplete })
 }
 
 // tellStaged tells, in the row, of what is staged and is not what the row is about.
@@ -306,8 +310,9 @@ func (j *job) tellWaiting(what string) {
 	s.Reasons = append(s.Reasons, text)
 }
 
-// block makes a step blocked for reasons, of which empty ones do not count.
-func (s *Step) block(reasons ...string) {
+// block makes the component's step blocked for reasons, of which empty ones do not count.
+func (j *job) block(reasons ...string) {
+	s := &j.step
 	for _, r := range reasons {
 		if r != "" && !(s.Action == Blocked && slices.Contains(s.Reasons, r)) {
 			s.Action = Blocked
@@ -315,26 +320,6 @@ func (s *Step) block(reasons ...string) {
 		}
 	}
 }
-
-// resets reports whether the step may reset an ESP in an apply.
-func (s *Step) resets() bool {
-	return slices.ContainsFunc(s.Hops, func(h Hop) bool { return h.resets() })
-}
-
-// resets reports whether a hop may reset what it goes to: by its mode, also as a
-// fallback, or by an activation in the same apply.
-func (h *Hop) resets() bool { return h.MayReset() || h.Activation == WithApply }
-
-// byPerson reports whether a hop waits for a person's power cycle in an apply, which is all
-// that resets what it goes to.
-func (h *Hop) byPerson() bool { return h.Activation == WithApply && h.ActivateBy == ByPowerCycle }
-
-// left tells whether the step leaves its last image staged.
-func (s *Step) left() bool {
-	return s.Action == Update && s.last().Activation == Manual && len(s.last().Deferring()) > 0
-}
-
-func (s *Step) last() *Hop { return &s.Hops[len(s.Hops)-1] }
 
 // settle looks at what the resets of one component start on others: whatever is
 // staged behind the same ESP. What may not be started forbids the reset. What

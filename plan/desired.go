@@ -5,11 +5,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"path"
+	"slices"
 	"strings"
-	"time"
 
-	"github.com/hashicorp/go-multierror"
 	"gopkg.in/yaml.v3"
 
 	"fwctl/internal/window"
@@ -154,16 +152,6 @@ const (
 	DowngradeOrder  Downgrade = "order" // along the model's order, both ways
 )
 
-// Reset says whether an ESP may be reset.
-type Reset string
-
-const (
-	ResetNever     Reset = "never"
-	ResetIdle      Reset = "idle"      // where no drive of the fault domain is in use on any host of the plan
-	ResetRedundant Reset = "redundant" // where every drive in use keeps a live path that its user really uses
-	ResetAlways    Reset = "always"    // permitted at review
-)
-
 // DefaultPolicy is the safe one: nothing is reset, and what is downloaded is left staged.
 func DefaultPolicy() Policy {
 	return Policy{Reset: ResetNever, Activate: Manual, Downgrade: DowngradeForbid, RequireAllESPs: true, RequireHealthy: true}
@@ -176,29 +164,11 @@ func (p *Policy) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*plain)(p))
 }
 
-// UnmarshalYAML fills in what hooks leave out.
-func (h *Hooks) UnmarshalYAML(n *yaml.Node) error {
-	type plain Hooks // without this method
-	h.Timeout = defaultHookTimeout
-	return n.Decode((*plain)(h))
-}
-
-// UnmarshalYAML reads a duration as people write it: "45m".
-func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
-	v, err := time.ParseDuration(n.Value)
-	if err != nil {
-		// Of this type, the decoder reads on: nothing else is taken to be missing.
-		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %s", n.Line, err)}}
-	}
-	*d = Duration(v)
-	return nil
-}
-
 // ParseDesiredState reads a desired state. The error holds every problem of the
 // file at once: a *multierror.Error of schemas.Problem, sorted by position.
 func ParseDesiredState(file string, data []byte) (*DesiredState, error) {
 	d, problems := parseDesiredState(file, data)
-	if err := asError(problems); err != nil {
+	if err := schemas.Join(problems); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -210,11 +180,11 @@ func ParseDesiredState(file string, data []byte) (*DesiredState, error) {
 func ReadDesiredState(file string, data []byte, dir string) (*DesiredState, *Images, error) {
 	d, problems := parseDesiredState(file, data)
 	if d == nil {
-		return nil, nil, asError(problems)
+		return nil, nil, schemas.Join(problems)
 	}
 	l := newImageLoader(d, dir, problems)
 	l.loadAll()
-	if err := asError(append(problems, l.problems...)); err != nil {
+	if err := schemas.Join(append(problems, l.problems...)); err != nil {
 		return nil, nil, err
 	}
 	return d, &l.images, nil
@@ -250,14 +220,6 @@ func parseDesiredState(file string, data []byte) (*DesiredState, []schemas.Probl
 	return d, c.problems
 }
 
-func asError(problems []schemas.Problem) error {
-	var all *multierror.Error
-	for _, p := range schemas.Limit(schemas.Sort(problems)) {
-		all = multierror.Append(all, p)
-	}
-	return all.ErrorOrNil()
-}
-
 // at is the position of what stands at a path in the file, as a problem to fill in.
 func (d *DesiredState) at(path ...string) schemas.Problem {
 	p := schemas.Problem{File: d.File}
@@ -288,22 +250,22 @@ func (d *DesiredState) fillIn() {
 	}
 	names := map[string]string{}
 	for id, name := range d.Names {
-		names[lowerID(id)] = name
+		names[inventory.NormalID(id)] = name
 	}
 	d.Names = names
 }
 
-// lowerID writes an enclosure's identifier as inventories do.
-func lowerID(id string) string {
-	if strings.HasPrefix(id, "lu-") {
-		return id
-	}
-	return strings.ToLower(id)
+// startsAt tells whether an image goes onto a revision in one hop.
+func (i ModelImage) startsAt(revision string) bool {
+	return i.From == nil || slices.ContainsFunc(i.From, func(g string) bool { return glob(g, revision) })
 }
 
-// glob tells whether a pattern matches. Its signs are those of path.Match, but /
-// is a character like any other: products can have one.
-func glob(pattern, s string) bool {
-	ok, err := path.Match(strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(s, "/", "\x00"))
-	return ok && err == nil
+// startsAtItself reports whether the image's from names its own revision: it then goes onto
+// what reports that already.
+func (i ModelImage) startsAtItself() bool { return slices.Contains(i.From, i.Revision) }
+
+// wantName names a want: want 2 (acme60, iom-1100).
+func (d *DesiredState) wantName(i int) string {
+	w := d.Want[i]
+	return fmt.Sprintf("want %d (%s, %s)", i+1, w.Model, w.Image)
 }

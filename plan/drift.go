@@ -21,11 +21,11 @@ type Drift struct {
 // address, and how many it compared: those that the host works on, and of other hosts'
 // those that it sees. What the plan leaves alone has to be in sight.
 func (p *Plan) Drift(inv *inventory.Inventory) (compared int, all []Drift) {
-	f := mergeHosts([]*inventory.Inventory{inv})
+	esps := inv.ESPs()
 	missing := map[string]bool{} // lu_ids, each listed once
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		own, in := s.Host == inv.Host, f.esps[s.LUID]
+		own, in := s.Host == inv.Host, esps[s.LUID]
 		if in == nil && !own || len(s.Preconditions.ESPs) == 0 { // could not be read when the plan was made either
 			continue
 		}
@@ -38,7 +38,7 @@ func (p *Plan) Drift(inv *inventory.Inventory) (compared int, all []Drift) {
 	for i := range p.Steps { // ESPs beside those that have a step
 		s := &p.Steps[i]
 		for _, luID := range s.Preconditions.ESPs {
-			if s.Host == inv.Host && f.esps[luID] == nil && !missing[luID] {
+			if s.Host == inv.Host && esps[luID] == nil && !missing[luID] {
 				missing[luID] = true
 				all = append(all, Drift{
 					Address: s.Enclosure,
@@ -68,15 +68,15 @@ func (s *Step) remembered(sub *inventory.Subenclosure) bool {
 
 // drift says how the step's component, behind an ESP that is nil where it is not in
 // sight, is not as the plan brings it; nil if it is.
-func (s *Step) drift(in *esp, inv *inventory.Inventory) *Drift {
+func (s *Step) drift(in *inventory.ESP, inv *inventory.Inventory) *Drift {
 	d := &Drift{Address: s.Address, Wanted: s.brings()}
 	if in == nil {
 		d.Reason = "it is not in sight: is the enclosure switched on and cabled to this host?"
-		eachUnread([]*inventory.Inventory{inv}, func(host string, p *inventory.Problem) {
+		for _, p := range inv.UnreadDevices() {
 			if p.Unread.Leads(s.LUID) {
-				d.Reason = "it " + couldNotBeRead(host, p)
+				d.Reason = "it " + p.CouldNotBeRead(inv.Host)
 			}
-		})
+		}
 		return d
 	}
 	n := slices.IndexFunc(in.Subenclosures, func(sub inventory.Subenclosure) bool { return sub.ID == s.Subenclosure })

@@ -20,22 +20,18 @@ type fleet struct {
 
 // enclosure is one enclosure as all hosts of the plan see it together.
 type enclosure struct {
-	id       string       // the first part of its addresses
-	index    int          // in the fleet, which is sorted by id
-	name     string       // "" where it has none
-	views    []view       // by host
-	reported int          // ESPs that it says it has, 0 where it does not
-	esps     []esp        // sorted by ID, then LUID
-	effect   *Effect      // of a reset of all of it, once it was found out
-	domain   *faultDomain // once it was surveyed
+	id       string // the first part of its addresses
+	index    int    // in the fleet, which is sorted by id
+	name     string // "" where it has none
+	views    []view // by host
+	reported int    // ESPs that it says it has, 0 where it does not
+	esps     []esp  // sorted by ID, then LUID
 
 	unread []string // what of it is known to be there and could not be read, and why
 
 	healthKnown bool
 	critical    bool
 	failures    []string
-
-	rank int // of its power cycle by a person among those of its fault domain, from 1; 0: it has none
 }
 
 // view is an enclosure as one host sees it.
@@ -56,8 +52,6 @@ type esp struct {
 	cautions []inventory.Caution // of its enclosure, as the host remembers them
 	others   []esp               // it, as other hosts see it, by host
 	disputed map[int]string      // why nobody can tell what is staged on a subenclosure, by its id
-	effect   *Effect             // of a reset, once it was found out
-	rank     int                 // of its reset among those of its fault domain and side, from 1; 0: it has none
 }
 
 // component is one subenclosure, and the ESP that it is worked on through.
@@ -202,7 +196,7 @@ func elect(first esp) esp {
 
 // remembers tells what the ESP's host remembers of what is staged there.
 func (e *esp) remembers(s *inventory.Staged) string {
-	return fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", e.host, s.Label(), whoStaged(s), s.Since.UTC().Format(time.DateOnly), s.SHA256)
+	return fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", e.host, s.Label(), s.Who(), s.Since.UTC().Format(time.DateOnly), s.SHA256)
 }
 
 // untold is why nothing is done where several images are remembered as staged.
@@ -421,4 +415,22 @@ func (e *enclosure) seenBy(host string) *view {
 		return &e.views[i]
 	}
 	return nil
+}
+
+// drivesUnknown says why the drives behind an enclosure are not known, "" where they are.
+func (e *enclosure) drivesUnknown() string {
+	switch {
+	case !slices.ContainsFunc(e.views, func(v view) bool { return !v.DrivesUnknown }):
+		return "no module lists the enclosure's drives (page 0Ah), which count as in use without another path"
+	case slices.ContainsFunc(e.views, func(v view) bool { return v.DriveEvidence == nil }):
+		return "its inventory does not say where drives were looked for (an older fwctl wrote it; write it again), so what is behind it counts as in use without another path"
+	}
+	return ""
+}
+
+func (e *enclosure) drivesKnown() bool { return e.drivesUnknown() == "" }
+
+// numbered tells whether the ESPs say which of several they are.
+func (e *enclosure) numbered() bool {
+	return !slices.ContainsFunc(e.esps, func(o esp) bool { return !strings.HasPrefix(o.id, "esp") })
 }

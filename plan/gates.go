@@ -7,38 +7,6 @@ import (
 	"strings"
 )
 
-// Gate is a safeguard of a policy, by its key in the desired state.
-type Gate string
-
-const (
-	GateAllESPs   Gate = "requireAllESPs"
-	GateHealthy   Gate = "requireHealthy"
-	GateSignature Gate = "requireSignature"
-	GateDowngrade Gate = "downgrade"
-	GateReset     Gate = "reset"    // failed: nothing is planned that resets; that alone blocks nothing
-	GateActivate  Gate = "activate" // asked where the policy, or --activate, wants what is deferred to be started
-)
-
-// Gates are all there are, in the order that they are told in. When a wave may
-// run, which a policy's windows decide, is told by Plan.Opening.
-var Gates = []Gate{GateAllESPs, GateHealthy, GateSignature, GateDowngrade, GateReset, GateActivate}
-
-// Verdict is what a gate that was asked said.
-type Verdict string
-
-const (
-	Passed Verdict = "passed"
-	Failed Verdict = "failed"
-	Waived Verdict = "waived" // it would have failed, but for a waiver of the policy
-)
-
-// GateResult is what a gate said of a step, and why.
-type GateResult struct {
-	Gate    Gate    `json:"gate"`
-	Verdict Verdict `json:"verdict"`
-	Why     string  `json:"why"` // in words; where the gate blocks the step, one of its reasons
-}
-
 // told is a gate's result: failed for a reason, passed where there is none.
 func told(g Gate, reason, passed string) GateResult {
 	if reason != "" {
@@ -67,7 +35,7 @@ func (b *builder) pass(j *job, way []string, activate GateResult) {
 	for _, g := range results {
 		leftStaged := g.Gate == GateActivate && (w.rule.By == ByPowerCycle || w.denied() != "" && j.step.Action != Activate)
 		if g.Verdict == Failed && g.Gate != GateReset && !leftStaged {
-			j.step.block(g.Why)
+			j.block(g.Why)
 		}
 	}
 }
@@ -231,12 +199,12 @@ func (b *builder) resetGate(j *job) GateResult {
 		_, why := Permits(ResetNever, Effect{})
 		return GateResult{GateReset, Failed, why}
 	}
-	if why := j.e.domain.unreadReason(); why != "" {
+	if why := j.domain.unreadReason(); why != "" {
 		return GateResult{GateReset, Failed, why}
 	}
 	if w.policy.Reset == ResetIdle {
 		missing := w.censusReason(j.e)
-		for _, e := range j.e.domain.enclosures {
+		for _, e := range j.domain.enclosures {
 			if missing == "" && e != j.e && len(e.esps) < e.reported {
 				missing = fmt.Sprintf("%d of %d I/O modules of %s, of the same fault domain, are in sight", len(e.esps), e.reported, e.id)
 			}
@@ -249,7 +217,7 @@ func (b *builder) resetGate(j *job) GateResult {
 	passed := e.Why
 	switch w.policy.Reset {
 	case ResetIdle:
-		e.Busy, passed = j.e.domain.inUse(b.survey), "no drive of the fault domain is in use"
+		e.Busy, passed = j.domain.inUse(b.survey), "no drive of the fault domain is in use"
 	case ResetAlways:
 		passed = "the policy says reset: always"
 	}
@@ -316,9 +284,4 @@ func (w *wanted) espsMismatch(e *enclosure) string {
 		return ""
 	}
 	return fmt.Sprintf("the enclosure says that it has %d I/O modules, the model's esps says %d: correct esps", e.reported, w.model.ESPs)
-}
-
-// numbered tells whether the ESPs say which of several they are.
-func (e *enclosure) numbered() bool {
-	return !slices.ContainsFunc(e.esps, func(o esp) bool { return !strings.HasPrefix(o.id, "esp") })
 }

@@ -28,7 +28,7 @@ type Images struct {
 func (d *DesiredState) LoadImages(dir string) (*Images, error) {
 	l := newImageLoader(d, dir, nil)
 	l.loadAll()
-	if err := asError(l.problems); err != nil {
+	if err := schemas.Join(l.problems); err != nil {
 		return nil, err
 	}
 	return &l.images, nil
@@ -176,36 +176,4 @@ func unmentioned(img *image.Image, match Match) string {
 		}
 	}
 	return ""
-}
-
-// literals are the parts of a glob that stand for themselves.
-func literals(glob string) []string {
-	var parts []string
-	var part []byte
-	cut := func() {
-		if len(part) > 0 {
-			parts = append(parts, string(part))
-		}
-		part = nil
-	}
-	for i := 0; i < len(glob); i++ {
-		switch c := glob[i]; c {
-		case '*', '?':
-			cut()
-		case '[':
-			cut()
-			if end := strings.IndexByte(glob[i:], ']'); end > 0 {
-				i += end
-			}
-		case '\\':
-			i++
-			if i < len(glob) {
-				part = append(part, glob[i])
-			}
-		default:
-			part = append(part, c)
-		}
-	}
-	cut()
-	return parts
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"fwctl/inventory"
 )
 
@@ -49,7 +51,7 @@ func ResetImpact(inventories []*inventory.Inventory, luIDs, domain, elsewhere []
 	e := sv.impact(luIDs)
 	e.Busy = "the enclosure was not scanned"
 	if first, ok := sv.esps[luIDs[0]]; ok {
-		e.Busy = first.of.domain.inUse(sv)
+		e.Busy = sv.domain(first.of).inUse(sv)
 	}
 	return e
 }
@@ -389,7 +391,7 @@ func (sv *survey) tell(found []finding, luIDs, unknown []string, home *enclosure
 	add(by[alone], "in use%s, with another path that is not used (no multipath)")
 	add(by[astray], "in use%s, and what the paths lead through cannot be told")
 	if n := len(by[unasked]); n == len(found) && n > 0 {
-		parts = append(parts, fmt.Sprintf("use and paths of its %d %s were not examined (inventory --probe-use does), so they count as in use without another path", n, plural(n, "drive")))
+		parts = append(parts, fmt.Sprintf("use and paths of its %d %s were not examined (inventory --probe-use does), so they count as in use without another path", n, english.PluralWord(n, "drive", "")))
 	} else {
 		add(by[unasked], "not known to be unused%s, which counts as in use, no other path")
 	}
@@ -402,7 +404,7 @@ func (sv *survey) tell(found []finding, luIDs, unknown []string, home *enclosure
 		if carried == 1 {
 			all = ","
 		}
-		parts = append(parts, fmt.Sprintf("%d %s in use%s with a live path through %s", carried, plural(carried, "drive"), all, strings.Join(through, " or ")))
+		parts = append(parts, fmt.Sprintf("%d %s in use%s with a live path through %s", carried, english.PluralWord(carried, "drive", ""), all, strings.Join(through, " or ")))
 	}
 	switch {
 	case len(parts) > 0:
@@ -466,7 +468,7 @@ func slots(found []finding, home *enclosure) string {
 		}
 		var both []string
 		if len(numbers) > 0 {
-			both = append(both, plural(len(numbers), "slot")+" "+strings.Join(numbers, ", "))
+			both = append(both, english.PluralWord(len(numbers), "slot", "")+" "+strings.Join(numbers, ", "))
 		}
 		if len(names) > 0 {
 			both = append(both, strings.Join(names, ", ")+" (in no slot)")

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"fwctl/internal/image"
 	"fwctl/inventory"
 )
@@ -188,7 +190,7 @@ func (p *product) write(line func(string, ...any)) {
 	if len(match) == 0 {
 		match = []string{`product: "?*"`} // has none to match with: matches those that do
 	}
-	line("  %s: # %d %s", p.name, len(p.enclosures), plural(len(p.enclosures), "enclosure"))
+	line("  %s: # %d %s", p.name, len(p.enclosures), english.PluralWord(len(p.enclosures), "enclosure", ""))
 	line("    match: {%s}", strings.Join(match, ", "))
 	if p.untold {
 		line("    #esps: 2 # I/O modules of one enclosure: not all of them tell")
@@ -259,9 +261,4 @@ func remark(text string) string {
 		}
 		return r
 	}, text)
-}
-
-// escapeGlob makes a glob that matches one text only.
-func escapeGlob(text string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(text)
 }

@@ -95,7 +95,7 @@ func (f Flash) find() ([]espOf, error) {
 			named = append(named, found)
 		}
 	}
-	return named, asError(problems)
+	return named, schemas.Join(problems)
 }
 
 // productOf is what an image is for.
@@ -219,7 +219,7 @@ type Unseen struct {
 // Unseen lists the enclosures that the plan works on and of which the inventories
 // that it was made from lack ESPs that are known to be there, sorted. Where nobody
 // knows how many there are, none is known to be missing.
-func (p *Plan) Unseen(models map[string]Model, inventories []*inventory.Inventory) []Unseen {
+func UnseenESPs(p *Plan, models map[string]Model, inventories []*inventory.Inventory) []Unseen {
 	expected := map[string]*Unseen{}
 	for _, s := range p.Steps {
 		if s.Action == Update || s.Action == Activate {

@@ -191,7 +191,7 @@ func TestUnseen(t *testing.T) {
 		{"the model says so", set, map[string]plan.Model{"flash": {ESPs: 2}}, []plan.Unseen{third}},
 		{"nothing is done there", flash(t, inv, plan.ModeE, "1000", "/dev/sg1"), nil, nil},
 	} {
-		if diff := cmp.Diff(tt.want, tt.p.Unseen(tt.models, all)); diff != "" {
+		if diff := cmp.Diff(tt.want, plan.UnseenESPs(tt.p, tt.models, all)); diff != "" {
 			t.Errorf("Unseen where %s (-want +got):\n%s", tt.name, diff)
 		}
 	}

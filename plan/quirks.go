@@ -2,10 +2,8 @@ package plan
 
 import (
 	_ "embed"
-	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"fwctl/schemas"
@@ -43,22 +41,11 @@ type ActivationPage struct {
 	Page string     `yaml:"page"` // sent in place of mode 0Fh: bytes in hex, separated by blanks
 }
 
-// StatusRead is a moment at which the download status is read.
-type StatusRead string
-
-const (
-	MidwayStatus StatusRead = "midway" // between chunks
-	LastStatus   StatusRead = "last"   // after the last one
-)
-
-// SenseCode is a sense key, ASC and ASCQ as people write them: 05/26/00.
-type SenseCode string
-
 // quirkTable is the built-in quirk table.
 var quirkTable = sync.OnceValue(func() []Quirk {
 	root, problems := schemas.Check("quirks", "quirks.yaml", quirksYAML)
 	var table struct{ Quirks []Quirk }
-	if err := asError(problems); err != nil {
+	if err := schemas.Join(problems); err != nil {
 		panic(err) // part of the program, and tested
 	}
 	if err := root.Decode(&table); err != nil {
@@ -84,29 +71,6 @@ func QuirkOf(own []Quirk, vendor, product, revision string) Quirk {
 	}
 	return Quirk{}
 }
-
-// quirkFinder is QuirkOf for a fleet, most devices of which are alike: what was
-// found for one serves all.
-type quirkFinder struct {
-	own   []Quirk // of the desired state
-	found map[device]*Quirk
-}
-
-type device struct{ vendor, product, revision string }
-
-func (f *quirkFinder) of(vendor, product, revision string) *Quirk {
-	d := device{vendor, product, revision}
-	q, ok := f.found[d]
-	if !ok {
-		row := QuirkOf(f.own, vendor, product, revision)
-		q = &row
-		f.found[d] = q
-	}
-	return q
-}
-
-// globOrAny is glob where an empty pattern matches anything.
-func globOrAny(pattern, s string) bool { return pattern == "" || glob(pattern, s) }
 
 // takesModeE tells whether the ESP takes mode e when it runs a revision.
 func (q *Quirk) takesModeE(revision string) bool {
@@ -147,24 +111,5 @@ func (c *checker) checkQuirk(index string, q Quirk) {
 	}
 }
 
-// vendorPage reports whether a page code is a vendor's (SES-3: 10h to 1Fh, SPC-4: 80h
-// and up), so that no page that the standards give a meaning passes for one.
-func vendorPage(code byte) bool { return 0x10 <= code && code <= 0x1f || code >= 0x80 }
-
 // Bytes are the bytes of the page, from its page code on.
 func (a ActivationPage) Bytes() ([]byte, error) { return pageBytes(a.Page) }
-
-// ActivationPageBytes are the bytes of the page that activates in place of mode
-// 0Fh, from its page code on; nil where there is none.
-func (h *Hop) ActivationPageBytes() ([]byte, error) { return pageBytes(h.ActivationPage) }
-
-func pageBytes(text string) ([]byte, error) {
-	if text == "" {
-		return nil, nil
-	}
-	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the activation page %q: %w", text, err)
-	}
-	return b, nil
-}

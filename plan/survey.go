@@ -14,6 +14,7 @@ import (
 // survey is the drives, their users and their paths as all hosts see them together.
 type survey struct {
 	*fleet
+	domains []*faultDomain          // by enclosure, as its index
 	crosses map[hostESP][]string    // lu_ids of the ESPs that paths through an ESP cross on the way
 	below   map[string][]*enclosure // those whose paths cross an ESP, by its lu_id
 	shared  map[string][]sighting   // drives that several enclosures list, by LUID
@@ -43,7 +44,7 @@ type faultDomain struct {
 // newSurvey finds the fleet's fault domains. together are enclosures that belong
 // together beyond what the inventories show.
 func newSurvey(f *fleet, together [][]*enclosure) *survey {
-	sv := &survey{fleet: f, crosses: map[hostESP][]string{}, below: map[string][]*enclosure{}, shared: map[string][]sighting{}}
+	sv := &survey{fleet: f, domains: make([]*faultDomain, len(f.enclosures)), crosses: map[hostESP][]string{}, below: map[string][]*enclosure{}, shared: map[string][]sighting{}}
 	groups := newGrouping(len(f.enclosures))
 	for _, enclosures := range together {
 		for _, e := range enclosures {
@@ -54,20 +55,24 @@ func newSurvey(f *fleet, together [][]*enclosure) *survey {
 	sv.joinByDrives(groups)
 	numbers := 0
 	for n, e := range f.enclosures {
-		root := f.enclosures[groups.root(n)]
-		if root.domain == nil {
-			root.domain = &faultDomain{}
+		root := groups.root(n)
+		if sv.domains[root] == nil {
+			sv.domains[root] = &faultDomain{}
 		}
-		e.domain = root.domain
-		e.domain.enclosures = append(e.domain.enclosures, e)
-		e.domain.recall(e.cautions())
-		if e.domain.number == 0 && e.drivesKnown() {
+		domain := sv.domains[root]
+		sv.domains[n] = domain
+		domain.enclosures = append(domain.enclosures, e)
+		domain.recall(e.cautions())
+		if domain.number == 0 && e.drivesKnown() {
 			numbers++
-			e.domain.number = numbers
+			domain.number = numbers
 		}
 	}
 	return sv
 }
+
+// domain returns the fault domain of an enclosure of the fleet.
+func (sv *survey) domain(e *enclosure) *faultDomain { return sv.domains[e.index] }
 
 // ids are the identifiers of its enclosures.
 func (domain *faultDomain) ids() []string {
@@ -246,19 +251,6 @@ func (g grouping) join(a, b int) {
 	g[max(a, b)] = min(a, b)
 }
 
-// drivesUnknown says why the drives behind an enclosure are not known, "" where they are.
-func (e *enclosure) drivesUnknown() string {
-	switch {
-	case !slices.ContainsFunc(e.views, func(v view) bool { return !v.DrivesUnknown }):
-		return "no module lists the enclosure's drives (page 0Ah), which count as in use without another path"
-	case slices.ContainsFunc(e.views, func(v view) bool { return v.DriveEvidence == nil }):
-		return "its inventory does not say where drives were looked for (an older fwctl wrote it; write it again), so what is behind it counts as in use without another path"
-	}
-	return ""
-}
-
-func (e *enclosure) drivesKnown() bool { return e.drivesUnknown() == "" }
-
 // unseen reports whether a drive of an enclosure is seen neither by the host that
 // lists it nor by another one.
 func (sv *survey) unseen(e *enclosure, v *view, d *inventory.Drive) bool {
@@ -337,20 +329,20 @@ func (domain *faultDomain) seenElsewhere(sv *survey, host string) []string {
 	return slices.Compact(keys)
 }
 
-// faultDomain is the number of the enclosure's fault domain, from 1; 0 where it
+// numberOf is the number of an enclosure's fault domain, from 1; 0 where it
 // cannot be told, because nobody lists its drives.
-func (e *enclosure) faultDomain() int {
+func (sv *survey) numberOf(e *enclosure) int {
 	if !e.drivesKnown() {
 		return 0
 	}
-	return e.domain.number
+	return sv.domain(e).number
 }
 
 // neighbours are the other enclosures of one's fault domain, as far as a host sees
 // them, sorted.
-func (e *enclosure) neighbours(host string) []string {
+func (domain *faultDomain) neighbours(e *enclosure, host string) []string {
 	var all []string
-	for _, o := range e.domain.enclosures {
+	for _, o := range domain.enclosures {
 		if o != e && o.seenBy(host) != nil {
 			all = append(all, o.id)
 		}
@@ -412,3 +404,22 @@ func (domain *faultDomain) inUse(sv *survey) string {
 
 // unseenWords is said of drives that no host of the plan sees.
 const unseenWords = " of unknown use: no host of the plan sees them, which counts as in use"
+
+// unreadReason is why nothing of a fault domain is reset while something of it cannot be
+// read, "" if all of it could be.
+func (domain *faultDomain) unreadReason() string {
+	const most = 3
+	all := slices.Compact(slices.Sorted(slices.Values(domain.unread)))
+	if len(all) == 0 {
+		return ""
+	}
+	text := strings.Join(all[:min(most, len(all))], "; ")
+	if more := len(all) - most; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return PartUnread + text
+}
+
+// PartUnread begins the reason why nothing of a fault domain is reset that is not in sight
+// as a whole.
+const PartUnread = "nothing in a fault domain is reset while part of it cannot be read: "

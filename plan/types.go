@@ -333,3 +333,26 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 	*d = Duration(v)
 	return nil
 }
+
+// Reset says whether an ESP may be reset.
+type Reset string
+
+const (
+	ResetNever     Reset = "never"
+	ResetIdle      Reset = "idle"      // where no drive of the fault domain is in use on any host of the plan
+	ResetRedundant Reset = "redundant" // where every drive in use keeps a live path that its user really uses
+	ResetAlways    Reset = "always"    // permitted at review
+)
+
+// Unread is a device that the scan of a host could not read: nothing that is said of
+// the other components says anything of what is behind it.
+type Unread struct {
+	Host       string   `json:"host"`
+	Path       string   `json:"path"`
+	LUID       string   `json:"lu_id,omitempty"`
+	Why        string   `json:"why"`
+	Components []string `json:"components,omitempty"` // addresses, as the host remembers them or reads them on another path
+
+	// Wanted: a want may be about it, as far as anybody can tell without reading it.
+	Wanted bool `json:"wanted"`
+}

@@ -9,57 +9,9 @@ import (
 	"fwctl/inventory"
 )
 
-// Unread is a device that the scan of a host could not read: nothing that is said of
-// the other components says anything of what is behind it.
-type Unread struct {
-	Host       string   `json:"host"`
-	Path       string   `json:"path"`
-	LUID       string   `json:"lu_id,omitempty"`
-	Why        string   `json:"why"`
-	Components []string `json:"components,omitempty"` // addresses, as the host remembers them or reads them on another path
-
-	// Wanted: a want may be about it, as far as anybody can tell without reading it.
-	Wanted bool `json:"wanted"`
-}
-
-// eachUnread calls f for each device that could not be read, by host and path.
-func eachUnread(invs []*inventory.Inventory, f func(host string, p *inventory.Problem)) {
-	byHost := func(a, b *inventory.Inventory) int { return cmp.Compare(a.Host, b.Host) }
-	for _, inv := range slices.SortedFunc(slices.Values(invs), byHost) {
-		var unread []*inventory.Problem
-		for i := range inv.Problems {
-			if inv.Problems[i].Unread != nil {
-				unread = append(unread, &inv.Problems[i])
-			}
-		}
-		slices.SortStableFunc(unread, func(a, b *inventory.Problem) int { return inventory.ComparePaths(a.Path, b.Path) })
-		for _, p := range unread {
-			f(inv.Host, p)
-		}
-	}
-}
-
 func (b *builder) anyUnread() (any bool) {
 	eachUnread(b.in.Inventories, func(string, *inventory.Problem) { any = true })
 	return any
-}
-
-// markUnread blocks what a host reaches over one path and could not read on another:
-// somebody may be writing to it there.
-func (f *fleet) markUnread(invs []*inventory.Inventory) {
-	eachUnread(invs, func(host string, p *inventory.Problem) {
-		for _, e := range f.enclosures {
-			for i := range e.esps {
-				esp := &e.esps[i]
-				if p.Unread.Leads(esp.LUID) && (host == esp.host || p.Unread.UsedBy != "") {
-					esp.conflict = cmp.Or(
-						esp.conflict,
-						fmt.Sprintf("%s on %s leads to it too and could not be read: %s", p.Path, host, p.Detail),
-					)
-				}
-			}
-		}
-	})
 }
 
 // unread lists the devices that could not be read.
@@ -119,7 +71,7 @@ func (b *builder) unreadSteps(f *fleet) []Step {
 			if err != nil || !targeted || f.has(&c) {
 				continue
 			}
-			why := "it " + couldNotBeRead(host, p)
+			why := "it " + p.CouldNotBeRead(host)
 			if s, ok := steps[c.Address]; ok { // on another path
 				s.Reasons = append(s.Reasons, why)
 				steps[c.Address] = s
@@ -136,7 +88,7 @@ func (b *builder) unreadSteps(f *fleet) []Step {
 				s.Action = Unmanaged
 			}
 			if e := f.enclosure(id); e != nil {
-				s.FaultDomain = e.faultDomain()
+				s.FaultDomain = b.survey.numberOf(e)
 			}
 			steps[c.Address] = s
 		}
@@ -146,19 +98,6 @@ func (b *builder) unreadSteps(f *fleet) []Step {
 		all = append(all, s)
 	}
 	return all
-}
-
-// couldNotBeRead says of a device on which host and why, as the end of a sentence.
-func couldNotBeRead(host string, p *inventory.Problem) string {
-	return fmt.Sprintf("could not be read on %s (%s): %s", host, p.Path, p.Detail)
-}
-
-// has reports whether a component could be read by some host, under any of its addresses.
-func (f *fleet) has(c *inventory.Known) bool {
-	e := f.enclosure(inventory.EnclosureOf(c.Address))
-	return f.esps[c.LUID] != nil || e != nil && slices.ContainsFunc(e.named(), func(n inventory.Named) bool {
-		return n.Address == c.Address || slices.Contains(c.Aliases, n.Address)
-	})
 }
 
 // markUnreadDomains notes what of fault domains could not be read: of an enclosure that is
@@ -182,14 +121,15 @@ func (b *builder) markUnreadDomains(f *fleet) {
 			}
 			id := inventory.EnclosureOf(c.Address)
 			named := c.Named(b.in.Desired.Names[id])
-			why := c.Address + " " + couldNotBeRead(host, p)
+			why := c.Address + " " + p.CouldNotBeRead(host)
 			if e := f.enclosure(id); e != nil {
 				e.unread = append(e.unread, why)
-				e.domain.unread = append(e.domain.unread, why)
+				domain := b.survey.domain(e)
+				domain.unread = append(domain.unread, why)
 			}
 			for _, domain := range b.in.Desired.FaultDomains {
 				if slices.ContainsFunc(domain, func(s inventory.Selector) bool { return s.Matches(named) }) {
-					f.markUnreadDomain(domain, why)
+					b.markUnreadDomain(f, domain, why)
 				}
 			}
 		}
@@ -200,7 +140,7 @@ func (b *builder) markUnreadDomains(f *fleet) {
 	for _, domain := range b.in.Desired.FaultDomains {
 		for _, s := range domain {
 			if len(f.selected(s)) == 0 && !b.knownUnread(s) {
-				f.markUnreadDomain(
+				b.markUnreadDomain(f,
 					domain,
 					fmt.Sprintf(
 						"%s is declared to be of its fault domain and not in sight, and %s could not be read, which may be it",
@@ -214,10 +154,11 @@ func (b *builder) markUnreadDomains(f *fleet) {
 }
 
 // markUnreadDomain notes what of a fault domain that somebody declared could not be read.
-func (f *fleet) markUnreadDomain(domain []inventory.Selector, why string) {
+func (b *builder) markUnreadDomain(f *fleet, domain []inventory.Selector, why string) {
 	for _, s := range domain {
 		for _, e := range f.selected(s) {
-			e.domain.unread = append(e.domain.unread, why)
+			domain := b.survey.domain(e)
+			domain.unread = append(domain.unread, why)
 		}
 	}
 }
@@ -231,25 +172,6 @@ func (b *builder) knownUnread(s inventory.Selector) (known bool) {
 	})
 	return known
 }
-
-// unreadReason is why nothing of a fault domain is reset while something of it cannot be
-// read, "" if all of it could be.
-func (domain *faultDomain) unreadReason() string {
-	const most = 3
-	all := slices.Compact(slices.Sorted(slices.Values(domain.unread)))
-	if len(all) == 0 {
-		return ""
-	}
-	text := strings.Join(all[:min(most, len(all))], "; ")
-	if more := len(all) - most; more > 0 {
-		text += fmt.Sprintf("; and %d more", more)
-	}
-	return PartUnread + text
-}
-
-// PartUnread begins the reason why nothing of a fault domain is reset that is not in sight
-// as a whole.
-const PartUnread = "nothing in a fault domain is reset while part of it cannot be read: "
 
 func unreadWarnings(all []Unread) []string {
 	var warnings []string

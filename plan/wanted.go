@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"fwctl/inventory"
 )
@@ -282,10 +281,6 @@ func (w *wanted) upToDate() bool {
 	return !w.otherBehind()
 }
 
-// startsAtItself reports whether the image's from names its own revision: it then goes onto
-// what reports that already.
-func (i ModelImage) startsAtItself() bool { return slices.Contains(i.From, i.Revision) }
-
 // chainOf names the images that lead to the wanted one, nil where none do, and
 // tells whether the first of them is staged.
 func (w *wanted) chainOf(staged *inventory.Staged, signedBy map[string][]string) (chain []string, dormant bool) {
@@ -380,11 +375,6 @@ func (w *wanted) chain(usable func(from string, i ModelImage) bool) []string {
 		reached = next
 	}
 	return nil
-}
-
-// startsAt tells whether an image goes onto a revision in one hop.
-func (i ModelImage) startsAt(revision string) bool {
-	return i.From == nil || slices.ContainsFunc(i.From, func(g string) bool { return glob(g, revision) })
 }
 
 // before is what runs before the nth image of a chain, from 0.
@@ -573,7 +563,7 @@ func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
 	case last.MayReset():
 		why = IfRefused + "mode 7 " + reset
 	default:
-		return Disruption{NoImpact, NoImpact, last.harmless()}
+		return Disruption{NoImpact, NoImpact, harmless(last)}
 	}
 	e := effect()
 	d := Disruption{NoImpact, e.Worst, why + "; " + e.Why}
@@ -584,59 +574,10 @@ func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
 }
 
 // harmless says why a hop that is left dormant disturbs nothing, and what starts it.
-func (h *Hop) harmless() string {
+func harmless(h *Hop) string {
 	what := "mode e resets nothing"
 	if h.Modes[0] == Mode7 {
 		what = "mode 7 resets nothing here: the model says that only a power cycle starts images"
 	}
 	return what + "; any power loss or hard reset starts " + h.Goal()
-}
-
-// worstChunk is how long a chunk may take at worst; erasing flash is counted in
-// the flash time-out. It is a guess on the safe side: chunks that were seen take
-// some 10 ms, and slow modules write each to flash before they answer.
-const worstChunk = time.Second
-
-// worst bounds the time of the commands around one reset, in whole minutes.
-func (h *Hooks) worst() Duration {
-	var d time.Duration
-	for _, command := range []Command{h.BeforeReset, h.AfterReset} {
-		if len(command) > 0 {
-			d += time.Duration(h.Timeout)
-		}
-	}
-	return wholeMinutes(d)
-}
-
-func wholeMinutes(d time.Duration) Duration {
-	return Duration((d + time.Minute - 1).Truncate(time.Minute))
-}
-
-// Worst returns a bound of the time of all hops, and of the commands around their resets.
-func (s *Step) Worst() Duration {
-	var d Duration
-	for i := range s.Hops {
-		h := &s.Hops[i]
-		d += worstDuration(*h)
-		if h.resets() && !h.byPerson() && s.Hooks != nil {
-			d += s.Hooks.worst()
-		}
-	}
-	return d
-}
-
-// worstDuration bounds the time of a hop, in whole minutes: all chunks at their
-// slowest, then the flash time-out, then, where there may be a reset, the time
-// that the device may stay away and the time that it is left alone. Before each of
-// the two its peers may be bringing each other to one revision.
-func worstDuration(h Hop) Duration {
-	var d time.Duration
-	if len(h.Modes) > 0 {
-		chunks := (h.Image.Size + int64(h.ChunkSize) - 1) / int64(h.ChunkSize)
-		d = time.Duration(chunks)*worstChunk + time.Duration(h.FlashTimeout+h.PeerSync)
-	}
-	if h.resets() {
-		d += time.Duration(h.PeerSync + h.Settle + h.ReturnTimeout)
-	}
-	return wholeMinutes(d)
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // place is where in the order of waves a job is worked on. Jobs of one place
@@ -67,7 +68,7 @@ func (p place) wave() Wave {
 func assignWaves(jobs []*job, rollout Rollout) []Wave {
 	work := slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return len(j.step.Hops) == 0 })
 	canaries := pickCanaries(work, rollout.Canary)
-	rankResets(work)
+	ranks := rankResets(work)
 
 	at := map[place]*Wave{}
 	waveAt := func(p place) *Wave {
@@ -87,7 +88,7 @@ func assignWaves(jobs []*job, rollout Rollout) []Wave {
 			j.stage = waveAt(p)
 		}
 		if j.step.resets() {
-			p := place{rest: rest, turn: resetting, side: j.esp.side, rank: *j.rank(), primary: j.sub.ID == 0, windows: j.want.resetWindows}
+			p := place{rest: rest, turn: resetting, side: j.esp.side, rank: ranks[j.resetBy()], primary: j.sub.ID == 0, windows: j.want.resetWindows}
 			if j.step.last().byPerson() {
 				p.turn, p.side, p.primary = cycling, 0, true
 			}
@@ -124,34 +125,35 @@ func joinWindows(names []string) string {
 	return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), "\n")
 }
 
-// rank is that of what a job resets at once: an ESP by a command, an enclosure by a person.
-func (j *job) rank() *int {
+// resetBy is what a job's reset takes down: an ESP by a command, an enclosure by a person.
+func (j *job) resetBy() target {
 	if j.step.last().byPerson() {
-		return &j.e.rank
+		return target{enclosure: j.e}
 	}
-	return &j.esp.rank
+	return target{esp: j.esp}
 }
 
 // rankResets counts, for everything that is reset, what is reset before it of the
-// same fault domain and on the same side.
-func rankResets(work []*job) {
+// same fault domain and on the same side, from 1.
+func rankResets(work []*job) map[target]int {
 	type group struct {
 		domain *faultDomain // all of it goes with the canaries, or with the rest
 		person bool
 		side   int
 	}
-	count := map[group]int{}
+	count, ranks := map[group]int{}, map[target]int{}
 	for _, j := range work { // by address
-		if !j.step.resets() || *j.rank() != 0 {
+		if !j.step.resets() || ranks[j.resetBy()] != 0 {
 			continue
 		}
-		g := group{domain: j.e.domain, person: j.step.last().byPerson()}
+		g := group{domain: j.domain, person: j.step.last().byPerson()}
 		if !g.person {
 			g.side = j.esp.side
 		}
 		count[g]++
-		*j.rank() = count[g]
+		ranks[j.resetBy()] = count[g]
 	}
+	return ranks
 }
 
 // pickCanaries chooses enclosures of each model, as many as are asked for, those
@@ -164,14 +166,14 @@ func pickCanaries(work []*job, most int) map[*enclosure]bool {
 		return chosen
 	}
 	models := map[string][]*enclosure{} // those with work, by model
-	busy := map[*enclosure]bool{}
+	busy := map[*enclosure]*faultDomain{}
 	for _, j := range work {
 		if all := models[j.step.Model]; len(all) == 0 || all[len(all)-1] != j.e { // sorted: the last is the only one that can be it
 			models[j.step.Model] = append(all, j.e)
 		}
-		busy[j.e] = true
+		busy[j.e] = j.domain
 	}
-	size := func(e *enclosure) int { return len(e.domain.enclosures) }
+	size := func(e *enclosure) int { return len(busy[e].enclosures) }
 	for _, model := range slices.Sorted(maps.Keys(models)) {
 		all := models[model]
 		slices.SortStableFunc(all, func(a, b *enclosure) int { return cmp.Compare(size(a), size(b)) })
@@ -184,8 +186,8 @@ func pickCanaries(work []*job, most int) map[*enclosure]bool {
 			return n
 		}
 		for n := 0; n < len(all) && picked() < most; n++ {
-			for _, e := range all[n].domain.enclosures {
-				if busy[e] {
+			for _, e := range busy[all[n]].enclosures {
+				if busy[e] != nil {
 					chosen[e] = true
 				}
 			}
@@ -329,14 +331,6 @@ func (j *job) afterPlan() string {
 	return j.step.last().reports()
 }
 
-// reports is what the component says that it runs once the hop's image was started.
-func (h *Hop) reports() string {
-	if h.Unversioned {
-		return h.From
-	}
-	return h.Goal()
-}
-
 // whyItStays is why the plan leaves a component on the revision that it runs.
 func (j *job) whyItStays() string {
 	switch {
@@ -362,3 +356,21 @@ func (j *job) afterPowerLoss() (pending bool, revision string) {
 
 // replaced tells whether the plan puts another image in the place of what is staged.
 func (j *job) replaced() bool { return j.targeted && j.step.Action == Update }
+
+// windowWarnings are about waves that may not be done within one opening.
+func windowWarnings(p *Plan) []string {
+	var warnings []string
+	worst := p.Worst()
+	for i, w := range p.Waves {
+		longest, name := Duration(0), ""
+		for _, n := range slices.Sorted(slices.Values(w.Windows)) {
+			if d, err := time.ParseDuration(p.Windows[n].Duration); err == nil && Duration(d) > longest {
+				longest, name = Duration(d), n
+			}
+		}
+		if name != "" && worst[i] > longest {
+			warnings = append(warnings, fmt.Sprintf("wave %d may need %s, and %s is open for %s: what has not been started when it closes waits for the next opening", w.Number, worst[i], name, longest))
+		}
+	}
+	return warnings
+}

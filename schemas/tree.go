@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/hashicorp/go-multierror"
 	"gopkg.in/yaml.v3"
 )
 
@@ -130,4 +131,14 @@ func Limit(problems []Problem) []Problem {
 		Hint:    "correct these first: others may go with them",
 	}
 	return append(problems[:MaxProblems:MaxProblems], more)
+}
+
+// Join returns problems as one error, sorted and limited: a *multierror.Error of Problem,
+// nil if there are none.
+func Join(problems []Problem) error {
+	var all *multierror.Error
+	for _, p := range Limit(Sort(problems)) {
+		all = multierror.Append(all, p)
+	}
+	return all.ErrorOrNil()
 }

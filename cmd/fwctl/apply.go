@@ -195,7 +195,7 @@ func (j *job) makePlan(ctx context.Context, file string) error {
 	if j.plan, _, err = want.build(time.Now()); err != nil {
 		return err
 	}
-	j.unseen = j.plan.Unseen(want.desired.Models, want.inventories)
+	j.unseen = plan.UnseenESPs(j.plan, want.desired.Models, want.inventories)
 	j.inTheWay = inTheWay(j.plan, want.inventories)
 	return nil
 }

@@ -120,7 +120,7 @@ func (j *job) makeOneOff(ctx context.Context, want plan.Flash) error {
 	if j.plan, err = plan.OneOff(want); err != nil {
 		return err
 	}
-	j.unseen = j.plan.Unseen(nil, inventories)
+	j.unseen = plan.UnseenESPs(j.plan, nil, inventories)
 	_, err = encode(j.plan, time.Now())
 	return err
 }

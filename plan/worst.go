@@ -1,0 +1,122 @@
+package plan
+
+import (
+	"slices"
+	"time"
+)
+
+// worstChunk is how long a chunk may take at worst; erasing flash is counted in
+// the flash time-out. It is a guess on the safe side: chunks that were seen take
+// some 10 ms, and slow modules write each to flash before they answer.
+const worstChunk = time.Second
+
+// worst bounds the time of the commands around one reset, in whole minutes.
+func (h *Hooks) worst() Duration {
+	var d time.Duration
+	for _, command := range []Command{h.BeforeReset, h.AfterReset} {
+		if len(command) > 0 {
+			d += time.Duration(h.Timeout)
+		}
+	}
+	return wholeMinutes(d)
+}
+
+func wholeMinutes(d time.Duration) Duration {
+	return Duration((d + time.Minute - 1).Truncate(time.Minute))
+}
+
+// Worst returns a bound of the time of all hops, and of the commands around their resets.
+func (s *Step) Worst() Duration {
+	var d Duration
+	for i := range s.Hops {
+		h := &s.Hops[i]
+		d += worstDuration(*h)
+		if h.resets() && !h.byPerson() && s.Hooks != nil {
+			d += s.Hooks.worst()
+		}
+	}
+	return d
+}
+
+// worstDuration bounds the time of a hop, in whole minutes: all chunks at their
+// slowest, then the flash time-out, then, where there may be a reset, the time
+// that the device may stay away and the time that it is left alone. Before each of
+// the two its peers may be bringing each other to one revision.
+func worstDuration(h Hop) Duration {
+	var d time.Duration
+	if len(h.Modes) > 0 {
+		chunks := (h.Image.Size + int64(h.ChunkSize) - 1) / int64(h.ChunkSize)
+		d = time.Duration(chunks)*worstChunk + time.Duration(h.FlashTimeout+h.PeerSync)
+	}
+	if h.resets() {
+		d += time.Duration(h.PeerSync + h.Settle + h.ReturnTimeout)
+	}
+	return wholeMinutes(d)
+}
+
+// WorstIn bounds the time that a wave spends on a step, 0 where it does not.
+func (s *Step) WorstIn(w Wave) Duration {
+	staging, again := Duration(0), false
+	if s.Waves.Stage != 0 && len(s.Hops) > 0 {
+		only := s.Hops[0]
+		only.Modes, only.Activation = only.Deferring(), Manual
+		staging, again = worstDuration(only), s.Hops[0].MayReset()
+	}
+	switch w.Number {
+	case s.Waves.Stage:
+		return staging
+	case s.Waves.Reset:
+		if again {
+			return s.WorstDuration // the fallback sends it all once more
+		}
+		return max(s.WorstDuration-staging, Duration(time.Minute))
+	}
+	return 0
+}
+
+// Worst bounds the time of each wave, soaks not counted: an enclosure is worked on
+// by one step after the other, and as many enclosures at a time as the rollout
+// permits; those of which it cannot be told what they share are reset alone. The
+// result is in the order of Waves.
+func (p *Plan) Worst() []Duration {
+	type job struct {
+		enclosure string
+		needs     Duration
+		alone     bool
+	}
+	index := map[int]int{}
+	for i, w := range p.Waves {
+		index[w.Number] = i
+	}
+	jobs := make([][]job, len(p.Waves)) // as they are started: steps are sorted by address, those of an enclosure together
+	for k := range p.Steps {
+		s := &p.Steps[k]
+		for _, number := range slices.Compact([]int{s.Waves.Stage, s.Waves.Reset}) {
+			i, ok := index[number]
+			if !ok {
+				continue
+			}
+			if last := len(jobs[i]) - 1; last < 0 || jobs[i][last].enclosure != s.Enclosure {
+				jobs[i] = append(jobs[i], job{enclosure: s.Enclosure})
+			}
+			j := &jobs[i][len(jobs[i])-1]
+			j.needs += s.WorstIn(p.Waves[i])
+			j.alone = j.alone || p.Waves[i].Kind == ResetWave && s.FaultDomain == 0
+		}
+	}
+	worst := make([]Duration, len(p.Waves))
+	for i := range p.Waves {
+		// When each of those that work is free: there are no more than jobs.
+		ends := make([]Duration, max(min(p.Rollout.MaxParallel, len(jobs[i])), 1))
+		for _, j := range jobs[i] {
+			if j.alone {
+				worst[i] += j.needs
+				continue
+			}
+			first := slices.Index(ends, slices.Min(ends))
+			ends[first] += j.needs
+		}
+		worst[i] += slices.Max(ends)
+	}
+	return worst
+}
