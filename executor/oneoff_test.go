@@ -13,6 +13,7 @@ import (
 	"fwctl/internal/state"
 	"fwctl/inventory"
 	"fwctl/plan"
+	"fwctl/plan/build"
 )
 
 // flash runs a one-off plan for an image of a revision to all that is at enc1.
@@ -31,7 +32,7 @@ func (b *bench) flash(mode plan.Mode, revision, said string) *executor.Result {
 	for _, esp := range inv.Enclosures[0].ESPs {
 		devices = append(devices, esp.Paths...)
 	}
-	p, err := plan.OneOff(plan.Flash{Inventory: inv, Devices: devices, Image: img, Mode: mode, Revision: said})
+	p, err := build.OneOff(build.Flash{Inventory: inv, Devices: devices, Image: img, Mode: mode, Revision: said})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
+	"fwctl/plan/impact"
 )
 
 // lock takes the locks of all enclosures that there is work for, and of those that
@@ -165,7 +166,7 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 	all := told(remembered)
 	for _, s := range group {
 		cautions := s.step.Own(all)
-		s.needsImage = plan.NeedsImage(cautions, s.step.Address) != nil
+		s.needsImage = impact.NeedsImage(cautions, s.step.Address) != nil
 		v := s.cannot(cmp.Or(err, failure))
 		if v.trigger == "" {
 			v = r.check(r.until, held, s, "")
@@ -193,7 +194,7 @@ func (s *stepRun) minds(cautions []inventory.Caution) verdict {
 	if s.want.staged != "" && s.want.staged == s.current().Image.SHA256 {
 		startsBy = s.current().ActivateBy
 	}
-	why := plan.Locked(cautions, s.step.Address, append([]string{s.step.Enclosure}, s.step.Neighbours...), startsBy)
+	why := impact.Locked(cautions, s.step.Address, append([]string{s.step.Enclosure}, s.step.Neighbours...), startsBy)
 	if why == "" {
 		return verdict{}
 	}
@@ -479,10 +480,10 @@ func (r *run) forbids(s *stepRun, inv *inventory.Inventory) string {
 		}
 	}
 	if why := r.unreadIn(domain, s.step.Host, inv); why != "" {
-		return plan.PartUnread + why
+		return impact.PartUnread + why
 	}
-	effect := plan.ResetImpact([]*inventory.Inventory{inv}, []string{s.step.LUID}, domain, s.step.SeenElsewhere)
-	if ok, why := plan.Permits(s.step.Reset, effect); !ok {
+	effect := impact.Of([]*inventory.Inventory{inv}, []string{s.step.LUID}, domain, s.step.SeenElsewhere)
+	if ok, why := impact.Permits(s.step.Reset, effect); !ok {
 		return why
 	}
 	if effect.Worst == plan.IOInterruption && s.step.Disruption.Worst != plan.IOInterruption && s.step.Selected(r.AcceptDisruption) < 0 {

@@ -25,6 +25,8 @@ import (
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
+	"fwctl/plan/build"
+	"fwctl/plan/desired"
 )
 
 var (
@@ -208,18 +210,18 @@ func (h *history) machine(host string) transport.Machine {
 // apply plans for what all hosts see, and carries the plan out on one after the other:
 // as far as it goes by itself, and then wave by wave until one goes wrong.
 func (h *history) apply() {
-	desired, err := plan.ParseDesiredState("desired-state.yaml", []byte(h.desired))
+	want, err := desired.Parse("desired-state.yaml", []byte(h.desired))
 	if err != nil {
 		h.Fatalf("seed %d: %v\n%s", h.seed, err, h.desired)
 	}
-	in := plan.Input{Desired: desired, ImageSizes: map[string]int64{}, Activate: len(h.rounds) > 0}
+	in := build.Input{Desired: want, ImageSizes: map[string]int64{}, Activate: len(h.rounds) > 0}
 	for _, img := range randomImages {
 		in.ImageSizes[img.SHA256()] = img.Size()
 	}
 	for _, host := range h.hosts {
 		in.Inventories = append(in.Inventories, h.scan(host))
 	}
-	p, err := plan.Build(in)
+	p, err := build.Plan(in)
 	if err != nil {
 		h.Fatalf("seed %d: Build = %v", h.seed, err)
 	}

@@ -54,16 +54,16 @@ func (p *Plan) Drift(inv *inventory.Inventory) (compared int, all []Drift) {
 // unsaid reports whether the revision cannot tell that the step was carried out, because
 // the component reported it before.
 func (s *Step) unsaid() bool {
-	return len(s.Hops) > 0 && (s.last().Unversioned || s.last().To == s.Current)
+	return len(s.Hops) > 0 && (s.Last().Unversioned || s.Last().To == s.Current)
 }
 
 // remembered reports whether the step's last image is remembered as the last that was sent.
 func (s *Step) remembered(sub *inventory.Subenclosure) bool {
 	sent := sub.Sent
-	if s.last().Unversioned {
-		sent = sub.Behind(s.last().BufferID)
+	if s.Last().Unversioned {
+		sent = sub.Behind(s.Last().BufferID)
 	}
-	return sent != nil && sent.SHA256 == s.last().Image.SHA256
+	return sent != nil && sent.SHA256 == s.Last().Image.SHA256
 }
 
 // drift says how the step's component, behind an ESP that is nil where it is not in
@@ -95,7 +95,7 @@ func (s *Step) drift(in *inventory.ESP, inv *inventory.Inventory) *Drift {
 		d.Reason = fmt.Sprintf(
 			"it reports %s, as it did when the plan was made, and this host does not remember having sent image %.8s",
 			sub.Revision,
-			s.last().Image.SHA256,
+			s.Last().Image.SHA256,
 		)
 		return d
 	case s.unsaid(): // told below
@@ -116,7 +116,7 @@ func (s *Step) drift(in *inventory.ESP, inv *inventory.Inventory) *Drift {
 func (s *Step) brings() string {
 	switch {
 	case len(s.Hops) > 0:
-		return s.last().To
+		return s.Last().To
 	case s.Action == IsStaged && len(s.Later) > 0:
 		return s.Later[0].From
 	case s.Action == IsStaged:

@@ -55,7 +55,7 @@ func Parse(data []byte) (*Plan, error) {
 	switch err := json.Unmarshal(data, &head); {
 	case err != nil:
 		return nil, &DamagedError{Reason: "it is no JSON: " + err.Error()}
-	case head.Kind != kind:
+	case head.Kind != Kind:
 		return nil, &DamagedError{Reason: fmt.Sprintf("it is of kind %q, not Plan", head.Kind)}
 	case head.FormatVersion != FormatVersion:
 		return nil, &DamagedError{Reason: fmt.Sprintf("its format is version %q, and this fwctl reads %s", head.FormatVersion, FormatVersion)}
@@ -87,7 +87,7 @@ func parseCanonical(data []byte) (*Plan, bool) {
 		return nil, false
 	}
 	var p Plan
-	if err := json.Unmarshal(data, &p); err != nil || p.Kind != kind || p.FormatVersion != FormatVersion || p.contradiction() != "" {
+	if err := json.Unmarshal(data, &p); err != nil || p.Kind != Kind || p.FormatVersion != FormatVersion || p.contradiction() != "" {
 		return nil, false
 	}
 	bare, digest, err := p.bare()
@@ -137,8 +137,8 @@ func (p *Plan) Encode() ([]byte, error) {
 	return p.sign(bare)
 }
 
-// kind is what a plan file says that it is.
-const kind = "Plan"
+// Kind is what a plan file says that it is.
+const Kind = "Plan"
 
 // bare encodes the plan without its digest, the time of its creation and the hints
 // at images, and the digest is over that. It leaves <, > and & as they are, so that a plan that
@@ -219,7 +219,7 @@ func (p *Plan) contradiction() string {
 	if p.Rollout.MaxParallel < 1 || p.Rollout.MaxParallel > maxParallel || p.Rollout.MaxFailures < 0 ||
 		p.Rollout.Canary < 0 ||
 		p.Rollout.Soak < 0 ||
-		time.Duration(p.Rollout.Soak) > longest {
+		time.Duration(p.Rollout.Soak) > LongestTime {
 		return fmt.Sprintf("its rollout is %+v", p.Rollout)
 	}
 	if sha := p.DesiredState.SHA256; sha != "" && !isSHA256(sha) {
@@ -241,7 +241,7 @@ func (p *Plan) contradiction() string {
 			return fmt.Sprintf("wave %d is of kind %q", w.Number, w.Kind)
 		case w.PowerCycle && w.Kind != ResetWave:
 			return fmt.Sprintf("wave %d stages, and waits for a power cycle", w.Number)
-		case w.Soak < 0 || time.Duration(w.Soak) > longest:
+		case w.Soak < 0 || time.Duration(w.Soak) > LongestTime:
 			return fmt.Sprintf("wave %d soaks for %s", w.Number, w.Soak)
 		}
 		for _, name := range w.Windows {
@@ -250,7 +250,7 @@ func (p *Plan) contradiction() string {
 			}
 		}
 	}
-	if sum := p.summarize(); sum != p.Summary {
+	if sum := p.Summarize(); sum != p.Summary {
 		return fmt.Sprintf("its summary says %+v, and its steps are %+v", p.Summary, sum)
 	}
 	apart := newApart(len(p.Waves))
@@ -353,11 +353,11 @@ func (s *Step) contradiction(waves []Wave) string {
 		return fmt.Sprintf("its aliases, %q, are not other addresses of a subenclosure of %s", s.Aliases, s.Enclosure)
 	case s.LUID == "" || s.FaultDomain < 0 || s.WorstDuration < 0:
 		return "a value is missing or negative"
-	case !oneLine(s.Name, s.Host, s.Vendor, s.Product, s.Current, s.Desired,
+	case !OneLine(s.Name, s.Host, s.Vendor, s.Product, s.Current, s.Desired,
 		s.Model, s.Image, s.Quirk, s.Policy, s.Rollback),
-		!oneLine(s.Preconditions.ESPs...),
-		!oneLine(s.Neighbours...),
-		!oneLine(s.SeenElsewhere...):
+		!OneLine(s.Preconditions.ESPs...),
+		!OneLine(s.Neighbours...),
+		!OneLine(s.SeenElsewhere...):
 		return "one of its texts is more than a line"
 	case !slices.Contains([]Action{Update, Activate, IsStaged, NoOp, Blocked, Excepted, Unmanaged}, s.Action):
 		return fmt.Sprintf("there is no action %q", s.Action)
@@ -380,7 +380,7 @@ func (s *Step) contradiction(waves []Wave) string {
 		}
 		h := &s.Hops[i]
 		stages = stages || i == 0 && len(h.Deferring()) > 0
-		resets = resets || h.resets()
+		resets = resets || h.Resets()
 		switch last := i == len(s.Hops)-1; {
 		case len(h.Modes) == 0 && (s.Action != Activate || i > 0 || !last || h.Activation != WithApply):
 			return fmt.Sprintf("hop %d has no mode", i+1)
@@ -388,7 +388,7 @@ func (s *Step) contradiction(waves []Wave) string {
 			return fmt.Sprintf("hop %d downloads what is staged", i+1)
 		case !last && h.Defers(h.Modes[0]) && (h.Activation != WithApply || h.ActivateBy != ByModeF):
 			return fmt.Sprintf("nothing starts hop %d before the next", i+1)
-		case h.byPerson() && len(s.Hops) > 1:
+		case h.ByPerson() && len(s.Hops) > 1:
 			return fmt.Sprintf("hop %d waits for a power cycle among others", i+1)
 		case i > 0 && h.From != s.Hops[i-1].To:
 			return fmt.Sprintf("hop %d starts at %s, and %s runs then", i+1, h.From, s.Hops[i-1].To)
@@ -418,12 +418,12 @@ func (s *Step) contradiction(waves []Wave) string {
 	case acts && s.WorstDuration != s.Worst():
 		return fmt.Sprintf("it says that it takes up to %s, and its hops take up to %s", s.WorstDuration, s.Worst())
 	case s.Hooks != nil && !bounded(s.Hooks.Timeout):
-		return fmt.Sprintf("its hooks may take %s each, not up to %s", s.Hooks.Timeout, Duration(longest))
+		return fmt.Sprintf("its hooks may take %s each, not up to %s", s.Hooks.Timeout, Duration(LongestTime))
 	case !waveFits(s.Waves.Stage, StageWave, stages), !waveFits(s.Waves.Reset, ResetWave, resets):
 		return fmt.Sprintf("its waves, stage %d and reset %d, are not there or not such as its hops need", s.Waves.Stage, s.Waves.Reset)
 	case stages && resets && s.Waves.Stage > s.Waves.Reset:
 		return fmt.Sprintf("it is staged in wave %d, after its reset in wave %d", s.Waves.Stage, s.Waves.Reset)
-	case resets && waves[s.Waves.Reset-1].PowerCycle != s.Hops[len(s.Hops)-1].byPerson():
+	case resets && waves[s.Waves.Reset-1].PowerCycle != s.Hops[len(s.Hops)-1].ByPerson():
 		return fmt.Sprintf("wave %d and it do not agree on who resets it", s.Waves.Reset)
 	}
 	return ""
@@ -449,7 +449,7 @@ func (s *Step) gateContradiction() string {
 		case !slices.Contains(Gates, g.Gate) || !slices.Contains([]Verdict{Passed, Failed, Waived}, g.Verdict):
 			return fmt.Sprintf("its gate %q says %q", g.Gate, g.Verdict)
 		case g.Verdict != Failed || len(s.Hops) == 0:
-		case g.Gate == GateReset && s.resets(), g.Gate == GateActivate && s.last().Activation == WithApply,
+		case g.Gate == GateReset && s.Resets(), g.Gate == GateActivate && s.Last().Activation == WithApply,
 			g.Gate != GateReset && g.Gate != GateActivate:
 			return fmt.Sprintf("its gate %s has failed, and it is not blocked", g.Gate)
 		}
@@ -481,22 +481,22 @@ func (h *Hop) contradiction() string {
 		return fmt.Sprintf("its image has %d bytes and SHA-256 %q", h.Image.Size, h.Image.SHA256)
 	case h.ActivationPage != "" && h.ActivateBy != ByModeF:
 		return "it is activated by a page and by a power cycle"
-	case !oneLine(h.From, h.To, h.Image.Name, string(h.RefusedMode)):
+	case !OneLine(h.From, h.To, h.Image.Name, string(h.RefusedMode)):
 		return "one of its texts is more than a line"
 	}
 	times := []Duration{h.FlashTimeout, h.Settle, h.ReturnTimeout, h.PeerSync}
 	switch {
-	case slices.Min(times) < 0 || time.Duration(slices.Max(times)) > longest:
-		return fmt.Sprintf("one of its times, %v, is negative or longer than %v", times, Duration(longest))
+	case slices.Min(times) < 0 || time.Duration(slices.Max(times)) > LongestTime:
+		return fmt.Sprintf("one of its times, %v, is negative or longer than %v", times, Duration(LongestTime))
 	case len(h.Modes) > 0 && h.FlashTimeout == 0:
 		return "it gives the device no time to write flash"
 	}
 	return h.pageContradiction()
 }
 
-// longest is the longest time that a desired state or a plan may ask for: more than any
+// LongestTime is the longest time that a desired state or a plan may ask for: more than any
 // device takes for anything. The slowest known wrote flash for 25 minutes.
-const longest = 7 * 24 * time.Hour
+const LongestTime = 7 * 24 * time.Hour
 
 // maxPage is the most bytes that an activation page has, by the schema.
 const maxPage = 256
@@ -507,7 +507,7 @@ var senseCode = regexp.MustCompile(`^[0-9A-F]{2}/[0-9A-F]{2}/[0-9A-F]{2}$`)
 const maxParallel = 100_000
 
 // bounded reports whether a time that must be some is, and not too long.
-func bounded(d Duration) bool { return d > 0 && time.Duration(d) <= longest }
+func bounded(d Duration) bool { return d > 0 && time.Duration(d) <= LongestTime }
 
 // oneLiners reports whether the texts outside steps that views set on a line can be
 // shown on one.
@@ -525,7 +525,7 @@ func (p *Plan) oneLiners() bool {
 	for _, u := range p.Unread {
 		texts = append(append(texts, u.Host, u.Path, u.LUID), u.Components...)
 	}
-	return oneLine(texts...)
+	return OneLine(texts...)
 }
 
 // surelyResets reports whether the step resets even if every hop goes by its first mode.
@@ -543,7 +543,7 @@ func (h *Hop) pageContradiction() string {
 		return err.Error()
 	case len(page) == 0:
 		return ""
-	case !vendorPage(page[0]):
+	case !VendorPage(page[0]):
 		return fmt.Sprintf("its activation page, %02Xh, is not a vendor's page", page[0])
 	case len(page) > maxPage:
 		return fmt.Sprintf("its activation page has %d bytes, more than %d", len(page), maxPage)
@@ -553,8 +553,8 @@ func (h *Hop) pageContradiction() string {
 	return ""
 }
 
-// oneLine reports whether texts can be shown on a line: they have no control characters.
-func oneLine(texts ...string) bool {
+// OneLine reports whether texts can be shown on a line: they have no control characters.
+func OneLine(texts ...string) bool {
 	return !slices.ContainsFunc(texts, func(text string) bool { return strings.ContainsFunc(text, unicode.IsControl) })
 }
 

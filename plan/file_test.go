@@ -15,9 +15,26 @@ import (
 	"fwctl/plan"
 )
 
+// golden reads the plan that plan/build makes of a scenario.
+func golden(t *testing.T, scenario string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("build", "testdata", scenario, "plan.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 func savedPlan(t *testing.T) []byte {
 	t.Helper()
-	return read(t, "testdata", "A revision is text", "plan.json")
+	return golden(t, "A revision is text")
 }
 
 // Whatever byte of a saved plan is flipped, it is found; but for the time of its
@@ -69,7 +86,7 @@ func TestParseErrors(t *testing.T) {
 	for _, tt := range []struct{ name, data, want string }{
 		{"empty", "", "it is no JSON"},
 		{"cut", saved[:len(saved)/2], "it is no JSON"},
-		{"a YAML file", small, "it is no JSON"},
+		{"a YAML file", "kind: DesiredState\n", "it is no JSON"},
 		{"an inventory", `{"format_version": "1.0", "kind": "Inventory"}`, `it is of kind "Inventory", not Plan`},
 		{"a later format", strings.Replace(saved, `"format_version": "1.0"`, `"format_version": "2.0"`, 1), `its format is version "2.0", and this fwctl reads 1.0`},
 		{"a key of another version", strings.Replace(saved, `"simulated"`, `"virtual": true, "simulated"`, 1), `plan:6:3: unknown key "virtual"`},
@@ -85,7 +102,7 @@ func TestParseErrors(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, file := range must(filepath.Glob("testdata/*/plan.json")) {
+	for _, file := range must(filepath.Glob("build/testdata/*/plan.json")) {
 		f.Add(must(os.ReadFile(file)))
 	}
 	check := func(t *testing.T, data []byte) {
@@ -119,7 +136,7 @@ func FuzzParse(f *testing.F) {
 // A plan that somebody made, with a digest that fits, is refused where the
 // executor could not carry it out as it stands.
 func TestParseRefusesContradictions(t *testing.T) {
-	saved := read(t, "testdata", "the shortest chain by from is planned", "plan.json")
+	saved := golden(t, "the shortest chain by from is planned")
 	const address = "5000ccab04001000/esp1/sub0: "
 	for _, tt := range []struct {
 		name   string
@@ -243,8 +260,7 @@ func moveTo(s *plan.Step, enclosure string, domain int) {
 // Two enclosures of one fault domain, or of an unknown one, are not power-cycled at once.
 func TestParseKeepsPowerCyclesApart(t *testing.T) {
 	t.Parallel()
-	const golden = "a person power-cycles one enclosure of a fault domain in a wave"
-	saved := read(t, "testdata", golden, "plan.json")
+	saved := golden(t, "a person power-cycles one enclosure of a fault domain in a wave")
 	for _, unknown := range []bool{false, true} {
 		p := must(plan.Parse([]byte(saved)))
 		cycles := func(s *plan.Step) bool { return s.Waves.Reset > 0 && p.Waves[s.Waves.Reset-1].PowerCycle }
@@ -272,7 +288,7 @@ func TestParseKeepsPowerCyclesApart(t *testing.T) {
 
 // As many components at a time as nobody has do not cost as much memory.
 func TestWorstOfMany(t *testing.T) {
-	p := must(plan.Parse([]byte(read(t, "testdata", "the shortest chain by from is planned", "plan.json"))))
+	p := must(plan.Parse([]byte(golden(t, "the shortest chain by from is planned"))))
 	p.Rollout.MaxParallel = 1000
 	want := p.Worst()
 	p.Rollout.MaxParallel = 1 << 40 // more than any memory

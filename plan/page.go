@@ -17,15 +17,15 @@ const (
 // SenseCode is a sense key, ASC and ASCQ as people write them: 05/26/00.
 type SenseCode string
 
-// vendorPage reports whether a page code is a vendor's (SES-3: 10h to 1Fh, SPC-4: 80h
+// VendorPage reports whether a page code is a vendor's (SES-3: 10h to 1Fh, SPC-4: 80h
 // and up), so that no page that the standards give a meaning passes for one.
-func vendorPage(code byte) bool { return 0x10 <= code && code <= 0x1f || code >= 0x80 }
+func VendorPage(code byte) bool { return 0x10 <= code && code <= 0x1f || code >= 0x80 }
 
 // ActivationPageBytes are the bytes of the page that activates in place of mode
 // 0Fh, from its page code on; nil where there is none.
-func (h *Hop) ActivationPageBytes() ([]byte, error) { return pageBytes(h.ActivationPage) }
+func (h *Hop) ActivationPageBytes() ([]byte, error) { return PageBytes(h.ActivationPage) }
 
-func pageBytes(text string) ([]byte, error) {
+func PageBytes(text string) ([]byte, error) {
 	if text == "" {
 		return nil, nil
 	}

@@ -6,9 +6,9 @@ import (
 	"fwctl/inventory"
 )
 
-// neverComplete is why what is staged is not started by a command, though the policy
+// NeverComplete is why what is staged is not started by a command, though the policy
 // wants that and permits it.
-const neverComplete = "the device never said that the image is complete, so that no 0Fh is sent: " +
+const NeverComplete = "the device never said that the image is complete, so that no 0Fh is sent: " +
 	"power-cycle the enclosure " +
 	"when its drives are not in use, then run `fwctl verify`"
 
@@ -16,31 +16,31 @@ const neverComplete = "the device never said that the image is complete, so that
 // started, and only a power cycle may do that, because it is unknown whether it is complete.
 func (s *Step) WaitsForPower() bool {
 	return s.Action == IsStaged &&
-		slices.ContainsFunc(s.Gates, func(g GateResult) bool { return g.Gate == GateActivate && g.Why == neverComplete })
+		slices.ContainsFunc(s.Gates, func(g GateResult) bool { return g.Gate == GateActivate && g.Why == NeverComplete })
 }
 
-// resets reports whether the step may reset an ESP in an apply.
-func (s *Step) resets() bool {
-	return slices.ContainsFunc(s.Hops, func(h Hop) bool { return h.resets() })
+// Resets reports whether the step may reset an ESP in an apply.
+func (s *Step) Resets() bool {
+	return slices.ContainsFunc(s.Hops, func(h Hop) bool { return h.Resets() })
 }
 
-// resets reports whether a hop may reset what it goes to: by its mode, also as a
+// Resets reports whether a hop may reset what it goes to: by its mode, also as a
 // fallback, or by an activation in the same apply.
-func (h *Hop) resets() bool { return h.MayReset() || h.Activation == WithApply }
+func (h *Hop) Resets() bool { return h.MayReset() || h.Activation == WithApply }
 
-// byPerson reports whether a hop waits for a person's power cycle in an apply, which is all
+// ByPerson reports whether a hop waits for a person's power cycle in an apply, which is all
 // that resets what it goes to.
-func (h *Hop) byPerson() bool { return h.Activation == WithApply && h.ActivateBy == ByPowerCycle }
+func (h *Hop) ByPerson() bool { return h.Activation == WithApply && h.ActivateBy == ByPowerCycle }
 
-// left tells whether the step leaves its last image staged.
-func (s *Step) left() bool {
-	return s.Action == Update && s.last().Activation == Manual && len(s.last().Deferring()) > 0
+// LeavesStaged tells whether the step leaves its last image staged.
+func (s *Step) LeavesStaged() bool {
+	return s.Action == Update && s.Last().Activation == Manual && len(s.Last().Deferring()) > 0
 }
 
-func (s *Step) last() *Hop { return &s.Hops[len(s.Hops)-1] }
+func (s *Step) Last() *Hop { return &s.Hops[len(s.Hops)-1] }
 
-// reports is what the component says that it runs once the hop's image was started.
-func (h *Hop) reports() string {
+// Reports is what the component says that it runs once the hop's image was started.
+func (h *Hop) Reports() string {
 	if h.Unversioned {
 		return h.From
 	}

@@ -1,6 +1,6 @@
 package plan
 
-func (p *Plan) summarize() Summary {
+func (p *Plan) Summarize() Summary {
 	sum := Summary{Unread: len(p.Unread)}
 	counts := map[Action]*int{
 		Update: &sum.Update, Activate: &sum.Activate, IsStaged: &sum.Staged, NoOp: &sum.NoOp,

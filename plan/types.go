@@ -1,9 +1,8 @@
-// Package plan turns a desired state and inventories into a plan: what each
-// component is, what it should become, how it gets there and what that disturbs.
+// Package plan is the plan itself: its types, its file format and digest, and the
+// questions that everybody asks a step: whether it acts, in which wave, who resets it.
 //
-// It is pure: no device, no clock, no randomness, no order of maps. The same
-// input gives the same bytes, so that a plan can be reviewed, approved by its
-// digest and carried out by somebody else. A plan leaves no choice to the executor.
+// A plan leaves no choice to the executor. This package makes none (see plan/build), and
+// never reaches a device, a clock or an image.
 package plan
 
 import (

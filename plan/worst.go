@@ -31,7 +31,7 @@ func (s *Step) Worst() Duration {
 	for i := range s.Hops {
 		h := &s.Hops[i]
 		d += worstDuration(*h)
-		if h.resets() && !h.byPerson() && s.Hooks != nil {
+		if h.Resets() && !h.ByPerson() && s.Hooks != nil {
 			d += s.Hooks.worst()
 		}
 	}
@@ -48,7 +48,7 @@ func worstDuration(h Hop) Duration {
 		chunks := (h.Image.Size + int64(h.ChunkSize) - 1) / int64(h.ChunkSize)
 		d = time.Duration(chunks)*worstChunk + time.Duration(h.FlashTimeout+h.PeerSync)
 	}
-	if h.resets() {
+	if h.Resets() {
 		d += time.Duration(h.PeerSync + h.Settle + h.ReturnTimeout)
 	}
 	return wholeMinutes(d)

@@ -25,6 +25,7 @@ import (
 	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/plan"
+	"fwctl/plan/build"
 )
 
 func (a *app) applyCommand() *cobra.Command {
@@ -148,7 +149,7 @@ type job struct {
 	json     bool
 	accept   []inventory.Selector // where I/O may stop
 	plan     *plan.Plan
-	unseen   []plan.Unseen           // enclosures to which another host may be writing
+	unseen   []build.Unseen          // enclosures to which another host may be writing
 	inTheWay error                   // why what was planned just now is not all that the desired state may be about
 	images   map[string]*image.Image // by SHA-256
 
@@ -195,7 +196,7 @@ func (j *job) makePlan(ctx context.Context, file string) error {
 	if j.plan, _, err = want.build(time.Now()); err != nil {
 		return err
 	}
-	j.unseen = plan.UnseenESPs(j.plan, want.desired.Models, want.inventories)
+	j.unseen = build.UnseenESPs(j.plan, want.desired.Models, want.inventories)
 	j.inTheWay = inTheWay(j.plan, want.inventories)
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"fwctl/internal/image"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
+	"fwctl/plan/build"
 )
 
 func (a *app) flashCommand() *cobra.Command {
@@ -72,7 +73,7 @@ known by what was sent alone.`,
 				return err
 			}
 			job := &job{app: a, machine: machine, accept: accepted, soleWriter: sole, images: map[string]*image.Image{img.SHA256(): img}}
-			want := plan.Flash{Image: img, Devices: args[1:], Mode: plan.Mode(mode), Revision: revision, BufferID: buffer}
+			want := build.Flash{Image: img, Devices: args[1:], Mode: plan.Mode(mode), Revision: revision, BufferID: buffer}
 			if err := job.makeOneOff(cmd.Context(), want); err != nil {
 				return err
 			}
@@ -96,7 +97,7 @@ known by what was sent alone.`,
 }
 
 // makeOneOff plans for some devices.
-func (j *job) makeOneOff(ctx context.Context, want plan.Flash) error {
+func (j *job) makeOneOff(ctx context.Context, want build.Flash) error {
 	for i, device := range want.Devices {
 		if !strings.Contains(device, "/") {
 			want.Devices[i] = "/dev/" + device
@@ -117,10 +118,10 @@ func (j *job) makeOneOff(ctx context.Context, want plan.Flash) error {
 	if want.Names, err = j.names(ctx); err != nil {
 		return err
 	}
-	if j.plan, err = plan.OneOff(want); err != nil {
+	if j.plan, err = build.OneOff(want); err != nil {
 		return err
 	}
-	j.unseen = plan.UnseenESPs(j.plan, nil, inventories)
+	j.unseen = build.UnseenESPs(j.plan, nil, inventories)
 	_, err = encode(j.plan, time.Now())
 	return err
 }
@@ -136,7 +137,7 @@ func (a *app) names(ctx context.Context) (map[string]string, error) {
 }
 
 // readable refuses devices that somebody else works on, or that cannot be read.
-func readable(want plan.Flash) error {
+func readable(want build.Flash) error {
 	var all *multierror.Error
 	for _, p := range want.Inventory.Problems {
 		if !slices.Contains(want.Devices, p.Path) || !p.InUse && p.Unread == nil {

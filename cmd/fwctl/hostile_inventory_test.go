@@ -12,6 +12,8 @@ import (
 
 	"fwctl/inventory"
 	"fwctl/plan"
+	"fwctl/plan/build"
+	"fwctl/plan/desired"
 )
 
 // Whatever somebody writes into an inventory, it is refused, by a line that says what is
@@ -30,12 +32,12 @@ func TestInventoriesEditedByHand(t *testing.T) {
 	} {
 		t.Run(golden, func(t *testing.T) {
 			t.Parallel()
-			dir := filepath.Join("..", "..", "plan", "testdata", golden)
+			dir := filepath.Join("..", "..", "plan", "build", "testdata", golden)
 			text, err := os.ReadFile(filepath.Join(dir, "desired-state.yaml"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			desired, err := plan.ParseDesiredState("desired-state.yaml", text)
+			want, err := desired.Parse("desired-state.yaml", text)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +53,7 @@ func TestInventoriesEditedByHand(t *testing.T) {
 			if err := json.Unmarshal(data, &doc); err != nil {
 				t.Fatal(err)
 			}
-			if inv := planFrom(t, "as it is", doc, desired); inv == nil {
+			if inv := planFrom(t, "as it is", doc, want); inv == nil {
 				t.Fatal("the inventory is refused as it is")
 			}
 			planned := 0
@@ -62,7 +64,7 @@ func TestInventoriesEditedByHand(t *testing.T) {
 				}
 				for _, value := range values {
 					set(value)
-					if planFrom(t, fmt.Sprintf("%s = %.40q", at, fmt.Sprint(value)), doc, desired) != nil {
+					if planFrom(t, fmt.Sprintf("%s = %.40q", at, fmt.Sprint(value)), doc, want) != nil {
 						planned++
 					}
 				}
@@ -82,7 +84,7 @@ func TestInventoriesEditedByHand(t *testing.T) {
 				expanders = append(expanders, its...)
 			})
 			esps(func(esp map[string]any) { esp["upstream"] = expanders })
-			if planFrom(t, "a circle", doc, desired) == nil {
+			if planFrom(t, "a circle", doc, want) == nil {
 				t.Error("an inventory of enclosures in a circle is refused; want it planned from")
 			}
 			if planned == 0 {
@@ -119,7 +121,7 @@ func eachValue(v any, at string, f func(at string, set func(any), was any)) {
 }
 
 // planFrom reads an inventory and plans from it; it returns nil if it is refused.
-func planFrom(t *testing.T, what string, doc any, desired *plan.DesiredState) *inventory.Inventory {
+func planFrom(t *testing.T, what string, doc any, want *desired.State) *inventory.Inventory {
 	t.Helper()
 	defer func() {
 		if r := recover(); r != nil {
@@ -137,10 +139,10 @@ func planFrom(t *testing.T, what string, doc any, desired *plan.DesiredState) *i
 		}
 		return nil
 	}
-	for view, text := range map[string]string{"inventory": inventoryView(inv, 80, false), "desired state": string(plan.Init([]*inventory.Inventory{inv}, nil))} {
+	for view, text := range map[string]string{"inventory": inventoryView(inv, 80, false), "desired state": string(desired.Init([]*inventory.Inventory{inv}, nil))} {
 		checkForeign(t, what+": the "+view, text)
 	}
-	p, err := plan.Build(plan.Input{Desired: desired, Inventories: []*inventory.Inventory{inv}})
+	p, err := build.Plan(build.Input{Desired: want, Inventories: []*inventory.Inventory{inv}})
 	if err != nil {
 		return inv
 	}

@@ -41,7 +41,7 @@ func TestPlansSignedAnewAreRefusedOrShown(t *testing.T) {
 	} {
 		t.Run(golden, func(t *testing.T) {
 			t.Parallel()
-			data, err := os.ReadFile(filepath.Join("..", "..", "plan", "testdata", golden, "plan.json"))
+			data, err := os.ReadFile(filepath.Join("..", "..", "plan", "build", "testdata", golden, "plan.json"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +77,7 @@ func TestPlansSignedAnewAreRefusedOrShown(t *testing.T) {
 
 // FuzzPlansSignedAnew puts a text in the place of any scalar of any golden plan.
 func FuzzPlansSignedAnew(f *testing.F) {
-	names, err := filepath.Glob(filepath.Join("..", "..", "plan", "testdata", "*", "plan.json"))
+	names, err := filepath.Glob(filepath.Join("..", "..", "plan", "build", "testdata", "*", "plan.json"))
 	if err != nil || len(names) == 0 {
 		f.Fatalf("no golden plans: %v", err)
 	}

@@ -9,7 +9,7 @@ import (
 	"fwctl/internal/image"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
-	"fwctl/plan"
+	"fwctl/plan/desired"
 )
 
 func (a *app) initCommand() *cobra.Command {
@@ -39,7 +39,7 @@ desired state into the present directory. Take away the # to want one.`,
 			if err != nil {
 				return err
 			}
-			_, err = a.stdout.Write(plan.Init(all, images))
+			_, err = a.stdout.Write(desired.Init(all, images))
 			return err
 		},
 	}

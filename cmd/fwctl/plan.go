@@ -13,6 +13,8 @@ import (
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
+	"fwctl/plan/build"
+	"fwctl/plan/desired"
 )
 
 func (a *app) planCommand() *cobra.Command {
@@ -84,8 +86,8 @@ state, and what that would disturb. Nothing is written to any device.`,
 
 // planRequest is what a plan is made from.
 type planRequest struct {
-	desired     *plan.DesiredState
-	images      *plan.Images
+	desired     *desired.State
+	images      *desired.Images
 	inventories []*inventory.Inventory
 	targets     []inventory.Selector
 	activate    bool
@@ -97,7 +99,7 @@ func (r planRequest) build(now time.Time) (*plan.Plan, []byte, error) {
 	for sha256, img := range r.images.Files {
 		sizes[sha256] = img.Size()
 	}
-	p, err := plan.Build(plan.Input{
+	p, err := build.Plan(build.Input{
 		Desired: r.desired, Inventories: r.inventories, Activate: r.activate, Targets: r.targets,
 		ImageSizes: sizes, SignedBy: r.images.SignedBy, Warnings: r.images.Warnings,
 	})

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/internal/document"
-	"fwctl/plan"
+	"fwctl/plan/desired"
 )
 
 func (a *app) validateCommand() *cobra.Command {
@@ -51,7 +51,7 @@ func desiredFlag(cmd *cobra.Command, file *string) {
 }
 
 // loadDesired reads a desired state and its images, which are found relative to it.
-func (a *app) loadDesired(file string) (*plan.DesiredState, *plan.Images, error) {
+func (a *app) loadDesired(file string) (*desired.State, *desired.Images, error) {
 	if file == "" {
 		return nil, nil, &failure{exitError, "no desired state is named", "name it with -f FILE"}
 	}
@@ -59,7 +59,7 @@ func (a *app) loadDesired(file string) (*plan.DesiredState, *plan.Images, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	return plan.ReadDesiredState(nameOf(file), data, filepath.Dir(file))
+	return desired.Read(nameOf(file), data, filepath.Dir(file))
 }
 
 func (a *app) readDesired(name string) ([]byte, error) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"fwctl/inventory"
-	"fwctl/plan"
+	"fwctl/plan/desired"
 )
 
 // inventoryView renders an inventory as text for people, in at most width columns.
@@ -22,7 +22,7 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 		notes, quirk := enclosureNotes(e), ""
 		for _, esp := range e.ESPs {
 			primary := esp.Subenclosures[0]
-			if q := plan.QuirkOf(nil, primary.Vendor, primary.Product, primary.Revision); q.Name != quirk && q.Name != "" {
+			if q := desired.QuirkOf(nil, primary.Vendor, primary.Product, primary.Revision); q.Name != quirk && q.Name != "" {
 				quirk = q.Name
 				notes = append(notes, "quirk "+quirk)
 			}

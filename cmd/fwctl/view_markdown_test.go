@@ -47,7 +47,7 @@ func TestMarkdown(t *testing.T) {
 func TestMarkdownTellsWhatGoesDown(t *testing.T) {
 	t.Parallel()
 	const rule = "a power cycle of the enclosure takes down what is excepted, and both rows say so"
-	data, err := os.ReadFile(filepath.Join("..", "..", "plan", "testdata", rule, "plan.json"))
+	data, err := os.ReadFile(filepath.Join("..", "..", "plan", "build", "testdata", rule, "plan.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

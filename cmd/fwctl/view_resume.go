@@ -10,6 +10,7 @@ import (
 	"fwctl/executor"
 	"fwctl/internal/state"
 	"fwctl/plan"
+	"fwctl/plan/build"
 )
 
 // resumeView renders what the store knows of a run that did not come to its end,
@@ -120,7 +121,7 @@ func leftOf(s plan.Step, rec state.Step, open bool) plan.Step {
 	default:
 		if rec.Mode == string(plan.Mode7) {
 			hop.Modes = []plan.Mode{plan.Mode7}
-			if why, fallback := strings.CutPrefix(s.Disruption.Why, plan.IfRefused); fallback {
+			if why, fallback := strings.CutPrefix(s.Disruption.Why, build.IfRefused); fallback {
 				s.Disruption.Why = "mode e is refused; " + why
 			}
 		}

@@ -19,6 +19,7 @@ import (
 	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/plan"
+	"fwctl/plan/build"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
@@ -189,7 +190,7 @@ func exampleHistory() *journal.History {
 func exampleResume(width int) string {
 	p := examplePlan()
 	p.Waves[1].Windows = nil
-	p.Steps[4].Disruption.Why = plan.IfRefused + "mode 7 resets esp1"
+	p.Steps[4].Disruption.Why = build.IfRefused + "mode 7 resets esp1"
 	hooks := &plan.Hooks{BeforeReset: plan.Command{"ceph", "osd", "set", "noout"}, AfterReset: plan.Command{"ceph", "osd", "unset", "noout"}, Timeout: plan.Duration(time.Minute)}
 	for i := range p.Steps {
 		if s := &p.Steps[i]; s.Action == plan.Update || s.Action == plan.Activate {
@@ -357,7 +358,7 @@ func losesNothing(t *testing.T, name, text string, words []string, width int) {
 
 // Every rule of the planner as reviewers meet it: the table stands beside its plan.
 func TestTablesOfTheRules(t *testing.T) {
-	plans, err := filepath.Glob(filepath.Join(root, "plan", "testdata", "*", "plan.json"))
+	plans, err := filepath.Glob(filepath.Join(root, "plan", "build", "testdata", "*", "plan.json"))
 	if err != nil || len(plans) == 0 {
 		t.Fatalf("there are no plans: %v", err)
 	}

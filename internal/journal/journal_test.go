@@ -132,7 +132,7 @@ func TestRunThatEndsMeanwhile(t *testing.T) {
 // planned is the plan of one of the planner's scenarios, and its file.
 func planned(t *testing.T, scenario string) (*plan.Plan, []byte) {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "..", "plan", "testdata", scenario, "plan.json"))
+	data, err := os.ReadFile(filepath.Join("..", "..", "plan", "build", "testdata", scenario, "plan.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,10 @@
-package plan
+// Package fleet is the inventories of several hosts as one view: each enclosure once, with
+// the ESPs that any host sees and who works on each, and each component once, though
+// several hosts or ESPs serve it. Where hosts disagree it says so, and what nobody can
+// tell stays unknown.
+//
+// It is pure, and knows no plan: it never says what is to be done, or what a reset disturbs.
+package fleet
 
 import (
 	"cmp"
@@ -11,124 +17,124 @@ import (
 	"fwctl/inventory"
 )
 
-// fleet is the enclosures of all inventories.
-type fleet struct {
-	enclosures []*enclosure            // sorted by id
-	esps       map[string]*esp         // by lu_id; the first, where several claim it
-	names      map[string][]*enclosure // once they were asked for
+// Fleet is the enclosures of all inventories.
+type Fleet struct {
+	Enclosures []*Enclosure            // sorted by id
+	ESPs       map[string]*ESP         // by lu_id; the first, where several claim it
+	names      map[string][]*Enclosure // once they were asked for
 }
 
-// enclosure is one enclosure as all hosts of the plan see it together.
-type enclosure struct {
-	id       string // the first part of its addresses
-	index    int    // in the fleet, which is sorted by id
-	name     string // "" where it has none
-	views    []view // by host
-	reported int    // ESPs that it says it has, 0 where it does not
-	esps     []esp  // sorted by ID, then LUID
+// Enclosure is one enclosure as all hosts of the plan see it together.
+type Enclosure struct {
+	ID       string // the first part of its addresses
+	Index    int    // in the fleet, which is sorted by id
+	Name     string // "" where it has none
+	Views    []View // by host
+	Reported int    // ESPs that it says it has, 0 where it does not
+	ESPs     []ESP  // sorted by ID, then LUID
 
-	unread []string // what of it is known to be there and could not be read, and why
+	Unread []string // what of it is known to be there and could not be read, and why
 
-	healthKnown bool
-	critical    bool
-	failures    []string
+	HealthKnown bool
+	Critical    bool
+	Failures    []string
 }
 
-// view is an enclosure as one host sees it.
-type view struct {
-	host  string
-	luIDs []string // of the ESPs, sorted
+// View is an enclosure as one host sees it.
+type View struct {
+	Host  string
+	LUIDs []string // of the ESPs, sorted
 	*inventory.Enclosure
 }
 
-// esp is an ESP as the host sees it that will work on it.
-type esp struct {
+// ESP is an ESP as the host sees it that will work on it.
+type ESP struct {
 	*inventory.ESP
-	of       *enclosure
-	id       string // the second part of its addresses
-	host     string
-	side     int                 // 0 is side A
+	Of       *Enclosure
+	ID       string // the second part of its addresses
+	Host     string
+	Side     int                 // 0 is side A
 	conflict string              // why it may not be touched
 	cautions []inventory.Caution // of its enclosure, as the host remembers them
-	others   []esp               // it, as other hosts see it, by host
-	disputed map[int]string      // why nobody can tell what is staged on a subenclosure, by its id
+	others   []ESP               // it, as other hosts see it, by host
+	Disputed map[int]string      // why nobody can tell what is staged on a subenclosure, by its id
 }
 
-// component is one subenclosure, and the ESP that it is worked on through.
-type component struct {
-	address string
-	esp     *esp
-	also    []*esp   // others that serve it
-	aliases []string // its addresses through those
-	sub     *inventory.Subenclosure
+// Component is one subenclosure, and the ESP that it is worked on through.
+type Component struct {
+	Address string
+	ESP     *ESP
+	Also    []*ESP   // others that serve it
+	Aliases []string // its addresses through those
+	Sub     *inventory.Subenclosure
 }
 
 // address is that of the ESP's primary subenclosure.
-func (e *esp) address() string { return inventory.Address(e.of.id, e.id, 0) }
+func (e *ESP) address() string { return inventory.Address(e.Of.ID, e.ID, 0) }
 
-// primary is the subenclosure whose vendor and product models are matched with.
-func (c component) primary() *inventory.Subenclosure { return &c.esp.Subenclosures[0] }
+// Primary is the subenclosure whose vendor and product models are matched with.
+func (c Component) Primary() *inventory.Subenclosure { return &c.ESP.Subenclosures[0] }
 
-// mergeHosts joins what the hosts see.
-func mergeHosts(invs []*inventory.Inventory) *fleet {
+// Merge joins what the hosts see.
+func Merge(invs []*inventory.Inventory) *Fleet {
 	invs = slices.SortedFunc(slices.Values(invs), func(a, b *inventory.Inventory) int { return cmp.Compare(a.Host, b.Host) })
-	byID := map[string]*enclosure{}
-	var all []*enclosure
+	byID := map[string]*Enclosure{}
+	var all []*Enclosure
 	for _, inv := range invs {
 		for i := range inv.Enclosures {
 			from := &inv.Enclosures[i]
 			e := byID[from.ID()]
 			if e == nil {
-				e = &enclosure{id: from.ID()}
-				byID[e.id] = e
+				e = &Enclosure{ID: from.ID()}
+				byID[e.ID] = e
 				all = append(all, e)
 			}
 			e.merge(from, inv.Host)
 		}
 	}
-	slices.SortFunc(all, func(a, b *enclosure) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(all, func(a, b *Enclosure) int { return cmp.Compare(a.ID, b.ID) })
 	for n, e := range all {
-		e.index = n
-		slices.SortFunc(e.esps, func(a, b esp) int { return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.LUID, b.LUID)) })
-		for i := range e.esps {
-			if len(e.esps[i].others) > 0 {
-				e.esps[i] = elect(e.esps[i])
+		e.Index = n
+		slices.SortFunc(e.ESPs, func(a, b ESP) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.LUID, b.LUID)) })
+		for i := range e.ESPs {
+			if len(e.ESPs[i].others) > 0 {
+				e.ESPs[i] = elect(e.ESPs[i])
 			}
 		}
 		e.setSides()
 		e.markSharedAddresses()
 	}
-	f := &fleet{enclosures: all}
+	f := &Fleet{Enclosures: all}
 	f.listESPs()
 	return f
 }
 
-func (e *enclosure) merge(from *inventory.Enclosure, host string) {
+func (e *Enclosure) merge(from *inventory.Enclosure, host string) {
 	if from.ExpectedESPs != nil {
-		e.reported = max(e.reported, *from.ExpectedESPs)
+		e.Reported = max(e.Reported, *from.ExpectedESPs)
 	}
-	e.healthKnown = e.healthKnown || !from.Health.Unknown
-	e.critical = e.critical || from.Health.Critical || from.Health.Unrecoverable
+	e.HealthKnown = e.HealthKnown || !from.Health.Unknown
+	e.Critical = e.Critical || from.Health.Critical || from.Health.Unrecoverable
 	for _, f := range from.Health.Failures {
-		if !slices.Contains(e.failures, f) {
-			e.failures = append(e.failures, f)
+		if !slices.Contains(e.Failures, f) {
+			e.Failures = append(e.Failures, f)
 		}
 	}
-	slices.Sort(e.failures)
-	v := view{host: host, Enclosure: from, luIDs: make([]string, len(from.ESPs))}
+	slices.Sort(e.Failures)
+	v := View{Host: host, Enclosure: from, LUIDs: make([]string, len(from.ESPs))}
 	for n := range from.ESPs {
 		in := sorted(&from.ESPs[n])
-		v.luIDs[n] = in.LUID
-		found := esp{ESP: in, of: e, id: in.ID(), host: host, conflict: in.Conflict, cautions: from.Cautions}
-		i := slices.IndexFunc(e.esps, func(o esp) bool { return o.id == found.id && o.LUID == found.LUID && o.host != host })
+		v.LUIDs[n] = in.LUID
+		found := ESP{ESP: in, Of: e, ID: in.ID(), Host: host, conflict: in.Conflict, cautions: from.Cautions}
+		i := slices.IndexFunc(e.ESPs, func(o ESP) bool { return o.ID == found.ID && o.LUID == found.LUID && o.Host != host })
 		if i < 0 {
-			e.esps = append(e.esps, found)
+			e.ESPs = append(e.ESPs, found)
 			continue
 		}
-		e.esps[i].others = append(e.esps[i].others, found)
+		e.ESPs[i].others = append(e.ESPs[i].others, found)
 	}
-	slices.Sort(v.luIDs)
-	e.views = append(e.views, v)
+	slices.Sort(v.LUIDs)
+	e.Views = append(e.Views, v)
 }
 
 // sorted is an ESP with its subenclosures by number, the primary first.
@@ -146,22 +152,22 @@ func sorted(in *inventory.ESP) *inventory.ESP {
 // remembers most of what is staged on it or has to be minded about it, since only
 // that one can say what it activates or replaces, or what it relieves; then the one with most paths to it, then the first by
 // name. What the others know that this one does not is taken over, or disputed.
-func elect(first esp) esp {
-	all := append([]esp{first}, first.others...)
-	owner := slices.MaxFunc(all, func(a, b esp) int { // the first of those that are equal
+func elect(first ESP) ESP {
+	all := append([]ESP{first}, first.others...)
+	owner := slices.MaxFunc(all, func(a, b ESP) int { // the first of those that are equal
 		return cmp.Or(cmp.Compare(a.remembered(), b.remembered()), cmp.Compare(len(a.Paths), len(b.Paths)))
 	})
 	owner.others = nil
 	for _, o := range all {
 		owner.conflict = cmp.Or(owner.conflict, o.conflict)
 		if !slices.EqualFunc(first.Subenclosures, o.Subenclosures, func(a, b inventory.Subenclosure) bool { return a.ID == b.ID && a.Revision == b.Revision }) {
-			owner.conflict = fmt.Sprintf("%s and %s have read other revisions of it: scan both again", first.host, o.host)
+			owner.conflict = fmt.Sprintf("%s and %s have read other revisions of it: scan both again", first.Host, o.Host)
 		}
 	}
-	if owner.conflict != "" || !slices.ContainsFunc(all, func(o esp) bool { return slices.ContainsFunc(o.Subenclosures, recalled) }) {
+	if owner.conflict != "" || !slices.ContainsFunc(all, func(o ESP) bool { return slices.ContainsFunc(o.Subenclosures, recalled) }) {
 		return owner
 	}
-	owner.disputed = map[int]string{}
+	owner.Disputed = map[int]string{}
 	mine := *owner.ESP // the inventory is the caller's
 	mine.Subenclosures = slices.Clone(mine.Subenclosures)
 	owner.ESP = &mine
@@ -185,18 +191,18 @@ func elect(first esp) esp {
 		switch {
 		case agree:
 		case len(words) > 1:
-			owner.disputed[sub.ID] = untold(words)
+			owner.Disputed[sub.ID] = untold(words)
 		default:
 			sub.Staged = theirs // a reset starts it all the same
-			owner.disputed[sub.ID] = fmt.Sprintf("%s, and %s works on its I/O module, where more is staged. A power cycle starts all of it: scan all hosts again after it", words[0], owner.host)
+			owner.Disputed[sub.ID] = fmt.Sprintf("%s, and %s works on its I/O module, where more is staged. A power cycle starts all of it: scan all hosts again after it", words[0], owner.Host)
 		}
 	}
 	return owner
 }
 
 // remembers tells what the ESP's host remembers of what is staged there.
-func (e *esp) remembers(s *inventory.Staged) string {
-	return fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", e.host, s.Label(), s.Who(), s.Since.UTC().Format(time.DateOnly), s.SHA256)
+func (e *ESP) remembers(s *inventory.Staged) string {
+	return fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", e.Host, s.Label(), s.Who(), s.Since.UTC().Format(time.DateOnly), s.SHA256)
 }
 
 // untold is why nothing is done where several images are remembered as staged.
@@ -211,7 +217,7 @@ func recalled(s inventory.Subenclosure) bool {
 
 // remembered counts what is staged on an ESP and has to be minded about it, as its
 // host remembers.
-func (e *esp) remembered() int {
+func (e *ESP) remembered() int {
 	n := 0
 	for _, sub := range e.Subenclosures {
 		if sub.Staged != nil {
@@ -228,12 +234,12 @@ func (e *esp) remembered() int {
 
 // setSides orders the ESPs that must not be reset together: by the number that
 // an ESP itself says, so that a lone esp2 is still side B, else by identity.
-func (e *enclosure) setSides() {
-	for i := range e.esps {
-		e.esps[i].side = i
-		if n, ok := strings.CutPrefix(e.esps[i].id, "esp"); ok {
+func (e *Enclosure) setSides() {
+	for i := range e.ESPs {
+		e.ESPs[i].Side = i
+		if n, ok := strings.CutPrefix(e.ESPs[i].ID, "esp"); ok {
 			if n, err := strconv.Atoi(n); err == nil {
-				e.esps[i].side = n - 1
+				e.ESPs[i].Side = n - 1
 			}
 		}
 	}
@@ -241,92 +247,92 @@ func (e *enclosure) setSides() {
 
 // markSharedAddresses finds ESPs that claim one address on different hosts; those
 // on one host come marked.
-func (e *enclosure) markSharedAddresses() {
-	for i := 1; i < len(e.esps); i++ {
-		a, b := &e.esps[i-1], &e.esps[i]
-		if a.id == b.id {
-			a.conflict = cmp.Or(a.conflict, fmt.Sprintf("logical unit %s on %s says too that it is %s of this enclosure", b.LUID, b.host, b.id))
-			b.conflict = cmp.Or(b.conflict, fmt.Sprintf("logical unit %s on %s says too that it is %s of this enclosure", a.LUID, a.host, a.id))
+func (e *Enclosure) markSharedAddresses() {
+	for i := 1; i < len(e.ESPs); i++ {
+		a, b := &e.ESPs[i-1], &e.ESPs[i]
+		if a.ID == b.ID {
+			a.conflict = cmp.Or(a.conflict, fmt.Sprintf("logical unit %s on %s says too that it is %s of this enclosure", b.LUID, b.Host, b.ID))
+			b.conflict = cmp.Or(b.conflict, fmt.Sprintf("logical unit %s on %s says too that it is %s of this enclosure", a.LUID, a.Host, a.ID))
 		}
 	}
 }
 
-// enclosure is the one with an identifier, nil where it is not in sight.
-func (f *fleet) enclosure(id string) *enclosure {
-	n, ok := slices.BinarySearchFunc(f.enclosures, id, func(e *enclosure, id string) int { return cmp.Compare(e.id, id) })
+// Enclosure is the one with an identifier, nil where it is not in sight.
+func (f *Fleet) Enclosure(id string) *Enclosure {
+	n, ok := slices.BinarySearchFunc(f.Enclosures, id, func(e *Enclosure, id string) int { return cmp.Compare(e.ID, id) })
 	if !ok {
 		return nil
 	}
-	return f.enclosures[n]
+	return f.Enclosures[n]
 }
 
 // listESPs lists the ESPs by logical unit, and marks units that claim several
 // addresses on different hosts: enclosures that have one identity, or one that was
 // moved between scans.
-func (f *fleet) listESPs() {
-	f.esps = make(map[string]*esp, 2*len(f.enclosures))
-	for _, e := range f.enclosures {
-		for i := range e.esps {
-			in := &e.esps[i]
-			other, ok := f.esps[in.LUID]
+func (f *Fleet) listESPs() {
+	f.ESPs = make(map[string]*ESP, 2*len(f.Enclosures))
+	for _, e := range f.Enclosures {
+		for i := range e.ESPs {
+			in := &e.ESPs[i]
+			other, ok := f.ESPs[in.LUID]
 			if !ok {
-				f.esps[in.LUID] = in
+				f.ESPs[in.LUID] = in
 				continue
 			}
-			for _, esp := range []*esp{in, other} {
+			for _, esp := range []*ESP{in, other} {
 				esp.conflict = cmp.Or(esp.conflict, fmt.Sprintf("logical unit %s has two addresses, %s on %s and %s on %s: scan both again, and give what has one identity identities of its own",
-					in.LUID, other.address(), other.host, in.address(), in.host))
+					in.LUID, other.address(), other.Host, in.address(), in.Host))
 			}
 		}
 	}
 }
 
-// components lists the components, each once. A secondary subenclosure that several
+// Components lists the components, each once. A secondary subenclosure that several
 // ESPs serve is worked on through the one whose host has the gravest caution about it
 // (only that host can relieve it), else through the first. What is remembered of it
 // through the others counts.
-func (e *enclosure) components() []component {
-	var served [][]component // by component: through each ESP that serves it
-	for i := range e.esps {
-		in := &e.esps[i]
+func (e *Enclosure) Components() []Component {
+	var served [][]Component // by component: through each ESP that serves it
+	for i := range e.ESPs {
+		in := &e.ESPs[i]
 		for j := range in.Subenclosures {
 			sub := &in.Subenclosures[j]
-			through := component{address: inventory.Address(e.id, in.id, sub.ID), esp: in, sub: sub}
-			known := slices.IndexFunc(served, func(ways []component) bool {
+			through := Component{Address: inventory.Address(e.ID, in.ID, sub.ID), ESP: in, Sub: sub}
+			known := slices.IndexFunc(served, func(ways []Component) bool {
 				c := ways[0]
-				return c.esp.id != in.id && c.sub.LogicalID == sub.LogicalID && in.identifies(sub) && c.esp.identifies(c.sub)
+				return c.ESP.ID != in.ID && c.Sub.LogicalID == sub.LogicalID && in.identifies(sub) && c.ESP.identifies(c.Sub)
 			})
 			if known >= 0 {
 				served[known] = append(served[known], through)
 				continue
 			}
-			served = append(served, []component{through})
+			served = append(served, []Component{through})
 		}
 	}
-	all := make([]component, len(served))
+	all := make([]Component, len(served))
 	for i, ways := range served {
 		// The first of those that are equal.
-		chosen := slices.MaxFunc(ways, func(a, b component) int { return cmp.Compare(a.gravest(), b.gravest()) })
+		chosen := slices.MaxFunc(ways, func(a, b Component) int { return cmp.Compare(a.gravest(), b.gravest()) })
 		all[i] = chosen
 		for _, c := range ways {
-			if c.esp != chosen.esp {
-				all[i].recall(c.esp, c.sub)
+			if c.ESP != chosen.ESP {
+				all[i].recall(c.ESP, c.Sub)
 			}
 		}
-		slices.Sort(all[i].aliases)
+		slices.Sort(all[i].Aliases)
 	}
 	return all
 }
 
-// served are the ESPs that serve the component, the one that it is worked on through first.
-func (c component) served() []*esp { return append([]*esp{c.esp}, c.also...) }
+// ServedBy are the ESPs that serve the component, the one that it is worked on through first.
+func (c Component) ServedBy() []*ESP { return append([]*ESP{c.ESP}, c.Also...) }
 
-// conflict is why the component may not be touched through any ESP, "" if it may.
-func (c component) conflict() string {
-	why := c.esp.conflict
-	for _, other := range c.also {
+// Conflict is why the component may not be touched through any ESP, "" if it may.
+func (c Component) Conflict() string {
+	why := c.ESP.conflict
+	for _, other := range c.Also {
 		if why == "" && other.conflict != "" {
-			why = fmt.Sprintf("%s serves it too: %s", other.id, other.conflict)
+			why = fmt.Sprintf("%s serves it too: %s", other.ID, other.conflict)
 		}
 	}
 	return why
@@ -334,15 +340,15 @@ func (c component) conflict() string {
 
 // gravest ranks the gravest caution about the component that the ESP's host remembers
 // under the address through this ESP, 0 if there is none.
-func (c component) gravest() int {
+func (c Component) gravest() int {
 	rank := 0
-	for i := range c.esp.cautions {
-		if c.esp.cautions[i].Address == c.address {
+	for i := range c.ESP.cautions {
+		if c.ESP.cautions[i].Address == c.Address {
 			rank = max(
 				rank,
 				1+slices.Index(
 					[]inventory.CautionKind{inventory.PowerOnly, inventory.Unclear, inventory.Unfinished, inventory.NeedsImage},
-					c.esp.cautions[i].Kind,
+					c.ESP.cautions[i].Kind,
 				),
 			)
 		}
@@ -350,21 +356,21 @@ func (c component) gravest() int {
 	return rank
 }
 
-// cautions returns what all hosts remember that must be minded about components of the
+// Cautions returns what all hosts remember that must be minded about components of the
 // enclosure. A caution holds for the component whichever of its addresses it was recorded
 // by: it is returned with the address that the component is worked on by.
-func (e *enclosure) cautions() []inventory.Caution {
+func (e *Enclosure) Cautions() []inventory.Caution {
 	var all []inventory.Caution
-	for _, v := range e.views {
+	for _, v := range e.Views {
 		all = append(all, v.Cautions...)
 	}
 	if len(all) == 0 {
 		return nil
 	}
 	address := map[string]string{}
-	for _, c := range e.components() {
-		for _, alias := range c.aliases {
-			address[alias] = c.address
+	for _, c := range e.Components() {
+		for _, alias := range c.Aliases {
+			address[alias] = c.Address
 		}
 	}
 	for i := range all {
@@ -376,61 +382,61 @@ func (e *enclosure) cautions() []inventory.Caution {
 // identifies tells whether a subenclosure's logical identifier says which it is,
 // whoever serves it: it is a secondary one, and its identifier is not zero and
 // stands for one subenclosure only.
-func (e *esp) identifies(sub *inventory.Subenclosure) bool {
+func (e *ESP) identifies(sub *inventory.Subenclosure) bool {
 	return sub.ID != 0 && strings.Trim(sub.LogicalID, "0") != "" &&
 		!slices.ContainsFunc(e.Subenclosures, func(o inventory.Subenclosure) bool { return o.ID != sub.ID && o.LogicalID == sub.LogicalID })
 }
 
 // recall takes in another ESP that serves a component, and what is remembered of it
 // through that one: whatever was staged, a reset starts.
-func (c *component) recall(other *esp, as *inventory.Subenclosure) {
-	c.also = append(c.also, other)
-	c.aliases = append(c.aliases, inventory.Address(other.of.id, other.id, as.ID))
-	mine := *c.sub // the inventory is the caller's
-	c.sub = &mine
+func (c *Component) recall(other *ESP, as *inventory.Subenclosure) {
+	c.Also = append(c.Also, other)
+	c.Aliases = append(c.Aliases, inventory.Address(other.Of.ID, other.ID, as.ID))
+	mine := *c.Sub // the inventory is the caller's
+	c.Sub = &mine
 	if as.Sent != nil && (mine.Sent == nil || as.Sent.At.After(mine.Sent.At)) {
 		mine.Sent = as.Sent
 	}
 	mine.RecallBeside(as.Beside)
-	why := other.disputed[as.ID]
+	why := other.Disputed[as.ID]
 	switch staged := as.Staged; {
 	case why != "", staged == nil, mine.Staged != nil && mine.Staged.SHA256 == staged.SHA256:
 	case mine.Staged != nil:
-		why = untold([]string{c.esp.remembers(mine.Staged) + ", through " + c.esp.id, other.remembers(staged) + ", through " + other.id})
+		why = untold([]string{c.ESP.remembers(mine.Staged) + ", through " + c.ESP.ID, other.remembers(staged) + ", through " + other.ID})
 	default:
-		why = fmt.Sprintf("%s, through %s, and it is worked on through %s. A power cycle starts it: scan all hosts again after it", other.remembers(staged), other.id, c.esp.id)
+		why = fmt.Sprintf("%s, through %s, and it is worked on through %s. A power cycle starts it: scan all hosts again after it", other.remembers(staged), other.ID, c.ESP.ID)
 	}
 	mine.Staged = cmp.Or(mine.Staged, as.Staged)
 	if why != "" {
-		if c.esp.disputed == nil {
-			c.esp.disputed = map[int]string{}
+		if c.ESP.Disputed == nil {
+			c.ESP.Disputed = map[int]string{}
 		}
-		c.esp.disputed[mine.ID] = why
+		c.ESP.Disputed[mine.ID] = why
 	}
 }
 
-// seenBy is the enclosure as a host sees it, nil where it does not.
-func (e *enclosure) seenBy(host string) *view {
-	if i := slices.IndexFunc(e.views, func(v view) bool { return v.host == host }); i >= 0 {
-		return &e.views[i]
+// SeenBy is the enclosure as a host sees it, nil where it does not.
+func (e *Enclosure) SeenBy(host string) *View {
+	if i := slices.IndexFunc(e.Views, func(v View) bool { return v.Host == host }); i >= 0 {
+		return &e.Views[i]
 	}
 	return nil
 }
 
-// drivesUnknown says why the drives behind an enclosure are not known, "" where they are.
-func (e *enclosure) drivesUnknown() string {
+// DrivesUnknown says why the drives behind an enclosure are not known, "" where they are.
+func (e *Enclosure) DrivesUnknown() string {
 	switch {
-	case !slices.ContainsFunc(e.views, func(v view) bool { return !v.DrivesUnknown }):
+	case !slices.ContainsFunc(e.Views, func(v View) bool { return !v.DrivesUnknown }):
 		return "no module lists the enclosure's drives (page 0Ah), which count as in use without another path"
-	case slices.ContainsFunc(e.views, func(v view) bool { return v.DriveEvidence == nil }):
+	case slices.ContainsFunc(e.Views, func(v View) bool { return v.DriveEvidence == nil }):
 		return "its inventory does not say where drives were looked for (an older fwctl wrote it; write it again), so what is behind it counts as in use without another path"
 	}
 	return ""
 }
 
-func (e *enclosure) drivesKnown() bool { return e.drivesUnknown() == "" }
+func (e *Enclosure) DrivesKnown() bool { return e.DrivesUnknown() == "" }
 
-// numbered tells whether the ESPs say which of several they are.
-func (e *enclosure) numbered() bool {
-	return !slices.ContainsFunc(e.esps, func(o esp) bool { return !strings.HasPrefix(o.id, "esp") })
+// Numbered tells whether the ESPs say which of several they are.
+func (e *Enclosure) Numbered() bool {
+	return !slices.ContainsFunc(e.ESPs, func(o ESP) bool { return !strings.HasPrefix(o.ID, "esp") })
 }

@@ -1,4 +1,4 @@
-package plan
+package fleet
 
 import (
 	"slices"
@@ -7,39 +7,39 @@ import (
 	"fwctl/inventory"
 )
 
-// selected is the first of several selectors that matches a component under one of
+// Selected is the first of several selectors that matches a component under one of
 // its addresses, -1 if none does. A component that two ESPs serve has two.
-func (c component) selected(selectors []inventory.Selector) int {
-	named := inventory.Named{Address: c.address, Name: c.esp.of.name, Aliases: c.aliases}
+func (c Component) Selected(selectors []inventory.Selector) int {
+	named := inventory.Named{Address: c.Address, Name: c.ESP.Of.Name, Aliases: c.Aliases}
 	return slices.IndexFunc(selectors, func(s inventory.Selector) bool { return s.Matches(named) })
 }
 
-// named lists the components of the fleet as selectors see them, under each of
+// Named lists the components of the fleet as selectors see them, under each of
 // their addresses.
-func (f *fleet) named() []inventory.Named {
+func (f *Fleet) Named() []inventory.Named {
 	var all []inventory.Named
-	for _, e := range f.enclosures {
+	for _, e := range f.Enclosures {
 		all = append(all, e.named()...)
 	}
 	return all
 }
 
-func (e *enclosure) named() []inventory.Named {
+func (e *Enclosure) named() []inventory.Named {
 	var all []inventory.Named
-	for i := range e.esps {
-		for j := range e.esps[i].Subenclosures {
+	for i := range e.ESPs {
+		for j := range e.ESPs[i].Subenclosures {
 			all = append(
 				all,
-				inventory.Named{Address: inventory.Address(e.id, e.esps[i].id, e.esps[i].Subenclosures[j].ID), Name: e.name},
+				inventory.Named{Address: inventory.Address(e.ID, e.ESPs[i].ID, e.ESPs[i].Subenclosures[j].ID), Name: e.Name},
 			)
 		}
 	}
 	return all
 }
 
-// selected are the enclosures of which a selector selects a component.
-func (f *fleet) selected(s inventory.Selector) []*enclosure {
-	var all []*enclosure
+// Selected are the enclosures of which a selector selects a component.
+func (f *Fleet) Selected(s inventory.Selector) []*Enclosure {
+	var all []*Enclosure
 	for _, e := range f.candidates(inventory.EnclosureOf(string(s))) {
 		if slices.ContainsFunc(e.named(), s.Matches) {
 			all = append(all, e)
@@ -48,14 +48,14 @@ func (f *fleet) selected(s inventory.Selector) []*enclosure {
 	return all
 }
 
-// declared are the enclosures of fault domains as somebody declared them: a component
+// Declared are the enclosures of fault domains as somebody declared them: a component
 // stands for its enclosure.
-func (f *fleet) declared(domains [][]inventory.Selector) [][]*enclosure {
-	var all [][]*enclosure
+func (f *Fleet) Declared(domains [][]inventory.Selector) [][]*Enclosure {
+	var all [][]*Enclosure
 	for _, domain := range domains {
-		var together []*enclosure
+		var together []*Enclosure
 		for _, s := range domain {
-			together = append(together, f.selected(s)...)
+			together = append(together, f.Selected(s)...)
 		}
 		all = append(all, together)
 	}
@@ -64,18 +64,18 @@ func (f *fleet) declared(domains [][]inventory.Selector) [][]*enclosure {
 
 // candidates are the enclosures that the first part of a selector can match: there
 // may be ten thousand of both.
-func (f *fleet) candidates(part string) []*enclosure {
+func (f *Fleet) candidates(part string) []*Enclosure {
 	if strings.ContainsAny(part, "*?") {
-		return f.enclosures
+		return f.Enclosures
 	}
 	if f.names == nil {
-		f.names = map[string][]*enclosure{}
-		for _, e := range f.enclosures {
-			f.names[e.name] = append(f.names[e.name], e)
+		f.names = map[string][]*Enclosure{}
+		for _, e := range f.Enclosures {
+			f.names[e.Name] = append(f.names[e.Name], e)
 		}
 	}
 	all := slices.Clone(f.names[part])
-	if e := f.enclosure(inventory.NormalID(part)); e != nil && !slices.Contains(all, e) {
+	if e := f.Enclosure(inventory.NormalID(part)); e != nil && !slices.Contains(all, e) {
 		all = append(all, e)
 	}
 	return all

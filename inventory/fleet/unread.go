@@ -1,4 +1,4 @@
-package plan
+package fleet
 
 import (
 	"cmp"
@@ -8,8 +8,8 @@ import (
 	"fwctl/inventory"
 )
 
-// eachUnread calls f for each device that could not be read, by host and path.
-func eachUnread(invs []*inventory.Inventory, f func(host string, p *inventory.Problem)) {
+// EachUnread calls f for each device that could not be read, by host and path.
+func EachUnread(invs []*inventory.Inventory, f func(host string, p *inventory.Problem)) {
 	byHost := func(a, b *inventory.Inventory) int { return cmp.Compare(a.Host, b.Host) }
 	for _, inv := range slices.SortedFunc(slices.Values(invs), byHost) {
 		for _, p := range inv.UnreadDevices() {
@@ -18,14 +18,14 @@ func eachUnread(invs []*inventory.Inventory, f func(host string, p *inventory.Pr
 	}
 }
 
-// markUnread blocks what a host reaches over one path and could not read on another:
+// MarkUnread blocks what a host reaches over one path and could not read on another:
 // somebody may be writing to it there.
-func (f *fleet) markUnread(invs []*inventory.Inventory) {
-	eachUnread(invs, func(host string, p *inventory.Problem) {
-		for _, e := range f.enclosures {
-			for i := range e.esps {
-				esp := &e.esps[i]
-				if p.Unread.Leads(esp.LUID) && (host == esp.host || p.Unread.UsedBy != "") {
+func (f *Fleet) MarkUnread(invs []*inventory.Inventory) {
+	EachUnread(invs, func(host string, p *inventory.Problem) {
+		for _, e := range f.Enclosures {
+			for i := range e.ESPs {
+				esp := &e.ESPs[i]
+				if p.Unread.Leads(esp.LUID) && (host == esp.Host || p.Unread.UsedBy != "") {
 					esp.conflict = cmp.Or(
 						esp.conflict,
 						fmt.Sprintf("%s on %s leads to it too and could not be read: %s", p.Path, host, p.Detail),
@@ -36,10 +36,10 @@ func (f *fleet) markUnread(invs []*inventory.Inventory) {
 	})
 }
 
-// has reports whether a component could be read by some host, under any of its addresses.
-func (f *fleet) has(c *inventory.Known) bool {
-	e := f.enclosure(inventory.EnclosureOf(c.Address))
-	return f.esps[c.LUID] != nil || e != nil && slices.ContainsFunc(e.named(), func(n inventory.Named) bool {
+// Has reports whether a component could be read by some host, under any of its addresses.
+func (f *Fleet) Has(c *inventory.Known) bool {
+	e := f.Enclosure(inventory.EnclosureOf(c.Address))
+	return f.ESPs[c.LUID] != nil || e != nil && slices.ContainsFunc(e.named(), func(n inventory.Named) bool {
 		return n.Address == c.Address || slices.Contains(c.Aliases, n.Address)
 	})
 }

@@ -1,4 +1,4 @@
-package plan_test
+package build_test
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 
 	"fwctl/inventory"
 	"fwctl/plan"
+	"fwctl/plan/build"
+	"fwctl/plan/desired"
 )
 
 // sight is what each of the two hosts sees that share an enclosure.
@@ -21,7 +23,7 @@ const (
 // fleet makes a desired state and inventories of so many components: two I/O
 // modules, three power supplies and twelve drives in use an enclosure, forty
 // enclosures on each pair of hosts: 1,000 hosts for 100,000 components.
-func fleet(components int, sees sight) plan.Input {
+func fleet(components int, sees sight) build.Input {
 	const shared = 40 // enclosures of a pair of hosts
 	staged := &inventory.Staged{SHA256: fmt.Sprintf("%064x", 3), Revision: "3000", Since: time.Date(2026, 11, 15, 0, 0, 0, 0, time.UTC), By: "anna"}
 	two := 2
@@ -68,28 +70,28 @@ func fleet(components int, sees sight) plan.Input {
 			invs = append(invs, inv)
 		}
 	}
-	image := func(n int, part, revision string, from ...string) plan.ModelImage {
-		return plan.ModelImage{Part: part, SHA256: fmt.Sprintf("%064x", n), Revision: revision, From: from, Modes: []plan.Mode{plan.ModeE, plan.Mode7}}
+	image := func(n int, part, revision string, from ...string) desired.ModelImage {
+		return desired.ModelImage{Part: part, SHA256: fmt.Sprintf("%064x", n), Revision: revision, From: from, Modes: []plan.Mode{plan.ModeE, plan.Mode7}}
 	}
-	live := plan.DefaultPolicy()
+	live := desired.DefaultPolicy()
 	live.Reset, live.Activate = plan.ResetRedundant, plan.WithApply
-	d := &plan.DesiredState{
-		Models: map[string]plan.Model{"acme60": {
-			Match: plan.Match{Vendor: "ACME", Product: "JBOD-60*"},
-			Parts: map[string]plan.Part{"iom": {Subenclosures: []int{0}}, "psu": {Subenclosures: []int{3, 4, 5}}},
-			Images: map[string]plan.ModelImage{
+	d := &desired.State{
+		Models: map[string]desired.Model{"acme60": {
+			Match: desired.Match{Vendor: "ACME", Product: "JBOD-60*"},
+			Parts: map[string]desired.Part{"iom": {Subenclosures: []int{0}}, "psu": {Subenclosures: []int{3, 4, 5}}},
+			Images: map[string]desired.ModelImage{
 				"iom-1050": image(1, "iom", "1050", "1000"), "iom-1100": image(2, "iom", "1100", "1050"), "psu-3000": image(3, "psu", "3000", "29*"),
 			},
 		}},
-		Want:     []plan.Want{{Model: "acme60", Image: "iom-1100", Policy: "live"}, {Model: "acme60", Image: "psu-3000", Policy: "live"}},
-		Policies: map[string]plan.Policy{"live": live},
+		Want:     []desired.Want{{Model: "acme60", Image: "iom-1100", Policy: "live"}, {Model: "acme60", Image: "psu-3000", Policy: "live"}},
+		Policies: map[string]desired.Policy{"live": live},
 		Rollout:  plan.Rollout{Canary: 10, Soak: plan.Duration(10 * time.Minute), MaxParallel: 8},
 	}
 	sizes := map[string]int64{}
 	for _, i := range d.Models["acme60"].Images {
 		sizes[i.SHA256] = 1 << 20
 	}
-	return plan.Input{Desired: d, Inventories: invs, ImageSizes: sizes}
+	return build.Input{Desired: d, Inventories: invs, ImageSizes: sizes}
 }
 
 var (
@@ -104,7 +106,7 @@ func BenchmarkBuild(b *testing.B) {
 				in := fleet(n, sees)
 				b.ReportAllocs()
 				for b.Loop() {
-					p, err := plan.Build(in)
+					p, err := build.Plan(in)
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -124,10 +126,10 @@ func BenchmarkBuildGrowth(b *testing.B) {
 	for _, sees := range sights {
 		b.Run(string(sees), func(b *testing.B) {
 			small, large := fleet(fleetSizes[0], sees), fleet(fleetSizes[1], sees)
-			build := func(in plan.Input, times int) float64 {
+			build := func(in build.Input, times int) float64 {
 				start := time.Now()
 				for range times {
-					if _, err := plan.Build(in); err != nil {
+					if _, err := build.Plan(in); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -149,7 +151,7 @@ func BenchmarkBuildGrowth(b *testing.B) {
 func BenchmarkEncode(b *testing.B) {
 	for _, n := range fleetSizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			p, err := plan.Build(fleet(n, bothESPs))
+			p, err := build.Plan(fleet(n, bothESPs))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -168,7 +170,7 @@ func BenchmarkEncode(b *testing.B) {
 func BenchmarkParse(b *testing.B) {
 	for _, n := range fleetSizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			p, err := plan.Build(fleet(n, bothESPs))
+			p, err := build.Plan(fleet(n, bothESPs))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -1,4 +1,11 @@
-package plan
+// Package build makes plans: a desired state, the inventories of some hosts and the sizes
+// of images go in, and a plan comes out that says of every component what it is, what it
+// should become, how it gets there and what that disturbs.
+//
+// It is pure: no device, no clock, no randomness, no order of maps. The same input gives
+// the same bytes, so that a plan can be reviewed, approved by its digest and carried out
+// by somebody else. It never judges by itself what a reset disturbs: that is impact's.
+package build
 
 import (
 	"cmp"
@@ -13,20 +20,24 @@ import (
 
 	"fwctl/internal/window"
 	"fwctl/inventory"
+	"fwctl/inventory/fleet"
+	"fwctl/plan"
+	"fwctl/plan/desired"
+	"fwctl/plan/impact"
 	"fwctl/schemas"
 )
 
 // What holds where neither the desired state nor the quirk table says otherwise.
 const (
 	defaultChunkSize     = 4096 // taken by all enclosures that were seen (WD, iXsystems, HP)
-	defaultFlashTimeout  = Duration(45 * time.Minute)
-	defaultSettle        = Duration(60 * time.Second)
-	defaultReturnTimeout = Duration(15 * time.Minute)
+	defaultFlashTimeout  = plan.Duration(45 * time.Minute)
+	defaultSettle        = plan.Duration(60 * time.Second)
+	defaultReturnTimeout = plan.Duration(15 * time.Minute)
 )
 
 // Input is all that a plan is made from.
 type Input struct {
-	Desired     *DesiredState
+	Desired     *desired.State
 	Inventories []*inventory.Inventory // with what is staged joined in
 	ImageSizes  map[string]int64       // bytes, by SHA-256
 	SignedBy    map[string][]string    // public keys of policies that have signed an image, by the image's SHA-256; see Images
@@ -36,43 +47,43 @@ type Input struct {
 	Targets     []inventory.Selector   // none: everything
 }
 
-// Build makes a plan. It is pure: the same input gives the same plan, whatever
+// Plan makes a plan. It is pure: the same input gives the same plan, whatever
 // its order. CreatedAt is left to the caller, Digest to Encode.
 //
 // A component that cannot be updated is a step with reasons, not an error. An
 // error means that the input contradicts itself: two wants on one component, a
 // target that matches nothing, simulated and real inventories mixed.
-func Build(in Input) (*Plan, error) {
+func Plan(in Input) (*plan.Plan, error) {
 	scans, simulated, err := checkInventories(in.Inventories)
 	if err != nil {
 		return nil, err
 	}
-	f := mergeHosts(in.Inventories)
-	for _, e := range f.enclosures {
-		e.name = in.Desired.Names[e.id]
+	f := fleet.Merge(in.Inventories)
+	for _, e := range f.Enclosures {
+		e.Name = in.Desired.Names[e.ID]
 	}
-	f.markUnread(in.Inventories)
+	f.MarkUnread(in.Inventories)
 	b := &builder{
 		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)), clashes: map[[2]int]clash{},
-		ended: map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*Quirk{}}, survey: newSurvey(f, f.declared(in.Desired.FaultDomains)), gateLists: map[gateKey][]GateResult{},
-		effects: map[target]Effect{},
+		ended: map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*desired.Quirk{}}, survey: impact.NewSurvey(f, f.Declared(in.Desired.FaultDomains)), gateLists: map[gateKey][]plan.GateResult{},
+		effects: map[target]impact.Effect{},
 	}
 	b.markUnreadDomains(f)
 	for _, want := range in.Desired.Want {
 		g := newGoal(in.Desired, want, b.quirks)
 		if in.Activate {
-			g.policy.Activate = WithApply // of what is staged, and of what this apply stages
+			g.policy.Activate = plan.WithApply // of what is staged, and of what this apply stages
 		}
 		b.goals = append(b.goals, g)
 	}
-	p := &Plan{
-		FormatVersion: FormatVersion,
-		Kind:          kind,
+	p := &plan.Plan{
+		FormatVersion: plan.FormatVersion,
+		Kind:          plan.Kind,
 		Simulated:     simulated,
-		DesiredState:  Source{Name: in.Desired.Name, SHA256: in.Desired.SHA256},
+		DesiredState:  plan.Source{Name: in.Desired.Name, SHA256: in.Desired.SHA256},
 		Scans:         scans,
-		Steps:         []Step{},
-		Waves:         []Wave{},
+		Steps:         []plan.Step{},
+		Waves:         []plan.Wave{},
 		Windows:       map[string]window.Window{},
 		Rollout:       in.Desired.Rollout,
 		Warnings:      []string{},
@@ -80,20 +91,20 @@ func Build(in Input) (*Plan, error) {
 	p.Rollout.MaxParallel = max(p.Rollout.MaxParallel, 1)
 
 	var planned []*job
-	for _, e := range f.enclosures {
+	for _, e := range f.Enclosures {
 		jobs := b.decide(e)
 		for _, j := range jobs {
-			j.step.FaultDomain = b.survey.numberOf(e)
+			j.step.FaultDomain = b.survey.NumberOf(e)
 			b.tellCautions(j)
-			j.step.Neighbours = j.domain.neighbours(e, j.step.Host)
+			j.step.Neighbours = j.domain.Neighbours(e, j.step.Host)
 			if j.targeted {
 				planned = append(planned, j)
 			}
 		}
-		p.Warnings = append(p.Warnings, cautionWarnings(e, b.survey.domain(e).cautions)...)
-		p.Warnings = append(p.Warnings, stagedWarnings(e.id, jobs)...)
+		p.Warnings = append(p.Warnings, cautionWarnings(e, b.survey.Domain(e).Cautions)...)
+		p.Warnings = append(p.Warnings, stagedWarnings(e.ID, jobs)...)
 		if slices.ContainsFunc(jobs, func(j *job) bool { return j.targeted }) {
-			p.Warnings = append(p.Warnings, pathWarnings(e)...)
+			p.Warnings = append(p.Warnings, impact.PathWarnings(e)...)
 		}
 	}
 	if err := b.err(); err != nil {
@@ -112,7 +123,7 @@ func Build(in Input) (*Plan, error) {
 	for _, j := range planned {
 		j.tellWaves()
 		p.Steps = append(p.Steps, j.step)
-		if q := b.quirk(j.component); q.Name != "" {
+		if q := b.quirk(j.Component); q.Name != "" {
 			if p.Quirks == nil {
 				p.Quirks = map[string]string{}
 			}
@@ -120,7 +131,9 @@ func Build(in Input) (*Plan, error) {
 		}
 	}
 	p.Steps = append(p.Steps, b.unreadSteps(f)...)
-	slices.SortStableFunc(p.Steps, func(a, b Step) int { return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.LUID, b.LUID)) })
+	slices.SortStableFunc(p.Steps, func(a, b plan.Step) int {
+		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.LUID, b.LUID))
+	})
 	p.Warnings = append(p.Warnings, windowWarnings(p)...)
 	p.Warnings = append(p.Warnings, b.wantWarnings()...)
 	p.Warnings = append(p.Warnings, b.selectorWarnings()...)
@@ -130,12 +143,12 @@ func Build(in Input) (*Plan, error) {
 	p.Warnings = append(p.Warnings, scanWarnings(in.Inventories)...)
 	p.Unread = b.unread(f)
 	p.Warnings = append(p.Warnings, unreadWarnings(p.Unread)...)
-	p.Summary = p.summarize()
+	p.Summary = p.Summarize()
 	return p, nil
 }
 
 // newest is the time of the latest scan: what a plan takes for now.
-func newest(scans []Scan) time.Time {
+func newest(scans []plan.Scan) time.Time {
 	var t time.Time
 	for _, s := range scans {
 		if s.ScannedAt.After(t) {
@@ -146,8 +159,8 @@ func newest(scans []Scan) time.Time {
 }
 
 // checkInventories refuses inventories that cannot be planned together.
-func checkInventories(invs []*inventory.Inventory) (scans []Scan, simulated bool, err error) {
-	scans = []Scan{}
+func checkInventories(invs []*inventory.Inventory) (scans []plan.Scan, simulated bool, err error) {
+	scans = []plan.Scan{}
 	hosts := map[string]bool{}
 	for _, inv := range invs {
 		if inv.Simulated != invs[0].Simulated {
@@ -157,14 +170,14 @@ func checkInventories(invs []*inventory.Inventory) (scans []Scan, simulated bool
 			return nil, false, fmt.Errorf("cannot plan with two inventories of host %s: leave the older one out", inv.Host)
 		}
 		hosts[inv.Host] = true
-		s := Scan{Host: inv.Host, ScannedAt: inv.ScannedAt.UTC(), Enclosures: len(inv.Enclosures)}
+		s := plan.Scan{Host: inv.Host, ScannedAt: inv.ScannedAt.UTC(), Enclosures: len(inv.Enclosures)}
 		for _, e := range inv.Enclosures {
 			s.ESPs += len(e.ESPs)
 		}
 		scans = append(scans, s)
 		simulated = inv.Simulated
 	}
-	slices.SortFunc(scans, func(a, b Scan) int { return cmp.Compare(a.Host, b.Host) })
+	slices.SortFunc(scans, func(a, b plan.Scan) int { return cmp.Compare(a.Host, b.Host) })
 	return scans, simulated, nil
 }
 
@@ -173,11 +186,11 @@ func checkInventories(invs []*inventory.Inventory) (scans []Scan, simulated bool
 type builder struct {
 	in     Input
 	today  string // "2006-01-02", the day of the newest scan, in UTC: the same on whatever host
-	survey *survey
+	survey *impact.Survey
 	goals  []*goal // of the desired state's wants
 
-	gateLists map[gateKey][]GateResult // those that steps share
-	effects   map[target]Effect        // of resets, once they were found out
+	gateLists map[gateKey][]plan.GateResult // those that steps share
+	effects   map[target]impact.Effect      // of resets, once they were found out
 
 	matches []wantMatch
 	clashes map[[2]int]clash
@@ -186,8 +199,8 @@ type builder struct {
 }
 
 // quirk is the row of the quirk table that fits the ESP as it is.
-func (b *builder) quirk(c component) *Quirk {
-	p := c.primary()
+func (b *builder) quirk(c fleet.Component) *desired.Quirk {
+	p := c.Primary()
 	return b.quirks.of(p.Vendor, p.Product, p.Revision)
 }
 
@@ -199,13 +212,13 @@ type wantMatch struct {
 
 // selects reports whether one of a want's selectors selects a component, and marks
 // those that do.
-func (m *wantMatch) selects(selectors []inventory.Selector, c component) bool {
+func (m *wantMatch) selects(selectors []inventory.Selector, c fleet.Component) bool {
 	if m.selected == nil {
 		m.selected = make([]bool, len(selectors))
 	}
 	found := false
 	for i := range selectors {
-		if (!found || !m.selected[i]) && c.selected(selectors[i:i+1]) == 0 {
+		if (!found || !m.selected[i]) && c.Selected(selectors[i:i+1]) == 0 {
 			found, m.selected[i] = true, true
 		}
 	}
@@ -223,13 +236,13 @@ func (b *builder) err() error {
 	if err := b.checkImages(); err != nil {
 		return err
 	}
-	if err := Unmatched("--target", b.in.Targets, b.survey.named(), "these enclosures"); err != nil {
+	if err := plan.Unmatched("--target", b.in.Targets, b.survey.Named(), "these enclosures"); err != nil {
 		return err
 	}
 	var problems []schemas.Problem
 	for pair, c := range b.clashes {
-		p := d.at("want", strconv.Itoa(pair[1]))
-		p.Summary = fmt.Sprintf("%s and %s both match %s", b.in.Desired.wantName(pair[0]), b.in.Desired.wantName(pair[1]), c.first)
+		p := d.At("want", strconv.Itoa(pair[1]))
+		p.Summary = fmt.Sprintf("%s and %s both match %s", b.in.Desired.WantName(pair[0]), b.in.Desired.WantName(pair[1]), c.first)
 		if c.count > 1 {
 			p.Summary += fmt.Sprintf(" and %d more", c.count-1)
 		}
@@ -272,7 +285,7 @@ func (b *builder) wantWarnings() []string {
 		if b.anyUnread() {
 			why += "; but not every device could be read"
 		}
-		warnings = append(warnings, fmt.Sprintf("%s matches nothing: %s", b.in.Desired.wantName(i), why))
+		warnings = append(warnings, fmt.Sprintf("%s matches nothing: %s", b.in.Desired.WantName(i), why))
 	}
 	return warnings
 }
@@ -281,13 +294,13 @@ func (b *builder) wantWarnings() []string {
 const sameAge = 15 * time.Minute
 
 // ageWarnings names the inventories that are older than the newest.
-func ageWarnings(scans []Scan) []string {
+func ageWarnings(scans []plan.Scan) []string {
 	var warnings []string
 	last := newest(scans)
 	for _, s := range scans {
 		if age := last.Sub(s.ScannedAt); age > sameAge {
 			warnings = append(warnings, fmt.Sprintf("%s: its inventory is of %s, %s older than the newest: what changed since is not in the plan",
-				s.Host, s.ScannedAt.Format("2006-01-02 15:04 UTC"), Duration(age.Truncate(time.Minute))))
+				s.Host, s.ScannedAt.Format("2006-01-02 15:04 UTC"), plan.Duration(age.Truncate(time.Minute))))
 		}
 	}
 	return warnings
@@ -312,12 +325,12 @@ func scanWarnings(invs []*inventory.Inventory) []string {
 }
 
 // wantOf finds what is wanted of a component, nil for nothing.
-func (b *builder) wantOf(c component) *goal {
+func (b *builder) wantOf(c fleet.Component) *goal {
 	found := -1
-	primary := c.primary()
+	primary := c.Primary()
 	for i, w := range b.in.Desired.Want {
 		m := b.in.Desired.Models[w.Model]
-		if !globOrAny(m.Match.Vendor, primary.Vendor) || !globOrAny(m.Match.Product, primary.Product) {
+		if !desired.GlobOrAny(m.Match.Vendor, primary.Vendor) || !desired.GlobOrAny(m.Match.Product, primary.Product) {
 			continue
 		}
 		b.matches[i].models++
@@ -325,14 +338,14 @@ func (b *builder) wantOf(c component) *goal {
 			continue
 		}
 		b.matches[i].enclosures++
-		if !slices.Contains(m.Parts[m.Images[w.Image].Part].Subenclosures, c.sub.ID) {
+		if !slices.Contains(m.Parts[m.Images[w.Image].Part].Subenclosures, c.Sub.ID) {
 			continue
 		}
 		b.matches[i].components++
 		if found >= 0 {
 			pair := [2]int{found, i}
 			known := b.clashes[pair]
-			b.clashes[pair] = clash{first: cmp.Or(known.first, c.address), count: known.count + 1}
+			b.clashes[pair] = clash{first: cmp.Or(known.first, c.Address), count: known.count + 1}
 			continue
 		}
 		found = i
@@ -346,9 +359,9 @@ func (b *builder) wantOf(c component) *goal {
 // stagedBy tells of what is staged: Staged 2026-11-15 by anna, image 5891b5b5.
 // Where several hosts see the enclosure, it tells on which of them.
 func (j *job) stagedBy() string {
-	s, on := j.sub.Staged, ""
-	if len(j.e.views) > 1 {
-		on = " on " + j.esp.host
+	s, on := j.Sub.Staged, ""
+	if len(j.e.Views) > 1 {
+		on = " on " + j.ESP.Host
 	}
 	return fmt.Sprintf("Staged %s by %s%s, image %.8s.", s.Since.UTC().Format(time.DateOnly), s.Who(), on, s.SHA256)
 }
@@ -358,22 +371,22 @@ func (j *job) stagedBy() string {
 func (b *builder) selectorWarnings() []string {
 	d := b.in.Desired
 	var warnings []string
-	for _, s := range d.selectors() {
+	for _, s := range d.Selectors() {
 		why := ""
-		switch inSight := len(b.survey.selected(s.Selector)) > 0; {
-		case s.unnamed != "":
-			why = s.unnamed
-			if near := d.nearestName(s); near != "" {
+		switch inSight := len(b.survey.Selected(s.Selector)) > 0; {
+		case s.Unnamed != "":
+			why = s.Unnamed
+			if near := d.NearestName(s); near != "" {
 				why += "; " + near
 			}
-		case s.want >= 0 && b.matches[s.want].models == 0: // told of the want
-		case s.want >= 0 && inSight && !b.matches[s.want].selected[s.index]:
-			why = fmt.Sprintf("%s: %s selects nothing of model %s", s.of, s.Selector, d.Want[s.want].Model)
+		case s.Want >= 0 && b.matches[s.Want].models == 0: // told of the want
+		case s.Want >= 0 && inSight && !b.matches[s.Want].selected[s.Index]:
+			why = fmt.Sprintf("%s: %s selects nothing of model %s", s.Of, s.Selector, d.Want[s.Want].Model)
 		case !inSight && b.knownUnread(s.Selector):
-			why = fmt.Sprintf("%s: %s selects only what could not be read", s.of, s.Selector)
+			why = fmt.Sprintf("%s: %s selects only what could not be read", s.Of, s.Selector)
 		case !inSight:
-			why = fmt.Sprintf("%s: %s selects nothing in sight", s.of, s.Selector)
-			if s.path[0] == "faultDomains" {
+			why = fmt.Sprintf("%s: %s selects nothing in sight", s.Of, s.Selector)
+			if s.Path[0] == "faultDomains" {
 				why += ": nothing here is kept apart from resets there"
 			}
 		}

@@ -1,4 +1,4 @@
-package plan_test
+package build_test
 
 import (
 	"encoding/json"
@@ -16,6 +16,8 @@ import (
 
 	"fwctl/inventory"
 	"fwctl/plan"
+	"fwctl/plan/build"
+	"fwctl/plan/desired"
 	"fwctl/schemas"
 )
 
@@ -23,7 +25,7 @@ var update = flag.Bool("update", false, "write the golden files")
 
 // scenario is a folder of testdata, which is named by the sentence that it shows.
 type scenario struct {
-	desired     *plan.DesiredState
+	desired     *desired.State
 	inventories []*inventory.Inventory
 	activate    bool
 	targets     []inventory.Selector
@@ -35,7 +37,7 @@ func load(t *testing.T, dir string) scenario {
 	t.Helper()
 	s := scenario{size: 1 << 20, signedBy: map[string][]string{}}
 	var err error
-	if s.desired, err = plan.ParseDesiredState("desired-state.yaml", read(t, dir, "desired-state.yaml")); err != nil {
+	if s.desired, err = desired.Parse("desired-state.yaml", read(t, dir, "desired-state.yaml")); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "inventory*.json"))
@@ -74,20 +76,20 @@ func load(t *testing.T, dir string) scenario {
 	return s
 }
 
-func (s scenario) input() plan.Input {
+func (s scenario) input() build.Input {
 	sizes := map[string]int64{}
 	for _, m := range s.desired.Models {
 		for _, i := range m.Images {
 			sizes[i.SHA256] = s.size
 		}
 	}
-	return plan.Input{Desired: s.desired, Inventories: s.inventories, ImageSizes: sizes, SignedBy: s.signedBy, Activate: s.activate, Targets: s.targets}
+	return build.Input{Desired: s.desired, Inventories: s.inventories, ImageSizes: sizes, SignedBy: s.signedBy, Activate: s.activate, Targets: s.targets}
 }
 
 // encode builds and encodes a plan.
 func (s scenario) encode(t *testing.T) []byte {
 	t.Helper()
-	p, err := plan.Build(s.input())
+	p, err := build.Plan(s.input())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +203,7 @@ func shuffle[T any](r *rand.Rand, s []T) {
 // Promises that hold for every plan.
 func TestBuildPromises(t *testing.T) {
 	for _, dir := range scenarios(t) {
-		p, err := plan.Build(load(t, dir).input())
+		p, err := build.Plan(load(t, dir).input())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -256,7 +258,7 @@ func TestBuildErrors(t *testing.T) {
 		{"a target that matches nothing", func(s *scenario) { s.targets = []inventory.Selector{"5000*", "nothing"} },
 			"cannot use --target nothing: it selects nothing in these enclosures"},
 		{"two wants on one component", func(s *scenario) {
-			s.desired.Want = append(s.desired.Want, plan.Want{Model: "acme60", Image: "iom-1000"})
+			s.desired.Want = append(s.desired.Want, desired.Want{Model: "acme60", Image: "iom-1000"})
 		},
 			"want 1 (acme60, iom-1100) and want 2 (acme60, iom-1000) both match 5000ccab04001000/esp1/sub0 and 1 more (narrow one of them down with enclosures, or take it out)"},
 		{"simulated and real", func(s *scenario) {
@@ -267,7 +269,7 @@ func TestBuildErrors(t *testing.T) {
 	} {
 		s := load(t, dir)
 		tt.change(&s)
-		_, err := plan.Build(s.input())
+		_, err := build.Plan(s.input())
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: Build = %v; want %q", tt.name, err, tt.want)
 		}
@@ -275,7 +277,7 @@ func TestBuildErrors(t *testing.T) {
 	s := load(t, dir)
 	in := s.input()
 	in.ImageSizes = nil
-	if _, err := plan.Build(in); err == nil || !strings.Contains(err.Error(), "cannot plan without image iom-1100") {
+	if _, err := build.Plan(in); err == nil || !strings.Contains(err.Error(), "cannot plan without image iom-1100") {
 		t.Errorf("Build without the image = %v; want an error that names it", err)
 	}
 }
@@ -294,7 +296,7 @@ func TestBuildTargets(t *testing.T) {
 	} {
 		s := load(t, dir)
 		s.targets = []inventory.Selector{pattern}
-		p, err := plan.Build(s.input())
+		p, err := build.Plan(s.input())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package plan
+package build
 
 import (
 	"fmt"
@@ -10,6 +10,9 @@ import (
 
 	"fwctl/internal/image"
 	"fwctl/inventory"
+	"fwctl/inventory/fleet"
+	"fwctl/plan"
+	"fwctl/plan/desired"
 	"fwctl/schemas"
 )
 
@@ -18,9 +21,9 @@ type Flash struct {
 	Inventory *inventory.Inventory // of this host, with drives' use and what is staged joined in
 	Devices   []string             // nodes of ESPs, "/dev/sg3"; several of one ESP are one
 	Image     *image.Image
-	Mode      Mode   // the only one that is tried
-	Revision  string // that the image brings, "" where nobody has said
-	BufferID  int    // that takes it; without a Revision, the part behind one that is not 0 reports none
+	Mode      plan.Mode // the only one that is tried
+	Revision  string    // that the image brings, "" where nobody has said
+	BufferID  int       // that takes it; without a Revision, the part behind one that is not 0 reports none
 
 	// Names are what this host calls enclosures, by the first part of their addresses,
 	// as the last plans named them. One that two enclosures have had names neither.
@@ -40,7 +43,7 @@ const oneOff = "flash"
 //
 // The error holds every device that is none of the inventory, or of another
 // product than the first: a *multierror.Error of schemas.Problem.
-func OneOff(f Flash) (*Plan, error) {
+func OneOff(f Flash) (*plan.Plan, error) {
 	if strings.ContainsFunc(f.name(), func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return nil, fmt.Errorf(
 			"cannot plan with image %+q: its name has characters that cannot be shown: rename it",
@@ -51,12 +54,12 @@ func OneOff(f Flash) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := Build(f.input(named))
+	p, err := Plan(f.input(named))
 	if err != nil {
 		return nil, err
 	}
 	for i := range p.Steps {
-		if s := &p.Steps[i]; s.Action == NoOp {
+		if s := &p.Steps[i]; s.Action == plan.NoOp {
 			s.Reasons = append(
 				s.Reasons,
 				fmt.Sprintf("it reports %s already: to send the image all the same, leave out --revision", f.Revision),
@@ -105,9 +108,9 @@ func productOf(o espOf) string {
 }
 
 // matchOf is what the model of a one-off plan matches.
-func matchOf(named []espOf) Match {
+func matchOf(named []espOf) desired.Match {
 	primary := named[0].esp.Subenclosures[0]
-	return Match{Vendor: escapeGlob(primary.Vendor), Product: escapeGlob(primary.Product)}
+	return desired.Match{Vendor: desired.Literal(primary.Vendor), Product: desired.Literal(primary.Product)}
 }
 
 // at is the ESP behind a device node, or why there is none.
@@ -136,33 +139,33 @@ func (f Flash) at(device string) (espOf, *schemas.Problem) {
 // input is what Build makes the plan from: a desired state that wants the image on
 // the components that were named.
 func (f Flash) input(named []espOf) Input {
-	image := ModelImage{Part: DefaultPart, SHA256: f.Image.SHA256(), Revision: f.Revision, Modes: []Mode{f.Mode},
+	image := desired.ModelImage{Part: desired.DefaultPart, SHA256: f.Image.SHA256(), Revision: f.Revision, Modes: []plan.Mode{f.Mode},
 		BufferID: f.BufferID, NoVersion: f.BufferID != 0 && f.Revision == ""}
-	policy := Policy{Reset: ResetNever, Activate: Manual, Downgrade: DowngradeOrder}
-	if f.Mode == Mode7 {
-		policy.Reset = ResetAlways
+	policy := desired.Policy{Reset: plan.ResetNever, Activate: plan.Manual, Downgrade: desired.DowngradeOrder}
+	if f.Mode == plan.Mode7 {
+		policy.Reset = plan.ResetAlways
 	}
-	want := Want{Model: oneOff, Image: f.name(), Policy: oneOff}
+	want := desired.Want{Model: oneOff, Image: f.name(), Policy: oneOff}
 	var targets []inventory.Selector
 	for _, o := range named {
 		want.Enclosures = append(want.Enclosures, inventory.Selector(o.e.ID()))
 		targets = append(targets, inventory.Selector(o.esp.Subenclosures[0].Address))
 	}
-	d := &DesiredState{
-		Models: map[string]Model{oneOff: {
+	d := &desired.State{
+		Models: map[string]desired.Model{oneOff: {
 			Match:  matchOf(named),
-			Parts:  map[string]Part{DefaultPart: {Subenclosures: []int{0}}},
-			Images: map[string]ModelImage{f.name(): image},
+			Parts:  map[string]desired.Part{desired.DefaultPart: {Subenclosures: []int{0}}},
+			Images: map[string]desired.ModelImage{f.name(): image},
 		}},
 		Names:    unambiguous(f.Names),
-		Want:     []Want{want},
-		Policies: map[string]Policy{oneOff: policy},
+		Want:     []desired.Want{want},
+		Policies: map[string]desired.Policy{oneOff: policy},
 	}
 	return Input{
 		Desired: d, Inventories: []*inventory.Inventory{f.Inventory}, Targets: targets,
 		ImageSizes: map[string]int64{f.Image.SHA256(): f.Image.Size()},
 		Again:      true,
-		Activate:   f.Mode == Mode7, // to save and start what is saved already is to start it
+		Activate:   f.Mode == plan.Mode7, // to save and start what is saved already is to start it
 	}
 }
 
@@ -182,7 +185,7 @@ func unambiguous(names map[string]string) map[string]string {
 // devices that were named leave out.
 func (f Flash) reminders(named []espOf) []string {
 	var warnings []string
-	if doubt := doubtOf(f.Image, f.name(), matchOf(named)); doubt != "" {
+	if doubt := desired.Doubt(f.Image, f.name(), matchOf(named)); doubt != "" {
 		warnings = append(warnings, doubt)
 	}
 	told := map[string]bool{}
@@ -219,20 +222,20 @@ type Unseen struct {
 // Unseen lists the enclosures that the plan works on and of which the inventories
 // that it was made from lack ESPs that are known to be there, sorted. Where nobody
 // knows how many there are, none is known to be missing.
-func UnseenESPs(p *Plan, models map[string]Model, inventories []*inventory.Inventory) []Unseen {
+func UnseenESPs(p *plan.Plan, models map[string]desired.Model, inventories []*inventory.Inventory) []Unseen {
 	expected := map[string]*Unseen{}
 	for _, s := range p.Steps {
-		if s.Action == Update || s.Action == Activate {
+		if s.Action == plan.Update || s.Action == plan.Activate {
 			expected[s.Enclosure] = &Unseen{Enclosure: s.Enclosure, Name: s.Name, Expected: models[s.Model].ESPs}
 		}
 	}
 	var all []Unseen
-	for _, e := range mergeHosts(inventories).enclosures {
-		u := expected[e.id]
+	for _, e := range fleet.Merge(inventories).Enclosures {
+		u := expected[e.ID]
 		if u == nil {
 			continue
 		}
-		u.Seen, u.Expected = len(e.esps), max(u.Expected, e.reported)
+		u.Seen, u.Expected = len(e.ESPs), max(u.Expected, e.Reported)
 		if u.Seen < u.Expected {
 			all = append(all, *u)
 		}

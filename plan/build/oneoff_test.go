@@ -1,4 +1,4 @@
-package plan_test
+package build_test
 
 import (
 	"encoding/json"
@@ -13,6 +13,8 @@ import (
 	"fwctl/internal/image"
 	"fwctl/inventory"
 	"fwctl/plan"
+	"fwctl/plan/build"
+	"fwctl/plan/desired"
 )
 
 // shelves is an inventory of enclosures with two ESPs each: ACME at /dev/sg1 and
@@ -37,8 +39,8 @@ var acmeImage = image.New("/tmp/iom-1100.bin", []byte("\x00\x01\x02\x03ACME    J
 func TestOneOffNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"a\nb.bin", "a\tb.bin", "a\u202eb.bin"} {
-		_, err := plan.OneOff(
-			plan.Flash{
+		_, err := build.OneOff(
+			build.Flash{
 				Inventory: shelves(t),
 				Devices:   []string{"/dev/sg1"},
 				Image:     image.New("/tmp/"+name, []byte{1, 2, 3, 4}),
@@ -53,7 +55,7 @@ func TestOneOffNames(t *testing.T) {
 
 func flash(t *testing.T, inv *inventory.Inventory, mode plan.Mode, revision string, devices ...string) *plan.Plan {
 	t.Helper()
-	p, err := plan.OneOff(plan.Flash{Inventory: inv, Devices: devices, Image: acmeImage, Mode: mode, Revision: revision})
+	p, err := build.OneOff(build.Flash{Inventory: inv, Devices: devices, Image: acmeImage, Mode: mode, Revision: revision})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +160,7 @@ func TestOneOff(t *testing.T) {
 func TestOneOffOfDevicesThatAreNone(t *testing.T) {
 	inv := shelves(t)
 	inv.Problems = []inventory.Problem{{Path: "/dev/sg8", Summary: "it does not answer page 01h", Detail: "05/24/00"}}
-	_, err := plan.OneOff(plan.Flash{Inventory: inv, Devices: []string{"/dev/sg1", "/dev/sg3", "/dev/sg8", "/dev/sg99"}, Image: acmeImage, Mode: plan.ModeE})
+	_, err := build.OneOff(build.Flash{Inventory: inv, Devices: []string{"/dev/sg1", "/dev/sg3", "/dev/sg8", "/dev/sg99"}, Image: acmeImage, Mode: plan.ModeE})
 	for _, want := range []string{
 		"/dev/sg3: it is CELESTIC R0904, and the first device is ACME JBOD-60: one image is for one product",
 		"/dev/sg8: it does not answer page 01h (05/24/00)",
@@ -176,22 +178,22 @@ func TestUnseen(t *testing.T) {
 	inv.Enclosures[2].ESPs = inv.Enclosures[2].ESPs[:1]
 	inv.Enclosures[2].ExpectedESPs = nil
 	all := []*inventory.Inventory{inv}
-	first := plan.Unseen{Enclosure: "5000ccab04001000", Seen: 1, Expected: 2}
-	third := plan.Unseen{Enclosure: "5000ccab04003000", Seen: 1, Expected: 2}
+	first := build.Unseen{Enclosure: "5000ccab04001000", Seen: 1, Expected: 2}
+	third := build.Unseen{Enclosure: "5000ccab04003000", Seen: 1, Expected: 2}
 	set := flash(t, inv, plan.ModeE, "", "/dev/sg5")
 	for _, tt := range []struct {
 		name   string
 		p      *plan.Plan
-		models map[string]plan.Model
-		want   []plan.Unseen
+		models map[string]desired.Model
+		want   []build.Unseen
 	}{
-		{"it says so itself", flash(t, inv, plan.ModeE, "", "/dev/sg1"), nil, []plan.Unseen{first}},
+		{"it says so itself", flash(t, inv, plan.ModeE, "", "/dev/sg1"), nil, []build.Unseen{first}},
 		{"all are in sight", flash(t, inv, plan.ModeE, "", "/dev/sg3"), nil, nil},
 		{"nobody knows", set, nil, nil},
-		{"the model says so", set, map[string]plan.Model{"flash": {ESPs: 2}}, []plan.Unseen{third}},
+		{"the model says so", set, map[string]desired.Model{"flash": {ESPs: 2}}, []build.Unseen{third}},
 		{"nothing is done there", flash(t, inv, plan.ModeE, "1000", "/dev/sg1"), nil, nil},
 	} {
-		if diff := cmp.Diff(tt.want, plan.UnseenESPs(tt.p, tt.models, all)); diff != "" {
+		if diff := cmp.Diff(tt.want, build.UnseenESPs(tt.p, tt.models, all)); diff != "" {
 			t.Errorf("Unseen where %s (-want +got):\n%s", tt.name, diff)
 		}
 	}

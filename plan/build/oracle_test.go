@@ -1,4 +1,4 @@
-package plan_test
+package build_test
 
 import (
 	"fmt"
@@ -9,11 +9,13 @@ import (
 
 	"fwctl/inventory"
 	"fwctl/plan"
+	"fwctl/plan/build"
+	"fwctl/plan/desired"
 )
 
 // world is a small fleet that the oracle below and the planner judge independently.
 type world struct {
-	images     []plan.ModelImage // the last is wanted
+	images     []desired.ModelImage // the last is wanted
 	order      bool
 	never      bool // policy reset: never
 	apply      bool // policy activate: apply
@@ -37,7 +39,7 @@ func randomWorld(r *rand.Rand) world {
 	}
 	modes := [][]plan.Mode{{plan.ModeE}, {plan.Mode7}, {plan.ModeE, plan.Mode7}, {plan.Mode7, plan.ModeE}}
 	for i := range 1 + r.IntN(4) {
-		image := plan.ModelImage{Part: "iom", SHA256: fmt.Sprintf("%064x", i+1), Revision: worldRevisions[1+r.IntN(3)], From: []string{}, Modes: modes[r.IntN(4)]}
+		image := desired.ModelImage{Part: "iom", SHA256: fmt.Sprintf("%064x", i+1), Revision: worldRevisions[1+r.IntN(3)], From: []string{}, Modes: modes[r.IntN(4)]}
 		for _, revision := range worldRevisions {
 			if revision != image.Revision && r.IntN(3) == 0 {
 				image.From = append(image.From, revision)
@@ -56,7 +58,7 @@ func randomWorld(r *rand.Rand) world {
 	return w
 }
 
-func (w world) input() plan.Input {
+func (w world) input() build.Input {
 	name := func(e int) string { return fmt.Sprintf("5000ccab0400%d000", e) }
 	two := 2
 	inv := inventory.New()
@@ -74,7 +76,7 @@ func (w world) input() plan.Input {
 		}
 		inv.Enclosures = append(inv.Enclosures, e)
 	}
-	m := plan.Model{Match: plan.Match{Vendor: "ACME", Product: "*"}, Parts: map[string]plan.Part{"iom": {Subenclosures: []int{0}}}, Images: map[string]plan.ModelImage{}}
+	m := desired.Model{Match: desired.Match{Vendor: "ACME", Product: "*"}, Parts: map[string]desired.Part{"iom": {Subenclosures: []int{0}}}, Images: map[string]desired.ModelImage{}}
 	sizes := map[string]int64{}
 	for i, image := range w.images {
 		m.Images[fmt.Sprintf("image-%d", i)] = image
@@ -86,7 +88,7 @@ func (w world) input() plan.Input {
 	if w.cold {
 		m.Activation.By = plan.ByPowerCycle
 	}
-	p := plan.DefaultPolicy()
+	p := desired.DefaultPolicy()
 	p.Reset = plan.ResetAlways
 	if w.never {
 		p.Reset = plan.ResetNever
@@ -94,9 +96,9 @@ func (w world) input() plan.Input {
 	if w.apply {
 		p.Activate = plan.WithApply
 	}
-	d := &plan.DesiredState{
-		Models: map[string]plan.Model{"m": m}, Policies: map[string]plan.Policy{"p": p},
-		Want:    []plan.Want{{Model: "m", Image: fmt.Sprintf("image-%d", len(w.images)-1), Policy: "p"}},
+	d := &desired.State{
+		Models: map[string]desired.Model{"m": m}, Policies: map[string]desired.Policy{"p": p},
+		Want:    []desired.Want{{Model: "m", Image: fmt.Sprintf("image-%d", len(w.images)-1), Policy: "p"}},
 		Rollout: plan.Rollout{Canary: w.canary, MaxParallel: 2, Soak: plan.Duration(time.Minute)},
 	}
 	for _, domain := range w.domains {
@@ -106,21 +108,21 @@ func (w world) input() plan.Input {
 		}
 		d.FaultDomains = append(d.FaultDomains, together)
 	}
-	return plan.Input{Desired: d, Inventories: []*inventory.Inventory{inv}, ImageSizes: sizes, Activate: w.activate}
+	return build.Input{Desired: d, Inventories: []*inventory.Inventory{inv}, ImageSizes: sizes, Activate: w.activate}
 }
 
 // takes reads the rules for one hop: from, order, and a mode that is permitted.
-func (w world) takes(from string, i plan.ModelImage) bool {
+func (w world) takes(from string, i desired.ModelImage) bool {
 	return slices.Contains(i.From, from) && !(w.order && i.Revision < from) && len(w.tried(i)) > 0
 }
 
 // dormant reports whether mode 7 writes the bank that does not run.
-func (w world) dormant(i plan.ModelImage) bool {
+func (w world) dormant(i desired.ModelImage) bool {
 	return w.cold && !slices.Contains(i.Modes, plan.ModeE)
 }
 
 // tried are the modes of a hop in the order that INTERFACE §11 gives them.
-func (w world) tried(i plan.ModelImage) []plan.Mode {
+func (w world) tried(i desired.ModelImage) []plan.Mode {
 	var modes []plan.Mode
 	if slices.Contains(i.Modes, plan.ModeE) {
 		modes = append(modes, plan.ModeE)
@@ -162,7 +164,7 @@ func TestBuildAgainstAnOracle(t *testing.T) {
 	outcomes := map[plan.Action]int{}
 	for seed := range uint64(4000) {
 		w := randomWorld(rand.New(rand.NewPCG(seed, 11)))
-		p, err := plan.Build(w.input())
+		p, err := build.Plan(w.input())
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -199,7 +201,7 @@ func (w world) disagrees(s *plan.Step) string {
 	}
 	from := "1000"
 	for n, h := range chain {
-		i := w.images[slices.IndexFunc(w.images, func(i plan.ModelImage) bool { return i.SHA256 == h.Image.SHA256 })]
+		i := w.images[slices.IndexFunc(w.images, func(i desired.ModelImage) bool { return i.SHA256 == h.Image.SHA256 })]
 		later := n >= len(s.Hops)
 		want := w.tried(i)
 		if later { // another plan decides whether 7 is permitted

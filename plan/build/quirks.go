@@ -1,19 +1,21 @@
-package plan
+package build
+
+import "fwctl/plan/desired"
 
 // quirkFinder is QuirkOf for a fleet, most devices of which are alike: what was
 // found for one serves all.
 type quirkFinder struct {
-	own   []Quirk // of the desired state
-	found map[device]*Quirk
+	own   []desired.Quirk // of the desired state
+	found map[device]*desired.Quirk
 }
 
 type device struct{ vendor, product, revision string }
 
-func (f *quirkFinder) of(vendor, product, revision string) *Quirk {
+func (f *quirkFinder) of(vendor, product, revision string) *desired.Quirk {
 	d := device{vendor, product, revision}
 	q, ok := f.found[d]
 	if !ok {
-		row := QuirkOf(f.own, vendor, product, revision)
+		row := desired.QuirkOf(f.own, vendor, product, revision)
 		q = &row
 		f.found[d] = q
 	}

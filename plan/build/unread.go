@@ -1,4 +1,4 @@
-package plan
+package build
 
 import (
 	"cmp"
@@ -7,34 +7,37 @@ import (
 	"strings"
 
 	"fwctl/inventory"
+	"fwctl/inventory/fleet"
+	"fwctl/plan"
+	"fwctl/plan/desired"
 )
 
 func (b *builder) anyUnread() (any bool) {
-	eachUnread(b.in.Inventories, func(string, *inventory.Problem) { any = true })
+	fleet.EachUnread(b.in.Inventories, func(string, *inventory.Problem) { any = true })
 	return any
 }
 
 // unread lists the devices that could not be read.
-func (b *builder) unread(f *fleet) []Unread {
-	var all []Unread
-	eachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
-		u := Unread{Host: host, Path: p.Path, LUID: p.Unread.LUID, Why: p.Detail}
+func (b *builder) unread(f *fleet.Fleet) []plan.Unread {
+	var all []plan.Unread
+	fleet.EachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
+		u := plan.Unread{Host: host, Path: p.Path, LUID: p.Unread.LUID, Why: p.Detail}
 		for _, c := range p.Unread.Components {
 			u.Components = append(u.Components, c.Address)
 		}
-		for _, e := range f.enclosures {
-			for _, c := range e.components() {
-				if slices.ContainsFunc(c.served(), func(in *esp) bool { return p.Unread.Leads(in.LUID) }) &&
-					!slices.Contains(u.Components, c.address) {
-					u.Components = append(u.Components, c.address)
+		for _, e := range f.Enclosures {
+			for _, c := range e.Components() {
+				if slices.ContainsFunc(c.ServedBy(), func(in *fleet.ESP) bool { return p.Unread.Leads(in.LUID) }) &&
+					!slices.Contains(u.Components, c.Address) {
+					u.Components = append(u.Components, c.Address)
 				}
 			}
 		}
 		slices.Sort(u.Components)
-		u.Wanted = slices.ContainsFunc(b.in.Desired.Want, func(w Want) bool { return b.mayWant(w, p.Unread) })
+		u.Wanted = slices.ContainsFunc(b.in.Desired.Want, func(w desired.Want) bool { return b.mayWant(w, p.Unread) })
 		all = append(all, u)
 	})
-	slices.SortFunc(all, func(a, b Unread) int {
+	slices.SortFunc(all, func(a, b plan.Unread) int {
 		return cmp.Or(cmp.Compare(a.Host, b.Host), inventory.ComparePaths(a.Path, b.Path))
 	})
 	return all
@@ -43,9 +46,9 @@ func (b *builder) unread(f *fleet) []Unread {
 // mayWant reports whether a want may be about a device that could not be read. What its
 // INQUIRY data say need not be what page 01h says, so that they rule out a device only
 // by its vendor; and the enclosure is known only from an earlier run.
-func (b *builder) mayWant(w Want, u *inventory.Unread) bool {
+func (b *builder) mayWant(w desired.Want, u *inventory.Unread) bool {
 	match := b.in.Desired.Models[w.Model].Match
-	if u.Vendor != "" && !globOrAny(match.Vendor, u.Vendor) {
+	if u.Vendor != "" && !desired.GlobOrAny(match.Vendor, u.Vendor) {
 		return false
 	}
 	if len(u.Components) == 0 || len(w.Enclosures) == 0 {
@@ -59,16 +62,16 @@ func (b *builder) mayWant(w Want, u *inventory.Unread) bool {
 
 // unreadSteps are rows of components that are known from an earlier run and could not
 // be read now.
-func (b *builder) unreadSteps(f *fleet) []Step {
-	steps := map[string]Step{}
-	eachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
+func (b *builder) unreadSteps(f *fleet.Fleet) []plan.Step {
+	steps := map[string]plan.Step{}
+	fleet.EachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
 		for _, c := range p.Unread.Components {
 			id, _, sub, err := inventory.ParseAddress(c.Address)
 			name := b.in.Desired.Names[id]
 			named := c.Named(name)
 			targeted := len(b.in.Targets) == 0 ||
 				slices.ContainsFunc(b.in.Targets, func(t inventory.Selector) bool { return t.Matches(named) })
-			if err != nil || !targeted || f.has(&c) {
+			if err != nil || !targeted || f.Has(&c) {
 				continue
 			}
 			why := "it " + p.CouldNotBeRead(host)
@@ -77,23 +80,23 @@ func (b *builder) unreadSteps(f *fleet) []Step {
 				steps[c.Address] = s
 				continue
 			}
-			s := Step{
+			s := plan.Step{
 				Address: c.Address, Aliases: c.Aliases, Name: name, Host: host, Enclosure: id, LUID: c.LUID, Subenclosure: sub,
 				Vendor: p.Unread.Vendor, Product: p.Unread.Product,
-				Action: Blocked, Reset: ResetNever, Hops: []Hop{}, Gates: []GateResult{}, Reasons: []string{why},
-				Disruption:    Disruption{Expected: NoImpact, Worst: NoImpact},
-				Preconditions: Preconditions{ESPs: []string{}},
+				Action: plan.Blocked, Reset: plan.ResetNever, Hops: []plan.Hop{}, Gates: []plan.GateResult{}, Reasons: []string{why},
+				Disruption:    plan.Disruption{Expected: plan.NoImpact, Worst: plan.NoImpact},
+				Preconditions: plan.Preconditions{ESPs: []string{}},
 			}
-			if !slices.ContainsFunc(b.in.Desired.Want, func(w Want) bool { return b.mayWant(w, p.Unread) }) {
-				s.Action = Unmanaged
+			if !slices.ContainsFunc(b.in.Desired.Want, func(w desired.Want) bool { return b.mayWant(w, p.Unread) }) {
+				s.Action = plan.Unmanaged
 			}
-			if e := f.enclosure(id); e != nil {
-				s.FaultDomain = b.survey.numberOf(e)
+			if e := f.Enclosure(id); e != nil {
+				s.FaultDomain = b.survey.NumberOf(e)
 			}
 			steps[c.Address] = s
 		}
 	})
-	var all []Step
+	var all []plan.Step
 	for _, s := range steps { // the caller sorts
 		all = append(all, s)
 	}
@@ -104,11 +107,11 @@ func (b *builder) unreadSteps(f *fleet) []Step {
 // known to be there, be it in sight through another module or not at all, and of one that
 // somebody declared to belong to a fault domain. Nothing there is reset meanwhile: what
 // could not be read may be about to be reset by somebody else, or have no other way left.
-func (b *builder) markUnreadDomains(f *fleet) {
+func (b *builder) markUnreadDomains(f *fleet.Fleet) {
 	nameless := "" // the first device whose enclosure is unknown
-	eachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
+	fleet.EachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
 		known := len(p.Unread.Components) > 0
-		for _, in := range f.esps {
+		for _, in := range f.ESPs {
 			known = known || p.Unread.Leads(in.LUID)
 		}
 		if !known && nameless == "" {
@@ -116,16 +119,16 @@ func (b *builder) markUnreadDomains(f *fleet) {
 		}
 		for i := range p.Unread.Components {
 			c := &p.Unread.Components[i]
-			if f.has(c) {
+			if f.Has(c) {
 				continue
 			}
 			id := inventory.EnclosureOf(c.Address)
 			named := c.Named(b.in.Desired.Names[id])
 			why := c.Address + " " + p.CouldNotBeRead(host)
-			if e := f.enclosure(id); e != nil {
-				e.unread = append(e.unread, why)
-				domain := b.survey.domain(e)
-				domain.unread = append(domain.unread, why)
+			if e := f.Enclosure(id); e != nil {
+				e.Unread = append(e.Unread, why)
+				domain := b.survey.Domain(e)
+				domain.Unread = append(domain.Unread, why)
 			}
 			for _, domain := range b.in.Desired.FaultDomains {
 				if slices.ContainsFunc(domain, func(s inventory.Selector) bool { return s.Matches(named) }) {
@@ -139,7 +142,7 @@ func (b *builder) markUnreadDomains(f *fleet) {
 	}
 	for _, domain := range b.in.Desired.FaultDomains {
 		for _, s := range domain {
-			if len(f.selected(s)) == 0 && !b.knownUnread(s) {
+			if len(f.Selected(s)) == 0 && !b.knownUnread(s) {
 				b.markUnreadDomain(f,
 					domain,
 					fmt.Sprintf(
@@ -154,18 +157,18 @@ func (b *builder) markUnreadDomains(f *fleet) {
 }
 
 // markUnreadDomain notes what of a fault domain that somebody declared could not be read.
-func (b *builder) markUnreadDomain(f *fleet, domain []inventory.Selector, why string) {
+func (b *builder) markUnreadDomain(f *fleet.Fleet, domain []inventory.Selector, why string) {
 	for _, s := range domain {
-		for _, e := range f.selected(s) {
-			domain := b.survey.domain(e)
-			domain.unread = append(domain.unread, why)
+		for _, e := range f.Selected(s) {
+			domain := b.survey.Domain(e)
+			domain.Unread = append(domain.Unread, why)
 		}
 	}
 }
 
 // knownUnread reports whether a selector selects something that is known and could not be read.
 func (b *builder) knownUnread(s inventory.Selector) (known bool) {
-	eachUnread(b.in.Inventories, func(_ string, p *inventory.Problem) {
+	fleet.EachUnread(b.in.Inventories, func(_ string, p *inventory.Problem) {
 		known = known || slices.ContainsFunc(p.Unread.Components, func(c inventory.Known) bool {
 			return s.Matches(c.Named(b.in.Desired.Names[inventory.EnclosureOf(c.Address)]))
 		})
@@ -173,7 +176,7 @@ func (b *builder) knownUnread(s inventory.Selector) (known bool) {
 	return known
 }
 
-func unreadWarnings(all []Unread) []string {
+func unreadWarnings(all []plan.Unread) []string {
 	var warnings []string
 	for _, u := range all {
 		what := "what is behind it is unknown"

@@ -1,4 +1,4 @@
-package plan
+package build
 
 import (
 	"cmp"
@@ -8,6 +8,10 @@ import (
 	"strings"
 
 	"fwctl/inventory"
+	"fwctl/inventory/fleet"
+	"fwctl/plan"
+	"fwctl/plan/desired"
+	"fwctl/plan/impact"
 )
 
 // writeBufferLimit is what WRITE BUFFER can address: its offset has 24 bits.
@@ -16,19 +20,19 @@ const writeBufferLimit = 16 << 20
 // goal is what a want comes to: an image, and what may be done for it.
 type goal struct {
 	name       string
-	image      ModelImage
+	image      desired.ModelImage
 	modelName  string
-	model      Model
+	model      desired.Model
 	images     []string // names of the model's images for the same part, sorted
 	policyName string
-	policy     Policy
+	policy     desired.Policy
 	quirks     *quirkFinder
 
 	stageWindows, resetWindows string // of the policy; see place
 }
 
-func newGoal(d *DesiredState, want Want, quirks *quirkFinder) *goal {
-	g := &goal{name: want.Image, modelName: want.Model, model: d.Models[want.Model], policyName: want.Policy, policy: DefaultPolicy(), quirks: quirks}
+func newGoal(d *desired.State, want desired.Want, quirks *quirkFinder) *goal {
+	g := &goal{name: want.Image, modelName: want.Model, model: d.Models[want.Model], policyName: want.Policy, policy: desired.DefaultPolicy(), quirks: quirks}
 	g.image = g.model.Images[want.Image]
 	for _, name := range slices.Sorted(maps.Keys(g.model.Images)) {
 		if g.model.Images[name].Part == g.image.Part {
@@ -45,10 +49,10 @@ func newGoal(d *DesiredState, want Want, quirks *quirkFinder) *goal {
 // wanted is a goal for one component.
 type wanted struct {
 	*goal
-	component
-	rule  ActivationRule
+	fleet.Component
+	rule  desired.ActivationRule
 	sizes map[string]int64 // bytes, by SHA-256
-	reset GateResult       // whether a reset is permitted
+	reset plan.GateResult  // whether a reset is permitted
 
 	bystander  bool // a reset is not permitted because of what it would start beside the component
 	again      bool // memory alone does not make it up to date
@@ -56,28 +60,28 @@ type wanted struct {
 }
 
 // activation is the rule for the image's part, with nothing left open.
-func (w *wanted) activation() ActivationRule {
+func (w *wanted) activation() desired.ActivationRule {
 	part, model := w.model.Parts[w.image.Part].Activation, w.model.Activation
-	return ActivationRule{
-		By:            cmp.Or(part.By, model.By, w.quirk(w.sub.Revision).Activation.By, ByModeF),
-		Scope:         cmp.Or(part.Scope, model.Scope, ESPScope),
-		Settle:        cmp.Or(part.Settle, model.Settle, w.quirk(w.sub.Revision).Settle, defaultSettle),
+	return desired.ActivationRule{
+		By:            cmp.Or(part.By, model.By, w.quirk(w.Sub.Revision).Activation.By, plan.ByModeF),
+		Scope:         cmp.Or(part.Scope, model.Scope, desired.ESPScope),
+		Settle:        cmp.Or(part.Settle, model.Settle, w.quirk(w.Sub.Revision).Settle, defaultSettle),
 		ReturnTimeout: cmp.Or(part.ReturnTimeout, model.ReturnTimeout, defaultReturnTimeout),
 	}
 }
 
 // quirk is the row of the quirk table for the ESP when the component runs a revision.
-func (w *wanted) quirk(from string) *Quirk {
-	p := w.primary()
+func (w *wanted) quirk(from string) *desired.Quirk {
+	p := w.Primary()
 	return w.quirks.of(p.Vendor, p.Product, w.primaryAt(from))
 }
 
 // primaryAt is what the ESP runs when the component runs a revision.
 func (w *wanted) primaryAt(from string) string {
-	if w.sub.ID == 0 {
+	if w.Sub.ID == 0 {
 		return from
 	}
-	return w.primary().Revision
+	return w.Primary().Revision
 }
 
 // protocol is the way that the ESP takes images. By itself (auto) that is
@@ -85,32 +89,32 @@ func (w *wanted) primaryAt(from string) string {
 // subenclosures. Else it is WRITE BUFFER, unless the ESP says that it knows
 // neither mode 0Eh nor 07h; one that cannot tell (no REPORT SUPPORTED OPERATION
 // CODES) is tried, and a refusal at the first chunk leaves no trace.
-func (w *wanted) protocol() Protocol {
+func (w *wanted) protocol() plan.Protocol {
 	switch {
-	case w.model.Download.Protocol == SES, w.model.Download.Protocol == WriteBuffer:
+	case w.model.Download.Protocol == plan.SES, w.model.Download.Protocol == plan.WriteBuffer:
 		return w.model.Download.Protocol
-	case w.esp.Download.SESPage:
-		return SES
+	case w.ESP.Download.SESPage:
+		return plan.SES
 	}
-	return WriteBuffer
+	return plan.WriteBuffer
 }
 
 // lacks tells whether the ESP is known not to take a WRITE BUFFER mode, two hex digits.
 func (w *wanted) lacks(mode string) bool {
-	return w.protocol() == WriteBuffer && w.esp.Download.WriteBufferModes != nil && !slices.Contains(w.esp.Download.WriteBufferModes, mode)
+	return w.protocol() == plan.WriteBuffer && w.ESP.Download.WriteBufferModes != nil && !slices.Contains(w.ESP.Download.WriteBufferModes, mode)
 }
 
 // takesModeE tells whether the ESP is not known to refuse mode e at a revision.
 func (w *wanted) takesModeE(from string) bool {
 	q := w.quirk(from)
-	return !w.lacks("0e") && q.takesModeE(w.primaryAt(from))
+	return !w.lacks("0e") && q.TakesModeE(w.primaryAt(from))
 }
 
 // modes are those of an image that the policy permits and the ESP is not known
 // to lack at the revision that the image starts from, in the order that they are tried in.
-func (w *wanted) modes(from string, i ModelImage) []Mode {
-	return slices.DeleteFunc(inOrder(i.Modes), func(m Mode) bool {
-		if m == ModeE {
+func (w *wanted) modes(from string, i desired.ModelImage) []plan.Mode {
+	return slices.DeleteFunc(inOrder(i.Modes), func(m plan.Mode) bool {
+		if m == plan.ModeE {
 			return !w.takesModeE(from)
 		}
 		return w.lacks("07") || !w.mode7Defers(i) && w.denied() != ""
@@ -120,31 +124,31 @@ func (w *wanted) modes(from string, i ModelImage) []Mode {
 // mode7Defers reports whether mode 7 leaves an image dormant: where the model says that only
 // a power cycle starts images, and the image goes by mode 7 alone (Dell MD1200). Where it
 // goes by mode e, that is what the model speaks of, and mode 7 counts as one that resets.
-func (w *wanted) mode7Defers(i ModelImage) bool {
-	return w.rule.By == ByPowerCycle && !slices.Contains(i.Modes, ModeE)
+func (w *wanted) mode7Defers(i desired.ModelImage) bool {
+	return w.rule.By == plan.ByPowerCycle && !slices.Contains(i.Modes, plan.ModeE)
 }
 
 // defers reports whether one of the modes that an image may be sent by at a revision leaves
 // it dormant.
-func (w *wanted) defers(from string, i ModelImage) bool {
-	h := Hop{Modes: w.modes(from, i), Mode7Defers: w.mode7Defers(i)}
+func (w *wanted) defers(from string, i desired.ModelImage) bool {
+	h := plan.Hop{Modes: w.modes(from, i), Mode7Defers: w.mode7Defers(i)}
 	return len(h.Deferring()) > 0
 }
 
 // hop is the download of one image of the model, which is left staged where mode
 // e takes it.
-func (w *wanted) hop(from, name string) Hop {
+func (w *wanted) hop(from, name string) plan.Hop {
 	i, download, q := w.model.Images[name], w.model.Download, w.quirk(from)
-	return Hop{
+	return plan.Hop{
 		From:          from,
 		To:            i.Revision,
-		Image:         ImageRef{Name: name, SHA256: i.SHA256, Size: w.sizes[i.SHA256]},
+		Image:         plan.ImageRef{Name: name, SHA256: i.SHA256, Size: w.sizes[i.SHA256]},
 		Modes:         w.modes(from, i),
 		Protocol:      w.protocol(),
 		ChunkSize:     cmp.Or(download.ChunkSize, q.ChunkSize, defaultChunkSize),
 		BufferID:      w.bufferID(i),
 		Unversioned:   i.NoVersion,
-		Activation:    Manual,
+		Activation:    plan.Manual,
 		ActivateBy:    w.rule.By,
 		Mode7Defers:   w.mode7Defers(i),
 		FlashTimeout:  cmp.Or(download.FlashTimeout, defaultFlashTimeout),
@@ -160,12 +164,14 @@ func (w *wanted) hop(from, name string) Hop {
 }
 
 // bufferID is the buffer that an image goes to.
-func (w *wanted) bufferID(i ModelImage) int { return cmp.Or(i.BufferID, w.model.Download.BufferID) }
+func (w *wanted) bufferID(i desired.ModelImage) int {
+	return cmp.Or(i.BufferID, w.model.Download.BufferID)
+}
 
 // activationPage is what a quirk sends in place of mode 0Fh, "" where that, or a
 // power cycle, starts what is deferred.
-func (w *wanted) activationPage(q *Quirk) string {
-	if w.rule.By == ByPowerCycle {
+func (w *wanted) activationPage(q *desired.Quirk) string {
+	if w.rule.By == plan.ByPowerCycle {
 		return ""
 	}
 	return strings.ToLower(q.Activation.Page)
@@ -180,8 +186,8 @@ func (w *wanted) lacksActivation(from string) bool {
 // hops are what one apply does of a chain, and what is left for later: a hop that
 // only a power cycle starts, or that must not be started, is the last. why tells
 // of what is left out.
-func (w *wanted) hops(chain []string) (hops, later []Hop, why string) {
-	from := w.sub.Revision
+func (w *wanted) hops(chain []string) (hops, later []plan.Hop, why string) {
+	from := w.Sub.Revision
 	for n, name := range chain {
 		h := w.hop(from, name)
 		from = h.To
@@ -204,12 +210,12 @@ func (w *wanted) hops(chain []string) (hops, later []Hop, why string) {
 
 // carriesOn makes a hop one that the same apply starts, so that another can
 // follow. False where only a power cycle does, or where no reset is permitted.
-func (w *wanted) carriesOn(h *Hop) bool {
+func (w *wanted) carriesOn(h *plan.Hop) bool {
 	switch {
 	case w.denied() != "":
 		return false
-	case w.rule.By == ByModeF && (h.Modes[0] == Mode7 || !w.lacksActivation(h.From)):
-		h.Activation = WithApply
+	case w.rule.By == plan.ByModeF && (h.Modes[0] == plan.Mode7 || !w.lacksActivation(h.From)):
+		h.Activation = plan.WithApply
 		return true
 	}
 	return !h.Defers(h.Modes[0])
@@ -217,23 +223,23 @@ func (w *wanted) carriesOn(h *Hop) bool {
 
 // finish decides what becomes of the last hop of a chain. One that is the only
 // one can wait, staged, for a person's power cycle.
-func (w *wanted) finish(h *Hop, only bool) (why string) {
+func (w *wanted) finish(h *plan.Hop, only bool) (why string) {
 	switch {
-	case w.rule.By == ByModeF && w.denied() == "":
+	case w.rule.By == plan.ByModeF && w.denied() == "":
 		h.Activation = w.policy.Activate
-	case only && h.Defers(h.Modes[0]) && w.policy.Activate == WithApply &&
-		w.rule.Scope == EnclosureScope && w.denied() == "":
-		h.Activation, h.Modes = WithApply, h.Deferring()
+	case only && h.Defers(h.Modes[0]) && w.policy.Activate == plan.WithApply &&
+		w.rule.Scope == desired.EnclosureScope && w.denied() == "":
+		h.Activation, h.Modes = plan.WithApply, h.Deferring()
 	}
-	if w.denied() != "" && (w.policy.Reset != ResetNever || w.policy.Activate == WithApply) {
+	if w.denied() != "" && (w.policy.Reset != plan.ResetNever || w.policy.Activate == plan.WithApply) {
 		why = "no reset, it is left staged: " + w.denied()
 	}
 	return why
 }
 
 // laterHops are hops that are for another plan to decide on.
-func (w *wanted) laterHops(from string, chain []string) []Hop {
-	var later []Hop
+func (w *wanted) laterHops(from string, chain []string) []plan.Hop {
+	var later []plan.Hop
 	for _, name := range chain {
 		h := w.hop(from, name)
 		h.Modes = inOrder(w.model.Images[name].Modes)
@@ -245,12 +251,12 @@ func (w *wanted) laterHops(from string, chain []string) []Hop {
 
 // inOrder are an image's modes in the order that they are tried in, however the file
 // lists them: mode e resets nothing.
-func inOrder(modes []Mode) []Mode {
-	return slices.DeleteFunc([]Mode{ModeE, Mode7}, func(m Mode) bool { return !slices.Contains(modes, m) })
+func inOrder(modes []plan.Mode) []plan.Mode {
+	return slices.DeleteFunc([]plan.Mode{plan.ModeE, plan.Mode7}, func(m plan.Mode) bool { return !slices.Contains(modes, m) })
 }
 
 // toward names what later hops lead to: 1050 (iom-1050), 1100 (iom-1100).
-func toward(later []Hop) string {
+func toward(later []plan.Hop) string {
 	words := make([]string, len(later))
 	for i, h := range later {
 		words[i] = fmt.Sprintf("%s (%s)", h.To, h.Image.Name)
@@ -261,8 +267,8 @@ func toward(later []Hop) string {
 // otherBehind tells whether the component reports the wanted revision, but took it
 // from another image.
 func (w *wanted) otherBehind() bool {
-	return !w.image.NoVersion && w.sub.Revision == w.image.Revision && w.sub.Sent != nil &&
-		w.sub.Sent.SHA256 != w.image.SHA256
+	return !w.image.NoVersion && w.Sub.Revision == w.image.Revision && w.Sub.Sent != nil &&
+		w.Sub.Sent.SHA256 != w.image.SHA256
 }
 
 // upToDate reports whether the component runs the wanted image, as far as anybody knows:
@@ -271,12 +277,12 @@ func (w *wanted) otherBehind() bool {
 func (w *wanted) upToDate() bool {
 	switch {
 	case w.image.NoVersion:
-		sent := w.sub.Behind(w.bufferID(w.image))
+		sent := w.Sub.Behind(w.bufferID(w.image))
 		return !w.again && sent != nil && sent.SHA256 == w.image.SHA256 && !w.needsImage
-	case w.image.Revision == "" || w.sub.Revision != w.image.Revision || w.needsImage:
+	case w.image.Revision == "" || w.Sub.Revision != w.image.Revision || w.needsImage:
 		return false
-	case w.image.startsAtItself():
-		return w.sub.Sent != nil && w.sub.Sent.SHA256 == w.image.SHA256
+	case w.image.StartsAtItself():
+		return w.Sub.Sent != nil && w.Sub.Sent.SHA256 == w.image.SHA256
 	}
 	return !w.otherBehind()
 }
@@ -290,21 +296,21 @@ func (w *wanted) chainOf(staged *inventory.Staged, signedBy map[string][]string)
 	case w.upToDate():
 		return nil, false
 	}
-	chain = w.chain(func(from string, i ModelImage) bool {
+	chain = w.chain(func(from string, i desired.ModelImage) bool {
 		return w.forbidden(from, i, signedBy) == ""
 	})
 	return chain, chain != nil && staged != nil && w.model.Images[chain[0]].SHA256 == staged.SHA256
 }
 
 // forbidden is why an image must not be sent at a revision, "" if it may.
-func (w *wanted) forbidden(from string, i ModelImage, signedBy map[string][]string) string {
+func (w *wanted) forbidden(from string, i desired.ModelImage, signedBy map[string][]string) string {
 	reasons := append([]string{w.orderReason(from, i)}, w.hopReasons(from, i)...)
 	return cmp.Or(append(reasons, w.signatureReason(i, signedBy))...)
 }
 
 // shorter says which shorter chain is not permitted, and why, "" if there is none.
 func (w *wanted) shorter(chain []string, signedBy map[string][]string) string {
-	way := w.chain(func(string, ModelImage) bool { return true })
+	way := w.chain(func(string, desired.ModelImage) bool { return true })
 	if len(way) >= len(chain) {
 		return ""
 	}
@@ -320,9 +326,9 @@ func (w *wanted) shorter(chain []string, signedBy map[string][]string) string {
 // but the last costs a reset or a power cycle, so that the shortest chain is that
 // of the fewest; among those, one whose last image needs no reset to be sent, then
 // one that needs no power cycle. nil: there is none.
-func (w *wanted) chain(usable func(from string, i ModelImage) bool) []string {
-	current := w.sub.Revision
-	takes := func(from string, i ModelImage) bool { return i.startsAt(from) && usable(from, i) }
+func (w *wanted) chain(usable func(from string, i desired.ModelImage) bool) []string {
+	current := w.Sub.Revision
+	takes := func(from string, i desired.ModelImage) bool { return i.StartsAt(from) && usable(from, i) }
 	switch {
 	case takes(current, w.image):
 		return []string{w.name}
@@ -348,7 +354,7 @@ func (w *wanted) chain(usable func(from string, i ModelImage) bool) []string {
 					continue
 				}
 				to := way{images: append(slices.Clone(at.images), name), waits: at.waits}
-				h := Hop{From: from, Modes: w.modes(from, i), Mode7Defers: w.mode7Defers(i)}
+				h := plan.Hop{From: from, Modes: w.modes(from, i), Mode7Defers: w.mode7Defers(i)}
 				if name == w.name {
 					if len(h.Deferring()) == 0 {
 						to.resets = 1
@@ -380,18 +386,18 @@ func (w *wanted) chain(usable func(from string, i ModelImage) bool) []string {
 // before is what runs before the nth image of a chain, from 0.
 func (w *wanted) before(chain []string, n int) string {
 	if n == 0 {
-		return w.sub.Revision
+		return w.Sub.Revision
 	}
 	return w.model.Images[chain[n-1]].Revision
 }
 
 // hopReasons are why an image cannot be sent to the component at a revision. Whether
 // the model's order lets it is for the gate.
-func (w *wanted) hopReasons(from string, i ModelImage) []string {
+func (w *wanted) hopReasons(from string, i desired.ModelImage) []string {
 	reasons := []string{w.modeReason(from, i)}
-	if w.protocol() == WriteBuffer {
-		if w.sub.ID != 0 && w.bufferID(i) == 0 {
-			reasons = append(reasons, fmt.Sprintf("WRITE BUFFER does not address subenclosures, only buffers: download.bufferID has to say which one is subenclosure %d", w.sub.ID))
+	if w.protocol() == plan.WriteBuffer {
+		if w.Sub.ID != 0 && w.bufferID(i) == 0 {
+			reasons = append(reasons, fmt.Sprintf("WRITE BUFFER does not address subenclosures, only buffers: download.bufferID has to say which one is subenclosure %d", w.Sub.ID))
 		}
 		if size := w.sizes[i.SHA256]; size > writeBufferLimit {
 			reasons = append(reasons, fmt.Sprintf("image %s has %d bytes; WRITE BUFFER addresses %d at most", w.nameOf(i), size, writeBufferLimit))
@@ -401,7 +407,7 @@ func (w *wanted) hopReasons(from string, i ModelImage) []string {
 }
 
 // nameOf is the first name of an image of the model.
-func (w *wanted) nameOf(i ModelImage) string {
+func (w *wanted) nameOf(i desired.ModelImage) string {
 	if i.SHA256 == w.image.SHA256 {
 		return w.name
 	}
@@ -416,12 +422,12 @@ func (w *wanted) nameOf(i ModelImage) string {
 // obstacles are what keeps the component from the wanted image where no chain
 // leads to it, and the way that they are on: the shortest if there were none.
 func (w *wanted) obstacles() (way, reasons []string) {
-	current := w.sub.Revision
-	way = w.chain(func(string, ModelImage) bool { return true })
+	current := w.Sub.Revision
+	way = w.chain(func(string, desired.ModelImage) bool { return true })
 	if way == nil {
 		start := "no image starts at " + current
 		for _, name := range w.images {
-			if w.model.Images[name].startsAt(current) {
+			if w.model.Images[name].StartsAt(current) {
 				start = fmt.Sprintf("no images lead from %s to %s", current, w.image.Revision)
 			}
 		}
@@ -442,18 +448,18 @@ func (w *wanted) obstacles() (way, reasons []string) {
 // order are not near to anything: there it is the wanted image.
 func (w *wanted) nearest() (name, from string) {
 	name, from = w.name, strings.Join(w.image.From, " or ")
-	at := slices.Index(w.model.Order, w.sub.Revision)
+	at := slices.Index(w.model.Order, w.Sub.Revision)
 	if at < 0 {
 		return name, from
 	}
 	best := len(w.model.Order)
 	for n, revision := range w.model.Order {
 		there := *w
-		sub := *w.sub
+		sub := *w.Sub
 		sub.Revision = revision
-		there.sub = &sub
+		there.Sub = &sub
 		if distance := max(n-at, at-n); distance < best {
-			if chain := there.chain(func(string, ModelImage) bool { return true }); chain != nil {
+			if chain := there.chain(func(string, desired.ModelImage) bool { return true }); chain != nil {
 				best, name, from = distance, chain[0], revision
 			}
 		}
@@ -463,25 +469,25 @@ func (w *wanted) nearest() (name, from string) {
 
 // modeReason is why there is no mode to send an image by at a revision, "" where
 // there is one.
-func (w *wanted) modeReason(from string, i ModelImage) string {
-	if w.protocol() == SES && !w.esp.Download.SESPage {
+func (w *wanted) modeReason(from string, i desired.ModelImage) string {
+	if w.protocol() == plan.SES && !w.ESP.Download.SESPage {
 		return "the model says protocol ses, and the ESP does not list page 0Eh"
 	}
 	if len(w.modes(from, i)) > 0 {
 		return ""
 	}
 	q := w.quirk(from)
-	atThis := q.takesModeE(w.primaryAt(from))
+	atThis := q.TakesModeE(w.primaryAt(from))
 	permitted := *w
-	permitted.reset = GateResult{}
+	permitted.reset = plan.GateResult{}
 	switch {
-	case !atThis && !slices.Contains(i.Modes, Mode7):
+	case !atThis && !slices.Contains(i.Modes, plan.Mode7):
 		return fmt.Sprintf("the device takes mode e only at %s (quirk %s), and image %s goes by no other", strings.Join(q.ModeE, " or "), q.Name, w.nameOf(i))
 	case len(permitted.modes(from, i)) > 0:
-		if slices.Contains(i.Modes, ModeE) && !atThis {
+		if slices.Contains(i.Modes, plan.ModeE) && !atThis {
 			return fmt.Sprintf("the device takes mode e only at %s (quirk %s); there is mode 7, which resets the I/O module, and %s", strings.Join(q.ModeE, " or "), q.Name, w.denied())
 		}
-		if slices.Contains(i.Modes, ModeE) {
+		if slices.Contains(i.Modes, plan.ModeE) {
 			return "the ESP does not take mode e by WRITE BUFFER; there is mode 7, which resets the I/O module, and " + w.denied()
 		}
 		return fmt.Sprintf("image %s goes by mode 7 only, which resets the I/O module, and %s", w.nameOf(i), w.denied())
@@ -491,7 +497,7 @@ func (w *wanted) modeReason(from string, i ModelImage) string {
 	return fmt.Sprintf("the ESP does not take WRITE BUFFER mode %s, and image %s goes by no other", joinModes(i.Modes), w.nameOf(i))
 }
 
-func joinModes(modes []Mode) string {
+func joinModes(modes []plan.Mode) string {
 	words := make([]string, len(modes))
 	for i, m := range modes {
 		words[i] = string(m)
@@ -512,14 +518,14 @@ func cutLast(s, sep string) (before, after string, found bool) {
 func (w *wanted) rollback(revision string) string {
 	for _, name := range w.images {
 		if w.image.NoVersion {
-			i, sent := w.model.Images[name], w.sub.Behind(w.bufferID(w.image))
+			i, sent := w.model.Images[name], w.Sub.Behind(w.bufferID(w.image))
 			if sent != nil && i.SHA256 == sent.SHA256 && i.SHA256 != w.image.SHA256 {
 				return name
 			}
 			continue
 		}
 		if i := w.model.Images[name]; !i.NoVersion && i.Revision == revision && i.SHA256 != w.image.SHA256 &&
-			i.startsAt(w.image.Revision) {
+			i.StartsAt(w.image.Revision) {
 			return name
 		}
 	}
@@ -531,23 +537,23 @@ const IfRefused = "mode e resets nothing; if it is refused, "
 
 // disruption says what hops do to those who use the enclosure. effect is asked
 // for only where there may be a reset.
-func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
-	reset := "resets " + w.esp.id
-	if w.sub.ID != 0 {
-		reset = fmt.Sprintf("resets subenclosure %d of %s", w.sub.ID, w.esp.id)
+func (w *wanted) disruption(hops []plan.Hop, effect func() impact.Effect) plan.Disruption {
+	reset := "resets " + w.ESP.ID
+	if w.Sub.ID != 0 {
+		reset = fmt.Sprintf("resets subenclosure %d of %s", w.Sub.ID, w.ESP.ID)
 	}
-	if w.rule.Scope == EnclosureScope {
+	if w.rule.Scope == desired.EnclosureScope {
 		reset = "resets the whole enclosure"
 	}
 	last := &hops[len(hops)-1]
 	resets := len(hops) - 1 // that are sure
 	deferred := len(last.Modes) == 0 || last.Defers(last.Modes[0])
-	if last.Activation == WithApply || !deferred {
+	if last.Activation == plan.WithApply || !deferred {
 		resets++
 	}
 	why := ""
 	switch {
-	case last.byPerson():
+	case last.ByPerson():
 		why = "a person power-cycles the whole enclosure, which starts " + last.Goal()
 	case resets > 1:
 		why = fmt.Sprintf("%s %d times", reset, resets)
@@ -556,17 +562,17 @@ func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
 		if last.MayReset() {
 			why += fmt.Sprintf(", and so does mode 7 if mode e is refused for %s", last.To)
 		}
-	case last.Activation == WithApply && deferred:
+	case last.Activation == plan.WithApply && deferred:
 		why = fmt.Sprintf("starting %s %s", last.Goal(), reset)
 	case !deferred:
 		why = "mode 7 " + reset
 	case last.MayReset():
 		why = IfRefused + "mode 7 " + reset
 	default:
-		return Disruption{NoImpact, NoImpact, harmless(last)}
+		return plan.Disruption{Expected: plan.NoImpact, Worst: plan.NoImpact, Why: harmless(last)}
 	}
 	e := effect()
-	d := Disruption{NoImpact, e.Worst, why + "; " + e.Why}
+	d := plan.Disruption{Expected: plan.NoImpact, Worst: e.Worst, Why: why + "; " + e.Why}
 	if resets > 0 {
 		d.Expected = e.Expected
 	}
@@ -574,9 +580,9 @@ func (w *wanted) disruption(hops []Hop, effect func() Effect) Disruption {
 }
 
 // harmless says why a hop that is left dormant disturbs nothing, and what starts it.
-func harmless(h *Hop) string {
+func harmless(h *plan.Hop) string {
 	what := "mode e resets nothing"
-	if h.Modes[0] == Mode7 {
+	if h.Modes[0] == plan.Mode7 {
 		what = "mode 7 resets nothing here: the model says that only a power cycle starts images"
 	}
 	return what + "; any power loss or hard reset starts " + h.Goal()

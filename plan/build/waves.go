@@ -1,4 +1,4 @@
-package plan
+package build
 
 import (
 	"cmp"
@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"fwctl/inventory/fleet"
+	"fwctl/plan"
+	"fwctl/plan/impact"
 )
 
 // place is where in the order of waves a job is worked on. Jobs of one place
@@ -49,10 +53,10 @@ func compareBool(a, b bool) int {
 }
 
 // wave is the wave of a place, without its number.
-func (p place) wave() Wave {
-	w := Wave{Kind: ResetWave, Windows: []string{}, Canary: !p.rest, PowerCycle: p.turn == cycling}
+func (p place) wave() plan.Wave {
+	w := plan.Wave{Kind: plan.ResetWave, Windows: []string{}, Canary: !p.rest, PowerCycle: p.turn == cycling}
 	if p.turn == staging || p.turn == lateStaging {
-		w.Kind = StageWave
+		w.Kind = plan.StageWave
 	}
 	if p.windows != "" {
 		w.Windows = strings.Split(p.windows, "\n")
@@ -65,13 +69,13 @@ func (p place) wave() Wave {
 // wave and all A sides before any B side; all of it for the canaries first. An ESP
 // whose fault domain is unknown is alone in its reset wave.
 // Components whose policies name different windows are in different waves.
-func assignWaves(jobs []*job, rollout Rollout) []Wave {
+func assignWaves(jobs []*job, rollout plan.Rollout) []plan.Wave {
 	work := slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return len(j.step.Hops) == 0 })
 	canaries := pickCanaries(work, rollout.Canary)
 	ranks := rankResets(work)
 
-	at := map[place]*Wave{}
-	waveAt := func(p place) *Wave {
+	at := map[place]*plan.Wave{}
+	waveAt := func(p place) *plan.Wave {
 		if at[p] == nil {
 			w := p.wave()
 			at[p] = &w
@@ -87,21 +91,21 @@ func assignWaves(jobs []*job, rollout Rollout) []Wave {
 			}
 			j.stage = waveAt(p)
 		}
-		if j.step.resets() {
-			p := place{rest: rest, turn: resetting, side: j.esp.side, rank: ranks[j.resetBy()], primary: j.sub.ID == 0, windows: j.want.resetWindows}
-			if j.step.last().byPerson() {
+		if j.step.Resets() {
+			p := place{rest: rest, turn: resetting, side: j.ESP.Side, rank: ranks[j.resetBy()], primary: j.Sub.ID == 0, windows: j.want.resetWindows}
+			if j.step.Last().ByPerson() {
 				p.turn, p.side, p.primary = cycling, 0, true
 			}
 			if j.step.FaultDomain == 0 {
 				p.alone = j.step.LUID
 				if p.turn == cycling {
-					p.alone = j.e.id
+					p.alone = j.e.ID
 				}
 			}
 			j.reset = waveAt(p)
 		}
 	}
-	waves := []Wave{}
+	waves := []plan.Wave{}
 	for _, p := range slices.SortedFunc(maps.Keys(at), place.compare) {
 		w := at[p]
 		w.Number = len(waves) + 1
@@ -127,28 +131,28 @@ func joinWindows(names []string) string {
 
 // resetBy is what a job's reset takes down: an ESP by a command, an enclosure by a person.
 func (j *job) resetBy() target {
-	if j.step.last().byPerson() {
+	if j.step.Last().ByPerson() {
 		return target{enclosure: j.e}
 	}
-	return target{esp: j.esp}
+	return target{esp: j.ESP}
 }
 
 // rankResets counts, for everything that is reset, what is reset before it of the
 // same fault domain and on the same side, from 1.
 func rankResets(work []*job) map[target]int {
 	type group struct {
-		domain *faultDomain // all of it goes with the canaries, or with the rest
+		domain *impact.Domain // all of it goes with the canaries, or with the rest
 		person bool
 		side   int
 	}
 	count, ranks := map[group]int{}, map[target]int{}
 	for _, j := range work { // by address
-		if !j.step.resets() || ranks[j.resetBy()] != 0 {
+		if !j.step.Resets() || ranks[j.resetBy()] != 0 {
 			continue
 		}
-		g := group{domain: j.domain, person: j.step.last().byPerson()}
+		g := group{domain: j.domain, person: j.step.Last().ByPerson()}
 		if !g.person {
-			g.side = j.esp.side
+			g.side = j.ESP.Side
 		}
 		count[g]++
 		ranks[j.resetBy()] = count[g]
@@ -160,23 +164,23 @@ func rankResets(work []*job) map[target]int {
 // of small fault domains first. All of a fault domain goes together: else the B
 // side of one enclosure would be reset before the A side of another. What comes
 // along so counts too.
-func pickCanaries(work []*job, most int) map[*enclosure]bool {
-	chosen := map[*enclosure]bool{}
+func pickCanaries(work []*job, most int) map[*fleet.Enclosure]bool {
+	chosen := map[*fleet.Enclosure]bool{}
 	if most == 0 {
 		return chosen
 	}
-	models := map[string][]*enclosure{} // those with work, by model
-	busy := map[*enclosure]*faultDomain{}
+	models := map[string][]*fleet.Enclosure{} // those with work, by model
+	busy := map[*fleet.Enclosure]*impact.Domain{}
 	for _, j := range work {
 		if all := models[j.step.Model]; len(all) == 0 || all[len(all)-1] != j.e { // sorted: the last is the only one that can be it
 			models[j.step.Model] = append(all, j.e)
 		}
 		busy[j.e] = j.domain
 	}
-	size := func(e *enclosure) int { return len(busy[e].enclosures) }
+	size := func(e *fleet.Enclosure) int { return len(busy[e].Enclosures) }
 	for _, model := range slices.Sorted(maps.Keys(models)) {
 		all := models[model]
-		slices.SortStableFunc(all, func(a, b *enclosure) int { return cmp.Compare(size(a), size(b)) })
+		slices.SortStableFunc(all, func(a, b *fleet.Enclosure) int { return cmp.Compare(size(a), size(b)) })
 		picked := func() (n int) {
 			for _, e := range all {
 				if chosen[e] {
@@ -186,7 +190,7 @@ func pickCanaries(work []*job, most int) map[*enclosure]bool {
 			return n
 		}
 		for n := 0; n < len(all) && picked() < most; n++ {
-			for _, e := range busy[all[n]].enclosures {
+			for _, e := range busy[all[n]].Enclosures {
 				if busy[e] != nil {
 					chosen[e] = true
 				}
@@ -201,7 +205,7 @@ func pickCanaries(work []*job, most int) map[*enclosure]bool {
 func (j *job) tellWaves() {
 	for _, by := range j.downBy {
 		reset := "reset of " + by.label()
-		if by.step.Hops[len(by.step.Hops)-1].byPerson() {
+		if by.step.Hops[len(by.step.Hops)-1].ByPerson() {
 			reset = "power cycle for " + by.label()
 		}
 		j.step.Reasons = append(
@@ -216,7 +220,7 @@ func (j *job) tellWaves() {
 
 // label is how a component is called within its enclosure: esp1, or esp1/sub3.
 func (j *job) label() string {
-	return strings.TrimSuffix(strings.TrimPrefix(j.address, j.e.id+"/"), "/sub0")
+	return strings.TrimSuffix(strings.TrimPrefix(j.Address, j.e.ID+"/"), "/sub0")
 }
 
 // stagedWarnings tells what a power loss would start, now or once the plan is
@@ -224,15 +228,15 @@ func (j *job) label() string {
 func stagedWarnings(enclosure string, jobs []*job) []string {
 	var warnings []string
 	for _, j := range jobs {
-		if j.esp.disputed[j.sub.ID] != "" {
-			warnings = append(warnings, j.address+": any power loss or hard reset starts what is staged; its row tells what is remembered of it.")
+		if j.ESP.Disputed[j.Sub.ID] != "" {
+			warnings = append(warnings, j.Address+": any power loss or hard reset starts what is staged; its row tells what is remembered of it.")
 			continue
 		}
-		staged := j.sub.Staged
-		if staged == nil || j.step.Action == IsStaged || j.step.Action == Activate {
+		staged := j.Sub.Staged
+		if staged == nil || j.step.Action == plan.IsStaged || j.step.Action == plan.Activate {
 			continue
 		}
-		w := fmt.Sprintf("%s: any power loss or hard reset starts %s", j.address, staged.Label())
+		w := fmt.Sprintf("%s: any power loss or hard reset starts %s", j.Address, staged.Label())
 		if j.want == nil || staged.SHA256 != j.want.image.SHA256 {
 			w += ", which is not the wanted image"
 		}
@@ -257,11 +261,11 @@ func stagedWarnings(enclosure string, jobs []*job) []string {
 			if waits {
 				w = fmt.Sprintf("%s: any power loss or hard reset starts %s on %s and %s on %s.", enclosure, after, j.label(), revision, other.label())
 			}
-			if j.sub.Staged != nil && !j.replaced() {
+			if j.Sub.Staged != nil && !j.replaced() {
 				w += " " + j.stagedBy()
 			}
 			warnings = append(warnings, w)
-			told = append(told, j.sub.ID)
+			told = append(told, j.Sub.ID)
 		}
 	}
 	return append(warnings, mixedWarnings(enclosure, jobs, told)...)
@@ -288,19 +292,19 @@ func mixedWarnings(enclosure string, jobs []*job, told []int) []string {
 			}
 			planned = planned || o.targeted
 			after := o.afterPlan()
-			if moves := after != o.step.Current; moves || o.step.Action == NoOp {
+			if moves := after != o.step.Current; moves || o.step.Action == plan.NoOp {
 				w := fmt.Sprintf("%s runs %s", o.label(), after)
-				if o.targeted && o.step.left() {
+				if o.targeted && o.step.LeavesStaged() {
 					w += " (" + o.whyItStays() + ")"
 				}
 				run = append(run, w)
 				changes = changes || moves
-				sync = sync || moves && len(o.step.Hops) > 0 && o.step.last().PeerSync > 0
+				sync = sync || moves && len(o.step.Hops) > 0 && o.step.Last().PeerSync > 0
 				continue
 			}
 			stay = append(stay, fmt.Sprintf("%s stays on %s (%s)", o.label(), after, o.whyItStays()))
 		}
-		if !planned || !changes && slices.Contains(told, j.sub.ID) {
+		if !planned || !changes && slices.Contains(told, j.Sub.ID) {
 			continue
 		}
 		w := fmt.Sprintf("%s: after this plan %s.", enclosure, strings.Join(append(run, stay...), " and "))
@@ -314,7 +318,7 @@ func mixedWarnings(enclosure string, jobs []*job, told []int) []string {
 
 // twin tells whether one want means two components to run the same, or a component itself.
 func (j *job) twin(o *job) bool {
-	return j.want != nil && o.want != nil && o.want.goal == j.want.goal && o.sub.ID == j.sub.ID
+	return j.want != nil && o.want != nil && o.want.goal == j.want.goal && o.Sub.ID == j.Sub.ID
 }
 
 // afterPlan is the revision that a component runs once the plan was carried out.
@@ -325,10 +329,10 @@ func (j *job) afterPlan() string {
 		return revision
 	case !j.targeted || len(j.step.Hops) == 0:
 		return j.step.Current
-	case j.step.left():
-		return j.step.last().From
+	case j.step.LeavesStaged():
+		return j.step.Last().From
 	}
-	return j.step.last().reports()
+	return j.step.Last().Reports()
 }
 
 // whyItStays is why the plan leaves a component on the revision that it runs.
@@ -336,8 +340,8 @@ func (j *job) whyItStays() string {
 	switch {
 	case !j.targeted:
 		return "not in this plan"
-	case j.step.Action == Update:
-		return j.step.last().Goal() + " is left staged"
+	case j.step.Action == plan.Update:
+		return j.step.Last().Goal() + " is left staged"
 	}
 	return string(j.step.Action)
 }
@@ -347,25 +351,25 @@ func (j *job) whyItStays() string {
 func (j *job) afterPowerLoss() (pending bool, revision string) {
 	switch {
 	case j.targeted && len(j.step.Hops) > 0:
-		return j.step.left(), j.step.last().reports()
-	case j.sub.Staged != nil:
-		return true, j.sub.Staged.Label()
+		return j.step.LeavesStaged(), j.step.Last().Reports()
+	case j.Sub.Staged != nil:
+		return true, j.Sub.Staged.Label()
 	}
 	return false, j.step.Current
 }
 
 // replaced tells whether the plan puts another image in the place of what is staged.
-func (j *job) replaced() bool { return j.targeted && j.step.Action == Update }
+func (j *job) replaced() bool { return j.targeted && j.step.Action == plan.Update }
 
 // windowWarnings are about waves that may not be done within one opening.
-func windowWarnings(p *Plan) []string {
+func windowWarnings(p *plan.Plan) []string {
 	var warnings []string
 	worst := p.Worst()
 	for i, w := range p.Waves {
-		longest, name := Duration(0), ""
+		longest, name := plan.Duration(0), ""
 		for _, n := range slices.Sorted(slices.Values(w.Windows)) {
-			if d, err := time.ParseDuration(p.Windows[n].Duration); err == nil && Duration(d) > longest {
-				longest, name = Duration(d), n
+			if d, err := time.ParseDuration(p.Windows[n].Duration); err == nil && plan.Duration(d) > longest {
+				longest, name = plan.Duration(d), n
 			}
 		}
 		if name != "" && worst[i] > longest {

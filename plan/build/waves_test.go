@@ -1,4 +1,4 @@
-package plan_test
+package build_test
 
 import (
 	"path/filepath"
@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"fwctl/internal/window"
-	"fwctl/plan"
+	"fwctl/plan/build"
 )
 
 // A wave that may not be done within any of its windows is told.
@@ -21,7 +21,7 @@ func TestWaveLongerThanItsWindows(t *testing.T) {
 			p.Windows.Reset = []string{"short", "long"}
 			s.desired.Policies[name] = p
 		}
-		p, err := plan.Build(s.input())
+		p, err := build.Plan(s.input())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package plan
+package desired
 
 import (
 	"cmp"
@@ -18,12 +18,13 @@ import (
 	"fwctl/internal/image"
 	"fwctl/internal/window"
 	"fwctl/inventory"
+	"fwctl/plan"
 	"fwctl/schemas"
 )
 
 // checker finds what a schema cannot.
 type checker struct {
-	d          *DesiredState
+	d          *State
 	problems   []schemas.Problem
 	fromSchema schemas.Positions // where the schema has found something
 	compared   int               // names that were compared with an unknown one
@@ -31,7 +32,7 @@ type checker struct {
 
 // add tells a problem, unless the schema has one at the same place.
 func (c *checker) add(path []string, summary, hint string) {
-	p := c.d.at(path...)
+	p := c.d.At(path...)
 	if p.Line > 0 && c.fromSchema[[2]int{p.Line, p.Column}] {
 		return
 	}
@@ -62,9 +63,9 @@ func (c *checker) check() {
 	for i, e := range c.d.Except {
 		c.checkDate([]string{"except", strconv.Itoa(i), "until"}, e.Until)
 	}
-	for _, s := range c.d.selectors() {
+	for _, s := range c.d.Selectors() {
 		if _, err := inventory.ParseSelector(string(s.Selector)); err != nil {
-			c.add(s.path, err.Error(), inventory.SelectorHelp)
+			c.add(s.Path, err.Error(), inventory.SelectorHelp)
 		}
 	}
 	ids := make(map[string]string, len(c.d.Names))
@@ -78,7 +79,7 @@ func (c *checker) check() {
 
 // checkName refuses a name that no plan may have, because views set it on a line.
 func (c *checker) checkName(name string, at ...string) {
-	if !oneLine(name) {
+	if !plan.OneLine(name) {
 		c.add(at, fmt.Sprintf("the name %q is more than a line", name), "write it without line breaks and tabs")
 	}
 }
@@ -111,7 +112,7 @@ func (c *checker) checkModel(name string, m Model) {
 	c.checkName(name, at()...)
 	c.checkGlobs(at("match", "vendor"), m.Match.Vendor)
 	c.checkGlobs(at("match", "product"), m.Match.Product)
-	c.checkDurations(at("download"), map[string]Duration{"flashTimeout": m.Download.FlashTimeout})
+	c.checkDurations(at("download"), map[string]plan.Duration{"flashTimeout": m.Download.FlashTimeout})
 	c.checkActivation(at("activation"), m.Activation)
 
 	parts := slices.Sorted(maps.Keys(m.Parts))
@@ -166,7 +167,7 @@ func (c *checker) checkRings(model string, m Model) {
 	for _, name := range names {
 		i := m.Images[name]
 		for _, other := range names {
-			if o := m.Images[other]; other != name && !o.NoVersion && o.Part == i.Part && i.startsAt(o.Revision) {
+			if o := m.Images[other]; other != name && !o.NoVersion && o.Part == i.Part && i.StartsAt(o.Revision) {
 				before[name] = append(before[name], other)
 			}
 		}
@@ -254,7 +255,7 @@ func joinAnd(words []string) string {
 
 func (c *checker) checkPolicy(name string, p Policy) {
 	at := func(path ...string) []string { return append([]string{"policies", name}, path...) }
-	if p.Reset == ResetNever && p.Activate == WithApply && c.sound("policies", name, "reset") {
+	if p.Reset == plan.ResetNever && p.Activate == plan.WithApply && c.sound("policies", name, "reset") {
 		c.add(at("activate"), "activate: apply resets an I/O module, and reset: never forbids that", "say reset: always, or activate: manual")
 	}
 	for key, windows := range map[string][]string{"stage": p.Windows.Stage, "reset": p.Windows.Reset} {
@@ -283,11 +284,11 @@ func (c *checker) checkHooks(where []string, p Policy) {
 	switch {
 	case len(p.Hooks.BeforeReset) == 0 && len(p.Hooks.AfterReset) == 0:
 		c.add(at(), "hooks names no command", "say what is run in beforeReset, afterReset or both")
-	case p.Reset == ResetNever:
+	case p.Reset == plan.ResetNever:
 		c.add(at(), "hooks are run around resets, and this policy says reset: never", "leave them out, or say reset: idle, redundant or always")
 	}
-	c.checkDurations(at(), map[string]Duration{"timeout": p.Hooks.Timeout})
-	for key, command := range map[string]Command{"beforeReset": p.Hooks.BeforeReset, "afterReset": p.Hooks.AfterReset} {
+	c.checkDurations(at(), map[string]plan.Duration{"timeout": p.Hooks.Timeout})
+	for key, command := range map[string]plan.Command{"beforeReset": p.Hooks.BeforeReset, "afterReset": p.Hooks.AfterReset} {
 		if len(command) == 0 {
 			continue
 		}
@@ -343,12 +344,12 @@ func (c *checker) checkFaultDomain(index string, domain []inventory.Selector, id
 }
 
 func (c *checker) checkActivation(path []string, a ActivationRule) {
-	c.checkDurations(path, map[string]Duration{"settle": a.Settle, "returnTimeout": a.ReturnTimeout})
+	c.checkDurations(path, map[string]plan.Duration{"settle": a.Settle, "returnTimeout": a.ReturnTimeout})
 }
 
 // checkDurations refuses zeros that were written, which would be taken for "by
 // default", and times that no plan may have.
-func (c *checker) checkDurations(path []string, durations map[string]Duration) {
+func (c *checker) checkDurations(path []string, durations map[string]plan.Duration) {
 	for key, d := range durations {
 		at := append(slices.Clone(path), key)
 		if d == 0 && c.d.root.Has(at...) {
@@ -360,9 +361,9 @@ func (c *checker) checkDurations(path []string, durations map[string]Duration) {
 }
 
 // checkLongest refuses a time that no plan may have.
-func (c *checker) checkLongest(at []string, d Duration) {
-	if time.Duration(d) > longest {
-		most := Duration(longest)
+func (c *checker) checkLongest(at []string, d plan.Duration) {
+	if time.Duration(d) > plan.LongestTime {
+		most := plan.Duration(plan.LongestTime)
 		c.add(at, fmt.Sprintf("%s of %s is longer than the %s that a plan may wait for anything", at[len(at)-1], d, most),
 			fmt.Sprintf("write at most %s", most))
 	}

@@ -1,4 +1,10 @@
-package plan
+// Package desired reads desired states: it parses and checks them, loads the images that
+// they name, writes a first one (Init), and holds the built-in quirk table, of which a
+// desired state may replace rows.
+//
+// It never looks at an enclosure to decide anything: what a desired state comes to is
+// for plan/build.
+package desired
 
 import (
 	"crypto/sha256"
@@ -12,12 +18,13 @@ import (
 
 	"fwctl/internal/window"
 	"fwctl/inventory"
+	"fwctl/plan"
 	"fwctl/schemas"
 )
 
-// DesiredState is what a desired state file says, checked and with its defaults
+// State is what a desired state file says, checked and with its defaults
 // filled in.
-type DesiredState struct {
+type State struct {
 	File     string            `yaml:"-"` // as it was named, for messages
 	SHA256   string            `yaml:"-"` // of the file, 64 hex digits
 	Name     string            `yaml:"-"` // metadata.name
@@ -25,7 +32,7 @@ type DesiredState struct {
 	Want     []Want            `yaml:"want"`  // as in the file
 	Names    map[string]string `yaml:"names"` // names of enclosures by their identifier; hex digits in lower case
 	Policies map[string]Policy `yaml:"policies"`
-	Rollout  Rollout           `yaml:"rollout"`
+	Rollout  plan.Rollout      `yaml:"rollout"`
 
 	Except       []Exception              `yaml:"except"`
 	Quirks       []Quirk                  `yaml:"quirks"`       // come before the built-in table
@@ -55,19 +62,19 @@ type Match struct {
 // Download is how a model takes microcode. What is zero is filled in from the
 // quirk table, else from the defaults, by Build.
 type Download struct {
-	Protocol     Protocol `yaml:"protocol"` // "" or "auto": what the ESP supports
-	ChunkSize    int      `yaml:"chunkSize"`
-	BufferID     int      `yaml:"bufferID"`
-	FlashTimeout Duration `yaml:"flashTimeout"`
+	Protocol     plan.Protocol `yaml:"protocol"` // "" or "auto": what the ESP supports
+	ChunkSize    int           `yaml:"chunkSize"`
+	BufferID     int           `yaml:"bufferID"`
+	FlashTimeout plan.Duration `yaml:"flashTimeout"`
 }
 
 // ActivationRule is how a model starts deferred microcode, and what a reset takes
 // down. What is zero is filled in like Download.
 type ActivationRule struct {
-	By            ActivateBy `yaml:"by"`
-	Scope         Scope      `yaml:"scope"`
-	Settle        Duration   `yaml:"settle"`
-	ReturnTimeout Duration   `yaml:"returnTimeout"`
+	By            plan.ActivateBy `yaml:"by"`
+	Scope         Scope           `yaml:"scope"`
+	Settle        plan.Duration   `yaml:"settle"`
+	ReturnTimeout plan.Duration   `yaml:"returnTimeout"`
 }
 
 // Scope is what a reset takes down.
@@ -90,16 +97,16 @@ const DefaultPart = "iom"
 
 // ModelImage is one image of a model.
 type ModelImage struct {
-	Part      string   `yaml:"part"`
-	File      string   `yaml:"file"`      // as written
-	SHA256    string   `yaml:"sha256"`    // 64 lower-case hex digits
-	Opaque    bool     `yaml:"opaque"`    // devices take the file though it looks like a container or a text
-	Signature string   `yaml:"signature"` // file of its minisign signature, as written; "" where it has none
-	Revision  string   `yaml:"revision"`
-	From      []string `yaml:"from"`        // globs on the revision it starts from; nil: any
-	Modes     []Mode   `yaml:"modes"`       // what the vendor supports
-	BufferID  int      `yaml:"bufferID"`    // that takes it; 0: the model's
-	NoVersion bool     `yaml:"unversioned"` // the part that it is for reports no revision, and Revision is ""
+	Part      string      `yaml:"part"`
+	File      string      `yaml:"file"`      // as written
+	SHA256    string      `yaml:"sha256"`    // 64 lower-case hex digits
+	Opaque    bool        `yaml:"opaque"`    // devices take the file though it looks like a container or a text
+	Signature string      `yaml:"signature"` // file of its minisign signature, as written; "" where it has none
+	Revision  string      `yaml:"revision"`
+	From      []string    `yaml:"from"`        // globs on the revision it starts from; nil: any
+	Modes     []plan.Mode `yaml:"modes"`       // what the vendor supports
+	BufferID  int         `yaml:"bufferID"`    // that takes it; 0: the model's
+	NoVersion bool        `yaml:"unversioned"` // the part that it is for reports no revision, and Revision is ""
 }
 
 // Want says that the components of a model's part should run an image.
@@ -112,15 +119,15 @@ type Want struct {
 
 // Policy is what may be done to a component.
 type Policy struct {
-	Reset            Reset         `yaml:"reset"`
-	Activate         Activation    `yaml:"activate"`
-	Windows          PolicyWindows `yaml:"windows"`
-	Downgrade        Downgrade     `yaml:"downgrade"`
-	RequireAllESPs   bool          `yaml:"requireAllESPs"`
-	RequireHealthy   bool          `yaml:"requireHealthy"`
-	Waive            []Waiver      `yaml:"waive"`
-	Hooks            *Hooks        `yaml:"hooks"`            // around each reset; nil: none
-	RequireSignature []string      `yaml:"requireSignature"` // minisign public keys, of which one must have signed the image; none: no signature is needed
+	Reset            plan.Reset      `yaml:"reset"`
+	Activate         plan.Activation `yaml:"activate"`
+	Windows          PolicyWindows   `yaml:"windows"`
+	Downgrade        Downgrade       `yaml:"downgrade"`
+	RequireAllESPs   bool            `yaml:"requireAllESPs"`
+	RequireHealthy   bool            `yaml:"requireHealthy"`
+	Waive            []Waiver        `yaml:"waive"`
+	Hooks            *plan.Hooks     `yaml:"hooks"`            // around each reset; nil: none
+	RequireSignature []string        `yaml:"requireSignature"` // minisign public keys, of which one must have signed the image; none: no signature is needed
 }
 
 // PolicyWindows are the names of the windows in which something may be done;
@@ -154,7 +161,7 @@ const (
 
 // DefaultPolicy is the safe one: nothing is reset, and what is downloaded is left staged.
 func DefaultPolicy() Policy {
-	return Policy{Reset: ResetNever, Activate: Manual, Downgrade: DowngradeForbid, RequireAllESPs: true, RequireHealthy: true}
+	return Policy{Reset: plan.ResetNever, Activate: plan.Manual, Downgrade: DowngradeForbid, RequireAllESPs: true, RequireHealthy: true}
 }
 
 // UnmarshalYAML fills in what a policy leaves out.
@@ -164,21 +171,21 @@ func (p *Policy) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*plain)(p))
 }
 
-// ParseDesiredState reads a desired state. The error holds every problem of the
+// Parse reads a desired state. The error holds every problem of the
 // file at once: a *multierror.Error of schemas.Problem, sorted by position.
-func ParseDesiredState(file string, data []byte) (*DesiredState, error) {
-	d, problems := parseDesiredState(file, data)
+func Parse(file string, data []byte) (*State, error) {
+	d, problems := parse(file, data)
 	if err := schemas.Join(problems); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// ReadDesiredState reads a desired state, as ParseDesiredState does, and its images,
+// Read reads a desired state, as ParseDesiredState does, and its images,
 // as LoadImages does. Of a file with problems, the images are looked at that have
 // none: the error holds their problems too.
-func ReadDesiredState(file string, data []byte, dir string) (*DesiredState, *Images, error) {
-	d, problems := parseDesiredState(file, data)
+func Read(file string, data []byte, dir string) (*State, *Images, error) {
+	d, problems := parse(file, data)
 	if d == nil {
 		return nil, nil, schemas.Join(problems)
 	}
@@ -190,17 +197,17 @@ func ReadDesiredState(file string, data []byte, dir string) (*DesiredState, *Ima
 	return d, &l.images, nil
 }
 
-// parseDesiredState returns what could be made of a file, nil if it is not valid YAML,
+// parse returns what could be made of a file, nil if it is not valid YAML,
 // and its problems.
-func parseDesiredState(file string, data []byte) (*DesiredState, []schemas.Problem) {
+func parse(file string, data []byte) (*State, []schemas.Problem) {
 	root, problems := schemas.Check("desired-state", file, data)
 	if root == nil {
 		return nil, problems
 	}
 	digest := sha256.Sum256(data)
-	d := &DesiredState{
+	d := &State{
 		File: file, SHA256: hex.EncodeToString(digest[:]), root: root,
-		Rollout: Rollout{MaxParallel: 1},
+		Rollout: plan.Rollout{MaxParallel: 1},
 	}
 	var head struct {
 		Metadata struct {
@@ -220,8 +227,8 @@ func parseDesiredState(file string, data []byte) (*DesiredState, []schemas.Probl
 	return d, c.problems
 }
 
-// at is the position of what stands at a path in the file, as a problem to fill in.
-func (d *DesiredState) at(path ...string) schemas.Problem {
+// At is the position of what stands at a path in the file, as a problem to fill in.
+func (d *State) At(path ...string) schemas.Problem {
 	p := schemas.Problem{File: d.File}
 	if d.root != nil {
 		n := d.root.Lookup(path...)
@@ -231,7 +238,7 @@ func (d *DesiredState) at(path ...string) schemas.Problem {
 }
 
 // fillIn gives what was left out its default, where that does not depend on a device.
-func (d *DesiredState) fillIn() {
+func (d *State) fillIn() {
 	for name, m := range d.Models {
 		if m.Download.Protocol == "auto" {
 			m.Download.Protocol = ""
@@ -255,17 +262,17 @@ func (d *DesiredState) fillIn() {
 	d.Names = names
 }
 
-// startsAt tells whether an image goes onto a revision in one hop.
-func (i ModelImage) startsAt(revision string) bool {
+// StartsAt tells whether an image goes onto a revision in one hop.
+func (i ModelImage) StartsAt(revision string) bool {
 	return i.From == nil || slices.ContainsFunc(i.From, func(g string) bool { return glob(g, revision) })
 }
 
-// startsAtItself reports whether the image's from names its own revision: it then goes onto
+// StartsAtItself reports whether the image's from names its own revision: it then goes onto
 // what reports that already.
-func (i ModelImage) startsAtItself() bool { return slices.Contains(i.From, i.Revision) }
+func (i ModelImage) StartsAtItself() bool { return slices.Contains(i.From, i.Revision) }
 
-// wantName names a want: want 2 (acme60, iom-1100).
-func (d *DesiredState) wantName(i int) string {
+// WantName names a want: want 2 (acme60, iom-1100).
+func (d *State) WantName(i int) string {
 	w := d.Want[i]
 	return fmt.Sprintf("want %d (%s, %s)", i+1, w.Model, w.Image)
 }

@@ -1,4 +1,4 @@
-package plan_test
+package desired_test
 
 import (
 	"crypto/sha256"
@@ -18,6 +18,8 @@ import (
 	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/plan"
+	"fwctl/plan/build"
+	"fwctl/plan/desired"
 	"fwctl/schemas"
 )
 
@@ -49,48 +51,48 @@ rollout: {maxFailures: 2}
 `
 
 func TestParseDesiredState(t *testing.T) {
-	got, err := plan.ParseDesiredState("f.yaml", []byte(small))
+	got, err := desired.Parse("f.yaml", []byte(small))
 	if err != nil {
 		t.Fatal(err)
 	}
 	digest := sha256.Sum256([]byte(small))
-	want := &plan.DesiredState{
+	want := &desired.State{
 		File: "f.yaml", SHA256: hex.EncodeToString(digest[:]), Name: "dc1",
-		Models: map[string]plan.Model{"acme60": {
-			Match:      plan.Match{Vendor: "ACME", Product: "JBOD-60*"},
-			Download:   plan.Download{ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute)},
-			Activation: plan.ActivationRule{By: plan.ByModeF, Scope: plan.ESPScope, Settle: plan.Duration(time.Minute), ReturnTimeout: plan.Duration(15 * time.Minute)},
-			Parts: map[string]plan.Part{
+		Models: map[string]desired.Model{"acme60": {
+			Match:      desired.Match{Vendor: "ACME", Product: "JBOD-60*"},
+			Download:   desired.Download{ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute)},
+			Activation: desired.ActivationRule{By: plan.ByModeF, Scope: desired.ESPScope, Settle: plan.Duration(time.Minute), ReturnTimeout: plan.Duration(15 * time.Minute)},
+			Parts: map[string]desired.Part{
 				"iom": {Subenclosures: []int{0}},
-				"psu": {Subenclosures: []int{3, 4}, Activation: plan.ActivationRule{By: plan.ByPowerCycle, Scope: plan.EnclosureScope}},
+				"psu": {Subenclosures: []int{3, 4}, Activation: desired.ActivationRule{By: plan.ByPowerCycle, Scope: desired.EnclosureScope}},
 			},
 			Order: []string{"1000", "0430", "1100"},
-			Images: map[string]plan.ModelImage{"iom-1100": {
+			Images: map[string]desired.ModelImage{"iom-1100": {
 				Part: "iom", File: "1100.bin", SHA256: strings.Repeat("a", 64), Revision: "0430",
 				From: []string{"10*"}, Modes: []plan.Mode{plan.ModeE, plan.Mode7},
 			}},
 		}},
-		Want:     []plan.Want{{Model: "acme60", Image: "iom-1100", Policy: "live", Enclosures: []inventory.Selector{"5000ccab*"}}},
+		Want:     []desired.Want{{Model: "acme60", Image: "iom-1100", Policy: "live", Enclosures: []inventory.Selector{"5000ccab*"}}},
 		Names:    map[string]string{"5000ccab04001000": "r12u20"},
-		Policies: map[string]plan.Policy{"live": {Reset: plan.ResetAlways, Activate: plan.Manual, Downgrade: plan.DowngradeForbid, RequireAllESPs: true, RequireHealthy: true}},
+		Policies: map[string]desired.Policy{"live": {Reset: plan.ResetAlways, Activate: plan.Manual, Downgrade: desired.DowngradeForbid, RequireAllESPs: true, RequireHealthy: true}},
 		Rollout:  plan.Rollout{MaxParallel: 1, MaxFailures: 2},
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(plan.DesiredState{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(desired.State{})); diff != "" {
 		t.Errorf("ParseDesiredState (-want +got):\n%s", diff)
 	}
 }
 
 // What a desired state leaves out is the safe choice.
 func TestDefaults(t *testing.T) {
-	d, err := plan.ParseDesiredState("f", []byte("apiVersion: fwctl/v1\nkind: DesiredState\nmodels: {}\nwant: []\npolicies: {p: {}, q: {requireHealthy: false}}\n"))
+	d, err := desired.Parse("f", []byte("apiVersion: fwctl/v1\nkind: DesiredState\nmodels: {}\nwant: []\npolicies: {p: {}, q: {requireHealthy: false}}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	safe := plan.Policy{Reset: "never", Activate: "manual", Downgrade: "forbid", RequireAllESPs: true, RequireHealthy: true}
+	safe := desired.Policy{Reset: "never", Activate: "manual", Downgrade: "forbid", RequireAllESPs: true, RequireHealthy: true}
 	lax := safe
 	lax.RequireHealthy = false
-	got := map[string]plan.Policy{"default": plan.DefaultPolicy(), "p": d.Policies["p"], "q": d.Policies["q"]}
-	if diff := cmp.Diff(map[string]plan.Policy{"default": safe, "p": safe, "q": lax}, got); diff != "" {
+	got := map[string]desired.Policy{"default": desired.DefaultPolicy(), "p": d.Policies["p"], "q": d.Policies["q"]}
+	if diff := cmp.Diff(map[string]desired.Policy{"default": safe, "p": safe, "q": lax}, got); diff != "" {
 		t.Errorf("policies (-want +got):\n%s", diff)
 	}
 	if want := (plan.Rollout{MaxParallel: 1, MaxFailures: 0}); d.Rollout != want {
@@ -228,7 +230,7 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			[]string{`f.yaml:4:1: this is not valid YAML: did not find expected node content (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := plan.ParseDesiredState("f.yaml", []byte(strings.NewReplacer(tt.replace...).Replace(small)))
+			_, err := desired.Parse("f.yaml", []byte(strings.NewReplacer(tt.replace...).Replace(small)))
 			if diff := cmp.Diff(tt.want, texts(t, err)); diff != "" {
 				t.Errorf("ParseDesiredState (-want +got):\n%s", diff)
 			}
@@ -257,27 +259,27 @@ rollout: {canary: 1, soak: 10m, maxFailures: 0}
 `
 
 func TestParseDesiredStateGates(t *testing.T) {
-	got, err := plan.ParseDesiredState("f.yaml", []byte(gates))
+	got, err := desired.Parse("f.yaml", []byte(gates))
 	if err != nil {
 		t.Fatal(err)
 	}
-	strict := plan.DefaultPolicy()
-	strict.Downgrade = plan.DowngradeOrder
-	strict.Windows = plan.PolicyWindows{Stage: []string{}, Reset: []string{"saturday-night"}}
-	strict.Waive = []plan.Waiver{{Element: "Power Supply 2", Reason: "bay is empty", Until: "2027-01-31"}}
+	strict := desired.DefaultPolicy()
+	strict.Downgrade = desired.DowngradeOrder
+	strict.Windows = desired.PolicyWindows{Stage: []string{}, Reset: []string{"saturday-night"}}
+	strict.Waive = []desired.Waiver{{Element: "Power Supply 2", Reason: "bay is empty", Until: "2027-01-31"}}
 	strict.RequireSignature = []string{publicKey}
-	want := &plan.DesiredState{
-		File: "f.yaml", Models: map[string]plan.Model{}, Want: []plan.Want{},
+	want := &desired.State{
+		File: "f.yaml", Models: map[string]desired.Model{}, Want: []desired.Want{},
 		Names:        map[string]string{"5000ccab04001000": "r12u20"},
-		Policies:     map[string]plan.Policy{"strict": strict},
+		Policies:     map[string]desired.Policy{"strict": strict},
 		Rollout:      plan.Rollout{Canary: 1, Soak: plan.Duration(10 * time.Minute), MaxParallel: 1},
-		Except:       []plan.Exception{{Enclosure: "r14*", Reason: "CHG-4711: power supply on order", Until: "2026-12-15"}},
+		Except:       []desired.Exception{{Enclosure: "r14*", Reason: "CHG-4711: power supply on order", Until: "2026-12-15"}},
 		FaultDomains: [][]inventory.Selector{{"r12u20", "500304801F001200", "lu-12AB"}},
 		Windows: map[string]window.Window{"saturday-night": {
 			Start: "2026-11-21T22:00", Timezone: "Europe/Berlin", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA", Exclude: []string{"2026-12-26"},
 		}},
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(plan.DesiredState{}), cmpopts.IgnoreFields(plan.DesiredState{}, "SHA256")); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(desired.State{}), cmpopts.IgnoreFields(desired.State{}, "SHA256")); diff != "" {
 		t.Errorf("ParseDesiredState (-want +got):\n%s", diff)
 	}
 }
@@ -347,7 +349,7 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 			[]string{`f.yaml:8:15: activate: apply resets an I/O module, and reset: never forbids that (say reset: always, or activate: manual)`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := plan.ParseDesiredState("f.yaml", []byte(strings.NewReplacer(tt.replace...).Replace(gates)))
+			_, err := desired.Parse("f.yaml", []byte(strings.NewReplacer(tt.replace...).Replace(gates)))
 			if diff := cmp.Diff(tt.want, texts(t, err)); diff != "" {
 				t.Errorf("ParseDesiredState (-want +got):\n%s", diff)
 			}
@@ -363,8 +365,8 @@ func TestLoadImages(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "1100.bin"), content, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	parse := func(sha, file string) *plan.DesiredState {
-		d, err := plan.ParseDesiredState("f.yaml", []byte(strings.NewReplacer(strings.Repeat("A", 64), sha, "1100.bin", file).Replace(small)))
+	parse := func(sha, file string) *desired.State {
+		d, err := desired.Parse("f.yaml", []byte(strings.NewReplacer(strings.Repeat("A", 64), sha, "1100.bin", file).Replace(small)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -424,47 +426,47 @@ func TestLoadImagesSignatures(t *testing.T) {
 	foreignSHA := put("foreign", foreign)
 	put("foreign.minisig", minisign.Sign(foreignPrivate, foreign))
 
-	desired := func(wantedSignature, stoneSignature string, keys ...string) *plan.DesiredState {
-		policy := plan.DefaultPolicy()
+	signed := func(wantedSignature, stoneSignature string, keys ...string) *desired.State {
+		policy := desired.DefaultPolicy()
 		policy.RequireSignature = keys
-		return &plan.DesiredState{
+		return &desired.State{
 			File: "f.yaml",
-			Models: map[string]plan.Model{
+			Models: map[string]desired.Model{
 				"m": {
-					Match: plan.Match{Vendor: "ACME", Product: "JBOD-60*"},
-					Parts: map[string]plan.Part{"iom": {Subenclosures: []int{0}}},
-					Images: map[string]plan.ModelImage{
+					Match: desired.Match{Vendor: "ACME", Product: "JBOD-60*"},
+					Parts: map[string]desired.Part{"iom": {Subenclosures: []int{0}}},
+					Images: map[string]desired.ModelImage{
 						"wanted": {Part: "iom", File: "wanted", SHA256: wantedSHA, Signature: wantedSignature},
 						"stone":  {Part: "iom", File: "stone", SHA256: stoneSHA, Signature: stoneSignature},
 					},
 				},
 				"n": { // its policy is nothing to m, and m's is nothing to it, though their images have one name
-					Parts: map[string]plan.Part{"iom": {Subenclosures: []int{3}}},
-					Images: map[string]plan.ModelImage{
+					Parts: map[string]desired.Part{"iom": {Subenclosures: []int{3}}},
+					Images: map[string]desired.ModelImage{
 						"wanted": {Part: "iom", File: "foreign", SHA256: foreignSHA, Signature: "foreign.minisig"},
 					},
 				},
 			},
-			Want:     []plan.Want{{Model: "m", Image: "wanted", Policy: "live"}, {Model: "n", Image: "wanted", Policy: "foreign"}},
-			Policies: map[string]plan.Policy{"live": policy, "foreign": {RequireSignature: foreignKeys}, "unused": {RequireSignature: []string{otherPublic.String()}}},
+			Want:     []desired.Want{{Model: "m", Image: "wanted", Policy: "live"}, {Model: "n", Image: "wanted", Policy: "foreign"}},
+			Policies: map[string]desired.Policy{"live": policy, "foreign": {RequireSignature: foreignKeys}, "unused": {RequireSignature: []string{otherPublic.String()}}},
 		}
 	}
 	for _, tt := range []struct {
 		name     string
-		desired  *plan.DesiredState
+		desired  *desired.State
 		want     map[string][]string
 		problems []string
 	}{
-		{"both signed", desired("wanted.minisig", "stone.minisig", otherPublic.String(), public.String()),
+		{"both signed", signed("wanted.minisig", "stone.minisig", otherPublic.String(), public.String()),
 			map[string][]string{wantedSHA: {public.String()}, stoneSHA: {public.String()}, foreignSHA: foreignKeys}, nil},
-		{"a stone without one", desired("wanted.minisig", "", public.String()),
+		{"a stone without one", signed("wanted.minisig", "", public.String()),
 			map[string][]string{wantedSHA: {public.String()}, foreignSHA: foreignKeys}, nil},
-		{"no policy that requires one", desired("gone.minisig", ""), map[string][]string{foreignSHA: foreignKeys}, nil},
-		{"none", desired("", "", public.String()), nil,
+		{"no policy that requires one", signed("gone.minisig", ""), map[string][]string{foreignSHA: foreignKeys}, nil},
+		{"none", signed("", "", public.String()), nil,
 			[]string{"it has no signature, and policy live requires one (name the vendor's .minisig file in the image's signature)"}},
-		{"no file", desired("gone.minisig", "", public.String()), nil, []string{"its signature " + dir + "/gone.minisig: there is no such file"}},
-		{"another key", desired("other.minisig", "", public.String()), nil, []string{"its signature " + dir + "/other.minisig: it is by key "}},
-		{"each other's", desired("stone.minisig", "wanted.minisig", public.String()), nil,
+		{"no file", signed("gone.minisig", "", public.String()), nil, []string{"its signature " + dir + "/gone.minisig: there is no such file"}},
+		{"another key", signed("other.minisig", "", public.String()), nil, []string{"its signature " + dir + "/other.minisig: it is by key "}},
+		{"each other's", signed("stone.minisig", "wanted.minisig", public.String()), nil,
 			[]string{"stone: its signature " + dir + "/wanted.minisig: it does not fit", "wanted: its signature " + dir + "/stone.minisig: it does not fit"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -511,10 +513,10 @@ func TestLoadImagesWarnings(t *testing.T) {
 		{"*", "?", 0, ""},
 		{"ACME", "JBOD-60", 3, ""}, // another product is in there
 	} {
-		d := &plan.DesiredState{Models: map[string]plan.Model{"m": {
-			Match:  plan.Match{Vendor: tt.vendor, Product: tt.product},
-			Parts:  map[string]plan.Part{"iom": {Subenclosures: []int{tt.subenclosure}}},
-			Images: map[string]plan.ModelImage{"iom": {Part: "iom", File: "a", SHA256: hex.EncodeToString(digest[:])}},
+		d := &desired.State{Models: map[string]desired.Model{"m": {
+			Match:  desired.Match{Vendor: tt.vendor, Product: tt.product},
+			Parts:  map[string]desired.Part{"iom": {Subenclosures: []int{tt.subenclosure}}},
+			Images: map[string]desired.ModelImage{"iom": {Part: "iom", File: "a", SHA256: hex.EncodeToString(digest[:])}},
 		}}}
 		images, err := d.LoadImages(dir)
 		if err != nil {
@@ -532,11 +534,11 @@ func TestLoadImagesWarnings(t *testing.T) {
 
 func FuzzParseDesiredState(f *testing.F) {
 	f.Add([]byte(small))
-	for _, file := range must(filepath.Glob("testdata/*/desired-state.yaml")) {
+	for _, file := range must(filepath.Glob("../build/testdata/*/desired-state.yaml")) {
 		f.Add(must(os.ReadFile(file)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d, err := plan.ParseDesiredState("f.yaml", data)
+		d, err := desired.Parse("f.yaml", data)
 		if (d == nil) == (err == nil) {
 			t.Fatalf("ParseDesiredState = %v, %v; want one of them", d, err)
 		}
@@ -546,7 +548,7 @@ func FuzzParseDesiredState(f *testing.F) {
 			}
 			return
 		}
-		if _, err := plan.Build(plan.Input{Desired: d}); err != nil {
+		if _, err := build.Plan(build.Input{Desired: d}); err != nil {
 			t.Errorf("Build of no inventory = %v; want an empty plan", err)
 		}
 	})

@@ -1,4 +1,4 @@
-package plan
+package desired
 
 import (
 	"fmt"
@@ -15,11 +15,11 @@ func glob(pattern, s string) bool {
 	return ok && err == nil
 }
 
-// globOrAny is glob where an empty pattern matches anything.
-func globOrAny(pattern, s string) bool { return pattern == "" || glob(pattern, s) }
+// GlobOrAny is glob where an empty pattern matches anything.
+func GlobOrAny(pattern, s string) bool { return pattern == "" || glob(pattern, s) }
 
-// escapeGlob makes a glob that matches one text only.
-func escapeGlob(text string) string {
+// Literal makes a glob that matches one text only.
+func Literal(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(text)
 }
 

@@ -1,4 +1,4 @@
-package plan
+package desired
 
 import (
 	"errors"
@@ -25,7 +25,7 @@ type Images struct {
 // which may become stepping stones to it, need none, but one that they have must
 // be sound. The error holds every problem at once: a *multierror.Error of
 // schemas.Problem, sorted by position.
-func (d *DesiredState) LoadImages(dir string) (*Images, error) {
+func (d *State) LoadImages(dir string) (*Images, error) {
 	l := newImageLoader(d, dir, nil)
 	l.loadAll()
 	if err := schemas.Join(l.problems); err != nil {
@@ -35,7 +35,7 @@ func (d *DesiredState) LoadImages(dir string) (*Images, error) {
 }
 
 type imageLoader struct {
-	d        *DesiredState
+	d        *State
 	dir      string
 	read     map[string]*image.Image // by path
 	images   Images
@@ -44,7 +44,7 @@ type imageLoader struct {
 }
 
 // newImageLoader loads the images of a desired state of which some problems are known.
-func newImageLoader(d *DesiredState, dir string, known []schemas.Problem) *imageLoader {
+func newImageLoader(d *State, dir string, known []schemas.Problem) *imageLoader {
 	return &imageLoader{
 		d: d, dir: dir, read: map[string]*image.Image{}, known: schemas.PositionsOf(known),
 		images: Images{Files: map[string]*image.Image{}, SignedBy: map[string][]string{}},
@@ -95,7 +95,7 @@ func (l *imageLoader) load(model, name string) {
 	if !slices.Contains(m.Parts[i.Part].Subenclosures, 0) {
 		return // it is for a product of which the model does not have the name
 	}
-	if doubt := doubtOf(img, name+" of model "+model, m.Match); doubt != "" {
+	if doubt := Doubt(img, name+" of model "+model, m.Match); doubt != "" {
 		l.images.Warnings = append(l.images.Warnings, doubt)
 	}
 }
@@ -136,7 +136,7 @@ func (l *imageLoader) path(file string) string {
 }
 
 func (l *imageLoader) add(err error, path ...string) {
-	p := l.d.at(path...)
+	p := l.d.At(path...)
 	p.Summary = err.Error()
 	var e *image.Error
 	if errors.As(err, &e) {
@@ -145,9 +145,9 @@ func (l *imageLoader) add(err error, path ...string) {
 	l.problems = append(l.problems, p)
 }
 
-// doubtOf is the warning of an image that may be for another product, "" where
+// Doubt is the warning of an image that may be for another product, "" where
 // there is no reason for one.
-func doubtOf(img *image.Image, called string, match Match) string {
+func Doubt(img *image.Image, called string, match Match) string {
 	if doubt := img.Kind().Doubt; doubt != "" {
 		return fmt.Sprintf("image %s: %s", called, doubt)
 	}

@@ -1,4 +1,4 @@
-package plan_test
+package desired_test
 
 import (
 	"os"
@@ -11,11 +11,13 @@ import (
 
 	"fwctl/inventory"
 	"fwctl/plan"
+	"fwctl/plan/build"
+	"fwctl/plan/desired"
 )
 
 // What init writes of any inventory is valid, and plans to no change.
 func TestInit(t *testing.T) {
-	files := must(filepath.Glob("testdata/*/inventory*.json"))
+	files := must(filepath.Glob("../build/testdata/*/inventory*.json"))
 	if len(files) == 0 {
 		t.Fatal("no inventories")
 	}
@@ -43,29 +45,29 @@ func TestInitOddText(t *testing.T) {
 	}
 	// The globs match what they are for.
 	for name, m := range d.Models {
-		m.Images = map[string]plan.ModelImage{"i": {Part: "iom", SHA256: "s", Revision: "9999"}}
-		p, err := plan.Build(plan.Input{
-			Desired:     &plan.DesiredState{Models: map[string]plan.Model{name: m}, Want: []plan.Want{{Model: name, Image: "i"}}},
+		m.Images = map[string]desired.ModelImage{"i": {Part: "iom", SHA256: "s", Revision: "9999"}}
+		p, err := build.Plan(build.Input{
+			Desired:     &desired.State{Models: map[string]desired.Model{name: m}, Want: []desired.Want{{Model: name, Image: "i"}}},
 			Inventories: []*inventory.Inventory{inv}, ImageSizes: map[string]int64{"s": 1},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		matched := len(p.Steps) - p.Summary.Unmanaged
-		if anything := m.Match == (plan.Match{Product: "?*"}); matched != 1 && !anything {
+		if anything := m.Match == (desired.Match{Product: "?*"}); matched != 1 && !anything {
 			t.Errorf("model %s, %+v, matches %d components; want 1", name, m.Match, matched)
 		}
 	}
 }
 
-func plansToNothing(t *testing.T, what string, invs ...*inventory.Inventory) *plan.DesiredState {
+func plansToNothing(t *testing.T, what string, invs ...*inventory.Inventory) *desired.State {
 	t.Helper()
-	text := plan.Init(invs, nil)
-	d, err := plan.ParseDesiredState("init.yaml", text)
+	text := desired.Init(invs, nil)
+	d, err := desired.Parse("init.yaml", text)
 	if err != nil {
 		t.Fatalf("Init of %s = %v; want a valid desired state\n%s", what, err, text)
 	}
-	p, err := plan.Build(plan.Input{Desired: d, Inventories: invs})
+	p, err := build.Plan(build.Input{Desired: d, Inventories: invs})
 	if err != nil {
 		t.Fatalf("Build of what Init made of %s = %v", what, err)
 	}
@@ -129,7 +131,7 @@ names:
 #  5000ccab04001000: name-1 # stor1:/dev/sg3
 #  5000ccab04001080: name-2 # stor1:/dev/sg4
 `
-	got := string(plan.Init([]*inventory.Inventory{inv}, nil))
+	got := string(desired.Init([]*inventory.Inventory{inv}, nil))
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" {
 		t.Errorf("Init (-want +got):\n%s", diff)
 	}
@@ -137,7 +139,7 @@ names:
 	// What is commented out is valid once its hash signs are gone.
 	suggested := regexp.MustCompile(`(?m)^( *)#( ?)( *)(esps:|iom-new:|file:|sha256:|revision:|from:|modes:|- \{|5000)`)
 	for _, on := range []string{suggested.ReplaceAllString(got, "$1$2$3$4"), suggested.ReplaceAllString(got, "$1$3$4")} {
-		d, err := plan.ParseDesiredState("init.yaml", []byte(on))
+		d, err := desired.Parse("init.yaml", []byte(on))
 		if err != nil {
 			t.Fatalf("ParseDesiredState of what init has in comments = %v\n%s", err, on)
 		}

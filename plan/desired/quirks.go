@@ -1,4 +1,4 @@
-package plan
+package desired
 
 import (
 	_ "embed"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"fwctl/plan"
 	"fwctl/schemas"
 )
 
@@ -15,17 +16,17 @@ var quirksYAML []byte
 // Quirk is one row of the quirk table: how some devices differ from the defaults.
 // What is zero is as usual.
 type Quirk struct {
-	Name                string         `yaml:"name"`
-	Match               QuirkMatch     `yaml:"match"`
-	Source              string         `yaml:"source"`    // where the row comes from, and how sure it is
-	ChunkSize           int            `yaml:"chunkSize"` // bytes, a multiple of 4
-	SkipStatus          []StatusRead   `yaml:"skipStatus"`
-	Settle              Duration       `yaml:"settle"` // how long to leave the device alone after a reset
-	Activation          ActivationPage `yaml:"activation"`
-	ModeE               []string       `yaml:"modeE"`       // globs on the only revisions at which mode e is taken; nil: all
-	RefusedMode         SenseCode      `yaml:"refusedMode"` // says at the first chunk, where it points at no field, that the mode is refused
-	ActivateUnconfirmed bool           `yaml:"activateUnconfirmed"`
-	PeerSync            Duration       `yaml:"peerSync"` // how long ESPs take to bring each other to one revision by themselves; 0: they do not
+	Name                string            `yaml:"name"`
+	Match               QuirkMatch        `yaml:"match"`
+	Source              string            `yaml:"source"`    // where the row comes from, and how sure it is
+	ChunkSize           int               `yaml:"chunkSize"` // bytes, a multiple of 4
+	SkipStatus          []plan.StatusRead `yaml:"skipStatus"`
+	Settle              plan.Duration     `yaml:"settle"` // how long to leave the device alone after a reset
+	Activation          ActivationPage    `yaml:"activation"`
+	ModeE               []string          `yaml:"modeE"`       // globs on the only revisions at which mode e is taken; nil: all
+	RefusedMode         plan.SenseCode    `yaml:"refusedMode"` // says at the first chunk, where it points at no field, that the mode is refused
+	ActivateUnconfirmed bool              `yaml:"activateUnconfirmed"`
+	PeerSync            plan.Duration     `yaml:"peerSync"` // how long ESPs take to bring each other to one revision by themselves; 0: they do not
 }
 
 // QuirkMatch holds globs on page 01h's primary subenclosure. An empty one matches anything.
@@ -37,8 +38,8 @@ type QuirkMatch struct {
 
 // ActivationPage is how a quirk starts deferred microcode.
 type ActivationPage struct {
-	By   ActivateBy `yaml:"by"`
-	Page string     `yaml:"page"` // sent in place of mode 0Fh: bytes in hex, separated by blanks
+	By   plan.ActivateBy `yaml:"by"`
+	Page string          `yaml:"page"` // sent in place of mode 0Fh: bytes in hex, separated by blanks
 }
 
 // quirkTable is the built-in quirk table.
@@ -59,7 +60,7 @@ var quirkTable = sync.OnceValue(func() []Quirk {
 // those of the built-in table, and take the place of those of the same name.
 func QuirkOf(own []Quirk, vendor, product, revision string) Quirk {
 	fits := func(q Quirk) bool {
-		return globOrAny(q.Match.Vendor, vendor) && globOrAny(q.Match.Product, product) && globOrAny(q.Match.Revision, revision)
+		return GlobOrAny(q.Match.Vendor, vendor) && GlobOrAny(q.Match.Product, product) && GlobOrAny(q.Match.Revision, revision)
 	}
 	if i := slices.IndexFunc(own, fits); i >= 0 {
 		return own[i]
@@ -72,8 +73,8 @@ func QuirkOf(own []Quirk, vendor, product, revision string) Quirk {
 	return Quirk{}
 }
 
-// takesModeE tells whether the ESP takes mode e when it runs a revision.
-func (q *Quirk) takesModeE(revision string) bool {
+// TakesModeE tells whether the ESP takes mode e when it runs a revision.
+func (q *Quirk) TakesModeE(revision string) bool {
 	return q.ModeE == nil || slices.ContainsFunc(q.ModeE, func(g string) bool { return glob(g, revision) })
 }
 
@@ -89,16 +90,16 @@ func (c *checker) checkQuirk(index string, q Quirk) {
 	if i := slices.IndexFunc(c.d.Quirks, func(o Quirk) bool { return o.Name == q.Name }); fmt.Sprint(i) != index {
 		c.add(at("name"), fmt.Sprintf("there is a quirk %q already", q.Name), "give each row a name of its own")
 	}
-	c.checkDurations(at(), map[string]Duration{"settle": q.Settle, "peerSync": q.PeerSync})
+	c.checkDurations(at(), map[string]plan.Duration{"settle": q.Settle, "peerSync": q.PeerSync})
 	if q.Activation.Page == "" {
 		return
 	}
 	page, err := q.Activation.Bytes()
 	switch {
 	case err != nil: // the schema has said it
-	case q.Activation.By == ByPowerCycle:
+	case q.Activation.By == plan.ByPowerCycle:
 		c.add(at("activation", "page"), "a page starts the firmware, and by says that only a power cycle does", "leave one of them out")
-	case !vendorPage(page[0]) && page[0] != 0x0e:
+	case !plan.VendorPage(page[0]) && page[0] != 0x0e:
 		c.add(
 			at("activation", "page"),
 			fmt.Sprintf("page %02Xh is not a vendor's page", page[0]),
@@ -112,4 +113,4 @@ func (c *checker) checkQuirk(index string, q Quirk) {
 }
 
 // Bytes are the bytes of the page, from its page code on.
-func (a ActivationPage) Bytes() ([]byte, error) { return pageBytes(a.Page) }
+func (a ActivationPage) Bytes() ([]byte, error) { return plan.PageBytes(a.Page) }

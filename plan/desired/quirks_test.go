@@ -1,4 +1,4 @@
-package plan
+package desired
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ func TestQuirkTable(t *testing.T) {
 	if !ok {
 		t.Fatal("quirks.yaml has no quirks")
 	}
-	d, err := ParseDesiredState("quirks.yaml", append([]byte("apiVersion: fwctl/v1\nkind: DesiredState\nmodels: {}\nwant: []\nquirks:\n"), rows...))
+	d, err := Parse("quirks.yaml", append([]byte("apiVersion: fwctl/v1\nkind: DesiredState\nmodels: {}\nwant: []\nquirks:\n"), rows...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestBadQuirks(t *testing.T) {
 		{"page and power cycle", `{name: a, match: {vendor: A}, source: s, activation: {by: power-cycle, page: "10 00 00 00"}}`, `by says that only a power cycle does`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := ParseDesiredState("q.yaml", []byte("apiVersion: fwctl/v1\nkind: DesiredState\nmodels: {}\nwant: []\nquirks:\n  - "+tt.row+"\n"))
+			_, err := Parse("q.yaml", []byte("apiVersion: fwctl/v1\nkind: DesiredState\nmodels: {}\nwant: []\nquirks:\n  - "+tt.row+"\n"))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("ParseDesiredState = %v; want %q", err, tt.want)
 			}

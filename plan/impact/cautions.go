@@ -1,9 +1,10 @@
-package plan
+package impact
 
 import (
 	"slices"
 
 	"fwctl/inventory"
+	"fwctl/plan"
 )
 
 // Locked says why what earlier runs have found out keeps a component from being
@@ -13,7 +14,7 @@ import (
 // What needs an image is the first of its fault domain to be worked on, by a whole
 // image: one that does is not locked by another. And no command starts what waits
 // for power.
-func Locked(cautions []inventory.Caution, address string, domain []string, startsBy ActivateBy) string {
+func Locked(cautions []inventory.Caution, address string, domain []string, startsBy plan.ActivateBy) string {
 	needy := NeedsImage(cautions, address)
 	for i := range cautions {
 		c := &cautions[i]
@@ -29,7 +30,7 @@ func Locked(cautions []inventory.Caution, address string, domain []string, start
 		case c.Kind == inventory.Unfinished && slices.Contains(domain, inventory.EnclosureOf(c.Address)):
 			return "a run is in the middle of its work on " + c.Address + ", of the same fault domain, or was broken off there: unless that run goes on, `fwctl resume` comes first" + c.Source()
 		case c.Kind == inventory.Unclear && own && startsBy != "",
-			c.Kind == inventory.PowerOnly && own && startsBy == ByModeF:
+			c.Kind == inventory.PowerOnly && own && startsBy == plan.ByModeF:
 			return c.Words()
 		}
 	}

@@ -1,4 +1,10 @@
-package plan
+// Package impact says what a reset does to those who use the drives behind an enclosure,
+// and whether it is permitted: when a plan is made, and again right before a reset. It is
+// the only place that judges disruption: which enclosures form a fault domain, what hangs
+// behind an ESP, and what earlier runs have left that forbids a reset.
+//
+// It is pure, and never makes or changes a plan.
+package impact
 
 import (
 	"cmp"
@@ -10,21 +16,23 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"fwctl/inventory"
+	"fwctl/inventory/fleet"
+	"fwctl/plan"
 )
 
 // Effect is what a reset does to those who use the drives behind what is reset.
 type Effect struct {
-	Expected Impact // ESPReset or IOInterruption
-	Worst    Impact // likewise, where what is not known counts as in use
-	Busy     string // what of the fault domain is in use, or may be, in words; "" where nothing is
-	Why      string // which drives are in use and how they go on, in words
+	Expected plan.Impact // ESPReset or IOInterruption
+	Worst    plan.Impact // likewise, where what is not known counts as in use
+	Busy     string      // what of the fault domain is in use, or may be, in words; "" where nothing is
+	Why      string      // which drives are in use and how they go on, in words
 
 	// Evidence says where drives were looked for, then of each drive that may be
 	// cut off why it counts.
 	Evidence []string
 }
 
-// ResetImpact tells what it does when ESPs, by lu_id, are reset at once, as the
+// Of tells what it does when ESPs, by lu_id, are reset at once, as the
 // inventories of one or several hosts show it. A drive in use goes on where what
 // uses it really has another live path, known to lead neither through one of the
 // ESPs nor through anything behind them. What the inventories do not tell counts
@@ -35,35 +43,35 @@ type Effect struct {
 // of it. elsewhere holds drives that the inventories list without a path, and that
 // another host sees: Step.SeenElsewhere. A host whose inventory is not among them is not seen: the caller asks
 // for one of each host that is attached.
-func ResetImpact(inventories []*inventory.Inventory, luIDs, domain, elsewhere []string) Effect {
-	f := mergeHosts(inventories)
-	var together []*enclosure
+func Of(inventories []*inventory.Inventory, luIDs, domain, elsewhere []string) Effect {
+	f := fleet.Merge(inventories)
+	var together []*fleet.Enclosure
 	for _, id := range domain {
-		if e := f.enclosure(id); e != nil {
+		if e := f.Enclosure(id); e != nil {
 			together = append(together, e)
 		}
 	}
-	sv := newSurvey(f, [][]*enclosure{together})
+	sv := NewSurvey(f, [][]*fleet.Enclosure{together})
 	sv.elsewhere = map[string]bool{}
 	for _, key := range elsewhere {
 		sv.elsewhere[key] = true
 	}
-	e := sv.impact(luIDs)
+	e := sv.Effect(luIDs)
 	e.Busy = "the enclosure was not scanned"
-	if first, ok := sv.esps[luIDs[0]]; ok {
-		e.Busy = sv.domain(first.of).inUse(sv)
+	if first, ok := sv.ESPs[luIDs[0]]; ok {
+		e.Busy = sv.Domain(first.Of).InUse(sv)
 	}
 	return e
 }
 
 // Permits tells whether a policy permits a reset, and if not, why.
-func Permits(reset Reset, e Effect) (ok bool, why string) {
+func Permits(reset plan.Reset, e Effect) (ok bool, why string) {
 	switch {
-	case reset == ResetAlways, reset == ResetIdle && e.Busy == "", reset == ResetRedundant && e.Worst != IOInterruption:
+	case reset == plan.ResetAlways, reset == plan.ResetIdle && e.Busy == "", reset == plan.ResetRedundant && e.Worst != plan.IOInterruption:
 		return true, ""
-	case reset == ResetIdle:
+	case reset == plan.ResetIdle:
 		return false, "the policy says reset: idle: " + e.Busy
-	case reset == ResetRedundant:
+	case reset == plan.ResetRedundant:
 		return false, "the policy says reset: redundant: " + e.Why
 	}
 	return false, "the policy says reset: never"
@@ -84,13 +92,15 @@ const (
 
 // finding is a drive's fate on the host where it is worst.
 type finding struct {
-	enclosure *enclosure
+	enclosure *fleet.Enclosure
 	drive     *inventory.Drive
 	fate      fate
 	through   string // lu_id of the ESP that takes over
 }
 
-func newFinding(e *enclosure, d *inventory.Drive) finding { return finding{enclosure: e, drive: d} }
+func newFinding(e *fleet.Enclosure, d *inventory.Drive) finding {
+	return finding{enclosure: e, drive: d}
+}
 
 // key tells the drives of no slot apart.
 func key(d *inventory.Drive) string {
@@ -106,31 +116,31 @@ func (a finding) same(b finding) bool {
 	return a.enclosure == b.enclosure && a.drive.Slot == b.drive.Slot && key(a.drive) == key(b.drive)
 }
 
-// impact is ResetImpact, but for Busy.
-func (sv *survey) impact(luIDs []string) Effect {
-	var enclosures []*enclosure
+// Effect is ResetImpact, but for Busy.
+func (sv *Survey) Effect(luIDs []string) Effect {
+	var enclosures []*fleet.Enclosure
 	scanned, found := true, sv.found[:0]
 	for _, luID := range luIDs {
-		if in, ok := sv.esps[luID]; ok {
-			enclosures = append(append(enclosures, in.of), sv.below[luID]...)
+		if in, ok := sv.ESPs[luID]; ok {
+			enclosures = append(append(enclosures, in.Of), sv.below[luID]...)
 		} else {
 			scanned = false
 		}
 	}
-	slices.SortFunc(enclosures, func(a, b *enclosure) int { return cmp.Compare(a.index, b.index) })
+	slices.SortFunc(enclosures, func(a, b *fleet.Enclosure) int { return cmp.Compare(a.Index, b.Index) })
 	enclosures = slices.Compact(enclosures)
 	var unknown []string // why drives are not known
 	for _, e := range enclosures {
-		if why := e.drivesUnknown(); why != "" && !slices.Contains(unknown, why) {
+		if why := e.DrivesUnknown(); why != "" && !slices.Contains(unknown, why) {
 			unknown = append(unknown, why)
 		}
 		first := len(found)
-		for k := range e.views {
-			v := &e.views[k]
+		for k := range e.Views {
+			v := &e.Views[k]
 			for i := range v.Drives {
 				f := newFinding(e, &v.Drives[i])
 				f.fate, f.through = sv.fate(e, v, f.drive, luIDs)
-				if k > 0 && i < len(e.views[0].Drives) && found[first+i].same(f) { // hosts list them alike, so that few are left to sort
+				if k > 0 && i < len(e.Views[0].Drives) && found[first+i].same(f) { // hosts list them alike, so that few are left to sort
 					if f.compare(found[first+i]) < 0 {
 						found[first+i] = f
 					}
@@ -145,22 +155,22 @@ func (sv *survey) impact(luIDs []string) Effect {
 	}
 	sv.found = found
 	found = worstOfEach(found)
-	e := Effect{Expected: ESPReset, Worst: ESPReset}
+	e := Effect{Expected: plan.ESPReset, Worst: plan.ESPReset}
 	for _, f := range found {
 		switch f.fate {
 		case cutOff, alone, unasked, unseen:
-			e.Expected, e.Worst = IOInterruption, IOInterruption
+			e.Expected, e.Worst = plan.IOInterruption, plan.IOInterruption
 		case astray:
-			e.Worst = IOInterruption
+			e.Worst = plan.IOInterruption
 		}
 	}
 	if len(unknown) > 0 {
-		e.Expected, e.Worst = IOInterruption, IOInterruption
+		e.Expected, e.Worst = plan.IOInterruption, plan.IOInterruption
 	}
 	e.Evidence = sv.evidence(enclosures, found)
-	var home *enclosure
-	if first, ok := sv.esps[luIDs[0]]; ok {
-		home = first.of
+	var home *fleet.Enclosure
+	if first, ok := sv.ESPs[luIDs[0]]; ok {
+		home = first.Of
 	}
 	e.Why = sv.tell(found, luIDs, unknown, home)
 	return e
@@ -168,12 +178,12 @@ func (sv *survey) impact(luIDs []string) Effect {
 
 // evidence says where drives were looked for, and of each which source says what of it:
 // why it counts as in use, or why it does not.
-func (sv *survey) evidence(enclosures []*enclosure, found []finding) []string {
+func (sv *Survey) evidence(enclosures []*fleet.Enclosure, found []finding) []string {
 	var said []string
 	for _, e := range enclosures {
-		for _, v := range e.views {
+		for _, v := range e.Views {
 			if v.DriveEvidence != nil {
-				said = append(said, fmt.Sprintf("drives behind %s, seen from %s: %s", e.id, v.host, strings.Join(v.DriveEvidence, ", ")))
+				said = append(said, fmt.Sprintf("drives behind %s, seen from %s: %s", e.ID, v.Host, strings.Join(v.DriveEvidence, ", ")))
 			}
 		}
 	}
@@ -216,19 +226,19 @@ func trouble(d *inventory.Drive) string {
 // harmless says of a drive that nothing is cut off from why: that it is in use and goes
 // on, or which host has found what on looking whether it is. What is said of each of its
 // paths is said once, so that drives of which the same is said are told together.
-func (sv *survey) harmless(f finding) string {
+func (sv *Survey) harmless(f finding) string {
 	if f.fate == goesOn {
 		return "in use, with a live path through " + sv.label(f.through, nil)
 	}
 	var said []string
-	for k := range f.enclosure.views {
-		v := &f.enclosure.views[k]
+	for k := range f.enclosure.Views {
+		v := &f.enclosure.Views[k]
 		for i := range v.Drives {
 			d := &v.Drives[i]
 			if d.InUse == nil || !newFinding(f.enclosure, d).same(f) {
 				continue
 			}
-			words := []string{fmt.Sprintf("not in use on %s: %s", v.host, inventory.NoUser)}
+			words := []string{fmt.Sprintf("not in use on %s: %s", v.Host, inventory.NoUser)}
 			for _, e := range d.Evidence {
 				path, rest, ok := strings.Cut(e, ": ")
 				if ok && slices.ContainsFunc(d.Paths, func(p inventory.DrivePath) bool { return p.Device == path }) {
@@ -248,11 +258,11 @@ func (sv *survey) harmless(f finding) string {
 	return strings.Join(slices.Compact(said), "; ")
 }
 
-// pathWarnings tells which drives of an enclosure are in use and have a path that is
+// PathWarnings tells which drives of an enclosure are in use and have a path that is
 // not live now. No reset is permitted on that path's account, and none waits for it.
-func pathWarnings(e *enclosure) []string {
+func PathWarnings(e *fleet.Enclosure) []string {
 	var warnings []string
-	for _, v := range e.views {
+	for _, v := range e.Views {
 		var drives []finding
 		for i := range v.Drives {
 			if d := &v.Drives[i]; len(d.InUse) > 0 && len(downPaths(d)) > 0 {
@@ -266,9 +276,9 @@ func pathWarnings(e *enclosure) []string {
 		path := downPaths(first.drive)[0]
 		what := fmt.Sprintf("%s, %s: %s; multipath -ll shows the paths", slots([]finding{first}, e), path.Device, path.Down)
 		if n := len(drives); n > 1 {
-			warnings = append(warnings, fmt.Sprintf("%s: %d drives in use have a path on %s that is not live, the first: %s", e.id, n, v.host, what))
+			warnings = append(warnings, fmt.Sprintf("%s: %d drives in use have a path on %s that is not live, the first: %s", e.ID, n, v.Host, what))
 		} else {
-			warnings = append(warnings, fmt.Sprintf("%s: a drive in use has a path on %s that is not live: %s", e.id, v.host, what))
+			warnings = append(warnings, fmt.Sprintf("%s: a drive in use has a path on %s that is not live: %s", e.ID, v.Host, what))
 		}
 	}
 	return warnings
@@ -288,7 +298,7 @@ func downPaths(d *inventory.Drive) []inventory.DrivePath {
 
 // compare orders findings by place, those of one place from bad to good.
 func (a finding) compare(b finding) int {
-	return cmp.Or(cmp.Compare(a.enclosure.index, b.enclosure.index), cmp.Compare(uint(a.drive.Slot), uint(b.drive.Slot)), cmp.Compare(key(a.drive), key(b.drive)), cmp.Compare(b.fate, a.fate), cmp.Compare(a.through, b.through))
+	return cmp.Or(cmp.Compare(a.enclosure.Index, b.enclosure.Index), cmp.Compare(uint(a.drive.Slot), uint(b.drive.Slot)), cmp.Compare(key(a.drive), key(b.drive)), cmp.Compare(b.fate, a.fate), cmp.Compare(a.through, b.through))
 }
 
 // worstOfEach leaves one finding of each drive, sorted by place.
@@ -299,8 +309,8 @@ func worstOfEach(found []finding) []finding {
 
 // fate finds what becomes of a drive on a host. A drive that several enclosures
 // list has the users and the paths of all of them.
-func (sv *survey) fate(e *enclosure, v *view, d *inventory.Drive, luIDs []string) (f fate, through string) {
-	host := v.host
+func (sv *Survey) fate(e *fleet.Enclosure, v *fleet.View, d *inventory.Drive, luIDs []string) (f fate, through string) {
+	host := v.Host
 	if len(d.Paths) == 0 && len(d.InUse) == 0 {
 		if sv.unseen(e, v, d) {
 			return unseen, ""
@@ -349,7 +359,7 @@ func (sv *survey) fate(e *enclosure, v *view, d *inventory.Drive, luIDs []string
 }
 
 // tell puts findings in words, the worst first.
-func (sv *survey) tell(found []finding, luIDs, unknown []string, home *enclosure) string {
+func (sv *Survey) tell(found []finding, luIDs, unknown []string, home *fleet.Enclosure) string {
 	var by [unseen + 1][]finding // of those that need their slots named
 	var sata []finding           // those that are cut off because they have one port
 	var through []string
@@ -418,17 +428,17 @@ func (sv *survey) tell(found []finding, luIDs, unknown []string, home *enclosure
 }
 
 // on names the hosts where a drive has its fate, where several see its enclosure.
-func (sv *survey) on(f finding, luIDs []string) string {
-	if len(f.enclosure.views) < 2 {
+func (sv *Survey) on(f finding, luIDs []string) string {
+	if len(f.enclosure.Views) < 2 {
 		return ""
 	}
 	var hosts []string
-	for k := range f.enclosure.views {
-		v := &f.enclosure.views[k]
+	for k := range f.enclosure.Views {
+		v := &f.enclosure.Views[k]
 		for i := range v.Drives {
 			if d := &v.Drives[i]; newFinding(f.enclosure, d).same(f) {
-				if fate, _ := sv.fate(f.enclosure, v, d, luIDs); fate == f.fate && !slices.Contains(hosts, v.host) {
-					hosts = append(hosts, v.host)
+				if fate, _ := sv.fate(f.enclosure, v, d, luIDs); fate == f.fate && !slices.Contains(hosts, v.Host) {
+					hosts = append(hosts, v.Host)
 				}
 			}
 		}
@@ -437,15 +447,15 @@ func (sv *survey) on(f finding, luIDs []string) string {
 }
 
 // label names an ESP as seen from an enclosure: esp2, or with its own enclosure.
-func (sv *survey) label(luID string, home *enclosure) string {
-	at, ok := sv.esps[luID]
+func (sv *Survey) label(luID string, home *fleet.Enclosure) string {
+	at, ok := sv.ESPs[luID]
 	switch {
 	case !ok:
 		return "logical unit " + luID
-	case at.of != home:
-		return at.of.id + "/" + at.id
+	case at.Of != home:
+		return at.Of.ID + "/" + at.ID
 	}
-	return at.id
+	return at.ID
 }
 
 // mostSlots is how many drives are named where there may be many.
@@ -453,7 +463,7 @@ const mostSlots = 8
 
 // slots names drives by their slots, those at home first, then those in no slot:
 // slots 7, 11, slot 3 of 5000ccab04002000, sda (in no slot).
-func slots(found []finding, home *enclosure) string {
+func slots(found []finding, home *fleet.Enclosure) string {
 	shown := found[:min(len(found), mostSlots)] // sorted by enclosure
 	var parts []string
 	for len(shown) > 0 {
@@ -477,7 +487,7 @@ func slots(found []finding, home *enclosure) string {
 		if e == home {
 			parts = slices.Insert(parts, 0, text)
 		} else {
-			parts = append(parts, text+" of "+e.id)
+			parts = append(parts, text+" of "+e.ID)
 		}
 	}
 	text := strings.Join(parts, ", ")

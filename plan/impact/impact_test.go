@@ -1,4 +1,4 @@
-package plan_test
+package impact_test
 
 import (
 	"testing"
@@ -7,6 +7,7 @@ import (
 
 	"fwctl/inventory"
 	"fwctl/plan"
+	"fwctl/plan/impact"
 )
 
 // A reset is looked at again, on one host, before it is done.
@@ -20,36 +21,36 @@ func TestResetImpact(t *testing.T) {
 		name   string
 		drives []inventory.Drive
 		reset  []string
-		want   plan.Effect
+		want   impact.Effect
 		permit [3]bool // idle, redundant, always
 	}{
 		{"nothing in use", []inventory.Drive{{Slot: 1, InUse: []string{}, Paths: []inventory.DrivePath{over(a, true, false)}}}, []string{a},
-			plan.Effect{Expected: plan.ESPReset, Worst: plan.ESPReset, Why: "its one drive is not in use"}, [3]bool{true, true, true}},
+			impact.Effect{Expected: plan.ESPReset, Worst: plan.ESPReset, Why: "its one drive is not in use"}, [3]bool{true, true, true}},
 		{"another path", []inventory.Drive{{Slot: 1, InUse: used, Paths: []inventory.DrivePath{over(a, true, true), over(b, true, true)}}}, []string{a},
-			plan.Effect{Expected: plan.ESPReset, Worst: plan.ESPReset, Busy: "slot 1 in use", Why: "1 drive in use, with a live path through esp2"}, [3]bool{false, true, true}},
+			impact.Effect{Expected: plan.ESPReset, Worst: plan.ESPReset, Busy: "slot 1 in use", Why: "1 drive in use, with a live path through esp2"}, [3]bool{false, true, true}},
 		{"another path that died", []inventory.Drive{{Slot: 1, InUse: used, Paths: []inventory.DrivePath{over(a, true, true), over(b, false, true)}}}, []string{a},
-			plan.Effect{Expected: plan.IOInterruption, Worst: plan.IOInterruption, Busy: "slot 1 in use", Why: "slot 1 in use, no other path"}, [3]bool{false, false, true}},
+			impact.Effect{Expected: plan.IOInterruption, Worst: plan.IOInterruption, Busy: "slot 1 in use", Why: "slot 1 in use, no other path"}, [3]bool{false, false, true}},
 		{"both at once", []inventory.Drive{{Slot: 1, InUse: used, Paths: []inventory.DrivePath{over(a, true, true), over(b, true, true)}}}, []string{a, b},
-			plan.Effect{Expected: plan.IOInterruption, Worst: plan.IOInterruption, Busy: "slot 1 in use", Why: "slot 1 in use, no other path"}, [3]bool{false, false, true}},
+			impact.Effect{Expected: plan.IOInterruption, Worst: plan.IOInterruption, Busy: "slot 1 in use", Why: "slot 1 in use, no other path"}, [3]bool{false, false, true}},
 		{"an ESP that was not scanned", nil, []string{"5000ccab04009001"},
-			plan.Effect{Expected: plan.IOInterruption, Worst: plan.IOInterruption, Busy: "the enclosure was not scanned",
+			impact.Effect{Expected: plan.IOInterruption, Worst: plan.IOInterruption, Busy: "the enclosure was not scanned",
 				Why: "a module that is reset was not scanned, so what is behind it counts as in use without another path"}, [3]bool{false, false, true}},
 	} {
 		inv := &inventory.Inventory{Host: "stor1", Enclosures: []inventory.Enclosure{{
 			LogicalID: "5000ccab04001000", Drives: tt.drives, DriveEvidence: []string{},
 			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2, LUID: a}, {RelativeID: 2, Processes: 2, LUID: b}},
 		}}}
-		got := plan.ResetImpact([]*inventory.Inventory{inv}, tt.reset, nil, nil)
+		got := impact.Of([]*inventory.Inventory{inv}, tt.reset, nil, nil)
 		got.Evidence = nil
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s: ResetImpact (-want +got):\n%s", tt.name, diff)
 		}
 		for i, reset := range []plan.Reset{plan.ResetIdle, plan.ResetRedundant, plan.ResetAlways} {
-			if ok, why := plan.Permits(reset, got); ok != tt.permit[i] || ok != (why == "") {
+			if ok, why := impact.Permits(reset, got); ok != tt.permit[i] || ok != (why == "") {
 				t.Errorf("%s: Permits(%s) = %v, %q; want %v", tt.name, reset, ok, why, tt.permit[i])
 			}
 		}
-		if ok, _ := plan.Permits(plan.ResetNever, got); ok {
+		if ok, _ := impact.Permits(plan.ResetNever, got); ok {
 			t.Errorf("%s: Permits(never) = true; want false", tt.name)
 		}
 	}
@@ -71,7 +72,7 @@ func TestResetImpactOfADomain(t *testing.T) {
 		{[]string{"5000ccab04001000", "5000ccab04002000"}, "slot 1 of 5000ccab04002000 in use"},
 		{[]string{"5000ccab04000000", "5000ccab04001000", "5000ccab04002000"}, "slot 1 of 5000ccab04002000 in use"},
 	} {
-		if got := plan.ResetImpact([]*inventory.Inventory{inv}, []string{"5000ccab04001001"}, tt.domain, nil); got.Busy != tt.busy {
+		if got := impact.Of([]*inventory.Inventory{inv}, []string{"5000ccab04001001"}, tt.domain, nil); got.Busy != tt.busy {
 			t.Errorf("ResetImpact(%v).Busy = %q; want %q", tt.domain, got.Busy, tt.busy)
 		}
 	}

@@ -1,4 +1,4 @@
-package plan
+package impact
 
 import (
 	"cmp"
@@ -9,16 +9,17 @@ import (
 	"strings"
 
 	"fwctl/inventory"
+	"fwctl/inventory/fleet"
 )
 
-// survey is the drives, their users and their paths as all hosts see them together.
-type survey struct {
-	*fleet
-	domains []*faultDomain          // by enclosure, as its index
-	crosses map[hostESP][]string    // lu_ids of the ESPs that paths through an ESP cross on the way
-	below   map[string][]*enclosure // those whose paths cross an ESP, by its lu_id
-	shared  map[string][]sighting   // drives that several enclosures list, by LUID
-	found   []finding               // room for those of one reset after the other
+// Survey is the drives, their users and their paths as all hosts see them together.
+type Survey struct {
+	*fleet.Fleet
+	domains []*Domain                     // by enclosure, as its index
+	crosses map[hostESP][]string          // lu_ids of the ESPs that paths through an ESP cross on the way
+	below   map[string][]*fleet.Enclosure // those whose paths cross an ESP, by its lu_id
+	shared  map[string][]sighting         // drives that several enclosures list, by LUID
+	found   []finding                     // room for those of one reset after the other
 
 	elsewhere map[string]bool // drives that hosts beyond those of the survey see, as sightKey has them
 	addresses map[string]bool // SAS addresses of drives that some host sees; nil until somebody asks
@@ -31,39 +32,39 @@ type sighting struct {
 	drive *inventory.Drive
 }
 
-// faultDomain is enclosures that share drives or an upstream expander, or that
+// Domain is enclosures that share drives or an upstream expander, or that
 // somebody declared to belong together.
-type faultDomain struct {
+type Domain struct {
 	number     int                 // from 1; 0 where nobody lists the drives of any
-	enclosures []*enclosure        // sorted by id
-	cautions   []inventory.Caution // of all of them, by address and kind
+	Enclosures []*fleet.Enclosure  // sorted by id
+	Cautions   []inventory.Caution // of all of them, by address and kind
 	busy       *string             // as in Effect, once it was found out
-	unread     []string            // what of them could not be read, and why
+	Unread     []string            // what of them could not be read, and why
 }
 
-// newSurvey finds the fleet's fault domains. together are enclosures that belong
+// NewSurvey finds the fleet's fault domains. together are enclosures that belong
 // together beyond what the inventories show.
-func newSurvey(f *fleet, together [][]*enclosure) *survey {
-	sv := &survey{fleet: f, domains: make([]*faultDomain, len(f.enclosures)), crosses: map[hostESP][]string{}, below: map[string][]*enclosure{}, shared: map[string][]sighting{}}
-	groups := newGrouping(len(f.enclosures))
+func NewSurvey(f *fleet.Fleet, together [][]*fleet.Enclosure) *Survey {
+	sv := &Survey{Fleet: f, domains: make([]*Domain, len(f.Enclosures)), crosses: map[hostESP][]string{}, below: map[string][]*fleet.Enclosure{}, shared: map[string][]sighting{}}
+	groups := newGrouping(len(f.Enclosures))
 	for _, enclosures := range together {
 		for _, e := range enclosures {
-			groups.join(enclosures[0].index, e.index)
+			groups.join(enclosures[0].Index, e.Index)
 		}
 	}
 	sv.joinByExpanders(groups)
 	sv.joinByDrives(groups)
 	numbers := 0
-	for n, e := range f.enclosures {
+	for n, e := range f.Enclosures {
 		root := groups.root(n)
 		if sv.domains[root] == nil {
-			sv.domains[root] = &faultDomain{}
+			sv.domains[root] = &Domain{}
 		}
 		domain := sv.domains[root]
 		sv.domains[n] = domain
-		domain.enclosures = append(domain.enclosures, e)
-		domain.recall(e.cautions())
-		if domain.number == 0 && e.drivesKnown() {
+		domain.Enclosures = append(domain.Enclosures, e)
+		domain.recall(e.Cautions())
+		if domain.number == 0 && e.DrivesKnown() {
 			numbers++
 			domain.number = numbers
 		}
@@ -71,46 +72,46 @@ func newSurvey(f *fleet, together [][]*enclosure) *survey {
 	return sv
 }
 
-// domain returns the fault domain of an enclosure of the fleet.
-func (sv *survey) domain(e *enclosure) *faultDomain { return sv.domains[e.index] }
+// Domain returns the fault domain of an enclosure of the fleet.
+func (sv *Survey) Domain(e *fleet.Enclosure) *Domain { return sv.domains[e.Index] }
 
-// ids are the identifiers of its enclosures.
-func (domain *faultDomain) ids() []string {
-	ids := make([]string, len(domain.enclosures))
-	for i, e := range domain.enclosures {
-		ids[i] = e.id
+// IDs are the identifiers of its enclosures.
+func (domain *Domain) IDs() []string {
+	ids := make([]string, len(domain.Enclosures))
+	for i, e := range domain.Enclosures {
+		ids[i] = e.ID
 	}
 	return ids
 }
 
 // recall takes in what has to be minded about components of an enclosure. Where
 // several hosts remember the same, the first to find it out tells.
-func (domain *faultDomain) recall(cautions []inventory.Caution) {
+func (domain *Domain) recall(cautions []inventory.Caution) {
 	if len(cautions) == 0 {
 		return
 	}
-	domain.cautions = append(domain.cautions, cautions...)
-	slices.SortStableFunc(domain.cautions, func(a, b inventory.Caution) int {
+	domain.Cautions = append(domain.Cautions, cautions...)
+	slices.SortStableFunc(domain.Cautions, func(a, b inventory.Caution) int {
 		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Kind, b.Kind), a.Since.Compare(b.Since), cmp.Compare(a.Detail, b.Detail))
 	})
-	domain.cautions = slices.CompactFunc(domain.cautions, func(a, b inventory.Caution) bool { return a.Address == b.Address && a.Kind == b.Kind })
+	domain.Cautions = slices.CompactFunc(domain.Cautions, func(a, b inventory.Caution) bool { return a.Address == b.Address && a.Kind == b.Kind })
 }
 
 // joinByExpanders joins enclosures that have an upstream expander in common, be
 // it one of their own or nobody's, and finds which paths cross which ESPs.
-func (sv *survey) joinByExpanders(groups grouping) {
+func (sv *Survey) joinByExpanders(groups grouping) {
 	type link struct {
-		from     *enclosure
+		from     *fleet.Enclosure
 		through  hostESP
 		upstream string
 	}
 	var links []link
 	first := map[string]int{} // enclosure, as an index, by upstream expander
-	for n, e := range sv.enclosures {
-		for _, v := range e.views {
+	for n, e := range sv.Enclosures {
+		for _, v := range e.Views {
 			for _, in := range v.ESPs {
 				for _, x := range in.Upstream {
-					links = append(links, link{e, hostESP{v.host, in.LUID}, x})
+					links = append(links, link{e, hostESP{v.Host, in.LUID}, x})
 					if other, ok := first[x]; ok {
 						groups.join(other, n)
 					} else {
@@ -124,8 +125,8 @@ func (sv *survey) joinByExpanders(groups grouping) {
 		return
 	}
 	owners := map[string][]string{} // lu_ids by expander
-	for _, e := range sv.enclosures {
-		for _, v := range e.views {
+	for _, e := range sv.Enclosures {
+		for _, v := range e.Views {
 			for _, in := range v.ESPs {
 				for _, x := range in.Expanders {
 					if !slices.Contains(owners[x], in.LUID) {
@@ -137,7 +138,7 @@ func (sv *survey) joinByExpanders(groups grouping) {
 	}
 	for _, l := range links {
 		for _, luID := range owners[l.upstream] {
-			groups.join(sv.esps[luID].of.index, l.from.index)
+			groups.join(sv.ESPs[luID].Of.Index, l.from.Index)
 			sv.crosses[l.through] = append(sv.crosses[l.through], luID)
 			if !slices.Contains(sv.below[luID], l.from) {
 				sv.below[luID] = append(sv.below[luID], l.from)
@@ -147,15 +148,15 @@ func (sv *survey) joinByExpanders(groups grouping) {
 }
 
 // joinByDrives joins enclosures that list the same drive.
-func (sv *survey) joinByDrives(groups grouping) {
+func (sv *Survey) joinByDrives(groups grouping) {
 	drives := 0
-	for _, e := range sv.enclosures {
-		drives += len(e.views[0].Drives)
+	for _, e := range sv.Enclosures {
+		drives += len(e.Views[0].Drives)
 	}
 	ports, units := newListings(drives), newListings(drives)
-	for n, e := range sv.enclosures { // in this order the memory of a large fleet is walked once, from one end to the other
-		first := e.views[0].Drives
-		for k, v := range e.views {
+	for n, e := range sv.Enclosures { // in this order the memory of a large fleet is walked once, from one end to the other
+		first := e.Views[0].Drives
+		for k, v := range e.Views {
 			for i := range v.Drives {
 				d := &v.Drives[i]
 				if k > 0 && i < len(first) && d.SASAddress == first[i].SASAddress && d.LUID == first[i].LUID {
@@ -174,11 +175,11 @@ func (sv *survey) joinByDrives(groups grouping) {
 	if len(sv.shared) == 0 {
 		return
 	}
-	for _, e := range sv.enclosures {
-		for _, v := range e.views {
+	for _, e := range sv.Enclosures {
+		for _, v := range e.Views {
 			for i := range v.Drives {
 				if all, ok := sv.shared[v.Drives[i].LUID]; ok {
-					sv.shared[v.Drives[i].LUID] = append(all, sighting{v.host, &v.Drives[i]})
+					sv.shared[v.Drives[i].LUID] = append(all, sighting{v.Host, &v.Drives[i]})
 				}
 			}
 		}
@@ -253,19 +254,19 @@ func (g grouping) join(a, b int) {
 
 // unseen reports whether a drive of an enclosure is seen neither by the host that
 // lists it nor by another one.
-func (sv *survey) unseen(e *enclosure, v *view, d *inventory.Drive) bool {
+func (sv *Survey) unseen(e *fleet.Enclosure, v *fleet.View, d *inventory.Drive) bool {
 	return len(d.Paths) == 0 && !sv.seenBeyond(e, v, d)
 }
 
 // seenBeyond reports whether a host other than the one that lists a drive sees it:
 // in the same slot, unless a host numbers two slots alike, or at the same address.
-func (sv *survey) seenBeyond(e *enclosure, v *view, d *inventory.Drive) bool {
+func (sv *Survey) seenBeyond(e *fleet.Enclosure, v *fleet.View, d *inventory.Drive) bool {
 	if sv.elsewhere[sightKey(e, d)] {
 		return true
 	}
-	for k := range e.views {
-		o := &e.views[k]
-		if o == v || o.host == v.host || d.Slot == inventory.NoSlot || countSlot(v, d.Slot) != 1 || countSlot(o, d.Slot) != 1 {
+	for k := range e.Views {
+		o := &e.Views[k]
+		if o == v || o.Host == v.Host || d.Slot == inventory.NoSlot || countSlot(v, d.Slot) != 1 || countSlot(o, d.Slot) != 1 {
 			continue
 		}
 		if slices.ContainsFunc(o.Drives, func(x inventory.Drive) bool { return x.Slot == d.Slot && len(x.Paths) > 0 }) {
@@ -277,8 +278,8 @@ func (sv *survey) seenBeyond(e *enclosure, v *view, d *inventory.Drive) bool {
 	}
 	if sv.addresses == nil {
 		sv.addresses = map[string]bool{}
-		for _, e := range sv.enclosures {
-			for _, v := range e.views {
+		for _, e := range sv.Enclosures {
+			for _, v := range e.Views {
 				for i := range v.Drives {
 					if x := &v.Drives[i]; len(x.Paths) > 0 && x.SASAddress != "" {
 						sv.addresses[x.SASAddress] = true
@@ -290,7 +291,7 @@ func (sv *survey) seenBeyond(e *enclosure, v *view, d *inventory.Drive) bool {
 	return sv.addresses[d.SASAddress]
 }
 
-func countSlot(v *view, slot inventory.SlotNumber) int {
+func countSlot(v *fleet.View, slot inventory.SlotNumber) int {
 	n := 0
 	for i := range v.Drives {
 		if v.Drives[i].Slot == slot {
@@ -301,21 +302,21 @@ func countSlot(v *view, slot inventory.SlotNumber) int {
 }
 
 // sightKey names a drive that a host lists and does not see.
-func sightKey(e *enclosure, d *inventory.Drive) string {
+func sightKey(e *fleet.Enclosure, d *inventory.Drive) string {
 	if d.SASAddress != "" {
 		return d.SASAddress
 	}
-	return fmt.Sprintf("%s/slot%d", e.id, d.Slot)
+	return fmt.Sprintf("%s/slot%d", e.ID, d.Slot)
 }
 
-// seenElsewhere lists the drives of a fault domain that a host lists and does not
+// SeenElsewhere lists the drives of a fault domain that a host lists and does not
 // see, and another one sees.
-func (domain *faultDomain) seenElsewhere(sv *survey, host string) []string {
+func (domain *Domain) SeenElsewhere(sv *Survey, host string) []string {
 	var keys []string
-	for _, e := range domain.enclosures {
-		for k := range e.views {
-			v := &e.views[k]
-			if v.host != host {
+	for _, e := range domain.Enclosures {
+		for k := range e.Views {
+			v := &e.Views[k]
+			if v.Host != host {
 				continue
 			}
 			for i := range v.Drives {
@@ -329,48 +330,48 @@ func (domain *faultDomain) seenElsewhere(sv *survey, host string) []string {
 	return slices.Compact(keys)
 }
 
-// numberOf is the number of an enclosure's fault domain, from 1; 0 where it
+// NumberOf is the number of an enclosure's fault domain, from 1; 0 where it
 // cannot be told, because nobody lists its drives.
-func (sv *survey) numberOf(e *enclosure) int {
-	if !e.drivesKnown() {
+func (sv *Survey) NumberOf(e *fleet.Enclosure) int {
+	if !e.DrivesKnown() {
 		return 0
 	}
-	return sv.domain(e).number
+	return sv.Domain(e).number
 }
 
-// neighbours are the other enclosures of one's fault domain, as far as a host sees
+// Neighbours are the other enclosures of one's fault domain, as far as a host sees
 // them, sorted.
-func (domain *faultDomain) neighbours(e *enclosure, host string) []string {
+func (domain *Domain) Neighbours(e *fleet.Enclosure, host string) []string {
 	var all []string
-	for _, o := range domain.enclosures {
-		if o != e && o.seenBy(host) != nil {
-			all = append(all, o.id)
+	for _, o := range domain.Enclosures {
+		if o != e && o.SeenBy(host) != nil {
+			all = append(all, o.ID)
 		}
 	}
 	return all
 }
 
-// inUse says what of a fault domain is in use on any host, or may be; "" where nothing is.
-func (domain *faultDomain) inUse(sv *survey) string {
+// InUse says what of a fault domain is in use on any host, or may be; "" where nothing is.
+func (domain *Domain) InUse(sv *Survey) string {
 	if domain.busy != nil {
 		return *domain.busy
 	}
-	var home *enclosure // one text for all of the domain
-	if len(domain.enclosures) == 1 {
-		home = domain.enclosures[0]
+	var home *fleet.Enclosure // one text for all of the domain
+	if len(domain.Enclosures) == 1 {
+		home = domain.Enclosures[0]
 	}
 	used, unasked := map[string][]finding{}, map[string][]finding{} // by host, "" where but one sees the enclosure
 	var unseen []finding
 	var unlisted []string
-	for _, e := range domain.enclosures {
-		if why := e.drivesUnknown(); why != "" {
-			unlisted = append(unlisted, e.id+": "+why)
+	for _, e := range domain.Enclosures {
+		if why := e.DrivesUnknown(); why != "" {
+			unlisted = append(unlisted, e.ID+": "+why)
 		}
-		for k := range e.views {
-			v := &e.views[k]
+		for k := range e.Views {
+			v := &e.Views[k]
 			on := ""
-			if len(e.views) > 1 {
-				on = " on " + v.host
+			if len(e.Views) > 1 {
+				on = " on " + v.Host
 			}
 			for i := range v.Drives {
 				d := &v.Drives[i]
@@ -405,11 +406,11 @@ func (domain *faultDomain) inUse(sv *survey) string {
 // unseenWords is said of drives that no host of the plan sees.
 const unseenWords = " of unknown use: no host of the plan sees them, which counts as in use"
 
-// unreadReason is why nothing of a fault domain is reset while something of it cannot be
+// UnreadReason is why nothing of a fault domain is reset while something of it cannot be
 // read, "" if all of it could be.
-func (domain *faultDomain) unreadReason() string {
+func (domain *Domain) UnreadReason() string {
 	const most = 3
-	all := slices.Compact(slices.Sorted(slices.Values(domain.unread)))
+	all := slices.Compact(slices.Sorted(slices.Values(domain.Unread)))
 	if len(all) == 0 {
 		return ""
 	}
