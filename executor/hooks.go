@@ -142,6 +142,10 @@ func owedHooks(ctx context.Context, store *state.Store, run int64) (map[state.Ke
 	if err != nil {
 		return nil, err
 	}
+	return hooksOwed(hooks), nil
+}
+
+func hooksOwed(hooks []state.Hook) map[state.Key]int {
 	owed := map[state.Key]int{}
 	for _, h := range hooks {
 		switch {
@@ -151,7 +155,7 @@ func owedHooks(ctx context.Context, store *state.Store, run int64) (map[state.Ke
 			delete(owed, h.Key)
 		}
 	}
-	return owed, nil
+	return owed
 }
 
 // runOwedHooks runs the commands after resets that a killed run had not got to,

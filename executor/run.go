@@ -250,7 +250,7 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		if step.Action != plan.Update && step.Action != plan.Activate {
 			continue
 		}
-		s := &stepRun{step: step, key: state.Key{LUID: step.LUID, Subenclosure: step.Subenclosure}, state: Pending, want: expect(step), sent: make([]plan.Mode, len(step.Hops))}
+		s := &stepRun{step: step, key: keyOf(step), state: Pending, want: expect(step), sent: make([]plan.Mode, len(step.Hops))}
 		s.seen = s.result()
 		r.steps = append(r.steps, s)
 		if step.Host != host {

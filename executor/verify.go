@@ -83,6 +83,27 @@ type Found struct {
 	Declines   []Decline    `json:"declines"`          // those that are worse, likewise
 }
 
+// FoundCount counts components by what became of what was staged on them.
+type FoundCount struct{ Running, Waiting, Lost, Absent int }
+
+// Count counts the components by what was found.
+func (f *Found) Count() FoundCount {
+	var n FoundCount
+	for _, c := range f.Components {
+		switch c.Outcome {
+		case state.Running:
+			n.Running++
+		case state.Waiting:
+			n.Waiting++
+		case state.Lost:
+			n.Lost++
+		default:
+			n.Absent++
+		}
+	}
+	return n
+}
+
 // Verify finds out, after somebody power-cycled enclosures, whether what was staged
 // runs now, and whether everything is there that was there before. It sends nothing
 // with an effect; what runs, or is lost, is not remembered as staged any more. The

@@ -58,3 +58,19 @@ func (s *Step) Own(cautions []inventory.Caution) []inventory.Caution {
 	}
 	return own
 }
+
+// CountResets counts the resets that the step's hops come to: those that are sure, and with
+// the fallbacks to mode 7.
+func (s *Step) CountResets() (sure, most int) {
+	for i := range s.Hops {
+		h := &s.Hops[i]
+		switch {
+		case h.Activation == WithApply, len(h.Deferring()) == 0:
+			sure++
+			most++
+		case h.MayReset():
+			most++
+		}
+	}
+	return sure, most
+}

@@ -29,9 +29,20 @@ func (t *Turn) Limit() []string { return t.Command[len(applyPlan):] }
 // Acts reports whether an apply does something with the step.
 func (s *Step) Acts() bool { return s.Action == Update || s.Action == Activate }
 
+// AsWanted reports whether the desired state wants nothing else of the step's component
+// than what it is.
+func (s *Step) AsWanted() bool {
+	return s.Action == NoOp || s.Action == Excepted || s.Action == Unmanaged
+}
+
 // In reports whether an apply works on the step in a wave.
 func (s *Step) In(w Wave) bool {
 	return s.Acts() && (s.Waves.Stage == w.Number || s.Waves.Reset == w.Number)
+}
+
+// WavesOf returns the waves that work on a step, in their order.
+func (p *Plan) WavesOf(s *Step) []Wave {
+	return slices.DeleteFunc(slices.Clone(p.Waves), func(w Wave) bool { return !s.In(w) })
 }
 
 // Before returns the last wave of other hosts that a wave of one host must neither

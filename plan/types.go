@@ -255,6 +255,9 @@ type Disruption struct {
 	Why      string `json:"why"`
 }
 
+// IfRefused begins Disruption.Why if only a fallback to mode 7 resets anything.
+const IfRefused = "mode e resets nothing; if it is refused, "
+
 // Preconditions must hold on the live device before a step's first byte.
 type Preconditions struct {
 	Revision string   `json:"revision"`

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,7 @@ import (
 	"fwctl/internal/image"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/internal/ui"
 	"fwctl/inventory"
 	"fwctl/plan"
 	"fwctl/plan/build"
@@ -268,10 +270,10 @@ func (j *job) check(ctx context.Context) error {
 	display := j.display(0)
 	result, err := executor.Check(ctx, j.config(store, func(e executor.Event) {
 		if e.Type == executor.EventChecking { // the rest is in the result
-			display.tell(e)
+			display.Show(e)
 		}
 	}))
-	display.close()
+	display.Close()
 	return j.end(result, err)
 }
 
@@ -281,7 +283,7 @@ func (j *job) show() {
 	if j.json {
 		text = j.stderr // stdout is for the events
 	}
-	fmt.Fprint(text, j.heading(j.plan.Simulated), planView(j.plan, time.Now(), widthOf(text), colours(text, j.noColor)))
+	fmt.Fprint(text, j.heading(j.plan.Simulated), j.screen(text).Plan(j.plan, time.Now()))
 }
 
 // apply shows the plan, asks, and carries it out.
@@ -316,7 +318,7 @@ func (j *job) apply(ctx context.Context, yes bool) error {
 			return refused(why, "")
 		}
 		n := j.plan.Summary.Update + j.plan.Summary.Activate
-		if err := j.confirm(fmt.Sprintf("Write firmware to %s as shown above?", components(n))); err != nil {
+		if err := j.confirm(fmt.Sprintf("Write firmware to %s as shown above?", ui.Components(n))); err != nil {
 			return err
 		}
 	}
@@ -341,17 +343,17 @@ func (j *job) carryOut(ctx context.Context, store *state.Store, run func(context
 	display := j.display(len(j.mine()))
 	// A terminal that is lost, or a reader that goes away, must not break off a download.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	asked := listen(ctx, display.say)
+	asked := listen(ctx, display.Say)
 	j.runBegins()
-	teller := newTeller(display.tell)
-	config := j.config(store, teller.add)
+	queue := ui.NewQueue(display.Show)
+	config := j.config(store, queue.Add)
 	config.Withdraw, config.Leave = asked.withdraw, asked.leave
 	result, err := run(asked.ctx, config)
 	asked.stop() // nothing runs any more: ^C ends whoever still waits for a reader
 	ended := make(chan error, 1)
 	go func() {
-		teller.close()
-		display.close()
+		queue.Close()
+		display.Close()
 		ended <- j.end(result, err)
 	}()
 	var left <-chan time.Time
@@ -374,7 +376,7 @@ func (j *job) hasWaves() error {
 		return nil
 	}
 	if j.wave > len(waves) {
-		return &failure{exitError, fmt.Sprintf("cannot apply wave %d: the plan has %d %s", j.wave, len(waves), plural(len(waves), "wave", "waves")), "fwctl show shows which wave does what"}
+		return &failure{exitError, fmt.Sprintf("cannot apply wave %d: the plan has %d %s", j.wave, len(waves), english.PluralWord(len(waves), "wave", "waves")), "fwctl show shows which wave does what"}
 	}
 	if j.wave != 0 {
 		return &failure{exitError, fmt.Sprintf("cannot apply wave %d with --phase %s: it is a %s wave", j.wave, j.phase, waves[j.wave-1].Kind), "leave one of them out"}
@@ -418,11 +420,11 @@ func (j *job) inWindow(now time.Time) error {
 		case err != nil:
 			return err
 		case !o.Now && j.ignore != "":
-			j.note("Wave %d is outside its maintenance windows: %s.", w.Number, opensNext(j.plan, w, now))
+			j.note("Wave %d is outside its maintenance windows: %s.", w.Number, ui.OpensNext(j.plan, w, now))
 		case !o.Now && j.wait:
-			j.note("Wave %d waits for its maintenance window: %s.", w.Number, opensNext(j.plan, w, now))
+			j.note("Wave %d waits for its maintenance window: %s.", w.Number, ui.OpensNext(j.plan, w, now))
 		case !o.Now:
-			return refused(fmt.Sprintf("cannot apply now: wave %d is outside its maintenance windows: %s", w.Number, opensNext(j.plan, w, now)),
+			return refused(fmt.Sprintf("cannot apply now: wave %d is outside its maintenance windows: %s", w.Number, ui.OpensNext(j.plan, w, now)),
 				j.whenItOpens())
 		}
 	}
@@ -452,27 +454,15 @@ func (j *job) config(store *state.Store, observer func(executor.Event)) executor
 	return c
 }
 
-// display is what events are told to, and an interrupt among them.
-type display struct {
-	tell  func(executor.Event)
-	say   func(string)
-	close func()
-}
-
-// display tells the events of a run of so many components, as newBars does.
-func (j *job) display(all int) display {
+// display returns what shows a run of so many components, as ui.Live does.
+func (j *job) display(components int) ui.Display {
 	switch {
 	case j.json:
-		return display{eventLines(j.stdout, j.plan.Simulated), func(text string) { j.note("%s", text) }, func() {}}
+		return ui.JSONLines(j.stdout, j.plan.Simulated, func(text string) { j.note("%s", text) })
 	case j.quiet:
-		return display{func(executor.Event) {}, func(string) {}, func() {}}
+		return ui.Quiet()
 	}
-	if isTerminal(j.stderr) && os.Getenv("TERM") != "dumb" {
-		b := newBars(j.stderr, j.plan, all)
-		return display{onceInFull(b.tell), b.say, b.close}
-	}
-	p := &progress{w: j.stderr, plan: j.plan}
-	return display{onceInFull(p.tell), p.say, p.close}
+	return ui.Live(j.stderr, j.plan, components)
 }
 
 // mine are the addresses that this host has something to do at.
@@ -488,7 +478,7 @@ func (j *job) mine() map[string]bool {
 
 // confirm asks for the word yes.
 func (j *job) confirm(question string) error {
-	if !isTerminal(j.stdin) {
+	if !ui.IsTerminal(j.stdin) {
 		return refused("cannot ask for confirmation: standard input is not a terminal", "confirm with --yes")
 	}
 	fmt.Fprintf(j.stderr, "\n%s Only yes starts it: ", question)
@@ -532,7 +522,7 @@ func (j *job) end(result *executor.Result, err error) error {
 		}
 		json.NewEncoder(j.stdout).Encode(line) // a write that fails is in the exit code: see output.close
 	} else {
-		fmt.Fprint(j.stdout, resultView(result, j.plan, j.goesOn(result), widthOf(j.stdout), j.paint()))
+		fmt.Fprint(j.stdout, j.screen(j.stdout).Result(result, j.plan, j.goesOn(result)))
 	}
 	if code == exitDone {
 		return nil
@@ -583,7 +573,7 @@ func (j *job) goesOn(result *executor.Result) string {
 		}
 		command = "`" + j.again(slices.Concat([]string{"apply"}, j.planned, limit)...) + "`"
 	}
-	return fmt.Sprintf("%s %s for %s %s: %s goes on.", components(n), plural(n, "waits", "wait"), plural(len(waves), "wave", "waves"), strings.Join(waves, ", "), command)
+	return fmt.Sprintf("%s %s for %s %s: %s goes on.", ui.Components(n), english.PluralWord(n, "waits", "wait"), english.PluralWord(len(waves), "wave", "waves"), strings.Join(waves, ", "), command)
 }
 
 // whoami names the person who runs this, for the record.
@@ -603,4 +593,12 @@ func account() state.Account {
 		a.Login = u.Username
 	}
 	return a
+}
+
+// commandOf is the command of a turn as it is to be typed on its host.
+func (j *job) commandOf(t *plan.Turn) plan.Command {
+	if len(j.planned) == 0 { // flash, or a run that was resumed: nothing names its plan
+		return t.Command
+	}
+	return j.onHost(t.Host, slices.Concat([]string{"apply"}, j.planned, t.Limit())...)
 }

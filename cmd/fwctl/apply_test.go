@@ -13,6 +13,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/internal/image"
+	"fwctl/internal/ui"
 	"fwctl/plan"
 )
 
@@ -198,9 +199,9 @@ func (gone) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 func TestResultThatNobodyReads(t *testing.T) {
 	for outcome, want := range map[executor.RunOutcome]int{executor.RunUnknown: exitUnknown, executor.RunFailed: exitFailed, executor.RunDone: exitError} {
 		for _, json := range []bool{false, true} {
-			out := &output{out: gone{}}
+			out := ui.NewOutput(gone{})
 			j := &job{app: &app{stdout: out}, json: json, plan: &plan.Plan{}}
-			if got := exitCode(out.close(j.end(&executor.Result{Outcome: outcome}, nil))); got != want {
+			if got := exitCode(closed(out, j.end(&executor.Result{Outcome: outcome}, nil))); got != want {
 				t.Errorf("exit code of a run that ended %s, and whose result cannot be written (JSON: %t) = %d; want %d", outcome, json, got, want)
 			}
 		}

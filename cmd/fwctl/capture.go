@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fwctl/internal/capture"
 	"fwctl/internal/document"
+	"fwctl/internal/ui"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
 )
@@ -64,10 +66,10 @@ func (a *app) capture(ctx context.Context, out outFile) error {
 	for _, e := range inv.Enclosures {
 		esps += len(e.ESPs)
 	}
-	text := fmt.Sprintf("Captured %s of %s to %s", counted(len(inv.Enclosures), esps), inv.Host, out.name)
+	text := fmt.Sprintf("Captured %s of %s to %s", ui.Counted(len(inv.Enclosures), esps), inv.Host, out.name)
 	if n := len(inv.Problems); n > 0 {
-		text += fmt.Sprintf(", with %d %s: see `%s`", n, plural(n, "problem", "problems"), plan.Command{"fwctl", "--simulate", out.name, "inventory"})
+		text += fmt.Sprintf(", with %d %s: see `%s`", n, english.PluralWord(n, "problem", "problems"), plan.Command{"fwctl", "--simulate", out.name, "inventory"})
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s%s.\n", a.heading(inv.Simulated), oneLine(text))
+	_, err = fmt.Fprintf(a.stdout, "%s%s.\n", a.heading(inv.Simulated), ui.OneLine(text))
 	return err
 }

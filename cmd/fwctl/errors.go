@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -18,6 +19,7 @@ import (
 	"fwctl/internal/image"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/internal/ui"
 	"fwctl/plan"
 	"fwctl/schemas"
 )
@@ -145,7 +147,7 @@ func args(check cobra.PositionalArgs, names string) cobra.PositionalArgs {
 		if err := check(cmd, args); err != nil {
 			what := "an argument is missing"
 			if len(args) > 0 {
-				what = fmt.Sprintf("cannot use %s %s", plural(len(args), "argument", "arguments"), strings.Join(args, " "))
+				what = fmt.Sprintf("cannot use %s %s", english.PluralWord(len(args), "argument", "arguments"), strings.Join(args, " "))
 			}
 			return &failure{exitError, fmt.Sprintf("%s: %s takes %s", what, cmd.CommandPath(), names), "see `" + cmd.CommandPath() + " --help`"}
 		}
@@ -209,7 +211,7 @@ func hintFor(err error) string {
 	var input *document.Error
 	var cause syscall.Errno
 	var unmatched *plan.UnmatchedError
-	var unwritten *unwrittenError
+	var unwritten *ui.WriteError
 	switch {
 	case errors.As(err, &unwritten):
 		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
@@ -275,10 +277,10 @@ func (a *app) report(err error) {
 // complain writes text to stderr after a word, on a line of its own; on a terminal that
 // line is broken between words.
 func (a *app) complain(word, text string) {
-	text = oneLine(text)
+	text = ui.OneLine(text)
 	lines := []string{word + text}
-	if isTerminal(a.stderr) {
-		lines = wrap(text, widthOf(a.stderr), word, "  ")
+	if ui.IsTerminal(a.stderr) {
+		lines = a.screen(a.stderr).Wrap(word, text)
 	}
 	fmt.Fprintln(a.stderr, strings.Join(lines, "\n"))
 }
@@ -310,4 +312,84 @@ func oneOf(flag, value string, want ...string) error {
 		return nil
 	}
 	return badFlag(flag, value, strings.Join(want, " or "))
+}
+
+// closing is the last word about a run that did not end well: which component
+// stands for it, and why. mine are the addresses that this host works on.
+func closing(r *executor.Result) string {
+	first := func(is func(executor.StepResult) bool) *executor.StepResult {
+		if i := slices.IndexFunc(r.Steps, is); i >= 0 {
+			return &r.Steps[i]
+		}
+		return nil
+	}
+	ended := func(o executor.Outcome) func(executor.StepResult) bool {
+		return func(s executor.StepResult) bool { return s.Outcome == o }
+	}
+	switch r.Outcome {
+	case executor.RunUnknown:
+		if s := first(func(s executor.StepResult) bool { return s.NeedsPerson }); s != nil {
+			return ui.Because(s.Address+" needs a person", s.Reason)
+		}
+		if s := first(ended(executor.OutcomeUnknown)); s != nil {
+			return ui.Because("the outcome of "+s.Address+" is unknown", s.Reason)
+		}
+	case executor.RunFailed:
+		if s := first(ended(executor.OutcomeFailed)); s != nil {
+			return ui.Because(s.Address+" failed", s.Reason)
+		}
+		if s := first(ended(executor.OutcomeRefused)); s != nil {
+			return ui.Because(s.Address+" was refused", s.Reason)
+		}
+	case executor.RunRefused:
+		if s := first(ended(executor.OutcomeRefused)); s != nil {
+			return ui.Because(s.Address+" was refused", s.Reason)
+		}
+	}
+	return r.Reason
+}
+
+// hintAfter says what to do after a run that did not end well.
+func hintAfter(r *executor.Result, resumed bool, resume string) string {
+	again := "apply the same plan"
+	if resumed {
+		again = "run " + resume + " again"
+	}
+	for _, s := range r.Steps {
+		if s.NeedsPerson && (resumed || s.Outcome != executor.OutcomeUnknown) {
+			return "do not reset or power-cycle " + s.Address + ": send it a good image first"
+		}
+	}
+	switch r.Outcome {
+	case executor.RunRefused:
+		switch r.Refusal {
+		case executor.RefusedStale:
+			return "nothing was written: look at what differs, then plan again"
+		case executor.RefusedInUse:
+			return "nothing was written: " + again + " when the others are done"
+		case executor.RefusedGate:
+			return "nothing was written: see to that and " + again + ", or plan again"
+		case executor.RefusedWrongHost, executor.RefusedDisruption, executor.RefusedOrder, executor.RefusedWindow, executor.RefusedUnfinished:
+			return "" // the reason says it
+		}
+		return "nothing was written: put right what the reasons above name, or plan again"
+	case executor.RunFailed:
+		if r.Lost {
+			return "see to the state directory, then run " + resume + ": it finds out what is not on record"
+		}
+		return "look at the reasons above, then plan again"
+	case executor.RunUnknown:
+		if r.Left {
+			return "run " + resume
+		}
+		if resumed {
+			return "look at the device itself before anything else is written to it or its power is switched"
+		}
+		return "do not reset or power-cycle it; when it answers again " + resume + " finds out what it holds, and goes on"
+	case executor.RunInterrupted:
+		return resume + " goes on"
+	case executor.RunStopped:
+		return "nothing failed: the output says what goes on from here"
+	}
+	return ""
 }

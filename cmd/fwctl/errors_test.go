@@ -14,6 +14,7 @@ import (
 	"fwctl/internal/image"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/internal/ui"
 	"fwctl/plan"
 	"fwctl/schemas"
 )
@@ -90,7 +91,7 @@ func TestReport(t *testing.T) {
 			"fwctl: dc1.yaml:3:5: unknown key \"imges\"\nhint: did you mean \"images\"?\nfwctl: dc1.yaml:9:1: want is empty\n"},
 	} {
 		var stderr bytes.Buffer
-		(&app{stderr: &output{out: &stderr}}).report(tt.err)
+		(&app{stderr: ui.NewOutput(&stderr)}).report(tt.err)
 		if got := stderr.String(); got != tt.want {
 			t.Errorf("report(%v) = %q; want %q", tt.err, got, tt.want)
 		}

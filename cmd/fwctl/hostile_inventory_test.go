@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"fwctl/internal/ui"
 	"fwctl/inventory"
 	"fwctl/plan"
 	"fwctl/plan/build"
@@ -139,7 +140,7 @@ func planFrom(t *testing.T, what string, doc any, want *desired.State) *inventor
 		}
 		return nil
 	}
-	for view, text := range map[string]string{"inventory": inventoryView(inv, 80, false), "desired state": string(desired.Init([]*inventory.Inventory{inv}, nil))} {
+	for view, text := range map[string]string{"inventory": (ui.Screen{Width: 80}).Inventory(inv, quirkName), "desired state": string(desired.Init([]*inventory.Inventory{inv}, nil))} {
 		checkForeign(t, what+": the "+view, text)
 	}
 	p, err := build.Plan(build.Input{Desired: want, Inventories: []*inventory.Inventory{inv}})

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"unicode"
 
+	"fwctl/internal/ui"
 	"fwctl/plan"
 )
 
@@ -156,15 +157,10 @@ func checkShown(t *testing.T, what string, p *plan.Plan, mark string) {
 		}
 	}()
 	views := map[string]string{
-		"very wide table": planView(
-			p,
-			noon,
-			500,
-			false,
-		), "table": planView(p, noon, 80, false), "wide table": planView(p, noon, 200, false), "markdown": markdownView(p, "", noon),
+		"very wide table": (ui.Screen{Width: 500}).Plan(p, noon), "table": (ui.Screen{Width: 80}).Plan(p, noon), "wide table": (ui.Screen{Width: 200}).Plan(p, noon), "markdown": ui.Markdown(p, "", noon),
 	}
 	for i := range p.Steps {
-		views["explanation of "+p.Steps[i].Address] = explainView(p, &p.Steps[i], noon, 80, false)
+		views["explanation of "+p.Steps[i].Address] = (ui.Screen{Width: 80}).Explain(p, &p.Steps[i], noon)
 	}
 	for view, text := range views {
 		if i := strings.IndexFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && unicode.IsControl(r) }); i >= 0 {

@@ -2,14 +2,13 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
-	"strings"
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 
 	"fwctl/internal/image"
+	"fwctl/internal/ui"
 )
 
 func (a *app) imageCommand() *cobra.Command {
@@ -50,7 +49,7 @@ With -o json, an object is written for each file.`,
 					failed = multierror.Append(failed, err)
 					continue
 				}
-				text := imageView(img)
+				text := ui.Image(img)
 				if i > 0 {
 					text = "\n" + text
 				}
@@ -86,46 +85,4 @@ func imageJSON(img *image.Image) (string, error) {
 		Clues    []image.Clue `json:"clues"`
 	}{img.Path(), kind.Name, kind.Unlike == "", img.Size(), img.SHA256(), clues}, "", "  ")
 	return string(append(data, '\n')), err
-}
-
-// cluesShown is how many texts of a kind a person is shown.
-const cluesShown = 5
-
-// imageView renders what an image tells of itself.
-func imageView(img *image.Image) string {
-	var b strings.Builder
-	line := func(label, format string, args ...any) {
-		fmt.Fprintf(&b, "%-9s %s\n", label, oneLine(fmt.Sprintf(format, args...)))
-	}
-	kind := img.Kind()
-	line("File", "%s", img.Path())
-	line("Contents", "%s", kind.Name)
-	if kind.Unlike != "" {
-		line("", "not a firmware image: %s", kind.Unlike)
-	}
-	if kind.Doubt != "" {
-		line("", "%s", kind.Doubt)
-	}
-	line("Size", "%d bytes", img.Size())
-	line("SHA-256", "%s", img.SHA256())
-	clues := img.Clues()
-	if len(clues) == 0 {
-		line("", "No text in it reads like a vendor, a product or a revision.")
-		return b.String()
-	}
-	for _, kind := range []image.ClueKind{image.Vendor, image.Product, image.Revision} {
-		found := 0
-		for _, c := range clues {
-			if c.Kind != kind {
-				continue
-			}
-			if found++; found <= cluesShown {
-				line(strings.ToUpper(string(kind[:1]))+string(kind[1:])+"?", "%s (at byte %d)", c.Text, c.Offset)
-			}
-		}
-		if found > cluesShown {
-			line("", "and %d more: -o json shows them", found-cluesShown)
-		}
-	}
-	return b.String()
 }

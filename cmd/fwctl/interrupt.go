@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"fwctl/internal/ui"
+
 	"github.com/spf13/cobra"
 )
 
@@ -39,7 +41,7 @@ func (a *app) untilRun(f action) action {
 			}
 		case <-signals:
 		}
-		if isTerminal(a.stdin) {
+		if ui.IsTerminal(a.stdin) {
 			fmt.Fprintln(a.stderr) // below ^C, and a question
 		}
 		return &failure{exitInterrupted, "interrupted: nothing was written", ""}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/internal/document"
+	"fwctl/internal/ui"
 	"fwctl/inventory"
 )
 
@@ -49,28 +50,19 @@ func (a *app) read(ctx context.Context, s planSources, now time.Time, out string
 	return all, a.checkAge(all, now, s.maxAge, out)
 }
 
-// From so many inventories, or bytes of them, it is told on a terminal how far
-// the reading is.
-const (
-	manyFiles = 10
-	manyBytes = 16 << 20 // a third of a second
-)
-
 // loadInventories reads saved inventories, one after the other.
 func (a *app) loadInventories(files []string) ([]*inventory.Inventory, error) {
-	bar := &loading{files: len(files)}
+	size := int64(0)
 	for _, file := range files {
 		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
-			bar.size += info.Size()
+			size += info.Size()
 		}
 	}
-	if !a.quiet && isTerminal(a.stderr) && (len(files) >= manyFiles || bar.size >= manyBytes) {
-		bar.out = a.stderr
-	}
+	bar := ui.NewLoading(a.stderr, len(files), size, a.quiet)
+	defer bar.Close()
 	all := make([]*inventory.Inventory, 0, len(files))
-	defer bar.end()
 	for _, file := range files {
-		bar.file++
+		bar.NextFile()
 		inv, err := loadInventory(file, bar)
 		if err != nil {
 			return nil, err
@@ -78,36 +70,6 @@ func (a *app) loadInventories(files []string) ([]*inventory.Inventory, error) {
 		all = append(all, inv)
 	}
 	return all, nil
-}
-
-// loading is the bar of inventories that are read. What is read is written to it.
-type loading struct {
-	out         *output // nil: nothing is shown
-	files, file int     // so many, and the one at hand, from 1
-	size, read  int64   // bytes of all files, and those that were read
-	line        string
-}
-
-func (l *loading) Write(p []byte) (int, error) {
-	l.read += int64(len(p))
-	if l.out == nil {
-		return len(p), nil
-	}
-	percent := int64(100)
-	if l.size > 0 { // else all are pipes
-		percent = min(100, 100*l.read/l.size)
-	}
-	if line := gauge(fmt.Sprintf("Reading inventories: %d of %d", l.file, l.files), percent, widthOf(l.out)); line != l.line {
-		l.line = line
-		l.out.raw("\r" + visible(line))
-	}
-	return len(p), nil
-}
-
-func (l *loading) end() {
-	if l.line != "" {
-		fmt.Fprintln(l.out)
-	}
 }
 
 // loadInventory reads a saved inventory, and writes what it reads to bar.
@@ -137,17 +99,17 @@ func (a *app) checkAge(inventories []*inventory.Inventory, now time.Time, most t
 		switch {
 		case age < -clockSkew && out != "":
 			old = multierror.Append(old, refused(
-				fmt.Sprintf("cannot write a plan from the inventory of %s: it was scanned %s, and it is %s now", inv.Host, moment(inv.ScannedAt), moment(now)),
+				fmt.Sprintf("cannot write a plan from the inventory of %s: it was scanned %s, and it is %s now", inv.Host, ui.Moment(inv.ScannedAt), ui.Moment(now)),
 				"set the clock of the host that is wrong, and scan again: exceptions and waivers end by these times"))
 		case age < -clockSkew:
-			fmt.Fprintf(a.stderr, "WARNING the inventory of %s was scanned %s, and it is %s now: exceptions and waivers that end by then count as ended\n", inv.Host, moment(inv.ScannedAt), moment(now))
+			fmt.Fprintf(a.stderr, "WARNING the inventory of %s was scanned %s, and it is %s now: exceptions and waivers that end by then count as ended\n", inv.Host, ui.Moment(inv.ScannedAt), ui.Moment(now))
 		case age <= most:
 		case out != "":
 			old = multierror.Append(old, refused(
-				fmt.Sprintf("cannot write a plan from the inventory of %s: it is %s old, scanned %s, and --max-age is %s", inv.Host, spell(age), moment(inv.ScannedAt), spell(most)),
+				fmt.Sprintf("cannot write a plan from the inventory of %s: it is %s old, scanned %s, and --max-age is %s", inv.Host, ui.Spell(age), ui.Moment(inv.ScannedAt), ui.Spell(most)),
 				"scan again with `fwctl inventory --out`, or permit that age with --max-age"))
 		default:
-			fmt.Fprintf(a.stderr, "WARNING the inventory of %s is %s old, scanned %s: what it says may hold no longer\n", inv.Host, spell(age), moment(inv.ScannedAt))
+			fmt.Fprintf(a.stderr, "WARNING the inventory of %s is %s old, scanned %s: what it says may hold no longer\n", inv.Host, ui.Spell(age), ui.Moment(inv.ScannedAt))
 		}
 	}
 	return old.ErrorOrNil()

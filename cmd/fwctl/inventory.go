@@ -14,6 +14,7 @@ import (
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
+	"fwctl/plan/desired"
 )
 
 func (a *app) inventoryCommand() *cobra.Command {
@@ -80,10 +81,10 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 			}
 			text := string(data)
 			if output == "table" {
-				text = a.heading(inv.Simulated) + inventoryView(inv, widthOf(a.stdout), a.paint())
+				text = a.heading(inv.Simulated) + a.screen(a.stdout).Inventory(inv, quirkName)
 			}
 			if output == "table" && len(selected) > 0 {
-				text = a.heading(inv.Simulated) + drivesView(shown, names, opts.ProbeUse, widthOf(a.stdout), a.paint())
+				text = a.heading(inv.Simulated) + a.screen(a.stdout).Drives(shown, names, opts.ProbeUse)
 			}
 			if _, err := io.WriteString(a.stdout, text); err != nil {
 				return err
@@ -150,4 +151,9 @@ func (a *app) memory() (*state.Store, error) {
 		return nil, err
 	}
 	return state.OpenReadOnly(dir)
+}
+
+// quirkName returns the name of the row of fwctl's own quirk table that fits a device.
+func quirkName(vendor, product, revision string) string {
+	return desired.QuirkOf(nil, vendor, product, revision).Name
 }

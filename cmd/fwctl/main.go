@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,6 +23,7 @@ import (
 	"fwctl/internal/document"
 	"fwctl/internal/sim"
 	"fwctl/internal/transport"
+	"fwctl/internal/ui"
 	"fwctl/plan"
 )
 
@@ -31,18 +33,27 @@ func main() {
 
 // run is fwctl as a function: its arguments, its streams, its exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: &output{out: stdout}, stderr: &output{out: stderr}}
+	a := &app{stdin: stdin, stdout: ui.NewOutput(stdout), stderr: ui.NewOutput(stderr)}
 	root := a.command()
 	root.SetArgs(args)
-	err := a.stdout.close(root.Execute())
+	err := closed(a.stdout, root.Execute())
 	a.report(err)
 	return exitCode(err)
+}
+
+// closed closes the output of a command that ended in err, and joins what kept the result
+// from being written.
+func closed(out *ui.Output, err error) error {
+	if unwritten := out.Close(); unwritten != nil {
+		return errors.Join(unwritten, err)
+	}
+	return err
 }
 
 // app is one call of fwctl: its streams and its global flags.
 type app struct {
 	stdin          io.Reader
-	stdout, stderr *output
+	stdout, stderr *ui.Output
 
 	simulate  string
 	stateDir  string
@@ -200,8 +211,6 @@ func defaultStateDir() (string, error) {
 
 // again writes another command of fwctl as it is to be typed: about the same rack,
 // with the same memory.
-type again func(args ...string) string
-
 func (a *app) again(args ...string) string { return a.words(a.simulate, args).String() }
 
 // onHost is again as it is to be typed on another host of the same rack.
@@ -230,12 +239,12 @@ func (a *app) words(rack string, args []string) plan.Command {
 // note tells something that is not the result; -q silences it.
 func (a *app) note(format string, args ...any) {
 	if !a.quiet {
-		fmt.Fprintln(a.stderr, oneLine(fmt.Sprintf(format, args...)))
+		fmt.Fprintln(a.stderr, ui.OneLine(fmt.Sprintf(format, args...)))
 	}
 }
 
-// paint is the colour of results.
-func (a *app) paint() paint { return colours(a.stdout, a.noColor) }
+// screen is what w is drawn for.
+func (a *app) screen(w io.Writer) ui.Screen { return ui.ScreenOf(w, !a.noColor) }
 
 // heading is the first line of text about a simulated rack.
 func (a *app) heading(simulated bool) string {
@@ -245,7 +254,7 @@ func (a *app) heading(simulated bool) string {
 	case a.simulate == "":
 		return "SIMULATED rack: none of this is about real hardware.\n"
 	case a.captured:
-		return "SIMULATED from the capture " + oneLine(a.simulate) + ": no device was asked.\n"
+		return "SIMULATED from the capture " + ui.OneLine(a.simulate) + ": no device was asked.\n"
 	}
-	return "SIMULATED rack " + oneLine(a.simulate) + ": none of this is about real hardware.\n"
+	return "SIMULATED rack " + ui.OneLine(a.simulate) + ": none of this is about real hardware.\n"
 }

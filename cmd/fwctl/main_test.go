@@ -28,6 +28,10 @@ import (
 	"fwctl/schemas"
 )
 
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+var update = flag.Bool("update", false, "write golden files anew")
+
 func TestMain(m *testing.M) {
 	time.Local = time.UTC
 	// Most tests here wait for processes that wait for a simulated rack: more of them
@@ -327,4 +331,29 @@ func powerCycle(ts *testscript.TestScript, neg bool, args []string) {
 	rack, err := sim.Open(ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Check(rack.PowerCycle(args[1]))
+}
+
+// full CODE COMMAND... runs fwctl with its standard output on a disk that is full: it
+// must exit with that code, and say why once.
+func full(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: full CODE COMMAND...")
+	}
+	code, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	out, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	ts.Check(err)
+	defer out.Close()
+	var stderr strings.Builder
+	cmd := exec.Command("fwctl", args[1:]...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.Getenv("WORK"), out, &stderr
+	cmd.Env = append(os.Environ(), "FWCTL_STATE_DIR="+ts.Getenv("FWCTL_STATE_DIR"))
+	err = cmd.Run()
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		ts.Fatalf("exit code with a full disk = %d, %v; want %d\n%s", got, err, code, stderr.String())
+	}
+	const want = "fwctl: cannot write to standard output: no space left on device\n"
+	if n := strings.Count(stderr.String(), "no space"); n != 1 || !strings.Contains(stderr.String(), want) {
+		ts.Fatalf("stderr with a full disk = %q; want %q once", stderr.String(), want)
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"fwctl/internal/document"
 	"fwctl/internal/transport"
+	"fwctl/internal/ui"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
@@ -142,9 +143,9 @@ func (a *app) showPlan(p *plan.Plan, data []byte, output string) error {
 	case "json":
 		_, err = a.stdout.Write(data)
 	case "markdown":
-		_, err = io.WriteString(a.stdout, markdownView(p, a.heading(p.Simulated), time.Now()))
+		_, err = io.WriteString(a.stdout, ui.Markdown(p, a.heading(p.Simulated), time.Now()))
 	default:
-		_, err = fmt.Fprint(a.stdout, a.heading(p.Simulated), planView(p, time.Now(), widthOf(a.stdout), a.paint()))
+		_, err = fmt.Fprint(a.stdout, a.heading(p.Simulated), a.screen(a.stdout).Plan(p, time.Now()))
 	}
 	return err
 }

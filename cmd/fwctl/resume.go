@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"fwctl/executor"
 	"fwctl/internal/state"
+	"fwctl/internal/ui"
 	"fwctl/plan"
 )
 
@@ -83,9 +83,9 @@ func (j *job) resume(ctx context.Context, images string, yes bool) error {
 			fmt.Sprintf(
 				"cannot resume: run %d of plan %s is going on (pid %d, since %s): wait for it",
 				run.ID,
-				shortDigest(p.Digest),
+				ui.ShortDigest(p.Digest),
 				run.PID,
-				moment(run.StartedAt),
+				ui.Moment(run.StartedAt),
 			),
 			"nothing was written; `"+j.again("status")+"` shows where it stands",
 		)
@@ -95,22 +95,13 @@ func (j *job) resume(ctx context.Context, images string, yes bool) error {
 	if j.images, err = findImages(p, kept, images, ""); err != nil {
 		return err
 	}
-	steps, err := store.Steps(ctx, run.ID)
+	remaining, err := executor.ReadRemaining(ctx, store, run, p)
 	if err != nil {
 		return err
 	}
-	open, err := store.Intents(ctx, run.ID)
-	if err != nil {
-		return err
-	}
-	hooks, err := store.Hooks(ctx, run.ID)
-	if err != nil {
-		return err
-	}
-	fmt.Fprint(text, resumeView(run, p, steps, open, hooks, time.Now(), widthOf(text), colours(text, j.noColor)))
+	fmt.Fprint(text, j.screen(text).Resume(remaining, time.Now()))
 	// What a killed run was in the middle of is brought to its end whatever the time.
-	unended := slices.ContainsFunc(open, func(i state.Intent) bool { return i.Outcome == "" })
-	if err := j.inWindow(time.Now()); err != nil && !unended {
+	if err := j.inWindow(time.Now()); err != nil && !remaining.Unclear() {
 		return err
 	}
 	if !yes {

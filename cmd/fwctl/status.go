@@ -14,8 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/internal/document"
-	"fwctl/internal/journal"
+	"fwctl/internal/report"
 	"fwctl/internal/state"
+	"fwctl/internal/ui"
 	"fwctl/inventory"
 )
 
@@ -34,7 +35,7 @@ for ` + "`fwctl inventory`" + ` to say.`,
   fwctl status --from stor2.json        # and here, with it`,
 		Args: args(cobra.NoArgs, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return look(cmd.Context(), a, o, kept[*journal.Status]{document.Status, a.readStatus, journal.ParseStatus, statusView})
+			return look(cmd.Context(), a, o, kept[*report.Status]{document.Status, a.readStatus, report.ParseStatus, ui.Screen.Status})
 		},
 	}
 	o.flags(cmd)
@@ -54,7 +55,7 @@ what this host remembers and opens no device.`,
   fwctl history --from stor2.json       # and here, with it`,
 		Args: args(cobra.NoArgs, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return look(cmd.Context(), a, o, kept[*journal.History]{document.History, a.readHistory, journal.ParseHistory, historyView})
+			return look(cmd.Context(), a, o, kept[*report.History]{document.History, a.readHistory, report.ParseHistory, ui.Screen.History})
 		},
 	}
 	o.flags(cmd)
@@ -79,7 +80,7 @@ type kept[D record[D]] struct {
 	kind  document.Kind
 	read  func(context.Context, *state.Store) (D, error)
 	parse func([]byte) (D, error)
-	view  func(D, again, int, paint) string
+	view  func(ui.Screen, D, ui.Again) string
 }
 
 type record[D any] interface {
@@ -136,7 +137,7 @@ func look[D record[D]](ctx context.Context, a *app, o lookBack, d kept[D]) error
 		_, err = a.stdout.Write(data)
 		return err
 	}
-	_, err = io.WriteString(a.stdout, a.heading(a.simulate != "")+d.view(all, a.again, widthOf(a.stdout), a.paint()))
+	_, err = io.WriteString(a.stdout, a.heading(a.simulate != "")+d.view(a.screen(a.stdout), all, a.again))
 	return err
 }
 
@@ -160,26 +161,26 @@ func add[D record[D]](all D, d kept[D], name string) error {
 	return nil
 }
 
-func (a *app) readStatus(ctx context.Context, store *state.Store) (*journal.Status, error) {
+func (a *app) readStatus(ctx context.Context, store *state.Store) (*report.Status, error) {
 	host, holds, err := a.thisHost()
 	if err != nil {
 		return nil, err
 	}
-	return journal.ReadStatus(ctx, store, host, holds)
+	return report.ReadStatus(ctx, store, host, holds)
 }
 
-func (a *app) readHistory(ctx context.Context, store *state.Store) (*journal.History, error) {
+func (a *app) readHistory(ctx context.Context, store *state.Store) (*report.History, error) {
 	host, _, err := a.thisHost()
 	if err != nil {
 		return nil, err
 	}
-	return journal.ReadHistory(ctx, store, host)
+	return report.ReadHistory(ctx, store, host)
 }
 
 // thisHost says who and when this is, and which process has a lock here. Where there
 // is no transport the store can be read all the same.
-func (a *app) thisHost() (journal.Host, func(string, int) (bool, error), error) {
-	host := journal.Host{TakenAt: time.Now().UTC().Truncate(time.Second), Simulated: a.simulate != ""}
+func (a *app) thisHost() (report.Host, func(string, int) (bool, error), error) {
+	host := report.Host{TakenAt: time.Now().UTC().Truncate(time.Second), Simulated: a.simulate != ""}
 	machine, err := a.machine()
 	switch {
 	case err == nil:

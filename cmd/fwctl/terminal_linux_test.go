@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"fwctl/internal/ui/uitest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -127,7 +129,7 @@ func TestInterruptBesideABar(t *testing.T) {
 	if code != exitInterrupted {
 		t.Errorf("exit code = %d; want %d", code, exitInterrupted)
 	}
-	shown := screen(t, strings.ReplaceAll(got, "\r\n", "\n"))
+	shown := uitest.Shown(t, strings.ReplaceAll(got, "\r\n", "\n"))
 	if !strings.Contains(shown, "\nInterrupted: nothing new is started, and what runs is brought to its end.\n^C again withdraws downloads by mode e.\n") {
 		t.Errorf("the terminal shows\n%s\nwant the interrupt on a line of its own", shown)
 	}
@@ -141,6 +143,8 @@ func TestInterruptBesideABar(t *testing.T) {
 
 // Who loads many inventories, or large ones, sees how far it is; who loads a few does not.
 func TestInventoriesOnATerminal(t *testing.T) {
+	// From so many files, or bytes of them, the terminal shows a bar.
+	const manyFiles, manyBytes = 10, 16 << 20
 	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
 	inventory := func(n, size int) (flag, name string) {
 		name = fmt.Sprintf("stor%d.json", n)

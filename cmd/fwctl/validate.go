@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fwctl/internal/document"
+	"fwctl/internal/ui"
 	"fwctl/plan/desired"
 )
 
@@ -25,19 +27,19 @@ once, each with its line and column and with what to do about it.`,
 				return err
 			}
 			for _, w := range desired.Warnings() {
-				if _, err := fmt.Fprintf(a.stdout, "WARNING %s\n", oneLine(w.Error())); err != nil {
+				if _, err := fmt.Fprintf(a.stdout, "WARNING %s\n", ui.OneLine(w.Error())); err != nil {
 					return err
 				}
 			}
 			for _, w := range images.Warnings {
-				if _, err := fmt.Fprintf(a.stdout, "WARNING %s\n", oneLine(w)); err != nil {
+				if _, err := fmt.Fprintf(a.stdout, "WARNING %s\n", ui.OneLine(w)); err != nil {
 					return err
 				}
 			}
-			_, err = fmt.Fprintf(a.stdout, "%s is valid: %d %s, %d %s, %d %s.\n", oneLine(nameOf(file)),
-				len(desired.Models), plural(len(desired.Models), "model", "models"),
-				len(images.Files), plural(len(images.Files), "image", "images"),
-				len(desired.Want), plural(len(desired.Want), "want", "wants"))
+			_, err = fmt.Fprintf(a.stdout, "%s is valid: %d %s, %d %s, %d %s.\n", ui.OneLine(nameOf(file)),
+				len(desired.Models), english.PluralWord(len(desired.Models), "model", "models"),
+				len(images.Files), english.PluralWord(len(images.Files), "image", "images"),
+				len(desired.Want), english.PluralWord(len(desired.Want), "want", "wants"))
 			return err
 		},
 	}

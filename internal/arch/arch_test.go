@@ -41,11 +41,14 @@ var allowed = map[string][]string{
 	"inventory/scan":    {"inventory", "internal/ses", "internal/scsi", "internal/transport"},
 	"inventory/fleet":   {"inventory"},
 	// Never transport: a plan is made without a device.
-	"plan":             {"inventory", "internal/window", "schemas"},
-	"plan/impact":      {"plan", "inventory", "inventory/fleet", "internal/window", "schemas"},
-	"plan/desired":     {"plan", "inventory", "internal/image", "internal/document", "internal/window", "schemas"},
-	"plan/build":       {"plan", "plan/desired", "plan/impact", "inventory", "inventory/fleet", "internal/image", "internal/document", "internal/window", "schemas"},
-	"internal/journal": {"plan", "inventory", "internal/state", "internal/atomicfile", "internal/window", "schemas"},
+	"plan":            {"inventory", "internal/window", "schemas"},
+	"plan/impact":     {"plan", "inventory", "inventory/fleet", "internal/window", "schemas"},
+	"plan/desired":    {"plan", "inventory", "internal/image", "internal/document", "internal/window", "schemas"},
+	"plan/build":      {"plan", "plan/desired", "plan/impact", "inventory", "inventory/fleet", "internal/image", "internal/document", "internal/window", "schemas"},
+	"internal/report": {"plan", "inventory", "internal/state", "internal/atomicfile", "internal/window", "schemas"},
+	// Values only, once the executor's results stand in a package of their own.
+	"internal/ui":        {"executor", "internal/report", "plan", "plan/impact", "inventory", "inventory/fleet", "inventory/scan", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
+	"internal/ui/uitest": {},
 	// Never plan/build or plan/desired: a plan leaves the executor no choice, and no run makes another plan.
 	"executor": {"plan", "plan/impact", "inventory", "inventory/fleet", "inventory/scan", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
 }

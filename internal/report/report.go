@@ -1,10 +1,10 @@
-// Package journal puts together what the store of one host holds, or those of
+// Package report puts together what the store of one host holds, or those of
 // several: the status, which is what goes on, what is staged and what is stuck,
 // and the history of what was done.
 //
 // It goes by the store and by who holds a lock. It opens no device, and says
 // nothing of what a device is like now.
-package journal
+package report
 
 import (
 	"cmp"

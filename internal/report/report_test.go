@@ -1,4 +1,4 @@
-package journal_test
+package report_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"fwctl/internal/journal"
+	"fwctl/internal/report"
 	"fwctl/internal/state"
 	"fwctl/inventory"
 	"fwctl/plan"
@@ -21,8 +21,8 @@ import (
 var (
 	ctx   = context.Background()
 	noon  = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	host  = journal.Host{Name: "stor1", TakenAt: noon}
-	other = journal.Host{Name: "stor2", TakenAt: noon}
+	host  = report.Host{Name: "stor1", TakenAt: noon}
+	other = report.Host{Name: "stor2", TakenAt: noon}
 )
 
 const a = "5000ccab04001000/esp1/sub0"
@@ -52,24 +52,24 @@ func begin(tx *state.Tx) (run int64) {
 
 // What has no end is stuck, unless its process is at it.
 func TestStuck(t *testing.T) {
-	for want, holds := range map[journal.Process]func(string, int) (bool, error){
-		journal.Running: func(enclosure string, pid int) (bool, error) {
+	for want, holds := range map[report.Process]func(string, int) (bool, error){
+		report.Running: func(enclosure string, pid int) (bool, error) {
 			return enclosure == "5000ccab04001000" && pid == os.Getpid(), nil
 		},
-		journal.Gone:    func(string, int) (bool, error) { return false, os.ErrProcessDone },
-		journal.Unclear: func(string, int) (bool, error) { return false, nil },
+		report.Gone:    func(string, int) (bool, error) { return false, os.ErrProcessDone },
+		report.Unclear: func(string, int) (bool, error) { return false, nil },
 	} {
 		store := open(t, func(tx *state.Tx) { begin(tx) })
-		s, err := journal.ReadStatus(ctx, store, host, holds)
+		s, err := report.ReadStatus(ctx, store, host, holds)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(s.Runs) != 1 || s.Runs[0].Process != want {
 			t.Errorf("Runs = %+v; want one that is %s", s.Runs, want)
 		}
-		stuck := []journal.Stuck{{Host: "stor1", Address: a, Run: 1, Kind: "last-chunk", Mode: "0e", SHA256: "aa", Since: noon}}
-		if want == journal.Running {
-			stuck = []journal.Stuck{}
+		stuck := []report.Stuck{{Host: "stor1", Address: a, Run: 1, Kind: "last-chunk", Mode: "0e", SHA256: "aa", Since: noon}}
+		if want == report.Running {
+			stuck = []report.Stuck{}
 		}
 		if diff := cmp.Diff(stuck, s.Stuck); diff != "" {
 			t.Errorf("Stuck of a run that is %s (-want +got):\n%s", want, diff)
@@ -88,7 +88,7 @@ func TestStuckBesideARunThatGoesOn(t *testing.T) {
 		tx.SetStep(alive, state.Step{Address: elsewhere, Key: key, SHA256: "bb", State: "sending", Mode: "e", At: noon})
 		tx.Intend(state.Intent{Run: alive, Address: elsewhere, Key: key, Kind: state.DownloadStart, Mode: "0e", SHA256: "bb", At: noon})
 	})
-	s, err := journal.ReadStatus(ctx, store, host, func(enclosure string, _ int) (bool, error) {
+	s, err := report.ReadStatus(ctx, store, host, func(enclosure string, _ int) (bool, error) {
 		return enclosure == "5000ccab04002000", nil
 	})
 	if err != nil {
@@ -106,8 +106,8 @@ func TestStuckBesideARunThatGoesOn(t *testing.T) {
 // Where nobody can tell who has a lock, nobody says that the process is gone.
 func TestProcessThatCannotBeTold(t *testing.T) {
 	store := open(t, func(tx *state.Tx) { begin(tx) })
-	s, err := journal.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return false, errors.ErrUnsupported })
-	if err != nil || len(s.Runs) != 1 || s.Runs[0].Process != journal.Unclear {
+	s, err := report.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return false, errors.ErrUnsupported })
+	if err != nil || len(s.Runs) != 1 || s.Runs[0].Process != report.Unclear {
 		t.Errorf("ReadStatus = %+v, %v; want a run that is unclear", s, err)
 	}
 }
@@ -116,7 +116,7 @@ func TestProcessThatCannotBeTold(t *testing.T) {
 func TestRunThatEndsMeanwhile(t *testing.T) {
 	var run int64
 	store := open(t, func(tx *state.Tx) { run = begin(tx) })
-	s, err := journal.ReadStatus(ctx, store, host, func(string, int) (bool, error) {
+	s, err := report.ReadStatus(ctx, store, host, func(string, int) (bool, error) {
 		return false, errors.Join(os.ErrProcessDone, store.Update(ctx, func(tx *state.Tx) {
 			for id := range int64(2) {
 				tx.Resolve(id+1, "13h")
@@ -156,13 +156,13 @@ func TestInterrupted(t *testing.T) {
 			tx.SetStep(run, state.Step{Address: a, State: "pending", Outcome: "skipped", At: noon})
 			tx.EndRun(run, noon.Add(time.Hour), state.Interrupted)
 		})
-		s, err := journal.ReadStatus(ctx, store, host, nil) // nothing that has ended holds a lock
+		s, err := report.ReadStatus(ctx, store, host, nil) // nothing that has ended holds a lock
 		if err != nil || len(s.Runs) != 1 {
 			t.Fatalf("ReadStatus = %+v, %v; want a run", s, err)
 		}
-		want := journal.Run{Phase: "stage", Wave: 2, Outcome: "interrupted", Resumable: name == "its plan was kept"}
+		want := report.Run{Phase: "stage", Wave: 2, Outcome: "interrupted", Resumable: name == "its plan was kept"}
 		r := s.Runs[0]
-		got := journal.Run{Phase: r.Phase, Wave: r.Wave, Outcome: r.Outcome, Process: r.Process, Resumable: r.Resumable}
+		got := report.Run{Phase: r.Phase, Wave: r.Wave, Outcome: r.Outcome, Process: r.Process, Resumable: r.Resumable}
 		if diff := cmp.Diff(want, got); diff != "" || r.EndedAt == nil {
 			t.Errorf("%s: the run (-want +got):\n%s", name, diff)
 		}
@@ -170,7 +170,7 @@ func TestInterrupted(t *testing.T) {
 			t.Errorf("%s: outcome of its step = %q; want skipped", name, got)
 		}
 		err = store.Update(ctx, func(tx *state.Tx) { tx.Resume(r.ID, "ben", noon) })
-		h, historyErr := journal.ReadHistory(ctx, store, host)
+		h, historyErr := report.ReadHistory(ctx, store, host)
 		if err := errors.Join(err, historyErr); err != nil || h.Runs[0].Steps[0].Outcome != "" {
 			t.Errorf("%s: resumed, its steps = %+v, %v; want none with an outcome", name, h.Runs[0].Steps, err)
 		}
@@ -180,7 +180,7 @@ func TestInterrupted(t *testing.T) {
 // An effect whose end is not known is stuck after the run has ended, too.
 func TestStuckAfterTheEnd(t *testing.T) {
 	store := open(t, func(tx *state.Tx) { tx.EndRun(begin(tx), noon, "unknown") })
-	s, err := journal.ReadStatus(ctx, store, host, nil)
+	s, err := report.ReadStatus(ctx, store, host, nil)
 	if err != nil || len(s.Runs) != 1 || len(s.Stuck) != 1 {
 		t.Errorf("ReadStatus = %+v, %v; want the run that is to be resumed, and one stuck", s, err)
 	}
@@ -208,9 +208,9 @@ func TestHops(t *testing.T) {
 		intend(tx, state.LastChunk, "07", first.Image.SHA256, 2)
 		stands(tx, "pending", "")
 	})
-	told := func(name string, hops, way []journal.Hop) {
+	told := func(name string, hops, way []report.Hop) {
 		t.Helper()
-		h, err := journal.ReadHistory(ctx, store, host)
+		h, err := report.ReadHistory(ctx, store, host)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,9 +222,9 @@ func TestHops(t *testing.T) {
 			t.Errorf("%s, Way (-want +got):\n%s", name, diff)
 		}
 	}
-	done := journal.Hop{From: first.From, To: first.To, SHA256: first.Image.SHA256, Mode: "7", At: noon.Add(2 * time.Minute)}
-	next := journal.Hop{From: second.From, To: second.To, SHA256: second.Image.SHA256}
-	told("before the second", []journal.Hop{done}, []journal.Hop{done, next})
+	done := report.Hop{From: first.From, To: first.To, SHA256: first.Image.SHA256, Mode: "7", At: noon.Add(2 * time.Minute)}
+	next := report.Hop{From: second.From, To: second.To, SHA256: second.Image.SHA256}
+	told("before the second", []report.Hop{done}, []report.Hop{done, next})
 	err := store.Update(ctx, func(tx *state.Tx) {
 		intend(tx, state.DownloadStart, "0e", second.Image.SHA256, 3)
 		intend(tx, state.LastChunk, "0e", second.Image.SHA256, 4)
@@ -236,8 +236,8 @@ func TestHops(t *testing.T) {
 		t.Fatal(err)
 	}
 	next.Mode, next.At = "e", noon.Add(5*time.Minute)
-	told("in the end", []journal.Hop{done, next}, []journal.Hop{done, next})
-	earlier := journal.Step{Mode: "7", Hops: []journal.Hop{done}}
+	told("in the end", []report.Hop{done, next}, []report.Hop{done, next})
+	earlier := report.Step{Mode: "7", Hops: []report.Hop{done}}
 	if diff := cmp.Diff(earlier.Hops, earlier.Way()); diff != "" {
 		t.Errorf("Way of a step without an image, as of an earlier fwctl (-want +got):\n%s", diff)
 	}
@@ -264,11 +264,11 @@ func TestStagedAndCautions(t *testing.T) {
 		selector inventory.Selector
 		want     []string
 	}{{"*", []string{a, beside, elsewhere}}, {"5000ccab04001*", []string{a, beside}}} {
-		s, err := journal.ReadStatus(ctx, store, host, nil)
+		s, err := report.ReadStatus(ctx, store, host, nil)
 		if err == nil {
 			err = s.Only(tt.selector)
 		}
-		h, failure := journal.ReadHistory(ctx, store, host)
+		h, failure := report.ReadHistory(ctx, store, host)
 		if failure == nil {
 			failure = h.Only(tt.selector)
 		}
@@ -307,10 +307,10 @@ func TestStagedAndCautions(t *testing.T) {
 // Components that the run has not come to are those of its plan for this host.
 func TestWhatIsStillToCome(t *testing.T) {
 	p, data := planned(t, "one owner host an ESP")
-	var want []journal.Step
+	var want []report.Step
 	for _, s := range p.Steps { // all of them are to be updated
 		if s.Host == "stor3" {
-			want = append(want, journal.Step{Address: s.Address, LUID: s.LUID, State: "pending", From: s.Current, To: s.Desired, SHA256: s.Hops[0].Image.SHA256})
+			want = append(want, report.Step{Address: s.Address, LUID: s.LUID, State: "pending", From: s.Current, To: s.Desired, SHA256: s.Hops[0].Image.SHA256})
 		}
 	}
 	store := open(t, func(tx *state.Tx) {
@@ -318,14 +318,14 @@ func TestWhatIsStillToCome(t *testing.T) {
 		tx.Keep(run, data)
 		tx.SetStep(run, state.Step{Address: want[0].Address, State: "sending", SHA256: "aa", Mode: "e", At: noon})
 	})
-	want[0] = journal.Step{Address: want[0].Address, State: "sending", SHA256: "aa", Mode: "e", At: &noon}
+	want[0] = report.Step{Address: want[0].Address, State: "sending", SHA256: "aa", Mode: "e", At: &noon}
 	for goesOn, resumable := range map[bool]bool{true: false, false: true} {
-		s, err := journal.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return goesOn, nil })
+		s, err := report.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return goesOn, nil })
 		if err != nil || s.Runs[0].Resumable != resumable {
 			t.Errorf("ReadStatus of a run that goes on: %t = %+v, %v; want one with resumable: %t", goesOn, s, err, resumable)
 		}
 	}
-	s, err := journal.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return true, nil })
+	s, err := report.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return true, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +333,7 @@ func TestWhatIsStillToCome(t *testing.T) {
 		t.Errorf("Steps (-want +got):\n%s", diff)
 	}
 	damaged := open(t, func(tx *state.Tx) { tx.Keep(begin(tx), []byte("{}")) })
-	s, err = journal.ReadStatus(ctx, damaged, host, func(string, int) (bool, error) { return true, nil })
+	s, err = report.ReadStatus(ctx, damaged, host, func(string, int) (bool, error) { return true, nil })
 	if err != nil || len(s.Runs) != 1 || len(s.Runs[0].Steps) != 1 {
 		t.Errorf("ReadStatus with a damaged plan = %+v, %v; want what the run has come to", s, err)
 	}
@@ -356,26 +356,26 @@ func TestHistory(t *testing.T) {
 		tx.BeginRun(state.Run{Host: "stor1", By: "ben", StartedAt: noon})
 		tx.Verified(state.Verification{Address: a, Key: key, SHA256: "bb", Revision: "1100", Outcome: state.Running, By: "ben", At: noon})
 	})
-	h, err := journal.ReadHistory(ctx, store, host)
+	h, err := report.ReadHistory(ctx, store, host)
 	if err != nil {
 		t.Fatal(err)
 	}
 	end, minute := noon.Add(time.Hour), noon.Add(time.Minute)
-	want := &journal.History{FormatVersion: "1.0", Kind: "History", Hosts: []journal.Host{host},
-		Components: []journal.Component{{Address: a, Name: "r12u20"}},
-		Runs: []journal.Run{
+	want := &report.History{FormatVersion: "1.0", Kind: "History", Hosts: []report.Host{host},
+		Components: []report.Component{{Address: a, Name: "r12u20"}},
+		Runs: []report.Run{
 			{Host: "stor1", ID: 1, Plan: "sha256:00", By: "anna", StartedAt: noon, EndedAt: &end, Outcome: "failed",
-				Resumed:   []journal.Resume{{By: "ben", At: noon}},
-				Overrides: []journal.Override{{Kind: "ignore-window", Address: a, Given: "CHG-4711"}},
-				Accounts:  []journal.Account{{Login: "root", SudoUser: "anna", At: noon}, {UID: 1000, Login: "ben", At: noon}},
-				Hooks: []journal.Hook{
+				Resumed:   []report.Resume{{By: "ben", At: noon}},
+				Overrides: []report.Override{{Kind: "ignore-window", Address: a, Given: "CHG-4711"}},
+				Accounts:  []report.Account{{Login: "root", SudoUser: "anna", At: noon}, {UID: 1000, Login: "ben", At: noon}},
+				Hooks: []report.Hook{
 					{Kind: "before-reset", Address: a, Command: "ceph osd set noout", At: noon, EndedAt: &minute, Outcome: "done", Output: "noout is set\n"},
 					{Kind: "after-reset", Address: a, Command: "ceph osd unset noout", At: noon}},
-				Steps: []journal.Step{{Address: a, LUID: "5000ccab04001001", State: "failed", Outcome: "failed", From: "1000", To: "1100", SHA256: "bb", Mode: "e", Reason: "why", At: &noon,
-					Hops: []journal.Hop{{SHA256: "aa", Mode: "e", At: noon.Add(time.Hour)}}}}},
-			{Host: "stor1", ID: 2, By: "ben", StartedAt: noon, Resumed: []journal.Resume{}, Overrides: []journal.Override{}, Steps: []journal.Step{}},
+				Steps: []report.Step{{Address: a, LUID: "5000ccab04001001", State: "failed", Outcome: "failed", From: "1000", To: "1100", SHA256: "bb", Mode: "e", Reason: "why", At: &noon,
+					Hops: []report.Hop{{SHA256: "aa", Mode: "e", At: noon.Add(time.Hour)}}}}},
+			{Host: "stor1", ID: 2, By: "ben", StartedAt: noon, Resumed: []report.Resume{}, Overrides: []report.Override{}, Steps: []report.Step{}},
 		},
-		Verified: []journal.Verified{{Host: "stor1", Address: a, SHA256: "bb", Revision: "1100", Outcome: "running", By: "ben", At: noon}}}
+		Verified: []report.Verified{{Host: "stor1", Address: a, SHA256: "bb", Revision: "1100", Outcome: "running", By: "ben", At: noon}}}
 	if diff := cmp.Diff(want, h); diff != "" {
 		t.Errorf("ReadHistory (-want +got):\n%s", diff)
 	}
@@ -384,7 +384,7 @@ func TestHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := journal.ParseHistory(data)
+	parsed, err := report.ParseHistory(data)
 	if diff := cmp.Diff(want, parsed); err != nil || diff != "" {
 		t.Errorf("ParseHistory(Encode) = %v (-want +got):\n%s", err, diff)
 	}
@@ -398,27 +398,27 @@ func TestHistory(t *testing.T) {
 }
 
 func TestAdd(t *testing.T) {
-	status := func(h journal.Host) *journal.Status {
-		return &journal.Status{Hosts: []journal.Host{h}, Runs: []journal.Run{{Host: h.Name, ID: 1}, {Host: h.Name, ID: 2}},
-			Staged: []journal.Staged{{Host: h.Name, Address: a}}, Stuck: []journal.Stuck{{Host: h.Name, Address: a}}, Cautions: []journal.Caution{{Host: h.Name}}}
+	status := func(h report.Host) *report.Status {
+		return &report.Status{Hosts: []report.Host{h}, Runs: []report.Run{{Host: h.Name, ID: 1}, {Host: h.Name, ID: 2}},
+			Staged: []report.Staged{{Host: h.Name, Address: a}}, Stuck: []report.Stuck{{Host: h.Name, Address: a}}, Cautions: []report.Caution{{Host: h.Name}}}
 	}
 	s := status(other)
 	if err := s.Add(status(host)); err != nil {
 		t.Fatal(err)
 	}
-	want := &journal.Status{Hosts: []journal.Host{host, other},
-		Runs:   []journal.Run{{Host: "stor1", ID: 1}, {Host: "stor1", ID: 2}, {Host: "stor2", ID: 1}, {Host: "stor2", ID: 2}},
-		Staged: []journal.Staged{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}},
-		Stuck:  []journal.Stuck{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}}, Cautions: []journal.Caution{{Host: "stor1"}, {Host: "stor2"}}}
+	want := &report.Status{Hosts: []report.Host{host, other},
+		Runs:   []report.Run{{Host: "stor1", ID: 1}, {Host: "stor1", ID: 2}, {Host: "stor2", ID: 1}, {Host: "stor2", ID: 2}},
+		Staged: []report.Staged{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}},
+		Stuck:  []report.Stuck{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}}, Cautions: []report.Caution{{Host: "stor1"}, {Host: "stor2"}}}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("Add (-want +got):\n%s", diff)
 	}
 	for _, tt := range []struct {
-		host journal.Host
+		host report.Host
 		want string
 	}{
 		{host, "in two"},
-		{journal.Host{Name: "stor3", Simulated: true}, "stor3 is simulated and stor1 is real"},
+		{report.Host{Name: "stor3", Simulated: true}, "stor3 is simulated and stor1 is real"},
 	} {
 		if err := s.Add(status(tt.host)); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("Add(%+v) = %v; want %q", tt.host, err, tt.want)
@@ -439,13 +439,13 @@ func TestParseRefuses(t *testing.T) {
 		`{"kind": "Status", "format_version": "1.0", "runs": {}}`:   "does not fit",
 		`{"kind": "Status", "format_version": "1.0", "runs": []} x`: "no JSON",
 	} {
-		s, err := journal.ParseStatus([]byte(data))
-		var format *journal.FormatError
+		s, err := report.ParseStatus([]byte(data))
+		var format *report.FormatError
 		if !errors.As(err, &format) || !strings.Contains(err.Error(), want) || s != nil {
 			t.Errorf("ParseStatus(%s) = %v, %v; want a *FormatError with %q and nothing else", data, s, err, want)
 		}
 	}
-	if _, err := journal.ParseStatus([]byte(`{"kind": "Status", "format_version": "1.9", "later": 1}`)); err != nil {
+	if _, err := report.ParseStatus([]byte(`{"kind": "Status", "format_version": "1.9", "later": 1}`)); err != nil {
 		t.Errorf("ParseStatus of a later minor version = %v; want no error", err)
 	}
 }

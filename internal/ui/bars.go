@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ import (
 // component that is worked on, what is waited for, and a bar for the whole. mpb
 // draws them over, as wide as the terminal is at that moment.
 type bars struct {
-	w    *output
+	w    *Output
 	plan *plan.Plan
 	area *mpb.Progress // never called with mu held: it asks for the lines in its turn
 
@@ -39,7 +39,7 @@ type bars struct {
 // cursor stands in: behind ^C, or whatever else is typed.
 type console struct {
 	bytes.Buffer
-	out  *output
+	out  *Output
 	rows int // drawn last, above the cursor
 }
 
@@ -82,12 +82,12 @@ type waiting struct {
 }
 
 // newBars shows a run of so many components of this host; 0: it does nothing to any.
-func newBars(w *output, p *plan.Plan, all int) *bars {
+func newBars(w *Output, p *plan.Plan, all int) *bars {
 	b := &bars{w: w, plan: p, all: all, began: time.Now(), done: map[string]bool{}, running: map[string]*running{}}
 	b.area = mpb.New(mpb.WithConsoleWriter(&console{out: w}), mpb.WithRefreshRate(200*time.Millisecond))
 	if all > 0 {
 		b.stand = b.add(math.MaxInt, func(width int) string {
-			return meter(fmt.Sprintf("%d of %d done", len(b.done), b.all), 100*len(b.done)/b.all, spell(time.Since(b.began).Truncate(time.Second)), width)
+			return meter(fmt.Sprintf("%d of %d done", len(b.done), b.all), 100*len(b.done)/b.all, Spell(time.Since(b.began).Truncate(time.Second)), width)
 		})
 	}
 	return b
@@ -112,17 +112,18 @@ func drop(bar *mpb.Bar) {
 	}
 }
 
-func (b *bars) tell(e executor.Event) {
-	b.say(text(b.plan, e))
+// Show implements Display.
+func (b *bars) Show(e executor.Event) {
+	b.Say(eventText(b.plan, e))
 	b.pass(e)
 	if e.Address != "" {
 		b.component(e)
 	}
 }
 
-// say tells text above the bars. A ^C that the terminal shows is where they are
-// drawn next.
-func (b *bars) say(text string) {
+// Say writes text above the bars. A ^C that the terminal shows is where they are drawn
+// next.
+func (b *bars) Say(text string) {
 	if text == "" {
 		return
 	}
@@ -149,7 +150,7 @@ func (b *bars) pass(e executor.Event) {
 	what := ""
 	switch e.Type {
 	case executor.EventChecking:
-		what = strings.TrimSuffix(comparing(e), ".")
+		what = comparing(e)
 	case executor.EventWindow:
 		what = fmt.Sprintf("Wave %d waits for %s", e.Wave, e.Reason)
 	case executor.EventSoaking:
@@ -221,8 +222,8 @@ func (b *bars) starts(e executor.Event) bool {
 	return slices.ContainsFunc(b.plan.Steps, func(s plan.Step) bool { return s.Address == e.Address && s.Hops[e.Hop-1].Activation == plan.WithApply })
 }
 
-// close takes the bars away: what follows is told below the text.
-func (b *bars) close() {
+// Close takes the bars away: what follows is written below the text.
+func (b *bars) Close() {
 	for _, r := range b.running {
 		drop(r.bar)
 	}
@@ -237,17 +238,17 @@ func (b *bars) close() {
 func (r *running) line(address string, now time.Time, width int) string {
 	spent := now.Sub(r.began).Truncate(time.Second)
 	if r.stage != "" {
-		return meter(address, -1, r.stage+" "+spell(spent), width)
+		return meter(address, -1, r.stage+" "+Spell(spent), width)
 	}
 	if r.total == 0 {
-		return meter(address, -1, spell(spent), width)
+		return meter(address, -1, Spell(spent), width)
 	}
 	tail := "the device is writing it"
 	if r.sent < r.total {
 		tail = ""
 		if rate := float64(r.sent) / now.Sub(r.began).Seconds(); r.sent > 0 && spent > 0 {
 			left := time.Duration(float64(r.total-r.sent) / rate * float64(time.Second))
-			tail = fmt.Sprintf("%s/s, %s left", size(int64(rate)), spell(left.Round(time.Second)))
+			tail = fmt.Sprintf("%s/s, %s left", size(int64(rate)), Spell(left.Round(time.Second)))
 		}
 	}
 	return meter(address, int(100*r.sent/r.total), tail, width)
@@ -256,9 +257,9 @@ func (r *running) line(address string, now time.Time, width int) string {
 // line is what the run waits for, and how long still.
 func (w *waiting) line(now time.Time, width int) string {
 	if w.till.IsZero() {
-		return meter(w.what, -1, "since "+spell(now.Sub(w.from).Truncate(time.Second)), width)
+		return meter(w.what, -1, "since "+Spell(now.Sub(w.from).Truncate(time.Second)), width)
 	}
-	return meter(w.what, -1, spell(max(0, w.till.Sub(now)).Round(time.Second))+" left", width)
+	return meter(w.what, -1, Spell(max(0, w.till.Sub(now)).Round(time.Second))+" left", width)
 }
 
 // meter draws one line in less than width columns, so that no terminal wraps it:

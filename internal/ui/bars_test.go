@@ -1,10 +1,8 @@
-package main
+package ui
 
 import (
 	"bytes"
 	"io"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,47 +13,9 @@ import (
 
 	"fwctl/executor"
 	"fwctl/internal/state"
+	"fwctl/internal/ui/uitest"
 	"fwctl/plan"
 )
-
-// screen is what a terminal shows of what was written to it, without the blanks at the end of lines.
-func screen(t *testing.T, written string) string {
-	t.Helper()
-	var lines [][]rune
-	row, column := 0, 0
-	for _, part := range regexp.MustCompile("\x1b\\[[0-9]*[A-Za-z]|[^\x1b]").FindAllString(written, -1) {
-		for len(lines) <= row {
-			lines = append(lines, nil)
-		}
-		switch {
-		case part == "\n":
-			row, column = row+1, 0 // the line discipline adds the return
-		case part == "\r":
-			column = 0
-		case part == "\x1b[J":
-			lines = append(lines[:row:row], lines[row][:min(column, len(lines[row]))])
-		case strings.HasSuffix(part, "A") && len(part) > 1:
-			n, err := strconv.Atoi(part[2 : len(part)-1])
-			if err != nil || n > row {
-				t.Fatalf("%q in row %d", part, row)
-			}
-			row -= n
-		case part[0] == 0x1b:
-			t.Fatalf("this is not a terminal for %q", part)
-		default:
-			for len(lines[row]) <= column {
-				lines[row] = append(lines[row], ' ')
-			}
-			lines[row][column] = []rune(part)[0]
-			column++
-		}
-	}
-	var b strings.Builder
-	for _, l := range lines {
-		b.WriteString(strings.TrimRight(string(l), " ") + "\n")
-	}
-	return strings.TrimRight(b.String(), "\n") + "\n"
-}
 
 // terminal keeps what is written to it. It is drawn on while the test looks.
 type terminal struct {
@@ -80,18 +40,18 @@ func (t *terminal) String() string {
 func TestBars(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out terminal
-		b := newBars(&output{out: &out}, &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}}, Steps: []plan.Step{
+		b := newBars(&Output{out: &out}, &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}}, Steps: []plan.Step{
 			{Address: "a", Hops: []plan.Hop{{Activation: plan.WithApply}}}, {Address: "b", Hops: []plan.Hop{{Activation: plan.Manual}}},
 		}}, 2)
 		tell := func(e executor.Event) {
 			e.Time = time.Now()
-			b.tell(e)
+			b.Show(e)
 		}
 		shows := func(want string) {
 			t.Helper()
 			time.Sleep(time.Second)
 			synctest.Wait()
-			if diff := cmp.Diff(want, screen(t, out.String())); diff != "" {
+			if diff := cmp.Diff(want, uitest.Shown(t, out.String())); diff != "" {
 				t.Errorf("screen (-want +got):\n%s", diff)
 			}
 		}
@@ -109,21 +69,21 @@ func TestBars(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		tell(executor.Event{Type: executor.EventProgress, Address: "a", Hop: 1, Hops: 1, Bytes: 256, Total: 1 << 10})
 		tell(executor.Event{Type: executor.EventProgress, Address: "b", Hop: 1, Hops: 1, Bytes: 1 << 10, Total: 1 << 10})
-		shows(text + "a  25 % [##########..............................] 64 bytes/s, 12 s left\nb 100 % [########################################] the device is writing it\n0 of 2 done   0 % [........................................] 10 min 4 s\n")
+		shows(text + "a  25 % [##########..............................] 64 B/s, 12 s left\nb 100 % [########################################] the device is writing it\n0 of 2 done   0 % [........................................] 10 min 4 s\n")
 
 		// A key that is pressed moves the cursor, and a ^C stands there until the next frame.
 		io.WriteString(&out, "^C")
-		b.say("Interrupted.")
+		b.Say("Interrupted.")
 		tell(executor.Event{Type: executor.EventStaged, Address: "b", Hop: 1, Hops: 1})
 		text += "Interrupted.\nb: staged\n"
-		shows(text + "a  25 % [##########..............................] 51 bytes/s, 15 s left\n1 of 2 done  50 % [####################....................] 10 min 5 s\n")
+		shows(text + "a  25 % [##########..............................] 51 B/s, 15 s left\n1 of 2 done  50 % [####################....................] 10 min 5 s\n")
 
 		// A download that starts over has its rate from there.
 		tell(executor.Event{Type: executor.EventStarted, Address: "a", Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 1 << 10})
 		text += "a: sending 1.0 KiB by mode e\n"
 		time.Sleep(4 * time.Second)
 		tell(executor.Event{Type: executor.EventProgress, Address: "a", Hop: 1, Hops: 1, Bytes: 512, Total: 1 << 10})
-		shows(text + "a  50 % [####################....................] 102 bytes/s, 5 s left\n1 of 2 done  50 % [####################....................] 10 min 10 s\n")
+		shows(text + "a  50 % [####################....................] 102 B/s, 5 s left\n1 of 2 done  50 % [####################....................] 10 min 10 s\n")
 
 		tell(executor.Event{Type: executor.EventRefusedMode, Address: "a", Hop: 1, Hops: 1, Reason: "mode 7 follows"})
 		tell(executor.Event{Type: executor.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph", "osd"}})
@@ -143,14 +103,14 @@ func TestBars(t *testing.T) {
 		shows(text + "2 of 2 done 100 % [########################################] 10 min 14 s\n")
 
 		tell(executor.Event{Type: executor.EventPowerCycle, Wave: 1, Components: 1, Reason: "r12u20"})
-		b.close()
+		b.Close()
 		synctest.Wait()
 		text += "Wave 1: power-cycle r12u20 now, when its drives are not in use. This waits for\n  it; ^C ends the waiting.\n"
-		if diff := cmp.Diff(text, screen(t, out.String())); diff != "" {
+		if diff := cmp.Diff(text, uitest.Shown(t, out.String())); diff != "" {
 			t.Errorf("screen at the end (-want +got):\n%s", diff)
 		}
-		b.say("left")
-		if got := screen(t, out.String()); got != text+"left\n" {
+		b.Say("left")
+		if got := uitest.Shown(t, out.String()); got != text+"left\n" {
 			t.Errorf("after the end the screen is\n%s", got)
 		}
 	})
@@ -210,18 +170,18 @@ func TestBarsOfAComparison(t *testing.T) {
 	for all, whole := range map[int]string{0: "", 2: "0 of 2 done   0 % [........................................] 12 s\n"} {
 		synctest.Test(t, func(t *testing.T) {
 			var out terminal
-			b := newBars(&output{out: &out}, &plan.Plan{}, all)
-			b.tell(executor.Event{Type: executor.EventChecking, Time: time.Now(), Components: 40})
-			b.tell(executor.Event{Type: executor.EventNoticed, Address: "a", Reason: "it is slow"})
+			b := newBars(&Output{out: &out}, &plan.Plan{}, all)
+			b.Show(executor.Event{Type: executor.EventChecking, Time: time.Now(), Components: 40})
+			b.Show(executor.Event{Type: executor.EventNoticed, Address: "a", Reason: "it is slow"})
 			time.Sleep(12 * time.Second)
 			synctest.Wait()
 			text := "Comparing 40 components with the plan.\na: it is slow\n"
-			if diff := cmp.Diff(text+"Comparing 40 components with the plan since 12 s\n"+whole, screen(t, out.String())); diff != "" {
+			if diff := cmp.Diff(text+"Comparing 40 components with the plan since 12 s\n"+whole, uitest.Shown(t, out.String())); diff != "" {
 				t.Errorf("screen meanwhile (-want +got):\n%s", diff)
 			}
-			b.tell(executor.Event{Type: executor.EventWave, Wave: 1})
-			b.close()
-			if diff := cmp.Diff(text+"Wave 1\n", screen(t, out.String())); diff != "" {
+			b.Show(executor.Event{Type: executor.EventWave, Wave: 1})
+			b.Close()
+			if diff := cmp.Diff(text+"Wave 1\n", uitest.Shown(t, out.String())); diff != "" {
 				t.Errorf("screen at the end (-want +got):\n%s", diff)
 			}
 		})
@@ -232,15 +192,15 @@ func TestBarsOfAComparison(t *testing.T) {
 func TestBarsOfWhatEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out terminal
-		b := newBars(&output{out: &out}, &plan.Plan{}, 2)
-		b.tell(executor.Event{Type: executor.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph"}, Reason: "not run"})
-		b.tell(executor.Event{Type: executor.EventFinished, Address: "b", Hop: 1, Hops: 1, Outcome: executor.OutcomeFailed, Reason: "81h"})
+		b := newBars(&Output{out: &out}, &plan.Plan{}, 2)
+		b.Show(executor.Event{Type: executor.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph"}, Reason: "not run"})
+		b.Show(executor.Event{Type: executor.EventFinished, Address: "b", Hop: 1, Hops: 1, Outcome: executor.OutcomeFailed, Reason: "81h"})
 		time.Sleep(time.Second)
 		synctest.Wait()
 		want := "a: before the reset: ceph: not run\nb: failed: 81h\n1 of 2 done  50 % [####################....................] 1 s\n"
-		if diff := cmp.Diff(want, screen(t, out.String())); diff != "" {
+		if diff := cmp.Diff(want, uitest.Shown(t, out.String())); diff != "" {
 			t.Errorf("screen (-want +got):\n%s", diff)
 		}
-		b.close()
+		b.Close()
 	})
 }

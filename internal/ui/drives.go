@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"cmp"
@@ -7,23 +7,23 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"fwctl/inventory"
 )
 
-// drivesView renders the drives behind enclosures, a table each. names are those of the
+// Drives draws the drives behind enclosures, a table each. names are those of the
 // enclosures, by the first part of their addresses; probed reports whether drives were
 // opened to learn their use.
-func drivesView(
-	enclosures []*inventory.Enclosure, names map[string]string, probed bool, width int, paint paint,
-) string {
+func (sc Screen) Drives(enclosures []*inventory.Enclosure, names map[string]string, probed bool) string {
 	var lines []string
 	for _, e := range enclosures {
 		if len(lines) > 0 {
 			lines = append(lines, "")
 		}
-		lines = append(lines, wrap(drivesHead(e, names[e.ID()]), width, "", "  ")...)
+		lines = append(lines, sc.wrap(drivesHead(e, names[e.ID()]), "", "  ")...)
 		if len(e.Drives) > 0 {
-			rows, _ := drivesTable(e, probed).draw(width, paint)
+			rows, _ := drivesTable(e, probed).draw(sc)
 			lines = append(append(lines, ""), rows...)
 		}
 	}
@@ -46,7 +46,7 @@ func drivesHead(e *inventory.Enclosure, name string) string {
 		}
 	}
 	n := len(e.Drives)
-	head += fmt.Sprintf(", %s %s: %d %s, %d in use", e.Vendor, e.Product, n, plural(n, "drive", "drives"), used)
+	head += fmt.Sprintf(", %s %s: %d %s, %d in use", e.Vendor, e.Product, n, english.PluralWord(n, "drive", "drives"), used)
 	if unknown > 0 {
 		head += fmt.Sprintf(", %d of unknown use", unknown)
 	}

@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"fmt"
@@ -34,7 +34,7 @@ func TestExplainView(t *testing.T) {
 	for _, width := range []int{80, 200} {
 		var got strings.Builder
 		for i := range p.Steps {
-			got.WriteString(explainView(p, &p.Steps[i], noon, width, false) + "\n")
+			got.WriteString((Screen{Width: width}).Explain(p, &p.Steps[i], noon) + "\n")
 		}
 		golden := filepath.Join("testdata", "view", fmt.Sprintf("explain-%d.txt", width))
 		if *update {
@@ -47,7 +47,7 @@ func TestExplainView(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(string(want), got.String()); diff != "" {
-			t.Errorf("explainView at %d columns (-want +got):\n%s", width, diff)
+			t.Errorf("Explain at %d columns (-want +got):\n%s", width, diff)
 		}
 	}
 }
@@ -61,8 +61,8 @@ func TestSpell(t *testing.T) {
 		if err := v.UnmarshalJSON([]byte(`"` + d + `"`)); err != nil {
 			t.Fatal(err)
 		}
-		if got := spell(v); got != want {
-			t.Errorf("spell(%s) = %s; want %s", d, got, want)
+		if got := Spell(v); got != want {
+			t.Errorf("Spell(%s) = %s; want %s", d, got, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"cmp"
@@ -7,11 +7,11 @@ import (
 	"strings"
 
 	"fwctl/inventory"
-	"fwctl/plan/desired"
 )
 
-// inventoryView renders an inventory as text for people, in at most width columns.
-func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
+// Inventory draws an inventory. quirk returns the name of the row of the quirk table that
+// fits a device, "" if none does.
+func (sc Screen) Inventory(inv *inventory.Inventory, quirk func(vendor, product, revision string) string) string {
 	esps, rowOf := 0, map[string]int{}
 	t := table{columns: []column{
 		{"ADDRESS", key}, {"VENDOR", below}, {"PRODUCT", below}, {"REV", below}, {"STAGED", below},
@@ -19,12 +19,12 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 	}}
 	for _, e := range inv.Enclosures {
 		esps += len(e.ESPs)
-		notes, quirk := enclosureNotes(e), ""
+		notes, told := enclosureNotes(e), ""
 		for _, esp := range e.ESPs {
 			primary := esp.Subenclosures[0]
-			if q := desired.QuirkOf(nil, primary.Vendor, primary.Product, primary.Revision); q.Name != quirk && q.Name != "" {
-				quirk = q.Name
-				notes = append(notes, "quirk "+quirk)
+			if name := quirk(primary.Vendor, primary.Product, primary.Revision); name != told && name != "" {
+				told = name
+				notes = append(notes, "quirk "+name)
 			}
 			for _, sub := range esp.Subenclosures {
 				if at, ok := rowOf[sub.Address]; ok { // one component that two ESPs serve
@@ -39,7 +39,7 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 				}
 				if s := sub.Staged; s != nil {
 					r.cells[4] = s.Label()
-					note := fmt.Sprintf("%sstaged %s by %s, image %s", strings.TrimPrefix(s.Revision+" ", " "), moment(s.Since), s.By, shortDigest(s.SHA256))
+					note := fmt.Sprintf("%sstaged %s by %s, image %s", strings.TrimPrefix(s.Revision+" ", " "), Moment(s.Since), s.By, ShortDigest(s.SHA256))
 					notes = append(notes, confirmedOr(note, s.Confirmed))
 				}
 				for _, b := range sub.Beside {
@@ -48,8 +48,8 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 						fmt.Sprintf(
 							"behind buffer %d, which reports no revision: image %s, sent %s, as this host remembers",
 							b.BufferID,
-							shortDigest(b.SHA256),
-							moment(b.At),
+							ShortDigest(b.SHA256),
+							Moment(b.At),
 						),
 					)
 				}
@@ -67,9 +67,9 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 		}
 	}
 
-	lines := wrap(fmt.Sprintf("Scanned %s on %s: %s.", moment(inv.ScannedAt), inv.Host, counted(len(inv.Enclosures), esps)), width, "", "  ")
+	lines := sc.wrap(fmt.Sprintf("Scanned %s on %s: %s.", Moment(inv.ScannedAt), inv.Host, Counted(len(inv.Enclosures), esps)), "", "  ")
 	if len(t.rows) > 0 {
-		rows, _ := t.draw(width, paint)
+		rows, _ := t.draw(sc)
 		lines = append(append(lines, ""), rows...)
 	}
 	for i, p := range inv.Problems {
@@ -88,8 +88,8 @@ func inventoryView(inv *inventory.Inventory, width int, paint paint) string {
 		if p.Detail != "" {
 			text += ": " + p.Detail
 		}
-		for _, line := range wrap(text, width, "", "        ") {
-			lines = append(lines, paint.paint(warning, line))
+		for _, line := range sc.wrap(text, "", "        ") {
+			lines = append(lines, sc.paint(warning, line))
 		}
 	}
 	return strings.Join(lines, "\n") + "\n"

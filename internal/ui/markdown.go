@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"cmp"
@@ -15,11 +15,11 @@ import (
 // markdownLimit is how many characters a pull request or a comment takes.
 const markdownLimit = 65_536
 
-// markdownView renders a plan for a pull request: the summary, what stands out,
+// Markdown returns a plan for a pull request: the summary, what stands out,
 // what it is made of, then a row a component and what its signs mean. Where it is
 // too long what a reviewer misses least is left out, and how much of which kind is
 // said beside the summary.
-func markdownView(p *plan.Plan, simulated string, now time.Time) string {
+func Markdown(p *plan.Plan, simulated string, now time.Time) string {
 	head, signs := markdownHead(p, simulated, now), signsOf(p)
 	room := markdownLimit - utf8.RuneCountInString(head+signs) - 1000 // for what says what is left out, and heads
 
@@ -81,7 +81,7 @@ func missed(s plan.Step) int {
 }
 
 func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
-	title := "## Firmware plan " + markdownCode(shortDigest(p.Digest))
+	title := "## Firmware plan " + markdownCode(ShortDigest(p.Digest))
 	if p.DesiredState.Name != "" {
 		title += " of " + markdownCode(clip(p.DesiredState.Name))
 	}
@@ -96,7 +96,7 @@ func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
 	for _, line := range append(turnLines("Apply it in this order:", p.Commands, p), hookLines(p)...) { // never shortened: it is what somebody approves
 		lines = append(lines, "- "+markdownText(line))
 	}
-	lines = append(lines, "- Desired state "+markdownCode(shortDigest(p.DesiredState.SHA256))+", digest to approve "+markdownCode(p.Digest)+".")
+	lines = append(lines, "- Desired state "+markdownCode(ShortDigest(p.DesiredState.SHA256))+", digest to approve "+markdownCode(p.Digest)+".")
 	return strings.Join(lines, "\n") + "\n"
 }
 

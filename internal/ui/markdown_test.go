@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"fmt"
@@ -38,7 +38,7 @@ func gatedPlan() *plan.Plan {
 
 func TestMarkdown(t *testing.T) {
 	for name, p := range map[string]*plan.Plan{"plan": interfacePlan(), "rows": gatedPlan(), "strange": strangePlan()} {
-		got := markdownView(p, "", noon)
+		got := Markdown(p, "", noon)
 		isGolden(t, filepath.Join("testdata", "view", name+".md"), got)
 	}
 }
@@ -55,13 +55,13 @@ func TestMarkdownTellsWhatGoesDown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := markdownView(p, "", noon)
+	got := Markdown(p, "", noon)
 	for _, want := range []string{
 		"a reset takes down esp2/sub0 (excepted), too",
 		"the power cycle for esp1/sub3 in wave 2 takes it down all the same",
 	} {
 		if !strings.Contains(got, want) {
-			t.Errorf("markdownView lacks %q:\n%s", want, got)
+			t.Errorf("Markdown lacks %q:\n%s", want, got)
 		}
 	}
 }
@@ -70,9 +70,9 @@ func TestMarkdownTellsWhatGoesDown(t *testing.T) {
 func TestMarkdownIsNotBrokenOutOf(t *testing.T) {
 	p := strangePlan()
 	p.Warnings = append(p.Warnings, "see www.evil.example")
-	got := markdownView(p, "SIMULATED rack `x`|<b>.\n", noon)
+	got := Markdown(p, "SIMULATED rack `x`|<b>.\n", noon)
 	if want := "\n**SIMULATED rack &#96;x&#96;&#124;&lt;b&gt;.**\n"; !strings.Contains(got, want) {
-		t.Errorf("markdownView lacks %q:\n%s", want, got)
+		t.Errorf("Markdown lacks %q:\n%s", want, got)
 	}
 	columns := 0
 	for line := range strings.Lines(got) {
@@ -90,7 +90,7 @@ func TestMarkdownIsNotBrokenOutOf(t *testing.T) {
 	}
 	for _, bad := range []string{"<script", "<img", "<b>", "</details>", "@anna", "http://", "www.evil", "\n# "} {
 		if strings.Contains(got, bad) {
-			t.Errorf("markdownView holds %q:\n%s", bad, got)
+			t.Errorf("Markdown holds %q:\n%s", bad, got)
 		}
 	}
 }
@@ -104,9 +104,9 @@ func TestMarkdownShowsTheWorst(t *testing.T) {
 		p.Steps = append(p.Steps, example.Steps[4]) // may reset
 	}
 	p.Steps = append(p.Steps, example.Steps[1], example.Steps[5], example.Steps[3]) // blocked, an activation, and the one that stops I/O
-	got := markdownView(&p, "", noon)
+	got := Markdown(&p, "", noon)
 	if !strings.Contains(got, "**I/O STOPS**") || strings.Contains(got, "**BLOCKED**") || strings.Contains(got, "`activate`") {
-		t.Errorf("markdownView of 1000 updates that may reset shows, at its end:\n%s\nwant the one that stops I/O too, and none that does less", got[len(got)-2000:])
+		t.Errorf("Markdown of 1000 updates that may reset shows, at its end:\n%s\nwant the one that stops I/O too, and none that does less", got[len(got)-2000:])
 	}
 }
 
@@ -132,32 +132,32 @@ func TestMarkdownIsCut(t *testing.T) {
 			p.Warnings = append(p.Warnings, fmt.Sprintf("%016x: something | with a bar", i))
 			p.Scans = append(p.Scans, plan.Scan{Host: fmt.Sprintf("stor%d", i), ScannedAt: noon.Add(-patience)})
 		}
-		got := markdownView(&p, "", noon)
+		got := Markdown(&p, "", noon)
 		if length := utf8.RuneCountInString(got); length > markdownLimit {
-			t.Errorf("markdownView of %d steps has %d characters; want %d at most", len(p.Steps), length, markdownLimit)
+			t.Errorf("Markdown of %d steps has %d characters; want %d at most", len(p.Steps), length, markdownLimit)
 		}
 		rows := strings.Count(got, "\n| ") - 2
 		warnings := strings.Count(got, "something &#124; with a bar")
 		switch {
 		case n == 1:
 			if strings.Contains(got, "Cut to fit") || rows != len(p.Steps) || warnings != 1 {
-				t.Errorf("markdownView of %d steps shows %d rows and %d warnings, or says that it is cut", len(p.Steps), rows, warnings)
+				t.Errorf("Markdown of %d steps shows %d rows and %d warnings, or says that it is cut", len(p.Steps), rows, warnings)
 			}
 			continue
 		case n == 90:
 			if strings.Count(got, "| `update`<br>") != 3*n {
-				t.Errorf("markdownView of %d steps shows %d updates; want all %d", len(p.Steps), strings.Count(got, "| `update`<br>"), 3*n)
+				t.Errorf("Markdown of %d steps shows %d updates; want all %d", len(p.Steps), strings.Count(got, "| `update`<br>"), 3*n)
 			}
 		}
 		if want := fmt.Sprintf("%d of %d components are not shown", len(p.Steps)-rows, len(p.Steps)); !strings.Contains(got[:8000], want) {
-			t.Errorf("markdownView of %d steps lacks %q in its summary:\n%s", len(p.Steps), want, got[:3000])
+			t.Errorf("Markdown of %d steps lacks %q in its summary:\n%s", len(p.Steps), want, got[:3000])
 		}
 		images := 3 * (n/10 + 1)
 		if shown := strings.Count(got, ": SHA-256 `"); shown < images && !strings.Contains(got[:8000], fmt.Sprintf("%d of %d images are not shown", images-shown, images)) {
-			t.Errorf("markdownView of %d steps shows %d images and does not say how many it leaves out", len(p.Steps), shown)
+			t.Errorf("Markdown of %d steps shows %d images and does not say how many it leaves out", len(p.Steps), shown)
 		}
 		if want := fmt.Sprintf("%d of %d warnings are not shown", n-warnings, n); n > warnings && !strings.Contains(got[:8000], want) {
-			t.Errorf("markdownView of %d steps lacks %q in its summary:\n%s", len(p.Steps), want, got[:3000])
+			t.Errorf("Markdown of %d steps lacks %q in its summary:\n%s", len(p.Steps), want, got[:3000])
 		}
 	}
 }

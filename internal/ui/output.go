@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"cmp"
@@ -14,30 +14,34 @@ import (
 	"unicode/utf8"
 )
 
-// output is stdout or stderr. All that fwctl says goes through it, and much of that
-// was said by somebody else: devices, files, processes, whoever wrote a plan. Nothing
-// of it may steer the terminal, so output lets through what can be seen, line feeds
-// and tabs, and the codes of paint. Everything else is escaped in a way that JSON
-// reads as the same text.
+// Output is standard output or standard error. All that fwctl says goes through it, and
+// much of that comes from elsewhere: devices, files, processes, whoever wrote a plan.
+// None of it may steer the terminal, so Output lets through what can be seen, line feeds,
+// tabs, and the colours of a Screen. It escapes everything else in a way that JSON reads
+// as the same text.
 //
-// A write never fails: close reports the first one that did, so that no command can
+// A write never fails: Close reports the first one that did, so that no command can
 // forget it, and a result that nobody received is not reported as success. A standard
-// output that was closed (>&-) cannot be told from one that the caller sends to
-// /dev/null: Go's runtime has opened that in its place before anything of fwctl runs.
-type output struct {
+// output that was closed (>&-) looks like one that the caller sends to /dev/null: Go's
+// runtime has opened that in its place before anything of fwctl runs.
+type Output struct {
 	out io.Writer
 
 	mu  sync.Mutex
 	err error
 }
 
-func (o *output) Write(p []byte) (int, error) {
+// NewOutput returns an output that writes to out.
+func NewOutput(out io.Writer) *Output { return &Output{out: out} }
+
+// Write writes text, escaped. It never fails: see Close.
+func (o *Output) Write(p []byte) (int, error) {
 	o.raw(visible(string(p)))
 	return len(p), nil
 }
 
 // raw writes text as it is: what steers the terminal, around text that visible has seen.
-func (o *output) raw(text string) {
+func (o *Output) raw(text string) {
 	if _, err := io.WriteString(o.out, text); err != nil {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -45,30 +49,31 @@ func (o *output) raw(text string) {
 	}
 }
 
-// close closes the output of a command that ended in err, and joins what kept it from
-// being written. Some file systems report only here that they are full.
-func (o *output) close(ended error) error {
+// Close closes the output and returns a *WriteError if anything could not be written.
+// Some file systems report only here that they are full.
+func (o *Output) Close() error {
 	var err error
 	if file := fileOf(o); file != nil {
 		err = file.Close()
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if err = cmp.Or(o.err, err); err == nil {
-		return ended
+	if err = cmp.Or(o.err, err); err != nil {
+		return &WriteError{err}
 	}
-	return errors.Join(&unwrittenError{err}, ended)
+	return nil
 }
 
-// unwrittenError is a standard output that could not be written.
-type unwrittenError struct{ err error }
+// WriteError is a standard output that could not be written.
+type WriteError struct{ Err error }
 
-func (e *unwrittenError) Error() string {
-	return "cannot write to standard output: " + cause(e.err).Error()
+func (e *WriteError) Error() string {
+	return "cannot write to standard output: " + cause(e.Err).Error()
 }
-func (e *unwrittenError) Unwrap() error { return e.err }
 
-// cause is an error of a file without the file's name.
+func (e *WriteError) Unwrap() error { return e.Err }
+
+// cause returns the error of a file without the file's name.
 func cause(err error) error {
 	if file := (*os.PathError)(nil); errors.As(err, &file) {
 		return file.Err
@@ -76,9 +81,9 @@ func cause(err error) error {
 	return err
 }
 
-// fileOf returns the file behind an output, nil if it is not one.
+// fileOf returns the file behind an output, nil if there is none.
 func fileOf(f any) *os.File {
-	if o, ok := f.(*output); ok {
+	if o, ok := f.(*Output); ok {
 		f = o.out
 	}
 	file, _ := f.(*os.File)
@@ -87,8 +92,8 @@ func fileOf(f any) *os.File {
 
 // visible escapes everything in text that a terminal obeys or that reads differently
 // from what it is: control characters, marks that turn the direction of writing,
-// characters without width, bytes that are not UTF-8. Codes of paint become those of
-// the terminal.
+// characters without width, bytes that are not UTF-8. Codes of Screen.paint become those
+// of the terminal.
 func visible(text string) string {
 	if !strings.ContainsFunc(text, isHidden) {
 		return text
@@ -117,10 +122,6 @@ func visible(text string) string {
 	}
 	return b.String()
 }
-
-// oneLine escapes the line breaks of a text that names files, or quotes what a device,
-// a process or a file says: what follows them would read like a line of fwctl's.
-func oneLine(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
 
 // isHidden reports whether visible escapes a character, or may have to.
 func isHidden(r rune) bool {

@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"cmp"
@@ -7,21 +7,23 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"fwctl/plan"
 )
 
-// planView renders a plan as text for people, in at most width columns.
-func planView(p *plan.Plan, now time.Time, width int, paint paint) string {
+// Plan draws a plan.
+func (sc Screen) Plan(p *plan.Plan, now time.Time) string {
 	var lines []string
-	add := func(line string) { lines = append(lines, wrap(line, width, "", "  ")...) }
+	add := func(line string) { lines = append(lines, sc.wrap(line, "", "  ")...) }
 
-	title := "Plan " + shortDigest(p.Digest)
+	title := "Plan " + ShortDigest(p.Digest)
 	if p.DesiredState.Name != "" {
 		title += " of " + p.DesiredState.Name
 	}
 	source := "no desired state"
 	if p.DesiredState.SHA256 != "" {
-		source = "desired state " + shortDigest(p.DesiredState.SHA256)
+		source = "desired state " + ShortDigest(p.DesiredState.SHA256)
 	}
 	add(title + " (" + source + "), no device changed.")
 	add(scanned(p, len(p.Scans)) + ".")
@@ -35,7 +37,7 @@ func planView(p *plan.Plan, now time.Time, width int, paint paint) string {
 	}
 	if len(t.rows) > 0 {
 		lines = append(lines, "")
-		rows, left := t.draw(width, paint)
+		rows, left := t.draw(sc)
 		lines = append(lines, rows...)
 		if len(left) > 0 {
 			lines = append(lines, "")
@@ -53,8 +55,8 @@ func planView(p *plan.Plan, now time.Time, width int, paint paint) string {
 		if i == 0 {
 			lines = append(lines, "")
 		}
-		for _, line := range wrap("WARNING "+w, width, "", "        ") {
-			lines = append(lines, paint.paint(warning, line))
+		for _, line := range sc.wrap("WARNING "+w, "", "        ") {
+			lines = append(lines, sc.paint(warning, line))
 		}
 	}
 	return strings.Join(lines, "\n") + "\n"
@@ -124,7 +126,7 @@ func wavesOf(s plan.Step, waves []plan.Wave) string {
 	var names []string
 	for _, w := range waves {
 		if w.Number == s.Waves.Stage || w.Number == s.Waves.Reset {
-			names = append(names, strings.TrimPrefix(waveName(w), "wave "))
+			names = append(names, waveNumber(w))
 		}
 	}
 	return strings.Join(names, ",")
@@ -174,7 +176,7 @@ func effectOf(s plan.Step) string {
 	case len(s.Hops) == 1 && s.Hops[0].ActivateBy == plan.ByPowerCycle && !s.Hops[0].MayReset():
 		return "at power cycle"
 	case d.Expected == plan.ESPReset:
-		switch sure, most := resetsOf(s); {
+		switch sure, most := s.CountResets(); {
 		case most > sure:
 			return fmt.Sprintf("resets %d-%dx", sure, most)
 		case sure > 1:
@@ -185,21 +187,6 @@ func effectOf(s plan.Step) string {
 		return "may reset"
 	}
 	return "none"
-}
-
-// resetsOf counts the resets that a step's hops come to: those that are sure, and
-// with the fallbacks to mode 7.
-func resetsOf(s plan.Step) (sure, most int) {
-	for _, h := range s.Hops {
-		switch {
-		case h.Activation == plan.WithApply, len(h.Deferring()) == 0:
-			sure++
-			most++
-		case h.MayReset():
-			most++
-		}
-	}
-	return sure, most
 }
 
 // planSummary counts a plan's steps.
@@ -213,7 +200,7 @@ func planSummary(p *plan.Plan) string {
 		text += fmt.Sprintf(", %d unmanaged", n)
 	}
 	if n := p.Summary.Unread; n > 0 {
-		text += fmt.Sprintf("; %d %s could not be read", n, plural(n, "device", "devices"))
+		text += fmt.Sprintf("; %d %s could not be read", n, english.PluralWord(n, "device", "devices"))
 	}
 	return text + "."
 }
@@ -235,10 +222,10 @@ func toDo(steps []plan.Step) string {
 	if counts[plan.Update]+counts[plan.Activate] > 0 {
 		parts := []string{fmt.Sprintf("%d without disruption", worst[plan.NoImpact])}
 		if n := worst[plan.ESPReset]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s an I/O module", n, plural(n, "resets", "reset")))
+			parts = append(parts, fmt.Sprintf("%d %s an I/O module", n, english.PluralWord(n, "resets", "reset")))
 		}
 		if n := worst[plan.IOInterruption]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s I/O", n, plural(n, "stops", "stop")))
+			parts = append(parts, fmt.Sprintf("%d %s I/O", n, english.PluralWord(n, "stops", "stop")))
 		}
 		text += " (" + strings.Join(parts, ", ") + ")"
 	}
@@ -260,7 +247,7 @@ func hookLines(p *plan.Plan) []string {
 		}
 	}
 	for i, line := range lines {
-		lines[i] = fmt.Sprintf("Hooks of %s, on their hosts: %s.", components(counts[line]), line)
+		lines[i] = fmt.Sprintf("Hooks of %s, on their hosts: %s.", Components(counts[line]), line)
 	}
 	if len(lines) > 0 && p.Simulated {
 		lines = append(lines, "Hooks are not run on a simulated rack.")
@@ -284,13 +271,13 @@ func hooksOf(h *plan.Hooks) string {
 // Where they are of different age each is told, and how old it was when the plan
 // was made. At most so many hosts are named.
 func scanned(p *plan.Plan, most int) string {
-	same := !slices.ContainsFunc(p.Scans, func(s plan.Scan) bool { return moment(s.ScannedAt) != moment(p.Scans[0].ScannedAt) })
+	same := !slices.ContainsFunc(p.Scans, func(s plan.Scan) bool { return Moment(s.ScannedAt) != Moment(p.Scans[0].ScannedAt) })
 	var hosts []string
 	for _, s := range p.Scans[:min(most, len(p.Scans))] {
 		if !same {
-			s.Host += " (" + moment(s.ScannedAt)
+			s.Host += " (" + Moment(s.ScannedAt)
 			if age := p.CreatedAt.Sub(s.ScannedAt); age >= time.Minute {
-				s.Host += ", " + spell(age) + " old"
+				s.Host += ", " + Spell(age) + " old"
 			}
 			s.Host += ")"
 		}
@@ -301,43 +288,12 @@ func scanned(p *plan.Plan, most int) string {
 	}
 	text := "Scanned"
 	if same && len(p.Scans) > 0 {
-		text += " " + moment(p.Scans[0].ScannedAt)
+		text += " " + Moment(p.Scans[0].ScannedAt)
 	}
 	enclosures, esps := map[string]bool{}, map[string]bool{}
 	for _, s := range p.Steps {
 		enclosures[s.Enclosure] = true
 		esps[s.LUID] = true
 	}
-	return text + " on " + strings.Join(hosts, ", ") + ": " + counted(len(enclosures), len(esps))
-}
-
-func counted(enclosures, esps int) string {
-	return fmt.Sprintf("%d %s, %d I/O %s", enclosures, plural(enclosures, "enclosure", "enclosures"), esps, plural(esps, "module", "modules"))
-}
-
-func components(n int) string { return fmt.Sprintf("%d %s", n, plural(n, "component", "components")) }
-
-// enumerate names at most so many.
-func enumerate(names []string, most int) string {
-	text := strings.Join(names[:min(most, len(names))], ", ")
-	if more := len(names) - most; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
-}
-
-// moment writes a time as the reader's clock shows it.
-func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
-
-// shortDigest is the beginning of a digest, for people to tell two apart.
-func shortDigest(digest string) string {
-	digest = strings.TrimPrefix(digest, "sha256:")
-	return digest[:min(8, len(digest))]
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
+	return text + " on " + strings.Join(hosts, ", ") + ": " + Counted(len(enclosures), len(esps))
 }

@@ -1,18 +1,19 @@
-package main
+package ui
 
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
+
+	"github.com/dustin/go-humanize/english"
 
 	"fwctl/executor"
 	"fwctl/plan"
 )
 
-// resultView renders what became of every component of a plan, and what goes on with
+// Result draws what became of every component of a plan, and what goes on with
 // those that wait for that.
-func resultView(r *executor.Result, p *plan.Plan, goesOn string, width int, paint paint) string {
+func (sc Screen) Result(r *executor.Result, p *plan.Plan, goesOn string) string {
 	names := map[string]string{}
 	for _, s := range p.Steps {
 		names[s.Address] = s.Name
@@ -33,7 +34,7 @@ func resultView(r *executor.Result, p *plan.Plan, goesOn string, width int, pain
 				outcome,
 				mode,
 				cmp.Or(s.Revision, "-"),
-				oneLine(cmp.Or(s.Reason, "-")),
+				OneLine(cmp.Or(s.Reason, "-")),
 			},
 		}
 		if s.NeedsPerson {
@@ -46,7 +47,7 @@ func resultView(r *executor.Result, p *plan.Plan, goesOn string, width int, pain
 	}
 	lines := []string{""}
 	if len(t.rows) > 0 {
-		rows, _ := t.draw(width, paint)
+		rows, _ := t.draw(sc)
 		lines = append(append(lines, rows...), "")
 	}
 	var parts []string
@@ -57,19 +58,19 @@ func resultView(r *executor.Result, p *plan.Plan, goesOn string, width int, pain
 		}
 	}
 	if persons > 0 {
-		parts = append(parts, fmt.Sprintf("%d %s a person", persons, plural(persons, "needs", "need")))
+		parts = append(parts, fmt.Sprintf("%d %s a person", persons, english.PluralWord(persons, "needs", "need")))
 	}
 	text := cmp.Or(strings.Join(parts, ", "), "nothing to do")
 	word := string(r.Outcome)
-	lines = append(lines, wrap(strings.ToUpper(word[:1])+word[1:]+": "+text+".", width, "", "  ")...)
+	lines = append(lines, sc.wrap(strings.ToUpper(word[:1])+word[1:]+": "+text+".", "", "  ")...)
 	if r.Outcome == executor.RunDone && r.Reason != "" {
-		lines = append(lines, wrap(strings.ToUpper(r.Reason[:1])+r.Reason[1:]+".", width, "", "  ")...)
+		lines = append(lines, sc.wrap(strings.ToUpper(r.Reason[:1])+r.Reason[1:]+".", "", "  ")...)
 	}
 	if goesOn != "" {
-		lines = append(lines, wrap(goesOn, width, "", "  ")...)
+		lines = append(lines, sc.wrap(goesOn, "", "  ")...)
 	}
 	for _, line := range turnLines("To go on:", r.Commands, p) {
-		lines = append(lines, wrap(line, width, "", "    ")...)
+		lines = append(lines, sc.wrap(line, "", "    ")...)
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
@@ -81,84 +82,4 @@ func confirmedOr(what string, confirmed bool) string {
 		what += ", unconfirmed"
 	}
 	return what
-}
-
-// closing is the last word about a run that did not end well: which component
-// stands for it, and why. mine are the addresses that this host works on.
-func closing(r *executor.Result) string {
-	first := func(is func(executor.StepResult) bool) *executor.StepResult {
-		if i := slices.IndexFunc(r.Steps, is); i >= 0 {
-			return &r.Steps[i]
-		}
-		return nil
-	}
-	ended := func(o executor.Outcome) func(executor.StepResult) bool {
-		return func(s executor.StepResult) bool { return s.Outcome == o }
-	}
-	switch r.Outcome {
-	case executor.RunUnknown:
-		if s := first(func(s executor.StepResult) bool { return s.NeedsPerson }); s != nil {
-			return because(s.Address+" needs a person", s.Reason)
-		}
-		if s := first(ended(executor.OutcomeUnknown)); s != nil {
-			return because("the outcome of "+s.Address+" is unknown", s.Reason)
-		}
-	case executor.RunFailed:
-		if s := first(ended(executor.OutcomeFailed)); s != nil {
-			return because(s.Address+" failed", s.Reason)
-		}
-		if s := first(ended(executor.OutcomeRefused)); s != nil {
-			return because(s.Address+" was refused", s.Reason)
-		}
-	case executor.RunRefused:
-		if s := first(ended(executor.OutcomeRefused)); s != nil {
-			return because(s.Address+" was refused", s.Reason)
-		}
-	}
-	return r.Reason
-}
-
-// hintAfter says what to do after a run that did not end well.
-func hintAfter(r *executor.Result, resumed bool, resume string) string {
-	again := "apply the same plan"
-	if resumed {
-		again = "run " + resume + " again"
-	}
-	for _, s := range r.Steps {
-		if s.NeedsPerson && (resumed || s.Outcome != executor.OutcomeUnknown) {
-			return "do not reset or power-cycle " + s.Address + ": send it a good image first"
-		}
-	}
-	switch r.Outcome {
-	case executor.RunRefused:
-		switch r.Refusal {
-		case executor.RefusedStale:
-			return "nothing was written: look at what differs, then plan again"
-		case executor.RefusedInUse:
-			return "nothing was written: " + again + " when the others are done"
-		case executor.RefusedGate:
-			return "nothing was written: see to that and " + again + ", or plan again"
-		case executor.RefusedWrongHost, executor.RefusedDisruption, executor.RefusedOrder, executor.RefusedWindow, executor.RefusedUnfinished:
-			return "" // the reason says it
-		}
-		return "nothing was written: put right what the reasons above name, or plan again"
-	case executor.RunFailed:
-		if r.Lost {
-			return "see to the state directory, then run " + resume + ": it finds out what is not on record"
-		}
-		return "look at the reasons above, then plan again"
-	case executor.RunUnknown:
-		if r.Left {
-			return "run " + resume
-		}
-		if resumed {
-			return "look at the device itself before anything else is written to it or its power is switched"
-		}
-		return "do not reset or power-cycle it; when it answers again " + resume + " finds out what it holds, and goes on"
-	case executor.RunInterrupted:
-		return resume + " goes on"
-	case executor.RunStopped:
-		return "nothing failed: the output says what goes on from here"
-	}
-	return ""
 }

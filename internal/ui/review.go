@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"cmp"
@@ -25,7 +25,7 @@ func imageItems(p *plan.Plan) []string {
 	}
 	var items []string
 	for _, i := range images {
-		items = append(items, fmt.Sprintf("- %s, %s, for %s: SHA-256 %s\n", markdownCode(i.Name), size(i.Size), components(counts[i.SHA256]), markdownCode(i.SHA256)))
+		items = append(items, fmt.Sprintf("- %s, %s, for %s: SHA-256 %s\n", markdownCode(i.Name), size(i.Size), Components(counts[i.SHA256]), markdownCode(i.SHA256)))
 	}
 	return items
 }
@@ -62,7 +62,7 @@ func policyItems(p *plan.Plan) []string {
 	}
 	var items []string
 	for _, w := range waivers {
-		items = append(items, "- **Waived:** "+markdownText(w.gate+" at "+enumerate(where[w], 8)+": "+w.why)+"\n")
+		items = append(items, "- **Waived:** "+markdownText(w.gate+" at "+Enumerate(where[w], 8)+": "+w.why)+"\n")
 	}
 	for _, by := range policies {
 		var asked, not []string
@@ -76,7 +76,7 @@ func policyItems(p *plan.Plan) []string {
 				not = append(not, string(gate))
 			}
 		}
-		item := "- " + cmp.Or(markdownCode(by.name), "The default") + ", of " + components(len(steps[by])) + ": reset " + by.reset + "; safeguards: " + strings.Join(asked, ", ")
+		item := "- " + cmp.Or(markdownCode(by.name), "The default") + ", of " + Components(len(steps[by])) + ": reset " + by.reset + "; safeguards: " + strings.Join(asked, ", ")
 		if len(not) > 0 {
 			item += "; without: " + strings.Join(not, ", ")
 		}

@@ -1,8 +1,9 @@
-package main
+package ui
 
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,17 +43,17 @@ func timeLine(p *plan.Plan) string {
 			if i > run.from {
 				text += " + "
 			}
-			text += fmt.Sprintf("%s up to %s", waveName(w), spell(worst[i]))
+			text += fmt.Sprintf("%s up to %s", waveName(w), Spell(worst[i]))
 			total += worst[i]
 			if w.Soak > 0 && i < len(p.Waves)-1 {
-				text += " + soak " + spell(w.Soak)
+				text += " + soak " + Spell(w.Soak)
 				if i < run.to-1 {
 					total += w.Soak
 				}
 			}
 		}
 		if names, open := longest(p, p.Waves[run.from]); open > 0 {
-			text += fmt.Sprintf(", of %s (%s)", spell(open), strings.Join(names, " or "))
+			text += fmt.Sprintf(", of %s (%s)", Spell(open), strings.Join(names, " or "))
 			if total > open {
 				text += ", more than one opening"
 			}
@@ -99,21 +100,18 @@ func opens(p *plan.Plan, w plan.Wave, now time.Time) string {
 	return o.Window + ", " + weekday(o.Start)
 }
 
-// opensNext is opens in full: saturday-night, next opens Sat 2026-11-28 22:00 CET,
+// OpensNext is opens in full: saturday-night, next opens Sat 2026-11-28 22:00 CET,
 // in 5 d 3 h, for 6 h.
-func opensNext(p *plan.Plan, w plan.Wave, now time.Time) string {
+func OpensNext(p *plan.Plan, w plan.Wave, now time.Time) string {
 	o, err := p.Opening(w, now)
 	switch {
 	case err != nil || o.Start.IsZero():
 		return opens(p, w, now)
 	case o.Now:
-		return opens(p, w, now) + ", for " + spell(o.End.Sub(now)) + " more"
+		return opens(p, w, now) + ", for " + Spell(o.End.Sub(now)) + " more"
 	}
-	return fmt.Sprintf("%s, next opens %s, in %s, for %s", o.Window, weekday(o.Start), spell(o.Start.Sub(now)), spell(o.End.Sub(o.Start)))
+	return fmt.Sprintf("%s, next opens %s, in %s, for %s", o.Window, weekday(o.Start), Spell(o.Start.Sub(now)), Spell(o.End.Sub(o.Start)))
 }
-
-// weekday writes a time as clocks at the window show it.
-func weekday(t time.Time) string { return t.Format("Mon 2006-01-02 15:04 MST") }
 
 // waveRun is a stretch of waves that wait for the same windows, as indexes.
 type waveRun struct{ from, to int }
@@ -130,12 +128,15 @@ func runs(waves []plan.Wave) []waveRun {
 	return all
 }
 
-func waveName(w plan.Wave) string {
-	name := fmt.Sprintf("wave %d", w.Number)
+func waveName(w plan.Wave) string { return "wave " + waveNumber(w) }
+
+// waveNumber returns the number of a wave, that of a wave of canaries with a c.
+func waveNumber(w plan.Wave) string {
+	number := strconv.Itoa(w.Number)
 	if w.Canary {
-		name += "c"
+		number += "c"
 	}
-	return name
+	return number
 }
 
 func wavesName(waves []plan.Wave) string {
@@ -159,29 +160,4 @@ func longest(p *plan.Plan, w plan.Wave) (names []string, open plan.Duration) {
 		}
 	}
 	return names, open
-}
-
-// spell writes a duration for people, its two largest units: 58 min, 6 h, 5 d 3 h.
-func spell[D ~int64](d D) string {
-	units := []struct {
-		name string
-		size time.Duration
-	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}}
-	left, words := time.Duration(d), []string{}
-	for _, u := range units {
-		if len(words) == 2 {
-			break
-		}
-		n := left / u.size
-		left %= u.size
-		if n > 0 {
-			words = append(words, fmt.Sprintf("%d %s", n, u.name))
-		} else if len(words) > 0 {
-			break // 1 d 5 min is 1 d
-		}
-	}
-	if len(words) == 0 {
-		return "0 s"
-	}
-	return strings.Join(words, " ")
 }

@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"cmp"
@@ -6,14 +6,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
+
 	"fwctl/executor"
-	"fwctl/internal/journal"
+	"fwctl/internal/report"
 	"fwctl/internal/state"
 )
 
-// statusView renders a status as text for people, in at most width columns.
-func statusView(s *journal.Status, again again, width int, paint paint) string {
-	lines := hostLines(s.Hosts, width)
+// Again returns another command of fwctl as it is to be typed: about the same rack, with
+// the same state directory.
+type Again func(args ...string) string
+
+// Status draws a status.
+func (sc Screen) Status(s *report.Status, again Again) string {
+	lines := sc.hostLines(s.Hosts)
 	resume := func(host string) string {
 		command := "`" + again("resume") + "`"
 		if len(s.Hosts) > 1 {
@@ -22,27 +28,27 @@ func statusView(s *journal.Status, again again, width int, paint paint) string {
 		return command
 	}
 	ended := 0
-	counts := map[journal.Process]int{}
+	counts := map[report.Process]int{}
 	for _, r := range s.Runs {
 		counts[r.Process]++
 		if r.EndedAt != nil {
 			ended++
 		}
-		text := because(runLine(r), stands(r))
+		text := Because(runLine(r), stands(r))
 		if r.Resumable {
 			text += "; " + resume(r.Host) + " looks at the devices and goes on"
 		}
 		lines = append(lines, "")
-		lines = append(lines, toned(text+".", r.Process == journal.Gone, width, paint)...)
-		lines = append(append(lines, runNotes(r, width)...), stepTable(r.Steps, "STATE", width, paint)...)
+		lines = append(lines, sc.toned(text+".", r.Process == report.Gone)...)
+		lines = append(append(lines, sc.runNotes(r)...), sc.stepTable(r.Steps, "STATE")...)
 	}
 	if len(s.Stuck) > 0 {
 		t := table{columns: []column{{"STUCK", key}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason}}}
 		for _, v := range s.Stuck {
-			t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), moment(v.Since),
+			t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), Moment(v.Since),
 				state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What() + ", and how it ended is not known: any power loss may start the image, or a part of it: do not reset or power-cycle it; " + resume(v.Host) + " looks at the device and goes on"}})
 		}
-		rows, _ := t.draw(width, paint)
+		rows, _ := t.draw(sc)
 		lines = append(append(lines, ""), rows...)
 	}
 	if len(s.Cautions) > 0 {
@@ -50,7 +56,7 @@ func statusView(s *journal.Status, again again, width int, paint paint) string {
 		for _, v := range s.Cautions {
 			t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), v.Words()}})
 		}
-		rows, _ := t.draw(width, paint)
+		rows, _ := t.draw(sc)
 		lines = append(append(lines, ""), rows...)
 	}
 	if len(s.Staged) > 0 {
@@ -60,32 +66,32 @@ func statusView(s *journal.Status, again again, width int, paint paint) string {
 			if !v.Confirmed {
 				note = "unconfirmed: the device never said that the image is complete"
 			}
-			t.rows = append(t.rows, row{cells: []string{v.Address, hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256), moment(v.Since), cmp.Or(v.By, "-"), note}})
+			t.rows = append(t.rows, row{cells: []string{v.Address, hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256), Moment(v.Since), cmp.Or(v.By, "-"), note}})
 		}
-		rows, _ := t.draw(width, paint)
+		rows, _ := t.draw(sc)
 		lines = append(append(lines, ""), rows...)
 	}
-	total := fmt.Sprintf("%d %s, %d broken off, ", counts[journal.Running], plural(counts[journal.Running], "run goes on", "runs go on"), counts[journal.Gone])
+	total := fmt.Sprintf("%d %s, %d broken off, ", counts[report.Running], english.PluralWord(counts[report.Running], "run goes on", "runs go on"), counts[report.Gone])
 	if ended > 0 {
 		total += fmt.Sprintf("%d to be resumed, ", ended)
 	}
 	total += fmt.Sprintf("%d staged, %d stuck.", len(s.Staged), len(s.Stuck))
-	if n := counts[journal.Unclear]; n > 0 {
-		total += fmt.Sprintf(" Of %d %s it is not clear.", n, plural(n, "run", "runs"))
+	if n := counts[report.Unclear]; n > 0 {
+		total += fmt.Sprintf(" Of %d %s it is not clear.", n, english.PluralWord(n, "run", "runs"))
 	}
 	if n := len(s.Cautions); n > 0 {
-		total += fmt.Sprintf(" %d %s to be minded.", n, plural(n, "caution has", "cautions have"))
+		total += fmt.Sprintf(" %d %s to be minded.", n, english.PluralWord(n, "caution has", "cautions have"))
 	}
-	lines = append(append(lines, ""), wrap(total, width, "", "  ")...)
+	lines = append(append(lines, ""), sc.wrap(total, "", "  ")...)
 	if len(s.Staged) > 0 {
-		lines = append(lines, wrap("What is staged starts at any power loss or hard reset.", width, "", "  ")...)
+		lines = append(lines, sc.wrap("What is staged starts at any power loss or hard reset.", "", "  ")...)
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// historyView renders a history as text for people, in at most width columns.
-func historyView(h *journal.History, again again, width int, paint paint) string {
-	lines := hostLines(h.Hosts, width)
+// History draws a history.
+func (sc Screen) History(h *report.History, again Again) string {
+	lines := sc.hostLines(h.Hosts)
 	for _, r := range h.Runs {
 		bad := r.EndedAt == nil || r.Outcome == "failed" || r.Outcome == "unknown"
 		text := "no end is recorded; `" + again("status") + "` says whether it goes on"
@@ -93,36 +99,36 @@ func historyView(h *journal.History, again again, width int, paint paint) string
 			text = stands(r)
 		}
 		lines = append(lines, "")
-		lines = append(lines, toned(because(runLine(r), text)+".", bad, width, paint)...)
-		lines = append(append(lines, runNotes(r, width)...), stepTable(r.Steps, "OUTCOME", width, paint)...)
+		lines = append(lines, sc.toned(Because(runLine(r), text)+".", bad)...)
+		lines = append(append(lines, sc.runNotes(r)...), sc.stepTable(r.Steps, "OUTCOME")...)
 	}
 	if len(h.Verified) > 0 {
 		t := table{columns: []column{{"VERIFIED", key}, {"HOST", label}, {"FOUND", below}, {"REVISION", below}, {"IMAGE", below}, {"AT", below}, {"BY", below}, {"NOTES", reason}}}
 		for _, v := range h.Verified {
-			r := row{cells: []string{v.Address, hostCell(v.Host, h.Hosts), v.Outcome, cmp.Or(v.Revision, "-"), digestCell(v.SHA256), moment(v.At), cmp.Or(v.By, "-"), "-"}}
+			r := row{cells: []string{v.Address, hostCell(v.Host, h.Hosts), v.Outcome, cmp.Or(v.Revision, "-"), digestCell(v.SHA256), Moment(v.At), cmp.Or(v.By, "-"), "-"}}
 			if v.Outcome == "lost" {
 				r.tone, r.cells[7] = alarm, "it neither runs nor holds what was staged"
 			}
 			t.rows = append(t.rows, r)
 		}
-		rows, _ := t.draw(width, paint)
+		rows, _ := t.draw(sc)
 		lines = append(append(lines, ""), rows...)
 	}
-	lines = append(lines, "", fmt.Sprintf("%d %s.", len(h.Runs), plural(len(h.Runs), "run", "runs")))
+	lines = append(lines, "", fmt.Sprintf("%d %s.", len(h.Runs), english.PluralWord(len(h.Runs), "run", "runs")))
 	return strings.Join(lines, "\n") + "\n"
 }
 
-func hostLines(hosts []journal.Host, width int) []string {
+func (sc Screen) hostLines(hosts []report.Host) []string {
 	var all []string
 	for _, h := range hosts {
-		all = append(all, h.Name+" "+moment(h.TakenAt))
+		all = append(all, h.Name+" "+Moment(h.TakenAt))
 	}
-	return wrap("As remembered on "+strings.Join(all, ", ")+"; no device was asked.", width, "", "  ")
+	return sc.wrap("As remembered on "+strings.Join(all, ", ")+"; no device was asked.", "", "  ")
 }
 
 // runLine says which run this is.
-func runLine(r journal.Run) string {
-	return fmt.Sprintf("Run %d on %s, plan %s%s, started %s by %s", r.ID, r.Host, shortDigest(r.Plan), limits(r.Phase, r.Wave), moment(r.StartedAt), r.By)
+func runLine(r report.Run) string {
+	return fmt.Sprintf("Run %d on %s, plan %s%s, started %s by %s", r.ID, r.Host, ShortDigest(r.Plan), limits(r.Phase, r.Wave), Moment(r.StartedAt), r.By)
 }
 
 // limits says which waves of its plan a run is for, "" where it is for all.
@@ -137,13 +143,13 @@ func limits(phase string, wave int) string {
 }
 
 // stands says what became of a run of a status, or of one that has ended.
-func stands(r journal.Run) string {
+func stands(r report.Run) string {
 	switch {
 	case r.EndedAt != nil:
-		return r.Outcome + " " + moment(*r.EndedAt)
-	case r.Process == journal.Running:
+		return r.Outcome + " " + Moment(*r.EndedAt)
+	case r.Process == report.Running:
 		return fmt.Sprintf("goes on, pid %d", r.PID)
-	case r.Process == journal.Gone:
+	case r.Process == report.Gone:
 		return "BROKEN OFF, its process is gone"
 	case r.PID > 0:
 		return fmt.Sprintf("has no end, and whether it goes on is not clear: see whether pid %d is it", r.PID)
@@ -151,13 +157,13 @@ func stands(r journal.Run) string {
 	return "has no end, and whether it goes on is not clear"
 }
 
-func runNotes(r journal.Run, width int) []string {
+func (sc Screen) runNotes(r report.Run) []string {
 	var lines []string
 	for _, v := range r.Resumed {
-		lines = append(lines, wrap(fmt.Sprintf("Resumed %s by %s.", moment(v.At), v.By), width, "  ", "    ")...)
+		lines = append(lines, sc.wrap(fmt.Sprintf("Resumed %s by %s.", Moment(v.At), v.By), "  ", "    ")...)
 	}
 	for i, v := range r.Overrides {
-		same := func(o journal.Override) bool { return o.Kind == v.Kind && o.Given == v.Given }
+		same := func(o report.Override) bool { return o.Kind == v.Kind && o.Given == v.Given }
 		if slices.IndexFunc(r.Overrides, same) < i {
 			continue // told with the first
 		}
@@ -171,17 +177,17 @@ func runNotes(r journal.Run, width int) []string {
 		if v.Given != "" {
 			given = fmt.Sprintf(" %q", v.Given)
 		}
-		lines = append(lines, wrap(fmt.Sprintf("--%s%s at %s", v.Kind, given, strings.Join(addresses, ", ")), width, "  ", "    ")...)
+		lines = append(lines, sc.wrap(fmt.Sprintf("--%s%s at %s", v.Kind, given, strings.Join(addresses, ", ")), "  ", "    ")...)
 	}
 	for _, h := range r.Hooks {
-		text := fmt.Sprintf("%s %s of %s: %s", moment(h.At), state.HookKind(h.Kind).Words(), h.Address, h.Command)
-		lines = append(lines, wrap(text+": "+cmp.Or(h.Outcome, "its end is not known"), width, "  ", "    ")...)
+		text := fmt.Sprintf("%s %s of %s: %s", Moment(h.At), state.HookKind(h.Kind).Words(), h.Address, h.Command)
+		lines = append(lines, sc.wrap(text+": "+cmp.Or(h.Outcome, "its end is not known"), "  ", "    ")...)
 	}
 	return lines
 }
 
 // stepTable draws the components of a run.
-func stepTable(steps []journal.Step, end string, width int, paint paint) []string {
+func (sc Screen) stepTable(steps []report.Step, end string) []string {
 	if len(steps) == 0 {
 		return []string{"  No component of it was started."}
 	}
@@ -189,12 +195,12 @@ func stepTable(steps []journal.Step, end string, width int, paint paint) []strin
 	for _, s := range steps {
 		at := "-"
 		if s.At != nil {
-			at = moment(*s.At)
+			at = Moment(*s.At)
 		}
 		way := s.Way()
 		var modes, to, images []string
 		for _, h := range way {
-			modes, to, images = append(modes, h.Mode), append(to, h.To), append(images, shortDigest(h.SHA256))
+			modes, to, images = append(modes, h.Mode), append(to, h.To), append(images, ShortDigest(h.SHA256))
 		}
 		r := row{
 			cells: []string{
@@ -205,7 +211,7 @@ func stepTable(steps []journal.Step, end string, width int, paint paint) []strin
 				hopsCell(to),
 				hopsCell(images),
 				at,
-				oneLine(cmp.Or(s.Reason, "-")),
+				OneLine(cmp.Or(s.Reason, "-")),
 			},
 		}
 		switch executor.Outcome(r.cells[1]) {
@@ -214,12 +220,12 @@ func stepTable(steps []journal.Step, end string, width int, paint paint) []strin
 		}
 		t.rows = append(t.rows, r)
 	}
-	rows, _ := t.draw(width, paint)
+	rows, _ := t.draw(sc)
 	return rows
 }
 
 // hostCell names a host where there are several.
-func hostCell(host string, hosts []journal.Host) string {
+func hostCell(host string, hosts []report.Host) string {
 	if len(hosts) < 2 {
 		return "-"
 	}
@@ -230,26 +236,4 @@ func hostCell(host string, hosts []journal.Host) string {
 // table: its outcome, once it has one, and the step machine's state before.
 func standing(outcome, state string) string {
 	return cmp.Or(outcome, string(executor.State(state).Outcome()), state)
-}
-
-// hopsCell is what is to be told of each of a component's hops, in their order.
-func hopsCell[T ~string](each []T) string {
-	var cells []string
-	for _, v := range each {
-		cells = append(cells, cmp.Or(string(v), "-"))
-	}
-	return strings.Join(cells, " > ")
-}
-
-func digestCell(sha256 string) string { return cmp.Or(shortDigest(sha256), "-") }
-
-// toned breaks a sentence into lines, all of them in the tone of an alarm where it is one.
-func toned(text string, isAlarm bool, width int, paint paint) []string {
-	lines := wrap(text, width, "", "  ")
-	for i := range lines {
-		if isAlarm {
-			lines[i] = paint.paint(alarm, lines[i])
-		}
-	}
-	return lines
 }

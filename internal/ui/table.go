@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"fmt"
@@ -54,14 +54,14 @@ type layout struct {
 
 // draw returns the table's lines, in at most width columns unless a single cell
 // or word is wider, and the heads of the columns that were left out.
-func (t table) draw(width int, p paint) (lines, left []string) {
+func (t table) draw(sc Screen) (lines, left []string) {
 	var notes []string
 	t.rows = slices.Clone(t.rows)
 	for i := range t.rows {
 		t.rows[i].cells = slices.Clone(t.rows[i].cells)
 		for c := range t.rows[i].cells {
 			if t.columns[c].fit != reason {
-				t.rows[i].cells[c] = oneLine(t.rows[i].cells[c])
+				t.rows[i].cells[c] = OneLine(t.rows[i].cells[c])
 			}
 		}
 	}
@@ -75,12 +75,12 @@ func (t table) draw(width int, p paint) (lines, left []string) {
 			t.rows[i].cells[last] = reasons[i]
 		}
 	}
-	lines, left = t.drawRows(width, p)
+	lines, left = t.drawRows(sc)
 	for i, note := range notes {
 		if i == 0 {
 			lines = append(lines, "")
 		}
-		lines = append(lines, wrap(note, width, "", "    ")...)
+		lines = append(lines, sc.wrap(note, "", "    ")...)
 	}
 	return lines, left
 }
@@ -112,14 +112,14 @@ func once(reasons []string) (short, notes []string) {
 	return short, notes
 }
 
-func (t table) drawRows(width int, p paint) (lines, left []string) {
-	l := t.layout(width)
+func (t table) drawRows(sc Screen) (lines, left []string) {
+	l := t.layout(sc.Width)
 	for i, text := range t.grid(l) {
 		if i == 0 {
 			if l.offset > 0 {
 				text = pad(text, l.offset) + t.columns[len(t.columns)-1].head
 			}
-			lines = append(lines, p.paint(bold, text))
+			lines = append(lines, sc.paint(bold, text))
 			continue
 		}
 		r := t.rows[i-1]
@@ -130,24 +130,24 @@ func (t table) drawRows(width int, p paint) (lines, left []string) {
 			case empty(cell), l.on[c] && col.fit != key, col.fit == extra, col.fit == label:
 			case col.fit == key:
 				if twwidth.Width(cell) > l.keyMax {
-					lines = append(lines, p.paint(r.tone, strings.Repeat(" ", l.keyAt)+cell))
+					lines = append(lines, sc.paint(r.tone, strings.Repeat(" ", l.keyAt)+cell))
 				}
 			case col.fit == below:
-				notes = append(notes, wrap(strings.ToLower(col.head)+": "+cell, width, "       ", "         ")...)
+				notes = append(notes, sc.wrap(strings.ToLower(col.head)+": "+cell, "       ", "         ")...)
 			case l.offset > 0:
 				var why []string
 				for _, text := range strings.Split(cell, "\n") {
-					why = append(why, wrap(text, width, strings.Repeat(" ", l.offset), strings.Repeat(" ", l.offset+2))...)
+					why = append(why, sc.wrap(text, strings.Repeat(" ", l.offset), strings.Repeat(" ", l.offset+2))...)
 				}
 				// Cells that moved below are in notes already, and follow the reason.
 				text, notes = pad(text, l.offset)+why[0][l.offset:], append(why[1:], notes...)
 			default:
 				for _, text := range strings.Split(cell, "\n") {
-					notes = append(notes, wrap(text, width, "       ", "         ")...)
+					notes = append(notes, sc.wrap(text, "       ", "         ")...)
 				}
 			}
 		}
-		lines = append(append(lines, p.paint(r.tone, text)), notes...)
+		lines = append(append(lines, sc.paint(r.tone, text)), notes...)
 	}
 	for c, col := range t.columns {
 		if !l.on[c] && col.fit == extra && t.filled(c) {
@@ -288,26 +288,3 @@ func (t table) filled(c int) bool {
 }
 
 func empty(cell string) bool { return cell == "" || cell == "-" }
-
-func pad(text string, width int) string {
-	return text + strings.Repeat(" ", max(0, width-twwidth.Width(text)))
-}
-
-// wrap breaks text between words into lines of at most width columns, the first
-// one after first, the others after rest. A word is never broken.
-func wrap(text string, width int, first, rest string) []string {
-	var lines []string
-	line, room := first, false
-	for word := range strings.FieldsSeq(text) {
-		if room && twwidth.Width(line)+1+twwidth.Width(word) > width {
-			lines = append(lines, line)
-			line, room = rest, false
-		}
-		if room {
-			line += " "
-		}
-		line += word
-		room = true
-	}
-	return append(lines, line)
-}

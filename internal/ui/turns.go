@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"cmp"
@@ -37,7 +37,7 @@ func turnLines(title string, turns []plan.Turn, p *plan.Plan) []string {
 		}
 		line += t.Command.String()
 		if soak > 0 {
-			line += ", then wait " + spell(soak)
+			line += ", then wait " + Spell(soak)
 		}
 		lines = append(lines, line)
 	}
@@ -48,12 +48,4 @@ func turnLines(title string, turns []plan.Turn, p *plan.Plan) []string {
 func sameTurn(a, b plan.Turn) bool {
 	return a.Host != b.Host && a.PowerCycle == nil && b.PowerCycle == nil && b.Soak == 0 &&
 		slices.Equal(a.Command, b.Command)
-}
-
-// commandOf is the command of a turn as it is to be typed on its host.
-func (j *job) commandOf(t *plan.Turn) plan.Command {
-	if len(j.planned) == 0 { // flash, or a run that was resumed: nothing names its plan
-		return t.Command
-	}
-	return j.onHost(t.Host, slices.Concat([]string{"apply"}, j.planned, t.Limit())...)
 }

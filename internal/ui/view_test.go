@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"flag"
@@ -14,15 +14,19 @@ import (
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 
 	"fwctl/executor"
-	"fwctl/internal/journal"
+	"fwctl/internal/report"
 	"fwctl/internal/state"
 	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/plan"
-	"fwctl/plan/build"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
+
+func TestMain(m *testing.M) {
+	time.Local = time.UTC
+	os.Exit(m.Run())
+}
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
@@ -109,6 +113,8 @@ func exampleInventory() *inventory.Inventory {
 		Problems: []inventory.Problem{{Path: "/dev/sg9", Summary: "cannot read the configuration page", Detail: "illegal request: invalid field in CDB"}}}
 }
 
+func noQuirk(_, _, _ string) string { return "" }
+
 func exampleCaution() inventory.Caution {
 	return inventory.Caution{Address: "500304801f00123f/esp1/sub0", Kind: inventory.NeedsImage, Since: noon, Detail: "the device said 83h"}
 }
@@ -124,18 +130,18 @@ func exampleResult() *executor.Result {
 
 const exampleWaits = "1 component waits for wave 2: `fwctl --simulate rack.yaml apply dc1.plan --phase reset` goes on."
 
-func exampleRun() journal.Run {
+func exampleRun() report.Run {
 	at := noon.Add(time.Minute)
-	return journal.Run{Host: "stor1", ID: 7, Plan: "sha256:9b1e77c0" + strings.Repeat("0", 56), By: "anna", StartedAt: noon, Process: journal.Gone, PID: 4711, Resumable: true,
-		Resumed: []journal.Resume{{By: "ben", At: noon.Add(time.Hour)}},
-		Overrides: []journal.Override{
+	return report.Run{Host: "stor1", ID: 7, Plan: "sha256:9b1e77c0" + strings.Repeat("0", 56), By: "anna", StartedAt: noon, Process: report.Gone, PID: 4711, Resumable: true,
+		Resumed: []report.Resume{{By: "ben", At: noon.Add(time.Hour)}},
+		Overrides: []report.Override{
 			{Kind: "ignore-window", Address: "5000ccab04001000/esp1/sub0", Given: "CHG-4711, agreed with the users"},
 			{Kind: "ignore-window", Address: "5000ccab04001000/esp2/sub0", Given: "CHG-4711, agreed with the users"},
 			{Kind: "accept-disruption", Address: "5000ccab04001000/esp2/sub0", Given: "all"}},
-		Hooks: []journal.Hook{
+		Hooks: []report.Hook{
 			{Kind: "before-reset", Address: "5000ccab04001000/esp2/sub0", Command: "ceph osd set noout", At: noon, EndedAt: &at, Outcome: "done"},
 			{Kind: "after-reset", Address: "5000ccab04001000/esp2/sub0", Command: "ceph osd unset noout", At: noon}},
-		Steps: []journal.Step{
+		Steps: []report.Step{
 			{Address: "5000ccab04001000/esp1/sub0", State: "sending", From: "1000", To: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Mode: "e", At: &at},
 			{Address: "5000ccab04001000/esp2/sub0", State: "pending", From: "1000", To: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56)},
 			{Address: "500304801f00123f/lu-500304801f00124a@500304801f00124b/sub0", State: "aborted", From: "0501", To: "0611", SHA256: "77777777" + strings.Repeat("0", 56), Mode: "7",
@@ -145,40 +151,40 @@ func exampleRun() journal.Run {
 
 // exampleAgain is typed with global flags.
 func exampleAgain(args ...string) string {
-	return (&app{stateDir: "/srv/fw state"}).again(args...)
+	return plan.Command(append([]string{"fwctl", "--state-dir", "/srv/fw state"}, args...)).String()
 }
 
 // exampleInterrupted is a run that was for some waves alone, and did not get through them.
-func exampleInterrupted() journal.Run {
+func exampleInterrupted() report.Run {
 	ended := noon.Add(2 * time.Hour)
-	return journal.Run{Host: "stor1", ID: 8, Plan: "sha256:" + strings.Repeat("8", 64), By: "ben", StartedAt: noon, EndedAt: &ended, Outcome: "interrupted", Phase: "stage", Resumable: true,
-		Steps: []journal.Step{{Address: "5000ccab04005000/esp1/sub0", State: "pending", Outcome: "skipped", From: "1000", To: "1100", SHA256: strings.Repeat("5", 64), Reason: "interrupted before it was started", At: &ended}}}
+	return report.Run{Host: "stor1", ID: 8, Plan: "sha256:" + strings.Repeat("8", 64), By: "ben", StartedAt: noon, EndedAt: &ended, Outcome: "interrupted", Phase: "stage", Resumable: true,
+		Steps: []report.Step{{Address: "5000ccab04005000/esp1/sub0", State: "pending", Outcome: "skipped", From: "1000", To: "1100", SHA256: strings.Repeat("5", 64), Reason: "interrupted before it was started", At: &ended}}}
 }
 
-func exampleStatus() *journal.Status {
-	return &journal.Status{
-		Hosts: []journal.Host{{Name: "stor1", TakenAt: noon}, {Name: "stor2", TakenAt: noon}},
-		Runs: []journal.Run{exampleRun(), exampleInterrupted(), {Host: "stor2", ID: 3, Plan: "sha256:" + strings.Repeat("3", 64), By: "ben", StartedAt: noon, Process: journal.Running, PID: 88},
-			{Host: "stor2", ID: 2, Plan: "sha256:" + strings.Repeat("2", 64), By: "ben", StartedAt: noon, Process: journal.Unclear, PID: 77}},
-		Staged: []journal.Staged{
+func exampleStatus() *report.Status {
+	return &report.Status{
+		Hosts: []report.Host{{Name: "stor1", TakenAt: noon}, {Name: "stor2", TakenAt: noon}},
+		Runs: []report.Run{exampleRun(), exampleInterrupted(), {Host: "stor2", ID: 3, Plan: "sha256:" + strings.Repeat("3", 64), By: "ben", StartedAt: noon, Process: report.Running, PID: 88},
+			{Host: "stor2", ID: 2, Plan: "sha256:" + strings.Repeat("2", 64), By: "ben", StartedAt: noon, Process: report.Unclear, PID: 77}},
+		Staged: []report.Staged{
 			{Host: "stor1", Address: "5000ccab04001000/esp3/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna", Confirmed: true},
 			{Host: "stor2", Address: "5000ccab04001000/esp4/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna"},
 		},
-		Cautions: []journal.Caution{{Host: "stor1", Caution: exampleCaution()}},
-		Stuck:    []journal.Stuck{{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", Run: 7, Kind: "download-start", Mode: "0e", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon}},
+		Cautions: []report.Caution{{Host: "stor1", Caution: exampleCaution()}},
+		Stuck:    []report.Stuck{{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", Run: 7, Kind: "download-start", Mode: "0e", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon}},
 	}
 }
 
-func exampleHistory() *journal.History {
+func exampleHistory() *report.History {
 	ended, over := exampleRun(), noon.Add(2*time.Hour)
 	ended.EndedAt, ended.Outcome, ended.Process, ended.Resumable = &over, "failed", "", false
 	ended.Steps = append(ended.Steps, exampleChain())
 	open := exampleRun()
 	open.ID, open.Process, open.PID, open.Steps, open.Wave = 9, "", 0, nil, 2
-	return &journal.History{
-		Hosts: []journal.Host{{Name: "stor1", TakenAt: noon}},
-		Runs:  []journal.Run{ended, exampleInterrupted(), open},
-		Verified: []journal.Verified{
+	return &report.History{
+		Hosts: []report.Host{{Name: "stor1", TakenAt: noon}},
+		Runs:  []report.Run{ended, exampleInterrupted(), open},
+		Verified: []report.Verified{
 			{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1100", Outcome: "running", By: "ben", At: noon},
 			{Host: "stor1", Address: "5000ccab04001000/esp2/sub0", SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1000", Outcome: "lost", By: "ben", At: noon},
 		},
@@ -190,7 +196,7 @@ func exampleHistory() *journal.History {
 func exampleResume(width int) string {
 	p := examplePlan()
 	p.Waves[1].Windows = nil
-	p.Steps[4].Disruption.Why = build.IfRefused + "mode 7 resets esp1"
+	p.Steps[4].Disruption.Why = plan.IfRefused + "mode 7 resets esp1"
 	hooks := &plan.Hooks{BeforeReset: plan.Command{"ceph", "osd", "set", "noout"}, AfterReset: plan.Command{"ceph", "osd", "unset", "noout"}, Timeout: plan.Duration(time.Minute)}
 	for i := range p.Steps {
 		if s := &p.Steps[i]; s.Action == plan.Update || s.Action == plan.Activate {
@@ -200,50 +206,25 @@ func exampleResume(width int) string {
 	chain, stops, falls := p.Steps[2], p.Steps[3], p.Steps[4]
 	fine, failed := falls, falls
 	fine.Address, failed.Address = "500a09800569f041/esp1/sub0", "500a09800569f041/esp2/sub0"
+	fine.LUID, failed.LUID = fine.Address, failed.Address
 	p.Steps = append(p.Steps, fine, failed)
 	rec := func(s plan.Step, hop int, at, mode, detail string) state.Step {
-		return state.Step{Address: s.Address, Hop: hop, To: s.Hops[hop].To, State: at, Mode: mode, Detail: detail}
+		return state.Step{Address: s.Address, Key: state.Key{LUID: s.LUID}, Hop: hop, To: s.Hops[hop].To, State: at, Mode: mode, Detail: detail}
 	}
-	return resumeView(&state.Run{ID: 7, Host: "stor1", By: "anna", StartedAt: noon}, p,
+	r := executor.NewRemaining(&state.Run{ID: 7, Host: "stor1", By: "anna", StartedAt: noon}, p,
 		[]state.Step{rec(chain, 1, "staged", "e", ""), rec(stops, 0, "sending", "7", ""), rec(falls, 0, "pending", "7", "the device does not take mode e"), rec(fine, 0, "staged", "e", "complete"), rec(failed, 0, "failed", "e", "the device said 82h")},
-		[]state.Intent{{Address: stops.Address, Kind: state.DownloadStart, Mode: "07", At: noon}},
-		[]state.Hook{{Address: stops.Address, Kind: state.BeforeReset, At: noon}},
-		noon, width, false)
-}
-
-// A run that was for some waves of its plan is for those when it is resumed.
-func TestLeftWithinWaves(t *testing.T) {
-	p := examplePlan()
-	s := p.Steps[4] // e/7, staged in wave 1, else reset in wave 2
-	for _, tt := range []struct {
-		rec   state.Step
-		waves []plan.Wave
-		want  string
-	}{
-		{state.Step{}, p.Waves, "e/7 may reset"},
-		{state.Step{}, p.Waves[:1], "e none"},
-		{state.Step{}, p.Waves[1:], "e/7 may reset"},
-		{state.Step{State: "pending", Mode: "7"}, p.Waves[:1], ""},
-		{state.Step{State: "pending", Mode: "7"}, p.Waves[1:], "7 resets"},
-		{state.Step{State: "staged", Mode: "e"}, p.Waves, ""},
-	} {
-		got := ""
-		if left := within(leftOf(s, tt.rec, false), tt.waves); len(left.Hops) > 0 {
-			got = modeOf(left.Hops[0]) + " " + effectOf(left)
-		}
-		if got != tt.want {
-			t.Errorf("left of what is %q in %d waves = %q; want %q", tt.rec.State, len(tt.waves), got, tt.want)
-		}
-	}
+		[]state.Intent{{Key: state.Key{LUID: stops.LUID}, Kind: state.DownloadStart, Mode: "07", At: noon}},
+		[]state.Hook{{Key: state.Key{LUID: stops.LUID}, Kind: state.BeforeReset, At: noon}})
+	return (Screen{Width: width}).Resume(r, noon)
 }
 
 // exampleChain is a component that was taken over stepping stones.
-func exampleChain() journal.Step {
-	hop := func(from, to, digit, mode string) journal.Hop {
-		return journal.Hop{From: from, To: to, SHA256: strings.Repeat(digit, 64), Mode: mode, At: noon}
+func exampleChain() report.Step {
+	hop := func(from, to, digit, mode string) report.Hop {
+		return report.Hop{From: from, To: to, SHA256: strings.Repeat(digit, 64), Mode: mode, At: noon}
 	}
-	return journal.Step{Address: "5000ccab04002000/esp1/sub0", State: "done", Outcome: "updated", From: "2200", To: "2300", SHA256: strings.Repeat("3", 64), Mode: "e", At: &noon,
-		Hops: []journal.Hop{hop("2000", "2100", "1", "7"), hop("2100", "2200", "2", "e"), hop("2200", "2300", "3", "e")}}
+	return report.Step{Address: "5000ccab04002000/esp1/sub0", State: "done", Outcome: "updated", From: "2200", To: "2300", SHA256: strings.Repeat("3", 64), Mode: "e", At: &noon,
+		Hops: []report.Hop{hop("2000", "2100", "1", "7"), hop("2100", "2200", "2", "e"), hop("2200", "2300", "3", "e")}}
 }
 
 // A state has one word, whichever table tells of it: an outcome where it is one.
@@ -265,13 +246,13 @@ func TestStanding(t *testing.T) {
 func TestViews(t *testing.T) {
 	for _, width := range []int{60, 80, 120, 200} {
 		for name, got := range map[string]string{
-			"plan":      planView(interfacePlan(), noon, width, false),
-			"rows":      planView(examplePlan(), noon, width, false),
-			"inventory": inventoryView(exampleInventory(), width, false),
-			"result":    resultView(exampleResult(), examplePlan(), exampleWaits, width, false),
-			"status":    statusView(exampleStatus(), exampleAgain, width, false),
+			"plan":      (Screen{Width: width}).Plan(interfacePlan(), noon),
+			"rows":      (Screen{Width: width}).Plan(examplePlan(), noon),
+			"inventory": (Screen{Width: width}).Inventory(exampleInventory(), noQuirk),
+			"result":    (Screen{Width: width}).Result(exampleResult(), examplePlan(), exampleWaits),
+			"status":    (Screen{Width: width}).Status(exampleStatus(), exampleAgain),
 			"resume":    exampleResume(width),
-			"history":   historyView(exampleHistory(), exampleAgain, width, false),
+			"history":   (Screen{Width: width}).History(exampleHistory(), exampleAgain),
 		} {
 			isGolden(t, filepath.Join("testdata", "view", fmt.Sprintf("%s-%d.txt", name, width)), got)
 		}
@@ -300,7 +281,7 @@ func TestViewsLoseNothing(t *testing.T) {
 	inventoryWords = append(inventoryWords, "83h)", "12h)")
 	var runWords []string
 	for _, s := range exampleRun().Steps {
-		runWords = append(runWords, s.Address, standing(s.Outcome, s.State), s.From, s.To, shortDigest(s.SHA256))
+		runWords = append(runWords, s.Address, standing(s.Outcome, s.State), s.From, s.To, ShortDigest(s.SHA256))
 		runWords = append(runWords, strings.Fields(s.Reason)...)
 	}
 	runWords = append(runWords, "9b1e77c0", "anna", "ben", "CHG-4711,", "users\"", "--ignore-window")
@@ -313,11 +294,11 @@ func TestViewsLoseNothing(t *testing.T) {
 			name, text string
 			words      []string
 		}{
-			{"plan", planView(p, noon, width, false), planWords(p)},
-			{"inventory", inventoryView(inv, width, false), inventoryWords},
-			{"result", resultView(result, p, exampleWaits, width, false), resultWords},
-			{"status", statusView(exampleStatus(), exampleAgain, width, false), statusWords},
-			{"history", historyView(exampleHistory(), exampleAgain, width, false), historyWords},
+			{"plan", (Screen{Width: width}).Plan(p, noon), planWords(p)},
+			{"inventory", (Screen{Width: width}).Inventory(inv, noQuirk), inventoryWords},
+			{"result", (Screen{Width: width}).Result(result, p, exampleWaits), resultWords},
+			{"status", (Screen{Width: width}).Status(exampleStatus(), exampleAgain), statusWords},
+			{"history", (Screen{Width: width}).History(exampleHistory(), exampleAgain), historyWords},
 			{"resume", exampleResume(width), []string{"refused;", "staged", "0F", "resets", "sending", "STOPS", "slots", "pending", "failed", "82h", "500a09800569f041/esp2/sub0", "noout", p.Digest, "intended"}},
 		} {
 			losesNothing(t, fmt.Sprintf("%s at %d columns", v.name, width), v.text, v.words, width)
@@ -358,20 +339,24 @@ func losesNothing(t *testing.T, name, text string, words []string, width int) {
 
 // Every rule of the planner as reviewers meet it: the table stands beside its plan.
 func TestTablesOfTheRules(t *testing.T) {
-	plans, err := filepath.Glob(filepath.Join(root, "plan", "build", "testdata", "*", "plan.json"))
+	plans, err := filepath.Glob(filepath.Join("..", "..", "plan", "build", "testdata", "*", "plan.json"))
 	if err != nil || len(plans) == 0 {
 		t.Fatalf("there are no plans: %v", err)
 	}
 	for _, file := range plans {
-		p, _, err := loadPlan(file)
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := plan.Parse(data)
 		if err != nil {
 			t.Fatal(err)
 		}
 		dir := filepath.Dir(file)
 		for _, width := range []int{60, 120, 200} {
-			losesNothing(t, fmt.Sprintf("%s at %d columns", filepath.Base(dir), width), planView(p, noon, width, false), planWords(p), width)
+			losesNothing(t, fmt.Sprintf("%s at %d columns", filepath.Base(dir), width), (Screen{Width: width}).Plan(p, noon), planWords(p), width)
 		}
-		got := planView(p, noon, 80, false)
+		got := (Screen{Width: 80}).Plan(p, noon)
 		isGolden(t, filepath.Join(dir, "table.txt"), got)
 		losesNothing(t, filepath.Base(dir), got, planWords(p), 80)
 	}
@@ -379,17 +364,17 @@ func TestTablesOfTheRules(t *testing.T) {
 
 // Columns that are left out are named, and none is where there is room.
 func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
-	if got := planView(examplePlan(), noon, 80, false); !strings.Contains(got, "Not shown at this width: host, image, time.") {
-		t.Errorf("planView(80) = %s; want the columns that were left out named", got)
+	if got := (Screen{Width: 80}).Plan(examplePlan(), noon); !strings.Contains(got, "Not shown at this width: host, image, time.") {
+		t.Errorf("Plan(80) = %s; want the columns that were left out named", got)
 	}
-	got := planView(examplePlan(), noon, 250, false)
+	got := (Screen{Width: 250}).Plan(examplePlan(), noon)
 	for _, want := range []string{"NAME", "HOST", "IMAGE", "TIME", "WHY", "r12u20", "stor2", "iom-0611 > iom-0702", "1h15m"} {
 		if !strings.Contains(got, want) {
-			t.Errorf("planView(250) lacks %q:\n%s", want, got)
+			t.Errorf("Plan(250) lacks %q:\n%s", want, got)
 		}
 	}
 	if strings.Contains(got, "Not shown") {
-		t.Errorf("planView(250) leaves columns out:\n%s", got)
+		t.Errorf("Plan(250) leaves columns out:\n%s", got)
 	}
 }
 
@@ -433,7 +418,7 @@ func TestTableTellsOnce(t *testing.T) {
 		for i, r := range reasons {
 			tab.rows = append(tab.rows, row{cells: []string{fmt.Sprintf("esp%d", i), r}})
 		}
-		lines, _ := tab.draw(80, false)
+		lines, _ := tab.draw(Screen{Width: 80})
 		return strings.Join(lines, "\n")
 	}
 	want := "ADDRESS WHY\nesp0    in use\n        (1)\nesp1    (1)\nesp2    (1)\n        in use\nesp3    in use\n\n" +
@@ -466,15 +451,15 @@ func TestScanned(t *testing.T) {
 }
 
 func TestPaint(t *testing.T) {
-	colour := visible(planView(interfacePlan(), noon, 80, true))
+	colour := visible((Screen{Width: 80, Colour: true}).Plan(interfacePlan(), noon))
 	if !strings.Contains(colour, "\x1b[31m-    5000ccab04001000/esp2/sub0") {
-		t.Errorf("planView with colour = %q; want the blocked row painted", colour)
+		t.Errorf("Plan with colour = %q; want the blocked row painted", colour)
 	}
 	plain := colour
 	for _, code := range []string{"\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[33m"} {
 		plain = strings.ReplaceAll(plain, code, "")
 	}
-	if diff := cmp.Diff(planView(interfacePlan(), noon, 80, false), plain); diff != "" {
+	if diff := cmp.Diff((Screen{Width: 80}).Plan(interfacePlan(), noon), plain); diff != "" {
 		t.Errorf("colour says more than text does (-without +with):\n%s", diff)
 	}
 }

@@ -532,9 +532,6 @@ func (w *wanted) rollback(revision string) string {
 	return ""
 }
 
-// IfRefused begins Disruption.Why where only a fallback to mode 7 resets anything.
-const IfRefused = "mode e resets nothing; if it is refused, "
-
 // disruption says what hops do to those who use the enclosure. effect is asked
 // for only where there may be a reset.
 func (w *wanted) disruption(hops []plan.Hop, effect func() impact.Effect) plan.Disruption {
@@ -567,7 +564,7 @@ func (w *wanted) disruption(hops []plan.Hop, effect func() impact.Effect) plan.D
 	case !deferred:
 		why = "mode 7 " + reset
 	case last.MayReset():
-		why = IfRefused + "mode 7 " + reset
+		why = plan.IfRefused + "mode 7 " + reset
 	default:
 		return plan.Disruption{Expected: plan.NoImpact, Worst: plan.NoImpact, Why: harmless(last)}
 	}

@@ -1,4 +1,4 @@
-package main
+package ui
 
 import (
 	"bytes"
@@ -26,11 +26,11 @@ func download(address string) []executor.Event {
 // Without a terminal: a line at the start, at every tenth, and at the end.
 func TestProgressLines(t *testing.T) {
 	var out bytes.Buffer
-	p := &progress{w: &out, plan: &plan.Plan{}}
+	p := &lineDisplay{w: &out, plan: &plan.Plan{}}
 	for _, e := range download("a") {
-		p.tell(e)
+		p.Show(e)
 	}
-	want := `a: sending 100 bytes by mode e
+	want := `a: sending 100 B by mode e
 a: 10 % sent
 a: 20 % sent
 a: 30 % sent
@@ -51,12 +51,12 @@ a: staged
 // At most a line every 5 s, however fast it goes.
 func TestProgressLinesOfAFastDownload(t *testing.T) {
 	var out bytes.Buffer
-	p := &progress{w: &out, plan: &plan.Plan{}}
+	p := &lineDisplay{w: &out, plan: &plan.Plan{}}
 	for _, e := range download("a") {
 		e.Time = noon.Add(e.Time.Sub(noon) / 10) // 10 s in all
-		p.tell(e)
+		p.Show(e)
 	}
-	want := "a: sending 100 bytes by mode e\na: 50 % sent\na: 100 % sent\na: staged\n"
+	want := "a: sending 100 B by mode e\na: 50 % sent\na: 100 % sent\na: staged\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
@@ -81,8 +81,8 @@ func TestText(t *testing.T) {
 		{executor.Event{Type: executor.EventFinished, Address: "a", Outcome: executor.OutcomeFailed, Reason: "81h"}, "a: failed: 81h"},
 		{executor.Event{Type: executor.EventFinished, Address: "a", Outcome: executor.OutcomeSkipped, Reason: "left"}, ""},
 	} {
-		if got := text(p, tt.e); got != tt.want {
-			t.Errorf("text(%s) = %q; want %q", tt.e.Type, got, tt.want)
+		if got := eventText(p, tt.e); got != tt.want {
+			t.Errorf("eventText(%s) = %q; want %q", tt.e.Type, got, tt.want)
 		}
 	}
 }
@@ -91,28 +91,28 @@ func TestText(t *testing.T) {
 func TestProgressOfAComparison(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
-		p := &progress{w: &out, plan: &plan.Plan{}}
-		p.tell(executor.Event{Type: executor.EventChecking, Time: time.Now(), Components: 40})
+		p := &lineDisplay{w: &out, plan: &plan.Plan{}}
+		p.Show(executor.Event{Type: executor.EventChecking, Time: time.Now(), Components: 40})
 		time.Sleep(45 * time.Second)
-		p.tell(executor.Event{Type: executor.EventNoticed, Address: "a", Reason: "it is slow"})
+		p.Show(executor.Event{Type: executor.EventNoticed, Address: "a", Reason: "it is slow"})
 		time.Sleep(30 * time.Second)
-		p.tell(executor.Event{Type: executor.EventWave, Wave: 1})
+		p.Show(executor.Event{Type: executor.EventWave, Wave: 1})
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		want := "Comparing 40 components with the plan.\nComparing 40 components still, since 30 s.\na: it is slow\nComparing 40 components still, since 1 min.\nWave 1\n"
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}
-		p.tell(executor.Event{Type: executor.EventChecking, Time: time.Now(), Components: 1})
-		p.close()
+		p.Show(executor.Event{Type: executor.EventChecking, Time: time.Now(), Components: 1})
+		p.Close()
 	})
 }
 
 // Why a mode is refused, and what follows, is told once where it is the same.
 func TestRefusedModeOnceInFull(t *testing.T) {
 	var out strings.Builder
-	p := &progress{w: &out, plan: &plan.Plan{}}
-	tell := onceInFull(p.tell)
+	p := &lineDisplay{w: &out, plan: &plan.Plan{}}
+	tell := (&onceInFull{Display: p}).Show
 	for _, e := range []executor.Event{{Address: "a", Reason: "no mode e (80h); mode 7 follows in wave 2"}, {Address: "b", Reason: "no mode e (80h); mode 7 follows in wave 2"}, {Address: "c", Reason: "no mode e (80h); mode 7 follows in wave 3"}} {
 		e.Type, e.Mode = executor.EventRefusedMode, plan.ModeE
 		tell(e)
@@ -124,28 +124,22 @@ func TestRefusedModeOnceInFull(t *testing.T) {
 }
 
 // Whatever an event quotes, of a command, a device or a person: it is one line.
-func TestProgressOfForeignTextIsOneLine(t *testing.T) {
+func TestLinesOfForeignTextAreOneLine(t *testing.T) {
 	t.Parallel()
+	const nasty = "a\nFORGED\x1b[2J\u202e"
 	for _, kind := range []executor.EventType{
-		executor.EventNoticed, executor.EventHook, executor.EventHookEnded, executor.EventRefusedMode, executor.EventFinished,
-		executor.EventRecovered, executor.EventWaiting, executor.EventPowerCycle, "something new",
+		executor.EventNoticed, executor.EventHook, executor.EventHookEnded, executor.EventRefusedMode,
+		executor.EventFinished, executor.EventRecovered, executor.EventWaiting, executor.EventPowerCycle, "something new",
 	} {
 		var out bytes.Buffer
-		p := &progress{w: &output{out: &out}, plan: &plan.Plan{}}
-		p.tell(
-			executor.Event{
-				Type:    kind,
-				Address: esp1,
-				Reason:  nasty,
-				Command: plan.Command{"true", nasty},
-				Outcome: executor.OutcomeFailed,
-				Output:  nasty,
-			},
-		)
-		p.close()
-		checkForeign(t, string(kind), out.String())
-		if n := strings.Count(out.String(), "\n"); n != 1 {
-			t.Errorf("%s takes %d lines: %q; want one", kind, n, out.String())
+		l := &lineDisplay{w: NewOutput(&out), plan: &plan.Plan{}}
+		l.Show(executor.Event{
+			Type: kind, Address: "5000ccab04001000/esp1/sub0", Reason: nasty, Command: plan.Command{"true", nasty},
+			Outcome: executor.OutcomeFailed, Output: nasty,
+		})
+		l.Close()
+		if got := out.String(); strings.Count(got, "\n") != 1 || strings.ContainsAny(got, "\x1b\u202e") {
+			t.Errorf("%s: %q; want one line that steers no terminal", kind, got)
 		}
 	}
 }

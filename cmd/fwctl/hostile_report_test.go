@@ -8,7 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"fwctl/internal/journal"
+	"fwctl/internal/report"
+	"fwctl/internal/ui"
 )
 
 // A status or a history that somebody edited by hand is refused, or shown without a
@@ -22,18 +23,18 @@ func TestRecordsEditedByHand(t *testing.T) {
 	again := func(args ...string) string { return strings.Join(args, " ") }
 	for command, view := range map[string]func([]byte) (string, error){
 		"status": func(data []byte) (string, error) {
-			d, err := journal.ParseStatus(data)
+			d, err := report.ParseStatus(data)
 			if err != nil {
 				return "", err
 			}
-			return statusView(d, again, 80, false), nil
+			return (ui.Screen{Width: 80}).Status(d, again), nil
 		},
 		"history": func(data []byte) (string, error) {
-			d, err := journal.ParseHistory(data)
+			d, err := report.ParseHistory(data)
 			if err != nil {
 				return "", err
 			}
-			return historyView(d, again, 80, false), nil
+			return (ui.Screen{Width: 80}).History(d, again), nil
 		},
 	} {
 		var doc any

@@ -1,0 +1,181 @@
+package executor
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"fwctl/internal/state"
+	"fwctl/plan"
+)
+
+// Remaining is what is left to do of a run that did not come to its end, as its store has
+// it. No device was asked: where the store does not say how something ended, what is left
+// is what disturbs more.
+type Remaining struct {
+	Run *state.Run
+
+	// Plan is the run's plan with only the steps and waves that have something left to do.
+	Plan *plan.Plan
+
+	// Components are all that the run is about, by address.
+	Components []RemainingComponent
+
+	// Owed are the steps whose command after a reset was not run, or did not end: it is run
+	// before anything else.
+	Owed []plan.Step
+}
+
+// RemainingComponent is one component of a run that did not come to its end.
+type RemainingComponent struct {
+	// Step is what the plan does with it.
+	Step plan.Step
+
+	// Record is how far the run got with it; zero if it had not begun.
+	Record state.Step
+
+	// Open is the first effect of which no end is recorded; nil if there is none.
+	Open *state.Intent
+
+	// Left is Step with what is left to do of it. It has no hops if that is nothing.
+	Left plan.Step
+}
+
+// ReadRemaining reads what is left of a run off its store. p is the run's plan.
+func ReadRemaining(ctx context.Context, store *state.Store, run *state.Run, p *plan.Plan) (*Remaining, error) {
+	steps, err := store.Steps(ctx, run.ID)
+	if err != nil {
+		return nil, err
+	}
+	intents, err := store.Intents(ctx, run.ID)
+	if err != nil {
+		return nil, err
+	}
+	hooks, err := store.Hooks(ctx, run.ID)
+	if err != nil {
+		return nil, err
+	}
+	return NewRemaining(run, p, steps, intents, hooks), nil
+}
+
+// NewRemaining works out what is left of a run from what its store holds of it.
+func NewRemaining(
+	run *state.Run, p *plan.Plan, steps []state.Step, intents []state.Intent, hooks []state.Hook,
+) *Remaining {
+	left := *p
+	left.Steps = nil
+	selected := Config{Phase: plan.WaveKind(run.Phase), Wave: run.Wave}
+	left.Waves = slices.DeleteFunc(slices.Clone(p.Waves), func(w plan.Wave) bool { return !selected.Selects(w) })
+	r := &Remaining{Run: run, Plan: &left}
+	owed := hooksOwed(hooks)
+	for _, s := range p.Steps {
+		key := keyOf(&s)
+		if _, ok := owed[key]; ok && s.Hooks != nil && len(s.Hooks.AfterReset) > 0 {
+			r.Owed = append(r.Owed, s)
+		}
+		if s.Host != run.Host || !s.Acts() {
+			continue
+		}
+		c := RemainingComponent{Step: s}
+		if i := slices.IndexFunc(steps, func(r state.Step) bool { return r.Key == key }); i >= 0 {
+			c.Record = steps[i]
+		}
+		open := func(i state.Intent) bool { return i.Key == key && i.Outcome == "" }
+		if i := slices.IndexFunc(intents, open); i >= 0 {
+			c.Open = &intents[i]
+		}
+		c.Left = leftOf(s, c.Record, c.Open != nil)
+		if c.Open == nil {
+			c.Left = within(c.Left, left.Waves)
+		}
+		if len(c.Left.Hops) > 0 {
+			left.Steps = append(left.Steps, c.Left)
+		}
+		r.Components = append(r.Components, c)
+	}
+	left.Waves = slices.DeleteFunc(left.Waves, func(w plan.Wave) bool {
+		return !slices.ContainsFunc(left.Steps, func(s plan.Step) bool { return s.In(w) })
+	})
+	return r
+}
+
+// Unclear reports whether an effect has no recorded end. What it left is brought to its
+// end whatever the time, even if no window is open.
+func (r *Remaining) Unclear() bool {
+	return slices.ContainsFunc(r.Components, func(c RemainingComponent) bool { return c.Open != nil })
+}
+
+// leftOf returns a step with what is left to do of it, as the store has it. open: the end
+// of an effect is unknown.
+func leftOf(s plan.Step, rec state.Step, open bool) plan.Step {
+	if rec.Hop >= len(s.Hops) || rec.State == "" {
+		return s
+	}
+	hop := s.Hops[rec.Hop]
+	next := rec.Hop
+	switch State(rec.State) {
+	case Failed, Unchanged:
+		// A new plan takes up what is known of them.
+		next = len(s.Hops)
+	case Unknown:
+		if !open {
+			next = len(s.Hops)
+		}
+	case Waiting, Verifying, Done:
+		next++
+	case Staged, Activating:
+		if hop.Activation == plan.Manual {
+			next++
+		} else {
+			hop.Modes = nil
+		}
+	default:
+		if rec.Mode == string(plan.Mode7) {
+			hop.Modes = []plan.Mode{plan.Mode7}
+			if why, fallback := strings.CutPrefix(s.Disruption.Why, plan.IfRefused); fallback {
+				s.Disruption.Why = "mode e is refused; " + why
+			}
+		}
+	}
+	staged := next > 0 || len(hop.Deferring()) == 0
+	s.Hops = slices.Clone(s.Hops[next:])
+	if next == rec.Hop {
+		s.Hops[0] = hop
+	}
+	if staged && s.Waves.Stage != 0 {
+		s.WorstDuration, s.Waves.Stage = s.WorstIn(plan.Wave{Number: s.Waves.Reset}), 0
+	}
+	switch sure, most := s.CountResets(); {
+	case most == 0:
+		s = withoutReset(s)
+	case sure > 0 && s.Disruption.Expected == plan.NoImpact:
+		s.Disruption.Expected = plan.ESPReset
+	}
+	return s
+}
+
+// within returns a step with what is left to do of it in some waves.
+func within(s plan.Step, waves []plan.Wave) plan.Step {
+	has := func(n int) bool { return slices.ContainsFunc(waves, func(w plan.Wave) bool { return w.Number == n }) }
+	switch {
+	case has(s.Waves.Reset):
+	case has(s.Waves.Stage):
+		if s = withoutReset(s); len(s.Hops) > 0 {
+			only := s.Hops[0]
+			only.Modes, only.Activation = only.Deferring(), plan.Manual
+			s.Hops = []plan.Hop{only}
+		}
+	default:
+		s.Hops = nil
+	}
+	return s
+}
+
+// withoutReset returns a step of which only what resets nothing is left.
+func withoutReset(s plan.Step) plan.Step {
+	s.Disruption.Expected, s.Disruption.Worst, s.Hooks = plan.NoImpact, plan.NoImpact, nil
+	return s
+}
+
+// keyOf returns the key of a step's component in the store.
+func keyOf(s *plan.Step) state.Key { return state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure} }

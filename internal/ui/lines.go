@@ -1,0 +1,126 @@
+package ui
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"fwctl/executor"
+	"fwctl/plan"
+)
+
+// patience is the least time between two lines of progress of one component.
+const patience = 5 * time.Second
+
+// lull is the time after which a comparison says that it goes on.
+const lull = 30 * time.Second
+
+// lineDisplay is the display of a run where no terminal shows bars: a line at the start of a
+// download, at every tenth but at most every 5 s, and at the end.
+type lineDisplay struct {
+	w    io.Writer
+	plan *plan.Plan
+
+	// Signals are told from a goroutine of their own.
+	mu sync.Mutex
+
+	// The last progress that was written, by address.
+	last map[string]progress
+
+	// Closed when a comparison ends; nil: none goes on.
+	compared chan struct{}
+}
+
+// progress is how many tenths of an image were taken at a time.
+type progress struct {
+	at    time.Time
+	tenth int64
+}
+
+// Show implements Display.
+func (l *lineDisplay) Show(e executor.Event) {
+	if !duringComparison(e) {
+		l.Close()
+	}
+	if e.Type == executor.EventChecking {
+		l.compared = make(chan struct{})
+		go l.stillCompares(e, l.compared)
+	}
+	if e.Type == executor.EventProgress {
+		l.advance(e)
+		return
+	}
+	l.Say(eventText(l.plan, e))
+	if e.Type == executor.EventStarted {
+		l.mark(e)
+	}
+}
+
+// Say implements Display.
+func (l *lineDisplay) Say(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if text != "" {
+		fmt.Fprintln(l.w, OneLine(text))
+	}
+}
+
+// Close implements Display.
+func (l *lineDisplay) Close() {
+	if l.compared != nil {
+		close(l.compared)
+		l.compared = nil
+	}
+}
+
+// stillCompares says again and again that a comparison goes on, until done is closed.
+func (l *lineDisplay) stillCompares(e executor.Event, done <-chan struct{}) {
+	tick := time.NewTicker(lull)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case now := <-tick.C:
+			l.Say(fmt.Sprintf("Comparing %s still, since %s.",
+				Components(e.Components), Spell(now.Sub(e.Time).Truncate(time.Second))))
+		}
+	}
+}
+
+// advance says how much of an image was taken.
+func (l *lineDisplay) advance(e executor.Event) {
+	percent := int64(100)
+	if e.Total > 0 {
+		percent = 100 * e.Bytes / e.Total
+	}
+	last := l.last[e.Address]
+	if percent == 100 || percent/10 > last.tenth && e.Time.Sub(last.at) >= patience {
+		l.Say(fmt.Sprintf("%s: %d %% sent", e.Address, percent))
+		l.mark(e)
+	}
+}
+
+// mark remembers what was said of a component's progress last.
+func (l *lineDisplay) mark(e executor.Event) {
+	if l.last == nil {
+		l.last = map[string]progress{}
+	}
+	tenth := int64(0)
+	if e.Total > 0 {
+		tenth = 10 * e.Bytes / e.Total
+	}
+	l.last[e.Address] = progress{e.Time, tenth}
+}
+
+// gauge adds a bar to text if there is room for it.
+func gauge(text string, percent int64, width int) string {
+	room := min(width-1-len(text)-3, 40)
+	if room < 5 {
+		return text
+	}
+	full := int(percent) * room / 100
+	return text + " [" + strings.Repeat("#", full) + strings.Repeat(".", room-full) + "]"
+}

@@ -1,0 +1,62 @@
+package ui
+
+import "fmt"
+
+// From so many inventories, or bytes of them, a terminal shows how far the reading is.
+const (
+	manyFiles = 10
+	// A third of a second.
+	manyBytes = 16 << 20
+)
+
+// Loading is the bar of inventories that are read. What is read is written to it.
+type Loading struct {
+	// nil: nothing is shown.
+	out *Output
+
+	// So many files, and the one at hand, from 1.
+	files, file int
+
+	// Bytes of all files, and those that were read.
+	size, read int64
+
+	line string
+}
+
+// NewLoading returns the bar of so many files of so many bytes; pipes have no size. It shows
+// nothing if it is to be quiet, out is no terminal, or there is little to read.
+func NewLoading(out *Output, files int, size int64, quiet bool) *Loading {
+	l := &Loading{files: files, size: size}
+	if !quiet && IsTerminal(out) && (files >= manyFiles || size >= manyBytes) {
+		l.out = out
+	}
+	return l
+}
+
+// NextFile says that the next file is read from here on.
+func (l *Loading) NextFile() { l.file++ }
+
+// Write takes what was read, and moves the bar.
+func (l *Loading) Write(p []byte) (int, error) {
+	l.read += int64(len(p))
+	if l.out == nil {
+		return len(p), nil
+	}
+	percent := int64(100)
+	if l.size > 0 {
+		percent = min(100, 100*l.read/l.size)
+	}
+	text := fmt.Sprintf("Reading inventories: %d of %d", l.file, l.files)
+	if line := gauge(text, percent, widthOf(l.out)); line != l.line {
+		l.line = line
+		l.out.raw("\r" + visible(line))
+	}
+	return len(p), nil
+}
+
+// Close leaves the bar as it stands, and goes on below it.
+func (l *Loading) Close() {
+	if l.line != "" {
+		fmt.Fprintln(l.out)
+	}
+}

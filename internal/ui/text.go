@@ -1,0 +1,127 @@
+package ui
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+)
+
+// Counted returns how many enclosures and I/O modules there are, in words.
+func Counted(enclosures, esps int) string {
+	return english.Plural(enclosures, "enclosure", "") + ", " + english.Plural(esps, "I/O module", "")
+}
+
+// Components returns how many components there are, in words.
+func Components(n int) string { return english.Plural(n, "component", "") }
+
+// Enumerate lists at most so many names, and counts the others.
+func Enumerate(names []string, most int) string {
+	text := strings.Join(names[:min(most, len(names))], ", ")
+	if more := len(names) - most; more > 0 {
+		text += " and " + strconv.Itoa(more) + " more"
+	}
+	return text
+}
+
+// Moment writes a time as the reader's clock shows it.
+func Moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
+
+// ShortDigest is the beginning of a digest, for people to tell two apart.
+func ShortDigest(digest string) string {
+	digest = strings.TrimPrefix(digest, "sha256:")
+	return digest[:min(8, len(digest))]
+}
+
+// weekday writes a time as clocks at the window show it.
+func weekday(t time.Time) string { return t.Format("Mon 2006-01-02 15:04 MST") }
+
+// Spell writes a duration for people, its two largest units: 58 min, 6 h, 5 d 3 h.
+func Spell[D ~int64](d D) string {
+	units := []struct {
+		name string
+		size time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}}
+	left, words := time.Duration(d), []string{}
+	for _, u := range units {
+		if len(words) == 2 {
+			break
+		}
+		n := left / u.size
+		left %= u.size
+		if n > 0 {
+			words = append(words, strconv.FormatInt(int64(n), 10)+" "+u.name)
+		} else if len(words) > 0 {
+			// 1 d 5 min is 1 d.
+			break
+		}
+	}
+	if len(words) == 0 {
+		return "0 s"
+	}
+	return strings.Join(words, " ")
+}
+
+// Because joins what happened, or to what, with why; either may be "".
+func Because(what, why string) string {
+	if what == "" || why == "" {
+		return what + why
+	}
+	return what + ": " + why
+}
+
+// size returns a number of bytes in words, as in 4.0 KiB.
+func size(n int64) string { return humanize.IBytes(uint64(max(0, n))) }
+
+// OneLine escapes the line breaks of a text that names files, or quotes what a device,
+// a process or a file says: what follows them would read like a line of fwctl's.
+func OneLine(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
+
+// wrap breaks text between words into lines of at most width columns, the first
+// one after first, the others after rest. A word is never broken.
+func wrap(text string, width int, first, rest string) []string {
+	var lines []string
+	line, room := first, false
+	for word := range strings.FieldsSeq(text) {
+		if room && twwidth.Width(line)+1+twwidth.Width(word) > width {
+			lines = append(lines, line)
+			line, room = rest, false
+		}
+		if room {
+			line += " "
+		}
+		line += word
+		room = true
+	}
+	return append(lines, line)
+}
+
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-twwidth.Width(text)))
+}
+
+func digestCell(sha256 string) string { return cmp.Or(ShortDigest(sha256), "-") }
+
+// hopsCell is what is to be told of each of a component's hops, in their order.
+func hopsCell[T ~string](each []T) string {
+	var cells []string
+	for _, v := range each {
+		cells = append(cells, cmp.Or(string(v), "-"))
+	}
+	return strings.Join(cells, " > ")
+}
+
+// toned breaks a sentence into lines, all of them in the tone of an alarm where it is one.
+func (sc Screen) toned(text string, isAlarm bool) []string {
+	lines := sc.wrap(text, "", "  ")
+	for i := range lines {
+		if isAlarm {
+			lines[i] = sc.paint(alarm, lines[i])
+		}
+	}
+	return lines
+}

@@ -1,0 +1,120 @@
+package ui
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize/english"
+
+	"fwctl/executor"
+	"fwctl/internal/state"
+	"fwctl/plan"
+)
+
+// Verification is what was found after a power cycle, and what is not as it should be.
+type Verification struct {
+	*executor.Found
+
+	// Astray are the components that are not as a desired state wants them.
+	Astray []plan.Step
+
+	// Drift are the components that are not as a saved plan brings them, of the Planned
+	// ones that were compared with it.
+	Drift   []plan.Drift
+	Planned int
+}
+
+// Verification draws what was found.
+func (sc Screen) Verification(v *Verification) string {
+	var lines []string
+	add := func(format string, args ...any) {
+		lines = append(lines, sc.wrap(fmt.Sprintf(format, args...), "", "  ")...)
+	}
+	if len(v.Components) > 0 {
+		rows, _ := findings(v.Components).draw(sc)
+		lines = append(append(lines, rows...), "")
+	}
+	for _, s := range v.Settled {
+		add("SETTLED %s: it was power-cycled or reset, runs %s, and what it may have held is started or gone (%s)",
+			s.Address, cmp.Or(s.Revision, "?"), s.Reason)
+	}
+	for _, u := range v.Unsettled {
+		add("CAUTION %s: %s", u.Address, u.Reason)
+	}
+	for _, d := range v.Declines {
+		add("WORSE %s, since %s: %s", d.Enclosure, Moment(d.Since), strings.Join(d.Worse, "; "))
+	}
+	for _, s := range v.Astray {
+		add("%s: runs %s, wanted %s: %s", s.Address, s.Current, s.Desired, s.Action)
+	}
+	for _, d := range v.Drift {
+		if d.Revision == "" {
+			add("%s: %s", d.Address, d.Reason)
+		} else {
+			add("%s: runs %s, the plan brings %s: %s", d.Address, d.Revision, cmp.Or(d.Wanted, "another"), d.Reason)
+		}
+	}
+	if v.Planned > 0 {
+		add("Compared %s with the plan: %d not as it brings them.", Components(v.Planned), len(v.Drift))
+	}
+	switch n := v.Count(); {
+	case len(v.Components) == 0 && len(v.Astray) == 0:
+		add("Nothing is staged, as far as this host remembers.")
+	case n.Absent > 0:
+		add("Verified: %d running, %d waiting, %d lost, %d not in sight.", n.Running, n.Waiting, n.Lost, n.Absent)
+	case len(v.Components) > 0:
+		add("Verified: %d running, %d waiting, %d lost.", n.Running, n.Waiting, n.Lost)
+	}
+	if len(v.Compared) > 0 {
+		add("%s", comparison(v.Found))
+	} else {
+		add("No apply is remembered here to compare with.")
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// findings returns the table of what was staged, and what became of it.
+func findings(all []executor.Finding) table {
+	t := table{columns: []column{
+		{"ADDRESS", key}, {"STAGED", below}, {"RUNS", below}, {"OUTCOME", below}, {"SINCE", label}, {"WHY", reason},
+	}}
+	for _, f := range all {
+		outcome := string(f.Outcome)
+		switch f.Outcome {
+		case "":
+			outcome = "not in sight"
+		case state.Running:
+			outcome = confirmedOr(outcome, f.Confirmed)
+		}
+		r := row{cells: []string{
+			f.Address,
+			cmp.Or(f.Wanted, digestCell(f.SHA256)),
+			cmp.Or(f.Revision, "-"),
+			outcome,
+			f.StagedSince.Local().Format(time.DateOnly) + " by " + f.StagedBy,
+			OneLine(cmp.Or(f.Reason, "-")),
+		}}
+		if f.Outcome == state.Lost || f.Outcome == "" {
+			r.tone = alarm
+		}
+		t.rows = append(t.rows, r)
+	}
+	return t
+}
+
+// comparison says what was compared with what it was like before, and how many are worse.
+func comparison(f *executor.Found) string {
+	n, esps, drives := len(f.Compared), 0, 0
+	for _, c := range f.Compared {
+		esps, drives = esps+c.ESPs, drives+c.Drives
+	}
+	worse := "nothing is"
+	if n := len(f.Declines); n > 0 {
+		worse = english.Plural(n, "is", "are")
+	}
+	return fmt.Sprintf("Compared %s (%s, %s) with what %s like before the last apply: %s worse.",
+		english.Plural(n, "enclosure", ""), english.Plural(esps, "I/O module", ""), english.Plural(drives, "drive", ""),
+		english.PluralWord(n, "it was", "they were"), worse)
+}
