@@ -57,16 +57,14 @@ func (c *Config) Unaccepted() string {
 
 // stopsIO tells whether what is to be done with a component may stop I/O.
 func (c *Config) stopsIO(s *plan.Step) bool {
-	return (s.Action == plan.Update || s.Action == plan.Activate) && s.Disruption.Worst == plan.IOInterruption && c.selectsNumber(s.Waves.Reset)
+	return s.Acts() && s.Disruption.Worst == plan.IOInterruption && c.selectsNumber(s.Waves.Reset)
 }
 
 // ignored are the windows that a person put aside, for the record.
 func (r *run) ignored() []state.Override {
 	var all []state.Override
 	for _, s := range r.local() {
-		waits := func(w plan.Wave) bool {
-			return len(w.Windows) > 0 && (w.Number == s.step.Waves.Stage || w.Number == s.step.Waves.Reset)
-		}
+		waits := func(w plan.Wave) bool { return len(w.Windows) > 0 && s.step.In(w) }
 		if r.IgnoreWindow != "" && slices.ContainsFunc(r.Plan.Waves, waits) {
 			all = append(all, state.Override{Kind: state.IgnoreWindow, Address: s.step.Address, Given: r.IgnoreWindow})
 		}

@@ -217,7 +217,7 @@ func reached(step *plan.Step, sub *inventory.Subenclosure, sent []state.Sent, pl
 
 // activates tells whether a run starts what it has staged.
 func activates(h plan.Hop) bool {
-	return h.Activation == plan.WithApply && h.ActivateBy == plan.ByModeF
+	return h.ByCommand()
 }
 
 // judge says what Checking comes to for a step in a wave.

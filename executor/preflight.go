@@ -274,7 +274,7 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 		}
 		// Its enclosures are locked by this run, so it is dead.
 		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
-			return s.Host == run.Host && len(s.Hops) > 0 && slices.Contains(r.enclosures(), s.Enclosure)
+			return s.Host == run.Host && s.Acts() && slices.Contains(r.enclosures(), s.Enclosure)
 		}) {
 			switch owed, err := owedHooks(ctx, r.Store, run.ID); {
 			case err != nil:

@@ -112,9 +112,7 @@ func (r *run) wentWrong(s *stepRun, why string) {
 		r.broken[0] = s.step.Address + " may be resetting, and nobody can tell what shares drives with what"
 	}
 	r.failures++
-	canary := slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool {
-		return w.Canary && (w.Number == s.step.Waves.Stage || w.Number == s.step.Waves.Reset)
-	})
+	canary := slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Canary && s.step.In(w) })
 	switch limit := r.Plan.Rollout.MaxFailures; {
 	case s.needsPerson:
 		r.stopped = s.step.Address + " needs a person first"

@@ -120,7 +120,7 @@ func Resumable(ctx context.Context, store *state.Store, m transport.Machine) (*s
 // has all of them from its beginning to its end. False where that cannot be found out:
 // whoever takes the locks then finds them taken.
 func GoesOn(m transport.Machine, run *state.Run, p *plan.Plan) bool {
-	i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.Host == run.Host && len(s.Hops) > 0 })
+	i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.Host == run.Host && s.Acts() })
 	if i < 0 {
 		return false
 	}

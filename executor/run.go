@@ -247,7 +247,7 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 	host := c.Machine.Hostname()
 	for i := range c.Plan.Steps {
 		step := &c.Plan.Steps[i]
-		if step.Action != plan.Update && step.Action != plan.Activate {
+		if !step.Acts() {
 			continue
 		}
 		s := &stepRun{step: step, key: keyOf(step), state: Pending, want: expect(step), sent: make([]plan.Mode, len(step.Hops))}
@@ -257,9 +257,7 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 			s.reason = "this is for " + step.Host + " to carry out"
 			continue
 		}
-		if !slices.ContainsFunc(c.Plan.Waves, func(w plan.Wave) bool {
-			return w.Kind == plan.StageWave && w.Number == step.Waves.Stage || w.Kind == plan.ResetWave && w.Number == step.Waves.Reset
-		}) {
+		if !slices.ContainsFunc(c.Plan.Waves, step.In) {
 			return nil, fmt.Errorf("cannot carry out the plan: no wave of it works on %s", step.Address)
 		}
 		if step.Action == plan.Activate {

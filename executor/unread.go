@@ -75,7 +75,7 @@ func rememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.
 			for _, s := range its.Steps {
 				if s.Host == run.Host && u.Leads(s.LUID) {
 					known[s.Address] = inventory.Known{Address: s.Address, LUID: s.LUID, Aliases: s.Aliases}
-					works = works || len(s.Hops) > 0
+					works = works || s.Acts()
 				}
 			}
 			if !works || u.UsedBy != "" {

@@ -302,9 +302,7 @@ func (r *run) soak(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 	if !backoff.Sleep(r.until, time.Duration(wave.Soak)) {
 		return
 	}
-	r.recheck(ctx, slices.DeleteFunc(slices.Clone(r.steps), func(s *stepRun) bool {
-		return s.step.Waves.Stage != wave.Number && s.step.Waves.Reset != wave.Number
-	}))
+	r.recheck(ctx, slices.DeleteFunc(slices.Clone(r.steps), func(s *stepRun) bool { return !s.step.In(wave) }))
 }
 
 // powerCycle has a person power-cycle the enclosures of a wave, waits for that
@@ -402,7 +400,7 @@ func (s *stepRun) task(wave plan.Wave) Trigger {
 	hop := s.current()
 	staged := s.want.staged == hop.Image.SHA256
 	switch {
-	case wave.Number != s.step.Waves.Stage && wave.Number != s.step.Waves.Reset:
+	case !s.step.In(wave):
 		return ""
 	case wave.PowerCycle:
 		if staged {

@@ -369,7 +369,7 @@ func (s *Step) contradiction(waves []Wave) string {
 	case s.Preconditions.Staged != nil && !isSHA256(*s.Preconditions.Staged):
 		return "what is staged is no SHA-256"
 	}
-	acts := s.Action == Update || s.Action == Activate
+	acts := s.Acts()
 	if why := s.gateContradiction(); why != "" {
 		return why
 	}
@@ -386,7 +386,7 @@ func (s *Step) contradiction(waves []Wave) string {
 			return fmt.Sprintf("hop %d has no mode", i+1)
 		case len(h.Modes) > 0 && s.Action == Activate:
 			return fmt.Sprintf("hop %d downloads what is staged", i+1)
-		case !last && h.Defers(h.Modes[0]) && (h.Activation != WithApply || h.ActivateBy != ByModeF):
+		case !last && h.Defers(h.Modes[0]) && !h.ByCommand():
 			return fmt.Sprintf("nothing starts hop %d before the next", i+1)
 		case h.ByPerson() && len(s.Hops) > 1:
 			return fmt.Sprintf("hop %d waits for a power cycle among others", i+1)

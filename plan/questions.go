@@ -74,3 +74,7 @@ func (s *Step) CountResets() (sure, most int) {
 	}
 	return sure, most
 }
+
+// ByCommand reports whether an apply starts what the hop has left dormant by a command: mode
+// 0Fh, or the page that a quirk has in its place.
+func (h *Hop) ByCommand() bool { return h.Activation == WithApply && h.ActivateBy == ByModeF }

@@ -408,9 +408,7 @@ func (j *job) alone() error {
 func (j *job) inWindow(now time.Time) error {
 	mine := j.mine()
 	for _, w := range j.plan.Waves {
-		works := func(s plan.Step) bool {
-			return mine[s.Address] && (s.Waves.Stage == w.Number || s.Waves.Reset == w.Number)
-		}
+		works := func(s plan.Step) bool { return mine[s.Address] && s.In(w) }
 		c := j.config(nil, nil)
 		if w.PowerCycle || !c.Selects(w) || !slices.ContainsFunc(j.plan.Steps, works) {
 			continue // nothing is sent
@@ -469,7 +467,7 @@ func (j *job) display(components int) ui.Display {
 func (j *job) mine() map[string]bool {
 	mine := map[string]bool{}
 	for _, s := range j.plan.Steps {
-		if s.Host == j.machine.Hostname() && (s.Action == plan.Update || s.Action == plan.Activate) {
+		if s.Host == j.machine.Hostname() && s.Acts() {
 			mine[s.Address] = true
 		}
 	}

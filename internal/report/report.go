@@ -479,7 +479,7 @@ func (r *Run) addPlanned(p *plan.Plan) {
 		begun[s.Address] = true
 	}
 	for _, s := range p.Steps {
-		if s.Host != r.Host || s.Action != plan.Update && s.Action != plan.Activate || begun[s.Address] {
+		if s.Host != r.Host || !s.Acts() || begun[s.Address] {
 			continue
 		}
 		first := s.Hops[0]

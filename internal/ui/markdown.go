@@ -74,7 +74,7 @@ var leastMissed = []plan.Action{plan.Unmanaged, plan.NoOp, plan.Excepted, plan.I
 // may reset, then by leastMissed.
 func missed(s plan.Step) int {
 	rank := slices.Index(leastMissed, s.Action)
-	if s.Action == plan.Update || s.Action == plan.Activate {
+	if s.Acts() {
 		rank += len(leastMissed) * slices.Index([]plan.Impact{plan.NoImpact, plan.ESPReset, plan.IOInterruption}, s.Disruption.Worst)
 	}
 	return rank

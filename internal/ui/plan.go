@@ -125,7 +125,7 @@ func noWayBack(s plan.Step) string {
 func wavesOf(s plan.Step, waves []plan.Wave) string {
 	var names []string
 	for _, w := range waves {
-		if w.Number == s.Waves.Stage || w.Number == s.Waves.Reset {
+		if s.In(w) {
 			names = append(names, waveNumber(w))
 		}
 	}

@@ -210,7 +210,7 @@ func TestBuildPromises(t *testing.T) {
 		used := map[int]bool{}
 		resetBy := map[string]string{} // wave and enclosure: ESP
 		for _, s := range p.Steps {
-			acts := s.Action == plan.Update || s.Action == plan.Activate
+			acts := s.Acts()
 			if acts != (len(s.Hops) > 0) || acts != (s.Waves != plan.StepWaves{}) {
 				t.Errorf("%s: %s: %s with %d hops in waves %v", dir, s.Address, s.Action, len(s.Hops), s.Waves)
 			}

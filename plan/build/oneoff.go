@@ -225,7 +225,7 @@ type Unseen struct {
 func UnseenESPs(p *plan.Plan, models map[string]desired.Model, inventories []*inventory.Inventory) []Unseen {
 	expected := map[string]*Unseen{}
 	for _, s := range p.Steps {
-		if s.Action == plan.Update || s.Action == plan.Activate {
+		if s.Acts() {
 			expected[s.Enclosure] = &Unseen{Enclosure: s.Enclosure, Name: s.Name, Expected: models[s.Model].ESPs}
 		}
 	}
