@@ -54,8 +54,8 @@ func Sort(problems []Problem) []Problem {
 // parse reads the one document of a file.
 //
 // It also decodes the document into plain values and throws them away: only
-// that finds aliases that multiply without end and anchors that contain
-// themselves, after which it is safe to walk the nodes.
+// that finds aliases that multiply without end, after which it is safe to walk the nodes
+// through their aliases.
 func parse(data []byte) (*yaml.Node, []Problem) {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, second yaml.Node
@@ -76,9 +76,12 @@ func parse(data []byte) (*yaml.Node, []Problem) {
 	if p := oversized(&doc); p != nil {
 		return nil, []Problem{*p}
 	}
+	if problems := unsound(&doc, nil); len(problems) > 0 {
+		return nil, problems
+	}
 	var plain any
 	if err := doc.Decode(&plain); err != nil {
-		return nil, yamlProblems(data, err, unsound(&doc)...)
+		return nil, yamlProblems(data, err)
 	}
 	return doc.Content[0], nil
 }
@@ -101,15 +104,22 @@ func oversized(n *yaml.Node) *Problem {
 	return nil
 }
 
-// unsound finds what yaml.v3 does not take in a mapping: keys that stand twice, as
-// it compares them, keys that are no text, and merges of what is not a mapping. It
-// follows no alias further than to its anchor: the document is not known to have an end.
-func unsound(n *yaml.Node) []Problem {
+// unsound finds what yaml.v3 refuses to decode: keys that stand twice, as it compares
+// them, keys that are not text, merges of what is not a mapping, and anchors that contain
+// themselves. It follows no alias further than to its anchor: the document is not known to
+// have an end. within are the nodes around n.
+func unsound(n *yaml.Node, within []*yaml.Node) []Problem {
 	type key struct {
 		kind  yaml.Kind
 		value string
 	}
 	var problems []Problem
+	if n.Kind == yaml.AliasNode && slices.Contains(within, n.Alias) {
+		return []Problem{{Line: n.Alias.Line, Column: n.Alias.Column,
+			Summary: fmt.Sprintf("this is not valid YAML: anchor '%s' value contains itself", n.Value),
+			Hint:    "an anchor cannot be used inside of what it names"}}
+	}
+	within = append(within, n)
 	lines := map[key]int{}
 	for i, c := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 {
@@ -134,7 +144,7 @@ func unsound(n *yaml.Node) []Problem {
 				lines[k] = c.Line
 			}
 		}
-		problems = append(problems, unsound(c)...)
+		problems = append(problems, unsound(c, within)...)
 	}
 	return problems
 }
@@ -176,20 +186,18 @@ var (
 	yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 	// yaml.v3 counts the lines of its parser's errors, unlike its scanner's, from 0.
 	fromZero = regexp.MustCompile(`^did not find expected (<document start>|node content|key|'-' indicator|',' or '[\]}]')$`)
-	// unsound tells these with their position.
-	toldByUnsound = regexp.MustCompile(`^(mapping key .* already defined at line \d+|invalid map key: .*|map merge requires map or sequence of maps as the value)$`)
-	// yaml.v3 tells of these without a line.
-	anchorName = regexp.MustCompile(`^(unknown anchor|anchor) '(.*)' (referenced|value contains itself)$`)
+	// yaml.v3 tells of this without a line, and before there are nodes.
+	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
-// yamlProblems gives yaml.v3's errors a position, where they are not told already.
-func yamlProblems(data []byte, err error, told ...Problem) []Problem {
+// yamlProblems gives yaml.v3's errors a position.
+func yamlProblems(data []byte, err error) []Problem {
 	lines := []string{err.Error()}
 	var columns []int
 	if typed := (*yaml.TypeError)(nil); errors.As(err, &typed) {
 		lines = typed.Errors
 	}
-	problems := told
+	var problems []Problem
 	for _, text := range lines {
 		p := Problem{Line: 1, Column: 1, Summary: strings.TrimPrefix(text, "yaml: ")}
 		if m := yamlLine.FindStringSubmatch(text); m != nil {
@@ -202,12 +210,10 @@ func yamlProblems(data []byte, err error, told ...Problem) []Problem {
 				columns = firstColumns(data)
 			}
 			p.Column = columns[min(p.Line, len(columns)-1)]
-		} else if m := anchorName.FindStringSubmatch(p.Summary); m != nil {
-			p.Line, p.Column = firstAnchor(data, map[string]string{"unknown anchor": "*", "anchor": "&"}[m[1]]+m[2])
+		} else if m := unknownAnchor.FindStringSubmatch(p.Summary); m != nil {
+			p.Line, p.Column = firstAlias(data, m[1])
 		}
 		switch {
-		case len(told) > 0 && toldByUnsound.MatchString(p.Summary):
-			continue
 		case strings.HasSuffix(p.Summary, "UTF-8 octet"):
 			p.Line, p.Column = firstForeign(data)
 			p.Hint = "save the file as UTF-8"
@@ -216,8 +222,6 @@ func yamlProblems(data []byte, err error, told ...Problem) []Problem {
 			p.Hint = "take it out"
 		case strings.Contains(p.Summary, "excessive aliasing"):
 			p.Hint = "write the repeated parts out"
-		case strings.Contains(p.Summary, "contains itself"):
-			p.Hint = "an anchor cannot be used inside of what it names"
 		case strings.Contains(p.Summary, "cannot start any token"):
 			p.Hint = "YAML is indented by blanks, not tabs, and text that begins with @, ` or % is quoted"
 		default:
@@ -243,10 +247,10 @@ func firstForeign(data []byte) (line, column int) {
 	return position(data[:good])
 }
 
-// firstAnchor is the position of the first &anchor or *alias of a name; that of the
-// file where it is not found.
-func firstAnchor(data []byte, sign string) (line, column int) {
-	at := regexp.MustCompile(`(?m)` + regexp.QuoteMeta(sign) + `([\s,:\]}]|$)`).FindIndex(data)
+// firstAlias returns the position of the first *alias of a name; that of the file if it is
+// not found.
+func firstAlias(data []byte, name string) (line, column int) {
+	at := regexp.MustCompile(`(?m)` + regexp.QuoteMeta("*"+name) + `([\s,:\]}]|$)`).FindIndex(data)
 	if at == nil {
 		return 1, 1
 	}
