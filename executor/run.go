@@ -257,7 +257,9 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 			s.reason = "this is for " + step.Host + " to carry out"
 			continue
 		}
-		if !slices.ContainsFunc(c.Plan.Waves, step.In) {
+		if !slices.ContainsFunc(c.Plan.Waves, func(w plan.Wave) bool {
+			return w.Kind == plan.StageWave && w.Number == step.Waves.Stage || w.Kind == plan.ResetWave && w.Number == step.Waves.Reset
+		}) {
 			return nil, fmt.Errorf("cannot carry out the plan: no wave of it works on %s", step.Address)
 		}
 		if step.Action == plan.Activate {

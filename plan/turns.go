@@ -37,8 +37,7 @@ func (s *Step) AsWanted() bool {
 
 // In reports whether an apply works on the step in a wave.
 func (s *Step) In(w Wave) bool {
-	return s.Acts() &&
-		(w.Kind == StageWave && w.Number == s.Waves.Stage || w.Kind == ResetWave && w.Number == s.Waves.Reset)
+	return s.Acts() && (s.Waves.Stage == w.Number || s.Waves.Reset == w.Number)
 }
 
 // WavesOf returns the waves that work on a step, in their order.
