@@ -415,7 +415,7 @@ func (r *run) check(ctx context.Context, held *enclosure.Held, s *stepRun, task 
 		return s.cannot(err)
 	}
 	remember(e, memory)
-	esp, sub, err := s.componentIn(e)
+	_, sub, err := s.componentIn(e)
 	if err != nil {
 		return s.stale(err.Error())
 	}
@@ -430,7 +430,7 @@ func (r *run) check(ctx context.Context, held *enclosure.Held, s *stepRun, task 
 	if !s.wrote {
 		s.enter(sub)
 	}
-	s.download = r.newDownload(held, e, esp, sub, s)
+	s.download = r.newDownload(held, e, s)
 	unsure := sub.Staged != nil && !sub.Staged.Confirmed && !s.current().ActivateUnconfirmed
 	if s.want.staged != "" && !s.wrote && s.step.Action != plan.Update && unsure && activates(s.current()) {
 		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
@@ -439,31 +439,6 @@ func (r *run) check(ctx context.Context, held *enclosure.Held, s *stepRun, task 
 		return s.stale("the enclosure has become worse since the run began: " + strings.Join(worse, "; "))
 	}
 	return judge(s, e, sub, memory.Sent[s.key], r.Plan.CreatedAt, task)
-}
-
-// newDownload is the way in which a step's component takes its hop's image, in its mode.
-func (r *run) newDownload(held *enclosure.Held, e *inventory.Enclosure, esp *inventory.ESP, sub *inventory.Subenclosure, s *stepRun) download {
-	return newDownload(target{
-		session: held, luID: s.step.LUID, subenclosure: s.step.Subenclosure, address: sub.Address, esps: e.ESPs,
-		hop: s.current(), mode: s.mode, owing: s.owing, hasPage: esp.Download.SESPage || s.current().Protocol == plan.SES,
-		notice: func(reason string) { r.event(s.about(Event{Type: EventNoticed, Reason: reason})) },
-		ours: func(k state.Key, address string) bool {
-			cautions, err := r.Store.Cautions(context.WithoutCancel(r.until))
-			return err == nil && slices.ContainsFunc(cautions, func(c state.Caution) bool {
-				return (c.Kind == state.Unclear || c.Kind == state.NeedsImage) && (c.Key == k || c.Address == address)
-			})
-		},
-		acted: func(k state.Key) bool {
-			return slices.ContainsFunc(r.steps, func(other *stepRun) bool { return other.key == k && other.restarted })
-		},
-		needsImage: func(k state.Key, address, detail string) {
-			s.needsImage = s.needsImage || k == s.key
-			remember := func(tx *state.Tx) { tx.NeedsImage(k, address, detail, time.Now()) }
-			if err := r.Store.Update(context.WithoutCancel(r.until), remember); err != nil {
-				r.event(s.about(Event{Type: EventNoticed, Reason: fmt.Sprintf("%s needs a whole image, and nobody will remember it: %v", address, err)}))
-			}
-		},
-	})
 }
 
 // forbids says why a step's ESP must not be reset now, as a fresh scan shows the

@@ -324,13 +324,13 @@ func (r *run) lookAt(ctx context.Context, held *enclosure.Held, was remains) ver
 	if err != nil {
 		return verdict{trigger: Lose, reason: err.Error()}
 	}
-	esp, sub, err := s.componentIn(e)
+	_, sub, err := s.componentIn(e)
 	if err != nil {
 		return verdict{trigger: Lose, reason: err.Error()}
 	}
 	s.revision = sub.Revision
-	s.download = r.newDownload(held, e, esp, sub, s)
-	v := s.download.recover(ctx, was.kind == state.LastChunk)
+	s.download = r.newDownload(held, e, s)
+	v := verdictOf(s.download.Recover(ctx, was.kind == state.LastChunk))
 	if v.trigger == halfTaken {
 		if v = r.discard(ctx, s, v.reason); v.trigger == Abort {
 			v.trigger = StartOver

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"fwctl/internal/download"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/inventory"
@@ -137,7 +138,7 @@ type stepRun struct {
 	sent     []plan.Mode // of each hop's last download that was begun; "" where none was
 	refused  bool        // mode e of this hop, by the device
 	want     expectation
-	download download
+	download *download.Download
 	intents  []int64 // committed, and without an answer yet
 
 	overwriting string // SHA-256 of what was staged when the download began
@@ -261,6 +262,11 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 			return w.Kind == plan.StageWave && w.Number == step.Waves.Stage || w.Kind == plan.ResetWave && w.Number == step.Waves.Reset
 		}) {
 			return nil, fmt.Errorf("cannot carry out the plan: no wave of it works on %s", step.Address)
+		}
+		for _, hop := range step.Hops {
+			if _, err := hop.ActivationPageBytes(); err != nil {
+				return nil, fmt.Errorf("cannot carry out the plan: %w", err)
+			}
 		}
 		if step.Action == plan.Activate {
 			continue

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fwctl/internal/backoff"
+	"fwctl/internal/download"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/inventory"
@@ -45,9 +46,9 @@ func (r *run) work(ctx context.Context, held *enclosure.Held, wave plan.Wave, s 
 		case Sending:
 			v = r.send(ctx, until, wave, s)
 		case Sent:
-			if v = s.overwritten(s.download.finish(ctx)); v.half {
+			if v = s.overwritten(verdictOf(s.download.Finish(ctx))); v.half {
 				if v = r.brokenOff(ctx, s, v); v.trigger == SentAll {
-					v = s.overwritten(s.download.finish(ctx))
+					v = s.overwritten(verdictOf(s.download.Finish(ctx)))
 				}
 			}
 		case Activating:
@@ -76,14 +77,14 @@ func (r *run) work(ctx context.Context, held *enclosure.Held, wave plan.Wave, s 
 // nothing new is started since until ended.
 func (r *run) send(ctx, until context.Context, wave plan.Wave, s *stepRun) verdict {
 	data := r.Images[s.current().Image.SHA256].Bytes()
-	v := s.download.agree(until)
+	v := verdictOf(s.download.Agree(until))
 	if v.trigger == "" {
-		v = s.download.prepare(ctx)
+		v = verdictOf(s.download.Prepare(ctx))
 	}
 	if v.trigger == halfTaken {
 		switch v = r.discard(ctx, s, v.reason); {
 		case v.trigger == Abort:
-			v = s.download.prepare(ctx)
+			v = verdictOf(s.download.Prepare(ctx))
 		case v.trigger == Fail && v.unclear:
 			r.event(s.about(Event{Type: EventNoticed, Reason: v.reason + ": a whole image is sent all the same"}))
 			v = verdict{}
@@ -101,60 +102,65 @@ func (r *run) send(ctx, until context.Context, wave plan.Wave, s *stepRun) verdi
 		return verdict{trigger: Withdraw}
 	}
 	r.event(s.about(Event{Type: EventStarted, Mode: s.mode, Total: int64(len(data))}))
-	size := s.download.chunkSize()
-	for offset := 0; offset < len(data); offset += size {
-		end := min(offset+size, len(data))
-		if s.mode == plan.ModeE && r.withdraws() {
-			return r.withdrawn(ctx, s, offset)
-		}
-		err := r.intend(ctx, s, code(s.mode), intents(offset == 0, end == len(data))...)
-		switch {
-		case err != nil && offset == 0:
-			return verdict{trigger: Fail, reason: err.Error()}
-		case err != nil: // half an image can be worse than one that nobody knows of
-			r.unrecorded(s, err)
-		}
-		var v verdict
-		for n := range backoff.Within(ctx, time.Duration(s.current().FlashTimeout), backoff.Device) {
-			if n > 1 && s.mode == plan.ModeE && s.taken && r.withdraws() {
-				return r.withdrawn(ctx, s, offset)
+	taken := 0
+	steps := download.Steps{
+		Before: func(first, last bool) error {
+			err := r.intend(ctx, s, byte(modeOf(s.mode)), intents(first, last)...)
+			if err != nil && !first { // half an image can be worse than one that nobody knows of
+				r.unrecorded(s, err)
+				return nil
 			}
-			if v = s.download.chunk(ctx, offset, data[offset:end]); v.trigger != notTaken {
-				break
-			}
-		}
-		switch v.trigger {
-		case "":
-		case notTaken:
-			return r.brokenOff(ctx, s, verdict{trigger: Fail, half: true, reason: fmt.Sprintf(
-				"the device did not take the image at byte %d of %d: %s", offset, len(data), v.reason)})
-		case modeRefused:
-			return fallBack(s, wave, v.reason)
-		case disturbed:
-			return r.again(ctx, s, v)
-		default:
-			return r.brokenOff(ctx, s, v)
-		}
-		s.taken = true
-		r.event(s.about(Event{Type: EventProgress, Mode: s.mode, Bytes: int64(end), Total: int64(len(data))}))
+			return err
+		},
+		Taken: r.progress(s, &taken, len(data)),
 	}
-	return verdict{trigger: SentAll}
+	if s.mode == plan.ModeE {
+		steps.Withdraw = r.withdraws
+	}
+	switch o := s.download.Send(ctx, data, steps); o.Result {
+	case download.Sent:
+		return verdictOf(o)
+	case download.ModeRefused:
+		return fallBack(s, wave, o.Reason)
+	case download.Disturbed:
+		return r.again(ctx, s, o.Reason)
+	case download.Withdrawn:
+		return r.withdrawn(ctx, s, taken)
+	default:
+		return r.brokenOff(ctx, s, verdictOf(o))
+	}
+}
+
+// progressEvery is how often a download's progress is reported at most.
+const progressEvery = 100 * time.Millisecond
+
+// progress notes what a component has taken of an image of total bytes, and reports it
+// now and then, the end always.
+func (r *run) progress(s *stepRun, taken *int, total int) func(end int) {
+	var reported time.Time
+	return func(end int) {
+		s.taken, *taken = true, end
+		if now := time.Now(); end == total || now.Sub(reported) >= progressEvery {
+			reported = now
+			r.event(s.about(Event{Type: EventProgress, Mode: s.mode, Bytes: int64(end), Total: int64(total)}))
+		}
+	}
 }
 
 // again starts a download over that something has disturbed, once.
-func (r *run) again(ctx context.Context, s *stepRun, v verdict) verdict {
+func (r *run) again(ctx context.Context, s *stepRun, why string) verdict {
 	if s.again {
 		s.taken = true // for all that anybody knows
-		return r.brokenOff(ctx, s, verdict{trigger: Fail, half: true, reason: v.reason + ", for the second time"})
+		return r.brokenOff(ctx, s, verdict{trigger: Fail, half: true, reason: why + ", for the second time"})
 	}
 	s.again = true
-	if aborted := r.discard(ctx, s, v.reason); aborted.trigger != Abort {
+	if aborted := r.discard(ctx, s, why); aborted.trigger != Abort {
 		return aborted
 	}
-	r.event(s.about(Event{Type: EventNoticed, Reason: v.reason + ": the download starts over"}))
+	r.event(s.about(Event{Type: EventNoticed, Reason: why + ": the download starts over"}))
 	s.halved = s.halved || s.overwrites() && s.taken
 	s.owing = s.owing || s.current().Protocol == plan.WriteBuffer && s.taken
-	return verdict{trigger: Again, reason: v.reason}
+	return verdict{trigger: Again, reason: why}
 }
 
 // intents are what has to be committed before a chunk.
@@ -197,7 +203,7 @@ func (r *run) discard(ctx context.Context, s *stepRun, why string) verdict {
 	if err := r.intend(ctx, s, 0xff, state.Abort); err != nil {
 		r.unrecorded(s, err) // half an image is no better for that
 	}
-	v := s.download.abort(ctx)
+	v := verdictOf(s.download.Abort(ctx))
 	v.reason = why + ": " + v.reason
 	if v.trigger == Abort && !v.unclear {
 		settled := func(tx *state.Tx) { tx.Relieve(s.key, s.step.Address, state.Unclear) }
@@ -262,7 +268,7 @@ func (r *run) activate(ctx context.Context, s *stepRun) verdict {
 		return verdict{trigger: Fail, reason: err.Error()}
 	}
 	r.event(s.about(Event{Type: EventActivating}))
-	v := s.download.activate(ctx)
+	v := verdictOf(s.download.Activate(ctx))
 	if v.trigger == Fail && !v.unstaged && !v.needsPerson {
 		v.reason += s.holding()
 	}
@@ -311,25 +317,12 @@ func (r *run) collected(ctx context.Context, held *enclosure.Held, s *stepRun) b
 		if err != nil {
 			return false
 		}
-		esp, sub, err := s.componentIn(e)
-		if err != nil {
+		if _, _, err := s.componentIn(e); err != nil {
 			return true // verify tells
 		}
-		s.download = r.newDownload(held, e, esp, sub, s)
+		s.download = r.newDownload(held, e, s)
 	}
-	return s.download.collect(ctx)
-}
-
-// arrived tells whether a component runs what a hop brings. Nobody may have said
-// what that is: then anything but what it ran before is it.
-func arrived(hop plan.Hop, revision string) bool {
-	switch {
-	case hop.Unversioned: // what reports the revision is beside it
-		return revision == hop.From
-	case hop.To == "":
-		return revision != hop.From
-	}
-	return revision == hop.To
+	return s.download.Collect(ctx)
 }
 
 // verify reads back what the component runs, and waits until the enclosure is
@@ -384,7 +377,7 @@ func (s *stepRun) missed(ctx context.Context, reason string) verdict {
 	if s.download == nil { // a resumption has waited for the restart alone
 		return v
 	}
-	if said := s.download.failure(ctx); said.trigger != "" {
+	if said := verdictOf(s.download.Failure(ctx)); said.trigger != "" {
 		v.reason += "; " + said.reason
 		v.needsPerson, v.unstaged, v.discarded = said.needsPerson, said.unstaged, said.discarded
 	}

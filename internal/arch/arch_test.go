@@ -32,6 +32,10 @@ var allowed = map[string][]string{
 	"internal/enclosure": {
 		"inventory", "inventory/scan", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport",
 	},
+	"internal/download": {
+		"inventory", "inventory/scan", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi",
+		"internal/transport",
+	},
 	"internal/scsi": {"internal/transport"},
 	"internal/ses":  {"internal/scsi", "internal/transport"},
 	// Never scsi or ses: a codec shared by device and driver hides symmetric mistakes.
@@ -47,10 +51,10 @@ var allowed = map[string][]string{
 	"plan/build":      {"plan", "plan/desired", "plan/impact", "inventory", "inventory/fleet", "internal/image", "internal/document", "internal/window", "schemas"},
 	"internal/report": {"plan", "inventory", "internal/state", "internal/atomicfile", "internal/window", "schemas"},
 	// Values only, once the executor's results stand in a package of their own.
-	"internal/ui":        {"executor", "internal/report", "plan", "plan/impact", "inventory", "inventory/fleet", "inventory/scan", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
+	"internal/ui":        {"executor", "internal/report", "plan", "plan/impact", "inventory", "inventory/fleet", "inventory/scan", "internal/download", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
 	"internal/ui/uitest": {},
 	// Never plan/build or plan/desired: a plan leaves the executor no choice, and no run makes another plan.
-	"executor": {"plan", "plan/impact", "inventory", "inventory/fleet", "inventory/scan", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
+	"executor": {"plan", "plan/impact", "inventory", "inventory/fleet", "inventory/scan", "internal/download", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
 }
 
 // codecs are what a program does not use itself: it asks scan or the executor.

@@ -1,0 +1,299 @@
+package download
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"fwctl/internal/scsi"
+	"fwctl/internal/transport"
+)
+
+// bufferDownload is a download by WRITE BUFFER commands with offsets. No status
+// page belongs to it, and nothing aborts it.
+type bufferDownload struct {
+	*target
+	step int  // chunk size, on the device's offset boundary
+	away bool // the last chunk was not answered
+}
+
+// maxBufferImage is how far the 24-bit offsets of WRITE BUFFER reach.
+const maxBufferImage = 1 << 24
+
+func (d *bufferDownload) prepare(ctx context.Context) Outcome {
+	if _, o := d.drain(ctx, false); o.Result != GoOn {
+		return o
+	}
+	size := d.spec.Size
+	if size > maxBufferImage {
+		return refused("the image has %d bytes and WRITE BUFFER reaches %d at most", size, maxBufferImage)
+	}
+	b, err := d.do(ctx, scsi.ReadBuffer{
+		Mode: scsi.ReadBufferDescriptor, BufferID: byte(d.spec.BufferID), AllocationLength: 4,
+	})
+	if e := (*scsi.Error)(nil); errors.As(err, &e) {
+		return Outcome{} // it does not tell: many do not
+	}
+	if err != nil {
+		return refused("%v", err)
+	}
+	descriptor, err := scsi.ParseBufferDescriptor(b)
+	if err != nil {
+		return refused("%v", err)
+	}
+	if c := int64(descriptor.Capacity); c != 0 && size > c {
+		return refused("the image has %d bytes and buffer %d of the device %d: is it the image for this model?",
+			size, d.spec.BufferID, c)
+	}
+	if descriptor.OffsetBoundary > 16 {
+		if size > int64(d.step) {
+			return refused("the device takes an image in one command only, and this one would have %d bytes", size)
+		}
+		return Outcome{}
+	}
+	boundary := 1 << descriptor.OffsetBoundary
+	d.step = (d.step + boundary - 1) / boundary * boundary
+	return Outcome{}
+}
+
+func (d *bufferDownload) chunkSize() int { return d.step }
+
+func (d *bufferDownload) chunk(ctx context.Context, offset int, data []byte) Outcome {
+	_, err := d.do(ctx, scsi.WriteBuffer{
+		Mode:     scsi.WriteBufferMode(d.spec.Mode),
+		BufferID: byte(d.spec.BufferID), BufferOffset: uint32(offset), Data: data,
+	})
+	end := offset + len(data)
+	last := end == int(d.spec.Size)
+	switch {
+	case err == nil:
+		return Outcome{}
+	case offset == 0 && d.saysModeRefused(ctx, err):
+		return Outcome{Result: ModeRefused, Reason: err.Error()}
+	case scsi.WasReset(err):
+		o, _ := d.disturbance(err)
+		return o
+	case scsi.Transient(err):
+		return Outcome{Result: NotTaken, Reason: err.Error()}
+	case scsi.Refused(err):
+		return d.brokenOff(offset, err)
+	case last:
+		d.away = true
+		return Outcome{} // it may be restarting: what it says or runs afterwards decides
+	}
+	return d.look(ctx, offset, end, err)
+}
+
+// saysModeRefused reports whether a refused first chunk was refused for its mode:
+// invalid field in CDB means that only if the device points at it, or says
+// elsewhere that it does not support the mode. What is known to mean a refused
+// mode is one unless the device says elsewhere that it supports the mode.
+func (d *bufferDownload) saysModeRefused(ctx context.Context, err error) bool {
+	var e *scsi.Error
+	if !errors.As(err, &e) || e.Sense == nil {
+		return false
+	}
+	known := d.refusesMode(e.Sense)
+	if !known && (e.Sense.Key != scsi.IllegalRequest || e.Sense.ASC != scsi.InvalidFieldInCDB) {
+		return false
+	}
+	if f := e.Sense.Field; f != nil {
+		return f.InCDB && f.Byte == 1
+	}
+	b, err := d.do(ctx, scsi.ReportSupportedOperationCodes{
+		ReportingOptions: scsi.OneCommandWithService, RequestedOperationCode: 0x3b,
+		RequestedServiceAction: uint16(d.spec.Mode), AllocationLength: 512,
+	})
+	if err != nil {
+		return known
+	}
+	support, err := scsi.ParseCommandSupport(b)
+	if err != nil {
+		return known
+	}
+	return support.Support == scsi.NotSupported || known && support.Support == scsi.SupportUnknown
+}
+
+// finish listens for a word for as long as the device may be writing flash.
+func (d *bufferDownload) finish(ctx context.Context) Outcome {
+	switch {
+	case d.starts() && d.hasPage:
+		return (&pageDownload{target: d.target, away: d.away}).finish(ctx)
+	case d.starts():
+		return d.awaitRevision(ctx)
+	}
+	busy, reset := false, false
+	return poll(ctx, d.patience(), func() sight {
+		o, err := d.word(ctx)
+		reset = reset || transport.Unanswered(err) || scsi.WasReset(err) || d.wasReset()
+		if o.Result != GoOn {
+			return over(o)
+		}
+		if err != nil {
+			busy = scsi.Transient(err) || errors.Is(err, errWriting)
+			return sight{said: err.Error()}
+		}
+		busy = false
+		if !reset {
+			return sight{}
+		}
+		revision, err := d.revision(ctx)
+		switch {
+		case err != nil:
+			return sight{said: err.Error()}
+		case d.spec.Proves(revision):
+			return over(Outcome{Result: Starting, Reason: "it has restarted"})
+		}
+		return over(lost("it was away after the last byte, runs %s, and does not say what became of the image", revision))
+	}, func(said string) Outcome {
+		switch {
+		case busy || reset:
+			return lost("it has all of the image, and for %v has said no more than: %s; do not power-cycle it",
+				inWords(d.patience()), said)
+		case d.away:
+			return lost("the last of the image was not answered as taken, " +
+				"and the device has no word for whether it is complete")
+		}
+		return Outcome{Result: Deferred, Reason: "all of the image was taken, and the device has no word for " +
+			"whether it is complete: the revision after its activation will tell"}
+	})
+}
+
+// awaitRevision waits for a device that starts the image by itself to run it, or
+// to have been reset. One that is merely back may be writing flash all the while. One
+// that took all of the image, and is back under another node, has left the bus to restart.
+func (d *bufferDownload) awaitRevision(ctx context.Context) Outcome {
+	start := Outcome{Result: Starting, Reason: "it has all of the image"}
+	return poll(ctx, d.patience(), func() sight {
+		revision, err := d.revision(ctx)
+		switch {
+		case err != nil:
+			return sight{said: err.Error(), stage: leaving}
+		case d.spec.Proves(revision), d.wasReset(), !d.away && d.held.HasMoved(d.spec.LUID):
+			return over(start)
+		}
+		return sight{said: "it runs " + revision}
+	}, func(said string) Outcome {
+		if d.spec.Invisible() {
+			return start
+		}
+		has := "it has"
+		if d.away {
+			has = "it may have"
+		}
+		return lost("%s all of the image, and after %v nobody can tell whether it is still writing flash: %s; "+
+			"do not power-cycle it", has, inWords(d.patience()), said)
+	})
+}
+
+// errWriting is a device that has all of an image and is not done with it.
+var errWriting = errors.New("it is writing flash")
+
+// word asks everything that could say that deferred microcode is complete.
+func (d *bufferDownload) word(ctx context.Context) (Outcome, error) {
+	_, err := d.do(ctx, scsi.TestUnitReady{})
+	said := &scsi.Error{}
+	if err != nil && !errors.As(err, &said) {
+		if transport.Unanswered(err) {
+			d.findAgain(ctx)
+		}
+		return Outcome{}, err
+	}
+	if err == nil && d.hasPage && !d.spec.SkipLastStatus {
+		if s, err := d.status(ctx); err == nil {
+			switch done, o := ended(s, d.starts()); {
+			case done:
+				return o, nil
+			case stageOf(s) == writing:
+				return Outcome{}, fmt.Errorf("%w: %v", errWriting, s)
+			}
+		}
+	}
+	if err == nil {
+		said = &scsi.Error{Command: scsi.RequestSense{}.String(), Status: scsi.CheckCondition, Sense: d.sense(ctx)}
+	}
+	if said.Sense != nil && said.Sense.ASC.DefersMicrocode() {
+		o := complete(Deferred, "the device says that deferred microcode is pending")
+		if o.StartsByPower = said.Sense.ASC.StartsByPower(); o.StartsByPower {
+			o.Reason += fmt.Sprintf(": %v", said.Sense.ASC)
+		}
+		return o, nil
+	}
+	if err != nil || scsi.Transient(said) {
+		return Outcome{}, said
+	}
+	return Outcome{}, nil
+}
+
+// sense is what REQUEST SENSE says, nil if it says nothing.
+func (d *bufferDownload) sense(ctx context.Context) *scsi.Sense {
+	b, err := d.do(ctx, scsi.RequestSense{AllocationLength: 252})
+	if err != nil {
+		return nil
+	}
+	s, err := scsi.ParseSense(b)
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
+func (d *bufferDownload) abort(ctx context.Context) Outcome {
+	o := Outcome{
+		Result: Discarded,
+		Reason: "WRITE BUFFER has no abort, so nothing more is sent: the next download starts over",
+	}
+	if !d.hasPage || d.spec.SkipMidwayStatus {
+		return o
+	}
+	d.bound = false
+	if s, err := d.ask(ctx); err == nil && partial(s) {
+		o.Holds = Unclear
+	}
+	return o
+}
+
+func (d *bufferDownload) recover(ctx context.Context, last bool) Outcome {
+	d.away = true
+	if last && d.starts() {
+		return Outcome{Result: Sent, Reason: "all of the image may have been sent"}
+	}
+	return poll(ctx, d.patience(), func() sight {
+		o, err := d.word(ctx)
+		switch {
+		case err != nil:
+			return sight{said: err.Error()}
+		case o.Result != GoOn:
+			return over(Outcome{Result: Sent, Reason: o.Reason})
+		}
+		return over(d.runs(ctx))
+	}, func(said string) Outcome { return lost("nobody can tell what it holds: %s", said) })
+}
+
+// failure: WRITE BUFFER has no status page.
+func (d *bufferDownload) failure(context.Context) Outcome { return Outcome{} }
+
+func (d *bufferDownload) activate(ctx context.Context) Outcome {
+	if o := d.readyToActivate(ctx); o.Result != GoOn {
+		return o
+	}
+	if d.spec.ActivationPage != nil {
+		return d.sendActivationPage(ctx)
+	}
+	_, err := d.do(ctx, scsi.WriteBuffer{
+		Mode: scsi.WriteActivateDeferredMicrocode, BufferID: byte(d.spec.BufferID),
+	})
+	o := activated(err)
+	if o.Holds != Nothing {
+		return o
+	}
+	// 2Ch; but some hold what only power starts.
+	waits, _ := d.word(ctx)
+	if waits.Result != Deferred {
+		return o
+	}
+	o = failed(NotSaid, "mode 0Fh does not start what it holds (%v; and %s): power-cycle the enclosure when its drives "+
+		"are not in use", err, waits.Reason)
+	o.StartsByPower = true
+	return o
+}

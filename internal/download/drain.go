@@ -1,0 +1,177 @@
+package download
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"fwctl/internal/enclosure"
+	"fwctl/internal/ses"
+	"fwctl/internal/transport"
+)
+
+// drain reads the status page of every ESP of the enclosure that has one, before
+// the first chunk or an activation. Nobody may be writing to anything in the
+// enclosure, and nothing else in it may be in need of an image. What an earlier
+// download left on the component itself is read until it is gone: it would be taken
+// for the word on this one.
+//
+// The status is the component's own, empty if its ESP has no such page.
+func (t *target) drain(ctx context.Context, activating bool) (ses.DownloadStatus, Outcome) {
+	var none ses.DownloadStatus
+	for _, esp := range t.reading.ESPs {
+		if esp.LUID == t.spec.LUID || !esp.Download.SESPage {
+			continue
+		}
+		if err := t.settle(ctx, esp.LUID); err != nil {
+			return none, refused("%v", err)
+		}
+		page, err := t.firmPage(ctx, esp.LUID)
+		if err != nil {
+			return none, refused("cannot find out whether somebody writes to the other ESP %s: %v", esp.LUID, err)
+		}
+		if o := t.judge(ctx, esp.LUID, page, activating); o.Result != GoOn {
+			return none, o
+		}
+	}
+	if err := t.settle(ctx, t.spec.LUID); err != nil {
+		return none, refused("%v", err)
+	}
+	t.held.ForgetResets(t.spec.LUID) // from here on it would be a new one
+	if !t.hasPage {
+		return none, Outcome{}
+	}
+	var s ses.DownloadStatus
+	for range 2 {
+		page, err := t.firmPage(ctx, t.spec.LUID)
+		if err != nil {
+			return none, refused("%v", err)
+		}
+		if o := t.judge(ctx, t.spec.LUID, page, activating); o.Result != GoOn {
+			return none, o
+		}
+		s, err = t.own(page)
+		switch {
+		case err != nil:
+			return s, refused("%v", err)
+		case s.Code == ses.DownloadIdle:
+			return s, Outcome{}
+		}
+	}
+	if s.Code.Failed() && s.Code != ses.DownloadNeedsImage { // 83h stays until it gets an image
+		return s, refused("it goes on reporting an earlier download: %v", s)
+	}
+	return s, Outcome{}
+}
+
+// judge goes through all that an ESP's status page says, and reports what has been
+// eaten by reading it.
+func (t *target) judge(
+	ctx context.Context, luID string, page *ses.DownloadMicrocodeStatus, activating bool,
+) Outcome {
+	var stop, started Outcome
+	for _, s := range page.Subenclosures {
+		c := t.component(luID, int(s.SubenclosureID))
+		if s.Code == ses.DownloadDoneStartsNow {
+			started = t.started(ctx, c)
+			continue
+		}
+		if o := t.judgeStatus(c, s, activating); o.Result != GoOn {
+			stop = o
+		}
+	}
+	if started.Result != GoOn {
+		return started
+	}
+	return stop
+}
+
+// judgeStatus judges what a component's status says, but for 10h.
+func (t *target) judgeStatus(c Component, s ses.DownloadStatus, activating bool) Outcome {
+	own := c.Address == t.spec.Address
+	switch {
+	case own && t.spec.Resends && s.Code == ses.DownloadInProgress:
+	case partial(s) && t.caller.MayHold(c):
+		if !own {
+			t.notice("%s holds a part of an image that an earlier run has sent: %v", c.Address, s)
+		}
+	case s.Code.InProgress() && t.caller.MayHold(c):
+		return inUse("%s is still writing an image that an earlier run has sent (%v): "+
+			"wait until it is done, and do not power-cycle it", c.Address, s)
+	case s.Code.InProgress():
+		return inUse("somebody else is writing to %s: %v", c.Address, s)
+	case partial(s):
+		return inUse("somebody else is writing to %s: it waits for byte %d of an image", c.Address, s.ExpectedBufferOffset)
+	case s.Code == ses.DownloadNeedsImage:
+		t.caller.NeedsImage(c, s.String())
+		if own && !activating {
+			return Outcome{}
+		}
+		o := refused("%s needs a whole image before anything else of its fault domain is touched: "+
+			"do not power-cycle or reset it: %v", c.Address, s)
+		if own {
+			o.Holds = NeedsImage
+		}
+		return o
+	case s.Code.Complete(), s.Code.Failed() && !own:
+		t.notice("an earlier download to %s had not been asked how it ended, and will not say it again: %v", c.Address, s)
+	}
+	return Outcome{}
+}
+
+func (t *target) notice(format string, args ...any) { t.caller.Notice(fmt.Sprintf(format, args...)) }
+
+// firmPage reads an ESP's download status page, again if one read fails.
+func (t *target) firmPage(ctx context.Context, luID string) (page *ses.DownloadMicrocodeStatus, err error) {
+	err = enclosure.Retry(ctx, func() error {
+		if _, failure := t.held.Transport(luID); failure != nil {
+			t.held.FindAgain(ctx, luID)
+		}
+		page, err = t.page(ctx, luID)
+		if transport.Unanswered(err) {
+			t.held.FindAgain(ctx, luID)
+		}
+		return err
+	})
+	return page, err
+}
+
+// started waits for a component whose microcode stood at 10h, and has been started by
+// the reading of that. If this run has started an image there, 10h is the answer to
+// that; else it was not this step's to start.
+func (t *target) started(ctx context.Context, c Component) Outcome {
+	ours := t.caller.HasStarted(c)
+	reason := fmt.Sprintf("an earlier download to %s had ended without its status being read, "+
+		"and reading it has started that microcode", c.Address)
+	if ours {
+		reason = fmt.Sprintf("%s had more to say of the image that this run has started there, "+
+			"and may have started it once more", c.Address)
+	}
+	t.caller.Notice(reason)
+	time.Sleep(t.spec.Settle)
+	return poll(ctx, t.spec.ReturnTimeout, func() sight {
+		revision, err := t.held.Revision(ctx, c.LUID, c.Subenclosure)
+		switch {
+		case err != nil:
+			return sight{said: err.Error()}
+		case ours:
+			return over(Outcome{})
+		}
+		o := failed(NotSaid, "%s: it runs %s now, and nothing else was done: make a new plan", reason, revision)
+		if c.Address == t.spec.Address {
+			o.Revision, o.Holds = revision, Nothing
+		}
+		return over(o)
+	}, func(said string) Outcome {
+		return lost("%s: it has not come back for %v: %s", reason, inWords(t.spec.ReturnTimeout), said)
+	})
+}
+
+// component names what an ESP's status page has a line for.
+func (t *target) component(luID string, subenclosure int) Component {
+	c := Component{luID, subenclosure, fmt.Sprintf("subenclosure %d of ESP %s", subenclosure, luID)}
+	if _, sub := t.reading.Component(luID, subenclosure); sub != nil {
+		c.Address = sub.Address
+	}
+	return c
+}

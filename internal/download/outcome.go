@@ -1,0 +1,112 @@
+package download
+
+import "fmt"
+
+// Result is what a device's answers mean to whoever downloads to it.
+type Result int
+
+const (
+	// GoOn: nothing stands in the way of what comes next.
+	GoOn Result = iota
+	// Refused: the device does not take the image, or could not be read. Nothing was sent.
+	Refused
+	// Stale: likewise, because it is not what it was when the download was planned.
+	Stale
+	// InUse: likewise, because somebody else, or an earlier run, writes to the enclosure.
+	InUse
+	// ModeRefused: the device does not take the download's mode, and took nothing.
+	ModeRefused
+	// NotTaken: the device did not carry out a chunk for a reason that passes.
+	NotTaken
+	// Disturbed: all of the download is lost or in doubt, because the device was reset
+	// or the enclosure has changed.
+	Disturbed
+	// PartHeld: the device waits for more of an image that an earlier run has sent.
+	PartHeld
+	// Withdrawn: the download was broken off between two chunks, as its caller asked.
+	Withdrawn
+	// Sent: the device has all of the image, or may have. Finish finds out.
+	Sent
+	// StartOver: the device holds no part of the image, which can be sent again.
+	StartOver
+	// Discarded: the device has discarded what it had of the image, or cannot be told to.
+	Discarded
+	// Deferred: the image is complete, and dormant.
+	Deferred
+	// Starting: the image is complete, and the device starts it by itself.
+	Starting
+	// Restarting: the device took, or may have taken, the command that starts what it holds.
+	Restarting
+	// Failed: and what the device runs is known.
+	Failed
+	// Lost: what the device runs or holds is unknown.
+	Lost
+)
+
+// Holding is what a device holds of an image when it is left.
+type Holding int
+
+const (
+	// NotSaid: the device has not said, or what it said is no reason to worry.
+	NotSaid Holding = iota
+	// Nothing: no image waits in it for its activation.
+	Nothing
+	// Part: it has a part of this image, and waits for more.
+	Part
+	// Spoiled: it had a part or all of this image, and says only that it is not good. A mode
+	// that overwrites what the device would start from may have done so.
+	Spoiled
+	// NeedsImage: it must get a whole image before a reset or power loss (status 83h).
+	NeedsImage
+	// Unclear: it may hold all or a part of this image, and does not say which. It counts
+	// as Spoiled, too.
+	Unclear
+	// Another: it waits for more of an image, and not for what comes next of this one. It
+	// has restarted since, so it has something to start from.
+	Another
+)
+
+// Outcome is what a device's answers come to. The zero value means: go on.
+type Outcome struct {
+	Result Result
+	// Holds is for Failed, Lost, Discarded, and what was refused before it began.
+	Holds  Holding
+	Reason string
+	// Revision is what the component was found to run, "" if it was not read.
+	Revision string
+	// Confirmed: Deferred or Starting is the device's own word.
+	Confirmed bool
+	// StartsByPower: mode 0Fh does not start what is, or stays, staged.
+	StartsByPower bool
+	// MayHaveTaken: the chunk was not answered, or with an error that leaves it open.
+	MayHaveTaken bool
+}
+
+func refused(format string, args ...any) Outcome {
+	return Outcome{Result: Refused, Reason: fmt.Sprintf(format, args...)}
+}
+
+func inUse(format string, args ...any) Outcome {
+	return Outcome{Result: InUse, Reason: fmt.Sprintf(format, args...)}
+}
+
+func failed(holds Holding, format string, args ...any) Outcome {
+	return Outcome{Result: Failed, Holds: holds, Reason: fmt.Sprintf(format, args...)}
+}
+
+func lost(format string, args ...any) Outcome {
+	return Outcome{Result: Lost, Reason: fmt.Sprintf(format, args...)}
+}
+
+// complete is the outcome on an image that the device says is complete.
+func complete(result Result, reason string) Outcome {
+	return Outcome{Result: result, Reason: reason, Confirmed: true}
+}
+
+// inFlight is an outcome on a component that cannot be refused any more.
+func (o Outcome) inFlight() Outcome {
+	if o.Result == Refused || o.Result == Stale || o.Result == InUse {
+		o.Result = Failed
+	}
+	return o
+}

@@ -1,0 +1,350 @@
+package download
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"fwctl/internal/backoff"
+	"fwctl/internal/enclosure"
+	"fwctl/internal/scsi"
+	"fwctl/internal/ses"
+	"fwctl/internal/transport"
+	"fwctl/inventory"
+)
+
+// target is the component that an image is for, and what both ways to it share.
+type target struct {
+	held    *enclosure.Held
+	reading *inventory.Enclosure // of the moment before
+	spec    Spec
+	caller  Caller
+	hasPage bool // the ESP has page 0Eh
+
+	generation uint32 // as the first status had it: it binds all chunks of this download
+	bound      bool
+
+	failed *ses.DownloadStatus // that collect has read, and that will not be told again
+}
+
+// starts reports whether the device starts the image by itself once it has all of it,
+// and overwrites what it runs to get there.
+func (t *target) starts() bool { return !t.spec.Defers }
+
+func (t *target) do(ctx context.Context, cmd scsi.Command) ([]byte, error) {
+	way, err := t.held.Transport(t.spec.LUID)
+	if err != nil {
+		return nil, err
+	}
+	return scsi.Do(ctx, way, cmd)
+}
+
+// patience is how long a device may stay in one stage after the last byte: one
+// that starts the image by itself may be writing flash, or be away.
+func (t *target) patience() time.Duration {
+	if t.starts() {
+		return max(t.spec.FlashTimeout, t.spec.ReturnTimeout)
+	}
+	return t.spec.FlashTimeout
+}
+
+// refusesMode reports whether sense data, which must point at no field, are known to
+// mean that the device does not take the mode.
+func (t *target) refusesMode(s *scsi.Sense) bool {
+	code := fmt.Sprintf("%02X/%02X/%02X", byte(s.Key), s.ASC[0], s.ASC[1])
+	return code == t.spec.RefusedMode
+}
+
+// revision reads what the component runs.
+func (t *target) revision(ctx context.Context) (string, error) {
+	return t.held.Revision(ctx, t.spec.LUID, t.spec.Subenclosure)
+}
+
+// findAgain looks for the component's ESP if it has left.
+func (t *target) findAgain(ctx context.Context) { t.held.FindAgain(ctx, t.spec.LUID) }
+
+// wasReset reports whether the component's ESP has said that it was reset.
+func (t *target) wasReset() bool { return t.held.WasReset(t.spec.LUID) }
+
+// agree: see Download.Agree.
+func (t *target) agree(ctx context.Context) Outcome {
+	if t.spec.PeerSync == 0 {
+		return Outcome{}
+	}
+	return poll(ctx, t.spec.PeerSync, func() sight {
+		own, err := t.revision(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return over(Outcome{})
+		case err != nil:
+			return sight{said: err.Error()}
+		case own != t.spec.From:
+			return over(Outcome{Result: Stale, Revision: own, Reason: fmt.Sprintf(
+				"it ran %s and runs %s now: its peer has brought it there", t.spec.From, own)})
+		}
+		for _, esp := range t.reading.ESPs {
+			if esp.LUID == t.spec.LUID || !serves(esp, t.spec.Subenclosure) {
+				continue
+			}
+			if peer, err := t.held.Revision(ctx, esp.LUID, t.spec.Subenclosure); err != nil || peer != own {
+				return sight{said: fmt.Sprintf("%s runs %s: %v", esp.LUID, peer, err)}
+			}
+		}
+		return over(Outcome{})
+	}, func(string) Outcome { return Outcome{} })
+}
+
+func serves(esp inventory.ESP, subenclosure int) bool {
+	return slices.ContainsFunc(esp.Subenclosures, func(s inventory.Subenclosure) bool { return s.ID == subenclosure })
+}
+
+// settle collects pending unit attentions, which would otherwise be the answer to
+// the first command with an effect.
+func (t *target) settle(ctx context.Context, luID string) error {
+	return enclosure.Retry(ctx, func() error {
+		way, err := t.held.Transport(luID)
+		if err == nil {
+			_, err = scsi.Do(ctx, way, scsi.TestUnitReady{})
+		}
+		if e := (*scsi.Error)(nil); errors.As(err, &e) {
+			return nil // not ready, or no command that it knows: the download itself will tell
+		}
+		if err != nil {
+			t.held.FindAgain(ctx, luID)
+		}
+		return err
+	})
+}
+
+// page reads an ESP's download status page. That eats the completion codes of
+// all that it serves, and starts what stands at 10h.
+func (t *target) page(ctx context.Context, luID string) (*ses.DownloadMicrocodeStatus, error) {
+	way, err := t.held.Transport(luID)
+	if err != nil {
+		return nil, err
+	}
+	b, err := ses.Receive(ctx, way, ses.PageDownloadMicrocode)
+	if err != nil {
+		return nil, err
+	}
+	return ses.ParseDownloadMicrocodeStatus(b)
+}
+
+// status reads the component's download status.
+func (t *target) status(ctx context.Context) (ses.DownloadStatus, error) {
+	page, err := t.page(ctx, t.spec.LUID)
+	if err != nil {
+		return ses.DownloadStatus{}, err
+	}
+	return t.own(page)
+}
+
+// freshStatus reads the component's download status under whatever generation code the
+// enclosure has now: it may be another one after a restart.
+func (t *target) freshStatus(ctx context.Context) (ses.DownloadStatus, error) {
+	t.bound = false
+	return t.status(ctx)
+}
+
+// changedError is an enclosure whose configuration is another than at the download's start.
+type changedError struct{ was, is uint32 }
+
+func (e *changedError) Error() string {
+	return fmt.Sprintf("the enclosure changed in between: its generation code was %d and is %d now", e.was, e.is)
+}
+
+// own is the component's part of its ESP's status page.
+func (t *target) own(page *ses.DownloadMicrocodeStatus) (ses.DownloadStatus, error) {
+	if !t.bound {
+		t.generation, t.bound = page.GenerationCode, true
+	}
+	status, ok := page.Subenclosure(uint8(t.spec.Subenclosure))
+	if !ok {
+		return status, fmt.Errorf(
+			"subenclosure %d is missing from page 0Eh: the ESP takes no microcode for it", t.spec.Subenclosure)
+	}
+	if page.GenerationCode != t.generation && status.Code != ses.DownloadNeedsImage { // that comes first
+		return ses.DownloadStatus{}, &changedError{t.generation, page.GenerationCode}
+	}
+	return status, nil
+}
+
+// ask reads the component's download status, again for as long as that fails: one
+// failed read says nothing. A status under another generation code is an answer.
+func (t *target) ask(ctx context.Context) (s ses.DownloadStatus, err error) {
+	for range backoff.Within(ctx, t.spec.ReturnTimeout, backoff.Device) {
+		var changed *changedError
+		if s, err = t.status(ctx); err == nil || errors.As(err, &changed) {
+			break
+		}
+		t.findAgain(ctx)
+	}
+	return s, err
+}
+
+// partial reports whether a device waits for more of an image. Some say 00h while they
+// download, and tell it by the offset alone.
+func partial(s ses.DownloadStatus) bool {
+	return s.Code == ses.DownloadInProgress ||
+		s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 && s.ExpectedBufferOffset != ses.AnyOffset
+}
+
+// look finds out what a device is like after a chunk that was not answered, or with an
+// error that does not say that it was not carried out: bytes from to end, in the middle
+// of an image. The download is broken off either way.
+// Unless it has started anew since, or says that a reset is safe, it may have nothing
+// to start from.
+func (t *target) look(ctx context.Context, from, end int, cause error) Outcome {
+	broke := fmt.Sprintf("the download broke off near byte %d of %d: %v", end, t.spec.Size, cause)
+	o := poll(ctx, t.spec.ReturnTimeout, func() sight {
+		revision, err := t.revision(ctx)
+		if err != nil {
+			return sight{}
+		}
+		o := failed(Spoiled, "%s; it answers again and runs %s", broke, revision)
+		o.Revision = revision
+		if t.hasPage {
+			s, err := t.freshStatus(ctx)
+			if err != nil {
+				return sight{}
+			}
+			o.Reason += fmt.Sprintf(", its download status is: %v", s)
+			o.Holds = t.holds(s, from, end)
+		}
+		if t.wasReset() {
+			o.Holds = sinceReset(o.Holds)
+		}
+		return over(o)
+	}, func(string) Outcome {
+		return Outcome{Result: Lost, Holds: Spoiled, Reason: broke + "; it has not answered since"}
+	})
+	o.MayHaveTaken = true
+	return o
+}
+
+// holds is what a status means after a chunk of which the end is open. A device that waits
+// for another offset than one of this download's may wait for more of somebody else's.
+func (t *target) holds(s ses.DownloadStatus, from, end int) Holding {
+	own := []uint32{uint32(from), uint32(end), 0, ses.AnyOffset}
+	switch {
+	case s.Code == ses.DownloadNeedsImage:
+		return NeedsImage
+	case s.Code == ses.DownloadInternalError: // a reset is safe then
+		return NotSaid
+	case !partial(s):
+		return Spoiled
+	case slices.Contains(own, s.ExpectedBufferOffset):
+		return Part
+	}
+	return Unclear
+}
+
+// sinceReset is what a device holds that has restarted in mid-download: it had something
+// to start from.
+func sinceReset(h Holding) Holding {
+	switch h {
+	case Spoiled:
+		return NotSaid
+	case Unclear:
+		return Another
+	}
+	return h
+}
+
+// collect reads the status that an activation, or a restart into new microcode, has left.
+// Some ESPs keep 10h there until somebody reads it, and start when that is done. An
+// error code that it finds is kept for failure: the device reports it once.
+func (t *target) collect(ctx context.Context) bool {
+	if !t.hasPage || t.spec.SkipLastStatus {
+		return true
+	}
+	s, err := t.freshStatus(ctx)
+	if err != nil {
+		return false
+	}
+	if s.Code.Failed() {
+		t.failed = &s
+	}
+	return s.Code != ses.DownloadDoneStartsNow && !s.Code.InProgress()
+}
+
+// runs is the outcome on a device that says nothing of the image that a killed run
+// was sending. To send it again overwrites at worst the same.
+func (t *target) runs(ctx context.Context) Outcome {
+	revision, err := t.revision(ctx)
+	switch {
+	case err != nil:
+		return lost("%v", err)
+	case t.spec.Proves(revision):
+		return Outcome{Result: Starting, Reason: "it has restarted", Revision: revision}
+	}
+	return Outcome{
+		Result: StartOver, Revision: revision,
+		Reason: "it holds nothing of the image that it tells of, and is sent all of it again",
+	}
+}
+
+// brokenOff is the outcome on a chunk that the device did not take.
+func (t *target) brokenOff(offset int, why any) Outcome {
+	return failed(Part, "the device did not take the image at byte %d of %d: %v", offset, t.spec.Size, why)
+}
+
+// disturbance is the outcome on a chunk, or on the status after it, that was answered
+// with an error which does not end the download; false if it does.
+func (t *target) disturbance(err error) (Outcome, bool) {
+	var changed *changedError
+	switch {
+	case scsi.WasReset(err):
+		reason := fmt.Sprintf("the device was reset in mid-download: %v", err)
+		return Outcome{Result: Disturbed, Reason: reason}, true
+	case errors.As(err, &changed):
+		return Outcome{Result: Disturbed, Reason: err.Error()}, true
+	}
+	return Outcome{}, false
+}
+
+// readyToActivate makes sure that nothing stands in the way of an activation. One that
+// its peer has brought to the image's revision meanwhile needs none.
+func (t *target) readyToActivate(ctx context.Context) Outcome {
+	o := t.agree(ctx)
+	if o.Result == Stale && t.spec.Proves(o.Revision) {
+		return Outcome{Result: Restarting, Reason: o.Reason}
+	}
+	if o.Result == GoOn {
+		_, o = t.drain(ctx, true)
+	}
+	return o.inFlight()
+}
+
+// sendActivationPage sends the page that a vendor has in place of mode 0Fh.
+func (t *target) sendActivationPage(ctx context.Context) Outcome {
+	_, err := t.do(ctx, scsi.SendDiagnostic{ParameterList: t.spec.ActivationPage})
+	return activated(err)
+}
+
+// neverActivates is the outcome on a device that does not take mode 0Fh. What it holds
+// starts with the power.
+func neverActivates(why any) Outcome {
+	o := failed(NotSaid,
+		"the device does not take mode 0Fh, which starts what it holds (%v): power-cycle the enclosure when its "+
+			"drives are not in use; `activation: {by: power-cycle}` says so of a model", why)
+	o.StartsByPower = true
+	return o
+}
+
+// activated is the outcome on the command that activates. A device that does not
+// answer it, or with an error that does not say that it was not carried out, may be
+// restarting: what it runs afterwards decides.
+func activated(err error) Outcome {
+	switch {
+	case err == nil, transport.Unanswered(err), scsi.WasReset(err):
+		return Outcome{Result: Restarting}
+	case errors.Is(err, scsi.CommandSequenceError):
+		return failed(Nothing, "it holds no deferred microcode any more: %v", err)
+	case errors.Is(err, scsi.IllegalRequest), scsi.Transient(err):
+		return failed(NotSaid, "it did not activate: %v", err)
+	}
+	return Outcome{Result: Restarting, Reason: fmt.Sprintf("the activation was answered with %v", err)}
+}
