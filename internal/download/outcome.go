@@ -3,67 +3,67 @@ package download
 import "fmt"
 
 // Result is what a device's answers mean to whoever downloads to it.
-type Result int
+type Result string
 
 const (
 	// GoOn: nothing stands in the way of what comes next.
-	GoOn Result = iota
+	GoOn Result = ""
 	// Refused: the device does not take the image, or could not be read. Nothing was sent.
-	Refused
+	Refused Result = "refused"
 	// Stale: likewise, because it is not what it was when the download was planned.
-	Stale
+	Stale Result = "stale"
 	// InUse: likewise, because somebody else, or an earlier run, writes to the enclosure.
-	InUse
+	InUse Result = "in use"
 	// ModeRefused: the device does not take the download's mode, and took nothing.
-	ModeRefused
+	ModeRefused Result = "mode refused"
 	// NotTaken: the device did not carry out a chunk for a reason that passes.
-	NotTaken
+	NotTaken Result = "not taken"
 	// Disturbed: all of the download is lost or in doubt, because the device was reset
 	// or the enclosure has changed.
-	Disturbed
+	Disturbed Result = "disturbed"
 	// PartHeld: the device waits for more of an image that an earlier run has sent.
-	PartHeld
+	PartHeld Result = "part held"
 	// Withdrawn: the download was broken off between two chunks, as its caller asked.
-	Withdrawn
+	Withdrawn Result = "withdrawn"
 	// Sent: the device has all of the image, or may have. Finish finds out.
-	Sent
+	Sent Result = "sent"
 	// StartOver: the device holds no part of the image, which can be sent again.
-	StartOver
+	StartOver Result = "start over"
 	// Discarded: the device has discarded what it had of the image, or cannot be told to.
-	Discarded
+	Discarded Result = "discarded"
 	// Deferred: the image is complete, and dormant.
-	Deferred
+	Deferred Result = "deferred"
 	// Starting: the image is complete, and the device starts it by itself.
-	Starting
+	Starting Result = "starting"
 	// Restarting: the device took, or may have taken, the command that starts what it holds.
-	Restarting
+	Restarting Result = "restarting"
 	// Failed: and what the device runs is known.
-	Failed
+	Failed Result = "failed"
 	// Lost: what the device runs or holds is unknown.
-	Lost
+	Lost Result = "lost"
 )
 
 // Holding is what a device holds of an image when it is left.
-type Holding int
+type Holding string
 
 const (
 	// NotSaid: the device has not said, or what it said is no reason to worry.
-	NotSaid Holding = iota
+	NotSaid Holding = ""
 	// Nothing: no image waits in it for its activation.
-	Nothing
+	Nothing Holding = "nothing"
 	// Part: it has a part of this image, and waits for more.
-	Part
+	Part Holding = "part"
 	// Spoiled: it had a part or all of this image, and says only that it is not good. A mode
 	// that overwrites what the device would start from may have done so.
-	Spoiled
+	Spoiled Holding = "spoiled"
 	// NeedsImage: it must get a whole image before a reset or power loss (status 83h).
-	NeedsImage
+	NeedsImage Holding = "needs image"
 	// Unclear: it may hold all or a part of this image, and does not say which. It counts
 	// as Spoiled, too.
-	Unclear
+	Unclear Holding = "unclear"
 	// Another: it waits for more of an image, and not for what comes next of this one. It
 	// has restarted since, so it has something to start from.
-	Another
+	Another Holding = "another"
 )
 
 // Outcome is what a device's answers come to. The zero value means: go on.
