@@ -100,6 +100,16 @@ func wrap(text string, width int, first, rest string) []string {
 	return append(lines, line)
 }
 
+// wrapEach wraps each line of text.
+func wrapEach(text string, width int, first, rest string) []string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		lines = append(lines, wrap(line, width, first, rest)...)
+	}
+	return lines
+}
+
+// pad returns text followed by blanks, as wide as it is to be.
 func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-twwidth.Width(text)))
 }

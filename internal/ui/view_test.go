@@ -409,28 +409,6 @@ func TestAllCanaries(t *testing.T) {
 	}
 }
 
-// A long reason that many rows have is told once, below them; what is short, or of
-// two rows, stands where it belongs.
-func TestTableTellsOnce(t *testing.T) {
-	long := "the device does not take mode e: error in a field of the control page, data discarded (80h): mode (byte 8)"
-	draw := func(reasons ...string) string {
-		tab := table{columns: []column{{"ADDRESS", key}, {"WHY", reason}}}
-		for i, r := range reasons {
-			tab.rows = append(tab.rows, row{cells: []string{fmt.Sprintf("esp%d", i), r}})
-		}
-		lines, _ := tab.draw(Screen{Width: 80})
-		return strings.Join(lines, "\n")
-	}
-	want := "ADDRESS WHY\nesp0    in use\n        (1)\nesp1    (1)\nesp2    (1)\n        in use\nesp3    in use\n\n" +
-		"(1) the device does not take mode e: error in a field of the control page, data\n    discarded (80h): mode (byte 8)"
-	if diff := cmp.Diff(want, draw("in use\n"+long, long, long+"\nin use", "in use")); diff != "" {
-		t.Errorf("draw (-want +got):\n%s", diff)
-	}
-	if got := draw(long, long); strings.Contains(got, "(1)") {
-		t.Errorf("draw of two rows = %s; want no number", got)
-	}
-}
-
 // Scans of different times are told with what they were old when the plan was made.
 func TestScanned(t *testing.T) {
 	p := &plan.Plan{CreatedAt: noon, Scans: []plan.Scan{

@@ -1,0 +1,117 @@
+package ui
+
+import (
+	"slices"
+
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+)
+
+// reasonRoom is the least room for reasons on the row.
+const reasonRoom = 60
+
+// layout is how a table fits into a width.
+type layout struct {
+	// The columns that stand on the row.
+	on []bool
+	// The width of the widest key that stands on the row, and where keys begin.
+	keyMax, keyAt int
+	// The room for reasons on the row; 0: they stand below it.
+	reasonRoom int
+}
+
+// pick returns the cells of the columns that stand on the row.
+func (l *layout) pick(cells []string) []string {
+	var picked []string
+	for c, cell := range cells {
+		if l.on[c] {
+			picked = append(picked, cell)
+		}
+	}
+	return picked
+}
+
+// layout decides which columns stand on the row.
+func (t table) layout(width int) layout {
+	l := layout{on: make([]bool, len(t.columns))}
+	widths, keys := t.measure()
+	total := -1
+	take := func(c, more int) {
+		l.on[c] = true
+		total += more
+	}
+	for c, col := range t.columns {
+		switch col.fit {
+		case key:
+			l.keyMax, l.keyAt = widths[c], total+1
+			take(c, widths[c]+1)
+		case below:
+			take(c, widths[c]+1)
+		}
+	}
+	head := twwidth.Width(t.columns[keys].head)
+	if total > width {
+		l.keyMax = max(head, widths[keys]-(total-width))
+		total -= widths[keys] - l.keyMax
+	}
+	for c := len(t.columns) - 1; c >= 0 && total > width; c-- {
+		if t.columns[c].fit == below {
+			l.on[c] = false
+			total -= widths[c] + 1
+		}
+	}
+	for c, col := range t.columns {
+		if col.fit != label || !t.filled(c) {
+			continue
+		}
+		// A label may take the room of keys that stand above their rows anyway.
+		less := max(0, total+widths[c]+1-width)
+		if l.keyMax-less >= head && t.keysOver(keys, l.keyMax-less) == t.keysOver(keys, l.keyMax) {
+			l.keyMax -= less
+			take(c, widths[c]+1-less)
+		}
+	}
+	for c, col := range t.columns {
+		if col.fit == extra && l.keyMax == widths[keys] && t.filled(c) && total+widths[c]+1 <= width {
+			take(c, widths[c]+1)
+		}
+	}
+	last := len(t.columns) - 1
+	if room := width - total - 1; t.columns[last].fit == reason && t.filled(last) && room >= reasonRoom {
+		l.on[last], l.reasonRoom = true, room
+	}
+	return l
+}
+
+// measure returns the widths of all columns, and which one is the key.
+func (t table) measure() (widths []int, keys int) {
+	widths = make([]int, len(t.columns))
+	for c, col := range t.columns {
+		widths[c] = twwidth.Width(col.head)
+		if col.fit == reason {
+			continue
+		}
+		for _, r := range t.rows {
+			widths[c] = max(widths[c], twwidth.Width(r.cells[c]))
+		}
+		if col.fit == key {
+			keys = c
+		}
+	}
+	return widths, keys
+}
+
+// keysOver counts the keys that have no room in so many columns.
+func (t table) keysOver(c, width int) int {
+	n := 0
+	for _, r := range t.rows {
+		if twwidth.Width(r.cells[c]) > width {
+			n++
+		}
+	}
+	return n
+}
+
+// filled reports whether a column has any content.
+func (t table) filled(c int) bool {
+	return slices.ContainsFunc(t.rows, func(r row) bool { return !empty(r.cells[c]) })
+}
