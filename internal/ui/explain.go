@@ -127,7 +127,7 @@ func (e *explanation) quirk() {
 // effect says what the step disturbs, how long it takes, and how to get back.
 func (e *explanation) effect() {
 	s := e.step
-	if effect := effectOf(*s); effect != "" {
+	if effect := effectOf(s); effect != "" {
 		e.add("Effect", Because(effect, s.Disruption.Why))
 	}
 	if len(s.Evidence) > 0 {
@@ -141,7 +141,7 @@ func (e *explanation) effect() {
 	if s.Hooks != nil {
 		e.add("Hooks", hooksOf(s.Hooks))
 	}
-	back := "none: " + noWayBack(*s)
+	back := "none: " + noWayBack(s)
 	if s.Rollback != "" {
 		back = "image " + s.Rollback
 	}

@@ -109,15 +109,20 @@ func clip(line string) string {
 	return line
 }
 
-// markdownColumns are cells of planRow, by their place in it, those below each
-// other that are told together: pages that show Markdown are narrow, and the
-// reasons, which nobody may miss, stand last.
+// markdownColumns are the columns of a plan, those below each other that are read
+// together: pages that show Markdown are narrow, and the reasons, which nobody may miss,
+// stand last.
 var markdownColumns = []struct {
 	name  string
 	cells []int
 }{
-	{"Wave", []int{0}}, {"Component, host", []int{1, 2, 3}}, {"Now", []int{4}}, {"To, image", []int{5, 6}},
-	{"Action, mode", []int{7, 8}}, {"Effect, time", []int{9, 10}}, {"Why", []int{11}},
+	{"Wave", []int{planWave}},
+	{"Component, host", []int{planAddress, planName, planHost}},
+	{"Now", []int{planNow}},
+	{"To, image", []int{planTo, planImage}},
+	{"Action, mode", []int{planAction, planMode}},
+	{"Effect, time", []int{planEffect, planTime}},
+	{"Why", []int{planWhy}},
 }
 
 // markdownTable renders the head of the table, and its rows.
@@ -130,7 +135,8 @@ func markdownTable(p *plan.Plan) (head string, rows []string) {
 		return text + "\n"
 	}
 	head = line(func(c int) string { return markdownColumns[c].name }) + line(func(int) string { return "---" })
-	for _, s := range p.Steps {
+	for i := range p.Steps {
+		s := &p.Steps[i]
 		r := planRow(s, p.Waves)
 		rows = append(rows, line(func(c int) string {
 			var parts []string
@@ -147,12 +153,11 @@ func markdownTable(p *plan.Plan) (head string, rows []string) {
 
 // markdownCell writes a cell of planRow: what is alarming in bold, reasons as
 // text, the rest as code.
-func markdownCell(s plan.Step, r row, cell int) string {
-	const action, effect, why = 7, 9, 11
+func markdownCell(s *plan.Step, r row, cell int) string {
 	switch text := r.cells[cell]; {
-	case cell == why:
+	case cell == planWhy:
 		return markdownText(text)
-	case cell == action && s.Action == plan.Blocked, cell == effect && r.tone == alarm:
+	case cell == planAction && s.Action == plan.Blocked, cell == planEffect && r.tone == alarm:
 		return "**" + markdownText(text) + "**"
 	default:
 		return markdownCode(text)

@@ -12,42 +12,50 @@ import (
 	"fwctl/plan"
 )
 
+// The columns of a plan.
+const (
+	planWave = iota
+	planAddress
+	planName
+	planHost
+	planNow
+	planTo
+	planImage
+	planAction
+	planMode
+	planEffect
+	planTime
+	planWhy
+)
+
+var planColumns = []column{
+	planWave: {"WAVE", below}, planAddress: {"ADDRESS", key}, planName: {"NAME", label}, planHost: {"HOST", extra},
+	planNow: {"NOW", below}, planTo: {"TO", below}, planImage: {"IMAGE", extra}, planAction: {"ACTION", below},
+	planMode: {"MODE", below}, planEffect: {"EFFECT", below}, planTime: {"TIME", extra}, planWhy: {"WHY", reason},
+}
+
 // Plan draws a plan.
 func (sc Screen) Plan(p *plan.Plan, now time.Time) string {
 	var lines []string
 	add := func(line string) { lines = append(lines, sc.wrap(line, "", "  ")...) }
-
-	title := "Plan " + ShortDigest(p.Digest)
-	if p.DesiredState.Name != "" {
-		title += " of " + p.DesiredState.Name
-	}
-	source := "no desired state"
-	if p.DesiredState.SHA256 != "" {
-		source = "desired state " + ShortDigest(p.DesiredState.SHA256)
-	}
-	add(title + " (" + source + "), no device changed.")
+	add(planTitle(p))
 	add(scanned(p, len(p.Scans)) + ".")
-
-	t := table{columns: []column{
-		{"WAVE", below}, {"ADDRESS", key}, {"NAME", label}, {"HOST", extra}, {"NOW", below}, {"TO", below}, {"IMAGE", extra},
-		{"ACTION", below}, {"MODE", below}, {"EFFECT", below}, {"TIME", extra}, {"WHY", reason},
-	}}
-	for _, s := range p.Steps {
-		t.rows = append(t.rows, planRow(s, p.Waves))
-	}
-	if len(t.rows) > 0 {
-		lines = append(lines, "")
+	if len(p.Steps) > 0 {
+		t := table{columns: planColumns}
+		for i := range p.Steps {
+			t.rows = append(t.rows, planRow(&p.Steps[i], p.Waves))
+		}
 		rows, left := t.draw(sc)
-		lines = append(lines, rows...)
+		lines = append(append(lines, ""), rows...)
 		if len(left) > 0 {
 			lines = append(lines, "")
 			add("Not shown at this width: " + strings.Join(left, ", ") + ".")
 		}
 	}
-
 	lines = append(lines, "")
 	add(planSummary(p))
-	for _, line := range slices.Concat(scheduleLines(p, now), hookLines(p), turnLines("Apply it in this order:", p.Commands, p)) {
+	order := turnLines("Apply it in this order:", p.Commands, p)
+	for _, line := range slices.Concat(scheduleLines(p, now), hookLines(p), order) {
 		add(line)
 	}
 	add("Digest " + p.Digest)
@@ -62,7 +70,21 @@ func (sc Screen) Plan(p *plan.Plan, now time.Time) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-func planRow(s plan.Step, waves []plan.Wave) row {
+// planTitle says which plan this is, and of which desired state.
+func planTitle(p *plan.Plan) string {
+	title := "Plan " + ShortDigest(p.Digest)
+	if p.DesiredState.Name != "" {
+		title += " of " + p.DesiredState.Name
+	}
+	source := "no desired state"
+	if p.DesiredState.SHA256 != "" {
+		source = "desired state " + ShortDigest(p.DesiredState.SHA256)
+	}
+	return title + " (" + source + "), no device changed."
+}
+
+// planRow returns what a plan does with one component, in planColumns.
+func planRow(s *plan.Step, waves []plan.Wave) row {
 	var to, images, modes []string
 	for _, h := range s.Hops {
 		to = append(to, h.Brings())
@@ -73,31 +95,30 @@ func planRow(s plan.Step, waves []plan.Wave) row {
 		to = []string{s.Desired}
 	}
 	r := row{cells: []string{
-		wavesOf(s, waves), s.Address, s.Name, s.Host, s.Current, strings.Join(to, " > "), strings.Join(images, " > "),
-		string(s.Action), strings.Join(modes, " > "), effectOf(s), "", "",
+		planWave: wavesOf(s, waves), planAddress: s.Address, planName: s.Name, planHost: s.Host, planNow: s.Current,
+		planTo: strings.Join(to, " > "), planImage: strings.Join(images, " > "), planAction: string(s.Action),
+		planMode: strings.Join(modes, " > "), planEffect: effectOf(s), planWhy: "",
 	}}
 	why := slices.Clone(s.Reasons)
-	switch s.Action {
-	case plan.Update, plan.Activate:
-		r.cells[10] = s.WorstDuration.String()
+	if s.Acts() {
+		r.cells[planTime] = s.WorstDuration.String()
 		if risk := riskOf(s); risk != "" {
 			why = append(why, risk)
 		}
 		if s.Disruption.Worst == plan.IOInterruption {
 			r.tone = alarm
 		}
-	case plan.Blocked:
-		r.cells[7], r.tone = strings.ToUpper(string(s.Action)), alarm
 	}
-	r.cells[11] = strings.Join(why, "\n")
-	for i := range r.cells {
-		r.cells[i] = cmp.Or(r.cells[i], "-")
+	if s.Action == plan.Blocked {
+		r.cells[planAction], r.tone = strings.ToUpper(string(s.Action)), alarm
 	}
+	r.cells[planWhy] = strings.Join(why, "\n")
+	r.fill()
 	return r
 }
 
 // riskOf says what an update risks, and what it sends beside the image.
-func riskOf(s plan.Step) string {
+func riskOf(s *plan.Step) string {
 	var risks []string
 	for _, h := range s.Hops {
 		if h.ActivationPage != "" && h.Activation == plan.WithApply {
@@ -114,7 +135,7 @@ func riskOf(s plan.Step) string {
 }
 
 // noWayBack says that no image brings back what a component runs.
-func noWayBack(s plan.Step) string {
+func noWayBack(s *plan.Step) string {
 	if n := len(s.Hops); n > 0 && s.Hops[n-1].Unversioned {
 		return "no way back to what it runs"
 	}
@@ -122,7 +143,7 @@ func noWayBack(s plan.Step) string {
 }
 
 // wavesOf writes the waves that work on a step, those of canaries with a c: 1c,2c.
-func wavesOf(s plan.Step, waves []plan.Wave) string {
+func wavesOf(s *plan.Step, waves []plan.Wave) string {
 	var names []string
 	for _, w := range waves {
 		if s.In(w) {
@@ -160,7 +181,7 @@ func activationOf(h plan.Hop) string {
 }
 
 // effectOf writes what a step disturbs.
-func effectOf(s plan.Step) string {
+func effectOf(s *plan.Step) string {
 	switch s.Action {
 	case plan.IsStaged:
 		return "at power cycle"

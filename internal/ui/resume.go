@@ -39,26 +39,28 @@ func (sc Screen) Resume(r *executor.Remaining, now time.Time) string {
 
 // remainingRow returns where a component stands, and what is left to do of it.
 func remainingRow(c *executor.RemainingComponent, waves []plan.Wave) row {
-	s, rec, left := &c.Step, &c.Record, c.Left
-	r := row{cells: []string{
-		"-", s.Address, cmp.Or(s.Name, "-"), standing(rec.Outcome, cmp.Or(rec.State, string(executor.Pending))),
-		cmp.Or(rec.To, s.Desired), "-", "-", "",
-	}}
-	why := []string{rec.Detail}
+	s, rec, left := &c.Step, &c.Record, &c.Left
+	var wave, mode, effect string
+	to, why := cmp.Or(rec.To, s.Desired), []string{rec.Detail}
+	var urgency tone
 	if c.Open != nil {
-		r.tone = alarm
+		urgency = alarm
 		why[0] = fmt.Sprintf("%s was intended at %s, and how it ended is not known",
 			c.Open.What(), c.Open.At.Local().Format(time.TimeOnly))
 	}
 	if len(left.Hops) > 0 {
 		cells := planRow(left, waves).cells
-		r.cells[0], r.cells[4], r.cells[5], r.cells[6] = cells[0], cells[5], cells[8], cells[9]
+		wave, to, mode, effect = cells[planWave], cells[planTo], cells[planMode], cells[planEffect]
 		why = append(why, riskOf(left))
 		if left.Disruption.Worst == plan.IOInterruption {
-			r.tone = alarm
+			urgency = alarm
 		}
 	}
-	r.cells[7] = strings.Trim(strings.Join(why, "\n"), "\n")
+	r := row{tone: urgency, cells: []string{
+		wave, s.Address, s.Name, standing(rec.Outcome, cmp.Or(rec.State, string(executor.Pending))), to, mode, effect,
+		strings.Trim(strings.Join(why, "\n"), "\n"),
+	}}
+	r.fill()
 	return r
 }
 

@@ -108,7 +108,7 @@ var signs = []struct{ sign, meaning string }{
 func signsOf(p *plan.Plan) string {
 	used := map[string]bool{}
 	for _, s := range p.Steps {
-		waves := wavesOf(s, p.Waves)
+		waves := wavesOf(&s, p.Waves)
 		used["1c"] = used["1c"] || strings.Contains(waves, "c")
 		used["1,2"] = used["1,2"] || strings.Contains(waves, ",")
 		used[">"] = used[">"] || len(s.Hops) > 1

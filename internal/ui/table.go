@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -57,6 +58,13 @@ const (
 type row struct {
 	cells []string
 	tone  tone
+}
+
+// fill puts - into the cells that have no content.
+func (r *row) fill() {
+	for i := range r.cells {
+		r.cells[i] = cmp.Or(r.cells[i], "-")
+	}
 }
 
 // draw returns the table's lines, in at most the screen's width unless a single cell or word

@@ -309,9 +309,10 @@ func TestViewsLoseNothing(t *testing.T) {
 // planWords are the words that a plan's view must have at any width.
 func planWords(p *plan.Plan) []string {
 	var words []string
-	for _, s := range p.Steps {
-		r := planRow(s, p.Waves)
-		for _, c := range []int{1, 2, 4, 5, 7, 8, 9, 11} { // all but the extra columns, and WAVE, which is one digit
+	for i := range p.Steps {
+		r := planRow(&p.Steps[i], p.Waves)
+		// All but the extra columns, and WAVE, which is one digit.
+		for _, c := range []int{planAddress, planName, planNow, planTo, planAction, planMode, planEffect, planWhy} {
 			words = append(words, strings.Fields(r.cells[c])...)
 		}
 	}
@@ -459,7 +460,7 @@ func TestEffectCountsResets(t *testing.T) {
 		{"both by mode 7", []plan.Hop{hop(plan.Manual, plan.Mode7), hop(plan.Manual, plan.Mode7)}, "resets 2x"},
 	} {
 		s := plan.Step{Action: plan.Update, Hops: tt.hops, Disruption: plan.Disruption{Expected: plan.ESPReset, Worst: plan.ESPReset}}
-		if got := effectOf(s); got != tt.want {
+		if got := effectOf(&s); got != tt.want {
 			t.Errorf("%s: effectOf = %q; want %q", tt.name, got, tt.want)
 		}
 	}
@@ -472,10 +473,10 @@ func TestWordsForTheWorst(t *testing.T) {
 	short.Duration = "1h"
 	p.Windows["saturday-night"] = short
 	for got, want := range map[string]string{
-		effectOf(plan.Step{Action: plan.Update, Disruption: plan.Disruption{Expected: plan.NoImpact, Worst: plan.IOInterruption}}): "I/O MAY STOP",
-		healthOf(inventory.Health{Unrecoverable: true, Critical: true}):                                                            "UNRECOVERABLE",
-		healthOf(inventory.Health{Critical: true}):                                                                                 "CRITICAL",
-		healthOf(inventory.Health{Failures: []string{"Cooling 1: non-critical"}}):                                                  "degraded",
+		effectOf(&plan.Step{Action: plan.Update, Disruption: plan.Disruption{Expected: plan.NoImpact, Worst: plan.IOInterruption}}): "I/O MAY STOP",
+		healthOf(inventory.Health{Unrecoverable: true, Critical: true}):                                                             "UNRECOVERABLE",
+		healthOf(inventory.Health{Critical: true}):                                                                                  "CRITICAL",
+		healthOf(inventory.Health{Failures: []string{"Cooling 1: non-critical"}}):                                                   "degraded",
 		timeLine(p): ", of 1 h (saturday-night), more than one opening.",
 	} {
 		if !strings.HasSuffix(got, want) {
