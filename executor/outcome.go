@@ -52,7 +52,8 @@ var triggers = map[download.Result]Trigger{
 // verdictOf is what the outcome of a download means to a step.
 func verdictOf(o download.Outcome) verdict {
 	trigger, ok := triggers[o.Result]
-	if !ok { // what the caller of Send has to decide
+	if !ok {
+		// What follows is for the caller of Send to say: it must not come here.
 		trigger = Lose
 	}
 	v := verdict{
@@ -131,7 +132,8 @@ func (s *stepRun) spec() download.Spec {
 	if hop.Protocol == plan.WriteBuffer {
 		spec.Protocol = download.ByWriteBuffer
 	}
-	spec.ActivationPage, _ = hop.ActivationPageBytes() // newRun has read it
+	// newRun has seen that it can be read.
+	spec.ActivationPage, _ = hop.ActivationPageBytes()
 	return spec
 }
 
@@ -156,7 +158,7 @@ func (r *run) newDownload(held *enclosure.Held, e *inventory.Enclosure, s *stepR
 			s.needsImage = s.needsImage || componentKey(c) == s.key
 			remember := func(tx *state.Tx) { tx.NeedsImage(componentKey(c), c.Address, detail, time.Now()) }
 			if err := r.Store.Update(ctx, remember); err != nil {
-				notice(fmt.Sprintf("%s needs a whole image, and nobody will remember it: %v", c.Address, err))
+				notice(fmt.Sprintf("%s needs a whole image, which cannot be recorded: %v", c.Address, err))
 			}
 		},
 	})

@@ -13,8 +13,10 @@ import (
 // page belongs to it, and nothing aborts it.
 type bufferDownload struct {
 	*target
-	step int  // chunk size, on the device's offset boundary
-	away bool // the last chunk was not answered
+	// step is the chunk size, on the device's offset boundary.
+	step int
+	// away: the last chunk was not answered.
+	away bool
 }
 
 // maxBufferImage is how far the 24-bit offsets of WRITE BUFFER reach.
@@ -32,7 +34,8 @@ func (d *bufferDownload) prepare(ctx context.Context) Outcome {
 		Mode: scsi.ReadBufferDescriptor, BufferID: byte(d.spec.BufferID), AllocationLength: 4,
 	})
 	if e := (*scsi.Error)(nil); errors.As(err, &e) {
-		return Outcome{} // it does not tell: many do not
+		// Many do not say.
+		return Outcome{}
 	}
 	if err != nil {
 		return refused("%v", err)
@@ -78,8 +81,9 @@ func (d *bufferDownload) chunk(ctx context.Context, offset int, data []byte) Out
 	case scsi.Refused(err):
 		return d.brokenOff(offset, err)
 	case last:
+		// It may be restarting: what it says or runs afterwards decides.
 		d.away = true
-		return Outcome{} // it may be restarting: what it says or runs afterwards decides
+		return Outcome{}
 	}
 	return d.look(ctx, offset, end, err)
 }
@@ -181,12 +185,12 @@ func (d *bufferDownload) awaitRevision(ctx context.Context) Outcome {
 		if d.away {
 			has = "it may have"
 		}
-		return lost("%s all of the image, and after %v nobody can tell whether it is still writing flash: %s; "+
+		return lost("%s all of the image, and after %v it is unknown whether it still writes flash: %s; "+
 			"do not power-cycle it", has, inWords(d.patience()), said)
 	})
 }
 
-// errWriting is a device that has all of an image and is not done with it.
+// errWriting says that a device has all of an image and is not done with it.
 var errWriting = errors.New("it is writing flash")
 
 // word asks everything that could say that deferred microcode is complete.
@@ -225,7 +229,7 @@ func (d *bufferDownload) word(ctx context.Context) (Outcome, error) {
 	return Outcome{}, nil
 }
 
-// sense is what REQUEST SENSE says, nil if it says nothing.
+// sense returns what REQUEST SENSE says, nil if it says nothing.
 func (d *bufferDownload) sense(ctx context.Context) *scsi.Sense {
 	b, err := d.do(ctx, scsi.RequestSense{AllocationLength: 252})
 	if err != nil {
@@ -267,7 +271,7 @@ func (d *bufferDownload) recover(ctx context.Context, last bool) Outcome {
 			return over(Outcome{Result: Sent, Reason: o.Reason})
 		}
 		return over(d.runs(ctx))
-	}, func(said string) Outcome { return lost("nobody can tell what it holds: %s", said) })
+	}, func(said string) Outcome { return lost("what it holds is unknown: %s", said) })
 }
 
 // failure: WRITE BUFFER has no status page.
@@ -287,7 +291,7 @@ func (d *bufferDownload) activate(ctx context.Context) Outcome {
 	if o.Holds != Nothing {
 		return o
 	}
-	// 2Ch; but some hold what only power starts.
+	// 2Ch, but some hold what only power starts.
 	waits, _ := d.word(ctx)
 	if waits.Result != Deferred {
 		return o

@@ -85,15 +85,18 @@ type Spec struct {
 	ChunkSize int   // bytes, a multiple of 4
 	BufferID  int
 
-	FlashTimeout  time.Duration // how long the device may write flash without telling an end
+	FlashTimeout  time.Duration // how long the device may write flash without saying that it is done
 	Settle        time.Duration // how long to leave it alone after a reset
 	ReturnTimeout time.Duration // how long it may stay away after a reset
 	PeerSync      time.Duration // how long ESPs that differ may bring each other to one revision
 
-	SkipMidwayStatus bool   // the status between chunks is not read
-	SkipLastStatus   bool   // the status after the last chunk is not read
-	RefusedMode      string // sense data that mean it where they point at no field: key/ASC/ASCQ in hex, as in 05/26/00
-	ActivationPage   []byte // sent in place of mode 0Fh, from its page code on; nil if there is none
+	SkipMidwayStatus bool // the status between chunks is not read
+	SkipLastStatus   bool // the status after the last chunk is not read
+	// RefusedMode are sense data that mean it if they point at no field: key, ASC and ASCQ
+	// in hex, as in 05/26/00.
+	RefusedMode string
+	// ActivationPage is sent in place of mode 0Fh, from its page code on; nil if there is none.
+	ActivationPage []byte
 
 	// Resends: the device may wait for more of this image still, from an earlier attempt.
 	Resends bool

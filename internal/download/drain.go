@@ -11,7 +11,7 @@ import (
 )
 
 // drain reads the status page of every ESP of the enclosure that has one, before
-// the first chunk or an activation. Nobody may be writing to anything in the
+// the first chunk or an activation. No one may be writing to anything in the
 // enclosure, and nothing else in it may be in need of an image. What an earlier
 // download left on the component itself is read until it is gone: it would be taken
 // for the word on this one.
@@ -37,7 +37,8 @@ func (t *target) drain(ctx context.Context, activating bool) (ses.DownloadStatus
 	if err := t.settle(ctx, t.spec.LUID); err != nil {
 		return none, refused("%v", err)
 	}
-	t.held.ForgetResets(t.spec.LUID) // from here on it would be a new one
+	// A reset that is heard of from here on is a new one.
+	t.held.ForgetResets(t.spec.LUID)
 	if !t.hasPage {
 		return none, Outcome{}
 	}
@@ -58,14 +59,15 @@ func (t *target) drain(ctx context.Context, activating bool) (ses.DownloadStatus
 			return s, Outcome{}
 		}
 	}
-	if s.Code.Failed() && s.Code != ses.DownloadNeedsImage { // 83h stays until it gets an image
+	// 83h stays until the component gets an image.
+	if s.Code.Failed() && s.Code != ses.DownloadNeedsImage {
 		return s, refused("it goes on reporting an earlier download: %v", s)
 	}
 	return s, Outcome{}
 }
 
-// judge goes through all that an ESP's status page says, and reports what has been
-// eaten by reading it.
+// judge goes through all that an ESP's status page says. What was lost by reading it is
+// noticed.
 func (t *target) judge(
 	ctx context.Context, luID string, page *ses.DownloadMicrocodeStatus, activating bool,
 ) Outcome {
@@ -114,7 +116,7 @@ func (t *target) judgeStatus(c Component, s ses.DownloadStatus, activating bool)
 		}
 		return o
 	case s.Code.Complete(), s.Code.Failed() && !own:
-		t.notice("an earlier download to %s had not been asked how it ended, and will not say it again: %v", c.Address, s)
+		t.notice("an earlier download to %s had not been asked how it ended, and does not report it again: %v", c.Address, s)
 	}
 	return Outcome{}
 }

@@ -16,9 +16,11 @@ type pageDownload struct {
 	*target
 	bufferID byte
 
-	early *answered // to the last chunk, which chunk has read and finish judges
+	// early is the answer to the last chunk, which chunk has read and finish judges.
+	early *answered
 
-	lastSent       bool // the last chunk was sent, or may have been by a killed run
+	// lastSent: the last chunk was sent, or may have been by a killed run.
+	lastSent       bool
 	lastUnanswered bool
 	// away: the last chunk was answered with an error or not at all, or the device did not
 	// answer or was reset after it.
@@ -44,10 +46,12 @@ func (d *pageDownload) prepare(ctx context.Context) Outcome {
 			d.spec.Size, limit)
 	}
 	d.bufferID = byte(d.spec.BufferID)
-	if d.bufferID == 0 && s.ExpectedBufferID != 0xff { // FFh is seen where 00h is meant
+	// FFh has been seen where 00h is meant.
+	if d.bufferID == 0 && s.ExpectedBufferID != 0xff {
 		d.bufferID = s.ExpectedBufferID
 	}
-	if partial(s) { // drain has found it to be ours
+	// drain has found it to be ours.
+	if partial(s) {
 		return Outcome{
 			Result: PartHeld,
 			Reason: fmt.Sprintf("it holds a part of an image that an earlier run has sent (%v)", s),
@@ -88,7 +92,8 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) Outco
 		return d.refusedChunk(ctx, offset, err)
 	case err != nil && !last:
 		return d.look(ctx, offset, end, err)
-	case err != nil: // what the device says next is the outcome
+	case err != nil:
+		// What the device says next is the outcome.
 		d.away, d.lastUnanswered = true, transport.Unanswered(err)
 		return Outcome{}
 	case last:
@@ -170,7 +175,8 @@ func (d *pageDownload) notTaken(ctx context.Context, offset, end int, cause erro
 	case err == nil && s.Code.Failed():
 		return failedWith(s)
 	case err == nil && s.ExpectedBufferOffset == uint32(end):
-		return Outcome{} // it took it all the same
+		// It took the chunk all the same.
+		return Outcome{}
 	case err == nil && s.ExpectedBufferOffset != uint32(offset) && s.ExpectedBufferOffset != ses.AnyOffset:
 		o := d.brokenOff(offset, fmt.Sprintf("%v, and it waits for byte %d", cause, s.ExpectedBufferOffset))
 		o.Holds = Spoiled
@@ -211,7 +217,8 @@ func midway(s ses.DownloadStatus, offset, end, size int) (done bool, o Outcome) 
 	case s.Code.Complete():
 		return true, lost("after byte %d of %d it says: %v", end, size, s)
 	case s.Code > ses.DownloadInProgress:
-		return false, Outcome{} // some say between chunks that they write flash
+		// Some say between chunks that they write flash.
+		return false, Outcome{}
 	case s.ExpectedBufferOffset != uint32(end) && s.ExpectedBufferOffset != ses.AnyOffset:
 		return true, failed(Spoiled, "after byte %d it waits for byte %d: a chunk was lost or doubled, "+
 			"the device was reset, or somebody else is writing to it", end, s.ExpectedBufferOffset)
@@ -226,7 +233,8 @@ func failedWith(s ses.DownloadStatus) Outcome {
 		return failed(NeedsImage, "%v", s)
 	case ses.DownloadNothingToActivate:
 		return failed(Nothing, "%v", s)
-	case ses.DownloadInternalError: // a reset is safe then
+	case ses.DownloadInternalError:
+		// A reset is safe then.
 		return failed(NotSaid, "%v", s)
 	case ses.DownloadImageError:
 		return failed(Spoiled, "%v: the device refuses the image; is it the one for this model?", s)
@@ -239,13 +247,15 @@ func failedWith(s ses.DownloadStatus) Outcome {
 // what it runs if the status says nothing, and nothing but that it has been
 // reset proves that it writes no flash any more.
 func (d *pageDownload) finish(ctx context.Context) Outcome {
-	if d.spec.SkipLastStatus { // what is left is what a download without a status page has
+	if d.spec.SkipLastStatus {
+		// What is left is what a download without a status page has.
 		blind := *d.target
 		blind.hasPage = false
 		return (&bufferDownload{target: &blind, away: d.away}).finish(ctx)
 	}
 	left := false
-	idle := "" // the revision that it ran at the last look, if its status was 00h
+	// The revision that it ran at the last look, if its status was 00h.
+	idle := ""
 	return poll(ctx, d.patience(), func() sight {
 		idle = ""
 		s, err := d.next(ctx)
@@ -276,7 +286,7 @@ func (d *pageDownload) finish(ctx context.Context) Outcome {
 		if s.Code != ses.DownloadIdle || !d.starts() && !d.away {
 			return sight{said: s.String(), stage: stageOf(s)}
 		}
-		// The code may have been told to nobody. The revision tells, if it changes at all.
+		// The code may have been lost. The revision tells, if it changes at all.
 		revision, err := d.revision(ctx)
 		switch {
 		case err != nil:
@@ -350,7 +360,8 @@ func ended(s ses.DownloadStatus, starts bool) (done bool, o Outcome) {
 // download. A device that was busy, or had something else to say first, did not carry
 // the abort out and gets it again.
 func (d *pageDownload) abort(ctx context.Context) Outcome {
-	sent, with := false, uint32(0) // the generation code of the abort
+	// with is the generation code of the abort.
+	sent, with := false, uint32(0)
 	var answer error
 	return poll(ctx, d.spec.FlashTimeout, func() sight {
 		s, err := d.freshStatus(ctx)
@@ -360,11 +371,13 @@ func (d *pageDownload) abort(ctx context.Context) Outcome {
 			return sight{said: err.Error()}
 		case s.Code == ses.DownloadNeedsImage:
 			return over(failedWith(s))
-		case s.Code.Complete() && d.lastSent: // reported once, and the outcome wherever it is read
+		case s.Code.Complete() && d.lastSent:
+			// It is reported once, and is the outcome wherever it is read.
 			d.early = &answered{status: s}
 			return over(Outcome{Result: Sent, Reason: s.String()})
 		case sent && (s.Code.Failed() || s.Code.Complete()):
-			return sight{said: s.String()} // reported once: the next status is the one that counts
+			// It is reported once: the next status is the one that counts.
+			return sight{said: s.String()}
 		case sent && s.Code == ses.DownloadIdle && !d.waitsForMore(s):
 			return over(Outcome{Result: Discarded, Reason: "the device has discarded it"})
 		case sent && scsi.Refused(answer) && d.generation == with:
@@ -426,12 +439,13 @@ func (d *pageDownload) recover(ctx context.Context, last bool) Outcome {
 				Reason: fmt.Sprintf("it waits for byte %d of %d", s.ExpectedBufferOffset, d.spec.Size),
 			})
 		case s.Code != ses.DownloadIdle && !last:
-			return sight{said: s.String(), stage: stageOf(s)} // some say between chunks that they write flash
+			// Some say between chunks that they write flash.
+			return sight{said: s.String(), stage: stageOf(s)}
 		case s.Code != ses.DownloadIdle, last && d.starts():
 			return over(Outcome{Result: Sent, Reason: s.String()})
 		}
 		return over(d.runs(ctx))
-	}, func(said string) Outcome { return lost("nobody can tell what it holds: %s", said) })
+	}, func(said string) Outcome { return lost("what it holds is unknown: %s", said) })
 }
 
 func (d *pageDownload) activate(ctx context.Context) Outcome {
@@ -443,7 +457,8 @@ func (d *pageDownload) activate(ctx context.Context) Outcome {
 	}
 	d.bufferID = byte(d.spec.BufferID)
 	err := d.send(ctx, ses.DownloadMicrocodeControl{Mode: ses.ActivateDeferredMicrocode})
-	if scsi.Refused(err) { // perhaps for a generation code that has changed since it was read
+	if scsi.Refused(err) {
+		// Perhaps for a generation code that has changed since it was read.
 		with := d.generation
 		d.bound = false
 		if _, failure := d.ask(ctx); failure == nil && d.generation != with {

@@ -9,12 +9,12 @@ import (
 	"fwctl/internal/ses"
 )
 
-// stage is how far a device has got with an image, as far as it tells. poll
-// waits longer for each new one, so that there must be few of them.
+// stage is how far a device has got with an image, as far as it says. poll
+// waits longer for each new stage, so there must be few of them.
 type stage int
 
 const (
-	silent    stage = iota // it has not told
+	silent    stage = iota // it has not said
 	receiving              // it awaits more data
 	writing                // it has all of it and writes flash
 	leaving                // it answers no more, or not yet again, after an image that it starts by itself
@@ -42,7 +42,7 @@ func over(o Outcome) sight { return sight{end: &o} }
 
 // poll asks, ever more seldom, until there is an end. Patience is how long a
 // device may stay in one stage. A stage that it falls back into, or is in for a
-// second time, gives it no more: after patience for each of them it is over.
+// second time, gives it no more: after patience for each of them poll ends.
 func poll(
 	ctx context.Context, patience time.Duration, ask func() sight, late func(said string) Outcome,
 ) Outcome {

@@ -26,7 +26,8 @@ type target struct {
 	generation uint32 // as the first status had it: it binds all chunks of this download
 	bound      bool
 
-	failed *ses.DownloadStatus // that collect has read, and that will not be told again
+	// failed is an error status that collect has read, and that is not reported again.
+	failed *ses.DownloadStatus
 }
 
 // starts reports whether the device starts the image by itself once it has all of it,
@@ -109,7 +110,8 @@ func (t *target) settle(ctx context.Context, luID string) error {
 			_, err = scsi.Do(ctx, way, scsi.TestUnitReady{})
 		}
 		if e := (*scsi.Error)(nil); errors.As(err, &e) {
-			return nil // not ready, or no command that it knows: the download itself will tell
+			// It is not ready, or does not know the command: the download itself finds out.
+			return nil
 		}
 		if err != nil {
 			t.held.FindAgain(ctx, luID)
@@ -165,7 +167,8 @@ func (t *target) own(page *ses.DownloadMicrocodeStatus) (ses.DownloadStatus, err
 		return status, fmt.Errorf(
 			"subenclosure %d is missing from page 0Eh: the ESP takes no microcode for it", t.spec.Subenclosure)
 	}
-	if page.GenerationCode != t.generation && status.Code != ses.DownloadNeedsImage { // that comes first
+	// 83h comes first.
+	if page.GenerationCode != t.generation && status.Code != ses.DownloadNeedsImage {
 		return ses.DownloadStatus{}, &changedError{t.generation, page.GenerationCode}
 	}
 	return status, nil
@@ -231,7 +234,8 @@ func (t *target) holds(s ses.DownloadStatus, from, end int) Holding {
 	switch {
 	case s.Code == ses.DownloadNeedsImage:
 		return NeedsImage
-	case s.Code == ses.DownloadInternalError: // a reset is safe then
+	case s.Code == ses.DownloadInternalError:
+		// A reset is safe then.
 		return NotSaid
 	case !partial(s):
 		return Spoiled
@@ -282,7 +286,7 @@ func (t *target) runs(ctx context.Context) Outcome {
 	}
 	return Outcome{
 		Result: StartOver, Revision: revision,
-		Reason: "it holds nothing of the image that it tells of, and is sent all of it again",
+		Reason: "it reports nothing of the image, and is sent all of it again",
 	}
 }
 

@@ -119,7 +119,7 @@ func (b *Baseline) Decline(e *inventory.Enclosure) []string {
 		say(!slices.Contains(was.Failures, failure), "%s", failure)
 	}
 	named := len(worse) > 0
-	say(is.Unknown && !was.Unknown, "no ESP tells its health any more (page 02h)")
+	say(is.Unknown && !was.Unknown, "no ESP reports its health any more (page 02h)")
 	say(is.Critical && !was.Critical && !named, "the enclosure reports a critical condition")
 	say(is.Unrecoverable && !was.Unrecoverable && !named, "the enclosure reports an unrecoverable condition")
 	if !is.Unknown {

@@ -39,7 +39,7 @@ func TestDecline(t *testing.T) {
 		"all elements of a type":   {func(e *inventory.Enclosure) { delete(e.Health.Elements, "Cooling") }, []string{"Cooling: 0 of 4 are there"}},
 		"the enclosure's word":     {func(e *inventory.Enclosure) { e.Health.Critical = true }, []string{"the enclosure reports a critical condition"}},
 		"its worst word":           {func(e *inventory.Enclosure) { e.Health.Unrecoverable = true }, []string{"the enclosure reports an unrecoverable condition"}},
-		"its health":               {func(e *inventory.Enclosure) { e.Health = inventory.Health{Unknown: true} }, []string{"no ESP tells its health any more (page 02h)"}},
+		"its health":               {func(e *inventory.Enclosure) { e.Health = inventory.Health{Unknown: true} }, []string{"no ESP reports its health any more (page 02h)"}},
 		"a drive":                  {func(e *inventory.Enclosure) { e.Drives = nil }, []string{"the drive in slot 7 (5000c50012345678) is missing"}},
 		"a drive for another":      {func(e *inventory.Enclosure) { e.Drives[0].SASAddress = "5000c50012345679" }, []string{"the drive in slot 7 (5000c50012345678) is missing"}},
 		"the list of drives":       {func(e *inventory.Enclosure) { e.Drives, e.DrivesUnknown = nil, true }, []string{"no ESP lists its drives any more (page 0Ah)"}},

@@ -76,7 +76,8 @@ func Hold(
 			case slices.Contains(known, p.Path) || !scan.LeadsTo(m.FS(), p.Path, luID):
 			case !p.InUse:
 				return nil, &unreadableError{p.Path, p.Detail}
-			default: // whoever held it may be done by now
+			default:
+				// Whoever held it may be done by now.
 				paths[luID] = append(paths[luID], p.Path)
 			}
 		}
@@ -258,7 +259,8 @@ func (h *Held) Await(
 	ctx context.Context, luID string, subenclosure int, address string, patience time.Duration,
 ) (e *inventory.Enclosure, err error) {
 	for range backoff.Within(ctx, patience, backoff.Device) {
-		if _, err = h.Revision(ctx, luID, subenclosure); err != nil { // finds it again if it has left
+		// This finds it again if it has left.
+		if _, err = h.Revision(ctx, luID, subenclosure); err != nil {
 			continue
 		}
 		if e, err = h.Read(ctx); err != nil {

@@ -103,7 +103,8 @@ func Users(fsys fs.FS, node string) string {
 			continue
 		}
 		process := path.Dir(path.Dir(link))
-		name, _ := fs.ReadFile(fsys, process+"/comm") // gone with its process, perhaps
+		// It may be gone with its process.
+		name, _ := fs.ReadFile(fsys, process+"/comm")
 		who = append(who, inventory.Shown(strings.TrimSpace("pid "+path.Base(process)+" "+string(name))))
 	}
 	return strings.Join(slices.Compact(who), ", ")

@@ -12,11 +12,11 @@ import (
 // revision of their own accord, up or down, some time after one of them was updated
 // (WD calls it Auto-Sync).
 type PeerSync struct {
-	seen  string // what they ran at the last look, "" where they could not be read
+	seen  string // what they ran at the last look, "" if they could not be read
 	since time.Time
 }
 
-// Over takes in a look at the enclosure, nil where it could not be read, and reports
+// Over takes in a look at the enclosure, nil if it could not be read, and reports
 // whether the ESPs are done with each other: all run the same, or have run what they
 // do for so long.
 func (p *PeerSync) Over(e *inventory.Enclosure, long time.Duration) bool {
