@@ -2,9 +2,10 @@ package inventory
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
+
+	"fwctl/internal/glob"
 )
 
 // Selector names components: an address or its leading parts, in which the
@@ -51,7 +52,7 @@ func ParseSelector(text string) (Selector, error) {
 const SelectorHelp = "a selector is an address or its leading parts, with the enclosure's identifier or name, where * stands for any text and ? for any character"
 
 // selectorRune reports whether a character occurs in addresses, names or patterns.
-// Brackets and backslashes do not: in path.Match they mean something.
+// Brackets and backslashes do not: in a pattern they mean something.
 func selectorRune(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("%@._:-/*?", r)
 }
@@ -93,10 +94,7 @@ func matchID(pattern, id string) bool {
 
 // matchPart needs a pattern that is not empty, or an enclosure without a name would
 // be selected by "".
-func matchPart(pattern, part string) bool {
-	ok, err := path.Match(pattern, part)
-	return ok && err == nil && pattern != ""
-}
+func matchPart(pattern, part string) bool { return pattern != "" && glob.Match(pattern, part) }
 
 // Selected returns the first of several selectors that is All or matches a component,
 // -1 if none does.

@@ -5,8 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding"
 	"encoding/hex"
-	"path"
 	"time"
+
+	"fwctl/internal/glob"
 )
 
 // Download microcode status codes.
@@ -365,9 +366,7 @@ func (ld *load) sum() string {
 
 // image says whether a whole image is one of this component's.
 func (a accepts) image(id identity, ours bool) bool {
-	vendor, _ := path.Match(a.Vendor, id.Vendor)
-	product, _ := path.Match(a.Product, id.Product)
-	return ours && vendor && product
+	return ours && glob.Match(a.Vendor, id.Vendor) && glob.Match(a.Product, id.Product)
 }
 
 // complete ends a download whose last byte has come: flash writing begins.

@@ -330,7 +330,7 @@ func (b *builder) wantOf(c fleet.Component) *goal {
 	primary := c.Primary()
 	for i, w := range b.in.Desired.Want {
 		m := b.in.Desired.Models[w.Model]
-		if !desired.GlobOrAny(m.Match.Vendor, primary.Vendor) || !desired.GlobOrAny(m.Match.Product, primary.Product) {
+		if !m.Match.Fits(primary.Vendor, primary.Product) {
 			continue
 		}
 		b.matches[i].models++

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"fwctl/internal/glob"
 	"fwctl/internal/image"
 	"fwctl/inventory"
 	"fwctl/inventory/fleet"
@@ -110,7 +111,7 @@ func productOf(o espOf) string {
 // matchOf is what the model of a one-off plan matches.
 func matchOf(named []espOf) desired.Match {
 	primary := named[0].esp.Subenclosures[0]
-	return desired.Match{Vendor: desired.Literal(primary.Vendor), Product: desired.Literal(primary.Product)}
+	return desired.Match{Vendor: glob.Literal(primary.Vendor), Product: glob.Literal(primary.Product)}
 }
 
 // at is the ESP behind a device node, or why there is none.

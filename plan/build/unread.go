@@ -48,7 +48,7 @@ func (b *builder) unread(f *fleet.Fleet) []plan.Unread {
 // by its vendor; and the enclosure is known only from an earlier run.
 func (b *builder) mayWant(w desired.Want, u *inventory.Unread) bool {
 	match := b.in.Desired.Models[w.Model].Match
-	if u.Vendor != "" && !desired.GlobOrAny(match.Vendor, u.Vendor) {
+	if vendor := (desired.Match{Vendor: match.Vendor}); u.Vendor != "" && !vendor.Fits(u.Vendor, u.Product) {
 		return false
 	}
 	if len(u.Components) == 0 || len(w.Enclosures) == 0 {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"fwctl/internal/glob"
 	"fwctl/internal/image"
 	"fwctl/internal/window"
 	"fwctl/inventory"
@@ -110,8 +111,8 @@ func (c *checker) checkNames() {
 func (c *checker) checkModel(name string, m Model) {
 	at := func(path ...string) []string { return append([]string{"models", name}, path...) }
 	c.checkName(name, at()...)
-	c.checkGlobs(at("match", "vendor"), m.Match.Vendor)
-	c.checkGlobs(at("match", "product"), m.Match.Product)
+	c.checkGlob(at("match", "vendor"), m.Match.Vendor)
+	c.checkGlob(at("match", "product"), m.Match.Product)
 	c.checkDurations(at("download"), map[string]plan.Duration{"flashTimeout": m.Download.FlashTimeout})
 	c.checkActivation(at("activation"), m.Activation)
 
@@ -133,7 +134,7 @@ func (c *checker) checkModel(name string, m Model) {
 		i := m.Images[image]
 		c.checkName(image, at("images", image)...)
 		for n, from := range i.From {
-			c.checkGlobs(at("images", image, "from", strconv.Itoa(n)), from)
+			c.checkGlob(at("images", image, "from", strconv.Itoa(n)), from)
 		}
 		if _, ok := m.Parts[i.Part]; !ok && !c.written("models", name, "parts", i.Part) {
 			c.add(at("images", image, "part"), fmt.Sprintf("image %s is for part %q, which model %s does not have", image, i.Part, name), c.knownNames(i.Part, slices.Values(parts)))
@@ -176,7 +177,7 @@ func (c *checker) checkRings(model string, m Model) {
 				if from == i.Revision {
 					return false // what has brought that first is not known
 				}
-				return strings.ContainsAny(from, `*?[\`) ||
+				return !glob.IsLiteral(from) ||
 					!slices.ContainsFunc(before[name], func(other string) bool { return m.Images[other].Revision == from })
 			})
 	}
@@ -245,6 +246,14 @@ func (c *checker) checkAmbiguous(model string, m Model) {
 			}
 		}
 	}
+}
+
+// overlap reports whether two lists of patterns have a revision in common. It may miss
+// one if both have patterns in their middle.
+func overlap(a, b []string) bool {
+	return a == nil || b == nil || slices.ContainsFunc(a, func(x string) bool {
+		return slices.ContainsFunc(b, func(y string) bool { return x == y || glob.Match(x, y) || glob.Match(y, x) })
+	})
 }
 
 // joinAnd lists words: a, b and c.
@@ -380,6 +389,12 @@ func (c *checker) checkWant(index string, w Want) {
 	}
 	if _, ok := c.d.Policies[w.Policy]; !ok && w.Policy != "" && !c.written("policies", w.Policy) {
 		c.add(at("policy"), fmt.Sprintf("there is no policy %q", w.Policy), c.knownNames(w.Policy, maps.Keys(c.d.Policies)))
+	}
+}
+
+func (c *checker) checkGlob(at []string, pattern string) {
+	if summary, hint := glob.Problem(pattern); summary != "" {
+		c.add(at, summary, hint)
 	}
 }
 

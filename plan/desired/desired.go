@@ -16,6 +16,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"fwctl/internal/glob"
 	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/plan"
@@ -58,6 +59,14 @@ type Match struct {
 	Vendor  string `yaml:"vendor"`
 	Product string `yaml:"product"`
 }
+
+// Fits reports whether a device is of this vendor and product.
+func (m Match) Fits(vendor, product string) bool {
+	return fits(m.Vendor, vendor) && fits(m.Product, product)
+}
+
+// fits reports whether a pattern matches a text; an empty one matches any.
+func fits(pattern, text string) bool { return pattern == "" || glob.Match(pattern, text) }
 
 // Download is how a model takes microcode. What is zero is filled in from the
 // quirk table, else from the defaults, by Build.
@@ -264,7 +273,7 @@ func (d *State) fillIn() {
 
 // StartsAt tells whether an image goes onto a revision in one hop.
 func (i ModelImage) StartsAt(revision string) bool {
-	return i.From == nil || slices.ContainsFunc(i.From, func(g string) bool { return glob(g, revision) })
+	return i.From == nil || slices.ContainsFunc(i.From, func(from string) bool { return glob.Match(from, revision) })
 }
 
 // StartsAtItself reports whether the image's from names its own revision: it then goes onto

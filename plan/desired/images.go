@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"fwctl/internal/glob"
 	"fwctl/internal/image"
 	"fwctl/schemas"
 )
@@ -161,11 +162,11 @@ func Doubt(img *image.Image, called string, match Match) string {
 // unmentioned is the product that an image says nothing of, "" where it does or
 // where the globs have no letters to look for.
 func unmentioned(img *image.Image, match Match) string {
-	for _, glob := range []string{match.Product, match.Vendor} {
+	for _, pattern := range []string{match.Product, match.Vendor} {
 		longest := ""
-		for _, part := range literals(glob) {
-			if len(part) > len(longest) {
-				longest = part
+		for _, word := range glob.Words(pattern) {
+			if len(word) > len(longest) {
+				longest = word
 			}
 		}
 		if len(longest) >= 3 {

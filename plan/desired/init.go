@@ -14,6 +14,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
+	"fwctl/internal/glob"
 	"fwctl/internal/image"
 	"fwctl/inventory"
 )
@@ -182,10 +183,10 @@ func byProduct(invs []*inventory.Inventory) (enclosures map[string]map[string]bo
 func (p *product) write(line func(string, ...any)) {
 	var match []string
 	if p.vendor != "" {
-		match = append(match, "vendor: "+scalar(Literal(p.vendor)))
+		match = append(match, "vendor: "+scalar(glob.Literal(p.vendor)))
 	}
 	if p.product != "" {
-		match = append(match, "product: "+scalar(Literal(p.product)))
+		match = append(match, "product: "+scalar(glob.Literal(p.product)))
 	}
 	if len(match) == 0 {
 		match = []string{`product: "?*"`} // has none to match with: matches those that do
@@ -221,7 +222,7 @@ func (p *product) write(line func(string, ...any)) {
 		line("    #    revision: %s # %s", quote(i.revision), i.remark)
 		for _, running := range slices.Sorted(maps.Keys(p.parts[part].revisions)) {
 			if running != "" && running != i.revision {
-				line("    #    from: [%s] # what it may be installed over", quote(Literal(running)))
+				line("    #    from: [%s] # what it may be installed over", quote(glob.Literal(running)))
 				break
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"fwctl/internal/glob"
 	"fwctl/plan"
 	"fwctl/schemas"
 )
@@ -36,6 +37,11 @@ type QuirkMatch struct {
 	Revision string `yaml:"revision"` // that an image starts from
 }
 
+// Fits reports whether a device is of this vendor and product, and at this revision.
+func (m QuirkMatch) Fits(vendor, product, revision string) bool {
+	return fits(m.Vendor, vendor) && fits(m.Product, product) && fits(m.Revision, revision)
+}
+
 // ActivationPage is how a quirk starts deferred microcode.
 type ActivationPage struct {
 	By   plan.ActivateBy `yaml:"by"`
@@ -59,14 +65,12 @@ var quirkTable = sync.OnceValue(func() []Quirk {
 // subenclosure, an empty one where there is none. own are rows that come before
 // those of the built-in table, and take the place of those of the same name.
 func QuirkOf(own []Quirk, vendor, product, revision string) Quirk {
-	fits := func(q Quirk) bool {
-		return GlobOrAny(q.Match.Vendor, vendor) && GlobOrAny(q.Match.Product, product) && GlobOrAny(q.Match.Revision, revision)
-	}
-	if i := slices.IndexFunc(own, fits); i >= 0 {
+	match := func(q Quirk) bool { return q.Match.Fits(vendor, product, revision) }
+	if i := slices.IndexFunc(own, match); i >= 0 {
 		return own[i]
 	}
 	for _, q := range quirkTable() {
-		if fits(q) && !slices.ContainsFunc(own, func(o Quirk) bool { return o.Name == q.Name }) {
+		if match(q) && !slices.ContainsFunc(own, func(o Quirk) bool { return o.Name == q.Name }) {
 			return q
 		}
 	}
@@ -75,17 +79,17 @@ func QuirkOf(own []Quirk, vendor, product, revision string) Quirk {
 
 // TakesModeE tells whether the ESP takes mode e when it runs a revision.
 func (q *Quirk) TakesModeE(revision string) bool {
-	return q.ModeE == nil || slices.ContainsFunc(q.ModeE, func(g string) bool { return glob(g, revision) })
+	return q.ModeE == nil || slices.ContainsFunc(q.ModeE, func(at string) bool { return glob.Match(at, revision) })
 }
 
 // checkQuirk finds what the schema cannot.
 func (c *checker) checkQuirk(index string, q Quirk) {
 	at := func(path ...string) []string { return append([]string{"quirks", index}, path...) }
-	c.checkGlobs(at("match", "vendor"), q.Match.Vendor)
-	c.checkGlobs(at("match", "product"), q.Match.Product)
-	c.checkGlobs(at("match", "revision"), q.Match.Revision)
+	c.checkGlob(at("match", "vendor"), q.Match.Vendor)
+	c.checkGlob(at("match", "product"), q.Match.Product)
+	c.checkGlob(at("match", "revision"), q.Match.Revision)
 	for i, g := range q.ModeE {
-		c.checkGlobs(at("modeE", fmt.Sprint(i)), g)
+		c.checkGlob(at("modeE", fmt.Sprint(i)), g)
 	}
 	if i := slices.IndexFunc(c.d.Quirks, func(o Quirk) bool { return o.Name == q.Name }); fmt.Sprint(i) != index {
 		c.add(at("name"), fmt.Sprintf("there is a quirk %q already", q.Name), "give each row a name of its own")
