@@ -166,7 +166,7 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 	all := told(remembered)
 	for _, s := range group {
 		cautions := s.step.Own(all)
-		s.needsImage = impact.NeedsImage(cautions, s.step.Address) != nil
+		s.needsImage = inventory.CautionOf(cautions, inventory.NeedsImage, s.step.Address) != nil
 		v := s.cannot(cmp.Or(err, failure))
 		if v.trigger == "" {
 			v = r.check(r.until, held, s, "")
@@ -194,7 +194,7 @@ func (s *stepRun) minds(cautions []inventory.Caution) verdict {
 	if s.want.staged != "" && s.want.staged == s.current().Image.SHA256 {
 		startsBy = s.current().ActivateBy
 	}
-	why := impact.Locked(cautions, s.step.Address, append([]string{s.step.Enclosure}, s.step.Neighbours...), startsBy)
+	_, why := impact.Locked(cautions, s.step.Address, append([]string{s.step.Enclosure}, s.step.Neighbours...), startsBy)
 	if why == "" {
 		return verdict{}
 	}

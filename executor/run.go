@@ -314,7 +314,7 @@ func NothingToDo(ctx context.Context, c Config) (*Result, error) {
 			return c.Address == s.Address && (c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear)
 		})
 		switch {
-		case s.WaitsForPower():
+		case s.WaitsForPower:
 			sr.Outcome = OutcomeStaged
 			result.Outcome = worse(result.Outcome, RunStopped)
 			waiting++

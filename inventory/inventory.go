@@ -73,6 +73,16 @@ const (
 	Unfinished CautionKind = "unfinished"  // a run goes on, or was broken off, in the middle of its work on it
 )
 
+// CautionOf returns the first caution of a kind about a component, nil if there is none.
+func CautionOf(cautions []Caution, kind CautionKind, address string) *Caution {
+	for i := range cautions {
+		if cautions[i].Kind == kind && cautions[i].Address == address {
+			return &cautions[i]
+		}
+	}
+	return nil
+}
+
 // Words says a caution to people, with what to do, when it was found out and why.
 func (c *Caution) Words() string {
 	what := "it needs a whole image: do not reset or power-cycle it before it has got one"

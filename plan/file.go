@@ -409,6 +409,8 @@ func (s *Step) contradiction(waves []Wave) string {
 		return fmt.Sprintf("it runs %s, and that is not where its hops start", s.Current)
 	case s.Action == Activate && (s.Preconditions.Staged == nil || *s.Preconditions.Staged != s.Hops[0].Image.SHA256):
 		return "it activates what is not staged"
+	case s.WaitsForPower && s.Action != IsStaged:
+		return "it waits for a power cycle, and nothing is staged"
 	case s.Action == Blocked && len(s.Reasons) == 0:
 		return "it is blocked without a reason"
 	case resets && s.Reset == ResetNever, resets && s.Disruption.Worst == NoImpact:

@@ -6,19 +6,6 @@ import (
 	"fwctl/inventory"
 )
 
-// NeverComplete is why what is staged is not started by a command, though the policy
-// wants that and permits it.
-const NeverComplete = "the device never said that the image is complete, so that no 0Fh is sent: " +
-	"power-cycle the enclosure " +
-	"when its drives are not in use, then run `fwctl verify`"
-
-// WaitsForPower reports whether the policy wants the step's image, which is staged, to be
-// started, and only a power cycle may do that, because it is unknown whether it is complete.
-func (s *Step) WaitsForPower() bool {
-	return s.Action == IsStaged &&
-		slices.ContainsFunc(s.Gates, func(g GateResult) bool { return g.Gate == GateActivate && g.Why == NeverComplete })
-}
-
 // Resets reports whether the step may reset an ESP in an apply.
 func (s *Step) Resets() bool {
 	return slices.ContainsFunc(s.Hops, func(h Hop) bool { return h.Resets() })

@@ -99,8 +99,9 @@ type Step struct {
 	Evidence      []string      `json:"evidence,omitempty"`       // Effect.Evidence of its reset
 	SeenElsewhere []string      `json:"seen_elsewhere,omitempty"` // drives of its fault domain that its host does not see and another host of the plan does
 	WorstDuration Duration      `json:"worst_duration"`
-	Rollback      string        `json:"rollback"` // name of the image that brings Current back, "" where there is none
-	Gates         []GateResult  `json:"gates"`    // of the policy, those that were asked; none where nothing is to be done
+	Rollback      string        `json:"rollback"`                  // name of the image that brings Current back, "" where there is none
+	WaitsForPower bool          `json:"waits_for_power,omitempty"` // the policy wants what is staged to be started, and only a power cycle may do that: it is unknown whether it is complete
+	Gates         []GateResult  `json:"gates"`                     // of the policy, those that were asked; none where nothing is to be done
 	Reasons       []string      `json:"reasons"`
 	Preconditions Preconditions `json:"preconditions"`
 }

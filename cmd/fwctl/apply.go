@@ -28,6 +28,7 @@ import (
 	"fwctl/inventory"
 	"fwctl/plan"
 	"fwctl/plan/build"
+	"fwctl/plan/impact"
 )
 
 func (a *app) applyCommand() *cobra.Command {
@@ -219,18 +220,9 @@ func inTheWay(p *plan.Plan, inventories []*inventory.Inventory) error {
 		all = multierror.Append(all, refused(fmt.Sprintf("cannot apply: %s could not be read, and the desired state may be about it; nothing was written: %s", what, u.Why),
 			"apply again when it can be read; to apply the rest meanwhile, save a plan with `fwctl plan --out`, and apply that"))
 	}
-	for _, inv := range inventories {
-		for _, e := range inv.Enclosures {
-			for _, c := range e.Cautions {
-				stops := func(s plan.Step) bool {
-					return s.Action == plan.Blocked && slices.ContainsFunc(s.Reasons, func(r string) bool { return strings.HasSuffix(r, c.Source()) })
-				}
-				if c.Kind == inventory.Unfinished && slices.ContainsFunc(p.Steps, stops) {
-					all = multierror.Append(all, refused(fmt.Sprintf("cannot apply: a run is in the middle of its work on %s, or was broken off there, and nothing was written%s", c.Address, c.Source()),
-						"unless that run goes on, `fwctl resume` finds out what became of it, and goes on"))
-				}
-			}
-		}
+	for _, c := range impact.Unfinished(p, inventories) {
+		all = multierror.Append(all, refused(fmt.Sprintf("cannot apply: a run is in the middle of its work on %s, or was broken off there, and nothing was written%s", c.Address, c.Source()),
+			"unless that run goes on, `fwctl resume` finds out what became of it, and goes on"))
 	}
 	return all.ErrorOrNil()
 }

@@ -95,7 +95,7 @@ func Plan(in Input) (*plan.Plan, error) {
 		jobs := b.decide(e)
 		for _, j := range jobs {
 			j.step.FaultDomain = b.survey.NumberOf(e)
-			b.tellCautions(j)
+			j.tellCautions()
 			j.step.Neighbours = j.domain.Neighbours(e, j.step.Host)
 			if j.targeted {
 				planned = append(planned, j)

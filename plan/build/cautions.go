@@ -2,7 +2,6 @@ package build
 
 import (
 	"slices"
-	"strings"
 
 	"fwctl/inventory"
 	"fwctl/inventory/fleet"
@@ -10,31 +9,35 @@ import (
 	"fwctl/plan/impact"
 )
 
-// unfinished is why it is unknown what a component runs or holds, "" if a run is not in
+// unfinished returns why it is unknown what a component runs or holds, "" if no run is in
 // the middle of its work on it.
-func (b *builder) unfinished(j *job) string {
-	for _, c := range j.domain.Cautions {
-		if c.Kind == inventory.Unfinished && c.Address == j.Address {
-			return c.Words()
-		}
-	}
-	return ""
-}
-
-// locked is Locked, of a component and the enclosures that are in sight.
-func (b *builder) locked(j *job, startsBy plan.ActivateBy) string {
-	domain := j.domain
-	if len(domain.Cautions) == 0 {
+func (j *job) unfinished() string {
+	c := inventory.CautionOf(j.domain.Cautions, inventory.Unfinished, j.Address)
+	if c == nil {
 		return ""
 	}
-	return impact.Locked(domain.Cautions, j.Address, domain.IDs(), startsBy)
+	j.told = append(j.told, *c)
+	return c.Words()
+}
+
+// locked returns why what earlier runs have found out keeps a component from being worked
+// on, "" if nothing does: impact.Locked, of the enclosures that are in sight.
+func (j *job) locked(startsBy plan.ActivateBy) string {
+	if len(j.domain.Cautions) == 0 {
+		return ""
+	}
+	by, why := impact.Locked(j.domain.Cautions, j.Address, j.domain.IDs(), startsBy)
+	if by != nil {
+		j.told = append(j.told, *by)
+	}
+	return why
 }
 
 // tellCautions tells, in the row, what has to be minded about a component and is
 // not told there as the reason why it is blocked.
-func (b *builder) tellCautions(j *job) {
+func (j *job) tellCautions() {
 	for _, c := range j.domain.Cautions {
-		if c.Address != j.Address || slices.ContainsFunc(j.step.Reasons, func(r string) bool { return strings.HasSuffix(r, c.Source()) }) {
+		if c.Address != j.Address || slices.Contains(j.told, c) {
 			continue
 		}
 		words := c.Words()
@@ -53,15 +56,7 @@ func (b *builder) tellCautions(j *job) {
 
 // unclear is the caution that it is unknown what a component holds, nil if there is none.
 func (j *job) unclear() *inventory.Caution {
-	all := j.domain.Cautions
-	i := slices.IndexFunc(
-		all,
-		func(c inventory.Caution) bool { return c.Kind == inventory.Unclear && c.Address == j.Address },
-	)
-	if i < 0 {
-		return nil
-	}
-	return &all[i]
+	return inventory.CautionOf(j.domain.Cautions, inventory.Unclear, j.Address)
 }
 
 // cautionWarnings tells of what in an enclosure must not lose power.

@@ -20,15 +20,16 @@ type job struct {
 	e         *fleet.Enclosure
 	domain    *impact.Domain
 	step      plan.Step
-	want      *wanted    // nil where no want matches it
-	targeted  bool       // false: left out by --target
-	stage     *plan.Wave // where it is worked on, nil where it is not
-	reset     *plan.Wave // likewise
-	late      bool       // staged after the resets of its ESP, so that none of them starts it
-	started   []string   // what its resets start beside it
-	takesDown []string   // what its resets take down beside it, though the plan does nothing with it
-	startedBy []*job     // whose resets start what it has staged
-	downBy    []*job     // whose resets take it down, though the plan does nothing with it
+	want      *wanted             // nil where no want matches it
+	targeted  bool                // false: left out by --target
+	stage     *plan.Wave          // where it is worked on, nil where it is not
+	reset     *plan.Wave          // likewise
+	late      bool                // staged after the resets of its ESP, so that none of them starts it
+	started   []string            // what its resets start beside it
+	takesDown []string            // what its resets take down beside it, though the plan does nothing with it
+	startedBy []*job              // whose resets start what it has staged
+	downBy    []*job              // whose resets take it down, though the plan does nothing with it
+	told      []inventory.Caution // those that are among the reasons already
 }
 
 // decide decides what is done with the components of an enclosure.
@@ -78,7 +79,7 @@ func (b *builder) begin(e *fleet.Enclosure, c fleet.Component) *job {
 		Component:  c,
 		sizes:      b.in.ImageSizes,
 		again:      b.in.Again,
-		needsImage: impact.NeedsImage(j.domain.Cautions, c.Address) != nil,
+		needsImage: inventory.CautionOf(j.domain.Cautions, inventory.NeedsImage, c.Address) != nil,
 	}
 	w.rule = w.activation()
 	j.want = w
@@ -144,6 +145,7 @@ func (b *builder) plan(j *job) {
 	}
 	s.Action, s.Hops, s.Later, s.Hooks, s.Reasons, s.Gates, s.Rollback, s.WorstDuration = plan.Update, []plan.Hop{}, nil, nil, []string{}, []plan.GateResult{}, "", 0
 	s.Disruption = plan.Disruption{Expected: plan.NoImpact, Worst: plan.NoImpact}
+	s.WaitsForPower, j.told = false, nil
 
 	if j.ESP.Disputed[j.Sub.ID] != "" {
 		s.Action = plan.Blocked
@@ -171,7 +173,7 @@ func (b *builder) plan(j *job) {
 				),
 			)
 		}
-		j.block(j.Conflict(), b.unfinished(j))
+		j.block(j.Conflict(), j.unfinished())
 		j.tellStaged()
 		return
 	default:
@@ -198,7 +200,7 @@ func (b *builder) plan(j *job) {
 		} else if w.policy.Activate == plan.WithApply && w.defers(w.before(chain, len(chain)-1), w.image) {
 			activate = w.activateGate(len(chain) == 1)
 		}
-		j.block(j.Conflict(), b.locked(j, ""))
+		j.block(j.Conflict(), j.locked(""))
 		b.pass(j, way, activate)
 		if s.Action == plan.Update {
 			if why := w.shorter(chain, b.in.SignedBy); why != "" {
@@ -263,8 +265,9 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	activate := w.activateGate(true)
 	unsure := w.rule.By == plan.ByModeF && !j.Sub.Staged.Confirmed && !hop.ActivateUnconfirmed
 	if unsure {
-		activate = plan.GateResult{Gate: plan.GateActivate, Verdict: plan.Failed, Why: plan.NeverComplete}
+		activate = plan.GateResult{Gate: plan.GateActivate, Verdict: plan.Failed, Why: neverComplete}
 	}
+	s.WaitsForPower = unsure
 	if activate.Verdict == plan.Failed &&
 		(unsure || w.rule.By == plan.ByPowerCycle || w.denied() != "" && !w.bystander && !b.in.Activate) {
 		s.Gates = b.gates(w.reset, activate)
@@ -274,7 +277,7 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	s.Action = plan.Activate
 	hop.Activation = plan.WithApply
 	s.Hops = []plan.Hop{hop}
-	j.block(j.Conflict(), b.locked(j, hop.ActivateBy))
+	j.block(j.Conflict(), j.locked(hop.ActivateBy))
 	b.pass(j, chain[:1], activate)
 	if s.Action == plan.Blocked {
 		s.Hops, s.Later = []plan.Hop{}, nil
@@ -283,6 +286,11 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	}
 	return true
 }
+
+// neverComplete is why what is staged is not started by a command, though the policy
+// wants that and permits it.
+const neverComplete = "the device never said that the image is complete, so that no 0Fh is sent: " +
+	"power-cycle the enclosure when its drives are not in use, then run `fwctl verify`"
 
 // tellStaged tells, in the row, of what is staged and is not what the row is about.
 func (j *job) tellStaged() {

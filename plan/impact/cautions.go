@@ -7,41 +7,69 @@ import (
 	"fwctl/plan"
 )
 
-// Locked says why what earlier runs have found out keeps a component from being
-// worked on, "" where nothing does. domain are the enclosures of its fault domain;
-// startsBy is how what it holds staged is to be started, "" where it is not.
+// Locked returns the caution that keeps a component from being worked on, and why, nil if
+// none does. domain are the enclosures of its fault domain; startsBy is how what it holds
+// staged is to be started, "" if it is not.
 //
 // What needs an image is the first of its fault domain to be worked on, by a whole
 // image: one that does is not locked by another. And no command starts what waits
 // for power.
-func Locked(cautions []inventory.Caution, address string, domain []string, startsBy plan.ActivateBy) string {
-	needy := NeedsImage(cautions, address)
+func Locked(
+	cautions []inventory.Caution,
+	address string,
+	domain []string,
+	startsBy plan.ActivateBy,
+) (by *inventory.Caution, why string) {
+	needsImage := inventory.CautionOf(cautions, inventory.NeedsImage, address) != nil
 	for i := range cautions {
 		c := &cautions[i]
 		own := c.Address == address
+		inDomain := slices.Contains(domain, inventory.EnclosureOf(c.Address))
 		switch {
 		case c.Kind == inventory.NeedsImage && own && startsBy != "":
-			return "it needs a whole image before it is reset: do not power-cycle or reset it" + c.Source()
-		case c.Kind == inventory.NeedsImage && needy == nil && slices.Contains(domain, inventory.EnclosureOf(c.Address)):
-			return c.Address + " needs a whole image before anything else of its fault domain is touched: " +
+			return c, "it needs a whole image before it is reset: do not power-cycle or reset it" + c.Source()
+		case c.Kind == inventory.NeedsImage && !needsImage && inDomain:
+			return c, c.Address + " needs a whole image before anything else of its fault domain is touched: " +
 				"apply one to it first, and do not power-cycle or reset it" + c.Dated()
 		case c.Kind == inventory.Unfinished && own:
-			return c.Words()
-		case c.Kind == inventory.Unfinished && slices.Contains(domain, inventory.EnclosureOf(c.Address)):
-			return "a run is in the middle of its work on " + c.Address + ", of the same fault domain, or was broken off there: unless that run goes on, `fwctl resume` comes first" + c.Source()
+			return c, c.Words()
+		case c.Kind == inventory.Unfinished && inDomain:
+			return c, "a run is in the middle of its work on " + c.Address + ", of the same fault domain, or was broken off there: " +
+				"unless that run goes on, `fwctl resume` comes first" + c.Source()
 		case c.Kind == inventory.Unclear && own && startsBy != "",
 			c.Kind == inventory.PowerOnly && own && startsBy == plan.ByModeF:
-			return c.Words()
+			return c, c.Words()
 		}
 	}
-	return ""
+	return nil, ""
 }
 
-// NeedsImage is the caution that a component is in need of an image, nil where it is not.
-func NeedsImage(cautions []inventory.Caution, address string) *inventory.Caution {
-	i := slices.IndexFunc(cautions, func(c inventory.Caution) bool { return c.Kind == inventory.NeedsImage && c.Address == address })
-	if i < 0 {
+// Unfinished returns the cautions of runs in the middle of their work that block steps of
+// a plan, each once.
+func Unfinished(p *plan.Plan, inventories []*inventory.Inventory) []inventory.Caution {
+	var cautions []inventory.Caution
+	for _, inv := range inventories {
+		for i := range inv.Enclosures {
+			cautions = append(cautions, inv.Enclosures[i].Cautions...)
+		}
+	}
+	if len(cautions) == 0 {
 		return nil
 	}
-	return &cautions[i]
+	var blocking []inventory.Caution
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		if s.Action != plan.Blocked {
+			continue
+		}
+		own := s.Own(cautions)
+		by := inventory.CautionOf(own, inventory.Unfinished, s.Address)
+		if by == nil {
+			by, _ = Locked(own, s.Address, append([]string{s.Enclosure}, s.Neighbours...), "")
+		}
+		if by != nil && by.Kind == inventory.Unfinished && !slices.Contains(blocking, *by) {
+			blocking = append(blocking, *by)
+		}
+	}
+	return blocking
 }
