@@ -26,57 +26,6 @@ func NewTurn(host string, waves ...int) Turn {
 // Limit returns the flags that limit the command to one wave.
 func (t *Turn) Limit() []string { return t.Command[len(applyPlan):] }
 
-// Acts reports whether an apply does something with the step.
-func (s *Step) Acts() bool { return s.Action == Update || s.Action == Activate }
-
-// AsWanted reports whether the desired state wants nothing else of the step's component
-// than what it is.
-func (s *Step) AsWanted() bool {
-	return s.Action == NoOp || s.Action == Excepted || s.Action == Unmanaged
-}
-
-// In reports whether an apply works on the step in a wave.
-func (s *Step) In(w Wave) bool {
-	return s.Acts() && (s.Waves.Stage == w.Number || s.Waves.Reset == w.Number)
-}
-
-// WavesOf returns the waves that work on a step, in their order.
-func (p *Plan) WavesOf(s *Step) []Wave {
-	return slices.DeleteFunc(slices.Clone(p.Waves), func(w Wave) bool { return !s.In(w) })
-}
-
-// Before returns the last wave of other hosts that a wave of one host must neither
-// precede nor accompany, and those hosts: the canaries', and for a reset what the plan
-// has earlier, or has not grouped, of the fault domains that the wave works on there.
-// It returns 0 if there is none.
-func (p *Plan) Before(wave Wave, host string, domains map[int]bool) (number int, hosts []string) {
-	for i := range p.Steps {
-		s := &p.Steps[i]
-		if s.Host == host || !s.Acts() {
-			continue
-		}
-		ungrouped := domains[0] || s.FaultDomain == 0
-		for _, w := range p.Waves {
-			if !s.In(w) {
-				continue
-			}
-			earlier := w.Number < wave.Number
-			follows := earlier && w.Canary && !wave.Canary
-			if wave.Kind == ResetWave {
-				follows = follows || earlier && (ungrouped || domains[s.FaultDomain]) || w.Number == wave.Number && ungrouped
-			}
-			if follows && w.Number > number {
-				number, hosts = w.Number, nil
-			}
-			if follows && w.Number == number {
-				hosts = append(hosts, s.Host)
-			}
-		}
-	}
-	slices.Sort(hosts)
-	return number, slices.Compact(hosts)
-}
-
 // turns are the commands that carry the plan out, in order. It returns nil if that is one.
 func (p *Plan) turns() []Turn {
 	work := map[string]map[int][]*Step{} // steps by host and wave

@@ -290,3 +290,11 @@ func (w *wanted) espsMismatch(e *fleet.Enclosure) string {
 	}
 	return fmt.Sprintf("the enclosure says that it has %d I/O modules, the model's esps says %d: correct esps", e.Reported, w.model.ESPs)
 }
+
+// cutLast is strings.Cut at the last separator.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}

@@ -6,17 +6,6 @@ import (
 	"strings"
 )
 
-// StatusRead is a moment at which the download status is read.
-type StatusRead string
-
-const (
-	MidwayStatus StatusRead = "midway" // between chunks
-	LastStatus   StatusRead = "last"   // after the last one
-)
-
-// SenseCode is a sense key, ASC and ASCQ as people write them: 05/26/00.
-type SenseCode string
-
 // VendorPage reports whether a page code is a vendor's (SES-3: 10h to 1Fh, SPC-4: 80h
 // and up), so that no page that the standards give a meaning passes for one.
 func VendorPage(code byte) bool { return 0x10 <= code && code <= 0x1f || code >= 0x80 }

@@ -1,0 +1,50 @@
+package build
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"fwctl/inventory/fleet"
+	"fwctl/plan/impact"
+)
+
+// pickCanaries chooses enclosures of each model, as many as are asked for, those
+// of small fault domains first. All of a fault domain goes together: else the B
+// side of one enclosure would be reset before the A side of another. What comes
+// along so counts too.
+func pickCanaries(work []*job, most int) map[*fleet.Enclosure]bool {
+	chosen := map[*fleet.Enclosure]bool{}
+	if most == 0 {
+		return chosen
+	}
+	models := map[string][]*fleet.Enclosure{} // those with work, by model
+	busy := map[*fleet.Enclosure]*impact.Domain{}
+	for _, j := range work {
+		if all := models[j.step.Model]; len(all) == 0 || all[len(all)-1] != j.e { // sorted: the last is the only one that can be it
+			models[j.step.Model] = append(all, j.e)
+		}
+		busy[j.e] = j.domain
+	}
+	size := func(e *fleet.Enclosure) int { return len(busy[e].Enclosures) }
+	for _, model := range slices.Sorted(maps.Keys(models)) {
+		all := models[model]
+		slices.SortStableFunc(all, func(a, b *fleet.Enclosure) int { return cmp.Compare(size(a), size(b)) })
+		picked := func() (n int) {
+			for _, e := range all {
+				if chosen[e] {
+					n++
+				}
+			}
+			return n
+		}
+		for n := 0; n < len(all) && picked() < most; n++ {
+			for _, e := range busy[all[n]].Enclosures {
+				if busy[e] != nil {
+					chosen[e] = true
+				}
+			}
+		}
+	}
+	return chosen
+}

@@ -1,0 +1,94 @@
+package build
+
+import (
+	"fmt"
+	"time"
+
+	"fwctl/plan"
+)
+
+// planStaged plans what is staged already: the wanted image, or the first stepping
+// stone to it. False: it is left as it is.
+func (b *builder) planStaged(j *job, chain []string) bool {
+	w, s := j.want, &j.step
+	hop := w.hop(s.Current, chain[0])
+	hop.Modes = []plan.Mode{}
+	s.Later = w.laterHops(hop.To, chain[1:])
+	s.Action = plan.IsStaged
+	s.Disruption.Why = "any power loss or hard reset starts " + hop.Goal()
+	if len(s.Later) > 0 {
+		s.Reasons = append(s.Reasons, fmt.Sprintf("%s is staged, a stepping stone: %s once it runs", hop.To, toward(s.Later)))
+	}
+	if w.policy.Activate != plan.WithApply {
+		s.Gates = b.gates(w.reset)
+		return false
+	}
+	activate := w.activateGate(true)
+	unsure := w.rule.By == plan.ByModeF && !j.Sub.Staged.Confirmed && !hop.ActivateUnconfirmed
+	if unsure {
+		activate = plan.GateResult{Gate: plan.GateActivate, Verdict: plan.Failed, Why: neverComplete}
+	}
+	s.WaitsForPower = unsure
+	if activate.Verdict == plan.Failed &&
+		(unsure || w.rule.By == plan.ByPowerCycle || w.denied() != "" && !w.bystander && !b.in.Activate) {
+		s.Gates = b.gates(w.reset, activate)
+		s.Reasons = append(s.Reasons, activate.Why)
+		return false
+	}
+	s.Action = plan.Activate
+	hop.Activation = plan.WithApply
+	s.Hops = []plan.Hop{hop}
+	j.block(j.Conflict(), j.locked(hop.ActivateBy))
+	b.pass(j, chain[:1], activate)
+	if s.Action == plan.Blocked {
+		s.Hops, s.Later = []plan.Hop{}, nil
+		j.tellWaiting(hop.Goal() + " is staged")
+		return false
+	}
+	return true
+}
+
+// neverComplete is why what is staged is not started by a command, though the policy
+// wants that and permits it.
+const neverComplete = "the device never said that the image is complete, so that no 0Fh is sent: " +
+	"power-cycle the enclosure when its drives are not in use, then run `fwctl verify`"
+
+// tellStaged tells, in the row, of what is staged and is not what the row is about.
+func (j *job) tellStaged() {
+	staged, s := j.Sub.Staged, &j.step
+	if staged == nil {
+		return
+	}
+	if why := j.ESP.Disputed[j.Sub.ID]; why != "" {
+		s.Reasons = append(s.Reasons, why)
+		s.Disruption.Why = "any power loss or hard reset starts what is staged"
+		return
+	}
+	what := "another image is staged, " + staged.Label()
+	if j.want == nil || staged.SHA256 == j.want.image.SHA256 {
+		what = staged.Label() + " is staged"
+	}
+	j.tellWaiting(what)
+}
+
+// tellWaiting tells, in the row, of what is staged, and who staged it.
+func (j *job) tellWaiting(what string) {
+	s := &j.step
+	text := what + ", and any power loss or hard reset starts it. " + j.stagedBy()
+	if s.Action == plan.Update {
+		text = what + ", and this plan replaces it. " + j.stagedBy()
+	} else {
+		s.Disruption.Why = "any power loss or hard reset starts " + j.Sub.Staged.Label()
+	}
+	s.Reasons = append(s.Reasons, text)
+}
+
+// stagedBy tells of what is staged: Staged 2026-11-15 by anna, image 5891b5b5.
+// Where several hosts see the enclosure, it tells on which of them.
+func (j *job) stagedBy() string {
+	s, on := j.Sub.Staged, ""
+	if len(j.e.Views) > 1 {
+		on = " on " + j.ESP.Host
+	}
+	return fmt.Sprintf("Staged %s by %s%s, image %.8s.", s.Since.UTC().Format(time.DateOnly), s.Who(), on, s.SHA256)
+}

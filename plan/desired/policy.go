@@ -1,0 +1,54 @@
+package desired
+
+import (
+	"gopkg.in/yaml.v3"
+
+	"fwctl/plan"
+)
+
+// Policy is what may be done to a component.
+type Policy struct {
+	Reset            plan.Reset      `yaml:"reset"`
+	Activate         plan.Activation `yaml:"activate"`
+	Windows          PolicyWindows   `yaml:"windows"`
+	Downgrade        Downgrade       `yaml:"downgrade"`
+	RequireAllESPs   bool            `yaml:"requireAllESPs"`
+	RequireHealthy   bool            `yaml:"requireHealthy"`
+	Waive            []Waiver        `yaml:"waive"`
+	Hooks            *plan.Hooks     `yaml:"hooks"`            // around each reset; nil: none
+	RequireSignature []string        `yaml:"requireSignature"` // minisign public keys, of which one must have signed the image; none: no signature is needed
+}
+
+// PolicyWindows are the names of the windows in which something may be done;
+// none: at any time.
+type PolicyWindows struct {
+	Stage []string `yaml:"stage"`
+	Reset []string `yaml:"reset"`
+}
+
+// Waiver lets a failure be there.
+type Waiver struct {
+	Element string `yaml:"element"` // name of the element, as the enclosure calls it
+	Reason  string `yaml:"reason"`
+	Until   string `yaml:"until"` // the last day it holds, in UTC, "2006-01-02"
+}
+
+// Downgrade says whether a component may go to an earlier entry of its model's order.
+type Downgrade string
+
+const (
+	DowngradeForbid Downgrade = "forbid"
+	DowngradeOrder  Downgrade = "order" // along the model's order, both ways
+)
+
+// DefaultPolicy is the safe one: nothing is reset, and what is downloaded is left staged.
+func DefaultPolicy() Policy {
+	return Policy{Reset: plan.ResetNever, Activate: plan.Manual, Downgrade: DowngradeForbid, RequireAllESPs: true, RequireHealthy: true}
+}
+
+// UnmarshalYAML fills in what a policy leaves out.
+func (p *Policy) UnmarshalYAML(n *yaml.Node) error {
+	type plain Policy // without this method
+	*p = DefaultPolicy()
+	return n.Decode((*plain)(p))
+}

@@ -1,0 +1,133 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Mode is how microcode is downloaded: "e" (0Eh: save, defer activation) or "7"
+// (07h: save, activate).
+type Mode string
+
+const (
+	ModeE Mode = "e"
+	Mode7 Mode = "7"
+)
+
+// Protocol is the way that an ESP takes microcode.
+type Protocol string
+
+const (
+	SES         Protocol = "ses"          // download microcode control page, 0Eh
+	WriteBuffer Protocol = "write-buffer" // WRITE BUFFER commands with offsets
+)
+
+// Hop is one image sent to one component.
+type Hop struct {
+	From          string     `json:"from"`
+	To            string     `json:"to"` // "" if unknown: any but From, unless Unversioned
+	Image         ImageRef   `json:"image"`
+	Modes         []Mode     `json:"modes"` // what is tried, in this order: e, then 7 only where a reset is permitted; empty where the image is staged already (action activate)
+	Protocol      Protocol   `json:"protocol"`
+	ChunkSize     int        `json:"chunk_size"` // bytes, a multiple of 4
+	BufferID      int        `json:"buffer_id"`
+	Activation    Activation `json:"activation"`              // what follows a download by mode e
+	ActivateBy    ActivateBy `json:"activate_by"`             // how deferred microcode is started
+	Unversioned   bool       `json:"unversioned,omitempty"`   // the part reports no revision: To is ""
+	Mode7Defers   bool       `json:"mode_7_defers,omitempty"` // mode 7 leaves it for a power cycle to start
+	FlashTimeout  Duration   `json:"flash_timeout"`           // how long the device may write flash without telling an end
+	Settle        Duration   `json:"settle"`                  // how long to leave a device alone after a reset
+	ReturnTimeout Duration   `json:"return_timeout"`          // how long a device may stay away after a reset
+
+	// What follows is from the quirk table; absent: as usual.
+	SkipStatus          []StatusRead `json:"skip_status,omitempty"`          // when the download status is not read
+	RefusedMode         SenseCode    `json:"refused_mode,omitempty"`         // sense data that mean it at the first chunk where they point at no field
+	ActivationPage      string       `json:"activation_page,omitempty"`      // sent in place of mode 0Fh: bytes in hex, lower case, from the page code on
+	ActivateUnconfirmed bool         `json:"activate_unconfirmed,omitempty"` // what the device never said to be complete may be activated
+	PeerSync            Duration     `json:"peer_sync,omitempty"`            // how long ESPs that differ may take to bring each other to one revision
+}
+
+// Brings writes the revision that a hop brings: - where the part reports none, ? where
+// the plan does not say which it is.
+func (h *Hop) Brings() string {
+	switch {
+	case h.Unversioned:
+		return "-"
+	case h.To == "":
+		return "?"
+	}
+	return h.To
+}
+
+// Goal names what a hop brings as inventory.Staged.Label does: its revision, else its image.
+func (h *Hop) Goal() string {
+	if h.To != "" {
+		return h.To
+	}
+	return fmt.Sprintf("image %.8s", h.Image.SHA256)
+}
+
+// Defers reports whether a download by a mode leaves the image dormant, and resets nothing.
+func (h *Hop) Defers(m Mode) bool { return m == ModeE || h.Mode7Defers }
+
+// Deferring returns those of the hop's modes that leave the image dormant.
+func (h *Hop) Deferring() []Mode {
+	return slices.DeleteFunc(slices.Clone(h.Modes), func(m Mode) bool { return !h.Defers(m) })
+}
+
+// MayReset reports whether one of the hop's modes resets what it goes to.
+func (h *Hop) MayReset() bool { return len(h.Deferring()) < len(h.Modes) }
+
+// Activation says what follows a download that deferred its activation.
+type Activation string
+
+const (
+	Manual    Activation = "manual" // left staged
+	WithApply Activation = "apply"  // activated in the same apply, in a reset wave
+)
+
+// ActivateBy is how deferred microcode is started.
+type ActivateBy string
+
+const (
+	ByModeF      ActivateBy = "mode-f"
+	ByPowerCycle ActivateBy = "power-cycle" // by a person
+)
+
+// ImageRef names an image by its content.
+type ImageRef struct {
+	Name   string `json:"name"` // key in the desired state
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"` // bytes
+}
+
+// Resets reports whether a hop may reset what it goes to: by its mode, also as a
+// fallback, or by an activation in the same apply.
+func (h *Hop) Resets() bool { return h.MayReset() || h.Activation == WithApply }
+
+// ByPerson reports whether a hop waits for a person's power cycle in an apply, which is all
+// that resets what it goes to.
+func (h *Hop) ByPerson() bool { return h.Activation == WithApply && h.ActivateBy == ByPowerCycle }
+
+// ByCommand reports whether an apply starts what the hop has left dormant by a command: mode
+// 0Fh, or the page that a quirk has in its place.
+func (h *Hop) ByCommand() bool { return h.Activation == WithApply && h.ActivateBy == ByModeF }
+
+// Reports is what the component says that it runs once the hop's image was started.
+func (h *Hop) Reports() string {
+	if h.Unversioned {
+		return h.From
+	}
+	return h.Goal()
+}
+
+// StatusRead is a moment at which the download status is read.
+type StatusRead string
+
+const (
+	MidwayStatus StatusRead = "midway" // between chunks
+	LastStatus   StatusRead = "last"   // after the last one
+)
+
+// SenseCode is a sense key, ASC and ASCQ as people write them: 05/26/00.
+type SenseCode string

@@ -1,0 +1,92 @@
+package impact
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fwctl/inventory"
+	"fwctl/inventory/fleet"
+)
+
+// evidence says where drives were looked for, and of each which source says what of it:
+// why it counts as in use, or why it does not.
+func (sv *Survey) evidence(enclosures []*fleet.Enclosure, found []finding) []string {
+	var said []string
+	for _, e := range enclosures {
+		for _, v := range e.Views {
+			if v.DriveEvidence != nil {
+				said = append(said, fmt.Sprintf("drives behind %s, seen from %s: %s", e.ID, v.Host, strings.Join(v.DriveEvidence, ", ")))
+			}
+		}
+	}
+	alike := map[string][]finding{} // drives of which the same is said
+	var order []string
+	for _, f := range found {
+		if f.fate != unused && f.fate != goesOn {
+			said = append(said, slots([]finding{f}, nil)+": "+trouble(f.drive))
+			continue
+		}
+		words := sv.harmless(f)
+		if alike[words] == nil {
+			order = append(order, words)
+		}
+		alike[words] = append(alike[words], f)
+	}
+	for _, words := range order {
+		for some := range slices.Chunk(alike[words], mostSlots) {
+			said = append(said, slots(some, nil)+": "+words)
+		}
+	}
+	return said
+}
+
+// trouble says of a drive that may be cut off why it counts.
+func trouble(d *inventory.Drive) string {
+	use := "use unknown"
+	if len(d.InUse) > 0 {
+		use = strings.Join(d.InUse, ", ")
+	} else if len(d.Paths) == 0 {
+		use = "use unknown, no host of the plan sees it"
+	}
+	words := append([]string{use}, d.Evidence...)
+	for _, p := range downPaths(d) {
+		words = append(words, p.Device+" is not a live path: "+p.Down)
+	}
+	return strings.Join(words, "; ")
+}
+
+// harmless says of a drive that nothing is cut off from why: that it is in use and goes
+// on, or which host has found what on looking whether it is. What is said of each of its
+// paths is said once, so that drives of which the same is said are told together.
+func (sv *Survey) harmless(f finding) string {
+	if f.fate == goesOn {
+		return "in use, with a live path through " + sv.label(f.through, nil)
+	}
+	var said []string
+	for k := range f.enclosure.Views {
+		v := &f.enclosure.Views[k]
+		for i := range v.Drives {
+			d := &v.Drives[i]
+			if d.InUse == nil || !newFinding(f.enclosure, d).same(f) {
+				continue
+			}
+			words := []string{fmt.Sprintf("not in use on %s: %s", v.Host, inventory.NoUser)}
+			for _, e := range d.Evidence {
+				path, rest, ok := strings.Cut(e, ": ")
+				if ok && slices.ContainsFunc(d.Paths, func(p inventory.DrivePath) bool { return p.Device == path }) {
+					e = rest
+				}
+				e = strings.TrimSuffix(e, fmt.Sprintf(" in slot %d", d.Slot)) // under which it is listed
+				if !slices.Contains(words, e) {
+					words = append(words, e)
+				}
+			}
+			said = append(said, strings.Join(words, "; "))
+		}
+	}
+	if len(said) == 0 { // under another slot or address there
+		return "not in use, as another host of the plan sees it"
+	}
+	return strings.Join(slices.Compact(said), "; ")
+}

@@ -1,0 +1,98 @@
+// Package plan is the plan itself: its types, its file format and digest, and the
+// questions that everybody asks a step: whether it acts, in which wave, who resets it.
+//
+// A plan leaves no choice to the executor. This package makes none (see plan/build), and
+// never reaches a device, a clock or an image.
+package plan
+
+import (
+	"time"
+
+	"fwctl/internal/window"
+)
+
+// FormatVersion is the version of the plan file format that this package writes.
+const FormatVersion = "1.0"
+
+// Plan is a saved plan, self-contained: with the images, it is all that the
+// executor needs.
+type Plan struct {
+	FormatVersion string                   `json:"format_version"`
+	Kind          string                   `json:"kind"`                  // "Plan"
+	Digest        string                   `json:"digest"`                // "sha256:" and 64 hex digits over everything but digest, created_at and image_hints
+	CreatedAt     time.Time                `json:"created_at"`            // RFC 3339, UTC
+	ImageHints    map[string]string        `json:"image_hints,omitempty"` // by SHA-256: absolute paths at which images were; not covered by the digest
+	Simulated     bool                     `json:"simulated"`
+	DesiredState  Source                   `json:"desired_state"`
+	Scans         []Scan                   `json:"scans"`              // sorted by host
+	Steps         []Step                   `json:"steps"`              // sorted by address
+	Waves         []Wave                   `json:"waves"`              // in the order they are walked, numbers ascending
+	Commands      []Turn                   `json:"commands,omitempty"` // who applies what after whom; none where one command on one host does all of it
+	Windows       map[string]window.Window `json:"windows"`            // those that waves name
+	Quirks        map[string]string        `json:"quirks,omitempty"`   // the rows of the quirk table that steps name: where each comes from
+	Rollout       Rollout                  `json:"rollout"`
+	Warnings      []string                 `json:"warnings"`
+	Unread        []Unread                 `json:"unread,omitempty"` // devices that could not be read, by host and path
+	Summary       Summary                  `json:"summary"`
+}
+
+// Source names the desired state that a plan was made from.
+type Source struct {
+	Name   string `json:"name"`   // metadata.name, "" where it has none
+	SHA256 string `json:"sha256"` // of the file, 64 hex digits
+}
+
+// Scan is one inventory that went into a plan.
+type Scan struct {
+	Host       string    `json:"host"`
+	ScannedAt  time.Time `json:"scanned_at"`
+	Enclosures int       `json:"enclosures"`
+	ESPs       int       `json:"esps"`
+}
+
+// Rollout limits how much is worked on, and how much may fail.
+type Rollout struct {
+	Canary      int      `json:"canary,omitempty" yaml:"canary"`  // enclosures of each model that go through all of their waves first
+	Soak        Duration `json:"soak,omitempty" yaml:"soak"`      // how long the canaries must have been done, and well, before the rest
+	MaxParallel int      `json:"max_parallel" yaml:"maxParallel"` // enclosures worked on at a time
+	MaxFailures int      `json:"max_failures" yaml:"maxFailures"` // components that may fail before no other is started
+}
+
+// Summary counts steps by action.
+type Summary struct {
+	Update    int `json:"update"`
+	Activate  int `json:"activate"`
+	Staged    int `json:"staged"`
+	NoOp      int `json:"no-op"`
+	Blocked   int `json:"blocked"`
+	Excepted  int `json:"excepted"`
+	Unmanaged int `json:"unmanaged"`
+	Unread    int `json:"unread,omitempty"` // devices that could not be read
+}
+
+// Unread is a device that the scan of a host could not read: nothing that is said of
+// the other components says anything of what is behind it.
+type Unread struct {
+	Host       string   `json:"host"`
+	Path       string   `json:"path"`
+	LUID       string   `json:"lu_id,omitempty"`
+	Why        string   `json:"why"`
+	Components []string `json:"components,omitempty"` // addresses, as the host remembers them or reads them on another path
+
+	// Wanted: a want may be about it, as far as anybody can tell without reading it.
+	Wanted bool `json:"wanted"`
+}
+
+func (p *Plan) Summarize() Summary {
+	sum := Summary{Unread: len(p.Unread)}
+	counts := map[Action]*int{
+		Update: &sum.Update, Activate: &sum.Activate, IsStaged: &sum.Staged, NoOp: &sum.NoOp,
+		Blocked: &sum.Blocked, Excepted: &sum.Excepted, Unmanaged: &sum.Unmanaged,
+	}
+	for _, s := range p.Steps {
+		if n := counts[s.Action]; n != nil {
+			*n++
+		}
+	}
+	return sum
+}

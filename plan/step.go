@@ -1,0 +1,112 @@
+package plan
+
+import (
+	"slices"
+
+	"fwctl/inventory"
+)
+
+// Action is what a plan does with a component.
+type Action string
+
+const (
+	Update    Action = "update"
+	Activate  Action = "activate"  // the wanted image is staged and will be activated
+	IsStaged  Action = "staged"    // the wanted image is staged and waits
+	NoOp      Action = "no-op"     // up to date
+	Blocked   Action = "blocked"   // always with reasons
+	Excepted  Action = "excepted"  // left out by an exception of the desired state
+	Unmanaged Action = "unmanaged" // no want matches it
+)
+
+// Step is one component and what is done with it.
+type Step struct {
+	Address       string        `json:"address"`
+	Aliases       []string      `json:"aliases,omitempty"` // its other addresses, sorted: several ESPs can serve it
+	Name          string        `json:"name"`              // of the enclosure, "" if it has none
+	Host          string        `json:"host"`              // the host that carries the step out
+	Enclosure     string        `json:"enclosure"`
+	LUID          string        `json:"lu_id"`        // designator of the ESP's logical unit
+	Subenclosure  int           `json:"subenclosure"` // subenclosure id, 0 to 255
+	Vendor        string        `json:"vendor"`
+	Product       string        `json:"product"`
+	Current       string        `json:"current"`
+	Desired       string        `json:"desired"`         // "" for unmanaged components
+	Model         string        `json:"model"`           // of the want that matches it, "" for unmanaged components
+	Image         string        `json:"image"`           // name of the wanted image, likewise
+	Quirk         string        `json:"quirk,omitempty"` // name of the row of the quirk table that fits the device
+	Policy        string        `json:"policy"`          // name of the policy, "" for the defaults
+	Action        Action        `json:"action"`
+	Hops          []Hop         `json:"hops"`                 // in order, what one apply does; empty unless the action is update or activate
+	Later         []Hop         `json:"later,omitempty"`      // what is left once a power cycle has started the last of Hops, or what is staged: for another plan
+	Waves         StepWaves     `json:"waves"`                // where the step is worked on
+	Hooks         *Hooks        `json:"hooks,omitempty"`      // commands around each of its resets; nil: none
+	Reset         Reset         `json:"reset"`                // what the policy asks of a reset; looked at again before each one
+	FaultDomain   int           `json:"fault_domain"`         // steps with the same number are never reset together; 0: it cannot be told, never reset together with anything
+	Neighbours    []string      `json:"neighbours,omitempty"` // the other enclosures of its fault domain that its host sees, whether the plan has steps of them or not
+	Disruption    Disruption    `json:"disruption"`
+	Evidence      []string      `json:"evidence,omitempty"`       // Effect.Evidence of its reset
+	SeenElsewhere []string      `json:"seen_elsewhere,omitempty"` // drives of its fault domain that its host does not see and another host of the plan does
+	WorstDuration Duration      `json:"worst_duration"`
+	Rollback      string        `json:"rollback"`                  // name of the image that brings Current back, "" where there is none
+	WaitsForPower bool          `json:"waits_for_power,omitempty"` // the policy wants what is staged to be started, and only a power cycle may do that: it is unknown whether it is complete
+	Gates         []GateResult  `json:"gates"`                     // of the policy, those that were asked; none where nothing is to be done
+	Reasons       []string      `json:"reasons"`
+	Preconditions Preconditions `json:"preconditions"`
+}
+
+// Preconditions must hold on the live device before a step's first byte.
+type Preconditions struct {
+	Revision string   `json:"revision"`
+	Staged   *string  `json:"staged"` // SHA-256 of the image that Step.Host remembers as staged; nil: none
+	ESPs     []string `json:"esps"`   // lu_ids of the enclosure's ESPs that Step.Host sees, sorted: no other host is there to be asked when the step is carried out
+}
+
+// Acts reports whether an apply does something with the step.
+func (s *Step) Acts() bool { return s.Action == Update || s.Action == Activate }
+
+// AsWanted reports whether the desired state wants nothing else of the step's component
+// than what it is.
+func (s *Step) AsWanted() bool {
+	return s.Action == NoOp || s.Action == Excepted || s.Action == Unmanaged
+}
+
+// Resets reports whether the step may reset an ESP in an apply.
+func (s *Step) Resets() bool {
+	return slices.ContainsFunc(s.Hops, func(h Hop) bool { return h.Resets() })
+}
+
+// CountResets counts the resets that the step's hops come to: those that are sure, and with
+// the fallbacks to mode 7.
+func (s *Step) CountResets() (sure, most int) {
+	for i := range s.Hops {
+		h := &s.Hops[i]
+		switch {
+		case h.Activation == WithApply, len(h.Deferring()) == 0:
+			sure++
+			most++
+		case h.MayReset():
+			most++
+		}
+	}
+	return sure, most
+}
+
+// LeavesStaged tells whether the step leaves its last image staged.
+func (s *Step) LeavesStaged() bool {
+	return s.Action == Update && s.Last().Activation == Manual && len(s.Last().Deferring()) > 0
+}
+
+func (s *Step) Last() *Hop { return &s.Hops[len(s.Hops)-1] }
+
+// Own returns cautions with the step's address in place of its aliases: a caution holds
+// for the component under whichever of its addresses it was recorded.
+func (s *Step) Own(cautions []inventory.Caution) []inventory.Caution {
+	own := slices.Clone(cautions)
+	for i := range own {
+		if slices.Contains(s.Aliases, own[i].Address) {
+			own[i].Address = s.Address
+		}
+	}
+	return own
+}

@@ -1,0 +1,73 @@
+package plan
+
+import (
+	"slices"
+)
+
+// Wave is a set of steps between two barriers.
+type Wave struct {
+	Number  int      `json:"number"`
+	Kind    WaveKind `json:"kind"`
+	Windows []string `json:"windows"`          // names; none: at any time
+	Canary  bool     `json:"canary,omitempty"` // works on canaries only
+	// PowerCycle: in a reset wave, a person power-cycles the enclosures of its
+	// steps, of which all that is to be staged is staged by then. Nothing is sent.
+	PowerCycle bool     `json:"power_cycle,omitempty"`
+	Soak       Duration `json:"soak,omitempty"` // how long all of it must have been done, and well, before the next wave begins
+}
+
+// WaveKind says what a wave may do.
+type WaveKind string
+
+const (
+	StageWave WaveKind = "stage" // downloads by mode e, resets nothing
+	ResetWave WaveKind = "reset" // activates, or downloads by mode 7
+)
+
+// StepWaves are the numbers of the waves that work on a step; 0 where none does.
+type StepWaves struct {
+	Stage int `json:"stage,omitempty"`
+	Reset int `json:"reset,omitempty"`
+}
+
+// In reports whether an apply works on the step in a wave.
+func (s *Step) In(w Wave) bool {
+	return s.Acts() && (s.Waves.Stage == w.Number || s.Waves.Reset == w.Number)
+}
+
+// WavesOf returns the waves that work on a step, in their order.
+func (p *Plan) WavesOf(s *Step) []Wave {
+	return slices.DeleteFunc(slices.Clone(p.Waves), func(w Wave) bool { return !s.In(w) })
+}
+
+// Before returns the last wave of other hosts that a wave of one host must neither
+// precede nor accompany, and those hosts: the canaries', and for a reset what the plan
+// has earlier, or has not grouped, of the fault domains that the wave works on there.
+// It returns 0 if there is none.
+func (p *Plan) Before(wave Wave, host string, domains map[int]bool) (number int, hosts []string) {
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		if s.Host == host || !s.Acts() {
+			continue
+		}
+		ungrouped := domains[0] || s.FaultDomain == 0
+		for _, w := range p.Waves {
+			if !s.In(w) {
+				continue
+			}
+			earlier := w.Number < wave.Number
+			follows := earlier && w.Canary && !wave.Canary
+			if wave.Kind == ResetWave {
+				follows = follows || earlier && (ungrouped || domains[s.FaultDomain]) || w.Number == wave.Number && ungrouped
+			}
+			if follows && w.Number > number {
+				number, hosts = w.Number, nil
+			}
+			if follows && w.Number == number {
+				hosts = append(hosts, s.Host)
+			}
+		}
+	}
+	slices.Sort(hosts)
+	return number, slices.Compact(hosts)
+}
