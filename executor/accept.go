@@ -9,13 +9,17 @@ import (
 	"fwctl/plan"
 )
 
-// accept refuses the run where I/O may stop at a component for which nobody
-// accepted that, and returns what somebody took upon himself, for the record.
+// accept refuses the run if another host may be writing to its enclosures, or if I/O may
+// stop at a component, and nobody accepted that. It returns what somebody accepted, for
+// the record.
 func (r *run) accept() []state.Override {
-	why := r.Unaccepted()
+	refusal, why := RefusedDisruption, r.Unaccepted()
+	if others := r.OtherWriters(); len(others) > 0 {
+		refusal, why = RefusedInUse, "another host may be writing to "+others[0].Enclosure
+	}
 	var accepted []state.Override
 	for _, s := range r.local() {
-		if slices.Contains(r.SoleWriter, s.step.Enclosure) {
+		if r.SoleWriter && slices.ContainsFunc(r.Unseen, func(u plan.Unseen) bool { return u.Enclosure == s.step.Enclosure }) {
 			accepted = append(accepted, state.Override{Kind: state.SoleWriter, Address: s.step.Address})
 		}
 		if !r.stopsIO(s.step) {
@@ -26,13 +30,24 @@ func (r *run) accept() []state.Override {
 			s.reason = "I/O may stop here, and nobody accepted that"
 			continue
 		}
-		accepted = append(accepted, state.Override{Kind: state.AcceptDisruption, Address: s.step.Address, Given: string(r.AcceptDisruption[i])})
+		accepted = append(accepted, state.Override{
+			Kind: state.AcceptDisruption, Address: s.step.Address, Given: string(r.AcceptDisruption[i]),
+		})
 	}
 	if why == "" || r.why != "" {
 		return accepted
 	}
-	r.refusal, r.why = RefusedDisruption, why
+	r.refusal, r.why = refusal, why
 	return nil
+}
+
+// OtherWriters returns the enclosures to which another host may be writing: those of which
+// this host does not see all I/O modules, unless somebody says that nobody else writes.
+func (c *Config) OtherWriters() []plan.Unseen {
+	if c.SoleWriter {
+		return nil
+	}
+	return c.Unseen
 }
 
 // Unaccepted says at which components I/O may stop in the waves that the run is for

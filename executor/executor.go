@@ -31,10 +31,11 @@ type Config struct {
 	// every one. Run refuses a plan with another one whose worst disruption is that.
 	AcceptDisruption []inventory.Selector
 
-	// SoleWriter are the enclosures, by the first part of their addresses, of which
-	// this host does not see all ESPs and to which, as somebody has said, nobody else
-	// writes: for the record.
-	SoleWriter []string
+	// Unseen are the enclosures of which this host does not see all ESPs, so that another
+	// host may be writing to them. Run refuses them without SoleWriter: somebody's word,
+	// for the record, that nobody else writes to them.
+	Unseen     []plan.Unseen
+	SoleWriter bool
 
 	// IgnoreWindow is why the plan is carried out whether its windows are open or
 	// not, for the record; "" where they hold.

@@ -38,7 +38,7 @@ func (b *bench) flash(mode plan.Mode, revision, said string) *executor.Result {
 	}
 	c := b.config()
 	c.Plan, c.Images = p, map[string]*image.Image{img.SHA256(): img}
-	c.AcceptDisruption, c.SoleWriter = []inventory.Selector{"all"}, []string{enc1}
+	c.AcceptDisruption, c.Unseen, c.SoleWriter = []inventory.Selector{"all"}, []plan.Unseen{{Enclosure: enc1}}, true
 	r, err := executor.Run(b.Context(), c)
 	if err != nil {
 		b.Fatal(err)
@@ -111,12 +111,16 @@ func TestSoleWriterIsRecorded(t *testing.T) {
 	onRack(t, twoEnclosures(), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		c := b.config(b.step(esp1, stage, hop), b.step(esp2, stage, hop), b.step(other+"/esp1/sub0", stage, hop))
-		c.SoleWriter = []string{enc1}
+		c.Unseen = []plan.Unseen{{Enclosure: enc1, Seen: 1, Expected: 2}}
+		if r, err := executor.Run(b.Context(), c); err != nil || r.Refusal != executor.RefusedInUse {
+			t.Fatalf("Run without anybody's word = %+v, %v; want it refused", r, err)
+		}
+		c.SoleWriter = true
 		if r, err := executor.Run(b.Context(), c); err != nil || r.Outcome != executor.RunDone {
 			t.Fatalf("Run = %+v, %v; want it done", r, err)
 		}
 		want := []state.Override{{Kind: state.SoleWriter, Address: esp1}, {Kind: state.SoleWriter, Address: esp2}}
-		if got, err := b.store.Overrides(b.Context(), 1); err != nil || !slices.Equal(got, want) {
+		if got, err := b.store.Overrides(b.Context(), 2); err != nil || !slices.Equal(got, want) {
 			t.Errorf("overrides = %v, %v; want %v", got, err, want)
 		}
 	})

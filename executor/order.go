@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"fwctl/plan"
 )
@@ -11,6 +12,42 @@ import (
 // Selects tells whether the run works on a wave: Config.Phase and Config.Wave.
 func (c *Config) Selects(w plan.Wave) bool {
 	return (c.Phase == "" || c.Phase == w.Kind) && (c.Wave == 0 || c.Wave == w.Number)
+}
+
+// SelectsAny reports whether the plan has no waves, or the run is for one of them.
+func (c *Config) SelectsAny() bool {
+	return len(c.Plan.Waves) == 0 || slices.ContainsFunc(c.Plan.Waves, c.Selects)
+}
+
+// Local returns the steps that this host acts on.
+func (c *Config) Local() []*plan.Step {
+	var all []*plan.Step
+	for i := range c.Plan.Steps {
+		if s := &c.Plan.Steps[i]; s.Host == c.Machine.Hostname() && s.Acts() {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// Closed returns the waves that the run is for, in which this host sends something, and of
+// which no window is open.
+func (c *Config) Closed(now time.Time) ([]plan.Wave, error) {
+	var closed []plan.Wave
+	local := c.Local()
+	for _, w := range c.Plan.Waves {
+		if w.PowerCycle || !c.Selects(w) || !slices.ContainsFunc(local, func(s *plan.Step) bool { return s.In(w) }) {
+			continue
+		}
+		o, err := c.Plan.Opening(w, now)
+		if err != nil {
+			return nil, err
+		}
+		if !o.Now {
+			closed = append(closed, w)
+		}
+	}
+	return closed, nil
 }
 
 func (c *Config) selectsNumber(n int) bool {

@@ -136,7 +136,7 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	selected := slices.DeleteFunc(slices.Clone(l.PowerCycled), func(s inventory.Selector) bool { return s == inventory.All })
+	selected := inventory.WithoutAll(l.PowerCycled)
 	if err := plan.Unmatched("--power-cycled", selected, book.components(inv, last), "what is in sight or remembered here"); err != nil {
 		return nil, err
 	}

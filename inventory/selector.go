@@ -102,6 +102,11 @@ func Selected(selectors []Selector, c Named) int {
 	return slices.IndexFunc(selectors, func(s Selector) bool { return s == All || s.Matches(c) })
 }
 
+// WithoutAll returns selectors without the word All.
+func WithoutAll(selectors []Selector) []Selector {
+	return slices.DeleteFunc(slices.Clone(selectors), func(s Selector) bool { return s == All })
+}
+
 // Selectable returns every text without * or ? that selects one of the components,
 // sorted: identifiers, names, addresses and their leading parts.
 func Selectable(components []Named) []string {

@@ -6,6 +6,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"fwctl/internal/window"
@@ -95,4 +96,32 @@ func (p *Plan) Summarize() Summary {
 		}
 	}
 	return sum
+}
+
+// Acts reports whether an apply of the plan does anything.
+func (s Summary) Acts() bool { return s.Update+s.Activate > 0 }
+
+// Pending reports whether anything differs from the desired state, or may: what is staged,
+// blocked or could not be read counts too.
+func (s Summary) Pending() bool { return s.Update+s.Activate+s.Staged+s.Blocked+s.Unread > 0 }
+
+// Astray returns the steps of components that are not as the desired state wants them.
+func (p *Plan) Astray() []Step {
+	return slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return s.AsWanted() })
+}
+
+// UnreadWanted returns the devices that could not be read, and that the desired state may
+// be about: having nothing else to do is no success then.
+func (p *Plan) UnreadWanted() []Unread {
+	return slices.DeleteFunc(slices.Clone(p.Unread), func(u Unread) bool { return !u.Wanted })
+}
+
+// Unseen is an enclosure that a plan works on while other ESPs of it are not in sight, so
+// that another host may be writing to it.
+type Unseen struct {
+	// Enclosure is the first part of its addresses, Name "" if it has none.
+	Enclosure, Name string
+
+	// Seen and Expected count ESPs.
+	Seen, Expected int
 }

@@ -200,8 +200,8 @@ func TestResultThatNobodyReads(t *testing.T) {
 	for outcome, want := range map[executor.RunOutcome]int{executor.RunUnknown: exitUnknown, executor.RunFailed: exitFailed, executor.RunDone: exitError} {
 		for _, json := range []bool{false, true} {
 			out := ui.NewOutput(gone{})
-			j := &job{app: &app{stdout: out}, json: json, plan: &plan.Plan{}}
-			if got := exitCode(closed(out, j.end(&executor.Result{Outcome: outcome}, nil))); got != want {
+			r := &request{app: &app{stdout: out}, json: json, config: executor.Config{Plan: &plan.Plan{}}}
+			if got := exitCode(closed(out, r.end(&executor.Result{Outcome: outcome}, nil))); got != want {
 				t.Errorf("exit code of a run that ended %s, and whose result cannot be written (JSON: %t) = %d; want %d", outcome, json, got, want)
 			}
 		}

@@ -20,6 +20,7 @@ import (
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/internal/ui"
+	"fwctl/inventory"
 	"fwctl/plan"
 	"fwctl/schemas"
 )
@@ -392,4 +393,112 @@ func hintAfter(r *executor.Result, resumed bool, resume string) string {
 		return "nothing failed: the output says what goes on from here"
 	}
 	return ""
+}
+
+// hintForWindow says what to do about a window that is closed. A run that is resumed is for
+// the waves that it was begun for.
+func hintForWindow(resumed bool) string {
+	const reason = "or say why it cannot wait with --ignore-window REASON, which is recorded"
+	if resumed {
+		return "resume again when it opens, let this one --wait, " + reason
+	}
+	return "apply again when it opens, let this one --wait, do what may be done now with --phase stage, " + reason
+}
+
+// obstructed returns the error of a desired state that cannot be applied as it is seen now,
+// because of devices that could not be read or of runs that have not ended; nil if it can.
+func obstructed(unread []plan.Unread, unfinished []inventory.Caution) error {
+	var all *multierror.Error
+	for _, u := range unread {
+		what := u.Path
+		if len(u.Components) > 0 {
+			what += " (" + strings.Join(u.Components, ", ") + ")"
+		}
+		all = multierror.Append(all, refused(
+			fmt.Sprintf("cannot apply: %s could not be read, and the desired state may be about it; nothing was written: %s",
+				what, u.Why),
+			"apply again when it can be read; to apply the rest meanwhile, save a plan with `fwctl plan --out`, "+
+				"and apply that",
+		))
+	}
+	for _, c := range unfinished {
+		all = multierror.Append(all, refused(
+			fmt.Sprintf("cannot apply: a run is in the middle of its work on %s, or was broken off there, "+
+				"and nothing was written%s", c.Address, c.Source()),
+			"unless that run goes on, `fwctl resume` finds out what became of it, and goes on",
+		))
+	}
+	return all.ErrorOrNil()
+}
+
+// otherWriters returns the error of enclosures to which another host may be writing.
+func otherWriters(others []plan.Unseen) error {
+	var all *multierror.Error
+	for _, u := range others {
+		all = multierror.Append(all, refused(
+			fmt.Sprintf("cannot write to %s: %d of its %d I/O modules are in sight, and another host may be writing to it",
+				cmp.Or(u.Name, u.Enclosure), u.Seen, u.Expected),
+			"look at the hosts that it is cabled to; if none of them writes to it, and none will, say --sole-writer",
+		))
+	}
+	return all.ErrorOrNil()
+}
+
+// verified returns the error that exits with the code of what was found. unread are the
+// devices that the desired state may be about and that could not be read.
+func verified(v *ui.Verification, unread int) error {
+	const look = "it may be starting still; else switch the enclosure on and look at its cables; " +
+		"then run fwctl verify again"
+	are := func(n int) string { return ui.Components(n) + " " + english.PluralWord(n, "is", "are") }
+	n := v.Count()
+	switch {
+	case len(v.Unsettled) > 0:
+		return &failure{
+			exitUnknown,
+			fmt.Sprintf("what %s holds is not known, or is half an image", v.Unsettled[0].Address),
+			"if a run can be resumed, fwctl resume finds out; else send it a whole image, or, " +
+				"if nothing says not to, power-cycle it and say so with --power-cycled",
+		}
+	case n.Absent > 0:
+		return &failure{exitUnknown, are(n.Absent) + " not in sight", look}
+	case slices.ContainsFunc(v.Drift, func(d plan.Drift) bool { return d.Revision == "" }):
+		return &failure{exitUnknown, "something that the plan knows is not in sight", look}
+	case len(v.Declines) > 0:
+		return &failure{
+			exitFailed,
+			english.Plural(len(v.Declines), "enclosure is", "enclosures are") + " worse than before",
+			"see to what is missing before anything else is updated there",
+		}
+	case n.Lost > 0:
+		return &failure{
+			exitFailed,
+			fmt.Sprintf("what was staged on %s is lost", ui.Components(n.Lost)),
+			"plan and apply again",
+		}
+	case n.Waiting > 0:
+		return &failure{
+			exitFailed,
+			are(n.Waiting) + " still waiting for a power cycle",
+			"power-cycle the enclosure when its drives are not in use, or say --power-cycled where that was done",
+		}
+	case unread > 0:
+		return &failure{
+			exitUnknown,
+			english.Plural(unread, "device", "") + " could not be read, and the desired state may be about it",
+			"fwctl inventory says why; run fwctl verify again when it can be read",
+		}
+	case len(v.Drift) > 0:
+		return &failure{
+			exitFailed,
+			are(len(v.Drift)) + " not as the plan brings it",
+			"the lines above say what is missing",
+		}
+	case len(v.Astray) > 0:
+		return &failure{
+			exitFailed,
+			are(len(v.Astray)) + " not as the desired state wants it",
+			"fwctl plan shows what is left to do",
+		}
+	}
+	return nil
 }

@@ -19,12 +19,9 @@ import (
 
 func (a *app) flashCommand() *cobra.Command {
 	var (
-		mode     string
-		revision string
-		buffer   int
-		yes      bool
-		accept   []string
-		sole     bool
+		mode, revision string
+		buffer         int
+		flags          runFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "flash IMAGE DEVICE...",
@@ -51,10 +48,6 @@ known by what was sent alone.`,
 			if err := oneOf("--mode", mode, "e", "7"); err != nil {
 				return err
 			}
-			accepted, err := selectors("--accept-disruption", accept)
-			if err != nil {
-				return err
-			}
 			if cmd.Flags().Changed("revision") && (revision == "" || len(revision) > 4) {
 				return badFlag("--revision", revision, "what the device reports: one to four characters")
 			}
@@ -68,46 +61,48 @@ known by what was sent alone.`,
 			if err != nil {
 				return err
 			}
-			machine, err := a.machine()
+			r, err := a.newRequest(flags)
 			if err != nil {
 				return err
 			}
-			job := &job{app: a, machine: machine, accept: accepted, soleWriter: sole, images: map[string]*image.Image{img.SHA256(): img}}
-			want := build.Flash{Image: img, Devices: args[1:], Mode: plan.Mode(mode), Revision: revision, BufferID: buffer}
-			if err := job.makeOneOff(cmd.Context(), want); err != nil {
+			r.config.Images = map[string]*image.Image{img.SHA256(): img}
+			err = r.planOneOff(cmd.Context(), build.Flash{
+				Image: img, Devices: args[1:], Mode: plan.Mode(mode), Revision: revision, BufferID: buffer,
+			})
+			if err == nil {
+				err = r.acceptsSomething()
+			}
+			if err != nil {
 				return err
 			}
-			if err := job.acceptsSomething(); err != nil {
+			if err := blocked(r.config.Plan); err != nil {
+				r.show()
 				return err
 			}
-			if err := blocked(job.plan); err != nil {
-				job.show()
-				return err
-			}
-			return job.apply(cmd.Context(), yes)
+			return r.apply(cmd.Context())
 		}),
 	}
-	cmd.Flags().StringVar(&mode, "mode", "e", "e: save, a power cycle starts it; 7: save and start, which resets the module")
+	cmd.Flags().StringVar(&mode, "mode", "e",
+		"e: save, a power cycle starts it; 7: save and start, which resets the module")
 	cmd.Flags().StringVar(&revision, "revision", "", "the revision `R` that the image brings")
 	cmd.Flags().IntVar(&buffer, "buffer-id", 0, "the buffer `N`, 0 to 255, that takes the image")
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	acceptFlag(cmd, &accept)
-	soleWriterFlag(cmd, &sole)
+	flags.yesFlag(cmd)
+	flags.acceptFlags(cmd)
 	return cmd
 }
 
-// makeOneOff plans for some devices.
-func (j *job) makeOneOff(ctx context.Context, want build.Flash) error {
+// planOneOff plans for some devices.
+func (r *request) planOneOff(ctx context.Context, want build.Flash) error {
 	for i, device := range want.Devices {
 		if !strings.Contains(device, "/") {
 			want.Devices[i] = "/dev/" + device
 		}
 	}
-	// Of all that is named the scan says best why it is not an enclosure.
-	if _, err := j.scan(ctx, j.machine, scan.Options{Devices: want.Devices}); err != nil {
+	// The scan says best why something that was named is not an enclosure.
+	if _, err := r.scan(ctx, r.config.Machine, scan.Options{Devices: want.Devices}); err != nil {
 		return err
 	}
-	inventories, err := j.scanOf(ctx, j.machine)
+	inventories, err := r.scanOf(ctx, r.config.Machine)
 	if err != nil {
 		return err
 	}
@@ -115,14 +110,14 @@ func (j *job) makeOneOff(ctx context.Context, want build.Flash) error {
 	if err := readable(want); err != nil {
 		return err
 	}
-	if want.Names, err = j.names(ctx); err != nil {
+	if want.Names, err = r.names(ctx); err != nil {
 		return err
 	}
-	if j.plan, err = build.OneOff(want); err != nil {
+	if r.config.Plan, err = build.OneOff(want); err != nil {
 		return err
 	}
-	j.unseen = build.UnseenESPs(j.plan, nil, inventories)
-	_, err = encode(j.plan, time.Now())
+	r.config.Unseen = build.UnseenESPs(r.config.Plan, nil, inventories)
+	_, err = encode(r.config.Plan, time.Now())
 	return err
 }
 

@@ -87,29 +87,30 @@ func loadInventory(name string, bar io.Writer) (*inventory.Inventory, error) {
 	return inv, nil
 }
 
-// clockSkew is how far the clocks of hosts may be apart.
-const clockSkew = 15 * time.Minute
-
-// checkAge refuses a plan that is to be kept, out, from inventories that are older
-// than most or from the future, and warns of them where it is only looked at.
+// checkAge refuses a plan that is to be kept, out, from inventories that are older than
+// most or from the future, and warns of them if it is only looked at.
 func (a *app) checkAge(inventories []*inventory.Inventory, now time.Time, most time.Duration, out string) error {
 	var old *multierror.Error
 	for _, inv := range inventories {
-		age := now.Sub(inv.ScannedAt)
-		switch {
-		case age < -clockSkew && out != "":
+		scanned := ui.Moment(inv.ScannedAt)
+		age := ui.Spell(now.Sub(inv.ScannedAt))
+		switch fresh := inv.Freshness(now, most); {
+		case fresh == inventory.FromFuture && out != "":
 			old = multierror.Append(old, refused(
-				fmt.Sprintf("cannot write a plan from the inventory of %s: it was scanned %s, and it is %s now", inv.Host, ui.Moment(inv.ScannedAt), ui.Moment(now)),
+				fmt.Sprintf("cannot write a plan from the inventory of %s: it was scanned %s, and it is %s now",
+					inv.Host, scanned, ui.Moment(now)),
 				"set the clock of the host that is wrong, and scan again: exceptions and waivers end by these times"))
-		case age < -clockSkew:
-			fmt.Fprintf(a.stderr, "WARNING the inventory of %s was scanned %s, and it is %s now: exceptions and waivers that end by then count as ended\n", inv.Host, ui.Moment(inv.ScannedAt), ui.Moment(now))
-		case age <= most:
-		case out != "":
+		case fresh == inventory.FromFuture:
+			fmt.Fprintf(a.stderr, "WARNING the inventory of %s was scanned %s, and it is %s now: exceptions and waivers "+
+				"that end by then count as ended\n", inv.Host, scanned, ui.Moment(now))
+		case fresh == inventory.Outdated && out != "":
 			old = multierror.Append(old, refused(
-				fmt.Sprintf("cannot write a plan from the inventory of %s: it is %s old, scanned %s, and --max-age is %s", inv.Host, ui.Spell(age), ui.Moment(inv.ScannedAt), ui.Spell(most)),
+				fmt.Sprintf("cannot write a plan from the inventory of %s: it is %s old, scanned %s, and --max-age is %s",
+					inv.Host, age, scanned, ui.Spell(most)),
 				"scan again with `fwctl inventory --out`, or permit that age with --max-age"))
-		default:
-			fmt.Fprintf(a.stderr, "WARNING the inventory of %s is %s old, scanned %s: what it says may hold no longer\n", inv.Host, ui.Spell(age), ui.Moment(inv.ScannedAt))
+		case fresh == inventory.Outdated:
+			fmt.Fprintf(a.stderr, "WARNING the inventory of %s is %s old, scanned %s: what it says may hold no longer\n",
+				inv.Host, age, scanned)
 		}
 	}
 	return old.ErrorOrNil()

@@ -69,7 +69,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 			if out.name != "" {
 				a.note("Plan saved to %s.", out.name)
 			}
-			if detailed && p.Summary.Update+p.Summary.Activate+p.Summary.Staged+p.Summary.Blocked+p.Summary.Unread > 0 {
+			if detailed && p.Summary.Pending() {
 				return &failure{code: exitChanges}
 			}
 			return nil
@@ -112,6 +112,21 @@ func (r planRequest) build(now time.Time) (*plan.Plan, []byte, error) {
 	}
 	data, err := encode(p, now)
 	return p, data, err
+}
+
+// planHere plans for a desired state from what this host sees, and returns what the plan
+// is made from.
+func (a *app) planHere(ctx context.Context, machine transport.Machine, file string) (planRequest, *plan.Plan, error) {
+	var from planRequest
+	var err error
+	if from.desired, from.images, err = a.loadDesired(file); err != nil {
+		return from, nil, err
+	}
+	if from.inventories, err = a.scanOf(ctx, machine); err != nil {
+		return from, nil, err
+	}
+	p, _, err := from.build(time.Now())
+	return from, p, err
 }
 
 // encode gives a plan its time and its digest, and its bytes as they are saved.

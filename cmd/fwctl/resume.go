@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -15,10 +16,8 @@ import (
 
 func (a *app) resumeCommand() *cobra.Command {
 	var (
-		yes    bool
-		images string
-		output string
-		when   timing
+		images, output string
+		flags          runFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "resume",
@@ -30,30 +29,29 @@ carries out the rest of that run's plan. What is not known in the end is said.`,
   fwctl resume --yes`,
 		Args: args(cobra.NoArgs, "no arguments"),
 		RunE: a.untilRun(func(cmd *cobra.Command, _ []string) error {
-			if err := oneOf("-o", output, "text", "json"); err != nil {
+			if err := cmp.Or(oneOf("-o", output, "text", "json"), flags.check(cmd)); err != nil {
 				return err
 			}
-			if err := when.usable(cmd); err != nil {
-				return err
-			}
-			machine, err := a.machine()
+			r, err := a.newRequest(flags)
 			if err != nil {
 				return err
 			}
-			job := &job{app: a, machine: machine, json: output == "json", resumed: true, timing: when}
-			return job.resume(cmd.Context(), images, yes)
+			r.json, r.resumed = output == "json", true
+			return r.resume(cmd.Context(), images)
 		}),
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	cmd.Flags().StringVar(&images, "images", "", "look for images that the state directory has lost, by their SHA-256, in `DIR` and below, then where they were when the plan was made")
+	flags.yesFlag(cmd)
+	cmd.Flags().StringVar(&images, "images", "",
+		"look for images that the state directory has lost, by their SHA-256, in `DIR` and below, "+
+			"then where they were when the plan was made")
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json: an event a line, the result last")
-	when.flags(cmd)
+	flags.windowFlags(cmd)
 	return cmd
 }
 
 // resume goes on with the run that has no end, or was interrupted.
-func (j *job) resume(ctx context.Context, images string, yes bool) error {
-	dir, err := j.state()
+func (r *request) resume(ctx context.Context, images string) error {
+	dir, err := r.state()
 	if err != nil {
 		return err
 	}
@@ -62,54 +60,47 @@ func (j *job) resume(ctx context.Context, images string, yes bool) error {
 		return unbegun(err)
 	}
 	defer store.Close()
-	run, p, kept, err := executor.Resumable(ctx, store, j.machine)
+	machine := r.config.Machine
+	run, p, kept, err := executor.Resumable(ctx, store, machine)
 	if err != nil {
 		return err
 	}
-	text := j.stdout
-	if j.json {
-		text = j.stderr
-	}
-	fmt.Fprint(text, j.heading(j.machine.Simulated()))
-	if run == nil {
-		fmt.Fprintln(text, "There is nothing to resume: every run has come to its end.")
-		if j.json {
-			return j.end(&executor.Result{Outcome: executor.RunDone}, nil)
-		}
+	text := r.forPeople()
+	fmt.Fprint(text, r.heading(machine.Simulated()))
+	switch {
+	case run == nil && r.json:
+		fmt.Fprintln(text, nothingToResume)
+		return r.end(&executor.Result{Outcome: executor.RunDone}, nil)
+	case run == nil:
+		fmt.Fprintln(text, nothingToResume)
 		return nil
-	}
-	if executor.GoesOn(j.machine, run, p) {
+	case executor.GoesOn(machine, run, p):
 		return refused(
-			fmt.Sprintf(
-				"cannot resume: run %d of plan %s is going on (pid %d, since %s): wait for it",
-				run.ID,
-				ui.ShortDigest(p.Digest),
-				run.PID,
-				ui.Moment(run.StartedAt),
-			),
-			"nothing was written; `"+j.again("status")+"` shows where it stands",
+			fmt.Sprintf("cannot resume: run %d of plan %s is going on (pid %d, since %s): wait for it",
+				run.ID, ui.ShortDigest(p.Digest), run.PID, ui.Moment(run.StartedAt)),
+			"nothing was written; `"+r.again("status")+"` shows where it stands",
 		)
 	}
-	j.plan = p
-	j.phase, j.wave = plan.WaveKind(run.Phase), run.Wave
-	if j.images, err = findImages(p, kept, images, ""); err != nil {
+	r.config.Plan, r.config.Phase, r.config.Wave = p, plan.WaveKind(run.Phase), run.Wave
+	if r.config.Images, err = findImages(p, kept, images, ""); err != nil {
 		return err
 	}
 	remaining, err := executor.ReadRemaining(ctx, store, run, p)
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(text, j.screen(text).Resume(remaining, time.Now()))
-	// What a killed run was in the middle of is brought to its end whatever the time.
-	if err := j.inWindow(time.Now()); err != nil && !remaining.Unclear() {
+	fmt.Fprint(text, r.screen(text).Resume(remaining, time.Now()))
+	if err := r.inWindow(time.Now()); err != nil && !remaining.Unclear() {
 		return err
 	}
-	if !yes {
-		if err := j.confirm("Look at these devices, and go on with that run?"); err != nil {
+	if !r.yes {
+		if err := r.confirm("Look at these devices, and go on with that run?"); err != nil {
 			return err
 		}
 	}
-	return j.carryOut(ctx, store, func(ctx context.Context, c executor.Config) (*executor.Result, error) {
+	return r.carryOut(ctx, store, func(ctx context.Context, c executor.Config) (*executor.Result, error) {
 		return executor.Resume(ctx, c, run.ID)
 	})
 }
+
+const nothingToResume = "There is nothing to resume: every run has come to its end."

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"slices"
-
 	"github.com/hashicorp/go-multierror"
 
 	"fwctl/inventory"
@@ -20,9 +18,4 @@ func selectors(flag string, texts []string) ([]inventory.Selector, error) {
 		all = append(all, s)
 	}
 	return all, bad.ErrorOrNil()
-}
-
-// withoutAll leaves out the word that selects every component.
-func withoutAll(all []inventory.Selector) []inventory.Selector {
-	return slices.DeleteFunc(slices.Clone(all), func(s inventory.Selector) bool { return s == inventory.All })
 }

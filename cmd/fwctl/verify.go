@@ -4,13 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
-	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"fwctl/executor"
 	"fwctl/internal/state"
+	"fwctl/internal/transport"
 	"fwctl/internal/ui"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
@@ -65,45 +64,28 @@ are compared.`,
 	return cmd
 }
 
+// verify looks after a power cycle, compares with a desired state and a saved plan if they
+// are named, and shows what it finds.
 func (a *app) verify(ctx context.Context, file, saved string, asJSON bool, cycled []inventory.Selector) error {
 	machine, err := a.machine()
 	if err != nil {
 		return err
 	}
-	var approved *plan.Plan
-	if saved != "" {
-		if approved, _, err = loadPlan(saved); err != nil {
-			return err
-		}
-		if approved.Simulated != machine.Simulated() {
-			return refused(
-				fmt.Sprintf("cannot compare with %s: one of it and this machine is a simulated rack, and the other is not", saved),
-				"name the rack with --simulate, or leave that out",
-			)
-		}
-	}
-	dir, err := a.state()
+	approved, err := planToVerify(saved, machine.Simulated())
 	if err != nil {
 		return err
 	}
-	store, err := state.OpenExisting(dir)
-	if err != nil {
+	v, unread := &ui.Verification{}, 0
+	if v.Found, err = a.lookAfter(ctx, machine, cycled); err != nil {
 		return err
 	}
-	found, err := executor.Verify(ctx, executor.Look{Machine: machine, Store: store, By: whoami(), PowerCycled: cycled})
-	store.Close()
-	if err != nil {
-		return err
-	}
-	var wanted *plan.Plan
 	if file != "" {
-		j := &job{app: a, machine: machine}
-		if err := j.makePlan(ctx, file); err != nil {
+		_, wanted, err := a.planHere(ctx, machine, file)
+		if err != nil {
 			return err
 		}
-		wanted = j.plan
+		v.Astray, unread = wanted.Astray(), len(wanted.UnreadWanted())
 	}
-	v := ui.Verification{Found: found, Astray: astray(wanted)}
 	if approved != nil {
 		inv, err := a.scan(ctx, machine, scan.Options{})
 		if err != nil {
@@ -117,97 +99,57 @@ func (a *app) verify(ctx context.Context, file, saved string, asJSON bool, cycle
 			}
 		}
 	}
-	unread := 0
-	if wanted != nil {
-		for _, u := range wanted.Unread {
-			if u.Wanted {
-				unread++
-			}
-		}
-	}
 	if asJSON {
-		e := json.NewEncoder(a.stdout)
-		e.SetIndent("", "  ")
-		err := e.Encode(struct {
-			FormatVersion string `json:"format_version"`
-			Kind          string `json:"kind"`
-			Simulated     bool   `json:"simulated"`
-			*executor.Found
-			Astray []plan.Step  `json:"astray,omitempty"`
-			Drift  []plan.Drift `json:"drift,omitempty"`
-		}{"1.0", "Verification", machine.Simulated(), found, v.Astray, v.Drift})
-		if err != nil {
-			return err
-		}
+		err = a.writeVerification(v, machine.Simulated())
 	} else {
-		fmt.Fprint(a.stdout, a.heading(machine.Simulated()), a.screen(a.stdout).Verification(&v))
+		_, err = fmt.Fprint(a.stdout, a.heading(machine.Simulated()), a.screen(a.stdout).Verification(v))
 	}
-	return verified(&v, unread)
+	if err != nil {
+		return err
+	}
+	return verified(v, unread)
 }
 
-// astray returns the components that are not as a desired state wants them.
-func astray(p *plan.Plan) []plan.Step {
-	if p == nil {
-		return nil
+// planToVerify reads a saved plan for this machine; nil if none is named.
+func planToVerify(file string, simulated bool) (*plan.Plan, error) {
+	if file == "" {
+		return nil, nil
 	}
-	return slices.DeleteFunc(slices.Clone(p.Steps), func(s plan.Step) bool { return s.AsWanted() })
+	p, _, err := loadPlan(file)
+	if err == nil && p.Simulated != simulated {
+		err = refused(
+			fmt.Sprintf("cannot compare with %s: one of it and this machine is a simulated rack, and the other is not", file),
+			"name the rack with --simulate, or leave that out",
+		)
+	}
+	return p, err
 }
 
-// verified returns the error that exits with the code of what was found. unread are the
-// devices that the desired state may be about and that could not be read.
-func verified(v *ui.Verification, unread int) error {
-	const look = "it may be starting still; else switch the enclosure on and look at its cables; " +
-		"then run fwctl verify again"
-	are := func(n int) string { return ui.Components(n) + " " + english.PluralWord(n, "is", "are") }
-	n := v.Count()
-	switch {
-	case len(v.Unsettled) > 0:
-		return &failure{
-			exitUnknown,
-			fmt.Sprintf("what %s holds is not known, or is half an image", v.Unsettled[0].Address),
-			"if a run can be resumed, fwctl resume finds out; else send it a whole image, or, " +
-				"if nothing says not to, power-cycle it and say so with --power-cycled",
-		}
-	case n.Absent > 0:
-		return &failure{exitUnknown, are(n.Absent) + " not in sight", look}
-	case slices.ContainsFunc(v.Drift, func(d plan.Drift) bool { return d.Revision == "" }):
-		return &failure{exitUnknown, "something that the plan knows is not in sight", look}
-	case len(v.Declines) > 0:
-		return &failure{
-			exitFailed,
-			english.Plural(len(v.Declines), "enclosure is", "enclosures are") + " worse than before",
-			"see to what is missing before anything else is updated there",
-		}
-	case n.Lost > 0:
-		return &failure{
-			exitFailed,
-			fmt.Sprintf("what was staged on %s is lost", ui.Components(n.Lost)),
-			"plan and apply again",
-		}
-	case n.Waiting > 0:
-		return &failure{
-			exitFailed,
-			are(n.Waiting) + " still waiting for a power cycle",
-			"power-cycle the enclosure when its drives are not in use, or say --power-cycled where that was done",
-		}
-	case unread > 0:
-		return &failure{
-			exitUnknown,
-			english.Plural(unread, "device", "") + " could not be read, and the desired state may be about it",
-			"fwctl inventory says why; run fwctl verify again when it can be read",
-		}
-	case len(v.Drift) > 0:
-		return &failure{
-			exitFailed,
-			are(len(v.Drift)) + " not as the plan brings it",
-			"the lines above say what is missing",
-		}
-	case len(v.Astray) > 0:
-		return &failure{
-			exitFailed,
-			are(len(v.Astray)) + " not as the desired state wants it",
-			"fwctl plan shows what is left to do",
-		}
+// lookAfter finds out what became of what this host remembers as staged.
+func (a *app) lookAfter(
+	ctx context.Context, machine transport.Machine, cycled []inventory.Selector,
+) (*executor.Found, error) {
+	dir, err := a.state()
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	store, err := state.OpenExisting(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	return executor.Verify(ctx, executor.Look{Machine: machine, Store: store, By: whoami(), PowerCycled: cycled})
+}
+
+func (a *app) writeVerification(v *ui.Verification, simulated bool) error {
+	e := json.NewEncoder(a.stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(struct {
+		FormatVersion string `json:"format_version"`
+		Kind          string `json:"kind"`
+		Simulated     bool   `json:"simulated"`
+		*executor.Found
+		Astray []plan.Step  `json:"astray,omitempty"`
+		Drift  []plan.Drift `json:"drift,omitempty"`
+	}{"1.0", "Verification", simulated, v.Found, v.Astray, v.Drift})
 }

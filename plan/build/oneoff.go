@@ -212,25 +212,17 @@ func (f Flash) reminders(named []espOf) []string {
 	return warnings
 }
 
-// Unseen is an enclosure that a plan works on while other ESPs of it are not in
-// sight, so that another host may be writing to it.
-type Unseen struct {
-	Enclosure      string // first part of its addresses
-	Name           string // "" where it has none
-	Seen, Expected int    // ESPs
-}
-
-// Unseen lists the enclosures that the plan works on and of which the inventories
+// UnseenESPs lists the enclosures that the plan works on and of which the inventories
 // that it was made from lack ESPs that are known to be there, sorted. Where nobody
 // knows how many there are, none is known to be missing.
-func UnseenESPs(p *plan.Plan, models map[string]desired.Model, inventories []*inventory.Inventory) []Unseen {
-	expected := map[string]*Unseen{}
+func UnseenESPs(p *plan.Plan, models map[string]desired.Model, inventories []*inventory.Inventory) []plan.Unseen {
+	expected := map[string]*plan.Unseen{}
 	for _, s := range p.Steps {
 		if s.Acts() {
-			expected[s.Enclosure] = &Unseen{Enclosure: s.Enclosure, Name: s.Name, Expected: models[s.Model].ESPs}
+			expected[s.Enclosure] = &plan.Unseen{Enclosure: s.Enclosure, Name: s.Name, Expected: models[s.Model].ESPs}
 		}
 	}
-	var all []Unseen
+	var all []plan.Unseen
 	for _, e := range fleet.Merge(inventories).Enclosures {
 		u := expected[e.ID]
 		if u == nil {

@@ -178,19 +178,19 @@ func TestUnseen(t *testing.T) {
 	inv.Enclosures[2].ESPs = inv.Enclosures[2].ESPs[:1]
 	inv.Enclosures[2].ExpectedESPs = nil
 	all := []*inventory.Inventory{inv}
-	first := build.Unseen{Enclosure: "5000ccab04001000", Seen: 1, Expected: 2}
-	third := build.Unseen{Enclosure: "5000ccab04003000", Seen: 1, Expected: 2}
+	first := plan.Unseen{Enclosure: "5000ccab04001000", Seen: 1, Expected: 2}
+	third := plan.Unseen{Enclosure: "5000ccab04003000", Seen: 1, Expected: 2}
 	set := flash(t, inv, plan.ModeE, "", "/dev/sg5")
 	for _, tt := range []struct {
 		name   string
 		p      *plan.Plan
 		models map[string]desired.Model
-		want   []build.Unseen
+		want   []plan.Unseen
 	}{
-		{"it says so itself", flash(t, inv, plan.ModeE, "", "/dev/sg1"), nil, []build.Unseen{first}},
+		{"it says so itself", flash(t, inv, plan.ModeE, "", "/dev/sg1"), nil, []plan.Unseen{first}},
 		{"all are in sight", flash(t, inv, plan.ModeE, "", "/dev/sg3"), nil, nil},
 		{"nobody knows", set, nil, nil},
-		{"the model says so", set, map[string]desired.Model{"flash": {ESPs: 2}}, []build.Unseen{third}},
+		{"the model says so", set, map[string]desired.Model{"flash": {ESPs: 2}}, []plan.Unseen{third}},
 		{"nothing is done there", flash(t, inv, plan.ModeE, "1000", "/dev/sg1"), nil, nil},
 	} {
 		if diff := cmp.Diff(tt.want, build.UnseenESPs(tt.p, tt.models, all)); diff != "" {

@@ -95,9 +95,8 @@ func (m simulatedMachine) Simulated() bool { return m.simulated }
 // Commands are run beside real machines alone.
 func TestCommandsAreForRealMachines(t *testing.T) {
 	for _, simulated := range []bool{true, false} {
-		j := &job{app: &app{}, machine: simulatedMachine{simulated: simulated}}
-		if c := j.config(nil, nil); (c.Command == nil) != simulated {
-			t.Errorf("simulated: %v; a way to run commands: %v", simulated, c.Command != nil)
+		if run := hookRunner(simulatedMachine{simulated: simulated}); (run == nil) != simulated {
+			t.Errorf("simulated: %v; a way to run commands: %v", simulated, run != nil)
 		}
 	}
 }

@@ -8,17 +8,27 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"fwctl/internal/transport"
 )
 
-// mostOutput is how much of what a command writes is kept, in bytes: the end of it.
+// mostOutput is how much of what a hook writes is kept, in bytes: the end of it.
 const mostOutput = 64 << 10
 
-// farewell is how long a command that is told to end (SIGTERM) may take for that.
+// farewell is how long a hook that is told to end (SIGTERM) may take for that.
 const farewell = 10 * time.Second
 
-// runCommand runs a hook: see executor.Config. It has a process group of its own,
-// so that ^C on the terminal is not for it, and all of that group is killed when
-// it takes too long.
+// hookRunner returns what runs hooks on a machine: see executor.Config. It is nil for a
+// simulated rack, since what a hook does is done to real machines.
+func hookRunner(m transport.Machine) func(ctx context.Context, argv, env []string) ([]byte, error) {
+	if m.Simulated() {
+		return nil
+	}
+	return runCommand
+}
+
+// runCommand runs a hook. It has a process group of its own, so that ^C on the terminal is
+// not for it, and all of that group is killed when it takes too long.
 func runCommand(ctx context.Context, argv, env []string) ([]byte, error) {
 	var output tail
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -29,7 +39,8 @@ func runCommand(ctx context.Context, argv, env []string) ([]byte, error) {
 	cmd.WaitDelay = farewell
 	err := cmd.Run()
 	if ctx.Err() != nil && cmd.Process != nil {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // ESRCH: nothing is left of it
+		// ESRCH: nothing is left of it.
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
 	slog.Info("ran a command", "command", argv, "env", strings.Join(env, " "), "output", string(output), "error", err)
 	return output, err
