@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,17 +13,11 @@ import (
 	"fwctl/inventory"
 )
 
-// contradiction is why a plan cannot be carried out as it is, "" where it can:
-// what Build holds to, said of any plan.
+// contradiction returns why a plan that fits its schema cannot be carried out as it is, ""
+// if it can: what build.Plan holds to, said of any plan.
 func (p *Plan) contradiction() string {
-	if p.Rollout.MaxParallel < 1 || p.Rollout.MaxParallel > maxParallel || p.Rollout.MaxFailures < 0 ||
-		p.Rollout.Canary < 0 ||
-		p.Rollout.Soak < 0 ||
-		time.Duration(p.Rollout.Soak) > LongestTime {
+	if p.Rollout.Soak < 0 || time.Duration(p.Rollout.Soak) > LongestTime {
 		return fmt.Sprintf("its rollout is %+v", p.Rollout)
-	}
-	if sha := p.DesiredState.SHA256; sha != "" && !isSHA256(sha) {
-		return fmt.Sprintf("its desired state has SHA-256 %q", sha)
 	}
 	if !p.oneLiners() {
 		return "one of its names is more than a line"
@@ -38,8 +31,6 @@ func (p *Plan) contradiction() string {
 		switch {
 		case w.Number != i+1:
 			return fmt.Sprintf("wave %d stands where wave %d should", w.Number, i+1)
-		case w.Kind != StageWave && w.Kind != ResetWave:
-			return fmt.Sprintf("wave %d is of kind %q", w.Number, w.Kind)
 		case w.PowerCycle && w.Kind != ResetWave:
 			return fmt.Sprintf("wave %d stages, and waits for a power cycle", w.Number)
 		case w.Soak < 0 || time.Duration(w.Soak) > LongestTime:
@@ -112,7 +103,7 @@ func (s *Step) contradiction(waves []Wave) string {
 		return fmt.Sprintf("its address is not that of subenclosure %d of enclosure %s behind logical unit %s", s.Subenclosure, s.Enclosure, s.LUID)
 	case !s.aliased():
 		return fmt.Sprintf("its aliases, %q, are not other addresses of a subenclosure of %s", s.Aliases, s.Enclosure)
-	case s.LUID == "" || s.FaultDomain < 0 || s.WorstDuration < 0:
+	case s.LUID == "" || s.WorstDuration < 0:
 		return "a value is missing or negative"
 	case !OneLine(s.Name, s.Host, s.Vendor, s.Product, s.Current, s.Desired,
 		s.Model, s.Image, s.Quirk, s.Policy, s.Rollback),
@@ -120,15 +111,8 @@ func (s *Step) contradiction(waves []Wave) string {
 		!OneLine(s.Neighbours...),
 		!OneLine(s.SeenElsewhere...):
 		return "one of its texts is more than a line"
-	case !slices.Contains([]Action{Update, Activate, IsStaged, NoOp, Blocked, Excepted, Unmanaged}, s.Action):
-		return fmt.Sprintf("there is no action %q", s.Action)
-	case !slices.Contains([]Reset{ResetNever, ResetIdle, ResetRedundant, ResetAlways}, s.Reset):
-		return fmt.Sprintf("there is no reset %q", s.Reset)
-	case !s.Disruption.Expected.known() || !s.Disruption.Worst.known() ||
-		s.Disruption.Expected.rank() > s.Disruption.Worst.rank():
+	case s.Disruption.Expected.rank() > s.Disruption.Worst.rank():
 		return fmt.Sprintf("its disruption is %+v", s.Disruption)
-	case s.Preconditions.Staged != nil && !isSHA256(*s.Preconditions.Staged):
-		return "what is staged is no SHA-256"
 	}
 	acts := s.Acts()
 	if why := s.gateContradiction(); why != "" {
@@ -209,8 +193,6 @@ func (s *Step) aliased() bool {
 func (s *Step) gateContradiction() string {
 	for _, g := range s.Gates {
 		switch {
-		case !slices.Contains(Gates, g.Gate) || !slices.Contains([]Verdict{Passed, Failed, Waived}, g.Verdict):
-			return fmt.Sprintf("its gate %q says %q", g.Gate, g.Verdict)
 		case g.Verdict != Failed || len(s.Hops) == 0:
 		case g.Gate == GateReset && s.Resets(), g.Gate == GateActivate && s.Last().Activation == WithApply,
 			g.Gate != GateReset && g.Gate != GateActivate:
@@ -226,22 +208,8 @@ func (h *Hop) contradiction() string {
 	switch {
 	case !modes:
 		return fmt.Sprintf("its modes are %v", h.Modes)
-	case h.Protocol != SES && h.Protocol != WriteBuffer:
-		return fmt.Sprintf("there is no protocol %q", h.Protocol)
-	case h.Activation != Manual && h.Activation != WithApply, h.ActivateBy != ByModeF && h.ActivateBy != ByPowerCycle:
-		return fmt.Sprintf("its activation is %q by %q", h.Activation, h.ActivateBy)
 	case h.Mode7Defers && h.ActivateBy != ByPowerCycle:
 		return "its mode 7 resets nothing, and something else than a power cycle starts it"
-	case h.ChunkSize < 4 || h.ChunkSize > maxChunkSize || h.ChunkSize%4 != 0:
-		return fmt.Sprintf("its chunks have %d bytes", h.ChunkSize)
-	case h.BufferID < 0 || h.BufferID > 255:
-		return fmt.Sprintf("its buffer id is %d", h.BufferID)
-	case slices.ContainsFunc(h.SkipStatus, func(r StatusRead) bool { return r != MidwayStatus && r != LastStatus }):
-		return fmt.Sprintf("it does not read the download status %q", h.SkipStatus)
-	case h.RefusedMode != "" && !senseCode.MatchString(string(h.RefusedMode)):
-		return fmt.Sprintf("its refused_mode is %q", h.RefusedMode)
-	case !isSHA256(h.Image.SHA256) || h.Image.Size < 1:
-		return fmt.Sprintf("its image has %d bytes and SHA-256 %q", h.Image.Size, h.Image.SHA256)
 	case h.ActivationPage != "" && h.ActivateBy != ByModeF:
 		return "it is activated by a page and by a power cycle"
 	case !OneLine(h.From, h.To, h.Image.Name, string(h.RefusedMode)):
@@ -260,14 +228,6 @@ func (h *Hop) contradiction() string {
 // LongestTime is the longest time that a desired state or a plan may ask for: more than any
 // device takes for anything. The slowest known wrote flash for 25 minutes.
 const LongestTime = 7 * 24 * time.Hour
-
-// maxPage is the most bytes that an activation page has, by the schema.
-const maxPage = 256
-
-var senseCode = regexp.MustCompile(`^[0-9A-F]{2}/[0-9A-F]{2}/[0-9A-F]{2}$`)
-
-// maxParallel is how many enclosures a desired state may ask for at a time, by its schema.
-const maxParallel = 100_000
 
 // bounded reports whether a time that must be some is, and not too long.
 func bounded(d Duration) bool { return d > 0 && time.Duration(d) <= LongestTime }
@@ -308,9 +268,7 @@ func (h *Hop) pageContradiction() string {
 		return ""
 	case !VendorPage(page[0]):
 		return fmt.Sprintf("its activation page, %02Xh, is not a vendor's page", page[0])
-	case len(page) > maxPage:
-		return fmt.Sprintf("its activation page has %d bytes, more than %d", len(page), maxPage)
-	case len(page) < 4 || int(page[2])<<8|int(page[3]) != len(page)-4:
+	case int(page[2])<<8|int(page[3]) != len(page)-4:
 		return "its activation page does not have the length that it says"
 	}
 	return ""
@@ -320,9 +278,3 @@ func (h *Hop) pageContradiction() string {
 func OneLine(texts ...string) bool {
 	return !slices.ContainsFunc(texts, func(text string) bool { return strings.ContainsFunc(text, unicode.IsControl) })
 }
-
-// maxChunkSize is what fits into the page length of a download microcode control
-// page (SES-3), in bytes.
-const maxChunkSize = 65508
-
-func isSHA256(s string) bool { return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" }

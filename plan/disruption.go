@@ -33,7 +33,5 @@ const (
 	ResetAlways    Reset = "always"    // permitted at review
 )
 
-func (i Impact) known() bool { return i.rank() >= 0 }
-
 // rank orders impacts from nothing to the worst; it is negative for what is none.
 func (i Impact) rank() int { return slices.Index([]Impact{NoImpact, ESPReset, IOInterruption}, i) }

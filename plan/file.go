@@ -75,14 +75,14 @@ func Parse(data []byte) (*Plan, error) {
 	return &p, nil
 }
 
-// parseCanonical reads a plan that is byte by byte as Encode writes it, which
-// needs no schema: what is not so is for the slow way, which can say why.
+// parseCanonical reads a plan that is byte by byte as Encode writes it: of that, only its
+// values are compared with the schema. What is not so is for the slow way, which can say why.
 func parseCanonical(data []byte) (*Plan, bool) {
 	if !bytes.HasPrefix(data, []byte("{\n  \"format_version\": ")) || !showable(data) {
 		return nil, false
 	}
 	var p Plan
-	if err := json.Unmarshal(data, &p); err != nil || p.Kind != Kind || p.FormatVersion != FormatVersion || p.contradiction() != "" {
+	if err := json.Unmarshal(data, &p); err != nil || p.Kind != Kind || p.FormatVersion != FormatVersion || !schemas.Fits("plan", &p) || p.contradiction() != "" {
 		return nil, false
 	}
 	bare, digest, err := p.bare()
