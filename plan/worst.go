@@ -79,7 +79,7 @@ func (s *Step) WorstIn(w Wave) Duration {
 // permits; those of which it cannot be told what they share are reset alone. The
 // result is in the order of Waves.
 func (p *Plan) Worst() []Duration {
-	type job struct {
+	type enclosureWork struct {
 		enclosure string
 		needs     Duration
 		alone     bool
@@ -88,7 +88,7 @@ func (p *Plan) Worst() []Duration {
 	for i, w := range p.Waves {
 		index[w.Number] = i
 	}
-	jobs := make([][]job, len(p.Waves)) // as they are started: steps are sorted by address, those of an enclosure together
+	work := make([][]enclosureWork, len(p.Waves)) // as they are started: steps are sorted by address, those of an enclosure together
 	for k := range p.Steps {
 		s := &p.Steps[k]
 		for _, number := range slices.Compact([]int{s.Waves.Stage, s.Waves.Reset}) {
@@ -96,25 +96,25 @@ func (p *Plan) Worst() []Duration {
 			if !ok {
 				continue
 			}
-			if last := len(jobs[i]) - 1; last < 0 || jobs[i][last].enclosure != s.Enclosure {
-				jobs[i] = append(jobs[i], job{enclosure: s.Enclosure})
+			if last := len(work[i]) - 1; last < 0 || work[i][last].enclosure != s.Enclosure {
+				work[i] = append(work[i], enclosureWork{enclosure: s.Enclosure})
 			}
-			j := &jobs[i][len(jobs[i])-1]
-			j.needs += s.WorstIn(p.Waves[i])
-			j.alone = j.alone || p.Waves[i].Kind == ResetWave && s.FaultDomain == 0
+			w := &work[i][len(work[i])-1]
+			w.needs += s.WorstIn(p.Waves[i])
+			w.alone = w.alone || p.Waves[i].Kind == ResetWave && s.FaultDomain == 0
 		}
 	}
 	worst := make([]Duration, len(p.Waves))
 	for i := range p.Waves {
-		// When each of those that work is free: there are no more than jobs.
-		ends := make([]Duration, max(min(p.Rollout.MaxParallel, len(jobs[i])), 1))
-		for _, j := range jobs[i] {
-			if j.alone {
-				worst[i] += j.needs
+		// When each of those that work is free: there are no more than there is work.
+		ends := make([]Duration, max(min(p.Rollout.MaxParallel, len(work[i])), 1))
+		for _, w := range work[i] {
+			if w.alone {
+				worst[i] += w.needs
 				continue
 			}
 			first := slices.Index(ends, slices.Min(ends))
-			ends[first] += j.needs
+			ends[first] += w.needs
 		}
 		worst[i] += slices.Max(ends)
 	}

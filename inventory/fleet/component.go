@@ -113,7 +113,7 @@ func (c *Component) recall(other *ESP, as *inventory.Subenclosure) {
 	switch staged := as.Staged; {
 	case why != "", staged == nil, mine.Staged != nil && mine.Staged.SHA256 == staged.SHA256:
 	case mine.Staged != nil:
-		why = untold([]string{c.ESP.remembers(mine.Staged) + ", through " + c.ESP.ID, other.remembers(staged) + ", through " + other.ID})
+		why = disputeReason([]string{c.ESP.remembers(mine.Staged) + ", through " + c.ESP.ID, other.remembers(staged) + ", through " + other.ID})
 	default:
 		why = fmt.Sprintf("%s, through %s, and it is worked on through %s. A power cycle starts it: scan all hosts again after it", other.remembers(staged), other.ID, c.ESP.ID)
 	}

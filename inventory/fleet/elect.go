@@ -17,7 +17,7 @@ import (
 func elect(first ESP) ESP {
 	all := append([]ESP{first}, first.others...)
 	owner := slices.MaxFunc(all, func(a, b ESP) int { // the first of those that are equal
-		return cmp.Or(cmp.Compare(a.remembered(), b.remembered()), cmp.Compare(len(a.Paths), len(b.Paths)))
+		return cmp.Or(cmp.Compare(a.memories(), b.memories()), cmp.Compare(len(a.Paths), len(b.Paths)))
 	})
 	owner.others = nil
 	for _, o := range all {
@@ -26,7 +26,7 @@ func elect(first ESP) ESP {
 			owner.conflict = fmt.Sprintf("%s and %s have read other revisions of it: scan both again", first.Host, o.Host)
 		}
 	}
-	if owner.conflict != "" || !slices.ContainsFunc(all, func(o ESP) bool { return slices.ContainsFunc(o.Subenclosures, recalled) }) {
+	if owner.conflict != "" || !slices.ContainsFunc(all, func(o ESP) bool { return slices.ContainsFunc(o.Subenclosures, isRemembered) }) {
 		return owner
 	}
 	owner.Disputed = map[int]string{}
@@ -53,7 +53,7 @@ func elect(first ESP) ESP {
 		switch {
 		case agree:
 		case len(words) > 1:
-			owner.Disputed[sub.ID] = untold(words)
+			owner.Disputed[sub.ID] = disputeReason(words)
 		default:
 			sub.Staged = theirs // a reset starts it all the same
 			owner.Disputed[sub.ID] = fmt.Sprintf("%s, and %s works on its I/O module, where more is staged. A power cycle starts all of it: scan all hosts again after it", words[0], owner.Host)
@@ -67,19 +67,19 @@ func (e *ESP) remembers(s *inventory.Staged) string {
 	return fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", e.Host, s.Label(), s.Who(), s.Since.UTC().Format(time.DateOnly), s.SHA256)
 }
 
-// untold is why nothing is done where several images are remembered as staged.
-func untold(words []string) string {
+// disputeReason is why nothing is done where several images are remembered as staged.
+func disputeReason(words []string) string {
 	return "nobody can tell which image is staged on it: " + strings.Join(words, "; ") + ". A power cycle starts one of them: scan all hosts again after it"
 }
 
-// recalled tells whether a host remembers anything of a subenclosure.
-func recalled(s inventory.Subenclosure) bool {
+// isRemembered tells whether a host remembers anything of a subenclosure.
+func isRemembered(s inventory.Subenclosure) bool {
 	return s.Staged != nil || s.Sent != nil || s.Beside != nil
 }
 
-// remembered counts what is staged on an ESP and has to be minded about it, as its
+// memories counts what is staged on an ESP and has to be minded about it, as its
 // host remembers.
-func (e *ESP) remembered() int {
+func (e *ESP) memories() int {
 	n := 0
 	for _, sub := range e.Subenclosures {
 		if sub.Staged != nil {

@@ -10,69 +10,69 @@ import (
 
 // stagedWarnings tells what a power loss would start, now or once the plan is
 // carried out, and which components differ then without one.
-func stagedWarnings(enclosure string, jobs []*job) []string {
+func stagedWarnings(enclosure string, drafts []*draft) []string {
 	var warnings []string
-	for _, j := range jobs {
-		if j.ESP.Disputed[j.Sub.ID] != "" {
-			warnings = append(warnings, j.Address+": any power loss or hard reset starts what is staged; its row tells what is remembered of it.")
+	for _, d := range drafts {
+		if d.ESP.Disputed[d.Sub.ID] != "" {
+			warnings = append(warnings, d.Address+": any power loss or hard reset starts what is staged; its row tells what is remembered of it.")
 			continue
 		}
-		staged := j.Sub.Staged
-		if staged == nil || j.step.Action == plan.IsStaged || j.step.Action == plan.Activate {
+		staged := d.Sub.Staged
+		if staged == nil || d.step.Action == plan.IsStaged || d.step.Action == plan.Activate {
 			continue
 		}
-		w := fmt.Sprintf("%s: any power loss or hard reset starts %s", j.Address, staged.Label())
-		if j.want == nil || staged.SHA256 != j.want.image.SHA256 {
+		w := fmt.Sprintf("%s: any power loss or hard reset starts %s", d.Address, staged.Label())
+		if d.want == nil || staged.SHA256 != d.want.image.SHA256 {
 			w += ", which is not the wanted image"
 		}
-		w += ". " + j.stagedBy()
-		if j.replaced() {
+		w += ". " + d.stagedBy()
+		if d.replaced() {
 			w += " This plan replaces it."
 		}
 		warnings = append(warnings, w)
 	}
-	var told []int // subenclosures that a power loss would leave on different revisions
-	for i, j := range jobs {
-		pending, after := j.afterPowerLoss()
+	var known []int // subenclosures that a power loss would leave on different revisions
+	for i, d := range drafts {
+		pending, after := d.afterPowerLoss()
 		if !pending {
 			continue
 		}
-		for k, other := range jobs {
+		for k, other := range drafts {
 			waits, revision := other.afterPowerLoss()
-			if other.step.Subenclosure != j.step.Subenclosure || revision == after || waits && k < i {
+			if other.step.Subenclosure != d.step.Subenclosure || revision == after || waits && k < i {
 				continue // nothing to tell, or told already
 			}
-			w := fmt.Sprintf("%s: any power loss or hard reset starts %s on %s while %s stays on %s.", enclosure, after, j.label(), other.label(), revision)
+			w := fmt.Sprintf("%s: any power loss or hard reset starts %s on %s while %s stays on %s.", enclosure, after, d.label(), other.label(), revision)
 			if waits {
-				w = fmt.Sprintf("%s: any power loss or hard reset starts %s on %s and %s on %s.", enclosure, after, j.label(), revision, other.label())
+				w = fmt.Sprintf("%s: any power loss or hard reset starts %s on %s and %s on %s.", enclosure, after, d.label(), revision, other.label())
 			}
-			if j.Sub.Staged != nil && !j.replaced() {
-				w += " " + j.stagedBy()
+			if d.Sub.Staged != nil && !d.replaced() {
+				w += " " + d.stagedBy()
 			}
 			warnings = append(warnings, w)
-			told = append(told, j.Sub.ID)
+			known = append(known, d.Sub.ID)
 		}
 	}
-	return append(warnings, mixedWarnings(enclosure, jobs, told)...)
+	return append(warnings, mixedWarnings(enclosure, drafts, known)...)
 }
 
 // mixedWarnings tells which components of an enclosure, of those that one want
 // means to bring to one revision, differ once the plan is carried out. Those that
 // differ already are told too, unless it is told what a power loss makes of them.
-func mixedWarnings(enclosure string, jobs []*job, told []int) []string {
+func mixedWarnings(enclosure string, drafts []*draft, known []int) []string {
 	var warnings []string
-	for i, j := range jobs {
-		if slices.ContainsFunc(jobs[:i], j.twin) {
+	for i, d := range drafts {
+		if slices.ContainsFunc(drafts[:i], d.twin) {
 			continue // told with that one
 		}
-		revision := j.afterPlan()
-		if !slices.ContainsFunc(jobs[i+1:], func(o *job) bool { return j.twin(o) && o.afterPlan() != revision }) {
+		revision := d.afterPlan()
+		if !slices.ContainsFunc(drafts[i+1:], func(o *draft) bool { return d.twin(o) && o.afterPlan() != revision }) {
 			continue
 		}
 		var run, stay []string
 		planned, changes, sync := false, false, false
-		for _, o := range jobs[i:] {
-			if !j.twin(o) {
+		for _, o := range drafts[i:] {
+			if !d.twin(o) {
 				continue
 			}
 			planned = planned || o.targeted
@@ -80,16 +80,16 @@ func mixedWarnings(enclosure string, jobs []*job, told []int) []string {
 			if moves := after != o.step.Current; moves || o.step.Action == plan.NoOp {
 				w := fmt.Sprintf("%s runs %s", o.label(), after)
 				if o.targeted && o.step.LeavesStaged() {
-					w += " (" + o.whyItStays() + ")"
+					w += " (" + o.stayReason() + ")"
 				}
 				run = append(run, w)
 				changes = changes || moves
 				sync = sync || moves && len(o.step.Hops) > 0 && o.step.Last().PeerSync > 0
 				continue
 			}
-			stay = append(stay, fmt.Sprintf("%s stays on %s (%s)", o.label(), after, o.whyItStays()))
+			stay = append(stay, fmt.Sprintf("%s stays on %s (%s)", o.label(), after, o.stayReason()))
 		}
-		if !planned || !changes && slices.Contains(told, j.Sub.ID) {
+		if !planned || !changes && slices.Contains(known, d.Sub.ID) {
 			continue
 		}
 		w := fmt.Sprintf("%s: after this plan %s.", enclosure, strings.Join(append(run, stay...), " and "))
@@ -102,46 +102,46 @@ func mixedWarnings(enclosure string, jobs []*job, told []int) []string {
 }
 
 // twin tells whether one want means two components to run the same, or a component itself.
-func (j *job) twin(o *job) bool {
-	return j.want != nil && o.want != nil && o.want.goal == j.want.goal && o.Sub.ID == j.Sub.ID
+func (d *draft) twin(o *draft) bool {
+	return d.want != nil && o.want != nil && o.want.goal == d.want.goal && o.Sub.ID == d.Sub.ID
 }
 
 // afterPlan is the revision that a component runs once the plan was carried out.
-func (j *job) afterPlan() string {
+func (d *draft) afterPlan() string {
 	switch {
-	case len(j.startedBy) > 0:
-		_, revision := j.afterPowerLoss()
+	case len(d.startedBy) > 0:
+		_, revision := d.afterPowerLoss()
 		return revision
-	case !j.targeted || len(j.step.Hops) == 0:
-		return j.step.Current
-	case j.step.LeavesStaged():
-		return j.step.Last().From
+	case !d.targeted || len(d.step.Hops) == 0:
+		return d.step.Current
+	case d.step.LeavesStaged():
+		return d.step.Last().From
 	}
-	return j.step.Last().Reports()
+	return d.step.Last().Reports()
 }
 
-// whyItStays is why the plan leaves a component on the revision that it runs.
-func (j *job) whyItStays() string {
+// stayReason is why the plan leaves a component on the revision that it runs.
+func (d *draft) stayReason() string {
 	switch {
-	case !j.targeted:
+	case !d.targeted:
 		return "not in this plan"
-	case j.step.Action == plan.Update:
-		return j.step.Last().Goal() + " is left staged"
+	case d.step.Action == plan.Update:
+		return d.step.Last().Goal() + " is left staged"
 	}
-	return string(j.step.Action)
+	return string(d.step.Action)
 }
 
 // afterPowerLoss is the revision that a component has once the plan was carried
 // out and then the power was lost, and whether it waits for that.
-func (j *job) afterPowerLoss() (pending bool, revision string) {
+func (d *draft) afterPowerLoss() (pending bool, revision string) {
 	switch {
-	case j.targeted && len(j.step.Hops) > 0:
-		return j.step.LeavesStaged(), j.step.Last().Reports()
-	case j.Sub.Staged != nil:
-		return true, j.Sub.Staged.Label()
+	case d.targeted && len(d.step.Hops) > 0:
+		return d.step.LeavesStaged(), d.step.Last().Reports()
+	case d.Sub.Staged != nil:
+		return true, d.Sub.Staged.Label()
 	}
-	return false, j.step.Current
+	return false, d.step.Current
 }
 
 // replaced tells whether the plan puts another image in the place of what is staged.
-func (j *job) replaced() bool { return j.targeted && j.step.Action == plan.Update }
+func (d *draft) replaced() bool { return d.targeted && d.step.Action == plan.Update }

@@ -86,27 +86,27 @@ func Plan(in Input) (*plan.Plan, error) {
 	}
 	p.Rollout.MaxParallel = max(p.Rollout.MaxParallel, 1)
 
-	var planned []*job
+	var planned []*draft
 	for _, e := range f.Enclosures {
-		jobs := b.decide(e)
-		for _, j := range jobs {
-			j.step.FaultDomain = b.survey.NumberOf(e)
-			j.tellCautions()
-			j.step.Neighbours = j.domain.Neighbours(e, j.step.Host)
-			if j.targeted {
-				planned = append(planned, j)
+		drafts := b.decide(e)
+		for _, d := range drafts {
+			d.step.FaultDomain = b.survey.NumberOf(e)
+			d.addCautions()
+			d.step.Neighbours = d.domain.Neighbours(e, d.step.Host)
+			if d.targeted {
+				planned = append(planned, d)
 			}
 		}
 		p.Warnings = append(p.Warnings, cautionWarnings(e, b.survey.Domain(e).Cautions)...)
-		p.Warnings = append(p.Warnings, stagedWarnings(e.ID, jobs)...)
-		if slices.ContainsFunc(jobs, func(j *job) bool { return j.targeted }) {
+		p.Warnings = append(p.Warnings, stagedWarnings(e.ID, drafts)...)
+		if slices.ContainsFunc(drafts, func(d *draft) bool { return d.targeted }) {
 			p.Warnings = append(p.Warnings, impact.PathWarnings(e)...)
 		}
 	}
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(planned, func(a, b *job) int {
+	slices.SortStableFunc(planned, func(a, b *draft) int {
 		return cmp.Or(cmp.Compare(a.step.Address, b.step.Address), cmp.Compare(a.step.LUID, b.step.LUID))
 	})
 	p.Waves = assignWaves(planned, p.Rollout)
@@ -116,10 +116,10 @@ func Plan(in Input) (*plan.Plan, error) {
 		}
 	}
 	p.Steps = slices.Grow(p.Steps, len(planned))
-	for _, j := range planned {
-		j.tellWaves()
-		p.Steps = append(p.Steps, j.step)
-		if q := b.quirk(j.Component); q.Name != "" {
+	for _, d := range planned {
+		d.addNeighbourResets()
+		p.Steps = append(p.Steps, d.step)
+		if q := b.quirk(d.Component); q.Name != "" {
 			if p.Quirks == nil {
 				p.Quirks = map[string]string{}
 			}

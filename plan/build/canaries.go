@@ -13,18 +13,18 @@ import (
 // of small fault domains first. All of a fault domain goes together: else the B
 // side of one enclosure would be reset before the A side of another. What comes
 // along so counts too.
-func pickCanaries(work []*job, most int) map[*fleet.Enclosure]bool {
+func pickCanaries(work []*draft, most int) map[*fleet.Enclosure]bool {
 	chosen := map[*fleet.Enclosure]bool{}
 	if most == 0 {
 		return chosen
 	}
 	models := map[string][]*fleet.Enclosure{} // those with work, by model
 	busy := map[*fleet.Enclosure]*impact.Domain{}
-	for _, j := range work {
-		if all := models[j.step.Model]; len(all) == 0 || all[len(all)-1] != j.e { // sorted: the last is the only one that can be it
-			models[j.step.Model] = append(all, j.e)
+	for _, d := range work {
+		if all := models[d.step.Model]; len(all) == 0 || all[len(all)-1] != d.e { // sorted: the last is the only one that can be it
+			models[d.step.Model] = append(all, d.e)
 		}
-		busy[j.e] = j.domain
+		busy[d.e] = d.domain
 	}
 	size := func(e *fleet.Enclosure) int { return len(busy[e].Enclosures) }
 	for _, model := range slices.Sorted(maps.Keys(models)) {

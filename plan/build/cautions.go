@@ -11,52 +11,52 @@ import (
 
 // unfinished returns why it is unknown what a component runs or holds, "" if no run is in
 // the middle of its work on it.
-func (j *job) unfinished() string {
-	c := inventory.CautionOf(j.domain.Cautions, inventory.Unfinished, j.Address)
+func (d *draft) unfinished() string {
+	c := inventory.CautionOf(d.domain.Cautions, inventory.Unfinished, d.Address)
 	if c == nil {
 		return ""
 	}
-	j.told = append(j.told, *c)
+	d.reported = append(d.reported, *c)
 	return c.Words()
 }
 
 // locked returns why what earlier runs have found out keeps a component from being worked
 // on, "" if nothing does: impact.Locked, of the enclosures that are in sight.
-func (j *job) locked(startsBy plan.ActivateBy) string {
-	if len(j.domain.Cautions) == 0 {
+func (d *draft) locked(startsBy plan.ActivateBy) string {
+	if len(d.domain.Cautions) == 0 {
 		return ""
 	}
-	by, why := impact.Locked(j.domain.Cautions, j.Address, j.domain.IDs(), startsBy)
+	by, why := impact.Locked(d.domain.Cautions, d.Address, d.domain.IDs(), startsBy)
 	if by != nil {
-		j.told = append(j.told, *by)
+		d.reported = append(d.reported, *by)
 	}
 	return why
 }
 
-// tellCautions tells, in the row, what has to be minded about a component and is
+// addCautions tells, in the row, what has to be minded about a component and is
 // not told there as the reason why it is blocked.
-func (j *job) tellCautions() {
-	for _, c := range j.domain.Cautions {
-		if c.Address != j.Address || slices.Contains(j.told, c) {
+func (d *draft) addCautions() {
+	for _, c := range d.domain.Cautions {
+		if c.Address != d.Address || slices.Contains(d.reported, c) {
 			continue
 		}
 		words := c.Words()
 		switch {
-		case j.step.Action == plan.Update && c.Kind == inventory.NeedsImage:
+		case d.step.Action == plan.Update && c.Kind == inventory.NeedsImage:
 			words = "it needs a whole image, and this plan sends one: do not reset or power-cycle it before it has got that" + c.Source()
-		case j.step.Action == plan.Update && c.Kind == inventory.Unclear:
+		case d.step.Action == plan.Update && c.Kind == inventory.Unclear:
 			words = "what it holds of an image that fwctl has sent is not known, and this plan's takes its place: " +
 				"do not reset or power-cycle it before that" + c.Source()
-		case j.step.Action == plan.Update: // which replaces what is staged
+		case d.step.Action == plan.Update: // which replaces what is staged
 			continue
 		}
-		j.step.Reasons = append(j.step.Reasons, words)
+		d.step.Reasons = append(d.step.Reasons, words)
 	}
 }
 
 // unclear is the caution that it is unknown what a component holds, nil if there is none.
-func (j *job) unclear() *inventory.Caution {
-	return inventory.CautionOf(j.domain.Cautions, inventory.Unclear, j.Address)
+func (d *draft) unclear() *inventory.Caution {
+	return inventory.CautionOf(d.domain.Cautions, inventory.Unclear, d.Address)
 }
 
 // cautionWarnings tells of what in an enclosure must not lose power.

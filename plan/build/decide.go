@@ -11,8 +11,8 @@ import (
 	"fwctl/plan/impact"
 )
 
-// job is a component on its way to becoming a step.
-type job struct {
+// draft is a component on its way to becoming a step.
+type draft struct {
 	fleet.Component
 	e         *fleet.Enclosure
 	domain    *impact.Domain
@@ -24,27 +24,27 @@ type job struct {
 	late      bool                // staged after the resets of its ESP, so that none of them starts it
 	started   []string            // what its resets start beside it
 	takesDown []string            // what its resets take down beside it, though the plan does nothing with it
-	startedBy []*job              // whose resets start what it has staged
-	downBy    []*job              // whose resets take it down, though the plan does nothing with it
-	told      []inventory.Caution // those that are among the reasons already
+	startedBy []*draft            // whose resets start what it has staged
+	downBy    []*draft            // whose resets take it down, though the plan does nothing with it
+	reported  []inventory.Caution // those that are among the reasons already
 }
 
 // decide decides what is done with the components of an enclosure.
-func (b *builder) decide(e *fleet.Enclosure) []*job {
-	var jobs []*job
+func (b *builder) decide(e *fleet.Enclosure) []*draft {
+	var drafts []*draft
 	for _, c := range e.Components() {
-		j := b.begin(e, c)
-		j.targeted = len(b.in.Targets) == 0 || c.Selected(b.in.Targets) >= 0
-		b.plan(j)
-		jobs = append(jobs, j)
+		d := b.begin(e, c)
+		d.targeted = len(b.in.Targets) == 0 || c.Selected(b.in.Targets) >= 0
+		b.plan(d)
+		drafts = append(drafts, d)
 	}
-	b.settle(jobs)
-	return jobs
+	b.settle(drafts)
+	return drafts
 }
 
 // begin finds out what is wanted of a component.
-func (b *builder) begin(e *fleet.Enclosure, c fleet.Component) *job {
-	j := &job{Component: c, e: e, domain: b.survey.Domain(e), step: plan.Step{
+func (b *builder) begin(e *fleet.Enclosure, c fleet.Component) *draft {
+	d := &draft{Component: c, e: e, domain: b.survey.Domain(e), step: plan.Step{
 		Address:       c.Address,
 		Aliases:       c.Aliases,
 		Name:          e.Name,
@@ -63,89 +63,89 @@ func (b *builder) begin(e *fleet.Enclosure, c fleet.Component) *job {
 		Reasons:       []string{},
 		Preconditions: plan.Preconditions{Revision: c.Sub.Revision, ESPs: e.SeenBy(c.ESP.Host).LUIDs},
 	}}
-	j.step.Quirk = b.quirk(c).Name
+	d.step.Quirk = b.quirk(c).Name
 	if c.Sub.Staged != nil {
-		j.step.Preconditions.Staged = &c.Sub.Staged.SHA256
+		d.step.Preconditions.Staged = &c.Sub.Staged.SHA256
 	}
 	want := b.wantOf(c)
 	if want == nil {
-		return j
+		return d
 	}
 	w := &wanted{
 		goal:       want,
 		Component:  c,
 		sizes:      b.in.ImageSizes,
 		again:      b.in.Again,
-		needsImage: inventory.CautionOf(j.domain.Cautions, inventory.NeedsImage, c.Address) != nil,
+		needsImage: inventory.CautionOf(d.domain.Cautions, inventory.NeedsImage, c.Address) != nil,
 	}
 	w.rule = w.activation()
-	j.want = w
-	j.step.Reset = w.policy.Reset
-	j.step.Model, j.step.Image, j.step.Policy, j.step.Desired = w.modelName, w.name, w.policyName, w.image.Revision
+	d.want = w
+	d.step.Reset = w.policy.Reset
+	d.step.Model, d.step.Image, d.step.Policy, d.step.Desired = w.modelName, w.name, w.policyName, w.image.Revision
 	for i, x := range b.in.Desired.Except {
 		if c.Selected([]inventory.Selector{x.Enclosure}) < 0 {
 			continue
 		}
 		if x.Until >= b.today {
-			j.step.Action = plan.Excepted
-			j.step.Reasons = append(j.step.Reasons, fmt.Sprintf("left alone until %s: %s", x.Until, x.Reason))
+			d.step.Action = plan.Excepted
+			d.step.Reasons = append(d.step.Reasons, fmt.Sprintf("left alone until %s: %s", x.Until, x.Reason))
 			continue
 		}
 		b.ended[fmt.Sprintf("except %d (%s) ended on %s and holds no longer: %s", i+1, x.Enclosure, x.Until, x.Reason)] = true
 	}
-	if j.step.Action != plan.Excepted {
-		w.reset = b.resetGate(j)
+	if d.step.Action != plan.Excepted {
+		w.reset = b.resetGate(d)
 	}
-	return j
+	return d
 }
 
 // plan makes a component's step of what is wanted, and of the reset that is or
 // is not permitted.
-func (b *builder) plan(j *job) {
-	w, s := j.want, &j.step
+func (b *builder) plan(d *draft) {
+	w, s := d.want, &d.step
 	if w == nil || s.Action == plan.Excepted {
-		j.tellStaged()
+		d.addStaged()
 		return
 	}
 	s.Action, s.Hops, s.Later, s.Hooks, s.Reasons, s.Gates, s.Rollback, s.WorstDuration = plan.Update, []plan.Hop{}, nil, nil, []string{}, []plan.GateResult{}, "", 0
 	s.Disruption = plan.Disruption{Expected: plan.NoImpact, Worst: plan.NoImpact}
-	s.WaitsForPower, j.told = false, nil
+	s.WaitsForPower, d.reported = false, nil
 
-	if j.ESP.Disputed[j.Sub.ID] != "" {
+	if d.ESP.Disputed[d.Sub.ID] != "" {
 		s.Action = plan.Blocked
-		j.tellStaged()
+		d.addStaged()
 		return
 	}
-	chain, dormant := w.chainOf(j.Sub.Staged, b.in.SignedBy)
+	chain, dormant := w.chainOf(d.Sub.Staged, b.in.SignedBy)
 	switch {
 	case dormant:
-		if !b.planStaged(j, chain) {
+		if !b.planStaged(d, chain) {
 			return
 		}
 	case w.upToDate():
 		s.Action = plan.NoOp
 		switch {
 		case w.image.NoVersion:
-			s.Reasons = append(s.Reasons, w.byMemory())
+			s.Reasons = append(s.Reasons, w.memoryReason())
 		case w.image.StartsAtItself():
 			s.Reasons = append(
 				s.Reasons,
 				fmt.Sprintf(
 					"its revision cannot tell, and %s remembers having sent it the wanted image on %s",
 					s.Host,
-					j.Sub.Sent.At.UTC().Format(time.DateOnly),
+					d.Sub.Sent.At.UTC().Format(time.DateOnly),
 				),
 			)
 		}
-		j.block(j.Conflict(), j.unfinished())
-		j.tellStaged()
+		d.block(d.Conflict(), d.unfinished())
+		d.addStaged()
 		return
 	default:
 		switch {
 		case w.image.NoVersion:
-			s.Reasons = append(s.Reasons, w.byMemory())
-		case w.otherBehind():
-			s.Reasons = append(s.Reasons, fmt.Sprintf("it reports %s, but of another image than the wanted one: %.8s, which was sent on %s", s.Current, j.Sub.Sent.SHA256, j.Sub.Sent.At.UTC().Format(time.DateOnly)))
+			s.Reasons = append(s.Reasons, w.memoryReason())
+		case w.otherImageRuns():
+			s.Reasons = append(s.Reasons, fmt.Sprintf("it reports %s, but of another image than the wanted one: %.8s, which was sent on %s", s.Current, d.Sub.Sent.SHA256, d.Sub.Sent.At.UTC().Format(time.DateOnly)))
 		case w.image.Revision == s.Current && w.image.StartsAtItself():
 			s.Reasons = append(
 				s.Reasons,
@@ -160,12 +160,12 @@ func (b *builder) plan(j *job) {
 		if chain == nil {
 			var reasons []string
 			way, reasons = w.obstacles()
-			j.block(reasons...)
+			d.block(reasons...)
 		} else if w.policy.Activate == plan.WithApply && w.defers(w.before(chain, len(chain)-1), w.image) {
 			activate = w.activateGate(len(chain) == 1)
 		}
-		j.block(j.Conflict(), j.locked(""))
-		b.pass(j, way, activate)
+		d.block(d.Conflict(), d.locked(""))
+		b.pass(d, way, activate)
 		if s.Action == plan.Update {
 			if why := w.shorter(chain, b.in.SignedBy); why != "" {
 				s.Reasons = append(s.Reasons, why)
@@ -173,7 +173,7 @@ func (b *builder) plan(j *job) {
 		}
 	}
 	if s.Action == plan.Blocked {
-		j.tellStaged()
+		d.addStaged()
 		return
 	}
 	if !dormant {
@@ -182,10 +182,10 @@ func (b *builder) plan(j *job) {
 		if why != "" {
 			s.Reasons = append(s.Reasons, why)
 		}
-		j.tellStaged()
+		d.addStaged()
 	}
 	s.Rollback = w.rollback(s.Current)
-	s.Disruption = w.disruption(s.Hops, func() impact.Effect { return b.effect(j) })
+	s.Disruption = w.disruption(s.Hops, func() impact.Effect { return b.effect(d) })
 	for _, h := range s.Hops {
 		if h.Resets() && !h.ByPerson() {
 			s.Hooks = w.policy.Hooks
@@ -195,8 +195,8 @@ func (b *builder) plan(j *job) {
 }
 
 // block makes the component's step blocked for reasons, of which empty ones do not count.
-func (j *job) block(reasons ...string) {
-	s := &j.step
+func (d *draft) block(reasons ...string) {
+	s := &d.step
 	for _, r := range reasons {
 		if r != "" && !(s.Action == plan.Blocked && slices.Contains(s.Reasons, r)) {
 			s.Action = plan.Blocked

@@ -81,16 +81,16 @@ func (t target) luIDs() []string {
 }
 
 // effect is what the reset does that starts a component's image.
-func (b *builder) effect(j *job) impact.Effect {
-	resets := target{esp: j.ESP}
-	if j.want.rule.Scope == desired.EnclosureScope {
-		resets = target{enclosure: j.e}
+func (b *builder) effect(d *draft) impact.Effect {
+	resets := target{esp: d.ESP}
+	if d.want.rule.Scope == desired.EnclosureScope {
+		resets = target{enclosure: d.e}
 	}
 	known, ok := b.effects[resets]
 	if !ok {
 		known = b.survey.Effect(resets.luIDs())
 		b.effects[resets] = known
 	}
-	j.step.Evidence, j.step.SeenElsewhere = known.Evidence, j.domain.SeenElsewhere(b.survey, j.step.Host)
+	d.step.Evidence, d.step.SeenElsewhere = known.Evidence, d.domain.SeenElsewhere(b.survey, d.step.Host)
 	return known
 }

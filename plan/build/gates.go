@@ -12,8 +12,8 @@ import (
 	"fwctl/plan/impact"
 )
 
-// told is a gate's result: failed for a reason, passed where there is none.
-func told(g plan.Gate, reason, passed string) plan.GateResult {
+// answer returns a gate's result: failed for a reason, passed where there is none.
+func answer(g plan.Gate, reason, passed string) plan.GateResult {
 	if reason != "" {
 		return plan.GateResult{Gate: g, Verdict: plan.Failed, Why: reason}
 	}
@@ -31,16 +31,16 @@ func (w *wanted) denied() string {
 // pass asks all gates about a way to the wanted image. Those that fail block the
 // step, but for a reset or a power cycle that may not be: without those less is
 // done, and the row says what.
-func (b *builder) pass(j *job, way []string, activate plan.GateResult) {
-	w := j.want
+func (b *builder) pass(d *draft, way []string, activate plan.GateResult) {
+	w := d.want
 	results := []plan.GateResult{
-		w.censusGate(j.e), w.healthGate(j.e, b), w.signatureGate(way, b.in.SignedBy), w.downgradeGate(way), w.reset, activate,
+		w.censusGate(d.e), w.healthGate(d.e, b), w.signatureGate(way, b.in.SignedBy), w.downgradeGate(way), w.reset, activate,
 	}
-	j.step.Gates = b.gates(results...)
+	d.step.Gates = b.gates(results...)
 	for _, g := range results {
-		leftStaged := g.Gate == plan.GateActivate && (w.rule.By == plan.ByPowerCycle || w.denied() != "" && j.step.Action != plan.Activate)
+		leftStaged := g.Gate == plan.GateActivate && (w.rule.By == plan.ByPowerCycle || w.denied() != "" && d.step.Action != plan.Activate)
 		if g.Verdict == plan.Failed && g.Gate != plan.GateReset && !leftStaged {
-			j.block(g.Why)
+			d.block(g.Why)
 		}
 	}
 }
@@ -68,7 +68,7 @@ func (w *wanted) censusGate(e *fleet.Enclosure) plan.GateResult {
 	if !w.policy.RequireAllESPs {
 		return plan.GateResult{}
 	}
-	return told(plan.GateAllESPs, w.censusReason(e), fmt.Sprintf("%d of %d I/O modules are in sight", len(e.ESPs), len(e.ESPs)))
+	return answer(plan.GateAllESPs, w.censusReason(e), fmt.Sprintf("%d of %d I/O modules are in sight", len(e.ESPs), len(e.ESPs)))
 }
 
 // healthGate asks whether the enclosure is healthy.
@@ -136,7 +136,7 @@ func (w *wanted) signatureGate(way []string, signedBy map[string][]string) plan.
 			reasons = append(reasons, r)
 		}
 	}
-	return told(plan.GateSignature, strings.Join(reasons, "; "), "a key of the policy has signed "+strings.Join(way, ", "))
+	return answer(plan.GateSignature, strings.Join(reasons, "; "), "a key of the policy has signed "+strings.Join(way, ", "))
 }
 
 // signatureReason is why the policy does not accept an image's signature, "" if it does.
@@ -174,7 +174,7 @@ func (w *wanted) downgradeGate(way []string) plan.GateResult {
 	if w.policy.Downgrade == desired.DowngradeOrder {
 		passed = "the policy says downgrade: order"
 	}
-	return told(plan.GateDowngrade, strings.Join(reasons, "; "), passed)
+	return answer(plan.GateDowngrade, strings.Join(reasons, "; "), passed)
 }
 
 // orderReason is why the model's order forbids a hop, "" if it does not.
@@ -198,19 +198,19 @@ func (w *wanted) orderReason(current string, i desired.ModelImage) string {
 }
 
 // resetGate asks whether the policy permits the reset that starts the image.
-func (b *builder) resetGate(j *job) plan.GateResult {
-	w := j.want
+func (b *builder) resetGate(d *draft) plan.GateResult {
+	w := d.want
 	if w.policy.Reset == plan.ResetNever {
 		_, why := impact.Permits(plan.ResetNever, impact.Effect{})
 		return plan.GateResult{Gate: plan.GateReset, Verdict: plan.Failed, Why: why}
 	}
-	if why := j.domain.UnreadReason(); why != "" {
+	if why := d.domain.UnreadReason(); why != "" {
 		return plan.GateResult{Gate: plan.GateReset, Verdict: plan.Failed, Why: why}
 	}
 	if w.policy.Reset == plan.ResetIdle {
-		missing := w.censusReason(j.e)
-		for _, e := range j.domain.Enclosures {
-			if missing == "" && e != j.e && len(e.ESPs) < e.Reported {
+		missing := w.censusReason(d.e)
+		for _, e := range d.domain.Enclosures {
+			if missing == "" && e != d.e && len(e.ESPs) < e.Reported {
 				missing = fmt.Sprintf("%d of %d I/O modules of %s, of the same fault domain, are in sight", len(e.ESPs), e.Reported, e.ID)
 			}
 		}
@@ -218,16 +218,16 @@ func (b *builder) resetGate(j *job) plan.GateResult {
 			return plan.GateResult{Gate: plan.GateReset, Verdict: plan.Failed, Why: "the policy says reset: idle, and whether it is idle cannot be told: " + missing}
 		}
 	}
-	e := b.effect(j)
+	e := b.effect(d)
 	passed := e.Why
 	switch w.policy.Reset {
 	case plan.ResetIdle:
-		e.Busy, passed = j.domain.InUse(b.survey), "no drive of the fault domain is in use"
+		e.Busy, passed = d.domain.InUse(b.survey), "no drive of the fault domain is in use"
 	case plan.ResetAlways:
 		passed = "the policy says reset: always"
 	}
 	_, why := impact.Permits(w.policy.Reset, e)
-	return told(plan.GateReset, why, passed)
+	return answer(plan.GateReset, why, passed)
 }
 
 // activateGate asks whether an apply may start what is deferred, or whether a
@@ -238,7 +238,7 @@ func (w *wanted) activateGate(lone bool) plan.GateResult {
 		if !lone || w.rule.Scope != desired.EnclosureScope || w.denied() != "" {
 			why = "only a power cycle starts it"
 		}
-		return told(plan.GateActivate, why, "a person power-cycles the whole enclosure")
+		return answer(plan.GateActivate, why, "a person power-cycles the whole enclosure")
 	}
 	var reasons []string
 	if denied := w.denied(); denied != "" {
@@ -247,7 +247,7 @@ func (w *wanted) activateGate(lone bool) plan.GateResult {
 	if w.lacksActivation(w.Sub.Revision) {
 		reasons = append(reasons, "the ESP does not take WRITE BUFFER mode 0Fh, which activates: say activation by power-cycle")
 	}
-	return told(plan.GateActivate, strings.Join(reasons, "; "), "its reset is permitted")
+	return answer(plan.GateActivate, strings.Join(reasons, "; "), "its reset is permitted")
 }
 
 // censusReason is why it is not certain that all ESPs are in sight, "" if it is.

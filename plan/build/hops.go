@@ -55,7 +55,7 @@ func (w *wanted) hops(chain []string) (hops, later []plan.Hop, why string) {
 			if w.denied() != "" {
 				cause = w.denied()
 			}
-			return append(hops, h), later, fmt.Sprintf("one apply ends with %s staged: %s; then %s", h.To, cause, toward(later))
+			return append(hops, h), later, fmt.Sprintf("one apply ends with %s staged: %s; then %s", h.To, cause, describeLater(later))
 		}
 		hops = append(hops, h)
 	}
@@ -103,8 +103,8 @@ func (w *wanted) laterHops(from string, chain []string) []plan.Hop {
 	return later
 }
 
-// toward names what later hops lead to: 1050 (iom-1050), 1100 (iom-1100).
-func toward(later []plan.Hop) string {
+// describeLater names what later hops lead to: 1050 (iom-1050), 1100 (iom-1100).
+func describeLater(later []plan.Hop) string {
 	words := make([]string, len(later))
 	for i, h := range later {
 		words[i] = fmt.Sprintf("%s (%s)", h.To, h.Image.Name)

@@ -189,13 +189,13 @@ func (f Flash) reminders(named []espOf) []string {
 	if doubt := desired.Doubt(f.Image, f.name(), matchOf(named)); doubt != "" {
 		warnings = append(warnings, doubt)
 	}
-	told := map[string]bool{}
+	warned := map[string]bool{}
 	for _, o := range named {
 		id := o.e.ID()
-		if told[id] {
+		if warned[id] {
 			continue
 		}
-		told[id] = true
+		warned[id] = true
 		switch h := o.e.Health; {
 		case h.Unknown:
 			warnings = append(warnings, id+": its health is unknown, page 02h cannot be read: look after its fans and power supplies in another way")

@@ -9,22 +9,22 @@ import (
 
 // planStaged plans what is staged already: the wanted image, or the first stepping
 // stone to it. False: it is left as it is.
-func (b *builder) planStaged(j *job, chain []string) bool {
-	w, s := j.want, &j.step
+func (b *builder) planStaged(d *draft, chain []string) bool {
+	w, s := d.want, &d.step
 	hop := w.hop(s.Current, chain[0])
 	hop.Modes = []plan.Mode{}
 	s.Later = w.laterHops(hop.To, chain[1:])
 	s.Action = plan.IsStaged
 	s.Disruption.Why = "any power loss or hard reset starts " + hop.Goal()
 	if len(s.Later) > 0 {
-		s.Reasons = append(s.Reasons, fmt.Sprintf("%s is staged, a stepping stone: %s once it runs", hop.To, toward(s.Later)))
+		s.Reasons = append(s.Reasons, fmt.Sprintf("%s is staged, a stepping stone: %s once it runs", hop.To, describeLater(s.Later)))
 	}
 	if w.policy.Activate != plan.WithApply {
 		s.Gates = b.gates(w.reset)
 		return false
 	}
 	activate := w.activateGate(true)
-	unsure := w.rule.By == plan.ByModeF && !j.Sub.Staged.Confirmed && !hop.ActivateUnconfirmed
+	unsure := w.rule.By == plan.ByModeF && !d.Sub.Staged.Confirmed && !hop.ActivateUnconfirmed
 	if unsure {
 		activate = plan.GateResult{Gate: plan.GateActivate, Verdict: plan.Failed, Why: neverComplete}
 	}
@@ -38,11 +38,11 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 	s.Action = plan.Activate
 	hop.Activation = plan.WithApply
 	s.Hops = []plan.Hop{hop}
-	j.block(j.Conflict(), j.locked(hop.ActivateBy))
-	b.pass(j, chain[:1], activate)
+	d.block(d.Conflict(), d.locked(hop.ActivateBy))
+	b.pass(d, chain[:1], activate)
 	if s.Action == plan.Blocked {
 		s.Hops, s.Later = []plan.Hop{}, nil
-		j.tellWaiting(hop.Goal() + " is staged")
+		d.addWaiting(hop.Goal() + " is staged")
 		return false
 	}
 	return true
@@ -53,42 +53,42 @@ func (b *builder) planStaged(j *job, chain []string) bool {
 const neverComplete = "the device never said that the image is complete, so that no 0Fh is sent: " +
 	"power-cycle the enclosure when its drives are not in use, then run `fwctl verify`"
 
-// tellStaged tells, in the row, of what is staged and is not what the row is about.
-func (j *job) tellStaged() {
-	staged, s := j.Sub.Staged, &j.step
+// addStaged tells, in the row, of what is staged and is not what the row is about.
+func (d *draft) addStaged() {
+	staged, s := d.Sub.Staged, &d.step
 	if staged == nil {
 		return
 	}
-	if why := j.ESP.Disputed[j.Sub.ID]; why != "" {
+	if why := d.ESP.Disputed[d.Sub.ID]; why != "" {
 		s.Reasons = append(s.Reasons, why)
 		s.Disruption.Why = "any power loss or hard reset starts what is staged"
 		return
 	}
 	what := "another image is staged, " + staged.Label()
-	if j.want == nil || staged.SHA256 == j.want.image.SHA256 {
+	if d.want == nil || staged.SHA256 == d.want.image.SHA256 {
 		what = staged.Label() + " is staged"
 	}
-	j.tellWaiting(what)
+	d.addWaiting(what)
 }
 
-// tellWaiting tells, in the row, of what is staged, and who staged it.
-func (j *job) tellWaiting(what string) {
-	s := &j.step
-	text := what + ", and any power loss or hard reset starts it. " + j.stagedBy()
+// addWaiting tells, in the row, of what is staged, and who staged it.
+func (d *draft) addWaiting(what string) {
+	s := &d.step
+	text := what + ", and any power loss or hard reset starts it. " + d.stagedBy()
 	if s.Action == plan.Update {
-		text = what + ", and this plan replaces it. " + j.stagedBy()
+		text = what + ", and this plan replaces it. " + d.stagedBy()
 	} else {
-		s.Disruption.Why = "any power loss or hard reset starts " + j.Sub.Staged.Label()
+		s.Disruption.Why = "any power loss or hard reset starts " + d.Sub.Staged.Label()
 	}
 	s.Reasons = append(s.Reasons, text)
 }
 
 // stagedBy tells of what is staged: Staged 2026-11-15 by anna, image 5891b5b5.
 // Where several hosts see the enclosure, it tells on which of them.
-func (j *job) stagedBy() string {
-	s, on := j.Sub.Staged, ""
-	if len(j.e.Views) > 1 {
-		on = " on " + j.ESP.Host
+func (d *draft) stagedBy() string {
+	s, on := d.Sub.Staged, ""
+	if len(d.e.Views) > 1 {
+		on = " on " + d.ESP.Host
 	}
 	return fmt.Sprintf("Staged %s by %s%s, image %.8s.", s.Since.UTC().Format(time.DateOnly), s.Who(), on, s.SHA256)
 }

@@ -39,9 +39,9 @@ func (w *wanted) bufferID(i desired.ModelImage) int {
 	return cmp.Or(i.BufferID, w.model.Download.BufferID)
 }
 
-// otherBehind tells whether the component reports the wanted revision, but took it
+// otherImageRuns tells whether the component reports the wanted revision, but took it
 // from another image.
-func (w *wanted) otherBehind() bool {
+func (w *wanted) otherImageRuns() bool {
 	return !w.image.NoVersion && w.Sub.Revision == w.image.Revision && w.Sub.Sent != nil &&
 		w.Sub.Sent.SHA256 != w.image.SHA256
 }
@@ -59,7 +59,7 @@ func (w *wanted) upToDate() bool {
 	case w.image.StartsAtItself():
 		return w.Sub.Sent != nil && w.Sub.Sent.SHA256 == w.image.SHA256
 	}
-	return !w.otherBehind()
+	return !w.otherImageRuns()
 }
 
 // rollback is the first image by name that brings a revision back once the wanted one
@@ -81,8 +81,8 @@ func (w *wanted) rollback(revision string) string {
 	return ""
 }
 
-// byMemory says what is known of a part that reports no revision: what its host remembers.
-func (w *wanted) byMemory() string {
+// memoryReason says what is known of a part that reports no revision: what its host remembers.
+func (w *wanted) memoryReason() string {
 	at := fmt.Sprintf("what is behind buffer %d reports no revision", w.bufferID(w.image))
 	sent := w.Sub.Behind(w.bufferID(w.image))
 	if sent == nil {

@@ -10,11 +10,11 @@ import (
 	"fwctl/plan/impact"
 )
 
-// place is where in the order of waves a job is worked on. Jobs of one place
+// place is where in the order of waves a draft is worked on. Drafts of one place
 // share a wave.
 type place struct {
 	rest    bool // what follows the canaries
-	turn    turn
+	phase   phase
 	side    int    // of resets: 0, all A sides, comes first
 	rank    int    // of resets: among those of its fault domain on that side, from 1, so that each has a wave of its own
 	alone   string // of resets in an unknown fault domain: its enclosure, so that nothing else shares its wave
@@ -22,19 +22,19 @@ type place struct {
 	windows string // names, joined by line feeds
 }
 
-// turn is the order of what is done to enclosures.
-type turn int
+// phase is the order of what is done to enclosures.
+type phase int
 
 const (
-	staging     turn = iota
-	resetting        // by commands
-	cycling          // by a person who power-cycles
-	lateStaging      // of what none of the resets may start
+	staging     phase = iota
+	resetting         // by commands
+	cycling           // by a person who power-cycles
+	lateStaging       // of what none of the resets may start
 )
 
 func (p place) compare(q place) int {
 	return cmp.Or(
-		compareBool(p.rest, q.rest), cmp.Compare(p.turn, q.turn), cmp.Compare(p.side, q.side), cmp.Compare(p.rank, q.rank),
+		compareBool(p.rest, q.rest), cmp.Compare(p.phase, q.phase), cmp.Compare(p.side, q.side), cmp.Compare(p.rank, q.rank),
 		strings.Compare(p.alone, q.alone), compareBool(p.primary, q.primary), strings.Compare(p.windows, q.windows),
 	)
 }
@@ -51,8 +51,8 @@ func compareBool(a, b bool) int {
 
 // wave is the wave of a place, without its number.
 func (p place) wave() plan.Wave {
-	w := plan.Wave{Kind: plan.ResetWave, Windows: []string{}, Canary: !p.rest, PowerCycle: p.turn == cycling}
-	if p.turn == staging || p.turn == lateStaging {
+	w := plan.Wave{Kind: plan.ResetWave, Windows: []string{}, Canary: !p.rest, PowerCycle: p.phase == cycling}
+	if p.phase == staging || p.phase == lateStaging {
 		w.Kind = plan.StageWave
 	}
 	if p.windows != "" {
@@ -61,13 +61,13 @@ func (p place) wave() plan.Wave {
 	return w
 }
 
-// assignWaves numbers the waves that jobs are worked on in, and returns them:
+// assignWaves numbers the waves that drafts are worked on in, and returns them:
 // what stages first, then what resets, at most one ESP of a fault domain in a
 // wave and all A sides before any B side; all of it for the canaries first. An ESP
 // whose fault domain is unknown is alone in its reset wave.
 // Components whose policies name different windows are in different waves.
-func assignWaves(jobs []*job, rollout plan.Rollout) []plan.Wave {
-	work := slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return len(j.step.Hops) == 0 })
+func assignWaves(drafts []*draft, rollout plan.Rollout) []plan.Wave {
+	work := slices.DeleteFunc(slices.Clone(drafts), func(d *draft) bool { return len(d.step.Hops) == 0 })
 	canaries := pickCanaries(work, rollout.Canary)
 	ranks := rankResets(work)
 
@@ -79,27 +79,27 @@ func assignWaves(jobs []*job, rollout plan.Rollout) []plan.Wave {
 		}
 		return at[p]
 	}
-	for _, j := range work {
-		rest := !canaries[j.e]
-		if len(j.step.Hops[0].Deferring()) > 0 {
-			p := place{rest: rest, turn: staging, windows: j.want.stageWindows}
-			if j.late {
-				p.turn = lateStaging
+	for _, d := range work {
+		rest := !canaries[d.e]
+		if len(d.step.Hops[0].Deferring()) > 0 {
+			p := place{rest: rest, phase: staging, windows: d.want.stageWindows}
+			if d.late {
+				p.phase = lateStaging
 			}
-			j.stage = waveAt(p)
+			d.stage = waveAt(p)
 		}
-		if j.step.Resets() {
-			p := place{rest: rest, turn: resetting, side: j.ESP.Side, rank: ranks[j.resetBy()], primary: j.Sub.ID == 0, windows: j.want.resetWindows}
-			if j.step.Last().ByPerson() {
-				p.turn, p.side, p.primary = cycling, 0, true
+		if d.step.Resets() {
+			p := place{rest: rest, phase: resetting, side: d.ESP.Side, rank: ranks[d.resetBy()], primary: d.Sub.ID == 0, windows: d.want.resetWindows}
+			if d.step.Last().ByPerson() {
+				p.phase, p.side, p.primary = cycling, 0, true
 			}
-			if j.step.FaultDomain == 0 {
-				p.alone = j.step.LUID
-				if p.turn == cycling {
-					p.alone = j.e.ID
+			if d.step.FaultDomain == 0 {
+				p.alone = d.step.LUID
+				if p.phase == cycling {
+					p.alone = d.e.ID
 				}
 			}
-			j.reset = waveAt(p)
+			d.reset = waveAt(p)
 		}
 	}
 	waves := []plan.Wave{}
@@ -111,12 +111,12 @@ func assignWaves(jobs []*job, rollout plan.Rollout) []plan.Wave {
 		}
 		waves = append(waves, *w)
 	}
-	for _, j := range work {
-		if j.stage != nil {
-			j.step.Waves.Stage = j.stage.Number
+	for _, d := range work {
+		if d.stage != nil {
+			d.step.Waves.Stage = d.stage.Number
 		}
-		if j.reset != nil {
-			j.step.Waves.Reset = j.reset.Number
+		if d.reset != nil {
+			d.step.Waves.Reset = d.reset.Number
 		}
 	}
 	return waves
@@ -126,33 +126,33 @@ func joinWindows(names []string) string {
 	return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), "\n")
 }
 
-// resetBy is what a job's reset takes down: an ESP by a command, an enclosure by a person.
-func (j *job) resetBy() target {
-	if j.step.Last().ByPerson() {
-		return target{enclosure: j.e}
+// resetBy is what a draft's reset takes down: an ESP by a command, an enclosure by a person.
+func (d *draft) resetBy() target {
+	if d.step.Last().ByPerson() {
+		return target{enclosure: d.e}
 	}
-	return target{esp: j.ESP}
+	return target{esp: d.ESP}
 }
 
 // rankResets counts, for everything that is reset, what is reset before it of the
 // same fault domain and on the same side, from 1.
-func rankResets(work []*job) map[target]int {
+func rankResets(work []*draft) map[target]int {
 	type group struct {
 		domain *impact.Domain // all of it goes with the canaries, or with the rest
 		person bool
 		side   int
 	}
 	count, ranks := map[group]int{}, map[target]int{}
-	for _, j := range work { // by address
-		if !j.step.Resets() || ranks[j.resetBy()] != 0 {
+	for _, d := range work { // by address
+		if !d.step.Resets() || ranks[d.resetBy()] != 0 {
 			continue
 		}
-		g := group{domain: j.domain, person: j.step.Last().ByPerson()}
+		g := group{domain: d.domain, person: d.step.Last().ByPerson()}
 		if !g.person {
-			g.side = j.ESP.Side
+			g.side = d.ESP.Side
 		}
 		count[g]++
-		ranks[j.resetBy()] = count[g]
+		ranks[d.resetBy()] = count[g]
 	}
 	return ranks
 }

@@ -85,7 +85,7 @@ func (domain *Domain) InUse(sv *Survey) string {
 	if len(domain.Enclosures) == 1 {
 		home = domain.Enclosures[0]
 	}
-	used, unasked := map[string][]finding{}, map[string][]finding{} // by host, "" where but one sees the enclosure
+	used, useUnknown := map[string][]finding{}, map[string][]finding{} // by host, "" where but one sees the enclosure
 	var unseen []finding
 	var unlisted []string
 	for _, e := range domain.Enclosures {
@@ -108,7 +108,7 @@ func (domain *Domain) InUse(sv *Survey) string {
 						unseen = append(unseen, f)
 					}
 				case d.InUse == nil:
-					unasked[on] = append(unasked[on], f)
+					useUnknown[on] = append(useUnknown[on], f)
 				}
 			}
 		}
@@ -117,8 +117,8 @@ func (domain *Domain) InUse(sv *Survey) string {
 	for _, on := range slices.Sorted(maps.Keys(used)) {
 		parts = append(parts, slots(worstOfEach(used[on]), home)+" in use"+on)
 	}
-	for _, on := range slices.Sorted(maps.Keys(unasked)) {
-		parts = append(parts, slots(worstOfEach(unasked[on]), home)+" not known to be unused"+on+", which counts as in use")
+	for _, on := range slices.Sorted(maps.Keys(useUnknown)) {
+		parts = append(parts, slots(worstOfEach(useUnknown[on]), home)+" not known to be unused"+on+", which counts as in use")
 	}
 	if len(unseen) > 0 {
 		parts = append(parts, slots(worstOfEach(unseen), home)+unseenWords)

@@ -23,11 +23,11 @@ func (sv *Survey) evidence(enclosures []*fleet.Enclosure, found []finding) []str
 	alike := map[string][]finding{} // drives of which the same is said
 	var order []string
 	for _, f := range found {
-		if f.fate != unused && f.fate != goesOn {
-			said = append(said, slots([]finding{f}, nil)+": "+trouble(f.drive))
+		if f.fate != unused && f.fate != failsOver {
+			said = append(said, slots([]finding{f}, nil)+": "+riskWords(f.drive))
 			continue
 		}
-		words := sv.harmless(f)
+		words := sv.safeWords(f)
 		if alike[words] == nil {
 			order = append(order, words)
 		}
@@ -41,8 +41,8 @@ func (sv *Survey) evidence(enclosures []*fleet.Enclosure, found []finding) []str
 	return said
 }
 
-// trouble says of a drive that may be cut off why it counts.
-func trouble(d *inventory.Drive) string {
+// riskWords says of a drive that may be cut off why it counts.
+func riskWords(d *inventory.Drive) string {
 	use := "use unknown"
 	if len(d.InUse) > 0 {
 		use = strings.Join(d.InUse, ", ")
@@ -56,11 +56,11 @@ func trouble(d *inventory.Drive) string {
 	return strings.Join(words, "; ")
 }
 
-// harmless says of a drive that nothing is cut off from why: that it is in use and goes
+// safeWords says of a drive that nothing is cut off from why: that it is in use and goes
 // on, or which host has found what on looking whether it is. What is said of each of its
 // paths is said once, so that drives of which the same is said are told together.
-func (sv *Survey) harmless(f finding) string {
-	if f.fate == goesOn {
+func (sv *Survey) safeWords(f finding) string {
+	if f.fate == failsOver {
 		return "in use, with a live path through " + sv.label(f.through, nil)
 	}
 	var said []string

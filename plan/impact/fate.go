@@ -12,13 +12,13 @@ import (
 type fate int
 
 const (
-	unused  fate = iota // nothing uses it
-	goesOn              // another path takes over
-	cutOff              // there is no other live path
-	alone               // there is, but what uses the drive does not use it
-	astray              // nobody can tell what its paths lead through
-	unasked             // nobody can tell whether it is used, and no other path would take over
-	unseen              // no host of the plan sees it, so its use is unknown
+	unused       fate = iota // nothing uses it
+	failsOver                // another path takes over
+	cutOff                   // there is no other live path
+	noMultipath              // there is, but what uses the drive does not use it
+	pathsUnknown             // nobody can tell what its paths lead through
+	useUnknown               // nobody can tell whether it is used, and no other path would take over
+	unseen                   // no host of the plan sees it, so its use is unknown
 )
 
 // finding is a drive's fate on the host where it is worst.
@@ -72,7 +72,7 @@ func (sv *Survey) fate(e *fleet.Enclosure, v *fleet.View, d *inventory.Drive, lu
 	if all == nil {
 		all = []sighting{{host, d}}
 	}
-	used, known, other, untold := false, true, false, false
+	used, known, other, unknownPath := false, true, false, false
 	for _, s := range all {
 		if s.host != host {
 			continue
@@ -83,7 +83,7 @@ func (sv *Survey) fate(e *fleet.Enclosure, v *fleet.View, d *inventory.Drive, lu
 			switch {
 			case !p.Live:
 			case p.Via == "":
-				untold = true
+				unknownPath = true
 			case slices.Contains(luIDs, p.Via), slices.ContainsFunc(sv.crosses[hostESP{host, p.Via}], func(x string) bool { return slices.Contains(luIDs, x) }):
 			case p.Used:
 				if through == "" || p.Via < through {
@@ -98,13 +98,13 @@ func (sv *Survey) fate(e *fleet.Enclosure, v *fleet.View, d *inventory.Drive, lu
 	case !used && known:
 		return unused, ""
 	case through != "":
-		return goesOn, through
+		return failsOver, through
 	case !used:
-		return unasked, ""
-	case untold:
-		return astray, ""
+		return useUnknown, ""
+	case unknownPath:
+		return pathsUnknown, ""
 	case other:
-		return alone, ""
+		return noMultipath, ""
 	}
 	return cutOff, ""
 }

@@ -114,9 +114,9 @@ func (sv *Survey) Effect(luIDs []string) Effect {
 	e := Effect{Expected: plan.ESPReset, Worst: plan.ESPReset}
 	for _, f := range found {
 		switch f.fate {
-		case cutOff, alone, unasked, unseen:
+		case cutOff, noMultipath, useUnknown, unseen:
 			e.Expected, e.Worst = plan.IOInterruption, plan.IOInterruption
-		case astray:
+		case pathsUnknown:
 			e.Worst = plan.IOInterruption
 		}
 	}
@@ -128,6 +128,6 @@ func (sv *Survey) Effect(luIDs []string) Effect {
 	if first, ok := sv.ESPs[luIDs[0]]; ok {
 		home = first.Of
 	}
-	e.Why = sv.tell(found, luIDs, unknown, home)
+	e.Why = sv.describe(found, luIDs, unknown, home)
 	return e
 }

@@ -12,8 +12,8 @@ import (
 	"fwctl/inventory/fleet"
 )
 
-// tell puts findings in words, the worst first.
-func (sv *Survey) tell(found []finding, luIDs, unknown []string, home *fleet.Enclosure) string {
+// describe puts findings in words, the worst first.
+func (sv *Survey) describe(found []finding, luIDs, unknown []string, home *fleet.Enclosure) string {
 	var by [unseen + 1][]finding // of those that need their slots named
 	var sata []finding           // those that are cut off because they have one port
 	var through []string
@@ -21,7 +21,7 @@ func (sv *Survey) tell(found []finding, luIDs, unknown []string, home *fleet.Enc
 	for _, f := range found {
 		switch f.fate {
 		case unused:
-		case goesOn: // nearly all of a large fleet
+		case failsOver: // nearly all of a large fleet
 			carried++
 			if label := sv.label(f.through, home); !slices.Contains(through, label) {
 				through = append(through, label)
@@ -52,12 +52,12 @@ func (sv *Survey) tell(found []finding, luIDs, unknown []string, home *fleet.Enc
 	}
 	add(sata, "in use%s, SATA, no other path")
 	add(by[cutOff], "in use%s, no other path")
-	add(by[alone], "in use%s, with another path that is not used (no multipath)")
-	add(by[astray], "in use%s, and what the paths lead through cannot be told")
-	if n := len(by[unasked]); n == len(found) && n > 0 {
+	add(by[noMultipath], "in use%s, with another path that is not used (no multipath)")
+	add(by[pathsUnknown], "in use%s, and what the paths lead through cannot be told")
+	if n := len(by[useUnknown]); n == len(found) && n > 0 {
 		parts = append(parts, fmt.Sprintf("use and paths of its %d %s were not examined (inventory --probe-use does), so they count as in use without another path", n, english.PluralWord(n, "drive", "")))
 	} else {
-		add(by[unasked], "not known to be unused%s, which counts as in use, no other path")
+		add(by[useUnknown], "not known to be unused%s, which counts as in use, no other path")
 	}
 	if len(by[unseen]) > 0 {
 		parts = append(parts, slots(by[unseen], home)+unseenWords)
