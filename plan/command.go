@@ -18,7 +18,8 @@ func (c Command) String() string {
 		switch {
 		case plainWord.MatchString(w):
 			words[i] = w
-		case strings.ContainsFunc(w, func(r rune) bool { return !unicode.IsPrint(r) }): // nothing that moves a terminal's cursor
+		case strings.ContainsFunc(w, func(r rune) bool { return !unicode.IsPrint(r) }):
+			// Nothing that moves a terminal's cursor.
 			quoted := strconv.Quote(w)
 			words[i] = "$'" + strings.ReplaceAll(quoted[1:len(quoted)-1], "'", `\'`) + "'"
 		default:

@@ -24,27 +24,43 @@ const (
 
 // Hop is one image sent to one component.
 type Hop struct {
-	From          string     `json:"from"`
-	To            string     `json:"to"` // "" if unknown: any but From, unless Unversioned
-	Image         ImageRef   `json:"image"`
-	Modes         []Mode     `json:"modes"` // what is tried, in this order: e, then 7 only where a reset is permitted; empty where the image is staged already (action activate)
-	Protocol      Protocol   `json:"protocol"`
-	ChunkSize     int        `json:"chunk_size"` // bytes, a multiple of 4
-	BufferID      int        `json:"buffer_id"`
-	Activation    Activation `json:"activation"`              // what follows a download by mode e
-	ActivateBy    ActivateBy `json:"activate_by"`             // how deferred microcode is started
-	Unversioned   bool       `json:"unversioned,omitempty"`   // the part reports no revision: To is ""
-	Mode7Defers   bool       `json:"mode_7_defers,omitempty"` // mode 7 leaves it for a power cycle to start
-	FlashTimeout  Duration   `json:"flash_timeout"`           // how long the device may write flash without telling an end
-	Settle        Duration   `json:"settle"`                  // how long to leave a device alone after a reset
-	ReturnTimeout Duration   `json:"return_timeout"`          // how long a device may stay away after a reset
+	From string `json:"from"`
+	// "" if unknown: any but From, unless Unversioned.
+	To    string   `json:"to"`
+	Image ImageRef `json:"image"`
+	// What is tried, in this order: e, then 7 only where a reset is permitted; empty where the
+	// image is staged already (action activate).
+	Modes    []Mode   `json:"modes"`
+	Protocol Protocol `json:"protocol"`
+	// Bytes, a multiple of 4.
+	ChunkSize int `json:"chunk_size"`
+	BufferID  int `json:"buffer_id"`
+	// What follows a download by mode e.
+	Activation Activation `json:"activation"`
+	// How deferred microcode is started.
+	ActivateBy ActivateBy `json:"activate_by"`
+	// The part reports no revision: To is "".
+	Unversioned bool `json:"unversioned,omitempty"`
+	// Mode 7 leaves it for a power cycle to start.
+	Mode7Defers bool `json:"mode_7_defers,omitempty"`
+	// How long the device may write flash without telling an end.
+	FlashTimeout Duration `json:"flash_timeout"`
+	// How long to leave a device alone after a reset.
+	Settle Duration `json:"settle"`
+	// How long a device may stay away after a reset.
+	ReturnTimeout Duration `json:"return_timeout"`
 
 	// What follows is from the quirk table; absent: as usual.
-	SkipStatus          []StatusRead `json:"skip_status,omitempty"`          // when the download status is not read
-	RefusedMode         SenseCode    `json:"refused_mode,omitempty"`         // sense data that mean it at the first chunk where they point at no field
-	ActivationPage      string       `json:"activation_page,omitempty"`      // sent in place of mode 0Fh: bytes in hex, lower case, from the page code on
-	ActivateUnconfirmed bool         `json:"activate_unconfirmed,omitempty"` // what the device never said to be complete may be activated
-	PeerSync            Duration     `json:"peer_sync,omitempty"`            // how long ESPs that differ may take to bring each other to one revision
+	// When the download status is not read.
+	SkipStatus []StatusRead `json:"skip_status,omitempty"`
+	// Sense data that mean it at the first chunk where they point at no field.
+	RefusedMode SenseCode `json:"refused_mode,omitempty"`
+	// Sent in place of mode 0Fh: bytes in hex, lower case, from the page code on.
+	ActivationPage string `json:"activation_page,omitempty"`
+	// What the device never said to be complete may be activated.
+	ActivateUnconfirmed bool `json:"activate_unconfirmed,omitempty"`
+	// How long ESPs that differ may take to bring each other to one revision.
+	PeerSync Duration `json:"peer_sync,omitempty"`
 }
 
 // Brings writes the revision that a hop brings: - where the part reports none, ? where

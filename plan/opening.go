@@ -10,10 +10,16 @@ import (
 
 // Opening is when a wave may run.
 type Opening struct {
-	Now    bool      // it may run at the time that was asked about
-	Window string    // the window that is open, or opens next; "" where the wave names none, so that it may run at any time
-	Start  time.Time // in the window's time zone; zero where the wave names no window, or none of them opens any more
-	End    time.Time // what has not been started by then has to wait; likewise
+	// It may run at the time that was asked about.
+	Now bool
+	// The window that is open, or opens next; "" where the wave names none, so that it may run at
+	// any time.
+	Window string
+	// In the window's time zone; zero where the wave names no window, or none of them opens any
+	// more.
+	Start time.Time
+	// What has not been started by then has to wait; likewise.
+	End time.Time
 }
 
 // Opening says whether a wave of the plan may run at a time, and until when, else

@@ -18,23 +18,34 @@ const FormatVersion = "1.0"
 // Plan is a saved plan, self-contained: with the images, it is all that the
 // executor needs.
 type Plan struct {
-	FormatVersion string                   `json:"format_version"`
-	Kind          string                   `json:"kind"`                  // "Plan"
-	Digest        string                   `json:"digest"`                // "sha256:" and 64 hex digits over everything but digest, created_at and image_hints
-	CreatedAt     time.Time                `json:"created_at"`            // RFC 3339, UTC
-	ImageHints    map[string]string        `json:"image_hints,omitempty"` // by SHA-256: absolute paths at which images were; not covered by the digest
-	Simulated     bool                     `json:"simulated"`
-	DesiredState  Source                   `json:"desired_state"`
-	Scans         []Scan                   `json:"scans"`              // sorted by host
-	Steps         []Step                   `json:"steps"`              // sorted by address
-	Waves         []Wave                   `json:"waves"`              // in the order they are walked, numbers ascending
-	Commands      []Turn                   `json:"commands,omitempty"` // who applies what after whom; none where one command on one host does all of it
-	Windows       map[string]window.Window `json:"windows"`            // those that waves name
-	Quirks        map[string]string        `json:"quirks,omitempty"`   // the rows of the quirk table that steps name: where each comes from
-	Rollout       Rollout                  `json:"rollout"`
-	Warnings      []string                 `json:"warnings"`
-	Unread        []Unread                 `json:"unread,omitempty"` // devices that could not be read, by host and path
-	Summary       Summary                  `json:"summary"`
+	FormatVersion string `json:"format_version"`
+	// "Plan".
+	Kind string `json:"kind"`
+	// "sha256:" and 64 hex digits over everything but digest, created_at and image_hints.
+	Digest string `json:"digest"`
+	// RFC 3339, UTC.
+	CreatedAt time.Time `json:"created_at"`
+	// By SHA-256: absolute paths at which images were; not covered by the digest.
+	ImageHints   map[string]string `json:"image_hints,omitempty"`
+	Simulated    bool              `json:"simulated"`
+	DesiredState Source            `json:"desired_state"`
+	// Sorted by host.
+	Scans []Scan `json:"scans"`
+	// Sorted by address.
+	Steps []Step `json:"steps"`
+	// In the order they are walked, numbers ascending.
+	Waves []Wave `json:"waves"`
+	// Who applies what after whom; none where one command on one host does all of it.
+	Commands []Turn `json:"commands,omitempty"`
+	// Those that waves name.
+	Windows map[string]window.Window `json:"windows"`
+	// The rows of the quirk table that steps name: where each comes from.
+	Quirks   map[string]string `json:"quirks,omitempty"`
+	Rollout  Rollout           `json:"rollout"`
+	Warnings []string          `json:"warnings"`
+	// Devices that could not be read, by host and path.
+	Unread  []Unread `json:"unread,omitempty"`
+	Summary Summary  `json:"summary"`
 }
 
 // Source names the desired state that a plan was made from.
@@ -53,10 +64,14 @@ type Scan struct {
 
 // Rollout limits how much is worked on, and how much may fail.
 type Rollout struct {
-	Canary      int      `json:"canary,omitempty" yaml:"canary"`  // enclosures of each model that go through all of their waves first
-	Soak        Duration `json:"soak,omitempty" yaml:"soak"`      // how long the canaries must have been done, and well, before the rest
-	MaxParallel int      `json:"max_parallel" yaml:"maxParallel"` // enclosures worked on at a time
-	MaxFailures int      `json:"max_failures" yaml:"maxFailures"` // components that may fail before no other is started
+	// Enclosures of each model that go through all of their waves first.
+	Canary int `json:"canary,omitempty" yaml:"canary"`
+	// How long the canaries must have been done, and well, before the rest.
+	Soak Duration `json:"soak,omitempty" yaml:"soak"`
+	// Enclosures worked on at a time.
+	MaxParallel int `json:"max_parallel" yaml:"maxParallel"`
+	// Components that may fail before no other is started.
+	MaxFailures int `json:"max_failures" yaml:"maxFailures"`
 }
 
 // Summary counts steps by action.
@@ -74,11 +89,12 @@ type Summary struct {
 // Unread is a device that the scan of a host could not read: nothing that is said of
 // the other components says anything of what is behind it.
 type Unread struct {
-	Host       string   `json:"host"`
-	Path       string   `json:"path"`
-	LUID       string   `json:"lu_id,omitempty"`
-	Why        string   `json:"why"`
-	Components []string `json:"components,omitempty"` // addresses, as the host remembers them or reads them on another path
+	Host string `json:"host"`
+	Path string `json:"path"`
+	LUID string `json:"lu_id,omitempty"`
+	Why  string `json:"why"`
+	// Addresses, as the host remembers them or reads them on another path.
+	Components []string `json:"components,omitempty"`
 
 	// Wanted: a want may be about it, as far as anybody can tell without reading it.
 	Wanted bool `json:"wanted"`

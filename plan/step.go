@@ -21,45 +21,74 @@ const (
 
 // Step is one component and what is done with it.
 type Step struct {
-	Address       string        `json:"address"`
-	Aliases       []string      `json:"aliases,omitempty"` // its other addresses, sorted: several ESPs can serve it
-	Name          string        `json:"name"`              // of the enclosure, "" if it has none
-	Host          string        `json:"host"`              // the host that carries the step out
-	Enclosure     string        `json:"enclosure"`
-	LUID          string        `json:"lu_id"`        // designator of the ESP's logical unit
-	Subenclosure  int           `json:"subenclosure"` // subenclosure id, 0 to 255
-	Vendor        string        `json:"vendor"`
-	Product       string        `json:"product"`
-	Current       string        `json:"current"`
-	Desired       string        `json:"desired"`         // "" for unmanaged components
-	Model         string        `json:"model"`           // of the want that matches it, "" for unmanaged components
-	Image         string        `json:"image"`           // name of the wanted image, likewise
-	Quirk         string        `json:"quirk,omitempty"` // name of the row of the quirk table that fits the device
-	Policy        string        `json:"policy"`          // name of the policy, "" for the defaults
-	Action        Action        `json:"action"`
-	Hops          []Hop         `json:"hops"`                 // in order, what one apply does; empty unless the action is update or activate
-	Later         []Hop         `json:"later,omitempty"`      // what is left once a power cycle has started the last of Hops, or what is staged: for another plan
-	Waves         StepWaves     `json:"waves"`                // where the step is worked on
-	Hooks         *Hooks        `json:"hooks,omitempty"`      // commands around each of its resets; nil: none
-	Reset         Reset         `json:"reset"`                // what the policy asks of a reset; looked at again before each one
-	FaultDomain   int           `json:"fault_domain"`         // steps with the same number are never reset together; 0: it cannot be told, never reset together with anything
-	Neighbours    []string      `json:"neighbours,omitempty"` // the other enclosures of its fault domain that its host sees, whether the plan has steps of them or not
-	Disruption    Disruption    `json:"disruption"`
-	Evidence      []string      `json:"evidence,omitempty"`       // Effect.Evidence of its reset
-	SeenElsewhere []string      `json:"seen_elsewhere,omitempty"` // drives of its fault domain that its host does not see and another host of the plan does
-	WorstDuration Duration      `json:"worst_duration"`
-	Rollback      string        `json:"rollback"`                  // name of the image that brings Current back, "" where there is none
-	WaitsForPower bool          `json:"waits_for_power,omitempty"` // the policy wants what is staged to be started, and only a power cycle may do that: it is unknown whether it is complete
-	Gates         []GateResult  `json:"gates"`                     // of the policy, those that were asked; none where nothing is to be done
+	Address string `json:"address"`
+	// Its other addresses, sorted: several ESPs can serve it.
+	Aliases []string `json:"aliases,omitempty"`
+	// Of the enclosure, "" if it has none.
+	Name string `json:"name"`
+	// The host that carries the step out.
+	Host      string `json:"host"`
+	Enclosure string `json:"enclosure"`
+	// Designator of the ESP's logical unit.
+	LUID string `json:"lu_id"`
+	// Subenclosure id, 0 to 255.
+	Subenclosure int    `json:"subenclosure"`
+	Vendor       string `json:"vendor"`
+	Product      string `json:"product"`
+	Current      string `json:"current"`
+	// "" for unmanaged components.
+	Desired string `json:"desired"`
+	// Of the want that matches it, "" for unmanaged components.
+	Model string `json:"model"`
+	// Name of the wanted image, likewise.
+	Image string `json:"image"`
+	// Name of the row of the quirk table that fits the device.
+	Quirk string `json:"quirk,omitempty"`
+	// Name of the policy, "" for the defaults.
+	Policy string `json:"policy"`
+	Action Action `json:"action"`
+	// In order, what one apply does; empty unless the action is update or activate.
+	Hops []Hop `json:"hops"`
+	// What is left once a power cycle has started the last of Hops, or what is staged: for another
+	// plan.
+	Later []Hop `json:"later,omitempty"`
+	// Where the step is worked on.
+	Waves StepWaves `json:"waves"`
+	// Commands around each of its resets; nil: none.
+	Hooks *Hooks `json:"hooks,omitempty"`
+	// What the policy asks of a reset; looked at again before each one.
+	Reset Reset `json:"reset"`
+	// Steps with the same number are never reset together; 0: it cannot be told, never reset
+	// together with anything.
+	FaultDomain int `json:"fault_domain"`
+	// The other enclosures of its fault domain that its host sees, whether the plan has steps of
+	// them or not.
+	Neighbours []string   `json:"neighbours,omitempty"`
+	Disruption Disruption `json:"disruption"`
+	// Effect.Evidence of its reset.
+	Evidence []string `json:"evidence,omitempty"`
+	// Drives of its fault domain that its host does not see and another host of the plan does.
+	SeenElsewhere []string `json:"seen_elsewhere,omitempty"`
+	WorstDuration Duration `json:"worst_duration"`
+	// Name of the image that brings Current back, "" where there is none.
+	Rollback string `json:"rollback"`
+	// The policy wants what is staged to be started, and only a power cycle may do that: it is
+	// unknown whether it is complete.
+	WaitsForPower bool `json:"waits_for_power,omitempty"`
+	// Of the policy, those that were asked; none where nothing is to be done.
+	Gates         []GateResult  `json:"gates"`
 	Reasons       []string      `json:"reasons"`
 	Preconditions Preconditions `json:"preconditions"`
 }
 
 // Preconditions must hold on the live device before a step's first byte.
 type Preconditions struct {
-	Revision string   `json:"revision"`
-	Staged   *string  `json:"staged"` // SHA-256 of the image that Step.Host remembers as staged; nil: none
-	ESPs     []string `json:"esps"`   // lu_ids of the enclosure's ESPs that Step.Host sees, sorted: no other host is there to be asked when the step is carried out
+	Revision string `json:"revision"`
+	// SHA-256 of the image that Step.Host remembers as staged; nil: none.
+	Staged *string `json:"staged"`
+	// lu_ids of the enclosure's ESPs that Step.Host sees, sorted: no other host is there to be
+	// asked when the step is carried out.
+	ESPs []string `json:"esps"`
 }
 
 // Acts reports whether an apply does something with the step.

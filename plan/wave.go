@@ -6,14 +6,17 @@ import (
 
 // Wave is a set of steps between two barriers.
 type Wave struct {
-	Number  int      `json:"number"`
-	Kind    WaveKind `json:"kind"`
-	Windows []string `json:"windows"`          // names; none: at any time
-	Canary  bool     `json:"canary,omitempty"` // works on canaries only
+	Number int      `json:"number"`
+	Kind   WaveKind `json:"kind"`
+	// Names; none: at any time.
+	Windows []string `json:"windows"`
+	// Works on canaries only.
+	Canary bool `json:"canary,omitempty"`
 	// PowerCycle: in a reset wave, a person power-cycles the enclosures of its
 	// steps, of which all that is to be staged is staged by then. Nothing is sent.
-	PowerCycle bool     `json:"power_cycle,omitempty"`
-	Soak       Duration `json:"soak,omitempty"` // how long all of it must have been done, and well, before the next wave begins
+	PowerCycle bool `json:"power_cycle,omitempty"`
+	// How long all of it must have been done, and well, before the next wave begins.
+	Soak Duration `json:"soak,omitempty"`
 }
 
 // WaveKind says what a wave may do.

@@ -88,7 +88,8 @@ func (p *Plan) Worst() []Duration {
 	for i, w := range p.Waves {
 		index[w.Number] = i
 	}
-	work := make([][]enclosureWork, len(p.Waves)) // as they are started: steps are sorted by address, those of an enclosure together
+	// As they are started: steps are sorted by address, those of an enclosure together.
+	work := make([][]enclosureWork, len(p.Waves))
 	for k := range p.Steps {
 		s := &p.Steps[k]
 		for _, number := range slices.Compact([]int{s.Waves.Stage, s.Waves.Reset}) {

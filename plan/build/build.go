@@ -33,14 +33,21 @@ const (
 
 // Input is all that a plan is made from.
 type Input struct {
-	Desired     *desired.State
-	Inventories []*inventory.Inventory // with what is staged joined in
-	ImageSizes  map[string]int64       // bytes, by SHA-256
-	SignedBy    map[string][]string    // public keys of policies that have signed an image, by the image's SHA-256; see Images
-	Warnings    []string               // of the images; told with the plan's own
-	Activate    bool                   // plan the activation of what is staged
-	Again       bool                   // send what memory alone says is there already
-	Targets     []inventory.Selector   // none: everything
+	Desired *desired.State
+	// With what is staged joined in.
+	Inventories []*inventory.Inventory
+	// Bytes, by SHA-256.
+	ImageSizes map[string]int64
+	// Public keys of policies that have signed an image, by the image's SHA-256; see Images.
+	SignedBy map[string][]string
+	// Of the images; told with the plan's own.
+	Warnings []string
+	// Plan the activation of what is staged.
+	Activate bool
+	// Send what memory alone says is there already.
+	Again bool
+	// None: everything.
+	Targets []inventory.Selector
 }
 
 // Plan makes a plan. It is pure: the same input gives the same plan, whatever

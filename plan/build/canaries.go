@@ -21,7 +21,8 @@ func pickCanaries(work []*draft, most int) map[*fleet.Enclosure]bool {
 	models := map[string][]*fleet.Enclosure{} // those with work, by model
 	busy := map[*fleet.Enclosure]*impact.Domain{}
 	for _, d := range work {
-		if all := models[d.step.Model]; len(all) == 0 || all[len(all)-1] != d.e { // sorted: the last is the only one that can be it
+		// Sorted: the last is the only one that can be it.
+		if all := models[d.step.Model]; len(all) == 0 || all[len(all)-1] != d.e {
 			models[d.step.Model] = append(all, d.e)
 		}
 		busy[d.e] = d.domain

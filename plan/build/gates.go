@@ -63,7 +63,8 @@ type gateKey [6]plan.GateResult // one for each of Gates
 // censusGate asks whether all ESPs of the enclosure are in sight.
 func (w *wanted) censusGate(e *fleet.Enclosure) plan.GateResult {
 	if why := w.espsMismatch(e); why != "" {
-		return plan.GateResult{Gate: plan.GateAllESPs, Verdict: plan.Failed, Why: why} // whatever the policy says: the model is of another device, or wrong
+		// Whatever the policy says: the model is of another device, or wrong.
+		return plan.GateResult{Gate: plan.GateAllESPs, Verdict: plan.Failed, Why: why}
 	}
 	if !w.policy.RequireAllESPs {
 		return plan.GateResult{}

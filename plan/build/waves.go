@@ -13,13 +13,20 @@ import (
 // place is where in the order of waves a draft is worked on. Drafts of one place
 // share a wave.
 type place struct {
-	rest    bool // what follows the canaries
-	phase   phase
-	side    int    // of resets: 0, all A sides, comes first
-	rank    int    // of resets: among those of its fault domain on that side, from 1, so that each has a wave of its own
-	alone   string // of resets in an unknown fault domain: its enclosure, so that nothing else shares its wave
-	primary bool   // of resets: subenclosure 0 follows the others, because its reset starts what they have staged
-	windows string // names, joined by line feeds
+	// What follows the canaries.
+	rest  bool
+	phase phase
+	// Of resets: 0, all A sides, comes first.
+	side int
+	// Of resets: among those of its fault domain on that side, from 1, so that each has a wave of
+	// its own.
+	rank int
+	// Of resets in an unknown fault domain: its enclosure, so that nothing else shares its wave.
+	alone string
+	// Of resets: subenclosure 0 follows the others, because its reset starts what they have staged.
+	primary bool
+	// Names, joined by line feeds.
+	windows string
 }
 
 // phase is the order of what is done to enclosures.

@@ -15,9 +15,13 @@ import (
 
 // Images are the images of a desired state, read and checked.
 type Images struct {
-	Files    map[string]*image.Image // by SHA-256
-	SignedBy map[string][]string     // by SHA-256: the public keys of policies, as they stand there, that have signed the image; sorted
-	Warnings []string                // sorted
+	// By SHA-256.
+	Files map[string]*image.Image
+	// By SHA-256: the public keys of policies, as they stand there, that have signed the image;
+	// sorted.
+	SignedBy map[string][]string
+	// Sorted.
+	Warnings []string
 }
 
 // LoadImages reads the images that a desired state names, relative to dir, and

@@ -8,15 +8,17 @@ import (
 
 // Policy is what may be done to a component.
 type Policy struct {
-	Reset            plan.Reset      `yaml:"reset"`
-	Activate         plan.Activation `yaml:"activate"`
-	Windows          PolicyWindows   `yaml:"windows"`
-	Downgrade        Downgrade       `yaml:"downgrade"`
-	RequireAllESPs   bool            `yaml:"requireAllESPs"`
-	RequireHealthy   bool            `yaml:"requireHealthy"`
-	Waive            []Waiver        `yaml:"waive"`
-	Hooks            *plan.Hooks     `yaml:"hooks"`            // around each reset; nil: none
-	RequireSignature []string        `yaml:"requireSignature"` // minisign public keys, of which one must have signed the image; none: no signature is needed
+	Reset          plan.Reset      `yaml:"reset"`
+	Activate       plan.Activation `yaml:"activate"`
+	Windows        PolicyWindows   `yaml:"windows"`
+	Downgrade      Downgrade       `yaml:"downgrade"`
+	RequireAllESPs bool            `yaml:"requireAllESPs"`
+	RequireHealthy bool            `yaml:"requireHealthy"`
+	Waive          []Waiver        `yaml:"waive"`
+	// Around each reset; nil: none.
+	Hooks *plan.Hooks `yaml:"hooks"`
+	// Minisign public keys, of which one must have signed the image; none: no signature is needed.
+	RequireSignature []string `yaml:"requireSignature"`
 }
 
 // PolicyWindows are the names of the windows in which something may be done;

@@ -17,17 +17,23 @@ var quirksYAML []byte
 // Quirk is one row of the quirk table: how some devices differ from the defaults.
 // What is zero is as usual.
 type Quirk struct {
-	Name                string            `yaml:"name"`
-	Match               QuirkMatch        `yaml:"match"`
-	Source              string            `yaml:"source"`    // where the row comes from, and how sure it is
-	ChunkSize           int               `yaml:"chunkSize"` // bytes, a multiple of 4
-	SkipStatus          []plan.StatusRead `yaml:"skipStatus"`
-	Settle              plan.Duration     `yaml:"settle"` // how long to leave the device alone after a reset
-	Activation          ActivationPage    `yaml:"activation"`
-	ModeE               []string          `yaml:"modeE"`       // globs on the only revisions at which mode e is taken; nil: all
-	RefusedMode         plan.SenseCode    `yaml:"refusedMode"` // says at the first chunk, where it points at no field, that the mode is refused
-	ActivateUnconfirmed bool              `yaml:"activateUnconfirmed"`
-	PeerSync            plan.Duration     `yaml:"peerSync"` // how long ESPs take to bring each other to one revision by themselves; 0: they do not
+	Name  string     `yaml:"name"`
+	Match QuirkMatch `yaml:"match"`
+	// Where the row comes from, and how sure it is.
+	Source string `yaml:"source"`
+	// Bytes, a multiple of 4.
+	ChunkSize  int               `yaml:"chunkSize"`
+	SkipStatus []plan.StatusRead `yaml:"skipStatus"`
+	// How long to leave the device alone after a reset.
+	Settle     plan.Duration  `yaml:"settle"`
+	Activation ActivationPage `yaml:"activation"`
+	// Globs on the only revisions at which mode e is taken; nil: all.
+	ModeE []string `yaml:"modeE"`
+	// Says at the first chunk, where it points at no field, that the mode is refused.
+	RefusedMode         plan.SenseCode `yaml:"refusedMode"`
+	ActivateUnconfirmed bool           `yaml:"activateUnconfirmed"`
+	// How long ESPs take to bring each other to one revision by themselves; 0: they do not.
+	PeerSync plan.Duration `yaml:"peerSync"`
 }
 
 // QuirkMatch holds globs on page 01h's primary subenclosure. An empty one matches anything.

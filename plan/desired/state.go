@@ -27,9 +27,11 @@ type State struct {
 	Policies map[string]Policy `yaml:"policies"`
 	Rollout  plan.Rollout      `yaml:"rollout"`
 
-	Except       []Exception              `yaml:"except"`
-	Quirks       []Quirk                  `yaml:"quirks"`       // come before the built-in table
-	FaultDomains [][]inventory.Selector   `yaml:"faultDomains"` // enclosures that belong together beyond what is found out
+	Except []Exception `yaml:"except"`
+	// Come before the built-in table.
+	Quirks []Quirk `yaml:"quirks"`
+	// Enclosures that belong together beyond what is found out.
+	FaultDomains [][]inventory.Selector   `yaml:"faultDomains"`
 	Windows      map[string]window.Window `yaml:"windows"`
 
 	root *schemas.Tree // where it was read from, for positions; nil where it comes from no file

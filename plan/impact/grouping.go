@@ -67,7 +67,8 @@ func (sv *Survey) joinByDrives(groups grouping) {
 		drives += len(e.Views[0].Drives)
 	}
 	ports, units := newListings(drives), newListings(drives)
-	for n, e := range sv.Enclosures { // in this order the memory of a large fleet is walked once, from one end to the other
+	// In this order the memory of a large fleet is walked once, from one end to the other.
+	for n, e := range sv.Enclosures {
 		first := e.Views[0].Drives
 		for k, v := range e.Views {
 			for i := range v.Drives {

@@ -96,7 +96,8 @@ func (sv *Survey) Effect(luIDs []string) Effect {
 			for i := range v.Drives {
 				f := newFinding(e, &v.Drives[i])
 				f.fate, f.through = sv.fate(e, v, f.drive, luIDs)
-				if k > 0 && i < len(e.Views[0].Drives) && found[first+i].same(f) { // hosts list them alike, so that few are left to sort
+				// Hosts list them alike, so that few are left to sort.
+				if k > 0 && i < len(e.Views[0].Drives) && found[first+i].same(f) {
 					if f.compare(found[first+i]) < 0 {
 						found[first+i] = f
 					}
