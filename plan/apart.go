@@ -37,7 +37,8 @@ func (a *apart) add(s *Step, byPerson bool) string {
 		return fmt.Sprintf("wave %d resets another %s of its fault domain too", n, kind)
 	case *first != what && (s.FaultDomain == 0 || a.alone[n-1]):
 		return fmt.Sprintf(
-			"wave %d resets another %s too, and the fault domain of one of them is unknown: such a reset is alone in its wave",
+			"wave %d resets another %s too, and the fault domain of one of them is unknown: such a reset is alone "+
+				"in its wave",
 			n, kind,
 		)
 	}

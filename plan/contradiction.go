@@ -100,7 +100,8 @@ func (s *Step) contradiction(waves []Wave) string {
 	case err != nil:
 		return err.Error()
 	case enclosure != s.Enclosure || sub != s.Subenclosure || unnumbered && designator != s.LUID:
-		return fmt.Sprintf("its address is not that of subenclosure %d of enclosure %s behind logical unit %s", s.Subenclosure, s.Enclosure, s.LUID)
+		return fmt.Sprintf("its address is not that of subenclosure %d of enclosure %s behind logical unit %s",
+			s.Subenclosure, s.Enclosure, s.LUID)
 	case !s.aliased():
 		return fmt.Sprintf("its aliases, %q, are not other addresses of a subenclosure of %s", s.Aliases, s.Enclosure)
 	case s.LUID == "" || s.WorstDuration < 0:
@@ -167,7 +168,8 @@ func (s *Step) contradiction(waves []Wave) string {
 	case s.Hooks != nil && !bounded(s.Hooks.Timeout):
 		return fmt.Sprintf("its hooks may take %s each, not up to %s", s.Hooks.Timeout, Duration(LongestTime))
 	case !waveFits(s.Waves.Stage, StageWave, stages), !waveFits(s.Waves.Reset, ResetWave, resets):
-		return fmt.Sprintf("its waves, stage %d and reset %d, are not there or not such as its hops need", s.Waves.Stage, s.Waves.Reset)
+		return fmt.Sprintf("its waves, stage %d and reset %d, are not there or not such as its hops need",
+			s.Waves.Stage, s.Waves.Reset)
 	case stages && resets && s.Waves.Stage > s.Waves.Reset:
 		return fmt.Sprintf("it is staged in wave %d, after its reset in wave %d", s.Waves.Stage, s.Waves.Reset)
 	case resets && waves[s.Waves.Reset-1].PowerCycle != s.Hops[len(s.Hops)-1].ByPerson():
@@ -204,7 +206,8 @@ func (s *Step) gateContradiction() string {
 
 // contradiction is why a hop is none, "" where it is one.
 func (h *Hop) contradiction() string {
-	modes := slices.Equal(h.Modes, []Mode{ModeE}) || slices.Equal(h.Modes, []Mode{Mode7}) || slices.Equal(h.Modes, []Mode{ModeE, Mode7}) || len(h.Modes) == 0
+	modes := slices.Equal(h.Modes, []Mode{ModeE}) || slices.Equal(h.Modes, []Mode{Mode7}) ||
+		slices.Equal(h.Modes, []Mode{ModeE, Mode7}) || len(h.Modes) == 0
 	switch {
 	case !modes:
 		return fmt.Sprintf("its modes are %v", h.Modes)

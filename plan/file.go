@@ -53,7 +53,8 @@ func Parse(data []byte) (*Plan, error) {
 	case head.Kind != Kind:
 		return nil, &DamagedError{Reason: fmt.Sprintf("it is of kind %q, not Plan", head.Kind)}
 	case head.FormatVersion != FormatVersion:
-		return nil, &DamagedError{Reason: fmt.Sprintf("its format is version %q, and this fwctl reads %s", head.FormatVersion, FormatVersion)}
+		return nil, &DamagedError{Reason: fmt.Sprintf("its format is version %q, and this fwctl reads %s",
+			head.FormatVersion, FormatVersion)}
 	}
 	if _, problems := schemas.Check("plan", "plan", data); len(problems) > 0 {
 		return nil, &DamagedError{Reason: "it does not look like a plan", Problems: problems}
@@ -67,7 +68,8 @@ func Parse(data []byte) (*Plan, error) {
 		return nil, &DamagedError{Reason: err.Error()}
 	}
 	if digest != p.Digest {
-		return nil, &DamagedError{Reason: "it was changed after it was written: its digest is " + digest + ", and it says " + p.Digest}
+		return nil, &DamagedError{Reason: "it was changed after it was written: its digest is " + digest +
+			", and it says " + p.Digest}
 	}
 	if why := p.contradiction(); why != "" {
 		return nil, &DamagedError{Reason: "it cannot be carried out: " + why}
@@ -82,7 +84,8 @@ func parseCanonical(data []byte) (*Plan, bool) {
 		return nil, false
 	}
 	var p Plan
-	if err := json.Unmarshal(data, &p); err != nil || p.Kind != Kind || p.FormatVersion != FormatVersion || !schemas.Fits("plan", &p) || p.contradiction() != "" {
+	if err := json.Unmarshal(data, &p); err != nil || p.Kind != Kind || p.FormatVersion != FormatVersion ||
+		!schemas.Fits("plan", &p) || p.contradiction() != "" {
 		return nil, false
 	}
 	bare, digest, err := p.bare()
@@ -184,7 +187,8 @@ func (p *Plan) showableHints() map[string]string {
 	hints := map[string]string{}
 	for _, ref := range p.ImagesToSend() {
 		path, ok := p.ImageHints[ref.SHA256]
-		if ok && utf8.ValidString(path) && !strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		if ok && utf8.ValidString(path) && !strings.ContainsFunc(path,
+			func(r rune) bool { return !unicode.IsPrint(r) }) {
 			hints[ref.SHA256] = path
 		}
 	}

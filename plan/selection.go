@@ -36,7 +36,8 @@ func Unmatched(given string, selectors []inventory.Selector, components []invent
 		if given != "" {
 			words = Command{given, string(s)}
 		}
-		all = multierror.Append(all, &UnmatchedError{Given: words.String(), Where: where, Hint: nearestOf(s, components)})
+		all = multierror.Append(all, &UnmatchedError{Given: words.String(), Where: where,
+			Hint: nearestOf(s, components)})
 	}
 	return all.ErrorOrNil()
 }

@@ -61,7 +61,8 @@ func (p *Plan) Before(wave Wave, host string, domains map[int]bool) (number int,
 			earlier := w.Number < wave.Number
 			follows := earlier && w.Canary && !wave.Canary
 			if wave.Kind == ResetWave {
-				follows = follows || earlier && (ungrouped || domains[s.FaultDomain]) || w.Number == wave.Number && ungrouped
+				follows = follows || earlier && (ungrouped || domains[s.FaultDomain]) ||
+					w.Number == wave.Number && ungrouped
 			}
 			if follows && w.Number > number {
 				number, hosts = w.Number, nil

@@ -34,7 +34,8 @@ func (e *Enclosure) Components() []Component {
 			through := Component{Address: inventory.Address(e.ID, in.ID, sub.ID), ESP: in, Sub: sub}
 			known := slices.IndexFunc(served, func(ways []Component) bool {
 				c := ways[0]
-				return c.ESP.ID != in.ID && c.Sub.LogicalID == sub.LogicalID && in.identifies(sub) && c.ESP.identifies(c.Sub)
+				return c.ESP.ID != in.ID && c.Sub.LogicalID == sub.LogicalID && in.identifies(sub) &&
+					c.ESP.identifies(c.Sub)
 			})
 			if known >= 0 {
 				served[known] = append(served[known], through)
@@ -81,7 +82,8 @@ func (c Component) gravest() int {
 			rank = max(
 				rank,
 				1+slices.Index(
-					[]inventory.CautionKind{inventory.PowerOnly, inventory.Unclear, inventory.Unfinished, inventory.NeedsImage},
+					[]inventory.CautionKind{inventory.PowerOnly, inventory.Unclear, inventory.Unfinished,
+						inventory.NeedsImage},
 					c.ESP.cautions[i].Kind,
 				),
 			)
@@ -95,7 +97,9 @@ func (c Component) gravest() int {
 // stands for one subenclosure only.
 func (e *ESP) identifies(sub *inventory.Subenclosure) bool {
 	return sub.ID != 0 && strings.Trim(sub.LogicalID, "0") != "" &&
-		!slices.ContainsFunc(e.Subenclosures, func(o inventory.Subenclosure) bool { return o.ID != sub.ID && o.LogicalID == sub.LogicalID })
+		!slices.ContainsFunc(e.Subenclosures, func(o inventory.Subenclosure) bool {
+			return o.ID != sub.ID && o.LogicalID == sub.LogicalID
+		})
 }
 
 // recall takes in another ESP that serves a component, and what is remembered of it
@@ -113,9 +117,11 @@ func (c *Component) recall(other *ESP, as *inventory.Subenclosure) {
 	switch staged := as.Staged; {
 	case why != "", staged == nil, mine.Staged != nil && mine.Staged.SHA256 == staged.SHA256:
 	case mine.Staged != nil:
-		why = disputeReason([]string{c.ESP.remembers(mine.Staged) + ", through " + c.ESP.ID, other.remembers(staged) + ", through " + other.ID})
+		why = disputeReason([]string{c.ESP.remembers(mine.Staged) + ", through " + c.ESP.ID,
+			other.remembers(staged) + ", through " + other.ID})
 	default:
-		why = fmt.Sprintf("%s, through %s, and it is worked on through %s. A power cycle starts it: scan all hosts again after it", other.remembers(staged), other.ID, c.ESP.ID)
+		why = fmt.Sprintf("%s, through %s, and it is worked on through %s. A power cycle starts it: scan all hosts "+
+			"again after it", other.remembers(staged), other.ID, c.ESP.ID)
 	}
 	mine.Staged = cmp.Or(mine.Staged, as.Staged)
 	if why != "" {

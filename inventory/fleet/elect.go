@@ -10,10 +10,10 @@ import (
 	"fwctl/inventory"
 )
 
-// elect chooses who works on an ESP that several hosts see: the host that
-// remembers most of what is staged on it or has to be minded about it, since only
-// that one can say what it activates or replaces, or what it relieves; then the one with most paths to it, then the first by
-// name. What the others know that this one does not is taken over, or disputed.
+// elect chooses who works on an ESP that several hosts see: the host that remembers most of
+// what is staged on it, and most cautions about it, since only that one can say what it
+// activates or replaces; then the one with most paths to it, then the first by name. What
+// only other hosts know is taken over, or disputed.
 func elect(first ESP) ESP {
 	all := append([]ESP{first}, first.others...)
 	owner := slices.MaxFunc(all, func(a, b ESP) int { // the first of those that are equal
@@ -22,11 +22,14 @@ func elect(first ESP) ESP {
 	owner.others = nil
 	for _, o := range all {
 		owner.conflict = cmp.Or(owner.conflict, o.conflict)
-		if !slices.EqualFunc(first.Subenclosures, o.Subenclosures, func(a, b inventory.Subenclosure) bool { return a.ID == b.ID && a.Revision == b.Revision }) {
-			owner.conflict = fmt.Sprintf("%s and %s have read other revisions of it: scan both again", first.Host, o.Host)
+		if !slices.EqualFunc(first.Subenclosures, o.Subenclosures,
+			func(a, b inventory.Subenclosure) bool { return a.ID == b.ID && a.Revision == b.Revision }) {
+			owner.conflict = fmt.Sprintf("%s and %s have read other revisions of it: scan both again", first.Host,
+				o.Host)
 		}
 	}
-	if owner.conflict != "" || !slices.ContainsFunc(all, func(o ESP) bool { return slices.ContainsFunc(o.Subenclosures, isRemembered) }) {
+	if owner.conflict != "" ||
+		!slices.ContainsFunc(all, func(o ESP) bool { return slices.ContainsFunc(o.Subenclosures, isRemembered) }) {
 		return owner
 	}
 	owner.Disputed = map[int]string{}
@@ -56,7 +59,8 @@ func elect(first ESP) ESP {
 			owner.Disputed[sub.ID] = disputeReason(words)
 		default:
 			sub.Staged = theirs // a reset starts it all the same
-			owner.Disputed[sub.ID] = fmt.Sprintf("%s, and %s works on its I/O module, where more is staged. A power cycle starts all of it: scan all hosts again after it", words[0], owner.Host)
+			owner.Disputed[sub.ID] = fmt.Sprintf("%s, and %s works on its I/O module, where more is staged. A power "+
+				"cycle starts all of it: scan all hosts again after it", words[0], owner.Host)
 		}
 	}
 	return owner
@@ -64,12 +68,14 @@ func elect(first ESP) ESP {
 
 // remembers tells what the ESP's host remembers of what is staged there.
 func (e *ESP) remembers(s *inventory.Staged) string {
-	return fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", e.Host, s.Label(), s.Who(), s.Since.UTC().Format(time.DateOnly), s.SHA256)
+	return fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", e.Host, s.Label(), s.Who(),
+		s.Since.UTC().Format(time.DateOnly), s.SHA256)
 }
 
 // disputeReason is why nothing is done where several images are remembered as staged.
 func disputeReason(words []string) string {
-	return "nobody can tell which image is staged on it: " + strings.Join(words, "; ") + ". A power cycle starts one of them: scan all hosts again after it"
+	return "nobody can tell which image is staged on it: " + strings.Join(words, "; ") +
+		". A power cycle starts one of them: scan all hosts again after it"
 }
 
 // isRemembered tells whether a host remembers anything of a subenclosure.

@@ -50,7 +50,8 @@ func (e *Enclosure) merge(from *inventory.Enclosure, host string) {
 		in := sorted(&from.ESPs[n])
 		v.LUIDs[n] = in.LUID
 		found := ESP{ESP: in, Of: e, ID: in.ID(), Host: host, conflict: in.Conflict, cautions: from.Cautions}
-		i := slices.IndexFunc(e.ESPs, func(o ESP) bool { return o.ID == found.ID && o.LUID == found.LUID && o.Host != host })
+		i := slices.IndexFunc(e.ESPs,
+			func(o ESP) bool { return o.ID == found.ID && o.LUID == found.LUID && o.Host != host })
 		if i < 0 {
 			e.ESPs = append(e.ESPs, found)
 			continue
@@ -80,8 +81,10 @@ func (e *Enclosure) markSharedAddresses() {
 	for i := 1; i < len(e.ESPs); i++ {
 		a, b := &e.ESPs[i-1], &e.ESPs[i]
 		if a.ID == b.ID {
-			a.conflict = cmp.Or(a.conflict, fmt.Sprintf("logical unit %s on %s says too that it is %s of this enclosure", b.LUID, b.Host, b.ID))
-			b.conflict = cmp.Or(b.conflict, fmt.Sprintf("logical unit %s on %s says too that it is %s of this enclosure", a.LUID, a.Host, a.ID))
+			a.conflict = cmp.Or(a.conflict,
+				fmt.Sprintf("logical unit %s on %s says too that it is %s of this enclosure", b.LUID, b.Host, b.ID))
+			b.conflict = cmp.Or(b.conflict,
+				fmt.Sprintf("logical unit %s on %s says too that it is %s of this enclosure", a.LUID, a.Host, a.ID))
 		}
 	}
 }
@@ -123,7 +126,9 @@ func (e *Enclosure) DrivesUnknown() string {
 	case !slices.ContainsFunc(e.Views, func(v View) bool { return !v.DrivesUnknown }):
 		return "no module lists the enclosure's drives (page 0Ah), which count as in use without another path"
 	case slices.ContainsFunc(e.Views, func(v View) bool { return v.DriveEvidence == nil }):
-		return "its inventory does not say where drives were looked for (an older fwctl wrote it; write it again), so what is behind it counts as in use without another path"
+		return "its inventory does not say where drives were looked for (an older fwctl wrote it; write it " +
+			"again), so " +
+			"what is behind it counts as in use without another path"
 	}
 	return ""
 }

@@ -39,7 +39,9 @@ func (e *ESP) address() string { return inventory.Address(e.Of.ID, e.ID, 0) }
 
 // Merge joins what the hosts see.
 func Merge(invs []*inventory.Inventory) *Fleet {
-	invs = slices.SortedFunc(slices.Values(invs), func(a, b *inventory.Inventory) int { return cmp.Compare(a.Host, b.Host) })
+	invs = slices.SortedFunc(slices.Values(invs), func(a, b *inventory.Inventory) int {
+		return cmp.Compare(a.Host, b.Host)
+	})
 	byID := map[string]*Enclosure{}
 	var all []*Enclosure
 	for _, inv := range invs {
@@ -57,7 +59,8 @@ func Merge(invs []*inventory.Inventory) *Fleet {
 	slices.SortFunc(all, func(a, b *Enclosure) int { return cmp.Compare(a.ID, b.ID) })
 	for n, e := range all {
 		e.Index = n
-		slices.SortFunc(e.ESPs, func(a, b ESP) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.LUID, b.LUID)) })
+		slices.SortFunc(e.ESPs,
+			func(a, b ESP) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.LUID, b.LUID)) })
 		for i := range e.ESPs {
 			if len(e.ESPs[i].others) > 0 {
 				e.ESPs[i] = elect(e.ESPs[i])
@@ -84,7 +87,9 @@ func sorted(in *inventory.ESP) *inventory.ESP {
 
 // Enclosure is the one with an identifier, nil where it is not in sight.
 func (f *Fleet) Enclosure(id string) *Enclosure {
-	n, ok := slices.BinarySearchFunc(f.Enclosures, id, func(e *Enclosure, id string) int { return cmp.Compare(e.ID, id) })
+	n, ok := slices.BinarySearchFunc(f.Enclosures, id, func(e *Enclosure, id string) int {
+		return cmp.Compare(e.ID, id)
+	})
 	if !ok {
 		return nil
 	}
@@ -105,8 +110,10 @@ func (f *Fleet) listESPs() {
 				continue
 			}
 			for _, esp := range []*ESP{in, other} {
-				esp.conflict = cmp.Or(esp.conflict, fmt.Sprintf("logical unit %s has two addresses, %s on %s and %s on %s: scan both again, and give what has one identity identities of its own",
-					in.LUID, other.address(), other.Host, in.address(), in.Host))
+				esp.conflict = cmp.Or(esp.conflict,
+					fmt.Sprintf("logical unit %s has two addresses, %s on %s and %s on %s: scan both again, and give "+
+						"what has one identity identities of its own",
+						in.LUID, other.address(), other.Host, in.address(), in.Host))
 			}
 		}
 	}

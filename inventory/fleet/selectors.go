@@ -30,7 +30,8 @@ func (e *Enclosure) named() []inventory.Named {
 		for j := range e.ESPs[i].Subenclosures {
 			all = append(
 				all,
-				inventory.Named{Address: inventory.Address(e.ID, e.ESPs[i].ID, e.ESPs[i].Subenclosures[j].ID), Name: e.Name},
+				inventory.Named{Address: inventory.Address(e.ID, e.ESPs[i].ID, e.ESPs[i].Subenclosures[j].ID),
+					Name: e.Name},
 			)
 		}
 	}

@@ -14,7 +14,9 @@ func stagedWarnings(enclosure string, drafts []*draft) []string {
 	var warnings []string
 	for _, d := range drafts {
 		if d.ESP.Disputed[d.Sub.ID] != "" {
-			warnings = append(warnings, d.Address+": any power loss or hard reset starts what is staged; its row tells what is remembered of it.")
+			warnings = append(warnings,
+				d.Address+": any power loss or hard reset starts what is staged; its row tells what is "+
+					"remembered of it.")
 			continue
 		}
 		staged := d.Sub.Staged
@@ -42,9 +44,11 @@ func stagedWarnings(enclosure string, drafts []*draft) []string {
 			if other.step.Subenclosure != d.step.Subenclosure || revision == after || waits && k < i {
 				continue // nothing to tell, or told already
 			}
-			w := fmt.Sprintf("%s: any power loss or hard reset starts %s on %s while %s stays on %s.", enclosure, after, d.label(), other.label(), revision)
+			w := fmt.Sprintf("%s: any power loss or hard reset starts %s on %s while %s stays on %s.", enclosure,
+				after, d.label(), other.label(), revision)
 			if waits {
-				w = fmt.Sprintf("%s: any power loss or hard reset starts %s on %s and %s on %s.", enclosure, after, d.label(), revision, other.label())
+				w = fmt.Sprintf("%s: any power loss or hard reset starts %s on %s and %s on %s.", enclosure, after,
+					d.label(), revision, other.label())
 			}
 			if d.Sub.Staged != nil && !d.replaced() {
 				w += " " + d.stagedBy()

@@ -21,7 +21,8 @@ func (b *builder) settle(drafts []*draft) {
 				continue
 			}
 			if why := b.bystander(d, drafts); why != "" && d.want.denied() != why {
-				d.want.reset, d.want.bystander = plan.GateResult{Gate: plan.GateReset, Verdict: plan.Failed, Why: why}, true
+				d.want.reset, d.want.bystander = plan.GateResult{Gate: plan.GateReset, Verdict: plan.Failed,
+					Why: why}, true
 				b.plan(d)
 				changed = true
 			}
@@ -112,7 +113,8 @@ func (d *draft) name(other *draft) string {
 func (b *builder) bystander(d *draft, drafts []*draft) string {
 	for _, o := range drafts {
 		if o != d && d.reaches(o) && o.unclear() != nil && !(o.targeted && o.step.Action == plan.Update) {
-			return fmt.Sprintf("the reset may also start what %s holds, which is unknown%s", o.name(d), o.unclear().Source())
+			return fmt.Sprintf("the reset may also start what %s holds, which is unknown%s", o.name(d),
+				o.unclear().Source())
 		}
 		revision, meant := o.exposedTo(d)
 		if o == d || !d.reaches(o) || o.canBeLate() || revision == "" {
@@ -124,7 +126,8 @@ func (b *builder) bystander(d *draft, drafts []*draft) string {
 			why = "which no want asks for"
 		case o.step.Action == plan.Blocked:
 			why = "which is blocked"
-		case o.step.Action == plan.NoOp, !o.targeted && o.Sub.Staged.SHA256 != o.want.image.SHA256, o.targeted && o.step.Action == plan.Update && !meant:
+		case o.step.Action == plan.NoOp, !o.targeted && o.Sub.Staged.SHA256 != o.want.image.SHA256,
+			o.targeted && o.step.Action == plan.Update && !meant:
 			why = "which is not the wanted image"
 		case o.want.denied() != "" && o.step.Reset != plan.ResetAlways:
 			why = "whose policy says reset: " + string(o.step.Reset)
@@ -150,7 +153,8 @@ func (d *draft) addNeighbourResets() {
 		)
 	}
 	for _, by := range d.startedBy {
-		d.step.Reasons = append(d.step.Reasons, fmt.Sprintf("the reset of %s in wave %d starts what is staged here too", by.label(), by.step.Waves.Reset))
+		d.step.Reasons = append(d.step.Reasons,
+			fmt.Sprintf("the reset of %s in wave %d starts what is staged here too", by.label(), by.step.Waves.Reset))
 	}
 }
 

@@ -67,8 +67,10 @@ func Plan(in Input) (*plan.Plan, error) {
 	}
 	f.MarkUnread(in.Inventories)
 	b := &builder{
-		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)), clashes: map[[2]int]clash{},
-		ended: map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*desired.Quirk{}}, survey: impact.NewSurvey(f, f.Declared(in.Desired.FaultDomains)), gateLists: map[gateKey][]plan.GateResult{},
+		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)),
+		clashes: map[[2]int]clash{},
+		ended:   map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*desired.Quirk{}},
+		survey: impact.NewSurvey(f, f.Declared(in.Desired.FaultDomains)), gateLists: map[gateKey][]plan.GateResult{},
 		effects: map[target]impact.Effect{},
 	}
 	b.markUnreadDomains(f)
@@ -170,7 +172,8 @@ func checkInventories(invs []*inventory.Inventory) (scans []plan.Scan, simulated
 			return nil, false, errors.New("cannot plan simulated and real inventories together: make a plan of each")
 		}
 		if hosts[inv.Host] {
-			return nil, false, fmt.Errorf("cannot plan with two inventories of host %s: leave the older one out", inv.Host)
+			return nil, false, fmt.Errorf("cannot plan with two inventories of host %s: leave the older one out",
+				inv.Host)
 		}
 		hosts[inv.Host] = true
 		s := plan.Scan{Host: inv.Host, ScannedAt: inv.ScannedAt.UTC(), Enclosures: len(inv.Enclosures)}

@@ -43,7 +43,8 @@ func (d *draft) addCautions() {
 		words := c.Words()
 		switch {
 		case d.step.Action == plan.Update && c.Kind == inventory.NeedsImage:
-			words = "it needs a whole image, and this plan sends one: do not reset or power-cycle it before it has got that" + c.Source()
+			words = "it needs a whole image, and this plan sends one: do not reset or power-cycle it before it " +
+				"has got that" + c.Source()
 		case d.step.Action == plan.Update && c.Kind == inventory.Unclear:
 			words = "what it holds of an image that fwctl has sent is not known, and this plan's takes its place: " +
 				"do not reset or power-cycle it before that" + c.Source()

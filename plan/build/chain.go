@@ -65,7 +65,8 @@ func (w *wanted) chain(usable func(from string, i desired.ModelImage) bool) []st
 		resets int // 1 if the last image goes by mode 7 alone
 	}
 	better := func(a, b way) bool {
-		return cmp.Or(cmp.Compare(a.resets, b.resets), cmp.Compare(a.waits, b.waits), slices.Compare(a.images, b.images)) < 0
+		return cmp.Or(cmp.Compare(a.resets, b.resets), cmp.Compare(a.waits, b.waits),
+			slices.Compare(a.images, b.images)) < 0
 	}
 	seen := map[string]bool{current: true}
 	for reached := map[string]way{current: {}}; len(reached) > 0; {
@@ -141,7 +142,8 @@ func (w *wanted) obstacles() (way, reasons []string) {
 			}
 		}
 		name, from := w.nearest()
-		return []string{w.name}, append([]string{fmt.Sprintf("%s; nearest: %s, from %s", start, name, from)}, w.hopReasons(current, w.image)...)
+		return []string{w.name}, append([]string{fmt.Sprintf("%s; nearest: %s, from %s", start, name, from)},
+			w.hopReasons(current, w.image)...)
 	}
 	for n, name := range way {
 		reasons = append(reasons, w.hopReasons(w.before(way, n), w.model.Images[name])...)

@@ -91,7 +91,8 @@ func (b *builder) begin(e *fleet.Enclosure, c fleet.Component) *draft {
 			d.step.Reasons = append(d.step.Reasons, fmt.Sprintf("left alone until %s: %s", x.Until, x.Reason))
 			continue
 		}
-		b.ended[fmt.Sprintf("except %d (%s) ended on %s and holds no longer: %s", i+1, x.Enclosure, x.Until, x.Reason)] = true
+		b.ended[fmt.Sprintf("except %d (%s) ended on %s and holds no longer: %s", i+1, x.Enclosure, x.Until,
+			x.Reason)] = true
 	}
 	if d.step.Action != plan.Excepted {
 		w.reset = b.resetGate(d)
@@ -107,9 +108,10 @@ func (b *builder) plan(d *draft) {
 		d.addStaged()
 		return
 	}
-	s.Action, s.Hops, s.Later, s.Hooks, s.Reasons, s.Gates, s.Rollback, s.WorstDuration = plan.Update, []plan.Hop{}, nil, nil, []string{}, []plan.GateResult{}, "", 0
+	s.Action, s.Rollback, s.WorstDuration, s.WaitsForPower = plan.Update, "", 0, false
+	s.Hops, s.Later, s.Hooks = []plan.Hop{}, nil, nil
+	s.Reasons, s.Gates, d.reported = []string{}, []plan.GateResult{}, nil
 	s.Disruption = plan.Disruption{Expected: plan.NoImpact, Worst: plan.NoImpact}
-	s.WaitsForPower, d.reported = false, nil
 
 	if d.ESP.Disputed[d.Sub.ID] != "" {
 		s.Action = plan.Blocked
@@ -145,12 +147,15 @@ func (b *builder) plan(d *draft) {
 		case w.image.NoVersion:
 			s.Reasons = append(s.Reasons, w.memoryReason())
 		case w.otherImageRuns():
-			s.Reasons = append(s.Reasons, fmt.Sprintf("it reports %s, but of another image than the wanted one: %.8s, which was sent on %s", s.Current, d.Sub.Sent.SHA256, d.Sub.Sent.At.UTC().Format(time.DateOnly)))
+			s.Reasons = append(s.Reasons,
+				fmt.Sprintf("it reports %s, but of another image than the wanted one: %.8s, which was sent on %s",
+					s.Current, d.Sub.Sent.SHA256, d.Sub.Sent.At.UTC().Format(time.DateOnly)))
 		case w.image.Revision == s.Current && w.image.StartsAtItself():
 			s.Reasons = append(
 				s.Reasons,
 				fmt.Sprintf(
-					"it reports %s already, which cannot tell whether it runs the wanted image: %s does not remember having sent that",
+					"it reports %s already, which cannot tell whether it runs the wanted image: %s does not remember "+
+						"having sent that",
 					s.Current,
 					s.Host,
 				),

@@ -34,11 +34,13 @@ func (w *wanted) denied() string {
 func (b *builder) pass(d *draft, way []string, activate plan.GateResult) {
 	w := d.want
 	results := []plan.GateResult{
-		w.censusGate(d.e), w.healthGate(d.e, b), w.signatureGate(way, b.in.SignedBy), w.downgradeGate(way), w.reset, activate,
+		w.censusGate(d.e), w.healthGate(d.e, b), w.signatureGate(way, b.in.SignedBy), w.downgradeGate(way), w.reset,
+		activate,
 	}
 	d.step.Gates = b.gates(results...)
 	for _, g := range results {
-		leftStaged := g.Gate == plan.GateActivate && (w.rule.By == plan.ByPowerCycle || w.denied() != "" && d.step.Action != plan.Activate)
+		leftStaged := g.Gate == plan.GateActivate && (w.rule.By == plan.ByPowerCycle ||
+			w.denied() != "" && d.step.Action != plan.Activate)
 		if g.Verdict == plan.Failed && g.Gate != plan.GateReset && !leftStaged {
 			d.block(g.Why)
 		}
@@ -69,7 +71,8 @@ func (w *wanted) censusGate(e *fleet.Enclosure) plan.GateResult {
 	if !w.policy.RequireAllESPs {
 		return plan.GateResult{}
 	}
-	return answer(plan.GateAllESPs, w.censusReason(e), fmt.Sprintf("%d of %d I/O modules are in sight", len(e.ESPs), len(e.ESPs)))
+	return answer(plan.GateAllESPs, w.censusReason(e), fmt.Sprintf("%d of %d I/O modules are in sight", len(e.ESPs),
+		len(e.ESPs)))
 }
 
 // healthGate asks whether the enclosure is healthy.
@@ -78,11 +81,14 @@ func (w *wanted) healthGate(e *fleet.Enclosure, b *builder) plan.GateResult {
 	case !w.policy.RequireHealthy:
 		return plan.GateResult{}
 	case !e.HealthKnown:
-		return plan.GateResult{Gate: plan.GateHealthy, Verdict: plan.Failed, Why: "its health is unknown, page 02h cannot be read: look after its fans and power supplies in another way, and say requireHealthy: false in the policy"}
+		return plan.GateResult{Gate: plan.GateHealthy, Verdict: plan.Failed,
+			Why: "its health is unknown, page 02h cannot be read: look after its fans and power supplies in another " +
+				"way, and say requireHealthy: false in the policy"}
 	case e.Critical:
 		return w.criticalGate(e, b)
 	}
-	return plan.GateResult{Gate: plan.GateHealthy, Verdict: plan.Passed, Why: "the enclosure reports no critical condition"}
+	return plan.GateResult{Gate: plan.GateHealthy, Verdict: plan.Passed,
+		Why: "the enclosure reports no critical condition"}
 }
 
 // criticalGate lets a critical enclosure pass where all that is critical of it is
@@ -99,7 +105,8 @@ func (w *wanted) criticalGate(e *fleet.Enclosure, b *builder) plan.GateResult {
 			if x.Until >= b.today {
 				excuse = &w.policy.Waive[i]
 			} else {
-				b.ended[fmt.Sprintf("the waiver for %s ended on %s and holds no longer: %s", x.Element, x.Until, x.Reason)] = true
+				b.ended[fmt.Sprintf("the waiver for %s ended on %s and holds no longer: %s", x.Element, x.Until,
+					x.Reason)] = true
 			}
 		}
 		switch {
@@ -109,7 +116,9 @@ func (w *wanted) criticalGate(e *fleet.Enclosure, b *builder) plan.GateResult {
 			waived = append(waived, fmt.Sprintf("%s, waived until %s: %s", f, excuse.Until, excuse.Reason))
 		}
 	}
-	if len(waived) > 0 && !slices.ContainsFunc(left, func(f string) bool { return !strings.HasSuffix(f, ": "+nonCritical) }) {
+	if len(waived) > 0 && !slices.ContainsFunc(left, func(f string) bool {
+		return !strings.HasSuffix(f, ": "+nonCritical)
+	}) {
 		return plan.GateResult{Gate: plan.GateHealthy, Verdict: plan.Waived, Why: strings.Join(waived, "; ")}
 	}
 	r := "the enclosure reports a critical condition"
@@ -137,7 +146,8 @@ func (w *wanted) signatureGate(way []string, signedBy map[string][]string) plan.
 			reasons = append(reasons, r)
 		}
 	}
-	return answer(plan.GateSignature, strings.Join(reasons, "; "), "a key of the policy has signed "+strings.Join(way, ", "))
+	return answer(plan.GateSignature, strings.Join(reasons, "; "),
+		"a key of the policy has signed "+strings.Join(way, ", "))
 }
 
 // signatureReason is why the policy does not accept an image's signature, "" if it does.
@@ -187,13 +197,15 @@ func (w *wanted) orderReason(current string, i desired.ModelImage) string {
 	from, to := slices.Index(order, current), slices.Index(order, i.Revision)
 	switch {
 	case from >= 0 && to >= 0 && to < from && w.policy.Downgrade != desired.DowngradeOrder:
-		return fmt.Sprintf("%s is earlier than %s in the model's order, and the policy says downgrade: forbid", i.Revision, current)
+		return fmt.Sprintf("%s is earlier than %s in the model's order, and the policy says downgrade: forbid",
+			i.Revision, current)
 	case (from < 0 || to < 0) && i.From == nil:
 		outside := current
 		if from >= 0 {
 			outside = i.Revision
 		}
-		return fmt.Sprintf("%s is not in the model's order, so that an image has to name what it starts at: %s has no from", outside, w.nameOf(i))
+		return fmt.Sprintf("%s is not in the model's order, so that an image has to name what it starts at: %s "+
+			"has no from", outside, w.nameOf(i))
 	}
 	return ""
 }
@@ -212,11 +224,13 @@ func (b *builder) resetGate(d *draft) plan.GateResult {
 		missing := w.censusReason(d.e)
 		for _, e := range d.domain.Enclosures {
 			if missing == "" && e != d.e && len(e.ESPs) < e.Reported {
-				missing = fmt.Sprintf("%d of %d I/O modules of %s, of the same fault domain, are in sight", len(e.ESPs), e.Reported, e.ID)
+				missing = fmt.Sprintf("%d of %d I/O modules of %s, of the same fault domain, are in sight",
+					len(e.ESPs), e.Reported, e.ID)
 			}
 		}
 		if missing != "" {
-			return plan.GateResult{Gate: plan.GateReset, Verdict: plan.Failed, Why: "the policy says reset: idle, and whether it is idle cannot be told: " + missing}
+			return plan.GateResult{Gate: plan.GateReset, Verdict: plan.Failed,
+				Why: "the policy says reset: idle, and whether it is idle cannot be told: " + missing}
 		}
 	}
 	e := b.effect(d)
@@ -246,7 +260,8 @@ func (w *wanted) activateGate(lone bool) plan.GateResult {
 		reasons = append(reasons, "an activation resets the I/O module, and "+denied)
 	}
 	if w.lacksActivation(w.Sub.Revision) {
-		reasons = append(reasons, "the ESP does not take WRITE BUFFER mode 0Fh, which activates: say activation by power-cycle")
+		reasons = append(reasons,
+			"the ESP does not take WRITE BUFFER mode 0Fh, which activates: say activation by power-cycle")
 	}
 	return answer(plan.GateActivate, strings.Join(reasons, "; "), "its reset is permitted")
 }
@@ -264,15 +279,18 @@ func (w *wanted) censusReason(e *fleet.Enclosure) string {
 			"; ",
 		)
 	case expected == 0:
-		return "nobody can tell how many I/O modules the enclosure has: say esps in the model, or requireAllESPs: false in the policy"
+		return "nobody can tell how many I/O modules the enclosure has: say esps in the model, or requireAllESPs: " +
+			"false in the policy"
 	case seen > expected:
-		return fmt.Sprintf("%d I/O modules are in sight where %d are expected: correct the model's esps", seen, expected)
+		return fmt.Sprintf("%d I/O modules are in sight where %d are expected: correct the model's esps", seen,
+			expected)
 	case seen == expected:
 		return ""
 	}
 	var missing []string
 	for n := 1; n <= expected; n++ {
-		if id := fmt.Sprintf("esp%d", n); e.Numbered() && !slices.ContainsFunc(e.ESPs, func(o fleet.ESP) bool { return o.ID == id }) {
+		if id := fmt.Sprintf("esp%d", n); e.Numbered() && !slices.ContainsFunc(e.ESPs,
+			func(o fleet.ESP) bool { return o.ID == id }) {
 			missing = append(missing, id)
 		}
 	}
@@ -289,7 +307,8 @@ func (w *wanted) espsMismatch(e *fleet.Enclosure) string {
 	if w.model.ESPs == 0 || e.Reported == 0 || w.model.ESPs == e.Reported {
 		return ""
 	}
-	return fmt.Sprintf("the enclosure says that it has %d I/O modules, the model's esps says %d: correct esps", e.Reported, w.model.ESPs)
+	return fmt.Sprintf("the enclosure says that it has %d I/O modules, the model's esps says %d: correct esps",
+		e.Reported, w.model.ESPs)
 }
 
 // cutLast is strings.Cut at the last separator.

@@ -22,7 +22,8 @@ type goal struct {
 }
 
 func newGoal(d *desired.State, want desired.Want, quirks *quirkFinder) *goal {
-	g := &goal{name: want.Image, modelName: want.Model, model: d.Models[want.Model], policyName: want.Policy, policy: desired.DefaultPolicy(), quirks: quirks}
+	g := &goal{name: want.Image, modelName: want.Model, model: d.Models[want.Model], policyName: want.Policy,
+		policy: desired.DefaultPolicy(), quirks: quirks}
 	g.image = g.model.Images[want.Image]
 	for _, name := range slices.Sorted(maps.Keys(g.model.Images)) {
 		if g.model.Images[name].Part == g.image.Part {

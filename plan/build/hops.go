@@ -55,7 +55,8 @@ func (w *wanted) hops(chain []string) (hops, later []plan.Hop, why string) {
 			if w.denied() != "" {
 				cause = w.denied()
 			}
-			return append(hops, h), later, fmt.Sprintf("one apply ends with %s staged: %s; then %s", h.To, cause, describeLater(later))
+			return append(hops, h), later, fmt.Sprintf("one apply ends with %s staged: %s; then %s", h.To, cause,
+				describeLater(later))
 		}
 		hops = append(hops, h)
 	}

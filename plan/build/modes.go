@@ -43,7 +43,8 @@ func (w *wanted) protocol() plan.Protocol {
 
 // lacks tells whether the ESP is known not to take a WRITE BUFFER mode, two hex digits.
 func (w *wanted) lacks(mode string) bool {
-	return w.protocol() == plan.WriteBuffer && w.ESP.Download.WriteBufferModes != nil && !slices.Contains(w.ESP.Download.WriteBufferModes, mode)
+	return w.protocol() == plan.WriteBuffer && w.ESP.Download.WriteBufferModes != nil &&
+		!slices.Contains(w.ESP.Download.WriteBufferModes, mode)
 }
 
 // takesModeE tells whether the ESP is not known to refuse mode e at a revision.
@@ -66,7 +67,8 @@ func (w *wanted) modes(from string, i desired.ModelImage) []plan.Mode {
 // inOrder are an image's modes in the order that they are tried in, however the file
 // lists them: mode e resets nothing.
 func inOrder(modes []plan.Mode) []plan.Mode {
-	return slices.DeleteFunc([]plan.Mode{plan.ModeE, plan.Mode7}, func(m plan.Mode) bool { return !slices.Contains(modes, m) })
+	return slices.DeleteFunc([]plan.Mode{plan.ModeE, plan.Mode7},
+		func(m plan.Mode) bool { return !slices.Contains(modes, m) })
 }
 
 // mode7Defers reports whether mode 7 leaves an image dormant: where the model says that only
@@ -104,10 +106,13 @@ func (w *wanted) hopReasons(from string, i desired.ModelImage) []string {
 	reasons := []string{w.modeReason(from, i)}
 	if w.protocol() == plan.WriteBuffer {
 		if w.Sub.ID != 0 && w.bufferID(i) == 0 {
-			reasons = append(reasons, fmt.Sprintf("WRITE BUFFER does not address subenclosures, only buffers: download.bufferID has to say which one is subenclosure %d", w.Sub.ID))
+			reasons = append(reasons,
+				fmt.Sprintf("WRITE BUFFER does not address subenclosures, only buffers: download.bufferID has to say "+
+					"which one is subenclosure %d", w.Sub.ID))
 		}
 		if size := w.sizes[i.SHA256]; size > writeBufferLimit {
-			reasons = append(reasons, fmt.Sprintf("image %s has %d bytes; WRITE BUFFER addresses %d at most", w.nameOf(i), size, writeBufferLimit))
+			reasons = append(reasons, fmt.Sprintf("image %s has %d bytes; WRITE BUFFER addresses %d at most",
+				w.nameOf(i), size, writeBufferLimit))
 		}
 	}
 	return slices.DeleteFunc(reasons, func(r string) bool { return r == "" })
@@ -128,19 +133,23 @@ func (w *wanted) modeReason(from string, i desired.ModelImage) string {
 	permitted.reset = plan.GateResult{}
 	switch {
 	case !atThis && !slices.Contains(i.Modes, plan.Mode7):
-		return fmt.Sprintf("the device takes mode e only at %s (quirk %s), and image %s goes by no other", strings.Join(q.ModeE, " or "), q.Name, w.nameOf(i))
+		return fmt.Sprintf("the device takes mode e only at %s (quirk %s), and image %s goes by no other",
+			strings.Join(q.ModeE, " or "), q.Name, w.nameOf(i))
 	case len(permitted.modes(from, i)) > 0:
 		if slices.Contains(i.Modes, plan.ModeE) && !atThis {
-			return fmt.Sprintf("the device takes mode e only at %s (quirk %s); there is mode 7, which resets the I/O module, and %s", strings.Join(q.ModeE, " or "), q.Name, w.denied())
+			return fmt.Sprintf("the device takes mode e only at %s (quirk %s); there is mode 7, which resets the I/O "+
+				"module, and %s", strings.Join(q.ModeE, " or "), q.Name, w.denied())
 		}
 		if slices.Contains(i.Modes, plan.ModeE) {
-			return "the ESP does not take mode e by WRITE BUFFER; there is mode 7, which resets the I/O module, and " + w.denied()
+			return "the ESP does not take mode e by WRITE BUFFER; there is mode 7, which resets the I/O " +
+				"module, and " + w.denied()
 		}
 		return fmt.Sprintf("image %s goes by mode 7 only, which resets the I/O module, and %s", w.nameOf(i), w.denied())
 	case w.lacks("07") && w.lacks("0e"):
 		return "the ESP takes no firmware: it lists neither page 0Eh nor WRITE BUFFER modes 07h and 0Eh"
 	}
-	return fmt.Sprintf("the ESP does not take WRITE BUFFER mode %s, and image %s goes by no other", joinModes(i.Modes), w.nameOf(i))
+	return fmt.Sprintf("the ESP does not take WRITE BUFFER mode %s, and image %s goes by no other",
+		joinModes(i.Modes), w.nameOf(i))
 }
 
 func joinModes(modes []plan.Mode) string {

@@ -91,9 +91,10 @@ func (f Flash) find() ([]espOf, error) {
 			problems = append(problems, *problem)
 		case len(named) > 0 && productOf(named[0]) != productOf(found):
 			problems = append(problems, schemas.Problem{
-				File:    device,
-				Summary: fmt.Sprintf("it is %s, and the first device is %s: one image is for one product", productOf(found), productOf(named[0])),
-				Hint:    "flash the devices of each product by themselves",
+				File: device,
+				Summary: fmt.Sprintf("it is %s, and the first device is %s: one image is for one product",
+					productOf(found), productOf(named[0])),
+				Hint: "flash the devices of each product by themselves",
 			})
 		default:
 			named = append(named, found)
@@ -140,7 +141,8 @@ func (f Flash) at(device string) (espOf, *schemas.Problem) {
 // input is what Build makes the plan from: a desired state that wants the image on
 // the components that were named.
 func (f Flash) input(named []espOf) Input {
-	image := desired.ModelImage{Part: desired.DefaultPart, SHA256: f.Image.SHA256(), Revision: f.Revision, Modes: []plan.Mode{f.Mode},
+	image := desired.ModelImage{Part: desired.DefaultPart, SHA256: f.Image.SHA256(), Revision: f.Revision,
+		Modes:    []plan.Mode{f.Mode},
 		BufferID: f.BufferID, NoVersion: f.BufferID != 0 && f.Revision == ""}
 	policy := desired.Policy{Reset: plan.ResetNever, Activate: plan.Manual, Downgrade: desired.DowngradeOrder}
 	if f.Mode == plan.Mode7 {
@@ -198,14 +200,18 @@ func (f Flash) reminders(named []espOf) []string {
 		warned[id] = true
 		switch h := o.e.Health; {
 		case h.Unknown:
-			warnings = append(warnings, id+": its health is unknown, page 02h cannot be read: look after its fans and power supplies in another way")
+			warnings = append(warnings,
+				id+": its health is unknown, page 02h cannot be read: look after its fans and power supplies in "+
+					"another way")
 		case h.Critical || h.Unrecoverable:
-			warnings = append(warnings, strings.TrimSuffix(id+": the enclosure reports a critical condition: "+strings.Join(h.Failures, "; "), ": "))
+			warnings = append(warnings, strings.TrimSuffix(id+": the enclosure reports a critical condition: "+
+				strings.Join(h.Failures, "; "), ": "))
 		}
 		for i := range o.e.ESPs {
 			esp := &o.e.ESPs[i]
 			if !slices.ContainsFunc(named, func(o espOf) bool { return o.esp == esp }) {
-				warnings = append(warnings, fmt.Sprintf("%s: %s was not named, and runs %s", id, esp.ID(), esp.Subenclosures[0].Revision))
+				warnings = append(warnings, fmt.Sprintf("%s: %s was not named, and runs %s", id, esp.ID(),
+					esp.Subenclosures[0].Revision))
 			}
 		}
 	}

@@ -17,7 +17,8 @@ func (b *builder) planStaged(d *draft, chain []string) bool {
 	s.Action = plan.IsStaged
 	s.Disruption.Why = "any power loss or hard reset starts " + hop.Goal()
 	if len(s.Later) > 0 {
-		s.Reasons = append(s.Reasons, fmt.Sprintf("%s is staged, a stepping stone: %s once it runs", hop.To, describeLater(s.Later)))
+		s.Reasons = append(s.Reasons, fmt.Sprintf("%s is staged, a stepping stone: %s once it runs", hop.To,
+			describeLater(s.Later)))
 	}
 	if w.policy.Activate != plan.WithApply {
 		s.Gates = b.gates(w.reset)

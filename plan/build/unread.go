@@ -81,9 +81,11 @@ func (b *builder) unreadSteps(f *fleet.Fleet) []plan.Step {
 				continue
 			}
 			s := plan.Step{
-				Address: c.Address, Aliases: c.Aliases, Name: name, Host: host, Enclosure: id, LUID: c.LUID, Subenclosure: sub,
-				Vendor: p.Unread.Vendor, Product: p.Unread.Product,
-				Action: plan.Blocked, Reset: plan.ResetNever, Hops: []plan.Hop{}, Gates: []plan.GateResult{}, Reasons: []string{why},
+				Address: c.Address, Aliases: c.Aliases, Name: name, Host: host, Enclosure: id, LUID: c.LUID,
+				Subenclosure: sub,
+				Vendor:       p.Unread.Vendor, Product: p.Unread.Product,
+				Action: plan.Blocked, Reset: plan.ResetNever, Hops: []plan.Hop{}, Gates: []plan.GateResult{},
+				Reasons:       []string{why},
 				Disruption:    plan.Disruption{Expected: plan.NoImpact, Worst: plan.NoImpact},
 				Preconditions: plan.Preconditions{ESPs: []string{}},
 			}
@@ -146,7 +148,8 @@ func (b *builder) markUnreadDomains(f *fleet.Fleet) {
 				b.markUnreadDomain(f,
 					domain,
 					fmt.Sprintf(
-						"%s is declared to be of its fault domain and not in sight, and %s could not be read, which may be it",
+						"%s is declared to be of its fault domain and not in sight, and %s could not be read, which "+
+							"may be it",
 						s,
 						nameless,
 					),

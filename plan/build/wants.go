@@ -83,7 +83,8 @@ func (b *builder) err() error {
 	var problems []schemas.Problem
 	for pair, c := range b.clashes {
 		p := d.At("want", strconv.Itoa(pair[1]))
-		p.Summary = fmt.Sprintf("%s and %s both match %s", b.in.Desired.WantName(pair[0]), b.in.Desired.WantName(pair[1]), c.first)
+		p.Summary = fmt.Sprintf("%s and %s both match %s", b.in.Desired.WantName(pair[0]),
+			b.in.Desired.WantName(pair[1]), c.first)
 		if c.count > 1 {
 			p.Summary += fmt.Sprintf(" and %d more", c.count-1)
 		}
@@ -99,7 +100,8 @@ func (b *builder) checkImages() error {
 		model := b.in.Desired.Models[want.Model]
 		for _, name := range append([]string{want.Image}, slices.Sorted(maps.Keys(model.Images))...) {
 			i := model.Images[name]
-			if _, ok := b.in.ImageSizes[i.SHA256]; !ok && b.matches[n].components > 0 && i.Part == model.Images[want.Image].Part {
+			if _, ok := b.in.ImageSizes[i.SHA256]; !ok && b.matches[n].components > 0 &&
+				i.Part == model.Images[want.Image].Part {
 				return fmt.Errorf("cannot plan without image %s (SHA-256 %s): load it first", name, i.SHA256)
 			}
 		}
@@ -117,7 +119,8 @@ func (b *builder) wantWarnings() []string {
 		case m.components > 0:
 			continue
 		case m.models == 0:
-			why = fmt.Sprintf("no enclosure in sight is vendor %q, product %q", cmp.Or(match.Vendor, "*"), cmp.Or(match.Product, "*"))
+			why = fmt.Sprintf("no enclosure in sight is vendor %q, product %q", cmp.Or(match.Vendor, "*"),
+				cmp.Or(match.Product, "*"))
 		case m.enclosures == 0:
 			continue // told of its selectors
 		default:

@@ -24,7 +24,9 @@ func windowWarnings(p *plan.Plan) []string {
 			}
 		}
 		if name != "" && worst[i] > longest {
-			warnings = append(warnings, fmt.Sprintf("wave %d may need %s, and %s is open for %s: what has not been started when it closes waits for the next opening", w.Number, worst[i], name, longest))
+			warnings = append(warnings,
+				fmt.Sprintf("wave %d may need %s, and %s is open for %s: what has not been started when it closes "+
+					"waits for the next opening", w.Number, worst[i], name, longest))
 		}
 	}
 	return warnings
@@ -39,8 +41,10 @@ func ageWarnings(scans []plan.Scan) []string {
 	last := newest(scans)
 	for _, s := range scans {
 		if age := last.Sub(s.ScannedAt); age > sameAge {
-			warnings = append(warnings, fmt.Sprintf("%s: its inventory is of %s, %s older than the newest: what changed since is not in the plan",
-				s.Host, s.ScannedAt.Format("2006-01-02 15:04 UTC"), plan.Duration(age.Truncate(time.Minute))))
+			warnings = append(warnings,
+				fmt.Sprintf("%s: its inventory is of %s, %s older than the newest: what changed since is not "+
+					"in the plan",
+					s.Host, s.ScannedAt.Format("2006-01-02 15:04 UTC"), plan.Duration(age.Truncate(time.Minute))))
 		}
 	}
 	return warnings
@@ -57,7 +61,8 @@ func scanWarnings(invs []*inventory.Inventory) []string {
 			slices.SortFunc(problems, func(a, b inventory.Problem) int {
 				return cmp.Or(inventory.ComparePaths(a.Path, b.Path), cmp.Compare(a.Summary, b.Summary))
 			})
-			warnings = append(warnings, fmt.Sprintf("%s: the scan had %d %s, the first: %s; see `fwctl inventory`", inv.Host, n, english.PluralWord(n, "problem", ""), problems[0].Summary))
+			warnings = append(warnings, fmt.Sprintf("%s: the scan had %d %s, the first: %s; see `fwctl inventory`",
+				inv.Host, n, english.PluralWord(n, "problem", ""), problems[0].Summary))
 		}
 	}
 	slices.Sort(warnings)

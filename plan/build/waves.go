@@ -41,7 +41,8 @@ const (
 
 func (p place) compare(q place) int {
 	return cmp.Or(
-		compareBool(p.rest, q.rest), cmp.Compare(p.phase, q.phase), cmp.Compare(p.side, q.side), cmp.Compare(p.rank, q.rank),
+		compareBool(p.rest, q.rest), cmp.Compare(p.phase, q.phase), cmp.Compare(p.side, q.side),
+		cmp.Compare(p.rank, q.rank),
 		strings.Compare(p.alone, q.alone), compareBool(p.primary, q.primary), strings.Compare(p.windows, q.windows),
 	)
 }
@@ -96,7 +97,8 @@ func assignWaves(drafts []*draft, rollout plan.Rollout) []plan.Wave {
 			d.stage = waveAt(p)
 		}
 		if d.step.Resets() {
-			p := place{rest: rest, phase: resetting, side: d.ESP.Side, rank: ranks[d.resetBy()], primary: d.Sub.ID == 0, windows: d.want.resetWindows}
+			p := place{rest: rest, phase: resetting, side: d.ESP.Side, rank: ranks[d.resetBy()],
+				primary: d.Sub.ID == 0, windows: d.want.resetWindows}
 			if d.step.Last().ByPerson() {
 				p.phase, p.side, p.primary = cycling, 0, true
 			}

@@ -87,7 +87,8 @@ func (c *checker) checkDurations(path []string, durations map[string]plan.Durati
 func (c *checker) checkLongest(at []string, d plan.Duration) {
 	if time.Duration(d) > plan.LongestTime {
 		most := plan.Duration(plan.LongestTime)
-		c.add(at, fmt.Sprintf("%s of %s is longer than the %s that a plan may wait for anything", at[len(at)-1], d, most),
+		c.add(at, fmt.Sprintf("%s of %s is longer than the %s that a plan may wait for anything", at[len(at)-1], d,
+			most),
 			fmt.Sprintf("write at most %s", most))
 	}
 }
@@ -99,10 +100,12 @@ func (c *checker) checkWant(index string, w Want) {
 	} else if !ok {
 		c.add(at("model"), fmt.Sprintf("there is no model %q", w.Model), c.knownNames(w.Model, maps.Keys(c.d.Models)))
 	} else if _, ok := m.Images[w.Image]; !ok && !c.written("models", w.Model, "images", w.Image) {
-		c.add(at("image"), fmt.Sprintf("model %s has no image %q", w.Model, w.Image), c.knownNames(w.Image, maps.Keys(m.Images)))
+		c.add(at("image"), fmt.Sprintf("model %s has no image %q", w.Model, w.Image),
+			c.knownNames(w.Image, maps.Keys(m.Images)))
 	}
 	if _, ok := c.d.Policies[w.Policy]; !ok && w.Policy != "" && !c.written("policies", w.Policy) {
-		c.add(at("policy"), fmt.Sprintf("there is no policy %q", w.Policy), c.knownNames(w.Policy, maps.Keys(c.d.Policies)))
+		c.add(at("policy"), fmt.Sprintf("there is no policy %q", w.Policy),
+			c.knownNames(w.Policy, maps.Keys(c.d.Policies)))
 	}
 }
 

@@ -26,7 +26,9 @@ func (c *checker) checkModel(name string, m Model) {
 		c.checkActivation(at("parts", part, "activation"), m.Parts[part].Activation)
 		for i, sub := range m.Parts[part].Subenclosures {
 			if other, ok := owner[sub]; ok && other != part {
-				c.add(at("parts", part, "subenclosures", strconv.Itoa(i)), fmt.Sprintf("subenclosure %d is in %s and in %s", sub, other, part), "a subenclosure is in one part")
+				c.add(at("parts", part, "subenclosures", strconv.Itoa(i)),
+					fmt.Sprintf("subenclosure %d is in %s and in %s", sub, other, part),
+					"a subenclosure is in one part")
 			}
 			owner[sub] = part
 		}
@@ -40,7 +42,8 @@ func (c *checker) checkModel(name string, m Model) {
 			c.checkGlob(at("images", image, "from", strconv.Itoa(n)), from)
 		}
 		if _, ok := m.Parts[i.Part]; !ok && !c.written("models", name, "parts", i.Part) {
-			c.add(at("images", image, "part"), fmt.Sprintf("image %s is for part %q, which model %s does not have", image, i.Part, name), c.knownNames(i.Part, slices.Values(parts)))
+			c.add(at("images", image, "part"), fmt.Sprintf("image %s is for part %q, which model %s does not have",
+				image, i.Part, name), c.knownNames(i.Part, slices.Values(parts)))
 		}
 		if i.NoVersion && i.Revision != "" {
 			c.add(
@@ -50,7 +53,9 @@ func (c *checker) checkModel(name string, m Model) {
 			)
 		}
 		if first, ok := files[i.SHA256]; ok && i.SHA256 != "" && m.Images[first].Revision != i.Revision {
-			c.add(at("images", image, "revision"), fmt.Sprintf("%s and %s are the same file and cannot be revisions %s and %s", first, image, m.Images[first].Revision, i.Revision), "correct sha256 or revision of one of them")
+			c.add(at("images", image, "revision"),
+				fmt.Sprintf("%s and %s are the same file and cannot be revisions %s and %s", first, image,
+					m.Images[first].Revision, i.Revision), "correct sha256 or revision of one of them")
 		} else if !ok {
 			files[i.SHA256] = image
 		}
@@ -81,7 +86,9 @@ func (c *checker) checkRings(model string, m Model) {
 					return false // what has brought that first is not known
 				}
 				return !glob.IsLiteral(from) ||
-					!slices.ContainsFunc(before[name], func(other string) bool { return m.Images[other].Revision == from })
+					!slices.ContainsFunc(before[name], func(other string) bool {
+						return m.Images[other].Revision == from
+					})
 			})
 	}
 	for again := true; again; {
@@ -106,13 +113,16 @@ func (c *checker) checkRings(model string, m Model) {
 			ring = append(ring, at)
 		}
 		slices.Sort(ring)
-		unordered := slices.ContainsFunc(ring, func(n string) bool { return !slices.Contains(m.Order, m.Images[n].Revision) })
+		unordered := slices.ContainsFunc(ring, func(n string) bool {
+			return !slices.Contains(m.Order, m.Images[n].Revision)
+		})
 		if first := ring[0]; !seen[first] && unordered {
 			seen[first] = true
 			c.add(
 				[]string{"models", model, "images", first, "from"},
 				fmt.Sprintf(
-					"%s lead round: each starts only at what another of them brings, and nothing says which revision is the later one",
+					"%s lead round: each starts only at what another of them brings, and nothing says which revision "+
+						"is the later one",
 					joinAnd(ring),
 				),
 				"list their revisions in the model's order, or say in from what else one of them is installed over",
@@ -134,12 +144,14 @@ func (c *checker) checkAmbiguous(model string, m Model) {
 	for n, b := range names {
 		for _, a := range names[:n] {
 			i, j := m.Images[a], m.Images[b]
-			if i.Part == j.Part && !i.NoVersion && i.Revision == j.Revision && i.SHA256 != j.SHA256 && !named[a] && !named[b] &&
+			if i.Part == j.Part && !i.NoVersion && i.Revision == j.Revision && i.SHA256 != j.SHA256 && !named[a] &&
+				!named[b] &&
 				overlap(i.From, j.From) {
 				c.add(
 					[]string{"models", model, "images", b, "revision"},
 					fmt.Sprintf(
-						"%s and %s are different files that both bring %s over the same revisions, and no want names one of them",
+						"%s and %s are different files that both bring %s over the same revisions, and no want names "+
+							"one of them",
 						a,
 						b,
 						i.Revision,

@@ -28,15 +28,20 @@ func (c *checker) checkNames() {
 		switch {
 		case !identifier.MatchString(id): // the schema has told
 		case named[id]:
-			c.add(at, fmt.Sprintf("enclosure %s is named here a second time", id), "hex digits mean the same in capitals: keep one of the names")
+			c.add(at, fmt.Sprintf("enclosure %s is named here a second time", id),
+				"hex digits mean the same in capitals: keep one of the names")
 		case id == strings.Repeat("0", 16):
-			c.add(at, "no enclosure has this identifier, which stands for none", "write lu- and the logical unit's designator, as in its address")
+			c.add(at, "no enclosure has this identifier, which stands for none",
+				"write lu- and the logical unit's designator, as in its address")
 		case twice && name != "":
-			c.add(at, fmt.Sprintf("%s and %s are both named %q", other, id, name), "give each enclosure a name of its own")
+			c.add(at, fmt.Sprintf("%s and %s are both named %q", other, id, name),
+				"give each enclosure a name of its own")
 		case name == inventory.All:
-			c.add(at, fmt.Sprintf("no enclosure can be named %q, which selects every one on the command line", name), "write another name, as in r12u20")
+			c.add(at, fmt.Sprintf("no enclosure can be named %q, which selects every one on the command line", name),
+				"write another name, as in r12u20")
 		case inventory.NormalID(name) != id && identifier.MatchString(inventory.NormalID(name)):
-			c.add(at, fmt.Sprintf("%q reads like the identifier of another enclosure", name), "write a name that is none, as in r12u20")
+			c.add(at, fmt.Sprintf("%q reads like the identifier of another enclosure", name),
+				"write a name that is none, as in r12u20")
 		}
 		named[id], given[name] = true, id
 	}
@@ -45,7 +50,8 @@ func (c *checker) checkNames() {
 // identifier is an enclosure's identifier: 16 hex digits, or lu-<designator>.
 var identifier = regexp.MustCompile(`^([0-9a-f]{16}|lu-.+)$`)
 
-// checkFaultDomain refuses an enclosure that belongs together with itself. ids are the enclosures' identifiers by their names.
+// checkFaultDomain refuses an enclosure that belongs together with itself. ids are the
+// enclosures' identifiers by their names.
 func (c *checker) checkFaultDomain(index string, domain []inventory.Selector, ids map[string]string) {
 	seen := map[string]bool{}
 	for i, s := range domain {
@@ -54,7 +60,8 @@ func (c *checker) checkFaultDomain(index string, domain []inventory.Selector, id
 			id = named
 		}
 		if seen[id] {
-			c.add([]string{"faultDomains", index, strconv.Itoa(i)}, fmt.Sprintf("enclosure %s is in this fault domain already", id), "take it out here")
+			c.add([]string{"faultDomains", index, strconv.Itoa(i)},
+				fmt.Sprintf("enclosure %s is in this fault domain already", id), "take it out here")
 		}
 		seen[id] = true
 	}

@@ -21,12 +21,14 @@ import (
 func (c *checker) checkPolicy(name string, p Policy) {
 	at := func(path ...string) []string { return append([]string{"policies", name}, path...) }
 	if p.Reset == plan.ResetNever && p.Activate == plan.WithApply && c.sound("policies", name, "reset") {
-		c.add(at("activate"), "activate: apply resets an I/O module, and reset: never forbids that", "say reset: always, or activate: manual")
+		c.add(at("activate"), "activate: apply resets an I/O module, and reset: never forbids that",
+			"say reset: always, or activate: manual")
 	}
 	for key, windows := range map[string][]string{"stage": p.Windows.Stage, "reset": p.Windows.Reset} {
 		for i, w := range windows {
 			if _, ok := c.d.Windows[w]; !ok && !c.written("windows", w) {
-				c.add(at("windows", key, strconv.Itoa(i)), fmt.Sprintf("there is no window %q", w), c.knownNames(w, maps.Keys(c.d.Windows)))
+				c.add(at("windows", key, strconv.Itoa(i)), fmt.Sprintf("there is no window %q", w),
+					c.knownNames(w, maps.Keys(c.d.Windows)))
 			}
 		}
 	}
@@ -36,7 +38,8 @@ func (c *checker) checkPolicy(name string, p Policy) {
 	}
 	for i, key := range p.RequireSignature {
 		if err := image.CheckPublicKey(key); err != nil {
-			c.add(at("requireSignature", strconv.Itoa(i)), err.Error(), "write the second line of the vendor's .pub file: 56 characters that begin with RW")
+			c.add(at("requireSignature", strconv.Itoa(i)), err.Error(),
+				"write the second line of the vendor's .pub file: 56 characters that begin with RW")
 		}
 	}
 }
@@ -50,18 +53,23 @@ func (c *checker) checkHooks(where []string, p Policy) {
 	case len(p.Hooks.BeforeReset) == 0 && len(p.Hooks.AfterReset) == 0:
 		c.add(at(), "hooks names no command", "say what is run in beforeReset, afterReset or both")
 	case p.Reset == plan.ResetNever:
-		c.add(at(), "hooks are run around resets, and this policy says reset: never", "leave them out, or say reset: idle, redundant or always")
+		c.add(at(), "hooks are run around resets, and this policy says reset: never",
+			"leave them out, or say reset: idle, redundant or always")
 	}
 	c.checkDurations(at(), map[string]plan.Duration{"timeout": p.Hooks.Timeout})
-	for key, command := range map[string]plan.Command{"beforeReset": p.Hooks.BeforeReset, "afterReset": p.Hooks.AfterReset} {
+	for key, command := range map[string]plan.Command{"beforeReset": p.Hooks.BeforeReset,
+		"afterReset": p.Hooks.AfterReset} {
 		if len(command) == 0 {
 			continue
 		}
 		switch program := command[0]; {
 		case strings.ContainsAny(program, " \t\n"):
-			c.add(at(key, "0"), fmt.Sprintf("%q is one word, and the name of no program", program), "no shell takes it apart: write each word as an item of its own, as in ["+strings.Join(strings.Fields(program), ", ")+"]")
+			c.add(at(key, "0"), fmt.Sprintf("%q is one word, and the name of no program", program),
+				"no shell takes it apart: write each word as an item of its own, as in ["+
+					strings.Join(strings.Fields(program), ", ")+"]")
 		case strings.Contains(program, "/") && !path.IsAbs(program):
-			c.add(at(key, "0"), fmt.Sprintf("%s depends on the directory that fwctl is started in", program), "write where it is from the root on, as in /usr/local/bin/NAME, or a name alone that $PATH has")
+			c.add(at(key, "0"), fmt.Sprintf("%s depends on the directory that fwctl is started in", program),
+				"write where it is from the root on, as in /usr/local/bin/NAME, or a name alone that $PATH has")
 		}
 	}
 }

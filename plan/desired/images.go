@@ -118,7 +118,9 @@ func (l *imageLoader) verify(img *image.Image, model, name string) {
 		at := []string{"models", model, "images", name, "signature"}
 		if i.Signature == "" {
 			if w.Image == name {
-				l.add(&image.Error{Path: img.Path(), Summary: fmt.Sprintf("it has no signature, and policy %s requires one", w.Policy), Hint: "name the vendor's .minisig file in the image's signature"}, at...)
+				l.add(&image.Error{Path: img.Path(),
+					Summary: fmt.Sprintf("it has no signature, and policy %s requires one", w.Policy),
+					Hint:    "name the vendor's .minisig file in the image's signature"}, at...)
 			}
 			continue
 		}
@@ -160,7 +162,8 @@ func Doubt(img *image.Image, called string, match Match) string {
 	if product == "" {
 		return ""
 	}
-	return fmt.Sprintf("image %s: no text in it reads like %s; packed or encrypted images have none, else it may be the wrong file: compare it with the release notes", called, product)
+	return fmt.Sprintf("image %s: no text in it reads like %s; packed or encrypted images have none, else it may be "+
+		"the wrong file: compare it with the release notes", called, product)
 }
 
 // unmentioned is the product that an image says nothing of, "" where it does or

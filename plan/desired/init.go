@@ -26,7 +26,9 @@ import (
 // them: editors differ in that. Images, of which the paths are written as they are,
 // are suggested for the products that they mention, or for all if they mention none.
 func Init(invs []*inventory.Inventory, images []*image.Image) []byte {
-	invs = slices.SortedFunc(slices.Values(invs), func(a, b *inventory.Inventory) int { return cmp.Compare(a.Host, b.Host) })
+	invs = slices.SortedFunc(slices.Values(invs), func(a, b *inventory.Inventory) int {
+		return cmp.Compare(a.Host, b.Host)
+	})
 	var b bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 
@@ -103,10 +105,12 @@ type suggestion struct {
 func (p *product) suggest(images []*image.Image, all []*product) {
 	taken := map[string]bool{}
 	for _, img := range images {
-		if !img.Mentions(p.product) && slices.ContainsFunc(all, func(other *product) bool { return img.Mentions(other.product) }) {
+		if !img.Mentions(p.product) && slices.ContainsFunc(all,
+			func(other *product) bool { return img.Mentions(other.product) }) {
 			continue
 		}
-		s := suggestion{file: scalar(img.Path()), sha256: img.SHA256(), revision: "9999", remark: "what it reports once it runs: the release notes tell"}
+		s := suggestion{file: scalar(img.Path()), sha256: img.SHA256(), revision: "9999",
+			remark: "what it reports once it runs: the release notes tell"}
 		for _, clue := range img.Clues() {
 			if clue.Kind == image.Revision && len(clue.Text) <= 4 {
 				s.revision, s.remark = clue.Text, "a guess from the text in it: compare it with the release notes"
@@ -155,14 +159,16 @@ func byProduct(invs []*inventory.Inventory) (enclosures map[string]map[string]bo
 				key := [2]string{primary.Vendor, primary.Product}
 				p := byName[key]
 				if p == nil {
-					p = &product{vendor: primary.Vendor, product: primary.Product, enclosures: map[string]bool{}, parts: map[int]*runs{}}
+					p = &product{vendor: primary.Vendor, product: primary.Product, enclosures: map[string]bool{},
+						parts: map[int]*runs{}}
 					byName[key] = p
 				}
 				p.enclosures[e.ID()] = true
 				p.untold = p.untold || e.ExpectedESPs == nil
 				for _, sub := range esp.Subenclosures {
 					if p.parts[sub.ID] == nil {
-						p.parts[sub.ID] = &runs{vendor: sub.Vendor, product: sub.Product, revisions: map[string]map[string]bool{}}
+						p.parts[sub.ID] = &runs{vendor: sub.Vendor, product: sub.Product,
+							revisions: map[string]map[string]bool{}}
 					}
 					r := p.parts[sub.ID].revisions
 					if r[sub.Revision] == nil {
@@ -208,7 +214,8 @@ func (p *product) write(line func(string, ...any)) {
 			n := len(r.revisions[revision])
 			running = append(running, fmt.Sprintf("%s on %d", remark(revision), n))
 		}
-		line("      %s: {subenclosures: [%d]} # %s runs %s", name, id, remark(cmp.Or(strings.TrimSpace(r.vendor+" "+r.product), "it")), strings.Join(running, ", "))
+		line("      %s: {subenclosures: [%d]} # %s runs %s", name, id,
+			remark(cmp.Or(strings.TrimSpace(r.vendor+" "+r.product), "it")), strings.Join(running, ", "))
 	}
 	part := slices.Min(slices.Collect(maps.Keys(p.parts)))
 	line("    images: # take away the # of all lines of one")

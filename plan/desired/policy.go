@@ -45,7 +45,8 @@ const (
 
 // DefaultPolicy is the safe one: nothing is reset, and what is downloaded is left staged.
 func DefaultPolicy() Policy {
-	return Policy{Reset: plan.ResetNever, Activate: plan.Manual, Downgrade: DowngradeForbid, RequireAllESPs: true, RequireHealthy: true}
+	return Policy{Reset: plan.ResetNever, Activate: plan.Manual, Downgrade: DowngradeForbid, RequireAllESPs: true,
+		RequireHealthy: true}
 }
 
 // UnmarshalYAML fills in what a policy leaves out.

@@ -108,7 +108,8 @@ func (c *checker) checkQuirk(index string, q Quirk) {
 	switch {
 	case err != nil: // the schema has said it
 	case q.Activation.By == plan.ByPowerCycle:
-		c.add(at("activation", "page"), "a page starts the firmware, and by says that only a power cycle does", "leave one of them out")
+		c.add(at("activation", "page"), "a page starts the firmware, and by says that only a power cycle does",
+			"leave one of them out")
 	case !plan.VendorPage(page[0]) && page[0] != 0x0e:
 		c.add(
 			at("activation", "page"),
@@ -118,7 +119,9 @@ func (c *checker) checkQuirk(index string, q Quirk) {
 	case page[0] == 0x0e:
 		c.add(at("activation", "page"), "page 0Eh downloads firmware", "for mode 0Fh leave page out: it is the default")
 	case int(page[2])<<8|int(page[3]) != len(page)-4:
-		c.add(at("activation", "page"), fmt.Sprintf("the page's length, its bytes 2 and 3, is not the %d of the bytes that follow", len(page)-4), "copy the whole page, from its page code on")
+		c.add(at("activation", "page"),
+			fmt.Sprintf("the page's length, its bytes 2 and 3, is not the %d of the bytes that follow", len(page)-4),
+			"copy the whole page, from its page code on")
 	}
 }
 

@@ -96,7 +96,8 @@ func (d *State) Warnings() []schemas.Problem {
 
 // NearestName is the hint for a name that no enclosure has, "" if none is near.
 func (d *State) NearestName(s Selector) string {
-	if near := schemas.Nearest(inventory.EnclosureOf(string(s.Selector)), slices.Sorted(maps.Values(d.Names))); near != "" {
+	if near := schemas.Nearest(inventory.EnclosureOf(string(s.Selector)),
+		slices.Sorted(maps.Values(d.Names))); near != "" {
 		return "did you mean " + near + "?"
 	}
 	return ""

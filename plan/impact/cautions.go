@@ -34,7 +34,8 @@ func Locked(
 		case c.Kind == inventory.Unfinished && own:
 			return c, c.Words()
 		case c.Kind == inventory.Unfinished && inDomain:
-			return c, "a run is in the middle of its work on " + c.Address + ", of the same fault domain, or was broken off there: " +
+			return c, "a run is in the middle of its work on " + c.Address +
+				", of the same fault domain, or was broken off there: " +
 				"unless that run goes on, `fwctl resume` comes first" + c.Source()
 		case c.Kind == inventory.Unclear && own && startsBy != "",
 			c.Kind == inventory.PowerOnly && own && startsBy == plan.ByModeF:

@@ -38,9 +38,12 @@ func (domain *Domain) recall(cautions []inventory.Caution) {
 	}
 	domain.Cautions = append(domain.Cautions, cautions...)
 	slices.SortStableFunc(domain.Cautions, func(a, b inventory.Caution) int {
-		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Kind, b.Kind), a.Since.Compare(b.Since), cmp.Compare(a.Detail, b.Detail))
+		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Kind, b.Kind), a.Since.Compare(b.Since),
+			cmp.Compare(a.Detail, b.Detail))
 	})
-	domain.Cautions = slices.CompactFunc(domain.Cautions, func(a, b inventory.Caution) bool { return a.Address == b.Address && a.Kind == b.Kind })
+	domain.Cautions = slices.CompactFunc(domain.Cautions, func(a, b inventory.Caution) bool {
+		return a.Address == b.Address && a.Kind == b.Kind
+	})
 }
 
 // Neighbours are the other enclosures of one's fault domain, as far as a host sees
@@ -118,7 +121,8 @@ func (domain *Domain) InUse(sv *Survey) string {
 		parts = append(parts, slots(worstOfEach(used[on]), home)+" in use"+on)
 	}
 	for _, on := range slices.Sorted(maps.Keys(useUnknown)) {
-		parts = append(parts, slots(worstOfEach(useUnknown[on]), home)+" not known to be unused"+on+", which counts as in use")
+		parts = append(parts, slots(worstOfEach(useUnknown[on]), home)+" not known to be unused"+on+
+			", which counts as in use")
 	}
 	if len(unseen) > 0 {
 		parts = append(parts, slots(worstOfEach(unseen), home)+unseenWords)

@@ -49,7 +49,9 @@ func (a finding) same(b finding) bool {
 
 // compare orders findings by place, those of one place from bad to good.
 func (a finding) compare(b finding) int {
-	return cmp.Or(cmp.Compare(a.enclosure.Index, b.enclosure.Index), cmp.Compare(uint(a.drive.Slot), uint(b.drive.Slot)), cmp.Compare(key(a.drive), key(b.drive)), cmp.Compare(b.fate, a.fate), cmp.Compare(a.through, b.through))
+	return cmp.Or(cmp.Compare(a.enclosure.Index, b.enclosure.Index),
+		cmp.Compare(uint(a.drive.Slot), uint(b.drive.Slot)), cmp.Compare(key(a.drive), key(b.drive)),
+		cmp.Compare(b.fate, a.fate), cmp.Compare(a.through, b.through))
 }
 
 // worstOfEach leaves one finding of each drive, sorted by place.
@@ -84,7 +86,8 @@ func (sv *Survey) fate(e *fleet.Enclosure, v *fleet.View, d *inventory.Drive, lu
 			case !p.Live:
 			case p.Via == "":
 				unknownPath = true
-			case slices.Contains(luIDs, p.Via), slices.ContainsFunc(sv.crosses[hostESP{host, p.Via}], func(x string) bool { return slices.Contains(luIDs, x) }):
+			case slices.Contains(luIDs, p.Via), slices.ContainsFunc(sv.crosses[hostESP{host, p.Via}],
+				func(x string) bool { return slices.Contains(luIDs, x) }):
 			case p.Used:
 				if through == "" || p.Via < through {
 					through = p.Via

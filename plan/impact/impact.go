@@ -62,7 +62,8 @@ func Of(inventories []*inventory.Inventory, luIDs, domain, elsewhere []string) E
 // Permits tells whether a policy permits a reset, and if not, why.
 func Permits(reset plan.Reset, e Effect) (ok bool, why string) {
 	switch {
-	case reset == plan.ResetAlways, reset == plan.ResetIdle && e.Busy == "", reset == plan.ResetRedundant && e.Worst != plan.IOInterruption:
+	case reset == plan.ResetAlways, reset == plan.ResetIdle && e.Busy == "",
+		reset == plan.ResetRedundant && e.Worst != plan.IOInterruption:
 		return true, ""
 	case reset == plan.ResetIdle:
 		return false, "the policy says reset: idle: " + e.Busy
@@ -108,7 +109,8 @@ func (sv *Survey) Effect(luIDs []string) Effect {
 		}
 	}
 	if !scanned {
-		unknown = append(unknown, "a module that is reset was not scanned, so what is behind it counts as in use without another path")
+		unknown = append(unknown,
+			"a module that is reset was not scanned, so what is behind it counts as in use without another path")
 	}
 	sv.found = found
 	found = worstOfEach(found)

@@ -24,11 +24,15 @@ func PathWarnings(e *fleet.Enclosure) []string {
 		}
 		first := slices.MinFunc(drives, finding.compare)
 		path := downPaths(first.drive)[0]
-		what := fmt.Sprintf("%s, %s: %s; multipath -ll shows the paths", slots([]finding{first}, e), path.Device, path.Down)
+		what := fmt.Sprintf("%s, %s: %s; multipath -ll shows the paths", slots([]finding{first}, e), path.Device,
+			path.Down)
 		if n := len(drives); n > 1 {
-			warnings = append(warnings, fmt.Sprintf("%s: %d drives in use have a path on %s that is not live, the first: %s", e.ID, n, v.Host, what))
+			warnings = append(warnings,
+				fmt.Sprintf("%s: %d drives in use have a path on %s that is not live, the first: %s", e.ID, n,
+					v.Host, what))
 		} else {
-			warnings = append(warnings, fmt.Sprintf("%s: a drive in use has a path on %s that is not live: %s", e.ID, v.Host, what))
+			warnings = append(warnings, fmt.Sprintf("%s: a drive in use has a path on %s that is not live: %s", e.ID,
+				v.Host, what))
 		}
 	}
 	return warnings

@@ -31,7 +31,8 @@ type sighting struct {
 // NewSurvey finds the fleet's fault domains. together are enclosures that belong
 // together beyond what the inventories show.
 func NewSurvey(f *fleet.Fleet, together [][]*fleet.Enclosure) *Survey {
-	sv := &Survey{Fleet: f, domains: make([]*Domain, len(f.Enclosures)), crosses: map[hostESP][]string{}, below: map[string][]*fleet.Enclosure{}, shared: map[string][]sighting{}}
+	sv := &Survey{Fleet: f, domains: make([]*Domain, len(f.Enclosures)), crosses: map[hostESP][]string{},
+		below: map[string][]*fleet.Enclosure{}, shared: map[string][]sighting{}}
 	groups := newGrouping(len(f.Enclosures))
 	for _, enclosures := range together {
 		for _, e := range enclosures {
@@ -75,7 +76,8 @@ func (sv *Survey) seenBeyond(e *fleet.Enclosure, v *fleet.View, d *inventory.Dri
 	}
 	for k := range e.Views {
 		o := &e.Views[k]
-		if o == v || o.Host == v.Host || d.Slot == inventory.NoSlot || countSlot(v, d.Slot) != 1 || countSlot(o, d.Slot) != 1 {
+		if o == v || o.Host == v.Host || d.Slot == inventory.NoSlot || countSlot(v, d.Slot) != 1 ||
+			countSlot(o, d.Slot) != 1 {
 			continue
 		}
 		if slices.ContainsFunc(o.Drives, func(x inventory.Drive) bool { return x.Slot == d.Slot && len(x.Paths) > 0 }) {

@@ -55,7 +55,9 @@ func (sv *Survey) describe(found []finding, luIDs, unknown []string, home *fleet
 	add(by[noMultipath], "in use%s, with another path that is not used (no multipath)")
 	add(by[pathsUnknown], "in use%s, and what the paths lead through cannot be told")
 	if n := len(by[useUnknown]); n == len(found) && n > 0 {
-		parts = append(parts, fmt.Sprintf("use and paths of its %d %s were not examined (inventory --probe-use does), so they count as in use without another path", n, english.PluralWord(n, "drive", "")))
+		parts = append(parts,
+			fmt.Sprintf("use and paths of its %d %s were not examined (inventory --probe-use does), so they count as "+
+				"in use without another path", n, english.PluralWord(n, "drive", "")))
 	} else {
 		add(by[useUnknown], "not known to be unused%s, which counts as in use, no other path")
 	}
@@ -68,7 +70,8 @@ func (sv *Survey) describe(found []finding, luIDs, unknown []string, home *fleet
 		if carried == 1 {
 			all = ","
 		}
-		parts = append(parts, fmt.Sprintf("%d %s in use%s with a live path through %s", carried, english.PluralWord(carried, "drive", ""), all, strings.Join(through, " or ")))
+		parts = append(parts, fmt.Sprintf("%d %s in use%s with a live path through %s", carried,
+			english.PluralWord(carried, "drive", ""), all, strings.Join(through, " or ")))
 	}
 	switch {
 	case len(parts) > 0:
