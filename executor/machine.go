@@ -3,6 +3,8 @@ package executor
 import (
 	"fmt"
 	"strings"
+
+	"fwctl/executor/result"
 )
 
 // State is where a component's step stands. See Diagram.
@@ -27,23 +29,7 @@ const (
 )
 
 // Outcome is how a step has ended that stands in s; "" for one that goes on.
-func (s State) Outcome() Outcome {
-	switch s {
-	case Staged:
-		return OutcomeStaged
-	case Done:
-		return OutcomeUpdated
-	case Refused:
-		return OutcomeRefused
-	case Unchanged:
-		return OutcomeUnchanged
-	case Failed, Aborted:
-		return OutcomeFailed
-	case Unknown:
-		return OutcomeUnknown
-	}
-	return ""
-}
+func (s State) Outcome() Outcome { return result.OutcomeOf(string(s)) }
 
 // Trigger is what moves a step from one state to the next.
 type Trigger string

@@ -5,44 +5,13 @@ import (
 	"slices"
 	"strings"
 
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
 
-// Remaining is what is left to do of a run that did not come to its end, as its store has
-// it. No device was asked: where the store does not say how something ended, what is left
-// is what disturbs more.
-type Remaining struct {
-	Run *state.Run
-
-	// Plan is the run's plan with only the steps and waves that have something left to do.
-	Plan *plan.Plan
-
-	// Components are all that the run is about, by address.
-	Components []RemainingComponent
-
-	// Owed are the steps whose command after a reset was not run, or did not end: it is run
-	// before anything else.
-	Owed []plan.Step
-}
-
-// RemainingComponent is one component of a run that did not come to its end.
-type RemainingComponent struct {
-	// Step is what the plan does with it.
-	Step plan.Step
-
-	// Record is how far the run got with it; zero if it had not begun.
-	Record state.Step
-
-	// Open is the first effect of which no end is recorded; nil if there is none.
-	Open *state.Intent
-
-	// Left is Step with what is left to do of it. It has no hops if that is nothing.
-	Left plan.Step
-}
-
 // ReadRemaining reads what is left of a run off its store. p is the run's plan.
-func ReadRemaining(ctx context.Context, store *state.Store, run *state.Run, p *plan.Plan) (*Remaining, error) {
+func ReadRemaining(ctx context.Context, store *state.Store, run *state.Run, p *plan.Plan) (*result.Remaining, error) {
 	steps, err := store.Steps(ctx, run.ID)
 	if err != nil {
 		return nil, err
@@ -61,12 +30,12 @@ func ReadRemaining(ctx context.Context, store *state.Store, run *state.Run, p *p
 // NewRemaining works out what is left of a run from what its store holds of it.
 func NewRemaining(
 	run *state.Run, p *plan.Plan, steps []state.Step, intents []state.Intent, hooks []state.Hook,
-) *Remaining {
+) *result.Remaining {
 	left := *p
 	left.Steps = nil
 	selected := Config{Phase: plan.WaveKind(run.Phase), Wave: run.Wave}
 	left.Waves = slices.DeleteFunc(slices.Clone(p.Waves), func(w plan.Wave) bool { return !selected.Selects(w) })
-	r := &Remaining{Run: run, Plan: &left}
+	r := &result.Remaining{Run: run, Plan: &left}
 	owed := hooksOwed(hooks)
 	for _, s := range p.Steps {
 		key := keyOf(&s)
@@ -76,7 +45,7 @@ func NewRemaining(
 		if s.Host != run.Host || !s.Acts() {
 			continue
 		}
-		c := RemainingComponent{Step: s}
+		c := result.RemainingStep{Step: s}
 		if i := slices.IndexFunc(steps, func(r state.Step) bool { return r.Key == key }); i >= 0 {
 			c.Record = steps[i]
 		}
@@ -97,12 +66,6 @@ func NewRemaining(
 		return !slices.ContainsFunc(left.Steps, func(s plan.Step) bool { return s.In(w) })
 	})
 	return r
-}
-
-// Unclear reports whether an effect has no recorded end. What it left is brought to its
-// end whatever the time, even if no window is open.
-func (r *Remaining) Unclear() bool {
-	return slices.ContainsFunc(r.Components, func(c RemainingComponent) bool { return c.Open != nil })
 }
 
 // leftOf returns a step with what is left to do of it, as the store has it. open: the end

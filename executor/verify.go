@@ -29,81 +29,6 @@ type Look struct {
 	PowerCycled []inventory.Selector
 }
 
-// Finding is what became of microcode that was staged.
-type Finding struct {
-	Address     string        `json:"address"`
-	Outcome     state.Verdict `json:"outcome"`
-	SHA256      string        `json:"sha256"`   // of the image that was staged
-	Wanted      string        `json:"wanted"`   // the revision that it brings
-	Revision    string        `json:"revision"` // that the component reports, "" where it is not in sight
-	StagedSince time.Time     `json:"staged_since"`
-	StagedBy    string        `json:"staged_by"`
-	Confirmed   bool          `json:"confirmed"` // the revision tells that the image runs
-	Reason      string        `json:"reason"`
-}
-
-// Comparison is an enclosure that was compared with what it was like when the last run
-// that touched it began.
-type Comparison struct {
-	Enclosure string    `json:"enclosure"`
-	Since     time.Time `json:"since"`
-	ESPs      int       `json:"esps"`   // that it had then
-	Drives    int       `json:"drives"` // likewise; 0 where nobody could tell
-}
-
-// Decline is what an enclosure lacks that it had, or that has become worse, since
-// the last run that touched it began.
-type Decline struct {
-	Enclosure string    `json:"enclosure"`
-	Since     time.Time `json:"since"`
-	Worse     []string  `json:"worse"` // in words
-}
-
-// Unsettled is a component of which nobody knows what it holds, or that must not lose
-// power, as an earlier run has left it.
-type Unsettled struct {
-	Address string `json:"address"`
-	Reason  string `json:"reason"` // and what to do
-}
-
-// Settled is a component that held something unknown, and that has been
-// power-cycled or reset since: it holds nothing any more that waits.
-type Settled struct {
-	Address  string `json:"address"`
-	Revision string `json:"revision"` // that it reports
-	Reason   string `json:"reason"`   // why it was in doubt
-}
-
-// Found is what Verify found.
-type Found struct {
-	Settled    []Settled    `json:"settled,omitempty"` // by address
-	Unsettled  []Unsettled  `json:"unsettled"`         // by address
-	Components []Finding    `json:"components"`        // by address
-	Compared   []Comparison `json:"compared"`          // by enclosure
-	Declines   []Decline    `json:"declines"`          // those that are worse, likewise
-}
-
-// FoundCount counts components by what became of what was staged on them.
-type FoundCount struct{ Running, Waiting, Lost, Absent int }
-
-// Count counts the components by what was found.
-func (f *Found) Count() FoundCount {
-	var n FoundCount
-	for _, c := range f.Components {
-		switch c.Outcome {
-		case state.Running:
-			n.Running++
-		case state.Waiting:
-			n.Waiting++
-		case state.Lost:
-			n.Lost++
-		default:
-			n.Absent++
-		}
-	}
-	return n
-}
-
 // Verify finds out, after somebody power-cycled enclosures, whether what was staged
 // runs now, and whether everything is there that was there before. It sends nothing
 // with an effect; what runs, or is lost, is not remembered as staged any more. The
@@ -178,7 +103,7 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 			Address: f.Address, Key: key, SHA256: f.SHA256, Revision: f.Revision, Outcome: f.Outcome, By: l.By, At: time.Now(),
 		})
 	}
-	if err := found.compare(last, touched); err != nil {
+	if err := compare(found, last, touched); err != nil {
 		return nil, err
 	}
 	settled := l.settle(ctx, m, inv, memory, book, found)
@@ -237,11 +162,15 @@ func (l *Look) cycled(
 func unsettled(m *state.Memory) []Unsettled {
 	all := []Unsettled{}
 	for _, i := range m.Open {
-		all = append(all, Unsettled{i.Address, "how " + i.What() + " ended is not known: do not reset or power-cycle it; fwctl resume finds out"})
+		all = append(all, Unsettled{
+			Address: i.Address,
+			Reason: "how " + i.What() + " ended is not known: do not reset or power-cycle it; " +
+				"fwctl resume finds out",
+		})
 	}
 	for _, c := range told(m.Cautions) {
 		if c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear {
-			all = append(all, Unsettled{c.Address, c.Words()})
+			all = append(all, Unsettled{Address: c.Address, Reason: c.Words()})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Unsettled) int { return cmp.Compare(a.Address, b.Address) })
@@ -282,7 +211,7 @@ func (l *Look) judge(
 }
 
 // compare compares enclosures with what they were like before the last run that touched them.
-func (f *Found) compare(last map[string]state.Baseline, touched map[string]*inventory.Enclosure) error {
+func compare(f *Found, last map[string]state.Baseline, touched map[string]*inventory.Enclosure) error {
 	for _, id := range slices.Sorted(maps.Keys(touched)) {
 		before, ok := last[id]
 		if !ok {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/plan"
 )
 
@@ -181,9 +182,9 @@ func (r *request) check(ctx context.Context) error {
 	}
 	fmt.Fprint(r.stdout, r.heading(c.Plan.Simulated))
 	display := r.display(0)
-	c.Observer = func(e executor.Event) {
+	c.Observer = func(e result.Event) {
 		// The rest is in the result.
-		if e.Type == executor.EventChecking {
+		if e.Type == result.EventChecking {
 			display.Show(e)
 		}
 	}

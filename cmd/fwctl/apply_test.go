@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/image"
 	"fwctl/internal/ui"
 	"fwctl/plan"
@@ -145,14 +146,14 @@ func TestFindImages(t *testing.T) {
 }
 
 func TestHintAfter(t *testing.T) {
-	r := &executor.Result{Outcome: executor.RunUnknown, Steps: []executor.StepResult{{Address: "a"}, {Address: "b", NeedsPerson: true}}}
+	r := &result.Result{Outcome: result.RunUnknown, Steps: []result.Step{{Address: "a"}, {Address: "b", NeedsPerson: true}}}
 	if got := hintAfter(r, false, "fwctl resume"); !strings.Contains(got, "do not reset or power-cycle b") {
 		t.Errorf("hintAfter = %q; want the component that must not be power-cycled named", got)
 	}
-	for refusal, want := range map[executor.Refusal]string{
-		executor.RefusedStale: "then plan again", executor.RefusedInUse: "apply the same plan", executor.RefusedWrongHost: "", executor.RefusedDisruption: "", "": "or plan again",
+	for refusal, want := range map[result.Refusal]string{
+		result.RefusedStale: "then plan again", result.RefusedInUse: "apply the same plan", result.RefusedWrongHost: "", result.RefusedDisruption: "", "": "or plan again",
 	} {
-		r := &executor.Result{Outcome: executor.RunRefused, Refusal: refusal}
+		r := &result.Result{Outcome: result.RunRefused, Refusal: refusal}
 		if got := hintAfter(r, false, "fwctl resume"); !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("hintAfter(refused: %q) = %q; want %q in it", refusal, got, want)
 		}
@@ -162,28 +163,28 @@ func TestHintAfter(t *testing.T) {
 // The last word about a run is about what stands for it, not about what was
 // skipped because of that.
 func TestClosing(t *testing.T) {
-	skipped := executor.StepResult{Address: "a", Outcome: executor.OutcomeSkipped, Reason: "not started, because c went wrong"}
-	staged := executor.StepResult{Address: "b", Outcome: executor.OutcomeStaged}
-	failed := executor.StepResult{Address: "c", Outcome: executor.OutcomeFailed, Reason: "the image was refused"}
-	refused := executor.StepResult{Address: "d", Outcome: executor.OutcomeRefused, Reason: "it runs 1001"}
-	unknown := executor.StepResult{Address: "e", Outcome: executor.OutcomeUnknown, Reason: "it has not come back"}
-	person := executor.StepResult{Address: "f", Outcome: executor.OutcomeFailed, NeedsPerson: true, Reason: "status 83h"}
-	elsewhere := executor.StepResult{Address: "g", Outcome: executor.OutcomeSkipped, Reason: "this is for stor2 to carry out"}
+	skipped := result.Step{Address: "a", Outcome: result.OutcomeSkipped, Reason: "not started, because c went wrong"}
+	staged := result.Step{Address: "b", Outcome: result.OutcomeStaged}
+	failed := result.Step{Address: "c", Outcome: result.OutcomeFailed, Reason: "the image was refused"}
+	refused := result.Step{Address: "d", Outcome: result.OutcomeRefused, Reason: "it runs 1001"}
+	unknown := result.Step{Address: "e", Outcome: result.OutcomeUnknown, Reason: "it has not come back"}
+	person := result.Step{Address: "f", Outcome: result.OutcomeFailed, NeedsPerson: true, Reason: "status 83h"}
+	elsewhere := result.Step{Address: "g", Outcome: result.OutcomeSkipped, Reason: "this is for stor2 to carry out"}
 	for _, tt := range []struct {
-		outcome executor.RunOutcome
-		steps   []executor.StepResult
+		outcome result.RunOutcome
+		steps   []result.Step
 		want    string
 	}{
-		{executor.RunInterrupted, []executor.StepResult{skipped, staged}, "of the run"},
-		{executor.RunFailed, []executor.StepResult{skipped, refused, failed}, "c failed: the image was refused"},
-		{executor.RunFailed, []executor.StepResult{skipped, refused}, "d was refused: it runs 1001"},
-		{executor.RunStopped, []executor.StepResult{skipped, staged}, "of the run"},
-		{executor.RunUnknown, []executor.StepResult{skipped, failed, unknown}, "the outcome of e is unknown: it has not come back"},
-		{executor.RunUnknown, []executor.StepResult{unknown, person}, "f needs a person: status 83h"},
-		{executor.RunRefused, []executor.StepResult{skipped, refused}, "d was refused: it runs 1001"},
-		{executor.RunRefused, []executor.StepResult{elsewhere}, "of the run"},
+		{result.RunInterrupted, []result.Step{skipped, staged}, "of the run"},
+		{result.RunFailed, []result.Step{skipped, refused, failed}, "c failed: the image was refused"},
+		{result.RunFailed, []result.Step{skipped, refused}, "d was refused: it runs 1001"},
+		{result.RunStopped, []result.Step{skipped, staged}, "of the run"},
+		{result.RunUnknown, []result.Step{skipped, failed, unknown}, "the outcome of e is unknown: it has not come back"},
+		{result.RunUnknown, []result.Step{unknown, person}, "f needs a person: status 83h"},
+		{result.RunRefused, []result.Step{skipped, refused}, "d was refused: it runs 1001"},
+		{result.RunRefused, []result.Step{elsewhere}, "of the run"},
 	} {
-		r := &executor.Result{Outcome: tt.outcome, Reason: "of the run", Steps: tt.steps}
+		r := &result.Result{Outcome: tt.outcome, Reason: "of the run", Steps: tt.steps}
 		if got := closing(r); got != tt.want {
 			t.Errorf("closing(%s, %v) = %q; want %q", tt.outcome, tt.steps, got, tt.want)
 		}
@@ -197,11 +198,11 @@ func (gone) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 
 // A reader that goes away does not change how a run ended.
 func TestResultThatNobodyReads(t *testing.T) {
-	for outcome, want := range map[executor.RunOutcome]int{executor.RunUnknown: exitUnknown, executor.RunFailed: exitFailed, executor.RunDone: exitError} {
+	for outcome, want := range map[result.RunOutcome]int{result.RunUnknown: exitUnknown, result.RunFailed: exitFailed, result.RunDone: exitError} {
 		for _, json := range []bool{false, true} {
 			out := ui.NewOutput(gone{})
 			r := &request{app: &app{stdout: out}, json: json, config: executor.Config{Plan: &plan.Plan{}}}
-			if got := exitCode(closed(out, r.end(&executor.Result{Outcome: outcome}, nil))); got != want {
+			if got := exitCode(closed(out, r.end(&result.Result{Outcome: outcome}, nil))); got != want {
 				t.Errorf("exit code of a run that ended %s, and whose result cannot be written (JSON: %t) = %d; want %d", outcome, json, got, want)
 			}
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/document"
 	"fwctl/internal/image"
 	"fwctl/internal/state"
@@ -32,12 +32,12 @@ const (
 )
 
 var (
-	exitDone        = executor.RunDone.ExitCode()
-	exitRefused     = executor.RunRefused.ExitCode()
-	exitFailed      = executor.RunFailed.ExitCode()
-	exitUnknown     = executor.RunUnknown.ExitCode()
-	exitStopped     = executor.RunStopped.ExitCode()
-	exitInterrupted = executor.RunInterrupted.ExitCode()
+	exitDone        = result.RunDone.ExitCode()
+	exitRefused     = result.RunRefused.ExitCode()
+	exitFailed      = result.RunFailed.ExitCode()
+	exitUnknown     = result.RunUnknown.ExitCode()
+	exitStopped     = result.RunStopped.ExitCode()
+	exitInterrupted = result.RunInterrupted.ExitCode()
 )
 
 const exitCodesHelp = `
@@ -317,33 +317,33 @@ func oneOf(flag, value string, want ...string) error {
 
 // closing is the last word about a run that did not end well: which component
 // stands for it, and why. mine are the addresses that this host works on.
-func closing(r *executor.Result) string {
-	first := func(is func(executor.StepResult) bool) *executor.StepResult {
+func closing(r *result.Result) string {
+	first := func(is func(result.Step) bool) *result.Step {
 		if i := slices.IndexFunc(r.Steps, is); i >= 0 {
 			return &r.Steps[i]
 		}
 		return nil
 	}
-	ended := func(o executor.Outcome) func(executor.StepResult) bool {
-		return func(s executor.StepResult) bool { return s.Outcome == o }
+	ended := func(o result.Outcome) func(result.Step) bool {
+		return func(s result.Step) bool { return s.Outcome == o }
 	}
 	switch r.Outcome {
-	case executor.RunUnknown:
-		if s := first(func(s executor.StepResult) bool { return s.NeedsPerson }); s != nil {
+	case result.RunUnknown:
+		if s := first(func(s result.Step) bool { return s.NeedsPerson }); s != nil {
 			return ui.Because(s.Address+" needs a person", s.Reason)
 		}
-		if s := first(ended(executor.OutcomeUnknown)); s != nil {
+		if s := first(ended(result.OutcomeUnknown)); s != nil {
 			return ui.Because("the outcome of "+s.Address+" is unknown", s.Reason)
 		}
-	case executor.RunFailed:
-		if s := first(ended(executor.OutcomeFailed)); s != nil {
+	case result.RunFailed:
+		if s := first(ended(result.OutcomeFailed)); s != nil {
 			return ui.Because(s.Address+" failed", s.Reason)
 		}
-		if s := first(ended(executor.OutcomeRefused)); s != nil {
+		if s := first(ended(result.OutcomeRefused)); s != nil {
 			return ui.Because(s.Address+" was refused", s.Reason)
 		}
-	case executor.RunRefused:
-		if s := first(ended(executor.OutcomeRefused)); s != nil {
+	case result.RunRefused:
+		if s := first(ended(result.OutcomeRefused)); s != nil {
 			return ui.Because(s.Address+" was refused", s.Reason)
 		}
 	}
@@ -351,35 +351,35 @@ func closing(r *executor.Result) string {
 }
 
 // hintAfter says what to do after a run that did not end well.
-func hintAfter(r *executor.Result, resumed bool, resume string) string {
+func hintAfter(r *result.Result, resumed bool, resume string) string {
 	again := "apply the same plan"
 	if resumed {
 		again = "run " + resume + " again"
 	}
 	for _, s := range r.Steps {
-		if s.NeedsPerson && (resumed || s.Outcome != executor.OutcomeUnknown) {
+		if s.NeedsPerson && (resumed || s.Outcome != result.OutcomeUnknown) {
 			return "do not reset or power-cycle " + s.Address + ": send it a good image first"
 		}
 	}
 	switch r.Outcome {
-	case executor.RunRefused:
+	case result.RunRefused:
 		switch r.Refusal {
-		case executor.RefusedStale:
+		case result.RefusedStale:
 			return "nothing was written: look at what differs, then plan again"
-		case executor.RefusedInUse:
+		case result.RefusedInUse:
 			return "nothing was written: " + again + " when the others are done"
-		case executor.RefusedGate:
+		case result.RefusedGate:
 			return "nothing was written: see to that and " + again + ", or plan again"
-		case executor.RefusedWrongHost, executor.RefusedDisruption, executor.RefusedOrder, executor.RefusedWindow, executor.RefusedUnfinished:
+		case result.RefusedWrongHost, result.RefusedDisruption, result.RefusedOrder, result.RefusedWindow, result.RefusedUnfinished:
 			return "" // the reason says it
 		}
 		return "nothing was written: put right what the reasons above name, or plan again"
-	case executor.RunFailed:
+	case result.RunFailed:
 		if r.Lost {
 			return "see to the state directory, then run " + resume + ": it finds out what is not on record"
 		}
 		return "look at the reasons above, then plan again"
-	case executor.RunUnknown:
+	case result.RunUnknown:
 		if r.Left {
 			return "run " + resume
 		}
@@ -387,9 +387,9 @@ func hintAfter(r *executor.Result, resumed bool, resume string) string {
 			return "look at the device itself before anything else is written to it or its power is switched"
 		}
 		return "do not reset or power-cycle it; when it answers again " + resume + " finds out what it holds, and goes on"
-	case executor.RunInterrupted:
+	case result.RunInterrupted:
 		return resume + " goes on"
-	case executor.RunStopped:
+	case result.RunStopped:
 		return "nothing failed: the output says what goes on from here"
 	}
 	return ""

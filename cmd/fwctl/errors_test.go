@@ -10,7 +10,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/image"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
@@ -52,8 +52,8 @@ func TestExitCode(t *testing.T) {
 			t.Errorf("exitCode(%v) = %d; want %d", tt.err, got, tt.want)
 		}
 	}
-	for outcome, want := range map[executor.RunOutcome]int{
-		executor.RunDone: 0, executor.RunStopped: 6, executor.RunRefused: 3, executor.RunFailed: 4, executor.RunUnknown: 5, executor.RunInterrupted: 130,
+	for outcome, want := range map[result.RunOutcome]int{
+		result.RunDone: 0, result.RunStopped: 6, result.RunRefused: 3, result.RunFailed: 4, result.RunUnknown: 5, result.RunInterrupted: 130,
 		"something new": 5,
 	} {
 		if got := outcome.ExitCode(); got != want {

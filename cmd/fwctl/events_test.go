@@ -74,10 +74,10 @@ func TestEventsSchemaHasEveryWord(t *testing.T) {
 		dir, kind string
 		enum      []any
 	}{
-		{"executor", "EventType", d.Event.Properties["type"].Enum},
-		{"executor", "Outcome", d.Outcome.Enum},
-		{"executor", "RunOutcome", d.Result.Properties["outcome"].Enum},
-		{"executor", "Refusal", d.Result.Properties["refusal"].Enum},
+		{"executor/result", "EventType", d.Event.Properties["type"].Enum},
+		{"executor/result", "Outcome", d.Outcome.Enum},
+		{"executor/result", "RunOutcome", d.Result.Properties["outcome"].Enum},
+		{"executor/result", "Refusal", d.Result.Properties["refusal"].Enum},
 		{"internal/state", "HookKind", d.Event.Properties["hook"].Enum},
 		{"plan", "Mode", d.Mode.Enum},
 	} {

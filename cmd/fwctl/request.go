@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/internal/ui"
 	"fwctl/inventory"
@@ -192,7 +193,7 @@ func (r *request) nothingToDo(ctx context.Context) error {
 }
 
 // runFunc is executor.Run or executor.Resume.
-type runFunc func(context.Context, executor.Config) (*executor.Result, error)
+type runFunc func(context.Context, executor.Config) (*result.Result, error)
 
 // carryOut runs a run, shows it while it goes on, and shows how it ended.
 func (r *request) carryOut(ctx context.Context, store *state.Store, run runFunc) error {
@@ -288,7 +289,7 @@ func confirmed(in io.Reader, terminal io.Writer) error {
 }
 
 // end shows the result of a run and turns it into the error that exits with its code.
-func (r *request) end(result *executor.Result, err error) error {
+func (r *request) end(result *result.Result, err error) error {
 	if err != nil {
 		return unbegun(err)
 	}
@@ -305,20 +306,20 @@ func (r *request) end(result *executor.Result, err error) error {
 
 // writeResult writes the result as a line of JSON. A write that fails is in the exit code:
 // see closed.
-func (r *request) writeResult(result *executor.Result) {
-	if result.Steps == nil {
-		result.Steps = []executor.StepResult{}
+func (r *request) writeResult(ended *result.Result) {
+	if ended.Steps == nil {
+		ended.Steps = []result.Step{}
 	}
 	_ = json.NewEncoder(r.stdout).Encode(struct {
 		Type     string `json:"type"`
 		ExitCode int    `json:"exit_code"`
-		*executor.Result
+		*result.Result
 		Simulated bool `json:"simulated"`
-	}{"result", result.Outcome.ExitCode(), result, r.simulate != ""})
+	}{"result", ended.Outcome.ExitCode(), ended, r.simulate != ""})
 }
 
 // failed returns the error that a run exits with, nil if it ended well.
-func (r *request) failed(result *executor.Result) error {
+func (r *request) failed(result *result.Result) error {
 	code := result.Outcome.ExitCode()
 	if code == exitDone {
 		return nil
@@ -337,7 +338,7 @@ func (r *request) commandOf(t *plan.Turn) plan.Command {
 
 // goesOn says how many components wait for waves that the run was not for, and what
 // goes on with them; "" if none do.
-func (r *request) goesOn(result *executor.Result) string {
+func (r *request) goesOn(result *result.Result) string {
 	var waiting []plan.Wave
 	var names []string
 	n := 0

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/internal/ui"
 	"fwctl/plan"
@@ -70,7 +71,7 @@ func (r *request) resume(ctx context.Context, images string) error {
 	switch {
 	case run == nil && r.json:
 		fmt.Fprintln(text, nothingToResume)
-		return r.end(&executor.Result{Outcome: executor.RunDone}, nil)
+		return r.end(&result.Result{Outcome: result.RunDone}, nil)
 	case run == nil:
 		fmt.Fprintln(text, nothingToResume)
 		return nil
@@ -98,7 +99,7 @@ func (r *request) resume(ctx context.Context, images string) error {
 			return err
 		}
 	}
-	return r.carryOut(ctx, store, func(ctx context.Context, c executor.Config) (*executor.Result, error) {
+	return r.carryOut(ctx, store, func(ctx context.Context, c executor.Config) (*result.Result, error) {
 		return executor.Resume(ctx, c, run.ID)
 	})
 }

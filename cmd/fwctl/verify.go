@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/internal/ui"
@@ -128,7 +129,7 @@ func planToVerify(file string, simulated bool) (*plan.Plan, error) {
 // lookAfter finds out what became of what this host remembers as staged.
 func (a *app) lookAfter(
 	ctx context.Context, machine transport.Machine, cycled []inventory.Selector,
-) (*executor.Found, error) {
+) (*result.Found, error) {
 	dir, err := a.state()
 	if err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func (a *app) writeVerification(v *ui.Verification, simulated bool) error {
 		FormatVersion string `json:"format_version"`
 		Kind          string `json:"kind"`
 		Simulated     bool   `json:"simulated"`
-		*executor.Found
+		*result.Found
 		Astray []plan.Step  `json:"astray,omitempty"`
 		Drift  []plan.Drift `json:"drift,omitempty"`
 	}{"1.0", "Verification", simulated, v.Found, v.Astray, v.Drift})

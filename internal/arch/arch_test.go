@@ -51,11 +51,12 @@ var allowed = map[string][]string{
 	"plan/desired":    {"plan", "internal/glob", "internal/image"},
 	"plan/build":      {"plan/desired", "plan/impact"},
 	"internal/report": {"plan", "inventory", "internal/state", "internal/atomicfile", "internal/window", "schemas"},
-	// Values only, once the executor's results stand in a package of their own.
-	"internal/ui":        {"executor", "internal/report", "plan", "plan/impact", "inventory", "inventory/fleet", "inventory/scan", "internal/download", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
+	// Values only, and never a device.
+	"internal/ui":        {"executor/result", "internal/report", "plan", "inventory", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
+	"executor/result":    {"plan", "inventory", "internal/state", "internal/atomicfile", "internal/window", "schemas"},
 	"internal/ui/uitest": {},
 	// Never plan/build or plan/desired: a plan leaves the executor no choice, and no run makes another plan.
-	"executor": {"plan", "plan/impact", "inventory", "inventory/fleet", "inventory/scan", "internal/download", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
+	"executor": {"executor/result", "plan", "plan/impact", "inventory", "inventory/fleet", "inventory/scan", "internal/download", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
 }
 
 // codecs are what a program does not use itself: it asks scan or the executor.

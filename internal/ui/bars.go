@@ -13,7 +13,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/plan"
 )
 
@@ -113,7 +113,7 @@ func drop(bar *mpb.Bar) {
 }
 
 // Show implements Display.
-func (b *bars) Show(e executor.Event) {
+func (b *bars) Show(e result.Event) {
 	b.Say(eventText(b.plan, e))
 	b.pass(e)
 	if e.Address != "" {
@@ -135,7 +135,7 @@ func (b *bars) Say(text string) {
 
 // pass begins to show what the run waits for, or does, as a whole, and ends that
 // with whatever comes next. What is told of components is no end of their comparison.
-func (b *bars) pass(e executor.Event) {
+func (b *bars) pass(e result.Event) {
 	b.mu.Lock()
 	before := b.waiting
 	if before != nil && before.compares && duringComparison(e) {
@@ -149,18 +149,18 @@ func (b *bars) pass(e executor.Event) {
 	}
 	what := ""
 	switch e.Type {
-	case executor.EventChecking:
+	case result.EventChecking:
 		what = comparing(e)
-	case executor.EventWindow:
+	case result.EventWindow:
 		what = fmt.Sprintf("Wave %d waits for %s", e.Wave, e.Reason)
-	case executor.EventSoaking:
+	case result.EventSoaking:
 		what = fmt.Sprintf("Wave %d has to stand", e.Wave)
-	case executor.EventPowerCycle:
+	case result.EventPowerCycle:
 		what = fmt.Sprintf("Wave %d waits for a power cycle", e.Wave)
 	default:
 		return
 	}
-	w := &waiting{what: what, from: e.Time, compares: e.Type == executor.EventChecking}
+	w := &waiting{what: what, from: e.Time, compares: e.Type == result.EventChecking}
 	if e.Until != nil {
 		w.till = *e.Until
 	}
@@ -171,19 +171,19 @@ func (b *bars) pass(e executor.Event) {
 }
 
 // component shows what a component does, from its download to what ends that.
-func (b *bars) component(e executor.Event) {
+func (b *bars) component(e result.Event) {
 	stage, ends := "", false
 	switch e.Type {
-	case executor.EventStarted, executor.EventProgress:
-	case executor.EventActivating:
+	case result.EventStarted, result.EventProgress:
+	case result.EventActivating:
 		stage = "activating"
-	case executor.EventWaiting:
+	case result.EventWaiting:
 		stage = "waiting for the device"
-	case executor.EventHook:
+	case result.EventHook:
 		if stage = e.Hook.Words() + ": " + e.Command[0]; e.Reason != "" {
 			return // it is not run
 		}
-	case executor.EventStaged, executor.EventVerified, executor.EventRefusedMode, executor.EventHookEnded, executor.EventFinished:
+	case result.EventStaged, result.EventVerified, result.EventRefusedMode, result.EventHookEnded, result.EventFinished:
 		ends = true
 	default:
 		return
@@ -193,7 +193,7 @@ func (b *bars) component(e executor.Event) {
 	switch {
 	case ends:
 		delete(b.running, e.Address)
-		if e.Type == executor.EventFinished || e.Type == executor.EventStaged && !b.starts(e) || e.Type == executor.EventVerified && e.Hop == e.Hops {
+		if e.Type == result.EventFinished || e.Type == result.EventStaged && !b.starts(e) || e.Type == result.EventVerified && e.Hop == e.Hops {
 			b.done[e.Address] = true
 		}
 	case r == nil:
@@ -201,7 +201,7 @@ func (b *bars) component(e executor.Event) {
 		b.running[e.Address] = r
 	}
 	if r != nil {
-		if e.Type == executor.EventStarted || stage != r.stage {
+		if e.Type == result.EventStarted || stage != r.stage {
 			r.began = e.Time
 		}
 		r.stage, r.sent, r.total = stage, e.Bytes, e.Total
@@ -218,7 +218,7 @@ func (b *bars) component(e executor.Event) {
 }
 
 // starts tells whether the plan has started what an event says is staged.
-func (b *bars) starts(e executor.Event) bool {
+func (b *bars) starts(e result.Event) bool {
 	return slices.ContainsFunc(b.plan.Steps, func(s plan.Step) bool { return s.Address == e.Address && s.Hops[e.Hop-1].Activation == plan.WithApply })
 }
 

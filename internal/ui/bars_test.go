@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/internal/ui/uitest"
 	"fwctl/plan"
@@ -43,7 +43,7 @@ func TestBars(t *testing.T) {
 		b := newBars(&Output{out: &out}, &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}}, Steps: []plan.Step{
 			{Address: "a", Hops: []plan.Hop{{Activation: plan.WithApply}}}, {Address: "b", Hops: []plan.Hop{{Activation: plan.Manual}}},
 		}}, 2)
-		tell := func(e executor.Event) {
+		tell := func(e result.Event) {
 			e.Time = time.Now()
 			b.Show(e)
 		}
@@ -56,53 +56,53 @@ func TestBars(t *testing.T) {
 			}
 		}
 		opens := time.Now().Add(10 * time.Minute)
-		tell(executor.Event{Type: executor.EventWindow, Wave: 1, Reason: "night", Until: &opens})
+		tell(result.Event{Type: result.EventWindow, Wave: 1, Reason: "night", Until: &opens})
 		until := opens.Format("Mon 2006-01-02 15:04 MST")
 		text := "Wave 1 waits for night, which opens " + until + ".\n"
 		shows(text + "Wave 1 waits for night 9 min 59 s left\n0 of 2 done   0 % [........................................] 1 s\n")
 		time.Sleep(time.Until(opens))
-		tell(executor.Event{Type: executor.EventWave, Wave: 1})
+		tell(result.Event{Type: result.EventWave, Wave: 1})
 		for _, address := range []string{"a", "b"} {
-			tell(executor.Event{Type: executor.EventStarted, Address: address, Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 1 << 10})
+			tell(result.Event{Type: result.EventStarted, Address: address, Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 1 << 10})
 			text += map[string]string{"a": "Wave 1: downloads that reset nothing\n"}[address] + address + ": sending 1.0 KiB by mode e\n"
 		}
 		time.Sleep(3 * time.Second)
-		tell(executor.Event{Type: executor.EventProgress, Address: "a", Hop: 1, Hops: 1, Bytes: 256, Total: 1 << 10})
-		tell(executor.Event{Type: executor.EventProgress, Address: "b", Hop: 1, Hops: 1, Bytes: 1 << 10, Total: 1 << 10})
+		tell(result.Event{Type: result.EventProgress, Address: "a", Hop: 1, Hops: 1, Bytes: 256, Total: 1 << 10})
+		tell(result.Event{Type: result.EventProgress, Address: "b", Hop: 1, Hops: 1, Bytes: 1 << 10, Total: 1 << 10})
 		shows(text + "a  25 % [##########..............................] 64 B/s, 12 s left\nb 100 % [########################################] the device is writing it\n0 of 2 done   0 % [........................................] 10 min 4 s\n")
 
 		// A key that is pressed moves the cursor, and a ^C stands there until the next frame.
 		io.WriteString(&out, "^C")
 		b.Say("Interrupted.")
-		tell(executor.Event{Type: executor.EventStaged, Address: "b", Hop: 1, Hops: 1})
+		tell(result.Event{Type: result.EventStaged, Address: "b", Hop: 1, Hops: 1})
 		text += "Interrupted.\nb: staged\n"
 		shows(text + "a  25 % [##########..............................] 51 B/s, 15 s left\n1 of 2 done  50 % [####################....................] 10 min 5 s\n")
 
 		// A download that starts over has its rate from there.
-		tell(executor.Event{Type: executor.EventStarted, Address: "a", Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 1 << 10})
+		tell(result.Event{Type: result.EventStarted, Address: "a", Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 1 << 10})
 		text += "a: sending 1.0 KiB by mode e\n"
 		time.Sleep(4 * time.Second)
-		tell(executor.Event{Type: executor.EventProgress, Address: "a", Hop: 1, Hops: 1, Bytes: 512, Total: 1 << 10})
+		tell(result.Event{Type: result.EventProgress, Address: "a", Hop: 1, Hops: 1, Bytes: 512, Total: 1 << 10})
 		shows(text + "a  50 % [####################....................] 102 B/s, 5 s left\n1 of 2 done  50 % [####################....................] 10 min 10 s\n")
 
-		tell(executor.Event{Type: executor.EventRefusedMode, Address: "a", Hop: 1, Hops: 1, Reason: "mode 7 follows"})
-		tell(executor.Event{Type: executor.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph", "osd"}})
+		tell(result.Event{Type: result.EventRefusedMode, Address: "a", Hop: 1, Hops: 1, Reason: "mode 7 follows"})
+		tell(result.Event{Type: result.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph", "osd"}})
 		text += "a: mode 7 follows\na: before the reset: ceph osd\n"
 		shows(text + "a before the reset: ceph 1 s\n1 of 2 done  50 % [####################....................] 10 min 11 s\n")
 
 		// What the plan starts is not done when it is staged, nor when it runs a stepping stone.
-		tell(executor.Event{Type: executor.EventHookEnded, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset})
-		tell(executor.Event{Type: executor.EventStaged, Address: "a", Hop: 1, Hops: 1})
+		tell(result.Event{Type: result.EventHookEnded, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset})
+		tell(result.Event{Type: result.EventStaged, Address: "a", Hop: 1, Hops: 1})
 		text += "a: before the reset: done\na: staged\n"
 		shows(text + "1 of 2 done  50 % [####################....................] 10 min 12 s\n")
-		tell(executor.Event{Type: executor.EventVerified, Address: "a", Hop: 1, Hops: 2, Revision: "1050"})
+		tell(result.Event{Type: result.EventVerified, Address: "a", Hop: 1, Hops: 2, Revision: "1050"})
 		text += "a: runs 1050\n"
 		shows(text + "1 of 2 done  50 % [####################....................] 10 min 13 s\n")
-		tell(executor.Event{Type: executor.EventVerified, Address: "a", Hop: 2, Hops: 2, Revision: "1100"})
+		tell(result.Event{Type: result.EventVerified, Address: "a", Hop: 2, Hops: 2, Revision: "1100"})
 		text += "a: runs 1100\n"
 		shows(text + "2 of 2 done 100 % [########################################] 10 min 14 s\n")
 
-		tell(executor.Event{Type: executor.EventPowerCycle, Wave: 1, Components: 1, Reason: "r12u20"})
+		tell(result.Event{Type: result.EventPowerCycle, Wave: 1, Components: 1, Reason: "r12u20"})
 		b.Close()
 		synctest.Wait()
 		text += "Wave 1: power-cycle r12u20 now, when its drives are not in use. This waits for\n  it; ^C ends the waiting.\n"
@@ -171,15 +171,15 @@ func TestBarsOfAComparison(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var out terminal
 			b := newBars(&Output{out: &out}, &plan.Plan{}, all)
-			b.Show(executor.Event{Type: executor.EventChecking, Time: time.Now(), Components: 40})
-			b.Show(executor.Event{Type: executor.EventNoticed, Address: "a", Reason: "it is slow"})
+			b.Show(result.Event{Type: result.EventChecking, Time: time.Now(), Components: 40})
+			b.Show(result.Event{Type: result.EventNoticed, Address: "a", Reason: "it is slow"})
 			time.Sleep(12 * time.Second)
 			synctest.Wait()
 			text := "Comparing 40 components with the plan.\na: it is slow\n"
 			if diff := cmp.Diff(text+"Comparing 40 components with the plan since 12 s\n"+whole, uitest.Shown(t, out.String())); diff != "" {
 				t.Errorf("screen meanwhile (-want +got):\n%s", diff)
 			}
-			b.Show(executor.Event{Type: executor.EventWave, Wave: 1})
+			b.Show(result.Event{Type: result.EventWave, Wave: 1})
 			b.Close()
 			if diff := cmp.Diff(text+"Wave 1\n", uitest.Shown(t, out.String())); diff != "" {
 				t.Errorf("screen at the end (-want +got):\n%s", diff)
@@ -193,8 +193,8 @@ func TestBarsOfWhatEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out terminal
 		b := newBars(&Output{out: &out}, &plan.Plan{}, 2)
-		b.Show(executor.Event{Type: executor.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph"}, Reason: "not run"})
-		b.Show(executor.Event{Type: executor.EventFinished, Address: "b", Hop: 1, Hops: 1, Outcome: executor.OutcomeFailed, Reason: "81h"})
+		b.Show(result.Event{Type: result.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph"}, Reason: "not run"})
+		b.Show(result.Event{Type: result.EventFinished, Address: "b", Hop: 1, Hops: 1, Outcome: result.OutcomeFailed, Reason: "81h"})
 		time.Sleep(time.Second)
 		synctest.Wait()
 		want := "a: before the reset: ceph: not run\nb: failed: 81h\n1 of 2 done  50 % [####################....................] 1 s\n"

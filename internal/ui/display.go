@@ -4,14 +4,14 @@ import (
 	"encoding/json"
 	"io"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/plan"
 )
 
 // Display shows what happens in a run while it happens. Show takes its events, from one
 // goroutine at a time; Say takes text of another source, such as a signal's; Close ends it.
 type Display interface {
-	Show(executor.Event)
+	Show(result.Event)
 	Say(text string)
 	Close()
 }
@@ -30,9 +30,9 @@ func Quiet() Display { return quiet{} }
 
 type quiet struct{}
 
-func (quiet) Show(executor.Event) {}
-func (quiet) Say(string)          {}
-func (quiet) Close()              {}
+func (quiet) Show(result.Event) {}
+func (quiet) Say(string)        {}
+func (quiet) Close()            {}
 
 // JSONLines returns a display that writes each event as a line of JSON to w, and passes
 // other text to say.
@@ -46,10 +46,10 @@ type jsonLines struct {
 	say       func(string)
 }
 
-func (j *jsonLines) Show(e executor.Event) {
+func (j *jsonLines) Show(e result.Event) {
 	// A reader that went away must not stop a run.
 	_ = j.out.Encode(struct {
-		executor.Event
+		result.Event
 		Simulated bool `json:"simulated"`
 	}{e, j.simulated})
 }

@@ -5,53 +5,53 @@ import (
 	"fmt"
 	"time"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/plan"
 )
 
 // eventText returns what an event says, "" for one that needs no line.
-func eventText(p *plan.Plan, e executor.Event) string {
+func eventText(p *plan.Plan, e result.Event) string {
 	switch e.Type {
-	case executor.EventChecking:
+	case result.EventChecking:
 		return comparing(e) + "."
-	case executor.EventWave:
+	case result.EventWave:
 		return waveText(p, e.Wave)
-	case executor.EventWindow:
+	case result.EventWindow:
 		return fmt.Sprintf("Wave %d waits for %s, which opens %s.", e.Wave, e.Reason, weekday(*e.Until))
-	case executor.EventSoaking:
+	case result.EventSoaking:
 		return fmt.Sprintf("Wave %d has to stand until %s before anything else is begun.",
 			e.Wave, e.Until.Local().Format(time.TimeOnly))
-	case executor.EventPowerCycle:
+	case result.EventPowerCycle:
 		return fmt.Sprintf("Wave %d: power-cycle %s now, when its drives are not in use. This waits for it; "+
 			"^C ends the waiting.", e.Wave, e.Reason)
-	case executor.EventStarted:
+	case result.EventStarted:
 		hop := ""
 		if e.Hops > 1 {
 			hop = fmt.Sprintf(", hop %d of %d", e.Hop, e.Hops)
 		}
 		return fmt.Sprintf("%s: sending %s by mode %s%s", e.Address, size(e.Total), e.Mode, hop)
-	case executor.EventProgress:
+	case result.EventProgress:
 		return ""
-	case executor.EventHook:
+	case result.EventHook:
 		return Because(fmt.Sprintf("%s: %s: %s", e.Address, e.Hook.Words(), e.Command), e.Reason)
-	case executor.EventHookEnded:
+	case result.EventHookEnded:
 		return Because(e.Address, cmp.Or(e.Reason, e.Hook.Words()+": done"))
-	case executor.EventRecovered, executor.EventRefusedMode, executor.EventNoticed:
+	case result.EventRecovered, result.EventRefusedMode, result.EventNoticed:
 		return Because(e.Address, e.Reason)
-	case executor.EventStaged:
+	case result.EventStaged:
 		return confirmedOr(e.Address+": staged", e.Confirmed == nil || *e.Confirmed)
-	case executor.EventActivating:
+	case result.EventActivating:
 		return e.Address + ": activating"
-	case executor.EventWaiting:
+	case result.EventWaiting:
 		return Because(e.Address+": waiting for the device", e.Reason)
-	case executor.EventVerified:
+	case result.EventVerified:
 		return e.Address + ": runs " + e.Revision
-	case executor.EventFinished:
+	case result.EventFinished:
 		switch e.Outcome {
-		case executor.OutcomeStaged, executor.OutcomeUpdated:
+		case result.OutcomeStaged, result.OutcomeUpdated:
 			// The event before said so.
 			return ""
-		case executor.OutcomeSkipped:
+		case result.OutcomeSkipped:
 			// Nothing happened to it, and the result says why.
 			return ""
 		}
@@ -76,14 +76,14 @@ func waveText(p *plan.Plan, number int) string {
 }
 
 // comparing says what takes a while on a slow rack, before anything else happens.
-func comparing(e executor.Event) string {
+func comparing(e result.Event) string {
 	return fmt.Sprintf("Comparing %s with the plan", Components(e.Components))
 }
 
 // duringComparison reports whether an event is about a component that is compared with
 // the plan, while the comparison goes on.
-func duringComparison(e executor.Event) bool {
-	return e.Type == executor.EventNoticed || e.Type == executor.EventFinished
+func duringComparison(e result.Event) bool {
+	return e.Type == result.EventNoticed || e.Type == result.EventFinished
 }
 
 // onceInFull is a display that says once, in full, why devices do not take a mode, which
@@ -94,8 +94,8 @@ type onceInFull struct {
 }
 
 // Show implements Display.
-func (o *onceInFull) Show(e executor.Event) {
-	if e.Type == executor.EventRefusedMode {
+func (o *onceInFull) Show(e result.Event) {
+	if e.Type == result.EventRefusedMode {
 		why := e.Reason
 		if o.said[why] {
 			e.Reason = fmt.Sprintf("the device does not take mode %s either", e.Mode)

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/plan"
 )
 
@@ -40,20 +40,20 @@ type progress struct {
 }
 
 // Show implements Display.
-func (l *lineDisplay) Show(e executor.Event) {
+func (l *lineDisplay) Show(e result.Event) {
 	if !duringComparison(e) {
 		l.Close()
 	}
-	if e.Type == executor.EventChecking {
+	if e.Type == result.EventChecking {
 		l.compared = make(chan struct{})
 		go l.stillCompares(e, l.compared)
 	}
-	if e.Type == executor.EventProgress {
+	if e.Type == result.EventProgress {
 		l.advance(e)
 		return
 	}
 	l.Say(eventText(l.plan, e))
-	if e.Type == executor.EventStarted {
+	if e.Type == result.EventStarted {
 		l.mark(e)
 	}
 }
@@ -76,7 +76,7 @@ func (l *lineDisplay) Close() {
 }
 
 // stillCompares says again and again that a comparison goes on, until done is closed.
-func (l *lineDisplay) stillCompares(e executor.Event, done <-chan struct{}) {
+func (l *lineDisplay) stillCompares(e result.Event, done <-chan struct{}) {
 	tick := time.NewTicker(lull)
 	defer tick.Stop()
 	for {
@@ -91,7 +91,7 @@ func (l *lineDisplay) stillCompares(e executor.Event, done <-chan struct{}) {
 }
 
 // advance says how much of an image was taken.
-func (l *lineDisplay) advance(e executor.Event) {
+func (l *lineDisplay) advance(e result.Event) {
 	percent := int64(100)
 	if e.Total > 0 {
 		percent = 100 * e.Bytes / e.Total
@@ -104,7 +104,7 @@ func (l *lineDisplay) advance(e executor.Event) {
 }
 
 // mark remembers what was said of a component's progress last.
-func (l *lineDisplay) mark(e executor.Event) {
+func (l *lineDisplay) mark(e result.Event) {
 	if l.last == nil {
 		l.last = map[string]progress{}
 	}

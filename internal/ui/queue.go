@@ -3,24 +3,24 @@ package ui
 import (
 	"sync"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 )
 
 // Queue passes events on from a goroutine of its own. Whoever reads the output may stand
 // still (a pager, ^S, a pipe that nobody empties), and a download must never wait for
 // that. Progress that newer progress has overtaken is left out.
 type Queue struct {
-	show func(executor.Event)
+	show func(result.Event)
 
 	mu     sync.Mutex
 	closed bool
-	events []executor.Event
+	events []result.Event
 	wake   chan struct{}
 	done   chan struct{}
 }
 
 // NewQueue returns a queue that passes events to show, one after the other.
-func NewQueue(show func(executor.Event)) *Queue {
+func NewQueue(show func(result.Event)) *Queue {
 	q := &Queue{show: show, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go func() {
 		defer close(q.done)
@@ -34,7 +34,7 @@ func NewQueue(show func(executor.Event)) *Queue {
 }
 
 // Add takes an event without waiting for anything.
-func (q *Queue) Add(e executor.Event) {
+func (q *Queue) Add(e result.Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
@@ -54,11 +54,11 @@ func (q *Queue) Add(e executor.Event) {
 }
 
 // overtakes reports whether e is newer progress of the component that last is about.
-func overtakes(e, last executor.Event) bool {
-	return e.Type == executor.EventProgress && last.Type == e.Type && last.Address == e.Address
+func overtakes(e, last result.Event) bool {
+	return e.Type == result.EventProgress && last.Type == e.Type && last.Address == e.Address
 }
 
-func (q *Queue) take() []executor.Event {
+func (q *Queue) take() []result.Event {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	events := q.events

@@ -7,23 +7,23 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/plan"
 )
 
 // Result draws what became of every component of a plan, and what goes on with
 // those that wait for that.
-func (sc Screen) Result(r *executor.Result, p *plan.Plan, goesOn string) string {
+func (sc Screen) Result(r *result.Result, p *plan.Plan, goesOn string) string {
 	names := map[string]string{}
 	for _, s := range p.Steps {
 		names[s.Address] = s.Name
 	}
 	t := table{columns: []column{{"ADDRESS", key}, {"NAME", label}, {"OUTCOME", below}, {"MODE", below}, {"REVISION", below}, {"WHY", reason}}}
-	counts, persons := map[executor.Outcome]int{}, 0
+	counts, persons := map[result.Outcome]int{}, 0
 	for _, s := range r.Steps {
 		counts[s.Outcome]++
 		outcome := string(s.Outcome)
-		if s.Outcome == executor.OutcomeStaged || s.Outcome == executor.OutcomeUpdated {
+		if s.Outcome == result.OutcomeStaged || s.Outcome == result.OutcomeUpdated {
 			outcome = confirmedOr(outcome, s.Confirmed)
 		}
 		mode := cmp.Or(hopsCell(s.Modes), string(s.Mode), "-")
@@ -40,7 +40,7 @@ func (sc Screen) Result(r *executor.Result, p *plan.Plan, goesOn string) string 
 		if s.NeedsPerson {
 			persons++
 		}
-		if s.NeedsPerson || s.Outcome == executor.OutcomeUnknown || s.Outcome == executor.OutcomeFailed {
+		if s.NeedsPerson || s.Outcome == result.OutcomeUnknown || s.Outcome == result.OutcomeFailed {
 			row.tone = alarm
 		}
 		t.rows = append(t.rows, row)
@@ -51,8 +51,8 @@ func (sc Screen) Result(r *executor.Result, p *plan.Plan, goesOn string) string 
 		lines = append(append(lines, rows...), "")
 	}
 	var parts []string
-	for _, o := range []executor.Outcome{executor.OutcomeUpdated, executor.OutcomeStaged, executor.OutcomeUnchanged, executor.OutcomeReady,
-		executor.OutcomeFailed, executor.OutcomeRefused, executor.OutcomeSkipped, executor.OutcomeUnknown} {
+	for _, o := range []result.Outcome{result.OutcomeUpdated, result.OutcomeStaged, result.OutcomeUnchanged, result.OutcomeReady,
+		result.OutcomeFailed, result.OutcomeRefused, result.OutcomeSkipped, result.OutcomeUnknown} {
 		if n := counts[o]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, o))
 		}
@@ -63,7 +63,7 @@ func (sc Screen) Result(r *executor.Result, p *plan.Plan, goesOn string) string 
 	text := cmp.Or(strings.Join(parts, ", "), "nothing to do")
 	word := string(r.Outcome)
 	lines = append(lines, sc.wrap(strings.ToUpper(word[:1])+word[1:]+": "+text+".", "", "  ")...)
-	if r.Outcome == executor.RunDone && r.Reason != "" {
+	if r.Outcome == result.RunDone && r.Reason != "" {
 		lines = append(lines, sc.wrap(strings.ToUpper(r.Reason[:1])+r.Reason[1:]+".", "", "  ")...)
 	}
 	if goesOn != "" {

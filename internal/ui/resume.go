@@ -6,14 +6,14 @@ import (
 	"strings"
 	"time"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
 
 // Resume draws what the store knows of a run that did not come to its end, and what is
 // left to do of its plan.
-func (sc Screen) Resume(r *executor.Remaining, now time.Time) string {
+func (sc Screen) Resume(r *result.Remaining, now time.Time) string {
 	t := table{columns: []column{
 		{"WAVE", below}, {"ADDRESS", key}, {"NAME", label}, {"STATE", below}, {"TO", below}, {"MODE", below},
 		{"EFFECT", below}, {"WHY", reason},
@@ -38,7 +38,7 @@ func (sc Screen) Resume(r *executor.Remaining, now time.Time) string {
 }
 
 // remainingRow returns where a component stands, and what is left to do of it.
-func remainingRow(c *executor.RemainingComponent, waves []plan.Wave) row {
+func remainingRow(c *result.RemainingStep, waves []plan.Wave) row {
 	s, rec, left := &c.Step, &c.Record, &c.Left
 	var wave, mode, effect string
 	to, why := cmp.Or(rec.To, s.Desired), []string{rec.Detail}
@@ -57,7 +57,7 @@ func remainingRow(c *executor.RemainingComponent, waves []plan.Wave) row {
 		}
 	}
 	r := row{tone: urgency, cells: []string{
-		wave, s.Address, s.Name, standing(rec.Outcome, cmp.Or(rec.State, string(executor.Pending))), to, mode, effect,
+		wave, s.Address, s.Name, standing(rec.Outcome, cmp.Or(rec.State, "pending")), to, mode, effect,
 		strings.Trim(strings.Join(why, "\n"), "\n"),
 	}}
 	r.fill()

@@ -8,7 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/report"
 	"fwctl/internal/state"
 )
@@ -214,8 +214,8 @@ func (sc Screen) stepTable(steps []report.Step, end string) []string {
 				OneLine(cmp.Or(s.Reason, "-")),
 			},
 		}
-		switch executor.Outcome(r.cells[1]) {
-		case executor.OutcomeFailed, executor.OutcomeUnknown:
+		switch result.Outcome(r.cells[1]) {
+		case result.OutcomeFailed, result.OutcomeUnknown:
 			r.tone = alarm
 		}
 		t.rows = append(t.rows, r)
@@ -235,5 +235,5 @@ func hostCell(host string, hosts []report.Host) string {
 // standing is the word for where a component of a run stands, the same in every
 // table: its outcome, once it has one, and the step machine's state before.
 func standing(outcome, state string) string {
-	return cmp.Or(outcome, string(executor.State(state).Outcome()), state)
+	return cmp.Or(outcome, string(result.OutcomeOf(state)), state)
 }

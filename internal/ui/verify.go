@@ -8,14 +8,14 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
 
 // Verification is what was found after a power cycle, and what is not as it should be.
 type Verification struct {
-	*executor.Found
+	*result.Found
 
 	// Astray are the components that are not as a desired state wants them.
 	Astray []plan.Step
@@ -76,7 +76,7 @@ func (sc Screen) Verification(v *Verification) string {
 }
 
 // findings returns the table of what was staged, and what became of it.
-func findings(all []executor.Finding) table {
+func findings(all []result.Finding) table {
 	t := table{columns: []column{
 		{"ADDRESS", key}, {"STAGED", below}, {"RUNS", below}, {"OUTCOME", below}, {"SINCE", label}, {"WHY", reason},
 	}}
@@ -105,7 +105,7 @@ func findings(all []executor.Finding) table {
 }
 
 // comparison says what was compared with what it was like before, and how many are worse.
-func comparison(f *executor.Found) string {
+func comparison(f *result.Found) string {
 	n, esps, drives := len(f.Compared), 0, 0
 	for _, c := range f.Compared {
 		esps, drives = esps+c.ESPs, drives+c.Drives

@@ -14,6 +14,7 @@ import (
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/report"
 	"fwctl/internal/state"
 	"fwctl/internal/window"
@@ -119,12 +120,12 @@ func exampleCaution() inventory.Caution {
 	return inventory.Caution{Address: "500304801f00123f/esp1/sub0", Kind: inventory.NeedsImage, Since: noon, Detail: "the device said 83h"}
 }
 
-func exampleResult() *executor.Result {
-	return &executor.Result{Outcome: executor.RunUnknown, Steps: []executor.StepResult{
-		{Address: "5000ccab04001000/esp1/sub0", Outcome: executor.OutcomeStaged, Mode: plan.ModeE, Revision: "1000"},
-		{Address: "5000ccab04001000/esp2/sub0", Outcome: executor.OutcomeUnknown, Mode: plan.Mode7, Reason: "the device did not come back within 15m"},
-		{Address: "5000ccab04002000/esp1/sub0", Outcome: executor.OutcomeUpdated, Confirmed: true, Mode: plan.ModeE, Modes: []plan.Mode{plan.Mode7, plan.ModeE}, Revision: "1200"},
-		{Address: "500304801f00123f/lu-500304801f00124a/sub0", Outcome: executor.OutcomeSkipped, Revision: "0501", Reason: "another component failed"},
+func exampleResult() *result.Result {
+	return &result.Result{Outcome: result.RunUnknown, Steps: []result.Step{
+		{Address: "5000ccab04001000/esp1/sub0", Outcome: result.OutcomeStaged, Mode: plan.ModeE, Revision: "1000"},
+		{Address: "5000ccab04001000/esp2/sub0", Outcome: result.OutcomeUnknown, Mode: plan.Mode7, Reason: "the device did not come back within 15m"},
+		{Address: "5000ccab04002000/esp1/sub0", Outcome: result.OutcomeUpdated, Confirmed: true, Mode: plan.ModeE, Modes: []plan.Mode{plan.Mode7, plan.ModeE}, Revision: "1200"},
+		{Address: "500304801f00123f/lu-500304801f00124a/sub0", Outcome: result.OutcomeSkipped, Revision: "0501", Reason: "another component failed"},
 	}}
 }
 
