@@ -56,7 +56,7 @@ check:
 # C compiler). The fwctl processes that tests start are the binary that is shipped.
 unit: build
 	FWCTL_TEST_BINARY=$(CURDIR)/bin/fwctl $(GOTEST) -race -timeout 45m ./...
-	$(GOTEST) -timeout 45m ./executor -run TestPromises
+	$(GOTEST) -timeout 45m ./executor ./executor/step -run 'TestPromises|TestSearch'
 
 # What unit leaves out: every kill, and the race detector in every process of fwctl.
 unabridged:

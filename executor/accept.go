@@ -27,7 +27,7 @@ func (r *run) accept() []state.Override {
 		}
 		i := s.step.Selected(r.AcceptDisruption)
 		if i < 0 {
-			s.reason = "I/O may stop here, and nobody accepted that"
+			s.is.Reason = "I/O may stop here, and nobody accepted that"
 			continue
 		}
 		accepted = append(accepted, state.Override{

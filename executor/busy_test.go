@@ -498,32 +498,6 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 	})
 }
 
-// A bug in the step machine ends its step, and not the run.
-//
-// Not beside other tests: they share the step machine's edges.
-func TestTransitionThatCannotHappen(t *testing.T) {
-	executor.Forbid(t, executor.Sent, executor.Defer)
-	onRack(t, twoEnclosures(), func(b *bench) {
-		hop := b.hop("1100", plan.ModeE)
-		last := b.step(other+"/esp1/sub0", reset, b.hop("1100", plan.Mode7))
-		c := b.config(b.step(esp1, stage, hop), b.step(esp2, stage, hop), last)
-		c.Plan.Rollout.MaxFailures = 1
-		r, err := executor.Run(context.Background(), c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.ended(r, executor.RunUnknown, "unknown unconfirmed e 1000", "skipped unconfirmed  1000", "updated confirmed 7 1100")
-		b.reason(r, 0, "a bug of fwctl, please report it", `"deferred" cannot happen to a component that is sent`)
-		steps, err := b.store.Steps(context.Background(), 1)
-		if err != nil || steps[0].State != "unknown" {
-			t.Errorf("Steps = %+v, %v; want the first unknown", steps, err)
-		}
-		if got := b.stored(); len(got) != 0 {
-			t.Errorf("remembered as staged = %v; want nothing that did not come to be", got)
-		}
-	})
-}
-
 // A command that is not answered for long is told of, and waited for.
 func TestSlowAnswerIsTold(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -221,6 +222,13 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 				}
 				want = b.ends()
 			})
+			// Some were killed in a run of an earlier fwctl, too.
+			for i, c := range slices.Clone(crashes) {
+				if i%4 != 0 || !tried(i/4) {
+					continue
+				}
+				crashes = append(crashes, c.ofAnEarlierFwctl(t))
+			}
 			for i, c := range crashes {
 				if !tried(i) {
 					continue
@@ -259,6 +267,26 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 			t.Logf("%d effects, killed before and after each", effects)
 		})
 	}
+}
+
+// ofAnEarlierFwctl copies what a killed run has left, without what an earlier fwctl did not
+// put on record.
+func (c crash) ofAnEarlierFwctl(t *testing.T) crash {
+	t.Helper()
+	dir := c.dir + "-earlier"
+	if err := os.CopyFS(dir, os.DirFS(c.dir)); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(dir, "state", "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("UPDATE steps SET component = ''"); err != nil {
+		t.Fatal(err)
+	}
+	c.dir, c.name = dir, "in a run of an earlier fwctl, "+c.name
+	return c
 }
 
 // reopen opens a copy of a bench's rack and store.

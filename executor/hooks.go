@@ -16,11 +16,11 @@ import (
 
 // hooked has a step worked on, between the commands that its plan wants run
 // around a reset where there may be one. What work tells is passed on.
-func (r *run) hooked(ctx context.Context, wave plan.Wave, s *stepRun, work func() bool) bool {
-	if s.step.Hooks == nil || !s.mayReset(wave) {
+func (r *run) hooked(ctx context.Context, wave plan.Wave, s *component, work func() bool) bool {
+	if s.step.Hooks == nil || !s.is.MayReset(s.step, &wave) {
 		return work()
 	}
-	hop, goesOn := s.hop, false
+	hop, goesOn := s.is.Hop, false
 	if why := r.hook(ctx, s, hop, state.BeforeReset, ""); why != "" {
 		s.left = why
 		r.hookFailed(s, state.BeforeReset)
@@ -31,27 +31,21 @@ func (r *run) hooked(ctx context.Context, wave plan.Wave, s *stepRun, work func(
 	return goesOn
 }
 
-// mayReset tells whether what a step has to do in a wave resets its ESP.
-func (s *stepRun) mayReset(wave plan.Wave) bool {
-	task, hop := s.task(wave), s.current()
-	return task == Activate || task == Send && !hop.Defers(s.nextMode(wave))
-}
-
 // afterReset runs the command after a reset, however that ended: it takes back
 // what the one before it did.
-func (r *run) afterReset(ctx context.Context, s *stepRun, hop int) {
-	became := outcome(s.state)
-	if s.hop > hop {
+func (r *run) afterReset(ctx context.Context, s *component, hop int) {
+	became := outcomeOf(s.is.State)
+	if s.is.Hop > hop {
 		became = OutcomeUpdated
 	}
 	if why := r.hook(ctx, s, hop, state.AfterReset, became); why != "" {
-		s.reason = joined(s.reason, why)
+		s.is.Reason = joined(s.is.Reason, why)
 		r.hookFailed(s, state.AfterReset)
 	}
 }
 
 // hookFailed counts a command that failed as its component's failure.
-func (r *run) hookFailed(s *stepRun, kind state.HookKind) {
+func (r *run) hookFailed(s *component, kind state.HookKind) {
 	why := fmt.Sprintf("the command %s of %s failed", kind.Words(), s.step.Address)
 	r.wentWrong(s, why)
 	r.breakOff(s, why)
@@ -59,7 +53,7 @@ func (r *run) hookFailed(s *stepRun, kind state.HookKind) {
 
 // hook runs the command on one side of a reset, and says why it failed; "" where
 // it did not. That it is started is on record before it is: see owedHooks.
-func (r *run) hook(ctx context.Context, s *stepRun, hop int, kind state.HookKind, became Outcome) (failure string) {
+func (r *run) hook(ctx context.Context, s *component, hop int, kind state.HookKind, became Outcome) (failure string) {
 	command := s.step.Hooks.BeforeReset
 	if kind == state.AfterReset {
 		command = s.step.Hooks.AfterReset
@@ -110,7 +104,7 @@ func (r *run) hook(ctx context.Context, s *stepRun, hop int, kind state.HookKind
 }
 
 // environment tells a command what it is run for.
-func (r *run) environment(s *stepRun, became Outcome) []string {
+func (r *run) environment(s *component, became Outcome) []string {
 	env := []string{
 		"FWCTL_ADDRESS=" + s.step.Address,
 		"FWCTL_ENCLOSURE=" + s.step.Enclosure,
@@ -165,7 +159,7 @@ func (r *run) runOwedHooks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range r.steps {
+	for _, s := range r.components {
 		if hop, ok := owed[s.key]; ok && s.step.Hooks != nil {
 			r.afterReset(ctx, s, hop)
 		}
@@ -175,5 +169,5 @@ func (r *run) runOwedHooks(ctx context.Context) error {
 
 // hasHooks tells whether commands are run around resets that this machine does.
 func (r *run) hasHooks() bool {
-	return slices.ContainsFunc(r.local(), func(s *stepRun) bool { return s.step.Hooks != nil })
+	return slices.ContainsFunc(r.local(), func(s *component) bool { return s.step.Hooks != nil })
 }

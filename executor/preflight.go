@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/executor/step"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
@@ -155,9 +156,8 @@ func (r *run) preflight(ctx context.Context) {
 
 // compare compares the steps of one enclosure with what is live, and takes down
 // what it is like before the run touches it.
-func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inventory) {
-	enclosure := group[0].step.Enclosure
-	held, err := r.hold(r.until, enclosure, group[0].step.Preconditions.ESPs, inv)
+func (r *run) compare(ctx context.Context, group []*component, inv *inventory.Inventory) {
+	held, err := r.hold(r.until, group[0], inv)
 	if err == nil {
 		defer held.Close()
 		err = r.takeDown(ctx, held)
@@ -166,39 +166,47 @@ func (r *run) compare(ctx context.Context, group []*stepRun, inv *inventory.Inve
 	all := told(remembered)
 	for _, s := range group {
 		cautions := s.step.Own(all)
-		s.needsImage = inventory.CautionOf(cautions, inventory.NeedsImage, s.step.Address) != nil
-		v := s.cannot(cmp.Or(err, failure))
-		if v.trigger == "" {
-			v = r.check(r.until, held, s, "")
+		if s.is.Damage == step.Sound && inventory.CautionOf(cautions, inventory.NeedsImage, s.step.Address) != nil {
+			is := s.is
+			is.Damage = step.NeedsImage
+			r.set(s, is)
 		}
-		if v.trigger == "" && !s.dormant { // what is dormant is not started
-			v = s.minds(cautions)
+		e := s.cannot(cmp.Or(err, failure))
+		if e.Kind == "" {
+			e = r.check(r.until, held, s, nil)
 		}
-		if v.trigger == "" && s.step.Waves.Reset != 0 && r.selectsNumber(s.step.Waves.Reset) {
+		if e.Kind == "" && !s.is.Dormant(s.step) { // what is dormant is not started
+			e = s.heed(cautions)
+		}
+		if e.Kind == "" && s.step.Waves.Reset != 0 && r.selectsNumber(s.step.Waves.Reset) {
 			if why := r.forbids(s, inv); why != "" {
-				v = verdict{trigger: Stale, refusal: RefusedGate, reason: why}
+				e = refusedByGate(why)
 			}
 		}
 		if r.until.Err() != nil {
 			return // what was not read is no reason
 		}
-		if s.ready = v.trigger == ""; !s.ready {
-			r.turnDown(ctx, s, v)
+		if s.ready = e.Kind == ""; !s.ready {
+			r.turnDown(ctx, s, e)
 		}
 	}
 }
 
-// minds refuses what earlier runs have found out that must not be done.
-func (s *stepRun) minds(cautions []inventory.Caution) verdict {
+// heed refuses what earlier runs have found out that must not be done.
+func (s *component) heed(cautions []inventory.Caution) step.Event {
 	var startsBy plan.ActivateBy
-	if s.want.staged != "" && s.want.staged == s.current().Image.SHA256 {
-		startsBy = s.current().ActivateBy
+	if s.is.HoldsHop(s.step) {
+		startsBy = s.hop().ActivateBy
 	}
 	_, why := impact.Locked(cautions, s.step.Address, append([]string{s.step.Enclosure}, s.step.Neighbours...), startsBy)
 	if why == "" {
-		return verdict{}
+		return step.Event{}
 	}
-	return verdict{trigger: Stale, refusal: RefusedGate, reason: why}
+	return refusedByGate(why)
+}
+
+func refusedByGate(why string) step.Event {
+	return step.Event{Kind: step.Stale, Refusal: string(RefusedGate), Reason: why}
 }
 
 // baselineOf is what an enclosure of the run was like before it.
@@ -317,18 +325,21 @@ func (r *run) recall(ctx context.Context) error {
 			return err
 		}
 		for _, s := range r.local() {
-			s.refused = s.refused || slices.ContainsFunc(records, func(rec state.Step) bool {
-				return rec.Key == s.key && rec.Hop == s.hop && rec.State == string(Pending) && rec.Mode == string(plan.Mode7) && s.step.Waves.Stage != 0
+			is := s.is
+			is.RefusedE = is.RefusedE || slices.ContainsFunc(records, func(rec state.Step) bool {
+				waits := rec.State == string(step.Pending) && rec.Mode == string(plan.Mode7)
+				return rec.Key == s.key && rec.Hop == is.Hop && waits && s.step.Waves.Stage != 0
 			})
+			r.set(s, is)
 		}
 	}
 	return nil
 }
 
 // turnDown ends a step that has not begun.
-func (r *run) turnDown(ctx context.Context, s *stepRun, v verdict) {
-	if r.move(ctx, s, Begin, verdict{}); s.state == Checking {
-		r.move(ctx, s, v.trigger, v)
+func (r *run) turnDown(ctx context.Context, s *component, e step.Event) {
+	if r.apply(ctx, s, step.Event{Kind: step.Begin}); s.is.State == step.Checking {
+		r.apply(ctx, s, e)
 	}
 }
 
@@ -344,7 +355,7 @@ func (r *run) refuse() {
 		{RefusedUnread, "not everything could be compared with the plan, and nothing was written: see to that, and apply the same plan again"},
 		{RefusedInUse, "somebody else is using what the plan is about, and nothing was written: wait until they are done, and apply the same plan again"},
 	} {
-		if r.why == "" && slices.ContainsFunc(r.steps, func(s *stepRun) bool { return s.refusal == kind.refusal }) {
+		if r.why == "" && slices.ContainsFunc(r.components, func(c *component) bool { return c.is.Refusal == string(kind.refusal) }) {
 			r.refusal, r.why = kind.refusal, kind.why
 		}
 	}
@@ -362,19 +373,6 @@ func (r *run) scan(ctx context.Context, enclosures []string) (*inventory.Invento
 	return scan.Scan(ctx, r.Machine, scan.Options{Except: others, ProbeUse: true})
 }
 
-// cannot says what an error before a step's next byte means to it.
-func (s *stepRun) cannot(err error) verdict {
-	switch {
-	case err == nil:
-		return verdict{}
-	case s.wrote:
-		return verdict{trigger: Fail, reason: err.Error() + s.holding()}
-	case errors.Is(err, transport.ErrBusy):
-		return verdict{trigger: Stale, refusal: refusalFor(err), reason: "it is in use: " + err.Error()}
-	}
-	return verdict{trigger: Stale, refusal: refusalFor(err), reason: err.Error()}
-}
-
 // refusalFor is the kind of a refusal because something cannot be read.
 func refusalFor(err error) Refusal {
 	if errors.Is(err, transport.ErrBusy) {
@@ -383,23 +381,50 @@ func refusalFor(err error) Refusal {
 	return RefusedUnread
 }
 
-// stale says what it means to a step that its component is otherwise than expected.
-func (s *stepRun) stale(reason string) verdict {
-	if s.wrote {
-		return verdict{trigger: Fail, reason: reason}
-	}
-	return verdict{trigger: Stale, refusal: RefusedStale, reason: reason + ": make a new plan"}
-}
-
-// check reads a component and compares it with what its step expects. task is
-// what follows where everything is as expected.
-func (r *run) check(ctx context.Context, held *enclosure.Held, s *stepRun, task Trigger) verdict {
+// check reads a component, finds where it stands, and compares it with what its step
+// expects. The event is the wave's task if all is as expected; without a wave it has no
+// Kind then.
+func (r *run) check(ctx context.Context, held *enclosure.Held, c *component, wave *plan.Wave) step.Event {
 	memory, err := r.Store.Memory(ctx)
 	if err != nil {
-		return s.cannot(err)
+		return c.cannot(err)
 	}
-	var e *inventory.Enclosure
-	var worse []string
+	e, worse, err := r.readAgain(ctx, held)
+	if e == nil {
+		return c.cannot(err)
+	}
+	remember(e, memory)
+	_, sub, err := c.in(e)
+	if err != nil {
+		return c.is.NotAsPlanned(err.Error())
+	}
+	if err := r.forgetStaged(ctx, c, memory, sub); err != nil {
+		return c.cannot(err)
+	}
+	is := c.is.Place(c.step, sub)
+	is.Runs = sub.Revision
+	r.set(c, is)
+	next := c.next(wave)
+	c.download = r.newDownload(held, e, c, cmp.Or(next.Mode, c.is.Mode))
+	switch {
+	case c.unsure(sub):
+		return c.is.NotAsPlanned(
+			"the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
+	case len(worse) > 0:
+		return c.is.NotAsPlanned("the enclosure has become worse since the run began: " + strings.Join(worse, "; "))
+	}
+	seen := step.Seen{Enclosure: e, Sub: sub, Planned: r.Plan.CreatedAt}
+	if sent := memory.Sent[c.key]; len(sent) > 0 {
+		seen.LastSent = sent[len(sent)-1].SHA256
+	}
+	if event := c.is.Judge(c.step, seen); event.Kind != "" {
+		return event
+	}
+	return next
+}
+
+// readAgain reads an enclosure, and says what of it has become worse since the run began.
+func (r *run) readAgain(ctx context.Context, held *enclosure.Held) (e *inventory.Enclosure, worse []string, err error) {
 	before := r.baselineOf(held.ID())
 	err = enclosure.Retry(ctx, func() (err error) {
 		worse = nil
@@ -411,40 +436,51 @@ func (r *run) check(ctx context.Context, held *enclosure.Held, s *stepRun, task 
 		}
 		return nil
 	})
-	if e == nil {
-		return s.cannot(err)
+	return e, worse, err
+}
+
+// forgetStaged forgets what the store has as staged in a component that does not hold it
+// any more.
+func (r *run) forgetStaged(ctx context.Context, c *component, m *state.Memory, sub *inventory.Subenclosure) error {
+	old, ok := m.Staged[c.key]
+	if !ok || sub.Staged != nil || r.id == 0 {
+		return nil
 	}
-	remember(e, memory)
-	_, sub, err := s.componentIn(e)
-	if err != nil {
-		return s.stale(err.Error())
+	if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.Unstage(c.key) }); err != nil {
+		return err
 	}
-	if old, ok := memory.Staged[s.key]; ok && sub.Staged == nil && r.id != 0 {
-		if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.Unstage(s.key) }); err != nil {
-			return s.cannot(err)
-		}
-		r.event(s.about(Event{Type: EventNoticed, Reason: fmt.Sprintf("what was staged here on %s is no longer: it ran %s then and runs %s now",
-			old.Since.Format(time.DateOnly), old.Running, sub.Revision)}))
+	r.event(c.about(Event{Type: EventNoticed, Reason: fmt.Sprintf(
+		"what was staged here on %s is no longer: it ran %s then and runs %s now",
+		old.Since.Format(time.DateOnly), old.Running, sub.Revision)}))
+	return nil
+}
+
+// next is the event of what a wave has to do for a component that is as expected.
+func (c *component) next(wave *plan.Wave) step.Event {
+	if wave == nil {
+		return step.Event{}
 	}
-	s.revision = sub.Revision
-	if !s.wrote {
-		s.enter(sub)
+	switch c.is.TaskIn(c.step, wave) {
+	case step.ToSend:
+		return step.Event{Kind: step.Send, Mode: c.is.ModeIn(c.step, wave)}
+	case step.ToStart:
+		return step.Event{Kind: step.Activate}
 	}
-	s.download = r.newDownload(held, e, s)
-	unsure := sub.Staged != nil && !sub.Staged.Confirmed && !s.current().ActivateUnconfirmed
-	if s.want.staged != "" && !s.wrote && s.step.Action != plan.Update && unsure && activates(s.current()) {
-		return s.stale("the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
-	}
-	if len(worse) > 0 {
-		return s.stale("the enclosure has become worse since the run began: " + strings.Join(worse, "; "))
-	}
-	return judge(s, e, sub, memory.Sent[s.key], r.Plan.CreatedAt, task)
+	return step.Event{Kind: step.Keep, Reason: c.is.Reason}
+}
+
+// unsure reports whether it holds staged what the plan has started now, and what the device
+// never said to be complete.
+func (c *component) unsure(sub *inventory.Subenclosure) bool {
+	hop := c.hop()
+	return c.is.Staged() != "" && !c.is.Touched && c.step.Action != plan.Update && hop.ByCommand() &&
+		sub.Staged != nil && !sub.Staged.Confirmed && !hop.ActivateUnconfirmed
 }
 
 // forbids says why a step's ESP must not be reset now, as a fresh scan shows the
 // use of the drives behind it; "" where nothing is against it. Hosts other than
 // this one are as the plan saw them.
-func (r *run) forbids(s *stepRun, inv *inventory.Inventory) string {
+func (r *run) forbids(s *component, inv *inventory.Inventory) string {
 	seen := func(id string) bool {
 		return slices.ContainsFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == id })
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"fwctl/executor"
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/plan"
@@ -175,7 +176,7 @@ func (n watchfulNode) Do(ctx context.Context, req *transport.Request) (*transpor
 	if err != nil {
 		panic(err)
 	}
-	if len(steps) == 1 && len(open) == 0 && slices.Contains([]executor.State{executor.Sent, executor.Waiting, executor.Verifying}, executor.State(steps[0].State)) {
+	if len(steps) == 1 && len(open) == 0 && slices.Contains([]step.State{step.Sent, step.Waiting, step.Verifying}, step.State(steps[0].State)) {
 		n.b.Errorf("no effect is open of a component that is %s", steps[0].State)
 	}
 	return n.Node.Do(ctx, req)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
@@ -76,17 +77,17 @@ func leftOf(s plan.Step, rec state.Step, open bool) plan.Step {
 	}
 	hop := s.Hops[rec.Hop]
 	next := rec.Hop
-	switch State(rec.State) {
-	case Failed, Unchanged:
+	switch step.State(rec.State) {
+	case step.Failed, step.Unchanged:
 		// A new plan takes up what is known of them.
 		next = len(s.Hops)
-	case Unknown:
+	case step.Unknown:
 		if !open {
 			next = len(s.Hops)
 		}
-	case Waiting, Verifying, Done:
+	case step.Waiting, step.Verifying, step.Done:
 		next++
-	case Staged, Activating:
+	case step.Staged, step.Activating:
 		if hop.Activation == plan.Manual {
 			next++
 		} else {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/plan"
 )
 
@@ -21,82 +23,59 @@ func (r *run) event(e Event) {
 }
 
 // about adds to an event which component and hop it is about.
-func (s *stepRun) about(e Event) Event {
-	e.Address, e.Hop, e.Hops = s.step.Address, s.hop+1, len(s.step.Hops)
+func (s *component) about(e Event) Event {
+	e.Address, e.Hop, e.Hops = s.step.Address, s.is.Hop+1, len(s.step.Hops)
 	return e
 }
 
-// report tells what a transition means to those who watch.
-func (r *run) report(s *stepRun, t Trigger) {
-	confirmed := s.confirmed
-	switch t {
-	case Postpone:
-		r.event(s.about(Event{Type: EventRefusedMode, Mode: plan.ModeE, Reason: s.reason}))
-	case Defer:
-		r.event(s.about(Event{Type: EventStaged, Mode: s.mode, Revision: s.revision, Confirmed: &confirmed, Reason: s.reason}))
-	case Confirm:
-		r.event(s.about(Event{Type: EventVerified, Revision: s.revision, Confirmed: &confirmed, Reason: s.reason}))
-	}
-	switch s.state { // what is Done is looked at once more before the run tells its end
-	case Refused, Unchanged, Failed, Aborted, Unknown:
-	default:
-		return
-	}
-	r.finished(s, s.result())
-}
-
-func (r *run) finished(s *stepRun, sr StepResult) {
-	s.told = true
-	r.event(s.about(Event{Type: EventFinished, Mode: sr.Mode, Revision: sr.Revision, Confirmed: &sr.Confirmed, Outcome: sr.Outcome, Reason: sr.Reason}))
-}
-
-func (s *stepRun) result() StepResult {
-	return StepResult{
-		Address: s.step.Address, Outcome: outcome(s.state), Confirmed: s.confirmed, Mode: cmp.Or(s.sent[s.hop], s.mode, s.sent[max(0, s.hop-1)]), Modes: s.modes(),
-		Revision: s.revision, Reason: s.reason, NeedsPerson: s.needsPerson,
-	}
-}
-
-// modes are those of the hops that were begun, where these are more than one.
-func (s *stepRun) modes() []plan.Mode {
-	begun := s.hop
-	if s.sent[s.hop] != "" {
-		begun++
-	}
-	if begun < 2 {
-		return nil
-	}
-	return slices.Clone(s.sent[:begun])
-}
-
-// leftOut says, of what has just been staged, that the plan was to start it in
-// this run and why that is left to a person; "" where all went as planned.
-func (s *stepRun) leftOut() string {
-	hop := s.current()
+// report says what an event means to those who watch.
+func (r *run) report(c *component, on step.Kind) {
+	is := c.is
 	switch {
-	case !activates(hop) && hop.Defers(s.mode), !s.dormant && activates(hop):
-		return ""
-	case !s.confirmed:
-		return "; its activation was planned and is left out, because the image may be incomplete" + byPowerCycle
-	case s.dormant:
-		return "; it was planned to start now, and mode 0Fh does not start it" + byPowerCycle
+	case on == step.ModeRefused && is.State == step.Pending:
+		r.event(c.about(Event{Type: EventRefusedMode, Mode: plan.ModeE, Reason: is.Reason}))
+	case on == step.Defer:
+		r.event(c.about(Event{
+			Type: EventStaged, Mode: is.Mode, Revision: is.Runs, Confirmed: &is.Confirmed, Reason: is.Reason,
+		}))
+	case on == step.Confirm:
+		r.event(c.about(Event{Type: EventVerified, Revision: is.Runs, Confirmed: &is.Confirmed, Reason: is.Reason}))
 	}
-	return "; it was planned to start now, and the device waits to be told" + byPowerCycle
+	if is.State.Ended() { // what is Done is looked at once more before the run reports its end
+		r.finished(c, c.result())
+	}
 }
 
-// byPowerCycle is what a person has to do about an image that no command starts.
-const byPowerCycle = ": power-cycle the enclosure when its drives are not in use, and see what it runs then"
+func (r *run) finished(c *component, sr StepResult) {
+	r.event(c.about(Event{
+		Type: EventFinished, Mode: sr.Mode, Revision: sr.Revision, Confirmed: &sr.Confirmed, Outcome: sr.Outcome,
+		Reason: sr.Reason,
+	}))
+}
+
+func (c *component) result() StepResult {
+	is := c.is
+	result := StepResult{
+		Address: c.step.Address, Outcome: outcomeOf(is.State), Confirmed: is.Confirmed, Revision: is.Runs,
+		Mode:   cmp.Or(is.Downloads[is.Hop], is.Mode, is.Downloads[max(0, is.Hop-1)]),
+		Reason: is.Reason, NeedsPerson: is.NeedsPerson(),
+	}
+	if begun := is.Begun(); len(begun) > 1 {
+		result.Modes = begun
+	}
+	return result
+}
 
 // account draws the conclusions of a step that went wrong: nothing else of its
 // fault domain is touched, and after too many of them nothing else at all. A
 // canary that goes wrong is one too many.
-func (r *run) account(s *stepRun) {
-	switch s.state {
-	case Failed, Aborted, Unknown, Refused:
+func (r *run) account(s *component) {
+	switch s.is.State {
+	case step.Failed, step.Aborted, step.Unknown, step.Refused:
 	default:
 		return
 	}
-	if s.state == Aborted && s.withdrawn { // as was asked
+	if s.is.State == step.Aborted { // as was asked
 		r.stop(interruption, RunInterrupted)
 		return
 	}
@@ -104,19 +83,19 @@ func (r *run) account(s *stepRun) {
 }
 
 // wentWrong draws these conclusions.
-func (r *run) wentWrong(s *stepRun, why string) {
+func (r *run) wentWrong(s *component, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.broken[s.step.FaultDomain] = why
-	if s.state == Unknown && s.step.FaultDomain != 0 {
+	if s.is.State == step.Unknown && s.step.FaultDomain != 0 {
 		r.broken[0] = s.step.Address + " may be resetting, and nobody can tell what shares drives with what"
 	}
 	r.failures++
 	canary := slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Canary && s.step.In(w) })
 	switch limit := r.Plan.Rollout.MaxFailures; {
-	case s.needsPerson:
+	case s.is.NeedsPerson():
 		r.stopped = s.step.Address + " needs a person first"
-	case s.state == Unknown && s.step.FaultDomain == 0:
+	case s.is.State == step.Unknown && s.step.FaultDomain == 0:
 		r.stopped = cmp.Or(r.stopped, s.step.Address+" may be resetting, and nobody can tell what shares drives with it")
 	case canary:
 		r.stopped = cmp.Or(r.stopped, why+", and it is a canary")
@@ -127,13 +106,17 @@ func (r *run) wentWrong(s *stepRun, why string) {
 
 // unseen tells whether a killed run was in the middle of a step, and this one has
 // not got as far as to look at it.
-func (s *stepRun) unseen() bool { return s.state == Pending && len(s.intents) > 0 }
+func (s *component) unseen() bool { return s.is.State == step.Pending && len(s.is.Open) > 0 }
+
+// holdsForPerson reports whether it holds an image that an apply was to start, and that a
+// person has to start.
+func (c *component) holdsForPerson() bool { return c.hop().ByCommand() && c.is.Dormant(c.step) }
 
 // untouched is why a step was not started, or what it holds staged not activated.
-func (r *run) untouched(s *stepRun) string {
+func (r *run) untouched(s *component) string {
 	why := cmp.Or(r.broken[s.step.FaultDomain], r.stopped)
 	missed := "started"
-	if s.state == Staged {
+	if s.is.State == step.Staged {
 		missed = "activated"
 	}
 	switch {
@@ -149,12 +132,12 @@ func (r *run) untouched(s *stepRun) string {
 
 // awaits is the wave that goes on with a step where the run was not for that, and
 // says so; 0 where nothing is left to do, or something else stands in the way.
-func (r *run) awaits(s *stepRun) (wave int, why string) {
-	if s.step.Host != r.Machine.Hostname() || s.state != Pending && s.state != Staged || cmp.Or(s.left, r.untouched(s)) != "" {
+func (r *run) awaits(s *component) (wave int, why string) {
+	if s.step.Host != r.Machine.Hostname() || !s.waits() || cmp.Or(s.left, r.untouched(s)) != "" {
 		return 0, ""
 	}
 	for _, w := range r.Plan.Waves {
-		if !r.Selects(w) && s.task(w) != "" {
+		if !r.Selects(w) && s.task(w) != step.Idle {
 			return w.Number, fmt.Sprintf("it waits for wave %d (%s)", w.Number, w.Kind)
 		}
 	}
@@ -165,7 +148,7 @@ func (r *run) awaits(s *stepRun) (wave int, why string) {
 func (r *run) result() *Result {
 	result := &Result{Outcome: RunDone, Steps: []StepResult{}}
 	waiting, dormant := 0, 0
-	for _, s := range r.steps {
+	for _, s := range r.components {
 		sr := s.result()
 		wave, waits := r.awaits(s)
 		sr.Waits = wave
@@ -174,24 +157,24 @@ func (r *run) result() *Result {
 		case s.unseen():
 			sr.Outcome, sr.Reason = OutcomeUnknown, "a run was broken off in the middle of its work on it, and it could not be looked at: do not reset or power-cycle it, and run fwctl resume again"
 			result.Outcome = RunUnknown
-		case s.state == Pending:
-			if s.dormant {
+		case s.is.State == step.Pending:
+			if s.holdsForPerson() {
 				dormant++
 			} else {
 				waiting++
 			}
-			sr.Reason = joined(s.reason, cmp.Or(s.left, r.untouched(s), waits))
-		case s.state == Staged && !s.dormant && activates(s.current()):
+			sr.Reason = joined(s.is.Reason, cmp.Or(s.left, r.untouched(s), waits))
+		case s.is.State == step.Staged && !s.is.Dormant(s.step) && s.hop().ByCommand():
 			dormant++
-			sr.Reason = joined(s.reason, cmp.Or(s.left, r.untouched(s), waits))
-		case s.state == Staged:
+			sr.Reason = joined(s.is.Reason, cmp.Or(s.left, r.untouched(s), waits))
+		case s.is.State == step.Staged:
 			if r.outcome(s) == RunStopped {
 				dormant++
 			}
-			sr.Reason = joined(s.reason, cmp.Or(s.left, waits))
+			sr.Reason = joined(s.is.Reason, cmp.Or(s.left, waits))
 		}
 		result.Steps = append(result.Steps, sr)
-		if !s.told && s.step.Host == r.Machine.Hostname() {
+		if !s.is.State.Ended() && s.step.Host == r.Machine.Hostname() {
 			r.finished(s, sr)
 		}
 		result.Outcome = worse(result.Outcome, r.outcome(s))
@@ -224,7 +207,7 @@ func (r *run) leave() *Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	result := &Result{Outcome: RunUnknown, Left: true, Steps: []StepResult{}}
-	for _, s := range r.steps {
+	for _, s := range r.components {
 		sr := s.seen
 		if sr.Outcome == OutcomeUnknown && sr.Reason == "" {
 			sr.Reason = "left while it was being worked on: do not reset or power-cycle it, and run fwctl resume"
@@ -260,26 +243,26 @@ func (r *run) whole(waiting, dormant int) string {
 	return strings.Trim(r.stopped+": "+strings.Join(left, ", "), ": ")
 }
 
-// outcome is what a run that ends makes of where a step stands.
-func outcome(s State) Outcome {
-	if s == Pending {
+// outcomeOf is what a run that ends makes of where a component stands.
+func outcomeOf(s step.State) Outcome {
+	if s == step.Pending {
 		return OutcomeSkipped
 	}
-	return cmp.Or(s.Outcome(), OutcomeUnknown)
+	return cmp.Or(result.OutcomeOf(s), OutcomeUnknown)
 }
 
 // outcome is what one step makes of the whole run.
-func (r *run) outcome(s *stepRun) RunOutcome {
+func (r *run) outcome(s *component) RunOutcome {
 	switch {
-	case s.needsPerson, outcome(s.state) == OutcomeUnknown:
+	case s.is.NeedsPerson(), outcomeOf(s.is.State) == OutcomeUnknown:
 		return RunUnknown
-	case s.state == Aborted && s.withdrawn:
+	case s.is.State == step.Aborted:
 		return RunInterrupted
-	case outcome(s.state) == OutcomeFailed, s.state == Refused && r.wrote:
+	case outcomeOf(s.is.State) == OutcomeFailed, s.is.State == step.Refused && r.wrote:
 		return RunFailed
-	case s.state == Staged && !s.confirmed && s.leftOut() != "", s.state == Pending && s.dormant:
+	case !s.is.Confirmed && s.is.LeftToPerson(s.step), s.is.State == step.Pending && s.holdsForPerson():
 		return RunStopped
-	case s.state == Refused:
+	case s.is.State == step.Refused:
 		return RunRefused
 	}
 	return RunDone

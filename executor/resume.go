@@ -1,12 +1,17 @@
 package executor
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"fwctl/executor/step"
+	"fwctl/internal/download"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/image"
 	"fwctl/internal/state"
@@ -170,63 +175,32 @@ func dropImages(ctx context.Context, store *state.Store) error {
 
 // remains is a component that a killed run was in the middle of.
 type remains struct {
-	step  *stepRun
-	state State      // as recorded
-	kind  state.Kind // of the last effect whose end is open
-	at    time.Time  // when that was about to be had
+	component *component
+	was       step.Component // as the store has it
+	kind      state.Kind     // of the last effect whose end is open
+	at        time.Time      // when that was intended, else when it came to its state
 }
 
-// recover takes up each step where the store has it, and finds out on the device
-// what became of what was under way.
+// recover takes up each component where the store has it, and finds out on the device what
+// became of what was under way.
 func (r *run) recover(ctx context.Context) error {
-	records, err := r.Store.Steps(ctx, r.id)
+	all, err := r.restore(ctx)
 	if err != nil {
 		return err
 	}
-	intents, err := r.Store.Intents(ctx, r.id)
-	if err != nil {
-		return err
-	}
-	cautions, err := r.Store.Cautions(ctx)
-	if err != nil {
-		return err
-	}
-	var broken []*stepRun
-	remain := map[*stepRun]remains{}
-	for _, s := range r.local() {
-		i := slices.IndexFunc(records, func(rec state.Step) bool { return rec.Key == s.key })
-		if i < 0 || records[i].Hop >= len(s.step.Hops) {
+	var broken []*component
+	remain := map[*component]remains{}
+	for _, was := range all {
+		c := was.component
+		is, commands := step.Apply(c.step, was.was, step.Event{Kind: step.Resumed})
+		if len(commands) == 0 && !is.Halfway() {
+			r.set(c, is)
+			r.account(c) // a new plan takes up what is known of one that has failed
 			continue
 		}
-		rec := records[i]
-		was := remains{step: s, state: State(rec.State), at: rec.At}
-		s.hop, s.mode, s.moved = rec.Hop, plan.Mode(rec.Mode), rec.At
-		for _, i := range intents {
-			if i.Key != s.key {
-				continue
-			}
-			if n := slices.IndexFunc(s.step.Hops, func(h plan.Hop) bool { return h.Image.SHA256 == i.SHA256 }); n >= 0 && i.Kind == state.DownloadStart {
-				s.sent[n] = plan.Mode(i.ModeName())
-			}
-			if i.Outcome == "" {
-				s.intents = append(s.intents, i.ID)
-				was.kind, was.at = i.Kind, i.At
-			}
-		}
-		if s.mode == plan.Mode7 && slices.Contains(s.current().Modes, plan.ModeE) {
-			s.refused = true
-		}
-		switch {
-		case was.state == Failed, was.state == Unknown && len(s.intents) == 0: // a new plan takes up what is known of them
-			s.state, s.reason = was.state, rec.Detail
-			r.account(s)
-		case len(s.intents) > 0, slices.Contains([]State{Waiting, Verifying, Recovering}, was.state):
-			broken, remain[s] = append(broken, s), was
-		case was.state == Staged && slices.ContainsFunc(cautions, func(c state.Caution) bool {
-			return c.Key == s.key && c.Kind == state.PowerOnly
-		}):
-			s.state, s.reason, s.dormant, s.confirmed = Staged, rec.Detail, true, true // which is the device's own word
-		}
+		broken, remain[c] = append(broken, c), was
+		was.was.State = step.Pending // until it is looked at: see unseen
+		r.set(c, was.was)
 	}
 	if len(broken) == 0 {
 		return nil
@@ -238,7 +212,7 @@ func (r *run) recover(ctx context.Context) error {
 	groups := byEnclosure(broken)
 	var sessions []*enclosure.Held
 	for _, group := range groups {
-		held, err := r.hold(ctx, group[0].step.Enclosure, group[0].want.esps, inv)
+		held, err := r.hold(ctx, group[0], inv)
 		if enclosure.MayBeRestarting(err) {
 			held, err = enclosure.Absent(r.Machine, group[0].step.Enclosure), nil
 		}
@@ -246,111 +220,189 @@ func (r *run) recover(ctx context.Context) error {
 			return err // with all of it still open
 		}
 		defer held.Close()
-		held.Expect(group[0].want.esps...) // all that it had: those that are away come back
+		held.Expect(group[0].step.Preconditions.ESPs...) // those that are away come back
 		sessions = append(sessions, held)
 	}
 	for i, group := range groups {
-		for _, s := range group {
-			r.takeUp(ctx, sessions[i], remain[s])
+		for _, c := range group {
+			r.takeUp(ctx, sessions[i], remain[c])
 		}
 		sessions[i].Close()
 	}
 	return nil
 }
 
-// takeUp looks at a component that a killed run was in the middle of, and brings
-// that to an end: what is complete is waited for, and what is not is discarded,
-// so that its wave can begin again.
+// restore reads the components that the run has got to off the store.
+func (r *run) restore(ctx context.Context) ([]remains, error) {
+	records, err := r.Store.Steps(ctx, r.id)
+	if err != nil {
+		return nil, err
+	}
+	intents, err := r.Store.Intents(ctx, r.id)
+	if err != nil {
+		return nil, err
+	}
+	cautions, err := r.Store.Cautions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []remains
+	for _, c := range r.local() {
+		i := slices.IndexFunc(records, func(rec state.Step) bool { return rec.Key == c.key })
+		if i < 0 || records[i].Hop >= len(c.step.Hops) {
+			continue
+		}
+		own := slices.DeleteFunc(slices.Clone(intents), func(i state.Intent) bool { return i.Key != c.key })
+		was := remains{component: c, at: records[i].At}
+		if was.was, err = c.stored(records[i], own, cautions); err != nil {
+			return nil, err
+		}
+		was.was.Open = nil // those that are open still: a later run may have ended some
+		for _, i := range own {
+			if i.Outcome == "" {
+				was.was.Open = append(was.was.Open, i.ID)
+				was.kind, was.at = i.Kind, i.At
+			}
+		}
+		c.moved = records[i].At
+		all = append(all, was)
+	}
+	return all, nil
+}
+
+// stored returns a component as the store has it. Of a run by a fwctl before 1.0 it is
+// what the record, its effects and the cautions say.
+func (c *component) stored(rec state.Step, intents []state.Intent, cautions []state.Caution) (step.Component, error) {
+	is := step.New(c.step)
+	if rec.Component != "" {
+		err := json.Unmarshal([]byte(rec.Component), &is)
+		if err == nil && len(is.Downloads) != len(c.step.Hops) {
+			err = errors.New("it is about another plan")
+		}
+		if err != nil {
+			return is, fmt.Errorf("cannot read how far the run got with %s: %w", c.step.Address, err)
+		}
+		return is, nil
+	}
+	is.State, is.Hop, is.Mode, is.Reason = step.State(rec.State), rec.Hop, plan.Mode(rec.Mode), rec.Detail
+	hop := c.step.Hops[is.Hop]
+	is.RefusedE = is.Mode == plan.Mode7 && slices.Contains(hop.Modes, plan.ModeE)
+	last := state.Kind("")
+	for _, i := range intents {
+		n := slices.IndexFunc(c.step.Hops, func(h plan.Hop) bool { return h.Image.SHA256 == i.SHA256 })
+		if n >= 0 && i.Kind == state.DownloadStart {
+			is.Downloads[n] = plan.Mode(i.ModeName())
+		}
+		if i.Outcome == "" {
+			last = i.Kind
+		}
+	}
+	powerOnly := slices.ContainsFunc(cautions, func(known state.Caution) bool {
+		return known.Key == c.key && known.Kind == state.PowerOnly
+	})
+	if last == state.Activation || is.State == step.Staged {
+		is.Holds = step.Holds{
+			Content: step.Whole, Image: hop.Image.SHA256, Confirmed: true, PowerOnly: powerOnly && is.State == step.Staged,
+		}
+		is.Confirmed = is.Holds.PowerOnly // which is the device's own word
+	}
+	return is, nil
+}
+
+// takeUp looks at a component that a killed run was in the middle of, and brings that to an
+// end: what is complete is waited for, and what is not is discarded, so that its wave can
+// begin again.
 func (r *run) takeUp(ctx context.Context, held *enclosure.Held, was remains) {
-	s := was.step
-	hop := s.current()
-	s.wrote = true
+	c := was.component
 	r.mu.Lock()
 	r.wrote = true
 	r.mu.Unlock()
-	s.want = expectation{revision: hop.From, esps: s.want.esps}
-	if was.kind == state.Activation {
-		s.want.staged = hop.Image.SHA256
-	} else {
-		s.taken = true // for all that anybody knows
+	r.set(c, was.was)
+	r.apply(ctx, c, step.Event{Kind: step.Resumed})
+	if c.is.State == step.Recovering {
+		held.SetFlashing(true)
+		e := r.lookAt(ctx, held, was)
+		found := fmt.Sprintf("the run was broken off when it was %s", was.was.State)
+		if was.was.State == step.Unknown {
+			found = "the run had lost sight of it"
+		}
+		r.event(c.about(Event{Type: EventRecovered, Reason: found + ": " + e.Reason}))
+		e.Answers = e.Kind == step.Lose && r.answersResumption(ctx, held, c)
+		r.apply(ctx, c, e)
 	}
-	r.move(ctx, s, Recover, verdict{})
-	held.SetFlashing(true)
-	v := r.lookAt(ctx, held, was)
-	found := fmt.Sprintf("the run was broken off when it was %s", was.state)
-	if was.state == Unknown {
-		found = "the run had lost sight of it"
-	}
-	r.event(s.about(Event{Type: EventRecovered, Reason: found + ": " + v.reason}))
-	s.met = v.trigger == Lose && r.meets(ctx, held, s)
-	s.owing = v.trigger == StartOver && hop.Protocol == plan.WriteBuffer
-	s.halved = v.trigger == StartOver && s.overwrites()
-	r.move(ctx, s, v.trigger, v)
-	wave := noWave
-	number := s.step.Waves.Reset
-	if hop.Defers(s.mode) {
-		number = s.step.Waves.Stage
-	}
-	if i := slices.IndexFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Number == number }); s.halved && i >= 0 {
-		wave = r.Plan.Waves[i] // at once: it cannot wait for a window
-	}
-	r.work(ctx, held, wave, s)
+	r.work(ctx, held, r.waveAfter(c), c)
 }
 
-// meets tells whether a component of which nobody can tell more answers a resumption:
+// waveAfter is the wave that goes on at once with what a resumption has looked at: that of
+// its download if it has half an image by mode 7, which cannot wait for a window.
+func (r *run) waveAfter(c *component) plan.Wave {
+	number := c.step.Waves.Reset
+	if c.hop().Defers(c.is.Mode) {
+		number = c.step.Waves.Stage
+	}
+	i := slices.IndexFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Number == number })
+	if c.is.Damage != step.HalfImage || i < 0 {
+		return noWave
+	}
+	return r.Plan.Waves[i]
+}
+
+// answersResumption reports whether a component that was lost answers a resumption:
 // another one would find out no more.
-func (r *run) meets(ctx context.Context, held *enclosure.Held, s *stepRun) bool {
+func (r *run) answersResumption(ctx context.Context, held *enclosure.Held, c *component) bool {
 	if r.resumed == nil {
 		return false
 	}
-	_, err := held.Revision(ctx, s.step.LUID, s.step.Subenclosure)
+	_, err := held.Revision(ctx, c.step.LUID, c.step.Subenclosure)
 	return err == nil
 }
 
-// noWave has nothing to do for any step: what is under way is brought to its end.
+// noWave has nothing to do for any component: what is under way is brought to its end.
 var noWave = plan.Wave{Number: -1}
 
 // lookAt finds out what became of what a killed run was in the middle of.
-func (r *run) lookAt(ctx context.Context, held *enclosure.Held, was remains) verdict {
-	s := was.step
+func (r *run) lookAt(ctx context.Context, held *enclosure.Held, was remains) step.Event {
+	c := was.component
 	switch {
-	case was.state == Waiting, was.state == Verifying, was.kind == "":
-		return verdict{trigger: Restart, reason: "it is waited for again"}
+	case was.was.State == step.Waiting, was.was.State == step.Verifying, was.kind == "":
+		return step.Event{Kind: step.Restart, Reason: "it is waited for again"}
 	case was.kind == state.Activation:
-		return s.activated(ctx, held, was)
+		return c.activated(ctx, held, was)
 	}
-	patience := time.Duration(s.current().ReturnTimeout)
-	e, err := held.Await(ctx, s.step.LUID, s.step.Subenclosure, s.step.Address, patience)
+	patience := time.Duration(c.hop().ReturnTimeout)
+	e, err := held.Await(ctx, c.step.LUID, c.step.Subenclosure, c.step.Address, patience)
 	if err != nil {
-		return verdict{trigger: Lose, reason: err.Error()}
+		return step.Event{Kind: step.Lose, Reason: err.Error()}
 	}
-	_, sub, err := s.componentIn(e)
+	_, sub, err := c.in(e)
 	if err != nil {
-		return verdict{trigger: Lose, reason: err.Error()}
+		return step.Event{Kind: step.Lose, Reason: err.Error()}
 	}
-	s.revision = sub.Revision
-	s.download = r.newDownload(held, e, s)
-	v := verdictOf(s.download.Recover(ctx, was.kind == state.LastChunk))
-	if v.trigger == halfTaken {
-		if v = r.discard(ctx, s, v.reason); v.trigger == Abort {
-			v.trigger = StartOver
-		}
+	c.download = r.newDownload(held, e, c, c.is.Mode)
+	o := c.download.Recover(ctx, was.kind == state.LastChunk)
+	if o.Result == download.PartHeld {
+		o = r.discard(ctx, c, o.Reason)
 	}
-	return v
+	event := c.event(o, true)
+	event.Revision = cmp.Or(event.Revision, sub.Revision)
+	return event
 }
 
-// activated finds out whether the command that starts what is staged was carried
-// out. A device that answers, past the time in which one that took it would have
-// left, and runs what it ran, has not had it, or would not have it: its wave asks again.
-func (s *stepRun) activated(ctx context.Context, held *enclosure.Held, was remains) verdict {
-	hop := s.current()
+// activated finds out whether the command that starts what is staged was carried out. A
+// device that answers, past the time in which one that took it would have left, and runs
+// what it ran, has not had it, or would not have it: its wave asks again.
+func (c *component) activated(ctx context.Context, held *enclosure.Held, was remains) step.Event {
+	hop := c.hop()
 	time.Sleep(time.Until(was.at.Add(time.Duration(hop.Settle))))
-	revision, err := held.Revision(ctx, s.step.LUID, s.step.Subenclosure)
+	revision, err := held.Revision(ctx, c.step.LUID, c.step.Subenclosure)
 	switch {
 	case err != nil:
-		return verdict{trigger: Restart, reason: err.Error()}
+		return step.Event{Kind: step.Restart, Reason: err.Error()}
 	case arrived(hop, revision):
-		return verdict{trigger: Restart, reason: "it runs " + revision}
+		return step.Event{Kind: step.Restart, Reason: "it runs " + revision}
 	}
-	return verdict{trigger: Keep, revision: revision, reason: fmt.Sprintf("it still runs %s, and is started again by its wave", revision)}
+	return step.Event{
+		Kind: step.Keep, Revision: revision,
+		Reason: fmt.Sprintf("it still runs %s, and is started again by its wave", revision),
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"fwctl/internal/download"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/inventory"
@@ -90,7 +89,7 @@ func Check(ctx context.Context, c Config) (*Result, error) {
 	defer release()
 	r.preflight(ctx)
 	result := r.result()
-	for i, s := range r.steps {
+	for i, s := range r.components {
 		if s.ready {
 			result.Steps[i].Outcome, result.Steps[i].Reason, result.Steps[i].Waits = OutcomeReady, "", 0
 		}
@@ -101,10 +100,10 @@ func Check(ctx context.Context, c Config) (*Result, error) {
 // run is one walk through a plan.
 type run struct {
 	Config
-	until context.Context // at its end nothing new is started
-	id    int64           // 0: nothing is recorded
-	begin func(*state.Tx) // records it; nil for one that is resumed, or that only checks
-	steps []*stepRun
+	until      context.Context // at its end nothing new is started
+	id         int64           // 0: nothing is recorded
+	begin      func(*state.Tx) // records it; nil for one that is resumed, or that only checks
+	components []*component
 
 	resumed *state.Run // as it was before: it was begun earlier
 
@@ -123,47 +122,6 @@ type run struct {
 	ending   RunOutcome // what the run itself makes of its outcome, whatever its components do
 	wrote    bool       // to any component
 }
-
-// stepRun is one component on its way through its step. It belongs to whoever
-// works on its fault domain.
-type stepRun struct {
-	step *plan.Step
-	key  state.Key
-	seen StepResult // as of its last transition; guarded by run.mu
-
-	state    State
-	moved    time.Time   // when it came to that state; zero if it never left the first
-	hop      int         // index of the hop it is at
-	mode     plan.Mode   // of its download; "" before one is begun
-	sent     []plan.Mode // of each hop's last download that was begun; "" where none was
-	refused  bool        // mode e of this hop, by the device
-	want     expectation
-	download *download.Download
-	intents  []int64 // committed, and without an answer yet
-
-	overwriting string // SHA-256 of what was staged when the download began
-	taken       bool   // the device took its first chunk
-	again       bool   // the hop's download has been started over
-	owing       bool   // the device may wait for more of its image still, which is sent again: WRITE BUFFER has no abort
-	met         bool   // nobody can tell more about it, though a resumption finds that it answers
-	halved      bool   // a download by mode 7 was broken off: it is to get a whole image, whatever else happens
-
-	wrote       bool
-	revision    string // last read
-	confirmed   bool
-	restarted   bool // it was told to start an image, or has an image that starts by itself
-	dormant     bool // what is staged must not, or cannot, be started by mode 0Fh
-	withdrawn   bool // its download, on request
-	needsPerson bool
-	needsImage  bool // whatever it reports, as an earlier run has found out
-	reason      string
-	left        string  // why its wave left it as it was
-	refusal     Refusal // where it was refused
-	ready       bool    // the preflight found it as the plan expects it
-	told        bool    // its end, to the observer
-}
-
-func (s *stepRun) current() plan.Hop { return s.step.Hops[s.hop] }
 
 // carryOut does what prepare, under the run's locks, leaves to do, and records how it ended.
 func (r *run) carryOut(ctx context.Context, prepare func() error) (*Result, error) {
@@ -212,7 +170,7 @@ func (r *run) end(ctx context.Context, result *Result) error {
 		if r.id == 0 { // it did not get its locks
 			r.begin(tx)
 		}
-		for i, s := range r.steps {
+		for i, s := range r.components {
 			if s.step.Host == r.Machine.Hostname() {
 				record := s.record(cmp.Or(s.moved, now))
 				record.Outcome, record.Detail = string(result.Steps[i].Outcome), result.Steps[i].Reason
@@ -247,33 +205,32 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 	})
 	host := c.Machine.Hostname()
 	for i := range c.Plan.Steps {
-		step := &c.Plan.Steps[i]
-		if !step.Acts() {
+		planned := &c.Plan.Steps[i]
+		if !planned.Acts() {
 			continue
 		}
-		s := &stepRun{step: step, key: keyOf(step), state: Pending, want: expect(step), sent: make([]plan.Mode, len(step.Hops))}
-		s.seen = s.result()
-		r.steps = append(r.steps, s)
-		if step.Host != host {
-			s.reason = "this is for " + step.Host + " to carry out"
+		s := newComponent(planned)
+		r.components = append(r.components, s)
+		if planned.Host != host {
+			s.is.Reason = "this is for " + planned.Host + " to carry out"
 			continue
 		}
 		if !slices.ContainsFunc(c.Plan.Waves, func(w plan.Wave) bool {
-			return w.Kind == plan.StageWave && w.Number == step.Waves.Stage || w.Kind == plan.ResetWave && w.Number == step.Waves.Reset
+			return w.Kind == plan.StageWave && w.Number == planned.Waves.Stage || w.Kind == plan.ResetWave && w.Number == planned.Waves.Reset
 		}) {
-			return nil, fmt.Errorf("cannot carry out the plan: no wave of it works on %s", step.Address)
+			return nil, fmt.Errorf("cannot carry out the plan: no wave of it works on %s", planned.Address)
 		}
-		for _, hop := range step.Hops {
+		for _, hop := range planned.Hops {
 			if _, err := hop.ActivationPageBytes(); err != nil {
 				return nil, fmt.Errorf("cannot carry out the plan: %w", err)
 			}
 		}
-		if step.Action == plan.Activate {
+		if planned.Action == plan.Activate {
 			continue
 		}
-		for _, hop := range step.Hops {
+		for _, hop := range planned.Hops {
 			if len(hop.Modes) == 0 {
-				return nil, fmt.Errorf("cannot carry out the plan: it names no mode to send image %s to %s by", hop.Image.Name, step.Address)
+				return nil, fmt.Errorf("cannot carry out the plan: it names no mode to send image %s to %s by", hop.Image.Name, planned.Address)
 			}
 			img, ok := c.Images[hop.Image.SHA256]
 			if !ok {
@@ -346,11 +303,11 @@ func NothingHere(ctx context.Context, c Config) (*Result, error) {
 }
 
 func (r *run) nothingHere() *Result {
-	if len(r.steps) == 0 || len(r.local()) > 0 || r.why != "" {
+	if len(r.components) == 0 || len(r.local()) > 0 || r.why != "" {
 		return nil
 	}
 	var hosts []string
-	for _, s := range r.steps {
+	for _, s := range r.components {
 		hosts = append(hosts, s.step.Host)
 	}
 	slices.Sort(hosts)
@@ -359,11 +316,11 @@ func (r *run) nothingHere() *Result {
 	return result
 }
 
-// local are the steps that this machine carries out and that have not ended.
-func (r *run) local() []*stepRun {
-	var all []*stepRun
-	for _, s := range r.steps {
-		if s.step.Host == r.Machine.Hostname() && (s.state == Pending || s.state == Staged) {
+// local are the components that this machine works on and that have not ended.
+func (r *run) local() []*component {
+	var all []*component
+	for _, s := range r.components {
+		if s.step.Host == r.Machine.Hostname() && s.waits() {
 			all = append(all, s)
 		}
 	}
@@ -371,12 +328,12 @@ func (r *run) local() []*stepRun {
 }
 
 // byEnclosure groups steps, enclosures and steps in the plan's order.
-func byEnclosure(steps []*stepRun) [][]*stepRun {
-	var groups [][]*stepRun
+func byEnclosure(steps []*component) [][]*component {
+	var groups [][]*component
 	for _, s := range steps {
-		i := slices.IndexFunc(groups, func(g []*stepRun) bool { return g[0].step.Enclosure == s.step.Enclosure })
+		i := slices.IndexFunc(groups, func(g []*component) bool { return g[0].step.Enclosure == s.step.Enclosure })
 		if i < 0 {
-			groups = append(groups, []*stepRun{s})
+			groups = append(groups, []*component{s})
 			continue
 		}
 		groups[i] = append(groups[i], s)

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"fwctl/executor/step"
 	"fwctl/internal/backoff"
 	"fwctl/internal/enclosure"
 	"fwctl/inventory"
@@ -31,12 +32,12 @@ func (r *run) walkAll(ctx context.Context) {
 			r.comesFirst(wave)
 		}
 	}
-	r.recheck(ctx, r.steps)
+	r.recheck(ctx, r.components)
 }
 
 // due are the steps that a wave has something to do for.
-func (r *run) due(wave plan.Wave) []*stepRun {
-	return slices.DeleteFunc(r.local(), func(s *stepRun) bool { return s.task(wave) == "" || r.isBroken(s) != "" })
+func (r *run) due(wave plan.Wave) []*component {
+	return slices.DeleteFunc(r.local(), func(s *component) bool { return s.task(wave) == step.Idle || r.isBroken(s) != "" })
 }
 
 // walk carries a wave out. later are those that follow it.
@@ -60,7 +61,7 @@ func (r *run) walk(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 			}
 			return
 		}
-		r.share(wave, due, func(enclosure []*stepRun) { r.visit(ctx, wave, enclosure, inv) })
+		r.share(wave, due, func(enclosure []*component) { r.visit(ctx, wave, enclosure, inv) })
 		left := r.due(wave)
 		if len(left) == 0 || r.halted() {
 			break
@@ -75,13 +76,13 @@ func (r *run) walk(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 
 // reopens waits for the next opening of a wave's window, where what does not fit the
 // rest of this one fits that.
-func (r *run) reopens(wave plan.Wave, left []*stepRun) bool {
+func (r *run) reopens(wave plan.Wave, left []*component) bool {
 	opening, err := r.Plan.Opening(wave, time.Now())
 	if err != nil || opening.End.IsZero() {
 		return false
 	}
 	next, err := r.Plan.Opening(wave, opening.End)
-	fits := func(s *stepRun) bool { return time.Duration(s.step.WorstIn(wave)) <= next.End.Sub(next.Start) }
+	fits := func(s *component) bool { return time.Duration(s.step.WorstIn(wave)) <= next.End.Sub(next.Start) }
 	if err != nil || !slices.ContainsFunc(left, fits) {
 		return false
 	}
@@ -97,9 +98,9 @@ func (r *run) awaitOpening(wave plan.Wave, o plan.Opening) bool {
 // share has the work of a wave done, each fault domain's by one after the other,
 // and as many domains at a time as the plan permits. In a reset wave what cannot
 // be told to belong to one goes by itself.
-func (r *run) share(wave plan.Wave, due []*stepRun, visit func(enclosure []*stepRun)) {
-	var domains [][]*stepRun
-	var alone [][]*stepRun
+func (r *run) share(wave plan.Wave, due []*component, visit func(enclosure []*component)) {
+	var domains [][]*component
+	var alone [][]*component
 	index := map[int]int{}
 	for _, enclosure := range byEnclosure(due) {
 		domain := enclosure[0].step.FaultDomain
@@ -132,13 +133,13 @@ func (r *run) share(wave plan.Wave, due []*stepRun, visit func(enclosure []*step
 
 // visit works on the components of one enclosure. In a reset wave each reset has
 // a scan of its own before it, which tells whether it is still permitted.
-func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *inventory.Inventory) {
+func (r *run) visit(ctx context.Context, wave plan.Wave, group []*component, inv *inventory.Inventory) {
 	if wave.Kind == plan.StageWave {
 		r.stay(ctx, wave, group, inv)
 		return
 	}
 	for _, s := range group {
-		for s.task(wave) != "" && (s.state == Pending || s.state == Staged) && r.isBroken(s) == "" && r.starts(wave, s) {
+		for s.task(wave) != step.Idle && s.waits() && r.isBroken(s) == "" && r.starts(wave, s) {
 			if !r.hooked(ctx, wave, s, func() bool { return r.approach(ctx, wave, s) }) {
 				break
 			}
@@ -148,7 +149,7 @@ func (r *run) visit(ctx context.Context, wave plan.Wave, group []*stepRun, inv *
 
 // approach works on a component of a reset wave if a fresh scan permits it, and
 // tells whether it did.
-func (r *run) approach(ctx context.Context, wave plan.Wave, s *stepRun) bool {
+func (r *run) approach(ctx context.Context, wave plan.Wave, s *component) bool {
 	var inv *inventory.Inventory
 	why := ""
 	err := enclosure.Retry(r.patience(ctx, s), func() (err error) {
@@ -171,14 +172,14 @@ func (r *run) approach(ctx context.Context, wave plan.Wave, s *stepRun) bool {
 		r.forbid(ctx, s, why)
 		return false
 	}
-	r.stay(ctx, wave, []*stepRun{s}, inv)
+	r.stay(ctx, wave, []*component{s}, inv)
 	return true
 }
 
 // forbid leaves a component as it is, because its ESP must not be reset now.
-func (r *run) forbid(ctx context.Context, s *stepRun, why string) {
-	if !s.wrote && s.state == Pending {
-		r.turnDown(ctx, s, verdict{trigger: Stale, refusal: RefusedGate, reason: why})
+func (r *run) forbid(ctx context.Context, s *component, why string) {
+	if !s.is.Touched && s.is.State == step.Pending {
+		r.turnDown(ctx, s, refusedByGate(why))
 		return
 	}
 	s.left = why
@@ -186,15 +187,14 @@ func (r *run) forbid(ctx context.Context, s *stepRun, why string) {
 }
 
 // stay holds an enclosure's nodes while some of its components are worked on.
-func (r *run) stay(ctx context.Context, wave plan.Wave, group []*stepRun, inv *inventory.Inventory) {
+func (r *run) stay(ctx context.Context, wave plan.Wave, group []*component, inv *inventory.Inventory) {
 	if r.isBroken(group[0]) != "" {
 		return
 	}
-	enclosure := group[0].step.Enclosure
 	until := r.patience(ctx, group[0])
-	held, err := r.hold(until, enclosure, group[0].want.esps, inv)
+	held, err := r.hold(until, group[0], inv)
 	if err != nil {
-		if group[0].between() || !r.halted() {
+		if group[0].is.Halfway() || !r.halted() {
 			r.turnDown(ctx, group[0], group[0].cannot(err))
 		}
 		return
@@ -208,14 +208,10 @@ func (r *run) stay(ctx context.Context, wave plan.Wave, group []*stepRun, inv *i
 	}
 }
 
-// hold opens an enclosure's nodes. inv is a scan of the moment before: where that does
+// hold opens the nodes of a component's enclosure. inv is a scan of the moment before: where that does
 // not lead there, or one of its nodes cannot be read, the enclosure is scanned again.
-func (r *run) hold(
-	ctx context.Context,
-	id string,
-	esps []string,
-	inv *inventory.Inventory,
-) (held *enclosure.Held, err error) {
+func (r *run) hold(ctx context.Context, c *component, inv *inventory.Inventory) (held *enclosure.Held, err error) {
+	id, esps := c.step.Enclosure, c.step.Preconditions.ESPs
 	err = enclosure.Retry(ctx, func() error {
 		if inv == nil {
 			if inv, err = r.scan(ctx, []string{id}); err != nil {
@@ -229,13 +225,9 @@ func (r *run) hold(
 	return held, err
 }
 
-// between tells whether a step is between two of its hops, or has lost what it would
-// start from: it has been begun, and is brought to its end whatever happens.
-func (s *stepRun) between() bool { return s.wrote && s.state == Pending && (s.hop > 0 || s.halved) }
-
-// patience ends where nothing new is started, but not for what has been begun.
-func (r *run) patience(ctx context.Context, s *stepRun) context.Context {
-	if s.between() {
+// patience ends when nothing new is started, but not for what is halfway.
+func (r *run) patience(ctx context.Context, c *component) context.Context {
+	if c.is.Halfway() {
 		return ctx
 	}
 	return r.until
@@ -243,8 +235,8 @@ func (r *run) patience(ctx context.Context, s *stepRun) context.Context {
 
 // starts tells whether a wave may start, or go on with, a step at this moment.
 // What was begun is gone on with whatever the time.
-func (r *run) starts(wave plan.Wave, s *stepRun) bool {
-	if s.between() {
+func (r *run) starts(wave plan.Wave, s *component) bool {
+	if s.is.Halfway() {
 		return true
 	}
 	if r.halted() {
@@ -302,7 +294,7 @@ func (r *run) soak(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 	if !backoff.Sleep(r.until, time.Duration(wave.Soak)) {
 		return
 	}
-	r.recheck(ctx, slices.DeleteFunc(slices.Clone(r.steps), func(s *stepRun) bool { return !s.step.In(wave) }))
+	r.recheck(ctx, slices.DeleteFunc(slices.Clone(r.components), func(s *component) bool { return !s.step.In(wave) }))
 }
 
 // powerCycle has a person power-cycle the enclosures of a wave, waits for that
@@ -315,7 +307,7 @@ func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave)
 			break
 		}
 		if inv, err := r.scan(r.until, r.enclosures()); err == nil {
-			started := slices.DeleteFunc(slices.Clone(due), func(s *stepRun) bool { return !runs(inv, s) })
+			started := slices.DeleteFunc(slices.Clone(due), func(s *component) bool { return !runs(inv, s) })
 			for _, enclosure := range byEnclosure(started) {
 				r.stay(ctx, wave, enclosure, inv)
 			}
@@ -346,13 +338,13 @@ func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave)
 }
 
 // runs tells whether a scan shows that a step's component runs what its hop brings.
-func runs(inv *inventory.Inventory, s *stepRun) bool {
+func runs(inv *inventory.Inventory, s *component) bool {
 	for i := range inv.Enclosures {
 		if inv.Enclosures[i].ID() != s.step.Enclosure {
 			continue
 		}
-		if _, sub, _ := s.componentIn(&inv.Enclosures[i]); sub != nil {
-			return sub.Revision == s.current().To
+		if _, sub, _ := s.in(&inv.Enclosures[i]); sub != nil {
+			return sub.Revision == s.hop().To
 		}
 	}
 	return false
@@ -381,54 +373,16 @@ func (r *run) halted() bool {
 const interruption = "interrupted"
 
 // isBroken says why nothing of a step's fault domain is touched any more, "" where it may be.
-func (r *run) isBroken(s *stepRun) string {
+func (r *run) isBroken(s *component) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.broken[s.step.FaultDomain]
 }
 
 // breakOff has nothing else of a step's fault domain touched.
-func (r *run) breakOff(s *stepRun, why string) {
+func (r *run) breakOff(s *component, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.broken[s.step.FaultDomain] = why
 	r.ending = worse(r.ending, RunFailed)
-}
-
-// task is what a step has to do in a wave; "" for nothing.
-func (s *stepRun) task(wave plan.Wave) Trigger {
-	hop := s.current()
-	staged := s.want.staged == hop.Image.SHA256
-	switch {
-	case !s.step.In(wave):
-		return ""
-	case wave.PowerCycle:
-		if staged {
-			return Keep // until it runs what is staged
-		}
-		return ""
-	case staged:
-		if wave.Kind == plan.ResetWave && activates(hop) && !s.dormant {
-			return Activate
-		}
-		return ""
-	case s.nextMode(wave) == "":
-		return ""
-	}
-	return Send
-}
-
-// nextMode is the mode that a wave tries next: e first, and one that resets in a reset
-// wave alone.
-func (s *stepRun) nextMode(wave plan.Wave) plan.Mode {
-	hop := s.current()
-	for _, m := range hop.Modes {
-		if m == plan.ModeE && s.refused {
-			continue
-		}
-		if hop.Defers(m) || wave.Kind == plan.ResetWave {
-			return m
-		}
-	}
-	return ""
 }

@@ -48,7 +48,7 @@ func TestNothingIsStartedWhereItHasBecomeWorse(t *testing.T) {
 			}
 		}
 		r := b.run(b.step(esp1, stage, hop), b.step(esp2, stage, hop))
-		b.ended(r, executor.RunFailed, "staged confirmed e 1000", "refused unconfirmed e 1000")
+		b.ended(r, executor.RunFailed, "staged confirmed e 1000", "refused unconfirmed  1000")
 		b.reason(r, 1, "has become worse since the run began", "critical")
 		b.arrived(hop.Image)
 	})

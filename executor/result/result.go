@@ -4,7 +4,10 @@
 // It holds values only. Package executor makes them; it opens no device and no store.
 package result
 
-import "fwctl/plan"
+import (
+	"fwctl/executor/step"
+	"fwctl/plan"
+)
 
 // Outcome is how a component's step ended.
 type Outcome string
@@ -20,21 +23,20 @@ const (
 	OutcomeReady     Outcome = "ready"     // Check only: Run would start it
 )
 
-// OutcomeOf returns the outcome of a step that has ended in a state of the step machine; ""
-// if it goes on.
-func OutcomeOf(state string) Outcome {
-	switch state {
-	case "staged":
+// OutcomeOf returns how a component has ended that stands in a state; "" for one that goes on.
+func OutcomeOf(s step.State) Outcome {
+	switch s {
+	case step.Staged:
 		return OutcomeStaged
-	case "done":
+	case step.Done:
 		return OutcomeUpdated
-	case "refused":
+	case step.Refused:
 		return OutcomeRefused
-	case "unchanged":
+	case step.Unchanged:
 		return OutcomeUnchanged
-	case "failed", "aborted":
+	case step.Failed, step.Aborted:
 		return OutcomeFailed
-	case "unknown":
+	case step.Unknown:
 		return OutcomeUnknown
 	}
 	return ""

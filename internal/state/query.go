@@ -203,13 +203,18 @@ func (s *Store) Steps(ctx context.Context, run int64) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	component, err := s.column(9, "component", "''")
+	if err != nil {
+		return nil, err
+	}
 	var all []Step
 	err = s.query(ctx, func(scan scanner) error {
 		var v Step
-		err := scan(&v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Hop, &v.State, &v.Mode, &v.Detail, (*moment)(&v.At), &v.SHA256, &v.From, &v.To, &v.Outcome)
+		err := scan(&v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Hop, &v.State, &v.Mode, &v.Detail, (*moment)(&v.At),
+			&v.SHA256, &v.From, &v.To, &v.Outcome, &v.Component)
 		all = append(all, v)
 		return err
-	}, "SELECT address, lu_id, subenclosure, hop, state, mode, detail, at, "+added+" FROM steps WHERE run = ? ORDER BY address", run)
+	}, "SELECT address, lu_id, subenclosure, hop, state, mode, detail, at, "+added+", "+component+" FROM steps WHERE run = ? ORDER BY address", run)
 	return all, err
 }
 

@@ -44,6 +44,9 @@ type Step struct {
 	Outcome string // how the step ended, as in results; "" where it has not, and in steps of an earlier fwctl
 	Detail  string // why it is in this state, or ended so, in words
 	At      time.Time
+	// Component is all of where it stands, as the executor's step machine writes it; "" in
+	// steps of an earlier fwctl. The other fields say the same to those who report.
+	Component string
 }
 
 // Account is whom the system takes a person for who works on a run.

@@ -96,6 +96,8 @@ CREATE TABLE beside (
 	buffer INTEGER NOT NULL, sha256 TEXT NOT NULL, at TEXT NOT NULL,
 	PRIMARY KEY (lu_id, subenclosure, buffer)
 ) STRICT;
+`, `
+ALTER TABLE steps ADD COLUMN component TEXT NOT NULL DEFAULT '';
 `}
 
 // version is the schema's, refused by name where it is newer than this fwctl knows.

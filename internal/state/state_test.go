@@ -381,7 +381,8 @@ func TestOlderSchema(t *testing.T) {
 				DROP TABLE cautions; DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications; DROP TABLE hooks; DROP TABLE accounts; DROP TABLE names; DROP TABLE beside;
 				ALTER TABLE runs DROP COLUMN pid; ALTER TABLE runs DROP COLUMN phase; ALTER TABLE runs DROP COLUMN wave;
 				ALTER TABLE steps DROP COLUMN sha256; ALTER TABLE steps DROP COLUMN from_revision;
-				ALTER TABLE steps DROP COLUMN to_revision; ALTER TABLE steps DROP COLUMN outcome`)
+				ALTER TABLE steps DROP COLUMN to_revision; ALTER TABLE steps DROP COLUMN outcome;
+				ALTER TABLE steps DROP COLUMN component`)
 			if schema < 2 {
 				pragma(t, dir, "DROP TABLE overrides")
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
@@ -57,7 +58,7 @@ func remainingRow(c *result.RemainingStep, waves []plan.Wave) row {
 		}
 	}
 	r := row{tone: urgency, cells: []string{
-		wave, s.Address, s.Name, standing(rec.Outcome, cmp.Or(rec.State, "pending")), to, mode, effect,
+		wave, s.Address, s.Name, standing(rec.Outcome, cmp.Or(rec.State, string(step.Pending))), to, mode, effect,
 		strings.Trim(strings.Join(why, "\n"), "\n"),
 	}}
 	r.fill()

@@ -9,6 +9,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/report"
 	"fwctl/internal/state"
 )
@@ -235,5 +236,5 @@ func hostCell(host string, hosts []report.Host) string {
 // standing is the word for where a component of a run stands, the same in every
 // table: its outcome, once it has one, and the step machine's state before.
 func standing(outcome, state string) string {
-	return cmp.Or(outcome, string(result.OutcomeOf(state)), state)
+	return cmp.Or(outcome, string(result.OutcomeOf(step.State(state))), state)
 }

@@ -15,6 +15,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/report"
 	"fwctl/internal/state"
 	"fwctl/internal/window"
@@ -230,9 +231,9 @@ func exampleChain() report.Step {
 
 // A state has one word, whichever table tells of it: an outcome where it is one.
 func TestStanding(t *testing.T) {
-	for state, want := range map[executor.State]string{
-		executor.Pending: "pending", executor.Sending: "sending", executor.Waiting: "waiting", executor.Staged: "staged", executor.Done: "updated", executor.Refused: "refused",
-		executor.Unchanged: "unchanged", executor.Failed: "failed", executor.Aborted: "failed", executor.Unknown: "unknown",
+	for state, want := range map[step.State]string{
+		step.Pending: "pending", step.Sending: "sending", step.Waiting: "waiting", step.Staged: "staged", step.Done: "updated", step.Refused: "refused",
+		step.Unchanged: "unchanged", step.Failed: "failed", step.Aborted: "failed", step.Unknown: "unknown",
 	} {
 		if got := standing("", string(state)); got != want {
 			t.Errorf("standing of a run without an end, %s = %s; want %s", state, got, want)

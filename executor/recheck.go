@@ -1,0 +1,127 @@
+package executor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fwctl/executor/step"
+	"fwctl/internal/backoff"
+	"fwctl/internal/enclosure"
+	"fwctl/inventory"
+)
+
+// recheck looks once more at everything that was done among these components of the run,
+// and at what is beside it: modules synchronise each other up and down of their own accord.
+func (r *run) recheck(ctx context.Context, components []*component) {
+	restarted := slices.DeleteFunc(slices.Clone(components), func(c *component) bool { return !c.is.Restarted })
+	for _, group := range byEnclosure(restarted) {
+		first := group[0]
+		done := slices.DeleteFunc(group, func(c *component) bool { return c.is.State != step.Done })
+		e, err := r.lookAgain(ctx, first, done)
+		for _, c := range done {
+			before := r.baselineOf(c.step.Enclosure)
+			if slices.ContainsFunc(components, func(beside *component) bool {
+				return beside.step.Enclosure == c.step.Enclosure &&
+					(beside.is.State == step.Failed || beside.is.State == step.Unknown)
+			}) {
+				before = nil // the component that failed has the reason
+			}
+			if reason := stillWell(c, before, e, err); reason != "" {
+				r.apply(ctx, c, step.Event{Kind: step.Fail, Reason: reason, Revision: c.revisionIn(e)})
+			}
+		}
+		for _, c := range components {
+			switch {
+			case err != nil || c.step.Enclosure != first.step.Enclosure:
+			case c.is.State == step.Staged:
+				r.stillStaged(ctx, c, e)
+			case c.is.State == step.Failed: // its peer may have brought it to another revision since
+				is := c.is
+				is.Runs = cmp.Or(c.revisionIn(e), is.Runs)
+				r.set(c, is)
+			}
+		}
+	}
+}
+
+// lookAgain reads a component's enclosure, of which some were done earlier in the run. If
+// it is not as it was, it is read until its ESPs are at rest.
+func (r *run) lookAgain(ctx context.Context, c *component, done []*component) (e *inventory.Enclosure, err error) {
+	hop, before := c.hop(), r.baselineOf(c.step.Enclosure)
+	var peers enclosure.PeerSync
+	for range backoff.Within(ctx, time.Duration(hop.ReturnTimeout), backoff.Device) {
+		e, err = r.lookOnce(ctx, c)
+		well := err == nil && !slices.ContainsFunc(done, func(c *component) bool { return stillWell(c, before, e, err) != "" })
+		atRest := peers.Over(e, time.Duration(hop.Settle))
+		if well || atRest && len(before.Decline(e)) == 0 {
+			break
+		}
+	}
+	return e, err
+}
+
+func (r *run) lookOnce(ctx context.Context, c *component) (*inventory.Enclosure, error) {
+	inv, err := r.scan(ctx, []string{c.step.Enclosure})
+	if err != nil {
+		return nil, err
+	}
+	held, err := r.hold(ctx, c, inv)
+	if err != nil {
+		return nil, err
+	}
+	defer held.Close()
+	return held.Read(ctx)
+}
+
+// stillWell says what is no longer as it was when a component was done; "" if all is.
+func stillWell(c *component, before *enclosure.Baseline, e *inventory.Enclosure, err error) string {
+	if err != nil {
+		return "it was verified, and cannot be read any more: " + err.Error()
+	}
+	_, sub, err := c.in(e)
+	if err != nil {
+		return "it was verified, and then: " + err.Error()
+	}
+	if sub.Revision != c.is.Runs {
+		return changed(c.is.Runs, sub.Revision)
+	}
+	if before == nil {
+		return ""
+	}
+	if worse := before.Decline(e); len(worse) > 0 {
+		return "it was verified, and the enclosure has become worse since: " + strings.Join(worse, "; ")
+	}
+	return ""
+}
+
+// stillStaged finds out that what a component has staged was started, or replaced, by
+// something else.
+func (r *run) stillStaged(ctx context.Context, c *component, e *inventory.Enclosure) {
+	hop := c.hop()
+	_, sub, _ := c.in(e)
+	if sub == nil || sub.Revision == c.is.Runs {
+		return
+	}
+	was := c.is.Runs
+	r.apply(ctx, c, step.Event{Kind: step.Begin})
+	if !arrived(hop, sub.Revision) {
+		r.apply(ctx, c, step.Event{
+			Kind: step.Fail, Revision: sub.Revision, Device: step.Empty,
+			Reason: fmt.Sprintf("it ran %s when %s was staged, and runs %s now: do the modules synchronise each other?",
+				was, hop.To, sub.Revision),
+		})
+		return
+	}
+	r.apply(ctx, c, step.Event{
+		Kind: step.Return, Revision: sub.Revision,
+		Reason: "something else has started it: the module beside it, or a power cycle",
+	})
+	r.apply(ctx, c, confirm(hop, sub.Revision))
+	if c.is.Hop+1 < len(c.step.Hops) {
+		r.apply(ctx, c, step.Event{Kind: step.NextHop, Reason: "something else has started " + hop.To})
+	}
+}
