@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -69,6 +70,10 @@ const (
 // call and the device gets the command *again*. The Go runtime's own preemption
 // signal is enough. Split in two, only the read is restarted. A node that is open
 // for reading has no other way than SG_IO, and takes no command with an effect.
+//
+// In between, the runtime polls the descriptor together with all others. That costs
+// less than a poll(2) of its own for each command: a thread that stays in a system
+// call keeps the scheduler's monitor awake.
 type sgNode struct {
 	path   string
 	access Access
@@ -77,6 +82,13 @@ type sgNode struct {
 
 	mu   sync.Mutex // one command at a time
 	dead error      // set once an answer was not waited for
+
+	// What one command after the other uses, so that sending one allocates nothing.
+	command  *sgCommand
+	exchange func(fd uintptr) bool // n.writeThenRead
+	sent     bool                  // the device has the command
+	failed   error                 // of the write or the read
+	answer   Response
 }
 
 func openSG(path string, access Access) (*sgNode, error) {
@@ -98,14 +110,21 @@ func openSG(path string, access Access) (*sgNode, error) {
 		unix.Close(fd)
 		return nil, &Error{Op: "open", Path: path, NotSent: true, Err: errors.New("not a SCSI generic node (want /dev/sgN)")}
 	}
-	// The descriptor is non-blocking and sg can be polled, so the runtime waits for answers.
+	return newSGNode(fd, path, access)
+}
+
+// newSGNode takes over a descriptor that is non-blocking and can be polled, so that the
+// runtime waits for answers.
+func newSGNode(fd int, path string, access Access) (*sgNode, error) {
 	file := os.NewFile(uintptr(fd), path)
 	conn, err := file.SyscallConn()
 	if err != nil {
 		file.Close()
 		return nil, &Error{Op: "open", Path: path, NotSent: true, Err: err}
 	}
-	return &sgNode{path: path, access: access, file: file, conn: conn}, nil
+	n := &sgNode{path: path, access: access, file: file, conn: conn, command: &sgCommand{}}
+	n.exchange = n.writeThenRead
+	return n, nil
 }
 
 func (n *sgNode) Close() error { return n.file.Close() }
@@ -129,11 +148,11 @@ func (n *sgNode) Do(ctx context.Context, req *Request) (*Response, error) {
 	case len(req.CDB) < 6 || len(req.CDB) > 16:
 		return refuse(fmt.Errorf("a CDB of %d bytes", len(req.CDB)))
 	}
-	c := newSGCommand(req)
+	n.command.prepare(req)
 	if n.access == ReadOnly { // write(2) needs O_RDWR
-		return n.sgIO(ctx, c, req)
+		return n.sgIO(ctx, req)
 	}
-	return n.writeRead(ctx, c, req)
+	return n.writeRead(ctx, req)
 }
 
 // sgCommand is a header with all that it points to. The memory belongs to the
@@ -143,12 +162,13 @@ type sgCommand struct {
 	hdr    sgIOHdr
 	sense  [MaxSense]byte
 	cdb    [16]byte
-	data   []byte
+	in     []byte // kept from one command to the next
 	pinner runtime.Pinner
 }
 
-func newSGCommand(req *Request) *sgCommand {
-	c := &sgCommand{data: req.Out}
+// prepare fills in the header for a request, and pins what it points to.
+func (c *sgCommand) prepare(req *Request) {
+	clear(c.cdb[:])
 	copy(c.cdb[:], req.CDB)
 	c.hdr = sgIOHdr{
 		interfaceID:    'S',
@@ -157,22 +177,25 @@ func newSGCommand(req *Request) *sgCommand {
 		mxSbLen:        MaxSense,
 		timeout:        uint32(min(req.Timeout.Milliseconds(), 1<<31-1)),
 	}
+	data := req.Out
 	switch {
 	case len(req.Out) > 0:
 		c.hdr.dxferDirection = dxferToDev
 	case len(req.In) > 0:
 		c.hdr.dxferDirection = dxferFromDev
-		c.data = make([]byte, len(req.In))
+		c.in = slices.Grow(c.in[:0], len(req.In))[:len(req.In)]
+		// What came last time is no part of a short answer whose residual is not reported.
+		clear(c.in)
+		data = c.in
 	}
 	c.pinner.Pin(c)
 	c.hdr.cmdp = unsafe.Pointer(&c.cdb)
 	c.hdr.sbp = unsafe.Pointer(&c.sense)
-	if len(c.data) > 0 {
-		c.pinner.Pin(&c.data[0])
-		c.hdr.dxferp = unsafe.Pointer(&c.data[0])
-		c.hdr.dxferLen = uint32(len(c.data))
+	if len(data) > 0 {
+		c.pinner.Pin(&data[0])
+		c.hdr.dxferp = unsafe.Pointer(&data[0])
+		c.hdr.dxferLen = uint32(len(data))
 	}
-	return c
 }
 
 func (c *sgCommand) release() { c.pinner.Unpin() }
@@ -182,47 +205,77 @@ func (c *sgCommand) bytes() []byte {
 }
 
 // writeRead submits exactly once and collects exactly once.
-func (n *sgNode) writeRead(ctx context.Context, c *sgCommand, req *Request) (*Response, error) {
-	var err error
-	if cerr := n.conn.Write(func(fd uintptr) bool {
-		_, err = unix.Write(int(fd), c.bytes())
-		return true
-	}); cerr != nil {
-		err = cerr
+func (n *sgNode) writeRead(ctx context.Context, req *Request) (*Response, error) {
+	defer n.endWaitWith(ctx)()
+	n.sent, n.failed = false, nil
+	if err := n.conn.Read(n.exchange); err != nil {
+		n.failed = err
 	}
-	if err != nil {
-		c.release()
-		return nil, &Error{Op: "send a command to", Path: n.path, NotSent: true, Err: classify(err)}
-	}
-
-	// From here on the device has the command, whatever becomes of the answer.
-	stop := context.AfterFunc(ctx, func() { n.file.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if cerr := n.conn.Read(func(fd uintptr) bool {
-		_, err = unix.Read(int(fd), c.bytes())
-		return err != unix.EAGAIN && err != unix.EINTR
-	}); cerr != nil {
-		err = cerr
-	}
-	if err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			err = fmt.Errorf("%w: %w", ErrAbandoned, context.Cause(ctx))
+	err, impatient := n.failed, errors.Is(n.failed, os.ErrDeadlineExceeded)
+	switch {
+	case err == nil:
+		defer n.command.release()
+		return n.response(n.command, req)
+	case !n.sent:
+		n.command.release()
+		if impatient {
+			err = ctx.Err()
 		}
-		// The command is still in the kernel's hands and could be answered by a
-		// later read: the node must not be used again. Its memory stays pinned,
-		// and alive, as long as the node is.
-		n.dead = fmt.Errorf("an earlier command was not answered: %w", classify(err))
-		runtime.AddCleanup(n, func(c *sgCommand) { c.release() }, c)
-		return nil, &Error{Op: "read the answer of", Path: n.path, Err: classify(err)}
+		return nil, &Error{Op: "send a command to", Path: n.path, NotSent: true, Err: classify(err)}
+	case impatient:
+		err = fmt.Errorf("%w: %w", ErrAbandoned, context.Cause(ctx))
 	}
-	defer c.release()
-	return n.response(c, req)
+	n.abandon(err)
+	return nil, &Error{Op: "read the answer of", Path: n.path, Err: classify(err)}
+}
+
+// writeThenRead is called by conn.Read, first at once and then whenever there may be
+// something to read. The write is inside so that the runtime has begun to look out for
+// an answer before there can be one: the read is not tried in vain.
+func (n *sgNode) writeThenRead(fd uintptr) (done bool) {
+	if !n.sent {
+		_, n.failed = unix.Write(int(fd), n.command.bytes())
+		// From here on the device has the command, whatever becomes of the answer.
+		n.sent = n.failed == nil
+		return !n.sent
+	}
+	_, n.failed = unix.Read(int(fd), n.command.bytes())
+	return n.failed != unix.EAGAIN && n.failed != unix.EINTR
+}
+
+// endWaitWith has conn.Read stop waiting once ctx ends, until the function that it
+// returns is called.
+func (n *sgNode) endWaitWith(ctx context.Context) (release func()) {
+	if ctx.Done() == nil {
+		return func() {}
+	}
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		n.file.SetReadDeadline(time.Unix(1, 0))
+		close(ended)
+	})
+	return func() {
+		if !stop() {
+			<-ended
+			// The next command has a ctx of its own.
+			n.file.SetReadDeadline(time.Time{})
+		}
+	}
+}
+
+// abandon gives up a command that is in the kernel's hands still and could be answered by
+// a later read: the node must not be used again. The command's memory stays pinned, and
+// alive, as long as the node is.
+func (n *sgNode) abandon(err error) {
+	n.dead = fmt.Errorf("an earlier command was not answered: %w", classify(err))
+	runtime.AddCleanup(n, func(c *sgCommand) { c.release() }, n.command)
 }
 
 // sgIO is for commands that may reach the device twice: see sgNode. A descriptor
 // has room for 16 requests; EDOM means that repetitions have taken all of it, and
 // there is room again once the device has answered them.
-func (n *sgNode) sgIO(ctx context.Context, c *sgCommand, req *Request) (*Response, error) {
+func (n *sgNode) sgIO(ctx context.Context, req *Request) (*Response, error) {
+	c := n.command
 	done := make(chan error, 1)
 	go func() {
 		defer c.release()
@@ -255,13 +308,20 @@ func (n *sgNode) sgIO(ctx context.Context, c *sgCommand, req *Request) (*Respons
 func (n *sgNode) response(c *sgCommand, req *Request) (*Response, error) {
 	h := &c.hdr
 	if driver := h.driverStatus &^ driverSense; h.hostStatus != 0 || driver != 0 {
-		return nil, &Error{Op: "read the answer of", Path: n.path, Host: h.hostStatus, Driver: driver, Err: hostError(h.hostStatus)}
+		return nil, &Error{
+			Op: "read the answer of", Path: n.path, Host: h.hostStatus, Driver: driver, Err: hostError(h.hostStatus),
+		}
 	}
 	resid := int(h.resid)
 	received := max(0, min(len(req.In)-resid, len(req.In)))
-	copy(req.In, c.data[:min(received, len(c.data))])
-	sense := append([]byte(nil), c.sense[:min(int(h.sbLenWr), MaxSense)]...)
-	return &Response{Status: h.status, Sense: sense, Received: received, Untaken: max(0, min(resid, len(req.Out)))}, nil
+	copy(req.In, c.in[:min(received, len(c.in))])
+	n.answer = Response{
+		Status:   h.status,
+		Sense:    append([]byte(nil), c.sense[:min(int(h.sbLenWr), MaxSense)]...),
+		Received: received,
+		Untaken:  max(0, min(resid, len(req.Out))),
+	}
+	return &n.answer, nil
 }
 
 func hostError(host uint16) error {

@@ -65,7 +65,8 @@ func TestSGResidual(t *testing.T) {
 		{"a part came", Request{In: make([]byte, 24)}, 0, 4, 20, 0},
 		{"no data either way", Request{}, 0, 0, 0, 0},
 	} {
-		c := newSGCommand(&tt.req)
+		c := &sgCommand{}
+		c.prepare(&tt.req)
 		c.hdr.status, c.hdr.resid, c.hdr.sbLenWr = tt.status, tt.resid, 8
 		resp, err := (&sgNode{}).response(c, &tt.req)
 		c.release()

@@ -38,7 +38,8 @@ type Response struct {
 	Untaken  int    // bytes of Request.Out that the device did not take (residual): all, often, of a command that it refused
 }
 
-// Transport sends commands to one logical unit, one at a time.
+// Transport sends commands to one logical unit, one at a time. A Response is valid until
+// the next Do. Do leaves the request's buffers alone once it has returned.
 //
 // An error from Do means that no SCSI status describes the outcome; it is then
 // an *Error. When ctx ends first, Do stops waiting and says so: the command
