@@ -2,6 +2,7 @@ package scsi
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"fwctl/internal/transport"
@@ -248,9 +249,23 @@ func (c SendDiagnostic) Request() (*transport.Request, error) {
 func read(cdb []byte, allocation int) *transport.Request {
 	req := &transport.Request{CDB: cdb, Timeout: readTimeout}
 	if allocation > 0 {
-		req.In = make([]byte, allocation)
+		req.In = room(allocation)
 	}
 	return req
+}
+
+// rooms are buffers for what comes back that are done with. Far less comes back than
+// there has to be room for, and it does so often: a chunk may come with 32 KiB for a status.
+var rooms sync.Pool
+
+// room returns a buffer of zeros.
+func room(size int) []byte {
+	b, ok := rooms.Get().(*[]byte)
+	if !ok || cap(*b) < size {
+		return make([]byte, size)
+	}
+	clear((*b)[:size])
+	return (*b)[:size]
 }
 
 func write(cdb, data []byte) *transport.Request {

@@ -3,6 +3,7 @@ package scsi
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"fwctl/internal/transport"
@@ -41,14 +42,11 @@ func Do(ctx context.Context, t transport.Transport, cmd Command) ([]byte, error)
 		if err != nil {
 			return nil, fmt.Errorf("cannot execute %s: %w", cmd, err)
 		}
-		failure := &Error{Command: cmd.String(), Status: Status(resp.Status), Sense: senseOf(resp)}
-		if failure.Status == Good || failure.Sense.recovered() {
-			if resp.Untaken > 0 {
-				return nil, &transport.Error{Op: "send all of", Path: cmd.String(), Err: fmt.Errorf("the device took only %d of %d bytes", len(req.Out)-resp.Untaken, len(req.Out))}
-			}
-			n := max(0, min(resp.Received, len(req.In)))
-			return req.In[:n:n], nil
+		status, sense := Status(resp.Status), senseOf(resp)
+		if status == Good || sense.recovered() {
+			return received(cmd, req, resp)
 		}
+		failure := &Error{Command: cmd.String(), Status: status, Sense: sense}
 		switch {
 		case req.Effect:
 			return nil, failure
@@ -64,6 +62,22 @@ func Do(ctx context.Context, t transport.Transport, cmd Command) ([]byte, error)
 			return nil, failure
 		}
 	}
+}
+
+// received returns what came back of a command that succeeded, and lets go of the room that
+// was made for it.
+func received(cmd Command, req *transport.Request, resp *transport.Response) ([]byte, error) {
+	if resp.Untaken > 0 {
+		return nil, &transport.Error{
+			Op: "send all of", Path: cmd.String(),
+			Err: fmt.Errorf("the device took only %d of %d bytes", len(req.Out)-resp.Untaken, len(req.Out)),
+		}
+	}
+	b := slices.Clone(req.In[:max(0, min(resp.Received, len(req.In)))])
+	if req.In != nil {
+		rooms.Put(&req.In)
+	}
+	return b, nil
 }
 
 // senseOf gives the sense data of a response, nil where there is none that can be read.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding"
 	"fmt"
+	"sync"
 	"time"
 
 	"fwctl/internal/scsi"
@@ -60,12 +61,19 @@ func receive(ctx context.Context, t transport.Transport, code PageCode, allocati
 	}
 }
 
+// pages are buffers of pages that were sent. A download sends hundreds of them.
+var pages = sync.Pool{New: func() any { return new([]byte) }}
+
 // Send sends a control page, once. An error from the device is an *scsi.Error.
 func Send(ctx context.Context, t transport.Transport, page encoding.BinaryAppender) error {
-	b, err := page.AppendBinary(nil)
+	buffer := pages.Get().(*[]byte)
+	b, err := page.AppendBinary((*buffer)[:0])
 	if err != nil {
 		return err
 	}
-	_, err = scsi.Do(ctx, t, scsi.SendDiagnostic{ParameterList: b})
+	if _, err = scsi.Do(ctx, t, scsi.SendDiagnostic{ParameterList: b}); err == nil {
+		*buffer = b
+		pages.Put(buffer)
+	}
 	return err
 }

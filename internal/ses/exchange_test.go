@@ -182,3 +182,41 @@ func ExampleDownloadStatus_RefusedField() {
 	fmt.Println(refused && field == ses.ModeField)
 	// Output: true
 }
+
+// BenchmarkChunk is what fwctl does of its own for a chunk of 4 KiB and the status after
+// it: the page, the commands and the reading of the answers. The device answers at once,
+// without a kernel.
+func BenchmarkChunk(b *testing.B) {
+	status := make([]byte, 24)
+	copy(status, []byte{0x0e, 0, 0, 20})
+	taken, done := &transport.Response{}, &transport.Response{}
+	device := transportFunc(func(req *transport.Request) (*transport.Response, error) {
+		if req.Out != nil {
+			return taken, nil
+		}
+		done.Received = copy(req.In, status)
+		return done, nil
+	})
+	page := &ses.DownloadMicrocodeControl{
+		Mode: ses.DownloadOffsetsSaveDefer, ImageLength: 4096, Data: make([]byte, 4096),
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := ses.Send(b.Context(), device, page); err != nil {
+			b.Fatal(err)
+		}
+		answer, err := ses.Receive(b.Context(), device, ses.PageDownloadMicrocode)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := ses.ParseDownloadMicrocodeStatus(answer); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+type transportFunc func(*transport.Request) (*transport.Response, error)
+
+func (f transportFunc) Do(_ context.Context, req *transport.Request) (*transport.Response, error) {
+	return f(req)
+}
