@@ -218,7 +218,7 @@ func (sub *Subenclosure) flaw(e *Enclosure) string {
 	case slices.ContainsFunc(sub.Beside, func(b Beside) bool {
 		return b.BufferID < 0 || b.BufferID > 255 || !digits(64, b.SHA256)
 	}):
-		return "what was sent to a part beside it is no SHA-256, or its buffer id is not 0 to 255"
+		return "what was sent to a part beside it is not a SHA-256, or its buffer id is not 0 to 255"
 	case sub.Sent != nil && !digits(64, sub.Sent.SHA256):
 		return "its sent.sha256 is not 64 hex digits"
 	}

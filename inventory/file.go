@@ -12,7 +12,7 @@ import (
 // kind is what an inventory file says that it is.
 const kind = "Inventory"
 
-const notOurs = "it is no JSON object as fwctl inventory --out writes it"
+const notOurs = "it is not a JSON object as fwctl inventory --out writes it"
 
 // New returns an inventory with nothing in it but what every one has.
 func New() *Inventory {

@@ -92,7 +92,7 @@ func TestParseRefuses(t *testing.T) {
 		{"null in place of a list", `{"format_version": "1.0", "kind": "Inventory", "enclosures": null}`, "[ is missing"},
 		{"no object", `[{"format_version": "1.0", "kind": "Inventory"}]`, "{ is missing"},
 		{"cut in its list", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [`, "no JSON object"},
-		{"cut in an enclosure", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"logical_id": `, "enclosure 1 of the list: it is no JSON object"},
+		{"cut in an enclosure", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"logical_id": `, "enclosure 1 of the list: it is not valid JSON object"},
 		{"cut in a key", `{"format_version": "1.0", "ki`, "no JSON object"},
 		{"cut in what is not known", `{"format_version": "1.0", "kind": "Inventory", "later": [1, `, "no JSON object"},
 		{"two hosts", `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "host": "stor2"}`, "host stands there twice"},

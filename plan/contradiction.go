@@ -56,7 +56,7 @@ func (p *Plan) contradiction() string {
 		s := &p.Steps[i]
 		why := s.contradiction(p.Waves)
 		if i > 0 && s.Address <= p.Steps[i-1].Address && (s.Address != p.Steps[i-1].Address || len(s.Hops) > 0) {
-			why = "it stands twice, or out of order"
+			why = "it is listed twice, or out of order"
 		}
 		if len(s.Hops) > 0 {
 			if other, ok := taken[lu{s.LUID, s.Subenclosure}]; ok {
@@ -168,7 +168,7 @@ func (s *Step) contradiction(waves []Wave) string {
 	case s.Hooks != nil && !bounded(s.Hooks.Timeout):
 		return fmt.Sprintf("its hooks may take %s each, not up to %s", s.Hooks.Timeout, Duration(LongestTime))
 	case !waveFits(s.Waves.Stage, StageWave, stages), !waveFits(s.Waves.Reset, ResetWave, resets):
-		return fmt.Sprintf("its waves, stage %d and reset %d, are not there or not such as its hops need",
+		return fmt.Sprintf("its waves, stage %d and reset %d, do not exist or do not suit its hops",
 			s.Waves.Stage, s.Waves.Reset)
 	case stages && resets && s.Waves.Stage > s.Waves.Reset:
 		return fmt.Sprintf("it is staged in wave %d, after its reset in wave %d", s.Waves.Stage, s.Waves.Reset)

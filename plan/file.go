@@ -49,7 +49,7 @@ func Parse(data []byte) (*Plan, error) {
 	}
 	switch err := json.Unmarshal(data, &head); {
 	case err != nil:
-		return nil, &DamagedError{Reason: "it is no JSON: " + err.Error()}
+		return nil, &DamagedError{Reason: "it is not valid JSON: " + err.Error()}
 	case head.Kind != Kind:
 		return nil, &DamagedError{Reason: fmt.Sprintf("it is of kind %q, not Plan", head.Kind)}
 	case head.FormatVersion != FormatVersion:

@@ -84,9 +84,9 @@ func TestDigestCoversThePlan(t *testing.T) {
 func TestParseErrors(t *testing.T) {
 	saved := string(savedPlan(t))
 	for _, tt := range []struct{ name, data, want string }{
-		{"empty", "", "it is no JSON"},
-		{"cut", saved[:len(saved)/2], "it is no JSON"},
-		{"a YAML file", "kind: DesiredState\n", "it is no JSON"},
+		{"empty", "", "it is not valid JSON"},
+		{"cut", saved[:len(saved)/2], "it is not valid JSON"},
+		{"a YAML file", "kind: DesiredState\n", "it is not valid JSON"},
 		{"an inventory", `{"format_version": "1.0", "kind": "Inventory"}`, `it is of kind "Inventory", not Plan`},
 		{"a later format", strings.Replace(saved, `"format_version": "1.0"`, `"format_version": "2.0"`, 1), `its format is version "2.0", and this fwctl reads 1.0`},
 		{"a key of another version", strings.Replace(saved, `"simulated"`, `"virtual": true, "simulated"`, 1), `plan:6:3: unknown key "virtual"`},
@@ -159,8 +159,8 @@ func TestParseRefusesContradictions(t *testing.T) {
 			p.Steps[1].Enclosure, p.Steps[1].FaultDomain = p.Steps[0].Enclosure, p.Steps[0].FaultDomain+1
 		}, "another fault domain"},
 		{"a wave that is not there", func(p *plan.Plan) { p.Steps[0].Waves.Reset = 99 }, address + "its waves, stage 1 and reset 99, are not there"},
-		{"a wave of the other kind", func(p *plan.Plan) { p.Steps[0].Waves.Stage, p.Steps[0].Waves.Reset = 2, 1 }, "are not there or not such as its hops need"},
-		{"no wave", func(p *plan.Plan) { p.Steps[0].Waves = plan.StepWaves{} }, "are not there or not such as its hops need"},
+		{"a wave of the other kind", func(p *plan.Plan) { p.Steps[0].Waves.Stage, p.Steps[0].Waves.Reset = 2, 1 }, "do not exist or do not suit its hops"},
+		{"no wave", func(p *plan.Plan) { p.Steps[0].Waves = plan.StepWaves{} }, "do not exist or do not suit its hops"},
 		{"a wave twice", func(p *plan.Plan) { p.Waves[1].Number = 1 }, "wave 1 stands where wave 2 should"},
 		{"a wave for a window that is not there", func(p *plan.Plan) { p.Waves[0].Windows = []string{"w"} }, `wave 1 is for window "w"`},
 		{"a hop without a mode", func(p *plan.Plan) { p.Steps[0].Hops[1].Modes = []plan.Mode{} }, address + "hop 2 has no mode"},
@@ -181,7 +181,7 @@ func TestParseRefusesContradictions(t *testing.T) {
 		{"another subenclosure", func(p *plan.Plan) { p.Steps[0].Subenclosure = 3 }, address + "its address is not that of"},
 		{"no logical unit", func(p *plan.Plan) { p.Steps[0].LUID = "" }, address + "a value is missing"},
 		{"one component twice", func(p *plan.Plan) { p.Steps[1].LUID = p.Steps[0].LUID }, "it is the same component as 5000ccab04001000/esp1/sub0"},
-		{"one address twice", func(p *plan.Plan) { p.Steps[1].Address = p.Steps[0].Address }, "it stands twice, or out of order"},
+		{"one address twice", func(p *plan.Plan) { p.Steps[1].Address = p.Steps[0].Address }, "it is listed twice, or out of order"},
 		{"both sides at once", func(p *plan.Plan) { p.Steps[1].Waves.Reset = p.Steps[0].Waves.Reset }, "resets another ESP of its fault domain too"},
 		{"an unknown fault domain reset beside others", func(p *plan.Plan) {
 			p.Rollout.MaxParallel = 8

@@ -74,7 +74,7 @@ func (e *ESP) remembers(s *inventory.Staged) string {
 
 // disputeReason is why nothing is done where several images are remembered as staged.
 func disputeReason(words []string) string {
-	return "nobody can tell which image is staged on it: " + strings.Join(words, "; ") +
+	return "it is unknown which image is staged on it: " + strings.Join(words, "; ") +
 		". A power cycle starts one of them: scan all hosts again after it"
 }
 

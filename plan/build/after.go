@@ -15,7 +15,7 @@ func stagedWarnings(enclosure string, drafts []*draft) []string {
 	for _, d := range drafts {
 		if d.ESP.Disputed[d.Sub.ID] != "" {
 			warnings = append(warnings,
-				d.Address+": any power loss or hard reset starts what is staged; its row tells what is "+
+				d.Address+": any power loss or hard reset starts what is staged; its row says what is "+
 					"remembered of it.")
 			continue
 		}

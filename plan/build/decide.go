@@ -91,7 +91,7 @@ func (b *builder) begin(e *fleet.Enclosure, c fleet.Component) *draft {
 			d.step.Reasons = append(d.step.Reasons, fmt.Sprintf("left alone until %s: %s", x.Until, x.Reason))
 			continue
 		}
-		b.ended[fmt.Sprintf("except %d (%s) ended on %s and holds no longer: %s", i+1, x.Enclosure, x.Until,
+		b.ended[fmt.Sprintf("except %d (%s) ended on %s and no longer holds: %s", i+1, x.Enclosure, x.Until,
 			x.Reason)] = true
 	}
 	if d.step.Action != plan.Excepted {
@@ -133,7 +133,7 @@ func (b *builder) plan(d *draft) {
 			s.Reasons = append(
 				s.Reasons,
 				fmt.Sprintf(
-					"its revision cannot tell, and %s remembers having sent it the wanted image on %s",
+					"its revision does not show it, and %s remembers having sent it the wanted image on %s",
 					s.Host,
 					d.Sub.Sent.At.UTC().Format(time.DateOnly),
 				),
@@ -154,7 +154,7 @@ func (b *builder) plan(d *draft) {
 			s.Reasons = append(
 				s.Reasons,
 				fmt.Sprintf(
-					"it reports %s already, which cannot tell whether it runs the wanted image: %s does not remember "+
+					"it reports %s already, which does not show whether it runs the wanted image: %s does not remember "+
 						"having sent that",
 					s.Current,
 					s.Host,

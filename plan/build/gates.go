@@ -105,7 +105,7 @@ func (w *wanted) criticalGate(e *fleet.Enclosure, b *builder) plan.GateResult {
 			if x.Until >= b.today {
 				excuse = &w.policy.Waive[i]
 			} else {
-				b.ended[fmt.Sprintf("the waiver for %s ended on %s and holds no longer: %s", x.Element, x.Until,
+				b.ended[fmt.Sprintf("the waiver for %s ended on %s and no longer holds: %s", x.Element, x.Until,
 					x.Reason)] = true
 			}
 		}
@@ -230,7 +230,7 @@ func (b *builder) resetGate(d *draft) plan.GateResult {
 		}
 		if missing != "" {
 			return plan.GateResult{Gate: plan.GateReset, Verdict: plan.Failed,
-				Why: "the policy says reset: idle, and whether it is idle cannot be told: " + missing}
+				Why: "the policy says reset: idle, and it is unknown whether it is idle: " + missing}
 		}
 	}
 	e := b.effect(d)
@@ -279,7 +279,7 @@ func (w *wanted) censusReason(e *fleet.Enclosure) string {
 			"; ",
 		)
 	case expected == 0:
-		return "nobody can tell how many I/O modules the enclosure has: say esps in the model, or requireAllESPs: " +
+		return "it is unknown how many I/O modules the enclosure has: set esps in the model, or requireAllESPs: " +
 			"false in the policy"
 	case seen > expected:
 		return fmt.Sprintf("%d I/O modules are in sight where %d are expected: correct the model's esps", seen,

@@ -133,7 +133,7 @@ func (w *wanted) modeReason(from string, i desired.ModelImage) string {
 	permitted.reset = plan.GateResult{}
 	switch {
 	case !atThis && !slices.Contains(i.Modes, plan.Mode7):
-		return fmt.Sprintf("the device takes mode e only at %s (quirk %s), and image %s goes by no other",
+		return fmt.Sprintf("the device takes mode e only at %s (quirk %s), and image %s supports no other",
 			strings.Join(q.ModeE, " or "), q.Name, w.nameOf(i))
 	case len(permitted.modes(from, i)) > 0:
 		if slices.Contains(i.Modes, plan.ModeE) && !atThis {
@@ -144,11 +144,11 @@ func (w *wanted) modeReason(from string, i desired.ModelImage) string {
 			return "the ESP does not take mode e by WRITE BUFFER; there is mode 7, which resets the I/O " +
 				"module, and " + w.denied()
 		}
-		return fmt.Sprintf("image %s goes by mode 7 only, which resets the I/O module, and %s", w.nameOf(i), w.denied())
+		return fmt.Sprintf("image %s supports mode 7 only, which resets the I/O module, and %s", w.nameOf(i), w.denied())
 	case w.lacks("07") && w.lacks("0e"):
 		return "the ESP takes no firmware: it lists neither page 0Eh nor WRITE BUFFER modes 07h and 0Eh"
 	}
-	return fmt.Sprintf("the ESP does not take WRITE BUFFER mode %s, and image %s goes by no other",
+	return fmt.Sprintf("the ESP does not take WRITE BUFFER mode %s, and image %s supports no other",
 		joinModes(i.Modes), w.nameOf(i))
 }
 

@@ -118,7 +118,7 @@ func TestOneOff(t *testing.T) {
 		{"what the device does not take is blocked", func(inv *inventory.Inventory) {
 			inv.Enclosures[0].ESPs[0].Download = inventory.Download{WriteBufferModes: []string{"07"}}
 		}, plan.ModeE, "", []string{"/dev/sg1"},
-			[]string{a1 + " blocked never none the ESP does not take WRITE BUFFER mode e, and image iom-1100.bin goes by no other"}, []plan.WaveKind{}, []string{other}},
+			[]string{a1 + " blocked never none the ESP does not take WRITE BUFFER mode e, and image iom-1100.bin supports no other"}, []plan.WaveKind{}, []string{other}},
 		{"an image that reads like another product", nil, plan.ModeE, "", []string{"/dev/sg3", "/dev/sg4"},
 			[]string{"5000ccab04002000/esp1/sub0 update never none 1000> e iom-1100.bin", "5000ccab04002000/esp2/sub0 update never none 1000> e iom-1100.bin"},
 			[]plan.WaveKind{plan.StageWave}, []string{"image iom-1100.bin: no text in it reads like X2012; packed or encrypted images have none, else it may be the wrong file: compare it with the release notes"}},

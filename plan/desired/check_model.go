@@ -64,7 +64,7 @@ func (c *checker) checkModel(name string, m Model) {
 	c.checkAmbiguous(name, m)
 }
 
-// checkRings finds images that lead round: each starts only at revisions that
+// checkRings finds images that form a circle: each starts only at revisions that
 // others of them bring. An enclosure that never ran one of these revisions cannot
 // get at them, and nothing tells the way up from the way back, unless the model's
 // order has them all: then they are an update and what takes it back. An image that
@@ -121,7 +121,7 @@ func (c *checker) checkRings(model string, m Model) {
 			c.add(
 				[]string{"models", model, "images", first, "from"},
 				fmt.Sprintf(
-					"%s lead round: each starts only at what another of them brings, and nothing says which revision "+
+					"%s form a circle: each starts only at what another of them brings, and nothing says which revision "+
 						"is the later one",
 					joinAnd(ring),
 				),

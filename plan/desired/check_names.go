@@ -41,7 +41,7 @@ func (c *checker) checkNames() {
 				"write another name, as in r12u20")
 		case inventory.NormalID(name) != id && identifier.MatchString(inventory.NormalID(name)):
 			c.add(at, fmt.Sprintf("%q reads like the identifier of another enclosure", name),
-				"write a name that is none, as in r12u20")
+				"write a name that does not, as in r12u20")
 		}
 		named[id], given[name] = true, id
 	}

@@ -192,8 +192,8 @@ func TestParseDesiredStateProblems(t *testing.T) {
 		{"two names for one enclosure", []string{"{5000CCAB04001000: r12u20}", "{5000CCAB04001000: r12u20, 5000ccab04001000: r12u24}"},
 			[]string{`f.yaml:22:53: enclosure 5000ccab04001000 is named here a second time (hex digits mean the same in capitals: keep one of the names)`}},
 		{"names that mean somebody else", []string{"{5000CCAB04001000: r12u20}", "{5000CCAB04001000: 5000ccab04001000, 5000ccab04001008: 5000CCAB04001000, 5000ccab04001010: lu-1, 0000000000000000: r12u20}"}, []string{
-			`f.yaml:22:63: "5000CCAB04001000" reads like the identifier of another enclosure (write a name that is none, as in r12u20)`,
-			`f.yaml:22:99: "lu-1" reads like the identifier of another enclosure (write a name that is none, as in r12u20)`,
+			`f.yaml:22:63: "5000CCAB04001000" reads like the identifier of another enclosure (write a name that does not, as in r12u20)`,
+			`f.yaml:22:99: "lu-1" reads like the identifier of another enclosure (write a name that does not, as in r12u20)`,
 			`f.yaml:22:123: no enclosure has this identifier, which stands for none (write lu- and the logical unit's designator, as in its address)`,
 		}},
 		{"globs as shells have them", []string{`["10*"]`, `["[!1]*", "a[b!]", '\[!1]', "[^!1]", 'x[\]]', 'x[\]]?[!a]', "[[!]"]`}, []string{
@@ -210,7 +210,7 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			`f.yaml:18:16: from[0] is empty; it must be text`,
 		}},
 		{"images that lead round", []string{"want:", ring + "want:"},
-			[]string{`f.yaml:20:91: a and b lead round: each starts only at what another of them brings, and nothing says which revision is the later one (list their revisions in the model's order, or say in from what else one of them is installed over)`}},
+			[]string{`f.yaml:20:91: a and b form a circle: each starts only at what another of them brings, and nothing says which revision is the later one (list their revisions in the model's order, or say in from what else one of them is installed over)`}},
 		{"images that lead round: the order tells the way back", []string{"want:", ring + "want:", "order: [1000,", "order: [0003, 0004, 1000,"}, nil},
 		{"images that lead round: there is a way in", []string{"want:", strings.Replace(ring, "from: [0003]", "from: [0003, 0002]", 1) + "want:"}, nil},
 		{"images that lead round: a way in by a glob", []string{"want:", strings.Replace(ring, "from: [0003]", `from: ["000?"]`, 1) + "want:"}, nil},

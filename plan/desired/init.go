@@ -110,7 +110,7 @@ func (p *product) suggest(images []*image.Image, all []*product) {
 			continue
 		}
 		s := suggestion{file: scalar(img.Path()), sha256: img.SHA256(), revision: "9999",
-			remark: "what it reports once it runs: the release notes tell"}
+			remark: "what it reports once it runs: see the release notes"}
 		for _, clue := range img.Clues() {
 			if clue.Kind == image.Revision && len(clue.Text) <= 4 {
 				s.revision, s.remark = clue.Text, "a guess from the text in it: compare it with the release notes"
@@ -127,7 +127,7 @@ func (p *product) suggest(images []*image.Image, all []*product) {
 	if len(p.images) == 0 {
 		p.images = []suggestion{{
 			name: "iom-new", file: "images/iom-new.bin", revision: "9999", remark: "what it reports once it runs",
-			sha256: strings.Repeat("0", 64) + " # `fwctl image inspect FILE` tells",
+			sha256: strings.Repeat("0", 64) + " # see `fwctl image inspect FILE`",
 		}}
 	}
 }
@@ -200,7 +200,7 @@ func (p *product) write(line func(string, ...any)) {
 	line("  %s: # %d %s", p.name, len(p.enclosures), english.PluralWord(len(p.enclosures), "enclosure", ""))
 	line("    match: {%s}", strings.Join(match, ", "))
 	if p.untold {
-		line("    #esps: 2 # I/O modules of one enclosure: not all of them tell")
+		line("    #esps: 2 # I/O modules of one enclosure: not all of them say")
 	}
 	line("    parts:")
 	for _, id := range slices.Sorted(maps.Keys(p.parts)) {

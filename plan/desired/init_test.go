@@ -105,7 +105,7 @@ kind: DesiredState
 models:
   acme-jbod-60: # 2 enclosures
     match: {vendor: ACME, product: JBOD-60}
-    #esps: 2 # I/O modules of one enclosure: not all of them tell
+    #esps: 2 # I/O modules of one enclosure: not all of them say
     parts:
       iom: {subenclosures: [0]} # ACME JBOD-60 runs 1000 on 1, 1100 on 1
       sub3: {subenclosures: [3]} # ACME PSU 2 runs 0430 on 1

@@ -53,7 +53,7 @@ func (sv *Survey) describe(found []finding, luIDs, unknown []string, home *fleet
 	add(sata, "in use%s, SATA, no other path")
 	add(by[cutOff], "in use%s, no other path")
 	add(by[noMultipath], "in use%s, with another path that is not used (no multipath)")
-	add(by[pathsUnknown], "in use%s, and what the paths lead through cannot be told")
+	add(by[pathsUnknown], "in use%s, and it is unknown what the paths lead through")
 	if n := len(by[useUnknown]); n == len(found) && n > 0 {
 		parts = append(parts,
 			fmt.Sprintf("use and paths of its %d %s were not examined (inventory --probe-use does), so they count as "+

@@ -20,7 +20,7 @@ type decision struct {
 
 // blocked is how an image that only mode 7 takes is kept from a module.
 func blocked(why string) decision {
-	d := decision{Action: "blocked", Reasons: []string{"image iom goes by mode 7 only, which resets the I/O module, and " + why}}
+	d := decision{Action: "blocked", Reasons: []string{"image iom supports mode 7 only, which resets the I/O module, and " + why}}
 	d.Disruption.Expected, d.Disruption.Worst = "none", "none"
 	return d
 }
