@@ -79,9 +79,9 @@ func TestParseToleratesMinorVersions(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	tests := []struct{ name, data, want string }{
-		{"empty", ``, "no JSON object"},
-		{"cut", `{"format_version": "1.0", "kind": "Inventory"`, "no JSON object"},
-		{"something after it", `{"format_version": "1.0", "kind": "Inventory"} {}`, "no JSON object"},
+		{"empty", ``, "not a JSON object"},
+		{"cut", `{"format_version": "1.0", "kind": "Inventory"`, "not a JSON object"},
+		{"something after it", `{"format_version": "1.0", "kind": "Inventory"} {}`, "not a JSON object"},
 		{"a plan", `{"format_version": "1.0", "kind": "Plan"}`, `its kind is "Plan"`},
 		{"no kind", `{}`, `its kind is ""`},
 		{"a later major version", `{"format_version": "2.0", "kind": "Inventory"}`, `reads 1.x`},
@@ -91,10 +91,10 @@ func TestParseRefuses(t *testing.T) {
 		{"no list", `{"format_version": "1.0", "kind": "Inventory", "enclosures": {}}`, "[ is missing"},
 		{"null in place of a list", `{"format_version": "1.0", "kind": "Inventory", "enclosures": null}`, "[ is missing"},
 		{"no object", `[{"format_version": "1.0", "kind": "Inventory"}]`, "{ is missing"},
-		{"cut in its list", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [`, "no JSON object"},
-		{"cut in an enclosure", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"logical_id": `, "enclosure 1 of the list: it is not valid JSON object"},
-		{"cut in a key", `{"format_version": "1.0", "ki`, "no JSON object"},
-		{"cut in what is not known", `{"format_version": "1.0", "kind": "Inventory", "later": [1, `, "no JSON object"},
+		{"cut in its list", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [`, "not a JSON object"},
+		{"cut in an enclosure", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"logical_id": `, "enclosure 1 of the list: it is not a JSON object"},
+		{"cut in a key", `{"format_version": "1.0", "ki`, "not a JSON object"},
+		{"cut in what is not known", `{"format_version": "1.0", "kind": "Inventory", "later": [1, `, "not a JSON object"},
 		{"two hosts", `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "host": "stor2"}`, "host stands there twice"},
 		{"no enclosures", `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "simulated": true}`, "it has no enclosures, not even"},
 		{"nothing of being simulated", `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "enclosures": []}`, "it does not say whether it is simulated"},

@@ -10,8 +10,8 @@ import (
 // and up), so that no page that the standards give a meaning passes for one.
 func VendorPage(code byte) bool { return 0x10 <= code && code <= 0x1f || code >= 0x80 }
 
-// ActivationPageBytes are the bytes of the page that activates in place of mode
-// 0Fh, from its page code on; nil where there is none.
+// ActivationPageBytes returns the bytes of the page that activates in place of mode
+// 0Fh, from its page code on; nil if there is none.
 func (h *Hop) ActivationPageBytes() ([]byte, error) { return PageBytes(h.ActivationPage) }
 
 func PageBytes(text string) ([]byte, error) {

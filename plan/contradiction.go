@@ -92,7 +92,7 @@ func (p *Plan) has(address string) bool {
 	return found
 }
 
-// contradiction is why a step cannot be carried out in these waves, "" where it can.
+// contradiction returns why a step cannot be carried out in these waves, "" if it can.
 func (s *Step) contradiction(waves []Wave) string {
 	enclosure, esp, sub, err := inventory.ParseAddress(s.Address)
 	designator, unnumbered := strings.CutPrefix(esp, "lu-")
@@ -191,7 +191,7 @@ func (s *Step) aliased() bool {
 	return true
 }
 
-// gateContradiction is why the gates cannot have said this of a step, "" where they can.
+// gateContradiction returns why the gates cannot have said this of a step, "" if they can.
 func (s *Step) gateContradiction() string {
 	for _, g := range s.Gates {
 		switch {
@@ -204,7 +204,7 @@ func (s *Step) gateContradiction() string {
 	return ""
 }
 
-// contradiction is why a hop is none, "" where it is one.
+// contradiction returns why a hop is none, "" if it is one.
 func (h *Hop) contradiction() string {
 	modes := slices.Equal(h.Modes, []Mode{ModeE}) || slices.Equal(h.Modes, []Mode{Mode7}) ||
 		slices.Equal(h.Modes, []Mode{ModeE, Mode7}) || len(h.Modes) == 0

@@ -28,8 +28,8 @@ type Reset string
 
 const (
 	ResetNever     Reset = "never"
-	ResetIdle      Reset = "idle"      // where no drive of the fault domain is in use on any host of the plan
-	ResetRedundant Reset = "redundant" // where every drive in use keeps a live path that its user really uses
+	ResetIdle      Reset = "idle"      // if no drive of the fault domain is in use on any host of the plan
+	ResetRedundant Reset = "redundant" // if every drive in use keeps a live path that its user really uses
 	ResetAlways    Reset = "always"    // permitted at review
 )
 

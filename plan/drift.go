@@ -11,7 +11,7 @@ import (
 // Drift is a component that is not as a plan brings it.
 type Drift struct {
 	Address  string `json:"address"`
-	Wanted   string `json:"wanted"`   // the revision that the plan brings, "" where no revision tells
+	Wanted   string `json:"wanted"`   // the revision that the plan brings, "" if no revision shows it
 	Revision string `json:"revision"` // that the component reports, "" if it is not in sight
 	Reason   string `json:"reason"`
 }
@@ -51,7 +51,7 @@ func (p *Plan) Drift(inv *inventory.Inventory) (compared int, all []Drift) {
 	return compared, all
 }
 
-// unsaid reports whether the revision cannot tell that the step was carried out, because
+// unsaid reports whether the revision does not show that the step was carried out, because
 // the component reported it before.
 func (s *Step) unsaid() bool {
 	return len(s.Hops) > 0 && (s.Last().Unversioned || s.Last().To == s.Current)
@@ -66,7 +66,7 @@ func (s *Step) remembered(sub *inventory.Subenclosure) bool {
 	return sent != nil && sent.SHA256 == s.Last().Image.SHA256
 }
 
-// drift says how the step's component, behind an ESP that is nil where it is not in
+// drift returns how the step's component, behind an ESP that is nil if it is not in
 // sight, is not as the plan brings it; nil if it is.
 func (s *Step) drift(in *inventory.ESP, inv *inventory.Inventory) *Drift {
 	d := &Drift{Address: s.Address, Wanted: s.brings()}
@@ -98,7 +98,7 @@ func (s *Step) drift(in *inventory.ESP, inv *inventory.Inventory) *Drift {
 			s.Last().Image.SHA256,
 		)
 		return d
-	case s.unsaid(): // told below
+	case s.unsaid(): // the reason follows
 	case d.Wanted != "" && sub.Revision == d.Wanted, d.Wanted == "" && sub.Revision != s.Current:
 		return nil
 	case s.Action == NoOp:
@@ -111,7 +111,7 @@ func (s *Step) drift(in *inventory.ESP, inv *inventory.Inventory) *Drift {
 	return d
 }
 
-// brings is the revision that the step's component runs once the plan was carried out and
+// brings returns the revision that the step's component runs once the plan was carried out and
 // what it leaves staged was started, "" if the plan does not name it.
 func (s *Step) brings() string {
 	switch {

@@ -15,7 +15,7 @@ import (
 	"fwctl/schemas"
 )
 
-// DamagedError is a file that is no plan as this fwctl writes them: it was cut,
+// DamagedError is a file that is not a plan as this fwctl writes them: it was cut,
 // changed, or written by another version.
 type DamagedError struct {
 	Reason   string
@@ -96,7 +96,7 @@ func parseCanonical(data []byte) (*Plan, bool) {
 	return &p, err == nil && bytes.Equal(signed, data)
 }
 
-// showable tells whether the texts of JSON have no characters but such as can be
+// showable reports whether the texts of JSON have only characters that can be
 // shown, line feeds and tabs. It may miss some that are.
 func showable(data []byte) bool {
 	for i := 0; i < len(data); {
@@ -181,7 +181,7 @@ func (p *Plan) sign(bare []byte) ([]byte, error) {
 	return append(data, tail...), nil
 }
 
-// showableHints are the hints at images that the plan sends, without paths that
+// showableHints returns the hints at images that the plan sends, without paths that
 // could not be shown as they are: such a plan could not be read again.
 func (p *Plan) showableHints() map[string]string {
 	hints := map[string]string{}

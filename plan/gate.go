@@ -9,11 +9,11 @@ const (
 	GateSignature Gate = "requireSignature"
 	GateDowngrade Gate = "downgrade"
 	GateReset     Gate = "reset"    // failed: nothing is planned that resets; that alone blocks nothing
-	GateActivate  Gate = "activate" // asked where the policy, or --activate, wants what is deferred to be started
+	GateActivate  Gate = "activate" // asked if the policy, or --activate, wants what is deferred to be started
 )
 
-// Gates are all there are, in the order that they are told in. When a wave may
-// run, which a policy's windows decide, is told by Plan.Opening.
+// Gates are all gates, in the order in which they are listed. When a wave may run, which the
+// windows of a policy decide, is for Plan.Opening.
 var Gates = []Gate{GateAllESPs, GateHealthy, GateSignature, GateDowngrade, GateReset, GateActivate}
 
 // Verdict is what a gate that was asked said.
@@ -29,5 +29,5 @@ const (
 type GateResult struct {
 	Gate    Gate    `json:"gate"`
 	Verdict Verdict `json:"verdict"`
-	Why     string  `json:"why"` // in words; where the gate blocks the step, one of its reasons
+	Why     string  `json:"why"` // in words; if the gate blocks the step, one of its reasons
 }

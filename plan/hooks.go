@@ -15,7 +15,7 @@ type Hooks struct {
 	Timeout     Duration `json:"timeout" yaml:"timeout"` // of each of them; what runs longer is killed, and failed
 }
 
-// defaultHookTimeout is how long a hook may run where the desired state does not say.
+// defaultHookTimeout is how long a hook may run if the desired state does not say.
 const defaultHookTimeout = Duration(time.Minute)
 
 // UnmarshalYAML fills in what hooks leave out.

@@ -28,7 +28,7 @@ type Hop struct {
 	// "" if unknown: any but From, unless Unversioned.
 	To    string   `json:"to"`
 	Image ImageRef `json:"image"`
-	// What is tried, in this order: e, then 7 only where a reset is permitted; empty where the
+	// What is tried, in this order: e, then 7 only if a reset is permitted; empty if the
 	// image is staged already (action activate).
 	Modes    []Mode   `json:"modes"`
 	Protocol Protocol `json:"protocol"`
@@ -53,7 +53,7 @@ type Hop struct {
 	// What follows is from the quirk table; absent: as usual.
 	// When the download status is not read.
 	SkipStatus []StatusRead `json:"skip_status,omitempty"`
-	// Sense data that mean it at the first chunk where they point at no field.
+	// Sense data that mean, at the first chunk and if they point at no field, that the mode is refused.
 	RefusedMode SenseCode `json:"refused_mode,omitempty"`
 	// Sent in place of mode 0Fh: bytes in hex, lower case, from the page code on.
 	ActivationPage string `json:"activation_page,omitempty"`
@@ -63,7 +63,7 @@ type Hop struct {
 	PeerSync Duration `json:"peer_sync,omitempty"`
 }
 
-// Brings writes the revision that a hop brings: - where the part reports none, ? where
+// Brings writes the revision that a hop brings: - if the part reports none, ? if
 // the plan does not say which it is.
 func (h *Hop) Brings() string {
 	switch {
@@ -129,7 +129,7 @@ func (h *Hop) ByPerson() bool { return h.Activation == WithApply && h.ActivateBy
 // 0Fh, or the page that a quirk has in its place.
 func (h *Hop) ByCommand() bool { return h.Activation == WithApply && h.ActivateBy == ByModeF }
 
-// Reports is what the component says that it runs once the hop's image was started.
+// Reports returns what the component says that it runs once the hop's image was started.
 func (h *Hop) Reports() string {
 	if h.Unversioned {
 		return h.From

@@ -12,10 +12,10 @@ import (
 type Opening struct {
 	// It may run at the time that was asked about.
 	Now bool
-	// The window that is open, or opens next; "" where the wave names none, so that it may run at
+	// The window that is open, or opens next; "" if the wave names none, so that it may run at
 	// any time.
 	Window string
-	// In the window's time zone; zero where the wave names no window, or none of them opens any
+	// In the window's time zone; zero if the wave names no window, or none of them opens any
 	// more.
 	Start time.Time
 	// What has not been started by then has to wait; likewise.
@@ -50,7 +50,7 @@ func (p *Plan) Opening(w Wave, at time.Time) (Opening, error) {
 	return o, nil
 }
 
-// schedules are the windows of a wave.
+// schedules returns the windows of a wave.
 func (p *Plan) schedules(w Wave) ([]*window.Schedule, error) {
 	var all []*window.Schedule
 	for _, name := range w.Windows {

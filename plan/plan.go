@@ -35,7 +35,7 @@ type Plan struct {
 	Steps []Step `json:"steps"`
 	// In the order they are walked, numbers ascending.
 	Waves []Wave `json:"waves"`
-	// Who applies what after whom; none where one command on one host does all of it.
+	// Who applies what after whom; none if one command on one host does all of it.
 	Commands []Turn `json:"commands,omitempty"`
 	// Those that waves name.
 	Windows map[string]window.Window `json:"windows"`
@@ -50,7 +50,7 @@ type Plan struct {
 
 // Source names the desired state that a plan was made from.
 type Source struct {
-	Name   string `json:"name"`   // metadata.name, "" where it has none
+	Name   string `json:"name"`   // metadata.name, "" if it has none
 	SHA256 string `json:"sha256"` // of the file, 64 hex digits
 }
 
@@ -96,7 +96,7 @@ type Unread struct {
 	// Addresses, as the host remembers them or reads them on another path.
 	Components []string `json:"components,omitempty"`
 
-	// Wanted: a want may be about it, as far as anybody can tell without reading it.
+	// Wanted: a want may be about it, as far as is known without reading it.
 	Wanted bool `json:"wanted"`
 }
 

@@ -42,7 +42,7 @@ func Unmatched(given string, selectors []inventory.Selector, components []invent
 	return all.ErrorOrNil()
 }
 
-// nearestOf says what a selector may have been meant to be.
+// nearestOf returns what a selector may have been meant to be.
 func nearestOf(s inventory.Selector, components []inventory.Named) string {
 	if near := schemas.Nearest(string(s), inventory.Selectable(components)); near != "" {
 		return "did you mean " + near + "?"
@@ -63,7 +63,7 @@ func nearestOf(s inventory.Selector, components []inventory.Named) string {
 	return "there are " + strings.Join(known, ", ")
 }
 
-// Components are the components of a plan, as selectors see them.
+// Components returns the components of a plan, as selectors see them.
 func (p *Plan) Components() []inventory.Named {
 	all := make([]inventory.Named, len(p.Steps))
 	for i := range p.Steps {
@@ -72,7 +72,7 @@ func (p *Plan) Components() []inventory.Named {
 	return all
 }
 
-// Names are those of the enclosures that a host works on, by the first part of their
+// Names returns those of the enclosures that a host works on, by the first part of their
 // addresses. An enclosure without a name has no entry.
 func (p *Plan) Names(host string) map[string]string {
 	names := map[string]string{}
@@ -84,12 +84,12 @@ func (p *Plan) Names(host string) map[string]string {
 	return names
 }
 
-// Named is the step's component as selectors see it.
+// Named returns the step's component as selectors see it.
 func (s *Step) Named() inventory.Named {
 	return inventory.Named{Address: s.Address, Name: s.Name, Aliases: s.Aliases}
 }
 
-// Selected is the first of several selectors that is All or matches the step's
+// Selected returns the first of several selectors that is All or matches the step's
 // component, -1 if none does.
 func (s *Step) Selected(selectors []inventory.Selector) int {
 	return inventory.Selected(selectors, s.Named())

@@ -58,7 +58,7 @@ type Step struct {
 	Hooks *Hooks `json:"hooks,omitempty"`
 	// What the policy asks of a reset; looked at again before each one.
 	Reset Reset `json:"reset"`
-	// Steps with the same number are never reset together; 0: it cannot be told, never reset
+	// Steps with the same number are never reset together; 0: it is unknown, never reset
 	// together with anything.
 	FaultDomain int `json:"fault_domain"`
 	// The other enclosures of its fault domain that its host sees, whether the plan has steps of
@@ -70,12 +70,12 @@ type Step struct {
 	// Drives of its fault domain that its host does not see and another host of the plan does.
 	SeenElsewhere []string `json:"seen_elsewhere,omitempty"`
 	WorstDuration Duration `json:"worst_duration"`
-	// Name of the image that brings Current back, "" where there is none.
+	// Name of the image that brings Current back, "" if there is none.
 	Rollback string `json:"rollback"`
 	// The policy wants what is staged to be started, and only a power cycle may do that: it is
 	// unknown whether it is complete.
 	WaitsForPower bool `json:"waits_for_power,omitempty"`
-	// Of the policy, those that were asked; none where nothing is to be done.
+	// Of the policy, those that were asked; none if nothing is to be done.
 	Gates         []GateResult  `json:"gates"`
 	Reasons       []string      `json:"reasons"`
 	Preconditions Preconditions `json:"preconditions"`
@@ -121,7 +121,7 @@ func (s *Step) CountResets() (sure, most int) {
 	return sure, most
 }
 
-// LeavesStaged tells whether the step leaves its last image staged.
+// LeavesStaged reports whether the step leaves its last image staged.
 func (s *Step) LeavesStaged() bool {
 	return s.Action == Update && s.Last().Activation == Manual && len(s.Last().Deferring()) > 0
 }

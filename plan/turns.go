@@ -26,7 +26,7 @@ func NewTurn(host string, waves ...int) Turn {
 // Limit returns the flags that limit the command to one wave.
 func (t *Turn) Limit() []string { return t.Command[len(applyPlan):] }
 
-// turns are the commands that carry the plan out, in order. It returns nil if that is one.
+// turns returns the commands that carry the plan out, in order. It returns nil if that is one.
 func (p *Plan) turns() []Turn {
 	work := map[string]map[int][]*Step{} // steps by host and wave
 	var hosts []string
@@ -76,8 +76,8 @@ func (p *Plan) turns() []Turn {
 	return turns
 }
 
-// soakAfter is how long a wave's work has to stand before the next wave, which nobody
-// waits for where each wave has a command of its own.
+// soakAfter returns how long a wave's work has to stand before the next wave, which no command
+// waits for if each wave has a command of its own.
 func (p *Plan) soakAfter(w Wave) Duration {
 	if w.Number == len(p.Waves) {
 		return 0

@@ -27,7 +27,7 @@ const (
 	ResetWave WaveKind = "reset" // activates, or downloads by mode 7
 )
 
-// StepWaves are the numbers of the waves that work on a step; 0 where none does.
+// StepWaves are the numbers of the waves that work on a step; 0 if none does.
 type StepWaves struct {
 	Stage int `json:"stage,omitempty"`
 	Reset int `json:"reset,omitempty"`

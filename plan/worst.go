@@ -39,7 +39,7 @@ func (s *Step) Worst() Duration {
 }
 
 // worstDuration bounds the time of a hop, in whole minutes: all chunks at their
-// slowest, then the flash time-out, then, where there may be a reset, the time
+// slowest, then the flash time-out, then, if there may be a reset, the time
 // that the device may stay away and the time that it is left alone. Before each of
 // the two its peers may be bringing each other to one revision.
 func worstDuration(h Hop) Duration {
@@ -54,7 +54,7 @@ func worstDuration(h Hop) Duration {
 	return wholeMinutes(d)
 }
 
-// WorstIn bounds the time that a wave spends on a step, 0 where it does not.
+// WorstIn bounds the time that a wave spends on a step, 0 if it does not.
 func (s *Step) WorstIn(w Wave) Duration {
 	staging, again := Duration(0), false
 	if s.Waves.Stage != 0 && len(s.Hops) > 0 {
@@ -76,7 +76,7 @@ func (s *Step) WorstIn(w Wave) Duration {
 
 // Worst bounds the time of each wave, soaks not counted: an enclosure is worked on
 // by one step after the other, and as many enclosures at a time as the rollout
-// permits; those of which it cannot be told what they share are reset alone. The
+// permits; those of unknown fault domain are reset alone. The
 // result is in the order of Waves.
 func (p *Plan) Worst() []Duration {
 	type enclosureWork struct {
@@ -107,7 +107,7 @@ func (p *Plan) Worst() []Duration {
 	}
 	worst := make([]Duration, len(p.Waves))
 	for i := range p.Waves {
-		// When each of those that work is free: there are no more than there is work.
+		// When each of the workers is free: there are no more of them than enclosures.
 		ends := make([]Duration, max(min(p.Rollout.MaxParallel, len(work[i])), 1))
 		for _, w := range work[i] {
 			if w.alone {

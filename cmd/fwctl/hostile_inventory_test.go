@@ -180,7 +180,7 @@ func TestHugeInventories(t *testing.T) {
 			`{"format_version":"1.0","kind":"Inventory","host":"h","scanned_at":"2026-11-22T10:00:00Z","simulated":false,"problems":[],"enclosures":[`,
 			`{"logical_id":"5000ccab04001000","esps":[]}`, `]}`, "it has no esps",
 		},
-		"depth": {`{"format_version":"1.0","kind":"Inventory","later":`, `[[[[[[[[[[`, ``, "no JSON"},
+		"depth": {`{"format_version":"1.0","kind":"Inventory","later":`, `[[[[[[[[[[`, ``, "not a JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -66,7 +66,7 @@ func parse(data []byte, kind string, into any) error {
 	}
 	save := "save it with `fwctl " + strings.ToLower(kind) + " -o json`"
 	if err := json.Unmarshal(data, &head); err != nil {
-		return &FormatError{"it is not valid JSON as fwctl writes it, " + save, err}
+		return &FormatError{"it is not JSON as fwctl writes it, " + save, err}
 	}
 	if head.Kind != kind {
 		return &FormatError{Reason: fmt.Sprintf("its kind is %q, want %q: %s", head.Kind, kind, save)}

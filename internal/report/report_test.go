@@ -431,13 +431,13 @@ func TestAdd(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for data, want := range map[string]string{
-		"":                      "no JSON",
-		"[]":                    "no JSON",
+		"":                      "not JSON",
+		"[]":                    "not JSON",
 		`{"kind": "Inventory"}`: `"Inventory"`,
 		`{"kind": "Status"}`:    "format_version",
 		`{"kind": "Status", "format_version": "2.1"}`:               `"2.1"`,
 		`{"kind": "Status", "format_version": "1.0", "runs": {}}`:   "does not fit",
-		`{"kind": "Status", "format_version": "1.0", "runs": []} x`: "no JSON",
+		`{"kind": "Status", "format_version": "1.0", "runs": []} x`: "not JSON",
 	} {
 		s, err := report.ParseStatus([]byte(data))
 		var format *report.FormatError

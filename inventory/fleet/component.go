@@ -18,7 +18,7 @@ type Component struct {
 	Sub     *inventory.Subenclosure
 }
 
-// Primary is the subenclosure whose vendor and product models are matched with.
+// Primary returns the subenclosure whose vendor and product models are matched with.
 func (c Component) Primary() *inventory.Subenclosure { return &c.ESP.Subenclosures[0] }
 
 // Components lists the components, each once. A secondary subenclosure that several
@@ -59,10 +59,10 @@ func (e *Enclosure) Components() []Component {
 	return all
 }
 
-// ServedBy are the ESPs that serve the component, the one that it is worked on through first.
+// ServedBy returns the ESPs that serve the component, the one that it is worked on through first.
 func (c Component) ServedBy() []*ESP { return append([]*ESP{c.ESP}, c.Also...) }
 
-// Conflict is why the component may not be touched through any ESP, "" if it may.
+// Conflict returns why the component may not be touched through any ESP, "" if it may.
 func (c Component) Conflict() string {
 	why := c.ESP.conflict
 	for _, other := range c.Also {
@@ -92,7 +92,7 @@ func (c Component) gravest() int {
 	return rank
 }
 
-// identifies tells whether a subenclosure's logical identifier says which it is,
+// identifies reports whether a subenclosure's logical identifier says which it is,
 // whoever serves it: it is a secondary one, and its identifier is not zero and
 // stands for one subenclosure only.
 func (e *ESP) identifies(sub *inventory.Subenclosure) bool {

@@ -58,7 +58,7 @@ func elect(first ESP) ESP {
 		case len(words) > 1:
 			owner.Disputed[sub.ID] = disputeReason(words)
 		default:
-			sub.Staged = theirs // a reset starts it all the same
+			sub.Staged = theirs // a reset starts it anyway
 			owner.Disputed[sub.ID] = fmt.Sprintf("%s, and %s works on its I/O module, where more is staged. A power "+
 				"cycle starts all of it: scan all hosts again after it", words[0], owner.Host)
 		}
@@ -66,25 +66,24 @@ func elect(first ESP) ESP {
 	return owner
 }
 
-// remembers tells what the ESP's host remembers of what is staged there.
+// remembers returns what the ESP's host remembers of what is staged there, in words.
 func (e *ESP) remembers(s *inventory.Staged) string {
 	return fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", e.Host, s.Label(), s.Who(),
 		s.Since.UTC().Format(time.DateOnly), s.SHA256)
 }
 
-// disputeReason is why nothing is done where several images are remembered as staged.
+// disputeReason returns why nothing is done if several images are remembered as staged.
 func disputeReason(words []string) string {
 	return "it is unknown which image is staged on it: " + strings.Join(words, "; ") +
 		". A power cycle starts one of them: scan all hosts again after it"
 }
 
-// isRemembered tells whether a host remembers anything of a subenclosure.
+// isRemembered reports whether a host remembers anything of a subenclosure.
 func isRemembered(s inventory.Subenclosure) bool {
 	return s.Staged != nil || s.Sent != nil || s.Beside != nil
 }
 
-// memories counts what is staged on an ESP and has to be minded about it, as its
-// host remembers.
+// memories counts what the ESP's host remembers of it: staged images and cautions.
 func (e *ESP) memories() int {
 	n := 0
 	for _, sub := range e.Subenclosures {

@@ -14,9 +14,9 @@ import (
 type Enclosure struct {
 	ID       string // the first part of its addresses
 	Index    int    // in the fleet, which is sorted by id
-	Name     string // "" where it has none
+	Name     string // "" if it has none
 	Views    []View // by host
-	Reported int    // ESPs that it says it has, 0 where it does not
+	Reported int    // ESPs that it says it has, 0 if it does not
 	ESPs     []ESP  // sorted by ID, then LUID
 
 	Unread []string // what of it is known to be there and could not be read, and why
@@ -89,9 +89,9 @@ func (e *Enclosure) markSharedAddresses() {
 	}
 }
 
-// Cautions returns what all hosts remember that must be minded about components of the
-// enclosure. A caution holds for the component whichever of its addresses it was recorded
-// by: it is returned with the address that the component is worked on by.
+// Cautions returns the cautions of all hosts about components of the enclosure. A caution
+// holds for a component whichever of its addresses it was recorded by: it is returned with
+// the address that the component is worked on by.
 func (e *Enclosure) Cautions() []inventory.Caution {
 	var all []inventory.Caution
 	for _, v := range e.Views {
@@ -112,7 +112,7 @@ func (e *Enclosure) Cautions() []inventory.Caution {
 	return all
 }
 
-// SeenBy is the enclosure as a host sees it, nil where it does not.
+// SeenBy returns the enclosure as a host sees it, nil if it does not.
 func (e *Enclosure) SeenBy(host string) *View {
 	if i := slices.IndexFunc(e.Views, func(v View) bool { return v.Host == host }); i >= 0 {
 		return &e.Views[i]
@@ -120,7 +120,7 @@ func (e *Enclosure) SeenBy(host string) *View {
 	return nil
 }
 
-// DrivesUnknown says why the drives behind an enclosure are not known, "" where they are.
+// DrivesUnknown returns why the drives behind an enclosure are not known, "" if they are.
 func (e *Enclosure) DrivesUnknown() string {
 	switch {
 	case !slices.ContainsFunc(e.Views, func(v View) bool { return !v.DrivesUnknown }):
@@ -135,7 +135,7 @@ func (e *Enclosure) DrivesUnknown() string {
 
 func (e *Enclosure) DrivesKnown() bool { return e.DrivesUnknown() == "" }
 
-// Numbered tells whether the ESPs say which of several they are.
+// Numbered reports whether the ESPs say which of several they are.
 func (e *Enclosure) Numbered() bool {
 	return !slices.ContainsFunc(e.ESPs, func(o ESP) bool { return !strings.HasPrefix(o.ID, "esp") })
 }

@@ -1,7 +1,6 @@
 // Package fleet is the inventories of several hosts as one view: each enclosure once, with
 // the ESPs that any host sees and who works on each, and each component once, though
-// several hosts or ESPs serve it. Where hosts disagree it says so, and what nobody can
-// tell stays unknown.
+// several hosts or ESPs serve it. Where hosts disagree it says so, and picks no winner.
 //
 // It is pure, and knows no plan: it never says what is to be done, or what a reset disturbs.
 package fleet
@@ -17,7 +16,7 @@ import (
 // Fleet is the enclosures of all inventories.
 type Fleet struct {
 	Enclosures []*Enclosure            // sorted by id
-	ESPs       map[string]*ESP         // by lu_id; the first, where several claim it
+	ESPs       map[string]*ESP         // by lu_id; the first, if several claim it
 	names      map[string][]*Enclosure // once they were asked for
 }
 
@@ -31,10 +30,10 @@ type ESP struct {
 	conflict string              // why it may not be touched
 	cautions []inventory.Caution // of its enclosure, as the host remembers them
 	others   []ESP               // it, as other hosts see it, by host
-	Disputed map[int]string      // why nobody can tell what is staged on a subenclosure, by its id
+	Disputed map[int]string      // why it is unknown what is staged on a subenclosure, by its id
 }
 
-// address is that of the ESP's primary subenclosure.
+// address returns that of the ESP's primary subenclosure.
 func (e *ESP) address() string { return inventory.Address(e.Of.ID, e.ID, 0) }
 
 // Merge joins what the hosts see.
@@ -74,7 +73,7 @@ func Merge(invs []*inventory.Inventory) *Fleet {
 	return f
 }
 
-// sorted is an ESP with its subenclosures by number, the primary first.
+// sorted returns an ESP with its subenclosures by number, the primary first.
 func sorted(in *inventory.ESP) *inventory.ESP {
 	byID := func(a, b inventory.Subenclosure) int { return cmp.Compare(a.ID, b.ID) }
 	if slices.IsSortedFunc(in.Subenclosures, byID) {
@@ -85,7 +84,7 @@ func sorted(in *inventory.ESP) *inventory.ESP {
 	return &own
 }
 
-// Enclosure is the one with an identifier, nil where it is not in sight.
+// Enclosure returns the one with an identifier, nil if it is not in sight.
 func (f *Fleet) Enclosure(id string) *Enclosure {
 	n, ok := slices.BinarySearchFunc(f.Enclosures, id, func(e *Enclosure, id string) int {
 		return cmp.Compare(e.ID, id)

@@ -7,7 +7,7 @@ import (
 	"fwctl/inventory"
 )
 
-// Selected is the first of several selectors that matches a component under one of
+// Selected returns the first of several selectors that matches a component under one of
 // its addresses, -1 if none does. A component that two ESPs serve has two.
 func (c Component) Selected(selectors []inventory.Selector) int {
 	named := inventory.Named{Address: c.Address, Name: c.ESP.Of.Name, Aliases: c.Aliases}
@@ -38,7 +38,7 @@ func (e *Enclosure) named() []inventory.Named {
 	return all
 }
 
-// Selected are the enclosures of which a selector selects a component.
+// Selected returns the enclosures that have a component that a selector selects.
 func (f *Fleet) Selected(s inventory.Selector) []*Enclosure {
 	var all []*Enclosure
 	for _, e := range f.candidates(inventory.EnclosureOf(string(s))) {
@@ -49,7 +49,7 @@ func (f *Fleet) Selected(s inventory.Selector) []*Enclosure {
 	return all
 }
 
-// Declared are the enclosures of fault domains as somebody declared them: a component
+// Declared returns the enclosures of fault domains as somebody declared them: a component
 // stands for its enclosure.
 func (f *Fleet) Declared(domains [][]inventory.Selector) [][]*Enclosure {
 	var all [][]*Enclosure
@@ -63,7 +63,7 @@ func (f *Fleet) Declared(domains [][]inventory.Selector) [][]*Enclosure {
 	return all
 }
 
-// candidates are the enclosures that the first part of a selector can match: there
+// candidates returns the enclosures that the first part of a selector can match: there
 // may be ten thousand of both.
 func (f *Fleet) candidates(part string) []*Enclosure {
 	if strings.ContainsAny(part, "*?") {

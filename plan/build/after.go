@@ -8,7 +8,7 @@ import (
 	"fwctl/plan"
 )
 
-// stagedWarnings tells what a power loss would start, now or once the plan is
+// stagedWarnings says what a power loss would start, now or once the plan is
 // carried out, and which components differ then without one.
 func stagedWarnings(enclosure string, drafts []*draft) []string {
 	var warnings []string
@@ -42,7 +42,7 @@ func stagedWarnings(enclosure string, drafts []*draft) []string {
 		for k, other := range drafts {
 			waits, revision := other.afterPowerLoss()
 			if other.step.Subenclosure != d.step.Subenclosure || revision == after || waits && k < i {
-				continue // nothing to tell, or told already
+				continue // nothing to warn of, or it was said already
 			}
 			w := fmt.Sprintf("%s: any power loss or hard reset starts %s on %s while %s stays on %s.", enclosure,
 				after, d.label(), other.label(), revision)
@@ -60,14 +60,14 @@ func stagedWarnings(enclosure string, drafts []*draft) []string {
 	return append(warnings, mixedWarnings(enclosure, drafts, known)...)
 }
 
-// mixedWarnings tells which components of an enclosure, of those that one want
+// mixedWarnings says which components of an enclosure, of those that one want
 // means to bring to one revision, differ once the plan is carried out. Those that
 // differ already are told too, unless it is told what a power loss makes of them.
 func mixedWarnings(enclosure string, drafts []*draft, known []int) []string {
 	var warnings []string
 	for i, d := range drafts {
 		if slices.ContainsFunc(drafts[:i], d.twin) {
-			continue // told with that one
+			continue // was said with that one
 		}
 		revision := d.afterPlan()
 		if !slices.ContainsFunc(drafts[i+1:], func(o *draft) bool { return d.twin(o) && o.afterPlan() != revision }) {
@@ -105,12 +105,12 @@ func mixedWarnings(enclosure string, drafts []*draft, known []int) []string {
 	return warnings
 }
 
-// twin tells whether one want means two components to run the same, or a component itself.
+// twin reports whether one want means two components to run the same, or a component itself.
 func (d *draft) twin(o *draft) bool {
 	return d.want != nil && o.want != nil && o.want.goal == d.want.goal && o.Sub.ID == d.Sub.ID
 }
 
-// afterPlan is the revision that a component runs once the plan was carried out.
+// afterPlan returns the revision that a component runs once the plan was carried out.
 func (d *draft) afterPlan() string {
 	switch {
 	case len(d.startedBy) > 0:
@@ -124,7 +124,7 @@ func (d *draft) afterPlan() string {
 	return d.step.Last().Reports()
 }
 
-// stayReason is why the plan leaves a component on the revision that it runs.
+// stayReason returns why the plan leaves a component on the revision that it runs.
 func (d *draft) stayReason() string {
 	switch {
 	case !d.targeted:
@@ -135,7 +135,7 @@ func (d *draft) stayReason() string {
 	return string(d.step.Action)
 }
 
-// afterPowerLoss is the revision that a component has once the plan was carried
+// afterPowerLoss returns the revision that a component has once the plan was carried
 // out and then the power was lost, and whether it waits for that.
 func (d *draft) afterPowerLoss() (pending bool, revision string) {
 	switch {
@@ -147,5 +147,5 @@ func (d *draft) afterPowerLoss() (pending bool, revision string) {
 	return false, d.step.Current
 }
 
-// replaced tells whether the plan puts another image in the place of what is staged.
+// replaced reports whether the plan puts another image in the place of what is staged.
 func (d *draft) replaced() bool { return d.targeted && d.step.Action == plan.Update }

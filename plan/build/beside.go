@@ -12,7 +12,7 @@ import (
 
 // settle looks at what the resets of one component start on others: whatever is
 // staged behind the same ESP. What may not be started forbids the reset. What
-// this plan leaves staged is staged after it, where that is possible.
+// this plan leaves staged is staged after it, if that is possible.
 func (b *builder) settle(drafts []*draft) {
 	for changed := true; changed; {
 		changed = false
@@ -64,14 +64,14 @@ func (d *draft) leftAlone() bool {
 	return d.step.Action == plan.Excepted || d.step.Action == plan.Blocked
 }
 
-// canBeLate tells whether a step only stages, and nothing that it replaces would
+// canBeLate reports whether a step only stages, and nothing that it replaces would
 // be started meanwhile.
 func (d *draft) canBeLate() bool {
 	return d.targeted && d.step.Action == plan.Update && d.Sub.Staged == nil && !d.step.Resets()
 }
 
-// exposedTo is the revision that the reset of another component starts on this
-// one, "" where there is none or the plan starts it itself. meant: the plan put it
+// exposedTo returns the revision that the reset of another component starts on this
+// one, "" if there is none or the plan starts it itself. meant: the plan put it
 // there, to be left staged.
 func (o *draft) exposedTo(d *draft) (revision string, meant bool) {
 	switch {
@@ -91,25 +91,25 @@ func (o *draft) exposedTo(d *draft) (revision string, meant bool) {
 	return "", false
 }
 
-// resetBefore tells whether a component is reset before another of its enclosure,
+// resetBefore reports whether a component is reset before another of its enclosure,
 // as places of waves compare.
 func (o *draft) resetBefore(d *draft) bool {
 	return o.step.Resets() && cmp.Or(cmp.Compare(o.ESP.Side, d.ESP.Side), compareBool(o.Sub.ID == 0, d.Sub.ID == 0)) < 0
 }
 
-// reaches tells whether a reset of a component's ESP starts what is staged on
+// reaches reports whether a reset of a component's ESP starts what is staged on
 // another: one that the same ESP serves, or any where the whole enclosure goes down.
 func (d *draft) reaches(o *draft) bool {
 	return d.want.rule.Scope == desired.EnclosureScope || d.ESP == o.ESP || slices.Contains(o.Also, d.ESP)
 }
 
-// name is how a component is called in what is told of another.
+// name returns how a component is called in texts about another.
 func (d *draft) name(other *draft) string {
 	name := strings.TrimPrefix(d.Address, d.e.ID+"/")
 	return strings.TrimPrefix(name, other.ESP.ID+"/")
 }
 
-// bystander is why a reset must not start what is staged beside a component, "" if it may.
+// bystander returns why a reset must not start what is staged beside a component, "" if it may.
 func (b *builder) bystander(d *draft, drafts []*draft) string {
 	for _, o := range drafts {
 		if o != d && d.reaches(o) && o.unclear() != nil && !(o.targeted && o.step.Action == plan.Update) {
@@ -139,8 +139,8 @@ func (b *builder) bystander(d *draft, drafts []*draft) string {
 	return ""
 }
 
-// addNeighbourResets tells, in the row of what another component's reset starts or takes down, of
-// which and when.
+// addNeighbourResets adds to the reasons which resets of other components start what is staged
+// here, or take the component down, and in which wave.
 func (d *draft) addNeighbourResets() {
 	for _, by := range d.downBy {
 		reset := "reset of " + by.label()
@@ -158,7 +158,7 @@ func (d *draft) addNeighbourResets() {
 	}
 }
 
-// label is how a component is called within its enclosure: esp1, or esp1/sub3.
+// label returns how a component is called within its enclosure: esp1, or esp1/sub3.
 func (d *draft) label() string {
 	return strings.TrimSuffix(strings.TrimPrefix(d.Address, d.e.ID+"/"), "/sub0")
 }

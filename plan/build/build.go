@@ -4,7 +4,7 @@
 //
 // It is pure: no device, no clock, no randomness, no order of maps. The same input gives
 // the same bytes, so that a plan can be reviewed, approved by its digest and carried out
-// by somebody else. It never judges by itself what a reset disturbs: that is impact's.
+// by somebody else. It never judges what a reset disturbs: package impact does.
 package build
 
 import (
@@ -23,7 +23,7 @@ import (
 	"fwctl/plan/impact"
 )
 
-// What holds where neither the desired state nor the quirk table says otherwise.
+// The defaults, unless the desired state or the quirk table says otherwise.
 const (
 	defaultChunkSize     = 4096 // taken by all enclosures that were seen (WD, iXsystems, HP)
 	defaultFlashTimeout  = plan.Duration(45 * time.Minute)
@@ -40,7 +40,7 @@ type Input struct {
 	ImageSizes map[string]int64
 	// Public keys of policies that have signed an image, by the image's SHA-256; see Images.
 	SignedBy map[string][]string
-	// Of the images; told with the plan's own.
+	// About the images; the plan lists them with its own.
 	Warnings []string
 	// Plan the activation of what is staged.
 	Activate bool
@@ -152,7 +152,7 @@ func Plan(in Input) (*plan.Plan, error) {
 	return p, nil
 }
 
-// newest is the time of the latest scan: what a plan takes for now.
+// newest returns the time of the latest scan: what a plan takes for now.
 func newest(scans []plan.Scan) time.Time {
 	var t time.Time
 	for _, s := range scans {
@@ -204,7 +204,7 @@ type builder struct {
 	quirks  *quirkFinder
 }
 
-// quirk is the row of the quirk table that fits the ESP as it is.
+// quirk returns the row of the quirk table that fits the ESP as it is.
 func (b *builder) quirk(c fleet.Component) *desired.Quirk {
 	p := c.Primary()
 	return b.quirks.of(p.Vendor, p.Product, p.Revision)

@@ -33,8 +33,8 @@ func (d *draft) locked(startsBy plan.ActivateBy) string {
 	return why
 }
 
-// addCautions tells, in the row, what has to be minded about a component and is
-// not told there as the reason why it is blocked.
+// addCautions adds the cautions about a component to its reasons, but for those that are
+// among them because they block it.
 func (d *draft) addCautions() {
 	for _, c := range d.domain.Cautions {
 		if c.Address != d.Address || slices.Contains(d.reported, c) {
@@ -55,12 +55,12 @@ func (d *draft) addCautions() {
 	}
 }
 
-// unclear is the caution that it is unknown what a component holds, nil if there is none.
+// unclear returns the caution that it is unknown what a component holds, nil if there is none.
 func (d *draft) unclear() *inventory.Caution {
 	return inventory.CautionOf(d.domain.Cautions, inventory.Unclear, d.Address)
 }
 
-// cautionWarnings tells of what in an enclosure must not lose power.
+// cautionWarnings warns of what in an enclosure must not lose power.
 func cautionWarnings(e *fleet.Enclosure, cautions []inventory.Caution) []string {
 	var warnings []string
 	for _, c := range cautions {

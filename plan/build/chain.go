@@ -11,8 +11,8 @@ import (
 	"fwctl/plan/desired"
 )
 
-// chainOf names the images that lead to the wanted one, nil where none do, and
-// tells whether the first of them is staged.
+// chainOf names the images that lead to the wanted one, nil if none do, and
+// reports whether the first of them is staged.
 func (w *wanted) chainOf(staged *inventory.Staged, signedBy map[string][]string) (chain []string, dormant bool) {
 	switch {
 	case staged != nil && staged.SHA256 == w.image.SHA256:
@@ -26,13 +26,13 @@ func (w *wanted) chainOf(staged *inventory.Staged, signedBy map[string][]string)
 	return chain, chain != nil && staged != nil && w.model.Images[chain[0]].SHA256 == staged.SHA256
 }
 
-// forbidden is why an image must not be sent at a revision, "" if it may.
+// forbidden returns why an image must not be sent at a revision, "" if it may.
 func (w *wanted) forbidden(from string, i desired.ModelImage, signedBy map[string][]string) string {
 	reasons := append([]string{w.orderReason(from, i)}, w.hopReasons(from, i)...)
 	return cmp.Or(append(reasons, w.signatureReason(i, signedBy))...)
 }
 
-// shorter says which shorter chain is not permitted, and why, "" if there is none.
+// shorter returns which shorter chain is not permitted, and why, "" if there is none.
 func (w *wanted) shorter(chain []string, signedBy map[string][]string) string {
 	way := w.chain(func(string, desired.ModelImage) bool { return true })
 	if len(way) >= len(chain) {
@@ -108,7 +108,7 @@ func (w *wanted) chain(usable func(from string, i desired.ModelImage) bool) []st
 	return nil
 }
 
-// before is what runs before the nth image of a chain, from 0.
+// before returns what runs before the nth image of a chain, from 0.
 func (w *wanted) before(chain []string, n int) string {
 	if n == 0 {
 		return w.Sub.Revision
@@ -116,7 +116,7 @@ func (w *wanted) before(chain []string, n int) string {
 	return w.model.Images[chain[n-1]].Revision
 }
 
-// nameOf is the first name of an image of the model.
+// nameOf returns the first name of an image of the model.
 func (w *wanted) nameOf(i desired.ModelImage) string {
 	if i.SHA256 == w.image.SHA256 {
 		return w.name
@@ -129,7 +129,7 @@ func (w *wanted) nameOf(i desired.ModelImage) string {
 	return ""
 }
 
-// obstacles are what keeps the component from the wanted image where no chain
+// obstacles returns what keeps the component from the wanted image if no chain
 // leads to it, and the way that they are on: the shortest if there were none.
 func (w *wanted) obstacles() (way, reasons []string) {
 	current := w.Sub.Revision
@@ -154,7 +154,7 @@ func (w *wanted) obstacles() (way, reasons []string) {
 	return way, reasons
 }
 
-// nearest is the image on a way to the wanted one that starts nearest to what
+// nearest returns the image on a way to the wanted one that starts nearest to what
 // runs, as the model's order has it, and where it starts. Revisions outside the
 // order are not near to anything: there it is the wanted image.
 func (w *wanted) nearest() (name, from string) {

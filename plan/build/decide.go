@@ -17,10 +17,10 @@ type draft struct {
 	e         *fleet.Enclosure
 	domain    *impact.Domain
 	step      plan.Step
-	want      *wanted             // nil where no want matches it
+	want      *wanted             // nil if no want matches it
 	targeted  bool                // false: left out by --target
-	stage     *plan.Wave          // where it is worked on, nil where it is not
-	reset     *plan.Wave          // likewise
+	stage     *plan.Wave          // where it is worked on, nil if it is not
+	reset     *plan.Wave          // where it is reset, nil if it is not
 	late      bool                // staged after the resets of its ESP, so that none of them starts it
 	started   []string            // what its resets start beside it
 	takesDown []string            // what its resets take down beside it, though the plan does nothing with it
@@ -199,7 +199,7 @@ func (b *builder) plan(d *draft) {
 	s.WorstDuration = s.Worst()
 }
 
-// block makes the component's step blocked for reasons, of which empty ones do not count.
+// block makes the component's step blocked for reasons. Empty ones do not count.
 func (d *draft) block(reasons ...string) {
 	s := &d.step
 	for _, r := range reasons {

@@ -9,8 +9,8 @@ import (
 	"fwctl/plan/impact"
 )
 
-// disruption says what hops do to those who use the enclosure. effect is asked
-// for only where there may be a reset.
+// disruption returns what hops do to those who use the enclosure. effect is asked
+// for only if there may be a reset.
 func (w *wanted) disruption(hops []plan.Hop, effect func() impact.Effect) plan.Disruption {
 	reset := "resets " + w.ESP.ID
 	if w.Sub.ID != 0 {
@@ -53,7 +53,7 @@ func (w *wanted) disruption(hops []plan.Hop, effect func() impact.Effect) plan.D
 	return d
 }
 
-// harmless says why a hop that is left dormant disturbs nothing, and what starts it.
+// harmless returns why a hop that is left dormant disturbs nothing, and what starts it.
 func harmless(h *plan.Hop) string {
 	what := "mode e resets nothing"
 	if h.Modes[0] == plan.Mode7 {
@@ -68,7 +68,7 @@ type target struct {
 	enclosure *fleet.Enclosure
 }
 
-// luIDs are those of the ESPs that go down.
+// luIDs returns those of the ESPs that go down.
 func (t target) luIDs() []string {
 	if t.esp != nil {
 		return []string{t.esp.LUID}
@@ -80,7 +80,7 @@ func (t target) luIDs() []string {
 	return all
 }
 
-// effect is what the reset does that starts a component's image.
+// effect returns what the reset does that starts a component's image.
 func (b *builder) effect(d *draft) impact.Effect {
 	resets := target{esp: d.ESP}
 	if d.want.rule.Scope == desired.EnclosureScope {

@@ -12,7 +12,7 @@ import (
 	"fwctl/plan/impact"
 )
 
-// answer returns a gate's result: failed for a reason, passed where there is none.
+// answer returns a gate's result: failed for a reason, passed if there is none.
 func answer(g plan.Gate, reason, passed string) plan.GateResult {
 	if reason != "" {
 		return plan.GateResult{Gate: g, Verdict: plan.Failed, Why: reason}
@@ -20,7 +20,7 @@ func answer(g plan.Gate, reason, passed string) plan.GateResult {
 	return plan.GateResult{Gate: g, Verdict: plan.Passed, Why: passed}
 }
 
-// denied is why no reset is permitted, "" where one is.
+// denied returns why no reset is permitted, "" if one is.
 func (w *wanted) denied() string {
 	if w.reset.Verdict == plan.Failed {
 		return w.reset.Why
@@ -150,7 +150,7 @@ func (w *wanted) signatureGate(way []string, signedBy map[string][]string) plan.
 		"a key of the policy has signed "+strings.Join(way, ", "))
 }
 
-// signatureReason is why the policy does not accept an image's signature, "" if it does.
+// signatureReason returns why the policy does not accept an image's signature, "" if it does.
 func (w *wanted) signatureReason(i desired.ModelImage, signedBy map[string][]string) string {
 	signed := func(key string) bool { return slices.Contains(signedBy[i.SHA256], key) }
 	if len(w.policy.RequireSignature) == 0 || slices.ContainsFunc(w.policy.RequireSignature, signed) {
@@ -188,7 +188,7 @@ func (w *wanted) downgradeGate(way []string) plan.GateResult {
 	return answer(plan.GateDowngrade, strings.Join(reasons, "; "), passed)
 }
 
-// orderReason is why the model's order forbids a hop, "" if it does not.
+// orderReason returns why the model's order forbids a hop, "" if it does not.
 func (w *wanted) orderReason(current string, i desired.ModelImage) string {
 	order := w.model.Order
 	if len(order) == 0 || current == i.Revision || i.NoVersion {
@@ -266,7 +266,7 @@ func (w *wanted) activateGate(lone bool) plan.GateResult {
 	return answer(plan.GateActivate, strings.Join(reasons, "; "), "its reset is permitted")
 }
 
-// censusReason is why it is not certain that all ESPs are in sight, "" if it is.
+// censusReason returns why it is not certain that all ESPs are in sight, "" if it is.
 func (w *wanted) censusReason(e *fleet.Enclosure) string {
 	expected, seen := cmp.Or(w.model.ESPs, e.Reported), len(e.ESPs)
 	if why := w.espsMismatch(e); why != "" {
@@ -301,7 +301,7 @@ func (w *wanted) censusReason(e *fleet.Enclosure) string {
 	return r + ": plan with an inventory of each host that is attached, or see why it is gone"
 }
 
-// espsMismatch is why the model's esps cannot be about the enclosure, "" if they agree
+// espsMismatch returns why the model's esps cannot be about the enclosure, "" if they agree
 // or one of them is unknown.
 func (w *wanted) espsMismatch(e *fleet.Enclosure) string {
 	if w.model.ESPs == 0 || e.Reported == 0 || w.model.ESPs == e.Reported {

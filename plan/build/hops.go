@@ -9,7 +9,7 @@ import (
 	"fwctl/plan/desired"
 )
 
-// hop is the download of one image of the model, which is left staged where mode
+// hop returns the download of one image of the model, which is left staged where mode
 // e takes it.
 func (w *wanted) hop(from, name string) plan.Hop {
 	i, download, q := w.model.Images[name], w.model.Download, w.quirk(from)
@@ -37,9 +37,9 @@ func (w *wanted) hop(from, name string) plan.Hop {
 	}
 }
 
-// hops are what one apply does of a chain, and what is left for later: a hop that
-// only a power cycle starts, or that must not be started, is the last. why tells
-// of what is left out.
+// hops returns what one apply does of a chain, and what is left for later: a hop that
+// only a power cycle starts, or that must not be started, is the last. why says
+// what is left out.
 func (w *wanted) hops(chain []string) (hops, later []plan.Hop, why string) {
 	from := w.Sub.Revision
 	for n, name := range chain {
@@ -64,7 +64,7 @@ func (w *wanted) hops(chain []string) (hops, later []plan.Hop, why string) {
 }
 
 // carriesOn makes a hop one that the same apply starts, so that another can
-// follow. False where only a power cycle does, or where no reset is permitted.
+// follow. It returns false if only a power cycle starts it, or no reset is permitted.
 func (w *wanted) carriesOn(h *plan.Hop) bool {
 	switch {
 	case w.denied() != "":

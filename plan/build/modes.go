@@ -12,13 +12,13 @@ import (
 // writeBufferLimit is what WRITE BUFFER can address: its offset has 24 bits.
 const writeBufferLimit = 16 << 20
 
-// quirk is the row of the quirk table for the ESP when the component runs a revision.
+// quirk returns the row of the quirk table for the ESP when the component runs a revision.
 func (w *wanted) quirk(from string) *desired.Quirk {
 	p := w.Primary()
 	return w.quirks.of(p.Vendor, p.Product, w.primaryAt(from))
 }
 
-// primaryAt is what the ESP runs when the component runs a revision.
+// primaryAt returns what the ESP runs when the component runs a revision.
 func (w *wanted) primaryAt(from string) string {
 	if w.Sub.ID == 0 {
 		return from
@@ -26,10 +26,10 @@ func (w *wanted) primaryAt(from string) string {
 	return w.Primary().Revision
 }
 
-// protocol is the way that the ESP takes images. By itself (auto) that is
-// page 0Eh where the ESP lists it: it has an end that is told, an abort, and
+// protocol returns the way that the ESP takes images. By itself (auto) that is
+// page 0Eh where the ESP lists it: it reports its end, and has an abort and
 // subenclosures. Else it is WRITE BUFFER, unless the ESP says that it knows
-// neither mode 0Eh nor 07h; one that cannot tell (no REPORT SUPPORTED OPERATION
+// neither mode 0Eh nor 07h; one that does not say (no REPORT SUPPORTED OPERATION
 // CODES) is tried, and a refusal at the first chunk leaves no trace.
 func (w *wanted) protocol() plan.Protocol {
 	switch {
@@ -41,19 +41,19 @@ func (w *wanted) protocol() plan.Protocol {
 	return plan.WriteBuffer
 }
 
-// lacks tells whether the ESP is known not to take a WRITE BUFFER mode, two hex digits.
+// lacks reports whether the ESP is known not to take a WRITE BUFFER mode, two hex digits.
 func (w *wanted) lacks(mode string) bool {
 	return w.protocol() == plan.WriteBuffer && w.ESP.Download.WriteBufferModes != nil &&
 		!slices.Contains(w.ESP.Download.WriteBufferModes, mode)
 }
 
-// takesModeE tells whether the ESP is not known to refuse mode e at a revision.
+// takesModeE reports whether the ESP is not known to refuse mode e at a revision.
 func (w *wanted) takesModeE(from string) bool {
 	q := w.quirk(from)
 	return !w.lacks("0e") && q.TakesModeE(w.primaryAt(from))
 }
 
-// modes are those of an image that the policy permits and the ESP is not known
+// modes returns those of an image that the policy permits and the ESP is not known
 // to lack at the revision that the image starts from, in the order that they are tried in.
 func (w *wanted) modes(from string, i desired.ModelImage) []plan.Mode {
 	return slices.DeleteFunc(inOrder(i.Modes), func(m plan.Mode) bool {
@@ -64,14 +64,14 @@ func (w *wanted) modes(from string, i desired.ModelImage) []plan.Mode {
 	})
 }
 
-// inOrder are an image's modes in the order that they are tried in, however the file
+// inOrder returns an image's modes in the order that they are tried in, however the file
 // lists them: mode e resets nothing.
 func inOrder(modes []plan.Mode) []plan.Mode {
 	return slices.DeleteFunc([]plan.Mode{plan.ModeE, plan.Mode7},
 		func(m plan.Mode) bool { return !slices.Contains(modes, m) })
 }
 
-// mode7Defers reports whether mode 7 leaves an image dormant: where the model says that only
+// mode7Defers reports whether mode 7 leaves an image dormant: if the model says that only
 // a power cycle starts images, and the image goes by mode 7 alone (Dell MD1200). Where it
 // goes by mode e, that is what the model speaks of, and mode 7 counts as one that resets.
 func (w *wanted) mode7Defers(i desired.ModelImage) bool {
@@ -85,7 +85,7 @@ func (w *wanted) defers(from string, i desired.ModelImage) bool {
 	return len(h.Deferring()) > 0
 }
 
-// activationPage is what a quirk sends in place of mode 0Fh, "" where that, or a
+// activationPage returns what a quirk sends in place of mode 0Fh, "" if that, or a
 // power cycle, starts what is deferred.
 func (w *wanted) activationPage(q *desired.Quirk) string {
 	if w.rule.By == plan.ByPowerCycle {
@@ -94,13 +94,13 @@ func (w *wanted) activationPage(q *desired.Quirk) string {
 	return strings.ToLower(q.Activation.Page)
 }
 
-// lacksActivation tells whether the ESP is known to take no command that starts
+// lacksActivation reports whether the ESP is known to take no command that starts
 // what is deferred at a revision.
 func (w *wanted) lacksActivation(from string) bool {
 	return w.lacks("0f") && w.activationPage(w.quirk(from)) == ""
 }
 
-// hopReasons are why an image cannot be sent to the component at a revision. Whether
+// hopReasons returns why an image cannot be sent to the component at a revision. Whether
 // the model's order lets it is for the gate.
 func (w *wanted) hopReasons(from string, i desired.ModelImage) []string {
 	reasons := []string{w.modeReason(from, i)}
@@ -118,7 +118,7 @@ func (w *wanted) hopReasons(from string, i desired.ModelImage) []string {
 	return slices.DeleteFunc(reasons, func(r string) bool { return r == "" })
 }
 
-// modeReason is why there is no mode to send an image by at a revision, "" where
+// modeReason returns why there is no mode to send an image by at a revision, "" where
 // there is one.
 func (w *wanted) modeReason(from string, i desired.ModelImage) string {
 	if w.protocol() == plan.SES && !w.ESP.Download.SESPage {

@@ -23,7 +23,7 @@ type Flash struct {
 	Devices   []string             // nodes of ESPs, "/dev/sg3"; several of one ESP are one
 	Image     *image.Image
 	Mode      plan.Mode // the only one that is tried
-	Revision  string    // that the image brings, "" where nobody has said
+	Revision  string    // that the image brings, "" if it is unknown
 	BufferID  int       // that takes it; without a Revision, the part behind one that is not 0 reports none
 
 	// Names are what this host calls enclosures, by the first part of their addresses,
@@ -36,11 +36,11 @@ const oneOff = "flash"
 
 // OneOff makes a plan that sends an image to the primary subenclosures of some
 // devices, by the gates and waves of Build. To name a device is to permit what its
-// mode does to it: by mode 7 a reset, which starts the image where it is staged
+// mode does to it: by mode 7 a reset, which starts the image if it is staged
 // already. Health and the enclosure's other ESPs are
 // warned of.
 //
-// Where nobody has said which revision the image brings, the plan's hops have none.
+// If it is unknown which revision the image brings, the plan's hops have none.
 //
 // The error holds every device that is none of the inventory, or of another
 // product than the first: a *multierror.Error of schemas.Problem.
@@ -71,7 +71,7 @@ func OneOff(f Flash) (*plan.Plan, error) {
 	return p, nil
 }
 
-// name is what the image is called: its file's name.
+// name returns what the image is called: its file's name.
 func (f Flash) name() string { return filepath.Base(f.Image.Path()) }
 
 // espOf is an ESP and its enclosure.
@@ -80,7 +80,7 @@ type espOf struct {
 	esp *inventory.ESP
 }
 
-// find finds the ESPs of the devices, in their order.
+// find returns the ESPs of the devices, in their order.
 func (f Flash) find() ([]espOf, error) {
 	var named []espOf
 	var problems []schemas.Problem
@@ -103,19 +103,19 @@ func (f Flash) find() ([]espOf, error) {
 	return named, schemas.Join(problems)
 }
 
-// productOf is what an image is for.
+// productOf returns what an image is for.
 func productOf(o espOf) string {
 	primary := o.esp.Subenclosures[0]
 	return primary.Vendor + " " + primary.Product
 }
 
-// matchOf is what the model of a one-off plan matches.
+// matchOf returns what the model of a one-off plan matches.
 func matchOf(named []espOf) desired.Match {
 	primary := named[0].esp.Subenclosures[0]
 	return desired.Match{Vendor: glob.Literal(primary.Vendor), Product: glob.Literal(primary.Product)}
 }
 
-// at is the ESP behind a device node, or why there is none.
+// at returns the ESP behind a device node, or why there is none.
 func (f Flash) at(device string) (espOf, *schemas.Problem) {
 	for i := range f.Inventory.Enclosures {
 		e := &f.Inventory.Enclosures[i]
@@ -138,7 +138,7 @@ func (f Flash) at(device string) (espOf, *schemas.Problem) {
 	return espOf{}, p
 }
 
-// input is what Build makes the plan from: a desired state that wants the image on
+// input returns what Build makes the plan from: a desired state that wants the image on
 // the components that were named.
 func (f Flash) input(named []espOf) Input {
 	image := desired.ModelImage{Part: desired.DefaultPart, SHA256: f.Image.SHA256(), Revision: f.Revision,
@@ -184,7 +184,7 @@ func unambiguous(names map[string]string) map[string]string {
 	return own
 }
 
-// reminders are what a desired state would have been asked for, and what the
+// reminders returns what a desired state would have been asked for, and what the
 // devices that were named leave out.
 func (f Flash) reminders(named []espOf) []string {
 	var warnings []string
@@ -218,9 +218,8 @@ func (f Flash) reminders(named []espOf) []string {
 	return warnings
 }
 
-// UnseenESPs lists the enclosures that the plan works on and of which the inventories
-// that it was made from lack ESPs that are known to be there, sorted. Where nobody
-// knows how many there are, none is known to be missing.
+// UnseenESPs lists the enclosures that the plan works on and that have ESPs that no inventory
+// shows, sorted. If it is unknown how many ESPs an enclosure has, none counts as missing.
 func UnseenESPs(p *plan.Plan, models map[string]desired.Model, inventories []*inventory.Inventory) []plan.Unseen {
 	expected := map[string]*plan.Unseen{}
 	for _, s := range p.Steps {

@@ -54,7 +54,7 @@ func (b *builder) planStaged(d *draft, chain []string) bool {
 const neverComplete = "the device never said that the image is complete, so that no 0Fh is sent: " +
 	"power-cycle the enclosure when its drives are not in use, then run `fwctl verify`"
 
-// addStaged tells, in the row, of what is staged and is not what the row is about.
+// addStaged adds what is staged to the reasons, unless the step is about that.
 func (d *draft) addStaged() {
 	staged, s := d.Sub.Staged, &d.step
 	if staged == nil {
@@ -72,7 +72,7 @@ func (d *draft) addStaged() {
 	d.addWaiting(what)
 }
 
-// addWaiting tells, in the row, of what is staged, and who staged it.
+// addWaiting adds to the reasons what is staged, and who staged it.
 func (d *draft) addWaiting(what string) {
 	s := &d.step
 	text := what + ", and any power loss or hard reset starts it. " + d.stagedBy()
@@ -84,8 +84,8 @@ func (d *draft) addWaiting(what string) {
 	s.Reasons = append(s.Reasons, text)
 }
 
-// stagedBy tells of what is staged: Staged 2026-11-15 by anna, image 5891b5b5.
-// Where several hosts see the enclosure, it tells on which of them.
+// stagedBy says who staged what is staged: Staged 2026-11-15 by anna, image 5891b5b5.
+// If several hosts see the enclosure, it says on which of them.
 func (d *draft) stagedBy() string {
 	s, on := d.Sub.Staged, ""
 	if len(d.e.Views) > 1 {

@@ -106,7 +106,7 @@ func (b *builder) unreadSteps(f *fleet.Fleet) []plan.Step {
 }
 
 // markUnreadDomains notes what of fault domains could not be read: of an enclosure that is
-// known to be there, be it in sight through another module or not at all, and of one that
+// known to be there, in sight through another module or not at all, and of one that
 // somebody declared to belong to a fault domain. Nothing there is reset meanwhile: what
 // could not be read may be about to be reset by somebody else, or have no other way left.
 func (b *builder) markUnreadDomains(f *fleet.Fleet) {

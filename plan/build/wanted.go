@@ -20,10 +20,10 @@ type wanted struct {
 
 	bystander  bool // a reset is not permitted because of what it would start beside the component
 	again      bool // memory alone does not make it up to date
-	needsImage bool // be it of the revision that it reports
+	needsImage bool // whatever revision it reports
 }
 
-// activation is the rule for the image's part, with nothing left open.
+// activation returns the rule for the image's part, with nothing left open.
 func (w *wanted) activation() desired.ActivationRule {
 	part, model := w.model.Parts[w.image.Part].Activation, w.model.Activation
 	return desired.ActivationRule{
@@ -34,21 +34,21 @@ func (w *wanted) activation() desired.ActivationRule {
 	}
 }
 
-// bufferID is the buffer that an image goes to.
+// bufferID returns the buffer that an image goes to.
 func (w *wanted) bufferID(i desired.ModelImage) int {
 	return cmp.Or(i.BufferID, w.model.Download.BufferID)
 }
 
-// otherImageRuns tells whether the component reports the wanted revision, but took it
+// otherImageRuns reports whether the component reports the wanted revision, but took it
 // from another image.
 func (w *wanted) otherImageRuns() bool {
 	return !w.image.NoVersion && w.Sub.Revision == w.image.Revision && w.Sub.Sent != nil &&
 		w.Sub.Sent.SHA256 != w.image.SHA256
 }
 
-// upToDate reports whether the component runs the wanted image, as far as anybody knows:
+// upToDate reports whether the component runs the wanted image, as far as is known:
 // it reports its revision, and no other image is remembered there. The revision of an image
-// that starts at its own tells nothing: only the memory of that very image does.
+// that starts at its own says nothing: only the memory of that very image does.
 func (w *wanted) upToDate() bool {
 	switch {
 	case w.image.NoVersion:
@@ -62,7 +62,7 @@ func (w *wanted) upToDate() bool {
 	return !w.otherImageRuns()
 }
 
-// rollback is the first image by name that brings a revision back once the wanted one
+// rollback returns the first image by name that brings a revision back once the wanted one
 // runs; of a part that reports none, the image that is remembered there.
 func (w *wanted) rollback(revision string) string {
 	for _, name := range w.images {
@@ -81,7 +81,7 @@ func (w *wanted) rollback(revision string) string {
 	return ""
 }
 
-// memoryReason says what is known of a part that reports no revision: what its host remembers.
+// memoryReason returns what is known of a part that reports no revision: what its host remembers.
 func (w *wanted) memoryReason() string {
 	at := fmt.Sprintf("what is behind buffer %d reports no revision", w.bufferID(w.image))
 	sent := w.Sub.Behind(w.bufferID(w.image))

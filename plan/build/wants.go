@@ -13,7 +13,7 @@ import (
 	"fwctl/schemas"
 )
 
-// wantOf finds what is wanted of a component, nil for nothing.
+// wantOf returns what is wanted of a component, nil for nothing.
 func (b *builder) wantOf(c fleet.Component) *goal {
 	found := -1
 	primary := c.Primary()
@@ -122,7 +122,7 @@ func (b *builder) wantWarnings() []string {
 			why = fmt.Sprintf("no enclosure in sight is vendor %q, product %q", cmp.Or(match.Vendor, "*"),
 				cmp.Or(match.Product, "*"))
 		case m.enclosures == 0:
-			continue // told of its selectors
+			continue // selectorWarnings says so
 		default:
 			why = "none of the model's enclosures has a subenclosure of that part"
 		}
@@ -134,7 +134,7 @@ func (b *builder) wantWarnings() []string {
 	return warnings
 }
 
-// selectorWarnings tells of the desired state's selectors that select nothing here.
+// selectorWarnings warns of the desired state's selectors that select nothing here.
 // It may cover more than the inventories do.
 func (b *builder) selectorWarnings() []string {
 	d := b.in.Desired
@@ -147,7 +147,7 @@ func (b *builder) selectorWarnings() []string {
 			if near := d.NearestName(s); near != "" {
 				why += "; " + near
 			}
-		case s.Want >= 0 && b.matches[s.Want].models == 0: // told of the want
+		case s.Want >= 0 && b.matches[s.Want].models == 0: // wantWarnings says so
 		case s.Want >= 0 && inSight && !b.matches[s.Want].selected[s.Index]:
 			why = fmt.Sprintf("%s: %s selects nothing of model %s", s.Of, s.Selector, d.Want[s.Want].Model)
 		case !inSight && b.knownUnread(s.Selector):

@@ -57,7 +57,7 @@ func compareBool(a, b bool) int {
 	return 1
 }
 
-// wave is the wave of a place, without its number.
+// wave returns the wave of a place, without its number.
 func (p place) wave() plan.Wave {
 	w := plan.Wave{Kind: plan.ResetWave, Windows: []string{}, Canary: !p.rest, PowerCycle: p.phase == cycling}
 	if p.phase == staging || p.phase == lateStaging {
@@ -135,7 +135,7 @@ func joinWindows(names []string) string {
 	return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), "\n")
 }
 
-// resetBy is what a draft's reset takes down: an ESP by a command, an enclosure by a person.
+// resetBy returns what a draft's reset takes down: an ESP by a command, an enclosure by a person.
 func (d *draft) resetBy() target {
 	if d.step.Last().ByPerson() {
 		return target{enclosure: d.e}

@@ -23,7 +23,7 @@ type checker struct {
 	compared   int               // names that were compared with an unknown one
 }
 
-// add tells a problem, unless the schema has one at the same place.
+// add adds a problem, unless the schema has one at the same place.
 func (c *checker) add(path []string, summary, hint string) {
 	p := c.d.At(path...)
 	if p.Line > 0 && c.fromSchema[[2]int{p.Line, p.Column}] {
@@ -131,7 +131,7 @@ const maxCompared = 500_000
 // maxListed is how many known names a hint lists.
 const maxListed = 20
 
-// knownNames is the hint for a name that is not known.
+// knownNames returns the hint for a name that is not known.
 func (c *checker) knownNames(name string, names iter.Seq[string]) string {
 	if c.compared > maxCompared {
 		return ""

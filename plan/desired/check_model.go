@@ -66,7 +66,7 @@ func (c *checker) checkModel(name string, m Model) {
 
 // checkRings finds images that form a circle: each starts only at revisions that
 // others of them bring. An enclosure that never ran one of these revisions cannot
-// get at them, and nothing tells the way up from the way back, unless the model's
+// get at them, and nothing says which is the way up and which the way back, unless the model's
 // order has them all: then they are an update and what takes it back. An image that
 // starts at its own revision alone goes onto what another file has brought.
 func (c *checker) checkRings(model string, m Model) {
@@ -132,7 +132,7 @@ func (c *checker) checkRings(model string, m Model) {
 }
 
 // checkAmbiguous finds images that bring the same revision over the same ones,
-// are not the same, and of which no want names one.
+// are not the same, if no want names one of them.
 func (c *checker) checkAmbiguous(model string, m Model) {
 	named := map[string]bool{}
 	for _, w := range c.d.Want {

@@ -26,7 +26,7 @@ func (c *checker) checkNames() {
 		id, name, at := inventory.NormalID(written), c.d.Names[written], []string{"names", written}
 		other, twice := given[name]
 		switch {
-		case !identifier.MatchString(id): // the schema has told
+		case !identifier.MatchString(id): // the schema says so
 		case named[id]:
 			c.add(at, fmt.Sprintf("enclosure %s is named here a second time", id),
 				"hex digits mean the same in capitals: keep one of the names")

@@ -48,7 +48,7 @@ type imageLoader struct {
 	known    schemas.Positions // of the file's own problems
 }
 
-// newImageLoader loads the images of a desired state of which some problems are known.
+// newImageLoader loads the images of a desired state. known are its own problems.
 func newImageLoader(d *State, dir string, known []schemas.Problem) *imageLoader {
 	return &imageLoader{
 		d: d, dir: dir, read: map[string]*image.Image{}, known: schemas.PositionsOf(known),
@@ -98,7 +98,7 @@ func (l *imageLoader) load(model, name string) {
 	l.images.Files[i.SHA256] = img
 	l.verify(img, model, name)
 	if !slices.Contains(m.Parts[i.Part].Subenclosures, 0) {
-		return // it is for a product of which the model does not have the name
+		return // it is for a product whose name the model does not have
 	}
 	if doubt := Doubt(img, name+" of model "+model, m.Match); doubt != "" {
 		l.images.Warnings = append(l.images.Warnings, doubt)
@@ -152,7 +152,7 @@ func (l *imageLoader) add(err error, path ...string) {
 	l.problems = append(l.problems, p)
 }
 
-// Doubt is the warning of an image that may be for another product, "" where
+// Doubt returns the warning of an image that may be for another product, "" if
 // there is no reason for one.
 func Doubt(img *image.Image, called string, match Match) string {
 	if doubt := img.Kind().Doubt; doubt != "" {
@@ -166,7 +166,7 @@ func Doubt(img *image.Image, called string, match Match) string {
 		"the wrong file: compare it with the release notes", called, product)
 }
 
-// unmentioned is the product that an image says nothing of, "" where it does or
+// unmentioned returns the product that an image says nothing of, "" if it does or
 // where the globs have no letters to look for.
 func unmentioned(img *image.Image, match Match) string {
 	for _, pattern := range []string{match.Product, match.Vendor} {

@@ -23,7 +23,7 @@ import (
 // the revisions that run as comments, and nothing wanted, so that it plans to no
 // change. The same inventories give the same bytes whatever their order. What is in
 // comments is valid once its hash signs are gone, with or without the blank behind
-// them: editors differ in that. Images, of which the paths are written as they are,
+// them: editors differ in that. Images, whose paths are written as they are,
 // are suggested for the products that they mention, or for all if they mention none.
 func Init(invs []*inventory.Inventory, images []*image.Image) []byte {
 	invs = slices.SortedFunc(slices.Values(invs), func(a, b *inventory.Inventory) int {
@@ -261,7 +261,7 @@ func quote(text string) string {
 	return string(b)
 }
 
-// remark is a text in a comment: nothing in it ends the line.
+// remark returns a text in a comment: nothing in it ends the line.
 func remark(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {

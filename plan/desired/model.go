@@ -74,7 +74,7 @@ type ModelImage struct {
 	File      string      `yaml:"file"`      // as written
 	SHA256    string      `yaml:"sha256"`    // 64 lower-case hex digits
 	Opaque    bool        `yaml:"opaque"`    // devices take the file though it looks like a container or a text
-	Signature string      `yaml:"signature"` // file of its minisign signature, as written; "" where it has none
+	Signature string      `yaml:"signature"` // file of its minisign signature, as written; "" if it has none
 	Revision  string      `yaml:"revision"`
 	From      []string    `yaml:"from"`        // globs on the revision it starts from; nil: any
 	Modes     []plan.Mode `yaml:"modes"`       // what the vendor supports
@@ -82,7 +82,7 @@ type ModelImage struct {
 	NoVersion bool        `yaml:"unversioned"` // the part that it is for reports no revision, and Revision is ""
 }
 
-// StartsAt tells whether an image goes onto a revision in one hop.
+// StartsAt reports whether an image goes onto a revision in one hop.
 func (i ModelImage) StartsAt(revision string) bool {
 	return i.From == nil || slices.ContainsFunc(i.From, func(from string) bool { return glob.Match(from, revision) })
 }

@@ -55,7 +55,7 @@ func parse(file string, data []byte) (*State, []schemas.Problem) {
 		} `yaml:"metadata"`
 	}
 	c := checker{d: d, problems: problems, fromSchema: schemas.PositionsOf(problems)}
-	// What the schema has found already is not told twice: a decode that fails
+	// What the schema has found already is not said twice: a decode that fails
 	// goes on with what it could make of the rest.
 	if err := errors.Join(root.Decode(d), root.Decode(&head)); err != nil && len(problems) == 0 {
 		c.add(nil, "the file cannot be read: "+err.Error(), "")
@@ -67,7 +67,7 @@ func parse(file string, data []byte) (*State, []schemas.Problem) {
 	return d, c.problems
 }
 
-// fillIn gives what was left out its default, where that does not depend on a device.
+// fillIn gives what was left out its default, if that does not depend on a device.
 func (d *State) fillIn() {
 	for name, m := range d.Models {
 		if m.Download.Protocol == "auto" {

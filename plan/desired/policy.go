@@ -43,7 +43,7 @@ const (
 	DowngradeOrder  Downgrade = "order" // along the model's order, both ways
 )
 
-// DefaultPolicy is the safe one: nothing is reset, and what is downloaded is left staged.
+// DefaultPolicy returns the safe one: nothing is reset, and what is downloaded is left staged.
 func DefaultPolicy() Policy {
 	return Policy{Reset: plan.ResetNever, Activate: plan.Manual, Downgrade: DowngradeForbid, RequireAllESPs: true,
 		RequireHealthy: true}

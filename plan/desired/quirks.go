@@ -67,8 +67,8 @@ var quirkTable = sync.OnceValue(func() []Quirk {
 	return table.Quirks
 })
 
-// QuirkOf finds the row of the quirk table that fits a device by its primary
-// subenclosure, an empty one where there is none. own are rows that come before
+// QuirkOf returns the row of the quirk table that fits a device by its primary
+// subenclosure, an empty one if there is none. own are rows that come before
 // those of the built-in table, and take the place of those of the same name.
 func QuirkOf(own []Quirk, vendor, product, revision string) Quirk {
 	match := func(q Quirk) bool { return q.Match.Fits(vendor, product, revision) }
@@ -83,7 +83,7 @@ func QuirkOf(own []Quirk, vendor, product, revision string) Quirk {
 	return Quirk{}
 }
 
-// TakesModeE tells whether the ESP takes mode e when it runs a revision.
+// TakesModeE reports whether the ESP takes mode e when it runs a revision.
 func (q *Quirk) TakesModeE(revision string) bool {
 	return q.ModeE == nil || slices.ContainsFunc(q.ModeE, func(at string) bool { return glob.Match(at, revision) })
 }
@@ -125,5 +125,5 @@ func (c *checker) checkQuirk(index string, q Quirk) {
 	}
 }
 
-// Bytes are the bytes of the page, from its page code on.
+// Bytes returns the bytes of the page, from its page code on.
 func (a ActivationPage) Bytes() ([]byte, error) { return plan.PageBytes(a.Page) }

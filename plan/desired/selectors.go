@@ -15,7 +15,7 @@ import (
 type Selector struct {
 	inventory.Selector
 	Of      string   // what it is for, for people: except 1
-	Path    []string // where it stands
+	Path    []string // where it is in the file
 	Unnamed string   // why it selects nothing wherever the desired state is used, "" if it may
 
 	Want, Index int // its want, and which of the want's selectors it is; -1 if it is not one
@@ -79,7 +79,7 @@ func (d *State) Selectors() []Selector {
 	return all
 }
 
-// Warnings finds what is valid in a desired state and cannot be meant: selectors by
+// Warnings returns what is valid in a desired state and cannot be meant: selectors by
 // a name that no enclosure has, since names come from nowhere else. Each is a problem
 // with its position.
 func (d *State) Warnings() []schemas.Problem {
@@ -94,7 +94,7 @@ func (d *State) Warnings() []schemas.Problem {
 	return schemas.Sort(all)
 }
 
-// NearestName is the hint for a name that no enclosure has, "" if none is near.
+// NearestName returns the hint for a name that no enclosure has, "" if none is near.
 func (d *State) NearestName(s Selector) string {
 	if near := schemas.Nearest(inventory.EnclosureOf(string(s.Selector)),
 		slices.Sorted(maps.Values(d.Names))); near != "" {

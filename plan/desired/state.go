@@ -34,7 +34,7 @@ type State struct {
 	FaultDomains [][]inventory.Selector   `yaml:"faultDomains"`
 	Windows      map[string]window.Window `yaml:"windows"`
 
-	root *schemas.Tree // where it was read from, for positions; nil where it comes from no file
+	root *schemas.Tree // where it was read from, for positions; nil if it comes from no file
 }
 
 // Want says that the components of a model's part should run an image.
@@ -52,7 +52,7 @@ type Exception struct {
 	Until     string             `yaml:"until"` // the last day it holds, in UTC, "2006-01-02"
 }
 
-// At is the position of what stands at a path in the file, as a problem to fill in.
+// At returns the position of what stands at a path in the file, as a problem to fill in.
 func (d *State) At(path ...string) schemas.Problem {
 	p := schemas.Problem{File: d.File}
 	if d.root != nil {

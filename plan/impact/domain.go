@@ -14,14 +14,14 @@ import (
 // Domain is enclosures that share drives or an upstream expander, or that
 // somebody declared to belong together.
 type Domain struct {
-	number     int                 // from 1; 0 where nobody lists the drives of any
+	number     int                 // from 1; 0 if no host lists the drives of any
 	Enclosures []*fleet.Enclosure  // sorted by id
 	Cautions   []inventory.Caution // of all of them, by address and kind
 	busy       *string             // as in Effect, once it was found out
 	Unread     []string            // what of them could not be read, and why
 }
 
-// IDs are the identifiers of its enclosures.
+// IDs returns the identifiers of its enclosures.
 func (domain *Domain) IDs() []string {
 	ids := make([]string, len(domain.Enclosures))
 	for i, e := range domain.Enclosures {
@@ -30,8 +30,8 @@ func (domain *Domain) IDs() []string {
 	return ids
 }
 
-// recall takes in what has to be minded about components of an enclosure. Where
-// several hosts remember the same, the first to find it out tells.
+// recall adds the cautions about components of an enclosure. If several hosts remember the
+// same, the earliest counts.
 func (domain *Domain) recall(cautions []inventory.Caution) {
 	if len(cautions) == 0 {
 		return
@@ -46,7 +46,7 @@ func (domain *Domain) recall(cautions []inventory.Caution) {
 	})
 }
 
-// Neighbours are the other enclosures of one's fault domain, as far as a host sees
+// Neighbours returns the other enclosures of one's fault domain, as far as a host sees
 // them, sorted.
 func (domain *Domain) Neighbours(e *fleet.Enclosure, host string) []string {
 	var all []string
@@ -79,7 +79,7 @@ func (domain *Domain) SeenElsewhere(sv *Survey, host string) []string {
 	return slices.Compact(keys)
 }
 
-// InUse says what of a fault domain is in use on any host, or may be; "" where nothing is.
+// InUse returns what of a fault domain is in use on any host, or may be; "" if nothing is.
 func (domain *Domain) InUse(sv *Survey) string {
 	if domain.busy != nil {
 		return *domain.busy
@@ -88,7 +88,7 @@ func (domain *Domain) InUse(sv *Survey) string {
 	if len(domain.Enclosures) == 1 {
 		home = domain.Enclosures[0]
 	}
-	used, useUnknown := map[string][]finding{}, map[string][]finding{} // by host, "" where but one sees the enclosure
+	used, useUnknown := map[string][]finding{}, map[string][]finding{} // by host, "" if but one sees the enclosure
 	var unseen []finding
 	var unlisted []string
 	for _, e := range domain.Enclosures {
@@ -135,7 +135,7 @@ func (domain *Domain) InUse(sv *Survey) string {
 // unseenWords is said of drives that no host of the plan sees.
 const unseenWords = " of unknown use: no host of the plan sees them, which counts as in use"
 
-// UnreadReason is why nothing of a fault domain is reset while something of it cannot be
+// UnreadReason returns why nothing of a fault domain is reset while something of it cannot be
 // read, "" if all of it could be.
 func (domain *Domain) UnreadReason() string {
 	const most = 3

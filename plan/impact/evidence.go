@@ -9,7 +9,7 @@ import (
 	"fwctl/inventory/fleet"
 )
 
-// evidence says where drives were looked for, and of each which source says what of it:
+// evidence returns where drives were looked for, and of each which source says what of it:
 // why it counts as in use, or why it does not.
 func (sv *Survey) evidence(enclosures []*fleet.Enclosure, found []finding) []string {
 	var said []string
@@ -21,7 +21,7 @@ func (sv *Survey) evidence(enclosures []*fleet.Enclosure, found []finding) []str
 			}
 		}
 	}
-	alike := map[string][]finding{} // drives of which the same is said
+	alike := map[string][]finding{} // drives with the same words
 	var order []string
 	for _, f := range found {
 		if f.fate != unused && f.fate != failsOver {
@@ -59,7 +59,7 @@ func riskWords(d *inventory.Drive) string {
 
 // safeWords says of a drive that nothing is cut off from why: that it is in use and goes
 // on, or which host has found what on looking whether it is. What is said of each of its
-// paths is said once, so that drives of which the same is said are told together.
+// paths is said once, so that drives with the same words share a line.
 func (sv *Survey) safeWords(f finding) string {
 	if f.fate == failsOver {
 		return "in use, with a live path through " + sv.label(f.through, nil)

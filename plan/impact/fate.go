@@ -16,8 +16,8 @@ const (
 	failsOver                // another path takes over
 	cutOff                   // there is no other live path
 	noMultipath              // there is, but what uses the drive does not use it
-	pathsUnknown             // nobody can tell what its paths lead through
-	useUnknown               // nobody can tell whether it is used, and no other path would take over
+	pathsUnknown             // it is unknown what its paths lead through
+	useUnknown               // it is unknown whether it is used, and no other path would take over
 	unseen                   // no host of the plan sees it, so its use is unknown
 )
 
@@ -33,7 +33,7 @@ func newFinding(e *fleet.Enclosure, d *inventory.Drive) finding {
 	return finding{enclosure: e, drive: d}
 }
 
-// key tells the drives of no slot apart.
+// key distinguishes drives that are in no slot.
 func key(d *inventory.Drive) string {
 	if d.Slot != inventory.NoSlot {
 		return ""
@@ -60,7 +60,7 @@ func worstOfEach(found []finding) []finding {
 	return slices.CompactFunc(found, finding.same)
 }
 
-// fate finds what becomes of a drive on a host. A drive that several enclosures
+// fate returns what becomes of a drive on a host. A drive that several enclosures
 // list has the users and the paths of all of them.
 func (sv *Survey) fate(e *fleet.Enclosure, v *fleet.View, d *inventory.Drive, luIDs []string) (f fate, through string) {
 	host := v.Host

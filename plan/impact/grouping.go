@@ -11,7 +11,7 @@ import (
 )
 
 // joinByExpanders joins enclosures that have an upstream expander in common, be
-// it one of their own or nobody's, and finds which paths cross which ESPs.
+// it one of their own or not, and finds which paths cross which ESPs.
 func (sv *Survey) joinByExpanders(groups grouping) {
 	type link struct {
 		from     *fleet.Enclosure

@@ -18,8 +18,8 @@ import (
 // Effect is what a reset does to those who use the drives behind what is reset.
 type Effect struct {
 	Expected plan.Impact // ESPReset or IOInterruption
-	Worst    plan.Impact // likewise, where what is not known counts as in use
-	Busy     string      // what of the fault domain is in use, or may be, in words; "" where nothing is
+	Worst    plan.Impact // likewise, if what is unknown counts as in use
+	Busy     string      // what of the fault domain is in use, or may be, in words; "" if nothing is
 	Why      string      // which drives are in use and how they go on, in words
 
 	// Evidence says where drives were looked for, then of each drive that may be
@@ -27,10 +27,10 @@ type Effect struct {
 	Evidence []string
 }
 
-// Of tells what it does when ESPs, by lu_id, are reset at once, as the
+// Of returns what it does when ESPs, by lu_id, are reset at once, as the
 // inventories of one or several hosts show it. A drive in use goes on where what
 // uses it really has another live path, known to lead neither through one of the
-// ESPs nor through anything behind them. What the inventories do not tell counts
+// ESPs nor through anything behind them. What the inventories do not say counts
 // as in use and as lost.
 //
 // domain holds the enclosures, by the first part of their addresses, that belong
@@ -59,7 +59,7 @@ func Of(inventories []*inventory.Inventory, luIDs, domain, elsewhere []string) E
 	return e
 }
 
-// Permits tells whether a policy permits a reset, and if not, why.
+// Permits reports whether a policy permits a reset, and if not, why.
 func Permits(reset plan.Reset, e Effect) (ok bool, why string) {
 	switch {
 	case reset == plan.ResetAlways, reset == plan.ResetIdle && e.Busy == "",

@@ -8,7 +8,7 @@ import (
 	"fwctl/inventory/fleet"
 )
 
-// PathWarnings tells which drives of an enclosure are in use and have a path that is
+// PathWarnings warns of drives of an enclosure that are in use and have a path that is
 // not live now. No reset is permitted on that path's account, and none waits for it.
 func PathWarnings(e *fleet.Enclosure) []string {
 	var warnings []string
@@ -38,7 +38,7 @@ func PathWarnings(e *fleet.Enclosure) []string {
 	return warnings
 }
 
-// downPaths are the paths to a drive that the scan says are not live, and why, by device.
+// downPaths returns the paths to a drive that the scan says are not live, and why, by device.
 func downPaths(d *inventory.Drive) []inventory.DrivePath {
 	var down []inventory.DrivePath
 	for _, p := range d.Paths {

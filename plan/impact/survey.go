@@ -18,7 +18,7 @@ type Survey struct {
 	found   []finding                     // room for those of one reset after the other
 
 	elsewhere map[string]bool // drives that hosts beyond those of the survey see, as sightKey has them
-	addresses map[string]bool // SAS addresses of drives that some host sees; nil until somebody asks
+	addresses map[string]bool // SAS addresses of drives that some host sees; nil until it is asked for
 }
 
 type hostESP struct{ host, luID string }
@@ -28,7 +28,7 @@ type sighting struct {
 	drive *inventory.Drive
 }
 
-// NewSurvey finds the fleet's fault domains. together are enclosures that belong
+// NewSurvey returns the fleet's fault domains. together are enclosures that belong
 // together beyond what the inventories show.
 func NewSurvey(f *fleet.Fleet, together [][]*fleet.Enclosure) *Survey {
 	sv := &Survey{Fleet: f, domains: make([]*Domain, len(f.Enclosures)), crosses: map[hostESP][]string{},
@@ -120,8 +120,8 @@ func sightKey(e *fleet.Enclosure, d *inventory.Drive) string {
 	return fmt.Sprintf("%s/slot%d", e.ID, d.Slot)
 }
 
-// NumberOf is the number of an enclosure's fault domain, from 1; 0 where it
-// cannot be told, because nobody lists its drives.
+// NumberOf returns the number of an enclosure's fault domain, from 1; 0 if it
+// is unknown, because no host lists its drives.
 func (sv *Survey) NumberOf(e *fleet.Enclosure) int {
 	if !e.DrivesKnown() {
 		return 0
