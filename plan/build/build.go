@@ -61,26 +61,7 @@ func Plan(in Input) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := fleet.Merge(in.Inventories)
-	for _, e := range f.Enclosures {
-		e.Name = in.Desired.Names[e.ID]
-	}
-	f.MarkUnread(in.Inventories)
-	b := &builder{
-		in: in, today: newest(scans).Format(time.DateOnly), matches: make([]wantMatch, len(in.Desired.Want)),
-		clashes: map[[2]int]clash{},
-		ended:   map[string]bool{}, quirks: &quirkFinder{in.Desired.Quirks, map[device]*desired.Quirk{}},
-		survey: impact.NewSurvey(f, f.Declared(in.Desired.FaultDomains)), gateLists: map[gateKey][]plan.GateResult{},
-		effects: map[target]impact.Effect{},
-	}
-	b.markUnreadDomains(f)
-	for _, want := range in.Desired.Want {
-		g := newGoal(in.Desired, want, b.quirks)
-		if in.Activate {
-			g.policy.Activate = plan.WithApply // of what is staged, and of what this apply stages
-		}
-		b.goals = append(b.goals, g)
-	}
+	b := newBuilder(in, newest(scans))
 	p := &plan.Plan{
 		FormatVersion: plan.FormatVersion,
 		Kind:          plan.Kind,
@@ -94,36 +75,82 @@ func Plan(in Input) (*plan.Plan, error) {
 		Warnings:      []string{},
 	}
 	p.Rollout.MaxParallel = max(p.Rollout.MaxParallel, 1)
-
-	var planned []*draft
-	for _, e := range f.Enclosures {
-		drafts := b.decide(e)
-		for _, d := range drafts {
-			d.step.FaultDomain = b.survey.NumberOf(e)
-			d.addCautions()
-			d.step.Neighbours = d.domain.Neighbours(e, d.step.Host)
-			if d.targeted {
-				planned = append(planned, d)
-			}
-		}
-		p.Warnings = append(p.Warnings, cautionWarnings(e, b.survey.Domain(e).Cautions)...)
-		p.Warnings = append(p.Warnings, stagedWarnings(e.ID, drafts)...)
-		if slices.ContainsFunc(drafts, func(d *draft) bool { return d.targeted }) {
-			p.Warnings = append(p.Warnings, impact.PathWarnings(e)...)
-		}
-	}
+	planned, warnings := b.decideAll()
 	if err := b.err(); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(planned, func(a, b *draft) int {
-		return cmp.Or(cmp.Compare(a.step.Address, b.step.Address), cmp.Compare(a.step.LUID, b.step.LUID))
-	})
 	p.Waves = assignWaves(planned, p.Rollout)
 	for _, w := range p.Waves {
 		for _, name := range w.Windows {
 			p.Windows[name] = in.Desired.Windows[name]
 		}
 	}
+	b.addSteps(p, planned)
+	p.Unread = b.unread()
+	p.Warnings = append(p.Warnings, slices.Concat(warnings, windowWarnings(p), b.wantWarnings(), b.selectorWarnings(),
+		slices.Sorted(maps.Keys(b.ended)), ageWarnings(scans), slices.Sorted(slices.Values(in.Warnings)),
+		scanWarnings(in.Inventories), unreadWarnings(p.Unread))...)
+	p.Summary = p.Summarize()
+	return p, nil
+}
+
+// newBuilder merges the inventories, and finds what all components are decided by.
+func newBuilder(in Input, now time.Time) *builder {
+	f := fleet.Merge(in.Inventories)
+	for _, e := range f.Enclosures {
+		e.Name = in.Desired.Names[e.ID]
+	}
+	f.MarkUnread(in.Inventories)
+	b := &builder{
+		in:        in,
+		today:     now.Format(time.DateOnly),
+		survey:    impact.NewSurvey(f, f.Declared(in.Desired.FaultDomains)),
+		gateLists: map[gateKey][]plan.GateResult{},
+		effects:   map[target]impact.Effect{},
+		matches:   make([]wantMatch, len(in.Desired.Want)),
+		clashes:   map[[2]int]clash{},
+		ended:     map[string]bool{},
+		quirks:    &quirkFinder{in.Desired.Quirks, map[device]*desired.Quirk{}},
+	}
+	b.markUnreadDomains()
+	for _, want := range in.Desired.Want {
+		g := newGoal(in.Desired, want, b.quirks)
+		if in.Activate {
+			// Of what is staged, and of what this apply stages.
+			g.policy.Activate = plan.WithApply
+		}
+		b.goals = append(b.goals, g)
+	}
+	return b
+}
+
+// decideAll decides what is done with every component. It returns those that the targets
+// select, by address, and the warnings about their enclosures and all others.
+func (b *builder) decideAll() (planned []*draft, warnings []string) {
+	for _, e := range b.survey.Enclosures {
+		drafts := b.decide(e)
+		targeted := false
+		for _, d := range drafts {
+			d.step.FaultDomain = b.survey.NumberOf(e)
+			d.step.Neighbours = d.domain.Neighbours(e, d.step.Host)
+			d.addCautions()
+			if d.targeted {
+				planned, targeted = append(planned, d), true
+			}
+		}
+		warnings = append(warnings, cautionWarnings(e, b.survey.Domain(e).Cautions)...)
+		warnings = append(warnings, stagedWarnings(e.ID, drafts)...)
+		if targeted {
+			warnings = append(warnings, impact.PathWarnings(e)...)
+		}
+	}
+	slices.SortStableFunc(planned, func(a, b *draft) int { return compareSteps(&a.step, &b.step) })
+	return planned, warnings
+}
+
+// addSteps adds the steps of the components, once they have their waves, and of what could
+// not be read.
+func (b *builder) addSteps(p *plan.Plan, planned []*draft) {
 	p.Steps = slices.Grow(p.Steps, len(planned))
 	for _, d := range planned {
 		d.addNeighbourResets()
@@ -135,21 +162,12 @@ func Plan(in Input) (*plan.Plan, error) {
 			p.Quirks[q.Name] = q.Source
 		}
 	}
-	p.Steps = append(p.Steps, b.unreadSteps(f)...)
-	slices.SortStableFunc(p.Steps, func(a, b plan.Step) int {
-		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.LUID, b.LUID))
-	})
-	p.Warnings = append(p.Warnings, windowWarnings(p)...)
-	p.Warnings = append(p.Warnings, b.wantWarnings()...)
-	p.Warnings = append(p.Warnings, b.selectorWarnings()...)
-	p.Warnings = append(p.Warnings, slices.Sorted(maps.Keys(b.ended))...)
-	p.Warnings = append(p.Warnings, ageWarnings(scans)...)
-	p.Warnings = append(p.Warnings, slices.Sorted(slices.Values(in.Warnings))...)
-	p.Warnings = append(p.Warnings, scanWarnings(in.Inventories)...)
-	p.Unread = b.unread(f)
-	p.Warnings = append(p.Warnings, unreadWarnings(p.Unread)...)
-	p.Summary = p.Summarize()
-	return p, nil
+	p.Steps = append(p.Steps, b.unreadSteps()...)
+	slices.SortStableFunc(p.Steps, func(a, b plan.Step) int { return compareSteps(&a, &b) })
+}
+
+func compareSteps(a, b *plan.Step) int {
+	return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.LUID, b.LUID))
 }
 
 // newest returns the time of the latest scan: what a plan takes for now.

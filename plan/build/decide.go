@@ -100,8 +100,8 @@ func (b *builder) begin(e *fleet.Enclosure, c fleet.Component) *draft {
 	return d
 }
 
-// plan makes a component's step of what is wanted, and of the reset that is or
-// is not permitted.
+// plan makes a component's step of what is wanted, and of the reset that is or is not
+// permitted. It may be called again, once another reset is.
 func (b *builder) plan(d *draft) {
 	w, s := d.want, &d.step
 	if w == nil || s.Action == plan.Excepted {
@@ -112,91 +112,84 @@ func (b *builder) plan(d *draft) {
 	s.Hops, s.Later, s.Hooks = []plan.Hop{}, nil, nil
 	s.Reasons, s.Gates, d.reported = []string{}, []plan.GateResult{}, nil
 	s.Disruption = plan.Disruption{Expected: plan.NoImpact, Worst: plan.NoImpact}
-
 	if d.ESP.Disputed[d.Sub.ID] != "" {
 		s.Action = plan.Blocked
 		d.addStaged()
 		return
 	}
-	chain, dormant := w.chainOf(d.Sub.Staged, b.in.SignedBy)
-	switch {
+	switch chain, dormant := w.chainOf(d.Sub.Staged, b.in.SignedBy); {
 	case dormant:
-		if !b.planStaged(d, chain) {
-			return
-		}
+		b.planStaged(d, chain)
 	case w.upToDate():
-		s.Action = plan.NoOp
-		switch {
-		case w.image.NoVersion:
-			s.Reasons = append(s.Reasons, w.memoryReason())
-		case w.image.StartsAtItself():
-			s.Reasons = append(
-				s.Reasons,
-				fmt.Sprintf(
-					"its revision does not show it, and %s remembers having sent it the wanted image on %s",
-					s.Host,
-					d.Sub.Sent.At.UTC().Format(time.DateOnly),
-				),
-			)
-		}
-		d.block(d.Conflict(), d.unfinished())
-		d.addStaged()
-		return
+		d.planNoOp()
 	default:
-		switch {
-		case w.image.NoVersion:
-			s.Reasons = append(s.Reasons, w.memoryReason())
-		case w.otherImageRuns():
-			s.Reasons = append(s.Reasons,
-				fmt.Sprintf("it reports %s, but of another image than the wanted one: %.8s, which was sent on %s",
-					s.Current, d.Sub.Sent.SHA256, d.Sub.Sent.At.UTC().Format(time.DateOnly)))
-		case w.image.Revision == s.Current && w.image.StartsAtItself():
-			s.Reasons = append(
-				s.Reasons,
-				fmt.Sprintf(
-					"it reports %s already, which does not show whether it runs the wanted image: %s does not remember "+
-						"having sent that",
-					s.Current,
-					s.Host,
-				),
-			)
-		}
-		way, activate := chain, plan.GateResult{}
-		if chain == nil {
-			var reasons []string
-			way, reasons = w.obstacles()
-			d.block(reasons...)
-		} else if w.policy.Activate == plan.WithApply && w.defers(w.before(chain, len(chain)-1), w.image) {
-			activate = w.activateGate(len(chain) == 1)
-		}
-		d.block(d.Conflict(), d.locked(""))
-		b.pass(d, way, activate)
-		if s.Action == plan.Update {
-			if why := w.shorter(chain, b.in.SignedBy); why != "" {
-				s.Reasons = append(s.Reasons, why)
-			}
-		}
+		b.planUpdate(d, chain)
 	}
+	if len(s.Hops) == 0 {
+		return
+	}
+	s.Rollback = w.rollback(s.Current)
+	s.Disruption = w.disruption(s.Hops, func() impact.Effect { return b.effect(d) })
+	if slices.ContainsFunc(s.Hops, func(h plan.Hop) bool { return h.Resets() && !h.ByPerson() }) {
+		s.Hooks = w.policy.Hooks
+	}
+	s.WorstDuration = s.Worst()
+}
+
+// planNoOp leaves a component as it is, which is as wanted.
+func (d *draft) planNoOp() {
+	w, s := d.want, &d.step
+	s.Action = plan.NoOp
+	switch {
+	case w.image.NoVersion:
+		s.Reasons = append(s.Reasons, w.memoryReason())
+	case w.image.StartsAtItself():
+		s.Reasons = append(s.Reasons,
+			fmt.Sprintf("its revision does not show it, and %s remembers having sent it the wanted image on %s",
+				s.Host, d.Sub.Sent.At.UTC().Format(time.DateOnly)))
+	}
+	d.block(d.Conflict(), d.unfinished())
+	d.addStaged()
+}
+
+// planUpdate plans the chain of images that leads to the wanted one, nil if none does. The
+// step is blocked if that may not be done.
+func (b *builder) planUpdate(d *draft, chain []string) {
+	w, s := d.want, &d.step
+	switch {
+	case w.image.NoVersion:
+		s.Reasons = append(s.Reasons, w.memoryReason())
+	case w.otherImageRuns():
+		s.Reasons = append(s.Reasons,
+			fmt.Sprintf("it reports %s, but of another image than the wanted one: %.8s, which was sent on %s",
+				s.Current, d.Sub.Sent.SHA256, d.Sub.Sent.At.UTC().Format(time.DateOnly)))
+	case w.image.Revision == s.Current && w.image.StartsAtItself():
+		s.Reasons = append(s.Reasons,
+			fmt.Sprintf("it reports %s already, which does not show whether it runs the wanted image: "+
+				"%s does not remember having sent that", s.Current, s.Host))
+	}
+	way, activate := chain, plan.GateResult{}
+	if chain == nil {
+		var reasons []string
+		way, reasons = w.obstacles()
+		d.block(reasons...)
+	} else if w.policy.Activate == plan.WithApply && w.defers(w.before(chain, len(chain)-1), w.image) {
+		activate = w.activateGate(len(chain) == 1)
+	}
+	d.block(d.Conflict(), d.locked(""))
+	b.pass(d, way, activate)
 	if s.Action == plan.Blocked {
 		d.addStaged()
 		return
 	}
-	if !dormant {
-		hops, later, why := w.hops(chain)
-		s.Hops, s.Later = hops, later
-		if why != "" {
-			s.Reasons = append(s.Reasons, why)
-		}
-		d.addStaged()
+	if why := w.shorter(chain, b.in.SignedBy); why != "" {
+		s.Reasons = append(s.Reasons, why)
 	}
-	s.Rollback = w.rollback(s.Current)
-	s.Disruption = w.disruption(s.Hops, func() impact.Effect { return b.effect(d) })
-	for _, h := range s.Hops {
-		if h.Resets() && !h.ByPerson() {
-			s.Hooks = w.policy.Hooks
-		}
+	why := ""
+	if s.Hops, s.Later, why = w.hops(chain); why != "" {
+		s.Reasons = append(s.Reasons, why)
 	}
-	s.WorstDuration = s.Worst()
+	d.addStaged()
 }
 
 // block makes the component's step blocked for reasons. Empty ones do not count.

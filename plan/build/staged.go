@@ -8,8 +8,8 @@ import (
 )
 
 // planStaged plans what is staged already: the wanted image, or the first stepping
-// stone to it. False: it is left as it is.
-func (b *builder) planStaged(d *draft, chain []string) bool {
+// stone to it.
+func (b *builder) planStaged(d *draft, chain []string) {
 	w, s := d.want, &d.step
 	hop := w.hop(s.Current, chain[0])
 	hop.Modes = []plan.Mode{}
@@ -22,7 +22,7 @@ func (b *builder) planStaged(d *draft, chain []string) bool {
 	}
 	if w.policy.Activate != plan.WithApply {
 		s.Gates = b.gates(w.reset)
-		return false
+		return
 	}
 	activate := w.activateGate(true)
 	unsure := w.rule.By == plan.ByModeF && !d.Sub.Staged.Confirmed && !hop.ActivateUnconfirmed
@@ -34,7 +34,7 @@ func (b *builder) planStaged(d *draft, chain []string) bool {
 		(unsure || w.rule.By == plan.ByPowerCycle || w.denied() != "" && !w.bystander && !b.in.Activate) {
 		s.Gates = b.gates(w.reset, activate)
 		s.Reasons = append(s.Reasons, activate.Why)
-		return false
+		return
 	}
 	s.Action = plan.Activate
 	hop.Activation = plan.WithApply
@@ -44,9 +44,7 @@ func (b *builder) planStaged(d *draft, chain []string) bool {
 	if s.Action == plan.Blocked {
 		s.Hops, s.Later = []plan.Hop{}, nil
 		d.addWaiting(hop.Goal() + " is staged")
-		return false
 	}
-	return true
 }
 
 // neverComplete is why what is staged is not started by a command, though the policy

@@ -18,14 +18,14 @@ func (b *builder) anyUnread() (any bool) {
 }
 
 // unread lists the devices that could not be read.
-func (b *builder) unread(f *fleet.Fleet) []plan.Unread {
+func (b *builder) unread() []plan.Unread {
 	var all []plan.Unread
 	fleet.EachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
 		u := plan.Unread{Host: host, Path: p.Path, LUID: p.Unread.LUID, Why: p.Detail}
 		for _, c := range p.Unread.Components {
 			u.Components = append(u.Components, c.Address)
 		}
-		for _, e := range f.Enclosures {
+		for _, e := range b.survey.Enclosures {
 			for _, c := range e.Components() {
 				if slices.ContainsFunc(c.ServedBy(), func(in *fleet.ESP) bool { return p.Unread.Leads(in.LUID) }) &&
 					!slices.Contains(u.Components, c.Address) {
@@ -62,7 +62,7 @@ func (b *builder) mayWant(w desired.Want, u *inventory.Unread) bool {
 
 // unreadSteps are rows of components that are known from an earlier run and could not
 // be read now.
-func (b *builder) unreadSteps(f *fleet.Fleet) []plan.Step {
+func (b *builder) unreadSteps() []plan.Step {
 	steps := map[string]plan.Step{}
 	fleet.EachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
 		for _, c := range p.Unread.Components {
@@ -71,7 +71,7 @@ func (b *builder) unreadSteps(f *fleet.Fleet) []plan.Step {
 			named := c.Named(name)
 			targeted := len(b.in.Targets) == 0 ||
 				slices.ContainsFunc(b.in.Targets, func(t inventory.Selector) bool { return t.Matches(named) })
-			if err != nil || !targeted || f.Has(&c) {
+			if err != nil || !targeted || b.survey.Has(&c) {
 				continue
 			}
 			why := "it " + p.CouldNotBeRead(host)
@@ -92,7 +92,7 @@ func (b *builder) unreadSteps(f *fleet.Fleet) []plan.Step {
 			if !slices.ContainsFunc(b.in.Desired.Want, func(w desired.Want) bool { return b.mayWant(w, p.Unread) }) {
 				s.Action = plan.Unmanaged
 			}
-			if e := f.Enclosure(id); e != nil {
+			if e := b.survey.Enclosure(id); e != nil {
 				s.FaultDomain = b.survey.NumberOf(e)
 			}
 			steps[c.Address] = s
@@ -109,11 +109,11 @@ func (b *builder) unreadSteps(f *fleet.Fleet) []plan.Step {
 // known to be there, in sight through another module or not at all, and of one that
 // somebody declared to belong to a fault domain. Nothing there is reset meanwhile: what
 // could not be read may be about to be reset by somebody else, or have no other way left.
-func (b *builder) markUnreadDomains(f *fleet.Fleet) {
+func (b *builder) markUnreadDomains() {
 	nameless := "" // the first device whose enclosure is unknown
 	fleet.EachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
 		known := len(p.Unread.Components) > 0
-		for _, in := range f.ESPs {
+		for _, in := range b.survey.ESPs {
 			known = known || p.Unread.Leads(in.LUID)
 		}
 		if !known && nameless == "" {
@@ -121,20 +121,20 @@ func (b *builder) markUnreadDomains(f *fleet.Fleet) {
 		}
 		for i := range p.Unread.Components {
 			c := &p.Unread.Components[i]
-			if f.Has(c) {
+			if b.survey.Has(c) {
 				continue
 			}
 			id := inventory.EnclosureOf(c.Address)
 			named := c.Named(b.in.Desired.Names[id])
 			why := c.Address + " " + p.CouldNotBeRead(host)
-			if e := f.Enclosure(id); e != nil {
+			if e := b.survey.Enclosure(id); e != nil {
 				e.Unread = append(e.Unread, why)
 				domain := b.survey.Domain(e)
 				domain.Unread = append(domain.Unread, why)
 			}
 			for _, domain := range b.in.Desired.FaultDomains {
 				if slices.ContainsFunc(domain, func(s inventory.Selector) bool { return s.Matches(named) }) {
-					b.markUnreadDomain(f, domain, why)
+					b.markUnreadDomain(domain, why)
 				}
 			}
 		}
@@ -144,8 +144,8 @@ func (b *builder) markUnreadDomains(f *fleet.Fleet) {
 	}
 	for _, domain := range b.in.Desired.FaultDomains {
 		for _, s := range domain {
-			if len(f.Selected(s)) == 0 && !b.knownUnread(s) {
-				b.markUnreadDomain(f,
+			if len(b.survey.Selected(s)) == 0 && !b.knownUnread(s) {
+				b.markUnreadDomain(
 					domain,
 					fmt.Sprintf(
 						"%s is declared to be of its fault domain and not in sight, and %s could not be read, which "+
@@ -160,9 +160,9 @@ func (b *builder) markUnreadDomains(f *fleet.Fleet) {
 }
 
 // markUnreadDomain notes what of a fault domain that somebody declared could not be read.
-func (b *builder) markUnreadDomain(f *fleet.Fleet, domain []inventory.Selector, why string) {
+func (b *builder) markUnreadDomain(domain []inventory.Selector, why string) {
 	for _, s := range domain {
-		for _, e := range f.Selected(s) {
+		for _, e := range b.survey.Selected(s) {
 			domain := b.survey.Domain(e)
 			domain.Unread = append(domain.Unread, why)
 		}

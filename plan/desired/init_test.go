@@ -112,7 +112,7 @@ models:
     images: # take away the # of all lines of one
     #  iom-new:
     #    file: images/iom-new.bin
-    #    sha256: 0000000000000000000000000000000000000000000000000000000000000000 # ` + "`fwctl image inspect FILE`" + ` tells
+    #    sha256: 0000000000000000000000000000000000000000000000000000000000000000 # see ` + "`fwctl image inspect FILE`" + `
     #    revision: "9999" # what it reports once it runs
     #    from: ["1000"] # what it may be installed over
     #    modes: [e] # e: saved, and started later; 7: started at once
