@@ -158,7 +158,7 @@ func TestParseRefusesContradictions(t *testing.T) {
 		{"two fault domains in one enclosure", func(p *plan.Plan) {
 			p.Steps[1].Enclosure, p.Steps[1].FaultDomain = p.Steps[0].Enclosure, p.Steps[0].FaultDomain+1
 		}, "another fault domain"},
-		{"a wave that is not there", func(p *plan.Plan) { p.Steps[0].Waves.Reset = 99 }, address + "its waves, stage 1 and reset 99, are not there"},
+		{"a wave that is not there", func(p *plan.Plan) { p.Steps[0].Waves.Reset = 99 }, address + "its waves, stage 1 and reset 99, do not exist"},
 		{"a wave of the other kind", func(p *plan.Plan) { p.Steps[0].Waves.Stage, p.Steps[0].Waves.Reset = 2, 1 }, "do not exist or do not suit its hops"},
 		{"no wave", func(p *plan.Plan) { p.Steps[0].Waves = plan.StepWaves{} }, "do not exist or do not suit its hops"},
 		{"a wave twice", func(p *plan.Plan) { p.Waves[1].Number = 1 }, "wave 1 stands where wave 2 should"},
