@@ -318,3 +318,20 @@ func TestPlanGoesOnFromAnUnconfirmedImage(t *testing.T) {
 		})
 	}
 }
+
+// A device that never said that an image is complete may be writing it still: an apply that
+// finds it there says so, and not that all is as planned.
+func TestUnconfirmedImageIsStagedStill(t *testing.T) {
+	t.Parallel()
+	onRack(t, acme("protocol: write-buffer, confirm: none"), func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		hop.Protocol = plan.WriteBuffer
+		c := b.config(b.step(esp1, stage, hop))
+		b.ended(b.runConfig(context.Background(), c), executor.RunDone, "staged unconfirmed e 1000")
+		before := len(b.writes())
+		b.ended(b.runConfig(context.Background(), c), executor.RunDone, "staged unconfirmed  1000")
+		if more := b.writes()[before:]; len(more) > 0 {
+			t.Errorf("the second run wrote %q; want nothing", more)
+		}
+	})
+}

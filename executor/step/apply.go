@@ -376,7 +376,7 @@ const (
 func (c Component) leftOut(s *plan.Step) string {
 	hop := c.At(s)
 	switch {
-	case !hop.ByCommand() && hop.Defers(c.Mode), !c.Dormant(s) && hop.ByCommand():
+	case !hop.ByCommand() && (c.Mode == "" || hop.Defers(c.Mode)), !c.Dormant(s) && hop.ByCommand():
 		return ""
 	case !c.Confirmed:
 		return "; its activation was planned and is left out, because the image may be incomplete" + ByPowerCycle

@@ -118,8 +118,11 @@ func (c Component) placed(s *plan.Step, hop int, holds Holds) Component {
 // it should be, and its task comes next.
 func (c Component) Judge(s *plan.Step, seen Seen) Event {
 	hop := c.At(s)
+	atEnd := !c.Touched && c.Damage != NeedsImage && reached(s, seen)
 	switch {
-	case !c.Touched && c.Damage != NeedsImage && reached(s, seen):
+	case atEnd && c.HoldsHop(s) && !c.Holds.Confirmed: // it may be writing flash still
+		return Event{Kind: Keep, Reason: "it holds the image already, and the device has never said that it is complete"}
+	case atEnd:
 		return Event{Kind: AsPlanned, Reason: "it is as planned already"}
 	case c.Touched && c.HoldsHop(s) && seen.Sub.Revision == hop.To && hop.From != hop.To:
 		return Event{Kind: Return, Reason: "something else has started it: the reset of another component, or a power cycle"}
