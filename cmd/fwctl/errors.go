@@ -60,7 +60,8 @@ Exit codes:
 // to do about it, and its exit code.
 type failure struct {
 	code int
-	what string // "" where the result has said it already
+	// "" where the result has said it already.
+	what string
 	hint string
 }
 
@@ -228,7 +229,8 @@ func hintFor(err error) string {
 	case errors.As(err, &input):
 		return input.Hint
 	case errors.As(err, &store) && store.Hint != "":
-		return "" // its message ends with it
+		// Its message ends with it.
+		return ""
 	case errors.Is(err, syscall.ENOSPC):
 		return "make room on that file system, or name a file on another one"
 	case errors.As(err, &store) && errors.As(store.Err, &cause):
@@ -263,7 +265,8 @@ func (a *app) report(err error) {
 		text, hint := err.Error(), hintFor(err)
 		var problem schemas.Problem
 		if errors.As(err, &problem) {
-			problem.Hint = "" // it stands on its own line
+			// It stands on its own line.
+			problem.Hint = ""
 			text = problem.Error()
 		}
 		if text != "" {
@@ -371,7 +374,8 @@ func hintAfter(r *result.Result, resumed bool, resume string) string {
 		case result.RefusedGate:
 			return "nothing was written: see to that and " + again + ", or plan again"
 		case result.RefusedWrongHost, result.RefusedDisruption, result.RefusedOrder, result.RefusedWindow, result.RefusedUnfinished:
-			return "" // the reason says it
+			// The reason says it.
+			return ""
 		}
 		return "nothing was written: put right what the reasons above name, or plan again"
 	case result.RunFailed:

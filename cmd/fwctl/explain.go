@@ -115,10 +115,12 @@ type waveTimes struct {
 	Kind    plan.WaveKind `json:"kind"`
 	Canary  bool          `json:"canary"`
 	Windows []string      `json:"windows"`
-	Open    bool          `json:"open"` // it may run now
-	Opens   *time.Time    `json:"opens"`
-	Closes  *time.Time    `json:"closes"`
-	Needs   plan.Duration `json:"needs"` // at worst, for this step
+	// It may run now.
+	Open   bool       `json:"open"`
+	Opens  *time.Time `json:"opens"`
+	Closes *time.Time `json:"closes"`
+	// At worst, for this step.
+	Needs plan.Duration `json:"needs"`
 }
 
 // explanation is what explain -o json writes, by its schema: the step as the plan has it, and

@@ -16,9 +16,12 @@ import (
 // How much is read of an input file. What people write is small: an image that was
 // named by mistake does not fill the memory.
 const (
-	maxWritten  = 4 << 20   // names and exceptions of tens of thousands of enclosures
-	maxRack     = 64 << 20  // the enclosures of a large site, each in full
-	maxRecorded = 256 << 20 // what fwctl itself has written
+	// Names and exceptions of tens of thousands of enclosures.
+	maxWritten = 4 << 20
+	// The enclosures of a large site, each in full.
+	maxRack = 64 << 20
+	// What fwctl itself has written.
+	maxRecorded = 256 << 20
 )
 
 func limitOf(kind document.Kind) int64 {

@@ -32,8 +32,10 @@ func hints(images map[string]*image.Image) (map[string]string, error) {
 type imageSearch struct {
 	plan   *plan.Plan
 	wanted []plan.ImageRef
-	found  map[string]*image.Image // by SHA-256
-	looked []string                // the places, in the order in which they were looked in
+	// By SHA-256.
+	found map[string]*image.Image
+	// The places, in the order in which they were looked in.
+	looked []string
 }
 
 // findImages looks for the images of a plan: in dir and below it, if one is named,
@@ -76,7 +78,8 @@ func (s *imageSearch) walk(dir string) error {
 		case err != nil && path == dir:
 			return err
 		case err != nil:
-			return nil // a directory that may not be read, or is gone
+			// A directory that may not be read, or is gone.
+			return nil
 		case s.done():
 			return fs.SkipAll
 		case d.Type().IsRegular():
@@ -108,7 +111,8 @@ func (s *imageSearch) try(path string) {
 		}
 		img, err := image.Load(path)
 		if err != nil {
-			return // if it was one of them it is reported as missing
+			// If it was one of them it is reported as missing.
+			return
 		}
 		for _, ref := range s.wanted {
 			if ref.SHA256 == img.SHA256() {

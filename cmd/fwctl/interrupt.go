@@ -34,7 +34,8 @@ func (a *app) untilRun(f action) action {
 		case err := <-ended:
 			return err
 		case <-begins:
-			signal.Stop(signals) // the run listens for itself
+			// The run listens for itself.
+			signal.Stop(signals)
 			if len(signals) == 0 {
 				close(may)
 				return <-ended
@@ -42,7 +43,8 @@ func (a *app) untilRun(f action) action {
 		case <-signals:
 		}
 		if ui.IsTerminal(a.stdin) {
-			fmt.Fprintln(a.stderr) // below ^C, and a question
+			// Below ^C, and a question.
+			fmt.Fprintln(a.stderr)
 		}
 		return &failure{exitInterrupted, "interrupted: nothing was written", ""}
 	}
@@ -51,10 +53,14 @@ func (a *app) untilRun(f action) action {
 // interrupts are what ^C asks of a run, the first, the second and the third time.
 // SIGTERM asks once, however often it comes; SIGQUIT asks for the last at once.
 type interrupts struct {
-	ctx      context.Context // ends with the first: nothing new is started
-	withdraw chan struct{}   // the second: downloads by mode e are withdrawn
-	leave    chan struct{}   // the third: leave at once
-	stop     func()          // listens no more: ^C ends the process again
+	// Ends with the first: nothing new is started.
+	ctx context.Context
+	// The second: downloads by mode e are withdrawn.
+	withdraw chan struct{}
+	// The third: leave at once.
+	leave chan struct{}
+	// Listens no more: ^C ends the process again.
+	stop func()
 }
 
 // interruptTexts say what an interrupt does, and what another one would do.

@@ -18,7 +18,8 @@ import (
 // planSources are what a plan is made from beside a desired state: this host, or
 // inventories that were saved on others.
 type planSources struct {
-	inventories []string // files; none: this host is scanned
+	// Files; none: this host is scanned.
+	inventories []string
 	maxAge      time.Duration
 	cmd         *cobra.Command
 }

@@ -62,9 +62,11 @@ type app struct {
 	noColor   bool
 	quiet     bool
 
-	captured bool // simulate names a capture
+	// Simulate names a capture.
+	captured bool
 
-	runBegins func() // of untilRun: returns only if no signal came first
+	// Of untilRun: returns only if no signal came first.
+	runBegins func()
 }
 
 func (a *app) command() *cobra.Command {
@@ -95,7 +97,8 @@ It is no relation of the Linux kernel's fwctl subsystem.`,
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(a.inventoryCommand(), a.captureCommand(), a.initCommand(), a.validateCommand(), a.imageCommand(), a.planCommand(), a.showCommand(), a.explainCommand(),
 		a.applyCommand(), a.flashCommand(), a.resumeCommand(), a.verifyCommand(), a.statusCommand(), a.historyCommand(), a.schemaCommand(), a.versionCommand())
-	root.SetOut(a.stdout) // before cobra's own commands, which take it when they are made
+	// Before cobra's own commands, which take it when they are made.
+	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	strictly(root)
 	return root

@@ -18,7 +18,8 @@ import (
 // outFile is the file that --out names, and the kind of document that goes into it.
 // It never replaces anything but an earlier document of that kind.
 type outFile struct {
-	name string // "" if there is none
+	// "" if there is none.
+	name string
 	kind document.Kind
 }
 

@@ -11,42 +11,65 @@ import (
 type EventType string
 
 const (
-	EventRecovered   EventType = "recovered"    // what a killed run left was looked at: Reason
-	EventChecking    EventType = "checking"     // Components are about to be compared with the plan
-	EventWave        EventType = "wave"         // Wave
-	EventWindow      EventType = "window"       // the Wave waits for a window, whose name is the Reason, to open at Until
-	EventSoaking     EventType = "soaking"      // what the Wave did has to stand until Until before another begins
-	EventPowerCycle  EventType = "power-cycle"  // a person is to power-cycle the enclosures that Reason names, for Components
-	EventStarted     EventType = "started"      // a download of Total bytes by Mode is about to start
-	EventProgress    EventType = "progress"     // Bytes of Total were taken
-	EventRefusedMode EventType = "refused-mode" // the device does not take Mode; Reason says what follows
-	EventHook        EventType = "hook"         // Command is run on one side of a reset; Reason says so where it is not
-	EventHookEnded   EventType = "hook-ended"   // it wrote Output; Reason says why it failed, "" where it did not
-	EventNoticed     EventType = "noticed"      // Reason is worth a line in the log
-	EventStaged      EventType = "staged"       // downloaded and dormant; Confirmed
-	EventActivating  EventType = "activating"   // the microcode is being started, and the ESP may reset
-	EventWaiting     EventType = "waiting"      // for the device to come back
-	EventVerified    EventType = "verified"     // Revision was read back
-	EventFinished    EventType = "finished"     // the component's Outcome, and its Reason
+	// EventRecovered: what a killed run left was looked at. Reason says what was found.
+	EventRecovered EventType = "recovered"
+	// EventChecking: Components are about to be compared with the plan.
+	EventChecking EventType = "checking"
+	// EventWave: Wave begins.
+	EventWave EventType = "wave"
+	// EventWindow: Wave waits for a window, named by Reason, that opens at Until.
+	EventWindow EventType = "window"
+	// EventSoaking: what Wave did has to stand until Until before another begins.
+	EventSoaking EventType = "soaking"
+	// EventPowerCycle: a person is to power-cycle the enclosures that Reason lists, for Components.
+	EventPowerCycle EventType = "power-cycle"
+	// EventStarted: a download of Total bytes by Mode is about to start.
+	EventStarted EventType = "started"
+	// EventProgress: Bytes of Total were taken.
+	EventProgress EventType = "progress"
+	// EventRefusedMode: the device does not take Mode. Reason says what follows.
+	EventRefusedMode EventType = "refused-mode"
+	// EventHook: Command is run on one side of a reset, or is not if there is a Reason.
+	EventHook EventType = "hook"
+	// EventHookEnded: the command wrote Output. It failed if there is a Reason.
+	EventHookEnded EventType = "hook-ended"
+	// EventNoticed: Reason is worth a line in the log.
+	EventNoticed EventType = "noticed"
+	// EventStaged: the image is downloaded and dormant.
+	EventStaged EventType = "staged"
+	// EventActivating: the image is being started, and the ESP may reset.
+	EventActivating EventType = "activating"
+	// EventWaiting: the device is waited for.
+	EventWaiting EventType = "waiting"
+	// EventVerified: Revision was read back.
+	EventVerified EventType = "verified"
+	// EventFinished: the component has its Outcome, for a Reason.
+	EventFinished EventType = "finished"
 )
 
-// Event is something that happened to a component, one line of apply -o json.
+// Event is something that happened, one line of apply -o json.
 type Event struct {
-	Time       time.Time  `json:"time"`
-	Type       EventType  `json:"type"`
-	Address    string     `json:"address,omitempty"`    // of the component; "" for the run or a wave
-	Components int        `json:"components,omitempty"` // how many the run is about
-	Wave       int        `json:"wave,omitempty"`       // number of the wave
-	Until      *time.Time `json:"until,omitempty"`
-	Hop        int        `json:"hop,omitempty"` // 1 to Hops
-	Hops       int        `json:"hops,omitempty"`
-	Mode       plan.Mode  `json:"mode,omitempty"`
-	Bytes      int64      `json:"bytes,omitempty"`
-	Total      int64      `json:"total,omitempty"` // size of the image in bytes
-	Revision   string     `json:"revision,omitempty"`
-	Confirmed  *bool      `json:"confirmed,omitempty"`
-	Outcome    Outcome    `json:"outcome,omitempty"`
-	Reason     string     `json:"reason,omitempty"`
+	Time time.Time `json:"time"`
+	Type EventType `json:"type"`
+
+	// Address is the component's, "" if the event is about the run or a wave.
+	Address string `json:"address,omitempty"`
+	// Components is how many the run is about.
+	Components int `json:"components,omitempty"`
+	// Wave is the number of a wave.
+	Wave  int        `json:"wave,omitempty"`
+	Until *time.Time `json:"until,omitempty"`
+	// Hop counts from 1 to Hops.
+	Hop  int       `json:"hop,omitempty"`
+	Hops int       `json:"hops,omitempty"`
+	Mode plan.Mode `json:"mode,omitempty"`
+	// Bytes were taken of Total, the size of the image.
+	Bytes     int64   `json:"bytes,omitempty"`
+	Total     int64   `json:"total,omitempty"`
+	Revision  string  `json:"revision,omitempty"`
+	Confirmed *bool   `json:"confirmed,omitempty"`
+	Outcome   Outcome `json:"outcome,omitempty"`
+	Reason    string  `json:"reason,omitempty"`
 
 	Hook    state.HookKind `json:"hook,omitempty"`
 	Command plan.Command   `json:"command,omitempty"`

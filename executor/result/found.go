@@ -6,17 +6,21 @@ import (
 	"fwctl/internal/state"
 )
 
-// Finding is what became of microcode that was staged.
+// Finding is what became of an image that was staged. Its Outcome is "" if the component is
+// not in sight.
 type Finding struct {
-	Address     string        `json:"address"`
-	Outcome     state.Verdict `json:"outcome"`
-	SHA256      string        `json:"sha256"`   // of the image that was staged
-	Wanted      string        `json:"wanted"`   // the revision that it brings
-	Revision    string        `json:"revision"` // that the component reports, "" where it is not in sight
-	StagedSince time.Time     `json:"staged_since"`
-	StagedBy    string        `json:"staged_by"`
-	Confirmed   bool          `json:"confirmed"` // the revision tells that the image runs
-	Reason      string        `json:"reason"`
+	Address string        `json:"address"`
+	Outcome state.Verdict `json:"outcome"`
+	// SHA256 is that of the image, and Wanted the revision that it brings.
+	SHA256 string `json:"sha256"`
+	Wanted string `json:"wanted"`
+	// Revision is what the component reports, "" if it is not in sight.
+	Revision    string    `json:"revision"`
+	StagedSince time.Time `json:"staged_since"`
+	StagedBy    string    `json:"staged_by"`
+	// Confirmed: the revision shows that the image runs.
+	Confirmed bool   `json:"confirmed"`
+	Reason    string `json:"reason"`
 }
 
 // Comparison is an enclosure that was compared with what it was like when the last run
@@ -24,40 +28,41 @@ type Finding struct {
 type Comparison struct {
 	Enclosure string    `json:"enclosure"`
 	Since     time.Time `json:"since"`
-	ESPs      int       `json:"esps"`   // that it had then
-	Drives    int       `json:"drives"` // likewise; 0 where nobody could tell
+	// ESPs and Drives count what it had then. Drives is 0 if that was unknown.
+	ESPs   int `json:"esps"`
+	Drives int `json:"drives"`
 }
 
-// Decline is what an enclosure lacks that it had, or that has become worse, since
-// the last run that touched it began.
+// Decline is what an enclosure lacks that it had, or that has become worse, since the last
+// run that touched it began.
 type Decline struct {
 	Enclosure string    `json:"enclosure"`
 	Since     time.Time `json:"since"`
-	Worse     []string  `json:"worse"` // in words
+	Worse     []string  `json:"worse"`
 }
 
-// Unsettled is a component of which nobody knows what it holds, or that must not lose
-// power, as an earlier run has left it.
+// Unsettled is a component that holds something unknown, or that must not lose power, as an
+// earlier run has left it. Reason says what to do, too.
 type Unsettled struct {
 	Address string `json:"address"`
-	Reason  string `json:"reason"` // and what to do
+	Reason  string `json:"reason"`
 }
 
-// Settled is a component that held something unknown, and that has been
-// power-cycled or reset since: it holds nothing any more that waits.
+// Settled is a component that held something unknown, and that has been power-cycled or
+// reset since: it holds nothing any more that waits. Reason says why it was in doubt.
 type Settled struct {
 	Address  string `json:"address"`
-	Revision string `json:"revision"` // that it reports
-	Reason   string `json:"reason"`   // why it was in doubt
+	Revision string `json:"revision"`
+	Reason   string `json:"reason"`
 }
 
-// Found is what Verify found.
+// Found is what was found after a power cycle, each list by address or enclosure.
 type Found struct {
-	Settled    []Settled    `json:"settled,omitempty"` // by address
-	Unsettled  []Unsettled  `json:"unsettled"`         // by address
-	Components []Finding    `json:"components"`        // by address
-	Compared   []Comparison `json:"compared"`          // by enclosure
-	Declines   []Decline    `json:"declines"`          // those that are worse, likewise
+	Settled    []Settled    `json:"settled,omitempty"`
+	Unsettled  []Unsettled  `json:"unsettled"`
+	Components []Finding    `json:"components"`
+	Compared   []Comparison `json:"compared"`
+	Declines   []Decline    `json:"declines"`
 }
 
 // FoundCount counts components by what became of what was staged on them.

@@ -13,14 +13,23 @@ import (
 type Outcome string
 
 const (
-	OutcomeStaged    Outcome = "staged"    // the image waits for its activation; Reason says so where the plan was to activate it in this run
-	OutcomeUpdated   Outcome = "updated"   // the wanted revision was read back
-	OutcomeUnchanged Outcome = "unchanged" // it was as planned already
-	OutcomeFailed    Outcome = "failed"    // and what it runs is known
-	OutcomeRefused   Outcome = "refused"   // before its first byte
-	OutcomeSkipped   Outcome = "skipped"   // not started, because of something else
-	OutcomeUnknown   Outcome = "unknown"   // nobody can tell what it runs or holds
-	OutcomeReady     Outcome = "ready"     // Check only: Run would start it
+	// OutcomeStaged: the image waits for its activation. Reason says why if the plan was to
+	// activate it in this run.
+	OutcomeStaged Outcome = "staged"
+	// OutcomeUpdated: the wanted revision was read back.
+	OutcomeUpdated Outcome = "updated"
+	// OutcomeUnchanged: it was as planned already.
+	OutcomeUnchanged Outcome = "unchanged"
+	// OutcomeFailed: it failed, and what it runs is known.
+	OutcomeFailed Outcome = "failed"
+	// OutcomeRefused: it was refused before its first byte.
+	OutcomeRefused Outcome = "refused"
+	// OutcomeSkipped: it was not started, because of something else.
+	OutcomeSkipped Outcome = "skipped"
+	// OutcomeUnknown: what it runs or holds is unknown.
+	OutcomeUnknown Outcome = "unknown"
+	// OutcomeReady: Run would start it. Check only.
+	OutcomeReady Outcome = "ready"
 )
 
 // OutcomeOf returns how a component has ended that stands in a state; "" for one that goes on.
@@ -44,30 +53,45 @@ func OutcomeOf(s step.State) Outcome {
 
 // Step is how one component's step ended.
 type Step struct {
-	Address     string      `json:"address"`
-	Outcome     Outcome     `json:"outcome"`
-	Confirmed   bool        `json:"confirmed"`              // the device's own word stands behind Outcome
-	Mode        plan.Mode   `json:"mode,omitempty"`         // of the last download
-	Modes       []plan.Mode `json:"modes,omitempty"`        // of each hop's, in their order, where more than one was begun; "" where it was staged before
-	Revision    string      `json:"revision"`               // last read from the device, "" where nothing was
-	Reason      string      `json:"reason,omitempty"`       // in words
-	Waits       int         `json:"waits,omitempty"`        // number of the wave that goes on with it, where Config.Phase or Config.Wave left that out
-	NeedsPerson bool        `json:"needs_person,omitempty"` // status 83h, or half an image by mode 7: a reset or power cycle now could brick it
+	Address string  `json:"address"`
+	Outcome Outcome `json:"outcome"`
+	// Confirmed: the device's own word stands behind Outcome.
+	Confirmed bool `json:"confirmed"`
+	// Mode is that of the last download.
+	Mode plan.Mode `json:"mode,omitempty"`
+	// Modes are those of each hop, in order, if several were begun; "" if a hop's image was
+	// staged before.
+	Modes []plan.Mode `json:"modes,omitempty"`
+	// Revision is the last that was read from the device, "" if none was.
+	Revision string `json:"revision"`
+	Reason   string `json:"reason,omitempty"`
+	// Waits is the number of the wave that goes on with it, if the run was not for that wave.
+	Waits int `json:"waits,omitempty"`
+	// NeedsPerson: a reset or power cycle now could brick it. The device said 83h, or holds
+	// half an image by mode 7.
+	NeedsPerson bool `json:"needs_person,omitempty"`
 }
 
 // RunOutcome is how a run ended as a whole. Each has its exit code.
 type RunOutcome string
 
 const (
-	RunDone        RunOutcome = "done"        // everything that was planned for this host
-	RunStopped     RunOutcome = "stopped"     // in order, nothing failed: the rest waits for another host's wave, a window or a power cycle
-	RunRefused     RunOutcome = "refused"     // nothing was written
-	RunFailed      RunOutcome = "failed"      // some components, and the state of every one is known
-	RunUnknown     RunOutcome = "unknown"     // of a component, or one needs a person
-	RunInterrupted RunOutcome = "interrupted" // and what had been started was brought to its end
+	// RunDone: everything that was planned for this host is done.
+	RunDone RunOutcome = "done"
+	// RunStopped: it stopped in order, and nothing failed. The rest waits for another host's
+	// wave, a window or a power cycle.
+	RunStopped RunOutcome = "stopped"
+	// RunRefused: nothing was written.
+	RunRefused RunOutcome = "refused"
+	// RunFailed: some components failed, and the state of every one is known.
+	RunFailed RunOutcome = "failed"
+	// RunUnknown: the outcome of a component is unknown, or one needs a person.
+	RunUnknown RunOutcome = "unknown"
+	// RunInterrupted: what had been started was brought to its end.
+	RunInterrupted RunOutcome = "interrupted"
 )
 
-// ExitCode is the exit code of a process that has carried a run out.
+// ExitCode returns the exit code of a process that has carried a run out.
 func (o RunOutcome) ExitCode() int {
 	switch o {
 	case RunDone:
@@ -88,29 +112,46 @@ func (o RunOutcome) ExitCode() int {
 type Refusal string
 
 const (
-	RefusedStale      Refusal = "stale"      // the devices are not as the plan expects them: it takes a new plan
-	RefusedUnread     Refusal = "unread"     // a device could not be compared with the plan: that has to be mended first
-	RefusedInUse      Refusal = "in-use"     // somebody else works on it: the same plan can be applied later
-	RefusedDisruption Refusal = "disruption" // I/O may stop where nobody accepted it: Config.AcceptDisruption
-	RefusedWrongHost  Refusal = "wrong-host" // the plan is for other machines
-	RefusedGate       Refusal = "gate"       // a reset that was permitted when the plan was made is not now: the drives' use has changed
-	RefusedOrder      Refusal = "order"      // Config.Phase or Config.Wave leave out what has to come first, or another host has to go first
-	RefusedWindow     Refusal = "window"     // a maintenance window is closed, or closes too soon: the same plan can be applied later
-	RefusedUnfinished Refusal = "unfinished" // an earlier run was killed in the middle of its work there: it is to be resumed
+	// RefusedStale: the devices are not as the plan expects them. It takes a new plan.
+	RefusedStale Refusal = "stale"
+	// RefusedUnread: a device could not be compared with the plan. That has to be mended first.
+	RefusedUnread Refusal = "unread"
+	// RefusedInUse: somebody else works on it. The same plan can be applied later.
+	RefusedInUse Refusal = "in-use"
+	// RefusedDisruption: I/O may stop at a component, and nobody accepted that.
+	RefusedDisruption Refusal = "disruption"
+	// RefusedWrongHost: the plan is for other machines.
+	RefusedWrongHost Refusal = "wrong-host"
+	// RefusedGate: a reset that was permitted when the plan was made is not now. The use of
+	// the drives has changed.
+	RefusedGate Refusal = "gate"
+	// RefusedOrder: something has to come first that the run is not for, here or on another host.
+	RefusedOrder Refusal = "order"
+	// RefusedWindow: a maintenance window is closed, or closes too soon. The same plan can be
+	// applied later.
+	RefusedWindow Refusal = "window"
+	// RefusedUnfinished: an earlier run was killed in the middle of its work there. It is to
+	// be resumed.
+	RefusedUnfinished Refusal = "unfinished"
 )
 
-// Result is what a run did: a step for each that the plan updates or activates,
-// in the plan's order. Where several outcomes fit, the first of unknown, failed,
-// interrupted, refused, stopped and done stands for the run.
+// Result is what a run did: a step for each that the plan updates or activates, in the
+// plan's order. If several outcomes fit, the first of unknown, failed, interrupted,
+// refused, stopped and done stands for the run.
 type Result struct {
 	Outcome RunOutcome `json:"outcome"`
-	Reason  string     `json:"reason,omitempty"`  // why all of it was refused, or why it stopped
-	Left    bool       `json:"left,omitempty"`    // the run was left while it went on: Config.Leave
-	Lost    bool       `json:"lost,omitempty"`    // its end is not on record, because the store cannot be written: Resume is to look
-	Refusal Refusal    `json:"refusal,omitempty"` // where Outcome is refused, and not by what a device said of an image
-	Steps   []Step     `json:"steps"`
+	// Reason is why all of it was refused, or why it stopped.
+	Reason string `json:"reason,omitempty"`
+	// Left: somebody left the run while it went on.
+	Left bool `json:"left,omitempty"`
+	// Lost: the end of the run is not on record, because the store cannot be written. It is
+	// to be resumed.
+	Lost bool `json:"lost,omitempty"`
+	// Refusal is "" unless Outcome is refused, and if a device refused an image.
+	Refusal Refusal `json:"refusal,omitempty"`
+	Steps   []Step  `json:"steps"`
 
-	// Commands are what goes on with the plan where Outcome is stopped, in order: on
-	// other hosts too, whose progress cannot be seen from here.
+	// Commands are what goes on with the plan if Outcome is stopped, in order: on other
+	// hosts too, whose progress cannot be seen from here.
 	Commands []plan.Turn `json:"commands,omitempty"`
 }

@@ -23,24 +23,32 @@ import (
 type bars struct {
 	w    *Output
 	plan *plan.Plan
-	area *mpb.Progress // never called with mu held: it asks for the lines in its turn
+	// Never called with mu held: it asks for the lines in its turn.
+	area *mpb.Progress
 
-	mu      sync.Mutex
-	began   time.Time
-	all     int                 // components of this host
-	done    map[string]bool     // of them, by address: staged to be left so, or at their end
-	running map[string]*running // by address
-	waiting *waiting            // nil: for nothing
-	stand   *mpb.Bar            // of the whole
-	added   int                 // bars of components
+	mu    sync.Mutex
+	began time.Time
+	// Components of this host.
+	all int
+	// Of them, by address: staged to be left so, or at their end.
+	done map[string]bool
+	// By address.
+	running map[string]*running
+	// Nil: for nothing.
+	waiting *waiting
+	// Of the whole.
+	stand *mpb.Bar
+	// Bars of components.
+	added int
 }
 
 // console draws lines over, for mpb. Its own does not see to the column that the
 // cursor stands in: behind ^C, or whatever else is typed.
 type console struct {
 	bytes.Buffer
-	out  *Output
-	rows int // drawn last, above the cursor
+	out *Output
+	// Drawn last, above the cursor.
+	rows int
 }
 
 // Flush draws what was written, of which the last lines are drawn over by the next.
@@ -65,8 +73,9 @@ func (c *console) GetTermSize() (width, height int, err error) {
 
 // running is a component that is worked on.
 type running struct {
-	bar         *mpb.Bar
-	stage       string // what it does beside taking bytes, "" where it takes them
+	bar *mpb.Bar
+	// What it does beside taking bytes, "" where it takes them.
+	stage       string
 	began       time.Time
 	sent, total int64
 }
@@ -75,10 +84,12 @@ type running struct {
 type waiting struct {
 	bar  *mpb.Bar
 	what string
-	till time.Time // zero: nobody knows
+	// Zero: nobody knows.
+	till time.Time
 	from time.Time
 
-	compares bool // components with the plan
+	// Components with the plan.
+	compares bool
 }
 
 // newBars shows a run of so many components of this host; 0: it does nothing to any.
@@ -101,7 +112,8 @@ func (b *bars) add(rank int, line func(width int) string) *mpb.Bar {
 		_, err := io.WriteString(w, line(s.AvailableWidth))
 		return err
 	}
-	bar, _ := b.area.Add(0, mpb.BarFillerFunc(fill), mpb.BarFillerTrim(), mpb.BarPriority(rank)) // no bar where the terminal is lost
+	// No bar where the terminal is lost.
+	bar, _ := b.area.Add(0, mpb.BarFillerFunc(fill), mpb.BarFillerTrim(), mpb.BarPriority(rank))
 	return bar
 }
 
@@ -128,7 +140,8 @@ func (b *bars) Say(text string) {
 		return
 	}
 	lines := strings.Join(wrap(text, widthOf(b.w), "", "  "), "\n") + "\n"
-	if _, err := io.WriteString(b.area, lines); err != nil { // the bars are gone
+	if _, err := io.WriteString(b.area, lines); err != nil {
+		// The bars are gone.
 		io.WriteString(b.w, lines)
 	}
 }
@@ -181,7 +194,8 @@ func (b *bars) component(e result.Event) {
 		stage = "waiting for the device"
 	case result.EventHook:
 		if stage = e.Hook.Words() + ": " + e.Command[0]; e.Reason != "" {
-			return // it is not run
+			// It is not run.
+			return
 		}
 	case result.EventStaged, result.EventVerified, result.EventRefusedMode, result.EventHookEnded, result.EventFinished:
 		ends = true

@@ -118,7 +118,8 @@ func whyOf(d *inventory.Drive, probed bool) string {
 		why = append(why, "its use was not examined: --probe-use does")
 	}
 	for _, e := range d.Evidence {
-		why = append(why, strings.TrimSuffix(e, fmt.Sprintf(" in slot %d", d.Slot))) // on whose row it stands
+		// On whose row it stands.
+		why = append(why, strings.TrimSuffix(e, fmt.Sprintf(" in slot %d", d.Slot)))
 	}
 	for _, p := range d.Paths {
 		if !p.Live && p.Down != "" {

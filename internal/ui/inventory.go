@@ -27,7 +27,8 @@ func (sc Screen) Inventory(inv *inventory.Inventory, quirk func(vendor, product,
 				notes = append(notes, "quirk "+name)
 			}
 			for _, sub := range esp.Subenclosures {
-				if at, ok := rowOf[sub.Address]; ok { // one component that two ESPs serve
+				if at, ok := rowOf[sub.Address]; ok {
+					// One component that two ESPs serve.
 					t.rows[at].cells[5] += " " + strings.Join(esp.Paths, " ")
 					continue
 				}

@@ -21,7 +21,8 @@ const markdownLimit = 65_536
 // said beside the summary.
 func Markdown(p *plan.Plan, simulated string, now time.Time) string {
 	head, signs := markdownHead(p, simulated, now), signsOf(p)
-	room := markdownLimit - utf8.RuneCountInString(head+signs) - 1000 // for what says what is left out, and heads
+	// For what says what is left out, and heads.
+	room := markdownLimit - utf8.RuneCountInString(head+signs) - 1000
 
 	lists := []list{{title: "Warnings"}, {title: "Policies", items: policyItems(p)}, {title: "Images", items: imageItems(p)}}
 	for _, w := range p.Warnings {
@@ -93,7 +94,8 @@ func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
 	for _, line := range append(scheduleLines(p, now), scanned(p, 10)+".") {
 		lines = append(lines, "- "+markdownText(clip(line)))
 	}
-	for _, line := range append(turnLines("Apply it in this order:", p.Commands, p), hookLines(p)...) { // never shortened: it is what somebody approves
+	for _, line := range append(turnLines("Apply it in this order:", p.Commands, p), hookLines(p)...) {
+		// Never shortened: it is what somebody approves.
 		lines = append(lines, "- "+markdownText(line))
 	}
 	lines = append(lines, "- Desired state "+markdownCode(ShortDigest(p.DesiredState.SHA256))+", digest to approve "+markdownCode(p.Digest)+".")

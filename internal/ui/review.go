@@ -40,7 +40,8 @@ func policyItems(p *plan.Plan) []string {
 	steps, where := map[policy][]plan.Step{}, map[waiver][]string{}
 	for _, s := range p.Steps {
 		if len(s.Gates) == 0 {
-			continue // nothing is to be done
+			// Nothing is to be done.
+			continue
 		}
 		by := policy{s.Policy, string(s.Reset)}
 		if steps[by] == nil {
@@ -55,7 +56,8 @@ func policyItems(p *plan.Plan) []string {
 			if where[w] == nil {
 				waivers = append(waivers, w)
 			}
-			if place, last := cmp.Or(s.Name, s.Enclosure), len(where[w])-1; last < 0 || where[w][last] != place { // steps are sorted by address
+			if place, last := cmp.Or(s.Name, s.Enclosure), len(where[w])-1; last < 0 || where[w][last] != place {
+				// Steps are sorted by address.
 				where[w] = append(where[w], place)
 			}
 		}

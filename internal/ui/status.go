@@ -166,7 +166,8 @@ func (sc Screen) runNotes(r report.Run) []string {
 	for i, v := range r.Overrides {
 		same := func(o report.Override) bool { return o.Kind == v.Kind && o.Given == v.Given }
 		if slices.IndexFunc(r.Overrides, same) < i {
-			continue // told with the first
+			// Told with the first.
+			continue
 		}
 		var addresses []string
 		for _, o := range r.Overrides {

@@ -15,7 +15,8 @@ func turnLines(title string, turns []plan.Turn, p *plan.Plan) []string {
 	if len(turns) == 0 {
 		return nil
 	}
-	names := map[string]string{} // of enclosures
+	// Of enclosures.
+	names := map[string]string{}
 	for _, s := range p.Steps {
 		names[s.Enclosure] = s.Name
 	}
