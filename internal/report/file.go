@@ -17,17 +17,24 @@ const (
 )
 
 func newStatus() *Status {
-	return &Status{FormatVersion: FormatVersion, Kind: statusKind, Hosts: []Host{}, Runs: []Run{}, Staged: []Staged{}, Stuck: []Stuck{}}
+	return &Status{
+		FormatVersion: FormatVersion, Kind: statusKind, Hosts: []Host{}, Runs: []Run{}, Staged: []Staged{},
+		Stuck: []Stuck{},
+	}
 }
 
 func newHistory() *History {
-	return &History{FormatVersion: FormatVersion, Kind: historyKind, Hosts: []Host{}, Runs: []Run{}, Verified: []Verified{}}
+	return &History{
+		FormatVersion: FormatVersion, Kind: historyKind, Hosts: []Host{}, Runs: []Run{}, Verified: []Verified{},
+	}
 }
 
-// FormatError is data that is no file of the kind and version wanted.
+// FormatError is data that is not a file of the wanted kind and version.
 type FormatError struct {
-	Reason string // what is wrong with it and what to do
-	Err    error  // of the JSON decoder, nil where that was content
+	// Reason says what is wrong with it, and what to do.
+	Reason string
+	// Err is of the JSON decoder, nil if that was content.
+	Err error
 }
 
 func (e *FormatError) Error() string {
@@ -57,8 +64,8 @@ func ParseHistory(data []byte) (*History, error) {
 	return h, nil
 }
 
-// parse reads a file of a kind and of the major version of FormatVersion. Keys
-// that are not known are left out: later minor versions may have them.
+// parse reads a file of a kind and of the major version of FormatVersion. Unknown
+// keys are left out: later minor versions may have them.
 func parse(data []byte, kind string, into any) error {
 	var head struct {
 		Kind          string `json:"kind"`
@@ -72,7 +79,8 @@ func parse(data []byte, kind string, into any) error {
 		return &FormatError{Reason: fmt.Sprintf("its kind is %q, want %q: %s", head.Kind, kind, save)}
 	}
 	if version, _, _ := strings.Cut(head.FormatVersion, "."); version != "1" {
-		return &FormatError{Reason: fmt.Sprintf("its format_version is %q and this fwctl reads 1.x: use the version of fwctl that wrote it", head.FormatVersion)}
+		return &FormatError{Reason: fmt.Sprintf("its format_version is %q and this fwctl reads 1.x: "+
+			"use the version of fwctl that wrote it", head.FormatVersion)}
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return &FormatError{"a value does not fit", err}
@@ -94,8 +102,8 @@ func encode(v any) ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// Add takes the status of other hosts in. A host that is in both, or of which one
-// is simulated and the other is not, is refused.
+// Add adds the status of other hosts. It refuses a host that is in both, and simulated hosts
+// beside real ones.
 func (s *Status) Add(other *Status) error {
 	hosts, err := together(s.Hosts, other.Hosts)
 	if err != nil {
@@ -113,7 +121,7 @@ func (s *Status) Add(other *Status) error {
 	return nil
 }
 
-// Add takes the history of other hosts in, as Status.Add does.
+// Add adds the history of other hosts, as Status.Add does.
 func (h *History) Add(other *History) error {
 	hosts, err := together(h.Hosts, other.Hosts)
 	if err != nil {
