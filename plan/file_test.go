@@ -202,6 +202,7 @@ func TestParseRefusesContradictions(t *testing.T) {
 		{"another address behind the same ESP", func(p *plan.Plan) { p.Steps[0].Aliases = []string{"5000ccab04001000/esp1/sub3"} }, "are not other addresses"},
 		{"another address that is none", func(p *plan.Plan) { p.Steps[0].Aliases = []string{"all"} }, "are not other addresses"},
 		{"an update that does nothing", func(p *plan.Plan) { p.Steps[0].Hops, p.Steps[0].Waves = []plan.Hop{}, plan.StepWaves{} }, "its action is update, and it has 0 hops"},
+		{"a wait for power of what is not staged", func(p *plan.Plan) { p.Steps[0].WaitsForPower = true }, address + "it waits for a power cycle, and nothing is staged"},
 		{"a no-op that does something", func(p *plan.Plan) {
 			p.Steps[0].Action = plan.NoOp
 			p.Summary.Update, p.Summary.NoOp = p.Summary.Update-1, 1
