@@ -27,6 +27,23 @@ func (p *Plan) contradiction() string {
 			return fmt.Sprintf("its window %s never opens: %s", name, err)
 		}
 	}
+	if why := p.waveContradiction(); why != "" {
+		return why
+	}
+	if sum := p.Summarize(); sum != p.Summary {
+		return fmt.Sprintf("its summary says %+v, and its steps are %+v", p.Summary, sum)
+	}
+	if why := p.stepContradiction(); why != "" {
+		return why
+	}
+	if !reflect.DeepEqual(p.Commands, p.turns()) {
+		return "the commands that it lists are not those that carry it out"
+	}
+	return ""
+}
+
+// waveContradiction returns why the waves cannot be walked, "" if they can.
+func (p *Plan) waveContradiction() string {
 	for i, w := range p.Waves {
 		switch {
 		case w.Number != i+1:
@@ -42,9 +59,12 @@ func (p *Plan) contradiction() string {
 			}
 		}
 	}
-	if sum := p.Summarize(); sum != p.Summary {
-		return fmt.Sprintf("its summary says %+v, and its steps are %+v", p.Summary, sum)
-	}
+	return ""
+}
+
+// stepContradiction returns why a step cannot be carried out, by itself or beside the
+// others, "" if all can.
+func (p *Plan) stepContradiction() string {
 	apart := newApart(len(p.Waves))
 	type lu struct {
 		id  string
@@ -78,9 +98,6 @@ func (p *Plan) contradiction() string {
 			return s.Address + ": " + why
 		}
 	}
-	if !reflect.DeepEqual(p.Commands, p.turns()) {
-		return "the commands that it lists are not those that carry it out"
-	}
 	return ""
 }
 
@@ -94,6 +111,12 @@ func (p *Plan) has(address string) bool {
 
 // contradiction returns why a step cannot be carried out in these waves, "" if it can.
 func (s *Step) contradiction(waves []Wave) string {
+	return cmp.Or(s.textContradiction(), s.gateContradiction(), s.hopContradiction(), s.actionContradiction(),
+		s.placeContradiction(waves))
+}
+
+// textContradiction returns why the step's address and texts cannot be right, "" if they can.
+func (s *Step) textContradiction() string {
 	enclosure, esp, sub, err := inventory.ParseAddress(s.Address)
 	designator, unnumbered := strings.CutPrefix(esp, "lu-")
 	switch {
@@ -115,18 +138,16 @@ func (s *Step) contradiction(waves []Wave) string {
 	case s.Disruption.Expected.rank() > s.Disruption.Worst.rank():
 		return fmt.Sprintf("its disruption is %+v", s.Disruption)
 	}
-	acts := s.Acts()
-	if why := s.gateContradiction(); why != "" {
-		return why
-	}
-	stages, resets := false, false
+	return ""
+}
+
+// hopContradiction returns why the step's hops cannot follow each other, "" if they can.
+func (s *Step) hopContradiction() string {
 	for i := range s.Hops {
 		if why := s.Hops[i].contradiction(); why != "" {
 			return fmt.Sprintf("hop %d: %s", i+1, why)
 		}
 		h := &s.Hops[i]
-		stages = stages || i == 0 && len(h.Deferring()) > 0
-		resets = resets || h.Resets()
 		switch last := i == len(s.Hops)-1; {
 		case len(h.Modes) == 0 && (s.Action != Activate || i > 0 || !last || h.Activation != WithApply):
 			return fmt.Sprintf("hop %d has no mode", i+1)
@@ -145,9 +166,13 @@ func (s *Step) contradiction(waves []Wave) string {
 			return fmt.Sprintf("later hop %d: %s", i+1, why)
 		}
 	}
-	waveFits := func(n int, kind WaveKind, needed bool) bool {
-		return n == 0 && !needed || needed && 1 <= n && n <= len(waves) && waves[n-1].Kind == kind
-	}
+	return ""
+}
+
+// actionContradiction returns why the step's action, and what it says of it, do not fit its
+// hops, "" if they do.
+func (s *Step) actionContradiction() string {
+	acts, resets := s.Acts(), s.Resets()
 	switch {
 	case acts != (len(s.Hops) > 0):
 		return fmt.Sprintf("its action is %s, and it has %d hops", s.Action, len(s.Hops))
@@ -167,12 +192,23 @@ func (s *Step) contradiction(waves []Wave) string {
 		return fmt.Sprintf("it says that it takes up to %s, and its hops take up to %s", s.WorstDuration, s.Worst())
 	case s.Hooks != nil && !bounded(s.Hooks.Timeout):
 		return fmt.Sprintf("its hooks may take %s each, not up to %s", s.Hooks.Timeout, Duration(LongestTime))
+	}
+	return ""
+}
+
+// placeContradiction returns why the step is not in the waves that its hops need, "" if it is.
+func (s *Step) placeContradiction(waves []Wave) string {
+	stages, resets := len(s.Hops) > 0 && len(s.Hops[0].Deferring()) > 0, s.Resets()
+	waveFits := func(n int, kind WaveKind, needed bool) bool {
+		return n == 0 && !needed || needed && 1 <= n && n <= len(waves) && waves[n-1].Kind == kind
+	}
+	switch {
 	case !waveFits(s.Waves.Stage, StageWave, stages), !waveFits(s.Waves.Reset, ResetWave, resets):
 		return fmt.Sprintf("its waves, stage %d and reset %d, do not exist or do not suit its hops",
 			s.Waves.Stage, s.Waves.Reset)
 	case stages && resets && s.Waves.Stage > s.Waves.Reset:
 		return fmt.Sprintf("it is staged in wave %d, after its reset in wave %d", s.Waves.Stage, s.Waves.Reset)
-	case resets && waves[s.Waves.Reset-1].PowerCycle != s.Hops[len(s.Hops)-1].ByPerson():
+	case resets && waves[s.Waves.Reset-1].PowerCycle != s.Last().ByPerson():
 		return fmt.Sprintf("wave %d and it do not agree on who resets it", s.Waves.Reset)
 	}
 	return ""

@@ -73,47 +73,10 @@ func Permits(reset plan.Reset, e Effect) (ok bool, why string) {
 	return false, "the policy says reset: never"
 }
 
-// Effect is ResetImpact, but for Busy.
+// Effect returns what it does when ESPs, by lu_id, are reset at once, as Of does, but for Busy.
 func (sv *Survey) Effect(luIDs []string) Effect {
-	var enclosures []*fleet.Enclosure
-	scanned, found := true, sv.found[:0]
-	for _, luID := range luIDs {
-		if in, ok := sv.ESPs[luID]; ok {
-			enclosures = append(append(enclosures, in.Of), sv.below[luID]...)
-		} else {
-			scanned = false
-		}
-	}
-	slices.SortFunc(enclosures, func(a, b *fleet.Enclosure) int { return cmp.Compare(a.Index, b.Index) })
-	enclosures = slices.Compact(enclosures)
-	var unknown []string // why drives are not known
-	for _, e := range enclosures {
-		if why := e.DrivesUnknown(); why != "" && !slices.Contains(unknown, why) {
-			unknown = append(unknown, why)
-		}
-		first := len(found)
-		for k := range e.Views {
-			v := &e.Views[k]
-			for i := range v.Drives {
-				f := newFinding(e, &v.Drives[i])
-				f.fate, f.through = sv.fate(e, v, f.drive, luIDs)
-				// Hosts list them alike, so that few are left to sort.
-				if k > 0 && i < len(e.Views[0].Drives) && found[first+i].same(f) {
-					if f.compare(found[first+i]) < 0 {
-						found[first+i] = f
-					}
-					continue
-				}
-				found = append(found, f)
-			}
-		}
-	}
-	if !scanned {
-		unknown = append(unknown,
-			"a module that is reset was not scanned, so what is behind it counts as in use without another path")
-	}
-	sv.found = found
-	found = worstOfEach(found)
+	enclosures, unknown := sv.behind(luIDs)
+	found := sv.findings(enclosures, luIDs)
 	e := Effect{Expected: plan.ESPReset, Worst: plan.ESPReset}
 	for _, f := range found {
 		switch f.fate {
@@ -133,4 +96,55 @@ func (sv *Survey) Effect(luIDs []string) Effect {
 	}
 	e.Why = sv.describe(found, luIDs, unknown, home)
 	return e
+}
+
+// behind returns the enclosures that a reset of ESPs cuts off, in whole or in part, and why
+// the drives of some are unknown.
+func (sv *Survey) behind(luIDs []string) (enclosures []*fleet.Enclosure, unknown []string) {
+	scanned := true
+	for _, luID := range luIDs {
+		if in, ok := sv.ESPs[luID]; ok {
+			enclosures = append(append(enclosures, in.Of), sv.below[luID]...)
+		} else {
+			scanned = false
+		}
+	}
+	slices.SortFunc(enclosures, func(a, b *fleet.Enclosure) int { return cmp.Compare(a.Index, b.Index) })
+	enclosures = slices.Compact(enclosures)
+	for _, e := range enclosures {
+		if why := e.DrivesUnknown(); why != "" && !slices.Contains(unknown, why) {
+			unknown = append(unknown, why)
+		}
+	}
+	if !scanned {
+		unknown = append(unknown,
+			"a module that is reset was not scanned, so what is behind it counts as in use without another path")
+	}
+	return enclosures, unknown
+}
+
+// findings returns what becomes of each drive of enclosures, by place. The result is good
+// until the next call.
+func (sv *Survey) findings(enclosures []*fleet.Enclosure, luIDs []string) []finding {
+	found := sv.found[:0]
+	for _, e := range enclosures {
+		first := len(found)
+		for k := range e.Views {
+			v := &e.Views[k]
+			for i := range v.Drives {
+				f := newFinding(e, &v.Drives[i])
+				f.fate, f.through = sv.fate(e, v, f.drive, luIDs)
+				// Hosts list them alike, so that few are left to sort.
+				if k > 0 && i < len(e.Views[0].Drives) && found[first+i].same(f) {
+					if f.compare(found[first+i]) < 0 {
+						found[first+i] = f
+					}
+					continue
+				}
+				found = append(found, f)
+			}
+		}
+	}
+	sv.found = found
+	return worstOfEach(found)
 }

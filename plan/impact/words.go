@@ -36,20 +36,7 @@ func (sv *Survey) describe(found []finding, luIDs, unknown []string, home *fleet
 	}
 	slices.Sort(through)
 	var parts []string
-	add := func(found []finding, how string) {
-		var hosts []string
-		on := map[string][]finding{}
-		for _, f := range found {
-			at := sv.on(f, luIDs)
-			if on[at] == nil {
-				hosts = append(hosts, at)
-			}
-			on[at] = append(on[at], f)
-		}
-		for _, at := range hosts {
-			parts = append(parts, slots(on[at], home)+" "+fmt.Sprintf(how, at))
-		}
-	}
+	add := func(found []finding, how string) { parts = append(parts, sv.byHost(found, how, luIDs, home)...) }
 	add(sata, "in use%s, SATA, no other path")
 	add(by[cutOff], "in use%s, no other path")
 	add(by[noMultipath], "in use%s, with another path that is not used (no multipath)")
@@ -82,6 +69,23 @@ func (sv *Survey) describe(found []finding, luIDs, unknown []string, home *fleet
 		return "its one drive is not in use"
 	}
 	return fmt.Sprintf("none of its %d drives is in use", len(found))
+}
+
+// byHost says of drives how they are, with the hosts where they are so in place of %s.
+func (sv *Survey) byHost(found []finding, how string, luIDs []string, home *fleet.Enclosure) []string {
+	var parts, hosts []string
+	on := map[string][]finding{}
+	for _, f := range found {
+		at := sv.on(f, luIDs)
+		if on[at] == nil {
+			hosts = append(hosts, at)
+		}
+		on[at] = append(on[at], f)
+	}
+	for _, at := range hosts {
+		parts = append(parts, slots(on[at], home)+" "+fmt.Sprintf(how, at))
+	}
+	return parts
 }
 
 // on names the hosts where a drive has its fate, where several see its enclosure.
