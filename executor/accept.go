@@ -18,20 +18,21 @@ func (r *run) accept() []state.Override {
 		refusal, why = RefusedInUse, "another host may be writing to "+others[0].Enclosure
 	}
 	var accepted []state.Override
-	for _, s := range r.local() {
-		if r.SoleWriter && slices.ContainsFunc(r.Unseen, func(u plan.Unseen) bool { return u.Enclosure == s.step.Enclosure }) {
-			accepted = append(accepted, state.Override{Kind: state.SoleWriter, Address: s.step.Address})
+	for _, c := range r.local() {
+		if r.SoleWriter &&
+			slices.ContainsFunc(r.Unseen, func(u plan.Unseen) bool { return u.Enclosure == c.step.Enclosure }) {
+			accepted = append(accepted, state.Override{Kind: state.SoleWriter, Address: c.step.Address})
 		}
-		if !r.stopsIO(s.step) {
+		if !r.stopsIO(c.step) {
 			continue
 		}
-		i := s.step.Selected(r.AcceptDisruption)
+		i := c.step.Selected(r.AcceptDisruption)
 		if i < 0 {
-			s.is.Reason = "I/O may stop here, and nobody accepted that"
+			c.is.Reason = "I/O may stop here, and nobody accepted that"
 			continue
 		}
 		accepted = append(accepted, state.Override{
-			Kind: state.AcceptDisruption, Address: s.step.Address, Given: string(r.AcceptDisruption[i]),
+			Kind: state.AcceptDisruption, Address: c.step.Address, Given: string(r.AcceptDisruption[i]),
 		})
 	}
 	if why == "" || r.why != "" {
@@ -66,11 +67,13 @@ func (c *Config) Unaccepted() string {
 	if len(addresses) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("I/O may stop at %s, and nobody accepted that: nothing was written; accept it with --accept-disruption ADDRESS for each of them, or with --accept-disruption all",
-		strings.Join(addresses, ", "))
+	return fmt.Sprintf(
+		"I/O may stop at %s, and nobody accepted that: nothing was written; accept it with --accept-disruption ADDRESS for each of them, or with --accept-disruption all",
+		strings.Join(addresses, ", "),
+	)
 }
 
-// stopsIO tells whether what is to be done with a component may stop I/O.
+// stopsIO reports whether what is to be done with a component may stop I/O.
 func (c *Config) stopsIO(s *plan.Step) bool {
 	return s.Acts() && s.Disruption.Worst == plan.IOInterruption && c.selectsNumber(s.Waves.Reset)
 }
@@ -78,10 +81,10 @@ func (c *Config) stopsIO(s *plan.Step) bool {
 // ignored are the windows that a person put aside, for the record.
 func (r *run) ignored() []state.Override {
 	var all []state.Override
-	for _, s := range r.local() {
-		waits := func(w plan.Wave) bool { return len(w.Windows) > 0 && s.step.In(w) }
+	for _, c := range r.local() {
+		waits := func(w plan.Wave) bool { return len(w.Windows) > 0 && c.step.In(w) }
 		if r.IgnoreWindow != "" && slices.ContainsFunc(r.Plan.Waves, waits) {
-			all = append(all, state.Override{Kind: state.IgnoreWindow, Address: s.step.Address, Given: r.IgnoreWindow})
+			all = append(all, state.Override{Kind: state.IgnoreWindow, Address: c.step.Address, Given: r.IgnoreWindow})
 		}
 	}
 	return all

@@ -26,7 +26,7 @@ func Remember(inv *inventory.Inventory, m *state.Memory) {
 		e := &inv.Enclosures[i]
 		remember(e, m)
 		e.Cautions = nil
-		for _, c := range told(m.Cautions) {
+		for _, c := range inventoryCautions(m.Cautions) {
 			if inventory.EnclosureOf(c.Address) == e.ID() {
 				e.Cautions = append(e.Cautions, c)
 			}
@@ -40,7 +40,8 @@ func Remember(inv *inventory.Inventory, m *state.Memory) {
 	for _, intent := range m.Open {
 		for i := range inv.Enclosures {
 			e := &inv.Enclosures[i]
-			if inventory.EnclosureOf(intent.Address) == e.ID() && !slices.ContainsFunc(e.ESPs, func(esp inventory.ESP) bool { return exchangedIn(esp, intent) }) {
+			if inventory.EnclosureOf(intent.Address) == e.ID() &&
+				!slices.ContainsFunc(e.ESPs, func(esp inventory.ESP) bool { return exchangedIn(esp, intent) }) {
 				e.Cautions = append(e.Cautions, unfinishedCaution(intent))
 				slices.SortFunc(e.Cautions, func(a, b inventory.Caution) int {
 					return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Kind, b.Kind))
@@ -69,14 +70,18 @@ func unfinishedCaution(i state.Intent) inventory.Caution {
 // exchangedIn reports whether an ESP is at the address of an effect whose end is not
 // known, and is another unit than the one that had it.
 func exchangedIn(esp inventory.ESP, i state.Intent) bool {
-	return inventory.OtherUnits(esp.LUID, i.Key.LUID) && slices.ContainsFunc(esp.Subenclosures, func(s inventory.Subenclosure) bool { return s.Address == i.Address })
+	return inventory.OtherUnits(esp.LUID, i.Key.LUID) &&
+		slices.ContainsFunc(esp.Subenclosures, func(s inventory.Subenclosure) bool { return s.Address == i.Address })
 }
 
-// told are cautions as inventories have them.
-func told(cautions []state.Caution) []inventory.Caution {
+// inventoryCautions are cautions as inventories have them.
+func inventoryCautions(cautions []state.Caution) []inventory.Caution {
 	var all []inventory.Caution
 	for _, c := range cautions {
-		all = append(all, inventory.Caution{Address: c.Address, Kind: inventory.CautionKind(c.Kind), Since: c.Since.UTC(), Detail: c.Detail})
+		all = append(
+			all,
+			inventory.Caution{Address: c.Address, Kind: inventory.CautionKind(c.Kind), Since: c.Since.UTC(), Detail: c.Detail},
+		)
 	}
 	return all
 }
@@ -85,9 +90,13 @@ func unfinished(i state.Intent, path string) inventory.Problem {
 	return inventory.Problem{
 		Path:    path,
 		Summary: "the end of a download or an activation is not known: " + i.Address,
-		Detail: fmt.Sprintf("%s, image %.8s, was intended on %s, and its end was not recorded: a run goes on, or was broken off. If nothing runs any more, "+
-			"it may hold all of the image, and any power loss may start it, or a part: do not reset or power-cycle it before fwctl resume has ended well",
-			i.What(), i.SHA256, i.At.UTC().Format("2006-01-02 15:04 MST")),
+		Detail: fmt.Sprintf(
+			"%s, image %.8s, was intended on %s, and its end was not recorded: a run goes on, or was broken off. If nothing runs any more, "+
+				"it may hold all of the image, and any power loss may start it, or a part: do not reset or power-cycle it before fwctl resume has ended well",
+			i.What(),
+			i.SHA256,
+			i.At.UTC().Format("2006-01-02 15:04 MST"),
+		),
 	}
 }
 
@@ -98,7 +107,13 @@ func remember(e *inventory.Enclosure, m *state.Memory) {
 			sub.Staged, sub.Sent, sub.Beside = nil, nil, nil
 			key := state.Key{LUID: e.ESPs[i].LUID, Subenclosure: sub.ID}
 			if s, ok := m.Staged[key]; ok && s.Running == sub.Revision {
-				sub.Staged = &inventory.Staged{SHA256: s.SHA256, Revision: s.Revision, Since: s.Since, By: s.By, Confirmed: s.Confirmed}
+				sub.Staged = &inventory.Staged{
+					SHA256:    s.SHA256,
+					Revision:  s.Revision,
+					Since:     s.Since,
+					By:        s.By,
+					Confirmed: s.Confirmed,
+				}
 			}
 			for _, s := range m.Beside[key] {
 				sub.Beside = append(

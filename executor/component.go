@@ -27,7 +27,7 @@ type component struct {
 	seen  StepResult // as of its last event; guarded by run.mu
 
 	download *download.Download // under way
-	left     string             // why its wave left it as it was
+	heldBack string             // why its wave left it as it was
 	ready    bool               // the preflight found it as the plan expects it
 }
 

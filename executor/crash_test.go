@@ -137,7 +137,7 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 	for name, tt := range map[string]struct {
 		rack  string
 		steps func(b *bench) []plan.Step
-		// unsure are crashes after which nobody can tell, by the end of their name
+		// unsure are crashes after which the outcome is unknown, by the end of their name
 		unsure []string
 	}{
 		"mode e, left staged": {acme("flashTime: 2m"), func(b *bench) []plan.Step {

@@ -106,7 +106,12 @@ func (c *component) spec(mode plan.Mode) download.Spec {
 
 // newDownload is the way in which a component takes its hop's image by a mode. e is a
 // reading of the enclosure that has the component.
-func (r *run) newDownload(held *enclosure.Held, e *inventory.Enclosure, c *component, mode plan.Mode) *download.Download {
+func (r *run) newDownload(
+	held *enclosure.Held,
+	e *inventory.Enclosure,
+	c *component,
+	mode plan.Mode,
+) *download.Download {
 	ctx := context.WithoutCancel(r.until)
 	notice := func(reason string) { r.event(c.about(Event{Type: EventNoticed, Reason: reason})) }
 	return download.New(held, e, c.spec(mode), download.Caller{

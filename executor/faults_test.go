@@ -423,7 +423,7 @@ var faults = []fault{
 			}
 		}, mode: plan.ModeE,
 		outcome: executor.RunDone, step: "staged confirmed e 1000", words: []string{"70h"}, writes: 3},
-	{device: "loses power while it writes flash", does: "finds it again; says that nobody can tell what became of the image", todo: "look at it with `fwctl inventory`, then plan again",
+	{device: "loses power while it writes flash", does: "finds it again; says that it is unknown what became of the image", todo: "look at it with `fwctl inventory`, then plan again",
 		download: "flashTime: 20m", during: func(b *bench) {
 			time.AfterFunc(time.Minute, func() {
 				if err := b.rack.PowerCycle(enc1); err != nil {

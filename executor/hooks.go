@@ -16,53 +16,53 @@ import (
 
 // hooked has a step worked on, between the commands that its plan wants run
 // around a reset where there may be one. What work tells is passed on.
-func (r *run) hooked(ctx context.Context, wave plan.Wave, s *component, work func() bool) bool {
-	if s.step.Hooks == nil || !s.is.MayReset(s.step, &wave) {
+func (r *run) hooked(ctx context.Context, wave plan.Wave, c *component, work func() bool) bool {
+	if c.step.Hooks == nil || !c.is.MayReset(c.step, &wave) {
 		return work()
 	}
-	hop, goesOn := s.is.Hop, false
-	if why := r.hook(ctx, s, hop, state.BeforeReset, ""); why != "" {
-		s.left = why
-		r.hookFailed(s, state.BeforeReset)
+	hop, goesOn := c.is.Hop, false
+	if why := r.hook(ctx, c, hop, state.BeforeReset, ""); why != "" {
+		c.heldBack = why
+		r.hookFailed(c, state.BeforeReset)
 	} else {
 		goesOn = work()
 	}
-	r.afterReset(ctx, s, hop)
+	r.afterReset(ctx, c, hop)
 	return goesOn
 }
 
 // afterReset runs the command after a reset, however that ended: it takes back
 // what the one before it did.
-func (r *run) afterReset(ctx context.Context, s *component, hop int) {
-	became := outcomeOf(s.is.State)
-	if s.is.Hop > hop {
+func (r *run) afterReset(ctx context.Context, c *component, hop int) {
+	became := outcomeOf(c.is.State)
+	if c.is.Hop > hop {
 		became = OutcomeUpdated
 	}
-	if why := r.hook(ctx, s, hop, state.AfterReset, became); why != "" {
-		s.is.Reason = joined(s.is.Reason, why)
-		r.hookFailed(s, state.AfterReset)
+	if why := r.hook(ctx, c, hop, state.AfterReset, became); why != "" {
+		c.is.Reason = joined(c.is.Reason, why)
+		r.hookFailed(c, state.AfterReset)
 	}
 }
 
 // hookFailed counts a command that failed as its component's failure.
-func (r *run) hookFailed(s *component, kind state.HookKind) {
-	why := fmt.Sprintf("the command %s of %s failed", kind.Words(), s.step.Address)
-	r.wentWrong(s, why)
-	r.breakOff(s, why)
+func (r *run) hookFailed(c *component, kind state.HookKind) {
+	why := fmt.Sprintf("the command %s of %s failed", kind.Words(), c.step.Address)
+	r.wentWrong(c, why)
+	r.breakOff(c, why)
 }
 
 // hook runs the command on one side of a reset, and says why it failed; "" where
 // it did not. That it is started is on record before it is: see owedHooks.
-func (r *run) hook(ctx context.Context, s *component, hop int, kind state.HookKind, became Outcome) (failure string) {
-	command := s.step.Hooks.BeforeReset
+func (r *run) hook(ctx context.Context, c *component, hop int, kind state.HookKind, became Outcome) (failure string) {
+	command := c.step.Hooks.BeforeReset
 	if kind == state.AfterReset {
-		command = s.step.Hooks.AfterReset
+		command = c.step.Hooks.AfterReset
 	}
 	told := Event{Type: EventHook, Hook: kind, Command: command}
 	if r.Command == nil {
 		if len(command) > 0 {
 			told.Reason = "not run: this rack is simulated, and the command is not"
-			r.event(s.about(told))
+			r.event(c.about(told))
 		}
 		return ""
 	}
@@ -71,45 +71,55 @@ func (r *run) hook(ctx context.Context, s *component, hop int, kind state.HookKi
 	}
 	var id int64
 	err := r.Store.Update(ctx, func(tx *state.Tx) {
-		id = tx.BeginHook(state.Hook{Run: r.id, Address: s.step.Address, Key: s.key, Hop: hop, Kind: kind, Command: command.String(), At: time.Now()})
+		id = tx.BeginHook(
+			state.Hook{
+				Run:     r.id,
+				Address: c.step.Address,
+				Key:     c.key,
+				Hop:     hop,
+				Kind:    kind,
+				Command: command.String(),
+				At:      time.Now(),
+			},
+		)
 	})
 	if err != nil {
-		r.unrecorded(s, err)
+		r.unrecorded(c, err)
 		if kind == state.BeforeReset {
 			return failed("it was not started: " + err.Error())
 		}
 	}
 	var output []byte
 	if len(command) > 0 {
-		r.event(s.about(told))
-		limited, cancel := context.WithTimeout(ctx, time.Duration(s.step.Hooks.Timeout))
-		output, err = r.Command(limited, command, r.environment(s, became))
+		r.event(c.about(told))
+		limited, cancel := context.WithTimeout(ctx, time.Duration(c.step.Hooks.Timeout))
+		output, err = r.Command(limited, command, r.environment(c, became))
 		if errors.Is(limited.Err(), context.DeadlineExceeded) {
-			err = fmt.Errorf("it did not end within %v and was killed", s.step.Hooks.Timeout)
+			err = fmt.Errorf("it did not end within %v and was killed", c.step.Hooks.Timeout)
 		}
 		cancel()
 		if err != nil {
 			failure = failed(err.Error() + lastLine(output))
 		}
 		told.Type, told.Reason, told.Output = EventHookEnded, failure, strings.ToValidUTF8(string(output), "\uFFFD")
-		r.event(s.about(told))
+		r.event(c.about(told))
 	}
 	ended := func(tx *state.Tx) {
 		tx.EndHook(id, time.Now(), cmp.Or(failure, "done"), strings.ToValidUTF8(string(output), "\uFFFD"))
 	}
 	if err := r.Store.Update(ctx, ended); err != nil {
-		r.unrecorded(s, err)
+		r.unrecorded(c, err)
 	}
 	return failure
 }
 
 // environment tells a command what it is run for.
-func (r *run) environment(s *component, became Outcome) []string {
+func (r *run) environment(c *component, became Outcome) []string {
 	env := []string{
-		"FWCTL_ADDRESS=" + s.step.Address,
-		"FWCTL_ENCLOSURE=" + s.step.Enclosure,
-		"FWCTL_HOST=" + s.step.Host,
-		"FWCTL_WAVE=" + strconv.Itoa(s.step.Waves.Reset),
+		"FWCTL_ADDRESS=" + c.step.Address,
+		"FWCTL_ENCLOSURE=" + c.step.Enclosure,
+		"FWCTL_HOST=" + c.step.Host,
+		"FWCTL_WAVE=" + strconv.Itoa(c.step.Waves.Reset),
 		"FWCTL_RUN=" + strconv.FormatInt(r.id, 10),
 	}
 	if became != "" {
@@ -159,15 +169,15 @@ func (r *run) runOwedHooks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range r.components {
-		if hop, ok := owed[s.key]; ok && s.step.Hooks != nil {
-			r.afterReset(ctx, s, hop)
+	for _, c := range r.components {
+		if hop, ok := owed[c.key]; ok && c.step.Hooks != nil {
+			r.afterReset(ctx, c, hop)
 		}
 	}
 	return nil
 }
 
-// hasHooks tells whether commands are run around resets that this machine does.
+// hasHooks reports whether commands are run around resets that this machine does.
 func (r *run) hasHooks() bool {
-	return slices.ContainsFunc(r.local(), func(s *component) bool { return s.step.Hooks != nil })
+	return slices.ContainsFunc(r.local(), func(c *component) bool { return c.step.Hooks != nil })
 }

@@ -39,9 +39,9 @@ func (r *run) lock(ctx context.Context) (release func()) {
 		lock, err := r.Machine.Lock(enclosure)
 		if err != nil {
 			err = r.withHolder(ctx, err, enclosure)
-			for _, s := range r.local() {
-				if s.step.Enclosure == enclosure {
-					r.turnDown(ctx, s, s.cannot(err))
+			for _, c := range r.local() {
+				if c.step.Enclosure == enclosure {
+					r.turnDown(ctx, c, c.cannot(err))
 				}
 			}
 			r.refuse()
@@ -89,9 +89,12 @@ const resetsLock = "resets"
 
 func (r *run) lockResets() (io.Closer, error) {
 	resets, grouped := false, true
-	for _, s := range r.local() {
-		if n := s.step.Waves.Reset; slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Number == n && r.Selects(w) && !w.PowerCycle }) {
-			resets, grouped = true, grouped && s.step.FaultDomain != 0
+	for _, c := range r.local() {
+		if n := c.step.Waves.Reset; slices.ContainsFunc(
+			r.Plan.Waves,
+			func(w plan.Wave) bool { return w.Number == n && r.Selects(w) && !w.PowerCycle },
+		) {
+			resets, grouped = true, grouped && c.step.FaultDomain != 0
 		}
 	}
 	switch {
@@ -106,8 +109,8 @@ func (r *run) lockResets() (io.Closer, error) {
 // enclosures are those that there is work for, and those of their fault domains, sorted.
 func (r *run) enclosures() []string {
 	var all []string
-	for _, s := range r.local() {
-		all = append(append(all, s.step.Enclosure), s.step.Neighbours...)
+	for _, c := range r.local() {
+		all = append(append(all, c.step.Enclosure), c.step.Neighbours...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -163,42 +166,42 @@ func (r *run) compare(ctx context.Context, group []*component, inv *inventory.In
 		err = r.takeDown(ctx, held)
 	}
 	remembered, failure := r.Store.Cautions(r.until)
-	all := told(remembered)
-	for _, s := range group {
-		cautions := s.step.Own(all)
-		if s.is.Damage == step.Sound && inventory.CautionOf(cautions, inventory.NeedsImage, s.step.Address) != nil {
-			is := s.is
+	all := inventoryCautions(remembered)
+	for _, c := range group {
+		cautions := c.step.Own(all)
+		if c.is.Damage == step.Sound && inventory.CautionOf(cautions, inventory.NeedsImage, c.step.Address) != nil {
+			is := c.is
 			is.Damage = step.NeedsImage
-			r.set(s, is)
+			r.set(c, is)
 		}
-		e := s.cannot(cmp.Or(err, failure))
+		e := c.cannot(cmp.Or(err, failure))
 		if e.Kind == "" {
-			e = r.check(r.until, held, s, nil)
+			e = r.check(r.until, held, c, nil)
 		}
-		if e.Kind == "" && !s.is.Dormant(s.step) { // what is dormant is not started
-			e = s.heed(cautions)
+		if e.Kind == "" && !c.is.Dormant(c.step) { // what is dormant is not started
+			e = c.heed(cautions)
 		}
-		if e.Kind == "" && s.step.Waves.Reset != 0 && r.selectsNumber(s.step.Waves.Reset) {
-			if why := r.forbids(s, inv); why != "" {
+		if e.Kind == "" && c.step.Waves.Reset != 0 && r.selectsNumber(c.step.Waves.Reset) {
+			if why := r.forbids(c, inv); why != "" {
 				e = refusedByGate(why)
 			}
 		}
 		if r.until.Err() != nil {
 			return // what was not read is no reason
 		}
-		if s.ready = e.Kind == ""; !s.ready {
-			r.turnDown(ctx, s, e)
+		if c.ready = e.Kind == ""; !c.ready {
+			r.turnDown(ctx, c, e)
 		}
 	}
 }
 
 // heed refuses what earlier runs have found out that must not be done.
-func (s *component) heed(cautions []inventory.Caution) step.Event {
+func (c *component) heed(cautions []inventory.Caution) step.Event {
 	var startsBy plan.ActivateBy
-	if s.is.HoldsHop(s.step) {
-		startsBy = s.hop().ActivateBy
+	if c.is.HoldsHop(c.step) {
+		startsBy = c.hop().ActivateBy
 	}
-	_, why := impact.Locked(cautions, s.step.Address, append([]string{s.step.Enclosure}, s.step.Neighbours...), startsBy)
+	_, why := impact.Locked(cautions, c.step.Address, append([]string{c.step.Enclosure}, c.step.Neighbours...), startsBy)
 	if why == "" {
 		return step.Event{}
 	}
@@ -256,7 +259,10 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 	ours := r.enclosures()
 	for _, i := range open {
 		if i.Run != r.id && slices.Contains(ours, inventory.EnclosureOf(i.Address)) && !r.exchanged(i) {
-			return fmt.Sprintf("how an earlier run's work on %s ended is not known, and nothing was written: fwctl resume finds out", i.Address), nil
+			return fmt.Sprintf(
+				"how an earlier run's work on %s ended is not known, and nothing was written: fwctl resume finds out",
+				i.Address,
+			), nil
 		}
 	}
 	if r.id == 0 {
@@ -277,7 +283,8 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 	}
 	for _, run := range earlier {
 		p, err := keptPlan(ctx, r.Store, run.ID)
-		if err != nil || p == nil || run.ID == r.id || slices.ContainsFunc(open, func(i state.Intent) bool { return i.Run == run.ID }) {
+		if err != nil || p == nil || run.ID == r.id ||
+			slices.ContainsFunc(open, func(i state.Intent) bool { return i.Run == run.ID }) {
 			continue // whoever resumes it will hear of what is wrong with it
 		}
 		// Its enclosures are locked by this run, so it is dead.
@@ -288,7 +295,10 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 			case err != nil:
 				return "", err
 			case len(owed) > 0:
-				return fmt.Sprintf("run %d was broken off after the command before a reset, and nothing was written: fwctl resume runs the one after it", run.ID), nil
+				return fmt.Sprintf(
+					"run %d was broken off after the command before a reset, and nothing was written: fwctl resume runs the one after it",
+					run.ID,
+				), nil
 			}
 			if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(run.ID, time.Now(), superseded) }); err != nil {
 				return "", err
@@ -298,7 +308,7 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 	return "", nil
 }
 
-// exchanged tells whether the plan has another logical unit at the address of an effect
+// exchanged reports whether the plan has another logical unit at the address of an effect
 // whose end is not known: what had it is not there any more.
 func (r *run) exchanged(i state.Intent) bool {
 	return slices.ContainsFunc(r.Plan.Steps, func(s plan.Step) bool {
@@ -324,22 +334,22 @@ func (r *run) recall(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, s := range r.local() {
-			is := s.is
+		for _, c := range r.local() {
+			is := c.is
 			is.RefusedE = is.RefusedE || slices.ContainsFunc(records, func(rec state.Step) bool {
 				waits := rec.State == string(step.Pending) && rec.Mode == string(plan.Mode7)
-				return rec.Key == s.key && rec.Hop == is.Hop && waits && s.step.Waves.Stage != 0
+				return rec.Key == c.key && rec.Hop == is.Hop && waits && c.step.Waves.Stage != 0
 			})
-			r.set(s, is)
+			r.set(c, is)
 		}
 	}
 	return nil
 }
 
 // turnDown ends a step that has not begun.
-func (r *run) turnDown(ctx context.Context, s *component, e step.Event) {
-	if r.apply(ctx, s, step.Event{Kind: step.Begin}); s.is.State == step.Checking {
-		r.apply(ctx, s, e)
+func (r *run) turnDown(ctx context.Context, c *component, e step.Event) {
+	if r.apply(ctx, c, step.Event{Kind: step.Begin}); c.is.State == step.Checking {
+		r.apply(ctx, c, e)
 	}
 }
 
@@ -355,7 +365,8 @@ func (r *run) refuse() {
 		{RefusedUnread, "not everything could be compared with the plan, and nothing was written: see to that, and apply the same plan again"},
 		{RefusedInUse, "somebody else is using what the plan is about, and nothing was written: wait until they are done, and apply the same plan again"},
 	} {
-		if r.why == "" && slices.ContainsFunc(r.components, func(c *component) bool { return c.is.Refusal == string(kind.refusal) }) {
+		if r.why == "" &&
+			slices.ContainsFunc(r.components, func(c *component) bool { return c.is.Refusal == string(kind.refusal) }) {
 			r.refusal, r.why = kind.refusal, kind.why
 		}
 	}
@@ -480,24 +491,25 @@ func (c *component) unsure(sub *inventory.Subenclosure) bool {
 // forbids says why a step's ESP must not be reset now, as a fresh scan shows the
 // use of the drives behind it; "" where nothing is against it. Hosts other than
 // this one are as the plan saw them.
-func (r *run) forbids(s *component, inv *inventory.Inventory) string {
+func (r *run) forbids(c *component, inv *inventory.Inventory) string {
 	seen := func(id string) bool {
 		return slices.ContainsFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == id })
 	}
-	domain := append([]string{s.step.Enclosure}, s.step.Neighbours...)
+	domain := append([]string{c.step.Enclosure}, c.step.Neighbours...)
 	for _, id := range domain {
 		if !seen(id) {
-			return "enclosure " + id + " of its fault domain is not in sight, so nobody can tell whether its drives are in use"
+			return "enclosure " + id + " of its fault domain is not in sight: it is unknown whether its drives are in use"
 		}
 	}
-	if why := r.unreadIn(domain, s.step.Host, inv); why != "" {
+	if why := r.unreadIn(domain, c.step.Host, inv); why != "" {
 		return impact.PartUnread + why
 	}
-	effect := impact.Of([]*inventory.Inventory{inv}, []string{s.step.LUID}, domain, s.step.SeenElsewhere)
-	if ok, why := impact.Permits(s.step.Reset, effect); !ok {
+	effect := impact.Of([]*inventory.Inventory{inv}, []string{c.step.LUID}, domain, c.step.SeenElsewhere)
+	if ok, why := impact.Permits(c.step.Reset, effect); !ok {
 		return why
 	}
-	if effect.Worst == plan.IOInterruption && s.step.Disruption.Worst != plan.IOInterruption && s.step.Selected(r.AcceptDisruption) < 0 {
+	if effect.Worst == plan.IOInterruption && c.step.Disruption.Worst != plan.IOInterruption &&
+		c.step.Selected(r.AcceptDisruption) < 0 {
 		return "the plan says that no I/O stops, and now it may: " + effect.Why
 	}
 	return ""

@@ -55,7 +55,8 @@ func (r *run) lookAgain(ctx context.Context, c *component, done []*component) (e
 	var peers enclosure.PeerSync
 	for range backoff.Within(ctx, time.Duration(hop.ReturnTimeout), backoff.Device) {
 		e, err = r.lookOnce(ctx, c)
-		well := err == nil && !slices.ContainsFunc(done, func(c *component) bool { return stillWell(c, before, e, err) != "" })
+		well := err == nil &&
+			!slices.ContainsFunc(done, func(c *component) bool { return stillWell(c, before, e, err) != "" })
 		atRest := peers.Over(e, time.Duration(hop.Settle))
 		if well || atRest && len(before.Decline(e)) == 0 {
 			break

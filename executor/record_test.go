@@ -29,7 +29,7 @@ func TestARefusedChunkLeavesWhatWasStaged(t *testing.T) {
 	})
 }
 
-// Where nobody can tell whether it took the first chunk, what was staged counts as gone.
+// If it is unknown whether it took the first chunk, what was staged counts as gone.
 func TestALostFirstChunkLeavesNothingRemembered(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 2}, do: {die: true}}]\n", func(b *bench) {

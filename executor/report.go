@@ -23,8 +23,8 @@ func (r *run) event(e Event) {
 }
 
 // about adds to an event which component and hop it is about.
-func (s *component) about(e Event) Event {
-	e.Address, e.Hop, e.Hops = s.step.Address, s.is.Hop+1, len(s.step.Hops)
+func (c *component) about(e Event) Event {
+	e.Address, e.Hop, e.Hops = c.step.Address, c.is.Hop+1, len(c.step.Hops)
 	return e
 }
 
@@ -69,34 +69,34 @@ func (c *component) result() StepResult {
 // account draws the conclusions of a step that went wrong: nothing else of its
 // fault domain is touched, and after too many of them nothing else at all. A
 // canary that goes wrong is one too many.
-func (r *run) account(s *component) {
-	switch s.is.State {
+func (r *run) account(c *component) {
+	switch c.is.State {
 	case step.Failed, step.Aborted, step.Unknown, step.Refused:
 	default:
 		return
 	}
-	if s.is.State == step.Aborted { // as was asked
+	if c.is.State == step.Aborted { // as was asked
 		r.stop(interruption, RunInterrupted)
 		return
 	}
-	r.wentWrong(s, s.step.Address+" went wrong")
+	r.wentWrong(c, c.step.Address+" went wrong")
 }
 
 // wentWrong draws these conclusions.
-func (r *run) wentWrong(s *component, why string) {
+func (r *run) wentWrong(c *component, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.broken[s.step.FaultDomain] = why
-	if s.is.State == step.Unknown && s.step.FaultDomain != 0 {
-		r.broken[0] = s.step.Address + " may be resetting, and nobody can tell what shares drives with what"
+	r.broken[c.step.FaultDomain] = why
+	if c.is.State == step.Unknown && c.step.FaultDomain != 0 {
+		r.broken[0] = c.step.Address + " may be resetting, and it is unknown what shares drives with what"
 	}
 	r.failures++
-	canary := slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Canary && s.step.In(w) })
+	canary := slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Canary && c.step.In(w) })
 	switch limit := r.Plan.Rollout.MaxFailures; {
-	case s.is.NeedsPerson():
-		r.stopped = s.step.Address + " needs a person first"
-	case s.is.State == step.Unknown && s.step.FaultDomain == 0:
-		r.stopped = cmp.Or(r.stopped, s.step.Address+" may be resetting, and nobody can tell what shares drives with it")
+	case c.is.NeedsPerson():
+		r.stopped = c.step.Address + " needs a person first"
+	case c.is.State == step.Unknown && c.step.FaultDomain == 0:
+		r.stopped = cmp.Or(r.stopped, c.step.Address+" may be resetting, and it is unknown what shares drives with it")
 	case canary:
 		r.stopped = cmp.Or(r.stopped, why+", and it is a canary")
 	case r.failures > limit:
@@ -104,19 +104,19 @@ func (r *run) wentWrong(s *component, why string) {
 	}
 }
 
-// unseen tells whether a killed run was in the middle of a step, and this one has
+// notLookedAt reports whether a killed run was in the middle of a step, and this one has
 // not got as far as to look at it.
-func (s *component) unseen() bool { return s.is.State == step.Pending && len(s.is.Open) > 0 }
+func (c *component) notLookedAt() bool { return c.is.State == step.Pending && len(c.is.Open) > 0 }
 
 // holdsForPerson reports whether it holds an image that an apply was to start, and that a
 // person has to start.
 func (c *component) holdsForPerson() bool { return c.hop().ByCommand() && c.is.Dormant(c.step) }
 
 // untouched is why a step was not started, or what it holds staged not activated.
-func (r *run) untouched(s *component) string {
-	why := cmp.Or(r.broken[s.step.FaultDomain], r.stopped)
+func (r *run) untouched(c *component) string {
+	why := cmp.Or(r.broken[c.step.FaultDomain], r.stopped)
 	missed := "started"
-	if s.is.State == step.Staged {
+	if c.is.State == step.Staged {
 		missed = "activated"
 	}
 	switch {
@@ -132,12 +132,12 @@ func (r *run) untouched(s *component) string {
 
 // awaits is the wave that goes on with a step where the run was not for that, and
 // says so; 0 where nothing is left to do, or something else stands in the way.
-func (r *run) awaits(s *component) (wave int, why string) {
-	if s.step.Host != r.Machine.Hostname() || !s.waits() || cmp.Or(s.left, r.untouched(s)) != "" {
+func (r *run) awaits(c *component) (wave int, why string) {
+	if c.step.Host != r.Machine.Hostname() || !c.waits() || cmp.Or(c.heldBack, r.untouched(c)) != "" {
 		return 0, ""
 	}
 	for _, w := range r.Plan.Waves {
-		if !r.Selects(w) && s.task(w) != step.Idle {
+		if !r.Selects(w) && c.task(w) != step.Idle {
 			return w.Number, fmt.Sprintf("it waits for wave %d (%s)", w.Number, w.Kind)
 		}
 	}
@@ -148,36 +148,36 @@ func (r *run) awaits(s *component) (wave int, why string) {
 func (r *run) result() *Result {
 	result := &Result{Outcome: RunDone, Steps: []StepResult{}}
 	waiting, dormant := 0, 0
-	for _, s := range r.components {
-		sr := s.result()
-		wave, waits := r.awaits(s)
+	for _, c := range r.components {
+		sr := c.result()
+		wave, waits := r.awaits(c)
 		sr.Waits = wave
 		switch {
-		case s.step.Host != r.Machine.Hostname():
-		case s.unseen():
+		case c.step.Host != r.Machine.Hostname():
+		case c.notLookedAt():
 			sr.Outcome, sr.Reason = OutcomeUnknown, "a run was broken off in the middle of its work on it, and it could not be looked at: do not reset or power-cycle it, and run fwctl resume again"
 			result.Outcome = RunUnknown
-		case s.is.State == step.Pending:
-			if s.holdsForPerson() {
+		case c.is.State == step.Pending:
+			if c.holdsForPerson() {
 				dormant++
 			} else {
 				waiting++
 			}
-			sr.Reason = joined(s.is.Reason, cmp.Or(s.left, r.untouched(s), waits))
-		case s.is.State == step.Staged && !s.is.Dormant(s.step) && s.hop().ByCommand():
+			sr.Reason = joined(c.is.Reason, cmp.Or(c.heldBack, r.untouched(c), waits))
+		case c.is.State == step.Staged && !c.is.Dormant(c.step) && c.hop().ByCommand():
 			dormant++
-			sr.Reason = joined(s.is.Reason, cmp.Or(s.left, r.untouched(s), waits))
-		case s.is.State == step.Staged:
-			if r.outcome(s) == RunStopped {
+			sr.Reason = joined(c.is.Reason, cmp.Or(c.heldBack, r.untouched(c), waits))
+		case c.is.State == step.Staged:
+			if r.outcome(c) == RunStopped {
 				dormant++
 			}
-			sr.Reason = joined(s.is.Reason, cmp.Or(s.left, waits))
+			sr.Reason = joined(c.is.Reason, cmp.Or(c.heldBack, waits))
 		}
 		result.Steps = append(result.Steps, sr)
-		if !s.is.State.Ended() && s.step.Host == r.Machine.Hostname() {
-			r.finished(s, sr)
+		if !c.is.State.Ended() && c.step.Host == r.Machine.Hostname() {
+			r.finished(c, sr)
 		}
-		result.Outcome = worse(result.Outcome, r.outcome(s))
+		result.Outcome = worse(result.Outcome, r.outcome(c))
 	}
 	result.Outcome = worse(result.Outcome, r.ending)
 	if r.why != "" {
@@ -207,8 +207,8 @@ func (r *run) leave() *Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	result := &Result{Outcome: RunUnknown, Left: true, Steps: []StepResult{}}
-	for _, s := range r.components {
-		sr := s.seen
+	for _, c := range r.components {
+		sr := c.seen
 		if sr.Outcome == OutcomeUnknown && sr.Reason == "" {
 			sr.Reason = "left while it was being worked on: do not reset or power-cycle it, and run fwctl resume"
 		}
@@ -252,17 +252,17 @@ func outcomeOf(s step.State) Outcome {
 }
 
 // outcome is what one step makes of the whole run.
-func (r *run) outcome(s *component) RunOutcome {
+func (r *run) outcome(c *component) RunOutcome {
 	switch {
-	case s.is.NeedsPerson(), outcomeOf(s.is.State) == OutcomeUnknown:
+	case c.is.NeedsPerson(), outcomeOf(c.is.State) == OutcomeUnknown:
 		return RunUnknown
-	case s.is.State == step.Aborted:
+	case c.is.State == step.Aborted:
 		return RunInterrupted
-	case outcomeOf(s.is.State) == OutcomeFailed, s.is.State == step.Refused && r.wrote:
+	case outcomeOf(c.is.State) == OutcomeFailed, c.is.State == step.Refused && r.wrote:
 		return RunFailed
-	case !s.is.Confirmed && s.is.LeftToPerson(s.step), s.is.State == step.Pending && s.holdsForPerson():
+	case !c.is.Confirmed && c.is.LeftToPerson(c.step), c.is.State == step.Pending && c.holdsForPerson():
 		return RunStopped
-	case s.is.State == step.Refused:
+	case c.is.State == step.Refused:
 		return RunRefused
 	}
 	return RunDone

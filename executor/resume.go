@@ -83,7 +83,11 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 // resumable: the first that has no end, and no process on this machine that carries it
 // out, else the one that ended first. Where all of them go on it is the first. nil where there is none. It comes with the plan, and those of its
 // images that are kept and sound.
-func Resumable(ctx context.Context, store *state.Store, m transport.Machine) (*state.Run, *plan.Plan, map[string]*image.Image, error) {
+func Resumable(
+	ctx context.Context,
+	store *state.Store,
+	m transport.Machine,
+) (*state.Run, *plan.Plan, map[string]*image.Image, error) {
 	all, err := store.Resumable(ctx)
 	if err != nil {
 		return nil, nil, nil, err
@@ -199,7 +203,7 @@ func (r *run) recover(ctx context.Context) error {
 			continue
 		}
 		broken, remain[c] = append(broken, c), was
-		was.was.State = step.Pending // until it is looked at: see unseen
+		was.was.State = step.Pending // until it is looked at: see notLookedAt
 		r.set(c, was.was)
 	}
 	if len(broken) == 0 {

@@ -170,9 +170,9 @@ func (r *run) end(ctx context.Context, result *Result) error {
 		if r.id == 0 { // it did not get its locks
 			r.begin(tx)
 		}
-		for i, s := range r.components {
-			if s.step.Host == r.Machine.Hostname() {
-				record := s.record(cmp.Or(s.moved, now))
+		for i, c := range r.components {
+			if c.step.Host == r.Machine.Hostname() {
+				record := c.record(cmp.Or(c.moved, now))
 				record.Outcome, record.Detail = string(result.Steps[i].Outcome), result.Steps[i].Reason
 				tx.SetStep(r.id, record)
 			}
@@ -188,8 +188,8 @@ func (r *run) end(ctx context.Context, result *Result) error {
 // keep puts the images of a run beside the store, so that it can be resumed
 // whatever becomes of their files.
 func (r *run) keep(tx *state.Tx) {
-	for _, s := range r.local() {
-		for _, hop := range s.step.Hops {
+	for _, c := range r.local() {
+		for _, hop := range c.step.Hops {
 			if img, ok := r.Images[hop.Image.SHA256]; ok { // one that is staged already is not needed
 				tx.KeepImage(hop.Image.SHA256, img.Bytes())
 			}
@@ -201,7 +201,16 @@ func (r *run) keep(tx *state.Tx) {
 func newRun(ctx context.Context, c Config) (*run, error) {
 	r := &run{Config: c, until: ctx, broken: map[int]string{}, baselines: map[string]*enclosure.Baseline{}}
 	r.Machine = enclosure.WatchSlow(c.Machine, func(path string, since time.Duration) {
-		r.event(Event{Type: EventNoticed, Reason: fmt.Sprintf("%s has not answered a command for %v: it is waited for, because a time-out would have it reset", path, plan.Duration(since.Round(time.Second)))})
+		r.event(
+			Event{
+				Type: EventNoticed,
+				Reason: fmt.Sprintf(
+					"%s has not answered a command for %v: it is waited for, because a time-out would have it reset",
+					path,
+					plan.Duration(since.Round(time.Second)),
+				),
+			},
+		)
 	})
 	host := c.Machine.Hostname()
 	for i := range c.Plan.Steps {
@@ -216,7 +225,8 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 			continue
 		}
 		if !slices.ContainsFunc(c.Plan.Waves, func(w plan.Wave) bool {
-			return w.Kind == plan.StageWave && w.Number == planned.Waves.Stage || w.Kind == plan.ResetWave && w.Number == planned.Waves.Reset
+			return w.Kind == plan.StageWave && w.Number == planned.Waves.Stage ||
+				w.Kind == plan.ResetWave && w.Number == planned.Waves.Reset
 		}) {
 			return nil, fmt.Errorf("cannot carry out the plan: no wave of it works on %s", planned.Address)
 		}
@@ -230,11 +240,19 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		}
 		for _, hop := range planned.Hops {
 			if len(hop.Modes) == 0 {
-				return nil, fmt.Errorf("cannot carry out the plan: it names no mode to send image %s to %s by", hop.Image.Name, planned.Address)
+				return nil, fmt.Errorf(
+					"cannot carry out the plan: it names no mode to send image %s to %s by",
+					hop.Image.Name,
+					planned.Address,
+				)
 			}
 			img, ok := c.Images[hop.Image.SHA256]
 			if !ok {
-				return nil, fmt.Errorf("cannot find image %s (sha256 %s): name the directory that it is in with --images", hop.Image.Name, hop.Image.SHA256)
+				return nil, fmt.Errorf(
+					"cannot find image %s (sha256 %s): name the directory that it is in with --images",
+					hop.Image.Name,
+					hop.Image.SHA256,
+				)
 			}
 			if img.SHA256() != hop.Image.SHA256 || img.Size() != hop.Image.Size {
 				return nil, fmt.Errorf("cannot use image %s: its %d bytes have the sha256 %s, and the plan wants %d bytes with %s",
@@ -243,7 +261,9 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		}
 	}
 	if r.hasHooks() && c.Command == nil && !c.Machine.Simulated() {
-		return nil, errors.New("cannot carry out the plan: it wants commands run around resets, and there is nothing to run them with")
+		return nil, errors.New(
+			"cannot carry out the plan: it wants commands run around resets, and there is nothing to run them with",
+		)
 	}
 	if c.Plan.Simulated != c.Machine.Simulated() {
 		r.refusal, r.why = RefusedWrongHost, "the plan was made for simulated enclosures and this machine is real: plan again here"
@@ -267,7 +287,7 @@ func NothingToDo(ctx context.Context, c Config) (*Result, error) {
 	for i := range c.Plan.Steps {
 		s := &c.Plan.Steps[i]
 		sr := StepResult{Address: s.Address, Revision: s.Current, Reason: strings.Join(s.Reasons, "; ")}
-		needs := slices.ContainsFunc(s.Own(told(cautions)), func(c inventory.Caution) bool {
+		needs := slices.ContainsFunc(s.Own(inventoryCautions(cautions)), func(c inventory.Caution) bool {
 			return c.Address == s.Address && (c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear)
 		})
 		switch {
@@ -307,21 +327,25 @@ func (r *run) nothingHere() *Result {
 		return nil
 	}
 	var hosts []string
-	for _, s := range r.components {
-		hosts = append(hosts, s.step.Host)
+	for _, c := range r.components {
+		hosts = append(hosts, c.step.Host)
 	}
 	slices.Sort(hosts)
 	result := r.result()
-	result.Reason = fmt.Sprintf("the plan has nothing for %s to do: apply it on %s", r.Machine.Hostname(), strings.Join(slices.Compact(hosts), ", "))
+	result.Reason = fmt.Sprintf(
+		"the plan has nothing for %s to do: apply it on %s",
+		r.Machine.Hostname(),
+		strings.Join(slices.Compact(hosts), ", "),
+	)
 	return result
 }
 
 // local are the components that this machine works on and that have not ended.
 func (r *run) local() []*component {
 	var all []*component
-	for _, s := range r.components {
-		if s.step.Host == r.Machine.Hostname() && s.waits() {
-			all = append(all, s)
+	for _, c := range r.components {
+		if c.step.Host == r.Machine.Hostname() && c.waits() {
+			all = append(all, c)
 		}
 	}
 	return all
@@ -330,13 +354,13 @@ func (r *run) local() []*component {
 // byEnclosure groups steps, enclosures and steps in the plan's order.
 func byEnclosure(steps []*component) [][]*component {
 	var groups [][]*component
-	for _, s := range steps {
-		i := slices.IndexFunc(groups, func(g []*component) bool { return g[0].step.Enclosure == s.step.Enclosure })
+	for _, c := range steps {
+		i := slices.IndexFunc(groups, func(g []*component) bool { return g[0].step.Enclosure == c.step.Enclosure })
 		if i < 0 {
-			groups = append(groups, []*component{s})
+			groups = append(groups, []*component{c})
 			continue
 		}
-		groups[i] = append(groups[i], s)
+		groups[i] = append(groups[i], c)
 	}
 	return groups
 }

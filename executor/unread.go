@@ -179,7 +179,7 @@ func rememberLost(inv *inventory.Inventory, m *state.Memory) {
 			inv.Problems[i].Unread = u
 		}
 	}
-	for i, c := range told(m.Cautions) {
+	for i, c := range inventoryCautions(m.Cautions) {
 		if u := lost(m.Cautions[i].Key, c.Address); u != nil && c.Kind != inventory.PowerOnly {
 			inv.Problems = append(inv.Problems, inventory.Problem{
 				Path: notInSight, Summary: "it does not answer any more: " + c.Address, Detail: c.Words(), Unread: u,

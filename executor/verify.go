@@ -168,7 +168,7 @@ func unsettled(m *state.Memory) []Unsettled {
 				"fwctl resume finds out",
 		})
 	}
-	for _, c := range told(m.Cautions) {
+	for _, c := range inventoryCautions(m.Cautions) {
 		if c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear {
 			all = append(all, Unsettled{Address: c.Address, Reason: c.Words()})
 		}
@@ -187,13 +187,24 @@ func (l *Look) judge(
 	s state.Staged,
 	book *book,
 ) Finding {
-	f := Finding{Address: sub.Address, SHA256: s.SHA256, Wanted: s.Revision, Revision: sub.Revision, StagedSince: s.Since, StagedBy: s.By}
+	f := Finding{
+		Address:     sub.Address,
+		SHA256:      s.SHA256,
+		Wanted:      s.Revision,
+		Revision:    sub.Revision,
+		StagedSince: s.Since,
+		StagedBy:    s.By,
+	}
 	cycled := l.cycled(m, e, esp, sub, book)
 	switch {
 	case sub.Revision != s.Running && (sub.Revision == s.Revision || s.Revision == ""):
 		f.Outcome, f.Confirmed = state.Running, true
 	case sub.Revision != s.Running:
-		f.Outcome, f.Reason = state.Lost, fmt.Sprintf("it runs %s, which is neither what it ran (%s) nor what was staged: somebody else has updated it", sub.Revision, s.Running)
+		f.Outcome, f.Reason = state.Lost, fmt.Sprintf(
+			"it runs %s, which is neither what it ran (%s) nor what was staged: somebody else has updated it",
+			sub.Revision,
+			s.Running,
+		)
 	case m.HoldsDeferred(ctx, esp.Paths):
 		f.Outcome, f.Reason = state.Waiting, "the device says that deferred microcode waits for its activation"
 	case cycled && s.Revision == "":
@@ -203,9 +214,16 @@ func (l *Look) judge(
 	case cycled && s.Revision == s.Running:
 		f.Outcome, f.Reason = state.Running, "it has been power-cycled or reset; the revision is the same before and after, and cannot tell which image it runs"
 	case cycled:
-		f.Outcome, f.Reason = state.Lost, fmt.Sprintf("it has been power-cycled or reset and still runs %s: download it again", s.Running)
+		f.Outcome, f.Reason = state.Lost, fmt.Sprintf(
+			"it has been power-cycled or reset and still runs %s: download it again",
+			s.Running,
+		)
 	default:
-		f.Outcome, f.Reason = state.Waiting, fmt.Sprintf("it still runs %s, and nothing tells of a power cycle since; if there was one, say so with --power-cycled %s", s.Running, sub.Address)
+		f.Outcome, f.Reason = state.Waiting, fmt.Sprintf(
+			"it still runs %s, and nothing tells of a power cycle since; if there was one, say so with --power-cycled %s",
+			s.Running,
+			sub.Address,
+		)
 	}
 	return f
 }
@@ -286,7 +304,10 @@ func (b *book) inSight(e *inventory.Enclosure) []inventory.Named {
 
 func (b *book) absent(key state.Key, s state.Staged) Finding {
 	return Finding{
-		Address: cmp.Or(b.addresses[key], fmt.Sprintf("lu-%s/sub%d", key.LUID, key.Subenclosure)), SHA256: s.SHA256, Wanted: s.Revision, StagedSince: s.Since, StagedBy: s.By,
+		Address: cmp.Or(
+			b.addresses[key],
+			fmt.Sprintf("lu-%s/sub%d", key.LUID, key.Subenclosure),
+		), SHA256: s.SHA256, Wanted: s.Revision, StagedSince: s.Since, StagedBy: s.By,
 		Reason: "it is not in sight: is the enclosure switched on and cabled to this host?",
 	}
 }

@@ -37,7 +37,10 @@ func (r *run) walkAll(ctx context.Context) {
 
 // due are the steps that a wave has something to do for.
 func (r *run) due(wave plan.Wave) []*component {
-	return slices.DeleteFunc(r.local(), func(s *component) bool { return s.task(wave) == step.Idle || r.isBroken(s) != "" })
+	return slices.DeleteFunc(
+		r.local(),
+		func(c *component) bool { return c.task(wave) == step.Idle || r.isBroken(c) != "" },
+	)
 }
 
 // walk carries a wave out. later are those that follow it.
@@ -61,13 +64,17 @@ func (r *run) walk(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 			}
 			return
 		}
-		r.share(wave, due, func(enclosure []*component) { r.visit(ctx, wave, enclosure, inv) })
+		r.eachDomain(wave, due, func(enclosure []*component) { r.workOn(ctx, wave, enclosure, inv) })
 		left := r.due(wave)
 		if len(left) == 0 || r.halted() {
 			break
 		}
 		if !r.Wait || len(left) == len(due) && !r.reopens(wave, left) {
-			r.holdBack(RefusedWindow, fmt.Sprintf("wave %d is not done: %s", wave.Number, cmp.Or(left[0].left, "some of it is left")), "the same plan goes on from here when there is time for it")
+			r.holdBack(
+				RefusedWindow,
+				fmt.Sprintf("wave %d is not done: %s", wave.Number, cmp.Or(left[0].heldBack, "some of it is left")),
+				"the same plan goes on from here when there is time for it",
+			)
 			break
 		}
 	}
@@ -82,7 +89,7 @@ func (r *run) reopens(wave plan.Wave, left []*component) bool {
 		return false
 	}
 	next, err := r.Plan.Opening(wave, opening.End)
-	fits := func(s *component) bool { return time.Duration(s.step.WorstIn(wave)) <= next.End.Sub(next.Start) }
+	fits := func(c *component) bool { return time.Duration(c.step.WorstIn(wave)) <= next.End.Sub(next.Start) }
 	if err != nil || !slices.ContainsFunc(left, fits) {
 		return false
 	}
@@ -95,10 +102,10 @@ func (r *run) awaitOpening(wave plan.Wave, o plan.Opening) bool {
 	return backoff.Sleep(r.until, time.Until(o.Start))
 }
 
-// share has the work of a wave done, each fault domain's by one after the other,
+// eachDomain has the work of a wave done, each fault domain's by one after the other,
 // and as many domains at a time as the plan permits. In a reset wave what cannot
 // be told to belong to one goes by itself.
-func (r *run) share(wave plan.Wave, due []*component, visit func(enclosure []*component)) {
+func (r *run) eachDomain(wave plan.Wave, due []*component, visit func(enclosure []*component)) {
 	var domains [][]*component
 	var alone [][]*component
 	index := map[int]int{}
@@ -131,63 +138,63 @@ func (r *run) share(wave plan.Wave, due []*component, visit func(enclosure []*co
 	}
 }
 
-// visit works on the components of one enclosure. In a reset wave each reset has
+// workOn works on the components of one enclosure. In a reset wave each reset has
 // a scan of its own before it, which tells whether it is still permitted.
-func (r *run) visit(ctx context.Context, wave plan.Wave, group []*component, inv *inventory.Inventory) {
+func (r *run) workOn(ctx context.Context, wave plan.Wave, group []*component, inv *inventory.Inventory) {
 	if wave.Kind == plan.StageWave {
-		r.stay(ctx, wave, group, inv)
+		r.workHolding(ctx, wave, group, inv)
 		return
 	}
-	for _, s := range group {
-		for s.task(wave) != step.Idle && s.waits() && r.isBroken(s) == "" && r.starts(wave, s) {
-			if !r.hooked(ctx, wave, s, func() bool { return r.approach(ctx, wave, s) }) {
+	for _, c := range group {
+		for c.task(wave) != step.Idle && c.waits() && r.isBroken(c) == "" && r.starts(wave, c) {
+			if !r.hooked(ctx, wave, c, func() bool { return r.workIfPermitted(ctx, wave, c) }) {
 				break
 			}
 		}
 	}
 }
 
-// approach works on a component of a reset wave if a fresh scan permits it, and
+// workIfPermitted works on a component of a reset wave if a fresh scan permits it, and
 // tells whether it did.
-func (r *run) approach(ctx context.Context, wave plan.Wave, s *component) bool {
+func (r *run) workIfPermitted(ctx context.Context, wave plan.Wave, c *component) bool {
 	var inv *inventory.Inventory
 	why := ""
-	err := enclosure.Retry(r.patience(ctx, s), func() (err error) {
+	err := enclosure.Retry(r.patience(ctx, c), func() (err error) {
 		why = ""
-		if inv, err = r.scan(r.patience(ctx, s), append([]string{s.step.Enclosure}, s.step.Neighbours...)); err != nil {
+		if inv, err = r.scan(r.patience(ctx, c), append([]string{c.step.Enclosure}, c.step.Neighbours...)); err != nil {
 			return err
 		}
-		if why = r.forbids(s, inv); why != "" && len(inv.Problems) > 0 { // perhaps because something could not be read
+		if why = r.forbids(c, inv); why != "" && len(inv.Problems) > 0 { // perhaps because something could not be read
 			return errors.New(why)
 		}
 		return nil
 	})
 	if err != nil && why == "" {
 		if !r.halted() {
-			r.turnDown(ctx, s, s.cannot(err))
+			r.turnDown(ctx, c, c.cannot(err))
 		}
 		return false
 	}
 	if why != "" {
-		r.forbid(ctx, s, why)
+		r.forbid(ctx, c, why)
 		return false
 	}
-	r.stay(ctx, wave, []*component{s}, inv)
+	r.workHolding(ctx, wave, []*component{c}, inv)
 	return true
 }
 
 // forbid leaves a component as it is, because its ESP must not be reset now.
-func (r *run) forbid(ctx context.Context, s *component, why string) {
-	if !s.is.Touched && s.is.State == step.Pending {
-		r.turnDown(ctx, s, refusedByGate(why))
+func (r *run) forbid(ctx context.Context, c *component, why string) {
+	if !c.is.Touched && c.is.State == step.Pending {
+		r.turnDown(ctx, c, refusedByGate(why))
 		return
 	}
-	s.left = why
-	r.breakOff(s, s.step.Address+" must not be reset now")
+	c.heldBack = why
+	r.breakOff(c, c.step.Address+" must not be reset now")
 }
 
-// stay holds an enclosure's nodes while some of its components are worked on.
-func (r *run) stay(ctx context.Context, wave plan.Wave, group []*component, inv *inventory.Inventory) {
+// workHolding holds an enclosure's nodes while some of its components are worked on.
+func (r *run) workHolding(ctx context.Context, wave plan.Wave, group []*component, inv *inventory.Inventory) {
 	if r.isBroken(group[0]) != "" {
 		return
 	}
@@ -200,11 +207,11 @@ func (r *run) stay(ctx context.Context, wave plan.Wave, group []*component, inv 
 		return
 	}
 	defer held.Close()
-	for _, s := range group {
-		if r.isBroken(s) != "" || !r.starts(wave, s) {
+	for _, c := range group {
+		if r.isBroken(c) != "" || !r.starts(wave, c) {
 			continue
 		}
-		r.work(ctx, held, wave, s)
+		r.work(ctx, held, wave, c)
 	}
 }
 
@@ -233,33 +240,38 @@ func (r *run) patience(ctx context.Context, c *component) context.Context {
 	return r.until
 }
 
-// starts tells whether a wave may start, or go on with, a step at this moment.
+// starts reports whether a wave may start, or go on with, a step at this moment.
 // What was begun is gone on with whatever the time.
-func (r *run) starts(wave plan.Wave, s *component) bool {
-	if s.is.Halfway() {
+func (r *run) starts(wave plan.Wave, c *component) bool {
+	if c.is.Halfway() {
 		return true
 	}
 	if r.halted() {
 		return false
 	}
-	s.left = ""
+	c.heldBack = ""
 	if r.IgnoreWindow != "" || wave.PowerCycle {
 		return true
 	}
 	now := time.Now()
 	opening, err := r.Plan.Opening(wave, now)
-	switch worst := time.Duration(s.step.WorstIn(wave)); {
+	switch worst := time.Duration(c.step.WorstIn(wave)); {
 	case err != nil:
-		s.left = err.Error()
+		c.heldBack = err.Error()
 	case !opening.Now:
-		s.left = fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number)
+		c.heldBack = fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number)
 	case !opening.End.IsZero() && now.Add(worst).After(opening.End):
-		s.left = fmt.Sprintf("it may take %v, and %s closes in %v", plan.Duration(worst), opening.Window, plan.Duration(opening.End.Sub(now).Truncate(time.Second)))
+		c.heldBack = fmt.Sprintf(
+			"it may take %v, and %s closes in %v",
+			plan.Duration(worst),
+			opening.Window,
+			plan.Duration(opening.End.Sub(now).Truncate(time.Second)),
+		)
 	}
-	return s.left == ""
+	return c.heldBack == ""
 }
 
-// opens tells whether a wave's window is open, and waits for that where it may.
+// opens reports whether a wave's window is open, and waits for that where it may.
 func (r *run) opens(wave plan.Wave) bool {
 	if r.IgnoreWindow != "" {
 		return true
@@ -271,14 +283,18 @@ func (r *run) opens(wave plan.Wave) bool {
 	case opening.Now:
 		return true
 	case !r.Wait || opening.Start.IsZero():
-		r.holdBack(RefusedWindow, fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number), "the same plan goes on when it opens")
+		r.holdBack(
+			RefusedWindow,
+			fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number),
+			"the same plan goes on when it opens",
+		)
 	default:
 		return r.awaitOpening(wave, opening)
 	}
 	return false
 }
 
-// soaks tells whether a wave's work has to stand for a while before that of others is begun.
+// soaks reports whether a wave's work has to stand for a while before that of others is begun.
 func (r *run) soaks(wave plan.Wave, later []plan.Wave) bool {
 	return wave.Soak > 0 && r.Selects(wave) && r.ahead(later)
 }
@@ -294,7 +310,7 @@ func (r *run) soak(ctx context.Context, wave plan.Wave, later []plan.Wave) {
 	if !backoff.Sleep(r.until, time.Duration(wave.Soak)) {
 		return
 	}
-	r.recheck(ctx, slices.DeleteFunc(slices.Clone(r.components), func(s *component) bool { return !s.step.In(wave) }))
+	r.recheck(ctx, slices.DeleteFunc(slices.Clone(r.components), func(c *component) bool { return !c.step.In(wave) }))
 }
 
 // powerCycle has a person power-cycle the enclosures of a wave, waits for that
@@ -307,17 +323,17 @@ func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave)
 			break
 		}
 		if inv, err := r.scan(r.until, r.enclosures()); err == nil {
-			started := slices.DeleteFunc(slices.Clone(due), func(s *component) bool { return !runs(inv, s) })
+			started := slices.DeleteFunc(slices.Clone(due), func(c *component) bool { return !runs(inv, c) })
 			for _, enclosure := range byEnclosure(started) {
-				r.stay(ctx, wave, enclosure, inv)
+				r.workHolding(ctx, wave, enclosure, inv)
 			}
 			due = r.due(wave)
 		}
 		if len(due) == 0 {
 			break
 		}
-		for _, s := range due {
-			s.left = "power-cycle " + s.step.Enclosure + " when its drives are not in use, and run fwctl verify then"
+		for _, c := range due {
+			c.heldBack = "power-cycle " + c.step.Enclosure + " when its drives are not in use, and run fwctl verify then"
 		}
 		if !r.Wait {
 			r.stop(fmt.Sprintf("wave %d waits for a power cycle", wave.Number), RunStopped)
@@ -325,10 +341,17 @@ func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave)
 		}
 		if first {
 			var names []string
-			for _, s := range due {
-				names = append(names, s.step.Enclosure)
+			for _, c := range due {
+				names = append(names, c.step.Enclosure)
 			}
-			r.event(Event{Type: EventPowerCycle, Wave: wave.Number, Components: len(due), Reason: strings.Join(slices.Compact(names), ", ")})
+			r.event(
+				Event{
+					Type:       EventPowerCycle,
+					Wave:       wave.Number,
+					Components: len(due),
+					Reason:     strings.Join(slices.Compact(names), ", "),
+				},
+			)
 			first = false
 		}
 	}
@@ -337,14 +360,14 @@ func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave)
 	}
 }
 
-// runs tells whether a scan shows that a step's component runs what its hop brings.
-func runs(inv *inventory.Inventory, s *component) bool {
+// runs reports whether a scan shows that a step's component runs what its hop brings.
+func runs(inv *inventory.Inventory, c *component) bool {
 	for i := range inv.Enclosures {
-		if inv.Enclosures[i].ID() != s.step.Enclosure {
+		if inv.Enclosures[i].ID() != c.step.Enclosure {
 			continue
 		}
-		if _, sub, _ := s.in(&inv.Enclosures[i]); sub != nil {
-			return sub.Revision == s.hop().To
+		if _, sub, _ := c.in(&inv.Enclosures[i]); sub != nil {
+			return sub.Revision == c.hop().To
 		}
 	}
 	return false
@@ -360,7 +383,7 @@ func (r *run) stop(why string, ending RunOutcome) {
 	r.ending = worse(r.ending, ending)
 }
 
-// halted tells whether anything new may not be started.
+// halted reports whether anything new may not be started.
 func (r *run) halted() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -373,16 +396,16 @@ func (r *run) halted() bool {
 const interruption = "interrupted"
 
 // isBroken says why nothing of a step's fault domain is touched any more, "" where it may be.
-func (r *run) isBroken(s *component) string {
+func (r *run) isBroken(c *component) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.broken[s.step.FaultDomain]
+	return r.broken[c.step.FaultDomain]
 }
 
 // breakOff has nothing else of a step's fault domain touched.
-func (r *run) breakOff(s *component, why string) {
+func (r *run) breakOff(c *component, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.broken[s.step.FaultDomain] = why
+	r.broken[c.step.FaultDomain] = why
 	r.ending = worse(r.ending, RunFailed)
 }
