@@ -177,7 +177,7 @@ func (b *builder) planUpdate(d *draft, chain []string) {
 		activate = w.activateGate(len(chain) == 1)
 	}
 	d.block(d.Conflict(), d.locked(""))
-	b.pass(d, way, activate)
+	b.askGates(d, way, activate)
 	if s.Action == plan.Blocked {
 		d.addStaged()
 		return

@@ -40,7 +40,7 @@ func (b *builder) planStaged(d *draft, chain []string) {
 	hop.Activation = plan.WithApply
 	s.Hops = []plan.Hop{hop}
 	d.block(d.Conflict(), d.locked(hop.ActivateBy))
-	b.pass(d, chain[:1], activate)
+	b.askGates(d, chain[:1], activate)
 	if s.Action == plan.Blocked {
 		s.Hops, s.Later = []plan.Hop{}, nil
 		d.addWaiting(hop.Goal() + " is staged")
