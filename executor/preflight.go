@@ -524,9 +524,7 @@ func (r *run) unreadIn(domain []string, host string, inv *inventory.Inventory) s
 			if p.Unread == nil || o.Host != host || !slices.Contains(domain, o.Enclosure) || !p.Unread.Leads(o.LUID) {
 				continue
 			}
-			read := func(e inventory.Enclosure) bool {
-				return slices.ContainsFunc(e.ESPs, func(esp inventory.ESP) bool { return esp.LUID == o.LUID })
-			}
+			read := func(e inventory.Enclosure) bool { return e.ESP(o.LUID) != nil }
 			if !slices.ContainsFunc(inv.Enclosures, read) { // on another path either
 				return fmt.Sprintf("%s (%s): %s", o.Address, p.Path, p.Detail)
 			}

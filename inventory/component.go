@@ -21,19 +21,32 @@ func (inv *Inventory) Component(luID string, subenclosure int) (*Enclosure, *ESP
 // with the ESP that serves it. The component is nil if the ESP does not serve it,
 // both are nil if the ESP is not there.
 func (e *Enclosure) Component(luID string, subenclosure int) (*ESP, *Subenclosure) {
-	for i := range e.ESPs {
-		esp := &e.ESPs[i]
-		if esp.LUID != luID {
-			continue
-		}
-		for j := range esp.Subenclosures {
-			if sub := &esp.Subenclosures[j]; sub.ID == subenclosure {
-				return esp, sub
-			}
-		}
-		return esp, nil
+	esp := e.ESP(luID)
+	if esp == nil {
+		return nil, nil
 	}
-	return nil, nil
+	return esp, esp.Component(subenclosure)
+}
+
+// ESP returns the ESP of a logical unit, nil if it is not there.
+func (e *Enclosure) ESP(luID string) *ESP {
+	for i := range e.ESPs {
+		if e.ESPs[i].LUID == luID {
+			return &e.ESPs[i]
+		}
+	}
+	return nil
+}
+
+// Component returns the component of a subenclosure identifier, nil if the ESP does not
+// serve it.
+func (e *ESP) Component(subenclosure int) *Subenclosure {
+	for i := range e.Subenclosures {
+		if e.Subenclosures[i].ID == subenclosure {
+			return &e.Subenclosures[i]
+		}
+	}
+	return nil
 }
 
 // ComponentAt returns the component that is expected at an address, with the ESP that

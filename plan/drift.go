@@ -79,12 +79,11 @@ func (s *Step) drift(in *inventory.ESP, inv *inventory.Inventory) *Drift {
 		}
 		return d
 	}
-	n := slices.IndexFunc(in.Subenclosures, func(sub inventory.Subenclosure) bool { return sub.ID == s.Subenclosure })
-	if n < 0 {
+	sub := in.Component(s.Subenclosure)
+	if sub == nil {
 		d.Reason = fmt.Sprintf("its I/O module does not list subenclosure %d", s.Subenclosure)
 		return d
 	}
-	sub := &in.Subenclosures[n]
 	d.Revision = sub.Revision
 	switch {
 	case s.Action == Blocked || s.Action == Excepted || s.Action == Unmanaged:

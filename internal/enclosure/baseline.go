@@ -112,7 +112,7 @@ func (b *Baseline) Decline(e *inventory.Enclosure) []string {
 		}
 	}
 	for _, luID := range b.ESPs {
-		say(!slices.ContainsFunc(e.ESPs, func(esp inventory.ESP) bool { return esp.LUID == luID }), "ESP %s is missing", luID)
+		say(e.ESP(luID) == nil, "ESP %s is missing", luID)
 	}
 	was, is := b.Health, e.Health
 	for _, failure := range is.Failures {
@@ -198,11 +198,11 @@ func through(e *inventory.Enclosure, luID string) string {
 	if luID == "" {
 		return ""
 	}
-	i := slices.IndexFunc(e.ESPs, func(esp inventory.ESP) bool { return esp.LUID == luID })
-	if i < 0 {
+	esp := e.ESP(luID)
+	if esp == nil {
 		return " through " + luID
 	}
-	return " through " + e.ESPs[i].ID()
+	return " through " + esp.ID()
 }
 
 // DownDrive is a drive that something uses, and to which not all paths are live.

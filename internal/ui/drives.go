@@ -3,7 +3,6 @@ package ui
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -94,8 +93,8 @@ func pathsOf(e *inventory.Enclosure, d *inventory.Drive) string {
 	var all []string
 	for _, p := range d.Paths {
 		text := p.Device
-		if i := slices.IndexFunc(e.ESPs, func(esp inventory.ESP) bool { return esp.LUID == p.Via }); i >= 0 {
-			text += " " + e.ESPs[i].ID()
+		if esp := e.ESP(p.Via); esp != nil {
+			text += " " + esp.ID()
 		}
 		if !p.Live {
 			text += " DOWN"
