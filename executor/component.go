@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"fwctl/executor/schedule"
 	"fwctl/executor/step"
 	"fwctl/internal/download"
 	"fwctl/internal/state"
@@ -40,6 +41,9 @@ func newComponent(s *plan.Step) *component {
 func (c *component) hop() *plan.Hop { return c.is.At(c.step) }
 
 func (c *component) task(wave plan.Wave) step.Task { return c.is.TaskIn(c.step, &wave) }
+
+// scheduled is it as schedule has it.
+func (c *component) scheduled() schedule.Component { return schedule.Component{Step: c.step, Is: c.is} }
 
 // waits reports whether it has not begun, or is between two of its waves.
 func (c *component) waits() bool { return c.is.State == step.Pending || c.is.State == step.Staged }

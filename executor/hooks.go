@@ -47,8 +47,9 @@ func (r *run) afterReset(ctx context.Context, c *component, hop int) {
 // hookFailed counts a command that failed as its component's failure.
 func (r *run) hookFailed(c *component, kind state.HookKind) {
 	why := fmt.Sprintf("the command %s of %s failed", kind.Words(), c.step.Address)
-	r.wentWrong(c, why)
-	r.breakOff(c, why)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stops = r.stops.WentWrong(r.Plan, c.scheduled(), why).BreakOff(c.step.FaultDomain, why)
 }
 
 // hook runs the command on one side of a reset, and says why it failed; "" where

@@ -1,17 +1,26 @@
 package executor
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
-	"strings"
 	"time"
 
+	"fwctl/executor/schedule"
 	"fwctl/plan"
 )
 
 // Selects reports whether the run works on a wave: Config.Phase and Config.Wave.
 func (c *Config) Selects(w plan.Wave) bool {
-	return (c.Phase == "" || c.Phase == w.Kind) && (c.Wave == 0 || c.Wave == w.Number)
+	return c.limits().Selects(w)
+}
+
+// limits are what the run is for, beside its plan.
+func (c *Config) limits() schedule.Limits {
+	l := schedule.Limits{Phase: c.Phase, Wave: c.Wave, Wait: c.Wait, IgnoreWindows: c.IgnoreWindow != ""}
+	if c.Machine != nil {
+		l.Host = c.Machine.Hostname()
+	}
+	return l
 }
 
 // SelectsAny reports whether the plan has no waves, or the run is for one of them.
@@ -54,63 +63,18 @@ func (c *Config) selectsNumber(n int) bool {
 	return slices.ContainsFunc(c.Plan.Waves, func(w plan.Wave) bool { return w.Number == n && c.Selects(w) })
 }
 
-// ahead reports whether there is work in any of the waves that the run is for.
-func (r *run) ahead(waves []plan.Wave) bool {
-	return slices.ContainsFunc(waves, func(w plan.Wave) bool { return r.Selects(w) && len(r.due(w)) > 0 })
-}
-
-// comesFirst stops a run that was not asked to do a wave that comes before its own.
-func (r *run) comesFirst(wave plan.Wave) {
-	r.holdBack(
-		RefusedOrder,
-		fmt.Sprintf("wave %d (%s) comes first and is not done", wave.Number, wave.Kind),
-		"carry it out before, or leave out --phase and --wave",
-	)
-}
-
-// holdBack stops a run whose next wave may not begin, or refuses it where nothing was written.
-func (r *run) holdBack(refusal Refusal, why, todo string) {
+// holdBack stops a run whose next wave may not begin, or refuses it if nothing was written.
+func (r *run) holdBack(d schedule.Decision) {
+	if d.Refusal == RefusedWindow {
+		for _, c := range r.pick(d.Due) {
+			c.heldBack = cmp.Or(c.heldBack, r.standing().MayStart(d.Wave, c.scheduled(), time.Now()))
+		}
+	}
 	if !r.wrote {
-		r.refusal, r.why = refusal, why+", and nothing was written: "+todo
+		r.refusal, r.why = d.Refusal, d.Why+", and nothing was written: "+d.Todo
 		return
 	}
-	r.stop(why+": "+todo, RunStopped)
-}
-
-// mayFollow reports whether a wave may be begun as far as other hosts are concerned,
-// and stops the run where it may not. What they have done cannot be seen from here:
-// whoever says Config.Wave says that it is done.
-func (r *run) mayFollow(wave plan.Wave) bool {
-	domains := map[int]bool{}
-	for _, c := range r.due(wave) {
-		domains[c.step.FaultDomain] = true
-	}
-	number, hosts := r.Plan.Before(wave, r.Machine.Hostname(), domains)
-	there := strings.Join(hosts, ", ")
-	why, todo := fmt.Sprintf(
-		"wave %d follows wave %d of %s, which cannot be seen from here",
-		wave.Number,
-		number,
-		there,
-	), "when that is done"
-	if number == wave.Number {
-		why, todo = fmt.Sprintf(
-			"wave %d must not go on here and on %s at the same time",
-			number,
-			there,
-		), "unless it goes on there"
-	}
-	switch {
-	case number == 0:
-		return true
-	case r.Wave != 0:
-		r.event(
-			Event{Type: EventNoticed, Wave: wave.Number, Reason: why + ": --wave is taken for the word that all is well there"},
-		)
-		return true
-	}
-	r.holdBack(RefusedOrder, why, fmt.Sprintf("%s, go on with --wave %d", todo, wave.Number))
-	return false
+	r.stop(d.Why+": "+d.Todo, RunStopped)
 }
 
 // commandsLeft are those of the plan's commands that go on from here: all but those

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/executor/schedule"
 	"fwctl/executor/step"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
@@ -149,7 +150,7 @@ func (r *run) preflight(ctx context.Context) {
 		r.compare(ctx, group, inv)
 	}
 	if r.until.Err() != nil {
-		r.stop(interruption, RunInterrupted)
+		r.stop(schedule.Interrupted, RunInterrupted)
 		return
 	}
 	if !r.wrote {

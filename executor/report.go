@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fwctl/executor/result"
+	"fwctl/executor/schedule"
 	"fwctl/executor/step"
 	"fwctl/plan"
 )
@@ -55,53 +56,22 @@ func (r *run) finished(c *component, sr StepResult) {
 
 func (c *component) result() StepResult {
 	is := c.is
-	result := StepResult{
+	sum := StepResult{
 		Address: c.step.Address, Outcome: outcomeOf(is.State), Confirmed: is.Confirmed, Revision: is.Runs,
 		Mode:   cmp.Or(is.Downloads[is.Hop], is.Mode, is.Downloads[max(0, is.Hop-1)]),
 		Reason: is.Reason, NeedsPerson: is.NeedsPerson(),
 	}
 	if begun := is.Begun(); len(begun) > 1 {
-		result.Modes = begun
+		sum.Modes = begun
 	}
-	return result
+	return sum
 }
 
-// account draws the conclusions of a step that went wrong: nothing else of its
-// fault domain is touched, and after too many of them nothing else at all. A
-// canary that goes wrong is one too many.
+// account draws the conclusions of where a component has come to.
 func (r *run) account(c *component) {
-	switch c.is.State {
-	case step.Failed, step.Aborted, step.Unknown, step.Refused:
-	default:
-		return
-	}
-	if c.is.State == step.Aborted { // as was asked
-		r.stop(interruption, RunInterrupted)
-		return
-	}
-	r.wentWrong(c, c.step.Address+" went wrong")
-}
-
-// wentWrong draws these conclusions.
-func (r *run) wentWrong(c *component, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.broken[c.step.FaultDomain] = why
-	if c.is.State == step.Unknown && c.step.FaultDomain != 0 {
-		r.broken[0] = c.step.Address + " may be resetting, and it is unknown what shares drives with what"
-	}
-	r.failures++
-	canary := slices.ContainsFunc(r.Plan.Waves, func(w plan.Wave) bool { return w.Canary && c.step.In(w) })
-	switch limit := r.Plan.Rollout.MaxFailures; {
-	case c.is.NeedsPerson():
-		r.stopped = c.step.Address + " needs a person first"
-	case c.is.State == step.Unknown && c.step.FaultDomain == 0:
-		r.stopped = cmp.Or(r.stopped, c.step.Address+" may be resetting, and it is unknown what shares drives with it")
-	case canary:
-		r.stopped = cmp.Or(r.stopped, why+", and it is a canary")
-	case r.failures > limit:
-		r.stopped = cmp.Or(r.stopped, fmt.Sprintf("%s and the plan allows %d failures", why, limit))
-	}
+	r.stops = r.stops.After(r.Plan, c.scheduled())
 }
 
 // notLookedAt reports whether a killed run was in the middle of a step, and this one has
@@ -114,7 +84,7 @@ func (c *component) holdsForPerson() bool { return c.hop().ByCommand() && c.is.D
 
 // untouched is why a step was not started, or what it holds staged not activated.
 func (r *run) untouched(c *component) string {
-	why := cmp.Or(r.broken[c.step.FaultDomain], r.stopped)
+	why := cmp.Or(r.stops.Broken[c.step.FaultDomain], r.stops.Why)
 	missed := "started"
 	if c.is.State == step.Staged {
 		missed = "activated"
@@ -122,7 +92,7 @@ func (r *run) untouched(c *component) string {
 	switch {
 	case r.why != "":
 		return fmt.Sprintf("not %s, because the run was refused", missed)
-	case why == interruption:
+	case why == schedule.Interrupted:
 		return fmt.Sprintf("interrupted before it was %s", missed)
 	case why != "":
 		return fmt.Sprintf("not %s, because %s", missed, why)
@@ -146,7 +116,7 @@ func (r *run) awaits(c *component) (wave int, why string) {
 
 // result sums up where all steps stand, and tells it.
 func (r *run) result() *Result {
-	result := &Result{Outcome: RunDone, Steps: []StepResult{}}
+	sum := &Result{Outcome: RunDone, Steps: []StepResult{}}
 	waiting, dormant := 0, 0
 	for _, c := range r.components {
 		sr := c.result()
@@ -156,7 +126,7 @@ func (r *run) result() *Result {
 		case c.step.Host != r.Machine.Hostname():
 		case c.notLookedAt():
 			sr.Outcome, sr.Reason = OutcomeUnknown, "a run was broken off in the middle of its work on it, and it could not be looked at: do not reset or power-cycle it, and run fwctl resume again"
-			result.Outcome = RunUnknown
+			sum.Outcome = RunUnknown
 		case c.is.State == step.Pending:
 			if c.holdsForPerson() {
 				dormant++
@@ -173,27 +143,27 @@ func (r *run) result() *Result {
 			}
 			sr.Reason = joined(c.is.Reason, cmp.Or(c.heldBack, waits))
 		}
-		result.Steps = append(result.Steps, sr)
+		sum.Steps = append(sum.Steps, sr)
 		if !c.is.State.Ended() && c.step.Host == r.Machine.Hostname() {
 			r.finished(c, sr)
 		}
-		result.Outcome = worse(result.Outcome, r.outcome(c))
+		sum.Outcome = result.Worse(sum.Outcome, r.outcome(c))
 	}
-	result.Outcome = worse(result.Outcome, r.ending)
+	sum.Outcome = result.Worse(sum.Outcome, r.stops.Ending)
 	if r.why != "" {
-		result.Outcome = worse(result.Outcome, RunRefused)
+		sum.Outcome = result.Worse(sum.Outcome, RunRefused)
 	}
-	if result.Outcome == RunRefused {
+	if sum.Outcome == RunRefused {
 		r.refuse()
-		result.Refusal = r.refusal
+		sum.Refusal = r.refusal
 	}
-	if result.Outcome != RunDone {
-		result.Reason = cmp.Or(r.why, r.whole(waiting, dormant))
+	if sum.Outcome != RunDone {
+		sum.Reason = cmp.Or(r.why, r.whole(waiting, dormant))
 	}
-	if result.Outcome == RunStopped {
-		result.Commands = r.commandsLeft()
+	if sum.Outcome == RunStopped {
+		sum.Commands = r.commandsLeft()
 	}
-	return result
+	return sum
 }
 
 // joined are reasons, those that there are, one after the other.
@@ -206,16 +176,16 @@ func joined(reasons ...string) string {
 func (r *run) leave() *Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	result := &Result{Outcome: RunUnknown, Left: true, Steps: []StepResult{}}
+	sum := &Result{Outcome: RunUnknown, Left: true, Steps: []StepResult{}}
 	for _, c := range r.components {
 		sr := c.seen
 		if sr.Outcome == OutcomeUnknown && sr.Reason == "" {
 			sr.Reason = "left while it was being worked on: do not reset or power-cycle it, and run fwctl resume"
 		}
-		result.Steps = append(result.Steps, sr)
+		sum.Steps = append(sum.Steps, sr)
 	}
-	result.Reason = "left at once, as was asked: what was under way is not known, and fwctl resume finds it out"
-	return result
+	sum.Reason = "left at once, as was asked: what was under way is not known, and fwctl resume finds it out"
+	return sum
 }
 
 // whole is why the run stopped, and how many components it left as they were,
@@ -234,13 +204,13 @@ func (r *run) whole(waiting, dormant int) string {
 		}
 	}
 	switch {
-	case r.stopped != interruption:
+	case r.stops.Why != schedule.Interrupted:
 	case !r.wrote:
 		left = append(left, "nothing was written")
 	case len(left) == 0:
 		left = append(left, "what had been started was brought to its end")
 	}
-	return strings.Trim(r.stopped+": "+strings.Join(left, ", "), ": ")
+	return strings.Trim(r.stops.Why+": "+strings.Join(left, ", "), ": ")
 }
 
 // outcomeOf is what a run that ends makes of where a component stands.
@@ -264,16 +234,6 @@ func (r *run) outcome(c *component) RunOutcome {
 		return RunStopped
 	case c.is.State == step.Refused:
 		return RunRefused
-	}
-	return RunDone
-}
-
-// worse is the one of two outcomes that stands for both.
-func worse(a, b RunOutcome) RunOutcome {
-	for _, o := range []RunOutcome{RunUnknown, RunFailed, RunInterrupted, RunRefused, RunStopped} {
-		if a == o || b == o {
-			return o
-		}
 	}
 	return RunDone
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"fwctl/executor/result"
+	"fwctl/executor/schedule"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/inventory"
@@ -27,8 +29,8 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if result := r.nothingHere(); result != nil {
-		return result, nil
+	if sum := r.nothingHere(); sum != nil {
+		return sum, nil
 	}
 	accepted := r.accept()
 	ctx = context.WithoutCancel(ctx)
@@ -81,20 +83,20 @@ func Check(ctx context.Context, c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if result := r.nothingHere(); result != nil {
-		return result, nil
+	if sum := r.nothingHere(); sum != nil {
+		return sum, nil
 	}
 	ctx = context.WithoutCancel(ctx)
 	release := r.lock(ctx)
 	defer release()
 	r.preflight(ctx)
-	result := r.result()
+	sum := r.result()
 	for i, s := range r.components {
 		if s.ready {
-			result.Steps[i].Outcome, result.Steps[i].Reason, result.Steps[i].Waits = OutcomeReady, "", 0
+			sum.Steps[i].Outcome, sum.Steps[i].Reason, sum.Steps[i].Waits = OutcomeReady, "", 0
 		}
 	}
-	return result, nil
+	return sum, nil
 }
 
 // run is one walk through a plan.
@@ -115,12 +117,10 @@ type run struct {
 
 	telling sync.Mutex // one event at a time
 
-	mu       sync.Mutex     // components of several fault domains are worked on at a time
-	stopped  string         // why nothing new is started
-	broken   map[int]string // fault domain: why nothing else of it is touched
-	failures int
-	ending   RunOutcome // what the run itself makes of its outcome, whatever its components do
-	wrote    bool       // to any component
+	mu     sync.Mutex // components of several fault domains are worked on at a time
+	stops  schedule.Stops
+	soaked map[int]bool // waves whose soak is over
+	wrote  bool         // to any component
 }
 
 // carryOut does what prepare, under the run's locks, leaves to do, and records how it ended.
@@ -134,7 +134,7 @@ func (r *run) carryOut(ctx context.Context, prepare func() error) (*Result, erro
 			err = prepare()
 		}
 		if r.why == "" && err == nil {
-			r.walkAll(ctx)
+			r.carryOn(ctx)
 		}
 	}()
 	select {
@@ -146,19 +146,19 @@ func (r *run) carryOut(ctx context.Context, prepare func() error) (*Result, erro
 	if err != nil {
 		return nil, err
 	}
-	result := r.result()
+	sum := r.result()
 	// The devices are as they are: a store that fails now does not change what is told of them.
-	if err := r.end(ctx, result); err != nil {
-		result.Lost = true
+	if err := r.end(ctx, sum); err != nil {
+		sum.Lost = true
 		r.event(Event{Type: EventNoticed, Reason: err.Error()})
 	}
-	return result, nil
+	return sum, nil
 }
 
 // end records how the run ended, and lets go of the images that no run needs any more.
 // One that was to be resumed and was refused is as it was before, unless only a
 // new plan can take it up.
-func (r *run) end(ctx context.Context, result *Result) error {
+func (r *run) end(ctx context.Context, sum *Result) error {
 	switch {
 	case r.id == 0 && r.begin == nil:
 		return nil
@@ -173,11 +173,11 @@ func (r *run) end(ctx context.Context, result *Result) error {
 		for i, c := range r.components {
 			if c.step.Host == r.Machine.Hostname() {
 				record := c.record(cmp.Or(c.moved, now))
-				record.Outcome, record.Detail = string(result.Steps[i].Outcome), result.Steps[i].Reason
+				record.Outcome, record.Detail = string(sum.Steps[i].Outcome), sum.Steps[i].Reason
 				tx.SetStep(r.id, record)
 			}
 		}
-		tx.EndRun(r.id, now, string(result.Outcome))
+		tx.EndRun(r.id, now, string(sum.Outcome))
 	})
 	if err != nil {
 		return err
@@ -199,7 +199,7 @@ func (r *run) keep(tx *state.Tx) {
 
 // newRun checks what can be checked without a device.
 func newRun(ctx context.Context, c Config) (*run, error) {
-	r := &run{Config: c, until: ctx, broken: map[int]string{}, baselines: map[string]*enclosure.Baseline{}}
+	r := &run{Config: c, until: ctx, soaked: map[int]bool{}, baselines: map[string]*enclosure.Baseline{}}
 	r.Machine = enclosure.WatchSlow(c.Machine, func(path string, since time.Duration) {
 		r.event(
 			Event{
@@ -282,7 +282,7 @@ func NothingToDo(ctx context.Context, c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Outcome: RunDone, Steps: []StepResult{}}
+	sum := &Result{Outcome: RunDone, Steps: []StepResult{}}
 	waiting := 0
 	for i := range c.Plan.Steps {
 		s := &c.Plan.Steps[i]
@@ -293,23 +293,23 @@ func NothingToDo(ctx context.Context, c Config) (*Result, error) {
 		switch {
 		case s.WaitsForPower:
 			sr.Outcome = OutcomeStaged
-			result.Outcome = worse(result.Outcome, RunStopped)
+			sum.Outcome = result.Worse(sum.Outcome, RunStopped)
 			waiting++
 		case needs && s.Action == plan.Blocked && s.Host == c.Machine.Hostname():
 			sr.Outcome, sr.NeedsPerson = OutcomeSkipped, true
-			result.Outcome, result.Reason = RunUnknown, s.Address+" needs a person first"
+			sum.Outcome, sum.Reason = RunUnknown, s.Address+" needs a person first"
 		default:
 			continue
 		}
-		result.Steps = append(result.Steps, sr)
+		sum.Steps = append(sum.Steps, sr)
 	}
-	if result.Outcome == RunStopped {
-		result.Reason = fmt.Sprintf("%d components wait for a power cycle", waiting)
+	if sum.Outcome == RunStopped {
+		sum.Reason = fmt.Sprintf("%d components wait for a power cycle", waiting)
 		if waiting == 1 {
-			result.Reason = "1 component waits for a power cycle"
+			sum.Reason = "1 component waits for a power cycle"
 		}
 	}
-	return result, nil
+	return sum, nil
 }
 
 // NothingHere returns the result of a run of a plan that has work for other hosts alone,
@@ -331,13 +331,20 @@ func (r *run) nothingHere() *Result {
 		hosts = append(hosts, c.step.Host)
 	}
 	slices.Sort(hosts)
-	result := r.result()
-	result.Reason = fmt.Sprintf(
+	sum := r.result()
+	sum.Reason = fmt.Sprintf(
 		"the plan has nothing for %s to do: apply it on %s",
 		r.Machine.Hostname(),
 		strings.Join(slices.Compact(hosts), ", "),
 	)
-	return result
+	return sum
+}
+
+// here are the components that this machine works on.
+func (r *run) here() []*component {
+	return slices.DeleteFunc(slices.Clone(r.components), func(c *component) bool {
+		return c.step.Host != r.Machine.Hostname()
+	})
 }
 
 // local are the components that this machine works on and that have not ended.

@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"fwctl/executor/schedule"
 	"fwctl/executor/step"
 	"fwctl/internal/backoff"
 	"fwctl/internal/enclosure"
@@ -18,124 +18,110 @@ import (
 	"fwctl/plan"
 )
 
-// walkAll walks the waves that the run is for, one after the other. What is not
-// done in one keeps the next from being begun.
-func (r *run) walkAll(ctx context.Context) {
-	for i, wave := range r.Plan.Waves {
-		switch later := r.Plan.Waves[i+1:]; {
-		case len(r.due(wave)) == 0 && !r.soaks(wave, later):
-		case r.Selects(wave) && !r.halted():
-			if r.mayFollow(wave) {
-				r.walk(ctx, wave, later)
+// carryOn does what comes next until nothing is left that may be begun, and looks once more
+// at all of it.
+func (r *run) carryOn(ctx context.Context) {
+	noticed, begun := 0, 0 // numbers of waves
+	for {
+		d := r.next()
+		if d.Do == schedule.Finish || r.halted() {
+			break
+		}
+		wave := d.Wave
+		if d.Notice != "" && noticed != wave.Number {
+			noticed = wave.Number
+			r.event(Event{Type: EventNoticed, Wave: wave.Number, Reason: d.Notice})
+		}
+		switch d.Do {
+		case schedule.Work:
+			if begun != wave.Number {
+				begun = wave.Number
+				r.event(Event{Type: EventWave, Wave: wave.Number})
 			}
-		case !r.Selects(wave) && !r.halted() && r.ahead(later):
-			r.comesFirst(wave)
+			r.workIn(ctx, d)
+		case schedule.AwaitWindow:
+			r.event(Event{Type: EventWindow, Wave: wave.Number, Until: &d.Until, Reason: d.Window})
+			backoff.Sleep(r.until, time.Until(d.Until))
+		case schedule.AwaitPower:
+			r.awaitPowerCycle(ctx, wave)
+		case schedule.Soak:
+			r.soak(ctx, wave)
+		case schedule.HoldBack:
+			r.holdBack(d)
+		case schedule.Fail:
+			r.stop(d.Why, RunFailed)
 		}
 	}
 	r.recheck(ctx, r.components)
 }
 
-// due are the steps that a wave has something to do for.
-func (r *run) due(wave plan.Wave) []*component {
-	return slices.DeleteFunc(
-		r.local(),
-		func(c *component) bool { return c.task(wave) == step.Idle || r.isBroken(c) != "" },
-	)
+// standing is the run as it stands, for schedule to decide on.
+func (r *run) standing() *schedule.Run {
+	s := &schedule.Run{Plan: r.Plan, Limits: r.limits(), Soaked: r.soaked}
+	for _, c := range r.here() {
+		s.Components = append(s.Components, c.scheduled())
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.Stops = r.stops
+	return s
 }
 
-// walk carries a wave out. later are those that follow it.
-func (r *run) walk(ctx context.Context, wave plan.Wave, later []plan.Wave) {
-	if wave.PowerCycle {
-		r.powerCycle(ctx, wave, later)
+func (r *run) next() schedule.Decision { return r.standing().Next(time.Now()) }
+
+// due are the components that a wave has something to do for.
+func (r *run) due(wave plan.Wave) []*component { return r.pick(r.standing().Due(wave)) }
+
+// pick are components by their place in standing.
+func (r *run) pick(indexes []int) []*component {
+	here := r.here()
+	var all []*component
+	for _, i := range indexes {
+		all = append(all, here[i])
+	}
+	return all
+}
+
+// workIn does what a wave has to do for some components: each fault domain's one after the
+// other, and as many domains at a time as the plan permits.
+func (r *run) workIn(ctx context.Context, d schedule.Decision) {
+	inv, err := r.scan(r.until, r.enclosures())
+	if err != nil {
+		if !r.halted() {
+			r.stop(err.Error(), RunFailed)
+		}
 		return
 	}
-	for first := true; ; first = false {
-		due := r.due(wave)
-		if len(due) == 0 || r.halted() || !r.opens(wave) {
-			break
-		}
-		if first {
-			r.event(Event{Type: EventWave, Wave: wave.Number})
-		}
-		inv, err := r.scan(r.until, r.enclosures())
-		if err != nil {
-			if !r.halted() {
-				r.stop(err.Error(), RunFailed)
-			}
-			return
-		}
-		r.eachDomain(wave, due, func(enclosure []*component) { r.workOn(ctx, wave, enclosure, inv) })
-		left := r.due(wave)
-		if len(left) == 0 || r.halted() {
-			break
-		}
-		if !r.Wait || len(left) == len(due) && !r.reopens(wave, left) {
-			r.holdBack(
-				RefusedWindow,
-				fmt.Sprintf("wave %d is not done: %s", wave.Number, cmp.Or(left[0].heldBack, "some of it is left")),
-				"the same plan goes on from here when there is time for it",
-			)
-			break
-		}
-	}
-	r.soak(ctx, wave, later)
-}
-
-// reopens waits for the next opening of a wave's window, where what does not fit the
-// rest of this one fits that.
-func (r *run) reopens(wave plan.Wave, left []*component) bool {
-	opening, err := r.Plan.Opening(wave, time.Now())
-	if err != nil || opening.End.IsZero() {
-		return false
-	}
-	next, err := r.Plan.Opening(wave, opening.End)
-	fits := func(c *component) bool { return time.Duration(c.step.WorstIn(wave)) <= next.End.Sub(next.Start) }
-	if err != nil || !slices.ContainsFunc(left, fits) {
-		return false
-	}
-	return r.awaitOpening(wave, next)
-}
-
-// awaitOpening waits for a window, and tells whether it has opened.
-func (r *run) awaitOpening(wave plan.Wave, o plan.Opening) bool {
-	r.event(Event{Type: EventWindow, Wave: wave.Number, Until: &o.Start, Reason: o.Window})
-	return backoff.Sleep(r.until, time.Until(o.Start))
-}
-
-// eachDomain has the work of a wave done, each fault domain's by one after the other,
-// and as many domains at a time as the plan permits. In a reset wave what cannot
-// be told to belong to one goes by itself.
-func (r *run) eachDomain(wave plan.Wave, due []*component, visit func(enclosure []*component)) {
-	var domains [][]*component
-	var alone [][]*component
-	index := map[int]int{}
-	for _, enclosure := range byEnclosure(due) {
-		domain := enclosure[0].step.FaultDomain
-		i, known := index[domain]
-		switch {
-		case domain == 0 && wave.Kind == plan.ResetWave:
-			alone = append(alone, enclosure)
-		case domain == 0 || !known:
-			index[domain] = len(domains)
-			domains = append(domains, enclosure)
-		default:
-			domains[i] = append(domains[i], enclosure...)
-		}
-	}
+	before := r.lastMoved()
+	together, alone := r.standing().Domains(d.Wave, d.Due)
 	var g errgroup.Group
 	g.SetLimit(max(r.Plan.Rollout.MaxParallel, 1))
-	for _, domain := range domains {
+	for _, domain := range together {
 		g.Go(func() error {
-			for _, enclosure := range byEnclosure(domain) {
-				visit(enclosure)
+			for _, enclosure := range byEnclosure(r.pick(domain)) {
+				r.workOn(ctx, d.Wave, enclosure, inv)
 			}
 			return nil
 		})
 	}
 	g.Wait()
 	for _, enclosure := range alone {
-		visit(enclosure)
+		r.workOn(ctx, d.Wave, r.pick(enclosure), inv)
 	}
+	due := r.due(d.Wave)
+	if len(due) > 0 && !r.halted() && r.lastMoved().Equal(before) { // it would go on like that for ever
+		r.holdBack(r.standing().NotDone(d.Wave, due[0].heldBack))
+	}
+}
+
+// lastMoved is when a component last came to another state.
+func (r *run) lastMoved() (last time.Time) {
+	for _, c := range r.components {
+		if c.moved.After(last) {
+			last = c.moved
+		}
+	}
+	return last
 }
 
 // workOn works on the components of one enclosure. In a reset wave each reset has
@@ -240,8 +226,8 @@ func (r *run) patience(ctx context.Context, c *component) context.Context {
 	return r.until
 }
 
-// starts reports whether a wave may start, or go on with, a step at this moment.
-// What was begun is gone on with whatever the time.
+// starts reports whether a wave may start, or go on with, a component at this moment.
+// What is halfway is gone on with whatever the time.
 func (r *run) starts(wave plan.Wave, c *component) bool {
 	if c.is.Halfway() {
 		return true
@@ -249,78 +235,30 @@ func (r *run) starts(wave plan.Wave, c *component) bool {
 	if r.halted() {
 		return false
 	}
-	c.heldBack = ""
-	if r.IgnoreWindow != "" || wave.PowerCycle {
-		return true
-	}
-	now := time.Now()
-	opening, err := r.Plan.Opening(wave, now)
-	switch worst := time.Duration(c.step.WorstIn(wave)); {
-	case err != nil:
-		c.heldBack = err.Error()
-	case !opening.Now:
-		c.heldBack = fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number)
-	case !opening.End.IsZero() && now.Add(worst).After(opening.End):
-		c.heldBack = fmt.Sprintf(
-			"it may take %v, and %s closes in %v",
-			plan.Duration(worst),
-			opening.Window,
-			plan.Duration(opening.End.Sub(now).Truncate(time.Second)),
-		)
-	}
+	c.heldBack = r.standing().MayStart(wave, c.scheduled(), time.Now())
 	return c.heldBack == ""
 }
 
-// opens reports whether a wave's window is open, and waits for that where it may.
-func (r *run) opens(wave plan.Wave) bool {
-	if r.IgnoreWindow != "" {
-		return true
-	}
-	opening, err := r.Plan.Opening(wave, time.Now())
-	switch {
-	case err != nil:
-		r.stop(err.Error(), RunFailed)
-	case opening.Now:
-		return true
-	case !r.Wait || opening.Start.IsZero():
-		r.holdBack(
-			RefusedWindow,
-			fmt.Sprintf("the maintenance window of wave %d is closed", wave.Number),
-			"the same plan goes on when it opens",
-		)
-	default:
-		return r.awaitOpening(wave, opening)
-	}
-	return false
-}
-
-// soaks reports whether a wave's work has to stand for a while before that of others is begun.
-func (r *run) soaks(wave plan.Wave, later []plan.Wave) bool {
-	return wave.Soak > 0 && r.Selects(wave) && r.ahead(later)
-}
-
-// soak waits until what a wave did has stood for as long as the plan wants, and
-// looks at it again, before anything else is begun.
-func (r *run) soak(ctx context.Context, wave plan.Wave, later []plan.Wave) {
-	if !r.soaks(wave, later) || r.halted() {
-		return
-	}
+// soak waits until what a wave did has stood for as long as the plan wants, and looks at it
+// again, before anything else is begun.
+func (r *run) soak(ctx context.Context, wave plan.Wave) {
 	until := time.Now().Add(time.Duration(wave.Soak))
 	r.event(Event{Type: EventSoaking, Wave: wave.Number, Until: &until})
 	if !backoff.Sleep(r.until, time.Duration(wave.Soak)) {
 		return
 	}
+	r.soaked[wave.Number] = true
 	r.recheck(ctx, slices.DeleteFunc(slices.Clone(r.components), func(c *component) bool { return !c.step.In(wave) }))
 }
 
-// powerCycle has a person power-cycle the enclosures of a wave, waits for that
-// where it may, and finds out what runs then.
-func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave) {
-	first := true
+// awaitPowerCycle has a person power-cycle the enclosures of a wave, waits for that if the
+// run may, and finds out what runs then.
+func (r *run) awaitPowerCycle(ctx context.Context, wave plan.Wave) {
+	asked := false
 	for range backoff.Attempts(r.until, backoff.Person) {
 		due := r.due(wave)
 		if len(due) == 0 || r.halted() {
-			break
+			return
 		}
 		if inv, err := r.scan(r.until, r.enclosures()); err == nil {
 			started := slices.DeleteFunc(slices.Clone(due), func(c *component) bool { return !runs(inv, c) })
@@ -330,7 +268,7 @@ func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave)
 			due = r.due(wave)
 		}
 		if len(due) == 0 {
-			break
+			return
 		}
 		for _, c := range due {
 			c.heldBack = "power-cycle " + c.step.Enclosure + " when its drives are not in use, and run fwctl verify then"
@@ -339,25 +277,22 @@ func (r *run) powerCycle(ctx context.Context, wave plan.Wave, later []plan.Wave)
 			r.stop(fmt.Sprintf("wave %d waits for a power cycle", wave.Number), RunStopped)
 			return
 		}
-		if first {
-			var names []string
-			for _, c := range due {
-				names = append(names, c.step.Enclosure)
-			}
-			r.event(
-				Event{
-					Type:       EventPowerCycle,
-					Wave:       wave.Number,
-					Components: len(due),
-					Reason:     strings.Join(slices.Compact(names), ", "),
-				},
-			)
-			first = false
+		if !asked {
+			asked = true
+			r.askForPowerCycle(wave, due)
 		}
 	}
-	if !r.halted() {
-		r.soak(ctx, wave, later)
+}
+
+func (r *run) askForPowerCycle(wave plan.Wave, due []*component) {
+	var names []string
+	for _, c := range due {
+		names = append(names, c.step.Enclosure)
 	}
+	r.event(Event{
+		Type: EventPowerCycle, Wave: wave.Number, Components: len(due),
+		Reason: strings.Join(slices.Compact(names), ", "),
+	})
 }
 
 // runs reports whether a scan shows that a step's component runs what its hop brings.
@@ -377,35 +312,29 @@ func runs(inv *inventory.Inventory, c *component) bool {
 func (r *run) stop(why string, ending RunOutcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.stopped == "" {
-		r.stopped = why
-	}
-	r.ending = worse(r.ending, ending)
+	r.stops = r.stops.Stop(why, ending)
 }
 
 // halted reports whether anything new may not be started.
 func (r *run) halted() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.until.Err() != nil && r.stopped == "" {
-		r.stopped, r.ending = interruption, worse(r.ending, RunInterrupted)
+	if r.until.Err() != nil && r.stops.Why == "" {
+		r.stops = r.stops.Stop(schedule.Interrupted, RunInterrupted)
 	}
-	return r.stopped != "" || r.why != ""
+	return r.stops.Why != "" || r.why != ""
 }
 
-const interruption = "interrupted"
-
-// isBroken says why nothing of a step's fault domain is touched any more, "" where it may be.
+// isBroken says why nothing of a component's fault domain is touched any more, "" if it may be.
 func (r *run) isBroken(c *component) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.broken[c.step.FaultDomain]
+	return r.stops.Broken[c.step.FaultDomain]
 }
 
-// breakOff has nothing else of a step's fault domain touched.
+// breakOff has nothing else of a component's fault domain touched.
 func (r *run) breakOff(c *component, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.broken[c.step.FaultDomain] = why
-	r.ending = worse(r.ending, RunFailed)
+	r.stops = r.stops.BreakOff(c.step.FaultDomain, why)
 }

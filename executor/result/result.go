@@ -155,3 +155,13 @@ type Result struct {
 	// hosts too, whose progress cannot be seen from here.
 	Commands []plan.Turn `json:"commands,omitempty"`
 }
+
+// Worse returns the one of two outcomes that stands for both.
+func Worse(a, b RunOutcome) RunOutcome {
+	for _, o := range []RunOutcome{RunUnknown, RunFailed, RunInterrupted, RunRefused, RunStopped} {
+		if a == o || b == o {
+			return o
+		}
+	}
+	return RunDone
+}

@@ -54,10 +54,11 @@ var allowed = map[string][]string{
 	// Values only, and never a device.
 	"internal/ui":        {"executor/result", "executor/step", "internal/report", "plan", "inventory", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
 	"executor/step":      {"plan", "inventory", "internal/window", "schemas"},
+	"executor/schedule":  {"executor/step", "executor/result", "plan", "inventory", "internal/state", "internal/atomicfile", "internal/window", "schemas"},
 	"executor/result":    {"executor/step", "plan", "inventory", "internal/state", "internal/atomicfile", "internal/window", "schemas"},
 	"internal/ui/uitest": {},
 	// Never plan/build or plan/desired: a plan leaves the executor no choice, and no run makes another plan.
-	"executor": {"executor/result", "executor/step", "plan", "plan/impact", "inventory", "inventory/fleet", "inventory/scan", "internal/download", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
+	"executor": {"executor/schedule", "executor/result", "executor/step", "plan", "plan/impact", "inventory", "inventory/fleet", "inventory/scan", "internal/download", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
 }
 
 // codecs are what a program does not use itself: it asks scan or the executor.

@@ -1,0 +1,284 @@
+// Package schedule says what a run does next: which wave it works on and with what, what it
+// waits for, and what stops it.
+//
+// It is pure. It takes the plan, where the components stand, what the run is for and the
+// time; it knows no device, no store and no clock, and starts nothing.
+package schedule
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fwctl/executor/result"
+	"fwctl/executor/step"
+	"fwctl/plan"
+)
+
+// Limits are what a run is for, beside its plan.
+type Limits struct {
+	// Host is the one that carries it out.
+	Host string
+	// Phase and Wave limit it to waves of one kind, and to one wave; "" and 0 for all.
+	Phase plan.WaveKind
+	Wave  int
+	// Wait has it wait for windows and for a person's power cycle.
+	Wait bool
+	// IgnoreWindows has it work whether a window is open or not.
+	IgnoreWindows bool
+}
+
+// Selects reports whether the run works on a wave.
+func (l Limits) Selects(w plan.Wave) bool {
+	return (l.Phase == "" || l.Phase == w.Kind) && (l.Wave == 0 || l.Wave == w.Number)
+}
+
+// Component is one that this host works on.
+type Component struct {
+	Step *plan.Step
+	Is   step.Component
+}
+
+// waits reports whether a wave may have something to do for it.
+func (c Component) waits() bool { return c.Is.State == step.Pending || c.Is.State == step.Staged }
+
+// Run is a run as it stands.
+type Run struct {
+	Plan       *plan.Plan
+	Limits     Limits
+	Components []Component
+	Stops      Stops
+	// Soaked are the numbers of the waves whose soak is over.
+	Soaked map[int]bool
+}
+
+// Do is what a run does next.
+type Do string
+
+const (
+	// Finish: nothing is left that may be begun.
+	Finish Do = "finish"
+	// Work: on Wave, with the components in Due.
+	Work Do = "work"
+	// AwaitWindow: until Until, when Window opens.
+	AwaitWindow Do = "await window"
+	// AwaitPower: a person is to power-cycle the enclosures of the components in Due.
+	AwaitPower Do = "await power"
+	// Soak: what Wave did has to stand for as long as it says.
+	Soak Do = "soak"
+	// HoldBack: Wave must not begin now. Refusal, Why, Todo.
+	HoldBack Do = "hold back"
+	// Fail: the plan's windows cannot be read. Why.
+	Fail Do = "fail"
+)
+
+// Decision is what a run does next.
+type Decision struct {
+	Do   Do
+	Wave plan.Wave
+	// Due are indexes into Run.Components.
+	Due     []int
+	Until   time.Time
+	Window  string
+	Refusal result.Refusal
+	Why     string
+	Todo    string
+	// Notice is worth a line in the log before it is done; "" for none.
+	Notice string
+}
+
+// Next decides what a run does at a time. Waves come in their order; what is not done in one
+// keeps the next from being begun.
+func (r *Run) Next(now time.Time) Decision {
+	for i, w := range r.Plan.Waves {
+		later := r.Plan.Waves[i+1:]
+		due := r.Due(w)
+		soaks := w.Soak > 0 && !r.Soaked[w.Number] && r.Limits.Selects(w) && r.ahead(later)
+		switch {
+		case r.Stops.Why != "":
+			return Decision{Do: Finish}
+		case len(due) == 0 && !soaks:
+		case !r.Limits.Selects(w):
+			if r.ahead(later) {
+				return Decision{
+					Do: HoldBack, Wave: w, Refusal: result.RefusedOrder,
+					Why:  fmt.Sprintf("wave %d (%s) comes first and is not done", w.Number, w.Kind),
+					Todo: "carry it out before, or leave out --phase and --wave",
+				}
+			}
+		default:
+			return r.in(w, due, now)
+		}
+	}
+	return Decision{Do: Finish}
+}
+
+// Due returns the components that a wave has something to do for, and that nothing keeps
+// from being touched.
+func (r *Run) Due(w plan.Wave) []int {
+	var due []int
+	for i, c := range r.Components {
+		if c.waits() && c.Is.TaskIn(c.Step, &w) != step.Idle && r.Stops.Broken[c.Step.FaultDomain] == "" {
+			due = append(due, i)
+		}
+	}
+	return due
+}
+
+// ahead reports whether there is work in any of the waves that the run is for.
+func (r *Run) ahead(waves []plan.Wave) bool {
+	return slices.ContainsFunc(waves, func(w plan.Wave) bool { return r.Limits.Selects(w) && len(r.Due(w)) > 0 })
+}
+
+// in decides what is done next in a wave that comes next.
+func (r *Run) in(w plan.Wave, due []int, now time.Time) Decision {
+	d := Decision{Do: Work, Wave: w, Due: due}
+	if why, todo := r.otherHosts(w, due); why != "" {
+		if r.Limits.Wave == 0 {
+			return Decision{
+				Do: HoldBack, Wave: w, Due: due, Refusal: result.RefusedOrder, Why: why,
+				Todo: fmt.Sprintf("%s, go on with --wave %d", todo, w.Number),
+			}
+		}
+		d.Notice = why + ": --wave is taken for the word that all is well there"
+	}
+	switch {
+	case len(due) == 0:
+		d.Do = Soak
+		return d
+	case w.PowerCycle:
+		d.Do = AwaitPower
+		return d
+	case r.Limits.IgnoreWindows:
+		return d
+	}
+	return r.inWindow(d, now)
+}
+
+// inWindow decides whether a wave's window lets its work begin now.
+func (r *Run) inWindow(d Decision, now time.Time) Decision {
+	opening, err := r.Plan.Opening(d.Wave, now)
+	switch {
+	case err != nil:
+		d.Do, d.Why = Fail, err.Error()
+	case !opening.Now && (!r.Limits.Wait || opening.Start.IsZero()):
+		d.Do, d.Refusal = HoldBack, result.RefusedWindow
+		d.Why = fmt.Sprintf("the maintenance window of wave %d is closed", d.Wave.Number)
+		d.Todo = "the same plan goes on when it opens"
+	case !opening.Now:
+		d.Do, d.Until, d.Window = AwaitWindow, opening.Start, opening.Window
+	default:
+		return r.fitting(d, opening, now)
+	}
+	return d
+}
+
+// fitting leaves out the components for which an open window has no time. If that is all of
+// them, the next opening is waited for, if they fit that.
+func (r *Run) fitting(d Decision, opening plan.Opening, now time.Time) Decision {
+	var fits []int
+	first := ""
+	for _, i := range d.Due {
+		why := r.MayStart(d.Wave, r.Components[i], now)
+		if why == "" {
+			fits = append(fits, i)
+		}
+		first = cmp.Or(first, why)
+	}
+	if len(fits) > 0 {
+		d.Due = fits
+		return d
+	}
+	next, err := r.Plan.Opening(d.Wave, opening.End)
+	fit := func(i int) bool {
+		return time.Duration(r.Components[i].Step.WorstIn(d.Wave)) <= next.End.Sub(next.Start)
+	}
+	if r.Limits.Wait && err == nil && !opening.End.IsZero() && slices.ContainsFunc(d.Due, fit) {
+		d.Do, d.Until, d.Window = AwaitWindow, next.Start, next.Window
+		return d
+	}
+	return r.NotDone(d.Wave, first)
+}
+
+// NotDone is the decision on a wave of which something is left that cannot be begun.
+func (r *Run) NotDone(w plan.Wave, why string) Decision {
+	return Decision{
+		Do: HoldBack, Wave: w, Due: r.Due(w), Refusal: result.RefusedWindow,
+		Why:  fmt.Sprintf("wave %d is not done: %s", w.Number, cmp.Or(why, "some of it is left")),
+		Todo: "the same plan goes on from here when there is time for it",
+	}
+}
+
+// MayStart says why a wave may not start, or go on with, a component at a time; "" if it
+// may. What is halfway is gone on with whatever the time.
+func (r *Run) MayStart(w plan.Wave, c Component, now time.Time) (why string) {
+	if c.Is.Halfway() || r.Limits.IgnoreWindows || w.PowerCycle {
+		return ""
+	}
+	opening, err := r.Plan.Opening(w, now)
+	switch worst := time.Duration(c.Step.WorstIn(w)); {
+	case err != nil:
+		return err.Error()
+	case !opening.Now:
+		return fmt.Sprintf("the maintenance window of wave %d is closed", w.Number)
+	case !opening.End.IsZero() && now.Add(worst).After(opening.End):
+		left := plan.Duration(opening.End.Sub(now).Truncate(time.Second))
+		return fmt.Sprintf("it may take %v, and %s closes in %v", plan.Duration(worst), opening.Window, left)
+	}
+	return ""
+}
+
+// otherHosts says why a wave may not begin as far as other hosts are concerned, and what to
+// do; "" if it may. What they have done cannot be seen from here.
+func (r *Run) otherHosts(w plan.Wave, due []int) (why, todo string) {
+	domains := map[int]bool{}
+	for _, i := range due {
+		domains[r.Components[i].Step.FaultDomain] = true
+	}
+	number, hosts := r.Plan.Before(w, r.Limits.Host, domains)
+	there := strings.Join(hosts, ", ")
+	switch number {
+	case 0:
+		return "", ""
+	case w.Number:
+		return fmt.Sprintf("wave %d must not go on here and on %s at the same time", number, there), "unless it goes on there"
+	}
+	return fmt.Sprintf("wave %d follows wave %d of %s, which cannot be seen from here", w.Number, number, there), "when that is done"
+}
+
+// Domains groups the components of a wave by what may be worked on at a time. The groups of
+// together may go on at the same time, each one component after the other; those of alone
+// one after the other, when nothing else goes on: in a reset wave, what belongs to no known
+// fault domain.
+func (r *Run) Domains(w plan.Wave, due []int) (together, alone [][]int) {
+	index := map[int]int{}
+	for _, i := range due {
+		domain := r.Components[i].Step.FaultDomain
+		enclosure := r.Components[i].Step.Enclosure
+		at, known := index[domain]
+		same := func(group []int) bool { return r.Components[group[0]].Step.Enclosure == enclosure }
+		switch {
+		case domain == 0 && w.Kind == plan.ResetWave:
+			alone = addTo(alone, i, same)
+		case domain == 0:
+			together = addTo(together, i, same)
+		case !known:
+			index[domain] = len(together)
+			together = append(together, []int{i})
+		default:
+			together[at] = append(together[at], i)
+		}
+	}
+	return together, alone
+}
+
+// addTo adds to the first group that is the same, or makes a new one.
+func addTo(groups [][]int, i int, same func([]int) bool) [][]int {
+	if n := slices.IndexFunc(groups, same); n >= 0 {
+		groups[n] = append(groups[n], i)
+		return groups
+	}
+	return append(groups, []int{i})
+}
