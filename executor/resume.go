@@ -261,6 +261,9 @@ func (r *run) restore(ctx context.Context) ([]remains, error) {
 		if was.was, err = c.stored(records[i], own, cautions); err != nil {
 			return nil, err
 		}
+		if !c.needsImage(cautions) {
+			was.was.Damage = step.Sound // a later run has sent it a whole image
+		}
 		was.was.Open = nil // those that are open still: a later run may have ended some
 		for _, i := range own {
 			if i.Outcome == "" {
@@ -272,6 +275,14 @@ func (r *run) restore(ctx context.Context) ([]remains, error) {
 		all = append(all, was)
 	}
 	return all, nil
+}
+
+// needsImage reports whether it is on record that it needs a whole image.
+func (c *component) needsImage(cautions []state.Caution) bool {
+	addresses := append([]string{c.step.Address}, c.step.Aliases...)
+	return slices.ContainsFunc(cautions, func(known state.Caution) bool {
+		return known.Kind == state.NeedsImage && (known.Key == c.key || slices.Contains(addresses, known.Address))
+	})
 }
 
 // stored returns a component as the store has it. Of a run by a fwctl before 1.0 it is

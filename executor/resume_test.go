@@ -270,6 +270,29 @@ func TestResumeLeavesWhatHasFailed(t *testing.T) {
 	})
 }
 
+// A component that a later run has made whole needs no person any more, whatever the run
+// that is resumed had left it as.
+func TestResumeAfterALaterRunMadeItWhole(t *testing.T) {
+	t.Parallel()
+	onRack(t, acme("")+"    faults: [{when: {act: middle-chunk}, do: {sense: 0b/00/00}}]\n", func(b *bench) {
+		hop := b.hop("1100", plan.Mode7)
+		c := b.config(b.step(esp1, reset, hop))
+		r := b.runConfig(context.Background(), c)
+		b.ended(r, executor.RunUnknown, "failed unconfirmed 7 1000")
+		if !r.Steps[0].NeedsPerson {
+			t.Fatalf("Run = %+v; want that it needs a person", r)
+		}
+		b.ended(b.run(b.step(esp1, reset, hop)), executor.RunDone, "updated confirmed 7 1100")
+		// As if the first had been killed before its end was recorded.
+		if err := b.store.Update(context.Background(), func(tx *state.Tx) { tx.EndRun(1, time.Time{}, "") }); err != nil {
+			t.Fatal(err)
+		}
+		if r := b.resume(c); r.Steps[0].NeedsPerson || r.Outcome != executor.RunFailed {
+			t.Errorf("Resume = %+v; want it failed as it had, and no person needed", r)
+		}
+	})
+}
+
 // What became of a component that was lost sight of is not forgotten: nothing else is
 // written to its enclosure, and it is told of, until a resumption has met it again.
 func TestUnknownIsFoundOut(t *testing.T) {
