@@ -68,7 +68,8 @@ func (a *app) capture(ctx context.Context, out outFile) error {
 	}
 	text := fmt.Sprintf("Captured %s of %s to %s", ui.Counted(len(inv.Enclosures), esps), inv.Host, out.name)
 	if n := len(inv.Problems); n > 0 {
-		text += fmt.Sprintf(", with %d %s: see `%s`", n, english.PluralWord(n, "problem", "problems"), plan.Command{"fwctl", "--simulate", out.name, "inventory"})
+		see := plan.Command{"fwctl", "--simulate", out.name, "inventory"}
+		text += fmt.Sprintf(", with %s: see `%s`", english.Plural(n, "problem", ""), see)
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s%s.\n", a.heading(inv.Simulated), ui.OneLine(text))
 	return err

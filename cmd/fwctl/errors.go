@@ -42,8 +42,8 @@ var (
 
 const exitCodesHelp = `
 Exit codes:
-    0  everything planned was done, or there was nothing to do; blocked rows are told, not failed
-    1  error: usage, unreadable or invalid input (a file that is no plan too), no permission, internal
+    0  everything planned was done, or there was nothing to do; blocked rows are shown, and do not fail
+    1  error: usage, unreadable or invalid input (a file that is not a plan too), no permission, internal
     2  plan --detailed-exitcode: changes are pending (staged ones too) or blocked
     3  refused, nothing was written: stale or damaged plan, or one of another version of fwctl,
        precondition, policy, window, lock, not confirmed; apply -f and flash also when what
@@ -103,7 +103,7 @@ func emptyFlags(cmd *cobra.Command) (err error) {
 	return err
 }
 
-// wholeCommand refuses words that are no command of cmd, and says which may have been meant.
+// wholeCommand refuses words that are not a command of cmd, and suggests one.
 func wholeCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -116,8 +116,8 @@ func wholeCommand(cmd *cobra.Command, args []string) error {
 	return &failure{exitError, fmt.Sprintf("unknown command %q", args[0]), hint}
 }
 
-// strictly has cobra's own commands, help and completion, refuse what they do not know,
-// in place of a help that nobody asked for.
+// strictly makes cobra's own commands, help and completion, refuse what they do not know,
+// instead of printing a help that nobody asked for.
 func strictly(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -149,15 +149,15 @@ func args(check cobra.PositionalArgs, names string) cobra.PositionalArgs {
 		if err := check(cmd, args); err != nil {
 			what := "an argument is missing"
 			if len(args) > 0 {
-				what = fmt.Sprintf("cannot use %s %s", english.PluralWord(len(args), "argument", "arguments"), strings.Join(args, " "))
+				what = fmt.Sprintf("cannot use %s %s", english.PluralWord(len(args), "argument", ""), strings.Join(args, " "))
 			}
-			return &failure{exitError, fmt.Sprintf("%s: %s takes %s", what, cmd.CommandPath(), names), "see `" + cmd.CommandPath() + " --help`"}
+			return usageError(cmd, fmt.Errorf("%s: %s takes %s", what, cmd.CommandPath(), names))
 		}
 		return nil
 	}
 }
 
-// exitCode is the exit code of err: of several errors, the first of 5, 4, 130, 3, 1, 6.
+// exitCode returns the exit code of err: of several errors, the first of 5, 4, 130, 3, 1, 6.
 func exitCode(err error) int {
 	if err == nil {
 		return exitDone
@@ -201,7 +201,7 @@ func unbegun(err error) error {
 	return err
 }
 
-// hintFor says what to do about an error, "" where its message says so already.
+// hintFor says what to do about an error, "" if its message says so already.
 func hintFor(err error) string {
 	var f *failure
 	var problem schemas.Problem
@@ -318,8 +318,8 @@ func oneOf(flag, value string, want ...string) error {
 	return badFlag(flag, value, strings.Join(want, " or "))
 }
 
-// closing is the last word about a run that did not end well: which component
-// stands for it, and why. mine are the addresses that this host works on.
+// closing returns the last word about a run that did not end well: which component stands
+// for it, and why.
 func closing(r *result.Result) string {
 	first := func(is func(result.Step) bool) *result.Step {
 		if i := slices.IndexFunc(r.Steps, is); i >= 0 {
@@ -373,7 +373,8 @@ func hintAfter(r *result.Result, resumed bool, resume string) string {
 			return "nothing was written: " + again + " when the others are done"
 		case result.RefusedGate:
 			return "nothing was written: see to that and " + again + ", or plan again"
-		case result.RefusedWrongHost, result.RefusedDisruption, result.RefusedOrder, result.RefusedWindow, result.RefusedUnfinished:
+		case result.RefusedWrongHost, result.RefusedDisruption, result.RefusedOrder, result.RefusedWindow,
+			result.RefusedUnfinished:
 			// The reason says it.
 			return ""
 		}

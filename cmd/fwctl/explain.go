@@ -32,11 +32,20 @@ are read first, or inventories that were saved on other hosts, as plan does.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case file == "" && len(args) == 1:
-				return &failure{exitError, "cannot explain without a plan", "name a plan file before the address, or a desired state with -f"}
+				return &failure{
+					exitError, "cannot explain without a plan",
+					"name a plan file before the address, or a desired state with -f",
+				}
 			case file != "" && len(args) == 2:
-				return &failure{exitError, "cannot explain both a plan and a desired state", fmt.Sprintf("leave out %s or %s", plan.Command{args[0]}, plan.Command{"-f", file})}
+				return &failure{
+					exitError, "cannot explain both a plan and a desired state",
+					fmt.Sprintf("leave out %s or %s", plan.Command{args[0]}, plan.Command{"-f", file}),
+				}
 			case file == "" && sources.named():
-				return &failure{exitError, "cannot explain a saved plan from inventories", "a plan holds what it was made from: leave out --inventory and --max-age, or name a desired state with -f"}
+				return &failure{
+					exitError, "cannot explain a saved plan from inventories",
+					"a plan holds what it was made from: leave out --inventory and --max-age, or name a desired state with -f",
+				}
 			}
 			if err := oneOf("-o", output, "text", "json"); err != nil {
 				return err
@@ -104,7 +113,10 @@ func stepAt(p *plan.Plan, selector inventory.Selector) (*plan.Step, error) {
 	case len(several) == 1:
 		return found, nil
 	case len(several) > 1:
-		return nil, &failure{exitError, fmt.Sprintf("cannot explain %s: it selects %s", selector, ui.Components(len(several))), "name one of " + ui.Enumerate(several, 8)}
+		return nil, &failure{
+			exitError, fmt.Sprintf("cannot explain %s: it selects %s", selector, ui.Components(len(several))),
+			"name one of " + ui.Enumerate(several, 8),
+		}
 	}
 	return nil, plan.Unmatched("", []inventory.Selector{selector}, p.Components(), "this plan")
 }
@@ -115,11 +127,11 @@ type waveTimes struct {
 	Kind    plan.WaveKind `json:"kind"`
 	Canary  bool          `json:"canary"`
 	Windows []string      `json:"windows"`
-	// It may run now.
+	// Open: it may run now.
 	Open   bool       `json:"open"`
 	Opens  *time.Time `json:"opens"`
 	Closes *time.Time `json:"closes"`
-	// At worst, for this step.
+	// Needs is the time that the step takes in it at worst.
 	Needs plan.Duration `json:"needs"`
 }
 

@@ -28,7 +28,7 @@ func hints(images map[string]*image.Image) (map[string]string, error) {
 }
 
 // imageSearch looks for the images that a plan sends. An image is found by its size
-// and SHA-256 alone: where it lies decides nothing.
+// and SHA-256 alone, wherever it lies.
 type imageSearch struct {
 	plan   *plan.Plan
 	wanted []plan.ImageRef

@@ -155,7 +155,8 @@ func blocked(p *plan.Plan) error {
 	var all *multierror.Error
 	for _, s := range p.Steps {
 		if s.Action == plan.Blocked {
-			all = multierror.Append(all, refused(fmt.Sprintf("cannot flash %s: %s", s.Address, strings.Join(s.Reasons, "; ")), ""))
+			what := fmt.Sprintf("cannot flash %s: %s", s.Address, strings.Join(s.Reasons, "; "))
+			all = multierror.Append(all, refused(what, ""))
 		}
 	}
 	return all.ErrorOrNil()

@@ -15,7 +15,7 @@ import (
 // mostOutput is how much of what a hook writes is kept, in bytes: the end of it.
 const mostOutput = 64 << 10
 
-// farewell is how long a hook that is told to end (SIGTERM) may take for that.
+// farewell is how long a hook may take to end after SIGTERM.
 const farewell = 10 * time.Second
 
 // hookRunner returns what runs hooks on a machine: see executor.Config. It is nil for a

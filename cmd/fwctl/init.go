@@ -29,7 +29,7 @@ desired state into the present directory. Take away the # to want one.`,
 		Args: args(cobra.NoArgs, "none; inventories are named with --inventory"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if a.simulate != "" && len(inventories) > 0 {
-				return &failure{exitError, "cannot use both --simulate and --inventory", "a saved inventory says itself whether it was simulated: leave --simulate out"}
+				return &failure{exitError, "cannot use both --simulate and --inventory", simulatedInventory}
 			}
 			all, err := a.whatIsThere(cmd.Context(), inventories)
 			if err != nil {
@@ -43,8 +43,10 @@ desired state into the present directory. Take away the # to want one.`,
 			return err
 		},
 	}
-	cmd.Flags().StringArrayVar(&inventories, "inventory", nil, "take the saved inventory `FILE` instead of a scan (repeatable)")
-	cmd.Flags().StringArrayVar(&files, "image", nil, "suggest the image in `FILE` for the models that it may be for (repeatable)")
+	cmd.Flags().StringArrayVar(&inventories, "inventory", nil,
+		"take the saved inventory `FILE` instead of a scan (repeatable)")
+	cmd.Flags().StringArrayVar(&files, "image", nil,
+		"suggest the image in `FILE` for the models that it may be for (repeatable)")
 	return cmd
 }
 

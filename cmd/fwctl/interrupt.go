@@ -53,27 +53,33 @@ func (a *app) untilRun(f action) action {
 // interrupts are what ^C asks of a run, the first, the second and the third time.
 // SIGTERM asks once, however often it comes; SIGQUIT asks for the last at once.
 type interrupts struct {
-	// Ends with the first: nothing new is started.
+	// ctx ends with the first: nothing new is started.
 	ctx context.Context
-	// The second: downloads by mode e are withdrawn.
+	// withdraw is closed by the second: downloads by mode e are withdrawn.
 	withdraw chan struct{}
-	// The third: leave at once.
+	// leave is closed by the third: the run is left at once.
 	leave chan struct{}
-	// Listens no more: ^C ends the process again.
+	// stop stops listening: ^C ends the process again.
 	stop func()
 }
 
 // interruptTexts say what an interrupt does, and what another one would do.
 var interruptTexts = [][]string{
-	{"Interrupted: nothing new is started, and what runs is brought to its end.", "^C again withdraws downloads by mode e."},
-	{"Interrupted again: downloads by mode e are withdrawn, resets are seen through.", "^C once more leaves at once: what runs goes on, unwatched."},
+	{
+		"Interrupted: nothing new is started, and what runs is brought to its end.",
+		"^C again withdraws downloads by mode e.",
+	},
+	{
+		"Interrupted again: downloads by mode e are withdrawn, resets are seen through.",
+		"^C once more leaves at once: what runs goes on, unwatched.",
+	},
 	{"Interrupted for the third time: what runs is left as it is."},
 }
 
 const quitText = "Quit: what runs is left as it is."
 
-// briefly has something told, and waits a moment for that and no longer: what is
-// asked for must not hang on an output that nobody reads.
+// briefly calls tell, and waits for it for a moment and no longer: what is asked for must
+// not hang on an output that nobody reads.
 func briefly(tell func()) {
 	told := make(chan struct{})
 	go func() {
@@ -86,6 +92,7 @@ func briefly(tell func()) {
 	}
 }
 
+// listen returns what ^C asks of a run from here on. say tells the person what it does.
 func listen(ctx context.Context, say func(string)) *interrupts {
 	ctx, cancel := context.WithCancel(ctx)
 	i := &interrupts{ctx: ctx, withdraw: make(chan struct{}), leave: make(chan struct{})}

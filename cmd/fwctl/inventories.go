@@ -24,7 +24,7 @@ type planSources struct {
 	cmd         *cobra.Command
 }
 
-// named tells whether any of the flags was given.
+// named reports whether any of the flags was given.
 func (s *planSources) named() bool {
 	return s.cmd.Flags().Changed("inventory") || s.cmd.Flags().Changed("max-age")
 }
@@ -32,17 +32,21 @@ func (s *planSources) named() bool {
 // addFlags adds the flags. age is what --max-age does.
 func (s *planSources) addFlags(cmd *cobra.Command, age string) {
 	s.cmd = cmd
-	cmd.Flags().StringArrayVar(&s.inventories, "inventory", nil, "plan from the saved inventory `FILE` instead of a scan (repeatable)")
+	cmd.Flags().StringArrayVar(&s.inventories, "inventory", nil,
+		"plan from the saved inventory `FILE` instead of a scan (repeatable)")
 	cmd.Flags().DurationVar(&s.maxAge, "max-age", 24*time.Hour, age)
 }
 
-// read takes in the sources of a plan that is to be kept in out, "" for none.
+// simulatedInventory is the hint for --simulate beside --inventory.
+const simulatedInventory = "a saved inventory says itself whether it was simulated: leave --simulate out"
+
+// read reads the sources of a plan that is to be kept in out, "" for none.
 func (a *app) read(ctx context.Context, s planSources, now time.Time, out string) ([]*inventory.Inventory, error) {
 	if len(s.inventories) == 0 {
 		return a.scanHere(ctx)
 	}
 	if a.simulate != "" {
-		return nil, &failure{exitError, "cannot plan with both --simulate and --inventory", "a saved inventory says itself whether it was simulated: leave --simulate out"}
+		return nil, &failure{exitError, "cannot plan with both --simulate and --inventory", simulatedInventory}
 	}
 	all, err := a.loadInventories(s.inventories)
 	if err != nil {

@@ -96,10 +96,10 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 		},
 	}
 	cmd.Flags().StringArrayVar(&opts.Devices, "device", nil, "read this device only, as in /dev/sg3 (repeatable)")
-	cmd.Flags().
-		StringArrayVar(&drives, "drives", nil, "show the drives of the enclosures that `SELECTOR` selects, by identifier or name, with * and ? (repeatable)")
-	cmd.Flags().
-		BoolVar(&opts.ProbeUse, "probe-use", false, "open drives for a moment, read-only, to learn whether they are in use")
+	cmd.Flags().StringArrayVar(&drives, "drives", nil,
+		"show the drives of the enclosures that `SELECTOR` selects, by identifier or name, with * and ? (repeatable)")
+	cmd.Flags().BoolVar(&opts.ProbeUse, "probe-use", false,
+		"open drives for a moment, read-only, to learn whether they are in use")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	out.flag(cmd, document.Inventory, "write the inventory to `FILE` too, as JSON")
 	return cmd
@@ -107,9 +107,7 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 
 // drivesOf returns the enclosures that selectors select a component of.
 func drivesOf(
-	inv *inventory.Inventory,
-	names map[string]string,
-	selected []inventory.Selector,
+	inv *inventory.Inventory, names map[string]string, selected []inventory.Selector,
 ) ([]*inventory.Enclosure, error) {
 	var all []inventory.Named
 	var enclosures []*inventory.Enclosure

@@ -62,10 +62,10 @@ type app struct {
 	noColor   bool
 	quiet     bool
 
-	// Simulate names a capture.
+	// captured: simulate names a capture.
 	captured bool
 
-	// Of untilRun: returns only if no signal came first.
+	// runBegins returns only if no signal came before the run began: see untilRun.
 	runBegins func()
 }
 
@@ -85,8 +85,12 @@ It is no relation of the Linux kernel's fwctl subsystem.`,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.simulate, "simulate", "", "use the simulated rack in the file `RACK` (as its host NAME: RACK@NAME), or what fwctl capture recorded, in place of this machine")
-	flags.StringVar(&a.stateDir, "state-dir", "", "keep state in `DIR` (default: $FWCTL_STATE_DIR, else /var/lib/fwctl as root and $XDG_STATE_HOME/fwctl otherwise)")
+	flags.StringVar(&a.simulate, "simulate", "",
+		"use the simulated rack in the file `RACK` (as its host NAME: RACK@NAME), or what fwctl capture recorded, "+
+			"in place of this machine")
+	flags.StringVar(&a.stateDir, "state-dir", "",
+		"keep state in `DIR` (default: $FWCTL_STATE_DIR, else /var/lib/fwctl as root and "+
+			"$XDG_STATE_HOME/fwctl otherwise)")
 	flags.StringVar(&a.logLevel, "log-level", "warn", "log what is at least `LEVEL`: debug, info, warn or error")
 	flags.StringVar(&a.logFormat, "log-format", "text", "log as text or json")
 	flags.BoolVar(&a.noColor, "no-color", false, "use no colour ($NO_COLOR does the same)")
@@ -95,8 +99,11 @@ It is no relation of the Linux kernel's fwctl subsystem.`,
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodesHelp)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(a.inventoryCommand(), a.captureCommand(), a.initCommand(), a.validateCommand(), a.imageCommand(), a.planCommand(), a.showCommand(), a.explainCommand(),
-		a.applyCommand(), a.flashCommand(), a.resumeCommand(), a.verifyCommand(), a.statusCommand(), a.historyCommand(), a.schemaCommand(), a.versionCommand())
+	root.AddCommand(
+		a.inventoryCommand(), a.captureCommand(), a.initCommand(), a.validateCommand(), a.imageCommand(),
+		a.planCommand(), a.showCommand(), a.explainCommand(), a.applyCommand(), a.flashCommand(), a.resumeCommand(),
+		a.verifyCommand(), a.statusCommand(), a.historyCommand(), a.schemaCommand(), a.versionCommand(),
+	)
 	// Before cobra's own commands, which take it when they are made.
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
@@ -122,7 +129,7 @@ func (a *app) setUp() error {
 	return nil
 }
 
-// machine is this host, or the simulated rack or the capture in its place.
+// machine returns this host, or the simulated rack or the capture in its place.
 func (a *app) machine() (transport.Machine, error) {
 	if a.simulate == "" {
 		return transport.Local()
@@ -148,7 +155,7 @@ func (a *app) machine() (transport.Machine, error) {
 	return rack.Machine(host)
 }
 
-// rack is the file of a simulated rack, and which of its hosts this is; "" for the first.
+// rack returns the file of a simulated rack, and which of its hosts this is; "" for the first.
 func (a *app) rack() (file, host string) {
 	file, host = a.rackFile()
 	if host == "" {
@@ -160,7 +167,7 @@ func (a *app) rack() (file, host string) {
 	return file, host
 }
 
-// rackFile takes apart what --simulate names, without a look into it.
+// rackFile splits what --simulate names, without reading it.
 func (a *app) rackFile() (file, host string) {
 	i := strings.LastIndexByte(a.simulate, '@')
 	if _, err := os.Stat(a.simulate); err == nil || i < 0 {
@@ -169,8 +176,8 @@ func (a *app) rackFile() (file, host string) {
 	return a.simulate[:i], a.simulate[i+1:]
 }
 
-// state is the directory that holds this host's memory. A simulated rack has one
-// of its own, so that nothing simulated is ever taken for real.
+// state returns the directory that holds this host's memory. A simulated rack has one of its
+// own, so that nothing simulated is ever taken for real.
 func (a *app) state() (string, error) {
 	dir := a.stateDir
 	if dir == "" {
@@ -205,7 +212,9 @@ func defaultStateDir() (string, error) {
 	if dir == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return "", &failure{code: exitError, what: "cannot find a directory for state: " + err.Error(), hint: "name one with --state-dir"}
+			return "", &failure{
+				exitError, "cannot find a directory for state: " + err.Error(), "name one with --state-dir",
+			}
 		}
 		dir = filepath.Join(home, ".local", "state")
 	}
@@ -216,7 +225,7 @@ func defaultStateDir() (string, error) {
 // with the same memory.
 func (a *app) again(args ...string) string { return a.words(a.simulate, args).String() }
 
-// onHost is again as it is to be typed on another host of the same rack.
+// onHost returns a command of fwctl as it is to be typed on another host of the same rack.
 func (a *app) onHost(host string, args ...string) plan.Command {
 	rack := a.simulate
 	if rack != "" && !a.captured {
@@ -239,17 +248,17 @@ func (a *app) words(rack string, args []string) plan.Command {
 	return append(words, args...)
 }
 
-// note tells something that is not the result; -q silences it.
+// note says something that is not the result; -q silences it.
 func (a *app) note(format string, args ...any) {
 	if !a.quiet {
 		fmt.Fprintln(a.stderr, ui.OneLine(fmt.Sprintf(format, args...)))
 	}
 }
 
-// screen is what w is drawn for.
+// screen returns what is drawn on by writing to w.
 func (a *app) screen(w io.Writer) ui.Screen { return ui.ScreenOf(w, !a.noColor) }
 
-// heading is the first line of text about a simulated rack.
+// heading returns the first line of text about a simulated rack.
 func (a *app) heading(simulated bool) string {
 	switch {
 	case !simulated:

@@ -79,9 +79,12 @@ state, and what that would disturb. Nothing is written to any device.`,
 	sources.addFlags(cmd, "warn of inventories that are older than `DURATION`, and write no plan from them")
 	out.flag(cmd, document.Plan, "write the plan to `PLAN` too, for show and apply")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, or markdown for a pull request")
-	cmd.Flags().StringArrayVar(&targets, "target", nil, "plan only what `SELECTOR` selects: an address or its leading parts, with the enclosure's identifier or name, with * and ? (repeatable)")
+	cmd.Flags().StringArrayVar(&targets, "target", nil,
+		"plan only what `SELECTOR` selects: an address or its leading parts, with the enclosure's identifier or name, "+
+			"with * and ? (repeatable)")
 	cmd.Flags().BoolVar(&want.activate, "activate", false, "plan the activation of what is staged")
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 where changes are pending (staged ones too) or blocked")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false,
+		"exit with 2 if changes are pending (staged ones too) or blocked")
 	return cmd
 }
 

@@ -60,7 +60,9 @@ func unusablePlan(file string, data []byte, err error) error {
 		}
 	}
 	if m := versionOf.FindSubmatch(data); m != nil && string(m[1]) != plan.FormatVersion {
-		return refused(fmt.Sprintf("cannot use %s: it was made by another version of fwctl, whose plans have format %s; this one reads %s", file, m[1], plan.FormatVersion),
+		return refused(
+			fmt.Sprintf("cannot use %s: it was made by another version of fwctl, whose plans have format %s; "+
+				"this one reads %s", file, m[1], plan.FormatVersion),
 			"make the plan again with this fwctl, or use that one")
 	}
 	var damaged *plan.DamagedError

@@ -35,27 +35,9 @@ for ` + "`fwctl inventory`" + ` to say.`,
   fwctl status --from stor2.json        # and here, with it`,
 		Args: args(cobra.NoArgs, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return look(cmd.Context(), a, o, kept[*report.Status]{document.Status, a.readStatus, report.ParseStatus, ui.Screen.Status})
-		},
-	}
-	o.flags(cmd)
-	return cmd
-}
-
-func (a *app) historyCommand() *cobra.Command {
-	var o lookBack
-	cmd := &cobra.Command{
-		Use:   "history",
-		Short: "show what was done, when, with which image and by whom",
-		Long: `Shows every apply of this host, the latest last: who started and resumed it, which
-safeguards were put aside and why, and what became of each component. It goes by
-what this host remembers and opens no device.`,
-		Example: `  fwctl history --enclosure r12u20
-  fwctl history -o json > stor2.json    # on stor2
-  fwctl history --from stor2.json       # and here, with it`,
-		Args: args(cobra.NoArgs, "none"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return look(cmd.Context(), a, o, kept[*report.History]{document.History, a.readHistory, report.ParseHistory, ui.Screen.History})
+			return look(cmd.Context(), a, o, kept[*report.Status]{
+				document.Status, a.readStatus, report.ParseStatus, ui.Screen.Status,
+			})
 		},
 	}
 	o.flags(cmd)
@@ -71,8 +53,11 @@ type lookBack struct {
 
 func (o *lookBack) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&o.output, "output", "o", "table", "table or json")
-	cmd.Flags().StringVar(&o.enclosure, "enclosure", "", "show only what `SELECTOR` selects: an address or its leading parts, with the enclosure's identifier or name, with * and ?")
-	cmd.Flags().StringArrayVar(&o.from, "from", nil, "add another host's, saved there with -o json, from `FILE` (repeatable)")
+	cmd.Flags().StringVar(&o.enclosure, "enclosure", "",
+		"show only what `SELECTOR` selects: an address or its leading parts, with the enclosure's identifier or name, "+
+			"with * and ?")
+	cmd.Flags().StringArrayVar(&o.from, "from", nil,
+		"add another host's, saved there with -o json, from `FILE` (repeatable)")
 }
 
 // kept is what status and history show.
@@ -169,17 +154,9 @@ func (a *app) readStatus(ctx context.Context, store *state.Store) (*report.Statu
 	return report.ReadStatus(ctx, store, host, holds)
 }
 
-func (a *app) readHistory(ctx context.Context, store *state.Store) (*report.History, error) {
-	host, _, err := a.thisHost()
-	if err != nil {
-		return nil, err
-	}
-	return report.ReadHistory(ctx, store, host)
-}
-
-// thisHost says who and when this is, and which process has a lock here. Where there
-// is no transport the store can be read all the same.
-func (a *app) thisHost() (report.Host, func(string, int) (bool, error), error) {
+// thisHost says who and when this is, and which process has a lock here. The store can be
+// read even if there is no transport.
+func (a *app) thisHost() (report.Host, report.HoldsLock, error) {
 	host := report.Host{TakenAt: time.Now().UTC().Truncate(time.Second), Simulated: a.simulate != ""}
 	machine, err := a.machine()
 	switch {

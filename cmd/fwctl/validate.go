@@ -48,7 +48,8 @@ once, each with its line and column and with what to do about it.`,
 }
 
 func desiredFlag(cmd *cobra.Command, file *string) {
-	cmd.Flags().StringVarP(file, "file", "f", "", "the desired state `FILE`; - is standard input, with images relative to the present directory")
+	cmd.Flags().StringVarP(file, "file", "f", "",
+		"the desired state `FILE`; - is standard input, with images relative to the present directory")
 	cmd.MarkFlagFilename("file", "yaml", "yml")
 }
 

@@ -60,7 +60,8 @@ are compared.`,
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "compare with the desired state in `FILE` too")
 	cmd.Flags().StringVar(&saved, "plan", "", "compare with what the saved plan in `FILE` brings too")
-	cmd.Flags().StringArrayVar(&cycled, "power-cycled", nil, "what `SELECTOR` selects, or all, was power-cycled since it was staged (repeatable)")
+	cmd.Flags().StringArrayVar(&cycled, "power-cycled", nil,
+		"what `SELECTOR` selects, or all, was power-cycled since it was staged (repeatable)")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	return cmd
 }

@@ -17,7 +17,7 @@ import (
 	"fwctl/plan"
 )
 
-// bars tells events on a terminal: text goes by, and below it stand a bar for each
+// bars is the display of a run on a terminal: text goes by, and below it stand a bar for each
 // component that is worked on, what is waited for, and a bar for the whole. mpb
 // draws them over, as wide as the terminal is at that moment.
 type bars struct {
@@ -74,7 +74,7 @@ func (c *console) GetTermSize() (width, height int, err error) {
 // running is a component that is worked on.
 type running struct {
 	bar *mpb.Bar
-	// What it does beside taking bytes, "" where it takes them.
+	// What it does beside taking bytes, "" while it takes them.
 	stage       string
 	began       time.Time
 	sent, total int64
@@ -84,7 +84,7 @@ type running struct {
 type waiting struct {
 	bar  *mpb.Bar
 	what string
-	// Zero: nobody knows.
+	// Zero if that is unknown.
 	till time.Time
 	from time.Time
 
@@ -98,7 +98,8 @@ func newBars(w *Output, p *plan.Plan, all int) *bars {
 	b.area = mpb.New(mpb.WithConsoleWriter(&console{out: w}), mpb.WithRefreshRate(200*time.Millisecond))
 	if all > 0 {
 		b.stand = b.add(math.MaxInt, func(width int) string {
-			return meter(fmt.Sprintf("%d of %d done", len(b.done), b.all), 100*len(b.done)/b.all, Spell(time.Since(b.began).Truncate(time.Second)), width)
+			spent := Spell(time.Since(b.began).Truncate(time.Second))
+			return meter(fmt.Sprintf("%d of %d done", len(b.done), b.all), 100*len(b.done)/b.all, spent, width)
 		})
 	}
 	return b
@@ -147,7 +148,7 @@ func (b *bars) Say(text string) {
 }
 
 // pass begins to show what the run waits for, or does, as a whole, and ends that
-// with whatever comes next. What is told of components is no end of their comparison.
+// with whatever comes next. Events of components do not end their comparison.
 func (b *bars) pass(e result.Event) {
 	b.mu.Lock()
 	before := b.waiting
@@ -207,7 +208,7 @@ func (b *bars) component(e result.Event) {
 	switch {
 	case ends:
 		delete(b.running, e.Address)
-		if e.Type == result.EventFinished || e.Type == result.EventStaged && !b.starts(e) || e.Type == result.EventVerified && e.Hop == e.Hops {
+		if b.isLast(e) {
 			b.done[e.Address] = true
 		}
 	case r == nil:
@@ -231,9 +232,25 @@ func (b *bars) component(e result.Event) {
 	}
 }
 
-// starts tells whether the plan has started what an event says is staged.
+// isLast reports whether an event is the last of its component: its image is staged and left
+// so, or its last hop runs.
+func (b *bars) isLast(e result.Event) bool {
+	switch e.Type {
+	case result.EventFinished:
+		return true
+	case result.EventStaged:
+		return !b.starts(e)
+	case result.EventVerified:
+		return e.Hop == e.Hops
+	}
+	return false
+}
+
+// starts reports whether the plan starts what an event says is staged.
 func (b *bars) starts(e result.Event) bool {
-	return slices.ContainsFunc(b.plan.Steps, func(s plan.Step) bool { return s.Address == e.Address && s.Hops[e.Hop-1].Activation == plan.WithApply })
+	return slices.ContainsFunc(b.plan.Steps, func(s plan.Step) bool {
+		return s.Address == e.Address && s.Hops[e.Hop-1].Activation == plan.WithApply
+	})
 }
 
 // Close takes the bars away: what follows is written below the text.
@@ -277,8 +294,8 @@ func (w *waiting) line(now time.Time, width int) string {
 }
 
 // meter draws one line in less than width columns, so that no terminal wraps it:
-// what it is about, how many percent of it are done (-1: nobody knows) with a
-// gauge, and a tail. Where there is no room it does without the gauge first, then
+// what it is about, how many percent of it are done (-1: unknown) with a
+// gauge, and a tail. If there is no room it does without the gauge first, then
 // without the tail, and then without the beginning.
 func meter(label string, percent int, tail string, width int) string {
 	room := width - 1

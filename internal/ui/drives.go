@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -45,7 +44,7 @@ func drivesHead(e *inventory.Enclosure, name string) string {
 		}
 	}
 	n := len(e.Drives)
-	head += fmt.Sprintf(", %s %s: %d %s, %d in use", e.Vendor, e.Product, n, english.PluralWord(n, "drive", "drives"), used)
+	head += fmt.Sprintf(", %s %s: %s, %d in use", e.Vendor, e.Product, english.Plural(n, "drive", ""), used)
 	if unknown > 0 {
 		head += fmt.Sprintf(", %d of unknown use", unknown)
 	}
@@ -69,9 +68,7 @@ func drivesTable(e *inventory.Enclosure, probed bool) table {
 			slot = strconv.Itoa(int(d.Slot))
 		}
 		r := row{cells: []string{slot, d.SASAddress, string(d.Protocol), pathsOf(e, d), driveUse(d), whyOf(d, probed)}}
-		for i := range r.cells {
-			r.cells[i] = cmp.Or(r.cells[i], "-")
-		}
+		r.fill()
 		t.rows = append(t.rows, r)
 	}
 	return t

@@ -226,7 +226,8 @@ func peculiarities(h plan.Hop) []string {
 		all = append(all, "started though it never says that an image is complete")
 	}
 	if h.PeerSync > 0 {
-		all = append(all, "I/O modules bring each other to one revision within "+Spell(h.PeerSync)+", and are left alone meanwhile")
+		all = append(all, "I/O modules bring each other to one revision within "+Spell(h.PeerSync)+
+			", and are left alone meanwhile")
 	}
 	return all
 }
@@ -234,7 +235,7 @@ func peculiarities(h plan.Hop) []string {
 // faultDomainOf lists what is never reset together with a step.
 func faultDomainOf(p *plan.Plan, s *plan.Step) string {
 	if s.FaultDomain == 0 {
-		return "cannot be told: nothing else is reset at the same time"
+		return "unknown: nothing else is reset at the same time"
 	}
 	others := map[string]bool{}
 	for _, o := range p.Steps {

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,91 +8,104 @@ import (
 	"fwctl/inventory"
 )
 
-// Inventory draws an inventory. quirk returns the name of the row of the quirk table that
-// fits a device, "" if none does.
-func (sc Screen) Inventory(inv *inventory.Inventory, quirk func(vendor, product, revision string) string) string {
-	esps, rowOf := 0, map[string]int{}
-	t := table{columns: []column{
-		{"ADDRESS", key}, {"VENDOR", below}, {"PRODUCT", below}, {"REV", below}, {"STAGED", below},
-		{"PATHS", below}, {"HEALTH", below}, {"NOTES", reason},
-	}}
-	for _, e := range inv.Enclosures {
-		esps += len(e.ESPs)
-		notes, told := enclosureNotes(e), ""
-		for _, esp := range e.ESPs {
-			primary := esp.Subenclosures[0]
-			if name := quirk(primary.Vendor, primary.Product, primary.Revision); name != told && name != "" {
-				told = name
-				notes = append(notes, "quirk "+name)
-			}
-			for _, sub := range esp.Subenclosures {
-				if at, ok := rowOf[sub.Address]; ok {
-					// One component that two ESPs serve.
-					t.rows[at].cells[5] += " " + strings.Join(esp.Paths, " ")
-					continue
-				}
-				rowOf[sub.Address] = len(t.rows)
-				r := row{cells: []string{sub.Address, sub.Vendor, sub.Product, sub.Revision, "-", strings.Join(esp.Paths, " "), healthOf(e.Health), "-"}}
-				if c := cautionNotes(e, sub.Address); len(c) > 0 {
-					notes = append(notes, c...)
-					r.tone = alarm
-				}
-				if s := sub.Staged; s != nil {
-					r.cells[4] = s.Label()
-					note := fmt.Sprintf("%sstaged %s by %s, image %s", strings.TrimPrefix(s.Revision+" ", " "), Moment(s.Since), s.By, ShortDigest(s.SHA256))
-					notes = append(notes, confirmedOr(note, s.Confirmed))
-				}
-				for _, b := range sub.Beside {
-					notes = append(
-						notes,
-						fmt.Sprintf(
-							"behind buffer %d, which reports no revision: image %s, sent %s, as this host remembers",
-							b.BufferID,
-							ShortDigest(b.SHA256),
-							Moment(b.At),
-						),
-					)
-				}
-				if len(notes) > 0 {
-					r.cells[7], notes = strings.Join(notes, "\n"), nil
-				}
-				if e.Health.Critical || e.Health.Unrecoverable {
-					r.tone = alarm
-				}
-				for i := range r.cells {
-					r.cells[i] = cmp.Or(r.cells[i], "-")
-				}
-				t.rows = append(t.rows, r)
-			}
-		}
+// Inventory draws an inventory.
+func (sc Screen) Inventory(inv *inventory.Inventory, quirk Quirk) string {
+	esps := 0
+	for i := range inv.Enclosures {
+		esps += len(inv.Enclosures[i].ESPs)
 	}
-
-	lines := sc.wrap(fmt.Sprintf("Scanned %s on %s: %s.", Moment(inv.ScannedAt), inv.Host, Counted(len(inv.Enclosures), esps)), "", "  ")
-	if len(t.rows) > 0 {
+	lines := sc.wrap(fmt.Sprintf("Scanned %s on %s: %s.",
+		Moment(inv.ScannedAt), inv.Host, Counted(len(inv.Enclosures), esps)), "", "  ")
+	if t := inventoryTable(inv, quirk); len(t.rows) > 0 {
 		rows, _ := t.draw(sc)
 		lines = append(append(lines, ""), rows...)
 	}
-	for i, p := range inv.Problems {
+	for i := range inv.Problems {
 		if i == 0 {
 			lines = append(lines, "")
 		}
-		text := "PROBLEM " + p.Path
-		if p.Unread != nil && len(p.Unread.Components) > 0 {
-			var behind []string
-			for _, c := range p.Unread.Components {
-				behind = append(behind, c.Address)
-			}
-			text += " (" + strings.Join(behind, ", ") + ")"
-		}
-		text += ": " + p.Summary
-		if p.Detail != "" {
-			text += ": " + p.Detail
-		}
-		for _, line := range sc.wrap(text, "", "        ") {
+		for _, line := range sc.wrap("PROBLEM "+problemText(&inv.Problems[i]), "", "        ") {
 			lines = append(lines, sc.paint(warning, line))
 		}
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// Quirk returns the name of the row of the quirk table that fits a device, "" if none does.
+type Quirk func(vendor, product, revision string) string
+
+// problemText says what could not be read, and why.
+func problemText(p *inventory.Problem) string {
+	text := p.Path
+	if p.Unread != nil && len(p.Unread.Components) > 0 {
+		var behind []string
+		for _, c := range p.Unread.Components {
+			behind = append(behind, c.Address)
+		}
+		text += " (" + strings.Join(behind, ", ") + ")"
+	}
+	return Because(text+": "+p.Summary, p.Detail)
+}
+
+// inventoryTable returns a row for each component. What is noted of an enclosure, or of a
+// module, stands with the first of its components.
+func inventoryTable(inv *inventory.Inventory, quirk Quirk) table {
+	t := table{columns: []column{
+		{"ADDRESS", key}, {"VENDOR", below}, {"PRODUCT", below}, {"REV", below}, {"STAGED", below},
+		{"PATHS", below}, {"HEALTH", below}, {"NOTES", reason},
+	}}
+	const paths = 5
+	rowOf := map[string]int{}
+	for _, e := range inv.Enclosures {
+		notes, noted := enclosureNotes(e), ""
+		for _, esp := range e.ESPs {
+			primary := esp.Subenclosures[0]
+			if name := quirk(primary.Vendor, primary.Product, primary.Revision); name != noted && name != "" {
+				noted = name
+				notes = append(notes, "quirk "+name)
+			}
+			for _, sub := range esp.Subenclosures {
+				// Two ESPs can serve one component.
+				if at, ok := rowOf[sub.Address]; ok {
+					t.rows[at].cells[paths] += " " + strings.Join(esp.Paths, " ")
+					continue
+				}
+				rowOf[sub.Address] = len(t.rows)
+				t.rows = append(t.rows, componentRow(e, esp, sub, notes))
+				notes = nil
+			}
+		}
+	}
+	return t
+}
+
+// componentRow returns the row of a component, with notes of its enclosure and its own.
+func componentRow(e inventory.Enclosure, esp inventory.ESP, sub inventory.Subenclosure, notes []string) row {
+	var r row
+	staged := ""
+	if e.Health.Critical || e.Health.Unrecoverable {
+		r.tone = alarm
+	}
+	if c := cautionNotes(e, sub.Address); len(c) > 0 {
+		notes = append(notes, c...)
+		r.tone = alarm
+	}
+	if s := sub.Staged; s != nil {
+		staged = s.Label()
+		note := fmt.Sprintf("%sstaged %s by %s, image %s",
+			strings.TrimPrefix(s.Revision+" ", " "), Moment(s.Since), s.By, ShortDigest(s.SHA256))
+		notes = append(notes, confirmedOr(note, s.Confirmed))
+	}
+	for _, b := range sub.Beside {
+		notes = append(notes, fmt.Sprintf("behind buffer %d, which reports no revision: image %s, sent %s, "+
+			"as this host remembers", b.BufferID, ShortDigest(b.SHA256), Moment(b.At)))
+	}
+	r.cells = []string{
+		sub.Address, sub.Vendor, sub.Product, sub.Revision, staged, strings.Join(esp.Paths, " "), healthOf(e.Health),
+		strings.Join(notes, "\n"),
+	}
+	r.fill()
+	return r
 }
 
 // enclosureNotes says what is wrong with an enclosure, a line each.
@@ -108,7 +120,9 @@ func enclosureNotes(e inventory.Enclosure) []string {
 	}
 	for _, c := range e.Cautions {
 		inSight := func(esp inventory.ESP) bool {
-			return slices.ContainsFunc(esp.Subenclosures, func(sub inventory.Subenclosure) bool { return sub.Address == c.Address })
+			return slices.ContainsFunc(esp.Subenclosures, func(sub inventory.Subenclosure) bool {
+				return sub.Address == c.Address
+			})
 		}
 		if !slices.ContainsFunc(e.ESPs, inSight) {
 			notes = append(notes, c.Address+", not in sight: "+c.Words())
@@ -117,7 +131,7 @@ func enclosureNotes(e inventory.Enclosure) []string {
 	return append(notes, e.Health.Failures...)
 }
 
-// cautionNotes says what has to be minded about a component, a line each.
+// cautionNotes returns the cautions about a component, a line each.
 func cautionNotes(e inventory.Enclosure, address string) []string {
 	var notes []string
 	for _, c := range e.Cautions {

@@ -24,7 +24,7 @@ type Loading struct {
 }
 
 // NewLoading returns the bar of so many files of so many bytes; pipes have no size. It shows
-// nothing if it is to be quiet, out is no terminal, or there is little to read.
+// nothing if it is to be quiet, out is not a terminal, or there is little to read.
 func NewLoading(out *Output, files int, size int64, quiet bool) *Loading {
 	l := &Loading{files: files, size: size}
 	if !quiet && IsTerminal(out) && (files >= manyFiles || size >= manyBytes) {

@@ -24,7 +24,9 @@ func Markdown(p *plan.Plan, simulated string, now time.Time) string {
 	// For what says what is left out, and heads.
 	room := markdownLimit - utf8.RuneCountInString(head+signs) - 1000
 
-	lists := []list{{title: "Warnings"}, {title: "Policies", items: policyItems(p)}, {title: "Images", items: imageItems(p)}}
+	lists := []list{
+		{title: "Warnings"}, {title: "Policies", items: policyItems(p)}, {title: "Images", items: imageItems(p)},
+	}
 	for _, w := range p.Warnings {
 		lists[0].items = append(lists[0].items, "- "+markdownText(w)+"\n")
 	}
@@ -69,14 +71,17 @@ func (l list) write(b *strings.Builder, above string) {
 }
 
 // leastMissed are the actions whose rows a reviewer misses least, those first.
-var leastMissed = []plan.Action{plan.Unmanaged, plan.NoOp, plan.Excepted, plan.IsStaged, plan.Blocked, plan.Activate, plan.Update}
+var leastMissed = []plan.Action{
+	plan.Unmanaged, plan.NoOp, plan.Excepted, plan.IsStaged, plan.Blocked, plan.Activate, plan.Update,
+}
 
 // missed is how much a reviewer would miss a row: what may stop I/O most, then what
 // may reset, then by leastMissed.
 func missed(s plan.Step) int {
 	rank := slices.Index(leastMissed, s.Action)
 	if s.Acts() {
-		rank += len(leastMissed) * slices.Index([]plan.Impact{plan.NoImpact, plan.ESPReset, plan.IOInterruption}, s.Disruption.Worst)
+		impacts := []plan.Impact{plan.NoImpact, plan.ESPReset, plan.IOInterruption}
+		rank += len(leastMissed) * slices.Index(impacts, s.Disruption.Worst)
 	}
 	return rank
 }
@@ -98,7 +103,8 @@ func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
 		// Never shortened: it is what somebody approves.
 		lines = append(lines, "- "+markdownText(line))
 	}
-	lines = append(lines, "- Desired state "+markdownCode(ShortDigest(p.DesiredState.SHA256))+", digest to approve "+markdownCode(p.Digest)+".")
+	lines = append(lines, fmt.Sprintf("- Desired state %s, digest to approve %s.",
+		markdownCode(ShortDigest(p.DesiredState.SHA256)), markdownCode(p.Digest)))
 	return strings.Join(lines, "\n") + "\n"
 }
 
@@ -182,7 +188,8 @@ func leftOut(p *plan.Plan, shown []bool, lists []list) string {
 	}
 	var text []string
 	if len(parts) > 0 {
-		text = append(text, fmt.Sprintf("%d of %d components are not shown (%s).", len(p.Steps)-count(shown), len(p.Steps), strings.Join(parts, ", ")))
+		text = append(text, fmt.Sprintf("%d of %d components are not shown (%s).",
+			len(p.Steps)-count(shown), len(p.Steps), strings.Join(parts, ", ")))
 	}
 	for _, l := range lists {
 		if n := len(l.items) - count(l.shown); n > 0 {
@@ -192,8 +199,8 @@ func leftOut(p *plan.Plan, shown []bool, lists []list) string {
 	return strings.Join(text, " ")
 }
 
-// choose tells which texts are shown in so many characters: those of the lowest
-// rank are left out first, and of one rank the last.
+// choose returns which texts are shown in so many characters: those of the lowest rank are
+// left out first, and of one rank the last.
 func choose(texts []string, room int, rank func(int) int) []bool {
 	order := make([]int, len(texts))
 	for i := range order {

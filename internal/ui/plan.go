@@ -122,7 +122,8 @@ func riskOf(s *plan.Step) string {
 	var risks []string
 	for _, h := range s.Hops {
 		if h.ActivationPage != "" && h.Activation == plan.WithApply {
-			risks = append(risks, fmt.Sprintf("starts %s by sending the page %s in place of mode 0Fh", cmp.Or(h.To, "the image"), h.ActivationPage))
+			risks = append(risks, fmt.Sprintf("starts %s by sending the page %s in place of mode 0Fh",
+				cmp.Or(h.To, "the image"), h.ActivationPage))
 		}
 	}
 	if s.Disruption.Why != "" {
@@ -288,11 +289,13 @@ func hooksOf(h *plan.Hooks) string {
 	return strings.Join(append(parts, "each for up to "+h.Timeout.String()), "; ")
 }
 
-// scanned says when and where a plan's inventories were taken, and what they hold.
-// Where they are of different age each is told, and how old it was when the plan
-// was made. At most so many hosts are named.
+// scanned says when and where a plan's inventories were taken, and what they hold. If they
+// differ in age it says so of each, and how old it was when the plan was made. At most so
+// many hosts are named.
 func scanned(p *plan.Plan, most int) string {
-	same := !slices.ContainsFunc(p.Scans, func(s plan.Scan) bool { return Moment(s.ScannedAt) != Moment(p.Scans[0].ScannedAt) })
+	same := !slices.ContainsFunc(p.Scans, func(s plan.Scan) bool {
+		return Moment(s.ScannedAt) != Moment(p.Scans[0].ScannedAt)
+	})
 	var hosts []string
 	for _, s := range p.Scans[:min(most, len(p.Scans))] {
 		if !same {

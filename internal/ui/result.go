@@ -18,7 +18,9 @@ func (sc Screen) Result(r *result.Result, p *plan.Plan, goesOn string) string {
 	for _, s := range p.Steps {
 		names[s.Address] = s.Name
 	}
-	t := table{columns: []column{{"ADDRESS", key}, {"NAME", label}, {"OUTCOME", below}, {"MODE", below}, {"REVISION", below}, {"WHY", reason}}}
+	t := table{columns: []column{
+		{"ADDRESS", key}, {"NAME", label}, {"OUTCOME", below}, {"MODE", below}, {"REVISION", below}, {"WHY", reason},
+	}}
 	counts, persons := map[result.Outcome]int{}, 0
 	for _, s := range r.Steps {
 		counts[s.Outcome]++
@@ -51,8 +53,10 @@ func (sc Screen) Result(r *result.Result, p *plan.Plan, goesOn string) string {
 		lines = append(append(lines, rows...), "")
 	}
 	var parts []string
-	for _, o := range []result.Outcome{result.OutcomeUpdated, result.OutcomeStaged, result.OutcomeUnchanged, result.OutcomeReady,
-		result.OutcomeFailed, result.OutcomeRefused, result.OutcomeSkipped, result.OutcomeUnknown} {
+	for _, o := range []result.Outcome{
+		result.OutcomeUpdated, result.OutcomeStaged, result.OutcomeUnchanged, result.OutcomeReady, result.OutcomeFailed,
+		result.OutcomeRefused, result.OutcomeSkipped, result.OutcomeUnknown,
+	} {
 		if n := counts[o]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, o))
 		}
@@ -75,8 +79,8 @@ func (sc Screen) Result(r *result.Result, p *plan.Plan, goesOn string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// confirmedOr adds to what is told of an image that the device's own word does not
-// stand behind it.
+// confirmedOr returns what is said of an image, and that the device never confirmed it if it
+// did not.
 func confirmedOr(what string, confirmed bool) string {
 	if !confirmed {
 		what += ", unconfirmed"

@@ -25,7 +25,8 @@ func imageItems(p *plan.Plan) []string {
 	}
 	var items []string
 	for _, i := range images {
-		items = append(items, fmt.Sprintf("- %s, %s, for %s: SHA-256 %s\n", markdownCode(i.Name), size(i.Size), Components(counts[i.SHA256]), markdownCode(i.SHA256)))
+		items = append(items, fmt.Sprintf("- %s, %s, for %s: SHA-256 %s\n",
+			markdownCode(i.Name), size(i.Size), Components(counts[i.SHA256]), markdownCode(i.SHA256)))
 	}
 	return items
 }
@@ -78,7 +79,8 @@ func policyItems(p *plan.Plan) []string {
 				not = append(not, string(gate))
 			}
 		}
-		item := "- " + cmp.Or(markdownCode(by.name), "The default") + ", of " + Components(len(steps[by])) + ": reset " + by.reset + "; safeguards: " + strings.Join(asked, ", ")
+		item := fmt.Sprintf("- %s, of %s: reset %s; safeguards: %s", cmp.Or(markdownCode(by.name), "The default"),
+			Components(len(steps[by])), by.reset, strings.Join(asked, ", "))
 		if len(not) > 0 {
 			item += "; without: " + strings.Join(not, ", ")
 		}
@@ -106,7 +108,7 @@ var signs = []struct{ sign, meaning string }{
 	{"power", "a person's power cycle starts what is saved already"},
 }
 
-// signsOf tells what the signs mean that a plan's rows have.
+// signsOf says what the signs in a plan's rows mean.
 func signsOf(p *plan.Plan) string {
 	used := map[string]bool{}
 	for _, s := range p.Steps {

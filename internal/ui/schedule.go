@@ -26,7 +26,8 @@ func scheduleLines(p *plan.Plan, now time.Time) []string {
 	case rest:
 		lines = append(lines, "Waves with a c are those of the canaries: the rest waits until they have been done, and well.")
 	default:
-		lines = append(lines, "All components here are canaries (waves with a c): none is held back until others have been done, and well.")
+		lines = append(lines, "All components here are canaries (waves with a c): none is held back until others "+
+			"have been done, and well.")
 	}
 	return lines
 }
@@ -110,7 +111,8 @@ func OpensNext(p *plan.Plan, w plan.Wave, now time.Time) string {
 	case o.Now:
 		return opens(p, w, now) + ", for " + Spell(o.End.Sub(now)) + " more"
 	}
-	return fmt.Sprintf("%s, next opens %s, in %s, for %s", o.Window, weekday(o.Start), Spell(o.Start.Sub(now)), Spell(o.End.Sub(o.Start)))
+	return fmt.Sprintf("%s, next opens %s, in %s, for %s",
+		o.Window, weekday(o.Start), Spell(o.Start.Sub(now)), Spell(o.End.Sub(o.Start)))
 }
 
 // waveRun is a stretch of waves that wait for the same windows, as indexes.

@@ -44,10 +44,16 @@ func (sc Screen) Status(s *report.Status, again Again) string {
 		lines = append(append(lines, sc.runNotes(r)...), sc.stepTable(r.Steps, "STATE")...)
 	}
 	if len(s.Stuck) > 0 {
-		t := table{columns: []column{{"STUCK", key}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason}}}
+		t := table{columns: []column{
+			{"STUCK", key}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason},
+		}}
 		for _, v := range s.Stuck {
-			t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), Moment(v.Since),
-				state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What() + ", and how it ended is not known: any power loss may start the image, or a part of it: do not reset or power-cycle it; " + resume(v.Host) + " looks at the device and goes on"}})
+			what := state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What()
+			t.rows = append(t.rows, row{tone: alarm, cells: []string{
+				v.Address, hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), Moment(v.Since),
+				what + ", and how it ended is not known: any power loss may start the image, or a part of it: " +
+					"do not reset or power-cycle it; " + resume(v.Host) + " looks at the device and goes on",
+			}})
 		}
 		rows, _ := t.draw(sc)
 		lines = append(append(lines, ""), rows...)
@@ -61,18 +67,25 @@ func (sc Screen) Status(s *report.Status, again Again) string {
 		lines = append(append(lines, ""), rows...)
 	}
 	if len(s.Staged) > 0 {
-		t := table{columns: []column{{"STAGED", key}, {"HOST", label}, {"RUNS", below}, {"HOLDS", below}, {"IMAGE", below}, {"SINCE", below}, {"BY", below}, {"NOTES", reason}}}
+		t := table{columns: []column{
+			{"STAGED", key}, {"HOST", label}, {"RUNS", below}, {"HOLDS", below}, {"IMAGE", below}, {"SINCE", below},
+			{"BY", below}, {"NOTES", reason},
+		}}
 		for _, v := range s.Staged {
 			note := "-"
 			if !v.Confirmed {
 				note = "unconfirmed: the device never said that the image is complete"
 			}
-			t.rows = append(t.rows, row{cells: []string{v.Address, hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256), Moment(v.Since), cmp.Or(v.By, "-"), note}})
+			t.rows = append(t.rows, row{cells: []string{
+				v.Address, hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
+				Moment(v.Since), cmp.Or(v.By, "-"), note,
+			}})
 		}
 		rows, _ := t.draw(sc)
 		lines = append(append(lines, ""), rows...)
 	}
-	total := fmt.Sprintf("%d %s, %d broken off, ", counts[report.Running], english.PluralWord(counts[report.Running], "run goes on", "runs go on"), counts[report.Gone])
+	total := fmt.Sprintf("%s, %d broken off, ",
+		english.Plural(counts[report.Running], "run goes on", "runs go on"), counts[report.Gone])
 	if ended > 0 {
 		total += fmt.Sprintf("%d to be resumed, ", ended)
 	}
@@ -104,9 +117,15 @@ func (sc Screen) History(h *report.History, again Again) string {
 		lines = append(append(lines, sc.runNotes(r)...), sc.stepTable(r.Steps, "OUTCOME")...)
 	}
 	if len(h.Verified) > 0 {
-		t := table{columns: []column{{"VERIFIED", key}, {"HOST", label}, {"FOUND", below}, {"REVISION", below}, {"IMAGE", below}, {"AT", below}, {"BY", below}, {"NOTES", reason}}}
+		t := table{columns: []column{
+			{"VERIFIED", key}, {"HOST", label}, {"FOUND", below}, {"REVISION", below}, {"IMAGE", below}, {"AT", below},
+			{"BY", below}, {"NOTES", reason},
+		}}
 		for _, v := range h.Verified {
-			r := row{cells: []string{v.Address, hostCell(v.Host, h.Hosts), v.Outcome, cmp.Or(v.Revision, "-"), digestCell(v.SHA256), Moment(v.At), cmp.Or(v.By, "-"), "-"}}
+			r := row{cells: []string{
+				v.Address, hostCell(v.Host, h.Hosts), v.Outcome, cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
+				Moment(v.At), cmp.Or(v.By, "-"), "-",
+			}}
 			if v.Outcome == "lost" {
 				r.tone, r.cells[7] = alarm, "it neither runs nor holds what was staged"
 			}
@@ -129,10 +148,11 @@ func (sc Screen) hostLines(hosts []report.Host) []string {
 
 // runLine says which run this is.
 func runLine(r report.Run) string {
-	return fmt.Sprintf("Run %d on %s, plan %s%s, started %s by %s", r.ID, r.Host, ShortDigest(r.Plan), limits(r.Phase, r.Wave), Moment(r.StartedAt), r.By)
+	return fmt.Sprintf("Run %d on %s, plan %s%s, started %s by %s",
+		r.ID, r.Host, ShortDigest(r.Plan), limits(r.Phase, r.Wave), Moment(r.StartedAt), r.By)
 }
 
-// limits says which waves of its plan a run is for, "" where it is for all.
+// limits says which waves of its plan a run is for, "" if it is for all.
 func limits(phase string, wave int) string {
 	switch {
 	case wave != 0:
@@ -179,7 +199,8 @@ func (sc Screen) runNotes(r report.Run) []string {
 		if v.Given != "" {
 			given = fmt.Sprintf(" %q", v.Given)
 		}
-		lines = append(lines, sc.wrap(fmt.Sprintf("--%s%s at %s", v.Kind, given, strings.Join(addresses, ", ")), "  ", "    ")...)
+		text := fmt.Sprintf("--%s%s at %s", v.Kind, given, strings.Join(addresses, ", "))
+		lines = append(lines, sc.wrap(text, "  ", "    ")...)
 	}
 	for _, h := range r.Hooks {
 		text := fmt.Sprintf("%s %s of %s: %s", Moment(h.At), state.HookKind(h.Kind).Words(), h.Address, h.Command)
@@ -193,7 +214,10 @@ func (sc Screen) stepTable(steps []report.Step, end string) []string {
 	if len(steps) == 0 {
 		return []string{"  No component of it was started."}
 	}
-	t := table{columns: []column{{"ADDRESS", key}, {end, below}, {"MODE", below}, {"FROM", below}, {"TO", below}, {"IMAGE", below}, {"AT", below}, {"WHY", reason}}}
+	t := table{columns: []column{
+		{"ADDRESS", key}, {end, below}, {"MODE", below}, {"FROM", below}, {"TO", below}, {"IMAGE", below}, {"AT", below},
+		{"WHY", reason},
+	}}
 	for _, s := range steps {
 		at := "-"
 		if s.At != nil {
@@ -226,7 +250,7 @@ func (sc Screen) stepTable(steps []report.Step, end string) []string {
 	return rows
 }
 
-// hostCell names a host where there are several.
+// hostCell names a host if there are several.
 func hostCell(host string, hosts []report.Host) string {
 	if len(hosts) < 2 {
 		return "-"

@@ -16,7 +16,7 @@ import (
 //
 // tablewriter lays it out: the widths of the columns, and the lines of a row whose cells
 // have several. Two things it cannot do, and they are ours. It has no notion of a column
-// that leaves the row where there is no room: a width limit makes its renderers cut cells
+// that leaves the row if there is no room: a width limit makes its renderers cut cells
 // without a word (formatCell), or wraps revisions and addresses in two. So layout decides
 // which columns stand on the row. And it has no lines that belong to a row and to no
 // column: merged cells come closest, but they merge any neighbours that are equal, and are

@@ -116,7 +116,7 @@ func pad(text string, width int) string {
 
 func digestCell(sha256 string) string { return cmp.Or(ShortDigest(sha256), "-") }
 
-// hopsCell is what is to be told of each of a component's hops, in their order.
+// hopsCell joins what is said of each of a component's hops, in order.
 func hopsCell[T ~string](each []T) string {
 	var cells []string
 	for _, v := range each {
@@ -125,7 +125,7 @@ func hopsCell[T ~string](each []T) string {
 	return strings.Join(cells, " > ")
 }
 
-// toned breaks a sentence into lines, all of them in the tone of an alarm where it is one.
+// toned breaks a sentence into lines, in the tone of an alarm if it is one.
 func (sc Screen) toned(text string, isAlarm bool) []string {
 	lines := sc.wrap(text, "", "  ")
 	for i := range lines {

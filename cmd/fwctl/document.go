@@ -151,7 +151,8 @@ var sourceOf = map[document.Kind]string{
 	document.DesiredState: "a desired state is a YAML file, as `fwctl init` prints one; images are named in it",
 	document.Inventory:    "an inventory is what `fwctl inventory --out` writes",
 	document.Plan:         "a plan is what `fwctl plan --out` writes",
-	document.Rack:         "a rack is a YAML file of kind Rack, see `fwctl schema rack`; `fwctl capture --out` records a machine",
-	document.Status:       "a status is what `fwctl status -o json` writes",
-	document.History:      "a history is what `fwctl history -o json` writes",
+	document.Rack: "a rack is a YAML file of kind Rack, see `fwctl schema rack`; " +
+		"`fwctl capture --out` records a machine",
+	document.Status:  "a status is what `fwctl status -o json` writes",
+	document.History: "a history is what `fwctl history -o json` writes",
 }
