@@ -127,7 +127,7 @@ func (p *Plan) Astray() []Step {
 }
 
 // UnreadWanted returns the devices that could not be read, and that the desired state may
-// be about: having nothing else to do is no success then.
+// be about: having nothing else to do is then not a success.
 func (p *Plan) UnreadWanted() []Unread {
 	return slices.DeleteFunc(slices.Clone(p.Unread), func(u Unread) bool { return !u.Wanted })
 }

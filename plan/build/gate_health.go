@@ -62,7 +62,8 @@ func (w *wanted) waiver(element string, b *builder) *desired.Waiver {
 		case x.Until >= b.today:
 			holds = &w.policy.Waive[i]
 		default:
-			b.ended[fmt.Sprintf("the waiver for %s ended on %s and no longer holds: %s", x.Element, x.Until, x.Reason)] = true
+			b.ended[fmt.Sprintf("the waiver for %s ended on %s and no longer holds: %s", x.Element, x.Until,
+				x.Reason)] = true
 		}
 	}
 	return holds

@@ -34,7 +34,7 @@ func (b *builder) askGates(d *draft, way []string, activate plan.GateResult) {
 }
 
 // gates leaves out what was not asked. Results that are alike are one slice for
-// all steps, which nobody changes: there are many steps.
+// all steps, and never changed: there are many steps.
 func (b *builder) gates(results ...plan.GateResult) []plan.GateResult {
 	var key gateKey
 	copy(key[:], results)

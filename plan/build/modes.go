@@ -118,7 +118,7 @@ func (w *wanted) hopReasons(from string, i desired.ModelImage) []string {
 	return slices.DeleteFunc(reasons, func(r string) bool { return r == "" })
 }
 
-// modeReason returns why there is no mode to send an image by at a revision, "" where
+// modeReason returns why there is no mode to send an image by at a revision, "" if
 // there is one.
 func (w *wanted) modeReason(from string, i desired.ModelImage) string {
 	if w.protocol() == plan.SES && !w.ESP.Download.SESPage {
@@ -144,7 +144,8 @@ func (w *wanted) modeReason(from string, i desired.ModelImage) string {
 			return "the ESP does not take mode e by WRITE BUFFER; there is mode 7, which resets the I/O " +
 				"module, and " + w.denied()
 		}
-		return fmt.Sprintf("image %s supports mode 7 only, which resets the I/O module, and %s", w.nameOf(i), w.denied())
+		return fmt.Sprintf("image %s supports mode 7 only, which resets the I/O module, and %s", w.nameOf(i),
+			w.denied())
 	case w.lacks("07") && w.lacks("0e"):
 		return "the ESP takes no firmware: it lists neither page 0Eh nor WRITE BUFFER modes 07h and 0Eh"
 	}

@@ -121,7 +121,8 @@ func (c *checker) checkRings(model string, m Model) {
 			c.add(
 				[]string{"models", model, "images", first, "from"},
 				fmt.Sprintf(
-					"%s form a circle: each starts only at what another of them brings, and nothing says which revision "+
+					"%s form a circle: each starts only at what another of them brings, and nothing says which "+
+						"revision "+
 						"is the later one",
 					joinAnd(ring),
 				),

@@ -26,57 +26,39 @@ func (d *State) Selectors() []Selector {
 	var all []Selector
 	for i, w := range d.Want {
 		for j, s := range w.Enclosures {
-			all = append(
-				all,
-				Selector{
-					Selector: s,
-					Of:       d.WantName(i),
-					Path:     []string{"want", strconv.Itoa(i), "enclosures", strconv.Itoa(j)},
-					Want:     i,
-					Index:    j,
-				},
-			)
+			path := []string{"want", strconv.Itoa(i), "enclosures", strconv.Itoa(j)}
+			all = append(all, Selector{Selector: s, Of: d.WantName(i), Path: path, Want: i, Index: j})
 		}
 	}
 	for i, x := range d.Except {
-		all = append(
-			all,
-			Selector{
-				Selector: x.Enclosure,
-				Of:       fmt.Sprintf("except %d", i+1),
-				Path:     []string{"except", strconv.Itoa(i), "enclosure"},
-				Want:     -1,
-			},
-		)
+		path := []string{"except", strconv.Itoa(i), "enclosure"}
+		all = append(all, Selector{Selector: x.Enclosure, Of: fmt.Sprintf("except %d", i+1), Path: path, Want: -1})
 	}
 	for i, domain := range d.FaultDomains {
 		for j, s := range domain {
-			all = append(
-				all,
-				Selector{
-					Selector: s,
-					Of:       fmt.Sprintf("faultDomains %d", i+1),
-					Path:     []string{"faultDomains", strconv.Itoa(i), strconv.Itoa(j)},
-					Want:     -1,
-				},
-			)
+			path := []string{"faultDomains", strconv.Itoa(i), strconv.Itoa(j)}
+			all = append(all, Selector{Selector: s, Of: fmt.Sprintf("faultDomains %d", i+1), Path: path, Want: -1})
 		}
 	}
 	names := slices.Sorted(maps.Values(d.Names))
 	for i := range all {
-		s := &all[i]
-		name := inventory.EnclosureOf(string(s.Selector))
-		named := func(known string) bool { return inventory.Selector(name).Matches(inventory.Named{Name: known}) }
-		if _, known := slices.BinarySearch(names, name); !known && !inventory.MayIdentify(name) &&
-			!(strings.ContainsAny(name, "*?") && slices.ContainsFunc(names, named)) {
-			s.Unnamed = fmt.Sprintf(
-				"%s: %s selects nothing: it is not an identifier, and names has no such name",
-				s.Of,
-				s.Selector,
-			)
+		if s := &all[i]; !mayName(names, inventory.EnclosureOf(string(s.Selector))) {
+			s.Unnamed = fmt.Sprintf("%s: %s selects nothing: it is not an identifier, and names has no such name",
+				s.Of, s.Selector)
 		}
 	}
 	return all
+}
+
+// mayName reports whether the first part of a selector can be about some enclosure: by its
+// identifier, or by one of the names, which are sorted.
+func mayName(names []string, part string) bool {
+	if _, known := slices.BinarySearch(names, part); known || inventory.MayIdentify(part) {
+		return true
+	}
+	return strings.ContainsAny(part, "*?") && slices.ContainsFunc(names, func(name string) bool {
+		return inventory.Selector(part).Matches(inventory.Named{Name: name})
+	})
 }
 
 // Warnings returns what is valid in a desired state and cannot be meant: selectors by
