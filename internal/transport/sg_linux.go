@@ -278,7 +278,6 @@ func (n *sgNode) sgIO(ctx context.Context, req *Request) (*Response, error) {
 	c := n.command
 	done := make(chan error, 1)
 	go func() {
-		defer c.release()
 		var err error
 		for start := time.Now(); ; time.Sleep(roomPoll) {
 			if cerr := n.conn.Control(func(fd uintptr) {
@@ -290,6 +289,7 @@ func (n *sgNode) sgIO(ctx context.Context, req *Request) (*Response, error) {
 				break
 			}
 		}
+		c.release() // before the next command is prepared
 		done <- err
 	}()
 	select {
