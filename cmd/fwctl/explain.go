@@ -19,11 +19,11 @@ func (a *app) explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain PLAN|-f FILE ADDRESS",
 		Short: "explain what a plan does with one component, and why",
-		Long: `Tells of one component which want it falls under, what each safeguard says, what
-its update disturbs, what brings it back, and when maintenance windows let it go.
+		Long: `Explains which want one component falls under, what each safeguard says, what its
+update disturbs, what brings it back, and when maintenance windows let it go.
 The component is named by its address, or by any selector that selects it alone: see
 plan --target.
-A saved plan is explained without a look at any device; with -f the enclosures
+A saved plan is explained without reading any device; with -f the enclosures
 are read first, or inventories that were saved on other hosts, as plan does.`,
 		Example: `  fwctl explain dc1.plan 5000ccab04001000/esp1/sub0
   fwctl explain -f dc1.yaml r12u20/esp1                # by the enclosure's name

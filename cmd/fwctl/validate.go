@@ -18,8 +18,8 @@ func (a *app) validateCommand() *cobra.Command {
 		Use:   "validate -f FILE",
 		Short: "check a desired state, its images and their signatures",
 		Long: `Checks a desired state, the images that it names and, where a policy requires
-them, their signatures, without a look at any device. All problems are told at
-once, each with its line and column and with what to do about it.`,
+them, their signatures. It reads no device, and reports all problems at once, each
+with its line and column and with what to do about it.`,
 		Args: args(cobra.NoArgs, "none; the desired state is named with -f"),
 		RunE: func(*cobra.Command, []string) error {
 			desired, images, err := a.loadDesired(file)

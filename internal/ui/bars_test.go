@@ -38,6 +38,7 @@ func (t *terminal) String() string {
 // Text goes by above the bars: one of each component that is worked on, what is
 // waited for, and the whole. At the end no bar is left.
 func TestBars(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out terminal
 		b := newBars(&Output{out: &out}, &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}}, Steps: []plan.Step{
@@ -118,6 +119,7 @@ func TestBars(t *testing.T) {
 
 // A line of a bar is narrower than any terminal, and says the most that there is room for.
 func TestMeter(t *testing.T) {
+	t.Parallel()
 	const address = "5000ccab04001000/esp1/sub0"
 	half := running{began: noon, sent: 32 << 10, total: 64 << 10}
 	now := noon.Add(10 * time.Second)
@@ -167,6 +169,7 @@ func TestMeter(t *testing.T) {
 // What is compared with the plan on a slow rack is seen to go on, whatever is told
 // of components meanwhile, until the first wave; a comparison alone has no bar of the whole.
 func TestBarsOfAComparison(t *testing.T) {
+	t.Parallel()
 	for all, whole := range map[int]string{0: "", 2: "0 of 2 done   0 % [........................................] 12 s\n"} {
 		synctest.Test(t, func(t *testing.T) {
 			var out terminal
@@ -190,6 +193,7 @@ func TestBarsOfAComparison(t *testing.T) {
 
 // A command that is not run has no bar, and what has failed is at its end.
 func TestBarsOfWhatEnds(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out terminal
 		b := newBars(&Output{out: &out}, &plan.Plan{}, 2)

@@ -14,6 +14,7 @@ import (
 
 // What explain says of every kind of step, as a golden file.
 func TestExplainView(t *testing.T) {
+	t.Parallel()
 	p := examplePlan()
 	for i := range p.Steps {
 		s := &p.Steps[i]
@@ -53,6 +54,7 @@ func TestExplainView(t *testing.T) {
 }
 
 func TestSpell(t *testing.T) {
+	t.Parallel()
 	for d, want := range map[string]string{
 		"0s": "0 s", "59s": "59 s", "60s": "1 min", "90s": "1 min 30 s", "58m": "58 min", "6h": "6 h", "1h15m": "1 h 15 min",
 		"24h": "1 d", "24h5m": "1 d", "123h59m": "5 d 3 h", "1h0m30s": "1 h",

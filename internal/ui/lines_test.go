@@ -25,6 +25,7 @@ func download(address string) []result.Event {
 
 // Without a terminal: a line at the start, at every tenth, and at the end.
 func TestProgressLines(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	p := &lineDisplay{w: &out, plan: &plan.Plan{}}
 	for _, e := range download("a") {
@@ -50,6 +51,7 @@ a: staged
 
 // At most a line every 5 s, however fast it goes.
 func TestProgressLinesOfAFastDownload(t *testing.T) {
+	t.Parallel()
 	var out bytes.Buffer
 	p := &lineDisplay{w: &out, plan: &plan.Plan{}}
 	for _, e := range download("a") {
@@ -64,6 +66,7 @@ func TestProgressLinesOfAFastDownload(t *testing.T) {
 
 // What a line says beside the address.
 func TestText(t *testing.T) {
+	t.Parallel()
 	no, yes := false, true
 	p := &plan.Plan{Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}, {Number: 2, Kind: plan.ResetWave}}}
 	for _, tt := range []struct {
@@ -89,6 +92,7 @@ func TestText(t *testing.T) {
 
 // Where no terminal shows a bar, a comparison that takes long is told to go on.
 func TestProgressOfAComparison(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
 		p := &lineDisplay{w: &out, plan: &plan.Plan{}}
@@ -110,6 +114,7 @@ func TestProgressOfAComparison(t *testing.T) {
 
 // Why a mode is refused, and what follows, is told once where it is the same.
 func TestRefusedModeOnceInFull(t *testing.T) {
+	t.Parallel()
 	var out strings.Builder
 	p := &lineDisplay{w: &out, plan: &plan.Plan{}}
 	tell := (&onceInFull{Display: p}).Show

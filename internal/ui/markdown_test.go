@@ -37,6 +37,7 @@ func gatedPlan() *plan.Plan {
 }
 
 func TestMarkdown(t *testing.T) {
+	t.Parallel()
 	for name, p := range map[string]*plan.Plan{"plan": interfacePlan(), "rows": gatedPlan(), "strange": strangePlan()} {
 		got := Markdown(p, "", noon)
 		isGolden(t, filepath.Join("testdata", "view", name+".md"), got)
@@ -68,6 +69,7 @@ func TestMarkdownTellsWhatGoesDown(t *testing.T) {
 
 // Whatever a name or a reason says, a row stays a row, and text stays text.
 func TestMarkdownIsNotBrokenOutOf(t *testing.T) {
+	t.Parallel()
 	p := strangePlan()
 	p.Warnings = append(p.Warnings, "see www.evil.example")
 	got := Markdown(p, "SIMULATED rack `x`|<b>.\n", noon)
@@ -97,6 +99,7 @@ func TestMarkdownIsNotBrokenOutOf(t *testing.T) {
 
 // Where only a few updates have room, those that may stop I/O have it.
 func TestMarkdownShowsTheWorst(t *testing.T) {
+	t.Parallel()
 	example := examplePlan()
 	p := *example
 	p.Steps = nil
@@ -113,6 +116,7 @@ func TestMarkdownShowsTheWorst(t *testing.T) {
 // A plan of any size fits into a pull request: what is left out is counted, and a
 // row that changes something is not left out for one that does not.
 func TestMarkdownIsCut(t *testing.T) {
+	t.Parallel()
 	example := examplePlan()
 	for _, n := range []int{1, 90, 1000, 20_000} {
 		p := *example

@@ -8,6 +8,7 @@ import (
 // What was not said by fwctl cannot steer a terminal, whatever it is, and JSON reads
 // it as it was.
 func TestOutputEscapes(t *testing.T) {
+	t.Parallel()
 	colour := Screen{Colour: true}
 	for text, want := range map[string]string{
 		"plain, ümläut, 漢字\n\ttab\n":                           "plain, ümläut, 漢字\n\ttab\n",

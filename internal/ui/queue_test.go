@@ -8,6 +8,7 @@ import (
 
 // A reader that stands still holds up nobody, and is told the rest once it moves.
 func TestQueueNeverWaits(t *testing.T) {
+	t.Parallel()
 	moves := make(chan struct{})
 	var told []result.Event
 	queue := NewQueue(func(e result.Event) {

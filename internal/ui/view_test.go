@@ -231,6 +231,7 @@ func exampleChain() report.Step {
 
 // A state has one word, whichever table tells of it: an outcome where it is one.
 func TestStanding(t *testing.T) {
+	t.Parallel()
 	for state, want := range map[step.State]string{
 		step.Pending: "pending", step.Sending: "sending", step.Waiting: "waiting", step.Staged: "staged", step.Done: "updated", step.Refused: "refused",
 		step.Unchanged: "unchanged", step.Failed: "failed", step.Aborted: "failed", step.Unknown: "unknown",
@@ -246,6 +247,7 @@ func TestStanding(t *testing.T) {
 
 // What people read, as golden files at the widths that they have.
 func TestViews(t *testing.T) {
+	t.Parallel()
 	for _, width := range []int{60, 80, 120, 200} {
 		for name, got := range map[string]string{
 			"plan":      (Screen{Width: width}).Plan(interfacePlan(), noon),
@@ -264,6 +266,7 @@ func TestViews(t *testing.T) {
 // No word of a plan is lost at any width, and no line is wider than the
 // terminal unless a single cell or word is.
 func TestViewsLoseNothing(t *testing.T) {
+	t.Parallel()
 	p, inv, result := examplePlan(), exampleInventory(), exampleResult()
 	var inventoryWords, resultWords []string
 	for _, e := range inv.Enclosures {
@@ -342,6 +345,7 @@ func losesNothing(t *testing.T, name, text string, words []string, width int) {
 
 // Every rule of the planner as reviewers meet it: the table stands beside its plan.
 func TestTablesOfTheRules(t *testing.T) {
+	t.Parallel()
 	plans, err := filepath.Glob(filepath.Join("..", "..", "plan", "build", "testdata", "*", "plan.json"))
 	if err != nil || len(plans) == 0 {
 		t.Fatalf("there are no plans: %v", err)
@@ -367,6 +371,7 @@ func TestTablesOfTheRules(t *testing.T) {
 
 // Columns that are left out are named, and none is where there is room.
 func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
+	t.Parallel()
 	if got := (Screen{Width: 80}).Plan(examplePlan(), noon); !strings.Contains(got, "Not shown at this width: host, image, time.") {
 		t.Errorf("Plan(80) = %s; want the columns that were left out named", got)
 	}
@@ -383,6 +388,7 @@ func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
 
 // The waves of one opening, and the soaks between them, have to fit into it.
 func TestTimeLine(t *testing.T) {
+	t.Parallel()
 	for soak, want := range map[time.Duration]string{
 		20 * time.Minute: "Time: wave 1 up to 50 min + soak 20 min + wave 2 up to 50 min, of 2 h (night); wave 3 up to 50 min.",
 		21 * time.Minute: "Time: wave 1 up to 50 min + soak 21 min + wave 2 up to 50 min, of 2 h (night), more than one opening; wave 3 up to 50 min.",
@@ -402,6 +408,7 @@ func TestTimeLine(t *testing.T) {
 
 // Where all components are canaries that is said: none of them tells anything of the rest.
 func TestAllCanaries(t *testing.T) {
+	t.Parallel()
 	p := examplePlan()
 	for _, all := range []bool{false, true} {
 		p.Waves[1].Canary = all
@@ -414,6 +421,7 @@ func TestAllCanaries(t *testing.T) {
 
 // Scans of different times are told with what they were old when the plan was made.
 func TestScanned(t *testing.T) {
+	t.Parallel()
 	p := &plan.Plan{CreatedAt: noon, Scans: []plan.Scan{
 		{Host: "stor1", ScannedAt: noon.Add(-59 * time.Second)}, {Host: "stor2", ScannedAt: noon.Add(-time.Minute)}, {Host: "stor3", ScannedAt: noon.Add(time.Hour)},
 	}}
@@ -432,6 +440,7 @@ func TestScanned(t *testing.T) {
 }
 
 func TestPaint(t *testing.T) {
+	t.Parallel()
 	colour := visible((Screen{Width: 80, Colour: true}).Plan(interfacePlan(), noon))
 	if !strings.Contains(colour, "\x1b[31m-    5000ccab04001000/esp2/sub0") {
 		t.Errorf("Plan with colour = %q; want the blocked row painted", colour)
@@ -448,6 +457,7 @@ func TestPaint(t *testing.T) {
 // How often a row says that a component is reset: what is sure, and what a
 // fallback to mode 7 may add.
 func TestEffectCountsResets(t *testing.T) {
+	t.Parallel()
 	hop := func(activation plan.Activation, modes ...plan.Mode) plan.Hop {
 		return plan.Hop{Modes: modes, Activation: activation}
 	}
@@ -470,6 +480,7 @@ func TestEffectCountsResets(t *testing.T) {
 
 // Words that stand for the worst there is.
 func TestWordsForTheWorst(t *testing.T) {
+	t.Parallel()
 	p := interfacePlan()
 	short := p.Windows["saturday-night"]
 	short.Duration = "1h"
