@@ -199,10 +199,9 @@ func resumed(s *plan.Step, c Component) (Component, []Command) {
 
 func impossible(c Component, e Event) (Component, []Command) {
 	n := c.clone()
-	n.Reason = strings.TrimSuffix(fmt.Sprintf(
-		"this is a bug of fwctl, please report it: %q cannot happen to a component that is %s; "+
-			"look at the device before anything else is written to it; %s", e.Kind, c.State, e.Reason,
-	), "; ")
+	n.Reason = strings.TrimSuffix(`this is a bug of fwctl, please report it: "`+string(e.Kind)+
+		`" cannot happen to a component that is `+string(c.State)+
+		"; look at the device before anything else is written to it; "+e.Reason, "; ")
 	n.State, n.Confirmed = Unknown, false
 	if n.Damage != Sound {
 		return n, []Command{{Do: CautionNeedsImage, Reason: n.Reason}}

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"fwctl/executor/step"
@@ -253,80 +254,104 @@ func identify(c step.Component, m memory) identity {
 // of the table of transitions.
 func TestSearch(t *testing.T) {
 	t.Parallel()
-	all := events()
 	plans := steps()
-	if testing.Short() || raceDetector {
-		keys := slices.Sorted(maps.Keys(plans))
-		for i, name := range keys {
+	if testing.Short() || raceDetector { // make test tries all, without the race detector
+		for i, name := range slices.Sorted(maps.Keys(plans)) {
 			if i%8 != 0 {
-				delete(plans, name) // make test without the race detector tries all
+				delete(plans, name)
 			}
 		}
 	}
-	reached, tried := 0, 0
-	states := map[step.State]bool{}
-	broken := map[string]bool{}
-	for name, s := range plans {
-		first := world{c: step.New(s), memory: memory{staged: step.New(s).Staged()}}
-		seen := map[identity]bool{}
-		queue := []world{first}
-		for len(queue) > 0 {
-			w := queue[0]
-			queue = queue[1:]
-			reached++
-			states[w.c.State] = true
-			was := w.c
-			was.Downloads, was.Open = slices.Clone(w.c.Downloads), slices.Clone(w.c.Open)
-			for _, e := range all {
-				if e.Kind == step.Intended && len(w.c.Open) > 0 {
-					continue // more of the same
-				}
-				tried++
-				next, commands := step.Apply(s, w.c, e)
-				a := world{c: next, memory: w.memory}
-				a.powerOnly = slices.ContainsFunc(commands, func(c step.Command) bool { return c.Do == step.CautionPowerOnly })
-				if e.Kind == step.Intended && len(next.Open) > len(w.c.Open) {
-					a.memory.open++
-				}
-				if next.State == step.Pending && e.Kind == step.Resumed {
-					a.memory.staged = next.Staged() // Place takes it from the store
-				}
-				if !reflect.DeepEqual(was, w.c) {
-					t.Fatalf("Apply(%+v) changed the component that it was given to %+v", was, w.c)
-				}
-				acts := a.memory.carryOut(s, next, commands)
-				before := w
-				sound := true
-				for _, inv := range invariants {
-					if inv.holds(s, before, a, e, acts) {
-						continue
-					}
-					sound = false // and what follows from it is no news
-					if !broken[inv.name] {
-						broken[inv.name] = true
-						t.Errorf("%s: broken by %+v\non   %s\ngives %s %v\n(step %s, came by %s)",
-							inv.name, e, encode(was), encode(next), commands, name, strings.Join(w.trail, " > "))
-					}
-				}
-				c := next
-				c.Reason = ""
-				if id := identify(c, a.memory); sound && !seen[id] {
-					seen[id] = true
-					a.trail = append(slices.Clone(w.trail), fmt.Sprintf("%s %s", e.Kind, e.Device))
-					queue = append(queue, a)
-				}
-			}
+	var mu sync.Mutex
+	var all found
+	t.Run("plans", func(t *testing.T) {
+		for name, s := range plans {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				f := search(t, s)
+				mu.Lock()
+				defer mu.Unlock()
+				all.reached, all.tried = all.reached+f.reached, all.tried+f.tried
+				all.states = append(all.states, f.states...)
+			})
 		}
-	}
+	})
 	for _, s := range []step.State{
 		step.Pending, step.Recovering, step.Checking, step.Sending, step.Sent, step.Staged, step.Activating, step.Waiting,
 		step.Verifying, step.Done, step.Refused, step.Unchanged, step.Failed, step.Aborted, step.Unknown,
 	} {
-		if !states[s] {
+		if !slices.Contains(all.states, s) {
 			t.Errorf("no component was %s", s)
 		}
 	}
-	t.Logf("%d components reached, %d events tried, %d invariants", reached, tried, len(invariants))
+	t.Logf("%d components reached, %d events tried, %d invariants", all.reached, all.tried, len(invariants))
+}
+
+// found is what a search came across.
+type found struct {
+	reached, tried int
+	states         []step.State
+}
+
+// search applies every event to every component of a plan that can be reached, and checks
+// what comes of it.
+func search(t *testing.T, s *plan.Step) (f found) {
+	all := events()
+	broken := map[string]bool{}
+	states := map[step.State]bool{}
+	seen := map[identity]bool{}
+	queue := []world{{c: step.New(s), memory: memory{staged: step.New(s).Staged()}}}
+	for ; len(queue) > 0; queue = queue[1:] {
+		w := queue[0]
+		f.reached++
+		states[w.c.State] = true
+		was := w.c
+		was.Downloads, was.Open = slices.Clone(w.c.Downloads), slices.Clone(w.c.Open)
+		for _, e := range all {
+			if e.Kind == step.Intended && len(w.c.Open) > 0 {
+				continue // more of the same
+			}
+			f.tried++
+			a, acts, commands := w.after(s, e)
+			sound := true
+			for _, inv := range invariants {
+				if inv.holds(s, w, a, e, acts) {
+					continue
+				}
+				sound = false // and what follows from it is no news
+				if !broken[inv.name] {
+					broken[inv.name] = true
+					t.Errorf("%s: broken by %+v\non   %s\ngives %s %v\n(came by %s)",
+						inv.name, e, encode(was), encode(a.c), commands, strings.Join(w.trail, " > "))
+				}
+			}
+			if id := identify(a.c, a.memory); sound && !seen[id] {
+				seen[id] = true
+				a.trail = append(slices.Clone(w.trail), fmt.Sprintf("%s %s", e.Kind, e.Device))
+				a.c.Reason = ""
+				queue = append(queue, a)
+			}
+		}
+		if !reflect.DeepEqual(was, w.c) {
+			t.Fatalf("an event changed the component that it was given from %+v to %+v", was, w.c)
+		}
+	}
+	f.states = slices.Collect(maps.Keys(states))
+	return f
+}
+
+// after is a world after an event, and what the component does next.
+func (w world) after(s *plan.Step, e step.Event) (a world, acts []step.Do, commands []step.Command) {
+	next, commands := step.Apply(s, w.c, e)
+	a = world{c: next, memory: w.memory}
+	a.powerOnly = slices.ContainsFunc(commands, func(c step.Command) bool { return c.Do == step.CautionPowerOnly })
+	if e.Kind == step.Intended && len(next.Open) > len(w.c.Open) {
+		a.memory.open++
+	}
+	if next.State == step.Pending && e.Kind == step.Resumed {
+		a.memory.staged = next.Staged() // Place takes it from the store
+	}
+	return a, a.memory.carryOut(s, next, commands), commands
 }
 
 // A component goes the whole way, over two hops and both ways of starting an image.
