@@ -2,130 +2,111 @@ package executor
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
-	"slices"
+	"strings"
+	"time"
 
+	"fwctl/executor/step"
+	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/inventory"
+	"fwctl/plan"
 )
 
-// Remember joins what the store holds as staged into an inventory. A component
-// that no longer reports the revision it ran when the image was staged has been
-// activated or flashed since: its record is left out.
-//
-// With it comes the image behind what a component runs: the last that was sent of
-// the revision that it reports, and is not the one that waits.
-//
-// What the store holds as open (of a run that goes on, or that was killed) becomes
-// a problem, also where the component is not in sight: what it holds nobody can
-// tell without looking. And what has to be minded about a component is told of its
-// enclosure, whether the component itself is in sight or not.
-func Remember(inv *inventory.Inventory, m *state.Memory) {
-	paths := map[string]string{} // by lu_id
-	for i := range inv.Enclosures {
-		e := &inv.Enclosures[i]
-		remember(e, m)
-		e.Cautions = nil
-		for _, c := range inventoryCautions(m.Cautions) {
-			if inventory.EnclosureOf(c.Address) == e.ID() {
-				e.Cautions = append(e.Cautions, c)
-			}
+// check reads a component, finds where it stands, and compares it with what its step
+// expects. The event is the wave's task if all is as expected; without a wave it has no
+// Kind then.
+func (r *run) check(ctx context.Context, held *enclosure.Held, c *component, wave *plan.Wave) step.Event {
+	memory, err := r.Store.Memory(ctx)
+	if err != nil {
+		return c.cannot(err)
+	}
+	e, worse, err := r.readAgain(ctx, held)
+	if e == nil {
+		return c.cannot(err)
+	}
+	remember(e, memory)
+	_, sub, err := c.in(e)
+	if err != nil {
+		return c.is.NotAsPlanned(err.Error())
+	}
+	if err := r.forgetStaged(ctx, c, memory, sub); err != nil {
+		return c.cannot(err)
+	}
+	is := c.is.Place(c.step, sub)
+	is.Runs = sub.Revision
+	r.set(c, is)
+	next := c.next(wave)
+	c.download = r.newDownload(held, e, c, cmp.Or(next.Mode, c.is.Mode))
+	switch {
+	case c.unsure(sub):
+		return c.is.NotAsPlanned(
+			"the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
+	case len(worse) > 0:
+		return c.is.NotAsPlanned("the enclosure has become worse since the run began: " + strings.Join(worse, "; "))
+	}
+	seen := step.Seen{Enclosure: e, Sub: sub, Planned: r.Plan.CreatedAt}
+	if sent := memory.Sent[c.key]; len(sent) > 0 {
+		seen.LastSent = sent[len(sent)-1].SHA256
+	}
+	if event := c.is.Judge(c.step, seen); event.Kind != "" {
+		return event
+	}
+	return next
+}
+
+// readAgain reads an enclosure, and says what of it has become worse since the run began.
+func (r *run) readAgain(ctx context.Context, held *enclosure.Held) (e *inventory.Enclosure, worse []string, err error) {
+	before := r.baselineOf(held.ID())
+	err = enclosure.Retry(ctx, func() (err error) {
+		worse = nil
+		if e, err = held.Read(ctx); err != nil || before == nil {
+			return err
 		}
-		for _, esp := range e.ESPs {
-			if len(esp.Paths) > 0 {
-				paths[esp.LUID] = esp.Paths[0]
-			}
+		if worse = before.Decline(e); len(worse) > 0 { // a page that could not be read looks like that too
+			return errors.New(strings.Join(worse, "; "))
 		}
-	}
-	for _, intent := range m.Open {
-		for i := range inv.Enclosures {
-			e := &inv.Enclosures[i]
-			if inventory.EnclosureOf(intent.Address) == e.ID() &&
-				!slices.ContainsFunc(e.ESPs, func(esp inventory.ESP) bool { return exchangedIn(esp, intent) }) {
-				e.Cautions = append(e.Cautions, unfinishedCaution(intent))
-				slices.SortFunc(e.Cautions, func(a, b inventory.Caution) int {
-					return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Kind, b.Kind))
-				})
-			}
-		}
-		inv.Problems = append(inv.Problems, unfinished(intent, cmp.Or(paths[intent.Key.LUID], notInSight)))
-	}
-	inventory.SortProblems(inv.Problems)
+		return nil
+	})
+	return e, worse, err
 }
 
-// notInSight stands for the path of what does not answer on any.
-const notInSight = "not in sight"
-
-// unfinishedCaution is what has to be minded about a component of which the end of an
-// effect is not known.
-func unfinishedCaution(i state.Intent) inventory.Caution {
-	return inventory.Caution{
-		Address: i.Address,
-		Kind:    inventory.Unfinished,
-		Since:   i.At.UTC(),
-		Detail:  "how " + i.What() + " ended is not known",
+// forgetStaged forgets what the store has as staged in a component that does not hold it
+// any more.
+func (r *run) forgetStaged(ctx context.Context, c *component, m *state.Memory, sub *inventory.Subenclosure) error {
+	old, ok := m.Staged[c.key]
+	if !ok || sub.Staged != nil || r.id == 0 {
+		return nil
 	}
+	if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.Unstage(c.key) }); err != nil {
+		return err
+	}
+	r.event(c.about(Event{Type: EventNoticed, Reason: fmt.Sprintf(
+		"what was staged here on %s is no longer: it ran %s then and runs %s now",
+		old.Since.Format(time.DateOnly), old.Running, sub.Revision)}))
+	return nil
 }
 
-// exchangedIn reports whether an ESP is at the address of an effect whose end is not
-// known, and is another unit than the one that had it.
-func exchangedIn(esp inventory.ESP, i state.Intent) bool {
-	return inventory.OtherUnits(esp.LUID, i.Key.LUID) &&
-		slices.ContainsFunc(esp.Subenclosures, func(s inventory.Subenclosure) bool { return s.Address == i.Address })
+// next is the event of what a wave has to do for a component that is as expected.
+func (c *component) next(wave *plan.Wave) step.Event {
+	if wave == nil {
+		return step.Event{}
+	}
+	switch c.is.TaskIn(c.step, wave) {
+	case step.ToSend:
+		return step.Event{Kind: step.Send, Mode: c.is.ModeIn(c.step, wave)}
+	case step.ToStart:
+		return step.Event{Kind: step.Activate}
+	}
+	return step.Event{Kind: step.Keep, Reason: c.is.Reason}
 }
 
-// inventoryCautions are cautions as inventories have them.
-func inventoryCautions(cautions []state.Caution) []inventory.Caution {
-	var all []inventory.Caution
-	for _, c := range cautions {
-		all = append(
-			all,
-			inventory.Caution{Address: c.Address, Kind: inventory.CautionKind(c.Kind), Since: c.Since.UTC(), Detail: c.Detail},
-		)
-	}
-	return all
-}
-
-func unfinished(i state.Intent, path string) inventory.Problem {
-	return inventory.Problem{
-		Path:    path,
-		Summary: "the end of a download or an activation is not known: " + i.Address,
-		Detail: fmt.Sprintf(
-			"%s, image %.8s, was intended on %s, and its end was not recorded: a run goes on, or was broken off. If nothing runs any more, "+
-				"it may hold all of the image, and any power loss may start it, or a part: do not reset or power-cycle it before fwctl resume has ended well",
-			i.What(),
-			i.SHA256,
-			i.At.UTC().Format("2006-01-02 15:04 MST"),
-		),
-	}
-}
-
-func remember(e *inventory.Enclosure, m *state.Memory) {
-	for i := range e.ESPs {
-		for j := range e.ESPs[i].Subenclosures {
-			sub := &e.ESPs[i].Subenclosures[j]
-			sub.Staged, sub.Sent, sub.Beside = nil, nil, nil
-			key := state.Key{LUID: e.ESPs[i].LUID, Subenclosure: sub.ID}
-			if s, ok := m.Staged[key]; ok && s.Running == sub.Revision {
-				sub.Staged = &inventory.Staged{
-					SHA256:    s.SHA256,
-					Revision:  s.Revision,
-					Since:     s.Since,
-					By:        s.By,
-					Confirmed: s.Confirmed,
-				}
-			}
-			for _, s := range m.Beside[key] {
-				sub.Beside = append(
-					sub.Beside,
-					inventory.Beside{BufferID: s.BufferID, Sent: inventory.Sent{SHA256: s.SHA256, At: s.At}},
-				)
-			}
-			for _, s := range m.Sent[key] {
-				if s.Revision == sub.Revision && (sub.Staged == nil || s.SHA256 != sub.Staged.SHA256) {
-					sub.Sent = &inventory.Sent{SHA256: s.SHA256, At: s.At}
-				}
-			}
-		}
-	}
+// unsure reports whether it holds staged what the plan has started now, and what the device
+// never said to be complete.
+func (c *component) unsure(sub *inventory.Subenclosure) bool {
+	hop := c.hop()
+	return c.is.Staged() != "" && !c.is.Touched && c.step.Action != plan.Update && hop.ByCommand() &&
+		sub.Staged != nil && !sub.Staged.Confirmed && !hop.ActivateUnconfirmed
 }

@@ -157,7 +157,7 @@ func (r *run) workIfPermitted(ctx context.Context, wave plan.Wave, c *component)
 	})
 	if err != nil && why == "" {
 		if !r.halted() {
-			r.turnDown(ctx, c, c.cannot(err))
+			r.endUnbegun(ctx, c, c.cannot(err))
 		}
 		return false
 	}
@@ -172,7 +172,7 @@ func (r *run) workIfPermitted(ctx context.Context, wave plan.Wave, c *component)
 // forbid leaves a component as it is, because its ESP must not be reset now.
 func (r *run) forbid(ctx context.Context, c *component, why string) {
 	if !c.is.Touched && c.is.State == step.Pending {
-		r.turnDown(ctx, c, refusedByGate(why))
+		r.endUnbegun(ctx, c, refusedByGate(why))
 		return
 	}
 	c.heldBack = why
@@ -188,7 +188,7 @@ func (r *run) workHolding(ctx context.Context, wave plan.Wave, group []*componen
 	held, err := r.hold(until, group[0], inv)
 	if err != nil {
 		if group[0].is.Halfway() || !r.halted() {
-			r.turnDown(ctx, group[0], group[0].cannot(err))
+			r.endUnbegun(ctx, group[0], group[0].cannot(err))
 		}
 		return
 	}

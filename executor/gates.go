@@ -1,0 +1,73 @@
+package executor
+
+import (
+	"fmt"
+	"slices"
+
+	"fwctl/executor/step"
+	"fwctl/inventory"
+	"fwctl/plan"
+	"fwctl/plan/impact"
+)
+
+// heed refuses what earlier runs have found out that must not be done.
+func (c *component) heed(cautions []inventory.Caution) step.Event {
+	var startsBy plan.ActivateBy
+	if c.is.HoldsHop(c.step) {
+		startsBy = c.hop().ActivateBy
+	}
+	_, why := impact.Locked(cautions, c.step.Address, append([]string{c.step.Enclosure}, c.step.Neighbours...), startsBy)
+	if why == "" {
+		return step.Event{}
+	}
+	return refusedByGate(why)
+}
+
+func refusedByGate(why string) step.Event {
+	return step.Event{Kind: step.Stale, Refusal: string(RefusedGate), Reason: why}
+}
+
+// forbids says why a step's ESP must not be reset now, as a fresh scan shows the
+// use of the drives behind it; "" where nothing is against it. Hosts other than
+// this one are as the plan saw them.
+func (r *run) forbids(c *component, inv *inventory.Inventory) string {
+	seen := func(id string) bool {
+		return slices.ContainsFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == id })
+	}
+	domain := append([]string{c.step.Enclosure}, c.step.Neighbours...)
+	for _, id := range domain {
+		if !seen(id) {
+			return "enclosure " + id + " of its fault domain is not in sight: it is unknown whether its drives are in use"
+		}
+	}
+	if why := r.unreadIn(domain, c.step.Host, inv); why != "" {
+		return impact.PartUnread + why
+	}
+	effect := impact.Of([]*inventory.Inventory{inv}, []string{c.step.LUID}, domain, c.step.SeenElsewhere)
+	if ok, why := impact.Permits(c.step.Reset, effect); !ok {
+		return why
+	}
+	if effect.Worst == plan.IOInterruption && c.step.Disruption.Worst != plan.IOInterruption &&
+		c.step.Selected(r.AcceptDisruption) < 0 {
+		return "the plan says that no I/O stops, and now it may: " + effect.Why
+	}
+	return ""
+}
+
+// unreadIn returns what of a fault domain, among the components that the plan knows on a
+// host, cannot be read now, and why; "" if all of it can be.
+func (r *run) unreadIn(domain []string, host string, inv *inventory.Inventory) string {
+	for i := range inv.Problems {
+		p := &inv.Problems[i]
+		for _, o := range r.Plan.Steps {
+			if p.Unread == nil || o.Host != host || !slices.Contains(domain, o.Enclosure) || !p.Unread.Leads(o.LUID) {
+				continue
+			}
+			read := func(e inventory.Enclosure) bool { return e.ESP(o.LUID) != nil }
+			if !slices.ContainsFunc(inv.Enclosures, read) { // on another path either
+				return fmt.Sprintf("%s (%s): %s", o.Address, p.Path, p.Detail)
+			}
+		}
+	}
+	return ""
+}

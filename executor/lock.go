@@ -1,0 +1,108 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"fwctl/internal/transport"
+	"fwctl/plan"
+)
+
+// lock takes the locks of all enclosures that there is work for, and of those that
+// share a fault domain with them: nobody else may reset anything there. They are
+// kept until release.
+func (r *run) lock(ctx context.Context) (release func()) {
+	var locks []io.Closer
+	release = func() {
+		for _, l := range locks {
+			l.Close()
+		}
+	}
+	if r.why != "" {
+		return release
+	}
+	// Sorted, and no further than the first that is taken: of two runs at the same
+	// enclosures one gets through, and the other has not opened a node of theirs.
+	for _, enclosure := range r.enclosures() {
+		lock, err := r.Machine.Lock(enclosure)
+		if err != nil {
+			err = r.withHolder(ctx, err, enclosure)
+			for _, c := range r.local() {
+				if c.step.Enclosure == enclosure {
+					r.endUnbegun(ctx, c, c.cannot(err))
+				}
+			}
+			r.refuse()
+			if r.why == "" {
+				r.refusal, r.why = RefusedInUse, err.Error()
+			}
+			return release
+		}
+		locks = append(locks, lock)
+	}
+	lock, err := r.lockResets()
+	if err != nil {
+		r.refusal, r.why = RefusedInUse, r.withHolder(ctx, err, resetsLock).Error()+
+			": another run resets ESPs, and what may share drives with others is not reset beside anything"
+		return release
+	}
+	locks = append(locks, lock)
+	return release
+}
+
+// withHolder names the run that holds a lock in the error of taking it, where the store knows that run.
+func (r *run) withHolder(ctx context.Context, err error, lock string) error {
+	if !errors.Is(err, transport.ErrBusy) {
+		return err
+	}
+	open, openErr := r.Store.Resumable(ctx)
+	if openErr != nil {
+		return err
+	}
+	for i := range open {
+		held, heldErr := r.Machine.HoldsLock(lock, open[i].PID)
+		if heldErr != nil || !held {
+			continue
+		}
+		if its, keptErr := keptPlan(ctx, r.Store, open[i].ID); keptErr == nil && its != nil {
+			return fmt.Errorf("%w: %s, is going on (pid %d)", err, began(&open[i], its), open[i].PID)
+		}
+	}
+	return err
+}
+
+// resetsLock is the lock of all runs that reset something: those that know the fault
+// domains of what they reset share it, and one that does not has it for itself.
+const resetsLock = "resets"
+
+func (r *run) lockResets() (io.Closer, error) {
+	resets, grouped := false, true
+	for _, c := range r.local() {
+		if n := c.step.Waves.Reset; slices.ContainsFunc(
+			r.Plan.Waves,
+			func(w plan.Wave) bool { return w.Number == n && r.Selects(w) && !w.PowerCycle },
+		) {
+			resets, grouped = true, grouped && c.step.FaultDomain != 0
+		}
+	}
+	switch {
+	case !resets:
+		return io.NopCloser(nil), nil
+	case grouped:
+		return r.Machine.ShareLock(resetsLock)
+	}
+	return r.Machine.Lock(resetsLock)
+}
+
+// enclosures are those that there is work for, and those of their fault domains, sorted.
+func (r *run) enclosures() []string {
+	var all []string
+	for _, c := range r.local() {
+		all = append(append(all, c.step.Enclosure), c.step.Neighbours...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

@@ -1,0 +1,110 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"fwctl/executor/step"
+	"fwctl/internal/state"
+	"fwctl/inventory"
+	"fwctl/plan"
+)
+
+// unfinished refuses a new run where an earlier one was killed in the middle of
+// something. One that left nothing open there has its end now: this run is in its place.
+func (r *run) unfinished(ctx context.Context) (why string, err error) {
+	open, err := r.Store.Open(ctx)
+	if err != nil {
+		return "", err
+	}
+	ours := r.enclosures()
+	for _, i := range open {
+		if i.Run != r.id && slices.Contains(ours, inventory.EnclosureOf(i.Address)) && !r.exchanged(i) {
+			return fmt.Sprintf(
+				"how an earlier run's work on %s ended is not known, and nothing was written: fwctl resume finds out",
+				i.Address,
+			), nil
+		}
+	}
+	if r.id == 0 {
+		return "", nil
+	}
+	gone := slices.DeleteFunc(slices.Clone(open), func(i state.Intent) bool { return !r.exchanged(i) })
+	err = r.Store.Update(ctx, func(tx *state.Tx) {
+		for _, i := range gone {
+			tx.Resolve(i.ID, "the module was exchanged")
+		}
+	})
+	if err != nil {
+		return "", err
+	}
+	earlier, err := r.Store.Unfinished(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, run := range earlier {
+		p, err := keptPlan(ctx, r.Store, run.ID)
+		if err != nil || p == nil || run.ID == r.id ||
+			slices.ContainsFunc(open, func(i state.Intent) bool { return i.Run == run.ID }) {
+			continue // whoever resumes it will hear of what is wrong with it
+		}
+		// Its enclosures are locked by this run, so it is dead.
+		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+			return s.Host == run.Host && s.Acts() && slices.Contains(r.enclosures(), s.Enclosure)
+		}) {
+			switch owed, err := owedHooks(ctx, r.Store, run.ID); {
+			case err != nil:
+				return "", err
+			case len(owed) > 0:
+				return fmt.Sprintf(
+					"run %d was broken off after the command before a reset, and nothing was written: fwctl resume runs the one after it",
+					run.ID,
+				), nil
+			}
+			if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(run.ID, time.Now(), superseded) }); err != nil {
+				return "", err
+			}
+		}
+	}
+	return "", nil
+}
+
+// exchanged reports whether the plan has another logical unit at the address of an effect
+// whose end is not known: what had it is not there any more.
+func (r *run) exchanged(i state.Intent) bool {
+	return slices.ContainsFunc(r.Plan.Steps, func(s plan.Step) bool {
+		return s.Address == i.Address && inventory.OtherUnits(s.LUID, i.Key.LUID)
+	})
+}
+
+// superseded is how a run ended that was killed, and that another has taken the place of.
+const superseded = "superseded"
+
+// recallRefusedModes finds out which components have refused mode e in an earlier run of the
+// same plan: their stage wave is done with, and their reset wave begins with mode 7.
+func (r *run) recallRefusedModes(ctx context.Context) error {
+	runs, err := r.Store.Runs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		if run.PlanDigest != r.Plan.Digest || run.ID == r.id {
+			continue
+		}
+		records, err := r.Store.Steps(ctx, run.ID)
+		if err != nil {
+			return err
+		}
+		for _, c := range r.local() {
+			is := c.is
+			is.RefusedE = is.RefusedE || slices.ContainsFunc(records, func(rec state.Step) bool {
+				waits := rec.State == string(step.Pending) && rec.Mode == string(plan.Mode7)
+				return rec.Key == c.key && rec.Hop == is.Hop && waits && c.step.Waves.Stage != 0
+			})
+			r.set(c, is)
+		}
+	}
+	return nil
+}
