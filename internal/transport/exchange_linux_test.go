@@ -123,6 +123,21 @@ func TestEndOfContext(t *testing.T) {
 	}
 }
 
+// A node that is open for reading sends by SG_IO, one command after the other in the same
+// memory: each has let go of it before its answer is out. The runtime panics, soon enough,
+// if it has not.
+func TestReadOnlyCommandsOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	n := fakeSG(t, func(*sgIOHdr) bool { return true })
+	n.access = ReadOnly
+	read := &Request{CDB: []byte{0x12, 0, 0, 0, 8, 0}, In: make([]byte, 8), Timeout: time.Minute}
+	for range 20_000 {
+		if _, err := n.Do(t.Context(), read); !errors.Is(err, unix.ENOTTY) {
+			t.Fatalf("Do on a socket = %v; want ENOTTY", err)
+		}
+	}
+}
+
 // BenchmarkCommand is one chunk of 4 KiB from Do to its answer, over a socket in place of
 // /dev/sgN. The time is mostly that of two context switches, to a goroutine that answers
 // at once and back; the kernel's SCSI layers and the copying of the chunk are not in it.
