@@ -161,7 +161,7 @@ func (r *run) refuse() {
 // scan reads enclosures, and leaves all others that the plan knows alone: this run
 // has no lock of theirs, or is working on them.
 func (r *run) scan(ctx context.Context, enclosures []string) (*inventory.Inventory, error) {
-	var others []string
+	others := slices.Clone(r.Plan.LeftOut)
 	for _, s := range r.Plan.Steps {
 		if !slices.Contains(enclosures, s.Enclosure) {
 			others = append(others, s.LUID)

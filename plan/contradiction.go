@@ -278,6 +278,7 @@ func (p *Plan) oneLiners() bool {
 	for _, s := range p.Scans {
 		texts = append(texts, s.Host)
 	}
+	texts = append(texts, p.LeftOut...)
 	for name, w := range p.Windows {
 		texts = append(texts, name, w.Timezone)
 	}

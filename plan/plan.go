@@ -33,6 +33,9 @@ type Plan struct {
 	Scans []Scan `json:"scans"`
 	// Sorted by address.
 	Steps []Step `json:"steps"`
+	// lu_ids that were found, sorted, of enclosures that no step is about, and no fault
+	// domain of one: an apply leaves them alone.
+	LeftOut []string `json:"left_out,omitempty"`
 	// In the order they are walked, numbers ascending.
 	Waves []Wave `json:"waves"`
 	// Who applies what after whom; none if one command on one host does all of it.

@@ -63,9 +63,12 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 	if err != nil {
 		return nil, err
 	}
-	nodes = slices.DeleteFunc(nodes, func(node string) bool {
-		return slices.ContainsFunc(opts.Except, func(luID string) bool { return LeadsTo(m.FS(), node, luID) })
-	})
+	if len(opts.Except) > 0 {
+		nodes = slices.DeleteFunc(nodes, func(node string) bool {
+			who := keptIdentity(m.FS(), node)
+			return slices.ContainsFunc(opts.Except, who.Is)
+		})
+	}
 	inv := inventory.New()
 	inv.Host = m.Hostname()
 	inv.Simulated = m.Simulated()

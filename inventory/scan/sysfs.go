@@ -134,21 +134,22 @@ func unread(fsys fs.FS, node string) *inventory.Unread {
 	return u
 }
 
-// LeadsTo tells whether a node leads to the logical unit luID, by the copy of VPD
+// LeadsTo reports whether a node leads to the logical unit luID, by the copy of VPD
 // page 83h that the kernel keeps, without opening it. Where the kernel has none,
 // or luID is not made of it, it does not.
-func LeadsTo(fsys fs.FS, node, luID string) bool {
+func LeadsTo(fsys fs.FS, node, luID string) bool { return keptIdentity(fsys, node).Is(luID) }
+
+// keptIdentity returns what the kernel has kept of the identity of the logical unit that a
+// node leads to.
+func keptIdentity(fsys fs.FS, node string) (who inventory.Identity) {
 	b, err := fs.ReadFile(fsys, path.Join(genericDir, path.Base(node), "device", "vpd_pg83"))
 	if err != nil {
-		return false
+		return who
 	}
-	id, err := scsi.ParseDeviceIdentification(b)
-	if err != nil {
-		return false
+	if id, err := scsi.ParseDeviceIdentification(b); err == nil {
+		designate(&who, id)
 	}
-	var who inventory.Identity
-	designate(&who, id)
-	return who.Is(luID)
+	return who
 }
 
 var (

@@ -86,6 +86,7 @@ func Plan(in Input) (*plan.Plan, error) {
 		}
 	}
 	b.addSteps(p, planned)
+	p.LeftOut = b.leftOut(p.Steps)
 	p.Unread = b.unread()
 	p.Warnings = append(p.Warnings, slices.Concat(warnings, windowWarnings(p), b.wantWarnings(), b.selectorWarnings(),
 		slices.Sorted(maps.Keys(b.ended)), ageWarnings(scans), slices.Sorted(slices.Values(in.Warnings)),
@@ -164,6 +165,33 @@ func (b *builder) addSteps(p *plan.Plan, planned []*draft) {
 	}
 	p.Steps = append(p.Steps, b.unreadSteps()...)
 	slices.SortStableFunc(p.Steps, func(a, b plan.Step) int { return compareSteps(&a, &b) })
+}
+
+// leftOut returns the logical units of enclosures that neither a step nor a fault domain of
+// one is about: those that the targets leave out.
+func (b *builder) leftOut(steps []plan.Step) []string {
+	if len(b.in.Targets) == 0 {
+		return nil
+	}
+	concerned := map[string]bool{}
+	for _, s := range steps {
+		concerned[s.Enclosure] = true
+		for _, id := range s.Neighbours {
+			concerned[id] = true
+		}
+	}
+	here, elsewhere := map[string]bool{}, map[string]bool{}
+	for _, e := range b.survey.Enclosures {
+		for _, esp := range e.ESPs {
+			if concerned[e.ID] {
+				here[esp.LUID] = true
+			} else {
+				elsewhere[esp.LUID] = true
+			}
+		}
+	}
+	maps.DeleteFunc(elsewhere, func(luID string, _ bool) bool { return here[luID] })
+	return slices.Sorted(maps.Keys(elsewhere))
 }
 
 func compareSteps(a, b *plan.Step) int {
