@@ -158,8 +158,9 @@ func (r *run) refuse() {
 	}
 }
 
-// scan reads enclosures, and leaves all others that the plan knows alone: this run
-// has no lock of theirs, or is working on them.
+// scan reads enclosures, and leaves alone all others that the plan knows, by a step or as
+// left out: this run has no lock of theirs, or is working on them. What the plan does not
+// know is read: it may stand in the place of what the plan does.
 func (r *run) scan(ctx context.Context, enclosures []string) (*inventory.Inventory, error) {
 	others := slices.Clone(r.Plan.LeftOut)
 	for _, s := range r.Plan.Steps {
