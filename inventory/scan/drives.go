@@ -20,9 +20,11 @@ import (
 // takes no time unless the drive is in error recovery.
 const probeDeadline = 30 * time.Second
 
-// blockDevices lists the SCSI disks with what uses them. All of it is in /sys and
-// /proc, and what the device mapper says of its maps: no disk is opened.
-func blockDevices(u *usage, w *wiring) []inventory.BlockDevice {
+// blockDevices lists the SCSI disks, and what uses those that lead to drives behind the
+// readings' enclosures. All of it is in /sys and /proc, and what the device mapper says of
+// its maps: no disk is opened. Of other disks, of which a host may have a thousand, only
+// who they are and how the host reaches them is looked at.
+func blockDevices(u *usage, w *wiring, readings []inventory.Reading) []inventory.BlockDevice {
 	fsys := u.fsys
 	entries, err := fs.ReadDir(fsys, blockDir)
 	if err != nil {
@@ -33,12 +35,7 @@ func blockDevices(u *usage, w *wiring) []inventory.BlockDevice {
 		dir := path.Join(blockDir, e.Name())
 		link := w.link(dir)
 		vpd83, _ := fs.ReadFile(fsys, path.Join(dir, "device/vpd_pg83")) // none: then nothing is parsed
-		block := inventory.BlockDevice{
-			Name:       e.Name(),
-			SASAddress: w.portOf(dir, link),
-			ATA:        text(fsys, path.Join(dir, "device/vendor")) == "ATA",
-			Route:      w.routeTo(link),
-		}
+		block := inventory.BlockDevice{Name: e.Name(), SASAddress: w.portOf(dir, link), Route: w.routeTo(link)}
 		if id, err := scsi.ParseDeviceIdentification(vpd83); err == nil {
 			named(id)
 			if port, ok := id.TargetPort(); ok && block.SASAddress == "" {
@@ -51,18 +48,44 @@ func blockDevices(u *usage, w *wiring) []inventory.BlockDevice {
 		if block.SASAddress == "" && block.LUID == "" && block.Route.SCSIHost == "" {
 			continue // NVMe, dm, md, loop
 		}
-		block.Down = u.down(e.Name(), link)
-		block.Live = block.Down == ""
-		block.Uses = u.of(e.Name())
-		if watch := u.watched(e.Name()); len(watch) > 0 {
-			block.Evidence = append(block.Evidence, strings.Join(watch, ", ")+" only watches it")
-		}
-		if u.openErr != nil && len(block.Uses) == 0 {
-			block.Evidence = append(block.Evidence, "who has it open is unknown: "+u.openErr.Error())
-		}
 		blocks = append(blocks, block)
 	}
+	leads := behind(readings, blocks)
+	for i := range blocks {
+		if leads[blocks[i].Name] {
+			u.look(&blocks[i], w.link(path.Join(blockDir, blocks[i].Name)))
+		}
+	}
 	return blocks
+}
+
+// behind returns the names of the block devices that lead to a drive of some enclosure,
+// which does not depend on what uses them.
+func behind(readings []inventory.Reading, blocks []inventory.BlockDevice) map[string]bool {
+	leads := map[string]bool{}
+	enclosures, _ := inventory.Merge(readings, blocks)
+	for _, e := range enclosures {
+		for _, d := range e.Drives {
+			for _, p := range d.Paths {
+				leads[p.Device] = true
+			}
+		}
+	}
+	return leads
+}
+
+// look notes whether a disk is live, and what uses it.
+func (u *usage) look(block *inventory.BlockDevice, link string) {
+	block.ATA = text(u.fsys, path.Join(blockDir, block.Name, "device/vendor")) == "ATA"
+	block.Down = u.down(block.Name, link)
+	block.Live = block.Down == ""
+	block.Uses = u.of(block.Name)
+	if watch := u.watched(block.Name); len(watch) > 0 {
+		block.Evidence = append(block.Evidence, strings.Join(watch, ", ")+" only watches it")
+	}
+	if u.openErr != nil && len(block.Uses) == 0 {
+		block.Evidence = append(block.Evidence, "who has it open is unknown: "+u.openErr.Error())
+	}
 }
 
 // named drops designators that are all zero: they name nothing.
@@ -245,15 +268,7 @@ func (u *usage) above(l layer, over string, chain []string) []inventory.Use {
 // enclosures, and notes who else has, and which of them have been busy since before:
 // only where nothing else has shown a use of the drive.
 func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks []inventory.BlockDevice, before counters) {
-	behind := map[string]bool{} // block devices that lead to a drive of some enclosure
-	enclosures, _ := inventory.Merge(readings, blocks)
-	for _, e := range enclosures {
-		for _, d := range e.Drives {
-			for _, p := range d.Paths {
-				behind[p.Device] = true
-			}
-		}
-	}
+	leads := behind(readings, blocks)
 	// The paths of one drive one after the other: disk and partition shut each other out.
 	type drive struct {
 		behind, used bool
@@ -267,7 +282,7 @@ func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks [
 			d = &drive{}
 			drives[key] = d
 		}
-		d.behind = d.behind || behind[b.Name]
+		d.behind = d.behind || leads[b.Name]
 		d.used = d.used || len(b.Uses) > 0
 		d.blocks = append(d.blocks, i)
 	}

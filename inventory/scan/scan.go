@@ -135,7 +135,7 @@ func locate(u *usage, readings []inventory.Reading) []inventory.BlockDevice {
 		link := w.link(class)
 		readings[i].Port, readings[i].Route = w.portOf(class, link), w.routeTo(link)
 	}
-	return blockDevices(u, w)
+	return blockDevices(u, w, readings)
 }
 
 // Find returns the nodes through which the logical unit luID is reached now,
