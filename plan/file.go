@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -88,12 +91,39 @@ func parseCanonical(data []byte) (*Plan, bool) {
 		!schemas.Fits("plan", &p) || p.contradiction() != "" {
 		return nil, false
 	}
-	bare, digest, err := p.bare()
-	if err != nil || digest != p.Digest {
+	w := canonical{plan: &p, rest: data, sum: sha256.New()}
+	if err := p.writeBare(&w); err != nil || len(w.rest) > 0 {
 		return nil, false
 	}
-	signed, err := p.sign(bare)
-	return &p, err == nil && bytes.Equal(signed, data)
+	return &p, "sha256:"+hex.EncodeToString(w.sum.Sum(nil)) == p.Digest
+}
+
+// canonical compares a plan as it is being encoded with a file that it was read from, and
+// sums up what its digest is over: neither is in memory twice.
+type canonical struct {
+	plan   *Plan
+	rest   []byte // of the file
+	sum    hash.Hash
+	signed bool // the head, which comes first, was compared
+}
+
+var errOtherBytes = errors.New("the file is not as fwctl writes it")
+
+func (c *canonical) Write(bare []byte) (int, error) {
+	c.sum.Write(bare)
+	want := bare
+	if !c.signed {
+		c.signed = true
+		var err error
+		if want, err = c.plan.sign(bare); err != nil {
+			return 0, err
+		}
+	}
+	if !bytes.HasPrefix(c.rest, want) {
+		return 0, errOtherBytes
+	}
+	c.rest = c.rest[len(want):]
+	return len(bare), nil
 }
 
 // showable reports whether the texts of JSON have only characters that can be
@@ -142,17 +172,62 @@ const Kind = "Plan"
 // at images, and the digest is over that. It leaves <, > and & as they are, so that a plan that
 // went through another JSON tool is still the same plan.
 func (p *Plan) bare() (data []byte, digest string, err error) {
+	var b bytes.Buffer
+	sum := sha256.New()
+	if err := p.writeBare(io.MultiWriter(&b, sum)); err != nil {
+		return nil, "", err
+	}
+	return b.Bytes(), "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// writeBare writes what bare returns, a step at a time: plans can be large.
+func (p *Plan) writeBare(w io.Writer) error {
 	bare := *p
 	bare.Digest, bare.CreatedAt, bare.ImageHints = "", time.Time{}, nil
+	if len(p.Steps) > 0 {
+		bare.Steps = []Step{}
+	}
+	frame, err := indented(&bare, "")
+	if err != nil {
+		return err
+	}
+	head, tail, found := bytes.Cut(frame, []byte("\n  \"steps\": [],"))
+	if len(p.Steps) == 0 || !found {
+		_, err := w.Write(frame)
+		return err
+	}
+	write := func(data ...[]byte) {
+		for _, d := range data {
+			if err == nil {
+				_, err = w.Write(d)
+			}
+		}
+	}
+	write(head, []byte("\n  \"steps\": ["))
+	for i := range p.Steps {
+		step, failure := indented(&p.Steps[i], "    ")
+		if failure != nil {
+			return failure
+		}
+		if i > 0 {
+			write([]byte(","))
+		}
+		write([]byte("\n    "), bytes.TrimSuffix(step, []byte("\n")))
+	}
+	write([]byte("\n  ],"), tail)
+	return err
+}
+
+// indented encodes a value as plans are, with a prefix before every line but the first.
+func indented(v any, prefix string) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(&bare); err != nil {
-		return nil, "", fmt.Errorf("cannot encode the plan: %w", err)
+	e.SetIndent(prefix, "  ")
+	if err := e.Encode(v); err != nil {
+		return nil, fmt.Errorf("cannot encode the plan: %w", err)
 	}
-	sum := sha256.Sum256(b.Bytes())
-	return b.Bytes(), "sha256:" + hex.EncodeToString(sum[:]), nil
+	return b.Bytes(), nil
 }
 
 // sign puts digest, time of creation and hints where bare left them out: at the
@@ -169,14 +244,11 @@ func (p *Plan) sign(bare []byte) ([]byte, error) {
 	data = append(data, head...)
 	data = fmt.Appendf(data, "\"digest\": %q,\n  \"created_at\": %s,", p.Digest, at)
 	if hints := p.showableHints(); len(hints) > 0 {
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		e.SetIndent("  ", "  ")
-		if err := e.Encode(hints); err != nil {
-			return nil, fmt.Errorf("cannot encode the plan: %w", err)
+		text, err := indented(hints, "  ")
+		if err != nil {
+			return nil, err
 		}
-		data = fmt.Appendf(data, "\n  \"image_hints\": %s,", bytes.TrimSpace(b.Bytes()))
+		data = fmt.Appendf(data, "\n  \"image_hints\": %s,", bytes.TrimSpace(text))
 	}
 	return append(data, tail...), nil
 }

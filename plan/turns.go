@@ -85,20 +85,66 @@ func (p *Plan) soakAfter(w Wave) Duration {
 	return w.Soak
 }
 
-// takesTurns reports whether some wave of a host has to wait for one of another host.
+// takesTurns reports whether some wave of a host has to wait for one of another host. It
+// answers what Before would for each of them, in one pass over the steps.
 func (p *Plan) takesTurns(work map[string]map[int][]*Step) bool {
-	for host, waves := range work {
-		for _, w := range p.Waves {
-			domains := map[int]bool{}
+	var canaries, earlier, ungrouped twoHosts // of earlier waves
+	domains := map[int]*twoHosts{}
+	for _, w := range p.Waves {
+		var now, ungroupedNow twoHosts
+		for host, waves := range work {
 			for _, s := range waves[w.Number] {
-				domains[s.FaultDomain] = true
+				now.add(host)
+				if s.FaultDomain == 0 {
+					ungroupedNow.add(host)
+				}
 			}
-			if number, _ := p.Before(w, host, domains); number != 0 && len(domains) > 0 {
-				return true
+		}
+		for host, waves := range work {
+			for _, s := range waves[w.Number] {
+				alone := s.FaultDomain == 0 && (earlier.other(host) || now.other(host)) ||
+					ungrouped.other(host) || ungroupedNow.other(host)
+				switch {
+				case !w.Canary && canaries.other(host),
+					w.Kind == ResetWave && (alone || domains[s.FaultDomain].other(host)):
+					return true
+				}
+			}
+		}
+		for host, waves := range work {
+			for _, s := range waves[w.Number] {
+				earlier.add(host)
+				if w.Canary {
+					canaries.add(host)
+				}
+				if s.FaultDomain == 0 {
+					ungrouped.add(host)
+				}
+				if domains[s.FaultDomain] == nil {
+					domains[s.FaultDomain] = &twoHosts{}
+				}
+				domains[s.FaultDomain].add(host)
 			}
 		}
 	}
 	return false
+}
+
+// twoHosts are the first two of some hosts: enough to know whether there is another one
+// beside any of them.
+type twoHosts [2]string
+
+func (t *twoHosts) add(host string) {
+	switch {
+	case t[0] == "":
+		t[0] = host
+	case t[0] != host && t[1] == "":
+		t[1] = host
+	}
+}
+
+func (t *twoHosts) other(host string) bool {
+	return t != nil && (t[0] != "" && t[0] != host || t[1] != "" && t[1] != host)
 }
 
 func newTurn(host string, w Wave, steps []*Step, limited bool) Turn {

@@ -39,9 +39,11 @@ func (k Kind) String() string { return names[k] }
 // a file is enough if it has the key: data may end anywhere.
 func Of(data []byte) Kind {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	kind := ofYAML(data)
+	var kind Kind
 	if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
 		kind = ofJSON(data)
+	} else {
+		kind = ofYAML(data)
 	}
 	if _, ok := names[kind]; !ok {
 		return ""

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -65,14 +66,19 @@ func Read(path string, most int64) ([]byte, error) {
 
 // ReadFrom reads at most so many bytes to their end. path is what errors call the source.
 func ReadFrom(r io.Reader, path string, most int64) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, most+1))
-	switch {
+	var b bytes.Buffer
+	if f, ok := r.(fs.File); ok { // most files are as large as they say: then one buffer is enough
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() <= most {
+			b.Grow(int(info.Size()) + bytes.MinRead)
+		}
+	}
+	switch n, err := b.ReadFrom(io.LimitReader(r, most+1)); {
 	case err != nil:
 		return nil, err
-	case int64(len(data)) > most:
+	case n > most:
 		return nil, tooLarge(path, most)
 	}
-	return data, nil
+	return b.Bytes(), nil
 }
 
 func usable(path string, info fs.FileInfo, most int64) error {
