@@ -181,6 +181,24 @@ func TestResumptionOfWhatWaitsForPower(t *testing.T) {
 	})
 }
 
+// What waited for power, and was power-cycled before the resumption, is as planned then.
+func TestResumptionAfterThePowerCycle(t *testing.T) {
+	t.Parallel()
+	steps := func(b *bench) []plan.Step {
+		hop := b.hop("1100", plan.ModeE)
+		hop.Activation = plan.WithApply
+		return []plan.Step{b.step(esp1, both, hop), b.step(esp2, plan.StepWaves{Stage: 1, Reset: 3}, hop)}
+	}
+	last := func(effects int) int { return effects }
+	afterCrash(t, acme("completion: {e: '12'}"), steps, last, func(b *bench, c executor.Config) {
+		if err := b.rack.PowerCycle("5000ccab04001000"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		b.ended(b.resume(c), executor.RunDone, "unchanged confirmed e 1100", "updated confirmed e 1100")
+	})
+}
+
 // A run is on record when it has its locks, and not before: in between somebody would
 // take it for one that was broken off.
 func TestNothingIsResumableBeforeItsLocksAreHeld(t *testing.T) {

@@ -78,6 +78,9 @@ func (r *run) compare(ctx context.Context, group []*component, inv *inventory.In
 		if e.Kind == "" {
 			e = r.check(r.until, held, c, nil)
 		}
+		if e.Kind == step.Return { // its wave finds that again, and reads it back
+			e = step.Event{}
+		}
 		if e.Kind == "" && !c.is.Dormant(c.step) { // what is dormant is not started
 			e = c.heed(cautions)
 		}

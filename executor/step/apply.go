@@ -179,7 +179,10 @@ func resumed(s *plan.Step, c Component) (Component, []Command) {
 	n.Runs = "" // until it is read again
 	underWay := len(c.Open) > 0 || slices.Contains([]State{Waiting, Verifying, Recovering}, c.State)
 	switch {
-	case c.State == Failed, c.State == Unknown && !underWay, c.State == Staged && c.Holds.PowerOnly:
+	case c.State == Failed, c.State == Unknown && !underWay:
+		return n, nil
+	case c.State == Staged && c.Holds.PowerOnly: // unless the power cycle has come meanwhile
+		n.Touched = false
 		return n, nil
 	case !underWay && c.Damage == HalfImage: // and is to get a whole one, before anything else
 		n.State, n.Reason, n.Touched = Pending, "", true
