@@ -235,7 +235,9 @@ func (r *run) starts(wave plan.Wave, c *component) bool {
 	if r.halted() {
 		return false
 	}
-	c.heldBack = r.standing().MayStart(wave, c.scheduled(), time.Now())
+	// Not of standing: components of other fault domains are on their way.
+	limits := schedule.Run{Plan: r.Plan, Limits: r.limits()}
+	c.heldBack = limits.MayStart(wave, c.scheduled(), time.Now())
 	return c.heldBack == ""
 }
 

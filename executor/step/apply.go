@@ -128,7 +128,9 @@ func Apply(s *plan.Step, c Component, e Event) (Component, []Command) {
 // event at this point of its way.
 func possible(s *plan.Step, c Component, e Event) bool {
 	switch e.Kind {
-	case AsPlanned, Stale:
+	case AsPlanned:
+		return !c.Touched && c.Damage == Sound
+	case Stale:
 		return !c.Touched
 	case Send:
 		return e.Mode != "" && !c.HoldsHop(s) && (e.Mode != plan.ModeE || !c.RefusedE)
@@ -181,7 +183,7 @@ func resumed(s *plan.Step, c Component) (Component, []Command) {
 	switch {
 	case c.State == Failed, c.State == Unknown && !underWay:
 		return n, nil
-	case c.State == Staged && c.Holds.PowerOnly: // unless the power cycle has come meanwhile
+	case c.State == Staged && c.Holds.PowerOnly: // unless the power cycle has come meanwhile: Compare
 		n.Touched = false
 		return n, nil
 	case !underWay && c.Damage == HalfImage: // and is to get a whole one, before anything else

@@ -118,7 +118,7 @@ func (c Component) placed(s *plan.Step, hop int, holds Holds) Component {
 // it should be, and its task comes next.
 func (c Component) Judge(s *plan.Step, seen Seen) Event {
 	hop := c.At(s)
-	atEnd := !c.Touched && c.Damage != NeedsImage && reached(s, seen)
+	atEnd := !c.Touched && c.Damage == Sound && reached(s, seen)
 	switch {
 	case atEnd && c.HoldsHop(s) && !c.Holds.Confirmed: // it may be writing flash still
 		return Event{Kind: Keep, Reason: "it holds the image already, and the device has never said that it is complete"}

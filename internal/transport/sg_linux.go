@@ -239,8 +239,12 @@ func (n *sgNode) writeThenRead(fd uintptr) (done bool) {
 		n.sent = n.failed == nil
 		return !n.sent
 	}
-	_, n.failed = unix.Read(int(fd), n.command.bytes())
-	return n.failed != unix.EAGAIN && n.failed != unix.EINTR
+	for {
+		// After EINTR the answer may be there already, and nothing would tell of it again.
+		if _, n.failed = unix.Read(int(fd), n.command.bytes()); n.failed != unix.EINTR {
+			return n.failed != unix.EAGAIN
+		}
+	}
 }
 
 // endWaitWith has conn.Read stop waiting once ctx ends, until the function that it
