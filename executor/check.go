@@ -100,7 +100,10 @@ func (c *component) next(wave *plan.Wave) step.Event {
 	case step.ToStart:
 		return step.Event{Kind: step.Activate}
 	}
-	return step.Event{Kind: step.Keep, Reason: c.is.Reason}
+	if c.is.HoldsHop(c.step) {
+		return step.Event{Kind: step.Keep, Reason: c.is.Reason}
+	}
+	return step.Event{Kind: step.Withdraw, Reason: c.is.Reason}
 }
 
 // unsure reports whether it holds staged what the plan has started now, and what the device

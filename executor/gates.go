@@ -20,10 +20,14 @@ func (c *component) heed(cautions []inventory.Caution) step.Event {
 	if why == "" {
 		return step.Event{}
 	}
-	return refusedByGate(why)
+	return c.refusedByGate(why)
 }
 
-func refusedByGate(why string) step.Event {
+// refusedByGate is the event of a component whose ESP must not be reset now.
+func (c *component) refusedByGate(why string) step.Event {
+	if c.is.Touched {
+		return step.Event{Kind: step.Fail, Reason: why + c.holding()}
+	}
 	return step.Event{Kind: step.Stale, Refusal: string(RefusedGate), Reason: why}
 }
 

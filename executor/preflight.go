@@ -86,7 +86,7 @@ func (r *run) compare(ctx context.Context, group []*component, inv *inventory.In
 		}
 		if e.Kind == "" && c.step.Waves.Reset != 0 && r.selectsNumber(c.step.Waves.Reset) {
 			if why := r.forbids(c, inv); why != "" {
-				e = refusedByGate(why)
+				e = c.refusedByGate(why)
 			}
 		}
 		if r.until.Err() != nil {

@@ -104,6 +104,8 @@ func (h *history) inDoubt(r *round) {
 			h.failf("%s has nothing to boot from, and nobody remembers: it was %s", s.Address, sr.Outcome)
 		case !e.left && strings.Contains(sr.Reason, "somebody else"):
 			h.failf("%s: %q, and there is nobody else", s.Address, sr.Reason)
+		case strings.Contains(sr.Reason, "a bug of fwctl"):
+			h.failf("%s: %q", s.Address, sr.Reason)
 		case r.ends[sr.Address] > 1:
 			h.failf("%s has ended %d times", s.Address, r.ends[sr.Address])
 		}

@@ -172,7 +172,7 @@ func (r *run) workIfPermitted(ctx context.Context, wave plan.Wave, c *component)
 // forbid leaves a component as it is, because its ESP must not be reset now.
 func (r *run) forbid(ctx context.Context, c *component, why string) {
 	if !c.is.Touched && c.is.State == step.Pending {
-		r.endUnbegun(ctx, c, refusedByGate(why))
+		r.endUnbegun(ctx, c, c.refusedByGate(why))
 		return
 	}
 	c.heldBack = why

@@ -32,7 +32,7 @@ func (c Component) TaskIn(s *plan.Step, w *plan.Wave) Task {
 		}
 		return Idle
 	case c.HoldsHop(s):
-		if w.Kind == plan.ResetWave && c.At(s).ByCommand() && !c.Dormant(s) {
+		if w.Kind == plan.ResetWave && c.At(s).ByCommand() && !c.Dormant(s) && c.Damage == Sound {
 			return ToStart
 		}
 		return Idle
