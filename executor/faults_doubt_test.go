@@ -88,6 +88,12 @@ var doubts = []doubtful{
 		mode:    plan.ModeE,
 		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"the device has discarded it"},
 		writes: -1}},
+	{fault: fault{device: "a reset right after the first chunk, and aborts that are answered with errors",
+		does: "says that it may hold a part of the image", todo: todoAgain,
+		faults: "{when: {opcode: '1d', page: '0e', nth: 2, times: 4}, do: {sense: 04/44/00}}, " +
+			"{when: {state: downloading}, do: {sense: 06/29/00}}",
+		mode: plan.ModeE, outcome: executor.RunFailed, step: "failed unconfirmed e 1000",
+		words: []string{"after the abort it goes on saying"}, writes: -1}, stored: "unclear"},
 	{fault: fault{device: "an abort that comes late", does: "reads the status until the device holds nothing",
 		todo:    todoAgain,
 		faults:  "{when: {act: middle-chunk}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {late: {commands: 3}}}",
@@ -432,6 +438,10 @@ func (b *bench) onRecord(want string) {
 	}
 	if slices.ContainsFunc(m.Cautions, func(c state.Caution) bool { return c.Kind == state.NeedsImage }) {
 		got = append(got, "needs an image")
+	}
+	unclear := func(c state.Caution) bool { return c.Kind == state.Unclear }
+	if want == "unclear" && slices.ContainsFunc(m.Cautions, unclear) {
+		got = append(got, "unclear")
 	}
 	if len(m.Open) > 0 && want != "needs an image" {
 		got = append(got, "doubt")

@@ -166,7 +166,8 @@ func (r *run) again(ctx context.Context, c *component, why string, taken bool) s
 		return r.brokenOff(ctx, c, twice, true)
 	}
 	if o := r.discard(ctx, c, why); o.Result != download.Discarded {
-		return c.event(o, taken)
+		// It may have taken the chunk that it was disturbed at.
+		return c.event(o, taken || o.Holds == download.Unclear || o.Holds == download.Another)
 	}
 	r.event(c.about(Event{Type: EventNoticed, Reason: why + ": the download starts over"}))
 	return step.Event{Kind: step.Again, Reason: why, Taken: taken}

@@ -108,7 +108,10 @@ func (c Component) placed(s *plan.Step, hop int, holds Holds) Component {
 		n.Hop, n.Mode, n.RefusedE, n.Retried = hop, "", false, false
 	}
 	n.Holds = holds
-	if n.At(s).ByCommand() && n.Dormant(s) {
+	if n.State == Staged && !n.HoldsHop(s) { // it was started, or replaced, since
+		n.State, n.Confirmed = Pending, false
+	}
+	if n.At(s).ByCommand() && n.Dormant(s) && !n.Holds.PowerOnly {
 		n.Reason = "the device never said that what it holds staged is complete, so it is not activated" + ByPowerCycle
 	}
 	return n

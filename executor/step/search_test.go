@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"fwctl/executor/step"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -400,6 +401,27 @@ func TestWholeWay(t *testing.T) {
 	}
 	if got, want := fmt.Sprint(c.Begun()), "[e 7]"; got != want {
 		t.Errorf("Begun() = %s; want %s", got, want)
+	}
+}
+
+// A component that was staged for a power cycle, and is found at its next hop, is not
+// staged any more.
+func TestPlaceAfterThePowerCycle(t *testing.T) {
+	t.Parallel()
+	s := steps()[`by [e 7] over ses, start 1, staged ""`]
+	c := step.New(s)
+	c.State, c.Confirmed, c.Touched = step.Staged, true, true
+	c.Holds = step.Holds{Content: step.Whole, Image: s.Hops[0].Image.SHA256, Confirmed: true, PowerOnly: true}
+	c, _ = step.Apply(s, c, step.Event{Kind: step.Resumed})
+	sub := &inventory.Subenclosure{Revision: s.Hops[1].From, Sent: &inventory.Sent{SHA256: s.Hops[0].Image.SHA256}}
+	if got := c.Place(s, sub); got.State != step.Pending || got.Hop != 1 || got.Holds != (step.Holds{}) || got.Confirmed {
+		t.Errorf("Place = %+v; want it pending at the second hop, with nothing staged", got)
+	}
+	sub = &inventory.Subenclosure{
+		Revision: s.Hops[0].From, Staged: &inventory.Staged{SHA256: s.Hops[0].Image.SHA256, Confirmed: true},
+	}
+	if got := c.Place(s, sub); got.State != step.Staged || got.Hop != 0 || !got.Holds.PowerOnly {
+		t.Errorf("Place = %+v; want it staged still, for a power cycle", got)
 	}
 }
 
