@@ -119,8 +119,8 @@ func (d *device) strikes(cdb, out []byte) *do {
 
 // add lets another fault happen together with those before it.
 func (a *do) add(b *do) {
-	if b.Sense != nil {
-		a.Sense = b.Sense
+	if b.Sense != nil { // and what is behind an answer belongs to it: what is refused is not carried out
+		a.Sense, a.CarriedOut, a.Erases = b.Sense, false, false
 	}
 	a.Busy = a.Busy || b.Busy
 	a.TaskSetFull = a.TaskSetFull || b.TaskSetFull

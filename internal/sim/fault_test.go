@@ -68,6 +68,21 @@ func TestFaultAtOffset(t *testing.T) {
 	}
 }
 
+// TestFaultsTogether: the answer of the later fault is given, and what is behind it is that
+// fault's: no device refuses what it carries out.
+func TestFaultsTogether(t *testing.T) {
+	t.Parallel()
+	const at = "{when: {state: downloading, offset: 4096}, do: {sense: "
+	r, _ := rack(t, faulty(at+"04/44/00, carriedOut: true}}, "+at+"05/26/00}}"))
+	u := open(t, r, "/dev/sg0")
+	n := len(image1100)
+	u.download(1, 0, 0x0e, image1100, 4096, 4096)
+	if got := u.send(control(1, 0, 0x0e, 0, 4096, n, 4096, image1100[4096:8192])); got != "05/26/00" {
+		t.Errorf("piece at 4096 = %q; want 05/26/00", got)
+	}
+	u.wantStatus(0, 0x01, 0, 4096)
+}
+
 func TestFaultBumpGeneration(t *testing.T) {
 	r, _ := rack(t, faulty("{when: {page: 0e, offset: 4096}, do: {bumpGeneration: true}}"))
 	u := open(t, r, "/dev/sg0")
