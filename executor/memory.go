@@ -17,8 +17,8 @@ import (
 // the revision that it reports, and is not the one that waits.
 //
 // What the store holds as open (of a run that goes on, or that was killed) becomes
-// a problem, also where the component is not in sight: what it holds nobody can
-// tell without looking. And what has to be minded about a component is told of its
+// a problem, also if the component is not in sight: what it holds is unknown until a
+// device is asked. Cautions about a component stand with its
 // enclosure, whether the component itself is in sight or not.
 func Remember(inv *inventory.Inventory, m *state.Memory) {
 	paths := map[string]string{} // by lu_id
@@ -56,7 +56,7 @@ func Remember(inv *inventory.Inventory, m *state.Memory) {
 // notInSight stands for the path of what does not answer on any.
 const notInSight = "not in sight"
 
-// unfinishedCaution is what has to be minded about a component of which the end of an
+// unfinishedCaution is the caution about a component of which the end of an
 // effect is not known.
 func unfinishedCaution(i state.Intent) inventory.Caution {
 	return inventory.Caution{

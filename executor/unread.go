@@ -15,7 +15,7 @@ import (
 )
 
 // JoinMemory joins what the store holds into an inventory, the scan of the moment before:
-// what is staged and what has to be minded (Remember), which components are behind what
+// what is staged and the cautions (Remember), which components are behind what
 // could not be read, and which do not answer any more.
 func JoinMemory(ctx context.Context, inv *inventory.Inventory, store *state.Store, m transport.Machine) error {
 	memory, err := store.Memory(ctx)
@@ -151,7 +151,7 @@ func shortened(digest string) string {
 }
 
 // rememberLost marks as unread the components that do not answer any more, in enclosures
-// that are in sight, if the store holds something that has to be minded about them: a
+// that are in sight, if the store holds a caution about them: a
 // module that died in a download is not simply absent.
 func rememberLost(inv *inventory.Inventory, m *state.Memory) {
 	lost := func(k state.Key, address string) *inventory.Unread {

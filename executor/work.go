@@ -232,7 +232,7 @@ func (r *run) discard(ctx context.Context, c *component, why string) download.Ou
 }
 
 // listen waits for the word on an image that was sent. A device that has lost the last of
-// it is told to forget the rest, and may say then that it has all of it after all.
+// it has to forget the rest, and may answer that it has all of it.
 func (r *run) listen(ctx context.Context, c *component) step.Event {
 	e := r.brokenOff(ctx, c, c.download.Finish(ctx), true)
 	if e.Kind == step.AllSent {

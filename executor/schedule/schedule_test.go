@@ -203,7 +203,7 @@ func TestStops(t *testing.T) {
 	}
 }
 
-// The first reason to stop is the one that is told, and the worst end is the run's.
+// The first reason to stop is the one that is kept, and the worst end is the run's.
 func TestStopTwice(t *testing.T) {
 	t.Parallel()
 	var s schedule.Stops

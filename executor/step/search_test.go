@@ -91,7 +91,7 @@ func steps() map[string]*plan.Step {
 }
 
 // events are all that can happen, whatever the state: the state machine has to keep its
-// promises also if it is told what cannot be.
+// promises also if an event cannot be.
 func events() []step.Event {
 	var all []step.Event
 	devices := []step.Device{step.Unsaid, step.Broken, step.Empty, step.Needy, step.Doubtful, step.Another}

@@ -104,7 +104,7 @@ func (d *pageDownload) chunk(ctx context.Context, offset int, data []byte) Outco
 	return d.afterChunk(ctx, offset, end)
 }
 
-// afterLast reads the status after the last chunk, which finish judges: it is told once.
+// afterLast reads the status after the last chunk, which finish judges: the device reports it once.
 func (d *pageDownload) afterLast(ctx context.Context, offset int) Outcome {
 	if d.spec.SkipLastStatus {
 		return Outcome{}
@@ -164,7 +164,7 @@ func (d *pageDownload) refusedChunk(ctx context.Context, offset int, cause error
 
 // notTaken is the outcome on a chunk that the device did not carry out, for a reason
 // that passes. Before it is sent again the device says what it waits for; but for
-// the last one, after which the status is told once.
+// the last one, after which the device reports its status once.
 func (d *pageDownload) notTaken(ctx context.Context, offset, end int, cause error) Outcome {
 	again := Outcome{Result: NotTaken, Reason: cause.Error()}
 	if offset == 0 || end == int(d.spec.Size) || d.spec.SkipMidwayStatus {
@@ -335,7 +335,7 @@ func (d *pageDownload) next(ctx context.Context) (ses.DownloadStatus, error) {
 }
 
 // ended judges a status after the last chunk. The first code that ends the
-// download counts: codes are told once. Not done: ask again.
+// download counts: the device reports each once. Not done: ask again.
 func ended(s ses.DownloadStatus, starts bool) (done bool, o Outcome) {
 	switch {
 	case s.Code.Failed():
