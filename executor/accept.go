@@ -68,7 +68,8 @@ func (c *Config) Unaccepted() string {
 		return ""
 	}
 	return fmt.Sprintf(
-		"I/O may stop at %s, and nobody accepted that: nothing was written; accept it with --accept-disruption ADDRESS for each of them, or with --accept-disruption all",
+		"I/O may stop at %s, and nobody accepted that: nothing was written; "+
+			"accept it with --accept-disruption ADDRESS for each of them, or with --accept-disruption all",
 		strings.Join(addresses, ", "),
 	)
 }

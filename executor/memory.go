@@ -91,8 +91,10 @@ func unfinished(i state.Intent, path string) inventory.Problem {
 		Path:    path,
 		Summary: "the end of a download or an activation is not known: " + i.Address,
 		Detail: fmt.Sprintf(
-			"%s, image %.8s, was intended on %s, and its end was not recorded: a run goes on, or was broken off. If nothing runs any more, "+
-				"it may hold all of the image, and any power loss may start it, or a part: do not reset or power-cycle it before fwctl resume has ended well",
+			"%s, image %.8s, was intended on %s, and its end was not recorded: a run goes on, or was broken off. "+
+				"If nothing runs any more, "+
+				"it may hold all of the image, and any power loss may start it, or a part: "+
+				"do not reset or power-cycle it before fwctl resume has ended well",
 			i.What(),
 			i.SHA256,
 			i.At.UTC().Format("2006-01-02 15:04 MST"),

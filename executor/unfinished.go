@@ -59,7 +59,8 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 				return "", err
 			case len(owed) > 0:
 				return fmt.Sprintf(
-					"run %d was broken off after the command before a reset, and nothing was written: fwctl resume runs the one after it",
+					"run %d was broken off after the command before a reset, and nothing was written: "+
+						"fwctl resume runs the one after it",
 					run.ID,
 				), nil
 			}

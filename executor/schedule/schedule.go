@@ -245,7 +245,8 @@ func (r *Run) otherHosts(w plan.Wave, due []int) (why, todo string) {
 	case w.Number:
 		return fmt.Sprintf("wave %d must not go on here and on %s at the same time", number, there), "unless it goes on there"
 	}
-	return fmt.Sprintf("wave %d follows wave %d of %s, which cannot be seen from here", w.Number, number, there), "when that is done"
+	why = fmt.Sprintf("wave %d follows wave %d of %s, which cannot be seen from here", w.Number, number, there)
+	return why, "when that is done"
 }
 
 // Domains groups the components of a wave by what may be worked on at a time. The groups of

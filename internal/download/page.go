@@ -310,7 +310,8 @@ func (d *pageDownload) noWord(idle, said string) Outcome {
 	case idle != "" && d.starts() && d.spec.Invisible():
 		return Outcome{Result: Starting, Reason: "it says nothing of the image any more"}
 	case idle != "" && d.away && !d.missedStatus && d.spec.Protocol == ByPage:
-		o := failed(Spoiled, "it did not answer for a while after the last byte, and the image is lost: for %v it has said %s",
+		o := failed(Spoiled, "it did not answer for a while after the last byte, and the image is lost: "+
+			"for %v it has said %s",
 			inWords(d.patience()), said)
 		o.Revision = idle
 		return o
