@@ -269,6 +269,22 @@ func TestStagedThatThePeerReplaces(t *testing.T) {
 	})
 }
 
+// The result of a component that failed says what it runs when the run ends: the module
+// beside it may bring it to another revision until then.
+func TestFailedThatThePeerReplaces(t *testing.T) {
+	t.Parallel()
+	slow := strings.ReplaceAll(acme("flashTime: 9m"), enc1, other)
+	onRack(t, acme("")+"    peerSync: up\n    peerSyncTime: 4m\n"+slow, func(b *bench) {
+		hop := b.hop("1100", plan.Mode7)
+		b.ended(b.run(b.step(esp1, reset, hop)), executor.RunDone, "updated confirmed 7 1100")
+		beside := b.hop("1100", plan.ModeE)
+		c := b.config(b.step(esp2, stage, beside), b.step(strings.ReplaceAll(esp1, enc1, other), stage, beside))
+		c.Plan.Rollout.MaxFailures = 2
+		b.ended(b.runConfig(context.Background(), c), executor.RunFailed,
+			"failed unconfirmed e 1100", "staged confirmed e 1000")
+	})
+}
+
 // And where the step has more hops, it is not done for that.
 func TestFirstHopThatThePeerStarts(t *testing.T) {
 	t.Parallel()

@@ -35,15 +35,26 @@ func (r *run) recheck(ctx context.Context, components []*component) {
 			}
 		}
 		for _, c := range components {
-			switch {
-			case err != nil || c.step.Enclosure != first.step.Enclosure:
-			case c.is.State == step.Staged:
+			if err == nil && c.step.Enclosure == first.step.Enclosure && c.is.State == step.Staged {
 				r.stillStaged(ctx, c, e)
-			case c.is.State == step.Failed: // its peer may have brought it to another revision since
-				is := c.is
-				is.Runs = cmp.Or(c.revisionIn(e), is.Runs)
-				r.set(c, is)
 			}
+		}
+	}
+}
+
+// reread finds out what the components run that failed: the modules beside them may have
+// brought them to another revision since. A read that fails changes nothing.
+func (r *run) reread(ctx context.Context) {
+	failed := slices.DeleteFunc(r.here(), func(c *component) bool { return c.is.State != step.Failed })
+	for _, group := range byEnclosure(failed) {
+		e, err := r.lookOnce(ctx, group[0])
+		if err != nil {
+			continue
+		}
+		for _, c := range group {
+			is := c.is
+			is.Runs = cmp.Or(c.revisionIn(e), is.Runs)
+			r.set(c, is)
 		}
 	}
 }

@@ -263,7 +263,7 @@ func TestResumeLeavesWhatHasFailed(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.Plan.Rollout.MaxFailures = 5
-		b.ended(b.resume(c), executor.RunFailed, "failed unconfirmed e ", "skipped unconfirmed  1000")
+		b.ended(b.resume(c), executor.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
 		if got := len(b.writes()) - writes; got != 0 {
 			t.Errorf("%d more writes; want none", got)
 		}

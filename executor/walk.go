@@ -53,6 +53,7 @@ func (r *run) carryOn(ctx context.Context) {
 		}
 	}
 	r.recheck(ctx, r.components)
+	r.reread(ctx)
 }
 
 // standing is the run as it stands, for schedule to decide on.
