@@ -113,7 +113,7 @@ type Refusal string
 
 const (
 	// RefusedStale: the devices are not as the plan expects them. It takes a new plan.
-	RefusedStale Refusal = step.RefusedStale
+	RefusedStale Refusal = "stale"
 	// RefusedUnread: a device could not be compared with the plan. That has to be mended first.
 	RefusedUnread Refusal = "unread"
 	// RefusedInUse: somebody else works on it. The same plan can be applied later.
