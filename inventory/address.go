@@ -20,7 +20,8 @@ func Address(enclosure, esp string, sub int) string {
 // ParseAddress takes an address apart into what Address made it of.
 func ParseAddress(address string) (enclosure, esp string, sub int, err error) {
 	bad := func(why string) (string, string, int, error) {
-		return "", "", 0, fmt.Errorf("cannot read address %q: %s; an address looks like 5000ccab04001000/esp1/sub0", address, why)
+		return "", "", 0, fmt.Errorf("cannot read address %q: %s; an address looks like 5000ccab04001000/esp1/sub0", address,
+			why)
 	}
 	parts := strings.Split(address, "/")
 	if len(parts) != 3 {

@@ -149,7 +149,8 @@ func (c *Caution) flaw(e *Enclosure) string {
 	case enclosure != e.ID():
 		return fmt.Sprintf("its address %s is not of this enclosure", c.Address)
 	case c.Kind != NeedsImage && c.Kind != Unclear && c.Kind != PowerOnly && c.Kind != Unfinished:
-		return fmt.Sprintf("its kind is %q, and not needs-image, power-only or unfinished: a later version of fwctl knows it", c.Kind)
+		return fmt.Sprintf("its kind is %q, and not needs-image, power-only or unfinished: a later version of fwctl knows it",
+			c.Kind)
 	case c.Since.IsZero():
 		return "its since is missing"
 	}
@@ -178,7 +179,8 @@ func (esp *ESP) flaw(e *Enclosure) string {
 	case !designator.MatchString(esp.LUID):
 		return "its lu_id is not a designator"
 	case esp.RelativeID < 0 || esp.RelativeID > maxRelativeID || esp.Processes < 0 || esp.Processes > maxRelativeID:
-		return fmt.Sprintf("its relative_id is %d and its processes are %d, and not 0 to %d", esp.RelativeID, esp.Processes, maxRelativeID)
+		return fmt.Sprintf("its relative_id is %d and its processes are %d, and not 0 to %d", esp.RelativeID, esp.Processes,
+			maxRelativeID)
 	case len(esp.Paths) == 0:
 		return "it has no paths"
 	case len(esp.Subenclosures) > maxSubenclosures:

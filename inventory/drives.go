@@ -8,10 +8,11 @@ import (
 
 // Route is how the host reaches a device, as far as its kernel knows.
 type Route struct {
-	SCSIHost  string   // "host1"
-	Target    string   // "1:0:3": host, channel and target of the SCSI address; "" unknown
-	Expanders []string // SAS addresses of the expanders on the way, the nearest to the host first; none where the HBA driver does not tell
-	Complete  bool     // the driver shows the way: Expanders are all there are
+	SCSIHost string // "host1"
+	Target   string // "1:0:3": host, channel and target of the SCSI address; "" unknown
+	// SAS addresses of the expanders on the way, the nearest to the host first; none where the HBA driver does not tell
+	Expanders []string
+	Complete  bool // the driver shows the way: Expanders are all there are
 }
 
 // BlockDevice is one way that the host reaches a disk.
@@ -31,7 +32,8 @@ type BlockDevice struct {
 // Use is something on the host that uses a disk.
 type Use struct {
 	Words string // "mounted /tank through dm-3 (mpatha)"
-	Over  string // the block device on which it depends: the disk's own name, or the dm-multipath map's, which has other paths too
+	// the block device on which it depends: the disk's own name, or the dm-multipath map's, which has other paths too
+	Over string
 }
 
 // wiring is what all enclosures of a host and its block devices have to do with
@@ -57,7 +59,8 @@ func newWiring(groups [][]member, blocks []BlockDevice) *wiring {
 	w := &wiring{
 		groups: groups,
 		blocks: slices.SortedFunc(slices.Values(blocks), func(a, b BlockDevice) int { return ComparePaths(a.Name, b.Name) }),
-		byPort: map[string][]int{}, byLUID: map[string][]int{}, claimed: map[string][]int{}, homes: map[string][]int{}, above: map[int][]string{},
+		byPort: map[string][]int{}, byLUID: map[string][]int{}, claimed: map[string][]int{}, homes: map[string][]int{},
+		above:  map[int][]string{},
 		behind: make([][]sight, len(groups)),
 	}
 	for i, b := range w.blocks {
@@ -201,7 +204,9 @@ func (w *wiring) slots(members []member) []occupied {
 				alike = slices.IndexFunc(at, func(i int) bool { return luID != "" && slots[i].luID == luID })
 			}
 			if alike < 0 {
-				alike = slices.IndexFunc(at, func(i int) bool { return slots[i].reading != n && (slots[i].luID == "" || luID == "") })
+				alike = slices.IndexFunc(at, func(i int) bool {
+					return slots[i].reading != n && (slots[i].luID == "" || luID == "")
+				})
 			}
 			if alike < 0 {
 				alike = len(at)
@@ -213,7 +218,8 @@ func (w *wiring) slots(members []member) []occupied {
 			slot.reading = n
 			slot.luID = cmp.Or(slot.luID, luID)
 			slot.Protocol = cmp.Or(slot.Protocol, s.Protocol)
-			if said := fmt.Sprintf("page 0Ah of %s lists it in slot %d", m.esp.ID(), s.Number); !slices.Contains(slot.evidence, said) {
+			if said := fmt.Sprintf("page 0Ah of %s lists it in slot %d", m.esp.ID(), s.Number); !slices.Contains(slot.evidence,
+				said) {
 				slot.evidence = append(slot.evidence, said)
 			}
 			for _, port := range s.Ports {
@@ -262,7 +268,8 @@ func (w *wiring) drives(g int) []Drive {
 			if b.ATA {
 				d.Protocol = cmp.Or(d.Protocol, SATA)
 			}
-			d.Paths = append(d.Paths, DrivePath{Device: b.Name, Live: b.Live, Down: b.Down, Via: via(members, attached[b.SASAddress], b.Route)})
+			d.Paths = append(d.Paths,
+				DrivePath{Device: b.Name, Live: b.Live, Down: b.Down, Via: via(members, attached[b.SASAddress], b.Route)})
 		}
 		uses := usesOf(over)
 		for i := range d.Paths {
@@ -277,7 +284,8 @@ func (w *wiring) drives(g int) []Drive {
 			paths = append(paths, w.byPort[port.SASAddress]...)
 			attached[port.SASAddress] = port.Attached
 		}
-		add(Drive{Slot: SlotNumber(s.Number), SASAddress: s.Ports[0].SASAddress, LUID: s.luID, Protocol: s.Protocol, Evidence: s.evidence}, paths)
+		add(Drive{Slot: SlotNumber(s.Number), SASAddress: s.Ports[0].SASAddress, LUID: s.luID, Protocol: s.Protocol,
+			Evidence: s.evidence}, paths)
 	}
 	for n, m := range members {
 		for _, s := range m.Doubtful {
@@ -336,7 +344,9 @@ func inUse(blocks []BlockDevice, uses []Use) []string {
 	for _, u := range uses {
 		words = append(words, u.Words)
 	}
-	if len(words) == 0 && (len(blocks) == 0 || slices.ContainsFunc(blocks, func(b BlockDevice) bool { return !b.Probed })) {
+	if len(words) == 0 && (len(blocks) == 0 || slices.ContainsFunc(blocks, func(b BlockDevice) bool {
+		return !b.Probed
+	})) {
 		return nil
 	}
 	return slices.Compact(words)
@@ -354,7 +364,9 @@ func via(members []member, attached string, route Route) string {
 		way = append(way, attached)
 	}
 	for _, expander := range slices.Backward(way) {
-		if owners := membersWith(members, func(m member) bool { return slices.Contains(m.esp.Expanders, expander) }); len(owners) > 0 {
+		if owners := membersWith(members, func(m member) bool {
+			return slices.Contains(m.esp.Expanders, expander)
+		}); len(owners) > 0 {
 			return only(owners)
 		}
 	}

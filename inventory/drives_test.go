@@ -80,7 +80,8 @@ func TestDrives(t *testing.T) {
 		{"a path that the map lacks", []inventory.BlockDevice{path("sda", port1, mount("dm-0")), path("sdb", port2)}, `["mounted /tank"] sda:A used sdb:B`},
 		{"a path of the map is dead", []inventory.BlockDevice{path("sda", port1, mount("dm-0")), dead}, `["mounted /tank"] sda:A used sdb:B dead used`},
 		{"two uses, a path each: no path carries both", []inventory.BlockDevice{path("sda", port1, mount("sda")),
-			path("sdb", port2, inventory.Use{Words: "swap through sdb2", Over: "sdb"})}, `["mounted /tank" "swap through sdb2"] sda:A sdb:B`},
+			path("sdb", port2, inventory.Use{Words: "swap through sdb2",
+				Over: "sdb"})}, `["mounted /tank" "swap through sdb2"] sda:A sdb:B`},
 		{"one use twice over one path", []inventory.BlockDevice{path("sda", port1, mount("sda"), mount("sda"))}, `["mounted /tank"] sda:A used`},
 		{"alike over two paths, and not the same", []inventory.BlockDevice{path("sda", port1, mount("sda")), path("sdb", port2, mount("sdb"))}, `["mounted /tank"] sda:A sdb:B`},
 		{"a port that no ESP lists is known by the logical unit", []inventory.BlockDevice{path("sda", port1), path("sdc", "5000c50000000009")}, "unknown sda:A sdc:?"},
@@ -114,7 +115,8 @@ func TestDriveProtocol(t *testing.T) {
 	} {
 		readings := twoModules()
 		readings[0].Slots[0].Protocol, readings[1].Slots[0].Protocol = tt.a, tt.b
-		blocks := []inventory.BlockDevice{{Name: "sda", SASAddress: port1, LUID: drive, ATA: tt.translated}, {Name: "sdb", SASAddress: port2, LUID: drive}}
+		blocks := []inventory.BlockDevice{{Name: "sda", SASAddress: port1, LUID: drive, ATA: tt.translated},
+			{Name: "sdb", SASAddress: port2, LUID: drive}}
 		enclosures, _ := inventory.Merge(readings, blocks)
 		if got := enclosures[0].Drives[0].Protocol; got != tt.want {
 			t.Errorf("%s: Merge(…) gives protocol %q; want %q", tt.name, got, tt.want)

@@ -138,7 +138,8 @@ func read(file *json.Decoder) (*Inventory, error) {
 func (inv *Inventory) checkHead(seen map[string]bool) error {
 	switch {
 	case seen["kind"] && inv.Kind != kind:
-		return &FormatError{Reason: fmt.Sprintf("its kind is %q, want %q: pass a file that fwctl inventory --out wrote", inv.Kind, kind)}
+		return &FormatError{Reason: fmt.Sprintf("its kind is %q, want %q: pass a file that fwctl inventory --out wrote",
+			inv.Kind, kind)}
 	case seen["format_version"] && major(inv.FormatVersion) != major(FormatVersion):
 		return &FormatError{Reason: fmt.Sprintf("its format_version is %q and this fwctl reads %s.x: write it again with this version of fwctl inventory, or use the version that wrote it",
 			inv.FormatVersion, major(FormatVersion))}

@@ -26,11 +26,14 @@ func full() *inventory.Inventory {
 		Health: inventory.Health{Failures: []string{"Fan 1: critical"}},
 		Drives: []inventory.Drive{{Slot: 0, SASAddress: "5000c50012345678", InUse: []string{"mounted /tank"},
 			Paths: []inventory.DrivePath{{Device: "sda", Via: lu1, Live: true}}}},
-		ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2, LUID: lu1, Serial: "ESP-A", Paths: []string{"/dev/sg3"}, GenerationCode: 7,
-			Inquiry:  inventory.Inquiry{Vendor: "ACME", Product: "JBOD-60", Revision: "1000"},
-			Download: inventory.Download{SESPage: true, WriteBufferModes: []string{"07", "0e", "0f"}},
-			Subenclosures: []inventory.Subenclosure{{LogicalID: enclosureA, Address: enclosureA + "/esp1/sub0", Vendor: "ACME", Product: "JBOD-60", Revision: "1000",
-				Staged: &inventory.Staged{SHA256: strings.Repeat("5", 64), Revision: "1100", Since: time.Date(2026, 11, 15, 0, 0, 0, 0, time.UTC), By: "anna"}}}}},
+		ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2, LUID: lu1, Serial: "ESP-A", Paths: []string{"/dev/sg3"},
+			GenerationCode: 7,
+			Inquiry:        inventory.Inquiry{Vendor: "ACME", Product: "JBOD-60", Revision: "1000"},
+			Download:       inventory.Download{SESPage: true, WriteBufferModes: []string{"07", "0e", "0f"}},
+			Subenclosures: []inventory.Subenclosure{{LogicalID: enclosureA, Address: enclosureA + "/esp1/sub0", Vendor: "ACME",
+				Product: "JBOD-60", Revision: "1000",
+				Staged: &inventory.Staged{SHA256: strings.Repeat("5", 64), Revision: "1100",
+					Since: time.Date(2026, 11, 15, 0, 0, 0, 0, time.UTC), By: "anna"}}}}},
 	}}
 	inv.Problems = []inventory.Problem{{Path: "/dev/sg9", Summary: "cannot read it", Detail: "look"}}
 	return inv
@@ -116,10 +119,12 @@ func TestParseRefuses(t *testing.T) {
 // An inventory is read as a stream: what does not fit is told before the rest is there.
 func TestReadIsAStream(t *testing.T) {
 	torn := errors.New("the rest is asked for")
-	head := `{"format_version": "1.0", "kind": "Inventory", "enclosures": [` + strings.Repeat(`{"health": {"critical": false, "unrecoverable": false}}, `, 1000) + `{"logical_id": 5}, `
+	head := `{"format_version": "1.0", "kind": "Inventory", "enclosures": [` +
+		strings.Repeat(`{"health": {"critical": false, "unrecoverable": false}}, `, 1000) + `{"logical_id": 5}, `
 	rest := iotest.ErrReader(torn)
 	var format *inventory.FormatError
-	if _, err := inventory.Read(io.MultiReader(strings.NewReader(head), rest)); !errors.As(err, &format) || !strings.Contains(err.Error(), "enclosure 1001 of the list") {
+	if _, err := inventory.Read(io.MultiReader(strings.NewReader(head), rest)); !errors.As(err, &format) ||
+		!strings.Contains(err.Error(), "enclosure 1001 of the list") {
 		t.Errorf("Read = %v; want a *FormatError about enclosure 1001 of the list", err)
 	}
 	// What reading fails with is told as it is, wherever that is.

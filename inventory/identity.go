@@ -8,7 +8,8 @@ import (
 // Identity is what a logical unit says of who it is. None of it depends on the
 // path, the host, or what else is in sight. "" where the device does not say.
 type Identity struct {
-	LogicalUnit string // designator of VPD page 83h: an NAA in lower-case hex, "eui." and hex, "t10." and text, or a name string
+	// designator of VPD page 83h: an NAA in lower-case hex, "eui." and hex, "t10." and text, or a name string
+	LogicalUnit string
 	Port        string // NAA of the target port that VPD page 83h was read through, in lower-case hex
 	Vendor      string // standard INQUIRY data
 	Serial      string // VPD page 80h

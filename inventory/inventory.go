@@ -34,7 +34,8 @@ type Inventory struct {
 // ESPs are of one enclosure where they report the same logical identifier. One
 // that reports none, all zero, is an enclosure of its own.
 type Enclosure struct {
-	LogicalID     string  `json:"logical_id"`    // enclosure logical identifier, 16 hex digits; all zero where the device has none
+	// enclosure logical identifier, 16 hex digits; all zero where the device has none
+	LogicalID     string  `json:"logical_id"`
 	Vendor        string  `json:"vendor"`        // of the primary subenclosure, page 01h
 	Product       string  `json:"product"`       // likewise
 	ExpectedESPs  *int    `json:"expected_esps"` // nil where nobody can tell
@@ -67,10 +68,11 @@ type Caution struct {
 type CautionKind string
 
 const (
-	NeedsImage CautionKind = "needs-image" // it may have nothing to boot from: a whole image, before any reset or power loss
-	Unclear    CautionKind = "unclear"     // it may hold all or a part of an image that was sent, and does not say which
-	PowerOnly  CautionKind = "power-only"  // what it holds staged starts at power on, and mode 0Fh does not start it
-	Unfinished CautionKind = "unfinished"  // a run goes on, or was broken off, in the middle of its work on it
+	// it may have nothing to boot from: a whole image, before any reset or power loss
+	NeedsImage CautionKind = "needs-image"
+	Unclear    CautionKind = "unclear"    // it may hold all or a part of an image that was sent, and does not say which
+	PowerOnly  CautionKind = "power-only" // what it holds staged starts at power on, and mode 0Fh does not start it
+	Unfinished CautionKind = "unfinished" // a run goes on, or was broken off, in the middle of its work on it
 )
 
 // CautionOf returns the first caution of a kind about a component, nil if there is none.
@@ -131,13 +133,16 @@ type Health struct {
 // which finds ZFS, and counters that move. A dm-multipath map without anything
 // above it is no use, nor is a process that only watches disks.
 type Drive struct {
-	Slot       SlotNumber    `json:"slot"`
-	SASAddress string        `json:"sas_address"`        // of the drive's first port, 16 hex digits; "" where unknown
-	LUID       string        `json:"lu_id,omitempty"`    // NAA of its logical unit, the same on all ports and hosts; "" where no path leads to it
-	Protocol   DriveProtocol `json:"protocol,omitempty"` // "" where neither page 0Ah nor the kernel tells
-	InUse      []string      `json:"in_use"`             // what uses it, in words: "mounted /tank through dm-3 (mpatha)"; nil: not known, which counts as in use
-	Paths      []DrivePath   `json:"paths"`              // over both ports, sorted by Device; empty: this host does not see it, and InUse is nil
-	Evidence   []string      `json:"evidence,omitempty"` // why it counts as behind the enclosure, in words
+	Slot       SlotNumber `json:"slot"`
+	SASAddress string     `json:"sas_address"` // of the drive's first port, 16 hex digits; "" where unknown
+	// NAA of its logical unit, the same on all ports and hosts; "" where no path leads to it
+	LUID     string        `json:"lu_id,omitempty"`
+	Protocol DriveProtocol `json:"protocol,omitempty"` // "" where neither page 0Ah nor the kernel tells
+	// what uses it, in words: "mounted /tank through dm-3 (mpatha)"; nil: not known, which counts as in use
+	InUse []string `json:"in_use"`
+	// over both ports, sorted by Device; empty: this host does not see it, and InUse is nil
+	Paths    []DrivePath `json:"paths"`
+	Evidence []string    `json:"evidence,omitempty"` // why it counts as behind the enclosure, in words
 }
 
 // NoUser says of a drive whose InUse is empty and not nil which sources show that
@@ -208,7 +213,8 @@ type DrivePath struct {
 	Via    string `json:"via"`            // lu_id of the ESP it goes through, "" where that cannot be told
 	Live   bool   `json:"live"`           // the device's state is running, and no multipath map has failed it
 	Down   string `json:"down,omitempty"` // why it is not live, in words; "" also where an older fwctl has not said
-	Used   bool   `json:"used"`           // all that uses the drive goes on over this path when the others fail, or has only this one
+	// all that uses the drive goes on over this path when the others fail, or has only this one
+	Used bool `json:"used"`
 }
 
 // Named returns e's components as selectors see them, each once, without names.
@@ -234,13 +240,15 @@ func (e *Enclosure) Named() []Named {
 
 // ESP is one enclosure services process: an I/O module, a SEP.
 type ESP struct {
-	RelativeID     int            `json:"relative_id"`         // as the ESP itself says: 0 to 7
-	Processes      int            `json:"processes"`           // number of ES processes it claims for the enclosure: 0 to 7
-	LUID           string         `json:"lu_id"`               // designator of the logical unit, see Identity.LUID
-	Serial         string         `json:"serial"`              // VPD page 80h
-	Paths          []string       `json:"paths"`               // device nodes, never identity
-	Expanders      []string       `json:"expanders,omitempty"` // SAS addresses of the ESP's own expanders, sorted
-	Upstream       []string       `json:"upstream,omitempty"`  // SAS addresses of other expanders between this host and the ESP, on any of its paths, sorted
+	RelativeID int `json:"relative_id"` // as the ESP itself says: 0 to 7
+	// number of ES processes it claims for the enclosure: 0 to 7
+	Processes int      `json:"processes"`
+	LUID      string   `json:"lu_id"`               // designator of the logical unit, see Identity.LUID
+	Serial    string   `json:"serial"`              // VPD page 80h
+	Paths     []string `json:"paths"`               // device nodes, never identity
+	Expanders []string `json:"expanders,omitempty"` // SAS addresses of the ESP's own expanders, sorted
+	// SAS addresses of other expanders between this host and the ESP, on any of its paths, sorted
+	Upstream       []string       `json:"upstream,omitempty"`
 	GenerationCode uint32         `json:"generation_code"`
 	Inquiry        Inquiry        `json:"inquiry"`
 	Download       Download       `json:"download"`

@@ -137,7 +137,8 @@ func mergePaths(readings []Reading) []member {
 		relativeID, processes         int
 	}
 	keyOf := func(r *Reading, port string) key {
-		return key{r.Identity.LUID(), r.Identity.LogicalID, r.Identity.Serial, port, r.Identity.RelativeID, r.Identity.Processes}
+		return key{r.Identity.LUID(), r.Identity.LogicalID, r.Identity.Serial, port, r.Identity.RelativeID,
+			r.Identity.Processes}
 	}
 
 	readings = slices.SortedFunc(slices.Values(readings), func(a, b Reading) int { return ComparePaths(a.Path, b.Path) })
@@ -167,11 +168,13 @@ func mergePaths(readings []Reading) []member {
 		m.esp.Paths = append(m.esp.Paths, r.Path)
 		m.routes = append(m.routes, r.Route)
 		switch {
-		case (m.port() == "" || r.port() == "") && (strings.HasPrefix(m.esp.LUID, sesOnly) || !numbered(r.Identity.RelativeID, r.Identity.Processes)):
+		case (m.port() == "" || r.port() == "") &&
+			(strings.HasPrefix(m.esp.LUID, sesOnly) || !numbered(r.Identity.RelativeID, r.Identity.Processes)):
 			// Two modules can have one NAA, and both say "1 of 1".
 			m.esp.Conflict = "it does not tell its port on every path, and nothing else tells whether they lead to one ESP or to several"
 		case !reflect.DeepEqual(m.Subenclosures, r.Subenclosures):
-			m.esp.Conflict = "what looks like one ESP, logical unit " + m.esp.LUID + ", reports other subenclosures on another path"
+			m.esp.Conflict = "what looks like one ESP, logical unit " + m.esp.LUID +
+				", reports other subenclosures on another path"
 		}
 	}
 	return members
@@ -218,7 +221,9 @@ func separateSharedIdentity(members []member) {
 		return m.Identity.LogicalID == zeroLogicalID || !numbered(m.esp.RelativeID, m.esp.Processes)
 	}
 	for _, alike := range sharing() {
-		if slices.ContainsFunc(alike, func(m *member) bool { return inAddress(m) || m.Identity.LogicalUnit == "" || m.Identity.Port == "" }) {
+		if slices.ContainsFunc(alike, func(m *member) bool {
+			return inAddress(m) || m.Identity.LogicalUnit == "" || m.Identity.Port == ""
+		}) {
 			continue
 		}
 		for _, m := range alike {
@@ -227,7 +232,8 @@ func separateSharedIdentity(members []member) {
 	}
 	for luID, alike := range sharing() {
 		for _, m := range alike {
-			m.esp.Conflict = "another ESP, behind another port or in another place, has the same logical unit designator, " + luID
+			m.esp.Conflict = "another ESP, behind another port or in another place, has the same logical unit designator, " +
+				luID
 		}
 	}
 }

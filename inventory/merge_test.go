@@ -22,8 +22,9 @@ const (
 func reading(path, luID, logicalID string, relativeID, processes int) inventory.Reading {
 	luID, port, _ := strings.Cut(luID, "@")
 	return inventory.Reading{
-		Path:          path,
-		Identity:      inventory.Identity{LogicalUnit: luID, Port: port, LogicalID: logicalID, RelativeID: relativeID, Processes: processes},
+		Path: path,
+		Identity: inventory.Identity{LogicalUnit: luID, Port: port, LogicalID: logicalID, RelativeID: relativeID,
+			Processes: processes},
 		Subenclosures: []inventory.Subenclosure{{LogicalID: logicalID, Vendor: "ACME", Product: "JBOD-60", Revision: "1000"}},
 	}
 }
@@ -98,7 +99,8 @@ func TestMergeGroups(t *testing.T) {
 			"  lu-" + lu2 + " " + lu2 + " /dev/sg4",
 		}},
 		{"no logical identifier (MD32xxi): each is an enclosure of its own", []inventory.Reading{
-			reading("/dev/sg3", lu1, zero, 0, 0), reading("/dev/sg4", lu2+"@"+lu2, zero, 0, 0), reading("/dev/sg5", lu2+"@"+lu2, zero, 0, 0),
+			reading("/dev/sg3", lu1, zero, 0, 0), reading("/dev/sg4", lu2+"@"+lu2, zero, 0, 0),
+			reading("/dev/sg5", lu2+"@"+lu2, zero, 0, 0),
 		}, []string{
 			"lu-" + lu1 + " expects ?",
 			"  lu-" + lu1 + " " + lu1 + " /dev/sg3",
@@ -123,7 +125,8 @@ func TestMergeGroups(t *testing.T) {
 		}},
 		{"a serial number that is read on one path alone: it may be two modules", []inventory.Reading{
 			serial(reading("/dev/sg3", lu1, enclosureA, 1, 2), "A"), reading("/dev/sg4", lu1, enclosureA, 1, 2),
-			serial(reading("/dev/sg5", lu2+"@"+lu2, "5000ccab04002000", 1, 1), "A"), reading("/dev/sg6", lu2+"@"+lu2, "5000ccab04002000", 1, 1),
+			serial(reading("/dev/sg5", lu2+"@"+lu2, "5000ccab04002000", 1, 1), "A"),
+			reading("/dev/sg6", lu2+"@"+lu2, "5000ccab04002000", 1, 1),
 		}, []string{
 			enclosureA + " expects 2 misses 2",
 			"  esp1 " + lu1 + " /dev/sg3 CONFLICT",
@@ -281,7 +284,8 @@ func TestAddressDoesNotDependOnSight(t *testing.T) {
 
 func TestSubenclosureListedTwiceIsAConflict(t *testing.T) {
 	r := reading("/dev/sg3", lu1, enclosureA, 1, 2)
-	r.Subenclosures = append(r.Subenclosures, inventory.Subenclosure{ID: 2, Revision: "1"}, inventory.Subenclosure{ID: 2, Revision: "2"})
+	r.Subenclosures = append(r.Subenclosures, inventory.Subenclosure{ID: 2, Revision: "1"},
+		inventory.Subenclosure{ID: 2, Revision: "2"})
 	enclosures, _ := inventory.Merge([]inventory.Reading{r}, nil)
 	if c := enclosures[0].ESPs[0].Conflict; !strings.Contains(c, "subenclosure 2 more than once") {
 		t.Errorf("Merge(…) gives conflict %q; want one that tells of subenclosure 2", c)
@@ -362,9 +366,11 @@ func TestMergeHealthAndDrives(t *testing.T) {
 	a := reading("/dev/sg3", lu1, enclosureA, 1, 2)
 	a.Health = inventory.Health{Critical: true, Failures: []string{"Fan 1: critical", "Power Supply 2: non-critical"}}
 	a.Expanders = []string{"5000ccab0400103f", "5000ccab040010ff"}
-	a.Slots = []inventory.Slot{slot(1, "5000c50000000011", "5000ccab040010ff"), slot(0, "5000c50000000001", "5000ccab0400103f"), slot(2, "5000c50000000021", "")}
+	a.Slots = []inventory.Slot{slot(1, "5000c50000000011", "5000ccab040010ff"),
+		slot(0, "5000c50000000001", "5000ccab0400103f"), slot(2, "5000c50000000021", "")}
 	b := reading("/dev/sg4", lu2, enclosureA, 2, 2)
-	b.Health = inventory.Health{Unrecoverable: true, Failures: []string{"Power Supply 2: non-critical", "Temp 1: unrecoverable"}}
+	b.Health = inventory.Health{Unrecoverable: true,
+		Failures: []string{"Power Supply 2: non-critical", "Temp 1: unrecoverable"}}
 	b.Expanders = []string{"5000ccab0400107f", "5000ccab040010ff"}
 	b.Slots = []inventory.Slot{slot(0, "5000c50000000002", "5000ccab0400107f", "5000c50000000001", "5000ccab0400103f"),
 		slot(1, "5000c50000000011", "5000ccab040010ff"), slot(2, "5000c50000000032", "5000ccab040099ff")}
@@ -401,7 +407,8 @@ func TestMergeHealthAndDrives(t *testing.T) {
 		{Slot: 2, SASAddress: "5000c50000000032", LUID: "5000c50000000030", Paths: []inventory.DrivePath{{Device: "sde", Live: true}}},
 	}
 	// No slot lists it, and its route does not say where it hangs.
-	want = append(want, inventory.Drive{Slot: inventory.NoSlot, SASAddress: "5000c500deadbeef", LUID: "5000c500deadbee0", Paths: []inventory.DrivePath{{Device: "sdz", Live: true}}})
+	want = append(want, inventory.Drive{Slot: inventory.NoSlot, SASAddress: "5000c500deadbeef", LUID: "5000c500deadbee0",
+		Paths: []inventory.DrivePath{{Device: "sdz", Live: true}}})
 	for i := range enclosures[0].Drives {
 		if d := &enclosures[0].Drives[i]; d.Evidence == nil {
 			t.Errorf("Merge(…) gives %s without evidence", d.Name())
@@ -416,15 +423,19 @@ func TestMergeHealthAndDrives(t *testing.T) {
 
 func TestMergeIgnoresOrder(t *testing.T) {
 	readings := []inventory.Reading{
-		reading("/dev/sg3", lu1, enclosureA, 1, 2), reading("/dev/sg4", lu2, enclosureA, 2, 2), reading("/dev/sg5", lu2, enclosureA, 2, 2),
-		reading("/dev/sg6", "5000ccab04002001", "5000ccab04002000", 0, 0), reading("/dev/sg7", "5000ccab04002001", "5000ccab04002000", 1, 1),
-		reading("/dev/sg8", "5000ccab04003001", "0000000000000000", 1, 2), reading("/dev/sg12", "5000ccab04001003", enclosureA, 1, 2),
+		reading("/dev/sg3", lu1, enclosureA, 1, 2), reading("/dev/sg4", lu2, enclosureA, 2, 2),
+		reading("/dev/sg5", lu2, enclosureA, 2, 2),
+		reading("/dev/sg6", "5000ccab04002001", "5000ccab04002000", 0, 0),
+		reading("/dev/sg7", "5000ccab04002001", "5000ccab04002000", 1, 1),
+		reading("/dev/sg8", "5000ccab04003001", "0000000000000000", 1, 2),
+		reading("/dev/sg12", "5000ccab04001003", enclosureA, 1, 2),
 	}
 	for i := range readings {
 		readings[i].Problems = []inventory.Problem{{Path: readings[i].Path, Summary: "something"}}
 		readings[i].Slots = []inventory.Slot{slot(i%2, "5000c5000000000"+string(rune('0'+i)), "")}
 	}
-	blocks := []inventory.BlockDevice{{Name: "sda", SASAddress: "5000c50000000001"}, {Name: "sdb", SASAddress: "5000c50000000001"}, {Name: "sdc", SASAddress: "5000c50000000002"}}
+	blocks := []inventory.BlockDevice{{Name: "sda", SASAddress: "5000c50000000001"},
+		{Name: "sdb", SASAddress: "5000c50000000001"}, {Name: "sdc", SASAddress: "5000c50000000002"}}
 	wantEnclosures, wantProblems := inventory.Merge(readings, blocks)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 50 {

@@ -90,7 +90,8 @@ func TestMayIdentify(t *testing.T) {
 // A selector without patterns selects what Selectable lists; one selects no more than its
 // leading part does; and an error can be shown.
 func FuzzSelector(f *testing.F) {
-	for _, s := range []string{"5000ccab04001000/esp1/sub0", "r12*", "*/esp?", "lu-t10.ACME/lu-x", "all", "[", "a//b", "\xff"} {
+	for _, s := range []string{"5000ccab04001000/esp1/sub0", "r12*", "*/esp?", "lu-t10.ACME/lu-x", "all", "[", "a//b",
+		"\xff"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -103,10 +104,12 @@ func FuzzSelector(f *testing.F) {
 			return
 		}
 		literal := !strings.ContainsAny(text, "*?") && strings.ToLower(text) == text
-		if selectable := inventory.Selectable([]inventory.Named{component}); literal && s.Matches(component) != slices.Contains(selectable, text) {
+		if selectable := inventory.Selectable([]inventory.Named{component}); literal &&
+			s.Matches(component) != slices.Contains(selectable, text) {
 			t.Errorf("%q.Matches(%v) = %v; want true for %v alone", text, component, s.Matches(component), selectable)
 		}
-		if leading, _, ok := strings.Cut(text, "/"); ok && s.Matches(component) && !inventory.Selector(leading).Matches(component) {
+		if leading, _, ok := strings.Cut(text, "/"); ok && s.Matches(component) &&
+			!inventory.Selector(leading).Matches(component) {
 			t.Errorf("%q selects %v, and its leading part does not", text, component)
 		}
 	})

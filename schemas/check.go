@@ -93,8 +93,9 @@ const maxEntries = 20_000
 // none has.
 func oversized(n *yaml.Node) *Problem {
 	if entries := len(n.Content) / 2; n.Kind == yaml.MappingNode && entries > maxEntries {
-		return &Problem{Line: n.Line, Column: n.Column, Summary: fmt.Sprintf("a mapping of %d entries begins here; at most %d are read", entries, maxEntries),
-			Hint: "split the file: one desired state for each site"}
+		return &Problem{Line: n.Line, Column: n.Column,
+			Summary: fmt.Sprintf("a mapping of %d entries begins here; at most %d are read", entries, maxEntries),
+			Hint:    "split the file: one desired state for each site"}
 	}
 	for _, c := range n.Content {
 		if p := oversized(c); p != nil {
@@ -127,8 +128,9 @@ func unsound(n *yaml.Node, within []*yaml.Node) []Problem {
 			line, twice := lines[k]
 			switch value := n.Content[i+1]; {
 			case target(c).Kind != yaml.ScalarNode:
-				problems = append(problems, Problem{Line: c.Line, Column: c.Column, Summary: "a key is a list or a mapping; it must be text",
-					Hint: "text that begins with [ or { is quoted"})
+				problems = append(problems,
+					Problem{Line: c.Line, Column: c.Column, Summary: "a key is a list or a mapping; it must be text",
+						Hint: "text that begins with [ or { is quoted"})
 			case twice:
 				problems = append(problems, Problem{Line: c.Line, Column: c.Column,
 					Summary: fmt.Sprintf("key %q stands here a second time", c.Value),
@@ -166,7 +168,9 @@ func hidden(n *yaml.Node) []Problem {
 	add := func(n *yaml.Node, summary, hint string) {
 		problems = append(problems, Problem{Line: n.Line, Column: n.Column, Summary: summary, Hint: hint})
 	}
-	if i := strings.IndexFunc(n.Value, func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }); n.Kind == yaml.ScalarNode && i >= 0 {
+	if i := strings.IndexFunc(n.Value, func(r rune) bool {
+		return r != '\n' && r != '\t' && !unicode.IsPrint(r)
+	}); n.Kind == yaml.ScalarNode && i >= 0 {
 		r, _ := utf8.DecodeRuneInString(n.Value[i:])
 		add(n, fmt.Sprintf("a character in here cannot be shown: %U", r), "take it out, or write what it stands for")
 	}

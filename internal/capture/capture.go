@@ -187,7 +187,8 @@ func Parse(data []byte) (*Capture, error) {
 	}
 	switch version, _, _ := strings.Cut(c.FormatVersion, "."); {
 	case c.Kind != kind:
-		return nil, &FormatError{Reason: fmt.Sprintf("its kind is %q, want %q: make one with `fwctl capture --out`", c.Kind, kind)}
+		return nil, &FormatError{Reason: fmt.Sprintf("its kind is %q, want %q: make one with `fwctl capture --out`", c.Kind,
+			kind)}
 	case version != "1":
 		return nil, &FormatError{Reason: fmt.Sprintf("its format_version is %q and this fwctl reads 1.x: use the version of fwctl that wrote it", c.FormatVersion)}
 	case c.Host == "":

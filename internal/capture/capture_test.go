@@ -154,7 +154,8 @@ func TestReplayIsTheSameInventory(t *testing.T) {
 // Recording sends what a scan sends: nothing with an effect, and never page 0Eh.
 func TestRecordingHasNoEffect(t *testing.T) {
 	dir := t.TempDir()
-	rack := strings.Replace(strings.Replace(small, "FIRST", "", 1), "trace: trace.jsonl", "trace: "+filepath.Join(dir, "trace.jsonl"), 1)
+	rack := strings.Replace(strings.Replace(small, "FIRST", "", 1), "trace: trace.jsonl",
+		"trace: "+filepath.Join(dir, "trace.jsonl"), 1)
 	record(t, rack, "", func(*testing.T, []byte, *inventory.Inventory) {})
 	trace, err := os.ReadFile(filepath.Join(dir, "trace.jsonl"))
 	if err != nil || len(trace) == 0 {
@@ -220,7 +221,8 @@ func TestDeviceThatHangs(t *testing.T) {
 		if diff := cmp.Diff(read.Enclosures, again.Enclosures); diff != "" {
 			t.Errorf("the enclosures of the capture (-machine +capture):\n%s", diff)
 		}
-		if len(again.Problems) != len(read.Problems) || !strings.Contains(again.Problems[0].Detail, "no answer to this command") {
+		if len(again.Problems) != len(read.Problems) ||
+			!strings.Contains(again.Problems[0].Detail, "no answer to this command") {
 			t.Errorf("Problems = %v; want one of the device that hung, as in %v", again.Problems, read.Problems)
 		}
 	})
@@ -251,7 +253,8 @@ func TestNothingIsWritten(t *testing.T) {
 			{CDB: []byte{0x1c, 0x01, 0x0e, 0x80, 0, 0}, In: make([]byte, 100), Effect: true},
 		} {
 			var e *transport.Error
-			if _, err := node.Do(context.Background(), req); !errors.Is(err, capture.ErrReplay) || !errors.As(err, &e) || !e.NotSent {
+			if _, err := node.Do(context.Background(), req); !errors.Is(err, capture.ErrReplay) || !errors.As(err, &e) ||
+				!e.NotSent {
 				t.Errorf("Do(% x) = %v; want ErrReplay, not sent", req.CDB, err)
 			}
 		}
@@ -315,7 +318,8 @@ func TestUsesAreReplayed(t *testing.T) {
 		}
 		m := replay(t, data)
 		after, err := m.OpenDisks()
-		if !cmp.Equal(after, before) || errors.Is(err, fs.ErrPermission) != (failure != nil) || (err == nil) != (failure == nil) {
+		if !cmp.Equal(after, before) || errors.Is(err, fs.ErrPermission) != (failure != nil) ||
+			(err == nil) != (failure == nil) {
 			t.Errorf("OpenDisks = %v, %v; want %v, %v", after, err, before, failure)
 		}
 		again, err := m.DMTableStatus("dm-0")
@@ -334,7 +338,8 @@ func TestUsesAreReplayed(t *testing.T) {
 
 // Errors are replayed as what they were.
 func TestFailures(t *testing.T) {
-	for _, cause := range []error{transport.ErrBusy, transport.ErrGone, transport.ErrTimeout, transport.ErrAbandoned, fs.ErrPermission, fs.ErrNotExist, io.ErrUnexpectedEOF, nil} {
+	for _, cause := range []error{transport.ErrBusy, transport.ErrGone, transport.ErrTimeout, transport.ErrAbandoned,
+		fs.ErrPermission, fs.ErrNotExist, io.ErrUnexpectedEOF, nil} {
 		before := &transport.Error{Op: "open", Path: "/dev/sg0", NotSent: true, Host: 7, Driver: 8, Err: cause}
 		recorder := capture.Record(fails{err: before}, time.Now())
 		if _, err := recorder.Open("/dev/sg0", transport.ReadOnly); err == nil {
@@ -346,7 +351,8 @@ func TestFailures(t *testing.T) {
 		}
 		_, after := replay(t, data).Open("/dev/sg0", transport.ReadOnly)
 		var e *transport.Error
-		if !errors.As(after, &e) || e.Error() != before.Error() || !e.NotSent || e.Host != 7 || cause != nil && cause != io.ErrUnexpectedEOF && !errors.Is(e, cause) {
+		if !errors.As(after, &e) || e.Error() != before.Error() || !e.NotSent || e.Host != 7 || cause != nil &&
+			cause != io.ErrUnexpectedEOF && !errors.Is(e, cause) {
 			t.Errorf("%v is replayed as %v", before, after)
 		}
 	}

@@ -23,8 +23,11 @@ type Recorder struct {
 
 // Record stands before a machine. takenAt is for the record.
 func Record(m transport.Machine, takenAt time.Time) *Recorder {
-	return &Recorder{machine: m, capture: &Capture{FormatVersion: FormatVersion, Kind: kind, Host: m.Hostname(), TakenAt: takenAt, Simulated: m.Simulated(),
-		Dirs: map[string][]string{}, Links: map[string]string{}, Files: map[string]Bytes{}, Nodes: map[string]*Node{}, DMTables: map[string]*DMTable{}}}
+	return &Recorder{machine: m,
+		capture: &Capture{FormatVersion: FormatVersion, Kind: kind, Host: m.Hostname(), TakenAt: takenAt,
+			Simulated: m.Simulated(),
+			Dirs:      map[string][]string{}, Links: map[string]string{}, Files: map[string]Bytes{}, Nodes: map[string]*Node{},
+			DMTables: map[string]*DMTable{}}}
 }
 
 // Encode writes what was recorded so far as a capture file. A command that has no

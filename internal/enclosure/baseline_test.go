@@ -15,8 +15,9 @@ func TestDecline(t *testing.T) {
 	t.Parallel()
 	well := func() *inventory.Enclosure {
 		return &inventory.Enclosure{
-			Health: inventory.Health{Failures: []string{"Fan 1: critical"}, Elements: map[string]int{"Power Supply": 2, "Cooling": 4}},
-			ESPs:   []inventory.ESP{{LUID: "5000ccab04001001"}, {LUID: "5000ccab04001002"}},
+			Health: inventory.Health{Failures: []string{"Fan 1: critical"},
+				Elements: map[string]int{"Power Supply": 2, "Cooling": 4}},
+			ESPs: []inventory.ESP{{LUID: "5000ccab04001001"}, {LUID: "5000ccab04001002"}},
 			Drives: []inventory.Drive{{Slot: 7, SASAddress: "5000c50012345678", Paths: []inventory.DrivePath{
 				{Device: "sda", Live: true, Used: true}, {Device: "sdb", Live: true, Used: true}, {Device: "sdc"},
 			}}},

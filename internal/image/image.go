@@ -73,7 +73,8 @@ func read(path string, most int64) ([]byte, error) {
 	case len(data) == 0:
 		return nil, &Error{Path: path, Summary: "it is empty", Hint: "get the file again"}
 	case info.Mode().IsRegular() && int64(len(data)) != info.Size():
-		return nil, &Error{Path: path, Summary: "it changed while it was read", Hint: "wait until it is written, then try again"}
+		return nil, &Error{Path: path, Summary: "it changed while it was read",
+			Hint: "wait until it is written, then try again"}
 	}
 	return data, nil
 }
@@ -87,7 +88,8 @@ func unreadable(path string, err error) error {
 	if errors.As(err, &perr) {
 		err = perr.Err // the path is told already
 	}
-	e := &Error{Path: path, Summary: "it cannot be read: " + err.Error(), Hint: "see that the disk is sound, or get the file again", Err: err}
+	e := &Error{Path: path, Summary: "it cannot be read: " + err.Error(),
+		Hint: "see that the disk is sound, or get the file again", Err: err}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Summary, e.Hint = "there is no such file", "check the name, or get the file from the vendor"

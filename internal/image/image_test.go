@@ -34,7 +34,8 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	if img.SHA256() != hello || img.Size() != 5 || string(img.Bytes()) != "hello" || img.Path() != path {
-		t.Errorf("Load = %s, %d bytes %q of %s; want %s, 5 bytes \"hello\" of %s", img.SHA256(), img.Size(), img.Bytes(), img.Path(), hello, path)
+		t.Errorf("Load = %s, %d bytes %q of %s; want %s, 5 bytes \"hello\" of %s", img.SHA256(), img.Size(), img.Bytes(),
+			img.Path(), hello, path)
 	}
 	if err := img.Expect(strings.ToUpper(hello)); err != nil {
 		t.Errorf("Expect(its digest) = %v; want nil", err)
@@ -85,7 +86,8 @@ func TestErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := img.Expect(hello); err == nil || !strings.Contains(err.Error(), hello) || !strings.Contains(err.Error(), img.SHA256()) {
+	if err := img.Expect(hello); err == nil || !strings.Contains(err.Error(), hello) ||
+		!strings.Contains(err.Error(), img.SHA256()) {
 		t.Errorf("Expect(another digest) = %v; want an error with both", err)
 	}
 }

@@ -145,7 +145,8 @@ func kindOfELF(content []byte) Kind {
 func textOf(content []byte) (string, bool) {
 	var decoded string
 	switch {
-	case len(content)%2 == 0 && (bytes.HasPrefix(content, []byte("\xff\xfe")) || bytes.HasPrefix(content, []byte("\xfe\xff"))):
+	case len(content)%2 == 0 &&
+		(bytes.HasPrefix(content, []byte("\xff\xfe")) || bytes.HasPrefix(content, []byte("\xfe\xff"))):
 		var order binary.ByteOrder = binary.LittleEndian
 		if content[0] == 0xfe {
 			order = binary.BigEndian

@@ -31,11 +31,14 @@ func TestVerify(t *testing.T) {
 	signed := string(minisign.Sign(private, img.Bytes()))
 	keys := []string{other.String(), vendor.String()}
 
-	reader := minisign.NewReader(strings.NewReader("hello")) // as the minisign program signs by default: what it hashed before
+	// as the minisign program signs by default: what it hashed before
+	reader := minisign.NewReader(strings.NewReader("hello"))
 	if _, err := reader.Read(make([]byte, 5)); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"a signature": signed, "one of the hashed image": string(reader.Sign(private)), "one with DOS line ends": strings.ReplaceAll(signed, "\n", "\r\n")} {
+	for name, text := range map[string]string{"a signature": signed,
+		"one of the hashed image": string(reader.Sign(private)),
+		"one with DOS line ends":  strings.ReplaceAll(signed, "\n", "\r\n")} {
 		if key, err := img.Verify(write(t, "s", text), keys); err != nil || key != vendor.String() {
 			t.Errorf("Verify(%s) = %q, %v; want the vendor's key %s", name, key, err, vendor)
 		}
@@ -65,7 +68,8 @@ func TestVerify(t *testing.T) {
 			t.Errorf("Verify(%s) = %q, %v; want an *Error", tt.name, key, err)
 			continue
 		}
-		if want := "cannot use image " + path + ": its signature " + tt.file + ": " + tt.want; !strings.HasPrefix(err.Error(), want) || e.Hint == "" {
+		if want := "cannot use image " + path + ": its signature " + tt.file + ": " +
+			tt.want; !strings.HasPrefix(err.Error(), want) || e.Hint == "" {
 			t.Errorf("Verify(%s) = %q, hint %q; want %q and a hint", tt.name, err, e.Hint, want)
 		}
 		if tt.is != nil && !errors.Is(err, tt.is) {
@@ -92,7 +96,8 @@ func TestCheckPublicKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	signature := write(t, "s", string(minisign.Sign(private, []byte("hello"))))
-	for _, text := range []string{"", "RWTvendorsMinisignPublicKey", key.String()[:55], key.String() + "\n", string(file), string(secret), "ed25519:" + key.String()} {
+	for _, text := range []string{"", "RWTvendorsMinisignPublicKey", key.String()[:55], key.String() + "\n", string(file),
+		string(secret), "ed25519:" + key.String()} {
 		var e *image.KeyError
 		if err := image.CheckPublicKey(text); !errors.As(err, &e) || e.Text != text {
 			t.Errorf("CheckPublicKey(%q) = %v; want a *KeyError", text, err)

@@ -46,7 +46,8 @@ func begin(tx *state.Tx) (run int64) {
 	run = tx.BeginRun(state.Run{PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon})
 	tx.SetStep(run, state.Step{Address: a, Key: key, SHA256: "aa", State: "sending", Mode: "e", At: noon})
 	tx.Intend(state.Intent{Run: run, Address: a, Key: key, Kind: state.DownloadStart, Mode: "0e", SHA256: "aa", At: noon})
-	tx.Intend(state.Intent{Run: run, Address: a, Key: key, Kind: state.LastChunk, Mode: "0e", SHA256: "aa", At: noon.Add(time.Hour)})
+	tx.Intend(state.Intent{Run: run, Address: a, Key: key, Kind: state.LastChunk, Mode: "0e", SHA256: "aa",
+		At: noon.Add(time.Hour)})
 	return run
 }
 
@@ -67,7 +68,8 @@ func TestStuck(t *testing.T) {
 		if len(s.Runs) != 1 || s.Runs[0].Process != want {
 			t.Errorf("Runs = %+v; want one that is %s", s.Runs, want)
 		}
-		stuck := []report.Stuck{{Host: "stor1", Address: a, Run: 1, Kind: "last-chunk", Mode: "0e", SHA256: "aa", Since: noon}}
+		stuck := []report.Stuck{{Host: "stor1", Address: a, Run: 1, Kind: "last-chunk", Mode: "0e", SHA256: "aa",
+			Since: noon}}
 		if want == report.Running {
 			stuck = []report.Stuck{}
 		}
@@ -82,11 +84,13 @@ func TestStuckBesideARunThatGoesOn(t *testing.T) {
 	const beside, elsewhere = "5000ccab04001000/esp2/sub0", "5000ccab04002000/esp1/sub0"
 	store := open(t, func(tx *state.Tx) {
 		killed := begin(tx)
-		tx.Intend(state.Intent{Run: killed, Address: beside, Key: state.Key{LUID: "5000ccab04001002"}, Kind: state.DownloadStart, Mode: "0e", SHA256: "aa", At: noon})
+		tx.Intend(state.Intent{Run: killed, Address: beside, Key: state.Key{LUID: "5000ccab04001002"},
+			Kind: state.DownloadStart, Mode: "0e", SHA256: "aa", At: noon})
 		key := state.Key{LUID: "5000ccab04002001"}
 		alive := tx.BeginRun(state.Run{Host: "stor1", By: "ben", StartedAt: noon})
 		tx.SetStep(alive, state.Step{Address: elsewhere, Key: key, SHA256: "bb", State: "sending", Mode: "e", At: noon})
-		tx.Intend(state.Intent{Run: alive, Address: elsewhere, Key: key, Kind: state.DownloadStart, Mode: "0e", SHA256: "bb", At: noon})
+		tx.Intend(state.Intent{Run: alive, Address: elsewhere, Key: key, Kind: state.DownloadStart, Mode: "0e", SHA256: "bb",
+			At: noon})
 	})
 	s, err := report.ReadStatus(ctx, store, host, func(enclosure string, _ int) (bool, error) {
 		return enclosure == "5000ccab04002000", nil
@@ -147,7 +151,8 @@ func planned(t *testing.T, scenario string) (*plan.Plan, []byte) {
 // takes its plan.
 func TestInterrupted(t *testing.T) {
 	_, data := planned(t, "one owner host an ESP")
-	for name, kept := range map[string][]byte{"its plan was kept": data, "it was not": nil, "it is damaged": []byte("{}")} {
+	for name, kept := range map[string][]byte{"its plan was kept": data, "it was not": nil,
+		"it is damaged": []byte("{}")} {
 		store := open(t, func(tx *state.Tx) {
 			run := tx.BeginRun(state.Run{Host: "stor3", By: "anna", StartedAt: noon, Phase: "stage", Wave: 2})
 			if kept != nil {
@@ -195,10 +200,12 @@ func TestHops(t *testing.T) {
 	key := state.Key{LUID: planned.LUID}
 	var run int64
 	intend := func(tx *state.Tx, kind state.Kind, mode, sha256 string, minute time.Duration) {
-		tx.Intend(state.Intent{Run: run, Address: planned.Address, Key: key, Kind: kind, Mode: mode, SHA256: sha256, At: noon.Add(minute * time.Minute)})
+		tx.Intend(state.Intent{Run: run, Address: planned.Address, Key: key, Kind: kind, Mode: mode, SHA256: sha256,
+			At: noon.Add(minute * time.Minute)})
 	}
 	stands := func(tx *state.Tx, where, mode string) {
-		tx.SetStep(run, state.Step{Address: planned.Address, Key: key, Hop: 1, From: second.From, To: second.To, SHA256: second.Image.SHA256, State: where, Mode: mode, At: noon})
+		tx.SetStep(run, state.Step{Address: planned.Address, Key: key, Hop: 1, From: second.From, To: second.To,
+			SHA256: second.Image.SHA256, State: where, Mode: mode, At: noon})
 	}
 	store := open(t, func(tx *state.Tx) {
 		run = tx.BeginRun(state.Run{Host: planned.Host, By: "anna", StartedAt: noon})
@@ -222,7 +229,8 @@ func TestHops(t *testing.T) {
 			t.Errorf("%s, Way (-want +got):\n%s", name, diff)
 		}
 	}
-	done := report.Hop{From: first.From, To: first.To, SHA256: first.Image.SHA256, Mode: "7", At: noon.Add(2 * time.Minute)}
+	done := report.Hop{From: first.From, To: first.To, SHA256: first.Image.SHA256, Mode: "7",
+		At: noon.Add(2 * time.Minute)}
 	next := report.Hop{From: second.From, To: second.To, SHA256: second.Image.SHA256}
 	told("before the second", []report.Hop{done}, []report.Hop{done, next})
 	err := store.Update(ctx, func(tx *state.Tx) {
@@ -250,12 +258,15 @@ func TestStagedAndCautions(t *testing.T) {
 	store := open(t, func(tx *state.Tx) {
 		run := tx.BeginRun(state.Run{Host: "stor1", By: "anna", StartedAt: noon})
 		tx.EndRun(run, noon, "done")
-		for luID, address := range map[string]string{"5000ccab04001002": beside, "5000ccab04001001": a, "5000ccab04002001": elsewhere} {
+		for luID, address := range map[string]string{"5000ccab04001002": beside, "5000ccab04001001": a,
+			"5000ccab04002001": elsewhere} {
 			key := state.Key{LUID: luID}
 			tx.SetStep(run, state.Step{Address: address, Key: key, State: "staged", At: noon})
-			tx.Stage(key, state.Staged{SHA256: "aa", Revision: "1100", Running: "1000", Since: noon, By: "anna", Confirmed: address == a})
+			tx.Stage(key, state.Staged{SHA256: "aa", Revision: "1100", Running: "1000", Since: noon, By: "anna",
+				Confirmed: address == a})
 			tx.Caution(state.Caution{Key: key, Kind: state.NeedsImage, Address: address, Detail: "83h", Since: noon})
-			tx.Intend(state.Intent{Run: run, Address: address, Key: key, Kind: state.Activation, Mode: "0f", SHA256: "aa", At: noon})
+			tx.Intend(state.Intent{Run: run, Address: address, Key: key, Kind: state.Activation, Mode: "0f", SHA256: "aa",
+				At: noon})
 			tx.Override(run, state.Override{Kind: state.IgnoreWindow, Address: address, Given: "CHG-4711"})
 			tx.BeginHook(state.Hook{Run: run, Address: address, Key: key, Kind: state.BeforeReset, Command: "ceph", At: noon})
 		}
@@ -296,7 +307,8 @@ func TestStagedAndCautions(t *testing.T) {
 		}
 		slices.Sort(overrides) // as they were written
 		slices.Sort(hooks)
-		for what, got := range map[string][]string{"staged": staged, "cautions": cautions, "stuck": stuck, "overrides": overrides, "hooks": hooks} {
+		for what, got := range map[string][]string{"staged": staged, "cautions": cautions, "stuck": stuck,
+			"overrides": overrides, "hooks": hooks} {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("%s of %s (-want +got):\n%s", what, tt.selector, diff)
 			}
@@ -310,7 +322,8 @@ func TestWhatIsStillToCome(t *testing.T) {
 	var want []report.Step
 	for _, s := range p.Steps { // all of them are to be updated
 		if s.Host == "stor3" {
-			want = append(want, report.Step{Address: s.Address, LUID: s.LUID, State: "pending", From: s.Current, To: s.Desired, SHA256: s.Hops[0].Image.SHA256})
+			want = append(want, report.Step{Address: s.Address, LUID: s.LUID, State: "pending", From: s.Current, To: s.Desired,
+				SHA256: s.Hops[0].Image.SHA256})
 		}
 	}
 	store := open(t, func(tx *state.Tx) {
@@ -343,18 +356,23 @@ func TestHistory(t *testing.T) {
 	key := state.Key{LUID: "5000ccab04001001"}
 	store := open(t, func(tx *state.Tx) {
 		run := begin(tx)
-		tx.SetStep(run, state.Step{Address: a, Key: key, From: "1000", To: "1100", SHA256: "bb", State: "failed", Outcome: "failed", Mode: "e", Detail: "why", At: noon})
+		tx.SetStep(run, state.Step{Address: a, Key: key, From: "1000", To: "1100", SHA256: "bb", State: "failed",
+			Outcome: "failed", Mode: "e", Detail: "why", At: noon})
 		tx.Override(run, state.Override{Kind: state.IgnoreWindow, Address: a, Given: "CHG-4711"})
 		tx.Name("5000ccab04001000", "r12u20")
 		tx.Resume(run, "ben", noon)
 		tx.Work(run, state.Account{Login: "root", SudoUser: "anna"}, noon)
 		tx.Work(run, state.Account{UID: 1000, Login: "ben"}, noon)
-		tx.EndHook(tx.BeginHook(state.Hook{Run: run, Address: a, Key: key, Kind: state.BeforeReset, Command: "ceph osd set noout", At: noon}), noon.Add(time.Minute), "done", "noout is set\n")
-		tx.BeginHook(state.Hook{Run: run, Address: a, Key: key, Kind: state.AfterReset, Command: "ceph osd unset noout", At: noon})
-		tx.BeginHook(state.Hook{Run: run, Address: a, Key: key, Kind: state.BeforeReset, At: noon}) // its policy has none there
+		tx.EndHook(tx.BeginHook(state.Hook{Run: run, Address: a, Key: key, Kind: state.BeforeReset,
+			Command: "ceph osd set noout", At: noon}), noon.Add(time.Minute), "done", "noout is set\n")
+		tx.BeginHook(state.Hook{Run: run, Address: a, Key: key, Kind: state.AfterReset, Command: "ceph osd unset noout",
+			At: noon})
+		// its policy has none there
+		tx.BeginHook(state.Hook{Run: run, Address: a, Key: key, Kind: state.BeforeReset, At: noon})
 		tx.EndRun(run, noon.Add(time.Hour), "failed")
 		tx.BeginRun(state.Run{Host: "stor1", By: "ben", StartedAt: noon})
-		tx.Verified(state.Verification{Address: a, Key: key, SHA256: "bb", Revision: "1100", Outcome: state.Running, By: "ben", At: noon})
+		tx.Verified(state.Verification{Address: a, Key: key, SHA256: "bb", Revision: "1100", Outcome: state.Running,
+			By: "ben", At: noon})
 	})
 	h, err := report.ReadHistory(ctx, store, host)
 	if err != nil {
@@ -371,11 +389,13 @@ func TestHistory(t *testing.T) {
 				Hooks: []report.Hook{
 					{Kind: "before-reset", Address: a, Command: "ceph osd set noout", At: noon, EndedAt: &minute, Outcome: "done", Output: "noout is set\n"},
 					{Kind: "after-reset", Address: a, Command: "ceph osd unset noout", At: noon}},
-				Steps: []report.Step{{Address: a, LUID: "5000ccab04001001", State: "failed", Outcome: "failed", From: "1000", To: "1100", SHA256: "bb", Mode: "e", Reason: "why", At: &noon,
+				Steps: []report.Step{{Address: a, LUID: "5000ccab04001001", State: "failed", Outcome: "failed", From: "1000",
+					To: "1100", SHA256: "bb", Mode: "e", Reason: "why", At: &noon,
 					Hops: []report.Hop{{SHA256: "aa", Mode: "e", At: noon.Add(time.Hour)}}}}},
 			{Host: "stor1", ID: 2, By: "ben", StartedAt: noon, Resumed: []report.Resume{}, Overrides: []report.Override{}, Steps: []report.Step{}},
 		},
-		Verified: []report.Verified{{Host: "stor1", Address: a, SHA256: "bb", Revision: "1100", Outcome: "running", By: "ben", At: noon}}}
+		Verified: []report.Verified{{Host: "stor1", Address: a, SHA256: "bb", Revision: "1100", Outcome: "running", By: "ben",
+			At: noon}}}
 	if diff := cmp.Diff(want, h); diff != "" {
 		t.Errorf("ReadHistory (-want +got):\n%s", diff)
 	}
@@ -400,16 +420,18 @@ func TestHistory(t *testing.T) {
 func TestAdd(t *testing.T) {
 	status := func(h report.Host) *report.Status {
 		return &report.Status{Hosts: []report.Host{h}, Runs: []report.Run{{Host: h.Name, ID: 1}, {Host: h.Name, ID: 2}},
-			Staged: []report.Staged{{Host: h.Name, Address: a}}, Stuck: []report.Stuck{{Host: h.Name, Address: a}}, Cautions: []report.Caution{{Host: h.Name}}}
+			Staged: []report.Staged{{Host: h.Name, Address: a}}, Stuck: []report.Stuck{{Host: h.Name, Address: a}},
+			Cautions: []report.Caution{{Host: h.Name}}}
 	}
 	s := status(other)
 	if err := s.Add(status(host)); err != nil {
 		t.Fatal(err)
 	}
 	want := &report.Status{Hosts: []report.Host{host, other},
-		Runs:   []report.Run{{Host: "stor1", ID: 1}, {Host: "stor1", ID: 2}, {Host: "stor2", ID: 1}, {Host: "stor2", ID: 2}},
-		Staged: []report.Staged{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}},
-		Stuck:  []report.Stuck{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}}, Cautions: []report.Caution{{Host: "stor1"}, {Host: "stor2"}}}
+		Runs:     []report.Run{{Host: "stor1", ID: 1}, {Host: "stor1", ID: 2}, {Host: "stor2", ID: 1}, {Host: "stor2", ID: 2}},
+		Staged:   []report.Staged{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}},
+		Stuck:    []report.Stuck{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}},
+		Cautions: []report.Caution{{Host: "stor1"}, {Host: "stor2"}}}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("Add (-want +got):\n%s", diff)
 	}

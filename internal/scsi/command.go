@@ -12,8 +12,9 @@ import (
 // handling starts, which can end in a reset of the whole HBA, and a hard reset
 // activates deferred microcode. So both are far longer than any answer takes.
 const (
-	readTimeout   = 60 * time.Second
-	effectTimeout = 7200 * time.Second // as sg_ses_microcode has it: a last chunk can be answered after the flash is written
+	readTimeout = 60 * time.Second
+	// as sg_ses_microcode has it: a last chunk can be answered after the flash is written
+	effectTimeout = 7200 * time.Second
 )
 
 // MaxParameterList is the most bytes that one SEND DIAGNOSTIC carries here: its
@@ -107,7 +108,8 @@ func (c ReportSupportedOperationCodes) String() string {
 	case OneCommand:
 		return fmt.Sprintf("REPORT SUPPORTED OPERATION CODES of %02Xh", c.RequestedOperationCode)
 	}
-	return fmt.Sprintf("REPORT SUPPORTED OPERATION CODES of %02Xh/%02Xh", c.RequestedOperationCode, c.RequestedServiceAction)
+	return fmt.Sprintf("REPORT SUPPORTED OPERATION CODES of %02Xh/%02Xh", c.RequestedOperationCode,
+		c.RequestedServiceAction)
 }
 
 // Request implements Command.

@@ -165,7 +165,8 @@ func TestInquiryConformance(t *testing.T) {
 	if err := json.Unmarshal(expected, &printed); err != nil {
 		t.Fatal(err)
 	}
-	if got.Vendor.String() != printed.Vendor || got.Product.String() != printed.Product || got.ProductRevisionLevel.String() != printed.Revision ||
+	if got.Vendor.String() != printed.Vendor || got.Product.String() != printed.Product ||
+		got.ProductRevisionLevel.String() != printed.Revision ||
 		got.AdditionalLength+5 != printed.Length || got.EncServ != (printed.EncServ == 1) ||
 		got.PeripheralQualifier != printed.Qualifier || got.PeripheralDeviceType != printed.DeviceType {
 		t.Errorf("ParseStandardInquiry = %+v; want %+v", got, printed)
@@ -199,8 +200,9 @@ func TestDeviceIdentificationConformance(t *testing.T) {
 	for _, d := range id.Designators {
 		naa := binary.BigEndian.Uint64(d.Value) // NAA 5: 4 bits of it, 24 of the company, 36 of the vendor
 		g := designator{
-			Association: coded{int(d.Association)}, Type: coded{int(d.Type)}, CodeSet: coded{int(d.CodeSet)}, Protocol: coded{int(d.Protocol)},
-			NAA: coded{int(naa >> 60)}, AOI: naa >> 36 & 0xffffff, Vendor: naa & (1<<36 - 1),
+			Association: coded{int(d.Association)}, Type: coded{int(d.Type)}, CodeSet: coded{int(d.CodeSet)},
+			Protocol: coded{int(d.Protocol)},
+			NAA:      coded{int(naa >> 60)}, AOI: naa >> 36 & 0xffffff, Vendor: naa & (1<<36 - 1),
 		}
 		if d.PIV {
 			g.PIV.I = 1

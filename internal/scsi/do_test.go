@@ -204,7 +204,8 @@ func TestRecoveredError(t *testing.T) {
 	deferred := func(*transport.Request) (*transport.Response, error) {
 		return &transport.Response{Status: 2, Sense: []byte{0x73, byte(scsi.RecoveredError), 0x17, 1, 0, 0, 0, 0}}, nil
 	}
-	if _, err := scsi.Do(t.Context(), &device{script: []answer{deferred}}, readPage); !errors.Is(err, scsi.RecoveredError) {
+	if _, err := scsi.Do(t.Context(), &device{script: []answer{deferred}}, readPage); !errors.Is(err,
+		scsi.RecoveredError) {
 		t.Errorf("Do = %v; want RECOVERED ERROR", err)
 	}
 }

@@ -79,7 +79,8 @@ func ParseSupportedCommands(b []byte) ([]SupportedCommand, error) {
 		if len(b) < size {
 			return nil, cannotDecode(what, "it ends within entry %d", len(commands)+1)
 		}
-		c := SupportedCommand{OperationCode: b[0], HasServiceAction: b[5]&0x01 != 0, CDBLength: int(binary.BigEndian.Uint16(b[6:]))}
+		c := SupportedCommand{OperationCode: b[0], HasServiceAction: b[5]&0x01 != 0,
+			CDBLength: int(binary.BigEndian.Uint16(b[6:]))}
 		if c.HasServiceAction {
 			c.ServiceAction = binary.BigEndian.Uint16(b[2:])
 		}

@@ -149,10 +149,12 @@ func TestDesignators(t *testing.T) {
 		return &scsi.DeviceIdentification{Designators: d}
 	}
 	naa := scsi.Designator{Type: scsi.DesignatorNAA, CodeSet: scsi.CodeBinary, Value: unhex(t, "5000ccab04001001")}
-	port := scsi.Designator{Association: scsi.OfTargetPort, Type: scsi.DesignatorNAA, CodeSet: scsi.CodeBinary, Value: unhex(t, "5000ccab0400107f")}
+	port := scsi.Designator{Association: scsi.OfTargetPort, Type: scsi.DesignatorNAA, CodeSet: scsi.CodeBinary,
+		Value: unhex(t, "5000ccab0400107f")}
 	eui := scsi.Designator{Type: scsi.DesignatorEUI64, CodeSet: scsi.CodeBinary, Value: unhex(t, "0011223344556677")}
 	t10 := scsi.Designator{Type: scsi.DesignatorT10, CodeSet: scsi.CodeASCII, Value: []byte("ACME    JBOD-60 \x1b1  ")}
-	name := scsi.Designator{Type: scsi.DesignatorNameString, CodeSet: scsi.CodeUTF8, Value: []byte("naa.5000CCAB04001001\x00\x00\x00\x00")}
+	name := scsi.Designator{Type: scsi.DesignatorNameString, CodeSet: scsi.CodeUTF8,
+		Value: []byte("naa.5000CCAB04001001\x00\x00\x00\x00")}
 	vendor := scsi.Designator{Type: scsi.DesignatorVendor, CodeSet: scsi.CodeBinary, Value: []byte{0xab}}
 	empty := scsi.Designator{Type: scsi.DesignatorNAA, CodeSet: scsi.CodeBinary}
 	tests := []struct {

@@ -129,7 +129,8 @@ func ParseDeviceIdentification(b []byte) (*DeviceIdentification, error) {
 	id := &DeviceIdentification{}
 	for len(body) > 0 {
 		if len(body) < 4 || len(body) < 4+int(body[3]) {
-			return nil, cannotDecode(vpdName(VPDDeviceIdentification), "the page ends within designator %d", len(id.Designators)+1)
+			return nil, cannotDecode(vpdName(VPDDeviceIdentification), "the page ends within designator %d",
+				len(id.Designators)+1)
 		}
 		n := 4 + int(body[3])
 		d := Designator{

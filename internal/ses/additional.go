@@ -276,7 +276,8 @@ func (d AdditionalElement) info() (b []byte, ok bool) {
 			b = append(b, f.SASAddress[:]...)
 			b = append(b, f.PhyIdentifier, 0, 0, 0, 0, 0, 0, 0)
 		}
-		return b, ok && d.Expander == nil && d.Other == nil && !d.Invalid && d.Protocol == SAS && (d.EIP || d.Slot.Number == 0)
+		return b, ok && d.Expander == nil && d.Other == nil && !d.Invalid && d.Protocol == SAS &&
+			(d.EIP || d.Slot.Number == 0)
 	case d.Expander != nil:
 		b = append(b, byte(len(d.Expander.Phys)), expanderDescriptor<<6, 0, 0)
 		b = append(b, d.Expander.SASAddress[:]...)

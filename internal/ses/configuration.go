@@ -67,7 +67,8 @@ func ParseConfiguration(b []byte) (*Configuration, error) {
 	var textLengths []int
 	for i := 0; i < headers && c.err == nil; i++ {
 		h := c.bytes(4, fmt.Sprintf("type descriptor header %d", i))
-		cfg.Types = append(cfg.Types, TypeDescriptor{ElementType: ElementType(h[0]), PossibleElements: h[1], SubenclosureID: h[2]})
+		cfg.Types = append(cfg.Types,
+			TypeDescriptor{ElementType: ElementType(h[0]), PossibleElements: h[1], SubenclosureID: h[2]})
 		textLengths = append(textLengths, int(h[3]))
 	}
 	for i, n := range textLengths {
@@ -111,7 +112,8 @@ func (cfg *Configuration) AppendBinary(b []byte) ([]byte, error) {
 		headers += int(s.TypeDescriptorHeaders)
 	}
 	if headers != len(cfg.Types) {
-		return nil, cannotEncode(PageConfiguration, "the subenclosures count %d type descriptors, and there are %d", headers, len(cfg.Types))
+		return nil, cannotEncode(PageConfiguration, "the subenclosures count %d type descriptors, and there are %d", headers,
+			len(cfg.Types))
 	}
 	return appendPage(b, PageConfiguration, byte(len(cfg.Subenclosures)-1), func(b []byte) ([]byte, error) {
 		b = binary.BigEndian.AppendUint32(b, cfg.GenerationCode)
@@ -120,7 +122,8 @@ func (cfg *Configuration) AppendBinary(b []byte) ([]byte, error) {
 				len(s.Vendor) > 8 || len(s.Product) > 16 || len(s.ProductRevisionLevel) > 4 {
 				return nil, cannotEncode(PageConfiguration, "enclosure descriptor %d has a value that does not fit its field", i)
 			}
-			b = append(b, s.RelativeESPID<<4|s.ESProcesses, s.SubenclosureID, s.TypeDescriptorHeaders, byte(36+len(s.VendorSpecific)))
+			b = append(b, s.RelativeESPID<<4|s.ESProcesses, s.SubenclosureID, s.TypeDescriptorHeaders,
+				byte(36+len(s.VendorSpecific)))
 			b = append(b, s.LogicalID[:]...)
 			b = appendPadded(b, s.Vendor, 8)
 			b = appendPadded(b, s.Product, 16)

@@ -167,11 +167,13 @@ func TestConfigurationConformance(t *testing.T) {
 				})
 			}
 			for _, h := range cfg.Types {
-				got.Types = append(got.Types, header{elementType(h.ElementType), int(h.PossibleElements), int(h.SubenclosureID), h.Text.String()})
+				got.Types = append(got.Types,
+					header{elementType(h.ElementType), int(h.PossibleElements), int(h.SubenclosureID), h.Text.String()})
 			}
 			for i := range want.Enclosures {
 				d := &want.Enclosures[i]
-				d.Vendor, d.Product, d.Revision = strings.TrimRight(d.Vendor, " "), strings.TrimRight(d.Product, " "), strings.TrimRight(d.Revision, " ")
+				d.Vendor, d.Product, d.Revision = strings.TrimRight(d.Vendor, " "), strings.TrimRight(d.Product, " "),
+					strings.TrimRight(d.Revision, " ")
 			}
 			for i := range want.Types {
 				h := &want.Types[i]
@@ -253,7 +255,8 @@ func TestEnclosureStatusConformance(t *testing.T) {
 			text := oracle(t, e.name+"_p02", &want)
 			got := facts{Generation: p.GenerationCode}
 			for i, ts := range p.Types {
-				g := elements{ElementType: elementType(cfg.Types[i].ElementType), Subenclosure: subenclosure(cfg.Types[i].SubenclosureID), Overall: one(ts.Overall)}
+				g := elements{ElementType: elementType(cfg.Types[i].ElementType),
+					Subenclosure: subenclosure(cfg.Types[i].SubenclosureID), Overall: one(ts.Overall)}
 				for _, element := range ts.Elements {
 					g.Individual = append(g.Individual, one(element))
 				}
@@ -419,14 +422,16 @@ func flat(p *ses.AdditionalElementStatus, cfg *ses.Configuration) (lines []strin
 	address := func(id ses.Identifier) int64 { return int64(binary.BigEndian.Uint64(id[:])) }
 	at := func(b uint8, n int) int { return int(b >> n & 1) }
 	for _, d := range p.Descriptors {
-		g := additionalDescriptor{Invalid: number(d.Invalid), EIP: number(d.EIP), Protocol: coded{I: int(d.Protocol)}, ElementIndex: int(d.ElementIndex)}
+		g := additionalDescriptor{Invalid: number(d.Invalid), EIP: number(d.EIP), Protocol: coded{I: int(d.Protocol)},
+			ElementIndex: int(d.ElementIndex)}
 		if d.Slot != nil {
 			g.NotAllPhys, g.Slot = number(d.Slot.NotAllPhys), int(d.Slot.Number)
 			for _, f := range d.Slot.Phys {
 				g.Phys = append(g.Phys, additionalPhy{
 					DeviceType: coded{I: int(f.DeviceType)},
 					SSPI:       at(f.InitiatorPorts, 3), STPI: at(f.InitiatorPorts, 2), SMPI: at(f.InitiatorPorts, 1),
-					Selector: at(f.TargetPorts, 7), SSPT: at(f.TargetPorts, 3), STPT: at(f.TargetPorts, 2), SMPT: at(f.TargetPorts, 1), SATA: number(f.SATA()),
+					Selector: at(f.TargetPorts, 7), SSPT: at(f.TargetPorts, 3), STPT: at(f.TargetPorts, 2), SMPT: at(f.TargetPorts, 1),
+					SATA:     number(f.SATA()),
 					Attached: address(f.AttachedSASAddress), Address: address(f.SASAddress),
 				})
 			}
@@ -528,7 +533,8 @@ func TestMD1420Conformance(t *testing.T) {
 		}
 		for j, f := range e.Phys {
 			got := d.Slot.Phys[j]
-			if got.AttachedSASAddress.String() != f.Attached || got.SASAddress.String() != f.Address || int(got.PhyIdentifier) != f.ID {
+			if got.AttachedSASAddress.String() != f.Attached || got.SASAddress.String() != f.Address ||
+				int(got.PhyIdentifier) != f.ID {
 				t.Errorf("descriptor %d, phy %d: %+v; want %+v", i, j, got, f)
 			}
 		}

@@ -138,11 +138,13 @@ func TestReceiveStopsWaiting(t *testing.T) {
 
 func TestSend(t *testing.T) {
 	d := &device{script: []answer{{}}}
-	chunk := &ses.DownloadMicrocodeControl{ExpectedGenerationCode: 7, Mode: ses.DownloadOffsetsSaveDefer, BufferOffset: 4096, ImageLength: 4099, Data: []byte{1, 2, 3}}
+	chunk := &ses.DownloadMicrocodeControl{ExpectedGenerationCode: 7, Mode: ses.DownloadOffsetsSaveDefer,
+		BufferOffset: 4096, ImageLength: 4099, Data: []byte{1, 2, 3}}
 	if err := ses.Send(t.Context(), d, chunk); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"1d1000001c00" + "0e000018" + "00000007" + "0e000000" + "00001000" + "00001003" + "00000003" + "01020300"}
+	want := []string{"1d1000001c00" + "0e000018" + "00000007" + "0e000000" + "00001000" + "00001003" + "00000003" +
+		"01020300"}
 	if diff := cmp.Diff(want, d.sent); diff != "" {
 		t.Errorf("commands differ (-want +got):\n%s", diff)
 	}

@@ -68,7 +68,8 @@ type UnexpectedPageError struct {
 func (e *UnexpectedPageError) Error() string {
 	switch e.Got {
 	case PageShortStatus:
-		return fmt.Sprintf("cannot read %v: the enclosure answers with its short status only, it does not offer this page", e.Want)
+		return fmt.Sprintf("cannot read %v: the enclosure answers with its short status only, it does not offer this page",
+			e.Want)
 	case PageBusy:
 		return fmt.Sprintf("cannot read %v: the enclosure services process is busy; try again later", e.Want)
 	}

@@ -51,8 +51,10 @@ func TestDownloadStatusText(t *testing.T) {
 		if got := d.String(); got != tt.text {
 			t.Errorf("String() = %q; want %q", got, tt.text)
 		}
-		if i, c, f := tt.code.InProgress(), tt.code.Complete(), tt.code.Failed(); i != tt.inProgress || c != tt.complete || f != tt.failed {
-			t.Errorf("%02Xh: InProgress, Complete, Failed = %v, %v, %v; want %v, %v, %v", byte(tt.code), i, c, f, tt.inProgress, tt.complete, tt.failed)
+		if i, c, f := tt.code.InProgress(), tt.code.Complete(), tt.code.Failed(); i != tt.inProgress || c != tt.complete ||
+			f != tt.failed {
+			t.Errorf("%02Xh: InProgress, Complete, Failed = %v, %v, %v; want %v, %v, %v", byte(tt.code), i, c, f, tt.inProgress,
+				tt.complete, tt.failed)
 		}
 		if field, ok := d.RefusedField(); ok != (tt.code == 0x80) || ok && byte(field) != tt.additional {
 			t.Errorf("%02Xh: RefusedField() = %v, %v", byte(tt.code), field, ok)
@@ -61,7 +63,8 @@ func TestDownloadStatusText(t *testing.T) {
 }
 
 func TestSubenclosureStatus(t *testing.T) {
-	p := ses.DownloadMicrocodeStatus{Subenclosures: []ses.DownloadStatus{{SubenclosureID: 0}, {SubenclosureID: 3, Code: 1}}}
+	p := ses.DownloadMicrocodeStatus{Subenclosures: []ses.DownloadStatus{{SubenclosureID: 0},
+		{SubenclosureID: 3, Code: 1}}}
 	if d, ok := p.Subenclosure(3); !ok || d.Code != 1 {
 		t.Errorf("Subenclosure(3) = %+v, %v", d, ok)
 	}
@@ -112,13 +115,15 @@ func TestControlValidate(t *testing.T) {
 		b, encodeErr := tt.page.AppendBinary(nil)
 		if tt.want == "" {
 			if err != nil || encodeErr != nil || len(b)%4 != 0 {
-				t.Errorf("mode %02Xh, %d bytes: Validate() = %v, AppendBinary() = %d bytes, %v; want it valid", byte(tt.page.Mode), len(tt.page.Data), err, len(b), encodeErr)
+				t.Errorf("mode %02Xh, %d bytes: Validate() = %v, AppendBinary() = %d bytes, %v; want it valid", byte(tt.page.Mode),
+					len(tt.page.Data), err, len(b), encodeErr)
 			}
 			continue
 		}
 		want := "cannot encode page 0Eh (download microcode): " + tt.want
 		if err == nil || err.Error() != want || b != nil || encodeErr == nil || encodeErr.Error() != want {
-			t.Errorf("mode %02Xh, %d bytes: Validate() = %v, AppendBinary() = %d bytes, %v; want %q", byte(tt.page.Mode), len(tt.page.Data), err, len(b), encodeErr, want)
+			t.Errorf("mode %02Xh, %d bytes: Validate() = %v, AppendBinary() = %d bytes, %v; want %q", byte(tt.page.Mode),
+				len(tt.page.Data), err, len(b), encodeErr, want)
 		}
 	}
 }
@@ -233,7 +238,9 @@ func TestJoin(t *testing.T) {
 func configuration(typesAndCounts ...any) *ses.Configuration {
 	cfg := &ses.Configuration{}
 	for i := 0; i < len(typesAndCounts); i += 2 {
-		cfg.Types = append(cfg.Types, ses.TypeDescriptor{ElementType: typesAndCounts[i].(ses.ElementType), PossibleElements: uint8(typesAndCounts[i+1].(int))})
+		cfg.Types = append(cfg.Types,
+			ses.TypeDescriptor{ElementType: typesAndCounts[i].(ses.ElementType),
+				PossibleElements: uint8(typesAndCounts[i+1].(int))})
 	}
 	return cfg
 }

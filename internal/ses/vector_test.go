@@ -108,7 +108,8 @@ func configurationOf(t testing.TB, file string) *ses.Configuration {
 	return cfg
 }
 
-func checkRoundTrip(t *testing.T, p page, decode func([]byte, *ses.Configuration) (page, error), cfg *ses.Configuration) {
+func checkRoundTrip(t *testing.T, p page, decode func([]byte, *ses.Configuration) (page, error),
+	cfg *ses.Configuration) {
 	t.Helper()
 	const before = "what was there"
 	b, err := p.AppendBinary([]byte(before))

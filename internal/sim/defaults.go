@@ -35,7 +35,8 @@ func (d *definition) complete(e *enclosure) error {
 					one.Ports = append(one.Ports, one.SASAddress+hexID(n+1))
 				}
 			} else if len(one.Ports) != len(e.ESPs) || dr.Count > 1 {
-				return fmt.Errorf("slot %d lists %d ports: list one for each of the %d ESPs, of one drive", one.Slot, len(one.Ports), len(e.ESPs))
+				return fmt.Errorf("slot %d lists %d ports: list one for each of the %d ESPs, of one drive", one.Slot,
+					len(one.Ports), len(e.ESPs))
 			}
 			if dr.Number != nil {
 				number := *dr.Number + byte(i)
@@ -224,7 +225,9 @@ func (e *enclosure) completeElements() error {
 			{Type: "cooling", Count: 4}, {Type: "temperature-sensor", Count: 1},
 		}
 	}
-	if !slices.ContainsFunc(e.Elements, func(t elementType) bool { return t.Type == "array-device-slot" || t.Type == "17" }) {
+	if !slices.ContainsFunc(e.Elements, func(t elementType) bool {
+		return t.Type == "array-device-slot" || t.Type == "17"
+	}) {
 		e.Elements = slices.Insert(e.Elements, 0, elementType{Type: "array-device-slot", Count: e.Slots})
 	}
 	for i := range e.Elements {
@@ -293,7 +296,8 @@ func (d *definition) wire() error {
 		}
 		for i, o := range d.Others {
 			for cable, node := range nodesOf(o.Paths, host) {
-				errs = multierror.Append(errs, add(&unit{key: fmt.Sprintf("other%d/%d", i+1, cable), cable: cable, node: node, other: o}))
+				errs = multierror.Append(errs,
+					add(&unit{key: fmt.Sprintf("other%d/%d", i+1, cable), cable: cable, node: node, other: o}))
 			}
 		}
 		if err := errs.ErrorOrNil(); err != nil {

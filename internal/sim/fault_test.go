@@ -134,7 +134,8 @@ func TestFaultNoAnswerAndDelay(t *testing.T) {
 		r, _ := rack(t, faulty("{when: {opcode: 00}, do: {noAnswer: true}}, {when: {opcode: 00, nth: 2}, do: {delay: 30s}}"))
 		u := open(t, r, "/dev/sg0")
 		start := time.Now()
-		if _, _, err := u.try("00 00 00 00 00 00", nil); !errors.Is(err, transport.ErrTimeout) || time.Since(start) != time.Hour {
+		if _, _, err := u.try("00 00 00 00 00 00", nil); !errors.Is(err, transport.ErrTimeout) ||
+			time.Since(start) != time.Hour {
 			t.Errorf("command without an answer = %v after %v; want ErrTimeout after its hour", err, time.Since(start))
 		}
 		start = time.Now()
@@ -149,7 +150,8 @@ func TestFaultNoAnswerAndDelay(t *testing.T) {
 // goes on.
 func TestFaultVanish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, _ := rack(t, strings.Replace(faulty("{when: {offset: 4096}, do: {vanish: 10s}}"), "[{}]", "[{paths: {stor1: [0, 1]}}]", 1))
+		r, _ := rack(t, strings.Replace(faulty("{when: {offset: 4096}, do: {vanish: 10s}}"), "[{}]",
+			"[{paths: {stor1: [0, 1]}}]", 1))
 		u, other := open(t, r, "/dev/sg0"), open(t, r, "/dev/sg1")
 		u.download(1, 0, 0x0e, image1100, 4096, 4096)
 		page := control(1, 0, 0x0e, 0, 4096, len(image1100), 4096, image1100[4096:8192])

@@ -20,7 +20,8 @@ func (r *Rack) Machine(host string) (transport.Machine, error) {
 		host = r.def.Hosts[0]
 	}
 	if !slices.Contains(r.def.Hosts, host) {
-		return nil, &Error{Op: "stand in for", Path: host, Err: fmt.Errorf("the rack's hosts are %s", strings.Join(r.def.Hosts, ", "))}
+		return nil, &Error{Op: "stand in for", Path: host,
+			Err: fmt.Errorf("the rack's hosts are %s", strings.Join(r.def.Hosts, ", "))}
 	}
 	return &machine{rack: r, host: host}, nil
 }

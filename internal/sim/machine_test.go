@@ -125,7 +125,8 @@ func TestOpenDisks(t *testing.T) {
     - {slot: 2, use: {partition: 3, process: qemu}}
     - {slot: 3, use: {zfs: tank}}`), "[{}]", "[{}, {}]", 1))
 	got, err := machine(t, r, "").OpenDisks()
-	want := []transport.OpenDisk{{PID: 1001, Command: "qemu", Device: "sda"}, {PID: 1002, Command: "vm 7", Device: "dm-0"}, {PID: 1001, Command: "qemu", Device: "sde3"}}
+	want := []transport.OpenDisk{{PID: 1001, Command: "qemu", Device: "sda"}, {PID: 1002, Command: "vm 7", Device: "dm-0"},
+		{PID: 1001, Command: "qemu", Device: "sde3"}}
 	if err != nil || !cmp.Equal(got, want) {
 		t.Errorf("OpenDisks = %v, %v; want %v", got, err, want)
 	}
@@ -199,7 +200,8 @@ func TestHeld(t *testing.T) {
     - {slot: 2, use: {multipath: mpb, zfs: tank}}
     - {slot: 3, use: {holder: md0}}`), "[{}]", "[{}, {}]", 1))
 	m := machine(t, r, "")
-	want := map[string]bool{"sda": true, "sda3": true, "sdb": false, "sdc": true, "sdd": true, "dm-0": false, "dm-1": true, "sdg": true, "sdh": false, "md0": false}
+	want := map[string]bool{"sda": true, "sda3": true, "sdb": false, "sdc": true, "sdd": true, "dm-0": false, "dm-1": true,
+		"sdg": true, "sdh": false, "md0": false}
 	for name, want := range want {
 		if got, err := m.BlockDeviceHeld(name); err != nil || got != want {
 			t.Errorf("BlockDeviceHeld(%s) = %v, %v; want %v", name, got, err, want)
@@ -215,7 +217,8 @@ func TestHeld(t *testing.T) {
 
 // TestStackedUse: md over a multipath map over two paths, the file system on top.
 func TestStackedUse(t *testing.T) {
-	r, _ := rack(t, strings.Replace(acme("", "    drives: [{slot: 0, use: {multipath: mpa, holder: md0, mount: /data}}]"), "[{}]", "[{}, {}]", 1))
+	r, _ := rack(t, strings.Replace(acme("", "    drives: [{slot: 0, use: {multipath: mpa, holder: md0, mount: /data}}]"),
+		"[{}]", "[{}, {}]", 1))
 	sys := machine(t, r, "").FS()
 	for dir, want := range map[string]string{
 		"sys/class/block/sda/holders": "dm-0", "sys/class/block/sdb/holders": "dm-0",
@@ -230,7 +233,8 @@ func TestStackedUse(t *testing.T) {
 			t.Errorf("%s = %q, %v; want %q", dir, got, err, want)
 		}
 	}
-	if mounts, err := fs.ReadFile(sys, "proc/mounts"); err != nil || !strings.Contains(string(mounts), "\n/dev/md0 /data ") {
+	if mounts, err := fs.ReadFile(sys, "proc/mounts"); err != nil ||
+		!strings.Contains(string(mounts), "\n/dev/md0 /data ") {
 		t.Errorf("/proc/mounts = %s, %v; want /dev/md0 on /data", mounts, err)
 	}
 }
@@ -369,12 +373,14 @@ func TestLatencyAndContext(t *testing.T) {
 		}
 		_, err := u.Do(context.Background(), &transport.Request{CDB: make([]byte, 6), Timeout: time.Second})
 		if !errors.Is(err, transport.ErrTimeout) || time.Since(start) != 4*time.Second {
-			t.Errorf("command of a second's time-out = %v after %v; want ErrTimeout after 1s", err, time.Since(start)-3*time.Second)
+			t.Errorf("command of a second's time-out = %v after %v; want ErrTimeout after 1s", err,
+				time.Since(start)-3*time.Second)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		data := control(1, 0, 0x0e, 0, 0, 8, 4, []byte("abcd"))
-		_, err = u.Do(ctx, &transport.Request{CDB: unhex(t, "1d 10 00 00 1c 00"), Out: data, Effect: true, Timeout: time.Minute})
+		_, err = u.Do(ctx, &transport.Request{CDB: unhex(t, "1d 10 00 00 1c 00"), Out: data, Effect: true,
+			Timeout: time.Minute})
 		if te := (*transport.Error)(nil); !errors.Is(err, transport.ErrAbandoned) || !errors.As(err, &te) || te.NotSent {
 			t.Errorf("abandoned command = %v; want ErrAbandoned, perhaps sent", err)
 		}
@@ -397,8 +403,10 @@ func TestUnits(t *testing.T) {
 			}
 			return u
 		}
-		esp := sim.Unit{Key: "stor1/5000ccab04001000/esp1/0", Node: 0, Host: 1, Target: 0, Type: 0x0d, LUID: "5000ccab04001001"}
-		disk := sim.Unit{Key: "stor1/5000ccab04001000/slot0/0", Node: 1, Host: 1, Target: 1, Type: 0x00, LUID: "5000c50010000000"}
+		esp := sim.Unit{Key: "stor1/5000ccab04001000/esp1/0", Node: 0, Host: 1, Target: 0, Type: 0x0d,
+			LUID: "5000ccab04001001"}
+		disk := sim.Unit{Key: "stor1/5000ccab04001000/slot0/0", Node: 1, Host: 1, Target: 1, Type: 0x00,
+			LUID: "5000c50010000000"}
 		if diff := cmp.Diff([]sim.Unit{esp, disk}, units()); diff != "" {
 			t.Errorf("Units (-want +got):\n%s", diff)
 		}
@@ -457,12 +465,16 @@ func TestTrace(t *testing.T) {
 		return m
 	}
 	want := []map[string]any{
-		common(map[string]any{"seq": 1.0, "cdb": "120000000800", "out_length": 0.0, "in_length": 8.0, "status": 0.0, "effect": false}),
-		common(map[string]any{"seq": 2.0, "cdb": "1d1000001c00", "out_length": 28.0, "in_length": 0.0, "status": 0.0, "effect": true,
-			"out": "0e000018000000010e000000000000000000000800000004"}),
-		common(map[string]any{"seq": 3.0, "cdb": "28000000000000000100", "out_length": 0.0, "in_length": 0.0, "status": 2.0, "effect": false,
-			"sense": "70000500000000" + "0a" + "00000000" + "2000" + "00000000"}),
-		common(map[string]any{"seq": 4.0, "cdb": "1c010e800000", "out_length": 0.0, "in_length": 24.0, "status": 0.0, "effect": true}),
+		common(map[string]any{"seq": 1.0, "cdb": "120000000800", "out_length": 0.0, "in_length": 8.0, "status": 0.0,
+			"effect": false}),
+		common(map[string]any{"seq": 2.0, "cdb": "1d1000001c00", "out_length": 28.0, "in_length": 0.0, "status": 0.0,
+			"effect": true,
+			"out":    "0e000018000000010e000000000000000000000800000004"}),
+		common(map[string]any{"seq": 3.0, "cdb": "28000000000000000100", "out_length": 0.0, "in_length": 0.0, "status": 2.0,
+			"effect": false,
+			"sense":  "70000500000000" + "0a" + "00000000" + "2000" + "00000000"}),
+		common(map[string]any{"seq": 4.0, "cdb": "1c010e800000", "out_length": 0.0, "in_length": 24.0, "status": 0.0,
+			"effect": true}),
 	}
 	want[1]["out_sha256"] = got[1]["out_sha256"]
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -565,7 +577,8 @@ func TestBadRacks(t *testing.T) {
 
 func TestImage(t *testing.T) {
 	a := sim.Image("ACME", "JBOD-60", "1100", 5000)
-	if len(a) != 5000 || !strings.HasPrefix(string(a), "fwctl simulated firmware\nvendor: ACME\nproduct: JBOD-60\nrevision: 1100\n\n") {
+	if len(a) != 5000 || !strings.HasPrefix(string(a),
+		"fwctl simulated firmware\nvendor: ACME\nproduct: JBOD-60\nrevision: 1100\n\n") {
 		t.Errorf("Image = %d bytes beginning %q", len(a), a[:80])
 	}
 	if !cmp.Equal(a, sim.Image("ACME", "JBOD-60", "1100", 5000)) {
@@ -579,7 +592,8 @@ func TestImage(t *testing.T) {
 func BenchmarkRead(b *testing.B) {
 	text := "apiVersion: fwctl/v1\nkind: Rack\nenclosures:\n"
 	for i := range 8 {
-		text += "  - {logicalID: 5000ccab0400" + string(rune('0'+i)) + "000, vendor: ACME, product: JBOD-60, esps: [{}, {}], drives: [{slot: 0, count: 60}]}\n"
+		text += "  - {logicalID: 5000ccab0400" + string(rune('0'+i)) +
+			"000, vendor: ACME, product: JBOD-60, esps: [{}, {}], drives: [{slot: 0, count: 60}]}\n"
 	}
 	file := filepath.Join(b.TempDir(), "rack.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
@@ -601,7 +615,8 @@ func BenchmarkRead(b *testing.B) {
 		defer n.Close()
 		in := make([]byte, 32768)
 		for b.Loop() {
-			if _, err := n.Do(context.Background(), &transport.Request{CDB: []byte{0x1c, 1, 0x0a, 0x80, 0, 0}, In: in}); err != nil {
+			if _, err := n.Do(context.Background(),
+				&transport.Request{CDB: []byte{0x1c, 1, 0x0a, 0x80, 0, 0}, In: in}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -166,7 +166,8 @@ func (d *device) downloadControl(page []byte) *sense {
 		if (size+3)/4*4 != len(page)-24 {
 			return d.badField(sub, 20)
 		}
-		p := d.take(piece{sub: sub, mode: mode, bufferID: page[11], offset: be32(page[12:]), length: be32(page[16:]), data: page[24 : 24+size]})
+		p := d.take(piece{sub: sub, mode: mode, bufferID: page[11], offset: be32(page[12:]), length: be32(page[16:]),
+			data: page[24 : 24+size]})
 		switch p {
 		case fine:
 			return nil
@@ -375,7 +376,8 @@ func (d *device) complete(sub *part) problem {
 	ld := st.Load
 	st.Load = nil
 	sum := ld.sum()
-	st.Received = append(st.Received, received{SHA256: sum, Size: ld.Next, Mode: ld.Mode, Gaps: ld.Gaps, Doubles: ld.Doubles})
+	st.Received = append(st.Received,
+		received{SHA256: sum, Size: ld.Next, Mode: ld.Mode, Gaps: ld.Gaps, Doubles: ld.Doubles})
 
 	id, ours, _ := imageIdentity(ld.Head)
 	if ld.Gaps > 0 || dl.Accepts.Refuse != "never" && !dl.Accepts.image(id, ours) {
@@ -586,7 +588,8 @@ func (r *Rack) synchronise(s *state, e *enclosure, at time.Time) {
 	for _, p := range e.ESPs {
 		sub := p.parts[0]
 		if s.running(sub).Revision != want.Revision {
-			s.part(sub).Staged = &staged{Vendor: want.Vendor, Product: want.Product, Revision: want.Revision, SHA256: s.part(from).Runs, Starts: statusStartsOnRead, Via: p.key}
+			s.part(sub).Staged = &staged{Vendor: want.Vendor, Product: want.Product, Revision: want.Revision,
+				SHA256: s.part(from).Runs, Starts: statusStartsOnRead, Via: p.key}
 			r.reset(s, p, sub, &sub.download, at, byPeer)
 		}
 	}

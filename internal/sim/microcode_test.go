@@ -455,7 +455,8 @@ func TestSingleBankDies(t *testing.T) {
 func TestPeerSync(t *testing.T) {
 	for sync, want := range map[string]string{"up": "1100", "down": "1000", "none": "1100 1000"} {
 		synctest.Test(t, func(t *testing.T) {
-			r, _ := rack(t, strings.Replace(acme("protocol: both, flashTime: 0s, returnNode: same", "    peerSync: "+sync), "[{}]", "[{}, {}]", 1))
+			r, _ := rack(t, strings.Replace(acme("protocol: both, flashTime: 0s, returnNode: same", "    peerSync: "+sync),
+				"[{}]", "[{}, {}]", 1))
 			u := open(t, r, "/dev/sg0")
 			u.download(1, 0, 0x0e, image1100, 4096, len(image1100))
 			u.send(control(1, 0, 0x0f, 0, 0, 0, 0, nil))
@@ -588,7 +589,8 @@ func TestWriteBufferConfirm(t *testing.T) {
 // ESP outlives the reset of the other.
 func TestResetSparesWhatIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, _ := rack(t, strings.Replace(acme("flashTime: 0s, returnNode: same", "    subenclosures: [{id: 3}, {id: 4, esps: [1]}]"), "[{}]", "[{}, {}]", 1))
+		r, _ := rack(t, strings.Replace(acme("flashTime: 0s, returnNode: same",
+			"    subenclosures: [{id: 3}, {id: 4, esps: [1]}]"), "[{}]", "[{}, {}]", 1))
 		a, b := open(t, r, "/dev/sg0"), open(t, r, "/dev/sg1")
 		a.download(1, 0, 0x0e, image1100, 4096, len(image1100))
 		a.download(1, 4, 0x0e, image1100, 4096, len(image1100))
@@ -643,7 +645,8 @@ func TestNewDownloadReplacesStaged(t *testing.T) {
 // TestPowerOnlyOutlivesReset: what stands at 12h is not started by a hard reset.
 func TestPowerOnlyOutlivesReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, _ := rack(t, acme("flashTime: 0s, returnNode: same", "    subenclosures: [{id: 4, download: {activation: power-cycle}}]"))
+		r, _ := rack(t, acme("flashTime: 0s, returnNode: same",
+			"    subenclosures: [{id: 4, download: {activation: power-cycle}}]"))
 		u := open(t, r, "/dev/sg0")
 		u.download(1, 4, 0x0e, image1100, 4096, len(image1100))
 		u.download(1, 0, 0x0e, image1100, 4096, len(image1100))

@@ -157,7 +157,8 @@ func TestAllocationLimits(t *testing.T) {
 
 // TestStatusFlags: byte 1 of page 02h sums the elements up.
 func TestStatusFlags(t *testing.T) {
-	for status, want := range map[string]byte{"ok": 0x00, "unrecoverable": 0x01, "critical": 0x02, "non-critical": 0x04, "not-installed": 0x00} {
+	for status, want := range map[string]byte{"ok": 0x00, "unrecoverable": 0x01, "critical": 0x02, "non-critical": 0x04,
+		"not-installed": 0x00} {
 		r, _ := rack(t, acme("", "    elements: [{type: cooling, count: 1, status: ["+status+"]}]"))
 		if got := open(t, r, "/dev/sg0").page(0x02)[1]; got != want {
 			t.Errorf("page 02h byte 1 with a fan %s = %02x; want %02x", status, got, want)
@@ -183,6 +184,7 @@ enclosures:
 		phy("5000ccab0400101f", "5000c50012345611", "00")+phy("5000ccab0400102f", "5000c50012345699", "01"))
 	// The drive itself says on each path which port that leads to.
 	for node, port := range map[string]string{"/dev/sg2": "5000c50012345611", "/dev/sg3": "5000c50012345699"} {
-		open(t, r, node).want("12 01 83 00 ff 00", "00 83 00 20 01 03 00 08 5000c50012345670 61 93 00 08"+port+"61 94 00 04 00000001")
+		open(t, r, node).want("12 01 83 00 ff 00",
+			"00 83 00 20 01 03 00 08 5000c50012345670 61 93 00 08"+port+"61 94 00 04 00000001")
 	}
 }

@@ -184,7 +184,8 @@ func (l lu) wantStatus(n int, status, additional byte, offset uint32) {
 	l.t.Helper()
 	s, a, o := l.status(n)
 	if s != status || a != additional || o != offset {
-		l.t.Errorf("status of subenclosure %d = %02x, %02x, offset %d; want %02x, %02x, offset %d", n, s, a, o, status, additional, offset)
+		l.t.Errorf("status of subenclosure %d = %02x, %02x, offset %d; want %02x, %02x, offset %d", n, s, a, o, status,
+			additional, offset)
 	}
 }
 
@@ -270,7 +271,8 @@ func FuzzExecute(f *testing.F) {
 	f.Add([]byte{0x3b, 0x07, 0, 0, 0, 0, 0, 0, 4, 0}, []byte("abcd"))
 	f.Add([]byte{0xa3, 0x0c, 3, 0x3b, 0, 7, 0, 0, 1, 0, 0, 0}, []byte{})
 	file := filepath.Join(f.TempDir(), "rack.yaml")
-	text := strings.Replace(acme("protocol: both, returnNode: same, rebootTime: 0s", "    faults: [{when: {offset: 4, every: true}, do: {status: 81}}]"), "trace: trace.jsonl\n", "", 1)
+	text := strings.Replace(acme("protocol: both, returnNode: same, rebootTime: 0s",
+		"    faults: [{when: {offset: 4, every: true}, do: {status: 81}}]"), "trace: trace.jsonl\n", "", 1)
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		f.Fatal(err)
 	}

@@ -271,7 +271,8 @@ type use struct {
 	Multipath string `yaml:"multipath"` // name of a dm-multipath map over all paths
 	ZFS       string `yaml:"zfs"`       // a pool: no holder in sysfs, only an exclusive open tells
 	Process   string `yaml:"process"`   // has the topmost device open, not exclusively
-	IO        string `yaml:"io"`        // reads or writes: somebody whom nothing else shows is doing that all the time; else the disk has no counters
+	// reads or writes: somebody whom nothing else shows is doing that all the time; else the disk has no counters
+	IO string `yaml:"io"`
 
 	Failed    []int         `yaml:"failed"`    // ESPs through which the map's paths are failed for good
 	Reinstate reinstatement `yaml:"reinstate"` // of a path of the map that has come back

@@ -13,8 +13,10 @@ import (
 // sd lays them out: each SCSI host is an HBA, each ESP sits on an expander of
 // its own, and the drives of the enclosure beside it.
 func (r *Rack) kernelTree(s *state, host string) *tree {
-	k := &kernel{tree: newTree(), def: r.def, s: s, host: host, expanders: map[string]string{}, virtual: map[string]string{}, pids: map[string]int{}}
-	for _, dir := range []string{"scsi_generic", "scsi_device", "enclosure", "block", "scsi_host", "sas_device", "sas_expander", "sas_end_device"} {
+	k := &kernel{tree: newTree(), def: r.def, s: s, host: host, expanders: map[string]string{},
+		virtual: map[string]string{}, pids: map[string]int{}}
+	for _, dir := range []string{"scsi_generic", "scsi_device", "enclosure", "block", "scsi_host", "sas_device",
+		"sas_expander", "sas_end_device"} {
 		k.dir("sys/class/" + dir)
 	}
 	k.dir("sys/bus/scsi/devices")
@@ -194,7 +196,8 @@ func (k *kernel) unit(u *unit) {
 		k.link("sys/class/sas_end_device/"+name, end+"/sas_end_device/"+name)
 	}
 	if u.drive != nil && !shared {
-		k.file(path.Dir(path.Dir(dir))+"/sas_device/"+path.Base(path.Dir(path.Dir(dir)))+"/bay_identifier", fmt.Sprintf("%d\n", u.drive.Slot))
+		k.file(path.Dir(path.Dir(dir))+"/sas_device/"+path.Base(path.Dir(path.Dir(dir)))+"/bay_identifier",
+			fmt.Sprintf("%d\n", u.drive.Slot))
 	}
 
 	k.file(dir+"/scsi_device/"+address+"/uevent", "")

@@ -55,7 +55,8 @@ func (s *Store) Image(sha256 string) ([]byte, error) {
 		return nil, imageError("read", name, err)
 	}
 	if digest(data) != sha256 {
-		return nil, &Error{Op: "read", Path: name, Err: errors.New("it is damaged"), Hint: "name a directory that has the image with --images"}
+		return nil, &Error{Op: "read", Path: name, Err: errors.New("it is damaged"),
+			Hint: "name a directory that has the image with --images"}
 	}
 	return data, nil
 }

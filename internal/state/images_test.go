@@ -164,7 +164,8 @@ func TestEmptiedDatabase(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, state.FileName), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, f := range map[string]func(string) (*state.Store, error){"OpenReadOnly": state.OpenReadOnly, "Open": state.Open} {
+	for name, f := range map[string]func(string) (*state.Store, error){"OpenReadOnly": state.OpenReadOnly,
+		"Open": state.Open} {
 		if s, err := f(dir); err == nil || !strings.Contains(err.Error(), "damaged or replaced") {
 			t.Errorf("%s of an emptied database = %v, %v; want it told", name, s, err)
 		}

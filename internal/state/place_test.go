@@ -43,7 +43,8 @@ func TestUnfitPlaces(t *testing.T) {
 			if err := errors.Join(os.Mkdir(dir, 0o755), tt.make(dir, filepath.Join(dir, state.FileName))); err != nil {
 				t.Fatal(err)
 			}
-			for opener, f := range map[string]func(string) (*state.Store, error){"Open": state.Open, "OpenReadOnly": state.OpenReadOnly, "OpenExisting": state.OpenExisting} {
+			for opener, f := range map[string]func(string) (*state.Store, error){"Open": state.Open,
+				"OpenReadOnly": state.OpenReadOnly, "OpenExisting": state.OpenExisting} {
 				_, err := f(dir)
 				var e *state.Error
 				if !errors.As(err, &e) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), dir) {

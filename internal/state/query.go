@@ -136,7 +136,8 @@ func (s *Store) runs(ctx context.Context, where string, args ...any) ([]Run, err
 	var all []Run
 	err = s.query(ctx, func(scan scanner) error {
 		var r Run
-		err := scan(&r.ID, &r.PlanDigest, &r.Host, &r.By, (*moment)(&r.StartedAt), (*moment)(&r.EndedAt), &r.Outcome, &r.PID, &r.Phase, &r.Wave)
+		err := scan(&r.ID, &r.PlanDigest, &r.Host, &r.By, (*moment)(&r.StartedAt), (*moment)(&r.EndedAt), &r.Outcome, &r.PID,
+			&r.Phase, &r.Wave)
 		all = append(all, r)
 		return err
 	}, "SELECT id, plan_digest, host, by, started_at, ended_at, outcome, "+pid+", "+limits+" FROM runs WHERE "+where+" ORDER BY id", args...)
@@ -227,7 +228,8 @@ func (s *Store) intents(ctx context.Context, where string, args ...any) ([]Inten
 	var all []Intent
 	err := s.query(ctx, func(scan scanner) error {
 		var v Intent
-		err := scan(&v.ID, &v.Run, &v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Kind, &v.Mode, &v.SHA256, (*moment)(&v.At), &v.Outcome)
+		err := scan(&v.ID, &v.Run, &v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Kind, &v.Mode, &v.SHA256,
+			(*moment)(&v.At), &v.Outcome)
 		all = append(all, v)
 		return err
 	}, "SELECT id, run, address, lu_id, subenclosure, kind, mode, sha256, at, outcome FROM intents WHERE "+where+" ORDER BY id", args...)
@@ -309,7 +311,8 @@ func (s *Store) Hooks(ctx context.Context, run int64) ([]Hook, error) {
 	err := s.since(5, func() error {
 		return s.query(ctx, func(scan scanner) error {
 			var v Hook
-			err := scan(&v.ID, &v.Run, &v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Hop, &v.Kind, &v.Command, (*moment)(&v.At), (*moment)(&v.EndedAt), &v.Outcome, &v.Output)
+			err := scan(&v.ID, &v.Run, &v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Hop, &v.Kind, &v.Command,
+				(*moment)(&v.At), (*moment)(&v.EndedAt), &v.Outcome, &v.Output)
 			all = append(all, v)
 			return err
 		}, "SELECT id, run, address, lu_id, subenclosure, hop, kind, command, at, ended_at, outcome, output FROM hooks WHERE run = ? ORDER BY id", run)
@@ -323,7 +326,8 @@ func (s *Store) Verifications(ctx context.Context) ([]Verification, error) {
 	err := s.since(3, func() error {
 		return s.query(ctx, func(scan scanner) error {
 			var v Verification
-			err := scan(&v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.SHA256, &v.Revision, &v.Outcome, &v.By, (*moment)(&v.At))
+			err := scan(&v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.SHA256, &v.Revision, &v.Outcome, &v.By,
+				(*moment)(&v.At))
 			all = append(all, v)
 			return err
 		}, "SELECT address, lu_id, subenclosure, sha256, revision, outcome, by, at FROM verifications ORDER BY id")

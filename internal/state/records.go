@@ -115,7 +115,8 @@ type OverrideKind string
 const (
 	AcceptDisruption OverrideKind = "accept-disruption" // I/O may stop at the component
 	IgnoreWindow     OverrideKind = "ignore-window"     // the component is worked on outside its maintenance windows
-	SoleWriter       OverrideKind = "sole-writer"       // nobody else writes to the enclosure, of which the host does not see all ESPs
+	// nobody else writes to the enclosure, of which the host does not see all ESPs
+	SoleWriter OverrideKind = "sole-writer"
 )
 
 // Override is a safeguard that a person put aside for one component of a run.
@@ -165,9 +166,10 @@ type Staged struct {
 type CautionKind string
 
 const (
-	NeedsImage CautionKind = "needs-image" // it may have nothing to boot from: a whole image, before any reset or power loss
-	Unclear    CautionKind = "unclear"     // it may hold all or a part of an image that was sent, and does not say which
-	PowerOnly  CautionKind = "power-only"  // what it holds staged starts at power on, and mode 0Fh does not start it
+	// it may have nothing to boot from: a whole image, before any reset or power loss
+	NeedsImage CautionKind = "needs-image"
+	Unclear    CautionKind = "unclear"    // it may hold all or a part of an image that was sent, and does not say which
+	PowerOnly  CautionKind = "power-only" // what it holds staged starts at power on, and mode 0Fh does not start it
 )
 
 // Caution is something that has to be minded about a component, until what it is

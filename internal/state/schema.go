@@ -107,7 +107,8 @@ func (s *Store) version() (int, error) {
 		return 0, s.wrap("open", err)
 	}
 	if v > len(migrations) {
-		return 0, &Error{Op: "open", Path: s.path, Err: fmt.Errorf("schema %d, and this fwctl knows %d: %w", v, len(migrations), ErrNewerSchema),
+		return 0, &Error{Op: "open", Path: s.path,
+			Err:  fmt.Errorf("schema %d, and this fwctl knows %d: %w", v, len(migrations), ErrNewerSchema),
 			Hint: "use that version, or another --state-dir"}
 	}
 	return v, nil
@@ -117,12 +118,14 @@ func (s *Store) version() (int, error) {
 // another program is an error.
 func (s *Store) empty() (bool, error) {
 	var version, tables int
-	err := s.q.QueryRowContext(context.Background(), "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version").Scan(&version, &tables)
+	err := s.q.QueryRowContext(context.Background(),
+		"SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version").Scan(&version, &tables)
 	switch {
 	case err != nil:
 		return false, s.wrap("open", err)
 	case version == 0 && tables > 0:
-		return false, &Error{Op: "open", Path: s.path, Err: errors.New("it is the database of another program"), Hint: "name another directory with --state-dir"}
+		return false, &Error{Op: "open", Path: s.path, Err: errors.New("it is the database of another program"),
+			Hint: "name another directory with --state-dir"}
 	}
 	return version == 0, nil
 }

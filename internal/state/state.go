@@ -54,7 +54,8 @@ func (e *Error) Is(target error) bool { return target == ErrFull && isFull(e.Err
 // isFull reports whether err is a disk, or a quota, that is full.
 func isFull(err error) bool {
 	var q *sqlite.Error
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.As(err, &q) && q.Code()&0xff == sqlite3.SQLITE_FULL
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.As(err, &q) &&
+		q.Code()&0xff == sqlite3.SQLITE_FULL
 }
 
 // Store is an open state database. It is safe for concurrent use.
@@ -87,7 +88,8 @@ func Open(dir string) (*Store, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, openError(path, err)
 	}
-	s, err := open(path, path, "_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
+	s, err := open(path, path,
+		"_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
 	if err != nil {
 		return nil, err
 	}

@@ -43,18 +43,22 @@ func update(t *testing.T, s *state.Store, f func(*state.Tx)) {
 func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "here")
 	staged := state.Staged{SHA256: "aa", Revision: "1100", Running: "1000", Since: noon, By: "anna", Confirmed: true}
-	step := state.Step{Address: "a", Key: key, Hop: 1, SHA256: "aa", From: "1000", To: "1100", State: "failed", Mode: "e", Outcome: "failed", Detail: "d", At: noon.Add(time.Nanosecond)}
-	verification := state.Verification{Address: "a", Key: key, SHA256: "aa", Revision: "1100", Outcome: state.Running, By: "ben", At: noon.Add(2 * time.Hour)}
+	step := state.Step{Address: "a", Key: key, Hop: 1, SHA256: "aa", From: "1000", To: "1100", State: "failed", Mode: "e",
+		Outcome: "failed", Detail: "d", At: noon.Add(time.Nanosecond)}
+	verification := state.Verification{Address: "a", Key: key, SHA256: "aa", Revision: "1100", Outcome: state.Running,
+		By: "ben", At: noon.Add(2 * time.Hour)}
 	intent := state.Intent{Address: "a", Key: key, Kind: state.LastChunk, Mode: "0e", SHA256: "aa", At: noon}
 
 	override := state.Override{Kind: state.AcceptDisruption, Address: "a", Given: "all"}
 	before := state.Hook{Address: "a", Key: key, Hop: 1, Kind: state.BeforeReset, Command: "ceph osd set noout", At: noon}
-	after := state.Hook{Address: "a", Key: key, Hop: 1, Kind: state.AfterReset, Command: "ceph osd unset noout", At: noon.Add(time.Minute)}
+	after := state.Hook{Address: "a", Key: key, Hop: 1, Kind: state.AfterReset, Command: "ceph osd unset noout",
+		At: noon.Add(time.Minute)}
 
 	s := open(t, dir)
 	var run int64
 	update(t, s, func(tx *state.Tx) {
-		run = tx.BeginRun(state.Run{PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon, Phase: "reset", Wave: 2})
+		run = tx.BeginRun(state.Run{PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon, Phase: "reset",
+			Wave: 2})
 		tx.SetStep(run, state.Step{Address: "a", Key: key, State: "pending", At: noon})
 		tx.SetStep(run, step)
 		intent.Run = run
@@ -93,15 +97,18 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	check(t, "Steps", []state.Step{step})(s.Steps(ctx, run))
 	check(t, "Intents", []state.Intent{intent})(s.Intents(ctx, run))
 	check(t, "Overrides", []state.Override{override})(s.Overrides(ctx, run))
-	check(t, "Accounts", []state.Account{{Login: "root", SudoUser: "anna", At: noon}, {UID: 1000, Login: "ben", At: noon}})(s.Accounts(ctx, run))
+	check(t, "Accounts", []state.Account{{Login: "root", SudoUser: "anna", At: noon},
+		{UID: 1000, Login: "ben", At: noon}})(s.Accounts(ctx, run))
 	check(t, "Hooks", []state.Hook{before, after})(s.Hooks(ctx, run))
 	check(t, "Addresses", map[state.Key]string{key: "a"})(s.Addresses(ctx))
 	check(t, "Kept", []byte("{}"))(s.Kept(ctx, run))
 	check(t, "Kept of another run", []byte(nil))(s.Kept(ctx, run+1))
-	check(t, "Resumes", []state.Resume{{By: "ben", At: noon.Add(30 * time.Minute)}, {By: "anna", At: noon.Add(20 * time.Minute)}})(s.Resumes(ctx, run))
+	check(t, "Resumes", []state.Resume{{By: "ben", At: noon.Add(30 * time.Minute)},
+		{By: "anna", At: noon.Add(20 * time.Minute)}})(s.Resumes(ctx, run))
 	check(t, "Baselines", map[string][]byte{"5000ccab04001000": {0, 1}})(s.Baselines(ctx, run))
 	check(t, "Verifications", []state.Verification{verification})(s.Verifications(ctx))
-	ended := state.Run{ID: run, PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon, EndedAt: noon.Add(time.Hour), Outcome: "done", PID: os.Getpid(), Phase: "reset", Wave: 2}
+	ended := state.Run{ID: run, PlanDigest: "sha256:00", Host: "stor1", By: "anna", StartedAt: noon,
+		EndedAt: noon.Add(time.Hour), Outcome: "done", PID: os.Getpid(), Phase: "reset", Wave: 2}
 	check(t, "Runs", []state.Run{ended})(s.Runs(ctx))
 	check(t, "Run", &ended)(s.Run(ctx, run))
 	if r, err := s.Run(ctx, run+1); err == nil {
@@ -117,7 +124,8 @@ func TestUnfinishedRunsAndTheLatestBaselines(t *testing.T) {
 	var ids []int64
 	update(t, s, func(tx *state.Tx) {
 		for i := range 4 {
-			ids = append(ids, tx.BeginRun(state.Run{By: "anna", StartedAt: noon.Add(-time.Duration(i) * time.Hour)})) // clocks are set back
+			// clocks are set back
+			ids = append(ids, tx.BeginRun(state.Run{By: "anna", StartedAt: noon.Add(-time.Duration(i) * time.Hour)}))
 		}
 		tx.EndRun(ids[1], noon, "done")
 		tx.EndRun(ids[2], noon, "interrupted")
@@ -350,7 +358,8 @@ func TestNewerSchemaIsRefusedByName(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir).Close()
 	pragma(t, dir, "PRAGMA user_version = 99")
-	for name, opener := range map[string]func(string) (*state.Store, error){"Open": state.Open, "OpenReadOnly": state.OpenReadOnly} {
+	for name, opener := range map[string]func(string) (*state.Store, error){"Open": state.Open,
+		"OpenReadOnly": state.OpenReadOnly} {
 		_, err := opener(dir)
 		if !errors.Is(err, state.ErrNewerSchema) || !strings.Contains(err.Error(), "schema 99") {
 			t.Errorf("%s(schema 99) = %v; want ErrNewerSchema, naming 99", name, err)
@@ -447,7 +456,8 @@ func TestBadDirectories(t *testing.T) {
 		t.Fatal(err)
 	}
 	garbage := t.TempDir()
-	if err := os.WriteFile(filepath.Join(garbage, state.FileName), []byte(strings.Repeat("not a database ", 100)), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(garbage, state.FileName), []byte(strings.Repeat("not a database ", 100)),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	readOnly := t.TempDir()

@@ -36,7 +36,9 @@ func TestWritersWaitForEachOther(t *testing.T) {
 		}
 		defer s.Close()
 		for range 5 {
-			if err := s.Update(ctx, func(tx *state.Tx) { tx.EndRun(tx.BeginRun(state.Run{StartedAt: noon}), noon, "done") }); err != nil {
+			if err := s.Update(ctx, func(tx *state.Tx) {
+				tx.EndRun(tx.BeginRun(state.Run{StartedAt: noon}), noon, "done")
+			}); err != nil {
 				return err
 			}
 		}
@@ -91,7 +93,8 @@ func TestManyReadNothing(t *testing.T) {
 // What starts at power on alone is minded as long as it is staged, and not when
 // something else is; that a component needs an image, until it has got one.
 func TestWhatEndsACaution(t *testing.T) {
-	powerOnly, needsImage := state.Caution{Key: key, Kind: state.PowerOnly, Since: noon}, state.Caution{Key: key, Kind: state.NeedsImage, Since: noon}
+	powerOnly, needsImage := state.Caution{Key: key, Kind: state.PowerOnly, Since: noon},
+		state.Caution{Key: key, Kind: state.NeedsImage, Since: noon}
 	for name, tt := range map[string]struct {
 		f    func(*state.Tx)
 		want []state.Caution

@@ -97,7 +97,8 @@ func (t *Tx) Name(enclosure, name string) {
 
 // Work records the account of somebody who begins a run, or goes on with it.
 func (t *Tx) Work(run int64, a Account, at time.Time) {
-	t.exec("INSERT INTO accounts (run, uid, login, sudo_user, at) VALUES (?, ?, ?, ?, ?)", run, a.UID, a.Login, a.SudoUser, stamp(at))
+	t.exec("INSERT INTO accounts (run, uid, login, sudo_user, at) VALUES (?, ?, ?, ?, ?)", run, a.UID, a.Login, a.SudoUser,
+		stamp(at))
 }
 
 // Baseline records what an enclosure was like before a run touched it, in place
@@ -108,21 +109,24 @@ func (t *Tx) Baseline(run int64, enclosure string, data []byte) {
 
 // Override records what a person put aside for a run.
 func (t *Tx) Override(run int64, o Override) {
-	t.exec("INSERT OR REPLACE INTO overrides (run, kind, address, given) VALUES (?, ?, ?, ?)", run, string(o.Kind), o.Address, o.Given)
+	t.exec("INSERT OR REPLACE INTO overrides (run, kind, address, given) VALUES (?, ?, ?, ?)", run, string(o.Kind),
+		o.Address, o.Given)
 }
 
 // SetStep records how far a run got with one component.
 func (t *Tx) SetStep(run int64, s Step) {
 	t.exec(`INSERT OR REPLACE INTO steps (run, address, lu_id, subenclosure, hop, sha256, from_revision, to_revision, state, mode, outcome, detail, at, component)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		run, s.Address, s.Key.LUID, s.Key.Subenclosure, s.Hop, s.SHA256, s.From, s.To, s.State, s.Mode, s.Outcome, s.Detail, stamp(s.At), s.Component)
+		run, s.Address, s.Key.LUID, s.Key.Subenclosure, s.Hop, s.SHA256, s.From, s.To, s.State, s.Mode, s.Outcome, s.Detail,
+		stamp(s.At), s.Component)
 }
 
 // Intend records an effect that is about to be tried, and returns its id. A
 // download takes the place of what was left open of the component before.
 func (t *Tx) Intend(i Intent) int64 {
 	if i.Kind == DownloadStart {
-		t.exec("UPDATE intents SET outcome = 'superseded' WHERE lu_id = ? AND subenclosure = ? AND outcome = ''", i.Key.LUID, i.Key.Subenclosure)
+		t.exec("UPDATE intents SET outcome = 'superseded' WHERE lu_id = ? AND subenclosure = ? AND outcome = ''", i.Key.LUID,
+			i.Key.Subenclosure)
 	}
 	return t.insert("INSERT INTO intents (run, address, lu_id, subenclosure, kind, mode, sha256, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		i.Run, i.Address, i.Key.LUID, i.Key.Subenclosure, string(i.Kind), i.Mode, i.SHA256, stamp(i.At))
@@ -168,7 +172,8 @@ func (t *Tx) NeedsImage(k Key, address, detail string, since time.Time) {
 // Relieve forgets a caution, be it about a component or about one that was at its
 // address before: the module was exchanged.
 func (t *Tx) Relieve(k Key, address string, kind CautionKind) {
-	t.exec("DELETE FROM cautions WHERE (lu_id = ? AND subenclosure = ? OR address = ? AND address != '') AND kind = ?", k.LUID, k.Subenclosure, address, kind)
+	t.exec("DELETE FROM cautions WHERE (lu_id = ? AND subenclosure = ? OR address = ? AND address != '') AND kind = ?",
+		k.LUID, k.Subenclosure, address, kind)
 }
 
 // Unstage forgets what a component held staged: it runs, was lost, or is about

@@ -65,7 +65,8 @@ func TestBars(t *testing.T) {
 		tell(result.Event{Type: result.EventWave, Wave: 1})
 		for _, address := range []string{"a", "b"} {
 			tell(result.Event{Type: result.EventStarted, Address: address, Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 1 << 10})
-			text += map[string]string{"a": "Wave 1: downloads that reset nothing\n"}[address] + address + ": sending 1.0 KiB by mode e\n"
+			text += map[string]string{"a": "Wave 1: downloads that reset nothing\n"}[address] + address +
+				": sending 1.0 KiB by mode e\n"
 		}
 		time.Sleep(3 * time.Second)
 		tell(result.Event{Type: result.EventProgress, Address: "a", Hop: 1, Hops: 1, Bytes: 256, Total: 1 << 10})
@@ -87,7 +88,8 @@ func TestBars(t *testing.T) {
 		shows(text + "a  50 % [####################....................] 102 B/s, 5 s left\n1 of 2 done  50 % [####################....................] 10 min 10 s\n")
 
 		tell(result.Event{Type: result.EventRefusedMode, Address: "a", Hop: 1, Hops: 1, Reason: "mode 7 follows"})
-		tell(result.Event{Type: result.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph", "osd"}})
+		tell(result.Event{Type: result.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset,
+			Command: plan.Command{"ceph", "osd"}})
 		text += "a: mode 7 follows\na: before the reset: ceph osd\n"
 		shows(text + "a before the reset: ceph 1 s\n1 of 2 done  50 % [####################....................] 10 min 11 s\n")
 
@@ -170,7 +172,8 @@ func TestMeter(t *testing.T) {
 // of components meanwhile, until the first wave; a comparison alone has no bar of the whole.
 func TestBarsOfAComparison(t *testing.T) {
 	t.Parallel()
-	for all, whole := range map[int]string{0: "", 2: "0 of 2 done   0 % [........................................] 12 s\n"} {
+	for all, whole := range map[int]string{0: "",
+		2: "0 of 2 done   0 % [........................................] 12 s\n"} {
 		synctest.Test(t, func(t *testing.T) {
 			var out terminal
 			b := newBars(&Output{out: &out}, &plan.Plan{}, all)
@@ -179,7 +182,8 @@ func TestBarsOfAComparison(t *testing.T) {
 			time.Sleep(12 * time.Second)
 			synctest.Wait()
 			text := "Comparing 40 components with the plan.\na: it is slow\n"
-			if diff := cmp.Diff(text+"Comparing 40 components with the plan since 12 s\n"+whole, uitest.Shown(t, out.String())); diff != "" {
+			if diff := cmp.Diff(text+"Comparing 40 components with the plan since 12 s\n"+whole,
+				uitest.Shown(t, out.String())); diff != "" {
 				t.Errorf("screen meanwhile (-want +got):\n%s", diff)
 			}
 			b.Show(result.Event{Type: result.EventWave, Wave: 1})
@@ -197,8 +201,10 @@ func TestBarsOfWhatEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out terminal
 		b := newBars(&Output{out: &out}, &plan.Plan{}, 2)
-		b.Show(result.Event{Type: result.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset, Command: plan.Command{"ceph"}, Reason: "not run"})
-		b.Show(result.Event{Type: result.EventFinished, Address: "b", Hop: 1, Hops: 1, Outcome: result.OutcomeFailed, Reason: "81h"})
+		b.Show(result.Event{Type: result.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset,
+			Command: plan.Command{"ceph"}, Reason: "not run"})
+		b.Show(result.Event{Type: result.EventFinished, Address: "b", Hop: 1, Hops: 1, Outcome: result.OutcomeFailed,
+			Reason: "81h"})
 		time.Sleep(time.Second)
 		synctest.Wait()
 		want := "a: before the reset: ceph: not run\nb: failed: 81h\n1 of 2 done  50 % [####################....................] 1 s\n"

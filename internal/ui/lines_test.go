@@ -18,7 +18,8 @@ import (
 func download(address string) []result.Event {
 	events := []result.Event{{Time: noon, Type: result.EventStarted, Address: address, Mode: plan.ModeE, Total: 100}}
 	for sent := int64(1); sent <= 100; sent++ {
-		events = append(events, result.Event{Time: noon.Add(time.Duration(sent) * time.Second), Type: result.EventProgress, Address: address, Bytes: sent, Total: 100})
+		events = append(events, result.Event{Time: noon.Add(time.Duration(sent) * time.Second), Type: result.EventProgress,
+			Address: address, Bytes: sent, Total: 100})
 	}
 	return append(events, result.Event{Type: result.EventStaged, Address: address})
 }
@@ -118,7 +119,9 @@ func TestRefusedModeOnceInFull(t *testing.T) {
 	var out strings.Builder
 	p := &lineDisplay{w: &out, plan: &plan.Plan{}}
 	tell := (&onceInFull{Display: p}).Show
-	for _, e := range []result.Event{{Address: "a", Reason: "no mode e (80h); mode 7 follows in wave 2"}, {Address: "b", Reason: "no mode e (80h); mode 7 follows in wave 2"}, {Address: "c", Reason: "no mode e (80h); mode 7 follows in wave 3"}} {
+	for _, e := range []result.Event{{Address: "a", Reason: "no mode e (80h); mode 7 follows in wave 2"},
+		{Address: "b", Reason: "no mode e (80h); mode 7 follows in wave 2"},
+		{Address: "c", Reason: "no mode e (80h); mode 7 follows in wave 3"}} {
 		e.Type, e.Mode = result.EventRefusedMode, plan.ModeE
 		tell(e)
 	}

@@ -26,12 +26,14 @@ func strangePlan() *plan.Plan {
 // gatedPlan is the example's, with what its policies asked.
 func gatedPlan() *plan.Plan {
 	p := examplePlan()
-	asked := []plan.GateResult{{Gate: plan.GateAllESPs, Verdict: plan.Passed}, {Gate: plan.GateReset, Verdict: plan.Passed}}
+	asked := []plan.GateResult{{Gate: plan.GateAllESPs, Verdict: plan.Passed},
+		{Gate: plan.GateReset, Verdict: plan.Passed}}
 	for i := 1; i < 6; i++ {
 		p.Steps[i].Policy, p.Steps[i].Reset, p.Steps[i].Gates = "live", plan.ResetRedundant, asked
 	}
 	p.Steps[4].Policy, p.Steps[4].Reset = "", plan.ResetNever
-	waived := plan.GateResult{Gate: plan.GateHealthy, Verdict: plan.Waived, Why: "Power Supply 2: critical, waived until 2027-01-31: bay is empty by design"}
+	waived := plan.GateResult{Gate: plan.GateHealthy, Verdict: plan.Waived,
+		Why: "Power Supply 2: critical, waived until 2027-01-31: bay is empty by design"}
 	p.Steps[1].Gates, p.Steps[2].Gates = append(slices.Clone(asked), waived), append(slices.Clone(asked), waived)
 	return p
 }
@@ -160,7 +162,8 @@ func TestMarkdownIsCut(t *testing.T) {
 		if shown := strings.Count(got, ": SHA-256 `"); shown < images && !strings.Contains(got[:8000], fmt.Sprintf("%d of %d images are not shown", images-shown, images)) {
 			t.Errorf("Markdown of %d steps shows %d images and does not say how many it leaves out", len(p.Steps), shown)
 		}
-		if want := fmt.Sprintf("%d of %d warnings are not shown", n-warnings, n); n > warnings && !strings.Contains(got[:8000], want) {
+		if want := fmt.Sprintf("%d of %d warnings are not shown", n-warnings, n); n > warnings &&
+			!strings.Contains(got[:8000], want) {
 			t.Errorf("Markdown of %d steps lacks %q in its summary:\n%s", len(p.Steps), want, got[:3000])
 		}
 	}

@@ -48,27 +48,34 @@ func interfacePlan() *plan.Plan {
 // examplePlan holds every kind of row.
 func examplePlan() *plan.Plan {
 	hop := func(from, to string, modes ...plan.Mode) plan.Hop {
-		return plan.Hop{From: from, To: to, Image: plan.ImageRef{Name: "iom-" + to, SHA256: strings.Repeat(to, 16), Size: 1 << 20}, Protocol: plan.SES, ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute), Modes: modes, Activation: plan.Manual, ActivateBy: plan.ByModeF}
+		return plan.Hop{From: from, To: to,
+			Image: plan.ImageRef{Name: "iom-" + to, SHA256: strings.Repeat(to, 16), Size: 1 << 20}, Protocol: plan.SES,
+			ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute), Modes: modes, Activation: plan.Manual,
+			ActivateBy: plan.ByModeF}
 	}
 	active := hop("0611", "0702", plan.ModeE)
 	active.Activation = plan.WithApply
 	step := func(enclosure, esp, host, now, desired string, action plan.Action) plan.Step {
-		return plan.Step{Address: enclosure + "/" + esp + "/sub0", Enclosure: enclosure, LUID: enclosure + esp, Host: host, Current: now, Desired: desired, Action: action}
+		return plan.Step{Address: enclosure + "/" + esp + "/sub0", Enclosure: enclosure, LUID: enclosure + esp, Host: host,
+			Current: now, Desired: desired, Action: action}
 	}
 	staged := step("5000ccab04001000", "esp1", "stor1", "1000", "1100", plan.IsStaged)
 	staged.Name = "r12u20"
 	blocked := step("5000ccab04001000", "esp2", "stor2", "0990", "1100", plan.Blocked)
 	blocked.Name = "r12u20"
-	blocked.Reasons = []string{"no image starts at 0990; nearest: iom-1100, from 1000 or 105?", "the other I/O module is not in sight of any host of this plan, and requireAllESPs asks for all of them"}
+	blocked.Reasons = []string{"no image starts at 0990; nearest: iom-1100, from 1000 or 105?",
+		"the other I/O module is not in sight of any host of this plan, and requireAllESPs asks for all of them"}
 	chain := step("500304801f00123f", "esp1", "stor1", "0501", "0702", plan.Update)
 	chain.Hops = []plan.Hop{hop("0501", "0611", plan.Mode7), active}
 	chain.Waves = plan.StepWaves{Reset: 1}
-	chain.Disruption = plan.Disruption{Expected: plan.ESPReset, Worst: plan.ESPReset, Why: "31 drives in use keep a live path through esp2"}
+	chain.Disruption = plan.Disruption{Expected: plan.ESPReset, Worst: plan.ESPReset,
+		Why: "31 drives in use keep a live path through esp2"}
 	chain.WorstDuration = plan.Duration(58 * time.Minute)
 	stops := step("500304801f00123f", "esp2", "stor1", "0611", "0702", plan.Update)
 	stops.Hops = []plan.Hop{hop("0611", "0702", plan.Mode7)}
 	stops.Waves = plan.StepWaves{Reset: 2}
-	stops.Disruption = plan.Disruption{Expected: plan.IOInterruption, Worst: plan.IOInterruption, Why: "slots 7, 11 in use, SATA, no other path"}
+	stops.Disruption = plan.Disruption{Expected: plan.IOInterruption, Worst: plan.IOInterruption,
+		Why: "slots 7, 11 in use, SATA, no other path"}
 	stops.WorstDuration, stops.Rollback = plan.Duration(29*time.Minute), "iom-0611"
 	falls := step("500a09800569f03f", "lu-500a09800569f03e", "stor2", "1000", "1100", plan.Update)
 	falls.Hops = []plan.Hop{hop("1000", "1100", plan.ModeE, plan.Mode7)}
@@ -88,7 +95,8 @@ func examplePlan() *plan.Plan {
 		DesiredState: plan.Source{Name: "rack-12", SHA256: "3f9c01ab" + strings.Repeat("0", 56)},
 		Scans:        []plan.Scan{{Host: "stor1", ScannedAt: noon}, {Host: "stor2", ScannedAt: noon}},
 		Steps:        []plan.Step{staged, blocked, chain, stops, falls, activate, upToDate, unmanaged},
-		Waves:        []plan.Wave{{Number: 1, Kind: plan.StageWave, Canary: true, Soak: plan.Duration(10 * time.Minute)}, {Number: 2, Kind: plan.ResetWave, Windows: []string{"saturday-night"}}},
+		Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave, Canary: true, Soak: plan.Duration(10 * time.Minute)},
+			{Number: 2, Kind: plan.ResetWave, Windows: []string{"saturday-night"}}},
 		Windows: map[string]window.Window{
 			"saturday-night": {Start: "2026-11-21T22:00", Timezone: "Europe/Berlin", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA"},
 		},
@@ -102,7 +110,8 @@ func exampleInventory() *inventory.Inventory {
 		return inventory.Subenclosure{Address: address, Vendor: "ACME", Product: "JBOD-60", Revision: revision}
 	}
 	staged := sub("5000ccab04001000/esp1/sub0", "1000")
-	staged.Staged = &inventory.Staged{SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1100", Since: noon, By: "anna"}
+	staged.Staged = &inventory.Staged{SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1100", Since: noon,
+		By: "anna"}
 	shared := sub("500304801f00123f/esp1/sub3", "0011")
 	return &inventory.Inventory{Host: "stor1", ScannedAt: noon,
 		Enclosures: []inventory.Enclosure{
@@ -112,13 +121,15 @@ func exampleInventory() *inventory.Inventory {
 				{Paths: []string{"/dev/sg4"}, Subenclosures: []inventory.Subenclosure{sub("500304801f00123f/esp1/sub0", "0501"), shared}},
 				{Paths: []string{"/dev/sg5"}, Subenclosures: []inventory.Subenclosure{sub("500304801f00123f/lu-500304801f00124a@500304801f00124b/sub0", "0501"), shared}}}},
 		},
-		Problems: []inventory.Problem{{Path: "/dev/sg9", Summary: "cannot read the configuration page", Detail: "illegal request: invalid field in CDB"}}}
+		Problems: []inventory.Problem{{Path: "/dev/sg9", Summary: "cannot read the configuration page",
+			Detail: "illegal request: invalid field in CDB"}}}
 }
 
 func noQuirk(_, _, _ string) string { return "" }
 
 func exampleCaution() inventory.Caution {
-	return inventory.Caution{Address: "500304801f00123f/esp1/sub0", Kind: inventory.NeedsImage, Since: noon, Detail: "the device said 83h"}
+	return inventory.Caution{Address: "500304801f00123f/esp1/sub0", Kind: inventory.NeedsImage, Since: noon,
+		Detail: "the device said 83h"}
 }
 
 func exampleResult() *result.Result {
@@ -134,7 +145,8 @@ const exampleWaits = "1 component waits for wave 2: `fwctl --simulate rack.yaml 
 
 func exampleRun() report.Run {
 	at := noon.Add(time.Minute)
-	return report.Run{Host: "stor1", ID: 7, Plan: "sha256:9b1e77c0" + strings.Repeat("0", 56), By: "anna", StartedAt: noon, Process: report.Gone, PID: 4711, Resumable: true,
+	return report.Run{Host: "stor1", ID: 7, Plan: "sha256:9b1e77c0" + strings.Repeat("0", 56), By: "anna", StartedAt: noon,
+		Process: report.Gone, PID: 4711, Resumable: true,
 		Resumed: []report.Resume{{By: "ben", At: noon.Add(time.Hour)}},
 		Overrides: []report.Override{
 			{Kind: "ignore-window", Address: "5000ccab04001000/esp1/sub0", Given: "CHG-4711, agreed with the users"},
@@ -159,21 +171,26 @@ func exampleAgain(args ...string) string {
 // exampleInterrupted is a run that was for some waves alone, and did not get through them.
 func exampleInterrupted() report.Run {
 	ended := noon.Add(2 * time.Hour)
-	return report.Run{Host: "stor1", ID: 8, Plan: "sha256:" + strings.Repeat("8", 64), By: "ben", StartedAt: noon, EndedAt: &ended, Outcome: "interrupted", Phase: "stage", Resumable: true,
-		Steps: []report.Step{{Address: "5000ccab04005000/esp1/sub0", State: "pending", Outcome: "skipped", From: "1000", To: "1100", SHA256: strings.Repeat("5", 64), Reason: "interrupted before it was started", At: &ended}}}
+	return report.Run{Host: "stor1", ID: 8, Plan: "sha256:" + strings.Repeat("8", 64), By: "ben", StartedAt: noon,
+		EndedAt: &ended, Outcome: "interrupted", Phase: "stage", Resumable: true,
+		Steps: []report.Step{{Address: "5000ccab04005000/esp1/sub0", State: "pending", Outcome: "skipped", From: "1000",
+			To: "1100", SHA256: strings.Repeat("5", 64), Reason: "interrupted before it was started", At: &ended}}}
 }
 
 func exampleStatus() *report.Status {
 	return &report.Status{
 		Hosts: []report.Host{{Name: "stor1", TakenAt: noon}, {Name: "stor2", TakenAt: noon}},
-		Runs: []report.Run{exampleRun(), exampleInterrupted(), {Host: "stor2", ID: 3, Plan: "sha256:" + strings.Repeat("3", 64), By: "ben", StartedAt: noon, Process: report.Running, PID: 88},
+		Runs: []report.Run{exampleRun(), exampleInterrupted(),
+			{Host: "stor2", ID: 3, Plan: "sha256:" + strings.Repeat("3", 64), By: "ben", StartedAt: noon,
+				Process: report.Running, PID: 88},
 			{Host: "stor2", ID: 2, Plan: "sha256:" + strings.Repeat("2", 64), By: "ben", StartedAt: noon, Process: report.Unclear, PID: 77}},
 		Staged: []report.Staged{
 			{Host: "stor1", Address: "5000ccab04001000/esp3/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna", Confirmed: true},
 			{Host: "stor2", Address: "5000ccab04001000/esp4/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna"},
 		},
 		Cautions: []report.Caution{{Host: "stor1", Caution: exampleCaution()}},
-		Stuck:    []report.Stuck{{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", Run: 7, Kind: "download-start", Mode: "0e", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon}},
+		Stuck: []report.Stuck{{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", Run: 7, Kind: "download-start",
+			Mode: "0e", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon}},
 	}
 }
 
@@ -199,7 +216,8 @@ func exampleResume(width int) string {
 	p := examplePlan()
 	p.Waves[1].Windows = nil
 	p.Steps[4].Disruption.Why = plan.IfRefused + "mode 7 resets esp1"
-	hooks := &plan.Hooks{BeforeReset: plan.Command{"ceph", "osd", "set", "noout"}, AfterReset: plan.Command{"ceph", "osd", "unset", "noout"}, Timeout: plan.Duration(time.Minute)}
+	hooks := &plan.Hooks{BeforeReset: plan.Command{"ceph", "osd", "set", "noout"},
+		AfterReset: plan.Command{"ceph", "osd", "unset", "noout"}, Timeout: plan.Duration(time.Minute)}
 	for i := range p.Steps {
 		if s := &p.Steps[i]; s.Action == plan.Update || s.Action == plan.Activate {
 			s.Host, s.Hooks = "stor1", hooks
@@ -211,10 +229,13 @@ func exampleResume(width int) string {
 	fine.LUID, failed.LUID = fine.Address, failed.Address
 	p.Steps = append(p.Steps, fine, failed)
 	rec := func(s plan.Step, hop int, at, mode, detail string) state.Step {
-		return state.Step{Address: s.Address, Key: state.Key{LUID: s.LUID}, Hop: hop, To: s.Hops[hop].To, State: at, Mode: mode, Detail: detail}
+		return state.Step{Address: s.Address, Key: state.Key{LUID: s.LUID}, Hop: hop, To: s.Hops[hop].To, State: at,
+			Mode: mode, Detail: detail}
 	}
 	r := executor.NewRemaining(&state.Run{ID: 7, Host: "stor1", By: "anna", StartedAt: noon}, p,
-		[]state.Step{rec(chain, 1, "staged", "e", ""), rec(stops, 0, "sending", "7", ""), rec(falls, 0, "pending", "7", "the device does not take mode e"), rec(fine, 0, "staged", "e", "complete"), rec(failed, 0, "failed", "e", "the device said 82h")},
+		[]state.Step{rec(chain, 1, "staged", "e", ""), rec(stops, 0, "sending", "7", ""),
+			rec(falls, 0, "pending", "7", "the device does not take mode e"), rec(fine, 0, "staged", "e", "complete"),
+			rec(failed, 0, "failed", "e", "the device said 82h")},
 		[]state.Intent{{Key: state.Key{LUID: stops.LUID}, Kind: state.DownloadStart, Mode: "07", At: noon}},
 		[]state.Hook{{Key: state.Key{LUID: stops.LUID}, Kind: state.BeforeReset, At: noon}})
 	return (Screen{Width: width}).Resume(r, noon)
@@ -225,7 +246,8 @@ func exampleChain() report.Step {
 	hop := func(from, to, digit, mode string) report.Hop {
 		return report.Hop{From: from, To: to, SHA256: strings.Repeat(digit, 64), Mode: mode, At: noon}
 	}
-	return report.Step{Address: "5000ccab04002000/esp1/sub0", State: "done", Outcome: "updated", From: "2200", To: "2300", SHA256: strings.Repeat("3", 64), Mode: "e", At: &noon,
+	return report.Step{Address: "5000ccab04002000/esp1/sub0", State: "done", Outcome: "updated", From: "2200", To: "2300",
+		SHA256: strings.Repeat("3", 64), Mode: "e", At: &noon,
 		Hops: []report.Hop{hop("2000", "2100", "1", "7"), hop("2100", "2200", "2", "e"), hop("2200", "2300", "3", "e")}}
 }
 
@@ -233,7 +255,8 @@ func exampleChain() report.Step {
 func TestStanding(t *testing.T) {
 	t.Parallel()
 	for state, want := range map[step.State]string{
-		step.Pending: "pending", step.Sending: "sending", step.Waiting: "waiting", step.Staged: "staged", step.Done: "updated", step.Refused: "refused",
+		step.Pending: "pending", step.Sending: "sending", step.Waiting: "waiting", step.Staged: "staged",
+		step.Done: "updated", step.Refused: "refused",
 		step.Unchanged: "unchanged", step.Failed: "failed", step.Aborted: "failed", step.Unknown: "unknown",
 	} {
 		if got := standing("", string(state)); got != want {
@@ -291,7 +314,8 @@ func TestViewsLoseNothing(t *testing.T) {
 	}
 	runWords = append(runWords, "9b1e77c0", "anna", "ben", "CHG-4711,", "users\"", "--ignore-window")
 	interrupted := []string{"interrupted", "stage", "waves", "88888888", exampleInterrupted().Steps[0].Address}
-	statusWords := append(append(slices.Clone(runWords), interrupted...), "resume`", "4711", "88", "77", "stor2", "esp3", "esp4", "confirmed", "download", "start", "mode", "power-cycle", "500304801f00123f/esp1/sub0", "83h)")
+	statusWords := append(append(slices.Clone(runWords), interrupted...), "resume`", "4711", "88", "77", "stor2", "esp3",
+		"esp4", "confirmed", "download", "start", "mode", "power-cycle", "500304801f00123f/esp1/sub0", "83h)")
 	historyWords := append(append(slices.Clone(runWords), interrupted...), "2 alone", "failed", "running", "lost", "holds", "recorded;",
 		exampleChain().Address, "2000", "2100 > 2200 > 2300", "7 > e > e", "11111111", "22222222", "33333333")
 	for width := 60; width <= 250; width++ {

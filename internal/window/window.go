@@ -18,11 +18,14 @@ import (
 
 // Window is a maintenance window as a desired state and a plan write it.
 type Window struct {
-	Start    string   `json:"start" yaml:"start"`                         // local time of the first opening, "2006-01-02T15:04"
-	Timezone string   `json:"timezone" yaml:"timezone"`                   // IANA name, "Europe/Berlin"; "" is UTC
-	Duration string   `json:"duration" yaml:"duration"`                   // "6h", elapsed time: an hour lost or won by daylight saving does not change it
-	RRule    string   `json:"rrule,omitempty" yaml:"rrule,omitempty"`     // RFC 5545, "FREQ=WEEKLY;BYDAY=SA"; "": once
-	Exclude  []string `json:"exclude,omitempty" yaml:"exclude,omitempty"` // local dates of openings that are left out, "2006-01-02"
+	// local time of the first opening, "2006-01-02T15:04"
+	Start    string `json:"start" yaml:"start"`
+	Timezone string `json:"timezone" yaml:"timezone"` // IANA name, "Europe/Berlin"; "" is UTC
+	// "6h", elapsed time: an hour lost or won by daylight saving does not change it
+	Duration string `json:"duration" yaml:"duration"`
+	RRule    string `json:"rrule,omitempty" yaml:"rrule,omitempty"` // RFC 5545, "FREQ=WEEKLY;BYDAY=SA"; "": once
+	// local dates of openings that are left out, "2006-01-02"
+	Exclude []string `json:"exclude,omitempty" yaml:"exclude,omitempty"`
 }
 
 // Interval is one opening: from Start up to, and not including, End. Both are in
@@ -107,12 +110,14 @@ func Compile(w Window) (*Schedule, error) {
 	case c.duration < time.Minute:
 		fail(w.Duration+" is not a time to do anything in", "write at least 1m", "duration")
 	case c.duration > maxDuration:
-		fail(w.Duration+" is longer than 31 days", "write at most 744h; a policy without windows is open at any time", "duration")
+		fail(w.Duration+" is longer than 31 days", "write at most 744h; a policy without windows is open at any time",
+			"duration")
 	}
 	if w.Timezone != "" {
 		if c.zone, err = time.LoadLocation(w.Timezone); err != nil || w.Timezone == "Local" {
 			c.zone = time.UTC
-			fail(fmt.Sprintf("there is no time zone %q", w.Timezone), "write the IANA name of a place, as in Europe/Berlin, or UTC", "timezone")
+			fail(fmt.Sprintf("there is no time zone %q", w.Timezone),
+				"write the IANA name of a place, as in Europe/Berlin, or UTC", "timezone")
 		}
 	}
 	option, problem := c.readRule(w.RRule)
@@ -130,7 +135,8 @@ func Compile(w Window) (*Schedule, error) {
 		} else if first, ok := c.openings()(); !ok {
 			fail("it never opens", "correct rrule", "rrule")
 		} else if !first.Equal(start) {
-			fail(fmt.Sprintf("start %s is not an opening of the rule, the first after it is %s", w.Start, first.Format(startFormat)), "write that as start, or correct rrule", "start")
+			fail(fmt.Sprintf("start %s is not an opening of the rule, the first after it is %s", w.Start,
+				first.Format(startFormat)), "write that as start, or correct rrule", "start")
 		}
 	}
 	days := c.openingDays(slices.Max(append([]string{""}, w.Exclude...)))
@@ -142,7 +148,8 @@ func Compile(w Window) (*Schedule, error) {
 		}
 		c.exclude[date] = true
 		if c.rule != nil && day.Year() <= lastYear && !days[date] {
-			fail("there is no opening on "+date+" that could be left out", "write the date on which it opens in its time zone, also where it closes on the next", "exclude", strconv.Itoa(i))
+			fail("there is no opening on "+date+" that could be left out",
+				"write the date on which it opens in its time zone, also where it closes on the next", "exclude", strconv.Itoa(i))
 		}
 	}
 	if err := all.ErrorOrNil(); err != nil {
@@ -158,7 +165,8 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 	}
 	// What cannot be asked for is told before the library looks: it takes more
 	// than RFC 5545 has, and there are rules that it cannot compute.
-	known := []string{"FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYSETPOS", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY", "BYHOUR"}
+	known := []string{"FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYSETPOS", "BYMONTH", "BYMONTHDAY", "BYYEARDAY",
+		"BYWEEKNO", "BYDAY", "BYHOUR"}
 	given := map[string]string{}
 	for attr := range strings.SplitSeq(text, ";") {
 		key, value, ok := strings.Cut(attr, "=")
@@ -171,25 +179,30 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 		case twice:
 			return nil, &Error{Summary: key + " is given twice", Hint: "several values are separated by commas"}
 		case key == "BYMINUTE", key == "BYSECOND":
-			return nil, &Error{Summary: "a window has no " + key, Hint: "it opens at the minute of its start; write a window of its own for another minute"}
+			return nil, &Error{Summary: "a window has no " + key,
+				Hint: "it opens at the minute of its start; write a window of its own for another minute"}
 		case !slices.Contains(known, key):
-			return nil, &Error{Summary: fmt.Sprintf("a window has no %q", key), Hint: "known here, in capitals and without blanks: " + strings.Join(known, ", ")}
+			return nil, &Error{Summary: fmt.Sprintf("a window has no %q", key),
+				Hint: "known here, in capitals and without blanks: " + strings.Join(known, ", ")}
 		}
 		given[key] = value
 	}
 	freq := given["FREQ"]
 	if !slices.Contains([]string{"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}, freq) {
-		return nil, &Error{Summary: fmt.Sprintf("FREQ=%s is none of a window's", freq), Hint: "there are DAILY, WEEKLY, MONTHLY and YEARLY"}
+		return nil, &Error{Summary: fmt.Sprintf("FREQ=%s is none of a window's", freq),
+			Hint: "there are DAILY, WEEKLY, MONTHLY and YEARLY"}
 	}
 	option, err := rrule.StrToROption(text)
 	if err != nil {
 		return nil, &Error{Summary: err.Error(), Hint: "see RFC 5545, 3.3.10"}
 	}
 	if _, ok := given["INTERVAL"]; ok && (option.Interval < 1 || option.Interval > maxInterval) {
-		return nil, &Error{Summary: "INTERVAL=" + given["INTERVAL"] + " is out of range", Hint: fmt.Sprintf("it is 1 to %d", maxInterval)}
+		return nil, &Error{Summary: "INTERVAL=" + given["INTERVAL"] + " is out of range",
+			Hint: fmt.Sprintf("it is 1 to %d", maxInterval)}
 	}
 	if _, ok := given["COUNT"]; ok && (option.Count < 1 || given["UNTIL"] != "") {
-		return nil, &Error{Summary: "COUNT=" + given["COUNT"] + " cannot be", Hint: "it is at least 1, and there is no UNTIL beside it"}
+		return nil, &Error{Summary: "COUNT=" + given["COUNT"] + " cannot be",
+			Hint: "it is at least 1, and there is no UNTIL beside it"}
 	}
 	if option.Wkst.N() != 0 {
 		return nil, &Error{Summary: "WKST=" + given["WKST"] + " is not a day of the week", Hint: "write it as in WKST=SU"}
@@ -201,7 +214,8 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 	for _, day := range option.Byweekday {
 		switch n := max(day.N(), -day.N()); {
 		case n > most:
-			return nil, &Error{Summary: fmt.Sprintf("BYDAY=%s has days that FREQ=%s does not have", given["BYDAY"], freq), Hint: "a number before a day counts it in the month or the year, as in FREQ=MONTHLY;BYDAY=2SA"}
+			return nil, &Error{Summary: fmt.Sprintf("BYDAY=%s has days that FREQ=%s does not have", given["BYDAY"], freq),
+				Hint: "a number before a day counts it in the month or the year, as in FREQ=MONTHLY;BYDAY=2SA"}
 		case n > 0 && given["BYWEEKNO"] != "":
 			return nil, &Error{Summary: "BYDAY counts no days where BYWEEKNO names weeks", Hint: "write BYDAY without numbers"}
 		}

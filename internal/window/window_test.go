@@ -37,9 +37,11 @@ func text(i Interval, ok bool) string {
 }
 
 var (
-	saturday = Window{Start: "2026-11-21T22:00", Timezone: "Europe/Berlin", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA", Exclude: []string{"2026-12-26"}}
-	night    = Window{Start: "2026-10-01T02:30", Timezone: "Europe/Berlin", Duration: "1h", RRule: "FREQ=DAILY"}
-	newYork  = Window{Start: "2026-10-31T22:00", Timezone: "America/New_York", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA"}
+	saturday = Window{Start: "2026-11-21T22:00", Timezone: "Europe/Berlin", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA",
+		Exclude: []string{"2026-12-26"}}
+	night   = Window{Start: "2026-10-01T02:30", Timezone: "Europe/Berlin", Duration: "1h", RRule: "FREQ=DAILY"}
+	newYork = Window{Start: "2026-10-31T22:00", Timezone: "America/New_York", Duration: "6h",
+		RRule: "FREQ=WEEKLY;BYDAY=SA"}
 )
 
 func TestSchedule(t *testing.T) {

@@ -90,7 +90,9 @@ func (u *usage) look(block *inventory.BlockDevice, link string) {
 
 // named drops designators that are all zero: they name nothing.
 func named(id *scsi.DeviceIdentification) {
-	id.Designators = slices.DeleteFunc(id.Designators, func(d scsi.Designator) bool { return len(bytes.Trim(d.Value, "\x00")) == 0 })
+	id.Designators = slices.DeleteFunc(id.Designators, func(d scsi.Designator) bool {
+		return len(bytes.Trim(d.Value, "\x00")) == 0
+	})
 }
 
 // usage knows what uses block devices.
@@ -107,7 +109,8 @@ type usage struct {
 
 func newUsage(m transport.Machine) *usage {
 	fsys := m.FS()
-	u := &usage{machine: m, fsys: fsys, mounts: map[string][]string{}, swaps: map[string]bool{}, tables: map[string]pathTable{}}
+	u := &usage{machine: m, fsys: fsys, mounts: map[string][]string{}, swaps: map[string]bool{},
+		tables: map[string]pathTable{}}
 	u.open, u.openErr = m.OpenDisks()
 	u.loops = loopDevices(fsys)
 	for _, fields := range table(fsys, "proc/self/mounts") {
@@ -267,7 +270,8 @@ func (u *usage) above(l layer, over string, chain []string) []inventory.Use {
 // probe opens the block devices exclusively that lead to drives behind the readings'
 // enclosures, and notes who else has, and which of them have been busy since before:
 // only where nothing else has shown a use of the drive.
-func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks []inventory.BlockDevice, before counters) {
+func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks []inventory.BlockDevice,
+	before counters) {
 	leads := behind(readings, blocks)
 	// The paths of one drive one after the other: disk and partition shut each other out.
 	type drive struct {

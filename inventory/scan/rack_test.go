@@ -472,7 +472,8 @@ enclosures:
 			got = append(got, sees(d))
 		}
 		if diff := cmp.Diff([]string{"unknown", "[] sdb:A"}, got); diff != "" || !inv.Enclosures[1].DrivesUnknown {
-			t.Errorf("Scan(…) of an enclosure without page 0Ah knows its drives %t and sees (-want +got):\n%s", !inv.Enclosures[1].DrivesUnknown, diff)
+			t.Errorf("Scan(…) of an enclosure without page 0Ah knows its drives %t and sees (-want +got):\n%s",
+				!inv.Enclosures[1].DrivesUnknown, diff)
 		}
 	})
 }
@@ -600,7 +601,8 @@ func TestSchemaFitsTheContract(t *testing.T) {
 		{`"expected_esps": 2`, `"expected_esps": 1`},
 		{`"paths": ["/dev/sg3"], `, ``},
 	} {
-		if _, problems := schemas.Check("inventory", "inventory.json", []byte(strings.Replace(example, tt.old, tt.new, 1))); len(problems) != 1 {
+		if _, problems := schemas.Check("inventory", "inventory.json",
+			[]byte(strings.Replace(example, tt.old, tt.new, 1))); len(problems) != 1 {
 			t.Errorf("schemas.Check with %s for %s = %v; want one problem", tt.new, tt.old, problems)
 		}
 	}

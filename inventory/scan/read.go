@@ -315,7 +315,8 @@ func subenclosures(cfg *ses.Configuration) []inventory.Subenclosure {
 // generation than cfg.
 func (r *reader) statusPages(cfg *ses.Configuration) (changed bool, err error) {
 	const advice = "scan again, and look at sg_ses if it stays"
-	r.Health, r.Slots, r.Expanders, r.Doubtful, r.StatusRead = inventory.Health{Unknown: true, Failures: []string{}}, nil, nil, nil, false
+	r.Health, r.Slots, r.Expanders, r.Doubtful, r.StatusRead = inventory.Health{Unknown: true, Failures: []string{}}, nil,
+		nil, nil, false
 
 	// note keeps an error as a problem; a page that is not listed and not
 	// answered is just not there.
@@ -383,7 +384,8 @@ var failures = map[ses.StatusCode]string{
 // the name of their type and their index in it, from 0. An overall status counts
 // where no element of its type says what fails.
 func health(cfg *ses.Configuration, status *ses.EnclosureStatus, names *ses.ElementDescriptors) inventory.Health {
-	h := inventory.Health{Critical: status.Critical, Unrecoverable: status.Unrecoverable, Failures: []string{}, Elements: map[string]int{}}
+	h := inventory.Health{Critical: status.Critical, Unrecoverable: status.Unrecoverable, Failures: []string{},
+		Elements: map[string]int{}}
 	for i, t := range status.Types {
 		typeName := cmp.Or(strings.TrimSpace(cfg.Types[i].Text.String()), cfg.Types[i].ElementType.String())
 		individual := false
@@ -490,7 +492,8 @@ func isSlot(t ses.ElementType) bool { return t == ses.DeviceSlot || t == ses.Arr
 // doubtful lists the device slots that may have a drive of which page 0Ah gives no
 // address: unless page 02h says that the slot is empty, or that there is none. A
 // descriptor of another protocol than SAS stands for a drive whatever page 02h says.
-func doubtful(cfg *ses.Configuration, status *ses.EnclosureStatus, additional *ses.AdditionalElementStatus) []inventory.Doubt {
+func doubtful(cfg *ses.Configuration, status *ses.EnclosureStatus,
+	additional *ses.AdditionalElementStatus) []inventory.Doubt {
 	places := placesOf(cfg)
 	descriptors := map[int]*ses.AdditionalElement{}
 	var doubts []inventory.Doubt
@@ -500,7 +503,8 @@ func doubtful(cfg *ses.Configuration, status *ses.EnclosureStatus, additional *s
 			if place := places.of(d); place >= 0 {
 				descriptors[place] = d
 			} else if d.Type < 0 && !d.Invalid && d.Protocol != ses.SAS {
-				doubts = append(doubts, inventory.Doubt{Number: i, Place: -1, Why: "page 0Ah has a descriptor of " + d.Protocol.String() + " that belongs to no element of page 01h"})
+				doubts = append(doubts, inventory.Doubt{Number: i, Place: -1,
+					Why: "page 0Ah has a descriptor of " + d.Protocol.String() + " that belongs to no element of page 01h"})
 			}
 		}
 	}
@@ -539,7 +543,8 @@ func doubtful(cfg *ses.Configuration, status *ses.EnclosureStatus, additional *s
 			if d != nil {
 				number = slotNumber(d)
 			}
-			doubts = append(doubts, inventory.Doubt{Number: number, Place: place, Why: fmt.Sprintf("%s for slot %d, and %s", reported, number, given)})
+			doubts = append(doubts, inventory.Doubt{Number: number, Place: place,
+				Why: fmt.Sprintf("%s for slot %d, and %s", reported, number, given)})
 		}
 	}
 	return doubts

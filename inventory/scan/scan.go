@@ -150,9 +150,10 @@ func Find(ctx context.Context, m transport.Machine, luID string) ([]string, erro
 	}
 	var found []string
 	var busy error
-	answers := ask(ctx, nodes, findDeadline, opened(m, func(ctx context.Context, _ string, t transport.Transport) (bool, error) {
-		return IsUnit(ctx, t, luID)
-	}))
+	answers := ask(ctx, nodes, findDeadline,
+		opened(m, func(ctx context.Context, _ string, t transport.Transport) (bool, error) {
+			return IsUnit(ctx, t, luID)
+		}))
 	for i, a := range answers {
 		switch {
 		case a.err == nil && a.value:
@@ -175,7 +176,8 @@ type answer[T any] struct {
 // ask puts one question to everything listed, in parallel. What does not answer
 // within limit gets an error, and is left behind. The answers are in the order of
 // the list.
-func ask[Q, A any](ctx context.Context, list []Q, limit time.Duration, question func(context.Context, Q) (A, error)) []answer[A] {
+func ask[Q, A any](ctx context.Context, list []Q, limit time.Duration,
+	question func(context.Context, Q) (A, error)) []answer[A] {
 	answers := make([]answer[A], len(list))
 	places := make(chan struct{}, atOnce)
 	var wg sync.WaitGroup
@@ -207,7 +209,8 @@ func ask[Q, A any](ctx context.Context, list []Q, limit time.Duration, question 
 }
 
 // opened makes a question to a node of one to its open device.
-func opened[A any](m transport.Machine, question func(context.Context, string, transport.Transport) (A, error)) func(context.Context, string) (A, error) {
+func opened[A any](m transport.Machine,
+	question func(context.Context, string, transport.Transport) (A, error)) func(context.Context, string) (A, error) {
 	return func(ctx context.Context, path string) (A, error) {
 		node, err := m.Open(path, transport.ReadOnly)
 		if err != nil {
@@ -236,11 +239,13 @@ func problemOf(path string, err error) inventory.Problem {
 		p.Detail = err.Error() + "; run fwctl as root, or as a user who may open the node"
 	case errors.Is(err, transport.ErrBusy):
 		p.InUse = true
-		p.Detail = err.Error() + "; another fwctl, or another tool, works on it: find out which (fuser -v " + path + ") and scan again when it is done"
+		p.Detail = err.Error() + "; another fwctl, or another tool, works on it: find out which (fuser -v " + path +
+			") and scan again when it is done"
 	case errors.Is(err, transport.ErrGone):
 		p.Detail = err.Error() + "; scan again when it has come back"
 	default:
-		p.Detail = strings.TrimSuffix(err.Error(), ".") + "; scan again, and look at dmesg and at sg_ses --page=cf " + path + " if it stays"
+		p.Detail = strings.TrimSuffix(err.Error(), ".") + "; scan again, and look at dmesg and at sg_ses --page=cf " + path +
+			" if it stays"
 	}
 	return p
 }

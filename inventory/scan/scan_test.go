@@ -115,11 +115,13 @@ func TestScanOneEnclosure(t *testing.T) {
 				"Power Supply 2: critical", "Cooling 0: non-critical", "Cooling 1: unrecoverable", "Enclosure: non-critical"},
 				Elements: map[string]int{"PSU": 2, "Cooling": 2}},
 			Drives: []inventory.Drive{}, DrivesUnknown: true,
-			DriveEvidence: []string{"lu-5000ccab04001001 does not show page 0Ah", "page 02h of lu-5000ccab04001001 shows no other device in a slot",
+			DriveEvidence: []string{"lu-5000ccab04001001 does not show page 0Ah",
+				"page 02h of lu-5000ccab04001001 shows no other device in a slot",
 				"no disk of this host is routed through it"},
-			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 1, LUID: "5000ccab04001001", Paths: []string{"/dev/sg3"}, GenerationCode: 7,
-				Inquiry:  inventory.Inquiry{Vendor: "ACME", Product: "JBOD", Revision: "1000"},
-				Download: inventory.Download{SESPage: true},
+			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 1, LUID: "5000ccab04001001", Paths: []string{"/dev/sg3"},
+				GenerationCode: 7,
+				Inquiry:        inventory.Inquiry{Vendor: "ACME", Product: "JBOD", Revision: "1000"},
+				Download:       inventory.Download{SESPage: true},
 				Subenclosures: []inventory.Subenclosure{{LogicalID: "5000ccab04001000",
 					Address: "5000ccab04001000/lu-5000ccab04001001/sub0", Vendor: "ACME", Product: `JBOD\x01`, Revision: "1000"}}}},
 		}}
@@ -201,7 +203,8 @@ func TestScanFindsEnclosures(t *testing.T) {
 		hidden := plain(t, "5000ccab04001002")
 		hidden.answers["INQUIRY"] = inquiryData(0, true, "ACME", "RAID", "0001")
 		// A USB disk (SMI) sets ENCSERV and answers page 00h to page 01h.
-		usb := &fakeDevice{t: t, answers: map[string][]byte{"INQUIRY": inquiryData(0, true, "SMI", "USB DISK", "0001"), "page 01": fromHex(t, "0000000100")}}
+		usb := &fakeDevice{t: t, answers: map[string][]byte{"INQUIRY": inquiryData(0, true, "SMI", "USB DISK", "0001"),
+			"page 01": fromHex(t, "0000000100")}}
 		quiet := plain(t, "5000ccab04001003")
 		quiet.answers["INQUIRY"] = inquiryData(0x0d, false, "DELL", "MD1220", "0001") // type 13 with ENCSERV 0
 		virtual := plain(t, "3000000000000001")                                       // of an LSI HBA
@@ -217,7 +220,8 @@ func TestScanFindsEnclosures(t *testing.T) {
 		if len(inv.Enclosures) != 1 || len(inv.Enclosures[0].ESPs) != 2 {
 			t.Errorf("Scan(…) = %+v; want one enclosure with the ESPs at sg1 and sg3", inv.Enclosures)
 		}
-		wantProblem(t, inv, "/dev/sg2", "no page 01h, without which it cannot be used as an enclosure: cannot read page 01h (configuration): the enclosure answered with page 00h")
+		wantProblem(t, inv, "/dev/sg2",
+			"no page 01h, without which it cannot be used as an enclosure: cannot read page 01h (configuration): the enclosure answered with page 00h")
 	})
 }
 
@@ -225,7 +229,8 @@ func TestScanNamedDevices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &fakeDevice{t: t, answers: map[string][]byte{"INQUIRY": inquiryData(0, false, "SEAGATE", "ST8000", "0001")}}
 		machine := func() *fakeMachine {
-			return newMachine().add("/dev/sg0", "0", disk).add("/dev/sg3", "13", plain(t, "5000ccab04001001")).add("/dev/sg4", "13", plain(t, "5000ccab04001002"))
+			return newMachine().add("/dev/sg0", "0", disk).add("/dev/sg3", "13", plain(t, "5000ccab04001001")).
+				add("/dev/sg4", "13", plain(t, "5000ccab04001002"))
 		}
 		m := machine()
 		inv := scanAll(t, m, "sg4", "/dev/sg4")
@@ -235,7 +240,8 @@ func TestScanNamedDevices(t *testing.T) {
 
 		m = machine().add("/dev/sg5", "13", plain(t, "3000000000000001"))
 		m.fs["sys/class/scsi_generic/sg5/device/model"] = &fstest.MapFile{Data: []byte("VirtualSES      \n")}
-		inv, err := scan.Scan(t.Context(), m, scan.Options{Devices: []string{"/dev/sg5", "/dev/sg3", "/dev/sg9", "/dev/sda", "sg0", "/dev/x/sg3"}})
+		inv, err := scan.Scan(t.Context(), m,
+			scan.Options{Devices: []string{"/dev/sg5", "/dev/sg3", "/dev/sg9", "/dev/sda", "sg0", "/dev/x/sg3"}})
 		var device *scan.DeviceError
 		if inv != nil || !errors.As(err, &device) || len(m.opened) != 0 {
 			t.Fatalf("Scan(…) = %v, %v, opening %q; want nil, a *DeviceError, and nothing opened", inv, err, m.opened)
@@ -251,15 +257,18 @@ func TestScanNamedDevices(t *testing.T) {
 
 func TestScanOfNodesThatDoNotOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMachine().add("/dev/sg3", "13", plain(t, "5000ccab04001001")).add("/dev/sg4", "13", plain(t, "5000ccab04001002"))
+		m := newMachine().add("/dev/sg3", "13", plain(t, "5000ccab04001001")).
+			add("/dev/sg4", "13", plain(t, "5000ccab04001002"))
 		m.access = func(string) error { return fs.ErrPermission }
-		if inv, err := scan.Scan(t.Context(), m, scan.Options{}); inv != nil || !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "run fwctl as root") {
+		if inv, err := scan.Scan(t.Context(), m, scan.Options{}); inv != nil || !errors.Is(err, fs.ErrPermission) ||
+			!strings.Contains(err.Error(), "run fwctl as root") {
 			t.Errorf("Scan without permission = %v, %v; want nil and an error that says what to do", inv, err)
 		}
 		for _, tt := range []struct {
 			err  error
 			want string
-		}{{fs.ErrPermission, "run fwctl as root"}, {transport.ErrBusy, "fuser -v /dev/sg3"}, {transport.ErrGone, "when it has come back"}} {
+		}{{fs.ErrPermission, "run fwctl as root"}, {transport.ErrBusy, "fuser -v /dev/sg3"},
+			{transport.ErrGone, "when it has come back"}} {
 			m.access = func(node string) error {
 				if node == "/dev/sg3" {
 					return tt.err
@@ -281,7 +290,8 @@ func TestScanOfNodesThatDoNotOpen(t *testing.T) {
 func TestScanWithoutSGDriver(t *testing.T) {
 	m := newMachine()
 	m.fs = fstest.MapFS{}
-	if inv, err := scan.Scan(t.Context(), m, scan.Options{}); inv != nil || err == nil || !strings.Contains(err.Error(), "modprobe sg") {
+	if inv, err := scan.Scan(t.Context(), m, scan.Options{}); inv != nil || err == nil ||
+		!strings.Contains(err.Error(), "modprobe sg") {
 		t.Errorf("Scan(…) = %v, %v; want nil and an error that tells of modprobe sg", inv, err)
 	}
 }
@@ -367,7 +377,8 @@ func TestFind(t *testing.T) {
 // What is left alone is not even opened.
 func TestScanExcept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMachine().add("/dev/sg3", "13", plain(t, "5000ccab04001001")).add("/dev/sg4", "13", plain(t, "5000ccab04001002")).
+		m := newMachine().add("/dev/sg3", "13", plain(t, "5000ccab04001001")).
+			add("/dev/sg4", "13", plain(t, "5000ccab04001002")).
 			add("/dev/sg5", "13", plain(t, "5000ccab04001001"))
 		m.keepVPD("/dev/sg3")
 		m.keepVPD("/dev/sg4")
@@ -384,7 +395,8 @@ func TestScanExcept(t *testing.T) {
 // A device that is slow to die is not asked on and on.
 func TestReadStopsWhenNothingComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, question := range []string{"INQUIRY", "VPD 00", "VPD 83", "page 00", "page 01", "page 07", "page 02", "modes 07"} {
+		for _, question := range []string{"INQUIRY", "VPD 00", "VPD 83", "page 00", "page 01", "page 07", "page 02",
+			"modes 07"} {
 			d := plain(t, "5000ccab04001001")
 			if strings.HasPrefix(question, "page") {
 				delete(d.answers, "page 00")
@@ -410,7 +422,8 @@ func TestReadStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := inventory.Health{Failures: []string{"the enclosure, it does not say which element: non-critical"}, Elements: map[string]int{}}
+	want := inventory.Health{Failures: []string{"the enclosure, it does not say which element: non-critical"},
+		Elements: map[string]int{}}
 	if diff := cmp.Diff(want, r.Health); diff != "" {
 		t.Errorf("Read of NON-CRIT alone gives health (-want +got):\n%s", diff)
 	}
@@ -418,8 +431,10 @@ func TestReadStatus(t *testing.T) {
 
 func TestReadSubenclosures(t *testing.T) {
 	d := plain(t, "5000ccab04001001")
-	cfg := &ses.Configuration{Subenclosures: []ses.Subenclosure{{SubenclosureID: 0}, {SubenclosureID: 7}, {SubenclosureID: 2}}}
-	d.answers = pages(t, map[string][]byte{"INQUIRY": d.answers["INQUIRY"], "VPD 00": d.answers["VPD 00"], "VPD 83": d.answers["VPD 83"]}, cfg)
+	cfg := &ses.Configuration{Subenclosures: []ses.Subenclosure{{SubenclosureID: 0}, {SubenclosureID: 7},
+		{SubenclosureID: 2}}}
+	d.answers = pages(t, map[string][]byte{"INQUIRY": d.answers["INQUIRY"], "VPD 00": d.answers["VPD 00"],
+		"VPD 83": d.answers["VPD 83"]}, cfg)
 	r, err := scan.Read(t.Context(), "/dev/sg3", d)
 	if err != nil {
 		t.Fatal(err)
@@ -454,10 +469,12 @@ func TestAssembleWithSysfs(t *testing.T) {
 		"sys/block/loop0/size":                               file("0\n"),
 	}
 	one := inventory.Reading{
-		Path:          "/dev/sg3",
-		Identity:      inventory.Identity{LogicalUnit: "5000ccab04001001", LogicalID: "5000ccab04001000", RelativeID: 1, Processes: 2},
+		Path: "/dev/sg3",
+		Identity: inventory.Identity{LogicalUnit: "5000ccab04001001", LogicalID: "5000ccab04001000", RelativeID: 1,
+			Processes: 2},
 		Subenclosures: []inventory.Subenclosure{{LogicalID: "5000ccab04001000"}},
-		Slots: []inventory.Slot{{Number: 4, Ports: []inventory.Port{{SASAddress: "5000c50000000001"}, {SASAddress: "5000c50000000002"}}},
+		Slots: []inventory.Slot{{Number: 4,
+			Ports: []inventory.Port{{SASAddress: "5000c50000000001"}, {SASAddress: "5000c50000000002"}}},
 			{Number: 5, Ports: []inventory.Port{{SASAddress: "5000c50000000003"}}}, {Number: 6, Ports: []inventory.Port{{SASAddress: "0000000000000000"}}}},
 	}
 	other := one
@@ -522,8 +539,9 @@ func TestUseInSysfs(t *testing.T) {
 			use: `["held open by qemu\\x1b[2J (pid 7)"]`, sda: "used"},
 		{name: "processes have a partition and a map open", open: []transport.OpenDisk{
 			{PID: 9, Command: "postgres", Device: "sda1"}, {PID: 8, Command: "postgres", Device: "sda1"}, {PID: 5, Command: "multipathd", Device: "sda"}, {PID: 7, Command: "ceph-osd", Device: "dm-0"}},
-			files: map[string]string{"sda/sda1/partition": "1\n", "sda/holders/dm-0/x": "", "dm-0/dm/name": "vg-osd\n", "dm-0/dm/uuid": "LVM-abc\n"},
-			use:   `["held open by ceph-osd (pid 7) through dm-0 (vg-osd)" "held open by postgres (pid 8 and 1 more) through sda1"]`, sda: "used"},
+			files: map[string]string{"sda/sda1/partition": "1\n", "sda/holders/dm-0/x": "", "dm-0/dm/name": "vg-osd\n",
+				"dm-0/dm/uuid": "LVM-abc\n"},
+			use: `["held open by ceph-osd (pid 7) through dm-0 (vg-osd)" "held open by postgres (pid 8 and 1 more) through sda1"]`, sda: "used"},
 		{name: "processes only watch it", open: []transport.OpenDisk{{PID: 5, Command: "multipathd", Device: "sda"}, {PID: 6, Command: "smartd", Device: "sda"}},
 			held: map[string]bool{"sda": false}, use: "[]"},
 		{name: "another process than a watcher", open: []transport.OpenDisk{{PID: 5, Command: "multipathd2", Device: "sda"}},
@@ -613,8 +631,10 @@ func oneDrive(t *testing.T) *fakeDevice {
 		Subenclosures: []ses.Subenclosure{{TypeDescriptorHeaders: 1}},
 		Types:         []ses.TypeDescriptor{{ElementType: ses.ArrayDeviceSlot, PossibleElements: 2}},
 	}
-	drive := ses.Phy{DeviceType: 1, SASAddress: ses.Identifier{0x50, 0, 0xc5, 7: 1}, AttachedSASAddress: ses.Identifier{0x50, 7: 2}}
-	d.answers = pages(t, map[string][]byte{"INQUIRY": d.answers["INQUIRY"], "VPD 00": d.answers["VPD 00"], "VPD 83": d.answers["VPD 83"]}, cfg,
+	drive := ses.Phy{DeviceType: 1, SASAddress: ses.Identifier{0x50, 0, 0xc5, 7: 1},
+		AttachedSASAddress: ses.Identifier{0x50, 7: 2}}
+	d.answers = pages(t, map[string][]byte{"INQUIRY": d.answers["INQUIRY"], "VPD 00": d.answers["VPD 00"],
+		"VPD 83": d.answers["VPD 83"]}, cfg,
 		&ses.AdditionalElementStatus{Descriptors: []ses.AdditionalElement{
 			{Protocol: ses.SAS, Slot: &ses.Slot{Phys: []ses.Phy{{}}}}, {Protocol: ses.SAS, Slot: &ses.Slot{Phys: []ses.Phy{drive}}}}})
 	return d
@@ -626,7 +646,8 @@ func TestReadSlotWithoutEIP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []inventory.Slot{{Number: 1, Place: 1, Ports: []inventory.Port{{SASAddress: "5000c50000000001", Attached: "5000000000000002"}}}}
+	want := []inventory.Slot{{Number: 1, Place: 1,
+		Ports: []inventory.Port{{SASAddress: "5000c50000000001", Attached: "5000000000000002"}}}}
 	if diff := cmp.Diff(want, r.Slots); diff != "" {
 		t.Errorf("Read(…) gives slots (-want +got):\n%s", diff)
 	}
@@ -783,13 +804,18 @@ func TestCaptures(t *testing.T) {
 			Health: inventory.Health{Critical: true, Failures: []string{}, Elements: map[string]int{
 				"ArrayDevicesInSubEnclsr0": 1, "AudibleAlarmInSubEnclsr0": 1, "ConnectorsInSubEnclsr0": 3, "CoolingElementInSubEnclsr0": 1,
 				"EnclosureElementInSubEnclsr0": 1, "SAS Expander": 1, "TempSensorsInSubEnclsr0": 2, "VoltageSensorsInSubEnclsr0": 2}},
-			Drives: []inventory.Drive{{Slot: 18, SASAddress: "5000c5003011cb29", Protocol: inventory.SAS, Paths: []inventory.DrivePath{}}}, // slots 12 to 15 lead to an expander
-			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 1, GenerationCode: 0, Expanders: []string{"5001b4d516ecc03f"}, Download: inventory.Download{SESPage: true},
-				Subenclosures: []inventory.Subenclosure{{LogicalID: "d5b401503fc0ec16", Address: "d5b401503fc0ec16/lu-5001b4d516ecc03d/sub0",
-					Vendor: "Areca", Product: "ARC-802801.33.63", Revision: "0133"}}}},
+			// slots 12 to 15 lead to an expander
+			Drives: []inventory.Drive{{Slot: 18, SASAddress: "5000c5003011cb29", Protocol: inventory.SAS,
+				Paths: []inventory.DrivePath{}}},
+			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 1, GenerationCode: 0, Expanders: []string{"5001b4d516ecc03f"},
+				Download: inventory.Download{SESPage: true},
+				Subenclosures: []inventory.Subenclosure{{LogicalID: "d5b401503fc0ec16",
+					Address: "d5b401503fc0ec16/lu-5001b4d516ecc03d/sub0",
+					Vendor:  "Areca", Product: "ARC-802801.33.63", Revision: "0133"}}}},
 		}, []int{0, 1, 2, 4, 5, 7, 0xa, 0xd, 0xe, 0xf, 0x3f}},
 		{"newisys_nds-4600-jd_0509", "NEWISYS", "NDS-4600-JD", "0509", inventory.Enclosure{
-			LogicalID: "500093d0013c4000", Vendor: "NEWISYS", Product: "NDS-4600-JD", ExpectedESPs: ptr(2), MissingESPs: []int{2},
+			LogicalID: "500093d0013c4000", Vendor: "NEWISYS", Product: "NDS-4600-JD", ExpectedESPs: ptr(2),
+			MissingESPs: []int{2},
 			Health: inventory.Health{Failures: []string{}, Elements: map[string]int{
 				"4600 Enclosure": 1, "Array Dev Slot": 60, "Buzzer": 1, "Cooling Fan": 4, "ES Processor": 2, "Power Supply": 2, "SAS Expander": 6, "Temp Sensor": 6}},
 			Drives: unaddressed(60), DrivesUnknown: true, // page 02h reports OK for all of them

@@ -49,7 +49,8 @@ func candidates(fsys fs.FS, names []string) ([]string, error) {
 		known := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == sg })
 		switch {
 		case !known || name != sg && name != node:
-			all = multierror.Append(all, &DeviceError{name, "it is not a SCSI generic node of this host; " + nodesHint(fsys, entries)})
+			all = multierror.Append(all,
+				&DeviceError{name, "it is not a SCSI generic node of this host; " + nodesHint(fsys, entries)})
 		case !isEnclosure(fsys, sg):
 			all = multierror.Append(
 				all,
@@ -57,7 +58,8 @@ func candidates(fsys fs.FS, names []string) ([]string, error) {
 					", not 13, and it does not say that it holds one; fwctl inventory lists the enclosures"},
 			)
 		case virtual(fsys, sg) != "":
-			all = multierror.Append(all, &DeviceError{node, "it is " + virtual(fsys, sg) + ", which takes no firmware; update the controller instead"})
+			all = multierror.Append(all,
+				&DeviceError{node, "it is " + virtual(fsys, sg) + ", which takes no firmware; update the controller instead"})
 		default:
 			nodes = append(nodes, node)
 		}

@@ -85,7 +85,9 @@ func (s *server) follow() error {
 	}
 	slices.SortFunc(now, func(a, b sim.Unit) int { return cmp.Compare(a.Node, b.Node) })
 	for key, v := range s.units {
-		there := slices.ContainsFunc(now, func(u sim.Unit) bool { return u.Key == key && u.Incarnation == v.unit.Incarnation })
+		there := slices.ContainsFunc(now, func(u sim.Unit) bool {
+			return u.Key == key && u.Incarnation == v.unit.Incarnation
+		})
 		if v.attached && !there {
 			if err := v.port.Detach(); err != nil {
 				return err
@@ -106,7 +108,9 @@ func (s *server) attach(u sim.Unit) error {
 	switch {
 	case v == nil:
 		var err error
-		if v, err = s.add("unit", func(cdb, out []byte, room int) tcmu.Reply { return s.execute(u.Key, cdb, out, room) }); err != nil {
+		if v, err = s.add("unit", func(cdb, out []byte, room int) tcmu.Reply {
+			return s.execute(u.Key, cdb, out, room)
+		}); err != nil {
 			return err
 		}
 		s.units[u.Key] = v

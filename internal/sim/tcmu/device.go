@@ -173,7 +173,8 @@ func (p *Port) Close() error {
 		os.Remove(filepath.Join(p.dir, "lun/lun_0")),
 		os.WriteFile(filepath.Join(p.dir, "nexus"), []byte("NULL"), 0),
 		os.Remove(p.dir))
-	if last := os.Remove(filepath.Dir(p.dir)); last != nil && !errors.Is(last, unix.ENOTEMPTY) && !errors.Is(last, unix.EBUSY) {
+	if last := os.Remove(filepath.Dir(p.dir)); last != nil && !errors.Is(last, unix.ENOTEMPTY) &&
+		!errors.Is(last, unix.EBUSY) {
 		err = errors.Join(err, last)
 	}
 	return err
