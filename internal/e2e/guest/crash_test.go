@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -122,4 +123,59 @@ func TestInterruptedTwice(t *testing.T) {
 	}
 	diff(t, "downloads of module 1", got, append(whole(0x0e, 4096)[:chunks:chunks], download{mode: 0xff}))
 	diff(t, "downloads of module 2", len(r.downloads(t, lu2)), 0)
+}
+
+// putClock moves the host's clock.
+func putClock(t *testing.T, by time.Duration) {
+	t.Helper()
+	now := unix.NsecToTimeval(time.Now().Add(by).UnixNano())
+	if err := unix.Settimeofday(&now); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The clock is put back to before the plan was made, or far ahead, while a module is being
+// sent its image: the run goes on, or is resumed, as if nothing had happened, and what it
+// did is remembered.
+func TestClockIsPut(t *testing.T) {
+	for _, put := range []struct {
+		what string
+		by   time.Duration
+	}{{"back", -25 * time.Hour}, {"ahead", 400 * 24 * time.Hour}} {
+		for _, killed := range []bool{false, true} {
+			t.Run(fmt.Sprint(put.what, ", killed ", killed), func(t *testing.T) {
+				r := serve(t, fmt.Sprintf(jbod, "protocol: ses, flashTime: 0s", slowly, "0s"), "1100")
+				r.want(t, "1100", "{}")
+				r.run(t, 0, "plan", "-f", "desired.yaml", "--out", "saved.plan")
+				p := r.start(t, "apply", "saved.plan", "--yes")
+				wait(t, "two chunks", func() bool { return len(r.downloads(t, lu1)) >= 2 })
+				if killed {
+					if err := p.cmd.Process.Kill(); err != nil {
+						t.Fatal(err)
+					}
+					<-p.done
+				}
+				putClock(t, put.by)
+				defer putClock(t, -put.by)
+				var before []download
+				if killed {
+					before = append(r.downloads(t, lu1), download{mode: 0xff})
+					r.run(t, 0, "resume", "--yes")
+				}
+				<-p.done
+				if code := p.cmd.ProcessState.ExitCode(); !killed && code != 0 {
+					t.Errorf("exit code = %d; want 0\n%s", code, p.said())
+				}
+				diff(t, "downloads of module 1", r.downloads(t, lu1), append(before, whole(0x0e, 4096)...))
+				diff(t, "downloads of module 2", r.downloads(t, lu2), whole(0x0e, 4096))
+				if out := r.run(t, 0, "apply", "saved.plan", "--yes"); strings.Count(out, "unchanged") < 2 {
+					t.Errorf("the same plan again does not leave both unchanged:\n%s", out)
+				}
+				if out := r.run(t, 0, "status"); strings.Count(out, "staged") < 2 {
+					t.Errorf("status does not list both as staged:\n%s", out)
+				}
+				r.run(t, 0, "history")
+			})
+		}
+	}
 }
