@@ -60,7 +60,7 @@ func NormalID(id string) string {
 	return strings.ToLower(id)
 }
 
-// ESPID returns the ESP part of an address: "esp<n>" only where the ESP itself
+// ESPID returns the ESP part of an address: "esp<n>" only if the ESP itself
 // says n of m with m >= 2 and 1 <= n <= m, else "lu-<designator>". ES process
 // numbers lie: 0 of 0, 0 of 1 and two ESPs that both say "1 of 1" have been seen
 // (NetApp DS424, 3PAR, EMC KTN-STL3).
@@ -89,7 +89,7 @@ func (e *Enclosure) ID() string {
 // ID returns the ESP part of the addresses of e's components.
 func (e *ESP) ID() string { return ESPID(e.RelativeID, e.Processes, e.LUID) }
 
-// numbered tells whether an ESP's relative id says which of several it is.
+// numbered reports whether an ESP's relative id says which of several it is.
 func numbered(relativeID, processes int) bool {
 	return processes >= 2 && 1 <= relativeID && relativeID <= processes
 }

@@ -27,7 +27,7 @@ const (
 
 var designator = regexp.MustCompile(`^[A-Za-z0-9%@._-]+$`)
 
-// flaw is what is wrong with an inventory that came from a file, "" where nothing
+// flaw is what is wrong with an inventory that came from a file, "" if nothing
 // is: what is missing would be taken for good health, or for no drives.
 func (inv *Inventory) flaw() string {
 	switch {
@@ -238,7 +238,7 @@ func (sub *Subenclosure) flaw(e *Enclosure) string {
 	return odd(sub.LogicalID, sub.Vendor, sub.Product, sub.Revision)
 }
 
-// digits tells whether a text is so many lower-case hex digits.
+// digits reports whether a text is so many lower-case hex digits.
 func digits(n int, s string) bool { return len(s) == n && strings.Trim(s, "0123456789abcdef") == "" }
 
 // odd finds a text that would not be shown as it is: control characters, marks

@@ -7,7 +7,7 @@ import (
 	"fwctl/inventory"
 )
 
-// A component is found by its identity, and worked on only where it is expected.
+// A component is found by its identity, and worked on only if it is expected.
 func TestComponentAt(t *testing.T) {
 	t.Parallel()
 	at := func(esp string) []inventory.Subenclosure {

@@ -10,7 +10,7 @@ import (
 type Route struct {
 	SCSIHost string // "host1"
 	Target   string // "1:0:3": host, channel and target of the SCSI address; "" unknown
-	// SAS addresses of the expanders on the way, the nearest to the host first; none where the HBA driver does not tell
+	// SAS addresses of the expanders on the way, the nearest to the host first; none if the HBA driver does not tell
 	Expanders []string
 	Complete  bool // the driver shows the way: Expanders are all there are
 }
@@ -104,7 +104,7 @@ func (w *wiring) claim(name string, g int) {
 }
 
 // whyBehind says why a block device is behind an enclosure by what the host knows,
-// whatever page 0Ah lists; "" where it is not.
+// whatever page 0Ah lists; "" if it is not.
 //
 // A disk further downstream is behind the enclosure as well, unless another
 // enclosure in sight is nearer to it: that one has the disk, and is itself below.
@@ -331,7 +331,7 @@ func usesOf(blocks []BlockDevice) []Use {
 	return uses
 }
 
-// carriesAll tells whether everything that uses a drive goes on over this one of
+// carriesAll reports whether everything that uses a drive goes on over this one of
 // its block devices.
 func carriesAll(b BlockDevice, uses []Use) bool {
 	return len(uses) > 0 && !slices.ContainsFunc(uses, func(u Use) bool { return !slices.Contains(b.Uses, u) })

@@ -22,7 +22,7 @@ func New() *Inventory {
 // FormatError is data that is no inventory file of a version that fwctl reads.
 type FormatError struct {
 	Reason string // what is wrong with it and what to do
-	Err    error  // of the JSON decoder, nil where that was content
+	Err    error  // of the JSON decoder, nil if that was content
 }
 
 func (e *FormatError) Error() string {

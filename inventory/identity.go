@@ -6,7 +6,7 @@ import (
 )
 
 // Identity is what a logical unit says of who it is. None of it depends on the
-// path, the host, or what else is in sight. "" where the device does not say.
+// path, the host, or what else is in sight. "" if the device does not say.
 type Identity struct {
 	// designator of VPD page 83h: an NAA in lower-case hex, "eui." and hex, "t10." and text, or a name string
 	LogicalUnit string
@@ -25,7 +25,7 @@ type Identity struct {
 const sesOnly = "ses."
 
 // LUID returns the designator that tells an ESP's logical unit from every other
-// one, "" where the device says nothing that could:
+// one, "" if the device says nothing that could:
 //
 //	5000ccab04001001                   NAA of the logical unit
 //	5000ccab0400dc00@5000ccab0400dcff  NAA and target port, where the NAA is the enclosure's logical identifier
@@ -37,7 +37,7 @@ const sesOnly = "ses."
 //
 // An NAA can be the enclosure's, the same on both modules (seen on Celestica: LU
 // ...dc00, port ...dcff). Only the port says then which ESP answers, and it is
-// part of the designator whether or not the other ESP is in sight. Where an NAA
+// part of the designator whether or not the other ESP is in sight. If an NAA
 // is shared without being the enclosure's, only Merge can see it.
 // Bytes that an address or a file name had better not have are written as %XX.
 func (id Identity) LUID() string {
@@ -54,7 +54,7 @@ func (id Identity) LUID() string {
 	return ""
 }
 
-// OtherUnits tells whether two designators are surely of two logical units. One unit
+// OtherUnits reports whether two designators are surely of two logical units. One unit
 // can have several, as it says more or less of itself: of two kinds they prove nothing,
 // nor does page 01h alone, which an exchanged module takes over.
 func OtherUnits(a, b string) bool {
@@ -71,7 +71,7 @@ func OtherUnits(a, b string) bool {
 	return a != b && kind(a) == kind(b) && kind(a) != sesOnly
 }
 
-// Is tells whether luID designates this logical unit, also where id was made
+// Is reports whether luID designates this logical unit, also where id was made
 // without page 01h, which a device that has just been reset may not answer yet.
 func (id Identity) Is(luID string) bool {
 	return luID != "" && (luID == id.LUID() || luID == id.atPort())

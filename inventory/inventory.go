@@ -38,7 +38,7 @@ type Enclosure struct {
 	LogicalID     string  `json:"logical_id"`
 	Vendor        string  `json:"vendor"`        // of the primary subenclosure, page 01h
 	Product       string  `json:"product"`       // likewise
-	ExpectedESPs  *int    `json:"expected_esps"` // nil where nobody can tell
+	ExpectedESPs  *int    `json:"expected_esps"` // nil if nobody can tell
 	MissingESPs   []int   `json:"missing_esps"`  // relative ids that the enclosure claims and this host does not see
 	Health        Health  `json:"health"`
 	Drives        []Drive `json:"drives"`
@@ -46,7 +46,7 @@ type Enclosure struct {
 	ESPs          []ESP   `json:"esps"`                     // sorted by ESP.ID
 
 	// DriveEvidence says, in words, where Drives was looked for: page 0Ah, page 02h
-	// and the host's routes. nil where the scan did not compare them, as before
+	// and the host's routes. nil if the scan did not compare them, as before
 	// fwctl knew how: then Drives may lack some.
 	DriveEvidence []string `json:"drive_evidence,omitempty"`
 
@@ -120,14 +120,14 @@ type Health struct {
 
 	// Elements counts, by the name of their type, the elements that are there: those
 	// that are OK or have failed, and not those that are not installed, not
-	// available or unknown. nil where no ESP has shown the page.
+	// available or unknown. nil if no ESP has shown the page.
 	Elements map[string]int `json:"elements,omitempty"`
 }
 
 // Drive is a drive behind an enclosure's ESPs: one that page 0Ah lists, one in a
 // slot that page 02h reports as occupied, or one that only the host's routes show.
 //
-// InUse is empty only where a path of this host leads to the drive and everything
+// InUse is empty only if a path of this host leads to the drive and everything
 // was looked at that tells use: mounts, swap, what is stacked above (dm, md,
 // bcache), which processes have it open, and, on request only, an exclusive open,
 // which finds ZFS, and counters that move. A dm-multipath map without anything
@@ -135,7 +135,7 @@ type Health struct {
 type Drive struct {
 	Slot       SlotNumber `json:"slot"`
 	SASAddress string     `json:"sas_address"` // of the drive's first port, 16 hex digits; "" where unknown
-	// NAA of its logical unit, the same on all ports and hosts; "" where no path leads to it
+	// NAA of its logical unit, the same on all ports and hosts; "" if no path leads to it
 	LUID     string        `json:"lu_id,omitempty"`
 	Protocol DriveProtocol `json:"protocol,omitempty"` // "" where neither page 0Ah nor the kernel tells
 	// what uses it, in words: "mounted /tank through dm-3 (mpatha)"; nil: not known, which counts as in use
@@ -255,7 +255,7 @@ type ESP struct {
 	Subenclosures  []Subenclosure `json:"subenclosures"` // sorted by ID, the primary first
 
 	// Conflict says, in words, why nothing of this ESP may be touched: another
-	// logical unit claims the same address, or the same identity. "" where there
+	// logical unit claims the same address, or the same identity. "" if there
 	// is none. Its problem is in Inventory.Problems too.
 	Conflict string `json:"conflict,omitempty"`
 }
@@ -270,7 +270,7 @@ type Inquiry struct {
 // Download is how an ESP says it takes microcode.
 type Download struct {
 	SESPage          bool     `json:"ses_page"`           // page 0Eh is among the supported pages
-	WriteBufferModes []string `json:"write_buffer_modes"` // two hex digits each; nil where the device cannot tell
+	WriteBufferModes []string `json:"write_buffer_modes"` // two hex digits each; nil if the device cannot tell
 }
 
 // Subenclosure is one subenclosure as one ESP serves it: a component.
@@ -369,7 +369,7 @@ type Problem struct {
 	Path    string `json:"path"`
 	Summary string `json:"summary"`
 	Detail  string `json:"detail"`
-	InUse   bool   `json:"-"` // somebody else held the node: asking again can succeed
+	InUse   bool   `json:"-"` // someone else held the node: asking again can succeed
 
 	// Unread is what is known all the same of a device that could not be read; nil if
 	// the problem is about one that could.

@@ -17,7 +17,7 @@ type Reading struct {
 	Port           string // SAS address that the path leads to, as the host knows it, 16 hex digits; "" unknown
 	Route          Route
 	Inquiry        Inquiry        // standard INQUIRY data
-	Pages          []int          // supported diagnostic pages, ascending; nil where the device does not tell
+	Pages          []int          // supported diagnostic pages, ascending; nil if the device does not tell
 	GenerationCode uint32         // the same in every page of this reading
 	Subenclosures  []Subenclosure // sorted by ID, the primary first; without addresses
 	Download       Download
@@ -37,7 +37,7 @@ type Slot struct {
 	Number   int
 	Place    int           // of its element among all device slot elements, from 0; -1 unknown
 	Ports    []Port        // of the drive, as far as the ESP knows them; at least one
-	Protocol DriveProtocol // of the drive, as page 0Ah tells it; "" where it does not
+	Protocol DriveProtocol // of the drive, as page 0Ah tells it; "" if it does not
 }
 
 // Doubt is a device slot that may have a drive of which page 0Ah gives no address.
@@ -57,7 +57,7 @@ type Port struct {
 // devices that lead to them. The result does not depend on the order of either.
 //
 // Two paths lead to one ESP only if the logical unit, the enclosure, the ES
-// process numbers and the SEP's own port agree. Where several ESPs turn out to
+// process numbers and the SEP's own port agree. If several ESPs turn out to
 // have one LUID, each gets its port as part of it, as Identity.LUID has it, if
 // none of their addresses changes by that. What can still not be told apart gets
 // a Conflict and a Problem each. Every reading has at least the primary
@@ -206,7 +206,7 @@ func newMember(r *Reading) member {
 }
 
 // separateSharedIdentity makes ESPs whose logical units have one designator
-// different by their ports. Where the designator is part of an address that must
+// different by their ports. If the designator is part of an address that must
 // not be: the address would depend on who else is in sight.
 func separateSharedIdentity(members []member) {
 	sharing := func() map[string][]*member {

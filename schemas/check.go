@@ -151,7 +151,7 @@ func unsound(n *yaml.Node, within []*yaml.Node) []Problem {
 	return problems
 }
 
-// mergeable tells whether yaml.v3 merges a value: a mapping, or a list of such that
+// mergeable reports whether yaml.v3 merges a value: a mapping, or a list of such that
 // stands there itself.
 func mergeable(value *yaml.Node) bool {
 	if value.Kind == yaml.SequenceNode {

@@ -75,7 +75,7 @@ func leaves(e *jsonschema.ValidationError, found []*jsonschema.ValidationError) 
 	return found
 }
 
-// wantsText tells whether a scalar that is no text stands where text is wanted.
+// wantsText reports whether a scalar that is no text stands where text is wanted.
 func wantsText(e *jsonschema.ValidationError, n *yaml.Node) bool {
 	t, ok := e.ErrorKind.(*kind.Type)
 	return ok && slices.Contains(t.Want, "string") && n.Kind == yaml.ScalarNode && t.Got != "null" && t.Got != "string"
@@ -230,7 +230,7 @@ func describe(raw any, schema map[string]any) string {
 	return ""
 }
 
-// Nearest is the one of known that was most likely meant by word, "" where none
+// Nearest is the one of known that was most likely meant by word, "" if none
 // is close: a misspelling or two, or another case.
 func Nearest(word string, known []string) string {
 	best, least := "", 1+max(1, len(word)/3)

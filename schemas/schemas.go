@@ -41,10 +41,10 @@ func Text(name string) ([]byte, error) {
 // Problem is one thing that is wrong with a file.
 type Problem struct {
 	File    string
-	Line    int // from 1; 0 where the problem is the file as a whole
+	Line    int // from 1; 0 if the problem is the file as a whole
 	Column  int // from 1
 	Summary string
-	Hint    string // what to do about it, "" where the summary says it all
+	Hint    string // what to do about it, "" if the summary says it all
 }
 
 // Error is "file:line:column: summary (hint)".

@@ -167,7 +167,7 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 // FormatError is a capture that cannot be replayed.
 type FormatError struct {
 	Reason string // what is wrong with it and what to do
-	Err    error  // of the JSON decoder, nil where that was content
+	Err    error  // of the JSON decoder, nil if that was content
 }
 
 func (e *FormatError) Error() string {

@@ -37,7 +37,7 @@ enclosures:
 `
 
 // record reads a rack in a bubble of its own time, and gives the capture to test
-// with what was read. hold, if any, is held exclusively by somebody else.
+// with what was read. hold, if any, is held exclusively by someone else.
 func record(t *testing.T, rack, hold string, test func(t *testing.T, data []byte, read *inventory.Inventory)) {
 	t.Helper()
 	dir := t.TempDir()

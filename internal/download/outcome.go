@@ -12,7 +12,7 @@ const (
 	Refused Result = "refused"
 	// Stale: likewise, because it is not what it was when the download was planned.
 	Stale Result = "stale"
-	// InUse: likewise, because somebody else, or an earlier run, writes to the enclosure.
+	// InUse: likewise, because someone else, or an earlier run, writes to the enclosure.
 	InUse Result = "in use"
 	// ModeRefused: the device does not take the download's mode, and took nothing.
 	ModeRefused Result = "mode refused"

@@ -228,7 +228,7 @@ func (t *target) look(ctx context.Context, from, end int, cause error) Outcome {
 }
 
 // holds is what a status means after a chunk of which the end is open. A device that waits
-// for another offset than one of this download's may wait for more of somebody else's.
+// for another offset than one of this download's may wait for more of someone else's.
 func (t *target) holds(s ses.DownloadStatus, from, end int) Holding {
 	own := []uint32{uint32(from), uint32(end), 0, ses.AnyOffset}
 	switch {
@@ -258,7 +258,7 @@ func sinceReset(h Holding) Holding {
 }
 
 // collect reads the status that an activation, or a restart into new microcode, has left.
-// Some ESPs keep 10h there until somebody reads it, and start when that is done. An
+// Some ESPs keep 10h there until someone reads it, and start when that is done. An
 // error code that it finds is kept for failure: the device reports it once.
 func (t *target) collect(ctx context.Context) bool {
 	if !t.hasPage || t.spec.SkipLastStatus {

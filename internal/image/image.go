@@ -30,7 +30,7 @@ type Error struct {
 	Path    string
 	Summary string // what is wrong with it, its cause included
 	Hint    string // what to do
-	Err     error  // cause, nil where there is none; errors.Is sees fs.ErrNotExist and fs.ErrPermission
+	Err     error  // cause, nil if there is none; errors.Is sees fs.ErrNotExist and fs.ErrPermission
 }
 
 func (e *Error) Error() string {

@@ -13,7 +13,7 @@ import (
 // four lines.
 const maxSignature = 64 << 10
 
-// CheckPublicKey tells whether a text is a minisign public key: the second line
+// CheckPublicKey reports whether a text is a minisign public key: the second line
 // of a .pub file, 56 characters of base64. Errors are of type *KeyError.
 func CheckPublicKey(key string) error {
 	_, err := parsePublicKey(key)

@@ -75,15 +75,15 @@ func cut(text []byte) (vendor, product, revision []byte) {
 	return nil, nil, nil
 }
 
-// padded tells whether a field is a word that blanks fill up.
+// padded reports whether a field is a word that blanks fill up.
 func padded(field []byte) bool { return word(field) && field[len(field)-1] == ' ' }
 
-// word tells whether a field begins with a letter or digit and has no gap in it.
+// word reports whether a field begins with a letter or digit and has no gap in it.
 func word(field []byte) bool {
 	return len(field) > 0 && alphanumeric(field[0]) && !bytes.Contains(bytes.TrimRight(field, " "), []byte("  "))
 }
 
-// Mentions tells whether a text of the image has a word in it, whatever the case
+// Mentions reports whether a text of the image has a word in it, whatever the case
 // of its letters and whatever stands between letters and digits: JBOD-60 is
 // mentioned by "jbod60". Words of less than three letters and digits are
 // mentioned anywhere.

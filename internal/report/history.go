@@ -21,7 +21,7 @@ type History struct {
 	Components []Component `json:"components,omitempty"`
 }
 
-// Verified is what somebody found who looked after what was staged.
+// Verified is what someone found who looked after what was staged.
 type Verified struct {
 	Host    string `json:"host"`
 	Address string `json:"address"`

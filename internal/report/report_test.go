@@ -107,7 +107,7 @@ func TestStuckBesideARunThatGoesOn(t *testing.T) {
 	}
 }
 
-// Where nobody can tell who has a lock, nobody says that the process is gone.
+// If nobody can tell who has a lock, nobody says that the process is gone.
 func TestProcessThatCannotBeTold(t *testing.T) {
 	store := open(t, func(tx *state.Tx) { begin(tx) })
 	s, err := report.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return false, errors.ErrUnsupported })

@@ -16,7 +16,7 @@ func ParseBufferDescriptor(b []byte) (*BufferDescriptor, error) {
 	return &BufferDescriptor{OffsetBoundary: b[0], Capacity: int(b[1])<<16 | int(b[2])<<8 | int(b[3])}, nil
 }
 
-// Aligned tells whether a buffer offset lies on the boundary that the device asks for.
+// Aligned reports whether a buffer offset lies on the boundary that the device asks for.
 func (d *BufferDescriptor) Aligned(offset uint32) bool {
 	if d.OffsetBoundary >= 32 {
 		return offset == 0

@@ -22,7 +22,7 @@ const (
 // Do sends a command and returns the bytes that the device sent back.
 //
 // A status other than GOOD is an *Error, but for a RECOVERED ERROR: the command
-// was completed, only not at the first attempt. Where no status describes the outcome
+// was completed, only not at the first attempt. If no status describes the outcome
 // the error wraps the *transport.Error; so does that of a command that the device calls
 // a success, and whose data it took only a part of.
 //
@@ -80,7 +80,7 @@ func received(cmd Command, req *transport.Request, resp *transport.Response) ([]
 	return b, nil
 }
 
-// senseOf gives the sense data of a response, nil where there is none that can be read.
+// senseOf gives the sense data of a response, nil if there is none that can be read.
 func senseOf(resp *transport.Response) *Sense {
 	if Status(resp.Status) != CheckCondition {
 		return nil

@@ -12,7 +12,7 @@ import "fmt"
 type Error struct {
 	Command string // as Command.String names it
 	Status  Status
-	Sense   *Sense // nil where the device gave none, or none that can be read
+	Sense   *Sense // nil if the device gave none, or none that can be read
 }
 
 func (e *Error) Error() string {

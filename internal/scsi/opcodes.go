@@ -16,7 +16,7 @@ const (
 	SupportedVendor Support = 5 // in a vendor specific manner
 )
 
-// Yes tells whether the command is supported in either manner.
+// Yes reports whether the command is supported in either manner.
 func (s Support) Yes() bool { return s == Supported || s == SupportedVendor }
 
 // CommandSupport is what a device says of one command:
@@ -24,7 +24,7 @@ func (s Support) Yes() bool { return s == Supported || s == SupportedVendor }
 //	1  SUPPORT 2:0     2-3  CDB size     4-  CDB usage data
 type CommandSupport struct {
 	Support  Support
-	CDBUsage []byte // a bit map of the CDB bits that the device looks at; empty where it is not supported
+	CDBUsage []byte // a bit map of the CDB bits that the device looks at; empty if it is not supported
 }
 
 // ParseCommandSupport reads the answer to ReportSupportedOperationCodes for one command.

@@ -12,8 +12,8 @@ type Sense struct {
 	Deferred     bool // 71h, 73h: about an earlier command; the present one was not carried out
 	Key          Key
 	ASC          ASC
-	Information  *uint64       // nil where the device does not call it valid
-	Field        *FieldPointer // which byte an ILLEGAL REQUEST is about; nil where the device does not say
+	Information  *uint64       // nil if the device does not call it valid
+	Field        *FieldPointer // which byte an ILLEGAL REQUEST is about; nil if the device does not say
 }
 
 // FieldPointer points at the byte that a device objects to (SPC, sense key

@@ -43,7 +43,7 @@ func ParseSupportedVPDPages(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append([]byte{}, body...), nil // not nil where the list is empty
+	return append([]byte{}, body...), nil // not nil if the list is empty
 }
 
 // ParseUnitSerialNumber reads the serial number of the logical unit, page 80h.
@@ -212,7 +212,7 @@ func ParseExtendedInquiry(b []byte) (*ExtendedInquiry, error) {
 	return x, nil
 }
 
-// Supports tells whether WRITE BUFFER takes a mode. Known is false where the
+// Supports reports whether WRITE BUFFER takes a mode. Known is false if the
 // device does not say.
 func (x *ExtendedInquiry) Supports(mode WriteBufferMode) (supported, known bool) {
 	bit, ok := map[WriteBufferMode]byte{

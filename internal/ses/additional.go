@@ -27,7 +27,7 @@ type AdditionalElementStatus struct {
 //
 // and that is a Slot, an Expander, or neither; at most one of the three fields is set.
 type AdditionalElement struct {
-	Type    int // index into Configuration.Types of the element it is about; -1 where that cannot be told
+	Type    int // index into Configuration.Types of the element it is about; -1 if that cannot be told
 	Element int // index of the individual element within its type; -1 likewise
 
 	Invalid      bool // nothing is known of the element
@@ -88,10 +88,10 @@ type Phy struct {
 	PhyIdentifier      uint8
 }
 
-// SATA tells whether a SATA device is in the slot: it has one path.
+// SATA reports whether a SATA device is in the slot: it has one path.
 func (p Phy) SATA() bool { return p.TargetPorts&0x01 != 0 }
 
-// SSP tells whether a SAS device is in the slot.
+// SSP reports whether a SAS device is in the slot.
 func (p Phy) SSP() bool { return p.TargetPorts&0x08 != 0 }
 
 // Expander is a SAS expander, descriptor type 01b (from byte 4):
@@ -122,7 +122,7 @@ const (
 // The page may end though more types follow (seen on Dell MD1420), and element
 // indexes may be wrong: the expander of an Areca ARC-8028 calls itself 0 behind
 // 24 slots. So descriptors are joined with elements in order, and the index
-// decides only where it says that elements were left out.
+// decides only if it says that elements were left out.
 func ParseAdditionalElementStatus(b []byte, cfg *Configuration) (*AdditionalElementStatus, error) {
 	c, err := open(PageAdditionalElementStatus, b)
 	if err != nil {
@@ -255,7 +255,7 @@ func (p *AdditionalElementStatus) AppendBinary(b []byte) ([]byte, error) {
 	})
 }
 
-// info encodes what follows the first two bytes, false where it has no encoding.
+// info encodes what follows the first two bytes, false if it has no encoding.
 func (d AdditionalElement) info() (b []byte, ok bool) {
 	if d.EIP {
 		b = append(b, d.EIIOE, d.ElementIndex)

@@ -40,7 +40,7 @@ func (t ElementType) String() string {
 	return fmt.Sprintf("element type %02Xh", byte(t))
 }
 
-// hasAdditionalStatus tells whether elements of this type can have descriptors
+// hasAdditionalStatus reports whether elements of this type can have descriptors
 // in page 0Ah (SES-3, Additional Element Status diagnostic page).
 func (t ElementType) hasAdditionalStatus() bool {
 	switch t {
@@ -86,11 +86,11 @@ type StatusElement [4]byte
 // Code gives the element status code.
 func (e StatusElement) Code() StatusCode { return StatusCode(e[0] & 0x0f) }
 
-// PredictedFailure tells whether the element expects to fail.
+// PredictedFailure reports whether the element expects to fail.
 func (e StatusElement) PredictedFailure() bool { return e[0]&0x40 != 0 }
 
-// Disabled tells whether the element is switched off.
+// Disabled reports whether the element is switched off.
 func (e StatusElement) Disabled() bool { return e[0]&0x20 != 0 }
 
-// Swapped tells whether the element was taken out and put in since the last reset.
+// Swapped reports whether the element was taken out and put in since the last reset.
 func (e StatusElement) Swapped() bool { return e[0]&0x10 != 0 }

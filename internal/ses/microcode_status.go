@@ -59,7 +59,7 @@ func ParseDownloadMicrocodeStatus(b []byte) (*DownloadMicrocodeStatus, error) {
 	return p, nil
 }
 
-// Subenclosure gives the status of one subenclosure, false where the page has none of it.
+// Subenclosure gives the status of one subenclosure, false if the page has none of it.
 func (p *DownloadMicrocodeStatus) Subenclosure(id uint8) (DownloadStatus, bool) {
 	for _, d := range p.Subenclosures {
 		if d.SubenclosureID == id {
@@ -87,7 +87,7 @@ func (p *DownloadMicrocodeStatus) AppendBinary(b []byte) ([]byte, error) {
 }
 
 // RefusedField gives the field of the control page that the ESP objected to,
-// false where its status says nothing of the kind. A refused mode is ModeField;
+// false if its status says nothing of the kind. A refused mode is ModeField;
 // drain an old status before a download, or a download that was aborted looks like one.
 func (d DownloadStatus) RefusedField() (ControlField, bool) {
 	return ControlField(d.AdditionalStatus), d.Code == DownloadFieldError
@@ -142,13 +142,13 @@ var downloadText = map[DownloadCode]string{
 	DownloadNothingToActivate: "activation was asked for and no microcode is deferred",
 }
 
-// InProgress tells whether a download is under way: its data, or the writing of flash.
+// InProgress reports whether a download is under way: its data, or the writing of flash.
 func (c DownloadCode) InProgress() bool { return c >= 0x01 && c <= 0x0f }
 
-// Complete tells whether a download ended without an error.
+// Complete reports whether a download ended without an error.
 func (c DownloadCode) Complete() bool { return c >= 0x10 && c <= 0x7f }
 
-// Failed tells whether a download, or an activation, ended with an error.
+// Failed reports whether a download, or an activation, ended with an error.
 func (c DownloadCode) Failed() bool { return c >= 0x80 }
 
 // String says what the code means, and its number.

@@ -115,7 +115,7 @@ func (id Identifier) String() string { return hex.EncodeToString(id[:]) }
 // MarshalText implements encoding.TextMarshaler.
 func (id Identifier) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
-// IsZero tells whether the identifier is all zero: the device has none (seen
+// IsZero reports whether the identifier is all zero: the device has none (seen
 // on Dell MD32xxi), or nothing is attached.
 func (id Identifier) IsZero() bool { return id == Identifier{} }
 
@@ -168,7 +168,7 @@ func (c *cursor) sub(n int, what string) *cursor {
 	return &cursor{page: c.page, b: c.b[:c.off], off: c.off - n}
 }
 
-// peek gives the byte i bytes ahead, 0 where there is none.
+// peek gives the byte i bytes ahead, 0 if there is none.
 func (c *cursor) peek(i int) byte {
 	if i >= c.left() {
 		return 0

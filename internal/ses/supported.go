@@ -13,7 +13,7 @@ type SupportedPages struct {
 	Pages []PageCode
 }
 
-// ParseSupportedPages reads page 00h or 0Dh. Where a code is not higher than
+// ParseSupportedPages reads page 00h or 0Dh. If a code is not higher than
 // the one before, the list has ended and padding follows (seen on Areca ARC-8028).
 func ParseSupportedPages(b []byte) (*SupportedPages, error) {
 	code := PageSupported
@@ -34,7 +34,7 @@ func ParseSupportedPages(b []byte) (*SupportedPages, error) {
 	return p, nil
 }
 
-// Has tells whether a page is in the list.
+// Has reports whether a page is in the list.
 func (p *SupportedPages) Has(code PageCode) bool { return slices.Contains(p.Pages, code) }
 
 // AppendBinary implements encoding.BinaryAppender.

@@ -257,7 +257,7 @@ func (o *other) identity() identity {
 	return identity{Vendor: o.Vendor, Product: o.Product, Revision: o.Revision}
 }
 
-// vpdPage is a VPD page, nil where the unit has none of this code.
+// vpdPage is a VPD page, nil if the unit has none of this code.
 func (d *device) vpdPage(code byte) []byte {
 	codes := []byte{0x00, 0x80, 0x83}
 	if d.p != nil {

@@ -650,7 +650,7 @@ func TestDownloadTimesOut(t *testing.T) {
 	})
 }
 
-// Half a download that somebody else has left is there from the beginning.
+// Half a download that someone else has left is there from the beginning.
 func TestLeftDownload(t *testing.T) {
 	t.Parallel()
 	t.Run("until an abort", func(t *testing.T) {

@@ -92,7 +92,7 @@ func (c *senseCode) parse(line int, text string) error {
 }
 
 // strikes counts a command for the ESP's faults and merges what those that
-// strike do. nil where none does.
+// strike do. nil if none does.
 func (d *device) strikes(cdb, out []byte) *do {
 	var merged *do
 	for i := range d.p.Faults {
@@ -296,7 +296,7 @@ func (a *do) after(d *device, cdb, out []byte) {
 }
 
 // answer is what the initiator gets in place of the command's own answer; ok is
-// false where it gets that.
+// false if it gets that.
 func (a *do) answer(d *device, cdb []byte) (reply Reply, ok bool) {
 	switch {
 	case a.Vanish > 0 || a.Die:

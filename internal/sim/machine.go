@@ -302,7 +302,7 @@ func (l liveFS) ReadFile(name string) ([]byte, error) {
 	return t.ReadFile(name)
 }
 
-// counted is the counters of a block device that somebody is busy with: they have
+// counted is the counters of a block device that someone is busy with: they have
 // gone on since the last look.
 func (l liveFS) counted(busy string) []byte {
 	done := 1000 * l.m.looks.Add(1)

@@ -248,7 +248,7 @@ func TestCascade(t *testing.T) {
 	}
 }
 
-// TestStaleSysfs: the kernel reads INQUIRY anew only where the unit left.
+// TestStaleSysfs: the kernel reads INQUIRY anew only if the unit left.
 func TestStaleSysfs(t *testing.T) {
 	for vanish, want := range map[string]string{"true": "1100\n", "false": "1000\n"} {
 		synctest.Test(t, func(t *testing.T) {

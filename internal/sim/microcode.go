@@ -262,12 +262,12 @@ type piece struct {
 	mode     byte
 	bufferID byte
 	offset   int
-	length   int // of the whole image, 0 where the protocol does not say
+	length   int // of the whole image, 0 if the protocol does not say
 	data     []byte
 	buffer   bool // by WRITE BUFFER
 }
 
-// take adds a piece to the download. Where it does not fit, nothing is changed:
+// take adds a piece to the download. If it does not fit, nothing is changed:
 // the caller discards the download.
 func (d *device) take(in piece) problem {
 	st, dl := d.s.part(in.sub), &in.sub.download
@@ -615,7 +615,7 @@ func (r *Rack) settle(s *state, now time.Time) {
 	}
 }
 
-// nextEvent is the earliest thing that will happen by itself; nil where nothing will.
+// nextEvent is the earliest thing that will happen by itself; nil if nothing will.
 func (r *Rack) nextEvent(s *state) (at time.Time, happen func(at time.Time)) {
 	consider := func(t time.Time, f func(time.Time)) {
 		if !t.IsZero() && (happen == nil || t.Before(at)) {

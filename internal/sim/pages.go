@@ -139,7 +139,7 @@ func (d *device) pageCodes() []byte {
 	return codes
 }
 
-// page makes a diagnostic page for RECEIVE DIAGNOSTIC RESULTS; nil where the
+// page makes a diagnostic page for RECEIVE DIAGNOSTIC RESULTS; nil if the
 // ESP has no such page.
 func (d *device) page(code byte) []byte {
 	supported := false
@@ -414,7 +414,7 @@ func (dr *drive) descriptor() string {
 	return dr.Descriptor
 }
 
-// driveIn is the drive in a slot, nil where the slot is empty.
+// driveIn is the drive in a slot, nil if the slot is empty.
 func (d *device) driveIn(slot int) *drive {
 	for _, dr := range d.p.enclosure.Drives {
 		if dr.Slot == slot {

@@ -154,7 +154,7 @@ type activated struct {
 	Starts     string          `yaml:"starts"`     // now, or read: when that status is
 }
 
-// left is half an image that somebody has sent before the rack was opened.
+// left is half an image that someone has sent before the rack was opened.
 type left struct {
 	Mode   hexByte `yaml:"mode"`
 	Bytes  int     `yaml:"bytes"`
@@ -271,7 +271,7 @@ type use struct {
 	Multipath string `yaml:"multipath"` // name of a dm-multipath map over all paths
 	ZFS       string `yaml:"zfs"`       // a pool: no holder in sysfs, only an exclusive open tells
 	Process   string `yaml:"process"`   // has the topmost device open, not exclusively
-	// reads or writes: somebody whom nothing else shows is doing that all the time; else the disk has no counters
+	// reads or writes: someone whom nothing else shows is doing that all the time; else the disk has no counters
 	IO string `yaml:"io"`
 
 	Failed    []int         `yaml:"failed"`    // ESPs through which the map's paths are failed for good

@@ -8,7 +8,7 @@
 //
 // One command is carried out at one instant, under the lock of the rack; the
 // time that its answer takes is waited for afterwards. What takes time by itself
-// (flash, reboots) is a deadline in the state, and has happened when somebody
+// (flash, reboots) is a deadline in the state, and has happened when someone
 // looks after it.
 package sim
 
@@ -92,7 +92,7 @@ func open(rackFile string) (*Rack, error) {
 // Hosts lists the hosts that are attached to the rack, in the file's order.
 func (r *Rack) Hosts() []string { return r.def.Hosts }
 
-// TraceFile is where the commands are traced, "" where they are not.
+// TraceFile is where the commands are traced, "" if they are not.
 func (r *Rack) TraceFile() string { return r.def.Trace }
 
 // PowerCycle takes the power off an enclosure, by name or logical identifier,

@@ -25,7 +25,7 @@ type state struct {
 	Outages []outage             `json:"outages,omitempty"`  // all that there were, in their order
 }
 
-// outage is a time in which an ESP, or a path to it, was not there: what somebody
+// outage is a time in which an ESP, or a path to it, was not there: what someone
 // who depends on it has suffered.
 type outage struct {
 	ESP   string    `json:"esp"`
@@ -101,7 +101,7 @@ type partState struct {
 type load struct {
 	Mode     byte   `json:"mode"`
 	BufferID byte   `json:"buffer_id"`
-	Length   int    `json:"length"` // whole image, 0 where nobody said (WRITE BUFFER)
+	Length   int    `json:"length"` // whole image, 0 if nobody said (WRITE BUFFER)
 	Next     int    `json:"next"`   // offset expected next, and bytes received so far
 	Gaps     int    `json:"gaps,omitempty"`
 	Doubles  int    `json:"doubles,omitempty"`

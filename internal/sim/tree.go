@@ -16,10 +16,10 @@ import (
 // implements fs.ReadLinkFS, fs.ReadDirFS, fs.ReadFileFS and fs.StatFS.
 type tree struct {
 	entries map[string]*entry // by path without links; "." is the root
-	held    map[string]bool   // block devices that somebody has open exclusively
+	held    map[string]bool   // block devices that someone has open exclusively
 	shut    map[string]error  // block devices that cannot be opened
 	open    []transport.OpenDisk
-	busy    map[*entry]string  // what somebody does to a disk all the time, by its counters' file
+	busy    map[*entry]string  // what someone does to a disk all the time, by its counters' file
 	maps    map[string][]*unit // paths of the dm-multipath maps, by the kernel's name
 }
 

@@ -37,7 +37,7 @@ func fit(dir string) error {
 	return nil
 }
 
-// private returns an error where fwctl runs as root and somebody else can change
+// private returns an error where fwctl runs as root and someone else can change
 // what it remembers.
 func private(path string, info fs.FileInfo) error {
 	stat, ok := info.Sys().(*syscall.Stat_t)

@@ -144,7 +144,7 @@ func (s *Store) runs(ctx context.Context, where string, args ...any) ([]Run, err
 	return all, err
 }
 
-// Kept returns the plan file of a run, nil where none was kept.
+// Kept returns the plan file of a run, nil if none was kept.
 func (s *Store) Kept(ctx context.Context, run int64) ([]byte, error) {
 	var plan []byte
 	err := s.since(3, func() error {

@@ -21,7 +21,7 @@ type Run struct {
 	EndedAt    time.Time // zero while it runs, and after a crash
 	Outcome    string    // "" likewise
 	PID        int       // of the process that carries it out, or did so last; 0 in runs of an earlier fwctl
-	Phase      string    // kind of the waves that it is limited to, "" where it is not, and in runs of an earlier fwctl
+	Phase      string    // kind of the waves that it is limited to, "" if it is not, and in runs of an earlier fwctl
 	Wave       int       // number of the wave that it is limited to, 0 likewise
 }
 
@@ -41,7 +41,7 @@ type Step struct {
 	To      string // revision that it brings, likewise
 	State   string // of the executor's step machine
 	Mode    string // "e" or "7": how the hop was last downloaded, or is to be in the next wave; "" before
-	Outcome string // how the step ended, as in results; "" where it has not, and in steps of an earlier fwctl
+	Outcome string // how the step ended, as in results; "" if it has not, and in steps of an earlier fwctl
 	Detail  string // why it is in this state, or ended so, in words
 	At      time.Time
 	// Component is all of where it stands, as the executor's step machine writes it; "" in
@@ -90,7 +90,7 @@ type Intent struct {
 	Mode    string // two hex digits, as in the command: "0e", "07", "0f"
 	SHA256  string // of the image that it is about
 	At      time.Time
-	Outcome string // what the device said of it, in words; "" where nothing is known
+	Outcome string // what the device said of it, in words; "" if nothing is known
 }
 
 // ModeName is the mode of a download as plans name it: "e" or "7".
@@ -123,7 +123,7 @@ const (
 type Override struct {
 	Kind    OverrideKind
 	Address string
-	Given   string // what they gave for it: a pattern, or a reason; "" where the flag takes nothing
+	Given   string // what they gave for it: a pattern, or a reason; "" if the flag takes nothing
 }
 
 // HookKind says on which side of a reset a command is run.
@@ -145,7 +145,7 @@ type Hook struct {
 	Key     Key
 	Hop     int // index into the plan's hops, of the one that resets
 	Kind    HookKind
-	Command string // as people write it; "" where the plan has none on this side of its resets
+	Command string // as people write it; "" if the plan has none on this side of its resets
 	At      time.Time
 	EndedAt time.Time // zero while it runs, and after a crash
 	Outcome string    // "done", else why it failed, in words; "" likewise
@@ -206,7 +206,7 @@ const (
 	Waiting Verdict = "waiting" // it is staged still
 )
 
-// Verification is what somebody found who looked after what was staged.
+// Verification is what someone found who looked after what was staged.
 type Verification struct {
 	Address  string
 	Key      Key

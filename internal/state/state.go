@@ -35,7 +35,7 @@ var ErrFull = errors.New("the disk is full")
 type Error struct {
 	Op   string // what could not be done: "open", "read", "write to"
 	Path string // of the database, or of an image kept beside it
-	Hint string // what to do about it, "" where nobody knows
+	Hint string // what to do about it, "" if nobody knows
 	Err  error
 }
 
@@ -63,7 +63,7 @@ type Store struct {
 	db       *sql.DB
 	q        querier // db, or the transaction of a View
 	path     string
-	file     fs.FileInfo // the database, as it was opened; nil where nothing is written
+	file     fs.FileInfo // the database, as it was opened; nil if nothing is written
 	readOnly bool
 }
 
@@ -109,7 +109,7 @@ func Open(dir string) (*Store, error) {
 }
 
 // OpenReadOnly opens the store in dir for reading, also while an apply writes to
-// it. Where there is none it is an empty one: nothing is created.
+// it. If there is none it is an empty one: nothing is created.
 func OpenReadOnly(dir string) (*Store, error) {
 	path := filepath.Join(dir, FileName)
 	switch err := fit(dir); {
@@ -137,7 +137,7 @@ func OpenReadOnly(dir string) (*Store, error) {
 	return s, nil
 }
 
-// OpenExisting opens the store in dir as Open does. Where there is none it is an empty
+// OpenExisting opens the store in dir as Open does. If there is none it is an empty
 // one for reading only, as OpenReadOnly has it: nothing is created.
 func OpenExisting(dir string) (*Store, error) {
 	if _, err := os.Lstat(filepath.Join(dir, FileName)); errors.Is(err, fs.ErrNotExist) {

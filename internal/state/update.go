@@ -81,7 +81,7 @@ func (t *Tx) Keep(run int64, plan []byte) {
 	t.exec("INSERT OR REPLACE INTO plans (run, plan) VALUES (?, ?)", run, plan)
 }
 
-// Resume records that somebody goes on, in this process, with a run that was
+// Resume records that someone goes on, in this process, with a run that was
 // broken off. One that was interrupted has no end any more.
 func (t *Tx) Resume(run int64, by string, at time.Time) {
 	t.exec("UPDATE runs SET pid = ?, ended_at = '', outcome = '' WHERE id = ?", os.Getpid(), run)
@@ -95,7 +95,7 @@ func (t *Tx) Name(enclosure, name string) {
 	t.exec("INSERT OR REPLACE INTO names (enclosure, name) VALUES (?, ?)", enclosure, name)
 }
 
-// Work records the account of somebody who begins a run, or goes on with it.
+// Work records the account of someone who begins a run, or goes on with it.
 func (t *Tx) Work(run int64, a Account, at time.Time) {
 	t.exec("INSERT INTO accounts (run, uid, login, sudo_user, at) VALUES (?, ?, ?, ?, ?)", run, a.UID, a.Login, a.SudoUser,
 		stamp(at))

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// HoldsFlock tells whether a process holds a file with flock(2), without trying
+// HoldsFlock reports whether a process holds a file with flock(2), without trying
 // to: nobody is in the way of who wants the lock. errors.Is(err, os.ErrProcessDone)
 // where there is no such process; any other error says that it cannot be told, to
 // other users than the process's for one.

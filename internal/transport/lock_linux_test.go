@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A lock that somebody else may have put there is refused by name, and nobody waits for it.
+// A lock that someone else may have put there is refused by name, and nobody waits for it.
 func TestForeignLock(t *testing.T) {
 	t.Parallel()
 	own := func(dir string) error { return os.Mkdir(dir, 0o755) }

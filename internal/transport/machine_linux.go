@@ -90,7 +90,7 @@ func lockFile(dir, name string, how int) (io.Closer, error) {
 }
 
 // openLockFile opens dir/name, and creates both where they are missing. Everybody can
-// write to /run/lock: what somebody else put there is refused, and no link is followed.
+// write to /run/lock: what someone else put there is refused, and no link is followed.
 func openLockFile(dir, name string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err

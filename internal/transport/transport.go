@@ -33,7 +33,7 @@ type Request struct {
 // Response is what a device answered. A CHECK CONDITION is a response, not an error.
 type Response struct {
 	Status   byte   // SAM status: 00h GOOD, 02h CHECK CONDITION, 08h BUSY, ...
-	Sense    []byte // as the device returned it, empty where there was none
+	Sense    []byte // as the device returned it, empty if there was none
 	Received int    // bytes of Request.In that the device filled (residual subtracted)
 	Untaken  int    // bytes of Request.Out that the device did not take (residual): all, often, of a command that it refused
 }
@@ -61,21 +61,21 @@ type Access int
 const (
 	ReadOnly  Access = iota // commands without an effect only
 	ReadWrite               // all commands
-	Exclusive               // all commands, and nobody else may open the node (errors.Is(err, ErrBusy) where somebody has)
+	Exclusive               // all commands, and nobody else may open the node (errors.Is(err, ErrBusy) where someone has)
 )
 
 // Machine is the computer that fwctl runs on, or a stand-in for one.
 type Machine interface {
 	// Hostname names the machine in inventories, plans and records.
 	Hostname() string
-	// Simulated tells whether what is read and written here is a simulation.
+	// Simulated reports whether what is read and written here is a simulation.
 	Simulated() bool
 	// FS is the root file system as far as sys/ and proc/ go. It implements
 	// fs.ReadLinkFS where links matter.
 	FS() fs.FS
 	// Open opens a SCSI generic node such as /dev/sg3.
 	Open(node string, access Access) (Node, error)
-	// BlockDeviceHeld tells whether something holds the block device /dev/<name>
+	// BlockDeviceHeld reports whether something holds the block device /dev/<name>
 	// exclusively: a mount, swap, md, dm or ZFS.
 	BlockDeviceHeld(name string) (bool, error)
 	// OpenDisks lists which other processes have disks open, exclusively or not.
@@ -90,7 +90,7 @@ type Machine interface {
 	// ShareLock takes the lock of that name together with others who share it: none
 	// of them and whoever takes it by Lock have it at the same time.
 	ShareLock(name string) (io.Closer, error)
-	// HoldsLock tells whether a process has the host-wide lock of that name,
+	// HoldsLock reports whether a process has the host-wide lock of that name,
 	// without trying to take it. errors.Is(err, os.ErrProcessDone) where there is
 	// no such process; any other error says that this machine cannot tell.
 	HoldsLock(name string, pid int) (bool, error)
@@ -104,7 +104,7 @@ type OpenDisk struct {
 }
 
 var (
-	// ErrBusy: somebody else holds the node or the lock.
+	// ErrBusy: someone else holds the node or the lock.
 	ErrBusy = errors.New("held by another process")
 	// ErrGone: the device has left, or is leaving.
 	ErrGone = errors.New("device is gone")
@@ -121,7 +121,7 @@ type Error struct {
 	Op      string // what could not be done: "open", "send a command to", "read the answer of"
 	Path    string // device node
 	NotSent bool   // the command certainly did not reach the device
-	Host    uint16 // Linux host status (DID_*), 0 where it was not the cause
+	Host    uint16 // Linux host status (DID_*), 0 if it was not the cause
 	Driver  uint16 // Linux driver status, likewise
 	Err     error  // cause; errors.Is sees ErrBusy, ErrGone, ErrTimeout, ErrAbandoned, fs.ErrPermission
 }

@@ -91,7 +91,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// Where no terminal shows a bar, a comparison that takes long is told to go on.
+// If no terminal shows a bar, a comparison that takes long is told to go on.
 func TestProgressOfAComparison(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 const markdownLimit = 65_536
 
 // Markdown returns a plan for a pull request: the summary, what stands out,
-// what it is made of, then a row a component and what its signs mean. Where it is
+// what it is made of, then a row a component and what its signs mean. If it is
 // too long what a reviewer misses least is left out, and how much of which kind is
 // said beside the summary.
 func Markdown(p *plan.Plan, simulated string, now time.Time) string {
@@ -100,7 +100,7 @@ func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
 		lines = append(lines, "- "+markdownText(clip(line)))
 	}
 	for _, line := range append(turnLines("Apply it in this order:", p.Commands, p), hookLines(p)...) {
-		// Never shortened: it is what somebody approves.
+		// Never shortened: it is what someone approves.
 		lines = append(lines, "- "+markdownText(line))
 	}
 	lines = append(lines, fmt.Sprintf("- Desired state %s, digest to approve %s.",

@@ -99,7 +99,7 @@ func TestMarkdownIsNotBrokenOutOf(t *testing.T) {
 	}
 }
 
-// Where only a few updates have room, those that may stop I/O have it.
+// If only a few updates have room, those that may stop I/O have it.
 func TestMarkdownShowsTheWorst(t *testing.T) {
 	t.Parallel()
 	example := examplePlan()

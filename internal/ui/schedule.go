@@ -64,7 +64,7 @@ func timeLine(p *plan.Plan) string {
 	return "Time: " + strings.Join(groups, "; ") + "."
 }
 
-// nextLine says when the windows open, each once; "" where the plan has none.
+// nextLine says when the windows open, each once; "" if the plan has none.
 func nextLine(p *plan.Plan, now time.Time) string {
 	var parts []string
 	all := runs(p.Waves)

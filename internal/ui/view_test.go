@@ -430,7 +430,7 @@ func TestTimeLine(t *testing.T) {
 	}
 }
 
-// Where all components are canaries that is said: none of them tells anything of the rest.
+// If all components are canaries that is said: none of them tells anything of the rest.
 func TestAllCanaries(t *testing.T) {
 	t.Parallel()
 	p := examplePlan()

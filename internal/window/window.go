@@ -270,7 +270,7 @@ func Union(schedules ...*Schedule) *Schedule {
 	return all
 }
 
-// Open returns the opening that at is in, false where there is none. Openings
+// Open returns the opening that at is in, false if there is none. Openings
 // that meet or overlap are one.
 func (s *Schedule) Open(at time.Time) (Interval, bool) {
 	for _, i := range s.from(at) {
@@ -281,7 +281,7 @@ func (s *Schedule) Open(at time.Time) (Interval, bool) {
 	return Interval{}, false
 }
 
-// Next returns the first opening that begins after at, false where there is none
+// Next returns the first opening that begins after at, false if there is none
 // any more. Openings that meet or overlap are one, so that it is never the one
 // that at is in.
 func (s *Schedule) Next(at time.Time) (Interval, bool) {

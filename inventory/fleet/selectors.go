@@ -49,7 +49,7 @@ func (f *Fleet) Selected(s inventory.Selector) []*Enclosure {
 	return all
 }
 
-// Declared returns the enclosures of fault domains as somebody declared them: a component
+// Declared returns the enclosures of fault domains as someone declared them: a component
 // stands for its enclosure.
 func (f *Fleet) Declared(domains [][]inventory.Selector) [][]*Enclosure {
 	var all [][]*Enclosure

@@ -19,7 +19,7 @@ func EachUnread(invs []*inventory.Inventory, f func(host string, p *inventory.Pr
 }
 
 // MarkUnread blocks what a host reaches over one path and could not read on another:
-// somebody may be writing to it there.
+// someone may be writing to it there.
 func (f *Fleet) MarkUnread(invs []*inventory.Inventory) {
 	EachUnread(invs, func(host string, p *inventory.Problem) {
 		for _, e := range f.Enclosures {

@@ -73,7 +73,7 @@ func parseStat(stat string) requests {
 	return r
 }
 
-// moved says what somebody did to a disk between two looks, "" for nothing, or
+// moved says what someone did to a disk between two looks, "" for nothing, or
 // for no more than a path checker does: it reads once a second at most. unknown is
 // why the counters do not tell, "" if they do: they could not be read, stand still,
 // or are another disk's.
@@ -124,7 +124,7 @@ func (c counters) watch(ctx context.Context, fsys fs.FS, disks []string) counter
 	return readCounters(fsys)
 }
 
-// busy notes which of a drive's block devices somebody was using while fwctl
+// busy notes which of a drive's block devices someone was using while fwctl
 // looked. What is done over one path of a multipath map can be done over the others.
 // It reports whether all of their counters could be compared.
 func (u *usage) busy(before, now counters, blocks []inventory.BlockDevice, drive []int) bool {

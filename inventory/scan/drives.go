@@ -152,7 +152,7 @@ type layer struct {
 	dir  string // in sysfs
 	dm   string // name of a device-mapper device, "mpatha"
 	// multipath: a dm-multipath map, or a partition of one. They are made as
-	// disks come, whether somebody uses them or not.
+	// disks come, whether someone uses them or not.
 	multipath bool
 }
 
@@ -269,7 +269,7 @@ func (u *usage) above(l layer, over string, chain []string) []inventory.Use {
 
 // probe opens the block devices exclusively that lead to drives behind the readings'
 // enclosures, and notes who else has, and which of them have been busy since before:
-// only where nothing else has shown a use of the drive.
+// only if nothing else has shown a use of the drive.
 func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks []inventory.BlockDevice,
 	before counters) {
 	leads := behind(readings, blocks)

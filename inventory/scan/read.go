@@ -40,7 +40,7 @@ func Read(ctx context.Context, path string, t transport.Transport) (*inventory.R
 	return &r.Reading, nil
 }
 
-// IsUnit tells whether a device is the logical unit luID. It asks no more than that
+// IsUnit reports whether a device is the logical unit luID. It asks no more than that
 // takes, since a device that has just been reset may not answer more.
 func IsUnit(ctx context.Context, t transport.Transport, luID string) (bool, error) {
 	r := &reader{ctx: ctx, t: t}
@@ -62,7 +62,7 @@ type reader struct {
 	ctx context.Context
 	t   transport.Transport
 
-	extended *scsi.ExtendedInquiry // nil where there is none
+	extended *scsi.ExtendedInquiry // nil if there is none
 }
 
 func (r *reader) read() error {
@@ -221,7 +221,7 @@ func (r *reader) supportedPages() error {
 	return nil
 }
 
-// mayHave tells whether it is worth while to ask for a page.
+// mayHave reports whether it is worth while to ask for a page.
 func (r *reader) mayHave(code ses.PageCode) bool {
 	return r.Pages == nil || slices.Contains(r.Pages, int(code))
 }

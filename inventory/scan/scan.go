@@ -41,7 +41,7 @@ type Options struct {
 
 	// ProbeUse has the counters of drives that nothing is seen to use watched for two
 	// seconds, and then their disks opened for a moment, read-only, to learn whether
-	// somebody holds them exclusively.
+	// someone holds them exclusively.
 	ProbeUse bool
 }
 
@@ -140,7 +140,7 @@ func locate(u *usage, readings []inventory.Reading) []inventory.BlockDevice {
 
 // Find returns the nodes through which the logical unit luID is reached now,
 // sorted. Nodes that are gone or do not answer are left out, and so are those
-// that somebody holds, unless the kernel knows that they lead to luID: then
+// that someone holds, unless the kernel knows that they lead to luID: then
 // errors.Is(err, transport.ErrBusy). Any other error says that no node could be
 // looked at.
 func Find(ctx context.Context, m transport.Machine, luID string) ([]string, error) {

@@ -101,7 +101,7 @@ func attribute(fsys fs.FS, sg, name string) string {
 	return text(fsys, path.Join(genericDir, sg, "device", name))
 }
 
-// text reads a file of one line, "" where there is none.
+// text reads a file of one line, "" if there is none.
 func text(fsys fs.FS, name string) string {
 	b, err := fs.ReadFile(fsys, name)
 	if err != nil {
@@ -137,7 +137,7 @@ func unread(fsys fs.FS, node string) *inventory.Unread {
 }
 
 // LeadsTo reports whether a node leads to the logical unit luID, by the copy of VPD
-// page 83h that the kernel keeps, without opening it. Where the kernel has none,
+// page 83h that the kernel keeps, without opening it. If the kernel has none,
 // or luID is not made of it, it does not.
 func LeadsTo(fsys fs.FS, node, luID string) bool { return keptIdentity(fsys, node).Is(luID) }
 
@@ -196,7 +196,7 @@ func (w *wiring) routeTo(link string) inventory.Route {
 }
 
 // portOf gives the SAS address of the port that a class's link to a device leads
-// to, 16 hex digits, "" where the host does not know it: HBA drivers differ in
+// to, 16 hex digits, "" if the host does not know it: HBA drivers differ in
 // what they tell.
 func (w *wiring) portOf(class, link string) string {
 	if address := sasAddress(text(w.fsys, path.Join(class, "device/sas_address"))); address != "" {
@@ -208,7 +208,7 @@ func (w *wiring) portOf(class, link string) string {
 	return ""
 }
 
-// link reads where an entry of a class leads, "" where that cannot be told.
+// link reads where an entry of a class leads, "" if that cannot be told.
 func (w *wiring) link(class string) string {
 	to, err := fs.ReadLink(w.fsys, class)
 	if err != nil {

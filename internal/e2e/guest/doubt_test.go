@@ -253,7 +253,7 @@ func TestDoubtAbortRepeated(t *testing.T) {
 	}
 }
 
-// Mode 0Fh leaves unit attentions, and 10h in the status page. Where the module leaves
+// Mode 0Fh leaves unit attentions, and 10h in the status page. If the module leaves
 // the bus, the kernel's own driver is the first to find it again, and to be told.
 func TestDoubtAfterActivation(t *testing.T) {
 	const reboots = "rebootTime: 500ms"

@@ -123,7 +123,7 @@ func TestLoopDevice(t *testing.T) {
 	diff(t, "a drive under a loop device that is mounted", r.sees(t), []string{fmt.Sprintf(`["mounted /tmp/looped through loop0"] %s via A live used`, d[0].name)})
 }
 
-// What the kernel does to a disk for somebody whom nothing shows, as for a loop
+// What the kernel does to a disk for someone whom nothing shows, as for a loop
 // device made of a private node, its counters show.
 func TestCountersMove(t *testing.T) {
 	d := disks(t, true, place)

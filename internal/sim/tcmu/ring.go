@@ -60,7 +60,7 @@ func newRing(mem []byte) (*ring, error) {
 
 func (r *ring) u32(off int) *uint32 { return (*uint32)(unsafe.Pointer(&r.mem[off])) }
 
-// serve answers all that stands in the ring and tells whether there was anything.
+// serve answers all that stands in the ring and reports whether there was anything.
 func (r *ring) serve(h Handler) bool {
 	size := *r.u32(mbCmdrSize)
 	base := *r.u32(mbCmdrOff)
