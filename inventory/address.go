@@ -17,11 +17,11 @@ func Address(enclosure, esp string, sub int) string {
 	return enclosure + "/" + esp + "/sub" + strconv.Itoa(sub)
 }
 
-// ParseAddress takes an address apart into what Address made it of.
+// ParseAddress splits an address into the parts that Address joins.
 func ParseAddress(address string) (enclosure, esp string, sub int, err error) {
 	bad := func(why string) (string, string, int, error) {
-		return "", "", 0, fmt.Errorf("cannot read address %q: %s; an address looks like 5000ccab04001000/esp1/sub0", address,
-			why)
+		return "", "", 0, fmt.Errorf(
+			"cannot read address %q: %s; an address looks like 5000ccab04001000/esp1/sub0", address, why)
 	}
 	parts := strings.Split(address, "/")
 	if len(parts) != 3 {
@@ -43,7 +43,7 @@ func ParseAddress(address string) (enclosure, esp string, sub int, err error) {
 }
 
 // EnclosureID returns the enclosure part of an address: the logical identifier,
-// "lu-<designator>" where that is all zero.
+// or "lu-<designator>" if that is all zero.
 func EnclosureID(logicalID, luID string) string {
 	if logicalID == zeroLogicalID {
 		return "lu-" + luID

@@ -97,7 +97,7 @@ func TestIdentityWithoutPage01(t *testing.T) {
 	}
 }
 
-// A unit that says less of itself than it did before is no other one.
+// A unit that reports less about itself than before is not another unit.
 func TestOtherUnits(t *testing.T) {
 	for _, tt := range []struct {
 		a, b string

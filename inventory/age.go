@@ -2,7 +2,7 @@ package inventory
 
 import "time"
 
-// clockSkew is how far the clocks of hosts may be apart.
+// clockSkew is how far apart the clocks of hosts may be.
 const clockSkew = 15 * time.Minute
 
 // Freshness is what the time of a scan says about an inventory.
@@ -10,10 +10,10 @@ type Freshness int
 
 const (
 	Fresh Freshness = iota
-	// Outdated is older than it may be: what it says may hold no longer.
+	// Outdated is older than allowed: what it says may no longer be true.
 	Outdated
-	// FromFuture was scanned later than now: exceptions and waivers that end by then count
-	// as ended.
+	// FromFuture was scanned later than now. Exceptions and waivers that end before the scan
+	// count as ended.
 	FromFuture
 )
 

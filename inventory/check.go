@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// What inventories hold to beside the types of their values, as their schema says.
+// Limits of an inventory's values. The schema has the same.
 const (
 	maxRelativeID   = 7   // SES-3, 6.1.2.2: three bits
 	maxSubenclosure = 255 // one byte
@@ -27,8 +27,8 @@ const (
 
 var designator = regexp.MustCompile(`^[A-Za-z0-9%@._-]+$`)
 
-// flaw is what is wrong with an inventory that came from a file, "" if nothing
-// is: what is missing would be taken for good health, or for no drives.
+// flaw returns what is wrong with an inventory that came from a file, or "". It looks
+// for what is missing too, which would read as good health or as no drives.
 func (inv *Inventory) flaw() string {
 	switch {
 	case inv.Host == "":
@@ -51,7 +51,7 @@ func (inv *Inventory) flaw() string {
 		if digits(16, e.LogicalID) && len(e.ESPs) > 0 {
 			what = "enclosure " + e.ID()
 			if seen[e.ID()] {
-				return what + ": it stands there twice"
+				return what + ": it is listed twice"
 			}
 			seen[e.ID()] = true
 		}
@@ -73,7 +73,7 @@ func (e *Enclosure) flaw() string {
 	case len(e.Drives) > maxDrives:
 		return fmt.Sprintf("it has %d drives, more than %d", len(e.Drives), maxDrives)
 	case e.ExpectedESPs != nil && (*e.ExpectedESPs < 2 || *e.ExpectedESPs > maxRelativeID):
-		return fmt.Sprintf("its expected_esps is %d, and not 2 to %d", *e.ExpectedESPs, maxRelativeID)
+		return fmt.Sprintf("its expected_esps is %d, not 2 to %d", *e.ExpectedESPs, maxRelativeID)
 	case e.Health.Failures == nil:
 		return "it has no health.failures"
 	case e.Drives == nil:
@@ -102,7 +102,7 @@ func (e *Enclosure) flaw() string {
 		}
 		twice := func(o ESP) bool { return o.LUID == esp.LUID && o.ID() == esp.ID() && o.Conflict == "" }
 		if slices.ContainsFunc(e.ESPs[:i], twice) {
-			return what + ": it stands there twice"
+			return what + ": it is listed twice"
 		}
 	}
 	return ""
@@ -123,7 +123,7 @@ func (u *Unread) flaw() string {
 	return odd(u.LUID, u.Vendor, u.Product, u.UsedBy)
 }
 
-// UnmarshalJSON refuses a verdict that is missing, which would be taken for a good one.
+// UnmarshalJSON refuses a missing verdict, which would otherwise read as a good one.
 func (h *Health) UnmarshalJSON(data []byte) error {
 	type plain Health // without this method
 	said := struct {
@@ -135,7 +135,7 @@ func (h *Health) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	if said.Critical == nil || said.Unrecoverable == nil {
-		return errors.New("health says nothing of critical or of unrecoverable")
+		return errors.New("health lacks critical or unrecoverable")
 	}
 	h.Critical, h.Unrecoverable = *said.Critical, *said.Unrecoverable
 	return nil
@@ -147,10 +147,10 @@ func (c *Caution) flaw(e *Enclosure) string {
 	case err != nil:
 		return err.Error()
 	case enclosure != e.ID():
-		return fmt.Sprintf("its address %s is not of this enclosure", c.Address)
+		return fmt.Sprintf("its address %s is not in this enclosure", c.Address)
 	case c.Kind != NeedsImage && c.Kind != Unclear && c.Kind != PowerOnly && c.Kind != Unfinished:
-		return fmt.Sprintf("its kind is %q, and not needs-image, power-only or unfinished: a later version of fwctl knows it",
-			c.Kind)
+		return fmt.Sprintf(
+			"its kind is %q, not needs-image, unclear, power-only or unfinished: a later version of fwctl wrote it", c.Kind)
 	case c.Since.IsZero():
 		return "its since is missing"
 	}
@@ -160,11 +160,11 @@ func (c *Caution) flaw(e *Enclosure) string {
 func (d *Drive) flaw() string {
 	switch {
 	case d.Slot != NoSlot && (d.Slot < 0 || d.Slot > maxSlot):
-		return fmt.Sprintf("its slot is %d, and not null or 0 to %d", d.Slot, maxSlot)
+		return fmt.Sprintf("its slot is %d, not null or 0 to %d", d.Slot, maxSlot)
 	case d.SASAddress != "" && !digits(16, d.SASAddress):
 		return "its sas_address is not 16 hex digits"
 	case d.Protocol != "" && d.Protocol != SAS && d.Protocol != SATA:
-		return fmt.Sprintf("its protocol is %q, and not sas or sata", d.Protocol)
+		return fmt.Sprintf("its protocol is %q, not sas or sata", d.Protocol)
 	}
 	for _, p := range d.Paths {
 		if bad := odd(p.Device, p.Via, p.Down); bad != "" {
@@ -179,14 +179,14 @@ func (esp *ESP) flaw(e *Enclosure) string {
 	case !designator.MatchString(esp.LUID):
 		return "its lu_id is not a designator"
 	case esp.RelativeID < 0 || esp.RelativeID > maxRelativeID || esp.Processes < 0 || esp.Processes > maxRelativeID:
-		return fmt.Sprintf("its relative_id is %d and its processes are %d, and not 0 to %d", esp.RelativeID, esp.Processes,
-			maxRelativeID)
+		return fmt.Sprintf("its relative_id is %d and its processes are %d; both must be 0 to %d",
+			esp.RelativeID, esp.Processes, maxRelativeID)
 	case len(esp.Paths) == 0:
 		return "it has no paths"
 	case len(esp.Subenclosures) > maxSubenclosures:
 		return fmt.Sprintf("it has %d subenclosures, more than %d", len(esp.Subenclosures), maxSubenclosures)
 	case len(esp.Subenclosures) == 0 || esp.Subenclosures[0].ID != 0:
-		return "it has no primary subenclosure, id 0, that comes first"
+		return "its first subenclosure is not the primary one, id 0"
 	}
 	bad := cmp.Or(
 		odd(esp.Serial, esp.Conflict, esp.Inquiry.Vendor, esp.Inquiry.Product, esp.Inquiry.Revision),
@@ -199,7 +199,7 @@ func (esp *ESP) flaw(e *Enclosure) string {
 		sub := &esp.Subenclosures[i]
 		what := fmt.Sprintf("subenclosure %d of the list", i+1)
 		if i > 0 && sub.ID <= esp.Subenclosures[i-1].ID && esp.Conflict == "" {
-			return what + ": it stands there twice, or out of order"
+			return what + ": it is listed twice, or out of order"
 		}
 		if why := sub.flaw(e); why != "" {
 			return what + ": " + why
@@ -212,15 +212,15 @@ func (sub *Subenclosure) flaw(e *Enclosure) string {
 	enclosure, _, id, err := ParseAddress(sub.Address)
 	switch {
 	case sub.ID < 0 || sub.ID > maxSubenclosure:
-		return fmt.Sprintf("its id is %d, and not 0 to %d", sub.ID, maxSubenclosure)
+		return fmt.Sprintf("its id is %d, not 0 to %d", sub.ID, maxSubenclosure)
 	case err != nil:
 		return err.Error()
 	case enclosure != e.ID() || id != sub.ID:
-		return fmt.Sprintf("its address %s is not that of a subenclosure %d of this enclosure", sub.Address, sub.ID)
+		return fmt.Sprintf("its address %s is not that of subenclosure %d of this enclosure", sub.Address, sub.ID)
 	case slices.ContainsFunc(sub.Beside, func(b Beside) bool {
 		return b.BufferID < 0 || b.BufferID > 255 || !digits(64, b.SHA256)
 	}):
-		return "what was sent to a part beside it is not a SHA-256, or its buffer id is not 0 to 255"
+		return "an entry of its beside has a sha256 that is not 64 hex digits, or a buffer_id that is not 0 to 255"
 	case sub.Sent != nil && !digits(64, sub.Sent.SHA256):
 		return "its sent.sha256 is not 64 hex digits"
 	}
@@ -238,11 +238,12 @@ func (sub *Subenclosure) flaw(e *Enclosure) string {
 	return odd(sub.LogicalID, sub.Vendor, sub.Product, sub.Revision)
 }
 
-// digits reports whether a text is so many lower-case hex digits.
+// digits reports whether s is n lower-case hex digits.
 func digits(n int, s string) bool { return len(s) == n && strings.Trim(s, "0123456789abcdef") == "" }
 
-// odd finds a text that would not be shown as it is: control characters, marks
-// that turn the direction of writing, what is no UTF-8. fwctl writes them as \xNN.
+// odd describes the first text that cannot be shown as it is: one with control
+// characters, with marks that turn the direction of writing, or that is not valid UTF-8.
+// fwctl writes such bytes as \xNN.
 func odd(texts ...string) string {
 	for _, text := range texts {
 		if strings.ContainsFunc(text, isHidden) {
@@ -254,8 +255,8 @@ func odd(texts ...string) string {
 
 func isHidden(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }
 
-// Shown escapes what Parse refuses in a text, for one that quotes a process, a person
-// or a file: "sh\nx" becomes `sh\x0ax`.
+// Shown escapes what Parse refuses in a text. Texts that quote a process, a person or a
+// file go through it: "sh\nx" becomes `sh\x0ax`.
 func Shown(text string) string {
 	if !strings.ContainsFunc(text, isHidden) {
 		return text

@@ -10,7 +10,7 @@ import (
 type Route struct {
 	SCSIHost string // "host1"
 	Target   string // "1:0:3": host, channel and target of the SCSI address; "" unknown
-	// SAS addresses of the expanders on the way, the nearest to the host first; none if the HBA driver does not tell
+	// SAS addresses of the expanders on the way, the nearest to the host first; none if the HBA driver does not show them
 	Expanders []string
 	Complete  bool // the driver shows the way: Expanders are all there are
 }
@@ -26,18 +26,17 @@ type BlockDevice struct {
 	Route      Route
 	Uses       []Use
 	Probed     bool     // Uses is all there is: an exclusive open was tried too, and every process could be looked at
-	Evidence   []string // what was seen of it that is no use, or could not be seen, in words
+	Evidence   []string // in words: what was seen that does not count as use, and what could not be seen
 }
 
 // Use is something on the host that uses a disk.
 type Use struct {
 	Words string // "mounted /tank through dm-3 (mpatha)"
-	// the block device on which it depends: the disk's own name, or the dm-multipath map's, which has other paths too
+	// the block device that it depends on: the disk itself, or a dm-multipath map, which has other paths too
 	Over string
 }
 
-// wiring is what all enclosures of a host and its block devices have to do with
-// each other.
+// wiring joins the enclosures of a host with its block devices.
 type wiring struct {
 	groups  [][]member // those of one enclosure each
 	blocks  []BlockDevice
@@ -103,8 +102,8 @@ func (w *wiring) claim(name string, g int) {
 	}
 }
 
-// whyBehind says why a block device is behind an enclosure by what the host knows,
-// whatever page 0Ah lists; "" if it is not.
+// whyBehind returns the host's evidence that a block device is behind an enclosure, whatever
+// page 0Ah lists, or "" if the host has none.
 //
 // A disk further downstream is behind the enclosure as well, unless another
 // enclosure in sight is nearer to it: that one has the disk, and is itself below.
@@ -138,8 +137,8 @@ func (w *wiring) nearer(g int, expander string, b *BlockDevice) bool {
 	})
 }
 
-// couldShare reports whether nothing that the host shows tells a disk from those
-// behind the ESP that it reaches by a route.
+// couldShare reports whether a disk could be behind the ESP that the host reaches by a
+// route: nothing that the host shows separates the two.
 func (w *wiring) couldShare(g int, r Route, b *BlockDevice) bool {
 	if r.SCSIHost != "" && b.Route.SCSIHost != "" && r.SCSIHost != b.Route.SCSIHost {
 		return false
@@ -152,7 +151,7 @@ func (w *wiring) couldShare(g int, r Route, b *BlockDevice) bool {
 	})
 }
 
-// evidence says where the drives of an enclosure were looked for.
+// evidence lists where the drives of an enclosure were looked for.
 func (w *wiring) evidence(g int) []string {
 	said := []string{}
 	for _, m := range w.groups[g] {
@@ -218,8 +217,8 @@ func (w *wiring) slots(members []member) []occupied {
 			slot.reading = n
 			slot.luID = cmp.Or(slot.luID, luID)
 			slot.Protocol = cmp.Or(slot.Protocol, s.Protocol)
-			if said := fmt.Sprintf("page 0Ah of %s lists it in slot %d", m.esp.ID(), s.Number); !slices.Contains(slot.evidence,
-				said) {
+			said := fmt.Sprintf("page 0Ah of %s lists it in slot %d", m.esp.ID(), s.Number)
+			if !slices.Contains(slot.evidence, said) {
 				slot.evidence = append(slot.evidence, said)
 			}
 			for _, port := range s.Ports {
@@ -240,13 +239,12 @@ func (o *occupied) shares(ports []Port) bool {
 }
 
 // drives lists the drives behind an enclosure: those that its ESPs list, those in
-// slots without an address, and those that only the host's routes show. None of
-// these sources says that another one's drives are not there.
+// slots without an address, and those that only the host's routes show. Each source
+// adds drives, and none removes another's.
 //
-// A block device is a path to a drive where it leads to one of the ports that
-// page 0Ah lists, or to the logical unit that another such path leads to: an ESP
-// need not list the ports that are not its own. A drive keeps the first port's
-// address.
+// A block device is a path to a drive if it leads to one of the ports that page 0Ah
+// lists, or to the logical unit that another such path leads to: an ESP need not list
+// ports other than its own. A drive keeps the first port's address.
 func (w *wiring) drives(g int) []Drive {
 	members := w.groups[g]
 	drives := []Drive{}
@@ -337,36 +335,34 @@ func carriesAll(b BlockDevice, uses []Use) bool {
 	return len(uses) > 0 && !slices.ContainsFunc(uses, func(u Use) bool { return !slices.Contains(b.Uses, u) })
 }
 
-// inUse lists uses in words. It is nil, not known, where nothing is seen and not
-// everything was looked at: a drive that this host does not see can be in use on another.
+// inUse lists uses in words. It returns nil, which means unknown, if no use is seen but
+// not everything was looked at: a drive that this host does not see may be in use on another.
 func inUse(blocks []BlockDevice, uses []Use) []string {
 	words := []string{}
 	for _, u := range uses {
 		words = append(words, u.Words)
 	}
-	if len(words) == 0 && (len(blocks) == 0 || slices.ContainsFunc(blocks, func(b BlockDevice) bool {
-		return !b.Probed
-	})) {
+	unprobed := func(b BlockDevice) bool { return !b.Probed }
+	if len(words) == 0 && (len(blocks) == 0 || slices.ContainsFunc(blocks, unprobed)) {
 		return nil
 	}
 	return slices.Compact(words)
 }
 
-// via tells which ESP a path to a drive goes through: the one whose own expander
-// is nearest to the drive, by page 0Ah or by the host's route. An expander that
-// the route shares with an ESP without being this one's own, upstream in a
-// cascade, tells nothing: the ESP that is meant need not be in sight. Where the
-// expanders of either are not known, it is the only ESP that is reached through
-// the same SCSI host, if none of the enclosure's is missing.
+// via returns the ESP that a path to a drive goes through: the one whose own expander
+// is nearest to the drive, by page 0Ah or by the host's route. An upstream expander in
+// a cascade, which the route shares with an ESP that does not own it, proves nothing:
+// the ESP that the path goes through need not be in sight. If the expanders of either
+// are not known, it is the only ESP that is reached through the same SCSI host, provided
+// that none of the enclosure's ESPs is missing.
 func via(members []member, attached string, route Route) string {
 	way := slices.Clone(route.Expanders)
 	if attached != "" {
 		way = append(way, attached)
 	}
 	for _, expander := range slices.Backward(way) {
-		if owners := membersWith(members, func(m member) bool {
-			return slices.Contains(m.esp.Expanders, expander)
-		}); len(owners) > 0 {
+		owners := membersWith(members, func(m member) bool { return slices.Contains(m.esp.Expanders, expander) })
+		if len(owners) > 0 {
 			return only(owners)
 		}
 	}
@@ -393,9 +389,9 @@ func (m *member) reachedThrough(scsiHost string) bool {
 	return scsiHost != "" && slices.ContainsFunc(m.routes, func(r Route) bool { return r.SCSIHost == scsiHost })
 }
 
-// setExpanders tells every ESP's own expanders from those upstream. Its own are
-// the one that its SEP hangs off, and those that page 0Ah lists unless another
-// ESP's SEP hangs off them: some list their peer's too.
+// setExpanders separates every ESP's own expanders from those upstream. Its own are
+// the one that its SEP is attached to, and those that page 0Ah lists, except for any that
+// another ESP's SEP is attached to: some ESPs list their peer's expanders too.
 func setExpanders(members []member) {
 	homes := make([][]string, len(members))
 	for i, m := range members {

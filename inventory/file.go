@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// kind is what an inventory file says that it is.
+// kind is the kind of document that an inventory file states.
 const kind = "Inventory"
 
-const notOurs = "it is not a JSON object as fwctl inventory --out writes it"
+const notOurs = "it is not a JSON object of the form that fwctl inventory --out writes"
 
-// New returns an inventory with nothing in it but what every one has.
+// New returns an empty inventory.
 func New() *Inventory {
 	return &Inventory{FormatVersion: FormatVersion, Kind: kind, Enclosures: []Enclosure{}, Problems: []Problem{}}
 }
 
-// FormatError is data that is no inventory file of a version that fwctl reads.
+// FormatError is data that is not an inventory file, or not of a version that fwctl reads.
 type FormatError struct {
 	Reason string // what is wrong with it and what to do
 	Err    error  // of the JSON decoder, nil if that was content
@@ -39,13 +39,12 @@ func (e *FormatError) Unwrap() error { return e.Err }
 func Parse(data []byte) (*Inventory, error) { return Read(bytes.NewReader(data)) }
 
 // Read reads an inventory file: JSON, kind Inventory, a format version with the
-// major number of FormatVersion. Keys that it does not know are left out, as a
-// later minor version may have them. What a plan would be misled by is refused: keys
-// without which an enclosure looks healthy, idle or alone, or a rack real, identities
-// that are none, and text that would not be shown as it is. An error is a
-// *FormatError, or what reading failed with.
+// major number of FormatVersion. It ignores unknown keys, which a later minor version
+// may have. It refuses whatever would mislead a plan: missing keys that would make an
+// enclosure look healthy, idle or alone, or a simulated rack real; malformed identities;
+// and text that cannot be shown as it is. An error is a *FormatError, or the reader's.
 //
-// The file is read as a stream: of its text no more is in memory than one enclosure's.
+// The file is read as a stream: no more than one enclosure's text is in memory.
 func Read(r io.Reader) (*Inventory, error) {
 	from := &source{Reader: r}
 	inv, err := read(json.NewDecoder(from))
@@ -61,7 +60,7 @@ func Read(r io.Reader) (*Inventory, error) {
 	return inv, nil
 }
 
-// source remembers what reading failed with, which a JSON decoder tells like a
+// source remembers the error that reading failed with, which a JSON decoder reports as a
 // fault of the text.
 type source struct {
 	io.Reader
@@ -95,7 +94,7 @@ func read(file *json.Decoder) (*Inventory, error) {
 		}
 		key := token.(string) // as it is in every object
 		if seen[key] {
-			return nil, &FormatError{Reason: key + " stands there twice"}
+			return nil, &FormatError{Reason: "it has the key " + key + " twice"}
 		}
 		seen[key] = true
 		if key == "enclosures" {
@@ -126,7 +125,8 @@ func read(file *json.Decoder) (*Inventory, error) {
 	}
 	switch {
 	case !seen["enclosures"]:
-		return nil, &FormatError{Reason: "it has no enclosures, not even an empty list: write it again with fwctl inventory --out"}
+		return nil, &FormatError{
+			Reason: "it has no enclosures, not even an empty list: write it again with fwctl inventory --out"}
 	case simulated == nil:
 		return nil, &FormatError{Reason: "it does not say whether it is simulated: write it again with fwctl inventory --out"}
 	}
@@ -134,14 +134,15 @@ func read(file *json.Decoder) (*Inventory, error) {
 	return inv, nil
 }
 
-// checkHead compares what the file says that it is, of what was seen of that.
+// checkHead checks the kind and the version that the file states, once it has seen them.
 func (inv *Inventory) checkHead(seen map[string]bool) error {
 	switch {
 	case seen["kind"] && inv.Kind != kind:
 		return &FormatError{Reason: fmt.Sprintf("its kind is %q, want %q: pass a file that fwctl inventory --out wrote",
 			inv.Kind, kind)}
 	case seen["format_version"] && major(inv.FormatVersion) != major(FormatVersion):
-		return &FormatError{Reason: fmt.Sprintf("its format_version is %q and this fwctl reads %s.x: write it again with this version of fwctl inventory, or use the version that wrote it",
+		return &FormatError{Reason: fmt.Sprintf("its format_version is %q and this fwctl reads %s.x: "+
+			"write it again with this version of fwctl inventory, or use the version that wrote it",
 			inv.FormatVersion, major(FormatVersion))}
 	}
 	return nil
@@ -164,7 +165,7 @@ func readEnclosures(file *json.Decoder) ([]Enclosure, error) {
 	return all, expect(file, ']')
 }
 
-// expect takes in a bracket.
+// expect reads a bracket.
 func expect(file *json.Decoder, want json.Delim) error {
 	switch token, err := file.Token(); {
 	case err != nil:
@@ -175,7 +176,7 @@ func expect(file *json.Decoder, want json.Delim) error {
 	return nil
 }
 
-// decode takes in a value.
+// decode reads a value.
 func decode(file *json.Decoder, into any) *FormatError {
 	err := file.Decode(into)
 	var syntax *json.SyntaxError

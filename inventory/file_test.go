@@ -74,7 +74,8 @@ func TestEncodeParseHealth(t *testing.T) {
 }
 
 func TestParseToleratesMinorVersions(t *testing.T) {
-	got, err := inventory.Parse([]byte(`{"format_version": "1.7", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "simulated": false, "enclosures": [], "later": {"x": [1]}, "Later": null}`))
+	got, err := inventory.Parse([]byte(`{"format_version": "1.7", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z",
+		"simulated": false, "enclosures": [], "later": {"x": [1]}, "Later": null}`))
 	if err != nil || got.Host != "stor1" {
 		t.Errorf("Parse of version 1.7 = %+v, %v; want it read", got, err)
 	}
@@ -98,12 +99,12 @@ func TestParseRefuses(t *testing.T) {
 		{"cut in an enclosure", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"logical_id": `, "enclosure 1 of the list: it is not a JSON object"},
 		{"cut in a key", `{"format_version": "1.0", "ki`, "not a JSON object"},
 		{"cut in what is not known", `{"format_version": "1.0", "kind": "Inventory", "later": [1, `, "not a JSON object"},
-		{"two hosts", `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "host": "stor2"}`, "host stands there twice"},
+		{"two hosts", `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "host": "stor2"}`, "it has the key host twice"},
 		{"no enclosures", `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "simulated": true}`, "it has no enclosures, not even"},
 		{"nothing of being simulated", `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "enclosures": []}`, "it does not say whether it is simulated"},
 		{"null of being simulated", `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "enclosures": [], "simulated": null}`, "it does not say whether it is simulated"},
-		{"nothing of being critical", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"health": {"unrecoverable": false, "failures": []}}]}`, "enclosure 1 of the list: a value does not fit: health says nothing of critical"},
-		{"nothing of being unrecoverable", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"health": {"critical": false, "failures": []}}]}`, "or of unrecoverable"},
+		{"nothing of being critical", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"health": {"unrecoverable": false, "failures": []}}]}`, "enclosure 1 of the list: a value does not fit: health lacks critical"},
+		{"nothing of being unrecoverable", `{"format_version": "1.0", "kind": "Inventory", "enclosures": [{"health": {"critical": false, "failures": []}}]}`, "or unrecoverable"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -116,7 +117,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// An inventory is read as a stream: what does not fit is told before the rest is there.
+// An inventory is read as a stream: an error is reported before the rest has arrived.
 func TestReadIsAStream(t *testing.T) {
 	torn := errors.New("the rest is asked for")
 	head := `{"format_version": "1.0", "kind": "Inventory", "enclosures": [` +
@@ -127,7 +128,7 @@ func TestReadIsAStream(t *testing.T) {
 		!strings.Contains(err.Error(), "enclosure 1001 of the list") {
 		t.Errorf("Read = %v; want a *FormatError about enclosure 1001 of the list", err)
 	}
-	// What reading fails with is told as it is, wherever that is.
+	// The error of a reader is returned as it is, wherever it fails.
 	for _, n := range []int{0, 10, 70, len(head) - 20} {
 		if _, err := inventory.Read(io.MultiReader(strings.NewReader(head[:n]), rest)); err != torn {
 			t.Errorf("Read of %d bytes = %v; want %v", n, err, torn)
@@ -135,8 +136,8 @@ func TestReadIsAStream(t *testing.T) {
 	}
 }
 
-// What a plan would be misled by is refused: keys that were taken out by hand, and
-// values that no scan writes.
+// Whatever would mislead a plan is refused: keys that were taken out by hand, and values
+// that no scan writes.
 func TestParseRefusesFlaws(t *testing.T) {
 	second := func(inv *inventory.Inventory) *inventory.Enclosure { // another enclosure with two ESPs
 		e := full().Enclosures[0]
@@ -156,7 +157,7 @@ func TestParseRefusesFlaws(t *testing.T) {
 		{`the text "a\nb" has`, func(inv *inventory.Inventory, _ *inventory.Enclosure, _ *inventory.ESP) {
 			inv.Problems[0].Summary = "a\nb"
 		}},
-		{"enclosure " + enclosureA + ": it stands there twice", func(inv *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) {
+		{"enclosure " + enclosureA + ": it is listed twice", func(inv *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) {
 			inv.Enclosures = append(inv.Enclosures, *e)
 		}},
 		{"enclosure 1 of the list: its logical_id is not 16", func(_ *inventory.Inventory, e *inventory.Enclosure, _ *inventory.ESP) { e.LogicalID = "5000" }},
@@ -193,13 +194,13 @@ func TestParseRefusesFlaws(t *testing.T) {
 		},
 		{"it has no paths", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Paths = nil }},
 		{`the text "SN\x00" has`, func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Serial = "SN\x00" }},
-		{"enclosure " + "5000ccab04002000" + ": ESP 2 of the list: it stands there twice", func(inv *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+		{"enclosure " + "5000ccab04002000" + ": ESP 2 of the list: it is listed twice", func(inv *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
 			e := second(inv)
 			e.ESPs = append(e.ESPs, e.ESPs[0])
 		}},
-		{"it has no primary subenclosure", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Subenclosures = nil }},
-		{"it has no primary subenclosure", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Subenclosures[0].ID = 3 }},
-		{"subenclosure 2 of the list: it stands there twice", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+		{"its first subenclosure is not the primary one", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Subenclosures = nil }},
+		{"its first subenclosure is not the primary one", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) { esp.Subenclosures[0].ID = 3 }},
+		{"subenclosure 2 of the list: it is listed twice", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
 			esp.Subenclosures = append(esp.Subenclosures, esp.Subenclosures[0])
 		}},
 		{"subenclosure 2 of the list: its id is 256", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
@@ -208,7 +209,7 @@ func TestParseRefusesFlaws(t *testing.T) {
 		{"cannot read address", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
 			esp.Subenclosures[0].Address = ""
 		}},
-		{"is not that of a subenclosure 0 of this enclosure", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
+		{"is not that of subenclosure 0 of this enclosure", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
 			esp.Subenclosures[0].Address = "5000ccab04002000" + "/esp1/sub0"
 		}},
 		{"its sent.sha256 is not", func(_ *inventory.Inventory, _ *inventory.Enclosure, esp *inventory.ESP) {
@@ -299,7 +300,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// What Shown returns is what Parse takes, and nothing else is changed.
+// Parse accepts what Shown returns, and Shown changes nothing else.
 func TestShown(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

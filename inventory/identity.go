@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Identity is what a logical unit says of who it is. None of it depends on the
-// path, the host, or what else is in sight. "" if the device does not say.
+// Identity is what a logical unit says about who it is. None of it depends on the
+// path, the host, or what else is in sight. A field is "" if the device does not say.
 type Identity struct {
 	// designator of VPD page 83h: an NAA in lower-case hex, "eui." and hex, "t10." and text, or a name string
 	LogicalUnit string
@@ -24,8 +24,8 @@ type Identity struct {
 // alone. Another ESP can have the same one.
 const sesOnly = "ses."
 
-// LUID returns the designator that tells an ESP's logical unit from every other
-// one, "" if the device says nothing that could:
+// LUID returns the designator that distinguishes an ESP's logical unit from every other
+// one, or "" if the device says nothing that does:
 //
 //	5000ccab04001001                   NAA of the logical unit
 //	5000ccab0400dc00@5000ccab0400dcff  NAA and target port, where the NAA is the enclosure's logical identifier
@@ -36,10 +36,10 @@ const sesOnly = "ses."
 //	ses.5000ccab04001000.1of2          logical identifier and ES process numbers
 //
 // An NAA can be the enclosure's, the same on both modules (seen on Celestica: LU
-// ...dc00, port ...dcff). Only the port says then which ESP answers, and it is
-// part of the designator whether or not the other ESP is in sight. If an NAA
-// is shared without being the enclosure's, only Merge can see it.
-// Bytes that an address or a file name had better not have are written as %XX.
+// ...dc00, port ...dcff). Then only the port says which ESP answers, and it is
+// part of the designator whether or not the other ESP is in sight. If ESPs share an NAA
+// that is not the enclosure's, only Merge can see it.
+// Bytes that are unsafe in an address or a file name are written as %XX.
 func (id Identity) LUID() string {
 	switch {
 	case id.LogicalUnit != "" && id.LogicalUnit == id.LogicalID && id.Port != "":
@@ -54,9 +54,9 @@ func (id Identity) LUID() string {
 	return ""
 }
 
-// OtherUnits reports whether two designators are surely of two logical units. One unit
-// can have several, as it says more or less of itself: of two kinds they prove nothing,
-// nor does page 01h alone, which an exchanged module takes over.
+// OtherUnits reports whether two designators certainly belong to two logical units. One
+// unit can have several, depending on how much it reports: two kinds of designator prove
+// nothing. Neither does one from page 01h alone, which an exchanged module takes over.
 func OtherUnits(a, b string) bool {
 	kind := func(luID string) string {
 		if strings.Contains(luID, "@") {
@@ -71,8 +71,8 @@ func OtherUnits(a, b string) bool {
 	return a != b && kind(a) == kind(b) && kind(a) != sesOnly
 }
 
-// Is reports whether luID designates this logical unit, also where id was made
-// without page 01h, which a device that has just been reset may not answer yet.
+// Is reports whether luID designates this logical unit, even if id was made without page
+// 01h: a device that has just been reset may not answer that yet.
 func (id Identity) Is(luID string) bool {
 	return luID != "" && (luID == id.LUID() || luID == id.atPort())
 }

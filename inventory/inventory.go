@@ -1,8 +1,7 @@
 // Package inventory holds what was read from enclosures: the types of an
 // inventory file, the addresses of components and the rules of identity.
 //
-// It is pure: it opens no device, reads no clock and imports nothing of this
-// module. Reading devices is the business of inventory/scan.
+// It is pure: it opens no device and reads no clock. Package inventory/scan reads devices.
 package inventory
 
 import (
@@ -31,14 +30,14 @@ type Inventory struct {
 
 // Enclosure is one SES enclosure and the ESPs of it that this host can see.
 //
-// ESPs are of one enclosure where they report the same logical identifier. One
-// that reports none, all zero, is an enclosure of its own.
+// ESPs belong to one enclosure if they report the same logical identifier. One that
+// reports none, all zero, is an enclosure of its own.
 type Enclosure struct {
-	// enclosure logical identifier, 16 hex digits; all zero where the device has none
+	// enclosure logical identifier, 16 hex digits; all zero if the device has none
 	LogicalID     string  `json:"logical_id"`
 	Vendor        string  `json:"vendor"`        // of the primary subenclosure, page 01h
 	Product       string  `json:"product"`       // likewise
-	ExpectedESPs  *int    `json:"expected_esps"` // nil if nobody can tell
+	ExpectedESPs  *int    `json:"expected_esps"` // nil if unknown
 	MissingESPs   []int   `json:"missing_esps"`  // relative ids that the enclosure claims and this host does not see
 	Health        Health  `json:"health"`
 	Drives        []Drive `json:"drives"`
@@ -50,13 +49,13 @@ type Enclosure struct {
 	// fwctl knew how: then Drives may lack some.
 	DriveEvidence []string `json:"drive_evidence,omitempty"`
 
-	// Cautions are what this host's state remembers that must be minded about
-	// components, be they in sight or not; sorted by address, then kind.
+	// Cautions are those that this host's state holds about components, in sight or not;
+	// sorted by address, then kind.
 	Cautions []Caution `json:"cautions,omitempty"`
 }
 
-// Caution is something that has to be minded about a component, until what it is
-// about is gone.
+// Caution is what an earlier run found out about a component. It holds until something
+// settles it.
 type Caution struct {
 	Address string      `json:"address"`
 	Kind    CautionKind `json:"kind"`
@@ -64,15 +63,15 @@ type Caution struct {
 	Detail  string      `json:"detail"` // what the device said, in words
 }
 
-// CautionKind is what has to be minded.
+// CautionKind is what a caution is about.
 type CautionKind string
 
 const (
-	// it may have nothing to boot from: a whole image, before any reset or power loss
+	// it may have nothing to boot from: it needs a whole image before any reset or power loss
 	NeedsImage CautionKind = "needs-image"
-	Unclear    CautionKind = "unclear"    // it may hold all or a part of an image that was sent, and does not say which
-	PowerOnly  CautionKind = "power-only" // what it holds staged starts at power on, and mode 0Fh does not start it
-	Unfinished CautionKind = "unfinished" // a run goes on, or was broken off, in the middle of its work on it
+	Unclear    CautionKind = "unclear"    // it may hold all or part of an image that was sent, and does not say which
+	PowerOnly  CautionKind = "power-only" // the image staged on it starts at power on, not by mode 0Fh
+	Unfinished CautionKind = "unfinished" // a run is working on it, or was broken off while it did
 )
 
 // CautionOf returns the first caution of a kind about a component, nil if there is none.
@@ -85,28 +84,30 @@ func CautionOf(cautions []Caution, kind CautionKind, address string) *Caution {
 	return nil
 }
 
-// Words says a caution to people, with what to do, when it was found out and why.
+// Words returns the caution for people: what to do, when it was found out and why.
 func (c *Caution) Words() string {
 	what := "it needs a whole image: do not reset or power-cycle it before it has got one"
 	switch c.Kind {
 	case Unfinished:
-		what = "a run is in the middle of its work on it, or was broken off there: do not reset or power-cycle it; unless that run goes on, `fwctl resume` finds out what it holds"
+		what = "a run is in the middle of its work on it, or was broken off there: do not reset or power-cycle it; " +
+			"unless that run goes on, `fwctl resume` finds out what it holds"
 	case Unclear:
 		what = "what it holds of an image that fwctl has sent is not known: any power loss or hard reset may start that. " +
 			"A whole image takes its place; if it was power-cycled, `fwctl verify --power-cycled` settles it"
 	case PowerOnly:
-		what = "what it holds staged starts at power on, and mode 0Fh does not start it: power-cycle the enclosure when its drives are not in use"
+		what = "what it holds staged starts at power on, and mode 0Fh does not start it: " +
+			"power-cycle the enclosure when its drives are not in use"
 	}
 	return what + c.Source()
 }
 
-// Dated is when a caution was found out, as an end of a sentence about another component:
-// why stands with the one that it is about.
+// Dated returns when the caution was found out, as the end of a sentence about another
+// component. The reason stands with the component that the caution is about.
 func (c *Caution) Dated() string {
 	return fmt.Sprintf(" (since %s)", c.Since.UTC().Format("2006-01-02 15:04 MST"))
 }
 
-// Source is when a caution was found out and why, as an end of a sentence.
+// Source returns when the caution was found out and why, as the end of a sentence.
 func (c *Caution) Source() string {
 	return fmt.Sprintf(" (%s, %s)", c.Since.UTC().Format("2006-01-02 15:04 MST"), c.Detail)
 }
@@ -116,37 +117,35 @@ type Health struct {
 	Unknown       bool     `json:"unknown,omitempty"` // no ESP has shown the page
 	Critical      bool     `json:"critical"`
 	Unrecoverable bool     `json:"unrecoverable"`
-	Failures      []string `json:"failures"` // one line an element that is critical, non-critical or unrecoverable
+	Failures      []string `json:"failures"` // a line for each element that is critical, non-critical or unrecoverable
 
-	// Elements counts, by the name of their type, the elements that are there: those
-	// that are OK or have failed, and not those that are not installed, not
-	// available or unknown. nil if no ESP has shown the page.
+	// Elements counts the elements that are there, by the name of their type: those that
+	// are OK or have failed, not those that are not installed, not available or unknown. nil if no ESP has shown the page.
 	Elements map[string]int `json:"elements,omitempty"`
 }
 
 // Drive is a drive behind an enclosure's ESPs: one that page 0Ah lists, one in a
 // slot that page 02h reports as occupied, or one that only the host's routes show.
 //
-// InUse is empty only if a path of this host leads to the drive and everything
-// was looked at that tells use: mounts, swap, what is stacked above (dm, md,
-// bcache), which processes have it open, and, on request only, an exclusive open,
-// which finds ZFS, and counters that move. A dm-multipath map without anything
-// above it is no use, nor is a process that only watches disks.
+// InUse is empty only if a path of this host leads to the drive and the scan looked at
+// everything that shows use: mounts, swap, what is stacked above (dm, md, bcache),
+// processes that have it open, and, on request only, an exclusive open, which finds ZFS,
+// and counters that move. A dm-multipath map with nothing above it does not count as use,
+// nor does a process that only watches disks.
 type Drive struct {
 	Slot       SlotNumber `json:"slot"`
-	SASAddress string     `json:"sas_address"` // of the drive's first port, 16 hex digits; "" where unknown
+	SASAddress string     `json:"sas_address"` // of the drive's first port, 16 hex digits; "" if unknown
 	// NAA of its logical unit, the same on all ports and hosts; "" if no path leads to it
 	LUID     string        `json:"lu_id,omitempty"`
-	Protocol DriveProtocol `json:"protocol,omitempty"` // "" where neither page 0Ah nor the kernel tells
-	// what uses it, in words: "mounted /tank through dm-3 (mpatha)"; nil: not known, which counts as in use
+	Protocol DriveProtocol `json:"protocol,omitempty"` // "" if neither page 0Ah nor the kernel shows it
+	// what uses it, in words: "mounted /tank through dm-3 (mpatha)"; nil: unknown, which counts as in use
 	InUse []string `json:"in_use"`
-	// over both ports, sorted by Device; empty: this host does not see it, and InUse is nil
+	// over both ports, sorted by Device; empty if this host does not see it, and then InUse is nil
 	Paths    []DrivePath `json:"paths"`
 	Evidence []string    `json:"evidence,omitempty"` // why it counts as behind the enclosure, in words
 }
 
-// NoUser says of a drive whose InUse is empty and not nil which sources show that
-// nothing uses it.
+// NoUser names the sources that show that nothing uses a drive: its InUse is empty, not nil.
 const NoUser = "/proc/self/mounts, /proc/swaps, what /sys shows above it, /proc/*/fd, an exclusive open " +
 	"and its counters show no user"
 
@@ -178,7 +177,7 @@ func (n *SlotNumber) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Name names a drive to people where no slot does: the disks that lead to it, else its address.
+// Name names a drive for people if no slot does: by the disks that lead to it, else by its address.
 func (d *Drive) Name() string {
 	switch {
 	case len(d.Paths) == 1:
@@ -195,8 +194,8 @@ func (d *Drive) Name() string {
 	return "a drive of unknown address"
 }
 
-// DriveProtocol is what a drive speaks. One that speaks SATA has one port, so that
-// no other path can take over.
+// DriveProtocol is what a drive speaks. A SATA drive has one port: no other path can
+// take over.
 type DriveProtocol string
 
 const (
@@ -207,13 +206,13 @@ const (
 // DrivePath is one way that the host reaches a drive.
 //
 // Only dm-multipath makes several paths Used: the kernel's native multipath is
-// for NVMe. A path below a map is live if the map's own status has it as active.
+// for NVMe. A path below a map is live if the map's own status says active.
 type DrivePath struct {
 	Device string `json:"device"`         // block device name, "sda"
-	Via    string `json:"via"`            // lu_id of the ESP it goes through, "" where that cannot be told
+	Via    string `json:"via"`            // lu_id of the ESP it goes through, "" if unknown
 	Live   bool   `json:"live"`           // the device's state is running, and no multipath map has failed it
-	Down   string `json:"down,omitempty"` // why it is not live, in words; "" also where an older fwctl has not said
-	// all that uses the drive goes on over this path when the others fail, or has only this one
+	Down   string `json:"down,omitempty"` // why it is not live, in words; "" too if an older fwctl wrote the inventory
+	// everything that uses the drive goes on over this path when the others fail, or has only this one
 	Used bool `json:"used"`
 }
 
@@ -255,8 +254,8 @@ type ESP struct {
 	Subenclosures  []Subenclosure `json:"subenclosures"` // sorted by ID, the primary first
 
 	// Conflict says, in words, why nothing of this ESP may be touched: another
-	// logical unit claims the same address, or the same identity. "" if there
-	// is none. Its problem is in Inventory.Problems too.
+	// logical unit claims the same address, or the same identity. It is "" if there
+	// is no conflict. Inventory.Problems has it too.
 	Conflict string `json:"conflict,omitempty"`
 }
 
@@ -270,7 +269,7 @@ type Inquiry struct {
 // Download is how an ESP says it takes microcode.
 type Download struct {
 	SESPage          bool     `json:"ses_page"`           // page 0Eh is among the supported pages
-	WriteBufferModes []string `json:"write_buffer_modes"` // two hex digits each; nil if the device cannot tell
+	WriteBufferModes []string `json:"write_buffer_modes"` // two hex digits each; nil if the device does not say
 }
 
 // Subenclosure is one subenclosure as one ESP serves it: a component.
@@ -286,25 +285,25 @@ type Subenclosure struct {
 	Vendor    string  `json:"vendor"`
 	Product   string  `json:"product"`
 	Revision  string  `json:"revision"`
-	Staged    *Staged `json:"staged"`         // nil: nothing that this host's state remembers
-	Sent      *Sent   `json:"sent,omitempty"` // the image behind Revision, where this host sent it; nil: not known
+	Staged    *Staged `json:"staged"`         // nil if this host's state remembers none
+	Sent      *Sent   `json:"sent,omitempty"` // the image behind Revision; nil if this host did not send it
 
-	// Beside are the parts beside it that report no revision (a CPLD), as far as this
-	// host has sent them an image, by buffer id.
+	// Beside are the parts beside it that report no revision (a CPLD) and that this host
+	// has sent an image, by buffer id.
 	Beside []Beside `json:"beside,omitempty"`
 }
 
 // Staged is microcode that was downloaded and waits for its activation.
 type Staged struct {
 	SHA256    string    `json:"sha256"`
-	Revision  string    `json:"revision"` // "" where nobody has said which it is
+	Revision  string    `json:"revision"` // "" if unknown
 	Since     time.Time `json:"since"`
 	By        string    `json:"by"`
 	Confirmed bool      `json:"confirmed"` // the device said that the image is complete
 }
 
-// UnmarshalJSON takes an image for complete if the inventory does not say whether it is,
-// as those of other programs do not.
+// UnmarshalJSON takes an image for complete if the inventory does not say. Inventories
+// that other programs write do not.
 func (s *Staged) UnmarshalJSON(data []byte) error {
 	type plain Staged // without this method
 	s.Confirmed = true
@@ -339,8 +338,8 @@ func (s *Subenclosure) Behind(bufferID int) *Sent {
 	return nil
 }
 
-// RecallBeside takes in what is remembered, on another host or through another ESP, of the
-// parts beside it: the latest image of each counts.
+// RecallBeside adds what another host remembers, or another ESP, about the parts beside it.
+// The latest image of each part counts.
 func (s *Subenclosure) RecallBeside(other []Beside) {
 	for _, b := range other {
 		i, known := slices.BinarySearchFunc(
@@ -358,21 +357,21 @@ func (s *Subenclosure) RecallBeside(other []Beside) {
 	}
 }
 
-// Sent is an image that a component took whole.
+// Sent is an image that a component has received completely.
 type Sent struct {
 	SHA256 string    `json:"sha256"`
 	At     time.Time `json:"at"`
 }
 
-// Problem is a device that could not be read, or not be trusted.
+// Problem is a device that could not be read, or whose answers cannot be trusted.
 type Problem struct {
 	Path    string `json:"path"`
 	Summary string `json:"summary"`
 	Detail  string `json:"detail"`
 	InUse   bool   `json:"-"` // someone else held the node: asking again can succeed
 
-	// Unread is what is known all the same of a device that could not be read; nil if
-	// the problem is about one that could.
+	// Unread is what is still known about a device that could not be read; nil if the
+	// problem is about one that could.
 	Unread *Unread `json:"unread,omitempty"`
 }
 
@@ -381,7 +380,7 @@ func (p *Problem) CouldNotBeRead(host string) string {
 	return fmt.Sprintf("could not be read on %s (%s): %s", host, p.Path, p.Detail)
 }
 
-// ESPs returns the ESPs by logical unit; the first, where several claim one.
+// ESPs returns the ESPs by logical unit; the first one, if several claim the same.
 func (inv *Inventory) ESPs() map[string]*ESP {
 	all := map[string]*ESP{}
 	for i := range inv.Enclosures {
@@ -408,10 +407,10 @@ func (inv *Inventory) UnreadDevices() []*Problem {
 
 // Unread is what the host knows of a device that could not be read.
 type Unread struct {
-	LUID       string  `json:"lu_id,omitempty"`      // as the kernel has it, which does not ask page 01h: see Leads
-	Vendor     string  `json:"vendor,omitempty"`     // standard INQUIRY data, as the kernel has it; "" if it does not
+	LUID       string  `json:"lu_id,omitempty"`      // from the kernel, which does not read page 01h: see Leads
+	Vendor     string  `json:"vendor,omitempty"`     // standard INQUIRY data, from the kernel; "" if it has none
 	Product    string  `json:"product,omitempty"`    // likewise
-	Components []Known `json:"components,omitempty"` // that were behind it, as this host remembers, by address
+	Components []Known `json:"components,omitempty"` // those that this host remembers behind it, by address
 	UsedBy     string  `json:"used_by,omitempty"`    // who works on it, and since when, in words
 	Resume     bool    `json:"resume,omitempty"`     // a run was broken off in the middle of its work there
 }

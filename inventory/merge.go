@@ -9,38 +9,38 @@ import (
 	"strings"
 )
 
-// Reading is what one logical unit answered over one path: the plain record that
-// scan makes of a device and Merge makes enclosures of.
+// Reading is what one logical unit answered over one path. Package scan makes one of each
+// device, and Merge makes enclosures of them.
 type Reading struct {
 	Path           string // device node
 	Identity       Identity
 	Port           string // SAS address that the path leads to, as the host knows it, 16 hex digits; "" unknown
 	Route          Route
 	Inquiry        Inquiry        // standard INQUIRY data
-	Pages          []int          // supported diagnostic pages, ascending; nil if the device does not tell
+	Pages          []int          // supported diagnostic pages, ascending; nil if the device does not say
 	GenerationCode uint32         // the same in every page of this reading
 	Subenclosures  []Subenclosure // sorted by ID, the primary first; without addresses
 	Download       Download
 	Health         Health
-	Slots          []Slot    // device slots with a drive of known address; nil where page 0Ah cannot be read
+	Slots          []Slot    // device slots with a drive of known address; nil if page 0Ah cannot be read
 	StatusRead     bool      // page 02h was read
 	Doubtful       []Doubt   // device slots that may have a drive of unknown address
 	Expanders      []string  // SAS addresses of the SAS expanders of page 0Ah, 16 hex digits
-	Problems       []Problem // what of the device could not be read
+	Problems       []Problem // about what could not be read
 }
 
-// port gives the SEP's own port: the device's word, else the host's.
+// port returns the SEP's own port, as the device reports it, else as the host does.
 func (r *Reading) port() string { return cmp.Or(r.Identity.Port, r.Port) }
 
 // Slot is a device slot with a drive, page 0Ah.
 type Slot struct {
 	Number   int
-	Place    int           // of its element among all device slot elements, from 0; -1 unknown
+	Place    int           // its element's place among all device slot elements, from 0; -1 if unknown
 	Ports    []Port        // of the drive, as far as the ESP knows them; at least one
-	Protocol DriveProtocol // of the drive, as page 0Ah tells it; "" if it does not
+	Protocol DriveProtocol // of the drive, as page 0Ah reports it; "" if it does not
 }
 
-// Doubt is a device slot that may have a drive of which page 0Ah gives no address.
+// Doubt is a device slot that may have a drive whose address page 0Ah does not give.
 type Doubt struct {
 	Number int    // slot number
 	Place  int    // as in Slot
@@ -58,10 +58,9 @@ type Port struct {
 //
 // Two paths lead to one ESP only if the logical unit, the enclosure, the ES
 // process numbers and the SEP's own port agree. If several ESPs turn out to
-// have one LUID, each gets its port as part of it, as Identity.LUID has it, if
-// none of their addresses changes by that. What can still not be told apart gets
-// a Conflict and a Problem each. Every reading has at least the primary
-// subenclosure.
+// have one LUID, each gets its port as part of it, as in Identity.LUID, if that changes
+// none of their addresses. ESPs that still look alike get a Conflict and a Problem each.
+// Every reading has at least the primary subenclosure.
 func Merge(readings []Reading, blocks []BlockDevice) ([]Enclosure, []Problem) {
 	problems := []Problem{}
 	for _, r := range readings {
@@ -94,9 +93,9 @@ func Merge(readings []Reading, blocks []BlockDevice) ([]Enclosure, []Problem) {
 			if esp.Conflict != "" {
 				problems = append(problems, Problem{
 					Path:    esp.Paths[0],
-					Summary: "cannot tell for certain what " + enclosures[i].ID() + "/" + esp.ID() + " is",
+					Summary: "cannot identify " + enclosures[i].ID() + "/" + esp.ID() + " for certain",
 					Detail: esp.Conflict + "; nothing of it is touched. Compare sg_vpd --page=di and sg_ses --page=cf of the nodes, " +
-						"and give what is alike identities of its own, or disconnect one of the two",
+						"and give each of the two its own identity, or disconnect one of them",
 				})
 			}
 		}
@@ -117,8 +116,7 @@ func ComparePaths(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
-// member is an ESP on its way into an enclosure, with what its first path tells
-// of both.
+// member is an ESP that is being put into an enclosure, with the reading of its first path.
 type member struct {
 	*Reading
 	enclosure string // Enclosure.ID
@@ -130,7 +128,7 @@ func compareMembers(a, b member) int {
 	return cmp.Or(cmp.Compare(a.esp.ID(), b.esp.ID()), cmp.Compare(a.esp.LUID, b.esp.LUID), ComparePaths(a.Path, b.Path))
 }
 
-// mergePaths makes one member of the readings that are of one ESP.
+// mergePaths joins the readings of each ESP to one member.
 func mergePaths(readings []Reading) []member {
 	type key struct {
 		luID, logicalID, serial, port string
@@ -171,10 +169,11 @@ func mergePaths(readings []Reading) []member {
 		case (m.port() == "" || r.port() == "") &&
 			(strings.HasPrefix(m.esp.LUID, sesOnly) || !numbered(r.Identity.RelativeID, r.Identity.Processes)):
 			// Two modules can have one NAA, and both say "1 of 1".
-			m.esp.Conflict = "it does not tell its port on every path, and nothing else tells whether they lead to one ESP or to several"
+			m.esp.Conflict = "it does not report its port on every path, " +
+				"and nothing else shows whether they lead to one ESP or to several"
 		case !reflect.DeepEqual(m.Subenclosures, r.Subenclosures):
-			m.esp.Conflict = "what looks like one ESP, logical unit " + m.esp.LUID +
-				", reports other subenclosures on another path"
+			m.esp.Conflict = "it looks like one ESP, logical unit " + m.esp.LUID +
+				", and reports other subenclosures on another path"
 		}
 	}
 	return members
@@ -205,9 +204,9 @@ func newMember(r *Reading) member {
 	return m
 }
 
-// separateSharedIdentity makes ESPs whose logical units have one designator
-// different by their ports. If the designator is part of an address that must
-// not be: the address would depend on who else is in sight.
+// separateSharedIdentity adds their ports to the LUIDs of ESPs whose logical units share
+// a designator. It leaves alone a designator that is part of an address: the address would
+// depend on who else is in sight.
 func separateSharedIdentity(members []member) {
 	sharing := func() map[string][]*member {
 		by := map[string][]*member{}
@@ -232,8 +231,8 @@ func separateSharedIdentity(members []member) {
 	}
 	for luID, alike := range sharing() {
 		for _, m := range alike {
-			m.esp.Conflict = "another ESP, behind another port or in another place, has the same logical unit designator, " +
-				luID
+			m.esp.Conflict = "another ESP, behind another port or in another place, " +
+				"has the same logical unit designator, " + luID
 		}
 	}
 }
@@ -244,13 +243,13 @@ func markSharedAddress(members []member) {
 	for i := 1; i < len(members); i++ {
 		a, b := &members[i-1].esp, &members[i].esp
 		if a.ID() == b.ID() {
-			a.Conflict = cmp.Or(a.Conflict, "logical unit "+b.LUID+" says too that it is "+b.ID()+" of this enclosure")
-			b.Conflict = cmp.Or(b.Conflict, "logical unit "+a.LUID+" says too that it is "+a.ID()+" of this enclosure")
+			a.Conflict = cmp.Or(a.Conflict, "logical unit "+b.LUID+" also says that it is "+b.ID()+" of this enclosure")
+			b.Conflict = cmp.Or(b.Conflict, "logical unit "+a.LUID+" also says that it is "+a.ID()+" of this enclosure")
 		}
 	}
 }
 
-// newEnclosure makes an enclosure of its members, sorted by ESP.ID.
+// newEnclosure returns an enclosure with its members, which are sorted by ESP.ID.
 func newEnclosure(id string, members []member, drives []Drive, evidence []string) Enclosure {
 	primary := members[0].esp.Subenclosures[0]
 	e := Enclosure{
@@ -271,7 +270,8 @@ func newEnclosure(id string, members []member, drives []Drive, evidence []string
 	return e
 }
 
-// census counts by "n of m"; only what says which of several it is can tell.
+// census returns how many ESPs there should be and which are missing, by their "n of m".
+// Only ESPs that say which of several they are count.
 func census(members []member) (expected *int, missing []int) {
 	present := map[int]bool{}
 	most := 0
@@ -293,8 +293,8 @@ func census(members []member) (expected *int, missing []int) {
 	return &most, missing
 }
 
-// setAddresses gives every subenclosure its address. What several ESPs serve gets
-// the one that it has under the first of them.
+// setAddresses gives every subenclosure its address. One that several ESPs serve gets
+// the address that it has under the first of them.
 func setAddresses(enclosure string, members []member) {
 	shared := map[string]string{} // subenclosure logical identifier: address
 	for i := range members {

@@ -18,7 +18,7 @@ const (
 )
 
 // reading is one path to an ESP with a primary subenclosure alone. The logical
-// unit is an NAA, with @ and the port where the device tells it.
+// unit is an NAA, with @ and the port if the device reports it.
 func reading(path, luID, logicalID string, relativeID, processes int) inventory.Reading {
 	luID, port, _ := strings.Cut(luID, "@")
 	return inventory.Reading{

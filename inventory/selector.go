@@ -16,7 +16,7 @@ import (
 // It is the only grammar by which users name components: see ParseSelector.
 type Selector string
 
-// All is the word for every component where a flag allows it. No enclosure is named so.
+// All is the word for every component, if a flag allows it. No enclosure may have it as its name.
 const All = "all"
 
 // Named is a component as selectors see it.
@@ -41,18 +41,19 @@ func ParseSelector(text string) (Selector, error) {
 			return bad("%+q is not part of an address or a name", r)
 		}
 	case len(parts) > 3:
-		return bad("it has %d parts, and an address has 3", len(parts))
+		return bad("it has %d parts; an address has 3", len(parts))
 	case slices.Contains(parts, ""):
 		return bad("one of its parts is empty")
 	}
 	return Selector(text), nil
 }
 
-// SelectorHelp says in a sentence what selectors are.
-const SelectorHelp = "a selector is an address or its leading parts, with the enclosure's identifier or name, where * stands for any text and ? for any character"
+// SelectorHelp explains selectors in a sentence.
+const SelectorHelp = "a selector is an address or its leading parts, with the enclosure's identifier or name, " +
+	"where * stands for any text and ? for any character"
 
 // selectorRune reports whether a character occurs in addresses, names or patterns.
-// Brackets and backslashes do not: in a pattern they mean something.
+// Brackets and backslashes do not: they have a meaning in a pattern.
 func selectorRune(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("%@._:-/*?", r)
 }

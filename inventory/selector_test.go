@@ -64,7 +64,7 @@ func TestParseSelectorProblems(t *testing.T) {
 		`r1\*`:          `cannot use selector "r1\\*": '\\' is not part of an address or a name`,
 		" r12":          `cannot use selector " r12": ' ' is not part of an address or a name`,
 		"r12\x1b[31m":   `cannot use selector "r12\x1b[31m": '\x1b' is not part of an address or a name`,
-		"a/b/c/d":       `cannot use selector "a/b/c/d": it has 4 parts, and an address has 3`,
+		"a/b/c/d":       `cannot use selector "a/b/c/d": it has 4 parts; an address has 3`,
 		"r12u20/":       `cannot use selector "r12u20/": one of its parts is empty`,
 		"r12u20//sub0":  `cannot use selector "r12u20//sub0": one of its parts is empty`,
 		"r12u20/\u202e": `cannot use selector "r12u20/\u202e": '\u202e' is not part of an address or a name`,

@@ -23,8 +23,8 @@ func (c Component) Primary() *inventory.Subenclosure { return &c.ESP.Subenclosur
 
 // Components lists the components, each once. A secondary subenclosure that several
 // ESPs serve is worked on through the one whose host has the gravest caution about it
-// (only that host can relieve it), else through the first. What is remembered of it
-// through the others counts.
+// (only that host can settle it), else through the first. What hosts remember about it
+// through the other ESPs counts too.
 func (e *Enclosure) Components() []Component {
 	var served [][]Component // by component: through each ESP that serves it
 	for i := range e.ESPs {
@@ -59,7 +59,7 @@ func (e *Enclosure) Components() []Component {
 	return all
 }
 
-// ServedBy returns the ESPs that serve the component, the one that it is worked on through first.
+// ServedBy returns the ESPs that serve the component. The first is the one that it is worked on through.
 func (c Component) ServedBy() []*ESP { return append([]*ESP{c.ESP}, c.Also...) }
 
 // Conflict returns why the component may not be touched through any ESP, "" if it may.
@@ -102,8 +102,8 @@ func (e *ESP) identifies(sub *inventory.Subenclosure) bool {
 		})
 }
 
-// recall takes in another ESP that serves a component, and what is remembered of it
-// through that one: whatever was staged, a reset starts.
+// recall adds another ESP that serves the component, and what its host remembers about the
+// component through that ESP: a reset starts whatever was staged.
 func (c *Component) recall(other *ESP, as *inventory.Subenclosure) {
 	c.Also = append(c.Also, other)
 	c.Aliases = append(c.Aliases, inventory.Address(other.Of.ID, other.ID, as.ID))
@@ -120,8 +120,8 @@ func (c *Component) recall(other *ESP, as *inventory.Subenclosure) {
 		why = disputeReason([]string{c.ESP.remembers(mine.Staged) + ", through " + c.ESP.ID,
 			other.remembers(staged) + ", through " + other.ID})
 	default:
-		why = fmt.Sprintf("%s, through %s, and it is worked on through %s. A power cycle starts it: scan all hosts "+
-			"again after it", other.remembers(staged), other.ID, c.ESP.ID)
+		why = fmt.Sprintf("%s, through %s, but it is worked on through %s. A power cycle starts it: scan all hosts "+
+			"again after that", other.remembers(staged), other.ID, c.ESP.ID)
 	}
 	mine.Staged = cmp.Or(mine.Staged, as.Staged)
 	if why != "" {

@@ -10,10 +10,10 @@ import (
 	"fwctl/inventory"
 )
 
-// elect chooses who works on an ESP that several hosts see: the host that remembers most of
-// what is staged on it, and most cautions about it, since only that one can say what it
-// activates or replaces; then the one with most paths to it, then the first by name. What
-// only other hosts know is taken over, or disputed.
+// elect chooses who works on an ESP that several hosts see: the host that remembers the most
+// staged images and cautions, since only that host knows what it activates or replaces; then
+// the one with the most paths to it; then the first by name. The owner takes over what only
+// other hosts know, unless they disagree: then it is disputed.
 func elect(first ESP) ESP {
 	all := append([]ESP{first}, first.others...)
 	owner := slices.MaxFunc(all, func(a, b ESP) int { // the first of those that are equal
@@ -24,7 +24,7 @@ func elect(first ESP) ESP {
 		owner.conflict = cmp.Or(owner.conflict, o.conflict)
 		if !slices.EqualFunc(first.Subenclosures, o.Subenclosures,
 			func(a, b inventory.Subenclosure) bool { return a.ID == b.ID && a.Revision == b.Revision }) {
-			owner.conflict = fmt.Sprintf("%s and %s have read other revisions of it: scan both again", first.Host,
+			owner.conflict = fmt.Sprintf("%s and %s have read different revisions of it: scan both again", first.Host,
 				o.Host)
 		}
 	}
@@ -59,31 +59,31 @@ func elect(first ESP) ESP {
 			owner.Disputed[sub.ID] = disputeReason(words)
 		default:
 			sub.Staged = theirs // a reset starts it anyway
-			owner.Disputed[sub.ID] = fmt.Sprintf("%s, and %s works on its I/O module, where more is staged. A power "+
-				"cycle starts all of it: scan all hosts again after it", words[0], owner.Host)
+			owner.Disputed[sub.ID] = fmt.Sprintf("%s, but %s works on its I/O module, where more is staged. A power "+
+				"cycle starts all of it: scan all hosts again after that", words[0], owner.Host)
 		}
 	}
 	return owner
 }
 
-// remembers returns what the ESP's host remembers of what is staged there, in words.
+// remembers returns which image the ESP's host remembers as staged there, in words.
 func (e *ESP) remembers(s *inventory.Staged) string {
 	return fmt.Sprintf("%s remembers %s, which %s staged on %s, image %.8s", e.Host, s.Label(), s.Who(),
 		s.Since.UTC().Format(time.DateOnly), s.SHA256)
 }
 
-// disputeReason returns why nothing is done if several images are remembered as staged.
+// disputeReason returns why nothing is done if hosts remember different images as staged.
 func disputeReason(words []string) string {
 	return "it is unknown which image is staged on it: " + strings.Join(words, "; ") +
-		". A power cycle starts one of them: scan all hosts again after it"
+		". A power cycle starts one of them: scan all hosts again after that"
 }
 
-// isRemembered reports whether a host remembers anything of a subenclosure.
+// isRemembered reports whether a host remembers anything about a subenclosure.
 func isRemembered(s inventory.Subenclosure) bool {
 	return s.Staged != nil || s.Sent != nil || s.Beside != nil
 }
 
-// memories counts what the ESP's host remembers of it: staged images and cautions.
+// memories counts what the ESP's host remembers about it: staged images and cautions.
 func (e *ESP) memories() int {
 	n := 0
 	for _, sub := range e.Subenclosures {

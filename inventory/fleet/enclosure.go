@@ -19,7 +19,7 @@ type Enclosure struct {
 	Reported int    // ESPs that it says it has, 0 if it does not
 	ESPs     []ESP  // sorted by ID, then LUID
 
-	Unread []string // what of it is known to be there and could not be read, and why
+	Unread []string // parts of it that are known and could not be read, and why
 
 	HealthKnown bool
 	Critical    bool
@@ -63,7 +63,7 @@ func (e *Enclosure) merge(from *inventory.Enclosure, host string) {
 }
 
 // setSides orders the ESPs that must not be reset together: by the number that
-// an ESP itself says, so that a lone esp2 is still side B, else by identity.
+// an ESP itself reports (a lone esp2 is still side B), else by identity.
 func (e *Enclosure) setSides() {
 	for i := range e.ESPs {
 		e.ESPs[i].Side = i
@@ -82,9 +82,9 @@ func (e *Enclosure) markSharedAddresses() {
 		a, b := &e.ESPs[i-1], &e.ESPs[i]
 		if a.ID == b.ID {
 			a.conflict = cmp.Or(a.conflict,
-				fmt.Sprintf("logical unit %s on %s says too that it is %s of this enclosure", b.LUID, b.Host, b.ID))
+				fmt.Sprintf("logical unit %s on %s also says that it is %s of this enclosure", b.LUID, b.Host, b.ID))
 			b.conflict = cmp.Or(b.conflict,
-				fmt.Sprintf("logical unit %s on %s says too that it is %s of this enclosure", a.LUID, a.Host, a.ID))
+				fmt.Sprintf("logical unit %s on %s also says that it is %s of this enclosure", a.LUID, a.Host, a.ID))
 		}
 	}
 }

@@ -1,8 +1,9 @@
-// Package fleet is the inventories of several hosts as one view: each enclosure once, with
-// the ESPs that any host sees and who works on each, and each component once, though
-// several hosts or ESPs serve it. Where hosts disagree it says so, and picks no winner.
+// Package fleet merges the inventories of several hosts into one view. Each enclosure is in
+// it once, with the ESPs that any host sees and the host that works on each; each component
+// is in it once, even if several hosts or ESPs serve it. If hosts disagree, it says so and
+// picks no winner.
 //
-// It is pure, and knows no plan: it never says what is to be done, or what a reset disturbs.
+// It is pure and knows no plan: it never says what to do, or what a reset disturbs.
 package fleet
 
 import (
@@ -17,10 +18,10 @@ import (
 type Fleet struct {
 	Enclosures []*Enclosure            // sorted by id
 	ESPs       map[string]*ESP         // by lu_id; the first, if several claim it
-	names      map[string][]*Enclosure // once they were asked for
+	names      map[string][]*Enclosure // made when first asked for
 }
 
-// ESP is an ESP as the host sees it that will work on it.
+// ESP is an ESP as the host that will work on it sees it.
 type ESP struct {
 	*inventory.ESP
 	Of       *Enclosure
@@ -29,11 +30,11 @@ type ESP struct {
 	Side     int                 // 0 is side A
 	conflict string              // why it may not be touched
 	cautions []inventory.Caution // of its enclosure, as the host remembers them
-	others   []ESP               // it, as other hosts see it, by host
+	others   []ESP               // the same ESP as other hosts see it, by host
 	Disputed map[int]string      // why it is unknown what is staged on a subenclosure, by its id
 }
 
-// address returns that of the ESP's primary subenclosure.
+// address returns the address of the ESP's primary subenclosure.
 func (e *ESP) address() string { return inventory.Address(e.Of.ID, e.ID, 0) }
 
 // Merge joins what the hosts see.
@@ -84,7 +85,7 @@ func sorted(in *inventory.ESP) *inventory.ESP {
 	return &own
 }
 
-// Enclosure returns the one with an identifier, nil if it is not in sight.
+// Enclosure returns the enclosure with an identifier, or nil if it is not in sight.
 func (f *Fleet) Enclosure(id string) *Enclosure {
 	n, ok := slices.BinarySearchFunc(f.Enclosures, id, func(e *Enclosure, id string) int {
 		return cmp.Compare(e.ID, id)
@@ -95,9 +96,8 @@ func (f *Fleet) Enclosure(id string) *Enclosure {
 	return f.Enclosures[n]
 }
 
-// listESPs lists the ESPs by logical unit, and marks units that claim several
-// addresses on different hosts: enclosures that have one identity, or one that was
-// moved between scans.
+// listESPs lists the ESPs by logical unit, and marks units that claim several addresses
+// on different hosts: two enclosures with one identity, or one that was moved between scans.
 func (f *Fleet) listESPs() {
 	f.ESPs = make(map[string]*ESP, 2*len(f.Enclosures))
 	for _, e := range f.Enclosures {
@@ -110,8 +110,8 @@ func (f *Fleet) listESPs() {
 			}
 			for _, esp := range []*ESP{in, other} {
 				esp.conflict = cmp.Or(esp.conflict,
-					fmt.Sprintf("logical unit %s has two addresses, %s on %s and %s on %s: scan both again, and give "+
-						"what has one identity identities of its own",
+					fmt.Sprintf("logical unit %s has two addresses, %s on %s and %s on %s: scan both again; if two "+
+						"devices share an identity, give each its own",
 						in.LUID, other.address(), other.Host, in.address(), in.Host))
 			}
 		}

@@ -41,7 +41,7 @@ func TestMerge(t *testing.T) {
 		{"two images", []*inventory.Inventory{seen("a", "1000", 1, "1"), seen("b", "1000", 1, "2")}, "a", "",
 			"it is unknown which image is staged on it: a remembers image 11111111"},
 		{"two revisions", []*inventory.Inventory{seen("a", "1000", 1, ""), seen("b", "1100", 1, "")}, "a",
-			"a and b have read other revisions of it", ""},
+			"a and b have read different revisions of it", ""},
 	} {
 		f := fleet.Merge(tt.hosts)
 		if len(f.Enclosures) != 1 || len(f.Enclosures[0].ESPs) != 1 {

@@ -49,8 +49,8 @@ func (f *Fleet) Selected(s inventory.Selector) []*Enclosure {
 	return all
 }
 
-// Declared returns the enclosures of fault domains as someone declared them: a component
-// stands for its enclosure.
+// Declared returns the enclosures of declared fault domains. A component stands for its
+// enclosure.
 func (f *Fleet) Declared(domains [][]inventory.Selector) [][]*Enclosure {
 	var all [][]*Enclosure
 	for _, domain := range domains {

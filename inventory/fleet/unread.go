@@ -18,18 +18,16 @@ func EachUnread(invs []*inventory.Inventory, f func(host string, p *inventory.Pr
 	}
 }
 
-// MarkUnread blocks what a host reaches over one path and could not read on another:
-// someone may be writing to it there.
+// MarkUnread blocks devices that a host reaches over one path and could not read over
+// another: someone may be writing to them there.
 func (f *Fleet) MarkUnread(invs []*inventory.Inventory) {
 	EachUnread(invs, func(host string, p *inventory.Problem) {
 		for _, e := range f.Enclosures {
 			for i := range e.ESPs {
 				esp := &e.ESPs[i]
 				if p.Unread.Leads(esp.LUID) && (host == esp.Host || p.Unread.UsedBy != "") {
-					esp.conflict = cmp.Or(
-						esp.conflict,
-						fmt.Sprintf("%s on %s leads to it too and could not be read: %s", p.Path, host, p.Detail),
-					)
+					esp.conflict = cmp.Or(esp.conflict,
+						fmt.Sprintf("%s on %s also leads to it and could not be read: %s", p.Path, host, p.Detail))
 				}
 			}
 		}

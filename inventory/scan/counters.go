@@ -14,8 +14,8 @@ import (
 	"fwctl/inventory"
 )
 
-// watchFor is how long counters are watched at least: once for the whole scan, and
-// reading the enclosures is part of it.
+// watchFor is the shortest time between two looks at the counters. There is one such wait
+// in a scan, and the time that reading the enclosures takes counts.
 const watchFor = 2 * time.Second
 
 // counters are the requests that disks have completed, by their names. Disks
@@ -28,7 +28,7 @@ type counters struct {
 // requests are read off /sys/block/X/stat. Discards count as writes.
 type requests struct {
 	reads, writes uint64
-	unknown       string // why they do not tell what was done, "" if they do
+	unknown       string // why they do not show what was done, "" if they do
 }
 
 func readCounters(fsys fs.FS) counters {
@@ -73,10 +73,10 @@ func parseStat(stat string) requests {
 	return r
 }
 
-// moved says what someone did to a disk between two looks, "" for nothing, or
-// for no more than a path checker does: it reads once a second at most. unknown is
-// why the counters do not tell, "" if they do: they could not be read, stand still,
-// or are another disk's.
+// moved describes what someone did to a disk between two looks. words is "" if that was
+// nothing, or no more than a path checker does, which reads once a second at most. unknown
+// says why the counters cannot be used: they could not be read, stand still, or belong to
+// another disk. Otherwise it is "".
 func (c counters) moved(later counters, disk string) (words, unknown string) {
 	before, had := c.disks[disk]
 	now, has := later.disks[disk]
@@ -92,11 +92,8 @@ func (c counters) moved(later counters, disk string) (words, unknown string) {
 	if writes == 0 && reads <= allowed {
 		return "", ""
 	}
-	return fmt.Sprintf(
-		"its counters moved while fwctl looked: %s, %s",
-		counted(writes, "write"),
-		counted(reads, "read"),
-	), ""
+	return fmt.Sprintf("its counters moved while fwctl looked: %s, %s",
+		counted(writes, "write"), counted(reads, "read")), ""
 }
 
 func counted(n uint64, what string) string {
@@ -106,8 +103,8 @@ func counted(n uint64, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// watch waits until the counters of disks have had the time to move, and reads
-// them again. It does not wait if none of the disks has any that tell.
+// watch waits until the counters of disks have had time to move, and reads them again.
+// It does not wait if none of the disks has usable counters.
 func (c counters) watch(ctx context.Context, fsys fs.FS, disks []string) counters {
 	for _, disk := range disks {
 		if counted, has := c.disks[disk]; !has || counted.unknown != "" {

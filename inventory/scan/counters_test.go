@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// What counters tell of a disk between two looks that are 3 s apart.
+// What counters show about a disk between two looks that are 3 s apart.
 func TestMoved(t *testing.T) {
 	t.Parallel()
 	const differs = "its counters could not be compared"
@@ -74,8 +74,8 @@ func TestMoved(t *testing.T) {
 	}
 }
 
-// The looks are two seconds apart, whatever reading the enclosures took of them; a
-// scan in which no disk has counters that move does not wait.
+// The looks are two seconds apart, including the time that reading the enclosures takes. A
+// scan in which no disk has usable counters does not wait.
 func TestWatchWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

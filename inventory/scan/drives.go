@@ -21,9 +21,9 @@ import (
 const probeDeadline = 30 * time.Second
 
 // blockDevices lists the SCSI disks, and what uses those that lead to drives behind the
-// readings' enclosures. All of it is in /sys and /proc, and what the device mapper says of
-// its maps: no disk is opened. Of other disks, of which a host may have a thousand, only
-// who they are and how the host reaches them is looked at.
+// enclosures of the readings. It reads /sys, /proc and what the device mapper reports about
+// its maps, and opens no disk. A host may have a thousand other disks: of those it reads
+// only who they are and how the host reaches them.
 func blockDevices(u *usage, w *wiring, readings []inventory.Reading) []inventory.BlockDevice {
 	fsys := u.fsys
 	entries, err := fs.ReadDir(fsys, blockDir)
@@ -59,8 +59,8 @@ func blockDevices(u *usage, w *wiring, readings []inventory.Reading) []inventory
 	return blocks
 }
 
-// behind returns the names of the block devices that lead to a drive of some enclosure,
-// which does not depend on what uses them.
+// behind returns the names of the block devices that lead to a drive of an enclosure,
+// whatever uses them.
 func behind(readings []inventory.Reading, blocks []inventory.BlockDevice) map[string]bool {
 	leads := map[string]bool{}
 	enclosures, _ := inventory.Merge(readings, blocks)
@@ -102,7 +102,7 @@ type usage struct {
 	mounts  map[string][]string // mount points by device, "/dev/mapper/mpatha"
 	swaps   map[string]bool     // likewise
 	open    []transport.OpenDisk
-	openErr error                // open is not all there is
+	openErr error                // why open is incomplete, nil if it is not
 	tables  map[string]pathTable // of dm-multipath maps, as far as they were asked for
 	loops   map[string][]string  // loop devices by the block device that they are made of
 }
@@ -124,7 +124,7 @@ func newUsage(m transport.Machine) *usage {
 	return u
 }
 
-// spaces are what /proc writes for blanks in names.
+// spaces replaces what /proc writes for blanks in names.
 var spaces = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
 
 // table reads a file of /proc: lines of fields, of which no line is empty.
@@ -169,7 +169,7 @@ func (u *usage) layer(name, dir string) layer {
 
 func (u *usage) disk(name string) layer { return u.layer(name, path.Join(blockDir, name)) }
 
-// String is the name that a person knows it by: "dm-3 (mpatha)".
+// String returns the name that people know it by: "dm-3 (mpatha)".
 func (l layer) String() string {
 	if l.dm == "" {
 		return l.name
@@ -190,8 +190,8 @@ func (u *usage) holders(l layer) []layer {
 	return all
 }
 
-// loopDevices lists loop devices by the block device that they are made of. Such a
-// one does not hold it, and is not among its holders.
+// loopDevices lists loop devices by the block device that they are made of. A loop device
+// is not among the holders of that block device.
 func loopDevices(fsys fs.FS) map[string][]string {
 	entries, _ := fs.ReadDir(fsys, blockDir) // none: there are no disks
 	loops := map[string][]string{}
@@ -222,8 +222,8 @@ func (u *usage) partitions(l layer) []layer {
 // of lists what uses a disk.
 func (u *usage) of(disk string) []inventory.Use { return u.above(u.disk(disk), disk, nil) }
 
-// above lists what uses a layer, itself or through what is made of it. chain is
-// what lies between the disk and the layer, over the device that its use depends on.
+// above lists what uses a layer, directly or through the layers made of it. chain is
+// what lies between the disk and the layer; over is the device that the use depends on.
 func (u *usage) above(l layer, over string, chain []string) []inventory.Use {
 	through := ""
 	if len(chain) > 0 {
@@ -267,9 +267,9 @@ func (u *usage) above(l layer, over string, chain []string) []inventory.Use {
 	return uses
 }
 
-// probe opens the block devices exclusively that lead to drives behind the readings'
-// enclosures, and notes who else has, and which of them have been busy since before:
-// only if nothing else has shown a use of the drive.
+// probe looks at the drives behind the enclosures of the readings that nothing was seen to
+// use. It opens their block devices exclusively, and notes who else holds them and which
+// of them have been busy since before.
 func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks []inventory.BlockDevice,
 	before counters) {
 	leads := behind(readings, blocks)
@@ -328,7 +328,7 @@ func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks [
 }
 
 // held lists who else has a disk open exclusively: the disk itself, or the
-// dm-multipath map over it, which shuts everybody else out of the disk.
+// dm-multipath map over it, which shuts everyone else out of the disk.
 func (u *usage) held(disk string) ([]inventory.Use, error) {
 	var uses []inventory.Use
 	try := func(l layer, over string) (bool, error) {

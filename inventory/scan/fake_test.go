@@ -14,7 +14,7 @@ import (
 	"fwctl/internal/transport"
 )
 
-// fakeMachine is a machine of canned answers, for what no simulated rack does.
+// fakeMachine is a machine with canned answers, for what no simulated rack does.
 type fakeMachine struct {
 	fs      fstest.MapFS
 	devices map[string]*fakeDevice // by node
@@ -47,7 +47,8 @@ func (m *fakeMachine) add(node, scsiType string, d *fakeDevice) *fakeMachine {
 
 // keepVPD gives the kernel its copy of a device's VPD page 83h.
 func (m *fakeMachine) keepVPD(node string) {
-	m.fs["sys/class/scsi_generic/"+path.Base(node)+"/device/vpd_pg83"] = &fstest.MapFile{Data: m.devices[node].answers["VPD 83"]}
+	m.fs["sys/class/scsi_generic/"+path.Base(node)+"/device/vpd_pg83"] = &fstest.MapFile{
+		Data: m.devices[node].answers["VPD 83"]}
 }
 
 func (m *fakeMachine) Hostname() string { return "stor1" }
@@ -110,7 +111,8 @@ func (d *fakeDevice) Do(ctx context.Context, req *transport.Request) (*transport
 		d.t.Errorf("a scan sent % x; want nothing with an effect", req.CDB)
 	}
 	if length := len(req.In); req.CDB[0] == 0x12 && (length < 512 || length&0xff < 36) {
-		d.t.Errorf("a scan sent INQUIRY with allocation length %#x; want 512 at least, and a low byte that old devices can use", length)
+		d.t.Errorf("a scan sent INQUIRY with allocation length %#x; "+
+			"want 512 at least, and a low byte that old devices can use", length)
 	}
 	question := "?"
 	switch c := req.CDB; {

@@ -37,7 +37,7 @@ var controllers = map[string]struct{ what, todo string }{
 	"3w-sas": {"a 3ware RAID controller", "update its enclosures with the vendor's tool, or attach them to an HBA"},
 }
 
-// madeUp are enclosures that a controller makes up for drives of its own: none takes
+// madeUp are enclosures that a controller simulates for its own drives. None takes
 // firmware. Vendor and product are those of INQUIRY, in either case.
 var madeUp = []struct {
 	vendor, product *regexp.Regexp
@@ -57,7 +57,7 @@ var madeUp = []struct {
 	},
 }
 
-// virtual says what makes up the enclosure behind a node, "" if it is a real one.
+// virtual returns what simulates the enclosure behind a node, or "" if it is a real one.
 func virtual(fsys fs.FS, sg string) string {
 	vendor, product := attribute(fsys, sg, "vendor"), attribute(fsys, sg, "model")
 	for _, m := range madeUp {
@@ -68,7 +68,7 @@ func virtual(fsys fs.FS, sg string) string {
 	return ""
 }
 
-// hidden says why a host may show no enclosure though it has some, and what to do.
+// hidden returns why a host that has enclosures may show none, and what to do.
 func hidden(fsys fs.FS) []inventory.Problem {
 	var all []inventory.Problem
 	hosts, _ := fs.ReadDir(fsys, hostDir)
@@ -89,14 +89,14 @@ func hidden(fsys fs.FS) []inventory.Problem {
 	for _, n := range nodes {
 		if what := virtual(fsys, n.Name()); what != "" && isEnclosure(fsys, n.Name()) {
 			all = append(all, inventory.Problem{Path: "/dev/" + n.Name(), Summary: "it is " + what + ", which takes no firmware",
-				Detail: strings.TrimSpace(
-					attribute(fsys, n.Name(), "vendor")+" "+attribute(fsys, n.Name(), "model"),
-				) + " is skipped; update the controller with its vendor's tool"})
+				Detail: strings.TrimSpace(attribute(fsys, n.Name(), "vendor")+" "+attribute(fsys, n.Name(), "model")) +
+					" is skipped; update the controller with its vendor's tool"})
 		}
 	}
 	if len(all) == 0 {
 		all = append(all, inventory.Problem{Path: "/" + genericDir, Summary: "no enclosure is in sight",
-			Detail: "no SCSI device says that it is one, and no controller is known to hide any: see that the enclosures are switched on and cabled to this host, and that the driver of the SAS HBA is loaded (lsscsi -g, dmesg)"})
+			Detail: "no SCSI device says that it is one, and no known RAID controller hides any: check that the enclosures " +
+				"are switched on and cabled to this host, and that the driver of the SAS HBA is loaded (lsscsi -g, dmesg)"})
 	}
 	return all
 }

@@ -10,11 +10,11 @@ import (
 
 var scsiAddress = regexp.MustCompile(`/([0-9]+:[0-9]+:[0-9]+:[0-9]+)/block/`)
 
-// down says why a disk is not a live path, "" if it is one. link is that of the
-// disk in sysfs.
+// down returns why a disk is not a live path, or "" if it is one. link is the disk's link
+// in sysfs.
 //
-// The SCSI device's state goes on saying running while dm-multipath has given the
-// path up, so a disk below a map is live only if the map's own status says so.
+// The SCSI device's state still says running after dm-multipath has given the path up. A
+// disk below a map is therefore live only if the map's own status says so.
 func (u *usage) down(disk, link string) string {
 	device := disk
 	if m := scsiAddress.FindStringSubmatch(link); m != nil {
@@ -44,8 +44,7 @@ func (u *usage) down(disk, link string) string {
 	return ""
 }
 
-// pathsOf reports of each path of a dm-multipath map, by its device number,
-// whether the map uses it.
+// pathsOf reports whether a dm-multipath map uses each of its paths, by device number.
 func (u *usage) pathsOf(l layer) (map[string]bool, error) {
 	known, ok := u.tables[l.name]
 	if !ok {
@@ -133,8 +132,7 @@ func (s *statusWords) skip(n int) {
 	s.words = s.words[n:]
 }
 
-// count reads how many there are of something, which is never more than the words
-// that are left.
+// count reads a count, which is never more than the number of words left.
 func (s *statusWords) count() int {
 	n, err := strconv.Atoi(s.next())
 	if err != nil || n < 0 || n > len(s.words) {

@@ -175,7 +175,7 @@ enclosures:
 			"5000ccab04001000 incomplete [5000ccab04001001 /dev/sg3]! [5000ccab04001002 /dev/sg4]!",
 			"5000ccab04001000/esp1/sub0 JBOD-60 1000",
 			"5000ccab04001000/esp1/sub0 JBOD-60 1000",
-		}, []string{"/dev/sg3: cannot tell for certain", "/dev/sg4: cannot tell for certain"}},
+		}, []string{"/dev/sg3: cannot identify", "/dev/sg4: cannot identify"}},
 		{"no logical identifier (MD32xxi)", `
 enclosures:
 - {logicalID: "0000000000000000", vendor: DELL, product: MD32xxi, esps: [{lu: 6000ccab04003001, relativeID: 0, processes: 0, pages: ["00", "01", "02", "06"], paths: {stor1: [3]}}]}
@@ -582,7 +582,8 @@ enclosures:
 
 // The example of INTERFACE section 5 fits the schema.
 func TestSchemaFitsTheContract(t *testing.T) {
-	const example = `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z", "simulated": false,
+	const example = `{"format_version": "1.0", "kind": "Inventory", "host": "stor1", "scanned_at": "2026-11-22T10:00:00Z",
+ "simulated": false,
  "enclosures": [{"logical_id": "5000ccab04001000", "vendor": "ACME", "product": "JBOD-60", "expected_esps": 2, "missing_esps": [],
    "health": {"critical": false, "unrecoverable": false, "failures": []},
    "drives": [{"slot": 0, "sas_address": "5000c50012345678", "in_use": ["mounted /tank"], "paths": [{"device": "sda", "via": "5000ccab04001001", "live": true}]}],

@@ -28,10 +28,9 @@ const (
 )
 
 // Read reads one logical unit over a transport that the caller holds; path is
-// the node's name for the record. What of the device cannot be read is in
-// Reading.Problems. The error says that the device is of no use as an enclosure:
-// INQUIRY or page 01h failed, nothing tells it from other logical units, or a
-// command was left without an answer.
+// the node's name, for the record. Reading.Problems lists what could not be read. The
+// error says that the device cannot be used as an enclosure: INQUIRY or page 01h failed,
+// nothing distinguishes it from other logical units, or a command went unanswered.
 func Read(ctx context.Context, path string, t transport.Transport) (*inventory.Reading, error) {
 	r := &reader{ctx: ctx, t: t, Reading: inventory.Reading{Path: path}}
 	if err := r.read(); err != nil {
@@ -40,8 +39,8 @@ func Read(ctx context.Context, path string, t transport.Transport) (*inventory.R
 	return &r.Reading, nil
 }
 
-// IsUnit reports whether a device is the logical unit luID. It asks no more than that
-// takes, since a device that has just been reset may not answer more.
+// IsUnit reports whether a device is the logical unit luID. It asks no more than it needs
+// for that: a device that has just been reset may not answer more.
 func IsUnit(ctx context.Context, t transport.Transport, luID string) (bool, error) {
 	r := &reader{ctx: ctx, t: t}
 	if err := r.inquire(); err != nil {
@@ -78,20 +77,21 @@ func (r *reader) read() error {
 	}
 	r.identify(cfg)
 	if r.Identity.LUID() == "" {
-		return errors.New("nothing tells it from other logical units: it has no VPD page 83h or 80h and no logical identifier in page 01h")
+		return errors.New("nothing distinguishes it from other logical units: " +
+			"it has no VPD page 83h or 80h and no logical identifier in page 01h")
 	}
 	return r.downloadModes()
 }
 
-// unanswered tells errors that leave the outcome of a command open, and the
-// device perhaps hanging: then nothing more is asked of it.
+// unanswered reports whether an error leaves the outcome of a command open. The device may
+// hang then, and is asked nothing more.
 func unanswered(err error) bool {
 	var lost *transport.Error
 	return errors.As(err, &lost) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// problem notes what could not be read. It gives back the errors after which
-// nothing more is asked of the device.
+// problem notes what could not be read. It returns the error if nothing more may be asked
+// of the device.
 func (r *reader) problem(err error, summary, advice string) error {
 	if err == nil || unanswered(err) {
 		return err
@@ -100,15 +100,15 @@ func (r *reader) problem(err error, summary, advice string) error {
 	return nil
 }
 
-// failedOnce reports whether a device may answer the next time: it did not refuse to.
-// What is read of its identity without such an answer would be another identity.
+// failedOnce reports whether a device may answer the next time: it did not refuse.
+// An identity read without that answer would be another identity.
 func failedOnce(err error) bool {
 	var e *scsi.Error
 	return errors.As(err, &e) && !errors.Is(err, scsi.IllegalRequest)
 }
 
-// inquire reads standard INQUIRY data and the VPD pages that the device lists.
-// Some refuse them all.
+// inquire reads standard INQUIRY data and the VPD pages that the device lists. Some
+// devices refuse all of those pages.
 func (r *reader) inquire() error {
 	b, err := scsi.Do(r.ctx, r.t, scsi.Inquiry{AllocationLength: allocation})
 	if err != nil {
@@ -183,7 +183,7 @@ func designate(who *inventory.Identity, id *scsi.DeviceIdentification) {
 	}
 }
 
-// identify takes what page 01h says of who the device is.
+// identify takes the device's identity from page 01h.
 func (r *reader) identify(cfg *ses.Configuration) {
 	primary := cfg.Subenclosures[0]
 	r.Identity.LogicalID = primary.LogicalID.String()
@@ -191,8 +191,8 @@ func (r *reader) identify(cfg *ses.Configuration) {
 	r.Identity.Processes = int(primary.ESProcesses)
 }
 
-// supportedPages reads which pages there are, from page 00h and from 0Dh. Some
-// answer neither: then Reading.Pages stays nil, and pages are simply tried.
+// supportedPages reads which pages there are, from pages 00h and 0Dh. Some devices
+// answer neither: then Reading.Pages stays nil, and every page is tried.
 func (r *reader) supportedPages() error {
 	all := []ses.PageCode{}
 	known := false
@@ -221,12 +221,12 @@ func (r *reader) supportedPages() error {
 	return nil
 }
 
-// mayHave reports whether it is worth while to ask for a page.
+// mayHave reports whether the device may have a page.
 func (r *reader) mayHave(code ses.PageCode) bool {
 	return r.Pages == nil || slices.Contains(r.Pages, int(code))
 }
 
-// receive reads a page, again where it came back short, or as page 08h though
+// receive reads a page. It reads it again if it came back short, or as page 08h though
 // the device lists it.
 func receive[T any](r *reader, code ses.PageCode, parse func([]byte) (T, error)) (T, error) {
 	for attempt := 1; ; attempt++ {
@@ -270,8 +270,8 @@ func (r *reader) configuration() (*ses.Configuration, error) {
 	return cfg, err
 }
 
-// pages reads the configuration, and the pages that go with it, of one
-// generation: all again where a page is of another one.
+// pages reads the configuration and the pages that go with it, all of one generation: it
+// reads them all again if one has another generation code.
 func (r *reader) pages() (*ses.Configuration, error) {
 	before := len(r.Problems)
 	for attempt := 1; ; attempt++ {
@@ -311,12 +311,12 @@ func subenclosures(cfg *ses.Configuration) []inventory.Subenclosure {
 	return all
 }
 
-// statusPages reads health and slots. Changed tells that a page was of another
-// generation than cfg.
+// statusPages reads health and slots. changed reports whether a page had another
+// generation code than cfg.
 func (r *reader) statusPages(cfg *ses.Configuration) (changed bool, err error) {
-	const advice = "scan again, and look at sg_ses if it stays"
-	r.Health, r.Slots, r.Expanders, r.Doubtful, r.StatusRead = inventory.Health{Unknown: true, Failures: []string{}}, nil,
-		nil, nil, false
+	const advice = "scan again, and look at sg_ses if that does not help"
+	r.Health = inventory.Health{Unknown: true, Failures: []string{}}
+	r.Slots, r.Expanders, r.Doubtful, r.StatusRead = nil, nil, nil, false
 
 	// note keeps an error as a problem; a page that is not listed and not
 	// answered is just not there.
@@ -353,7 +353,8 @@ func (r *reader) statusPages(cfg *ses.Configuration) (changed bool, err error) {
 		}
 	} else {
 		r.Problems = append(r.Problems, inventory.Problem{Path: r.Path, Summary: "cannot read its health",
-			Detail: "it has no enclosure status page, 02h; look after its fans and power supplies in another way before firmware is changed"})
+			Detail: "it has no enclosure status page, 02h; check its fans and power supplies in another way " +
+				"before its firmware is changed"})
 	}
 	var additional *ses.AdditionalElementStatus
 	if r.mayHave(ses.PageAdditionalElementStatus) {
@@ -373,16 +374,16 @@ func (r *reader) statusPages(cfg *ses.Configuration) (changed bool, err error) {
 	return changed, nil
 }
 
-// failures names what a status says of an element, where that is a failure.
+// failures names the status codes that are failures.
 var failures = map[ses.StatusCode]string{
 	ses.StatusCritical:      "critical",
 	ses.StatusNonCritical:   "non-critical",
 	ses.StatusUnrecoverable: "unrecoverable",
 }
 
-// health sums page 02h up. Elements are named by page 07h, else by the text or
-// the name of their type and their index in it, from 0. An overall status counts
-// where no element of its type says what fails.
+// health sums up page 02h. Elements have their names from page 07h, else from the text or
+// the name of their type and their index in it, from 0. An overall status counts if no
+// element of its type has failed.
 func health(cfg *ses.Configuration, status *ses.EnclosureStatus, names *ses.ElementDescriptors) inventory.Health {
 	h := inventory.Health{Critical: status.Critical, Unrecoverable: status.Unrecoverable, Failures: []string{},
 		Elements: map[string]int{}}
@@ -409,7 +410,7 @@ func health(cfg *ses.Configuration, status *ses.EnclosureStatus, names *ses.Elem
 		}
 	}
 	if status.NonCritical && len(h.Failures) == 0 {
-		h.Failures = append(h.Failures, "the enclosure, it does not say which element: non-critical")
+		h.Failures = append(h.Failures, "the enclosure, which does not say which element: non-critical")
 	}
 	return h
 }
@@ -451,8 +452,8 @@ func slots(cfg *ses.Configuration, additional *ses.AdditionalElementStatus) []in
 
 const expanderDevice = 2 // SAS device types from here on are expanders
 
-// slotNumber is the number that a descriptor gives its slot. Without EIP, only its
-// place among the elements says which slot it is.
+// slotNumber returns the number that a descriptor gives its slot. Without EIP, only the
+// place among the elements identifies the slot.
 func slotNumber(d *ses.AdditionalElement) int {
 	if d.Slot != nil && d.EIP {
 		return int(d.Slot.Number)
@@ -478,8 +479,8 @@ func placesOf(cfg *ses.Configuration) places {
 	return p
 }
 
-// of is the place of the device slot element that a descriptor is about, -1 where
-// that is another element or unknown.
+// of returns the place of the device slot element that a descriptor is about, or -1 if it
+// is about another element or that is unknown.
 func (p places) of(d *ses.AdditionalElement) int {
 	if d.Type < 0 || !isSlot(p.cfg.Types[d.Type].ElementType) {
 		return -1
@@ -489,9 +490,9 @@ func (p places) of(d *ses.AdditionalElement) int {
 
 func isSlot(t ses.ElementType) bool { return t == ses.DeviceSlot || t == ses.ArrayDeviceSlot }
 
-// doubtful lists the device slots that may have a drive of which page 0Ah gives no
-// address: unless page 02h says that the slot is empty, or that there is none. A
-// descriptor of another protocol than SAS stands for a drive whatever page 02h says.
+// doubtful lists the device slots that may have a drive without an address in page 0Ah. It
+// leaves out slots that page 02h calls empty or unsupported. A descriptor of another
+// protocol than SAS stands for a drive, whatever page 02h says.
 func doubtful(cfg *ses.Configuration, status *ses.EnclosureStatus,
 	additional *ses.AdditionalElementStatus) []inventory.Doubt {
 	places := placesOf(cfg)
@@ -562,8 +563,8 @@ func expanders(additional *ses.AdditionalElementStatus) []string {
 	return slices.Compact(all)
 }
 
-// downloadModes asks which modes of WRITE BUFFER the device takes: REPORT
-// SUPPORTED OPERATION CODES says, else VPD page 86h, else nobody.
+// downloadModes reads which modes of WRITE BUFFER the device takes, from REPORT
+// SUPPORTED OPERATION CODES, else from VPD page 86h. Otherwise they are unknown.
 func (r *reader) downloadModes() error {
 	for _, mode := range []scsi.WriteBufferMode{scsi.WriteOffsetsSaveActivate, scsi.WriteOffsetsSelectSaveDefer,
 		scsi.WriteOffsetsSaveDefer, scsi.WriteActivateDeferredMicrocode} {

@@ -1,8 +1,8 @@
 // Package scan reads the enclosures of a machine into an inventory.
 //
-// It sends nothing that changes a device or consumes what it reports: page 0Eh
-// is never read, WRITE BUFFER and SEND DIAGNOSTIC are never sent, nodes are
-// opened read-only, and disks not at all unless Options.ProbeUse asks for it.
+// It sends nothing that changes a device or consumes what the device reports. It never
+// reads page 0Eh, never sends WRITE BUFFER or SEND DIAGNOSTIC, opens nodes read-only, and
+// opens no disk unless Options.ProbeUse asks for it.
 package scan
 
 import (
@@ -23,7 +23,7 @@ import (
 
 const (
 	// atOnce bounds how many devices are read at the same time. A device that
-	// hangs takes one of the places until its time is over.
+	// hangs occupies one place until its deadline.
 	atOnce = 16
 
 	// deadline is how long reading one device may take. Reading takes a second
@@ -37,15 +37,15 @@ const (
 // Options says what a scan looks at.
 type Options struct {
 	Devices []string // device nodes, "/dev/sg3" or "sg3"; none: all enclosures
-	Except  []string // lu_ids of logical units that are left alone, as far as LeadsTo knows them
+	Except  []string // lu_ids of logical units to leave alone, as far as LeadsTo knows them
 
-	// ProbeUse has the counters of drives that nothing is seen to use watched for two
-	// seconds, and then their disks opened for a moment, read-only, to learn whether
+	// ProbeUse looks harder at drives that nothing is seen to use: it watches their counters
+	// for two seconds, then opens their disks for a moment, read-only, to learn whether
 	// someone holds them exclusively.
 	ProbeUse bool
 }
 
-// DeviceError is a device that was named and cannot be scanned.
+// DeviceError says why a device that the user named cannot be scanned.
 type DeviceError struct {
 	Path   string
 	Reason string // why not, and what to do
@@ -55,9 +55,9 @@ func (e *DeviceError) Error() string { return fmt.Sprintf("cannot scan %s: %s", 
 
 // Scan reads every enclosure of a machine, or those of opts. A device that cannot
 // be read is a problem in the inventory, never the end of the scan. The error
-// says that there was nothing to scan: no SCSI generic devices, devices of opts
-// that are none or no enclosures (*DeviceError each), no permission for any of
-// them (errors.Is(err, fs.ErrPermission)), or ctx at its end.
+// says that there was nothing to scan: there are no SCSI generic devices, a device of
+// opts does not exist or is not an enclosure (a *DeviceError each), none may be opened
+// (errors.Is(err, fs.ErrPermission)), or ctx is done.
 func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.Inventory, error) {
 	nodes, err := candidates(m.FS(), opts.Devices)
 	if err != nil {
@@ -102,7 +102,8 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 		}
 	}
 	if denied > 0 && denied == len(nodes) {
-		return nil, fmt.Errorf("cannot open any enclosure, %s for one: %w: run fwctl as root, or as a user who may open these nodes", nodes[0], fs.ErrPermission)
+		return nil, fmt.Errorf("cannot open any enclosure, %s for one: %w: "+
+			"run fwctl as root, or as a user who may open these nodes", nodes[0], fs.ErrPermission)
 	}
 	u := newUsage(m)
 	blocks := locate(u, readings)
@@ -118,9 +119,9 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 	return inv, nil
 }
 
-// Assemble makes enclosures of readings, and joins them with what the host knows
-// of SAS ports and block devices. No disk is opened: of drives that nothing is seen
-// to use, the use is not known.
+// Assemble makes enclosures of readings, and joins them with what the host knows about
+// SAS ports and block devices. It opens no disk: the use of a drive that nothing is seen
+// to use stays unknown.
 func Assemble(m transport.Machine, readings []inventory.Reading) ([]inventory.Enclosure, []inventory.Problem) {
 	readings = slices.Clone(readings)
 	blocks := locate(newUsage(m), readings)
@@ -138,11 +139,10 @@ func locate(u *usage, readings []inventory.Reading) []inventory.BlockDevice {
 	return blockDevices(u, w, readings)
 }
 
-// Find returns the nodes through which the logical unit luID is reached now,
-// sorted. Nodes that are gone or do not answer are left out, and so are those
-// that someone holds, unless the kernel knows that they lead to luID: then
-// errors.Is(err, transport.ErrBusy). Any other error says that no node could be
-// looked at.
+// Find returns the nodes that lead to the logical unit luID now, sorted. It leaves out
+// nodes that are gone or do not answer, and nodes that someone holds. If the kernel knows
+// that such a held node leads to luID, errors.Is(err, transport.ErrBusy). Any other error
+// says that no node could be looked at.
 func Find(ctx context.Context, m transport.Machine, luID string) ([]string, error) {
 	nodes, err := candidates(m.FS(), nil)
 	if err != nil {
@@ -173,9 +173,8 @@ type answer[T any] struct {
 	err   error
 }
 
-// ask puts one question to everything listed, in parallel. What does not answer
-// within limit gets an error, and is left behind. The answers are in the order of
-// the list.
+// ask puts one question to everything listed, in parallel. Whatever does not answer within
+// limit gets an error and is abandoned. The answers are in the order of the list.
 func ask[Q, A any](ctx context.Context, list []Q, limit time.Duration,
 	question func(context.Context, Q) (A, error)) []answer[A] {
 	answers := make([]answer[A], len(list))
@@ -208,7 +207,7 @@ func ask[Q, A any](ctx context.Context, list []Q, limit time.Duration,
 	return answers
 }
 
-// opened makes a question to a node of one to its open device.
+// opened turns a question to an open device into a question to its node.
 func opened[A any](m transport.Machine,
 	question func(context.Context, string, transport.Transport) (A, error)) func(context.Context, string) (A, error) {
 	return func(ctx context.Context, path string) (A, error) {
@@ -228,13 +227,14 @@ type silentError struct{ limit time.Duration }
 
 func (e *silentError) Error() string { return fmt.Sprintf("no answer within %v", e.limit) }
 
-// problemOf says of a device that could not be read what, why and what to do.
+// problemOf returns the problem of a device that could not be read: what, why and what to do.
 func problemOf(path string, err error) inventory.Problem {
 	p := inventory.Problem{Path: path, Summary: "cannot read the enclosure"}
 	var silent *silentError
 	switch {
 	case errors.As(err, &silent):
-		p.Detail = err.Error() + "; it was left alone. Look at dmesg for this device; a module that hangs may have to be reseated"
+		p.Detail = err.Error() + "; it was left alone. Look for this device in dmesg; " +
+			"a module that hangs may have to be reseated"
 	case errors.Is(err, fs.ErrPermission):
 		p.Detail = err.Error() + "; run fwctl as root, or as a user who may open the node"
 	case errors.Is(err, transport.ErrBusy):
@@ -245,7 +245,7 @@ func problemOf(path string, err error) inventory.Problem {
 		p.Detail = err.Error() + "; scan again when it has come back"
 	default:
 		p.Detail = strings.TrimSuffix(err.Error(), ".") + "; scan again, and look at dmesg and at sg_ses --page=cf " + path +
-			" if it stays"
+			" if that does not help"
 	}
 	return p
 }

@@ -246,7 +246,8 @@ func TestScanNamedDevices(t *testing.T) {
 		if inv != nil || !errors.As(err, &device) || len(m.opened) != 0 {
 			t.Fatalf("Scan(…) = %v, %v, opening %q; want nil, a *DeviceError, and nothing opened", inv, err, m.opened)
 		}
-		for _, want := range []string{"cannot scan /dev/sg9: it is not a SCSI generic node of this host; enclosures are at /dev/sg", "cannot scan /dev/sda: it is not a SCSI generic node of this host; enclosures are at /dev/sg",
+		for _, want := range []string{"cannot scan /dev/sg9: it is not a SCSI generic node of this host; enclosures are at /dev/sg",
+			"cannot scan /dev/sda: it is not a SCSI generic node of this host; enclosures are at /dev/sg",
 			"cannot scan /dev/sg0: it is not an enclosure: its SCSI device type is 0", "cannot scan /dev/x/sg3", "cannot scan /dev/sg5: it is the virtual enclosure of an LSI HBA"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("Scan(…) = %v; want it to say %q", err, want)
@@ -309,7 +310,7 @@ func TestReadIdentity(t *testing.T) {
 		{"an NAA that is all zero", map[string][]byte{"VPD 83": naa(t, "0000000000000000")}, "ses.5000ccab04001000.1of1"},
 		{"refuses all VPD pages", map[string][]byte{"VPD 00": none}, "ses.5000ccab04001000.1of1"},
 		{"answers INQUIRY data to VPD", map[string][]byte{"VPD 00": inquiryData(0x0d, true, "ACME", "JBOD", "1000")}, "ses.5000ccab04001000.1of1"},
-		{"nothing at all", map[string][]byte{"VPD 00": none, "page 01": zeroID(t)}, "error: nothing tells it from other logical units"},
+		{"nothing at all", map[string][]byte{"VPD 00": none, "page 01": zeroID(t)}, "error: nothing distinguishes it from other logical units"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -374,7 +375,7 @@ func TestFind(t *testing.T) {
 	})
 }
 
-// What is left alone is not even opened.
+// A scan does not even open what it leaves alone.
 func TestScanExcept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine().add("/dev/sg3", "13", plain(t, "5000ccab04001001")).
@@ -392,7 +393,7 @@ func TestScanExcept(t *testing.T) {
 	})
 }
 
-// A device that is slow to die is not asked on and on.
+// A device that stops answering is asked nothing more.
 func TestReadStopsWhenNothingComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, question := range []string{"INQUIRY", "VPD 00", "VPD 83", "page 00", "page 01", "page 07", "page 02",
@@ -422,7 +423,7 @@ func TestReadStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := inventory.Health{Failures: []string{"the enclosure, it does not say which element: non-critical"},
+	want := inventory.Health{Failures: []string{"the enclosure, which does not say which element: non-critical"},
 		Elements: map[string]int{}}
 	if diff := cmp.Diff(want, r.Health); diff != "" {
 		t.Errorf("Read of NON-CRIT alone gives health (-want +got):\n%s", diff)
@@ -528,7 +529,8 @@ func TestUseInSysfs(t *testing.T) {
 		{name: "a partition of a map is held", files: map[string]string{
 			"sda/holders/dm-0/x": "", "dm-0/dm/name": "mpatha\n", "dm-0/dm/uuid": "mpath-35000c5000000000\n", "dm-0/holders/dm-1/x": "",
 			"dm-1/dm/name": "mpatha-part1\n", "dm-1/dm/uuid": "part1-mpath-35000c5000000000\n",
-		}, table: paths("8:0 A"), held: map[string]bool{"dm-1": true}, use: `["dm-1 (mpatha-part1) held exclusively"]`, sda: "used"},
+		}, table: paths("8:0 A"), held: map[string]bool{"dm-1": true},
+			use: `["dm-1 (mpatha-part1) held exclusively"]`, sda: "used"},
 		{name: "the map has failed the path", files: mpatha, table: paths("8:16 A", "8:0 F"),
 			use: `["mounted /tank through dm-0 (mpatha)"]`, sda: "dead used", down: "1:0:3:0 is failed in dm-0 (mpatha)"},
 		{name: "the map does not have the path", files: mpatha, table: paths("8:16 A"),
@@ -640,7 +642,7 @@ func oneDrive(t *testing.T) *fakeDevice {
 	return d
 }
 
-// A descriptor without EIP has no slot number: its place says it.
+// A descriptor without EIP has no slot number: its place gives it.
 func TestReadSlotWithoutEIP(t *testing.T) {
 	r, err := scan.Read(t.Context(), "/dev/sg3", oneDrive(t))
 	if err != nil {

@@ -23,14 +23,15 @@ const (
 	enclosureType = "13" // peripheral device type 0Dh, as sysfs writes it
 )
 
-// candidates lists the nodes to scan, sorted: those of enclosure services
-// devices, and of other logical units that say in their INQUIRY data that they
-// hold an enclosure (ENCSERV; sysfs keeps a copy, so that no disk is opened for
-// it). With names, those of them, and a *DeviceError for each that is none.
+// candidates lists the nodes to scan, sorted: those of enclosure services devices, and of
+// other logical units whose INQUIRY data says that they hold an enclosure (ENCSERV; sysfs
+// keeps a copy, so no disk is opened for it). With names, it lists those of them, and
+// returns a *DeviceError for each name that is not one.
 func candidates(fsys fs.FS, names []string) ([]string, error) {
 	entries, err := fs.ReadDir(fsys, genericDir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("cannot find SCSI generic devices: there is no /%s: load the sg driver (modprobe sg), and check that this host has a SAS HBA", genericDir)
+		return nil, fmt.Errorf("cannot find SCSI generic devices: there is no /%s: "+
+			"load the sg driver (modprobe sg), and check that this host has a SAS HBA", genericDir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot find SCSI generic devices: %w", err)
@@ -68,7 +69,7 @@ func candidates(fsys fs.FS, names []string) ([]string, error) {
 	return slices.Compact(nodes), all.ErrorOrNil()
 }
 
-// nodesHint says which nodes there are, of enclosures alone if there are any.
+// nodesHint lists the nodes that there are: those of enclosures, or all if there are none.
 func nodesHint(fsys fs.FS, entries []fs.DirEntry) string {
 	var nodes, enclosures []string
 	for _, e := range entries {
@@ -95,13 +96,13 @@ func nodesHint(fsys fs.FS, entries []fs.DirEntry) string {
 	return fmt.Sprintf("%s %s%s: lsscsi -g shows which is which", what, strings.Join(nodes, ", "), more)
 }
 
-// attribute reads a text attribute of the SCSI device behind a sg node, "" where
+// attribute reads a text attribute of the SCSI device behind a sg node, or returns "" if
 // there is none.
 func attribute(fsys fs.FS, sg, name string) string {
 	return text(fsys, path.Join(genericDir, sg, "device", name))
 }
 
-// text reads a file of one line, "" if there is none.
+// text reads a file of one line, or returns "" if there is none.
 func text(fsys fs.FS, name string) string {
 	b, err := fs.ReadFile(fsys, name)
 	if err != nil {
@@ -122,7 +123,7 @@ func isEnclosure(fsys fs.FS, sg string) bool {
 	return err == nil && inquiry.EncServ
 }
 
-// unread is what the kernel knows of the device behind a node, without opening it.
+// unread returns what the kernel knows about the device behind a node, without opening it.
 func unread(fsys fs.FS, node string) *inventory.Unread {
 	sg := path.Base(node)
 	u := &inventory.Unread{Vendor: attribute(fsys, sg, "vendor"), Product: attribute(fsys, sg, "model")}
@@ -137,12 +138,12 @@ func unread(fsys fs.FS, node string) *inventory.Unread {
 }
 
 // LeadsTo reports whether a node leads to the logical unit luID, by the copy of VPD
-// page 83h that the kernel keeps, without opening it. If the kernel has none,
-// or luID is not made of it, it does not.
+// page 83h that the kernel keeps, without opening it. It returns false if the kernel has
+// no copy, or if luID is not made from page 83h.
 func LeadsTo(fsys fs.FS, node, luID string) bool { return keptIdentity(fsys, node).Is(luID) }
 
-// keptIdentity returns what the kernel has kept of the identity of the logical unit that a
-// node leads to.
+// keptIdentity returns the identity of the logical unit that a node leads to, as far as the
+// kernel keeps it.
 func keptIdentity(fsys fs.FS, node string) (who inventory.Identity) {
 	b, err := fs.ReadFile(fsys, path.Join(genericDir, path.Base(node), "device", "vpd_pg83"))
 	if err != nil {
@@ -162,7 +163,7 @@ var (
 	endDevice   = regexp.MustCompile(`/(end_device-[0-9:]+)/`)
 )
 
-// wiring is what the host knows of the ways to its SCSI devices.
+// wiring is what the host knows about the ways to its SCSI devices.
 type wiring struct {
 	fsys      fs.FS
 	addresses map[string]string // SAS address of an expander, by its name in sysfs
@@ -195,9 +196,8 @@ func (w *wiring) routeTo(link string) inventory.Route {
 	return r
 }
 
-// portOf gives the SAS address of the port that a class's link to a device leads
-// to, 16 hex digits, "" if the host does not know it: HBA drivers differ in
-// what they tell.
+// portOf returns the SAS address of the port that a class's link to a device leads to, 16
+// hex digits, or "" if the host does not know it: HBA drivers differ in what they show.
 func (w *wiring) portOf(class, link string) string {
 	if address := sasAddress(text(w.fsys, path.Join(class, "device/sas_address"))); address != "" {
 		return address
@@ -208,7 +208,7 @@ func (w *wiring) portOf(class, link string) string {
 	return ""
 }
 
-// link reads where an entry of a class leads, "" if that cannot be told.
+// link returns where an entry of a class leads, or "" if it cannot be read.
 func (w *wiring) link(class string) string {
 	to, err := fs.ReadLink(w.fsys, class)
 	if err != nil {

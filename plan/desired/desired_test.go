@@ -312,7 +312,7 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 			`f.yaml:15:17: cannot use selector "r14[": '[' is not part of an address or a name (` + inventory.SelectorHelp + `)`,
 		}},
 		{"an exception for too much", []string{`"r14*"`, `"r14u02/esp1/sub0/x"`},
-			[]string{`f.yaml:15:17: cannot use selector "r14u02/esp1/sub0/x": it has 4 parts, and an address has 3 (` + inventory.SelectorHelp + `)`}},
+			[]string{`f.yaml:15:17: cannot use selector "r14u02/esp1/sub0/x": it has 4 parts; an address has 3 (` + inventory.SelectorHelp + `)`}},
 		{"a fault domain with a gap", []string{"[[r12u20, ", "[[r12u20/, "},
 			[]string{`f.yaml:16:17: cannot use selector "r12u20/": one of its parts is empty (` + inventory.SelectorHelp + `)`}},
 		{"a name that is a word of its own", []string{"names: {5000ccab04001000: r12u20}", "names: {5000ccab04001000: all}"},
