@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/executor/result"
 	"fwctl/executor/step"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
@@ -83,7 +84,7 @@ func (r *run) forgetStaged(ctx context.Context, c *component, m *state.Memory, s
 	if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.Unstage(c.key) }); err != nil {
 		return err
 	}
-	r.event(c.about(Event{Type: EventNoticed, Reason: fmt.Sprintf(
+	r.event(c.about(result.Event{Type: result.EventNoticed, Reason: fmt.Sprintf(
 		"what was staged here on %s is no longer: it ran %s then and runs %s now",
 		old.Since.Format(time.DateOnly), old.Running, sub.Revision)}))
 	return nil

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
@@ -36,7 +37,7 @@ func (r *run) hooked(ctx context.Context, wave plan.Wave, c *component, work fun
 func (r *run) afterReset(ctx context.Context, c *component, hop int) {
 	became := outcomeOf(c.is.State)
 	if c.is.Hop > hop {
-		became = OutcomeUpdated
+		became = result.OutcomeUpdated
 	}
 	if why := r.hook(ctx, c, hop, state.AfterReset, became); why != "" {
 		c.is.Reason = joined(c.is.Reason, why)
@@ -54,12 +55,14 @@ func (r *run) hookFailed(c *component, kind state.HookKind) {
 
 // hook runs the command on one side of a reset, and says why it failed; "" where
 // it did not. That it is started is on record before it is: see owedHooks.
-func (r *run) hook(ctx context.Context, c *component, hop int, kind state.HookKind, became Outcome) (failure string) {
+func (r *run) hook(
+	ctx context.Context, c *component, hop int, kind state.HookKind, became result.Outcome,
+) (failure string) {
 	command := c.step.Hooks.BeforeReset
 	if kind == state.AfterReset {
 		command = c.step.Hooks.AfterReset
 	}
-	told := Event{Type: EventHook, Hook: kind, Command: command}
+	told := result.Event{Type: result.EventHook, Hook: kind, Command: command}
 	if r.Command == nil {
 		if len(command) > 0 {
 			told.Reason = "not run: this rack is simulated, and the command is not"
@@ -102,7 +105,7 @@ func (r *run) hook(ctx context.Context, c *component, hop int, kind state.HookKi
 		if err != nil {
 			failure = failed(err.Error() + lastLine(output))
 		}
-		told.Type, told.Reason, told.Output = EventHookEnded, failure, strings.ToValidUTF8(string(output), "\uFFFD")
+		told.Type, told.Reason, told.Output = result.EventHookEnded, failure, strings.ToValidUTF8(string(output), "\uFFFD")
 		r.event(c.about(told))
 	}
 	ended := func(tx *state.Tx) {
@@ -115,7 +118,7 @@ func (r *run) hook(ctx context.Context, c *component, hop int, kind state.HookKi
 }
 
 // environment tells a command what it is run for.
-func (r *run) environment(c *component, became Outcome) []string {
+func (r *run) environment(c *component, became result.Outcome) []string {
 	env := []string{
 		"FWCTL_ADDRESS=" + c.step.Address,
 		"FWCTL_ENCLOSURE=" + c.step.Enclosure,

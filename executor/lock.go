@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"fwctl/executor/result"
 	"fwctl/internal/transport"
 	"fwctl/plan"
 )
@@ -37,7 +38,7 @@ func (r *run) lock(ctx context.Context) (release func()) {
 			}
 			r.refuse()
 			if r.why == "" {
-				r.refusal, r.why = RefusedInUse, err.Error()
+				r.refusal, r.why = result.RefusedInUse, err.Error()
 			}
 			return release
 		}
@@ -45,7 +46,7 @@ func (r *run) lock(ctx context.Context) (release func()) {
 	}
 	lock, err := r.lockResets()
 	if err != nil {
-		r.refusal, r.why = RefusedInUse, r.withHolder(ctx, err, resetsLock).Error()+
+		r.refusal, r.why = result.RefusedInUse, r.withHolder(ctx, err, resetsLock).Error()+
 			": another run resets ESPs, and what may share drives with others is not reset beside anything"
 		return release
 	}

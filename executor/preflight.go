@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"fwctl/executor/result"
 	"fwctl/executor/schedule"
 	"fwctl/executor/step"
 	"fwctl/internal/enclosure"
@@ -23,14 +24,14 @@ func (r *run) preflight(ctx context.Context) {
 	if r.why != "" || len(steps) == 0 {
 		return
 	}
-	r.event(Event{Type: EventChecking, Components: len(steps)})
+	r.event(result.Event{Type: result.EventChecking, Components: len(steps)})
 	why, err := r.unfinished(ctx)
 	switch {
 	case err != nil:
 		r.why = err.Error()
 		return
 	case why != "":
-		r.refusal, r.why = RefusedUnfinished, why
+		r.refusal, r.why = result.RefusedUnfinished, why
 		return
 	}
 	if err := r.recallRefusedModes(ctx); err != nil {
@@ -49,7 +50,7 @@ func (r *run) preflight(ctx context.Context) {
 		r.compare(ctx, group, inv)
 	}
 	if r.until.Err() != nil {
-		r.stop(schedule.Interrupted, RunInterrupted)
+		r.stop(schedule.Interrupted, result.RunInterrupted)
 		return
 	}
 	if !r.wrote {
@@ -120,8 +121,8 @@ func (r *run) takeBaseline(ctx context.Context, held *enclosure.Held) error {
 		return err
 	}
 	for _, d := range enclosure.DownDrives(e) {
-		r.event(Event{
-			Type: EventNoticed, Address: held.ID(),
+		r.event(result.Event{
+			Type: result.EventNoticed, Address: held.ID(),
 			Reason: fmt.Sprintf("%s was not healthy before this run, and is not waited for: %s", d.Name, d.Why),
 		})
 	}
@@ -146,13 +147,16 @@ func (r *run) endUnbegun(ctx context.Context, c *component, e step.Event) {
 // hand, says so for those that only have to wait.
 func (r *run) refuse() {
 	for _, kind := range []struct {
-		refusal Refusal
+		refusal result.Refusal
 		why     string
 	}{
-		{RefusedStale, "not everything is as the plan expects it, and nothing was written: make a new plan"},
-		{RefusedGate, "not every reset that is planned is permitted now, and nothing was written: see to that, and apply the same plan again, or make a new one"},
-		{RefusedUnread, "not everything could be compared with the plan, and nothing was written: see to that, and apply the same plan again"},
-		{RefusedInUse, "somebody else is using what the plan is about, and nothing was written: wait until they are done, and apply the same plan again"},
+		{result.RefusedStale, "not everything is as the plan expects it, and nothing was written: make a new plan"},
+		{result.RefusedGate, "not every reset that is planned is permitted now, and nothing was written: " +
+			"see to that, and apply the same plan again, or make a new one"},
+		{result.RefusedUnread, "not everything could be compared with the plan, and nothing was written: " +
+			"see to that, and apply the same plan again"},
+		{result.RefusedInUse, "somebody else is using what the plan is about, and nothing was written: " +
+			"wait until they are done, and apply the same plan again"},
 	} {
 		if r.why == "" &&
 			slices.ContainsFunc(r.components, func(c *component) bool { return c.is.Refusal == string(kind.refusal) }) {
@@ -175,9 +179,9 @@ func (r *run) scan(ctx context.Context, enclosures []string) (*inventory.Invento
 }
 
 // refusalFor is the kind of a refusal because something cannot be read.
-func refusalFor(err error) Refusal {
+func refusalFor(err error) result.Refusal {
 	if errors.Is(err, transport.ErrBusy) {
-		return RefusedInUse
+		return result.RefusedInUse
 	}
-	return RefusedUnread
+	return result.RefusedUnread
 }

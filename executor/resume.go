@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"fwctl/executor/result"
 	"fwctl/executor/step"
 	"fwctl/internal/download"
 	"fwctl/internal/enclosure"
@@ -24,7 +25,7 @@ import (
 // the devices first, and brings to its end what was under way; nothing is written
 // because the store says so. What was accepted for the run still is, and it is
 // for the waves that it was for, whatever c.Phase and c.Wave.
-func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
+func Resume(ctx context.Context, c Config, run int64) (*result.Result, error) {
 	was, err := c.Store.Run(ctx, run)
 	if err != nil {
 		return nil, err
@@ -79,10 +80,9 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 	})
 }
 
-// Resumable finds the run that Resume goes on with, of those that the store has as
-// resumable: the first that has no end, and no process on this machine that carries it
-// out, else the one that ended first. Where all of them go on it is the first. nil where there is none. It comes with the plan, and those of its
-// images that are kept and sound.
+// Resumable returns the run that Resume goes on with, its plan, and those of its images that are kept and sound. Of the
+// runs that the store has as resumable it is the first that no process on this machine carries out, those without an
+// end before those that ended. If all of them go on, it is the first. It is nil if there is none.
 func Resumable(
 	ctx context.Context,
 	store *state.Store,
@@ -341,7 +341,7 @@ func (r *run) takeUp(ctx context.Context, held *enclosure.Held, was remains) {
 		if was.was.State == step.Unknown {
 			found = "the run had lost sight of it"
 		}
-		r.event(c.about(Event{Type: EventRecovered, Reason: found + ": " + e.Reason}))
+		r.event(c.about(result.Event{Type: result.EventRecovered, Reason: found + ": " + e.Reason}))
 		e.Answers = e.Kind == step.Lose && r.answersResumption(ctx, held, c)
 		r.apply(ctx, c, e)
 	}

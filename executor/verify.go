@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"fwctl/executor/result"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
@@ -37,7 +38,7 @@ type Look struct {
 //
 // An error means that nothing could be looked at. A component that is not in sight
 // is a Finding whose Outcome is "".
-func Verify(ctx context.Context, l Look) (*Found, error) {
+func Verify(ctx context.Context, l Look) (*result.Found, error) {
 	memory, err := l.Store.Memory(ctx)
 	if err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := &Found{Components: []Finding{}, Compared: []Comparison{}, Declines: []Decline{}}
+	found := &result.Found{Components: []result.Finding{}, Compared: []result.Comparison{}, Declines: []result.Decline{}}
 	if len(staged) == 0 && len(last) == 0 && len(l.PowerCycled) == 0 {
 		found.Unsettled = unsettled(memory)
 		return found, nil
@@ -128,7 +129,7 @@ func Verify(ctx context.Context, l Look) (*Found, error) {
 // nobody knew what they hold, and that are in sight and have been power-cycled since:
 // what they held is started by that, or gone.
 func (l *Look) settle(
-	ctx context.Context, m *enclosure.Listener, inv *inventory.Inventory, memory *state.Memory, book *book, found *Found,
+	ctx context.Context, m *enclosure.Listener, inv *inventory.Inventory, memory *state.Memory, book *book, found *result.Found,
 ) []state.Caution {
 	var settled []state.Caution
 	memory.Cautions = slices.DeleteFunc(memory.Cautions, func(c state.Caution) bool {
@@ -137,7 +138,7 @@ func (l *Look) settle(
 			return false
 		}
 		settled = append(settled, c)
-		found.Settled = append(found.Settled, Settled{Address: sub.Address, Revision: sub.Revision, Reason: c.Detail})
+		found.Settled = append(found.Settled, result.Settled{Address: sub.Address, Revision: sub.Revision, Reason: c.Detail})
 		return true
 	})
 	return settled
@@ -159,10 +160,10 @@ func (l *Look) cycled(
 
 // unsettled are the components that a run was broken off in the middle of, or lost sight
 // of, and those that have half an image.
-func unsettled(m *state.Memory) []Unsettled {
-	all := []Unsettled{}
+func unsettled(m *state.Memory) []result.Unsettled {
+	all := []result.Unsettled{}
 	for _, i := range m.Open {
-		all = append(all, Unsettled{
+		all = append(all, result.Unsettled{
 			Address: i.Address,
 			Reason: "how " + i.What() + " ended is not known: do not reset or power-cycle it; " +
 				"fwctl resume finds out",
@@ -170,10 +171,10 @@ func unsettled(m *state.Memory) []Unsettled {
 	}
 	for _, c := range inventoryCautions(m.Cautions) {
 		if c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear {
-			all = append(all, Unsettled{Address: c.Address, Reason: c.Words()})
+			all = append(all, result.Unsettled{Address: c.Address, Reason: c.Words()})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Unsettled) int { return cmp.Compare(a.Address, b.Address) })
+	slices.SortStableFunc(all, func(a, b result.Unsettled) int { return cmp.Compare(a.Address, b.Address) })
 	return all
 }
 
@@ -186,8 +187,8 @@ func (l *Look) judge(
 	sub *inventory.Subenclosure,
 	s state.Staged,
 	book *book,
-) Finding {
-	f := Finding{
+) result.Finding {
+	f := result.Finding{
 		Address:     sub.Address,
 		SHA256:      s.SHA256,
 		Wanted:      s.Revision,
@@ -229,7 +230,7 @@ func (l *Look) judge(
 }
 
 // compare compares enclosures with what they were like before the last run that touched them.
-func compare(f *Found, last map[string]state.Baseline, touched map[string]*inventory.Enclosure) error {
+func compare(f *result.Found, last map[string]state.Baseline, touched map[string]*inventory.Enclosure) error {
 	for _, id := range slices.Sorted(maps.Keys(touched)) {
 		before, ok := last[id]
 		if !ok {
@@ -239,13 +240,13 @@ func compare(f *Found, last map[string]state.Baseline, touched map[string]*inven
 		if err != nil {
 			return err
 		}
-		f.Compared = append(f.Compared, Comparison{Enclosure: id, Since: before.At, ESPs: len(b.ESPs), Drives: len(b.Drives)})
+		f.Compared = append(f.Compared, result.Comparison{Enclosure: id, Since: before.At, ESPs: len(b.ESPs), Drives: len(b.Drives)})
 		worse := []string{"it is not in sight: is it switched on and cabled to this host?"}
 		if e := touched[id]; e != nil {
 			worse = b.Decline(e)
 		}
 		if len(worse) > 0 {
-			f.Declines = append(f.Declines, Decline{Enclosure: id, Since: before.At, Worse: worse})
+			f.Declines = append(f.Declines, result.Decline{Enclosure: id, Since: before.At, Worse: worse})
 		}
 	}
 	return nil
@@ -302,8 +303,8 @@ func (b *book) inSight(e *inventory.Enclosure) []inventory.Named {
 	return all
 }
 
-func (b *book) absent(key state.Key, s state.Staged) Finding {
-	return Finding{
+func (b *book) absent(key state.Key, s state.Staged) result.Finding {
+	return result.Finding{
 		Address: cmp.Or(
 			b.addresses[key],
 			fmt.Sprintf("lu-%s/sub%d", key.LUID, key.Subenclosure),
