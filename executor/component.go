@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
 	"fwctl/executor/schedule"
 	"fwctl/executor/step"
@@ -34,7 +35,7 @@ type component struct {
 }
 
 func newComponent(s *plan.Step) *component {
-	c := &component{step: s, key: keyOf(s), is: step.New(s)}
+	c := &component{step: s, key: memory.KeyOf(s), is: step.New(s)}
 	c.seen = c.result()
 	return c
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
 	"fwctl/internal/sim"
 	"fwctl/internal/state"
@@ -329,11 +330,11 @@ func TestKilledRunThatIsSuperseded(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		b.begun(step)
-		if run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || run == nil || run.ID != 1 {
+		if run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock); err != nil || run == nil || run.ID != 1 {
 			t.Fatalf("Resumable = %+v, %v; want run 1", run, err)
 		}
 		b.ended(b.run(step), result.RunDone, "staged confirmed e 1000")
-		if run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || run != nil {
+		if run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock); err != nil || run != nil {
 			t.Errorf("Resumable = %+v, %v; want none: another run has taken its place", run, err)
 		}
 	})
@@ -398,8 +399,9 @@ func TestKilledRunThatIsNotSuperseded(t *testing.T) {
 					}
 				}
 				b.ended(b.run(here), result.RunDone, "staged confirmed e 1000")
-				if run, _, images, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || run == nil || run.ID != 1 || len(images) != 1 {
-					t.Errorf("Resumable = %+v, %d images, %v; want run 1 still, and its image kept", run, len(images), err)
+				left, p, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock)
+				if err != nil || left == nil || left.ID != 1 || len(memory.Images(b.store, p)) != 1 {
+					t.Errorf("Resumable = %+v, %v; want run 1 still, and its image kept", left, err)
 				}
 			})
 		})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
@@ -209,7 +210,7 @@ func TestNothingIsResumableBeforeItsLocksAreHeld(t *testing.T) {
 		asked := false
 		c.Machine = locking{b.machine, func() {
 			asked = true
-			run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine)
+			run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock)
 			if err != nil || run != nil {
 				t.Errorf("Resumable before the locks are held = %+v, %v; want none", run, err)
 			}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/plan"
@@ -54,7 +55,7 @@ func (r *run) hookFailed(c *component, kind state.HookKind) {
 }
 
 // hook runs the command on one side of a reset, and says why it failed; "" where
-// it did not. That it is started is on record before it is: see owedHooks.
+// it did not. That it is started is on record before it is: see runOwedHooks.
 func (r *run) hook(
 	ctx context.Context, c *component, hop int, kind state.HookKind, became result.Outcome,
 ) (failure string) {
@@ -143,33 +144,10 @@ func lastLine(output []byte) string {
 	return fmt.Sprintf(", and it said %q last", string(line[max(0, len(line)-200):]))
 }
 
-// owedHooks are the hops of a run's components around whose reset a command was
-// run before, and none after: the run was killed in between.
-func owedHooks(ctx context.Context, store *state.Store, run int64) (map[state.Key]int, error) {
-	hooks, err := store.Hooks(ctx, run)
-	if err != nil {
-		return nil, err
-	}
-	return hooksOwed(hooks), nil
-}
-
-func hooksOwed(hooks []state.Hook) map[state.Key]int {
-	owed := map[state.Key]int{}
-	for _, h := range hooks {
-		switch {
-		case h.Kind == state.BeforeReset:
-			owed[h.Key] = h.Hop
-		case !h.EndedAt.IsZero():
-			delete(owed, h.Key)
-		}
-	}
-	return owed
-}
-
 // runOwedHooks runs the commands after resets that a killed run had not got to,
 // or did not see the end of.
 func (r *run) runOwedHooks(ctx context.Context) error {
-	owed, err := owedHooks(ctx, r.Store, r.id)
+	owed, err := memory.OwedHooks(ctx, r.Store, r.id)
 	if err != nil {
 		return err
 	}

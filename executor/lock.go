@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
 	"fwctl/internal/transport"
 	"fwctl/plan"
@@ -54,23 +55,13 @@ func (r *run) lock(ctx context.Context) (release func()) {
 	return release
 }
 
-// withHolder names the run that holds a lock in the error of taking it, where the store knows that run.
+// withHolder adds the run that holds a lock to the error of taking it, if the store knows that run.
 func (r *run) withHolder(ctx context.Context, err error, lock string) error {
 	if !errors.Is(err, transport.ErrBusy) {
 		return err
 	}
-	open, openErr := r.Store.Resumable(ctx)
-	if openErr != nil {
-		return err
-	}
-	for i := range open {
-		held, heldErr := r.Machine.HoldsLock(lock, open[i].PID)
-		if heldErr != nil || !held {
-			continue
-		}
-		if its, keptErr := keptPlan(ctx, r.Store, open[i].ID); keptErr == nil && its != nil {
-			return fmt.Errorf("%w: %s, is going on (pid %d)", err, began(&open[i], its), open[i].PID)
-		}
+	if who := memory.Holder(ctx, r.Store, lock, r.Machine.HoldsLock); who != "" {
+		return fmt.Errorf("%w: %s", err, who)
 	}
 	return err
 }

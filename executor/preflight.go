@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"slices"
 
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
 	"fwctl/executor/schedule"
 	"fwctl/executor/step"
+	"fwctl/internal/baseline"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
@@ -66,8 +68,8 @@ func (r *run) compare(ctx context.Context, group []*component, inv *inventory.In
 		defer held.Close()
 		err = r.takeBaseline(ctx, held)
 	}
-	remembered, failure := r.Store.Cautions(r.until)
-	all := inventoryCautions(remembered)
+	recorded, failure := r.Store.Cautions(r.until)
+	all := memory.Cautions(recorded)
 	for _, c := range group {
 		cautions := c.step.Own(all)
 		if c.is.Damage == step.Sound && inventory.CautionOf(cautions, inventory.NeedsImage, c.step.Address) != nil {
@@ -100,7 +102,7 @@ func (r *run) compare(ctx context.Context, group []*component, inv *inventory.In
 }
 
 // baselineOf is what an enclosure of the run was like before it.
-func (r *run) baselineOf(id string) *enclosure.Baseline {
+func (r *run) baselineOf(id string) *baseline.Baseline {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.baselines[id]
@@ -120,13 +122,13 @@ func (r *run) takeBaseline(ctx context.Context, held *enclosure.Held) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range enclosure.DownDrives(e) {
+	for _, d := range baseline.DownDrives(e) {
 		r.event(result.Event{
 			Type: result.EventNoticed, Address: held.ID(),
 			Reason: fmt.Sprintf("%s was not healthy before this run, and is not waited for: %s", d.Name, d.Why),
 		})
 	}
-	b := enclosure.TakeBaseline(e)
+	b := baseline.Take(e)
 	r.mu.Lock()
 	r.baselines[held.ID()] = b
 	r.mu.Unlock()

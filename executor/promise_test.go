@@ -18,7 +18,9 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
+	"fwctl/executor/verify"
 	"fwctl/internal/image"
 	"fwctl/internal/sim"
 	"fwctl/internal/state"
@@ -258,7 +260,7 @@ func (h *history) scan(host string) *inventory.Inventory {
 	if err != nil {
 		h.Fatal(err)
 	}
-	if err := executor.JoinMemory(ctx, inv, h.stores[host], h.machine(host)); err != nil {
+	if err := memory.Join(ctx, inv, h.stores[host], hostOf(h.machine(host))); err != nil {
 		h.Fatal(err)
 	}
 	return inv
@@ -369,7 +371,7 @@ func (h *history) visit() {
 	}
 	time.Sleep(2 * time.Hour)
 	for _, host := range h.hosts {
-		found, err := executor.Verify(context.Background(), executor.Look{Machine: h.machine(host), Store: h.stores[host], By: "ben", PowerCycled: h.inSight(host, enclosures)})
+		found, err := verify.Run(context.Background(), verify.Config{Machine: h.machine(host), Store: h.stores[host], By: "ben", PowerCycled: h.inSight(host, enclosures)})
 		if err != nil {
 			h.Fatalf("seed %d: Verify = %v", h.seed, err)
 		}
@@ -380,7 +382,7 @@ func (h *history) visit() {
 // findOut resumes what has ended with a component lost from sight, two hours later.
 func (h *history) findOut() {
 	for _, host := range h.hosts {
-		run, p, _, err := executor.Resumable(context.Background(), h.stores[host], h.machine(host))
+		run, p, err := memory.Resumable(context.Background(), h.stores[host], h.machine(host).HoldsLock)
 		if err != nil {
 			h.Fatal(err)
 		}

@@ -18,7 +18,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fwctl/executor"
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
+	"fwctl/internal/enclosure"
 	"fwctl/internal/image"
 	"fwctl/internal/sim"
 	"fwctl/internal/state"
@@ -152,13 +154,21 @@ func (b *bench) hop(revision string, modes ...plan.Mode) plan.Hop {
 	}
 }
 
+// hostOf returns what memory.Join asks a machine.
+func hostOf(m transport.Machine) memory.Host {
+	return memory.Host{
+		HoldsLock: m.HoldsLock,
+		Users:     func(node string) string { return enclosure.Users(m.FS(), node) },
+	}
+}
+
 func (b *bench) scan() *inventory.Inventory {
 	b.Helper()
 	inv, err := scan.Scan(context.Background(), b.machine, scan.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := executor.JoinMemory(context.Background(), inv, b.store, b.machine); err != nil {
+	if err := memory.Join(context.Background(), inv, b.store, hostOf(b.machine)); err != nil {
 		b.Fatal(err)
 	}
 	return inv

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
+	"fwctl/executor/verify"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/internal/window"
@@ -45,7 +47,7 @@ func afterCrash(t *testing.T, enclosures string, steps func(*bench) []plan.Step,
 
 func (b *bench) resume(c executor.Config) *result.Result {
 	b.Helper()
-	run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine)
+	run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock)
 	if err != nil || run == nil {
 		b.Fatalf("Resumable = %v, %v; want a run", run, err)
 	}
@@ -104,7 +106,7 @@ func TestWhatIsDoneSinceEndsAnInterruptedRun(t *testing.T) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		resumable := func(want bool, after string) {
 			t.Helper()
-			if run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || (run != nil) != want {
+			if run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock); err != nil || (run != nil) != want {
 				t.Errorf("Resumable after %s = %+v, %v; want a run: %v", after, run, err, want)
 			}
 		}
@@ -326,7 +328,7 @@ func TestUnknownIsFoundOut(t *testing.T) {
 				if r := b.run(beside); r.Outcome != result.RunRefused || r.Refusal != result.RefusedUnfinished || b.effects() != before {
 					t.Errorf("Run on the module beside it = %s (%s: %s), after %d effects; want it refused: fwctl resume finds out", r.Outcome, r.Refusal, r.Reason, b.effects()-before)
 				}
-				found, err := executor.Verify(context.Background(), executor.Look{Machine: b.machine, Store: b.store, By: "ben"})
+				found, err := verify.Run(context.Background(), verify.Config{Machine: b.machine, Store: b.store, By: "ben"})
 				if err != nil || len(found.Unsettled) == 0 || found.Unsettled[0].Address != esp1 {
 					t.Errorf("Verify = %+v, %v; want %s unsettled", found, err, esp1)
 				}
@@ -353,7 +355,7 @@ func TestUnknownIsFoundOut(t *testing.T) {
 					t.Errorf("writes = %q; want %d chunks", b.writes(), tt.sent)
 				}
 				b.arrived(hop.Image)
-				if found, err := executor.Verify(context.Background(), executor.Look{Machine: b.machine, Store: b.store, By: "ben"}); err != nil || len(found.Unsettled) > 0 {
+				if found, err := verify.Run(context.Background(), verify.Config{Machine: b.machine, Store: b.store, By: "ben"}); err != nil || len(found.Unsettled) > 0 {
 					t.Errorf("Verify after it = %+v, %v; want nothing unsettled", found, err)
 				}
 				b.ended(b.run(beside), result.RunDone, "staged confirmed e 1000")
@@ -555,7 +557,7 @@ func TestWhichRunIsResumed(t *testing.T) {
 			alive []string
 			want  int64
 		}{{nil, 1}, {[]string{other}, 2}, {[]string{third}, 1}, {[]string{other, third}, 1}, {[]string{enc1}, 1}} {
-			run, _, _, err := executor.Resumable(context.Background(), b.store, goingOn{b.machine, tt.alive})
+			run, _, err := memory.Resumable(context.Background(), b.store, goingOn{b.machine, tt.alive}.HoldsLock)
 			if err != nil || run == nil || run.ID != tt.want {
 				t.Errorf("Resumable while somebody is at %q = %+v, %v; want run %d", tt.alive, run, err, tt.want)
 			}

@@ -10,8 +10,10 @@ import (
 	"sync"
 	"time"
 
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
 	"fwctl/executor/schedule"
+	"fwctl/internal/baseline"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/inventory"
@@ -110,7 +112,7 @@ type run struct {
 	resumed *state.Run // as it was before: it was begun earlier
 
 	// By enclosure: what it was like before the run's first effect.
-	baselines map[string]*enclosure.Baseline
+	baselines map[string]*baseline.Baseline
 
 	why     string         // nothing at all is done
 	refusal result.Refusal // its kind, where it has one
@@ -199,7 +201,7 @@ func (r *run) keep(tx *state.Tx) {
 
 // newRun checks what can be checked without a device.
 func newRun(ctx context.Context, c Config) (*run, error) {
-	r := &run{Config: c, until: ctx, soaked: map[int]bool{}, baselines: map[string]*enclosure.Baseline{}}
+	r := &run{Config: c, until: ctx, soaked: map[int]bool{}, baselines: map[string]*baseline.Baseline{}}
 	r.Machine = enclosure.WatchSlow(c.Machine, func(path string, since time.Duration) {
 		r.event(
 			result.Event{
@@ -288,7 +290,7 @@ func NothingToDo(ctx context.Context, c Config) (*result.Result, error) {
 	for i := range c.Plan.Steps {
 		s := &c.Plan.Steps[i]
 		sr := result.Step{Address: s.Address, Revision: s.Current, Reason: strings.Join(s.Reasons, "; ")}
-		needs := slices.ContainsFunc(s.Own(inventoryCautions(cautions)), func(c inventory.Caution) bool {
+		needs := slices.ContainsFunc(s.Own(memory.Cautions(cautions)), func(c inventory.Caution) bool {
 			return c.Address == s.Address && (c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear)
 		})
 		switch {

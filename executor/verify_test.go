@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"fwctl/executor"
 	"fwctl/executor/result"
+	"fwctl/executor/verify"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -19,7 +19,7 @@ import (
 func (b *bench) verify(powerCycled ...inventory.Selector) *result.Found {
 	b.Helper()
 	effects := b.effects()
-	found, err := executor.Verify(context.Background(), executor.Look{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: powerCycled})
+	found, err := verify.Run(context.Background(), verify.Config{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: powerCycled})
 	if err != nil {
 		b.Fatalf("Verify = %v", err)
 	}
@@ -208,8 +208,8 @@ func TestVerifyBesideARun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		look := executor.Look{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: []inventory.Selector{"all"}}
-		if found, err := executor.Verify(context.Background(), look); !errors.Is(err, transport.ErrBusy) || len(b.stored()) != 1 {
+		look := verify.Config{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: []inventory.Selector{"all"}}
+		if found, err := verify.Run(context.Background(), look); !errors.Is(err, transport.ErrBusy) || len(b.stored()) != 1 {
 			t.Errorf("Verify = %+v, %v; want it refused as in use, and all remembered", found, err)
 		}
 		lock.Close()

@@ -7,8 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fwctl/executor"
+	"fwctl/executor/memory"
 	"fwctl/internal/document"
+	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -127,8 +128,7 @@ func drivesOf(
 	return enclosures, plan.Unmatched("--drives", selected, all, "sight")
 }
 
-// scan reads the enclosures of a machine and joins in what this host remembers
-// as staged there.
+// scan reads the enclosures of a machine, and joins what this host remembers into that.
 func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Options) (*inventory.Inventory, error) {
 	store, err := a.memory()
 	if err != nil {
@@ -139,7 +139,10 @@ func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Opt
 	if err != nil {
 		return nil, err
 	}
-	return inv, executor.JoinMemory(ctx, inv, store, machine)
+	return inv, memory.Join(ctx, inv, store, memory.Host{
+		HoldsLock: machine.HoldsLock,
+		Users:     func(node string) string { return enclosure.Users(machine.FS(), node) },
+	})
 }
 
 // memory opens what this host remembers, for reading. The caller closes it.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/executor"
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/internal/ui"
@@ -62,7 +63,7 @@ func (r *request) resume(ctx context.Context, images string) error {
 	}
 	defer store.Close()
 	machine := r.config.Machine
-	run, p, kept, err := executor.Resumable(ctx, store, machine)
+	run, p, err := memory.Resumable(ctx, store, machine.HoldsLock)
 	if err != nil {
 		return err
 	}
@@ -75,18 +76,18 @@ func (r *request) resume(ctx context.Context, images string) error {
 	case run == nil:
 		fmt.Fprintln(text, nothingToResume)
 		return nil
-	case executor.GoesOn(machine, run, p):
+	case memory.GoesOn(run, p, machine.HoldsLock):
 		return refused(
 			fmt.Sprintf("cannot resume: run %d of plan %s is going on (pid %d, since %s): wait for it",
-				run.ID, ui.ShortDigest(p.Digest), run.PID, ui.Moment(run.StartedAt)),
+				run.ID, plan.ShortDigest(p.Digest), run.PID, ui.Moment(run.StartedAt)),
 			"nothing was written; `"+r.again("status")+"` shows where it stands",
 		)
 	}
 	r.config.Plan, r.config.Phase, r.config.Wave = p, plan.WaveKind(run.Phase), run.Wave
-	if r.config.Images, err = findImages(p, kept, images, ""); err != nil {
+	if r.config.Images, err = findImages(p, memory.Images(store, p), images, ""); err != nil {
 		return err
 	}
-	remaining, err := executor.ReadRemaining(ctx, store, run, p)
+	remaining, err := memory.ReadRemaining(ctx, store, run, p)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package executor
+package memory
 
 import (
 	"cmp"
@@ -7,44 +7,23 @@ import (
 	"maps"
 	"slices"
 
-	"fwctl/internal/enclosure"
+	"fwctl/internal/baseline"
 	"fwctl/internal/state"
-	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/plan"
 )
 
-// JoinMemory joins what the store holds into an inventory, the scan of the moment before:
-// what is staged and the cautions (Remember), which components are behind what
-// could not be read, and which do not answer any more.
-func JoinMemory(ctx context.Context, inv *inventory.Inventory, store *state.Store, m transport.Machine) error {
-	memory, err := store.Memory(ctx)
-	if err != nil {
-		return err
-	}
-	Remember(inv, memory)
-	if err := rememberUnread(ctx, inv, store, m); err != nil {
-		return err
-	}
-	rememberLost(inv, memory)
-	return nil
-}
-
-// rememberUnread joins what the store knows of devices that could not be read into an
-// inventory: the components behind them, and the run that works on them.
-func rememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.Store, m transport.Machine) error {
+// addUnread adds what the store knows of devices that could not be read: the components behind them, and the run that
+// works on them.
+func addUnread(ctx context.Context, inv *inventory.Inventory, store *state.Store, host Host) error {
 	if !slices.ContainsFunc(inv.Problems, func(p inventory.Problem) bool { return p.Unread != nil }) {
 		return nil
 	}
-	addresses, err := store.Addresses(ctx)
+	components, err := known(ctx, store)
 	if err != nil {
 		return err
 	}
-	others, err := remembered(ctx, store)
-	if err != nil {
-		return err
-	}
-	open, err := store.Resumable(ctx)
+	runs, err := resumable(ctx, store)
 	if err != nil {
 		return err
 	}
@@ -54,48 +33,13 @@ func rememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.
 		if u == nil {
 			continue
 		}
-		known := map[string]inventory.Known{} // by address
-		for key, address := range addresses {
-			if u.Leads(key.LUID) {
-				known[address] = inventory.Known{Address: address, LUID: key.LUID}
-			}
+		if u.UsedBy == "" {
+			u.UsedBy, u.Resume = userOf(u, runs, host.HoldsLock)
 		}
-		for _, c := range others {
-			if u.Leads(c.LUID) {
-				known[c.Address] = c
-			}
+		if p.InUse && u.UsedBy == "" && host.Users != nil {
+			u.UsedBy = host.Users(p.Path)
 		}
-		for n := range open {
-			run := &open[n]
-			its, err := keptPlan(ctx, store, run.ID)
-			if err != nil || its == nil {
-				continue // whoever resumes it hears of that
-			}
-			works := false
-			for _, s := range its.Steps {
-				if s.Host == run.Host && u.Leads(s.LUID) {
-					known[s.Address] = inventory.Known{Address: s.Address, LUID: s.LUID, Aliases: s.Aliases}
-					works = works || s.Acts()
-				}
-			}
-			if !works || u.UsedBy != "" {
-				continue
-			}
-			u.Resume = !GoesOn(m, run, its)
-			who := began(run, its)
-			if u.Resume {
-				who += ", was broken off in the middle of its work on it: fwctl resume goes on with it"
-			} else {
-				who += fmt.Sprintf(", is working on it (pid %d)", run.PID)
-			}
-			u.UsedBy = who
-		}
-		if p.InUse && u.UsedBy == "" {
-			u.UsedBy = enclosure.Users(m.FS(), p.Path)
-		}
-		for _, address := range slices.Sorted(maps.Keys(known)) {
-			u.Components = append(u.Components, known[address])
-		}
+		u.Components = append(u.Components, behind(u, components, runs)...)
 		switch {
 		case u.UsedBy != "" && p.InUse:
 			p.Detail = u.UsedBy + "; scan again when that is done"
@@ -106,25 +50,62 @@ func rememberUnread(ctx context.Context, inv *inventory.Inventory, store *state.
 	return nil
 }
 
-// began names a run, for those who wait for it.
-func began(run *state.Run, p *plan.Plan) string {
-	return fmt.Sprintf(
-		"run %d of plan %s, which %s began %s",
-		run.ID,
-		shortened(p.Digest),
-		inventory.Shown(run.By),
-		run.StartedAt.UTC().Format("2006-01-02 15:04 MST"),
-	)
+// behind returns the components that are known to be behind a device that could not be read, by address. What the plan
+// of a run says of one comes before what else is known.
+func behind(u *inventory.Unread, components []inventory.Known, runs []keptRun) []inventory.Known {
+	all := map[string]inventory.Known{} // by address
+	for _, c := range components {
+		if u.Leads(c.LUID) {
+			all[c.Address] = c
+		}
+	}
+	for _, run := range runs {
+		for _, s := range run.plan.Steps {
+			if s.Host == run.Host && u.Leads(s.LUID) {
+				all[s.Address] = inventory.Known{Address: s.Address, LUID: s.LUID, Aliases: s.Aliases}
+			}
+		}
+	}
+	var sorted []inventory.Known
+	for _, address := range slices.Sorted(maps.Keys(all)) {
+		sorted = append(sorted, all[address])
+	}
+	return sorted
 }
 
-// remembered returns the components that the store knows though no run has worked on
-// them: those beside what one has, and those that something has to be minded about.
-func remembered(ctx context.Context, store *state.Store) ([]inventory.Known, error) {
-	cautions, err := store.Cautions(ctx)
+// userOf names the run that works on a device that could not be read, and reports whether that was broken off; "" if no
+// run does.
+func userOf(u *inventory.Unread, runs []keptRun, holds HoldsLock) (who string, resume bool) {
+	works := func(run keptRun) bool {
+		return slices.ContainsFunc(run.plan.Steps, func(s plan.Step) bool {
+			return s.Host == run.Host && s.Acts() && u.Leads(s.LUID)
+		})
+	}
+	i := slices.IndexFunc(runs, works)
+	switch {
+	case i < 0:
+		return "", false
+	case GoesOn(runs[i].Run, runs[i].plan, holds):
+		return fmt.Sprintf("%s, is working on it (pid %d)", runs[i].title(), runs[i].PID), false
+	}
+	return runs[i].title() + ", was broken off in the middle of its work on it: fwctl resume goes on with it", true
+}
+
+// known returns the components that the store knows: those that runs have worked on, those with cautions, and those
+// beside any that a run has worked on, which say the most.
+func known(ctx context.Context, store *state.Store) ([]inventory.Known, error) {
+	addresses, err := store.Addresses(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var all []inventory.Known
+	for _, key := range slices.SortedFunc(maps.Keys(addresses), CompareKeys) {
+		all = append(all, inventory.Known{Address: addresses[key], LUID: key.LUID})
+	}
+	cautions, err := store.Cautions(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range cautions {
 		if c.Address != "" {
 			all = append(all, inventory.Known{Address: c.Address, LUID: c.Key.LUID})
@@ -135,7 +116,7 @@ func remembered(ctx context.Context, store *state.Store) ([]inventory.Known, err
 		return nil, err
 	}
 	for _, id := range slices.Sorted(maps.Keys(baselines)) {
-		b, err := enclosure.ParseBaseline(baselines[id].Data)
+		b, err := baseline.Parse(baselines[id].Data)
 		if err != nil {
 			return nil, err
 		}
@@ -144,43 +125,26 @@ func remembered(ctx context.Context, store *state.Store) ([]inventory.Known, err
 	return all, nil
 }
 
-// shortened is the beginning of a digest, for people to tell two apart.
-func shortened(digest string) string {
-	const prefix = "sha256:"
-	return cmp.Or(digest[min(len(prefix), len(digest)):min(len(prefix)+8, len(digest))], digest)
+// CompareKeys orders components by logical unit and subenclosure.
+func CompareKeys(a, b state.Key) int {
+	return cmp.Or(cmp.Compare(a.LUID, b.LUID), cmp.Compare(a.Subenclosure, b.Subenclosure))
 }
 
-// rememberLost marks as unread the components that do not answer any more, in enclosures
-// that are in sight, if the store holds a caution about them: a
-// module that died in a download is not simply absent.
-func rememberLost(inv *inventory.Inventory, m *state.Memory) {
-	lost := func(k state.Key, address string) *inventory.Unread {
-		i := slices.IndexFunc(
-			inv.Enclosures,
-			func(e inventory.Enclosure) bool { return e.ID() == inventory.EnclosureOf(address) },
-		)
-		if i < 0 || inSight(inv, &inv.Enclosures[i], k.LUID, address) {
-			return nil
-		}
-		u := inventory.Unread{LUID: k.LUID, Components: []inventory.Known{{Address: address, LUID: k.LUID}}}
-		if esps := inv.Enclosures[i].ESPs; len(esps) > 0 && len(esps[0].Subenclosures) > 0 {
-			u.Vendor, u.Product = esps[0].Subenclosures[0].Vendor, esps[0].Subenclosures[0].Product
-		}
-		return &u
-	}
+// addLost marks as unread the components that do not answer any more, in enclosures that are in sight, if the store holds
+// a caution about them or an open effect: a module that died in a download is not simply absent.
+func addLost(inv *inventory.Inventory, m *state.Memory) {
 	for _, intent := range m.Open {
-		told := unfinished(intent, notInSight)
-		i := slices.IndexFunc(
-			inv.Problems,
-			func(p inventory.Problem) bool { return p.Path == told.Path && p.Detail == told.Detail },
-		)
-		if u := lost(intent.Key, intent.Address); u != nil && i >= 0 {
+		open := unfinishedProblem(intent, notInSight)
+		i := slices.IndexFunc(inv.Problems, func(p inventory.Problem) bool {
+			return p.Path == open.Path && p.Detail == open.Detail
+		})
+		if u := lost(inv, intent.Key, intent.Address); u != nil && i >= 0 {
 			u.Resume = true
 			inv.Problems[i].Unread = u
 		}
 	}
-	for i, c := range inventoryCautions(m.Cautions) {
-		if u := lost(m.Cautions[i].Key, c.Address); u != nil && c.Kind != inventory.PowerOnly {
+	for i, c := range Cautions(m.Cautions) {
+		if u := lost(inv, m.Cautions[i].Key, c.Address); u != nil && c.Kind != inventory.PowerOnly {
 			inv.Problems = append(inv.Problems, inventory.Problem{
 				Path: notInSight, Summary: "it does not answer any more: " + c.Address, Detail: c.Words(), Unread: u,
 			})
@@ -189,16 +153,30 @@ func rememberLost(inv *inventory.Inventory, m *state.Memory) {
 	inventory.SortProblems(inv.Problems)
 }
 
-// inSight reports whether a component answers, or another unit is in its place, or what
-// could not be read says of it already.
-func inSight(inv *inventory.Inventory, e *inventory.Enclosure, luID, address string) bool {
-	is := func(esp inventory.ESP) bool {
-		return !inventory.OtherUnits(esp.LUID, luID) ||
-			slices.ContainsFunc(esp.Subenclosures, func(s inventory.Subenclosure) bool { return s.Address == address })
+// lost returns a component that does not answer though its enclosure is in sight; nil if it does, or that is not.
+func lost(inv *inventory.Inventory, k state.Key, address string) *inventory.Unread {
+	i := slices.IndexFunc(inv.Enclosures, func(e inventory.Enclosure) bool {
+		return e.ID() == inventory.EnclosureOf(address)
+	})
+	if i < 0 || inSight(inv, &inv.Enclosures[i], k.LUID, address) {
+		return nil
 	}
-	tells := func(p inventory.Problem) bool {
+	u := inventory.Unread{LUID: k.LUID, Components: []inventory.Known{{Address: address, LUID: k.LUID}}}
+	if esps := inv.Enclosures[i].ESPs; len(esps) > 0 && len(esps[0].Subenclosures) > 0 {
+		u.Vendor, u.Product = esps[0].Subenclosures[0].Vendor, esps[0].Subenclosures[0].Product
+	}
+	return &u
+}
+
+// inSight reports whether a component answers, or another unit is in its place, or it is known to be behind something
+// that could not be read.
+func inSight(inv *inventory.Inventory, e *inventory.Enclosure, luID, address string) bool {
+	answers := func(esp inventory.ESP) bool {
+		return !inventory.OtherUnits(esp.LUID, luID) || hasAddress(esp, address)
+	}
+	isBehind := func(p inventory.Problem) bool {
 		return p.Unread != nil &&
 			slices.ContainsFunc(p.Unread.Components, func(k inventory.Known) bool { return k.Address == address })
 	}
-	return slices.ContainsFunc(e.ESPs, is) || slices.ContainsFunc(inv.Problems, tells)
+	return slices.ContainsFunc(e.ESPs, answers) || slices.ContainsFunc(inv.Problems, isBehind)
 }

@@ -31,9 +31,7 @@ type Limits struct {
 }
 
 // Selects reports whether the run works on a wave.
-func (l Limits) Selects(w plan.Wave) bool {
-	return (l.Phase == "" || l.Phase == w.Kind) && (l.Wave == 0 || l.Wave == w.Number)
-}
+func (l Limits) Selects(w plan.Wave) bool { return w.Matches(l.Phase, l.Wave) }
 
 // Component is one that this host works on.
 type Component struct {

@@ -12,6 +12,7 @@ import (
 	"fwctl/executor/step"
 	"fwctl/internal/report"
 	"fwctl/internal/state"
+	"fwctl/plan"
 )
 
 // Again returns another command of fwctl as it is to be typed: about the same rack, with
@@ -29,7 +30,7 @@ func (sc Screen) Status(s *report.Status, again Again) string {
 		return command
 	}
 	ended := 0
-	counts := map[report.Process]int{}
+	counts := map[result.Process]int{}
 	for _, r := range s.Runs {
 		counts[r.Process]++
 		if r.EndedAt != nil {
@@ -40,7 +41,7 @@ func (sc Screen) Status(s *report.Status, again Again) string {
 			text += "; " + resume(r.Host) + " looks at the devices and goes on"
 		}
 		lines = append(lines, "")
-		lines = append(lines, sc.toned(text+".", r.Process == report.Gone)...)
+		lines = append(lines, sc.toned(text+".", r.Process == result.ProcessGone)...)
 		lines = append(append(lines, sc.runNotes(r)...), sc.stepTable(r.Steps, "STATE")...)
 	}
 	if len(s.Stuck) > 0 {
@@ -85,12 +86,12 @@ func (sc Screen) Status(s *report.Status, again Again) string {
 		lines = append(append(lines, ""), rows...)
 	}
 	total := fmt.Sprintf("%s, %d broken off, ",
-		english.Plural(counts[report.Running], "run goes on", "runs go on"), counts[report.Gone])
+		english.Plural(counts[result.ProcessRunning], "run goes on", "runs go on"), counts[result.ProcessGone])
 	if ended > 0 {
 		total += fmt.Sprintf("%d to be resumed, ", ended)
 	}
 	total += fmt.Sprintf("%d staged, %d stuck.", len(s.Staged), len(s.Stuck))
-	if n := counts[report.Unclear]; n > 0 {
+	if n := counts[result.ProcessUnclear]; n > 0 {
 		total += fmt.Sprintf(" Of %d %s it is not clear.", n, english.PluralWord(n, "run", "runs"))
 	}
 	if n := len(s.Cautions); n > 0 {
@@ -149,7 +150,7 @@ func (sc Screen) hostLines(hosts []report.Host) []string {
 // runLine says which run this is.
 func runLine(r report.Run) string {
 	return fmt.Sprintf("Run %d on %s, plan %s%s, started %s by %s",
-		r.ID, r.Host, ShortDigest(r.Plan), limits(r.Phase, r.Wave), Moment(r.StartedAt), r.By)
+		r.ID, r.Host, plan.ShortDigest(r.Plan), limits(r.Phase, r.Wave), Moment(r.StartedAt), r.By)
 }
 
 // limits says which waves of its plan a run is for, "" if it is for all.
@@ -168,9 +169,9 @@ func stands(r report.Run) string {
 	switch {
 	case r.EndedAt != nil:
 		return r.Outcome + " " + Moment(*r.EndedAt)
-	case r.Process == report.Running:
+	case r.Process == result.ProcessRunning:
 		return fmt.Sprintf("goes on, pid %d", r.PID)
-	case r.Process == report.Gone:
+	case r.Process == result.ProcessGone:
 		return "BROKEN OFF, its process is gone"
 	case r.PID > 0:
 		return fmt.Sprintf("has no end, and whether it goes on is not clear: see whether pid %d is it", r.PID)
@@ -226,7 +227,7 @@ func (sc Screen) stepTable(steps []report.Step, end string) []string {
 		way := s.Way()
 		var modes, to, images []string
 		for _, h := range way {
-			modes, to, images = append(modes, h.Mode), append(to, h.To), append(images, ShortDigest(h.SHA256))
+			modes, to, images = append(modes, h.Mode), append(to, h.To), append(images, plan.ShortDigest(h.SHA256))
 		}
 		r := row{
 			cells: []string{

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/plan"
+
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
@@ -30,12 +32,6 @@ func Enumerate(names []string, most int) string {
 
 // Moment writes a time as the reader's clock shows it.
 func Moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
-
-// ShortDigest is the beginning of a digest, for people to tell two apart.
-func ShortDigest(digest string) string {
-	digest = strings.TrimPrefix(digest, "sha256:")
-	return digest[:min(8, len(digest))]
-}
 
 // weekday writes a time as clocks at the window show it.
 func weekday(t time.Time) string { return t.Format("Mon 2006-01-02 15:04 MST") }
@@ -114,7 +110,7 @@ func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-twwidth.Width(text)))
 }
 
-func digestCell(sha256 string) string { return cmp.Or(ShortDigest(sha256), "-") }
+func digestCell(sha256 string) string { return cmp.Or(plan.ShortDigest(sha256), "-") }
 
 // hopsCell joins what is said of each of a component's hops, in order.
 func hopsCell[T ~string](each []T) string {
