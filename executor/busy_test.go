@@ -16,6 +16,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -177,7 +178,7 @@ func TestWhatSomebodyElseHoldsIsRefused(t *testing.T) {
 				defer held.Close()
 				for verb, f := range map[string]func(context.Context, executor.Config) (*result.Result, error){"Check": executor.Check, "Run": executor.Run} {
 					r, err := f(context.Background(), b.config(steps...))
-					if err != nil || r.Outcome != result.RunRefused || r.Refusal != result.RefusedInUse || !strings.Contains(r.Reason, "apply the same plan again") {
+					if err != nil || r.Outcome != result.RunRefused || r.Refusal != step.RefusedInUse || !strings.Contains(r.Reason, "apply the same plan again") {
 						t.Fatalf("%s = %+v, %v; want it refused as in use, to be applied again", verb, r, err)
 					}
 					if r.Steps[0].Outcome != result.OutcomeRefused {
@@ -205,15 +206,15 @@ func TestKindsOfRefusal(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		spoil func(b *bench, s *plan.Step)
-		want  result.Refusal
+		want  step.Refusal
 		words string
 	}{
-		"stale":        {func(_ *bench, s *plan.Step) { s.Preconditions.Revision = "0990" }, result.RefusedStale, "make a new plan"},
-		"not in sight": {func(_ *bench, s *plan.Step) { s.Enclosure = "5000ccab0400ff00"; s.Preconditions.ESPs = nil }, result.RefusedUnread, "see to that"},
+		"stale":        {func(_ *bench, s *plan.Step) { s.Preconditions.Revision = "0990" }, step.RefusedStale, "make a new plan"},
+		"not in sight": {func(_ *bench, s *plan.Step) { s.Enclosure = "5000ccab0400ff00"; s.Preconditions.ESPs = nil }, step.RefusedUnread, "see to that"},
 		"stale and busy": {func(b *bench, s *plan.Step) {
 			s.Preconditions.Revision = "0990"
 			b.lookAt("/dev/sg2", transport.Exclusive, time.Hour)
-		}, result.RefusedStale, "make a new plan"},
+		}, step.RefusedStale, "make a new plan"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, twoEnclosures(), func(b *bench) {
@@ -252,7 +253,7 @@ func TestTwoAppliesAtOnce(t *testing.T) {
 					}
 					tried++
 					r, err := executor.Run(context.Background(), second)
-					if err != nil || r.Outcome != result.RunRefused || r.Refusal != result.RefusedInUse {
+					if err != nil || r.Outcome != result.RunRefused || r.Refusal != step.RefusedInUse {
 						t.Errorf("the second Run = %+v, %v; want it refused as in use", r, err)
 					}
 				}
@@ -442,7 +443,7 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 
 		c.AcceptDisruption = []inventory.Selector{esp2, other + "/*"}
 		r, err := executor.Run(context.Background(), c)
-		if err != nil || r.Outcome != result.RunRefused || r.Refusal != result.RefusedDisruption {
+		if err != nil || r.Outcome != result.RunRefused || r.Refusal != step.RefusedDisruption {
 			t.Fatalf("Run = %+v, %v; want it refused for its disruption", r, err)
 		}
 		if !strings.Contains(r.Reason, "at "+esp1+",") || !strings.Contains(r.Reason, "--accept-disruption") {
@@ -461,7 +462,7 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 		}
 		c.AcceptDisruption = nil
 		c.Plan.Simulated = false
-		if r, err := executor.Run(context.Background(), c); err != nil || r.Refusal != result.RefusedWrongHost {
+		if r, err := executor.Run(context.Background(), c); err != nil || r.Refusal != step.RefusedWrongHost {
 			t.Errorf("Run of a plan for real enclosures = %+v, %v; want it refused for that", r, err)
 		}
 		c.Plan.Simulated = true
@@ -493,7 +494,7 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 			t.Errorf("Overrides = %v (-want +got):\n%s", err, diff)
 		}
 		c.AcceptDisruption, c.IgnoreWindow, c.Phase = nil, "", plan.StageWave // which stops no I/O
-		if r := b.runConfig(context.Background(), c); r.Refusal == result.RefusedDisruption {
+		if r := b.runConfig(context.Background(), c); r.Refusal == step.RefusedDisruption {
 			t.Errorf("Run of the stage waves = %+v; want nothing to be accepted for them", r)
 		}
 	})

@@ -203,8 +203,8 @@ func (c *component) cannot(err error) step.Event {
 	}
 	refusal := refusalFor(err)
 	reason := err.Error()
-	if refusal == result.RefusedInUse {
+	if refusal == step.RefusedInUse {
 		reason = "it is in use: " + reason
 	}
-	return step.Event{Kind: step.Stale, Refusal: string(refusal), Reason: reason}
+	return step.Event{Kind: step.Stale, Refusal: refusal, Reason: reason}
 }

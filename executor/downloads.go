@@ -39,9 +39,9 @@ var devices = map[download.Holding]step.Device{
 	download.Another:    step.Another,
 }
 
-var refusals = map[download.Result]result.Refusal{
-	download.Stale: result.RefusedStale,
-	download.InUse: result.RefusedInUse,
+var refusals = map[download.Result]step.Refusal{
+	download.Stale: step.RefusedStale,
+	download.InUse: step.RefusedInUse,
 }
 
 // event is what the outcome of a download means to a component. taken: the device may have
@@ -56,7 +56,7 @@ func (c *component) event(o download.Outcome, taken bool) step.Event {
 	}
 	return step.Event{
 		Kind: kind, Reason: o.Reason, Revision: o.Revision, Confirmed: o.Confirmed, PowerOnly: o.StartsByPower,
-		Taken: taken || o.MayHaveTaken, Device: devices[o.Holds], Refusal: string(refusals[o.Result]),
+		Taken: taken || o.MayHaveTaken, Device: devices[o.Holds], Refusal: refusals[o.Result],
 	}
 }
 

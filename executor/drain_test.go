@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/plan"
@@ -114,21 +115,21 @@ func TestWhatTheEnclosureIsDoing(t *testing.T) {
 			onRack(t, acme(tt.rack)+withPSU, func(b *bench) {
 				hop := b.hop("1100", tt.by)
 				hop.Protocol = tt.protocol
-				step := b.step(tt.to, both, hop)
+				planned := b.step(tt.to, both, hop)
 				img := b.imageFor("JBOD-60", "1100", whole)
 				if tt.subenclosure == 3 {
 					img = b.imageFor("PSU", "3000", whole)
 				}
 				b.foreign(nodeESP1, tt.subenclosure, tt.mode, whole, b.images[img.SHA256].Bytes()[:tt.sent])
 				time.Sleep(tt.after)
-				r := b.run(step)
+				r := b.run(planned)
 				b.ended(r, tt.outcome, tt.step)
 				b.reason(r, 0, tt.words)
 				if !strings.Contains(b.noticed(), tt.noticed) || tt.noticed == "" && b.noticed() != "" {
 					t.Errorf("noticed = %q; want %q", b.noticed(), tt.noticed)
 				}
-				if tt.outcome == result.RunRefused && r.Refusal != result.RefusedInUse {
-					t.Errorf("Refusal = %q; want %q", r.Refusal, result.RefusedInUse)
+				if tt.outcome == result.RunRefused && r.Refusal != step.RefusedInUse {
+					t.Errorf("Refusal = %q; want %q", r.Refusal, step.RefusedInUse)
 				}
 				if sent := len(b.writes()) > 1; sent != (tt.outcome == result.RunDone) {
 					t.Errorf("writes = %q; want the other's alone unless it was staged", b.writes())
@@ -249,11 +250,11 @@ func TestNothingNewBesideWhatAKilledRunLeftOpen(t *testing.T) {
 	for _, of := range []string{lu1, lu2} {
 		t.Run(of, func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
-				step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
+				planned := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 				b.forgotten(of)
-				r := b.run(step)
+				r := b.run(planned)
 				b.ended(r, result.RunRefused, "skipped unconfirmed  ")
-				if r.Refusal != result.RefusedUnfinished || !strings.Contains(r.Reason, of) || !strings.Contains(r.Reason, "fwctl resume") {
+				if r.Refusal != step.RefusedUnfinished || !strings.Contains(r.Reason, of) || !strings.Contains(r.Reason, "fwctl resume") {
 					t.Errorf("Run = %s, %q; want it to name %s and the way out", r.Refusal, r.Reason, of)
 				}
 				if got := b.statusReads(); len(got) != 0 {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"fwctl/executor/result"
 	"fwctl/executor/step"
 	"fwctl/inventory"
 	"fwctl/plan"
@@ -29,7 +28,7 @@ func (c *component) refusedByGate(why string) step.Event {
 	if c.is.Touched {
 		return step.Event{Kind: step.Fail, Reason: why + c.holding()}
 	}
-	return step.Event{Kind: step.Stale, Refusal: string(result.RefusedGate), Reason: why}
+	return step.Event{Kind: step.Stale, Refusal: step.RefusedGate, Reason: why}
 }
 
 // forbids says why a step's ESP must not be reset now, as a fresh scan shows the

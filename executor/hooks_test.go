@@ -15,6 +15,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -399,7 +400,7 @@ func TestResumeRunsTheCommandAfter(t *testing.T) {
 			last := before[len(before)-1]
 			if owed := last.Kind == state.BeforeReset || last.EndedAt.IsZero(); owed {
 				r, err := executor.Run(context.Background(), config)
-				if err != nil || r.Refusal != result.RefusedUnfinished || len(calls) > 0 {
+				if err != nil || r.Refusal != step.RefusedUnfinished || len(calls) > 0 {
 					t.Errorf("killed %s: Run = %+v, %v, with the commands %q; want it refused as unfinished, and none", c.name, r, err, calls)
 				}
 			}

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"fwctl/executor/memory"
-	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/transport"
 	"fwctl/plan"
 )
@@ -39,7 +39,7 @@ func (r *run) lock(ctx context.Context) (release func()) {
 			}
 			r.refuse()
 			if r.why == "" {
-				r.refusal, r.why = result.RefusedInUse, err.Error()
+				r.refusal, r.why = step.RefusedInUse, err.Error()
 			}
 			return release
 		}
@@ -47,7 +47,7 @@ func (r *run) lock(ctx context.Context) (release func()) {
 	}
 	lock, err := r.lockResets()
 	if err != nil {
-		r.refusal, r.why = result.RefusedInUse, r.withHolder(ctx, err, resetsLock).Error()+
+		r.refusal, r.why = step.RefusedInUse, r.withHolder(ctx, err, resetsLock).Error()+
 			": another run resets ESPs, and what may share drives with others is not reset beside anything"
 		return release
 	}

@@ -9,6 +9,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/image"
 	"fwctl/internal/sim"
 	"fwctl/internal/state"
@@ -113,7 +114,7 @@ func TestSoleWriterIsRecorded(t *testing.T) {
 		hop := b.hop("1100", plan.ModeE)
 		c := b.config(b.step(esp1, stage, hop), b.step(esp2, stage, hop), b.step(other+"/esp1/sub0", stage, hop))
 		c.Unseen = []plan.Unseen{{Enclosure: enc1, Seen: 1, Expected: 2}}
-		if r, err := executor.Run(b.Context(), c); err != nil || r.Refusal != result.RefusedInUse {
+		if r, err := executor.Run(b.Context(), c); err != nil || r.Refusal != step.RefusedInUse {
 			t.Fatalf("Run without anybody's word = %+v, %v; want it refused", r, err)
 		}
 		c.SoleWriter = true

@@ -7,6 +7,7 @@ import (
 
 	"fwctl/executor/result"
 	"fwctl/executor/schedule"
+	"fwctl/executor/step"
 	"fwctl/plan"
 )
 
@@ -66,7 +67,7 @@ func (c *Config) selectsNumber(n int) bool {
 
 // holdBack stops a run whose next wave may not begin, or refuses it if nothing was written.
 func (r *run) holdBack(d schedule.Decision) {
-	if d.Refusal == result.RefusedWindow {
+	if d.Refusal == step.RefusedWindow {
 		for _, c := range r.pick(d.Due) {
 			c.heldBack = cmp.Or(c.heldBack, r.standing().MayStart(d.Wave, c.scheduled(), time.Now()))
 		}

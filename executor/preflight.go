@@ -33,7 +33,7 @@ func (r *run) preflight(ctx context.Context) {
 		r.why = err.Error()
 		return
 	case why != "":
-		r.refusal, r.why = result.RefusedUnfinished, why
+		r.refusal, r.why = step.RefusedUnfinished, why
 		return
 	}
 	if err := r.recallRefusedModes(ctx); err != nil {
@@ -149,19 +149,19 @@ func (r *run) endUnbegun(ctx context.Context, c *component, e step.Event) {
 // hand, says so for those that only have to wait.
 func (r *run) refuse() {
 	for _, kind := range []struct {
-		refusal result.Refusal
+		refusal step.Refusal
 		why     string
 	}{
-		{result.RefusedStale, "not everything is as the plan expects it, and nothing was written: make a new plan"},
-		{result.RefusedGate, "not every reset that is planned is permitted now, and nothing was written: " +
+		{step.RefusedStale, "not everything is as the plan expects it, and nothing was written: make a new plan"},
+		{step.RefusedGate, "not every reset that is planned is permitted now, and nothing was written: " +
 			"see to that, and apply the same plan again, or make a new one"},
-		{result.RefusedUnread, "not everything could be compared with the plan, and nothing was written: " +
+		{step.RefusedUnread, "not everything could be compared with the plan, and nothing was written: " +
 			"see to that, and apply the same plan again"},
-		{result.RefusedInUse, "somebody else is using what the plan is about, and nothing was written: " +
+		{step.RefusedInUse, "somebody else is using what the plan is about, and nothing was written: " +
 			"wait until they are done, and apply the same plan again"},
 	} {
 		if r.why == "" &&
-			slices.ContainsFunc(r.components, func(c *component) bool { return c.is.Refusal == string(kind.refusal) }) {
+			slices.ContainsFunc(r.components, func(c *component) bool { return c.is.Refusal == kind.refusal }) {
 			r.refusal, r.why = kind.refusal, kind.why
 		}
 	}
@@ -181,9 +181,9 @@ func (r *run) scan(ctx context.Context, enclosures []string) (*inventory.Invento
 }
 
 // refusalFor is the kind of a refusal because something cannot be read.
-func refusalFor(err error) result.Refusal {
+func refusalFor(err error) step.Refusal {
 	if errors.Is(err, transport.ErrBusy) {
-		return result.RefusedInUse
+		return step.RefusedInUse
 	}
-	return result.RefusedUnread
+	return step.RefusedUnread
 }

@@ -13,6 +13,7 @@ import (
 	"fwctl/executor"
 	"fwctl/executor/memory"
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/executor/verify"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
@@ -237,7 +238,7 @@ func TestResumeKeepsWhatWasAccepted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := b.resume(c); r.Outcome != result.RunRefused || r.Refusal != result.RefusedDisruption {
+		if r := b.resume(c); r.Outcome != result.RunRefused || r.Refusal != step.RefusedDisruption {
 			t.Fatalf("Resume = %+v; want it refused: nobody has accepted that I/O may stop", r)
 		}
 		err = b.store.Update(context.Background(), func(tx *state.Tx) {
@@ -325,7 +326,7 @@ func TestUnknownIsFoundOut(t *testing.T) {
 					t.Errorf("NeedsPerson = %v; want %v", r.Steps[0].NeedsPerson, tt.half)
 				}
 				before := b.effects()
-				if r := b.run(beside); r.Outcome != result.RunRefused || r.Refusal != result.RefusedUnfinished || b.effects() != before {
+				if r := b.run(beside); r.Outcome != result.RunRefused || r.Refusal != step.RefusedUnfinished || b.effects() != before {
 					t.Errorf("Run on the module beside it = %s (%s: %s), after %d effects; want it refused: fwctl resume finds out", r.Outcome, r.Refusal, r.Reason, b.effects()-before)
 				}
 				found, err := verify.Run(context.Background(), verify.Config{Machine: b.machine, Store: b.store, By: "ben"})
@@ -406,7 +407,7 @@ func TestUnknownThatAnswers(t *testing.T) {
 		hop.Protocol = plan.WriteBuffer
 		c := b.config(b.step(esp1, reset, hop))
 		b.ended(b.runConfig(context.Background(), c), result.RunUnknown, "unknown unconfirmed 7 1000")
-		if r := b.runConfig(context.Background(), c); r.Refusal != result.RefusedUnfinished {
+		if r := b.runConfig(context.Background(), c); r.Refusal != step.RefusedUnfinished {
 			t.Errorf("Run = %+v; want it refused until the run is resumed", r)
 		}
 		b.ended(b.resume(c), result.RunUnknown, "unknown unconfirmed 7 1000")
@@ -430,7 +431,7 @@ func TestUnknownThatWasExchanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		hop := b.hop("1100", plan.ModeE)
-		if r := b.run(b.step(esp2, stage, hop)); r.Refusal != result.RefusedUnfinished {
+		if r := b.run(b.step(esp2, stage, hop)); r.Refusal != step.RefusedUnfinished {
 			t.Errorf("Run on the module beside it = %+v; want it refused: nothing says that it was exchanged", r)
 		}
 		b.ended(b.run(b.step(esp1, stage, hop)), result.RunDone, "staged confirmed e 1000")
@@ -597,7 +598,7 @@ func TestResumeOfWhatIsSimulatedElsewhere(t *testing.T) {
 		before, other := b.effects(), *c.Plan
 		other.Simulated = false
 		c.Plan = &other
-		if r := b.resume(c); r.Outcome != result.RunRefused || r.Refusal != result.RefusedWrongHost || b.effects() != before {
+		if r := b.resume(c); r.Outcome != result.RunRefused || r.Refusal != step.RefusedWrongHost || b.effects() != before {
 			t.Errorf("Resume = %+v with %d effects; want it refused, with none", r, b.effects()-before)
 		}
 	})

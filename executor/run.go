@@ -13,6 +13,7 @@ import (
 	"fwctl/executor/memory"
 	"fwctl/executor/result"
 	"fwctl/executor/schedule"
+	"fwctl/executor/step"
 	"fwctl/internal/baseline"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
@@ -114,8 +115,8 @@ type run struct {
 	// By enclosure: what it was like before the run's first effect.
 	baselines map[string]*baseline.Baseline
 
-	why     string         // nothing at all is done
-	refusal result.Refusal // its kind, where it has one
+	why     string       // nothing at all is done
+	refusal step.Refusal // its kind, where it has one
 
 	telling sync.Mutex // one event at a time
 
@@ -164,7 +165,7 @@ func (r *run) end(ctx context.Context, sum *result.Result) error {
 	switch {
 	case r.id == 0 && r.begin == nil:
 		return nil
-	case r.resumed != nil && r.why != "" && r.refusal != result.RefusedStale:
+	case r.resumed != nil && r.why != "" && r.refusal != step.RefusedStale:
 		return r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(r.id, r.resumed.EndedAt, r.resumed.Outcome) })
 	}
 	now := time.Now()
@@ -268,7 +269,7 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		)
 	}
 	if c.Plan.Simulated != c.Machine.Simulated() {
-		r.refusal = result.RefusedWrongHost
+		r.refusal = step.RefusedWrongHost
 		r.why = "the plan was made for simulated enclosures and this machine is real: plan again here"
 		if c.Machine.Simulated() {
 			r.why = "the plan was made for real enclosures and this machine is simulated: plan again with --simulate"

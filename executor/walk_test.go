@@ -9,6 +9,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -92,7 +93,7 @@ func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if r.Outcome != tt.want || r.Outcome == result.RunRefused && (r.Refusal != result.RefusedInUse || len(b.writes()) > 0) {
+				if r.Outcome != tt.want || r.Outcome == result.RunRefused && (r.Refusal != step.RefusedInUse || len(b.writes()) > 0) {
 					t.Errorf("Run = %s (%s: %s) with %d writes; want %s", r.Outcome, r.Refusal, r.Reason, len(b.writes()), tt.want)
 				}
 				other.Close()
@@ -185,8 +186,8 @@ func TestWavesOfOtherHosts(t *testing.T) {
 					return
 				}
 				b.ended(r, result.RunRefused, "skipped unconfirmed  1000", elsewhere)
-				if r.Refusal != result.RefusedOrder || !strings.Contains(r.Reason, tt.want) || !strings.Contains(r.Reason, "go on with --wave 3") || b.effects() > 0 {
-					t.Errorf("Run is refused by %s: %q, after %d effects; want %s: %q", r.Refusal, r.Reason, b.effects(), result.RefusedOrder, tt.want)
+				if r.Refusal != step.RefusedOrder || !strings.Contains(r.Reason, tt.want) || !strings.Contains(r.Reason, "go on with --wave 3") || b.effects() > 0 {
+					t.Errorf("Run is refused by %s: %q, after %d effects; want %s: %q", r.Refusal, r.Reason, b.effects(), step.RefusedOrder, tt.want)
 				}
 				c.Wave = beside
 				told := false
@@ -216,7 +217,7 @@ func TestNothingIsDoneBesideWorkOnANeighbour(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := b.run(s)
-		if r.Outcome != result.RunRefused || r.Refusal != result.RefusedInUse || b.effects() != 0 {
+		if r.Outcome != result.RunRefused || r.Refusal != step.RefusedInUse || b.effects() != 0 {
 			t.Errorf("Run = %+v with %d effects; want it refused as in use, with none", r, b.effects())
 		}
 		lock.Close()
@@ -287,7 +288,7 @@ func TestResetsAreGatedByTheUseOfDrivesNow(t *testing.T) {
 				}
 				b.ended(r, result.RunRefused, "refused unconfirmed  1000")
 				b.reason(r, 0, tt.words)
-				if r.Refusal != result.RefusedGate || !strings.Contains(r.Reason, "nothing was written") || len(b.writes()) != 0 {
+				if r.Refusal != step.RefusedGate || !strings.Contains(r.Reason, "nothing was written") || len(b.writes()) != 0 {
 					t.Errorf("Run = %s, %q, with the writes %q; want it refused at the gate, with none", r.Refusal, r.Reason, b.writes())
 				}
 				c.Phase = plan.StageWave // which resets nothing

@@ -9,6 +9,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/window"
 	"fwctl/plan"
@@ -186,8 +187,8 @@ func TestWindowThatIsAllButOver(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		r := b.runConfig(context.Background(), c)
 		b.ended(r, result.RunRefused, "skipped unconfirmed  1000")
-		if r.Refusal != result.RefusedWindow {
-			t.Errorf("Run is refused by %s; want %s", r.Refusal, result.RefusedWindow)
+		if r.Refusal != step.RefusedWindow {
+			t.Errorf("Run is refused by %s; want %s", r.Refusal, step.RefusedWindow)
 		}
 		if !strings.Contains(r.Reason, "night closes in 2") && !strings.Contains(r.Reason, "night closes in 30s") {
 			t.Errorf("Reason = %q; want it to say that some seconds are left", r.Reason)

@@ -3,8 +3,9 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
+
+	"fwctl/internal/duration"
 
 	"gopkg.in/yaml.v3"
 )
@@ -12,16 +13,7 @@ import (
 // Duration is a time.Duration that is written as people write it: "45m", not "45m0s".
 type Duration time.Duration
 
-func (d Duration) String() string {
-	s := time.Duration(d).String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
+func (d Duration) String() string { return duration.String(time.Duration(d)) }
 
 // MarshalJSON implements json.Marshaler.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }

@@ -13,6 +13,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/image"
 	"fwctl/internal/ui"
 	"fwctl/plan"
@@ -150,8 +151,8 @@ func TestHintAfter(t *testing.T) {
 	if got := hintAfter(r, false, "fwctl resume"); !strings.Contains(got, "do not reset or power-cycle b") {
 		t.Errorf("hintAfter = %q; want the component that must not be power-cycled named", got)
 	}
-	for refusal, want := range map[result.Refusal]string{
-		result.RefusedStale: "then plan again", result.RefusedInUse: "apply the same plan", result.RefusedWrongHost: "", result.RefusedDisruption: "", "": "or plan again",
+	for refusal, want := range map[step.Refusal]string{
+		step.RefusedStale: "then plan again", step.RefusedInUse: "apply the same plan", step.RefusedWrongHost: "", step.RefusedDisruption: "", "": "or plan again",
 	} {
 		r := &result.Result{Outcome: result.RunRefused, Refusal: refusal}
 		if got := hintAfter(r, false, "fwctl resume"); !strings.Contains(got, want) || want == "" && got != "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/document"
 	"fwctl/internal/image"
 	"fwctl/internal/state"
@@ -367,14 +368,14 @@ func hintAfter(r *result.Result, resumed bool, resume string) string {
 	switch r.Outcome {
 	case result.RunRefused:
 		switch r.Refusal {
-		case result.RefusedStale:
+		case step.RefusedStale:
 			return "nothing was written: look at what differs, then plan again"
-		case result.RefusedInUse:
+		case step.RefusedInUse:
 			return "nothing was written: " + again + " when the others are done"
-		case result.RefusedGate:
+		case step.RefusedGate:
 			return "nothing was written: see to that and " + again + ", or plan again"
-		case result.RefusedWrongHost, result.RefusedDisruption, result.RefusedOrder, result.RefusedWindow,
-			result.RefusedUnfinished:
+		case step.RefusedWrongHost, step.RefusedDisruption, step.RefusedOrder, step.RefusedWindow,
+			step.RefusedUnfinished:
 			// The reason says it.
 			return ""
 		}

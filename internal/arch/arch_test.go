@@ -30,13 +30,14 @@ var allowed = map[string][]string{
 	"schemas":             {},
 	"internal/capture":    {"internal/transport"},
 	"internal/backoff":    {},
+	"internal/duration":   {},
 	// Pure: readings of one enclosure, compared.
 	"internal/baseline": {"inventory"},
 	"internal/enclosure": {
 		"inventory", "inventory/scan", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport",
 	},
 	"internal/download": {
-		"inventory", "inventory/scan", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi",
+		"inventory", "inventory/scan", "internal/enclosure", "internal/backoff", "internal/duration", "internal/ses", "internal/scsi",
 		"internal/transport",
 	},
 	"internal/scsi": {"internal/transport"},
@@ -48,7 +49,7 @@ var allowed = map[string][]string{
 	"inventory/scan":    {"inventory", "internal/ses", "internal/scsi", "internal/transport"},
 	"inventory/fleet":   {"inventory"},
 	// Never transport: a plan is made without a device.
-	"plan":         {"inventory", "internal/window", "schemas"},
+	"plan":         {"inventory", "internal/duration", "internal/window", "schemas"},
 	"plan/impact":  {"plan", "inventory/fleet"},
 	"plan/desired": {"plan", "internal/glob", "internal/image"},
 	"plan/build":   {"plan/desired", "plan/impact"},
