@@ -13,6 +13,7 @@ import (
 	"fwctl/executor"
 	"fwctl/executor/result"
 	"fwctl/plan"
+	"fwctl/plan/images"
 )
 
 func (a *app) applyCommand() *cobra.Command {
@@ -140,7 +141,7 @@ func (r *request) load(file, expect, dir string) error {
 			"leave --simulate out, or plan with it")
 	}
 	r.config.Plan = p
-	r.config.Images, err = findImages(p, nil, dir, file)
+	r.config.Images, err = images.Find(p, images.Places{Dir: dir, File: file})
 	return err
 }
 

@@ -23,6 +23,7 @@ import (
 	"fwctl/internal/ui"
 	"fwctl/inventory"
 	"fwctl/plan"
+	"fwctl/plan/images"
 	"fwctl/schemas"
 )
 
@@ -215,6 +216,7 @@ func hintFor(err error) string {
 	var cause syscall.Errno
 	var unmatched *plan.UnmatchedError
 	var unwritten *ui.WriteError
+	var missing *images.MissingError
 	switch {
 	case errors.As(err, &unwritten):
 		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
@@ -223,6 +225,8 @@ func hintFor(err error) string {
 		return "the result was not received: send the output elsewhere"
 	case errors.As(err, &f):
 		return f.hint
+	case errors.As(err, &missing):
+		return "name the directory that has it with --images"
 	case errors.As(err, &unmatched):
 		return unmatched.Hint
 	case errors.As(err, &img):

@@ -14,12 +14,13 @@ import (
 	"fwctl/internal/state"
 	"fwctl/internal/ui"
 	"fwctl/plan"
+	"fwctl/plan/images"
 )
 
 func (a *app) resumeCommand() *cobra.Command {
 	var (
-		images, output string
-		flags          runFlags
+		dir, output string
+		flags       runFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "resume",
@@ -39,11 +40,11 @@ carries out the rest of that run's plan. What is not known in the end is said.`,
 				return err
 			}
 			r.json, r.resumed = output == "json", true
-			return r.resume(cmd.Context(), images)
+			return r.resume(cmd.Context(), dir)
 		}),
 	}
 	flags.yesFlag(cmd)
-	cmd.Flags().StringVar(&images, "images", "",
+	cmd.Flags().StringVar(&dir, "images", "",
 		"look for images that the state directory has lost, by their SHA-256, in `DIR` and below, "+
 			"then where they were when the plan was made")
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json: an event a line, the result last")
@@ -51,13 +52,14 @@ carries out the rest of that run's plan. What is not known in the end is said.`,
 	return cmd
 }
 
-// resume goes on with the run that has no end, or was interrupted.
-func (r *request) resume(ctx context.Context, images string) error {
-	dir, err := r.state()
+// resume goes on with the run that has no end, or was interrupted. dir may have images that the state directory lacks,
+// "" for none.
+func (r *request) resume(ctx context.Context, dir string) error {
+	stateDir, err := r.state()
 	if err != nil {
 		return err
 	}
-	store, err := state.OpenExisting(dir)
+	store, err := state.OpenExisting(stateDir)
 	if err != nil {
 		return unbegun(err)
 	}
@@ -84,7 +86,7 @@ func (r *request) resume(ctx context.Context, images string) error {
 		)
 	}
 	r.config.Plan, r.config.Phase, r.config.Wave = p, plan.WaveKind(run.Phase), run.Wave
-	if r.config.Images, err = findImages(p, memory.Images(store, p), images, ""); err != nil {
+	if r.config.Images, err = images.Find(p, images.Places{Known: memory.Images(store, p), Dir: dir}); err != nil {
 		return err
 	}
 	remaining, err := memory.ReadRemaining(ctx, store, run, p)

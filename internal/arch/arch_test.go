@@ -53,6 +53,7 @@ var allowed = map[string][]string{
 	"plan/impact":  {"plan", "inventory/fleet"},
 	"plan/desired": {"plan", "internal/glob", "internal/image"},
 	"plan/build":   {"plan/desired", "plan/impact"},
+	"plan/images":  {"plan", "internal/image"},
 	// It reads what a store remembers through executor/memory, so that a rule about that stands once.
 	"internal/report": {"executor/memory", "plan"},
 	// Values only, and never a device.
