@@ -29,13 +29,7 @@ func (sc Screen) Status(s *report.Status, again Again) string {
 		}
 		return command
 	}
-	ended := 0
-	counts := map[result.Process]int{}
 	for _, r := range s.Runs {
-		counts[r.Process]++
-		if r.EndedAt != nil {
-			ended++
-		}
 		text := Because(runLine(r), stands(r))
 		if r.Resumable {
 			text += "; " + resume(r.Host) + " looks at the devices and goes on"
@@ -44,46 +38,69 @@ func (sc Screen) Status(s *report.Status, again Again) string {
 		lines = append(lines, sc.toned(text+".", r.Process == result.ProcessGone)...)
 		lines = append(append(lines, sc.runNotes(r)...), sc.stepTable(r.Steps, "STATE")...)
 	}
-	if len(s.Stuck) > 0 {
-		t := table{columns: []column{
-			{"STUCK", key}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason},
-		}}
-		for _, v := range s.Stuck {
-			what := state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What()
-			t.rows = append(t.rows, row{tone: alarm, cells: []string{
-				v.Address, hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), Moment(v.Since),
-				what + ", and how it ended is not known: any power loss may start the image, or a part of it: " +
-					"do not reset or power-cycle it; " + resume(v.Host) + " looks at the device and goes on",
-			}})
+	for _, t := range []table{stuckTable(s, resume), cautionTable(s), stagedTable(s)} {
+		if len(t.rows) > 0 {
+			rows, _ := t.draw(sc)
+			lines = append(append(lines, ""), rows...)
 		}
-		rows, _ := t.draw(sc)
-		lines = append(append(lines, ""), rows...)
 	}
-	if len(s.Cautions) > 0 {
-		t := table{columns: []column{{"CAUTION", key}, {"HOST", label}, {"WHAT TO DO", reason}}}
-		for _, v := range s.Cautions {
-			t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), v.Words()}})
-		}
-		rows, _ := t.draw(sc)
-		lines = append(append(lines, ""), rows...)
-	}
+	lines = append(append(lines, ""), sc.wrap(statusTotal(s), "", "  ")...)
 	if len(s.Staged) > 0 {
-		t := table{columns: []column{
-			{"STAGED", key}, {"HOST", label}, {"RUNS", below}, {"HOLDS", below}, {"IMAGE", below}, {"SINCE", below},
-			{"BY", below}, {"NOTES", reason},
-		}}
-		for _, v := range s.Staged {
-			note := "-"
-			if !v.Confirmed {
-				note = "unconfirmed: the device never said that the image is complete"
-			}
-			t.rows = append(t.rows, row{cells: []string{
-				v.Address, hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
-				Moment(v.Since), cmp.Or(v.By, "-"), note,
-			}})
+		lines = append(lines, sc.wrap("What is staged starts at any power loss or hard reset.", "", "  ")...)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func stuckTable(s *report.Status, resume func(host string) string) table {
+	t := table{columns: []column{
+		{"STUCK", key}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason},
+	}}
+	for _, v := range s.Stuck {
+		what := state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What()
+		t.rows = append(t.rows, row{tone: alarm, cells: []string{
+			v.Address, hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), Moment(v.Since),
+			what + ", and how it ended is not known: any power loss may start the image, or a part of it: " +
+				"do not reset or power-cycle it; " + resume(v.Host) + " looks at the device and goes on",
+		}})
+	}
+	return t
+}
+
+func cautionTable(s *report.Status) table {
+	t := table{columns: []column{{"CAUTION", key}, {"HOST", label}, {"WHAT TO DO", reason}}}
+	for _, v := range s.Cautions {
+		t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), v.Words()}})
+	}
+	return t
+}
+
+func stagedTable(s *report.Status) table {
+	t := table{columns: []column{
+		{"STAGED", key}, {"HOST", label}, {"RUNS", below}, {"HOLDS", below}, {"IMAGE", below}, {"SINCE", below},
+		{"BY", below}, {"NOTES", reason},
+	}}
+	for _, v := range s.Staged {
+		note := "-"
+		if !v.Confirmed {
+			note = "unconfirmed: the device never said that the image is complete"
 		}
-		rows, _ := t.draw(sc)
-		lines = append(append(lines, ""), rows...)
+		t.rows = append(t.rows, row{cells: []string{
+			v.Address, hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
+			Moment(v.Since), cmp.Or(v.By, "-"), note,
+		}})
+	}
+	return t
+}
+
+// statusTotal counts what a status lists.
+func statusTotal(s *report.Status) string {
+	ended := 0
+	counts := map[result.Process]int{}
+	for _, r := range s.Runs {
+		counts[r.Process]++
+		if r.EndedAt != nil {
+			ended++
+		}
 	}
 	total := fmt.Sprintf("%s, %d broken off, ",
 		english.Plural(counts[result.ProcessRunning], "run goes on", "runs go on"), counts[result.ProcessGone])
@@ -97,11 +114,7 @@ func (sc Screen) Status(s *report.Status, again Again) string {
 	if n := len(s.Cautions); n > 0 {
 		total += fmt.Sprintf(" %d %s to be minded.", n, english.PluralWord(n, "caution has", "cautions have"))
 	}
-	lines = append(append(lines, ""), sc.wrap(total, "", "  ")...)
-	if len(s.Staged) > 0 {
-		lines = append(lines, sc.wrap("What is staged starts at any power loss or hard reset.", "", "  ")...)
-	}
-	return strings.Join(lines, "\n") + "\n"
+	return total
 }
 
 // History draws a history.
