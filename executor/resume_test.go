@@ -418,6 +418,30 @@ func TestUnknownThatAnswers(t *testing.T) {
 	})
 }
 
+// WRITE BUFFER has no abort: a part of an image stays until the next download. If no run comes
+// to send that, it is on record as fwctl's own, and not taken for somebody else's.
+func TestPartThatOnlyADownloadDiscards(t *testing.T) {
+	t.Parallel()
+	needsPerson := acme("protocol: write-buffer, modes: ['07']") +
+		"    faults: [{when: {act: last-chunk}, do: {sense: 05/24/00}}]\n"
+	loses := strings.ReplaceAll(acme("protocol: both"), enc1, other) +
+		"    faults: [{when: {act: last-chunk}, do: {sense: 0b/00/00}}]\n"
+	onRack(t, needsPerson+loses, func(b *bench) {
+		seven, e := b.hop("1100", plan.Mode7), b.hop("1100", plan.ModeE)
+		seven.Protocol, e.Protocol = plan.WriteBuffer, plan.WriteBuffer
+		lost := b.step(strings.ReplaceAll(esp1, enc1, other), stage, e)
+		c := b.config(b.step(esp1, reset, seven), lost)
+		c.Plan.Rollout.MaxFailures = 2
+		b.ended(b.runConfig(context.Background(), c), result.RunUnknown,
+			"failed unconfirmed 7 1000", "unknown unconfirmed e 1000")
+		b.ended(b.resume(c), result.RunUnknown, "failed unconfirmed 7 1000", "skipped unconfirmed e 1000")
+		b.ended(b.run(lost), result.RunDone, "staged confirmed e 1000")
+		if cautions, err := b.store.Cautions(context.Background()); err != nil || len(cautions) != 1 {
+			t.Errorf("Cautions = %+v, %v; want that of %s alone", cautions, err, esp1)
+		}
+	})
+}
+
 // A module that was exchanged has taken what nobody knows with it.
 func TestUnknownThatWasExchanged(t *testing.T) {
 	t.Parallel()

@@ -271,6 +271,11 @@ func (d *bufferDownload) recover(ctx context.Context, last bool) Outcome {
 		case o.Result != GoOn:
 			return over(Outcome{Result: Sent, Reason: o.Reason})
 		}
+		if d.hasPage && !d.spec.SkipMidwayStatus {
+			if s, err := d.ask(ctx); err == nil && partial(s) {
+				return over(Outcome{Result: PartHeld, Reason: fmt.Sprintf("it waits for more of the image (%v)", s)})
+			}
+		}
 		return over(d.runs(ctx))
 	}, func(said string) Outcome { return lost("what it holds is unknown: %s", said) })
 }
