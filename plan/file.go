@@ -105,26 +105,29 @@ var errOtherBytes = errors.New("the file is not as fwctl writes it")
 // showable reports whether the texts of JSON have only characters that can be
 // shown, line feeds and tabs. It may miss some that are.
 func showable(data []byte) bool {
-	for i := 0; i < len(data); {
-		c := data[i]
-		switch {
-		case c == '\\' && i+1 < len(data):
-			if !slices.Contains([]byte(`\"nt`), data[i+1]) {
-				return false // an escape, which Encode writes of nothing else
-			}
-			i += 2
-		case c < utf8.RuneSelf:
-			if c == 0x7f {
-				return false
-			}
-			i++
-		default:
-			r, size := utf8.DecodeRune(data[i:])
-			if !unicode.IsPrint(r) {
-				return false
-			}
-			i += size
+	if bytes.IndexByte(data, 0x7f) >= 0 {
+		return false
+	}
+	for rest := data; ; rest = rest[2:] {
+		if at := bytes.IndexByte(rest, '\\'); at >= 0 {
+			rest = rest[at:]
+		} else {
+			break
 		}
+		if len(rest) < 2 || !slices.Contains([]byte(`\"nt`), rest[1]) {
+			return false // an escape, which Encode writes of nothing else
+		}
+	}
+	for i := 0; i < len(data); {
+		if data[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(data[i:])
+		if !unicode.IsPrint(r) {
+			return false
+		}
+		i += size
 	}
 	return true
 }
