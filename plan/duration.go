@@ -1,13 +1,13 @@
 package plan
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
-	"fwctl/internal/duration"
-
+	"github.com/go-json-experiment/json/jsontext"
 	"gopkg.in/yaml.v3"
+
+	"fwctl/internal/duration"
 )
 
 // Duration is a time.Duration that is written as people write it: "45m", not "45m0s".
@@ -20,13 +20,13 @@ func (d Duration) MarshalJSON() ([]byte, error) { return []byte(`"` + d.String()
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (d *Duration) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
+	text, err := jsontext.AppendUnquote(nil, b)
+	if err != nil {
 		return err
 	}
-	v, err := time.ParseDuration(s)
+	v, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("cannot read duration %q: %w", s, err)
+		return fmt.Errorf("cannot read duration %q: %w", text, err)
 	}
 	*d = Duration(v)
 	return nil

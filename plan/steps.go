@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -148,16 +149,16 @@ func (p *Plan) size() (int, error) {
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// decodeCanonical decodes a plan that looks as Encode writes it. Whether it is, byte by
-// byte, is for the caller to find out.
+// decodeCanonical decodes a plan that looks as Encode writes it, and whose texts can be
+// shown. Whether it is as Encode writes it, byte by byte, is for the caller to find out.
 func decodeCanonical(data []byte) (*Plan, error) {
 	var p Plan
 	head, rest, found := bytes.Cut(data, []byte(beforeSteps+beforeStep))
 	end := bytes.Index(rest, []byte(afterSteps))
 	if !found || end < 0 {
-		return &p, json.Unmarshal(data, &p)
+		return &p, decodeShowable(data, &p)
 	}
-	if err := json.Unmarshal(bytes.Join([][]byte{head, rest[end:]}, []byte(beforeSteps)), &p); err != nil {
+	if err := decodeShowable(bytes.Join([][]byte{head, rest[end:]}, []byte(beforeSteps)), &p); err != nil {
 		return nil, err
 	}
 	texts := split(rest[:end])
@@ -167,7 +168,7 @@ func decodeCanonical(data []byte) (*Plan, error) {
 	for first := 0; first < len(texts); first += chunk {
 		decoders.Go(func() error {
 			for i := first; i < min(first+chunk, len(texts)); i++ {
-				if err := json.Unmarshal(texts[i], &p.Steps[i]); err != nil {
+				if err := decodeShowable(texts[i], &p.Steps[i]); err != nil {
 					return err
 				}
 			}
@@ -175,6 +176,15 @@ func decodeCanonical(data []byte) (*Plan, error) {
 		})
 	}
 	return &p, decoders.Wait()
+}
+
+var errHidden = errors.New("a text has characters that cannot be shown")
+
+func decodeShowable(text []byte, into any) error {
+	if !showable(text) {
+		return errHidden
+	}
+	return json.Unmarshal(text, into)
 }
 
 // split returns the texts of steps.
