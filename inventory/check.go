@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,8 +11,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/go-json-experiment/json"
 )
 
 // Limits of an inventory's values. The schema has the same.
@@ -169,6 +168,11 @@ func (d *Drive) flaw() string {
 	}
 	for _, p := range d.Paths {
 		if bad := odd(p.Device, p.Via, p.Down); bad != "" {
+			return bad
+		}
+	}
+	for i := range d.Uses {
+		if bad := d.Uses[i].flaw(); bad != "" {
 			return bad
 		}
 	}

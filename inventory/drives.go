@@ -24,15 +24,16 @@ type BlockDevice struct {
 	Live       bool
 	Down       string // why it is not live, in words
 	Route      Route
-	Uses       []Use
+	Uses       []BlockUse
 	Probed     bool     // Uses is all there is: an exclusive open was tried too, and every process could be looked at
 	Evidence   []string // in words: what was seen that does not count as use, and what could not be seen
 }
 
-// Use is something on the host that uses a disk.
-type Use struct {
-	Words string // "mounted /tank through dm-3 (mpatha)"
-	// the block device that it depends on: the disk itself, or a dm-multipath map, which has other paths too
+// BlockUse is a use of a disk over one of its block devices.
+type BlockUse struct {
+	Use
+
+	// The block device that it depends on: the disk itself, or a dm-multipath map, which has other paths too.
 	Over string
 }
 
@@ -274,6 +275,7 @@ func (w *wiring) drives(g int) []Drive {
 			d.Paths[i].Used = carriesAll(over[i], uses)
 		}
 		d.InUse = inUse(over, uses)
+		d.Uses = distinct(uses)
 		drives = append(drives, d)
 	}
 	for _, s := range w.slots(members) {
@@ -320,27 +322,45 @@ func (w *wiring) drives(g int) []Drive {
 }
 
 // usesOf lists what uses a drive over any of its block devices, sorted.
-func usesOf(blocks []BlockDevice) []Use {
-	var uses []Use
+func usesOf(blocks []BlockDevice) []BlockUse {
+	var uses []BlockUse
 	for _, b := range blocks {
 		uses = append(uses, b.Uses...)
 	}
-	slices.SortFunc(uses, func(a, b Use) int { return cmp.Or(cmp.Compare(a.Words, b.Words), cmp.Compare(a.Over, b.Over)) })
+	slices.SortFunc(uses, func(a, b BlockUse) int {
+		return cmp.Or(cmp.Compare(a.String(), b.String()), cmp.Compare(a.Over, b.Over))
+	})
 	return uses
 }
 
+// same reports whether two uses are one, over the same block device.
+func (u BlockUse) same(o BlockUse) bool { return u.Over == o.Over && u.String() == o.String() }
+
 // carriesAll reports whether everything that uses a drive goes on over this one of
 // its block devices.
-func carriesAll(b BlockDevice, uses []Use) bool {
-	return len(uses) > 0 && !slices.ContainsFunc(uses, func(u Use) bool { return !slices.Contains(b.Uses, u) })
+func carriesAll(b BlockDevice, uses []BlockUse) bool {
+	return len(uses) > 0 && !slices.ContainsFunc(uses, func(u BlockUse) bool {
+		return !slices.ContainsFunc(b.Uses, u.same)
+	})
+}
+
+// distinct lists uses once each, over whatever block devices they are, sorted; nil if there
+// are none.
+func distinct(uses []BlockUse) []Use {
+	var all []Use
+	for _, u := range uses {
+		all = append(all, u.Use)
+	}
+	slices.SortFunc(all, compareUses)
+	return slices.CompactFunc(all, func(a, b Use) bool { return compareUses(a, b) == 0 })
 }
 
 // inUse lists uses in words. It returns nil, which means unknown, if no use is seen but
 // not everything was looked at: a drive that this host does not see may be in use on another.
-func inUse(blocks []BlockDevice, uses []Use) []string {
+func inUse(blocks []BlockDevice, uses []BlockUse) []string {
 	words := []string{}
 	for _, u := range uses {
-		words = append(words, u.Words)
+		words = append(words, u.String())
 	}
 	unprobed := func(b BlockDevice) bool { return !b.Probed }
 	if len(words) == 0 && (len(blocks) == 0 || slices.ContainsFunc(blocks, unprobed)) {

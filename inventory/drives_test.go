@@ -49,8 +49,10 @@ func sees(d inventory.Drive) string {
 }
 
 func TestDrives(t *testing.T) {
-	mount := func(over string) inventory.Use { return inventory.Use{Words: "mounted /tank", Over: over} }
-	path := func(name, port string, uses ...inventory.Use) inventory.BlockDevice {
+	mount := func(over string) inventory.BlockUse {
+		return inventory.BlockUse{Use: inventory.Use{Kind: inventory.MountUse, Name: "/tank"}, Over: over}
+	}
+	path := func(name, port string, uses ...inventory.BlockUse) inventory.BlockDevice {
 		return inventory.BlockDevice{Name: name, SASAddress: port, LUID: drive, Live: true, Uses: uses}
 	}
 	probed := func(b inventory.BlockDevice) inventory.BlockDevice {
@@ -80,8 +82,9 @@ func TestDrives(t *testing.T) {
 		{"a path that the map lacks", []inventory.BlockDevice{path("sda", port1, mount("dm-0")), path("sdb", port2)}, `["mounted /tank"] sda:A used sdb:B`},
 		{"a path of the map is dead", []inventory.BlockDevice{path("sda", port1, mount("dm-0")), dead}, `["mounted /tank"] sda:A used sdb:B dead used`},
 		{"two uses, a path each: no path carries both", []inventory.BlockDevice{path("sda", port1, mount("sda")),
-			path("sdb", port2, inventory.Use{Words: "swap through sdb2",
-				Over: "sdb"})}, `["mounted /tank" "swap through sdb2"] sda:A sdb:B`},
+			path("sdb", port2, inventory.BlockUse{
+				Use: inventory.Use{Kind: inventory.SwapUse, Through: []string{"sdb2"}}, Over: "sdb",
+			})}, `["mounted /tank" "swap through sdb2"] sda:A sdb:B`},
 		{"one use twice over one path", []inventory.BlockDevice{path("sda", port1, mount("sda"), mount("sda"))}, `["mounted /tank"] sda:A used`},
 		{"alike over two paths, and not the same", []inventory.BlockDevice{path("sda", port1, mount("sda")), path("sdb", port2, mount("sdb"))}, `["mounted /tank"] sda:A sdb:B`},
 		{"a port that no ESP lists is known by the logical unit", []inventory.BlockDevice{path("sda", port1), path("sdc", "5000c50000000009")}, "unknown sda:A sdc:?"},

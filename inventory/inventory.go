@@ -6,13 +6,12 @@ package inventory
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json"
 )
 
 // FormatVersion is the version of the inventory file format that this package writes.
@@ -129,10 +128,10 @@ type Health struct {
 // slot that page 02h reports as occupied, or one that only the host's routes show.
 //
 // InUse is empty only if a path of this host leads to the drive and the scan looked at
-// everything that shows use: mounts, swap, what is stacked above (dm, md, bcache),
-// processes that have it open, and, on request only, an exclusive open, which finds ZFS,
-// and counters that move. A dm-multipath map with nothing above it does not count as use,
-// nor does a process that only watches disks.
+// everything that shows use: mounts, swap, what is stacked above (dm, md, bcache), Ceph
+// OSDs, ZFS pools as far as zpool names them, processes that have it open, and, on request
+// only, an exclusive open, and counters that move. A dm-multipath map with nothing above it
+// does not count as use, nor does a process that only watches disks.
 type Drive struct {
 	Slot       SlotNumber `json:"slot"`
 	SASAddress string     `json:"sas_address"` // of the drive's first port, 16 hex digits; "" if unknown
@@ -141,6 +140,8 @@ type Drive struct {
 	Protocol DriveProtocol `json:"protocol,omitempty"` // "" if neither page 0Ah nor the kernel shows it
 	// what uses it, in words: "mounted /tank through dm-3 (mpatha)"; nil: unknown, which counts as in use
 	InUse []string `json:"in_use"`
+	// InUse, structured; sorted. nil also if an older fwctl has written the inventory: see Users.
+	Uses []Use `json:"uses,omitempty"`
 	// over both ports, sorted by Device; empty if this host does not see it, and then InUse is nil
 	Paths    []DrivePath `json:"paths"`
 	Evidence []string    `json:"evidence,omitempty"` // why it counts as behind the enclosure, in words

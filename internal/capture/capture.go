@@ -20,7 +20,7 @@ import (
 )
 
 // FormatVersion is the version of the capture file format that this package writes.
-const FormatVersion = "1.1"
+const FormatVersion = "1.2"
 
 const kind = "Capture"
 
@@ -39,6 +39,9 @@ type Capture struct {
 	// Since 1.1; not there, they were not asked for.
 	OpenDisks *OpenDisks          `json:"open_disks,omitempty"`
 	DMTables  map[string]*DMTable `json:"dm_tables,omitempty"` // by the kernel's name of the map, "dm-3"
+
+	// Since 1.2; not there, it was not asked for.
+	ZpoolStatus *ZpoolStatus `json:"zpool_status,omitempty"`
 }
 
 // OpenDisks is which processes had disks open. With a failure these are not all.
@@ -58,6 +61,12 @@ type OpenDisk struct {
 type DMTable struct {
 	Failure *Failure `json:"failure,omitempty"`
 	Status  Bytes    `json:"status"` // a line each target
+}
+
+// ZpoolStatus is what zpool status printed, or why there was nothing.
+type ZpoolStatus struct {
+	Failure *Failure `json:"failure,omitempty"`
+	Text    Bytes    `json:"text"`
 }
 
 // Node is a device node that was opened.

@@ -78,6 +78,16 @@ func (r *Recorder) DMTableStatus(name string) (string, error) {
 	return status, err
 }
 
+func (r *Recorder) ZpoolStatus(ctx context.Context) (string, error) {
+	text, err := r.machine.ZpoolStatus(ctx)
+	noted := &ZpoolStatus{Text: Bytes(text)}
+	if err != nil {
+		noted.Failure = failureOf("read the status of", err)
+	}
+	r.note(func(c *Capture) { c.ZpoolStatus = noted })
+	return text, err
+}
+
 func (r *Recorder) Lock(string) (io.Closer, error) { return nil, errRecording }
 
 func (r *Recorder) ShareLock(string) (io.Closer, error) { return nil, errRecording }

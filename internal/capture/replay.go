@@ -52,6 +52,14 @@ func (m machine) DMTableStatus(name string) (string, error) {
 	return string(noted.Status), noted.Failure.failed("/dev/" + name)
 }
 
+func (m machine) ZpoolStatus(context.Context) (string, error) {
+	noted := m.capture.ZpoolStatus
+	if noted == nil {
+		return "", errors.New("the capture does not tell of ZFS pools")
+	}
+	return string(noted.Text), noted.Failure.failed("ZFS pools")
+}
+
 func (m machine) Lock(string) (io.Closer, error)      { return nil, ErrReplay }
 func (m machine) ShareLock(string) (io.Closer, error) { return nil, ErrReplay }
 func (m machine) HoldsLock(string, int) (bool, error) { return false, nil }

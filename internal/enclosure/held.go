@@ -224,7 +224,7 @@ func (h *Held) Read(ctx context.Context) (*inventory.Enclosure, error) {
 		}
 		all = append(all, readings...)
 	}
-	enclosures, _ := scan.Assemble(h.machine, all)
+	enclosures, _ := scan.Assemble(ctx, h.machine, all)
 	for i := range enclosures {
 		if enclosures[i].ID() == h.id {
 			return &enclosures[i], nil

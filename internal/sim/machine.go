@@ -140,6 +140,24 @@ func (s *state) pathFailed(u *unit, now time.Time) bool {
 	return false
 }
 
+// ZpoolStatus tells of the pools that the rack file declares.
+func (m *machine) ZpoolStatus(ctx context.Context) (string, error) {
+	switch m.rack.def.Zpool {
+	case "missing":
+		return "", fs.ErrNotExist
+	case "hangs":
+		<-ctx.Done()
+		return "", context.Cause(ctx)
+	case "nonsense":
+		return "zpool: \x1b[31mwhat a day\n\ttank  ONLINE\n", nil
+	}
+	t, err := liveFS{m}.now()
+	if err != nil {
+		return "", err
+	}
+	return zpoolStatus(t.pools), nil
+}
+
 // Lock takes a lock that is this simulated host's.
 func (m *machine) Lock(name string) (io.Closer, error) { return m.lock(name, true) }
 

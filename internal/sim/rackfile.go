@@ -24,6 +24,7 @@ import (
 type definition struct {
 	Trace      string       `yaml:"trace"`
 	Hosts      []string     `yaml:"hosts"`
+	Zpool      string       `yaml:"zpool"` // what is wrong with the program: missing, hangs, nonsense
 	Enclosures []*enclosure `yaml:"enclosures"`
 	Others     []*other     `yaml:"others"`
 
@@ -269,13 +270,31 @@ type use struct {
 	Swap      bool   `yaml:"swap"`
 	Holder    string `yaml:"holder"`    // md0, dm-3
 	Multipath string `yaml:"multipath"` // name of a dm-multipath map over all paths
-	ZFS       string `yaml:"zfs"`       // a pool: no holder in sysfs, only an exclusive open tells
+	LVM       string `yaml:"lvm"`       // "vg/lv": one volume over all drives that name it
+	OSD       *int   `yaml:"osd"`       // the Ceph OSD on the topmost device
+	ZFS       zfsUse `yaml:"zfs"`       // no holder in sysfs: zpool status and an exclusive open tell
 	Process   string `yaml:"process"`   // has the topmost device open, not exclusively
 	// reads or writes: someone whom nothing else shows is doing that all the time; else the disk has no counters
 	IO string `yaml:"io"`
 
 	Failed    []int         `yaml:"failed"`    // ESPs through which the map's paths are failed for good
 	Reinstate reinstatement `yaml:"reinstate"` // of a path of the map that has come back
+}
+
+// zfsUse is a drive's part in a ZFS pool; without a pool it has none.
+type zfsUse struct {
+	Pool    string `yaml:"pool"`
+	VDev    string `yaml:"vdev"`    // "mirror-0", or what it serves as: "logs"; "": it is a top-level vdev
+	Members int    `yaml:"members"` // of the pool in all; fewer than the rack has: as many
+}
+
+func (z *zfsUse) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		z.Pool = n.Value
+		return nil
+	}
+	type plain zfsUse // without this method
+	return n.Decode((*plain)(z))
 }
 
 // reinstatement is how long the path checker takes to use a path again that has

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -343,8 +344,18 @@ func (k *kernel) use(dr *drive) {
 	if use.Holder != "" {
 		below, device = []string{k.hold(use.Holder, below)}, "/dev/"+use.Holder
 	}
-	if use.Mount != "" || use.Swap || use.ZFS != "" {
+	if use.LVM != "" {
+		dir := k.logicalVolume(use.LVM, below)
+		below, device = []string{dir}, "/dev/mapper/"+mapperName(use.LVM)
+	}
+	if use.Mount != "" || use.Swap || use.ZFS.Pool != "" {
 		k.isHeld(below[0])
+	}
+	if use.OSD != nil {
+		k.osd(*use.OSD, device, use.LVM)
+	}
+	if use.ZFS.Pool != "" {
+		k.joins(use.ZFS, "/dev/"+path.Base(below[0]))
 	}
 	if use.Process != "" {
 		k.opens(use.Process, path.Base(below[0]))
@@ -366,6 +377,33 @@ func (k *kernel) opens(process, device string) {
 	}
 	if open := (transport.OpenDisk{PID: pid, Command: process, Device: device}); !slices.Contains(k.open, open) {
 		k.open = append(k.open, open)
+	}
+}
+
+// mapperName is the device mapper's name of a volume: hyphens of its own are doubled.
+func mapperName(lvm string) string {
+	group, volume, _ := strings.Cut(strings.ReplaceAll(lvm, "-", "--"), "/")
+	return group + "-" + volume
+}
+
+// logicalVolume shows an LVM volume over devices, and gives its directory.
+func (k *kernel) logicalVolume(lvm string, below []string) string {
+	dir := k.hold("dm-lvm-"+lvm, below)
+	if k.entries[dir+"/dm/name"] == nil {
+		k.file(dir+"/dm/name", mapperName(lvm)+"\n")
+		k.file(dir+"/dm/uuid", fmt.Sprintf("LVM-%032d%032d\n", 1, len(k.virtual)))
+	}
+	return dir
+}
+
+// osd shows the directory of a Ceph OSD whose data is on a device.
+func (k *kernel) osd(id int, device, lvm string) {
+	if lvm != "" {
+		device = "/dev/" + lvm
+	}
+	link := fmt.Sprintf("var/lib/ceph/osd/ceph-%d/block", id)
+	if k.entries[link] == nil {
+		k.put(link, &entry{mode: fs.ModeSymlink | 0o777, data: []byte(device)})
 	}
 }
 
@@ -399,7 +437,7 @@ func (k *kernel) virtualDisk(name string) string {
 		return dir
 	}
 	kernelName, major := name, 9
-	if strings.HasPrefix(name, "dm-mpath-") {
+	if strings.HasPrefix(name, "dm-mpath-") || strings.HasPrefix(name, "dm-lvm-") {
 		kernelName = fmt.Sprintf("dm-%d", len(k.virtual))
 	}
 	if strings.HasPrefix(kernelName, "dm-") {

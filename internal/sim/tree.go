@@ -21,6 +21,7 @@ type tree struct {
 	open    []transport.OpenDisk
 	busy    map[*entry]string  // what someone does to a disk all the time, by its counters' file
 	maps    map[string][]*unit // paths of the dm-multipath maps, by the kernel's name
+	pools   []*pool            // in the order of the rack file
 }
 
 type entry struct {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -50,6 +51,8 @@ func (m localMachine) BlockDeviceHeld(name string) (bool, error) {
 func (m localMachine) OpenDisks() ([]OpenDisk, error) { return openDisks(os.Getpid()) }
 
 func (m localMachine) DMTableStatus(name string) (string, error) { return dmTableStatus(name) }
+
+func (m localMachine) ZpoolStatus(ctx context.Context) (string, error) { return zpoolStatus(ctx) }
 
 func (m localMachine) Lock(name string) (io.Closer, error) {
 	return lockFile(lockDir, name, unix.LOCK_EX)

@@ -70,8 +70,8 @@ type Machine interface {
 	Hostname() string
 	// Simulated reports whether what is read and written here is a simulation.
 	Simulated() bool
-	// FS is the root file system as far as sys/ and proc/ go. It implements
-	// fs.ReadLinkFS where links matter.
+	// FS is the root file system as far as sys/ and proc/ go, with the links of dev/ and
+	// var/lib/ceph. It implements fs.ReadLinkFS where links matter.
 	FS() fs.FS
 	// Open opens a SCSI generic node such as /dev/sg3.
 	Open(node string, access Access) (Node, error)
@@ -84,6 +84,9 @@ type Machine interface {
 	// DMTableStatus returns the status of each target of a device-mapper map, by
 	// the kernel's name of it such as dm-3: a line each, as `dmsetup status` prints it.
 	DMTableStatus(name string) (string, error)
+	// ZpoolStatus returns what `zpool status -LP` prints of the host's ZFS pools. An error,
+	// as where there is no ZFS or ctx ends first, says that they are unknown.
+	ZpoolStatus(ctx context.Context) (string, error)
 	// Lock takes the host-wide lock of that name without waiting, until it is
 	// closed. errors.Is(err, ErrBusy) where another process has it.
 	Lock(name string) (io.Closer, error)

@@ -136,9 +136,10 @@ func (u *usage) busy(before, now counters, blocks []inventory.BlockDevice, drive
 			continue
 		}
 		over := u.wholes(blocks[i].Name)[0].name
+		use := inventory.BlockUse{Use: inventory.Use{Kind: inventory.UnknownUse, Name: words}, Over: over}
 		for _, j := range drive {
 			if u.wholes(blocks[j].Name)[0].name == over {
-				blocks[j].Uses = append(blocks[j].Uses, inventory.Use{Words: words, Over: over})
+				blocks[j].Uses = append(blocks[j].Uses, use)
 			}
 		}
 	}

@@ -6,9 +6,9 @@ import (
 	"context"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"fwctl/internal/scsi"
@@ -102,17 +102,28 @@ type usage struct {
 	mounts  map[string][]string // mount points by device, "/dev/mapper/mpatha"
 	swaps   map[string]bool     // likewise
 	open    []transport.OpenDisk
-	openErr error                // why open is incomplete, nil if it is not
-	tables  map[string]pathTable // of dm-multipath maps, as far as they were asked for
-	loops   map[string][]string  // loop devices by the block device that they are made of
+	openErr error                    // why open is incomplete, nil if it is not
+	tables  map[string]pathTable     // of dm-multipath maps, as far as they were asked for
+	loops   map[string][]string      // loop devices by the block device that they are made of
+	osds    map[string]string        // Ceph OSDs by device, "/dev/ceph-1/osd-block-2"
+	pools   func() map[string]member // members of ZFS pools by device, asked for once
+	drives  map[string]int           // how many drives a layer is made of, as far as they were counted
 }
 
-func newUsage(m transport.Machine) *usage {
+func newUsage(ctx context.Context, m transport.Machine) *usage {
 	fsys := m.FS()
-	u := &usage{machine: m, fsys: fsys, mounts: map[string][]string{}, swaps: map[string]bool{},
-		tables: map[string]pathTable{}}
+	u := &usage{
+		machine: m,
+		fsys:    fsys,
+		mounts:  map[string][]string{},
+		swaps:   map[string]bool{},
+		tables:  map[string]pathTable{},
+		drives:  map[string]int{},
+	}
 	u.open, u.openErr = m.OpenDisks()
 	u.loops = loopDevices(fsys)
+	u.osds = u.cephOSDs()
+	u.pools = sync.OnceValue(func() map[string]member { return u.askPools(ctx) })
 	for _, fields := range table(fsys, "proc/self/mounts") {
 		if len(fields) > 1 {
 			u.mounts[fields[0]] = append(u.mounts[fields[0]], fields[1])
@@ -146,106 +157,16 @@ func table(fsys fs.FS, name string) [][]string {
 	return lines
 }
 
-// layer is a block device: a disk, one of its partitions, or what holds either.
-type layer struct {
-	name string // "dm-3"
-	dir  string // in sysfs
-	dm   string // name of a device-mapper device, "mpatha"
-	// multipath: a dm-multipath map, or a partition of one. They are made as
-	// disks come, whether someone uses them or not.
-	multipath bool
-}
-
-var multipathUUID = regexp.MustCompile(`^(part[0-9]+-)?mpath-`)
-
-func (u *usage) layer(name, dir string) layer {
-	l := layer{name: name, dir: dir}
-	if strings.HasPrefix(name, "dm-") {
-		l.dm = text(u.fsys, path.Join(dir, "dm/name"))
-		l.multipath = multipathUUID.MatchString(text(u.fsys, path.Join(dir, "dm/uuid")))
-	}
-	return l
-}
-
-func (u *usage) disk(name string) layer { return u.layer(name, path.Join(blockDir, name)) }
-
-// String returns the name that people know it by: "dm-3 (mpatha)".
-func (l layer) String() string {
-	if l.dm == "" {
-		return l.name
-	}
-	return l.name + " (" + scsi.Text(l.dm).String() + ")"
-}
-
-// holders are the devices made of this one.
-func (u *usage) holders(l layer) []layer {
-	entries, _ := fs.ReadDir(u.fsys, path.Join(l.dir, "holders")) // none: nothing holds it
-	var all []layer
-	for _, e := range entries {
-		all = append(all, u.disk(e.Name()))
-	}
-	for _, name := range u.loops[l.name] {
-		all = append(all, u.disk(name))
-	}
-	return all
-}
-
-// loopDevices lists loop devices by the block device that they are made of. A loop device
-// is not among the holders of that block device.
-func loopDevices(fsys fs.FS) map[string][]string {
-	entries, _ := fs.ReadDir(fsys, blockDir) // none: there are no disks
-	loops := map[string][]string{}
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), "loop") {
-			continue
-		}
-		if dir, device := path.Split(text(fsys, path.Join(blockDir, e.Name(), "loop/backing_file"))); dir == "/dev/" {
-			loops[device] = append(loops[device], e.Name())
-		}
-	}
-	return loops
-}
-
-// partitions are those that the kernel knows of a disk.
-func (u *usage) partitions(l layer) []layer {
-	entries, _ := fs.ReadDir(u.fsys, l.dir)
-	var all []layer
-	for _, e := range entries {
-		dir := path.Join(l.dir, e.Name())
-		if strings.HasPrefix(e.Name(), l.name) && text(u.fsys, path.Join(dir, "partition")) != "" {
-			all = append(all, u.layer(e.Name(), dir))
-		}
-	}
-	return all
-}
-
 // of lists what uses a disk.
-func (u *usage) of(disk string) []inventory.Use { return u.above(u.disk(disk), disk, nil) }
+func (u *usage) of(disk string) []inventory.BlockUse { return u.above(u.disk(disk), disk, nil) }
 
 // above lists what uses a layer, directly or through the layers made of it. chain is
 // what lies between the disk and the layer; over is the device that the use depends on.
-func (u *usage) above(l layer, over string, chain []string) []inventory.Use {
-	through := ""
-	if len(chain) > 0 {
-		through = " through " + strings.Join(chain, ", ")
-	}
-	var uses []inventory.Use
-	use := func(words string) { uses = append(uses, inventory.Use{Words: words, Over: over}) }
-	devices := []string{"/dev/" + l.name}
-	if l.dm != "" {
-		devices = append(devices, "/dev/mapper/"+l.dm)
-	}
-	for _, device := range devices {
-		for _, point := range u.mounts[device] {
-			use("mounted " + scsi.Text(point).String() + through) // it can hold anything
-		}
-		if u.swaps[device] {
-			use("swap" + through)
-		}
-	}
-	opened, _ := u.openers(l.name)
-	for _, words := range opened {
-		use(words + through)
+func (u *usage) above(l layer, over string, chain []string) []inventory.BlockUse {
+	var uses []inventory.BlockUse
+	for _, use := range u.directly(l) {
+		use.Through = chain
+		uses = append(uses, inventory.BlockUse{Use: use, Over: over})
 	}
 	for _, p := range u.partitions(l) {
 		uses = append(uses, u.above(p, over, append(slices.Clip(chain), p.String()))...)
@@ -258,13 +179,60 @@ func (u *usage) above(l layer, over string, chain []string) []inventory.Use {
 		if h.multipath {
 			over = h.name
 		}
-		higher := u.above(h, over, append(slices.Clip(chain), h.String()))
+		through := append(slices.Clip(chain), h.String())
+		higher := u.above(h, over, through)
 		if len(higher) == 0 && !h.multipath {
-			use("held by " + h.String() + through)
+			use := inventory.Use{Through: through, Of: u.several(h)}
+			use.Kind, use.Name = h.itself()
+			uses = append(uses, inventory.BlockUse{Use: use, Over: over})
 		}
 		uses = append(uses, higher...)
 	}
 	return uses
+}
+
+// directly lists what uses a layer itself, without what lies between it and a disk.
+func (u *usage) directly(l layer) []inventory.Use {
+	var uses []inventory.Use
+	add := func(use inventory.Use) {
+		switch {
+		case use.Kind != inventory.ZFSUse:
+			use.Of = u.several(l)
+		case use.Of < 2:
+			use.Of = 0
+		}
+		uses = append(uses, use)
+	}
+	for _, device := range l.devices() {
+		for _, point := range u.mounts[device] {
+			add(inventory.Use{Kind: inventory.MountUse, Name: scsi.Text(point).String()}) // it can hold anything
+		}
+		if u.swaps[device] {
+			add(inventory.Use{Kind: inventory.SwapUse})
+		}
+		if m, ok := u.pools()[device]; ok {
+			add(inventory.Use{Kind: inventory.ZFSUse, Name: m.pool, VDev: m.vdev, Of: m.of})
+		}
+	}
+	osd := u.osd(l)
+	if osd != "" {
+		add(inventory.Use{Kind: inventory.CephUse, Name: osd})
+	}
+	opened, _ := u.openers(l.name)
+	for _, use := range opened {
+		if osd == "" || use.Name != "ceph-osd" {
+			add(use)
+		}
+	}
+	return uses
+}
+
+// several returns how many drives a layer is made of, 0 if it is one.
+func (u *usage) several(l layer) int {
+	if n := u.countDrives(l); n > 1 {
+		return n
+	}
+	return 0
 }
 
 // probe looks at the drives behind the enclosures of the readings that nothing was seen to
@@ -301,8 +269,8 @@ func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks [
 		}
 	}
 	now := before.watch(ctx, u.fsys, disks) // before a disk is opened, which may read from it
-	answers := ask(ctx, todo, probeDeadline, func(_ context.Context, d *drive) ([][]inventory.Use, error) {
-		found := make([][]inventory.Use, len(d.blocks))
+	answers := ask(ctx, todo, probeDeadline, func(_ context.Context, d *drive) ([][]inventory.BlockUse, error) {
+		found := make([][]inventory.BlockUse, len(d.blocks))
 		for i, b := range d.blocks {
 			var err error
 			if found[i], err = u.held(blocks[b].Name); err != nil {
@@ -329,12 +297,16 @@ func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks [
 
 // held lists who else has a disk open exclusively: the disk itself, or the
 // dm-multipath map over it, which shuts everyone else out of the disk.
-func (u *usage) held(disk string) ([]inventory.Use, error) {
-	var uses []inventory.Use
+func (u *usage) held(disk string) ([]inventory.BlockUse, error) {
+	var uses []inventory.BlockUse
 	try := func(l layer, over string) (bool, error) {
 		held, err := u.machine.BlockDeviceHeld(l.name)
 		if held {
-			uses = append(uses, inventory.Use{Words: l.String() + " held exclusively", Over: over})
+			use := inventory.Use{Kind: inventory.HeldUse, Through: []string{l.String()}}
+			if l.multipath {
+				use.Kind, use.Name = inventory.MultipathUse, scsi.Text(l.dm).String()
+			}
+			uses = append(uses, inventory.BlockUse{Use: use, Over: over})
 		}
 		return held, err
 	}
@@ -355,18 +327,4 @@ func (u *usage) held(disk string) ([]inventory.Use, error) {
 		}
 	}
 	return uses, nil
-}
-
-// wholes are the dm-multipath maps over a disk; without any, the disk itself.
-func (u *usage) wholes(disk string) []layer {
-	l := u.disk(disk)
-	if maps := u.maps(l); len(maps) > 0 {
-		return maps
-	}
-	return []layer{l}
-}
-
-// maps are the dm-multipath maps over a disk, or the partitions of such a map.
-func (u *usage) maps(l layer) []layer {
-	return slices.DeleteFunc(u.holders(l), func(h layer) bool { return !h.multipath })
 }

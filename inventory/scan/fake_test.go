@@ -23,6 +23,7 @@ type fakeMachine struct {
 	tables  map[string]string // status of dm maps, by the kernel's name
 	open    []transport.OpenDisk
 	openErr error
+	pools   string // what zpool status prints; "": it is missing
 
 	mu     sync.Mutex
 	opened []string
@@ -68,6 +69,12 @@ func (m *fakeMachine) DMTableStatus(name string) (string, error) {
 		return "", fs.ErrNotExist
 	}
 	return status, nil
+}
+func (m *fakeMachine) ZpoolStatus(context.Context) (string, error) {
+	if m.pools == "" {
+		return "", fs.ErrNotExist
+	}
+	return m.pools, nil
 }
 func (m *fakeMachine) Lock(string) (io.Closer, error)      { panic("a scan takes no lock") }
 func (m *fakeMachine) ShareLock(string) (io.Closer, error) { panic("a scan takes no lock") }

@@ -3,7 +3,6 @@ package scan
 import (
 	"bytes"
 	_ "embed"
-	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"fwctl/internal/scsi"
+	"fwctl/inventory"
 )
 
 //go:embed watchers.yaml
@@ -35,8 +35,8 @@ var watchers = sync.OnceValue(func() map[string]bool {
 })
 
 // openers groups the processes that have a block device open by their names: those
-// that use it, in words, and the names of those that only watch it.
-func (u *usage) openers(device string) (use, watch []string) {
+// that use it, and the names of those that only watch it.
+func (u *usage) openers(device string) (use []inventory.Use, watch []string) {
 	pids := map[string][]int{}
 	var names []string
 	for _, p := range u.open {
@@ -56,11 +56,11 @@ func (u *usage) openers(device string) (use, watch []string) {
 			continue
 		}
 		slices.Sort(pids[name])
-		who := fmt.Sprintf("pid %d", pids[name][0])
-		if more := len(pids[name]) - 1; more > 0 {
-			who += fmt.Sprintf(" and %d more", more)
+		by := inventory.Use{Kind: inventory.RawUse, Name: shown, PID: pids[name][0]}
+		if n := len(pids[name]); n > 1 {
+			by.Processes = n
 		}
-		use = append(use, fmt.Sprintf("held open by %s (%s)", shown, who))
+		use = append(use, by)
 	}
 	return use, watch
 }

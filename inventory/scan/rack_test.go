@@ -396,10 +396,15 @@ enclosures:
 		{"a map that nothing uses", `{slot: 0, use: {multipath: mpatha}}`, "unknown sda:A sdb:B", "[] sda:A sdb:B"},
 		{"a map that is mounted", `{slot: 0, use: {multipath: mpatha, mount: /tank}}`, `["mounted /tank through dm-0 (mpatha)"] sda:A used sdb:B used`, ""},
 		{"md on a map", `{slot: 0, use: {multipath: mpatha, holder: md0, swap: true}}`, `["swap through dm-0 (mpatha), md0"] sda:A used sdb:B used`, ""},
-		{"ZFS on a map", `{slot: 0, use: {multipath: mpatha, zfs: tank}}`, "unknown sda:A sdb:B", `["dm-0 (mpatha) held exclusively"] sda:A used sdb:B used`},
-		{"ZFS on one path", `{slot: 0, use: {zfs: tank}}`, "unknown sda:A sdb:B", `["sda held exclusively"] sda:A used sdb:B`},
-		{"ZFS on a partition", `{slot: 0, use: {partition: 1, zfs: tank}}`, "unknown sda:A sdb:B", `["sda1 held exclusively"] sda:A used sdb:B`},
-		{"SATA", `{slot: 0, sata: true, use: {zfs: tank}}`, "unknown sda:A", `["sda held exclusively"] sda:A used`},
+		{"ZFS on a map", `{slot: 0, use: {multipath: mpatha, zfs: tank}}`, `["ZFS pool tank through dm-0 (mpatha)"] sda:A used sdb:B used`, ""},
+		{"ZFS on one path", `{slot: 0, use: {zfs: {pool: tank, vdev: raidz2-0, members: 8}}}`, `["ZFS pool tank (raidz2-0)"] sda:A used sdb:B`, ""},
+		{"ZFS on a partition", `{slot: 0, use: {partition: 1, zfs: tank}}`, `["ZFS pool tank through sda1"] sda:A used sdb:B`, ""},
+		{"a spare of ZFS's", `{slot: 0, use: {zfs: {pool: tank, vdev: spares}}}`, `["ZFS pool tank (spares)"] sda:A used sdb:B`, ""},
+		{"an LVM volume", `{slot: 0, use: {lvm: vg-0/data}}`, `["held by dm-0 (vg--0-data)"] sda:A used sdb:B`, ""},
+		{"an LVM volume on a partition, mounted", `{slot: 0, use: {partition: 1, lvm: vg/data, mount: /srv}}`, `["mounted /srv through sda1, dm-0 (vg-data)"] sda:A used sdb:B`, ""},
+		{"a Ceph OSD", `{slot: 0, use: {lvm: ceph-7f/osd-block-1b, osd: 3, process: ceph-osd}}`, `["Ceph osd.3 through dm-0 (ceph--7f-osd--block--1b)"] sda:A used sdb:B`, ""},
+		{"a Ceph OSD on a map, without LVM", `{slot: 0, use: {multipath: mpatha, osd: 12}}`, `["Ceph osd.12 through dm-0 (mpatha)"] sda:A used sdb:B used`, ""},
+		{"a Ceph volume of no known OSD", `{slot: 0, use: {lvm: ceph-7f/osd-block-1b}}`, `["Ceph osd-block-1b through dm-0 (ceph--7f-osd--block--1b)"] sda:A used sdb:B`, ""},
 		{"a map with a failed path", `{slot: 0, use: {multipath: mpatha, mount: /tank, failed: [2]}}`, `["mounted /tank through dm-0 (mpatha)"] sda:A used sdb:B dead used`, ""},
 		{"a virtual machine's disk", `{slot: 0, use: {process: qemu}}`, `["held open by qemu (pid 1001)"] sda:A used sdb:B`, ""},
 		{"a virtual machine's map", `{slot: 0, use: {multipath: mpatha, process: qemu}}`, `["held open by qemu (pid 1001) through dm-0 (mpatha)"] sda:A used sdb:B used`, ""},
@@ -433,6 +438,89 @@ enclosures:
 			})
 		})
 	}
+}
+
+// A pool that zpool does not name is found by an exclusive open.
+func TestPoolsUnknown(t *testing.T) {
+	t.Parallel()
+	for _, zpool := range []string{"missing", "hangs", "nonsense"} {
+		for _, tt := range []struct{ drive, probed string }{
+			{`{slot: 0, use: {multipath: mpatha, zfs: tank}}`, `["dm-0 (mpatha) held exclusively"] sda:A used sdb:B used`},
+			{`{slot: 0, use: {zfs: tank}}`, `["sda held exclusively"] sda:A used sdb:B`},
+			{`{slot: 0, use: {partition: 1, zfs: tank}}`, `["sda1 held exclusively"] sda:A used sdb:B`},
+			{`{slot: 0, sata: true, use: {zfs: tank}}`, `["sda held exclusively"] sda:A used`},
+		} {
+			t.Run(zpool+" "+tt.drive, func(t *testing.T) {
+				t.Parallel()
+				rack := "zpool: " + zpool + `
+enclosures:
+- {logicalID: 5000ccab04001000, vendor: ACME, product: JBOD-60, esps: [{paths: {stor1: [3]}}, {paths: {stor1: [4]}}], drives: [`
+				onRack(t, rack+tt.drive+"]}\n", func(t *testing.T, m transport.Machine) {
+					began := time.Now()
+					inv := scanAll(t, m)
+					if got := sees(inv.Enclosures[0].Drives[0]); !strings.HasPrefix(got, "unknown ") {
+						t.Errorf("Scan(…) sees the drive %s; want its use unknown", got)
+					}
+					if waited := time.Since(began); waited > 10*time.Second {
+						t.Errorf("Scan(…) took %v; want it not to wait for zpool", waited)
+					}
+					inv, err := scan.Scan(t.Context(), m, scan.Options{ProbeUse: true})
+					if err != nil {
+						t.Fatal(err)
+					}
+					checkSchema(t, inv)
+					if got := sees(inv.Enclosures[0].Drives[0]); got != tt.probed {
+						t.Errorf("Scan(… ProbeUse …) sees the drive %s; want %s", got, tt.probed)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Uses are structured beside their words: sorted, each with all that lies between, and with
+// how many drives there are of what they are of.
+func TestUses(t *testing.T) {
+	onRack(t, `
+enclosures:
+- logicalID: 5000ccab04001000
+  vendor: ACME
+  product: JBOD-60
+  esps: [{}, {}]
+  drives:
+  - {slot: 0, use: {partition: 1, holder: md0, mount: /srv/backup}}
+  - {slot: 1, use: {partition: 1, holder: md0, mount: /srv/backup}}
+  - {slot: 2, use: {multipath: mpatha, holder: md1, lvm: vg0/data, process: qemu}}
+  - {slot: 3, use: {multipath: mpathb, holder: md1, lvm: vg0/data, process: qemu}}
+  - {slot: 4, use: {zfs: {pool: tank, vdev: mirror-0, members: 4}}}
+  - {slot: 5, use: {zfs: {pool: tank, vdev: logs}}}
+  - {slot: 6, use: {lvm: ceph-7f/osd-block-1b, osd: 3, process: ceph-osd}}
+  - {slot: 7}
+`, func(t *testing.T, m transport.Machine) {
+		inv := scanAll(t, m)
+		checkSchema(t, inv)
+		var got []string
+		for _, d := range inv.Enclosures[0].Drives {
+			uses, err := json.Marshal(d.Uses)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, string(uses))
+		}
+		want := []string{
+			`[{"kind":"mount","name":"/srv/backup","through":["sda1","md0"],"of":2}]`,
+			`[{"kind":"mount","name":"/srv/backup","through":["sdc1","md0"],"of":2}]`,
+			`[{"kind":"raw","name":"qemu","through":["dm-1 (mpatha)","md1","dm-3 (vg0-data)"],"of":2,"pid":1001}]`,
+			`[{"kind":"raw","name":"qemu","through":["dm-4 (mpathb)","md1","dm-3 (vg0-data)"],"of":2,"pid":1001}]`,
+			`[{"kind":"zfs","name":"tank","vdev":"mirror-0","of":4}]`,
+			`[{"kind":"zfs","name":"tank","vdev":"logs","of":4}]`,
+			`[{"kind":"ceph","name":"osd.3","through":["dm-5 (ceph--7f-osd--block--1b)"]}]`,
+			`null`,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("uses of the drives (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // The use of a drive that no path leads to on this host is unknown. A disk that is
@@ -573,7 +661,7 @@ enclosures:
 			}
 			readings = append(readings, *r)
 		}
-		enclosures, problems := scan.Assemble(m, readings)
+		enclosures, problems := scan.Assemble(t.Context(), m, readings)
 		if diff := cmp.Diff(inv.Enclosures, enclosures); diff != "" || len(problems) != 0 {
 			t.Errorf("Assemble(…) differs from Scan, with problems %v (-want +got):\n%s", problems, diff)
 		}

@@ -105,7 +105,7 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 		return nil, fmt.Errorf("cannot open any enclosure, %s for one: %w: "+
 			"run fwctl as root, or as a user who may open these nodes", nodes[0], fs.ErrPermission)
 	}
-	u := newUsage(m)
+	u := newUsage(ctx, m)
 	blocks := locate(u, readings)
 	if opts.ProbeUse {
 		probe(ctx, u, readings, blocks, before)
@@ -122,9 +122,13 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 // Assemble makes enclosures of readings, and joins them with what the host knows about
 // SAS ports and block devices. It opens no disk: the use of a drive that nothing is seen
 // to use stays unknown.
-func Assemble(m transport.Machine, readings []inventory.Reading) ([]inventory.Enclosure, []inventory.Problem) {
+func Assemble(
+	ctx context.Context,
+	m transport.Machine,
+	readings []inventory.Reading,
+) ([]inventory.Enclosure, []inventory.Problem) {
 	readings = slices.Clone(readings)
-	blocks := locate(newUsage(m), readings)
+	blocks := locate(newUsage(ctx, m), readings)
 	return inventory.Merge(readings, blocks)
 }
 

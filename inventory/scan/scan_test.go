@@ -480,7 +480,7 @@ func TestAssembleWithSysfs(t *testing.T) {
 	}
 	other := one
 	other.Path = "/dev/sg4"
-	enclosures, problems := scan.Assemble(&fakeMachine{fs: fsys}, []inventory.Reading{one, other})
+	enclosures, problems := scan.Assemble(t.Context(), &fakeMachine{fs: fsys}, []inventory.Reading{one, other})
 	if len(problems) != 2 || len(enclosures) != 1 || len(enclosures[0].ESPs) != 2 {
 		t.Fatalf("Assemble(…) = %+v, %+v; want two ESPs behind ports of their own, in conflict", enclosures, problems)
 	}
