@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"fwctl/executor/memory"
 	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/inventory"
@@ -46,7 +45,7 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 		return "", err
 	}
 	for _, run := range earlier {
-		p, err := memory.Plan(ctx, r.Store, run.ID)
+		p, err := keptPlan(ctx, r.Store, run.ID)
 		if err != nil || p == nil || run.ID == r.id ||
 			slices.ContainsFunc(open, func(i state.Intent) bool { return i.Run == run.ID }) {
 			continue // whoever resumes it will hear of what is wrong with it
@@ -55,7 +54,7 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
 			return s.Host == run.Host && s.Acts() && slices.Contains(r.enclosures(), s.Enclosure)
 		}) {
-			switch owed, err := memory.OwedHooks(ctx, r.Store, run.ID); {
+			switch owed, err := owedHooks(ctx, r.Store, run.ID); {
 			case err != nil:
 				return "", err
 			case len(owed) > 0:

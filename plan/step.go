@@ -67,6 +67,8 @@ type Step struct {
 	Disruption Disruption `json:"disruption"`
 	// Effect.Evidence of its reset.
 	Evidence []string `json:"evidence,omitempty"`
+	// What uses the drives behind what it takes down, if it may reset anything: see CompareStakes.
+	AtStake []Stake `json:"at_stake,omitempty"`
 	// Drives of its fault domain that its host does not see and another host of the plan does.
 	SeenElsewhere []string `json:"seen_elsewhere,omitempty"`
 	WorstDuration Duration `json:"worst_duration"`

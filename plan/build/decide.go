@@ -109,7 +109,7 @@ func (b *builder) plan(d *draft) {
 		return
 	}
 	s.Action, s.Rollback, s.WorstDuration, s.WaitsForPower = plan.Update, "", 0, false
-	s.Hops, s.Later, s.Hooks = []plan.Hop{}, nil, nil
+	s.Hops, s.Later, s.Hooks, s.AtStake = []plan.Hop{}, nil, nil, nil
 	s.Reasons, s.Gates, d.reported = []string{}, []plan.GateResult{}, nil
 	s.Disruption = plan.Disruption{Expected: plan.NoImpact, Worst: plan.NoImpact}
 	if d.ESP.Disputed[d.Sub.ID] != "" {
@@ -130,6 +130,9 @@ func (b *builder) plan(d *draft) {
 	}
 	s.Rollback = w.rollback(s.Current)
 	s.Disruption = w.disruption(s.Hops, func() impact.Effect { return b.effect(d) })
+	if s.Resets() {
+		s.AtStake = b.effect(d).AtStake
+	}
 	if slices.ContainsFunc(s.Hops, func(h plan.Hop) bool { return h.Resets() && !h.ByPerson() }) {
 		s.Hooks = w.policy.Hooks
 	}

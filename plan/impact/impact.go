@@ -25,6 +25,9 @@ type Effect struct {
 	// Evidence says where drives were looked for, then of each drive that may be
 	// cut off why it counts.
 	Evidence []string
+
+	// AtStake is what uses the drives behind what is reset, sorted.
+	AtStake []plan.Stake
 }
 
 // Of returns what it does when ESPs, by lu_id, are reset at once, as the
@@ -95,6 +98,7 @@ func (sv *Survey) Effect(luIDs []string) Effect {
 		home = first.Of
 	}
 	e.Why = sv.describe(found, luIDs, unknown, home)
+	e.AtStake = sv.atStake(enclosures, luIDs, home)
 	return e
 }
 

@@ -41,7 +41,7 @@ func TestResetImpact(t *testing.T) {
 			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2, LUID: a}, {RelativeID: 2, Processes: 2, LUID: b}},
 		}}}
 		got := impact.Of([]*inventory.Inventory{inv}, tt.reset, nil, nil)
-		got.Evidence = nil
+		got.Evidence, got.AtStake = nil, nil
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s: ResetImpact (-want +got):\n%s", tt.name, diff)
 		}

@@ -1,8 +1,9 @@
-package memory
+package executor
 
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"fwctl/executor/result"
 	"fwctl/executor/step"
@@ -33,13 +34,12 @@ func NewRemaining(
 ) *result.Remaining {
 	left := *p
 	left.Steps = nil
-	left.Waves = slices.DeleteFunc(slices.Clone(p.Waves), func(w plan.Wave) bool {
-		return !w.Matches(plan.WaveKind(run.Phase), run.Wave)
-	})
+	selected := Config{Phase: plan.WaveKind(run.Phase), Wave: run.Wave}
+	left.Waves = slices.DeleteFunc(slices.Clone(p.Waves), func(w plan.Wave) bool { return !selected.Selects(w) })
 	r := &result.Remaining{Run: run, Plan: &left}
-	owed := owedHooks(hooks)
+	owed := hooksOwed(hooks)
 	for _, s := range p.Steps {
-		key := KeyOf(&s)
+		key := keyOf(&s)
 		if _, ok := owed[key]; ok && s.Hooks != nil && len(s.Hooks.AfterReset) > 0 {
 			r.Owed = append(r.Owed, s)
 		}
@@ -96,7 +96,9 @@ func leftOf(s plan.Step, rec state.Step, open bool) plan.Step {
 	default:
 		if rec.Mode == string(plan.Mode7) {
 			hop.Modes = []plan.Mode{plan.Mode7}
-			s.Disruption = s.Disruption.AfterRefusal()
+			if why, fallback := strings.CutPrefix(s.Disruption.Why, plan.IfRefused); fallback {
+				s.Disruption.Why = "mode e is refused; " + why
+			}
 		}
 	}
 	staged := next > 0 || len(hop.Deferring()) == 0
@@ -138,3 +140,6 @@ func withoutReset(s plan.Step) plan.Step {
 	s.Disruption.Expected, s.Disruption.Worst, s.Hooks = plan.NoImpact, plan.NoImpact, nil
 	return s
 }
+
+// keyOf returns the key of a step's component in the store.
+func keyOf(s *plan.Step) state.Key { return state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure} }

@@ -1,0 +1,319 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize/english"
+
+	"fwctl/inventory"
+)
+
+// Stake is something that uses drives behind what a step takes down: as far as it is in one
+// enclosure, on one host, and has one fate.
+type Stake struct {
+	// "unknown" for all drives whose users are unknown.
+	Kind inventory.UseKind `json:"kind"`
+	// As in inventory.Use; empty for swap, what is held exclusively, and what is unknown.
+	Name string `json:"name,omitempty"`
+	// Block devices that it uses all of the drives through, the drives' end first.
+	Through []string `json:"through,omitempty"`
+	// Of a ZFS pool: the vdevs that the drives are parts of, sorted.
+	VDevs []string `json:"vdevs,omitempty"`
+	// Where it is used, if several hosts see the enclosure.
+	Host string `json:"host,omitempty"`
+	// The first part of the drives' addresses.
+	Enclosure string `json:"enclosure"`
+	// Of the drives that are in one, sorted.
+	Slots []inventory.SlotNumber `json:"slots"`
+	// How many drives behind the enclosure it uses; 0 if they are unknown.
+	Drives int `json:"drives"`
+	// How many drives it has in all on the host; absent if it has one, or if it is unknown.
+	Of     int         `json:"of,omitempty"`
+	Effect StakeEffect `json:"effect"`
+	// The I/O module through which it goes on: esp2; empty if it stops.
+	Path string `json:"path,omitempty"`
+}
+
+// StakeEffect is what becomes of something that uses drives.
+type StakeEffect string
+
+const (
+	Stops     StakeEffect = "stops"      // the drives have no other path that is sure to carry on
+	KeepsPath StakeEffect = "keeps-path" // another path takes over
+)
+
+// CompareStakes orders what is at stake: what stops first, then by kind and name.
+func CompareStakes(a, b *Stake) int {
+	return cmp.Or(-cmp.Compare(a.Effect, b.Effect), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name),
+		cmp.Compare(a.Host, b.Host), cmp.Compare(a.Enclosure, b.Enclosure), cmp.Compare(a.Path, b.Path))
+}
+
+// InFull puts in words all that is known of it:
+// "mount /srv/backup stops (through md0; slots 0, 1 of 5000ccab04001000)".
+func (s *Stake) InFull() string {
+	var where []string
+	if way := s.way(); way != "" {
+		where = append(where, "through "+way)
+	}
+	if len(s.VDevs) > 0 {
+		where = append(where, strings.Join(s.VDevs, ", "))
+	}
+	if s.Of > s.Drives {
+		where = append(where, ofDrives(s.Drives, s.Of))
+	}
+	place := "behind " + s.Enclosure
+	if s.Drives > 0 {
+		place = places(s.Slots, s.Drives-len(s.Slots)) + " of " + s.Enclosure
+	}
+	where = append(where, place)
+	if s.Host != "" {
+		where = append(where, "on "+s.Host)
+	}
+	fate := "stops: "
+	if s.Effect == KeepsPath {
+		fate = "goes on through " + s.Path + ": "
+	}
+	return fate + named(stakeKinds[s.Kind].one, s.Name) + " (" + strings.Join(where, "; ") + ")"
+}
+
+// way names the topmost device between the thing and its drives, if it is not the thing.
+func (s *Stake) way() string {
+	if len(s.Through) == 0 {
+		return ""
+	}
+	top := s.Through[len(s.Through)-1]
+	if _, name, mapped := strings.Cut(strings.TrimSuffix(top, ")"), " ("); mapped {
+		top = name
+	}
+	if top == s.Name || stakeKinds[s.Kind].device {
+		return ""
+	}
+	return top
+}
+
+// stakeKinds say how to speak of things at stake.
+var stakeKinds = map[inventory.UseKind]struct {
+	one    string // before the name of one
+	all    string // before the names of some
+	device bool   // it is a block device itself, or as good as one: what is below it says no more
+}{
+	inventory.MountUse:     {"mount", "mounts", false},
+	inventory.SwapUse:      {"swap", "swap", false},
+	inventory.ZFSUse:       {"pool", "pool", true},
+	inventory.MDUse:        {"array", "array", true},
+	inventory.LVMUse:       {"LVM", "LVM", true},
+	inventory.CryptUse:     {"dm-crypt map", "dm-crypt map", true},
+	inventory.DMUse:        {"map", "map", true},
+	inventory.BcacheUse:    {"bcache device", "bcache device", true},
+	inventory.CephUse:      {"Ceph", "Ceph", true},
+	inventory.MultipathUse: {"multipath map", "multipath map", true},
+	inventory.RawUse:       {"process", "process", false},
+	inventory.HeldUse:      {"drives that somebody holds exclusively", "drives that somebody holds exclusively", true},
+	inventory.UnknownUse:   {"drives of unknown use", "drives of unknown use", true},
+}
+
+func named(kind, name string) string { return strings.TrimSpace(kind + " " + name) }
+
+func ofDrives(drives, of int) string {
+	return fmt.Sprintf("%d of %s", drives, english.Plural(of, "drive", ""))
+}
+
+// places lists where drives are: "slots 0-5, 9, 1 drive in no slot".
+func places(slots []inventory.SlotNumber, others int) string {
+	var numbers, parts []string
+	for i := 0; i < len(slots); {
+		last := i
+		for last+1 < len(slots) && slots[last+1] == slots[last]+1 {
+			last++
+		}
+		text := strconv.Itoa(int(slots[i]))
+		switch {
+		case last == i+1:
+			text += ", " + strconv.Itoa(int(slots[last]))
+		case last > i:
+			text += "-" + strconv.Itoa(int(slots[last]))
+		}
+		numbers = append(numbers, text)
+		i = last + 1
+	}
+	if len(numbers) > 0 {
+		parts = append(parts, english.PluralWord(len(slots), "slot", "")+" "+strings.Join(numbers, ", "))
+	}
+	if others > 0 {
+		parts = append(parts, english.Plural(others, "drive", "")+" in no slot")
+	}
+	if len(parts) == 0 {
+		return "not listed"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// mostThings is how many things of one fate are named in a line of text.
+const mostThings = 8
+
+// StakeWords puts in words what a step puts at stake, and what goes on: "at stake: mounts
+// /srv/backup (md0: slots 0, 1), pool tank (6 of 8 drives); goes on through esp2: swap (slot
+// 3)"; "" if its drives carry nothing. Of many things the first are named.
+func (s *Step) StakeWords() string { return thingsAtStake([]*Step{s}).words(s.Enclosure, nil) }
+
+// StakeWords puts in words what steps put at stake together, each thing once: what one of
+// them stops and another one does not counts as stopped.
+func StakeWords(steps []*Step) string {
+	names := map[string]string{}
+	for _, s := range steps {
+		names[s.Enclosure] = s.Name
+	}
+	return thingsAtStake(steps).words("", names)
+}
+
+// thing is something at stake, wherever its drives are.
+type thing struct {
+	*Stake                    // of the first enclosure
+	path   string             // "" if some of it goes on through another module than the rest
+	slots  map[string]slotSet // by enclosure
+	others map[string]int     // drives in no slot, likewise
+}
+
+type slotSet map[inventory.SlotNumber]bool
+
+type things []*thing
+
+// thingsAtStake joins what steps put at stake.
+func thingsAtStake(steps []*Step) things {
+	type key struct {
+		kind       inventory.UseKind
+		name, host string
+	}
+	all := map[StakeEffect]map[key]*thing{Stops: {}, KeepsPath: {}}
+	for _, step := range steps {
+		for i := range step.AtStake {
+			s := &step.AtStake[i]
+			by := all[s.Effect]
+			if by == nil {
+				continue // Parse lets no other effect in
+			}
+			k := key{s.Kind, s.Name, s.Host}
+			t := by[k]
+			if t == nil {
+				t = &thing{Stake: s, path: s.Path, slots: map[string]slotSet{}, others: map[string]int{}}
+				by[k] = t
+			}
+			t.add(s)
+		}
+	}
+	var list things
+	for k, t := range all[KeepsPath] {
+		if stops := all[Stops][k]; stops != nil {
+			t.leave(stops)
+		}
+		if t.drives() > 0 {
+			list = append(list, t)
+		}
+	}
+	for _, t := range all[Stops] {
+		list = append(list, t)
+	}
+	slices.SortFunc(list, func(a, b *thing) int {
+		return cmp.Or(-cmp.Compare(a.Effect, b.Effect), cmp.Compare(a.path, b.path), CompareStakes(a.Stake, b.Stake))
+	})
+	return list
+}
+
+// add takes in the drives of one enclosure.
+func (t *thing) add(s *Stake) {
+	if t.slots[s.Enclosure] == nil {
+		t.slots[s.Enclosure] = slotSet{}
+	}
+	for _, n := range s.Slots {
+		t.slots[s.Enclosure][n] = true
+	}
+	t.others[s.Enclosure] = max(t.others[s.Enclosure], s.Drives-len(s.Slots))
+	if t.path != s.Path {
+		t.path = ""
+	}
+}
+
+// leave removes the slots that another thing has.
+func (t *thing) leave(other *thing) {
+	for enclosure, slots := range other.slots {
+		for n := range slots {
+			delete(t.slots[enclosure], n)
+		}
+	}
+}
+
+func (t *thing) drives() int {
+	n := 0
+	for enclosure, slots := range t.slots {
+		n += len(slots) + t.others[enclosure]
+	}
+	return n
+}
+
+// words puts a thing in words but for its kind. At home no enclosure is named; without a home
+// none is if there is but one.
+func (t *thing) words(home string, names map[string]string) string {
+	where := ""
+	switch drives := t.drives(); {
+	case t.Of > drives && drives > 0:
+		where = ofDrives(drives, t.Of)
+	case len(t.slots) > 1:
+		where = fmt.Sprintf("%s in %d enclosures", english.Plural(drives, "drive", ""), len(t.slots))
+	default:
+		e := t.Enclosure
+		where = places(slices.Sorted(maps.Keys(t.slots[e])), t.others[e])
+		if home != "" && e != home || home == "" && len(names) > 1 {
+			where += " of " + cmp.Or(names[e], e)
+		}
+	}
+	if way := t.way(); way != "" {
+		where = way + ": " + where
+	}
+	if t.Host != "" {
+		where += ", on " + t.Host
+	}
+	return "(" + where + ")"
+}
+
+func (list things) words(home string, names map[string]string) string {
+	var parts []string
+	for len(list) > 0 {
+		first := list[0]
+		n := 0
+		for n < len(list) && list[n].Effect == first.Effect && list[n].path == first.path {
+			n++
+		}
+		fate := "at stake: "
+		switch {
+		case first.Effect == KeepsPath && first.path == "":
+			fate = "keeps a path: "
+		case first.Effect == KeepsPath:
+			fate = "goes on through " + first.path + ": "
+		}
+		parts = append(parts, fate+list[:n].enumerate(home, names))
+		list = list[n:]
+	}
+	return strings.Join(parts, "; ")
+}
+
+// enumerate lists things of one fate, and says of each kind once what it is.
+func (list things) enumerate(home string, names map[string]string) string {
+	var parts []string
+	for i, t := range list {
+		if i == mostThings && len(list) > mostThings+1 {
+			parts = append(parts, fmt.Sprintf("%d more", len(list)-i))
+			break
+		}
+		what := t.Name
+		if i == 0 || list[i-1].Kind != t.Kind || what == "" {
+			what = named(stakeKinds[t.Kind].all, what)
+		}
+		parts = append(parts, what+" "+t.words(home, names))
+	}
+	return strings.Join(parts, ", ")
+}
