@@ -188,10 +188,14 @@ func (r *run) end(ctx context.Context, sum *Result) error {
 // keep puts the images of a run beside the store, so that it can be resumed
 // whatever becomes of their files.
 func (r *run) keep(tx *state.Tx) {
+	kept := map[string]bool{}
 	for _, c := range r.local() {
 		for _, hop := range c.step.Hops {
-			if img, ok := r.Images[hop.Image.SHA256]; ok { // one that is staged already is not needed
-				tx.KeepImage(hop.Image.SHA256, img.Bytes())
+			sum := hop.Image.SHA256
+			// One that is staged already is not needed.
+			if img, ok := r.Images[sum]; ok && !kept[sum] {
+				tx.KeepImage(sum, img.Bytes())
+				kept[sum] = true
 			}
 		}
 	}
