@@ -257,7 +257,7 @@ func read(cdb []byte, allocation int) *transport.Request {
 }
 
 // rooms are buffers for what comes back that are done with. Far less comes back than
-// there has to be room for, and it does so often: a chunk may come with 32 KiB for a status.
+// there has to be room for, and it does so often: a chunk may come with 8 KiB for a status.
 var rooms sync.Pool
 
 // room returns a buffer of zeros.

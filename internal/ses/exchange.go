@@ -16,6 +16,10 @@ const (
 	allocation     = 32768
 	longAllocation = 65535 // all that the field can say
 
+	// Page 0Eh has 4,104 bytes at most. It is read after each chunk, and all the room that
+	// there is for it is mapped, copied and cleared each time. sg_ses_microcode asks for as many.
+	microcodeAllocation = 8192
+
 	busyWait = time.Second
 	busyAsks = 30
 )
@@ -31,9 +35,12 @@ const (
 // A page that has more bytes than came back is asked for once more with a
 // larger buffer, and is a *ShortPageError if bytes are still missing.
 func Receive(ctx context.Context, t transport.Transport, code PageCode) ([]byte, error) {
+	if code == PageDownloadMicrocode {
+		return receive(ctx, t, code, microcodeAllocation)
+	}
 	b, err := receive(ctx, t, code, allocation)
 	short, ok := err.(*ShortPageError)
-	if ok && code != PageDownloadMicrocode && short.Received == allocation {
+	if ok && short.Received == allocation {
 		b, err = receive(ctx, t, code, longAllocation)
 	}
 	return b, err

@@ -57,7 +57,7 @@ func TestReceive(t *testing.T) {
 		reset    = answer{sense: []byte{0x72, 6, 0x29, 0, 0, 0, 0, 0}}
 		vanished = answer{err: &transport.Error{Op: "read the answer of", Path: "/dev/sg3", Err: transport.ErrGone}}
 	)
-	const ask01, ask01Long, ask0E = "1c0101800000", "1c0101ffff00", "1c010e800000"
+	const ask01, ask01Long, ask0E = "1c0101800000", "1c0101ffff00", "1c010e200000"
 	tests := []struct {
 		name   string
 		code   ses.PageCode
@@ -93,8 +93,8 @@ func TestReceive(t *testing.T) {
 		{name: "microcode status, unit attention", code: 0x0e, script: []answer{reset, status}, is: scsi.UnitAttention, sent: []string{ask0E}},
 		{name: "microcode status, refused", code: 0x0e, script: []answer{refused, status}, is: scsi.IllegalRequest, sent: []string{ask0E}},
 		{name: "microcode status, gone", code: 0x0e, script: []answer{vanished, status}, is: transport.ErrGone, sent: []string{ask0E}},
-		{name: "microcode status, longer than 32 KiB", code: 0x0e, script: []answer{{data: sized(0x0e, 40000)}, status}, sent: []string{ask0E},
-			text: "cannot decode page 0Eh (download microcode): 32768 bytes received, where the page says it has 40000"},
+		{name: "microcode status, longer than 8 KiB", code: 0x0e, script: []answer{{data: sized(0x0e, 40000)}, status}, sent: []string{ask0E},
+			text: "cannot decode page 0Eh (download microcode): 8192 bytes received, where the page says it has 40000"},
 		{name: "microcode status, another page", code: 0x0e, script: []answer{{data: []byte{8, 0, 0, 0}}, status}, sent: []string{ask0E},
 			text: "cannot read page 0Eh (download microcode): the enclosure answers with its short status only, it does not offer this page"},
 	}
