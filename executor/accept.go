@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
@@ -13,9 +14,9 @@ import (
 // stop at a component, and nobody accepted that. It returns what somebody accepted, for
 // the record.
 func (r *run) accept() []state.Override {
-	refusal, why := RefusedDisruption, r.Unaccepted()
+	refusal, why := step.RefusedDisruption, r.Unaccepted()
 	if others := r.OtherWriters(); len(others) > 0 {
-		refusal, why = RefusedInUse, "another host may be writing to "+others[0].Enclosure
+		refusal, why = step.RefusedInUse, "another host may be writing to "+others[0].Enclosure
 	}
 	var accepted []state.Override
 	for _, c := range r.local() {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/scsi"
 	"fwctl/internal/transport"
 	"fwctl/plan"
@@ -24,47 +24,47 @@ func TestAwayAfterTheLastByte(t *testing.T) {
 		download string
 		fault    string
 		protocol plan.Protocol
-		outcome  executor.RunOutcome
+		outcome  result.RunOutcome
 		step     string
 		words    []string
 		person   bool
 	}{
 		"a path that blinks while flash is written": {
 			"flashTime: 25m, singleBank: true", "{when: {opcode: '1c', page: '0e', state: flashing, nth: 3}, " + blink, plan.SES,
-			executor.RunDone, "updated confirmed 7 1100", nil, false},
+			result.RunDone, "updated confirmed 7 1100", nil, false},
 		"likewise, by WRITE BUFFER": {
 			"flashTime: 25m, singleBank: true, protocol: write-buffer, returnNode: same", "{when: {opcode: '1c', page: '01', state: flashing, nth: 3}, " + blink, plan.WriteBuffer,
-			executor.RunDone, "updated confirmed 7 1100", nil, false},
+			result.RunDone, "updated confirmed 7 1100", nil, false},
 		"likewise, by WRITE BUFFER beside page 0Eh": {
 			"flashTime: 25m, singleBank: true, protocol: both", "{when: {opcode: '1c', page: '0e', state: flashing, nth: 3}, " + blink, plan.WriteBuffer,
-			executor.RunDone, "updated confirmed 7 1100", nil, false},
+			result.RunDone, "updated confirmed 7 1100", nil, false},
 		"a path that blinks and takes the last answer along": {
 			"flashTime: 25m", "{when: {opcode: '1d', offset: 8192}, do: {vanish: 5m, carriedOut: true}}", plan.SES,
-			executor.RunDone, "updated confirmed 7 1100", nil, false},
+			result.RunDone, "updated confirmed 7 1100", nil, false},
 		"a last chunk that is lost": {
 			"", "{when: {opcode: '1d', offset: 8192}, do: {vanish: 5m}}", plan.SES,
-			executor.RunUnknown, "failed unconfirmed 7 1000", []string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
+			result.RunUnknown, "failed unconfirmed 7 1000", []string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
 		"a last chunk that is lost, told by the offset alone": {
 			"reportsIdle: true", "{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true}}", plan.SES,
-			executor.RunUnknown, "failed unconfirmed 7 1000", []string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
+			result.RunUnknown, "failed unconfirmed 7 1000", []string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
 		"a last chunk by WRITE BUFFER that is lost, beside page 0Eh": {
 			"protocol: both", "{when: {opcode: '3b', offset: 8192}, do: {noAnswer: true}}", plan.WriteBuffer,
-			executor.RunUnknown, "failed unconfirmed 7 1000", []string{"waits for byte 8192 of 10001"}, true},
+			result.RunUnknown, "failed unconfirmed 7 1000", []string{"waits for byte 8192 of 10001"}, true},
 		"a last chunk by WRITE BUFFER that is lost": {
 			"protocol: write-buffer", "{when: {opcode: '3b', offset: 8192}, do: {vanish: 5m}}", plan.WriteBuffer,
-			executor.RunUnknown, "unknown unconfirmed 7 1000", []string{"it runs 1000", "do not power-cycle"}, false},
+			result.RunUnknown, "unknown unconfirmed 7 1000", []string{"it runs 1000", "do not power-cycle"}, false},
 		"the old revision after a reset, by WRITE BUFFER": {
 			"protocol: write-buffer", "{when: {opcode: '3b', offset: 8192}, do: {carriedOut: true, lieRevision: '1000'}}", plan.WriteBuffer,
-			executor.RunFailed, "failed unconfirmed 7 1000", []string{"still runs 1000"}, false},
+			result.RunFailed, "failed unconfirmed 7 1000", []string{"still runs 1000"}, false},
 		"the old revision after a reset": {
 			"rebootsBeforeStatus: true", "{when: {opcode: '1d', offset: 8192}, do: {carriedOut: true, lieRevision: '1000'}}", plan.SES,
-			executor.RunFailed, "failed unconfirmed 7 1000", []string{"still runs 1000"}, false},
+			result.RunFailed, "failed unconfirmed 7 1000", []string{"still runs 1000"}, false},
 		"flash that is written for as long as it may be, and a restart of its own": {
 			"flashTime: 44m, rebootTime: 14m, rebootsBeforeStatus: true", "", plan.SES,
-			executor.RunDone, "updated confirmed 7 1100", nil, false},
+			result.RunDone, "updated confirmed 7 1100", nil, false},
 		"flash that is written for as long as it may be, and a restart": {
 			"flashTime: 44m, rebootTime: 14m, protocol: write-buffer", "{when: {opcode: '3b', offset: 8192, nth: 9}, do: {busy: true}}", plan.WriteBuffer,
-			executor.RunDone, "updated confirmed 7 1100", nil, false},
+			result.RunDone, "updated confirmed 7 1100", nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(tt.download)+"    faults: ["+tt.fault+"]\n", func(b *bench) {
@@ -103,7 +103,7 @@ func TestPatienceIsForTheLongerOfFlashAndReturn(t *testing.T) {
 				hop := b.hop("1100", plan.Mode7)
 				hop.Protocol, hop.FlashTimeout, hop.ReturnTimeout = tt.protocol, plan.Duration(tt.flash), plan.Duration(tt.return_)
 				hop.Settle = plan.Duration(10 * time.Second)
-				b.ended(b.run(b.step(esp1, reset, hop)), executor.RunDone, "updated confirmed 7 1100")
+				b.ended(b.run(b.step(esp1, reset, hop)), result.RunDone, "updated confirmed 7 1100")
 			})
 		})
 	}
@@ -129,17 +129,17 @@ func TestResetAfterTheLastByteByWriteBuffer(t *testing.T) {
 	for name, tt := range map[string]struct {
 		download, fault string
 		happens         func(*bench) // a minute after the last byte
-		outcome         executor.RunOutcome
+		outcome         result.RunOutcome
 		step, words     string
 	}{
-		"power is lost while it writes flash":       {"flashTime: 20m, protocol: write-buffer", "", power, executor.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
-		"power is lost, and starts the image":       {"protocol: write-buffer, confirm: none", "", power, executor.RunDone, "updated confirmed e 1100", ""},
-		"a path that blinks":                        {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {vanish: 1s}}", nil, executor.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
-		"a reset that the status is told of":        {"protocol: both, confirm: none, flashTime: 20m", "{when: {opcode: '1c', page: '0e', nth: 5}, do: {sense: 06/29/00}}", nil, executor.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
-		"a reset that REQUEST SENSE tells of":       {"protocol: write-buffer, confirm: none", "", func(b *bench) { b.machine.(*worseMachine).spoil(attention) }, executor.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
-		"a device that is busy until patience ends": {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6, every: true}, do: {sense: 02/04/01}}", nil, executor.RunUnknown, "unknown unconfirmed e 1000", "do not power-cycle"},
-		"a device that never comes back":            {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {die: true}}", nil, executor.RunUnknown, "unknown unconfirmed e 1000", "do not power-cycle"},
-		"a device that says nothing":                {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {sense: 02/04/01}}", nil, executor.RunDone, "staged unconfirmed e 1000", "no word"},
+		"power is lost while it writes flash":       {"flashTime: 20m, protocol: write-buffer", "", power, result.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
+		"power is lost, and starts the image":       {"protocol: write-buffer, confirm: none", "", power, result.RunDone, "updated confirmed e 1100", ""},
+		"a path that blinks":                        {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {vanish: 1s}}", nil, result.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
+		"a reset that the status is told of":        {"protocol: both, confirm: none, flashTime: 20m", "{when: {opcode: '1c', page: '0e', nth: 5}, do: {sense: 06/29/00}}", nil, result.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
+		"a reset that REQUEST SENSE tells of":       {"protocol: write-buffer, confirm: none", "", func(b *bench) { b.machine.(*worseMachine).spoil(attention) }, result.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
+		"a device that is busy until patience ends": {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6, every: true}, do: {sense: 02/04/01}}", nil, result.RunUnknown, "unknown unconfirmed e 1000", "do not power-cycle"},
+		"a device that never comes back":            {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {die: true}}", nil, result.RunUnknown, "unknown unconfirmed e 1000", "do not power-cycle"},
+		"a device that says nothing":                {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {sense: 02/04/01}}", nil, result.RunDone, "staged unconfirmed e 1000", "no word"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(tt.download)+"    faults: ["+tt.fault+"]\n", func(b *bench) {
@@ -147,8 +147,8 @@ func TestResetAfterTheLastByteByWriteBuffer(t *testing.T) {
 				hop.Protocol = plan.WriteBuffer
 				step := b.step(esp1, stage, hop)
 				b.machine = &worseMachine{Machine: b.machine}
-				b.onEvent = func(e executor.Event) {
-					if e.Type == executor.EventProgress && e.Bytes == e.Total && tt.happens != nil {
+				b.onEvent = func(e result.Event) {
+					if e.Type == result.EventProgress && e.Bytes == e.Total && tt.happens != nil {
 						time.AfterFunc(time.Minute, func() { tt.happens(b) })
 					}
 				}
@@ -166,14 +166,14 @@ func TestIdleAfterItWasAway(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		fault   string
-		outcome executor.RunOutcome
+		outcome result.RunOutcome
 		step    string
 		words   string
 	}{
 		"it did not answer the last chunk": {"{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true}}",
-			executor.RunUnknown, "failed unconfirmed 7 1000", "do not power-cycle or reset it before it has got a whole image"},
+			result.RunUnknown, "failed unconfirmed 7 1000", "do not power-cycle or reset it before it has got a whole image"},
 		"a status was lost": {"{when: {opcode: '1c', page: '0e', nth: 4}, do: {noAnswer: true, carriedOut: true}}",
-			executor.RunUnknown, "unknown unconfirmed 7 1000", "do not power-cycle"},
+			result.RunUnknown, "unknown unconfirmed 7 1000", "do not power-cycle"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme("flashTime: 999h")+"    faults: ["+tt.fault+"]\n", func(b *bench) {
@@ -186,7 +186,7 @@ func TestIdleAfterItWasAway(t *testing.T) {
 					}
 					return nil
 				}}
-				b.onEvent = func(e executor.Event) { whole = e.Type == executor.EventProgress && e.Bytes == e.Total }
+				b.onEvent = func(e result.Event) { whole = e.Type == result.EventProgress && e.Bytes == e.Total }
 				r := b.run(step)
 				b.ended(r, tt.outcome, tt.step)
 				b.reason(r, 0, tt.words)
@@ -222,14 +222,14 @@ func TestResetThatNobodyTellsOf(t *testing.T) {
 		fault   string
 		to      string
 		said    bool // which revision the image brings
-		outcome executor.RunOutcome
+		outcome result.RunOutcome
 		step    string
 	}{
-		"the new revision":                         {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1100", true, executor.RunDone, "updated confirmed 7 1100"},
-		"the old revision":                         {"{when: {opcode: '3b', offset: 8192}, do: {carriedOut: true, lieRevision: '1000'}}", "1100", true, executor.RunUnknown, "unknown unconfirmed 7 1000"},
-		"the same revision":                        {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1000", true, executor.RunDone, "updated unconfirmed 7 1000"},
-		"the new revision, which nobody has said":  {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1100", false, executor.RunDone, "updated confirmed 7 1100"},
-		"the same revision, which nobody has said": {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1000", false, executor.RunDone, "updated unconfirmed 7 1000"},
+		"the new revision":                         {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1100", true, result.RunDone, "updated confirmed 7 1100"},
+		"the old revision":                         {"{when: {opcode: '3b', offset: 8192}, do: {carriedOut: true, lieRevision: '1000'}}", "1100", true, result.RunUnknown, "unknown unconfirmed 7 1000"},
+		"the same revision":                        {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1000", true, result.RunDone, "updated unconfirmed 7 1000"},
+		"the new revision, which nobody has said":  {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1100", false, result.RunDone, "updated confirmed 7 1100"},
+		"the same revision, which nobody has said": {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1000", false, result.RunDone, "updated unconfirmed 7 1000"},
 	} {
 		for protocol, download := range map[plan.Protocol]string{plan.WriteBuffer: "protocol: write-buffer, returnNode: same", plan.SES: "rebootsBeforeStatus: true"} {
 			t.Run(name+" by "+string(protocol), func(t *testing.T) {
@@ -288,7 +288,7 @@ func TestPatienceEnds(t *testing.T) {
 				}}
 				began := time.Now()
 				r := b.run(step)
-				b.ended(r, executor.RunUnknown, "unknown unconfirmed "+string(tt.mode)+" 1000")
+				b.ended(r, result.RunUnknown, "unknown unconfirmed "+string(tt.mode)+" 1000")
 				b.reason(r, 0, "do not power-cycle")
 				if took := time.Since(began); took > tt.within {
 					t.Errorf("the run took %v; want %v at most", took, tt.within)
@@ -344,8 +344,8 @@ func TestNothingTimesOutWhileFlashIsWritten(t *testing.T) {
 				step := b.step(esp1, stage, hop)
 				m := &timed{Machine: b.machine, short: map[bool]time.Duration{}}
 				b.machine = m
-				b.onEvent = func(e executor.Event) {
-					m.flashing = e.Type == executor.EventStarted || e.Type == executor.EventProgress
+				b.onEvent = func(e result.Event) {
+					m.flashing = e.Type == result.EventStarted || e.Type == result.EventProgress
 				}
 				r := b.run(step)
 				if r.Steps[0].Mode != plan.ModeE || len(b.writes()) != 3 {
@@ -398,22 +398,22 @@ func TestAQuestionThatTakesLong(t *testing.T) {
 	for name, tt := range map[string]struct {
 		mode  plan.Mode
 		waves plan.StepWaves
-		after executor.EventType
+		after result.EventType
 		want  string
 	}{
-		"what it runs":                   {plan.Mode7, reset, executor.EventWaiting, "updated confirmed 7 1100"},
-		"the status after the last byte": {plan.ModeE, stage, executor.EventProgress, "staged confirmed e 1000"},
+		"what it runs":                   {plan.Mode7, reset, result.EventWaiting, "updated confirmed 7 1100"},
+		"the status after the last byte": {plan.ModeE, stage, result.EventProgress, "staged confirmed e 1000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme("flashTime: 2m"), func(b *bench) {
 				m := &stuckMachine{Machine: b.machine, stuck: time.Hour}
 				b.machine = m
-				b.onEvent = func(e executor.Event) {
+				b.onEvent = func(e result.Event) {
 					if e.Type == tt.after && e.Bytes == e.Total {
 						m.armed.Store(true)
 					}
 				}
-				b.ended(b.run(b.step(esp1, tt.waves, b.hop("1100", tt.mode))), executor.RunDone, tt.want)
+				b.ended(b.run(b.step(esp1, tt.waves, b.hop("1100", tt.mode))), result.RunDone, tt.want)
 			})
 		})
 	}

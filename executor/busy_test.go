@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -90,12 +92,12 @@ func TestWhoLooksAtANodeForAMomentIsWaitedFor(t *testing.T) {
 	for name, access := range map[string]transport.Access{"read-only": transport.ReadOnly, "exclusively": transport.Exclusive} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
-				b.onEvent = func(e executor.Event) {
-					if e.Type == executor.EventChecking || e.Type == executor.EventWave {
+				b.onEvent = func(e result.Event) {
+					if e.Type == result.EventChecking || e.Type == result.EventWave {
 						b.lookAt("/dev/sg1", access, 25*time.Second)
 					}
 				}
-				b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+				b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 			})
 		})
 	}
@@ -107,22 +109,22 @@ func TestNodeThatIsBusyAfterAReset(t *testing.T) {
 	for name, tt := range map[string]struct {
 		busy    time.Duration
 		to      transport.Access // and to those who want more of it
-		outcome executor.RunOutcome
+		outcome result.RunOutcome
 		step    string
 		words   string
 		opens   []string
 	}{
-		"for minutes":         {10 * time.Minute, transport.ReadOnly, executor.RunDone, "updated confirmed 7 1100", "", []string{"/dev/sg4", "/dev/sg5"}},
-		"to writers":          {10 * time.Minute, transport.Exclusive, executor.RunDone, "updated confirmed 7 1100", "", []string{"/dev/sg4", "/dev/sg5"}},
-		"beyond the time-out": {time.Hour, transport.ReadOnly, executor.RunUnknown, "unknown unconfirmed 7 1000", "held by another process", []string{}},
+		"for minutes":         {10 * time.Minute, transport.ReadOnly, result.RunDone, "updated confirmed 7 1100", "", []string{"/dev/sg4", "/dev/sg5"}},
+		"to writers":          {10 * time.Minute, transport.Exclusive, result.RunDone, "updated confirmed 7 1100", "", []string{"/dev/sg4", "/dev/sg5"}},
+		"beyond the time-out": {time.Hour, transport.ReadOnly, result.RunUnknown, "unknown unconfirmed 7 1000", "held by another process", []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rack := strings.Replace(acme(""), "{}, {}", "{paths: {stor1: [0, 1]}}, {paths: {stor1: [2, 3]}}", 1)
 			onRack(t, rack, func(b *bench) {
 				m := &watched{Machine: b.machine}
 				b.machine = m
-				b.onEvent = func(e executor.Event) {
-					if e.Type == executor.EventWaiting {
+				b.onEvent = func(e result.Event) {
+					if e.Type == result.EventWaiting {
 						until := time.Now().Add(tt.busy)
 						m.busy = func(node string, access transport.Access) bool {
 							return node == "/dev/sg5" && access >= tt.to && time.Now().Before(until)
@@ -132,9 +134,9 @@ func TestNodeThatIsBusyAfterAReset(t *testing.T) {
 				}
 				var opens []string
 				verified := b.onEvent
-				b.onEvent = func(e executor.Event) {
+				b.onEvent = func(e result.Event) {
 					if opens == nil &&
-						(e.Type == executor.EventVerified || e.Type == executor.EventFinished) { // a last look at everything follows
+						(e.Type == result.EventVerified || e.Type == result.EventFinished) { // a last look at everything follows
 						opens = slices.Clone(m.opens)
 					}
 					verified(e)
@@ -174,12 +176,12 @@ func TestWhatSomebodyElseHoldsIsRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer held.Close()
-				for verb, f := range map[string]func(context.Context, executor.Config) (*executor.Result, error){"Check": executor.Check, "Run": executor.Run} {
+				for verb, f := range map[string]func(context.Context, executor.Config) (*result.Result, error){"Check": executor.Check, "Run": executor.Run} {
 					r, err := f(context.Background(), b.config(steps...))
-					if err != nil || r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedInUse || !strings.Contains(r.Reason, "apply the same plan again") {
+					if err != nil || r.Outcome != result.RunRefused || r.Refusal != step.RefusedInUse || !strings.Contains(r.Reason, "apply the same plan again") {
 						t.Fatalf("%s = %+v, %v; want it refused as in use, to be applied again", verb, r, err)
 					}
-					if r.Steps[0].Outcome != executor.OutcomeRefused {
+					if r.Steps[0].Outcome != result.OutcomeRefused {
 						t.Errorf("%s: %+v; want it refused", verb, r.Steps[0])
 					}
 					b.reason(r, 0, "in use", "held by another process")
@@ -204,15 +206,15 @@ func TestKindsOfRefusal(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		spoil func(b *bench, s *plan.Step)
-		want  executor.Refusal
+		want  step.Refusal
 		words string
 	}{
-		"stale":        {func(_ *bench, s *plan.Step) { s.Preconditions.Revision = "0990" }, executor.RefusedStale, "make a new plan"},
-		"not in sight": {func(_ *bench, s *plan.Step) { s.Enclosure = "5000ccab0400ff00"; s.Preconditions.ESPs = nil }, executor.RefusedUnread, "see to that"},
+		"stale":        {func(_ *bench, s *plan.Step) { s.Preconditions.Revision = "0990" }, step.RefusedStale, "make a new plan"},
+		"not in sight": {func(_ *bench, s *plan.Step) { s.Enclosure = "5000ccab0400ff00"; s.Preconditions.ESPs = nil }, step.RefusedUnread, "see to that"},
 		"stale and busy": {func(b *bench, s *plan.Step) {
 			s.Preconditions.Revision = "0990"
 			b.lookAt("/dev/sg2", transport.Exclusive, time.Hour)
-		}, executor.RefusedStale, "make a new plan"},
+		}, step.RefusedStale, "make a new plan"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, twoEnclosures(), func(b *bench) {
@@ -220,7 +222,7 @@ func TestKindsOfRefusal(t *testing.T) {
 				busy, step := b.step(other+"/esp1/sub0", stage, hop), b.step(esp1, stage, hop)
 				tt.spoil(b, &step)
 				r := b.run(busy, step)
-				if r.Outcome != executor.RunRefused || r.Refusal != tt.want || !strings.Contains(r.Reason, tt.words) {
+				if r.Outcome != result.RunRefused || r.Refusal != tt.want || !strings.Contains(r.Reason, tt.words) {
 					t.Errorf("Run = %s, %s, %q; want refused, %s, with %q", r.Outcome, r.Refusal, r.Reason, tt.want, tt.words)
 				}
 			})
@@ -231,7 +233,7 @@ func TestKindsOfRefusal(t *testing.T) {
 // Of two applies at once one gets through, and the other does not get in its way.
 func TestTwoAppliesAtOnce(t *testing.T) {
 	t.Parallel()
-	for _, at := range []executor.EventType{executor.EventChecking, executor.EventWave, executor.EventStarted, executor.EventStaged, executor.EventFinished} {
+	for _, at := range []result.EventType{result.EventChecking, result.EventWave, result.EventStarted, result.EventStaged, result.EventFinished} {
 		t.Run(string(at), func(t *testing.T) {
 			onRack(t, twoEnclosures(), func(b *bench) {
 				hop := b.hop("1100", plan.ModeE)
@@ -245,13 +247,13 @@ func TestTwoAppliesAtOnce(t *testing.T) {
 				second.Machine, second.Observer = m, nil
 				second.Store = b.otherStore("second")
 				tried := 0
-				b.onEvent = func(e executor.Event) {
+				b.onEvent = func(e result.Event) {
 					if e.Type != at {
 						return
 					}
 					tried++
 					r, err := executor.Run(context.Background(), second)
-					if err != nil || r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedInUse {
+					if err != nil || r.Outcome != result.RunRefused || r.Refusal != step.RefusedInUse {
 						t.Errorf("the second Run = %+v, %v; want it refused as in use", r, err)
 					}
 				}
@@ -259,7 +261,7 @@ func TestTwoAppliesAtOnce(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				b.ended(r, executor.RunDone, "updated confirmed e 1100", "updated confirmed e 1100")
+				b.ended(r, result.RunDone, "updated confirmed e 1100", "updated confirmed e 1100")
 				if tried == 0 {
 					t.Errorf("no event %s", at)
 				}
@@ -309,7 +311,7 @@ func TestEnclosuresWithoutWorkAreLeftAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(r, executor.RunDone, "staged confirmed e 1000")
+		b.ended(r, result.RunDone, "staged confirmed e 1000")
 		if want := []string{enc1}; !slices.Equal(m.locks, want) {
 			t.Errorf("locks = %q; want %q", m.locks, want)
 		}
@@ -321,15 +323,15 @@ func TestInterruptBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
 	rack := strings.ReplaceAll(twoEnclosures(), "{}, {}", "{latency: 2s}, {latency: 2s}")
 	for _, after := range []time.Duration{0, time.Second, time.Minute, 150 * time.Second} {
-		for verb, f := range map[string]func(context.Context, executor.Config) (*executor.Result, error){"Check": executor.Check, "Run": executor.Run} {
+		for verb, f := range map[string]func(context.Context, executor.Config) (*result.Result, error){"Check": executor.Check, "Run": executor.Run} {
 			t.Run(fmt.Sprint(verb, " ", after), func(t *testing.T) {
 				onRack(t, rack, func(b *bench) {
 					hop := b.hop("1100", plan.ModeE)
 					c := b.config(b.step(esp1, stage, hop), b.step(esp2, stage, hop), b.step(other+"/esp1/sub0", stage, hop))
 					ctx, cancel := context.WithCancel(context.Background())
 					var asked time.Time
-					b.onEvent = func(e executor.Event) {
-						if e.Type == executor.EventChecking {
+					b.onEvent = func(e result.Event) {
+						if e.Type == result.EventChecking {
 							if e.Components != 3 {
 								t.Errorf("components to check = %d; want 3", e.Components)
 							}
@@ -337,7 +339,7 @@ func TestInterruptBeforeTheFirstByte(t *testing.T) {
 						}
 					}
 					r, err := f(ctx, c)
-					if err != nil || r.Outcome != executor.RunInterrupted || r.Refusal != "" {
+					if err != nil || r.Outcome != result.RunInterrupted || r.Refusal != "" {
 						t.Fatalf("%s = %+v, %v; want it interrupted", verb, r, err)
 					}
 					if took := time.Since(asked); took != 0 {
@@ -358,19 +360,19 @@ func TestInterruptBeforeTheFirstByte(t *testing.T) {
 // Nor is a busy node waited for.
 func TestInterruptWhileANodeIsBusy(t *testing.T) {
 	t.Parallel()
-	for _, at := range []executor.EventType{executor.EventChecking, executor.EventWave} {
+	for _, at := range []result.EventType{result.EventChecking, result.EventWave} {
 		onRack(t, acme(""), func(b *bench) {
 			ctx, cancel := context.WithCancel(context.Background())
 			var asked time.Time
-			b.onEvent = func(e executor.Event) {
+			b.onEvent = func(e result.Event) {
 				if e.Type == at {
 					b.lookAt("/dev/sg1", transport.ReadOnly, time.Hour)
 					time.AfterFunc(10*time.Second, func() { asked = time.Now(); cancel() })
 				}
 			}
 			r := b.runContext(ctx, b.step(esp1, stage, b.hop("1100", plan.ModeE)))
-			revision := map[executor.EventType]string{executor.EventWave: "1000"}[at]
-			b.ended(r, executor.RunInterrupted, "skipped unconfirmed  "+revision)
+			revision := map[result.EventType]string{result.EventWave: "1000"}[at]
+			b.ended(r, result.RunInterrupted, "skipped unconfirmed  "+revision)
 			b.reason(r, 0, "interrupted before it was started")
 			if took := time.Since(asked); took > time.Second {
 				t.Errorf("Run waits for %v after the interrupt; want it to end at once", took)
@@ -401,13 +403,13 @@ func TestInterruptBeforeAComponentIsStarted(t *testing.T) {
 				step := b.step(esp1, both, hop)
 				ctx, cancel := context.WithCancel(context.Background())
 				var asked time.Time
-				b.onEvent = func(e executor.Event) {
+				b.onEvent = func(e result.Event) {
 					if e.Wave == tt.wave {
 						time.AfterFunc(tt.after, func() { asked = time.Now(); cancel() })
 					}
 				}
 				r := b.runContext(ctx, step)
-				b.ended(r, executor.RunInterrupted, tt.step)
+				b.ended(r, result.RunInterrupted, tt.step)
 				b.reason(r, 0, map[int]string{1: "interrupted before it was started", 2: "interrupted before it was activated"}[tt.wave])
 				if tt.wave == 2 {
 					b.reason(r, 0, "; interrupted") // after what the device said
@@ -441,7 +443,7 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 
 		c.AcceptDisruption = []inventory.Selector{esp2, other + "/*"}
 		r, err := executor.Run(context.Background(), c)
-		if err != nil || r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedDisruption {
+		if err != nil || r.Outcome != result.RunRefused || r.Refusal != step.RefusedDisruption {
 			t.Fatalf("Run = %+v, %v; want it refused for its disruption", r, err)
 		}
 		if !strings.Contains(r.Reason, "at "+esp1+",") || !strings.Contains(r.Reason, "--accept-disruption") {
@@ -460,18 +462,18 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 		}
 		c.AcceptDisruption = nil
 		c.Plan.Simulated = false
-		if r, err := executor.Run(context.Background(), c); err != nil || r.Refusal != executor.RefusedWrongHost {
+		if r, err := executor.Run(context.Background(), c); err != nil || r.Refusal != step.RefusedWrongHost {
 			t.Errorf("Run of a plan for real enclosures = %+v, %v; want it refused for that", r, err)
 		}
 		c.Plan.Simulated = true
-		if r, err := executor.Check(context.Background(), c); err != nil || r.Outcome != executor.RunDone {
+		if r, err := executor.Check(context.Background(), c); err != nil || r.Outcome != result.RunDone {
 			t.Errorf("Check = %+v, %v; want it to compare and no more", r, err)
 		}
 
 		c.AcceptDisruption = []inventory.Selector{other + "/*", "all"}
 		c.Plan.Waves[0].Windows, c.IgnoreWindow = []string{"night"}, "CHG-4711"
 		r, err = executor.Run(context.Background(), c)
-		if err != nil || r.Outcome != executor.RunDone {
+		if err != nil || r.Outcome != result.RunDone {
 			t.Fatalf("Run with all accepted = %+v, %v; want it done", r, err)
 		}
 		runs, err := b.store.Runs(context.Background())
@@ -492,7 +494,7 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 			t.Errorf("Overrides = %v (-want +got):\n%s", err, diff)
 		}
 		c.AcceptDisruption, c.IgnoreWindow, c.Phase = nil, "", plan.StageWave // which stops no I/O
-		if r := b.runConfig(context.Background(), c); r.Refusal == executor.RefusedDisruption {
+		if r := b.runConfig(context.Background(), c); r.Refusal == step.RefusedDisruption {
 			t.Errorf("Run of the stage waves = %+v; want nothing to be accepted for them", r)
 		}
 	})
@@ -503,12 +505,12 @@ func TestSlowAnswerIsTold(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096}, do: {delay: 12m}}, {when: {opcode: '1d', offset: 8192}, do: {delay: 50s}}]\n", func(b *bench) {
 		var told []string
-		b.onEvent = func(e executor.Event) {
-			if e.Type == executor.EventNoticed {
+		b.onEvent = func(e result.Event) {
+			if e.Type == result.EventNoticed {
 				told = append(told, e.Reason)
 			}
 		}
-		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 		if len(told) != 2 || !strings.Contains(told[0], "has not answered a command for 1m") || !strings.Contains(told[1], "for 11m") {
 			t.Errorf("notices = %q; want one after a minute, and one ten minutes later", told)
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/executor/memory"
+	"fwctl/executor/result"
 	"fwctl/executor/step"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
@@ -19,7 +21,7 @@ import (
 // expects. The event is the wave's task if all is as expected; without a wave it has no
 // Kind then.
 func (r *run) check(ctx context.Context, held *enclosure.Held, c *component, wave *plan.Wave) step.Event {
-	memory, err := r.Store.Memory(ctx)
+	remembered, err := r.Store.Memory(ctx)
 	if err != nil {
 		return c.cannot(err)
 	}
@@ -27,12 +29,12 @@ func (r *run) check(ctx context.Context, held *enclosure.Held, c *component, wav
 	if e == nil {
 		return c.cannot(err)
 	}
-	remember(e, memory)
+	memory.AddStaged(e, remembered)
 	_, sub, err := c.in(e)
 	if err != nil {
 		return c.is.NotAsPlanned(err.Error())
 	}
-	if err := r.forgetStaged(ctx, c, memory, sub); err != nil {
+	if err := r.forgetStaged(ctx, c, remembered, sub); err != nil {
 		return c.cannot(err)
 	}
 	is := c.is.Place(c.step, sub)
@@ -48,7 +50,7 @@ func (r *run) check(ctx context.Context, held *enclosure.Held, c *component, wav
 		return c.is.NotAsPlanned("the enclosure has become worse since the run began: " + strings.Join(worse, "; "))
 	}
 	seen := step.Seen{Enclosure: e, Sub: sub, Planned: r.Plan.CreatedAt}
-	if sent := memory.Sent[c.key]; len(sent) > 0 {
+	if sent := remembered.Sent[c.key]; len(sent) > 0 {
 		seen.LastSent = sent[len(sent)-1].SHA256
 	}
 	if event := c.is.Judge(c.step, seen); event.Kind != "" {
@@ -83,7 +85,7 @@ func (r *run) forgetStaged(ctx context.Context, c *component, m *state.Memory, s
 	if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.Unstage(c.key) }); err != nil {
 		return err
 	}
-	r.event(c.about(Event{Type: EventNoticed, Reason: fmt.Sprintf(
+	r.event(c.about(result.Event{Type: result.EventNoticed, Reason: fmt.Sprintf(
 		"what was staged here on %s is no longer: it ran %s then and runs %s now",
 		old.Since.Format(time.DateOnly), old.Running, sub.Revision)}))
 	return nil

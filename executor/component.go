@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"fwctl/executor/memory"
+	"fwctl/executor/result"
 	"fwctl/executor/schedule"
 	"fwctl/executor/step"
 	"fwctl/internal/download"
@@ -24,8 +26,8 @@ type component struct {
 	// is all that is known of where it stands. apply alone changes it, and set in a
 	// comparison that has no effect.
 	is    step.Component
-	moved time.Time  // when it came to its state; zero if it never left the first
-	seen  StepResult // as of its last event; guarded by run.mu
+	moved time.Time   // when it came to its state; zero if it never left the first
+	seen  result.Step // as of its last event; guarded by run.mu
 
 	download *download.Download // under way
 	heldBack string             // why its wave left it as it was
@@ -33,7 +35,7 @@ type component struct {
 }
 
 func newComponent(s *plan.Step) *component {
-	c := &component{step: s, key: keyOf(s), is: step.New(s)}
+	c := &component{step: s, key: memory.KeyOf(s), is: step.New(s)}
 	c.seen = c.result()
 	return c
 }
@@ -179,8 +181,8 @@ func (r *run) intend(ctx context.Context, c *component, mode byte, kinds ...stat
 
 // unrecorded reports that the store cannot be written, after which nothing new is started.
 func (r *run) unrecorded(c *component, err error) {
-	r.stop(err.Error(), RunFailed)
-	r.event(c.about(Event{Type: EventNoticed, Reason: err.Error()}))
+	r.stop(err.Error(), result.RunFailed)
+	r.event(c.about(result.Event{Type: result.EventNoticed, Reason: err.Error()}))
 }
 
 // holding says that it holds its hop's image staged, as an end of a reason; "" if it does not.
@@ -201,8 +203,8 @@ func (c *component) cannot(err error) step.Event {
 	}
 	refusal := refusalFor(err)
 	reason := err.Error()
-	if refusal == RefusedInUse {
+	if refusal == step.RefusedInUse {
 		reason = "it is in use: " + reason
 	}
-	return step.Event{Kind: step.Stale, Refusal: string(refusal), Reason: reason}
+	return step.Event{Kind: step.Stale, Refusal: refusal, Reason: reason}
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/executor/memory"
+	"fwctl/executor/result"
 	"fwctl/internal/sim"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
@@ -210,15 +212,15 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 			var crashes []crash
 			var want string
 			var config executor.Config
-			var result *executor.Result
+			var ended *result.Result
 			effects := 0
 			copies := t.TempDir()
 			onRack(t, tt.rack, func(b *bench) {
 				config = b.config(tt.steps(b)...)
 				config.Machine = &crashing{b.machine, b, copies, &crashes, &effects}
 				var err error
-				if result, err = executor.Run(context.Background(), config); err != nil || result.Outcome != executor.RunDone {
-					t.Fatalf("Run = %+v, %v; want it done", result, err)
+				if ended, err = executor.Run(context.Background(), config); err != nil || ended.Outcome != result.RunDone {
+					t.Fatalf("Run = %+v, %v; want it done", ended, err)
 				}
 				want = b.ends()
 			})
@@ -252,14 +254,14 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 						t.Errorf("killed %s: open intents at the end = %+v, %v; want none", c.name, open, err)
 					}
 					b.received() // no gaps, nothing doubled
-					if r.Outcome == executor.RunUnknown && slices.ContainsFunc(tt.unsure, func(u string) bool { return strings.HasSuffix(c.name, u) }) {
+					if r.Outcome == result.RunUnknown && slices.ContainsFunc(tt.unsure, func(u string) bool { return strings.HasSuffix(c.name, u) }) {
 						unknown.Add(1)
 						if !strings.Contains(b.story(r), "it may have all of the image") || !strings.Contains(b.story(r), "do not power-cycle it") {
 							t.Errorf("killed %s: Resume says\n%s\nwant what is not known, and what to do", c.name, b.story(r))
 						}
 						return
 					}
-					if got := b.ends(); got != want || r.Outcome != executor.RunDone {
+					if got := b.ends(); got != want || r.Outcome != result.RunDone {
 						t.Errorf("killed %s: Resume = %s (%s); the rack ends as\n%s\nwant\n%s\n%s", c.name, r.Outcome, r.Reason, got, want, b.story(r))
 					}
 				})
@@ -308,10 +310,10 @@ func reopen(t *testing.T, dir string) *bench {
 	return &bench{T: t, rack: rack, file: file, machine: m, store: store}
 }
 
-func (b *bench) observe(e executor.Event) { b.events = append(b.events, e) }
+func (b *bench) observe(e result.Event) { b.events = append(b.events, e) }
 
 // story is how a run came to its end.
-func (b *bench) story(r *executor.Result) string {
+func (b *bench) story(r *result.Result) string {
 	var all []string
 	for _, e := range b.events {
 		all = append(all, fmt.Sprintf("%s %s %s %s", e.Type, e.Address, e.Mode, e.Reason))
@@ -328,11 +330,11 @@ func TestKilledRunThatIsSuperseded(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		b.begun(step)
-		if run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || run == nil || run.ID != 1 {
+		if run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock); err != nil || run == nil || run.ID != 1 {
 			t.Fatalf("Resumable = %+v, %v; want run 1", run, err)
 		}
-		b.ended(b.run(step), executor.RunDone, "staged confirmed e 1000")
-		if run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || run != nil {
+		b.ended(b.run(step), result.RunDone, "staged confirmed e 1000")
+		if run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock); err != nil || run != nil {
 			t.Errorf("Resumable = %+v, %v; want none: another run has taken its place", run, err)
 		}
 	})
@@ -396,9 +398,10 @@ func TestKilledRunThatIsNotSuperseded(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				b.ended(b.run(here), executor.RunDone, "staged confirmed e 1000")
-				if run, _, images, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || run == nil || run.ID != 1 || len(images) != 1 {
-					t.Errorf("Resumable = %+v, %d images, %v; want run 1 still, and its image kept", run, len(images), err)
+				b.ended(b.run(here), result.RunDone, "staged confirmed e 1000")
+				left, p, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock)
+				if err != nil || left == nil || left.ID != 1 || len(memory.Images(b.store, p)) != 1 {
+					t.Errorf("Resumable = %+v, %v; want run 1 still, and its image kept", left, err)
 				}
 			})
 		})

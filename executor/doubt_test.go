@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/executor/memory"
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/plan"
@@ -39,7 +41,7 @@ func TestOneFailedReadIsNoVerdict(t *testing.T) {
 						onRack(t, row.rack(""), func(b *bench) {
 							c := row.config(b)
 							b.onEvent = b.powers
-							if r := b.runConfig(context.Background(), c); r.Outcome != executor.RunDone {
+							if r := b.runConfig(context.Background(), c); r.Outcome != result.RunDone {
 								t.Errorf("number %d, %s: the run is %s; %+v", nth+1, failure, r.Outcome, r.Steps[0])
 							}
 						})
@@ -63,7 +65,7 @@ func TestResumptionWhoseAbortGoesWrong(t *testing.T) {
 				func(int) int { return 4 }, // a chunk, and its status, behind what is read before
 				func(b *bench, c executor.Config) {
 					r := b.resume(c)
-					if r.Outcome != executor.RunUnknown || !r.Steps[0].NeedsPerson && r.Steps[0].Outcome != executor.OutcomeUnknown {
+					if r.Outcome != result.RunUnknown || !r.Steps[0].NeedsPerson && r.Steps[0].Outcome != result.OutcomeUnknown {
 						t.Errorf("run = %s, %+v; want a step that is unknown or needs a person", r.Outcome, r.Steps[0])
 					}
 					b.reason(r, 0, "do not power-cycle")
@@ -105,11 +107,11 @@ func TestUnknownAfterAResumptionIsRemembered(t *testing.T) {
 				hop := b.hop("1100", tt.mode)
 				hop.Protocol = tt.protocol
 				c := b.config(b.step(esp1, map[plan.Mode]plan.StepWaves{plan.ModeE: stage, plan.Mode7: reset}[tt.mode], hop))
-				for _, run := range []func() *executor.Result{
-					func() *executor.Result { return b.runConfig(context.Background(), c) },
-					func() *executor.Result { return b.resume(c) },
+				for _, run := range []func() *result.Result{
+					func() *result.Result { return b.runConfig(context.Background(), c) },
+					func() *result.Result { return b.resume(c) },
 				} {
-					if r := run(); r.Outcome != executor.RunUnknown {
+					if r := run(); r.Outcome != result.RunUnknown {
 						t.Errorf("run = %s, %+v; want it unknown", r.Outcome, r.Steps[0])
 					}
 					b.inMemory()
@@ -132,7 +134,7 @@ func TestStagedThatTheRunsPowerCycleStarts(t *testing.T) {
 				c.Plan.Waves[1].PowerCycle, c.Wait = true, true
 				b.onEvent = b.powers
 				const updated = "updated confirmed e 1100"
-				b.ended(b.runConfig(context.Background(), c), executor.RunDone, updated, updated)
+				b.ended(b.runConfig(context.Background(), c), result.RunDone, updated, updated)
 				b.onRecord("")
 			})
 		})
@@ -157,7 +159,7 @@ func TestStagedThatThePeerReplacesAndOneReadFails(t *testing.T) {
 					activated.Activation = plan.WithApply
 					const updated = "updated confirmed e 1100"
 					r := b.run(b.step(esp1, both, activated), b.step(esp2, stage, hop))
-					b.ended(r, executor.RunDone, updated, updated)
+					b.ended(r, result.RunDone, updated, updated)
 					b.onRecord("")
 				})
 			})
@@ -176,7 +178,7 @@ func TestResumptionOfWhatWaitsForPower(t *testing.T) {
 	last := func(effects int) int { return effects }
 	afterCrash(t, acme("completion: {e: '12'}"), steps, last, func(b *bench, c executor.Config) {
 		r := b.resume(c)
-		b.ended(r, executor.RunDone, "staged confirmed e 1000", "staged confirmed e 1000")
+		b.ended(r, result.RunDone, "staged confirmed e 1000", "staged confirmed e 1000")
 		b.reason(r, 0, "power-cycle the enclosure")
 	})
 }
@@ -195,7 +197,7 @@ func TestResumptionAfterThePowerCycle(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		b.ended(b.resume(c), executor.RunDone, "unchanged confirmed e 1100", "updated confirmed e 1100")
+		b.ended(b.resume(c), result.RunDone, "unchanged confirmed e 1100", "updated confirmed e 1100")
 	})
 }
 
@@ -208,12 +210,12 @@ func TestNothingIsResumableBeforeItsLocksAreHeld(t *testing.T) {
 		asked := false
 		c.Machine = locking{b.machine, func() {
 			asked = true
-			run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine)
+			run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock)
 			if err != nil || run != nil {
 				t.Errorf("Resumable before the locks are held = %+v, %v; want none", run, err)
 			}
 		}}
-		b.ended(b.runConfig(context.Background(), c), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.runConfig(context.Background(), c), result.RunDone, "staged confirmed e 1000")
 		if !asked {
 			t.Error("no lock was taken")
 		}
@@ -241,12 +243,12 @@ func TestModeThatActivatesIsRefused(t *testing.T) {
 				hop.Activation = plan.WithApply
 				step := b.step(esp1, both, hop)
 				r := b.run(step)
-				b.ended(r, executor.RunFailed, "failed unconfirmed e 1000")
+				b.ended(r, result.RunFailed, "failed unconfirmed e 1000")
 				b.reason(r, 0, "does not take mode 0Fh", "power-cycle the enclosure", "holds 1100 staged")
 				b.onRecord("staged")
 				writes := len(b.writes())
 				r = b.run(step)
-				b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+				b.ended(r, result.RunRefused, "refused unconfirmed  1000")
 				b.reason(r, 0, "mode 0Fh does not start it")
 				if n := len(b.writes()) - writes; n > 0 {
 					t.Errorf("writes of the second run = %d; want none", n)
@@ -263,7 +265,7 @@ func TestFailureBeforeAnActivationTellsWhatIsStaged(t *testing.T) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Activation = plan.WithApply
 		r := b.run(b.step(esp1, both, hop))
-		b.ended(r, executor.RunFailed, "failed unconfirmed e 1000")
+		b.ended(r, result.RunFailed, "failed unconfirmed e 1000")
 		b.reason(r, 0, "did not activate", "holds 1100 staged")
 		b.onRecord("staged")
 	})
@@ -275,7 +277,7 @@ func TestUnclearIsSettledByWhatItRuns(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
 		step := b.step(esp1, reset, hop)
-		b.ended(b.run(step), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.run(step), result.RunDone, "updated confirmed 7 1100")
 		unclear := state.Caution{
 			Key: state.Key{
 				LUID: step.LUID,
@@ -284,7 +286,7 @@ func TestUnclearIsSettledByWhatItRuns(t *testing.T) {
 		if err := b.store.Update(context.Background(), func(tx *state.Tx) { tx.Caution(unclear) }); err != nil {
 			t.Fatal(err)
 		}
-		b.ended(b.run(step), executor.RunDone, "unchanged unconfirmed  1100")
+		b.ended(b.run(step), result.RunDone, "unchanged unconfirmed  1100")
 		m, err := b.store.Memory(context.Background())
 		if err != nil || len(m.Cautions) > 0 {
 			t.Errorf("memory = %+v, %v; want no caution left", m, err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"fwctl/executor/result"
 	"fwctl/executor/step"
 	"fwctl/internal/download"
 	"fwctl/internal/enclosure"
@@ -38,9 +39,9 @@ var devices = map[download.Holding]step.Device{
 	download.Another:    step.Another,
 }
 
-var refusals = map[download.Result]Refusal{
-	download.Stale: RefusedStale,
-	download.InUse: RefusedInUse,
+var refusals = map[download.Result]step.Refusal{
+	download.Stale: step.RefusedStale,
+	download.InUse: step.RefusedInUse,
 }
 
 // event is what the outcome of a download means to a component. taken: the device may have
@@ -55,7 +56,7 @@ func (c *component) event(o download.Outcome, taken bool) step.Event {
 	}
 	return step.Event{
 		Kind: kind, Reason: o.Reason, Revision: o.Revision, Confirmed: o.Confirmed, PowerOnly: o.StartsByPower,
-		Taken: taken || o.MayHaveTaken, Device: devices[o.Holds], Refusal: string(refusals[o.Result]),
+		Taken: taken || o.MayHaveTaken, Device: devices[o.Holds], Refusal: refusals[o.Result],
 	}
 }
 
@@ -113,7 +114,7 @@ func (r *run) newDownload(
 	mode plan.Mode,
 ) *download.Download {
 	ctx := context.WithoutCancel(r.until)
-	notice := func(reason string) { r.event(c.about(Event{Type: EventNoticed, Reason: reason})) }
+	notice := func(reason string) { r.event(c.about(result.Event{Type: result.EventNoticed, Reason: reason})) }
 	return download.New(held, e, c.spec(mode), download.Caller{
 		Notice: notice,
 		MayHold: func(d download.Component) bool {

@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/plan"
@@ -43,7 +44,7 @@ func (b *bench) foreign(node string, subenclosure, mode byte, total int, data []
 func (b *bench) noticed() string {
 	var all []string
 	for _, e := range b.events {
-		if e.Type == executor.EventNoticed {
+		if e.Type == result.EventNoticed {
 			all = append(all, e.Reason)
 		}
 	}
@@ -80,57 +81,57 @@ func TestWhatTheEnclosureIsDoing(t *testing.T) {
 		to           string // the component that is updated
 		by           plan.Mode
 		protocol     plan.Protocol
-		outcome      executor.RunOutcome
+		outcome      result.RunOutcome
 		step         string
 		words        string
 		noticed      string
 	}{
 		"the other ESP waits for more": {"", 0, 0x0e, 4, 0, esp2, plan.ModeE, plan.SES,
-			executor.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1, ""},
+			result.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1, ""},
 		"the other ESP waits for more, as its offset alone tells": {"reportsIdle: true", 0, 0x0e, 4, 0, esp2, plan.ModeE, plan.SES,
-			executor.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1 + ": it waits for byte 4", ""},
+			result.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1 + ": it waits for byte 4", ""},
 		"this one waits for more, as its offset alone tells": {"reportsIdle: true", 0, 0x0e, 4, 0, esp1, plan.ModeE, plan.SES,
-			executor.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1 + ": it waits for byte 4", ""},
+			result.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1 + ": it waits for byte 4", ""},
 		"the other ESP writes flash": {"flashTime: 20m", 0, 0x07, whole, time.Minute, esp2, plan.Mode7, plan.SES,
-			executor.RunRefused, "refused unconfirmed 7 1000", "somebody else is writing to " + esp1, ""},
+			result.RunRefused, "refused unconfirmed 7 1000", "somebody else is writing to " + esp1, ""},
 		"the other ESP writes flash, and this takes WRITE BUFFER": {"flashTime: 20m, protocol: both", 0, 0x07, whole, time.Minute, esp2, plan.Mode7, plan.WriteBuffer,
-			executor.RunRefused, "refused unconfirmed 7 1000", "somebody else is writing to " + esp1, ""},
+			result.RunRefused, "refused unconfirmed 7 1000", "somebody else is writing to " + esp1, ""},
 		"another subenclosure writes flash": {"flashTime: 20m", 3, 0x07, whole, time.Minute, esp1, plan.Mode7, plan.SES,
-			executor.RunRefused, "refused unconfirmed 7 1000", "somebody else is writing to " + sub3, ""},
+			result.RunRefused, "refused unconfirmed 7 1000", "somebody else is writing to " + sub3, ""},
 		"the other ESP has ended a download": {"", 0, 0x0e, whole, time.Minute, esp2, plan.ModeE, plan.SES,
-			executor.RunDone, "staged confirmed e 1000", "", esp1 + " had not been asked how it ended"},
+			result.RunDone, "staged confirmed e 1000", "", esp1 + " had not been asked how it ended"},
 		"another subenclosure has ended a download": {"", 3, 0x0e, whole, time.Minute, esp1, plan.ModeE, plan.SES,
-			executor.RunDone, "staged confirmed e 1000", "", sub3 + " had not been asked how it ended"},
+			result.RunDone, "staged confirmed e 1000", "", sub3 + " had not been asked how it ended"},
 		"this one has ended a download": {"", 0, 0x0e, whole, time.Minute, esp1, plan.ModeE, plan.SES,
-			executor.RunDone, "staged confirmed e 1000", "", esp1 + " had not been asked how it ended"},
+			result.RunDone, "staged confirmed e 1000", "", esp1 + " had not been asked how it ended"},
 		"the other ESP starts what is asked for": {"", 0, 0x07, whole, time.Minute, esp2, plan.ModeE, plan.SES,
-			executor.RunFailed, "failed unconfirmed e 1000", esp1 + " had ended without its status being read", "has started that microcode"},
+			result.RunFailed, "failed unconfirmed e 1000", esp1 + " had ended without its status being read", "has started that microcode"},
 		"this one starts what is asked for": {"", 0, 0x07, whole, time.Minute, esp1, plan.ModeE, plan.SES,
-			executor.RunFailed, "failed unconfirmed e 1100", "it runs 1100 now, and nothing else was done", "has started that microcode"},
+			result.RunFailed, "failed unconfirmed e 1100", "it runs 1100 now, and nothing else was done", "has started that microcode"},
 		"this one starts what is asked for and does not return": {"rebootTime: 1h", 0, 0x07, whole, time.Minute, esp1, plan.ModeE, plan.SES,
-			executor.RunUnknown, "unknown unconfirmed e 1000", "has not come back for 15m", "has started that microcode"},
+			result.RunUnknown, "unknown unconfirmed e 1000", "has not come back for 15m", "has started that microcode"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(tt.rack)+withPSU, func(b *bench) {
 				hop := b.hop("1100", tt.by)
 				hop.Protocol = tt.protocol
-				step := b.step(tt.to, both, hop)
+				planned := b.step(tt.to, both, hop)
 				img := b.imageFor("JBOD-60", "1100", whole)
 				if tt.subenclosure == 3 {
 					img = b.imageFor("PSU", "3000", whole)
 				}
 				b.foreign(nodeESP1, tt.subenclosure, tt.mode, whole, b.images[img.SHA256].Bytes()[:tt.sent])
 				time.Sleep(tt.after)
-				r := b.run(step)
+				r := b.run(planned)
 				b.ended(r, tt.outcome, tt.step)
 				b.reason(r, 0, tt.words)
 				if !strings.Contains(b.noticed(), tt.noticed) || tt.noticed == "" && b.noticed() != "" {
 					t.Errorf("noticed = %q; want %q", b.noticed(), tt.noticed)
 				}
-				if tt.outcome == executor.RunRefused && r.Refusal != executor.RefusedInUse {
-					t.Errorf("Refusal = %q; want %q", r.Refusal, executor.RefusedInUse)
+				if tt.outcome == result.RunRefused && r.Refusal != step.RefusedInUse {
+					t.Errorf("Refusal = %q; want %q", r.Refusal, step.RefusedInUse)
 				}
-				if sent := len(b.writes()) > 1; sent != (tt.outcome == executor.RunDone) {
+				if sent := len(b.writes()) > 1; sent != (tt.outcome == result.RunDone) {
 					t.Errorf("writes = %q; want the other's alone unless it was staged", b.writes())
 				}
 			})
@@ -147,14 +148,14 @@ func TestNothingIsDoneBesideWhatNeedsAnImage(t *testing.T) {
 		to       string
 		by       plan.Mode
 		activate bool
-		outcome  executor.RunOutcome
+		outcome  result.RunOutcome
 		step     string
 	}{
-		"mode 7 beside it":  {esp1, esp2, plan.Mode7, false, executor.RunRefused, "refused unconfirmed 7 1000"},
-		"mode e beside it":  {esp1, esp2, plan.ModeE, false, executor.RunRefused, "refused unconfirmed e 1000"},
-		"mode 7 to it":      {esp1, esp1, plan.Mode7, false, executor.RunDone, "updated confirmed 7 1100"},
-		"0Fh beside it":     {esp1, esp2, plan.ModeE, true, executor.RunFailed, "failed unconfirmed e 1000"},
-		"0Fh to the broken": {esp1, esp1, plan.ModeE, true, executor.RunUnknown, "failed unconfirmed e 1000"},
+		"mode 7 beside it":  {esp1, esp2, plan.Mode7, false, result.RunRefused, "refused unconfirmed 7 1000"},
+		"mode e beside it":  {esp1, esp2, plan.ModeE, false, result.RunRefused, "refused unconfirmed e 1000"},
+		"mode 7 to it":      {esp1, esp1, plan.Mode7, false, result.RunDone, "updated confirmed 7 1100"},
+		"0Fh beside it":     {esp1, esp2, plan.ModeE, true, result.RunFailed, "failed unconfirmed e 1000"},
+		"0Fh to the broken": {esp1, esp1, plan.ModeE, true, result.RunUnknown, "failed unconfirmed e 1000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
@@ -167,7 +168,7 @@ func TestNothingIsDoneBesideWhatNeedsAnImage(t *testing.T) {
 				if tt.activate {
 					waves, hop.Activation = both, plan.WithApply
 				}
-				b.onEvent = func(e executor.Event) { broken = broken || e.Type == executor.EventStaged }
+				b.onEvent = func(e result.Event) { broken = broken || e.Type == result.EventStaged }
 				step := b.step(tt.to, waves, hop)
 				sent := false
 				b.machine = &worseMachine{Machine: b.machine, worse: func(n worseNode, cdb, in []byte) error {
@@ -180,14 +181,14 @@ func TestNothingIsDoneBesideWhatNeedsAnImage(t *testing.T) {
 				}}
 				r := b.run(step)
 				b.ended(r, tt.outcome, tt.step)
-				if tt.outcome != executor.RunDone {
+				if tt.outcome != result.RunDone {
 					b.reason(r, 0, tt.broken+" needs a whole image", "do not power-cycle or reset it", "83h")
 				}
 				cautions, err := b.store.Cautions(context.Background())
 				if err != nil {
 					t.Fatal(err)
 				}
-				if relieved := tt.outcome == executor.RunDone; relieved != (len(cautions) == 0) || !relieved && (cautions[0].Address != tt.broken || cautions[0].Kind != state.NeedsImage) {
+				if relieved := tt.outcome == result.RunDone; relieved != (len(cautions) == 0) || !relieved && (cautions[0].Address != tt.broken || cautions[0].Kind != state.NeedsImage) {
 					t.Errorf("cautions = %+v; want that %s needs an image, unless it has got one: %v", cautions, tt.broken, relieved)
 				}
 				for _, w := range b.writes() {
@@ -207,8 +208,8 @@ func TestStatusIsReadOnceBeforeTheFirstChunk(t *testing.T) {
 	onRack(t, acme("flashTime: 20m"), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		var before []string
-		b.onEvent = func(e executor.Event) {
-			if e.Type == executor.EventStarted {
+		b.onEvent = func(e result.Event) {
+			if e.Type == result.EventStarted {
 				before = b.statusReads()
 			}
 		}
@@ -220,7 +221,7 @@ func TestStatusIsReadOnceBeforeTheFirstChunk(t *testing.T) {
 	onRack(t, acme("protocol: write-buffer"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Protocol = plan.WriteBuffer
-		b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp1, stage, hop)), result.RunDone, "staged confirmed e 1000")
 		if got := b.statusReads(); len(got) != 0 {
 			t.Errorf("status reads = %q; want none", got)
 		}
@@ -249,11 +250,11 @@ func TestNothingNewBesideWhatAKilledRunLeftOpen(t *testing.T) {
 	for _, of := range []string{lu1, lu2} {
 		t.Run(of, func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
-				step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
+				planned := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 				b.forgotten(of)
-				r := b.run(step)
-				b.ended(r, executor.RunRefused, "skipped unconfirmed  ")
-				if r.Refusal != executor.RefusedUnfinished || !strings.Contains(r.Reason, of) || !strings.Contains(r.Reason, "fwctl resume") {
+				r := b.run(planned)
+				b.ended(r, result.RunRefused, "skipped unconfirmed  ")
+				if r.Refusal != step.RefusedUnfinished || !strings.Contains(r.Reason, of) || !strings.Contains(r.Reason, "fwctl resume") {
 					t.Errorf("Run = %s, %q; want it to name %s and the way out", r.Refusal, r.Reason, of)
 				}
 				if got := b.statusReads(); len(got) != 0 {
@@ -277,14 +278,14 @@ func TestStoreThatFailsInMidDownload(t *testing.T) {
 					waves = reset
 				}
 				var intents []state.Intent
-				b.onEvent = func(e executor.Event) {
-					if e.Type == executor.EventProgress && intents == nil {
+				b.onEvent = func(e result.Event) {
+					if e.Type == result.EventProgress && intents == nil {
 						intents, _ = b.store.Intents(context.Background(), 1)
 						b.store.Close()
 					}
 				}
 				r := b.run(b.step(esp1, waves, hop), b.step(esp2, waves, hop))
-				b.ended(r, executor.RunFailed, step, "skipped unconfirmed  1000")
+				b.ended(r, result.RunFailed, step, "skipped unconfirmed  1000")
 				b.arrived(hop.Image)
 				if !strings.Contains(b.noticed(), "cannot write to state") {
 					t.Errorf("noticed = %q; want it told that the store fails", b.noticed())

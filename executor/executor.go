@@ -9,6 +9,7 @@ package executor
 import (
 	"context"
 
+	"fwctl/executor/result"
 	"fwctl/internal/image"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
@@ -62,5 +63,5 @@ type Config struct {
 	// alone: there hooks are told of, and not run.
 	Command func(ctx context.Context, argv, env []string) ([]byte, error)
 
-	Observer func(Event) // told of every event, from one goroutine at a time; may be nil
+	Observer func(result.Event) // told of every event, from one goroutine at a time; may be nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
@@ -18,9 +19,9 @@ func TestModeEIsStaged(t *testing.T) {
 	onRack(t, acme("flashTime: 20m"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		r := b.run(b.step(esp1, stage, hop))
-		b.ended(r, executor.RunDone, "staged confirmed e 1000")
+		b.ended(r, result.RunDone, "staged confirmed e 1000")
 		b.arrived(hop.Image)
-		want := []executor.EventType{executor.EventChecking, executor.EventWave, executor.EventStarted, executor.EventStaged, executor.EventFinished}
+		want := []result.EventType{result.EventChecking, result.EventWave, result.EventStarted, result.EventStaged, result.EventFinished}
 		if diff := cmp.Diff(want, b.types()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
@@ -37,7 +38,7 @@ func TestPlanThatIsCarriedOutAlreadyIsUnchanged(t *testing.T) {
 		staged, updated := b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, reset, b.hop("1100", plan.Mode7))
 		b.run(staged, updated)
 		before := b.effects()
-		b.ended(b.run(staged, updated), executor.RunDone, "unchanged unconfirmed  1000", "unchanged unconfirmed  1100")
+		b.ended(b.run(staged, updated), result.RunDone, "unchanged unconfirmed  1000", "unchanged unconfirmed  1100")
 		if got := b.effects(); got != before {
 			t.Errorf("commands with an effect in the second run = %d; want none", got-before)
 		}
@@ -49,13 +50,13 @@ func TestWhatSomebodyElseHasUpdatedIsUnchanged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		c := b.config(b.step(esp1, reset, b.hop("1100", plan.Mode7)))
-		b.ended(b.run(c.Plan.Steps...), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.run(c.Plan.Steps...), result.RunDone, "updated confirmed 7 1100")
 		c.Store = b.otherStore("second") // which remembers nothing of it
 		r, err := executor.Run(context.Background(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(r, executor.RunDone, "unchanged unconfirmed  1100")
+		b.ended(r, result.RunDone, "unchanged unconfirmed  1100")
 	})
 }
 
@@ -67,8 +68,8 @@ func TestImagesOfTheSameRevision(t *testing.T) {
 		first, second := b.hop("1000", plan.Mode7), b.hop("1000", plan.ModeE)
 		second.Image, second.Activation = b.imageFor("JBOD-60", "1000", 9000), plan.WithApply
 		plain := b.step(esp1, reset, first)
-		b.ended(b.run(plain), executor.RunDone, "updated unconfirmed 7 1000")
-		b.ended(b.run(plain), executor.RunDone, "unchanged unconfirmed  1000")
+		b.ended(b.run(plain), result.RunDone, "updated unconfirmed 7 1000")
+		b.ended(b.run(plain), result.RunDone, "unchanged unconfirmed  1000")
 		c := b.config(b.step(esp1, both, second))
 		for _, phase := range []plan.WaveKind{plan.StageWave, ""} {
 			c.Phase = phase
@@ -77,12 +78,12 @@ func TestImagesOfTheSameRevision(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := map[plan.WaveKind]string{plan.StageWave: "staged confirmed e 1000", "": "updated unconfirmed  1000"}[phase]
-			b.ended(r, executor.RunDone, want)
+			b.ended(r, result.RunDone, want)
 		}
 		b.arrived(first.Image, second.Image)
 		again := b.hop("1000", plan.ModeE)
 		again.Image, again.Activation = b.imageFor("JBOD-60", "1000", 8000), plan.WithApply
-		b.ended(b.run(b.step(esp1, both, again)), executor.RunDone, "updated unconfirmed e 1000")
+		b.ended(b.run(b.step(esp1, both, again)), result.RunDone, "updated unconfirmed e 1000")
 		if got := strings.Count(strings.Join(b.writes(), "\n"), " 0f@"); got != 2 {
 			t.Errorf("activations = %d in %q; want one of each image that was staged", got, b.writes())
 		}
@@ -93,7 +94,7 @@ func TestStagedMicrocodeThatAPowerCycleStarted(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("activation: power-cycle"), func(b *bench) {
 		first := b.step(esp1, stage, b.hop("1100", plan.ModeE))
-		b.ended(b.run(first), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(first), result.RunDone, "staged confirmed e 1000")
 		if err := b.rack.PowerCycle(enc1); err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +106,7 @@ func TestStagedMicrocodeThatAPowerCycleStarted(t *testing.T) {
 		if _, err := executor.Check(context.Background(), b.config(first)); err != nil || len(b.stored()) != 1 {
 			t.Errorf("the store remembers %v after Check = %v; want it as it was", b.stored(), err)
 		}
-		b.ended(b.run(first), executor.RunDone, "unchanged unconfirmed  1100")
+		b.ended(b.run(first), result.RunDone, "unchanged unconfirmed  1100")
 		if got := b.stored(); len(got) != 0 {
 			t.Errorf("the store still remembers %v; want what was observed: nothing", got)
 		}
@@ -119,7 +120,7 @@ func TestRefusedModeEFallsBackTo7InTheResetWave(t *testing.T) {
 			onRack(t, acme("modes: ['07'], rebootTime: 40s, refuse: "+refuse), func(b *bench) {
 				hop := b.hop("1100", plan.ModeE, plan.Mode7)
 				node := b.scan().Enclosures[0].ESPs[0].Paths[0]
-				b.ended(b.run(b.step(esp1, both, hop)), executor.RunDone, "updated confirmed 7 1100")
+				b.ended(b.run(b.step(esp1, both, hop)), result.RunDone, "updated confirmed 7 1100")
 				b.arrived(hop.Image)
 				if now := b.scan().Enclosures[0].ESPs[0].Paths[0]; now == node {
 					t.Errorf("the node is %s before and after; want the rack to return it under another name", now)
@@ -129,8 +130,8 @@ func TestRefusedModeEFallsBackTo7InTheResetWave(t *testing.T) {
 				if diff := cmp.Diff(want, b.writes()); diff != "" {
 					t.Errorf("writes (-want +got):\n%s", diff)
 				}
-				types := []executor.EventType{executor.EventChecking, executor.EventWave, executor.EventStarted, executor.EventRefusedMode, executor.EventWave,
-					executor.EventStarted, executor.EventWaiting, executor.EventVerified, executor.EventFinished}
+				types := []result.EventType{result.EventChecking, result.EventWave, result.EventStarted, result.EventRefusedMode, result.EventWave,
+					result.EventStarted, result.EventWaiting, result.EventVerified, result.EventFinished}
 				if diff := cmp.Diff(types, b.types()); diff != "" {
 					t.Errorf("events (-want +got):\n%s", diff)
 				}
@@ -143,7 +144,7 @@ func TestFallbackWithinAResetWave(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("modes: ['07']"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE, plan.Mode7)
-		b.ended(b.run(b.step(esp1, reset, hop)), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.run(b.step(esp1, reset, hop)), result.RunDone, "updated confirmed 7 1100")
 		b.arrived(hop.Image)
 	})
 }
@@ -152,7 +153,7 @@ func TestRefusedModeEWithoutPermissionFailsAndStopsTheRun(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("modes: ['07']"), func(b *bench) {
 		r := b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, stage, b.hop("1100", plan.ModeE)))
-		b.ended(r, executor.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
+		b.ended(r, result.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
 		b.reason(r, 0, "does not take mode e", "permits no other mode")
 		b.reason(r, 1, "not started", esp1)
 		if got := b.writes(); len(got) != 1 {
@@ -177,7 +178,7 @@ func TestNoModeIsLeft(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(tt.download), func(b *bench) {
 				r := b.run(b.step(esp1, tt.waves, b.hop("1100", tt.modes...)))
-				b.ended(r, executor.RunFailed, tt.want)
+				b.ended(r, result.RunFailed, tt.want)
 				b.reason(r, 0, "permits no other mode")
 				b.arrived()
 			})
@@ -189,8 +190,8 @@ func TestNoModeIsLeft(t *testing.T) {
 func TestPowerCycleBetweenTheWaves(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
-		b.onEvent = func(e executor.Event) {
-			if e.Type == executor.EventStaged {
+		b.onEvent = func(e result.Event) {
+			if e.Type == result.EventStaged {
 				if err := b.rack.PowerCycle(enc1); err != nil {
 					t.Error(err)
 				}
@@ -200,7 +201,7 @@ func TestPowerCycleBetweenTheWaves(t *testing.T) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Activation = plan.WithApply
 		r := b.run(b.step(esp1, both, hop))
-		b.ended(r, executor.RunDone, "updated confirmed e 1100")
+		b.ended(r, result.RunDone, "updated confirmed e 1100")
 	})
 }
 
@@ -223,7 +224,7 @@ func TestNoFallbackButOnARefusedMode(t *testing.T) {
 				if strings.Contains(name, "write-buffer") {
 					hop.Protocol = plan.WriteBuffer
 				}
-				b.ended(b.run(b.step(esp1, both, hop)), executor.RunFailed, "failed unconfirmed e 1000")
+				b.ended(b.run(b.step(esp1, both, hop)), result.RunFailed, "failed unconfirmed e 1000")
 				for _, w := range b.writes() {
 					if strings.Contains(w, "07@") {
 						t.Errorf("write %q; want no mode 7", w)
@@ -259,7 +260,7 @@ func TestWriteBuffer(t *testing.T) {
 			onRack(t, acme(strings.TrimSuffix(download, ", ")), func(b *bench) {
 				hop := b.hop("1100", tt.modes...)
 				hop.Protocol = plan.WriteBuffer
-				b.ended(b.run(b.step(esp1, tt.waves, hop)), executor.RunDone, tt.want)
+				b.ended(b.run(b.step(esp1, tt.waves, hop)), result.RunDone, tt.want)
 				b.arrived(hop.Image)
 			})
 		})
@@ -272,17 +273,17 @@ func TestActivation(t *testing.T) {
 		protocol plan.Protocol
 		download string
 		want     string
-		outcome  executor.RunOutcome
+		outcome  result.RunOutcome
 		words    string // on what was planned and did not happen
 	}{
-		"page":                        {plan.SES, "rebootTime: 40s", "updated confirmed e 1100", executor.RunDone, ""},
-		"page, without vanishing":     {plan.SES, "vanish: false", "updated confirmed e 1100", executor.RunDone, ""},
-		"write-buffer":                {plan.WriteBuffer, "protocol: write-buffer", "updated confirmed e 1100", executor.RunDone, ""},
-		"write-buffer, unconfirmed":   {plan.WriteBuffer, "protocol: write-buffer, confirm: none", "staged unconfirmed e 1000", executor.RunStopped, "its activation was planned and is left out, because the image may be incomplete: power-cycle"},
-		"starts at power on only":     {plan.SES, "completion: {e: '12'}", "staged confirmed e 1000", executor.RunDone, "mode 0Fh does not start it: power-cycle"},
-		"mode 7 that needs a reset":   {plan.SES, "completion: {'7': '11'}", "staged confirmed 7 1000", executor.RunDone, "mode 0Fh does not start it: power-cycle"},
-		"mode 7 that is deferred":     {plan.SES, "completion: {'7': '13'}, modes: ['07']", "staged confirmed 7 1000", executor.RunDone, "the device waits to be told: power-cycle"},
-		"mode 7 that needs the power": {plan.SES, "completion: {'7': '12'}", "staged confirmed 7 1000", executor.RunDone, "mode 0Fh does not start it: power-cycle"},
+		"page":                        {plan.SES, "rebootTime: 40s", "updated confirmed e 1100", result.RunDone, ""},
+		"page, without vanishing":     {plan.SES, "vanish: false", "updated confirmed e 1100", result.RunDone, ""},
+		"write-buffer":                {plan.WriteBuffer, "protocol: write-buffer", "updated confirmed e 1100", result.RunDone, ""},
+		"write-buffer, unconfirmed":   {plan.WriteBuffer, "protocol: write-buffer, confirm: none", "staged unconfirmed e 1000", result.RunStopped, "its activation was planned and is left out, because the image may be incomplete: power-cycle"},
+		"starts at power on only":     {plan.SES, "completion: {e: '12'}", "staged confirmed e 1000", result.RunDone, "mode 0Fh does not start it: power-cycle"},
+		"mode 7 that needs a reset":   {plan.SES, "completion: {'7': '11'}", "staged confirmed 7 1000", result.RunDone, "mode 0Fh does not start it: power-cycle"},
+		"mode 7 that is deferred":     {plan.SES, "completion: {'7': '13'}, modes: ['07']", "staged confirmed 7 1000", result.RunDone, "the device waits to be told: power-cycle"},
+		"mode 7 that needs the power": {plan.SES, "completion: {'7': '12'}", "staged confirmed 7 1000", result.RunDone, "mode 0Fh does not start it: power-cycle"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(tt.download), func(b *bench) {
@@ -322,7 +323,7 @@ func TestActivatePlan(t *testing.T) {
 		b.run(b.step(esp1, stage, hop))
 		hop.Modes, hop.Activation = []plan.Mode{}, plan.WithApply
 		b.images = nil // none is needed any more
-		b.ended(b.run(b.step(esp1, reset, hop)), executor.RunDone, "updated confirmed  1100")
+		b.ended(b.run(b.step(esp1, reset, hop)), result.RunDone, "updated confirmed  1100")
 		if got := b.stored(); len(got) != 0 {
 			t.Errorf("staged after the activation = %v; want nothing", got)
 		}
@@ -337,14 +338,14 @@ func TestUnconfirmedImageIsNotActivatedByALaterPlan(t *testing.T) {
 		b.run(b.step(esp1, stage, hop))
 		hop.Modes, hop.Activation = []plan.Mode{}, plan.WithApply
 		r := b.run(b.step(esp1, reset, hop))
-		b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+		b.ended(r, result.RunRefused, "refused unconfirmed  1000")
 		b.reason(r, 0, "never said")
 
 		instead := b.hop("1200", plan.ModeE)
 		instead.Protocol = plan.WriteBuffer
 		replaces := b.step(esp1, stage, instead)
 		replaces.Action = plan.Update
-		b.ended(b.run(replaces), executor.RunDone, "staged unconfirmed e 1000")
+		b.ended(b.run(replaces), result.RunDone, "staged unconfirmed e 1000")
 	})
 }
 
@@ -353,7 +354,7 @@ func TestSteppingStones(t *testing.T) {
 	onRack(t, acme("modes: [{mode: '07'}, {mode: '0e', from: '1050'}, {mode: '0f', from: '1050'}]"), func(b *bench) {
 		first, second := b.hop("1050", plan.Mode7), b.hop("1100", plan.ModeE)
 		second.From, second.Activation = "1050", plan.WithApply
-		b.ended(b.run(b.step(esp1, reset, first, second)), executor.RunDone, "updated confirmed e 1100")
+		b.ended(b.run(b.step(esp1, reset, first, second)), result.RunDone, "updated confirmed e 1100")
 		b.arrived(first.Image, second.Image)
 	})
 }
@@ -370,14 +371,14 @@ func TestPlanGoesOnFromItsOwnSteppingStone(t *testing.T) {
 			if !own {
 				sent.Image = b.imageFor("JBOD-60", "1050", 9000)
 			}
-			b.ended(b.run(b.step(esp1, reset, sent)), executor.RunDone, "updated confirmed 7 1050")
+			b.ended(b.run(b.step(esp1, reset, sent)), result.RunDone, "updated confirmed 7 1050")
 			r := b.run(both)
 			if own {
-				b.ended(r, executor.RunDone, "updated confirmed 7 1100")
+				b.ended(r, result.RunDone, "updated confirmed 7 1100")
 				b.arrived(first.Image, second.Image)
 				return
 			}
-			b.ended(r, executor.RunRefused, "refused unconfirmed  1050")
+			b.ended(r, result.RunRefused, "refused unconfirmed  1050")
 			b.reason(r, 0, "revision: expected 1000, found 1050")
 			b.arrived(sent.Image)
 		})
@@ -392,7 +393,7 @@ func TestSubenclosure(t *testing.T) {
 		hop := b.hop("0200", plan.ModeE)
 		hop.From, hop.Activation = "0100", plan.WithApply
 		hop.Image = b.imageFor("PSU-9", "0200", 9001)
-		b.ended(b.run(b.step(address, both, hop)), executor.RunDone, "updated confirmed e 0200")
+		b.ended(b.run(b.step(address, both, hop)), result.RunDone, "updated confirmed e 0200")
 		b.arrived(hop.Image)
 	})
 }
@@ -423,7 +424,7 @@ func TestCautionsByAnotherAddress(t *testing.T) {
 		hop := b.hop("0200", plan.ModeE)
 		hop.From, hop.Image = "0100", b.imageFor("PSU-9", "0200", 9001)
 		recorded(state.NeedsImage)
-		b.ended(b.run(planned(stage, hop)), executor.RunDone, "staged confirmed e 0100")
+		b.ended(b.run(planned(stage, hop)), result.RunDone, "staged confirmed e 0100")
 		cautions, err := b.store.Cautions(context.Background())
 		if err != nil || len(cautions) != 0 {
 			t.Errorf("cautions = %+v, %v; want none, it holds a whole image", cautions, err)
@@ -431,7 +432,7 @@ func TestCautionsByAnotherAddress(t *testing.T) {
 		recorded(state.PowerOnly)
 		hop.Modes, hop.Activation = []plan.Mode{}, plan.WithApply
 		r := b.run(planned(reset, hop))
-		b.ended(r, executor.RunRefused, "refused unconfirmed  0100")
+		b.ended(r, result.RunRefused, "refused unconfirmed  0100")
 		b.reason(r, 0, "starts at power on")
 	})
 }
@@ -440,11 +441,11 @@ func TestTwoESPsOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("rebootTime: 3m"), func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
-		b.ended(b.run(b.step(esp1, reset, hop), b.step(esp2, otherReset, hop)), executor.RunDone, "updated confirmed 7 1100", "updated confirmed 7 1100")
+		b.ended(b.run(b.step(esp1, reset, hop), b.step(esp2, otherReset, hop)), result.RunDone, "updated confirmed 7 1100", "updated confirmed 7 1100")
 		b.arrived(hop.Image, hop.Image)
 		var order []string
 		for _, e := range b.events {
-			if e.Type == executor.EventStarted || e.Type == executor.EventVerified {
+			if e.Type == result.EventStarted || e.Type == result.EventVerified {
 				order = append(order, string(e.Type)+" "+e.Address)
 			}
 		}
@@ -473,12 +474,12 @@ func TestStalePlanSendsNothing(t *testing.T) {
 				hop := b.hop("1100", plan.ModeE)
 				good, stale := b.step(esp1, stage, hop), b.step(esp2, stage, hop)
 				tt.change(&stale)
-				for verb, f := range map[string]func(context.Context, executor.Config) (*executor.Result, error){"Check": executor.Check, "Run": executor.Run} {
+				for verb, f := range map[string]func(context.Context, executor.Config) (*result.Result, error){"Check": executor.Check, "Run": executor.Run} {
 					r, err := f(context.Background(), b.config(good, stale))
 					if err != nil {
 						t.Fatalf("%s = %v", verb, err)
 					}
-					if r.Outcome != executor.RunRefused || r.Steps[1].Outcome != executor.OutcomeRefused {
+					if r.Outcome != result.RunRefused || r.Steps[1].Outcome != result.OutcomeRefused {
 						t.Errorf("%s = %+v; want it refused", verb, r)
 					}
 					b.reason(r, 1, tt.words...)
@@ -498,7 +499,7 @@ func TestCheck(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(r, executor.RunDone, "ready unconfirmed  1000")
+		b.ended(r, result.RunDone, "ready unconfirmed  1000")
 		if n := b.effects(); n != 0 {
 			t.Errorf("commands with an effect = %d; want 0", n)
 		}

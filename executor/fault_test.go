@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/plan"
@@ -21,11 +22,11 @@ func TestWhatAnEarlierDownloadLeftBehind(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		mode    byte // of a first chunk that somebody sent
-		outcome executor.RunOutcome
+		outcome result.RunOutcome
 		step    string
 	}{
-		"80h for a mode that was refused": {0xaa, executor.RunDone, "staged confirmed e 1000"},
-		"01h, a download is under way":    {0x0e, executor.RunRefused, "refused unconfirmed e 1000"},
+		"80h for a mode that was refused": {0xaa, result.RunDone, "staged confirmed e 1000"},
+		"01h, a download is under way":    {0x0e, result.RunRefused, "refused unconfirmed e 1000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
@@ -41,7 +42,7 @@ func TestWhatAnEarlierDownloadLeftBehind(t *testing.T) {
 				hop := b.hop("1100", plan.ModeE)
 				r := b.run(b.step(esp1, stage, hop))
 				b.ended(r, tt.outcome, tt.step)
-				if tt.outcome == executor.RunRefused {
+				if tt.outcome == result.RunRefused {
 					b.reason(r, 0, "somebody else is writing")
 					if got := b.writes(); len(got) != 1 {
 						t.Errorf("writes = %q; want the other's alone", got)
@@ -57,14 +58,14 @@ func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("flashTime: 10m"), func(b *bench) {
 		ctx, cancel := context.WithCancel(context.Background())
-		b.onEvent = func(e executor.Event) {
-			if e.Type == executor.EventProgress {
+		b.onEvent = func(e result.Event) {
+			if e.Type == result.EventProgress {
 				cancel()
 			}
 		}
 		hop := b.hop("1100", plan.ModeE)
 		r := b.runContext(ctx, b.step(esp1, stage, hop), b.step(esp2, stage, hop))
-		b.ended(r, executor.RunInterrupted, "staged confirmed e 1000", "skipped unconfirmed  1000")
+		b.ended(r, result.RunInterrupted, "staged confirmed e 1000", "skipped unconfirmed  1000")
 		b.reason(r, 1, "interrupted before it was started")
 		if want := "interrupted: 1 component was not started"; r.Reason != want {
 			t.Errorf("Reason = %q; want %q", r.Reason, want)
@@ -77,13 +78,13 @@ func TestInterruptThatComesTooLateChangesNothing(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		ctx, cancel := context.WithCancel(context.Background())
-		b.onEvent = func(e executor.Event) {
-			if e.Type == executor.EventStaged {
+		b.onEvent = func(e result.Event) {
+			if e.Type == result.EventStaged {
 				cancel()
 			}
 		}
 		r := b.runContext(ctx, b.step(esp1, stage, b.hop("1100", plan.ModeE)))
-		b.ended(r, executor.RunDone, "staged confirmed e 1000")
+		b.ended(r, result.RunDone, "staged confirmed e 1000")
 	})
 }
 
@@ -102,7 +103,7 @@ func TestFailuresStopTheRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b.ended(r, executor.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000", tt.last)
+			b.ended(r, result.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000", tt.last)
 		})
 	}
 }
@@ -122,7 +123,7 @@ func TestUnknownStopsResetsOfWhatCannotBeGrouped(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b.ended(r, executor.RunUnknown, "unknown unconfirmed 7 1000", "skipped unconfirmed  1000")
+			b.ended(r, result.RunUnknown, "unknown unconfirmed 7 1000", "skipped unconfirmed  1000")
 		})
 	}
 }
@@ -134,20 +135,20 @@ func TestWhatNeedsAnImageLocksItsFaultDomain(t *testing.T) {
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '83'}}]\n", func(b *bench) {
 		first, beside := b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, stage, b.hop("1100", plan.ModeE))
 		beside.FaultDomain = first.FaultDomain
-		b.ended(b.run(first, beside), executor.RunUnknown, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
+		b.ended(b.run(first, beside), result.RunUnknown, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
 		written := len(b.writes())
 		for _, mode := range []plan.Mode{plan.ModeE, plan.Mode7} {
 			other := b.step(esp2, both, b.hop("1100", mode))
 			r := b.run(other)
-			b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+			b.ended(r, result.RunRefused, "refused unconfirmed  1000")
 			b.reason(r, 0, esp1+" needs a whole image", "do not power-cycle")
 		}
 		if n := len(b.writes()); n != written {
 			t.Errorf("writes while the domain is locked = %d; want none", n-written)
 		}
-		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 		r := b.run(b.step(esp2, stage, b.hop("1100", plan.ModeE)))
-		if r.Steps[0].Outcome == executor.OutcomeRefused {
+		if r.Steps[0].Outcome == result.OutcomeRefused {
 			t.Errorf("esp2 = %+v; want it to be worked on, now that esp1 has a whole image", r.Steps[0])
 		}
 	})
@@ -158,16 +159,16 @@ func TestWhatNeedsAnImageLocksItsFaultDomain(t *testing.T) {
 func TestWhatNeedsAnImageIsSentOneWhateverItReports(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 3}, do: {status: '83'}}]\n", func(b *bench) {
-		b.ended(b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7))), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7))), result.RunDone, "updated confirmed 7 1100")
 		again, other := b.hop("1100", plan.Mode7), b.hop("1200", plan.ModeE)
 		again.From, other.From = "1100", "1100"
-		b.ended(b.run(b.step(esp1, reset, again)), executor.RunDone, "unchanged unconfirmed  1100")
-		b.ended(b.run(b.step(esp1, stage, other)), executor.RunDone, "staged confirmed e 1100")
-		b.ended(b.run(b.step(esp1, stage, func() plan.Hop { h := other; h.Image = b.imageFor("JBOD-60", "1300", 9000); return h }())), executor.RunUnknown, "failed unconfirmed e 1100")
+		b.ended(b.run(b.step(esp1, reset, again)), result.RunDone, "unchanged unconfirmed  1100")
+		b.ended(b.run(b.step(esp1, stage, other)), result.RunDone, "staged confirmed e 1100")
+		b.ended(b.run(b.step(esp1, stage, func() plan.Hop { h := other; h.Image = b.imageFor("JBOD-60", "1300", 9000); return h }())), result.RunUnknown, "failed unconfirmed e 1100")
 		if staged := b.stored(); len(staged) != 0 {
 			t.Errorf("staged = %v; want nothing of what needs an image", staged)
 		}
-		b.ended(b.run(b.step(esp1, reset, again)), executor.RunDone, "updated unconfirmed 7 1100")
+		b.ended(b.run(b.step(esp1, reset, again)), result.RunDone, "updated unconfirmed 7 1100")
 	})
 }
 
@@ -186,9 +187,9 @@ func TestWhatNeedsAnImageLocksItsNeighbours(t *testing.T) {
 		beside := step
 		beside.Neighbours = []string{other}
 		r := b.run(beside)
-		b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+		b.ended(r, result.RunRefused, "refused unconfirmed  1000")
 		b.reason(r, 0, other+"/esp1/sub0 needs a whole image")
-		b.ended(b.run(step), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(step), result.RunDone, "staged confirmed e 1000")
 	})
 }
 
@@ -203,9 +204,9 @@ func TestWhatNeedsAnImageIsExchanged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(b.run(b.step(esp2, stage, b.hop("1100", plan.ModeE))), executor.RunRefused, "refused unconfirmed  1000")
-		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
-		b.ended(b.run(b.step(esp2, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp2, stage, b.hop("1100", plan.ModeE))), result.RunRefused, "refused unconfirmed  1000")
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp2, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 	})
 }
 
@@ -216,17 +217,17 @@ func TestPowerOnlyIsRemembered(t *testing.T) {
 	onRack(t, acme("completion: {e: '12'}"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		first := b.step(esp1, stage, hop)
-		b.ended(b.run(first), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(first), result.RunDone, "staged confirmed e 1000")
 		hop.Modes, hop.Activation = []plan.Mode{}, plan.WithApply
 		before := len(b.writes())
 		r := b.run(b.step(esp1, reset, hop))
-		b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+		b.ended(r, result.RunRefused, "refused unconfirmed  1000")
 		b.reason(r, 0, "starts at power on", "power-cycle")
 		if got := len(b.writes()); got != before || len(b.stored()) != 1 {
 			t.Errorf("writes = %d, staged %v; want none, and it remembered", got-before, b.stored())
 		}
 		// It is as one plan wants it, and another may have it power-cycled.
-		b.ended(b.run(first), executor.RunDone, "unchanged unconfirmed  1000")
+		b.ended(b.run(first), result.RunDone, "unchanged unconfirmed  1000")
 		hop.ActivateBy = plan.ByPowerCycle
 		c := b.config(b.step(esp1, reset, hop))
 		c.Plan.Waves[1].PowerCycle = true
@@ -234,7 +235,7 @@ func TestPowerOnlyIsRemembered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(r, executor.RunStopped, "skipped unconfirmed  1000")
+		b.ended(r, result.RunStopped, "skipped unconfirmed  1000")
 		b.reason(r, 0, "power-cycle "+enc1)
 	})
 }
@@ -246,7 +247,7 @@ func TestPendingAfterARefusedActivation(t *testing.T) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Protocol, hop.Activation = plan.WriteBuffer, plan.WithApply
 		r := b.run(b.step(esp1, both, hop))
-		b.ended(r, executor.RunFailed, "failed unconfirmed e 1000")
+		b.ended(r, result.RunFailed, "failed unconfirmed e 1000")
 		b.reason(r, 0, "mode 0Fh does not start", "power-cycle")
 		if len(b.stored()) != 1 {
 			t.Error("the store has forgotten what is still pending")
@@ -262,7 +263,7 @@ func TestStagedThatThePeerReplaces(t *testing.T) {
 		activated := hop
 		activated.Activation = plan.WithApply
 		r := b.run(b.step(esp1, both, activated), b.step(esp2, stage, hop))
-		b.ended(r, executor.RunDone, "updated confirmed e 1100", "updated confirmed e 1100")
+		b.ended(r, result.RunDone, "updated confirmed e 1100", "updated confirmed e 1100")
 		if len(b.stored()) != 0 {
 			t.Errorf("staged = %v; want nothing", b.stored())
 		}
@@ -276,11 +277,11 @@ func TestFailedThatThePeerReplaces(t *testing.T) {
 	slow := strings.ReplaceAll(acme("flashTime: 9m"), enc1, other)
 	onRack(t, acme("")+"    peerSync: up\n    peerSyncTime: 4m\n"+slow, func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
-		b.ended(b.run(b.step(esp1, reset, hop)), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.run(b.step(esp1, reset, hop)), result.RunDone, "updated confirmed 7 1100")
 		beside := b.hop("1100", plan.ModeE)
 		c := b.config(b.step(esp2, stage, beside), b.step(strings.ReplaceAll(esp1, enc1, other), stage, beside))
 		c.Plan.Rollout.MaxFailures = 2
-		b.ended(b.runConfig(context.Background(), c), executor.RunFailed,
+		b.ended(b.runConfig(context.Background(), c), result.RunFailed,
 			"failed unconfirmed e 1100", "staged confirmed e 1000")
 	})
 }
@@ -304,7 +305,7 @@ func TestFirstHopThatThePeerStarts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s := r.Steps[1]; s.Outcome == executor.OutcomeUpdated || s.Revision == "1100" {
+		if s := r.Steps[1]; s.Outcome == result.OutcomeUpdated || s.Revision == "1100" {
 			t.Errorf("esp2 = %+v; want it not to be told updated: it runs the first hop of two", s)
 		}
 	})
@@ -323,7 +324,7 @@ func TestNothingElseOfAnEnclosureInTheSameWave(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(r, executor.RunFailed, "failed unconfirmed 7 1000", "skipped unconfirmed  0100")
+		b.ended(r, result.RunFailed, "failed unconfirmed 7 1000", "skipped unconfirmed  0100")
 	})
 }
 
@@ -334,7 +335,7 @@ func TestRefusalAfterAWriteIsAFailure(t *testing.T) {
 	onRack(t, rack, func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		r := b.run(b.step(esp1, stage, hop), b.step(other+"/esp1/sub0", stage, hop))
-		b.ended(r, executor.RunFailed, "staged confirmed e 1000", "refused unconfirmed e 1000")
+		b.ended(r, result.RunFailed, "staged confirmed e 1000", "refused unconfirmed e 1000")
 	})
 }
 
@@ -342,13 +343,13 @@ func TestRefusalAfterAWriteIsAFailure(t *testing.T) {
 func TestNothingIsSentThatCannotBeRecorded(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
-		b.onEvent = func(e executor.Event) {
-			if e.Type == executor.EventStarted {
+		b.onEvent = func(e result.Event) {
+			if e.Type == result.EventStarted {
 				b.store.Close()
 			}
 		}
 		r := b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, stage, b.hop("1100", plan.ModeE)))
-		b.ended(r, executor.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
+		b.ended(r, result.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
 		if got := b.writes(); len(got) != 0 {
 			t.Errorf("writes = %q; want none", got)
 		}
@@ -362,8 +363,8 @@ func TestNothingHasAnEffectThatCannotBeRecorded(t *testing.T) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		m := &worseMachine{Machine: b.machine}
 		b.machine = m
-		b.onEvent = func(e executor.Event) {
-			if e.Type != executor.EventWave {
+		b.onEvent = func(e result.Event) {
+			if e.Type != result.EventWave {
 				return
 			}
 			m.spoil(func(n worseNode, cdb, in []byte) error {
@@ -373,7 +374,7 @@ func TestNothingHasAnEffectThatCannotBeRecorded(t *testing.T) {
 				return nil
 			})
 		}
-		b.ended(b.run(step), executor.RunFailed, "failed unconfirmed e 1000")
+		b.ended(b.run(step), result.RunFailed, "failed unconfirmed e 1000")
 		if n := b.effects(); n != 0 {
 			t.Errorf("commands with an effect = %d; want 0", n)
 		}
@@ -415,7 +416,7 @@ func TestStatusAfterAChunk(t *testing.T) {
 func TestForeignOffsetAfterAChunkThatWasNotTaken(t *testing.T) {
 	t.Parallel()
 	for fault, words := range map[string]string{"sense: 06/2a/01": "it waits for byte 12288", "noAnswer: true": "awaiting more data"} {
-		for mode, want := range map[plan.Mode]executor.RunOutcome{plan.ModeE: executor.RunFailed, plan.Mode7: executor.RunUnknown} {
+		for mode, want := range map[plan.Mode]result.RunOutcome{plan.ModeE: result.RunFailed, plan.Mode7: result.RunUnknown} {
 			t.Run(fault+" mode "+string(mode), func(t *testing.T) {
 				onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096}, do: {"+fault+"}}]\n", func(b *bench) {
 					waves := stage
@@ -448,7 +449,7 @@ func TestIntentsAreCommittedBeforeTheirEffect(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Activation = plan.WithApply
-		b.ended(b.run(b.step(esp1, both, hop)), executor.RunDone, "updated confirmed e 1100")
+		b.ended(b.run(b.step(esp1, both, hop)), result.RunDone, "updated confirmed e 1100")
 		runs, err := b.store.Runs(context.Background())
 		if err != nil || len(runs) != 1 || runs[0].Outcome != "done" || runs[0].By != "anna" {
 			t.Fatalf("Runs = %+v, %v; want one, done, by anna", runs, err)
@@ -475,10 +476,10 @@ func TestIntentsAreCommittedBeforeTheirEffect(t *testing.T) {
 func TestFailedDownloadLeavesNothingRememberedAsStaged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096, nth: 2}, do: {sense: 05/26/00}}]\n", func(b *bench) {
-		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 		again := b.step(esp1, stage, b.hop("1200", plan.ModeE))
 		again.Action = plan.Update
-		b.ended(b.run(again), executor.RunFailed, "failed unconfirmed e 1000")
+		b.ended(b.run(again), result.RunFailed, "failed unconfirmed e 1000")
 		if got := b.stored(); len(got) != 0 {
 			t.Errorf("staged after the failed download = %v; want nothing", got)
 		}
@@ -510,13 +511,13 @@ func TestWhatIsWorseThanBefore(t *testing.T) {
 				step := b.step(esp1, reset, b.hop("1100", plan.Mode7))
 				m := &worseMachine{Machine: b.machine}
 				b.machine = m
-				b.onEvent = func(e executor.Event) {
-					if e.Type == executor.EventWaiting {
+				b.onEvent = func(e result.Event) {
+					if e.Type == result.EventWaiting {
 						m.spoil(tt.worse)
 					}
 				}
 				r := b.run(step)
-				b.ended(r, executor.RunFailed, "failed unconfirmed 7 1100")
+				b.ended(r, result.RunFailed, "failed unconfirmed 7 1100")
 				b.reason(r, 0, tt.words...)
 			})
 		})
@@ -595,7 +596,7 @@ func TestBadConfigurations(t *testing.T) {
 
 		elsewhere := step
 		elsewhere.Host = "stor9"
-		b.ended(b.runConfig(context.Background(), b.config(elsewhere)), executor.RunDone, "skipped unconfirmed  ")
+		b.ended(b.runConfig(context.Background(), b.config(elsewhere)), result.RunDone, "skipped unconfirmed  ")
 
 		c = b.config(step)
 		c.Store.Close()
@@ -611,7 +612,7 @@ func TestBadConfigurations(t *testing.T) {
 func refused(t *testing.T, c executor.Config, words string) {
 	t.Helper()
 	r, err := executor.Run(context.Background(), c)
-	if err != nil || r.Outcome != executor.RunRefused || !strings.Contains(r.Reason, words) {
+	if err != nil || r.Outcome != result.RunRefused || !strings.Contains(r.Reason, words) {
 		t.Errorf("Run = %+v, %v; want it refused, with %q", r, err, words)
 	}
 }
@@ -621,8 +622,8 @@ func TestStoreIsReadWhileARunWrites(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		seen := ""
-		b.onEvent = func(e executor.Event) {
-			if e.Type != executor.EventProgress {
+		b.onEvent = func(e result.Event) {
+			if e.Type != result.EventProgress {
 				return
 			}
 			r, err := state.OpenReadOnly(filepath.Join(filepath.Dir(b.file), "state"))

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/plan"
 )
 
@@ -35,7 +35,7 @@ type fault struct {
 	protocol plan.Protocol
 	activate bool // after a power cycle that comes between the waves
 
-	outcome executor.RunOutcome
+	outcome result.RunOutcome
 	step    string
 	words   []string
 	writes  int // -1: not looked at
@@ -49,7 +49,7 @@ var faults = []fault{
 		todo:     "see that the image is the one for this model",
 		download: "maxImage: 8192",
 		mode:     plan.ModeE,
-		outcome:  executor.RunRefused,
+		outcome:  result.RunRefused,
 		step:     "refused unconfirmed e 1000",
 		words:    []string{"10001 bytes", "8192 at most"},
 	},
@@ -60,7 +60,7 @@ var faults = []fault{
 		download: "protocol: write-buffer, maxImage: 8192",
 		mode:     plan.ModeE,
 		protocol: plan.WriteBuffer,
-		outcome:  executor.RunRefused,
+		outcome:  result.RunRefused,
 		step:     "refused unconfirmed e 1000",
 		words:    []string{"10001 bytes", "8192"},
 	},
@@ -70,7 +70,7 @@ var faults = []fault{
 		todo:    "find out why, then plan and apply again",
 		faults:  "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true}}",
 		mode:    plan.ModeE,
-		outcome: executor.RunFailed,
+		outcome: result.RunFailed,
 		step:    "failed unconfirmed e 1000",
 		words:   []string{"broke off", "runs 1000", "awaiting more data"},
 		writes:  3,
@@ -81,7 +81,7 @@ var faults = []fault{
 		todo:    "find out why, then plan and apply again",
 		faults:  "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true, carriedOut: true}}",
 		mode:    plan.ModeE,
-		outcome: executor.RunFailed,
+		outcome: result.RunFailed,
 		step:    "failed unconfirmed e 1000",
 		words:   []string{"broke off"},
 		writes:  3,
@@ -92,7 +92,7 @@ var faults = []fault{
 		todo:    "nothing",
 		faults:  "{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true, carriedOut: true}}",
 		mode:    plan.ModeE,
-		outcome: executor.RunDone,
+		outcome: result.RunDone,
 		step:    "staged confirmed e 1000",
 		writes:  3,
 	},
@@ -102,7 +102,7 @@ var faults = []fault{
 		todo:    "find out why, then plan and apply again",
 		faults:  "{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true}}",
 		mode:    plan.ModeE,
-		outcome: executor.RunFailed,
+		outcome: result.RunFailed,
 		step:    "failed unconfirmed e 1000",
 		words:   []string{"awaiting more data", "the device has discarded it"},
 		writes:  4,
@@ -115,7 +115,7 @@ var faults = []fault{
 		faults:   "{when: {opcode: '3b', offset: 8192}, do: {noAnswer: true}}",
 		mode:     plan.ModeE,
 		protocol: plan.WriteBuffer,
-		outcome:  executor.RunUnknown,
+		outcome:  result.RunUnknown,
 		step:     "unknown unconfirmed e 1000",
 		writes:   3,
 	},
@@ -125,7 +125,7 @@ var faults = []fault{
 		todo:    "find out why, then plan and apply again",
 		faults:  "{when: {opcode: '1d', offset: 4096}, do: {vanish: 5m}}",
 		mode:    plan.ModeE,
-		outcome: executor.RunFailed,
+		outcome: result.RunFailed,
 		step:    "failed unconfirmed e 1000",
 		words:   []string{"broke off", "runs 1000"},
 		writes:  3,
@@ -136,37 +136,37 @@ var faults = []fault{
 		todo:    "look at the ESP; do not power-cycle it if it shows any life",
 		faults:  "{when: {opcode: '1d', offset: 4096}, do: {die: true}}",
 		mode:    plan.Mode7,
-		outcome: executor.RunUnknown,
+		outcome: result.RunUnknown,
 		step:    "unknown unconfirmed 7 1000",
 		words:   []string{"has not answered since"},
 		writes:  2,
 	},
 	{device: "never comes back", does: "waits for the return time-out", todo: "look at the ESP, then `fwctl verify`",
 		download: "rebootTime: 1h", mode: plan.Mode7,
-		outcome: executor.RunUnknown, step: "unknown unconfirmed 7 1000", words: []string{"has not come back for 15m"}, writes: 3},
+		outcome: result.RunUnknown, step: "unknown unconfirmed 7 1000", words: []string{"has not come back for 15m"}, writes: 3},
 	{device: "comes back after a while", does: "waits, finds it again by its identity under whatever name, reads back what it runs", todo: "nothing",
-		download: "rebootTime: 14m", mode: plan.Mode7, outcome: executor.RunDone, step: "updated confirmed 7 1100", writes: 3},
+		download: "rebootTime: 14m", mode: plan.Mode7, outcome: result.RunDone, step: "updated confirmed 7 1100", writes: 3},
 	{device: "comes back with the old revision", does: "waits for the return time-out, fails", todo: "see that the image brings that revision, then plan again",
 		faults: "{when: {opcode: '1d', offset: 8192}, do: {carriedOut: true, lieRevision: '1000'}}", mode: plan.Mode7,
-		outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"still runs 1000"}, writes: 3},
+		outcome: result.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"still runs 1000"}, writes: 3},
 	{device: "comes back with a third revision", does: "fails, and names it", todo: "see what image that is, then plan again",
 		faults: "{when: {opcode: '1d', offset: 8192}, do: {carriedOut: true, lieRevision: '0950'}}", mode: plan.Mode7,
-		outcome: executor.RunFailed, step: "failed unconfirmed 7 0950", words: []string{"runs 0950, which is neither"}, writes: 3},
+		outcome: result.RunFailed, step: "failed unconfirmed 7 0950", words: []string{"runs 0950, which is neither"}, writes: 3},
 	{device: "reboots before its status is read", does: "takes the new revision for the word", todo: "nothing",
-		download: "rebootsBeforeStatus: true", mode: plan.Mode7, outcome: executor.RunDone, step: "updated confirmed 7 1100", writes: 3},
+		download: "rebootsBeforeStatus: true", mode: plan.Mode7, outcome: result.RunDone, step: "updated confirmed 7 1100", writes: 3},
 	{device: "reports 00h while it downloads", does: "goes by the expected offset", todo: "nothing",
-		download: "reportsIdle: true", mode: plan.ModeE, outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
+		download: "reportsIdle: true", mode: plan.ModeE, outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 	{device: "a buffer id of its own", does: "uses the buffer id that the status expects", todo: "nothing",
-		download: "bufferID: 4", mode: plan.ModeE, outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
+		download: "bufferID: 4", mode: plan.ModeE, outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 	{device: "takes any offset", does: "takes FFFFFFFFh for any offset", todo: "nothing",
-		download: "chunk: {anyOffset: true}", mode: plan.ModeE, outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
+		download: "chunk: {anyOffset: true}", mode: plan.ModeE, outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 	{
 		device:   "a status read resets its download engine",
 		does:     "breaks off: the offset is not the one just reached",
 		todo:     "it wants a quirk: no status reads between chunks",
 		download: "statusReadResets: true",
 		mode:     plan.ModeE,
-		outcome:  executor.RunFailed,
+		outcome:  result.RunFailed,
 		step:     "failed unconfirmed e 1000",
 		writes:   3,
 	},
@@ -176,7 +176,7 @@ var faults = []fault{
 		todo:     "do not power-cycle it; wait, look at it with `fwctl inventory`, then plan again",
 		download: "flashTime: 2h",
 		mode:     plan.ModeE,
-		outcome:  executor.RunUnknown,
+		outcome:  result.RunUnknown,
 		step:     "unknown unconfirmed e 1000",
 		words:    []string{"for 45m", "writing flash", "do not power-cycle"},
 		writes:   3,
@@ -187,7 +187,7 @@ var faults = []fault{
 		todo:     "see that the image is the one for this model",
 		download: "accepts: {product: OTHER}",
 		mode:     plan.ModeE,
-		outcome:  executor.RunFailed,
+		outcome:  result.RunFailed,
 		step:     "failed unconfirmed e 1000",
 		words:    []string{"error in the image", "is it the one for this model"},
 		writes:   3,
@@ -198,17 +198,17 @@ var faults = []fault{
 		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
 		faults:  "{when: {opcode: '1d', offset: 8192}, do: {status: '83'}}",
 		mode:    plan.Mode7,
-		outcome: executor.RunUnknown,
+		outcome: result.RunUnknown,
 		step:    "failed unconfirmed 7 1000",
 		words:   []string{"do not power-cycle"},
 		writes:  3,
 	},
 	{device: "84h", does: "fails", todo: "plan and apply again; resets are safe",
 		faults: "{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}", mode: plan.Mode7,
-		outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"power on are safe"}, writes: 3},
+		outcome: result.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"power on are safe"}, writes: 3},
 	{device: "a generation code that changes", does: "aborts, and starts the download over, once", todo: "nothing",
 		download: "generationMismatch: status", faults: "{when: {opcode: '1d', offset: 4096}, do: {bumpGeneration: true, carriedOut: true}}", mode: plan.ModeE,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 6},
+		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 6},
 	{
 		device:   "a generation code that changes again",
 		does:     "breaks off",
@@ -216,60 +216,60 @@ var faults = []fault{
 		download: "generationMismatch: status",
 		faults:   "{when: {opcode: '1d', offset: 4096, times: 2}, do: {bumpGeneration: true, carriedOut: true}}",
 		mode:     plan.ModeE,
-		outcome:  executor.RunFailed,
+		outcome:  result.RunFailed,
 		step:     "failed unconfirmed e 1000",
 		words:    []string{"generation", "for the second time"},
 		writes:   6,
 	},
 	{device: "busy when its status is read", does: "asks again, ever more seldom", todo: "nothing",
 		faults: "{when: {opcode: '1c', page: '0e', nth: 2, times: 3}, do: {busy: true}}", mode: plan.ModeE,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
+		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 	{device: "page 09h when its status is read", does: "asks again, ever more seldom", todo: "nothing",
 		faults: "{when: {opcode: '1c', page: '0e', nth: 2, times: 3}, do: {page09: true}}", mode: plan.ModeE,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
+		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 	{device: "a unit attention before the first chunk", does: "collects it with TEST UNIT READY, before anything that has an effect", todo: "nothing",
 		faults: "{when: {opcode: '00'}, do: {sense: 06/29/00}}", mode: plan.ModeE,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
+		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 	{device: "85h when it is to activate: a power cycle has lost what was staged", does: "forgets what was staged, fails", todo: "plan and apply again",
 		download: "powerLoss: loses", mode: plan.ModeE, activate: true,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"no microcode is deferred"}, writes: 4},
+		outcome: result.RunFailed, step: "failed unconfirmed e 1000", words: []string{"no microcode is deferred"}, writes: 4},
 	{device: "a reset in mid-download", does: "aborts, and starts the download over, once", todo: "nothing",
 		faults: "{when: {opcode: '1d', offset: 4096}, do: {sense: 06/29/00}}", mode: plan.ModeE,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 6},
+		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 6},
 	{device: "new microcode in mid-download, and again", does: "breaks off", todo: "find out who resets it, then plan again",
 		faults: "{when: {opcode: '1d', offset: 4096, times: 2}, do: {sense: 06/3f/01}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"reset in mid-download", "for the second time"}, writes: 6},
+		outcome: result.RunFailed, step: "failed unconfirmed e 1000", words: []string{"reset in mid-download", "for the second time"}, writes: 6},
 	{device: "a reset in mid-download by WRITE BUFFER", does: "starts the download over, once", todo: "nothing",
 		download: "protocol: write-buffer", faults: "{when: {opcode: '3b', offset: 4096}, do: {sense: 06/29/00}}", mode: plan.ModeE, protocol: plan.WriteBuffer,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 5},
+		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 5},
 	{device: "another unit attention in mid-download", does: "sends the same chunk, if the expected offset says that it was not taken", todo: "nothing",
 		faults: "{when: {opcode: '1d', offset: 4096}, do: {sense: 06/2a/01}}", mode: plan.ModeE,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 4},
+		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 4},
 	{device: "a unit attention after a chunk that was taken", does: "sends the next chunk, because the expected offset says that it was taken", todo: "nothing",
 		faults: "{when: {opcode: '1d', offset: 4096}, do: {sense: 06/2a/01, carriedOut: true}}", mode: plan.ModeE,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
+		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 	{device: "busy in mid-download", does: "sends the same chunk, ever more seldom, if the expected offset says that it was not taken", todo: "nothing",
 		faults: "{when: {opcode: '1d', offset: 4096, times: 3}, do: {busy: true}}", mode: plan.ModeE,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 6},
+		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 6},
 	{device: "task set full at the first chunk", does: "sends it again, ever more seldom", todo: "nothing",
 		faults: "{when: {opcode: '1d', offset: 0, times: 2}, do: {taskSetFull: true}}", mode: plan.Mode7,
-		outcome: executor.RunDone, step: "updated confirmed 7 1100", writes: 5},
+		outcome: result.RunDone, step: "updated confirmed 7 1100", writes: 5},
 	{device: "busy for ever", does: "breaks off after the flash time-out", todo: "find out why, then plan and apply again",
 		faults: "{when: {opcode: '1d', offset: 4096, every: true}, do: {busy: true}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"byte 4096", "busy"}, writes: -1},
+		outcome: result.RunFailed, step: "failed unconfirmed e 1000", words: []string{"byte 4096", "busy"}, writes: -1},
 	{device: "a chunk that is refused", does: "aborts; sends nothing more", todo: "find out why, then plan and apply again",
 		faults: "{when: {opcode: '1d', offset: 4096}, do: {sense: 05/26/00}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"byte 4096", "26h/00h"}, writes: 3},
+		outcome: result.RunFailed, step: "failed unconfirmed e 1000", words: []string{"byte 4096", "26h/00h"}, writes: 3},
 	{device: "page 09h, then busy, in mid-download", does: "asks again, ever more seldom", todo: "nothing",
 		faults: "{when: {opcode: '1c', page: '0e', nth: 2}, do: {page09: true}}, {when: {opcode: '1c', page: '0e', nth: 2}, do: {busy: true}}", mode: plan.ModeE,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
+		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 	{
 		device:  "page 08h in place of the status for ever",
 		does:    "breaks off; the device does not say what it holds",
 		todo:    "do not power-cycle it; wait, look at it with `fwctl inventory`, then plan again",
 		faults:  "{when: {opcode: '1c', page: '0e', nth: 2, every: true}, do: {page08: true}}",
 		mode:    plan.ModeE,
-		outcome: executor.RunUnknown,
+		outcome: result.RunUnknown,
 		step:    "unknown unconfirmed e 1000",
 		writes:  -1,
 	},
@@ -280,23 +280,23 @@ var faults = []fault{
 		faults:   "{when: {opcode: '1d', offset: 8192}, do: {status: '80'}}",
 		mode:     plan.ModeE,
 		fallback: true,
-		outcome:  executor.RunFailed,
+		outcome:  result.RunFailed,
 		step:     "failed unconfirmed e 1000",
 		writes:   3,
 	},
 	{device: "81h at the end", does: "fails; does not fall back", todo: "see that the image is the one for this model",
 		faults: "{when: {opcode: '1d', offset: 8192}, do: {status: '81'}}", mode: plan.ModeE, fallback: true,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"error in the image"}, writes: 3},
+		outcome: result.RunFailed, step: "failed unconfirmed e 1000", words: []string{"error in the image"}, writes: 3},
 	{device: "82h at the end", does: "fails; does not fall back", todo: "find out why, then plan and apply again",
 		faults: "{when: {opcode: '1d', offset: 8192}, do: {status: '82'}}", mode: plan.ModeE, fallback: true,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"timed out"}, writes: 3},
+		outcome: result.RunFailed, step: "failed unconfirmed e 1000", words: []string{"timed out"}, writes: 3},
 	{
 		device:  "81h at the end of a download by mode 7",
 		does:    "says that mode 7 may have overwritten what the device would start from",
 		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
 		faults:  "{when: {opcode: '1d', offset: 8192}, do: {status: '81'}}",
 		mode:    plan.Mode7,
-		outcome: executor.RunUnknown,
+		outcome: result.RunUnknown,
 		step:    "failed unconfirmed 7 1000",
 		words:   []string{"do not power-cycle"},
 		writes:  3,
@@ -307,7 +307,7 @@ var faults = []fault{
 		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
 		faults:  "{when: {opcode: '1d', offset: 4096}, do: {sense: 05/24/00, status: '83'}}",
 		mode:    plan.ModeE,
-		outcome: executor.RunUnknown,
+		outcome: result.RunUnknown,
 		step:    "failed unconfirmed e 1000",
 		words:   []string{"do not power-cycle"},
 		writes:  3,
@@ -318,7 +318,7 @@ var faults = []fault{
 		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
 		faults:  "{when: {opcode: '1d', offset: 4096}, do: {sense: 05/26/00}}, {when: {opcode: '1d', offset: 0, nth: 2}, do: {status: '83'}}",
 		mode:    plan.ModeE,
-		outcome: executor.RunUnknown,
+		outcome: result.RunUnknown,
 		step:    "failed unconfirmed e 1000",
 		words:   []string{"do not power-cycle"},
 		writes:  3,
@@ -329,7 +329,7 @@ var faults = []fault{
 		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
 		faults:  "{when: {opcode: '1d', offset: 0}, do: {sense: 05/24/00, status: '83'}}",
 		mode:    plan.ModeE,
-		outcome: executor.RunUnknown,
+		outcome: result.RunUnknown,
 		step:    "failed unconfirmed e 1000",
 		words:   []string{"do not power-cycle"},
 		writes:  1,
@@ -340,7 +340,7 @@ var faults = []fault{
 		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
 		faults:  "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true, status: '83'}}",
 		mode:    plan.ModeE,
-		outcome: executor.RunUnknown,
+		outcome: result.RunUnknown,
 		step:    "failed unconfirmed e 1000",
 		words:   []string{"broke off", "do not power-cycle"},
 		writes:  2,
@@ -355,7 +355,7 @@ var faults = []fault{
 			}
 		},
 		mode:    plan.Mode7,
-		outcome: executor.RunUnknown,
+		outcome: result.RunUnknown,
 		step:    "failed unconfirmed 7 1000",
 		words:   []string{"it waits for byte 0", "do not power-cycle"},
 		writes:  2,
@@ -366,7 +366,7 @@ var faults = []fault{
 		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
 		faults:  "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true}}",
 		mode:    plan.Mode7,
-		outcome: executor.RunUnknown,
+		outcome: result.RunUnknown,
 		step:    "failed unconfirmed 7 1000",
 		words:   []string{"broke off", "do not power-cycle"},
 		writes:  3,
@@ -379,7 +379,7 @@ var faults = []fault{
 		faults:   "{when: {opcode: '3b', offset: 4096}, do: {noAnswer: true}}",
 		mode:     plan.Mode7,
 		protocol: plan.WriteBuffer,
-		outcome:  executor.RunUnknown,
+		outcome:  result.RunUnknown,
 		step:     "failed unconfirmed 7 1000",
 		words:    []string{"broke off", "do not power-cycle"},
 		writes:   2,
@@ -390,7 +390,7 @@ var faults = []fault{
 		todo:    "find out what changes in the enclosure, then plan again",
 		faults:  "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true, bumpGeneration: true}}",
 		mode:    plan.ModeE,
-		outcome: executor.RunFailed,
+		outcome: result.RunFailed,
 		step:    "failed unconfirmed e 1000",
 		words:   []string{"broke off"},
 		writes:  3,
@@ -401,7 +401,7 @@ var faults = []fault{
 		todo:    "find out why, then plan and apply again",
 		faults:  "{when: {opcode: '1c', page: '0e', nth: 2}, do: {vanish: 5m}}",
 		mode:    plan.ModeE,
-		outcome: executor.RunFailed,
+		outcome: result.RunFailed,
 		step:    "failed unconfirmed e 1000",
 		words:   []string{"broke off", "runs 1000"},
 		writes:  2,
@@ -415,14 +415,14 @@ var faults = []fault{
 				page[10], page[11] = 0x80, 8
 			}
 		}, mode: plan.ModeE, fallback: true,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"mode (byte 8)"}, writes: 2},
+		outcome: result.RunFailed, step: "failed unconfirmed e 1000", words: []string{"mode (byte 8)"}, writes: 2},
 	{device: "a vendor's code without an error at the end", does: "takes it for the word that the image is complete", todo: "nothing",
 		spoil: func(page []byte) {
 			if page[10] == 0x13 {
 				page[10] = 0x70
 			}
 		}, mode: plan.ModeE,
-		outcome: executor.RunDone, step: "staged confirmed e 1000", words: []string{"70h"}, writes: 3},
+		outcome: result.RunDone, step: "staged confirmed e 1000", words: []string{"70h"}, writes: 3},
 	{device: "loses power while it writes flash", does: "finds it again; says that it is unknown what became of the image", todo: "look at it with `fwctl inventory`, then plan again",
 		download: "flashTime: 20m", during: func(b *bench) {
 			time.AfterFunc(time.Minute, func() {
@@ -431,10 +431,10 @@ var faults = []fault{
 				}
 			})
 		}, mode: plan.ModeE,
-		outcome: executor.RunUnknown, step: "unknown unconfirmed e 1000", words: []string{"was away after the last byte"}, writes: 3},
+		outcome: result.RunUnknown, step: "unknown unconfirmed e 1000", words: []string{"was away after the last byte"}, writes: 3},
 	{device: "84h after a chunk by mode 7 that timed out", does: "fails: it says that a reset is safe", todo: "plan and apply again",
 		faults: "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true, status: '84'}}", mode: plan.Mode7,
-		outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"broke off", "power on are safe"}, writes: 2},
+		outcome: result.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"broke off", "power on are safe"}, writes: 2},
 	{device: "a path that blinks in mid-download by mode 7, and the device was reset", does: "breaks off: what it runs has started since", todo: "find out who resets it, then plan and apply again",
 		faults: "{when: {opcode: '1d', offset: 4096}, do: {vanish: 5m}}", during: func(b *bench) {
 			time.AfterFunc(time.Minute, func() {
@@ -444,7 +444,7 @@ var faults = []fault{
 			})
 		},
 		mode:    plan.Mode7,
-		outcome: executor.RunFailed,
+		outcome: result.RunFailed,
 		step:    "failed unconfirmed 7 1000",
 		words:   []string{"broke off"},
 		writes:  2,
@@ -455,7 +455,7 @@ var faults = []fault{
 		todo:    "find out why, then plan and apply again",
 		faults:  "{when: {opcode: '1d', offset: 0}, do: {noAnswer: true, carriedOut: true}}",
 		mode:    plan.ModeE,
-		outcome: executor.RunFailed,
+		outcome: result.RunFailed,
 		step:    "failed unconfirmed e 1000",
 		words:   []string{"broke off", "the device has discarded it"},
 		writes:  2,
@@ -466,7 +466,7 @@ var faults = []fault{
 		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
 		faults:  "{when: {opcode: '1d', offset: 0}, do: {noAnswer: true}}",
 		mode:    plan.Mode7,
-		outcome: executor.RunUnknown,
+		outcome: result.RunUnknown,
 		step:    "failed unconfirmed 7 1000",
 		words:   []string{"broke off", "do not power-cycle"},
 		writes:  1,
@@ -480,29 +480,29 @@ var faults = []fault{
 				page[10] = 0
 			}
 		}, mode: plan.ModeE,
-		outcome: executor.RunUnknown, step: "unknown unconfirmed e 1000", words: []string{"do not power-cycle"}, writes: 3},
+		outcome: result.RunUnknown, step: "unknown unconfirmed e 1000", words: []string{"do not power-cycle"}, writes: 3},
 	{device: "11h after mode 7", does: "leaves it staged: a hard reset or power on starts it", todo: "power-cycle the enclosure when its drives are not in use, then `fwctl verify`",
 		download: "completion: {'7': '11'}", mode: plan.Mode7,
-		outcome: executor.RunDone, step: "staged confirmed 7 1000", words: []string{"power-cycle"}, writes: 3},
+		outcome: result.RunDone, step: "staged confirmed 7 1000", words: []string{"power-cycle"}, writes: 3},
 	{device: "12h after mode 7", does: "leaves it staged: power on starts it", todo: "power-cycle the enclosure when its drives are not in use, then `fwctl verify`",
 		download: "completion: {'7': '12'}", mode: plan.Mode7,
-		outcome: executor.RunDone, step: "staged confirmed 7 1000", words: []string{"power-cycle"}, writes: 3},
+		outcome: result.RunDone, step: "staged confirmed 7 1000", words: []string{"power-cycle"}, writes: 3},
 	{device: "writes flash for 20 minutes", does: "asks for the status, ever more seldom, and says that it waits", todo: "nothing",
-		download: "flashTime: 20m", mode: plan.ModeE, outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
+		download: "flashTime: 20m", mode: plan.ModeE, outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 	{device: "the modules synchronise each other up", does: "reads both until they are at rest; the other one's step finds it as planned already", todo: "nothing",
-		shelf: "peerSync: up\n    peerSyncTime: 70s", mode: plan.Mode7, outcome: executor.RunDone, step: "updated confirmed 7 1100", writes: 3},
+		shelf: "peerSync: up\n    peerSyncTime: 70s", mode: plan.Mode7, outcome: result.RunDone, step: "updated confirmed 7 1100", writes: 3},
 	{device: "the modules synchronise each other down", does: "reads both until they are at rest, and fails", todo: "switch the synchronisation off, or follow the vendor's order, then plan again",
 		shelf: "peerSync: down\n    peerSyncTime: 70s", mode: plan.Mode7,
-		outcome: executor.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"synchronise each other"}, writes: 3},
+		outcome: result.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"synchronise each other"}, writes: 3},
 	{device: "a path that dies in mid-download while another lives", does: "does not go on over the other; breaks off, and has the device discard the rest", todo: "find out why, then plan and apply again",
 		paths: "{stor1: [3, 4]}", faults: "{when: {opcode: '1d', offset: 4096}, do: {vanish: 20h}}", mode: plan.ModeE,
-		outcome: executor.RunFailed, step: "failed unconfirmed e 1000", words: []string{"broke off"}, writes: 3},
+		outcome: result.RunFailed, step: "failed unconfirmed e 1000", words: []string{"broke off"}, writes: 3},
 	{device: "the image file is replaced while it is sent", does: "sends what it had read and hashed before", todo: "nothing",
 		during: func(b *bench) {
 			if err := os.WriteFile(filepath.Join(filepath.Dir(b.file), "JBOD-60-1100-10001.bin"), []byte("another"), 0o644); err != nil {
 				b.Error(err)
 			}
-		}, mode: plan.ModeE, outcome: executor.RunDone, step: "staged confirmed e 1000", writes: 3},
+		}, mode: plan.ModeE, outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 }
 
 func TestFaults(t *testing.T) {
@@ -535,12 +535,12 @@ func TestFaults(t *testing.T) {
 					waves, hop.Activation = both, plan.WithApply
 				}
 				step := b.step(esp1, waves, hop)
-				b.onEvent = func(e executor.Event) {
+				b.onEvent = func(e result.Event) {
 					switch {
-					case e.Type == executor.EventStaged && tt.activate:
+					case e.Type == result.EventStaged && tt.activate:
 						b.rack.PowerCycle(enc1)
 						time.Sleep(time.Minute)
-					case e.Type == executor.EventStarted && tt.during != nil:
+					case e.Type == result.EventStarted && tt.during != nil:
 						tt.during(b)
 					}
 				}
@@ -587,7 +587,7 @@ The revision that a component is at before is 1000, and 1100 is wanted.
 	for _, f := range rows {
 		step := strings.Fields(f.step)
 		outcome := step[0] + ", runs " + step[len(step)-1]
-		if f.outcome == executor.RunUnknown && step[0] == "failed" {
+		if f.outcome == result.RunUnknown && step[0] == "failed" {
 			outcome += ", needs a person"
 		}
 		fmt.Fprintf(&b, "| %s (mode %s) | %s | %s | %s | %d | %s |\n", f.device, f.mode, f.does, outcome, f.outcome, f.outcome.ExitCode(), f.todo)

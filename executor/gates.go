@@ -28,7 +28,7 @@ func (c *component) refusedByGate(why string) step.Event {
 	if c.is.Touched {
 		return step.Event{Kind: step.Fail, Reason: why + c.holding()}
 	}
-	return step.Event{Kind: step.Stale, Refusal: string(RefusedGate), Reason: why}
+	return step.Event{Kind: step.Stale, Refusal: step.RefusedGate, Reason: why}
 }
 
 // forbids says why a step's ESP must not be reset now, as a fresh scan shows the

@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
@@ -26,7 +26,7 @@ func TestHalfAnImageByMode7IsNeverLeftWithoutAWord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme("singleBank: true, generationMismatch: status")+"    faults: ["+tt.faults+"]\n", func(b *bench) {
 				r := b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7)))
-				if r.Outcome != executor.RunUnknown || !r.Steps[0].NeedsPerson {
+				if r.Outcome != result.RunUnknown || !r.Steps[0].NeedsPerson {
 					t.Errorf("run = %s, %+v; want a step that needs a person", r.Outcome, r.Steps[0])
 				}
 				b.reason(r, 0, tt.reason, "do not power-cycle or reset it")
@@ -49,7 +49,7 @@ func (b *bench) needs(address string) {
 }
 
 // activated is a step that stages 1100 in three chunks, and starts it by a fourth command.
-func (b *bench) activated() *executor.Result {
+func (b *bench) activated() *result.Result {
 	hop := b.hop("1100", plan.ModeE)
 	hop.Activation = plan.WithApply
 	return b.run(b.step(esp1, both, hop))
@@ -60,7 +60,7 @@ func TestNeedsAnImageAfterItsActivation(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', nth: 4}, do: {status: '83'}}]\n", func(b *bench) {
 		r := b.activated()
-		if r.Outcome != executor.RunUnknown || !r.Steps[0].NeedsPerson {
+		if r.Outcome != result.RunUnknown || !r.Steps[0].NeedsPerson {
 			t.Errorf("run = %s, %+v; want a step that needs a person", r.Outcome, r.Steps[0])
 		}
 		b.reason(r, 0, "83h")
@@ -73,6 +73,6 @@ func TestNeedsAnImageAfterItsActivation(t *testing.T) {
 func TestActivationThatIsAnsweredWithAnError(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', nth: 4}, do: {sense: '04/44/00', carriedOut: true}}]\n", func(b *bench) {
-		b.ended(b.activated(), executor.RunDone, "updated confirmed e 1100")
+		b.ended(b.activated(), result.RunDone, "updated confirmed e 1100")
 	})
 }

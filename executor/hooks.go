@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/executor/memory"
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
@@ -36,7 +38,7 @@ func (r *run) hooked(ctx context.Context, wave plan.Wave, c *component, work fun
 func (r *run) afterReset(ctx context.Context, c *component, hop int) {
 	became := outcomeOf(c.is.State)
 	if c.is.Hop > hop {
-		became = OutcomeUpdated
+		became = result.OutcomeUpdated
 	}
 	if why := r.hook(ctx, c, hop, state.AfterReset, became); why != "" {
 		c.is.Reason = joined(c.is.Reason, why)
@@ -53,13 +55,15 @@ func (r *run) hookFailed(c *component, kind state.HookKind) {
 }
 
 // hook runs the command on one side of a reset, and says why it failed; "" where
-// it did not. That it is started is on record before it is: see owedHooks.
-func (r *run) hook(ctx context.Context, c *component, hop int, kind state.HookKind, became Outcome) (failure string) {
+// it did not. That it is started is on record before it is: see runOwedHooks.
+func (r *run) hook(
+	ctx context.Context, c *component, hop int, kind state.HookKind, became result.Outcome,
+) (failure string) {
 	command := c.step.Hooks.BeforeReset
 	if kind == state.AfterReset {
 		command = c.step.Hooks.AfterReset
 	}
-	told := Event{Type: EventHook, Hook: kind, Command: command}
+	told := result.Event{Type: result.EventHook, Hook: kind, Command: command}
 	if r.Command == nil {
 		if len(command) > 0 {
 			told.Reason = "not run: this rack is simulated, and the command is not"
@@ -102,7 +106,7 @@ func (r *run) hook(ctx context.Context, c *component, hop int, kind state.HookKi
 		if err != nil {
 			failure = failed(err.Error() + lastLine(output))
 		}
-		told.Type, told.Reason, told.Output = EventHookEnded, failure, strings.ToValidUTF8(string(output), "\uFFFD")
+		told.Type, told.Reason, told.Output = result.EventHookEnded, failure, strings.ToValidUTF8(string(output), "\uFFFD")
 		r.event(c.about(told))
 	}
 	ended := func(tx *state.Tx) {
@@ -115,7 +119,7 @@ func (r *run) hook(ctx context.Context, c *component, hop int, kind state.HookKi
 }
 
 // environment tells a command what it is run for.
-func (r *run) environment(c *component, became Outcome) []string {
+func (r *run) environment(c *component, became result.Outcome) []string {
 	env := []string{
 		"FWCTL_ADDRESS=" + c.step.Address,
 		"FWCTL_ENCLOSURE=" + c.step.Enclosure,
@@ -140,33 +144,10 @@ func lastLine(output []byte) string {
 	return fmt.Sprintf(", and it said %q last", string(line[max(0, len(line)-200):]))
 }
 
-// owedHooks are the hops of a run's components around whose reset a command was
-// run before, and none after: the run was killed in between.
-func owedHooks(ctx context.Context, store *state.Store, run int64) (map[state.Key]int, error) {
-	hooks, err := store.Hooks(ctx, run)
-	if err != nil {
-		return nil, err
-	}
-	return hooksOwed(hooks), nil
-}
-
-func hooksOwed(hooks []state.Hook) map[state.Key]int {
-	owed := map[state.Key]int{}
-	for _, h := range hooks {
-		switch {
-		case h.Kind == state.BeforeReset:
-			owed[h.Key] = h.Hop
-		case !h.EndedAt.IsZero():
-			delete(owed, h.Key)
-		}
-	}
-	return owed
-}
-
 // runOwedHooks runs the commands after resets that a killed run had not got to,
 // or did not see the end of.
 func (r *run) runOwedHooks(ctx context.Context) error {
-	owed, err := owedHooks(ctx, r.Store, r.id)
+	owed, err := memory.OwedHooks(ctx, r.Store, r.id)
 	if err != nil {
 		return err
 	}

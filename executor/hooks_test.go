@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -37,7 +39,7 @@ func (b *bench) hooked(address string, waves plan.StepWaves, hops ...plan.Hop) p
 // runHooked carries steps out. Of each command calls gets which it was, how many
 // chunks had been written by then, and the outcome that it was told; command, where
 // there is one, is what it does.
-func (b *bench) runHooked(change func(*executor.Config), command func(ctx context.Context, verb string) ([]byte, error), steps ...plan.Step) (r *executor.Result, calls []string) {
+func (b *bench) runHooked(change func(*executor.Config), command func(ctx context.Context, verb string) ([]byte, error), steps ...plan.Step) (r *result.Result, calls []string) {
 	b.Helper()
 	c := b.config(steps...)
 	c.Command = func(ctx context.Context, argv, env []string) ([]byte, error) {
@@ -145,8 +147,8 @@ func TestHooksAreRecorded(t *testing.T) {
 		}, got); diff != "" {
 			t.Errorf("on record (-want +got):\n%s", diff)
 		}
-		types := []executor.EventType{executor.EventChecking, executor.EventWave, executor.EventHook, executor.EventHookEnded, executor.EventStarted,
-			executor.EventWaiting, executor.EventVerified, executor.EventHook, executor.EventHookEnded, executor.EventFinished}
+		types := []result.EventType{result.EventChecking, result.EventWave, result.EventHook, result.EventHookEnded, result.EventStarted,
+			result.EventWaiting, result.EventVerified, result.EventHook, result.EventHookEnded, result.EventFinished}
 		if diff := cmp.Diff(types, b.types()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
@@ -158,14 +160,14 @@ func TestAccountsAreRecorded(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		ctx, cancel := context.WithCancel(context.Background())
-		b.onEvent = func(executor.Event) { cancel() }
+		b.onEvent = func(result.Event) { cancel() }
 		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
 		c.Account = state.Account{UID: 0, Login: "root", SudoUser: "anna"}
-		if r, err := executor.Run(ctx, c); err != nil || r.Outcome != executor.RunInterrupted {
+		if r, err := executor.Run(ctx, c); err != nil || r.Outcome != result.RunInterrupted {
 			t.Fatalf("Run = %+v, %v; want it interrupted", r, err)
 		}
 		c.Account = state.Account{UID: 1000, Login: "ben"}
-		if r, err := executor.Resume(context.Background(), c, 1); err != nil || r.Outcome != executor.RunDone {
+		if r, err := executor.Resume(context.Background(), c, 1); err != nil || r.Outcome != result.RunDone {
 			t.Fatalf("Resume = %+v, %v; want it done", r, err)
 		}
 		got, err := b.store.Accounts(context.Background(), 1)
@@ -210,7 +212,7 @@ func TestHookBeforeThatFails(t *testing.T) {
 						want, last = append(want, "set after 0 chunks", "unset after 3 chunks, FWCTL_OUTCOME=updated"), "updated confirmed 7 1100"
 					}
 					b.called(calls, want...)
-					b.ended(r, executor.RunFailed, "skipped unconfirmed  1000", "skipped unconfirmed  1000", last)
+					b.ended(r, result.RunFailed, "skipped unconfirmed  1000", "skipped unconfirmed  1000", last)
 					b.reason(r, 0, tt.want)
 					b.reason(r, 1, "not started, because the command before the reset of "+esp1+" failed")
 				})
@@ -232,7 +234,7 @@ func TestHookAfterThatFails(t *testing.T) {
 			return nil, nil
 		}, b.hooked(esp1, reset, hop), b.hooked(esp2, otherReset, hop), b.hooked(other+"/esp1/sub0", otherReset, hop))
 		b.called(calls, "set after 0 chunks", "unset after 3 chunks, FWCTL_OUTCOME=updated")
-		b.ended(r, executor.RunFailed, "updated confirmed 7 1100", "skipped unconfirmed  1000", "skipped unconfirmed  1000")
+		b.ended(r, result.RunFailed, "updated confirmed 7 1100", "skipped unconfirmed  1000", "skipped unconfirmed  1000")
 		b.reason(r, 0, "the command after the reset failed: ceph osd unset noout: exit status 3")
 		if want := "the command after the reset of " + esp1 + " failed and the plan allows 0 failures: 2 components were not started"; r.Reason != want {
 			t.Errorf("Reason = %q; want %q", r.Reason, want)
@@ -250,7 +252,7 @@ func TestHookOfACanaryThatFails(t *testing.T) {
 			c.Plan.Waves[1].Canary = true
 		}, func(context.Context, string) ([]byte, error) { return nil, errors.New("exit status 1") },
 			b.hooked(esp1, reset, hop), b.hooked(other+"/esp1/sub0", otherReset, hop))
-		b.ended(r, executor.RunFailed, "skipped unconfirmed  1000", "skipped unconfirmed  1000")
+		b.ended(r, result.RunFailed, "skipped unconfirmed  1000", "skipped unconfirmed  1000")
 		if got := b.writes(); len(got) != 0 {
 			t.Errorf("writes = %q; want none", got)
 		}
@@ -274,7 +276,7 @@ func TestInterruptInAHook(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(r, executor.RunInterrupted, "skipped unconfirmed  1000")
+		b.ended(r, result.RunInterrupted, "skipped unconfirmed  1000")
 		b.called(calls, "set", "unset")
 		if got := b.writes(); len(got) != 0 {
 			t.Errorf("writes = %q; want none", got)
@@ -298,7 +300,7 @@ func TestHookBeforeAResetThatIsForbidden(t *testing.T) {
 			}
 			return nil, nil
 		}, s)
-		b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+		b.ended(r, result.RunRefused, "refused unconfirmed  1000")
 		b.called(calls, "set after 0 chunks", "unset after 0 chunks, FWCTL_OUTCOME=refused")
 	})
 }
@@ -309,7 +311,7 @@ func TestHooksOnASimulatedRack(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		r := b.run(b.hooked(esp1, reset, b.hop("1100", plan.Mode7)))
-		b.ended(r, executor.RunDone, "updated confirmed 7 1100")
+		b.ended(r, result.RunDone, "updated confirmed 7 1100")
 		var told []string
 		for _, e := range b.events {
 			if e.Hook != "" {
@@ -336,13 +338,13 @@ func TestHooksOnASimulatedRack(t *testing.T) {
 func TestHookThatCannotBeRecorded(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
-		b.onEvent = func(e executor.Event) {
-			if e.Type == executor.EventWave {
+		b.onEvent = func(e result.Event) {
+			if e.Type == result.EventWave {
 				b.store.Close()
 			}
 		}
 		r, calls := b.runHooked(nil, nil, b.hooked(esp1, reset, b.hop("1100", plan.Mode7)))
-		b.ended(r, executor.RunFailed, "skipped unconfirmed  1000")
+		b.ended(r, result.RunFailed, "skipped unconfirmed  1000")
 		b.called(calls, "unset after 0 chunks, FWCTL_OUTCOME=skipped")
 		if got := b.writes(); len(got) != 0 {
 			t.Errorf("writes = %q; want none", got)
@@ -370,7 +372,7 @@ func TestResumeRunsTheCommandAfter(t *testing.T) {
 			m.copy(fmt.Sprintf("in command %d (%s), after", calls, argv[2]), []byte{0})
 			return nil, nil
 		}
-		if r, err := executor.Run(context.Background(), config); err != nil || r.Outcome != executor.RunDone {
+		if r, err := executor.Run(context.Background(), config); err != nil || r.Outcome != result.RunDone {
 			t.Fatalf("Run = %+v, %v; want it done", r, err)
 		}
 	})
@@ -398,12 +400,12 @@ func TestResumeRunsTheCommandAfter(t *testing.T) {
 			last := before[len(before)-1]
 			if owed := last.Kind == state.BeforeReset || last.EndedAt.IsZero(); owed {
 				r, err := executor.Run(context.Background(), config)
-				if err != nil || r.Refusal != executor.RefusedUnfinished || len(calls) > 0 {
+				if err != nil || r.Refusal != step.RefusedUnfinished || len(calls) > 0 {
 					t.Errorf("killed %s: Run = %+v, %v, with the commands %q; want it refused as unfinished, and none", c.name, r, err, calls)
 				}
 			}
 			r, err := executor.Resume(context.Background(), config, 1)
-			if err != nil || r.Outcome != executor.RunDone {
+			if err != nil || r.Outcome != result.RunDone {
 				t.Errorf("killed %s: Resume = %+v, %v; want it done\n%s", c.name, r, err, b.story(r))
 			}
 			all, err := b.store.Hooks(context.Background(), 1)

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/plan"
 )
 
@@ -30,18 +30,18 @@ func TestNodesThatSwapTheirNames(t *testing.T) {
 	for _, mode := range []plan.Mode{plan.ModeE, plan.Mode7} {
 		t.Run(string(mode), func(t *testing.T) {
 			onRack(t, acme("")+swapping, func(b *bench) {
-				waves, after, outcome := stage, executor.EventStaged, "staged confirmed e 1000"
+				waves, after, outcome := stage, result.EventStaged, "staged confirmed e 1000"
 				if mode == plan.Mode7 {
-					waves, after, outcome = reset, executor.EventVerified, "updated confirmed 7 1100"
+					waves, after, outcome = reset, result.EventVerified, "updated confirmed 7 1100"
 				}
-				b.onEvent = func(e executor.Event) {
+				b.onEvent = func(e result.Event) {
 					if e.Type == after && strings.HasPrefix(e.Address, enc1) {
 						b.rack.PowerCycle("5000ccab04002000")
 						time.Sleep(10 * time.Second)
 					}
 				}
 				first, step := b.step(esp1, waves, b.hop("1100", mode)), b.step(second, waves, b.hop("1100", mode))
-				b.ended(b.run(first, step), executor.RunDone, outcome, outcome)
+				b.ended(b.run(first, step), result.RunDone, outcome, outcome)
 				for _, l := range b.trace() {
 					if strings.HasPrefix(l.CDB, "1d") && l.LU != first.LUID && l.LU != step.LUID {
 						t.Errorf("SEND DIAGNOSTIC to %s; want only %s and %s", l.LU, first.LUID, step.LUID)
@@ -59,7 +59,7 @@ func TestAddressOfAnotherModule(t *testing.T) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		step.Address = esp2
 		r := b.run(step)
-		b.ended(r, executor.RunRefused, "refused unconfirmed  ")
+		b.ended(r, result.RunRefused, "refused unconfirmed  ")
 		b.reason(r, 0, "have modules changed places?")
 		if got := b.writes(); len(got) != 0 {
 			t.Errorf("writes = %q; want none", got)
@@ -88,7 +88,7 @@ func TestNodeThatCannotBeTrusted(t *testing.T) {
 					return nil
 				}}
 				r := b.run(step)
-				if r.Outcome != executor.RunRefused || b.effects() != 0 {
+				if r.Outcome != result.RunRefused || b.effects() != 0 {
 					t.Errorf("Run = %+v with %d effects; want it refused, with none", r, b.effects())
 				}
 				b.reason(r, 0, tt.words)

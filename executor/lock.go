@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 
+	"fwctl/executor/memory"
+	"fwctl/executor/step"
 	"fwctl/internal/transport"
 	"fwctl/plan"
 )
@@ -37,7 +39,7 @@ func (r *run) lock(ctx context.Context) (release func()) {
 			}
 			r.refuse()
 			if r.why == "" {
-				r.refusal, r.why = RefusedInUse, err.Error()
+				r.refusal, r.why = step.RefusedInUse, err.Error()
 			}
 			return release
 		}
@@ -45,7 +47,7 @@ func (r *run) lock(ctx context.Context) (release func()) {
 	}
 	lock, err := r.lockResets()
 	if err != nil {
-		r.refusal, r.why = RefusedInUse, r.withHolder(ctx, err, resetsLock).Error()+
+		r.refusal, r.why = step.RefusedInUse, r.withHolder(ctx, err, resetsLock).Error()+
 			": another run resets ESPs, and what may share drives with others is not reset beside anything"
 		return release
 	}
@@ -53,23 +55,13 @@ func (r *run) lock(ctx context.Context) (release func()) {
 	return release
 }
 
-// withHolder names the run that holds a lock in the error of taking it, where the store knows that run.
+// withHolder adds the run that holds a lock to the error of taking it, if the store knows that run.
 func (r *run) withHolder(ctx context.Context, err error, lock string) error {
 	if !errors.Is(err, transport.ErrBusy) {
 		return err
 	}
-	open, openErr := r.Store.Resumable(ctx)
-	if openErr != nil {
-		return err
-	}
-	for i := range open {
-		held, heldErr := r.Machine.HoldsLock(lock, open[i].PID)
-		if heldErr != nil || !held {
-			continue
-		}
-		if its, keptErr := keptPlan(ctx, r.Store, open[i].ID); keptErr == nil && its != nil {
-			return fmt.Errorf("%w: %s, is going on (pid %d)", err, began(&open[i], its), open[i].PID)
-		}
+	if who := memory.Holder(ctx, r.Store, lock, r.Machine.HoldsLock); who != "" {
+		return fmt.Errorf("%w: %s", err, who)
 	}
 	return err
 }

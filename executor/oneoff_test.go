@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/image"
 	"fwctl/internal/sim"
 	"fwctl/internal/state"
@@ -17,7 +19,7 @@ import (
 )
 
 // flash runs a one-off plan for an image of a revision to all that is at enc1.
-func (b *bench) flash(mode plan.Mode, revision, said string) *executor.Result {
+func (b *bench) flash(mode plan.Mode, revision, said string) *result.Result {
 	b.Helper()
 	path := filepath.Join(filepath.Dir(b.file), revision+".bin")
 	if err := os.WriteFile(path, sim.Image("ACME", "JBOD-60", revision, 10001), 0o644); err != nil {
@@ -53,19 +55,19 @@ func TestOneOffPlans(t *testing.T) {
 		download       string
 		mode           plan.Mode
 		revision, said string
-		outcome        executor.RunOutcome
+		outcome        result.RunOutcome
 		steps          string // of each module
 		words          string
 	}{
-		"mode 7, and the revision changed":           {"", plan.Mode7, "1100", "", executor.RunDone, "updated confirmed 7 1100", ""},
-		"mode 7, and the revision is the same":       {"", plan.Mode7, "1000", "", executor.RunDone, "updated unconfirmed 7 1000", "the revision cannot tell which image it runs"},
-		"mode 7, and the revision that was said":     {"", plan.Mode7, "1100", "1100", executor.RunDone, "updated confirmed 7 1100", ""},
-		"mode 7, and another revision than was said": {"", plan.Mode7, "1100", "1200", executor.RunFailed, "failed unconfirmed 7 1100", "neither what it ran (1000) nor what it should run (1200)"},
-		"mode 7 by WRITE BUFFER":                     {"protocol: write-buffer", plan.Mode7, "1100", "", executor.RunDone, "updated confirmed 7 1100", ""},
-		"likewise, and the revision is the same":     {"protocol: write-buffer, vanish: false", plan.Mode7, "1000", "", executor.RunDone, "updated unconfirmed 7 1000", "the revision cannot tell"},
-		"mode e, staged":                             {"", plan.ModeE, "1100", "", executor.RunDone, "staged confirmed e 1000", ""},
-		"mode e is refused, and 7 does not follow":   {"modes: ['07']", plan.ModeE, "1100", "1100", executor.RunFailed, "failed unconfirmed e 1000", "permits no other mode"},
-		"mode 7 is refused, and e does not follow":   {"modes: ['0e', '0f']", plan.Mode7, "1100", "", executor.RunFailed, "failed unconfirmed 7 1000", "permits no other mode"},
+		"mode 7, and the revision changed":           {"", plan.Mode7, "1100", "", result.RunDone, "updated confirmed 7 1100", ""},
+		"mode 7, and the revision is the same":       {"", plan.Mode7, "1000", "", result.RunDone, "updated unconfirmed 7 1000", "the revision cannot tell which image it runs"},
+		"mode 7, and the revision that was said":     {"", plan.Mode7, "1100", "1100", result.RunDone, "updated confirmed 7 1100", ""},
+		"mode 7, and another revision than was said": {"", plan.Mode7, "1100", "1200", result.RunFailed, "failed unconfirmed 7 1100", "neither what it ran (1000) nor what it should run (1200)"},
+		"mode 7 by WRITE BUFFER":                     {"protocol: write-buffer", plan.Mode7, "1100", "", result.RunDone, "updated confirmed 7 1100", ""},
+		"likewise, and the revision is the same":     {"protocol: write-buffer, vanish: false", plan.Mode7, "1000", "", result.RunDone, "updated unconfirmed 7 1000", "the revision cannot tell"},
+		"mode e, staged":                             {"", plan.ModeE, "1100", "", result.RunDone, "staged confirmed e 1000", ""},
+		"mode e is refused, and 7 does not follow":   {"modes: ['07']", plan.ModeE, "1100", "1100", result.RunFailed, "failed unconfirmed e 1000", "permits no other mode"},
+		"mode 7 is refused, and e does not follow":   {"modes: ['0e', '0f']", plan.Mode7, "1100", "", result.RunFailed, "failed unconfirmed 7 1000", "permits no other mode"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(tt.download), func(b *bench) {
@@ -93,9 +95,9 @@ func TestOneOffPlans(t *testing.T) {
 func TestOneOffByMode7OfWhatIsStaged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
-		b.ended(b.flash(plan.ModeE, "1100", ""), executor.RunDone, "staged confirmed e 1000", "staged confirmed e 1000")
+		b.ended(b.flash(plan.ModeE, "1100", ""), result.RunDone, "staged confirmed e 1000", "staged confirmed e 1000")
 		before := len(b.writes())
-		b.ended(b.flash(plan.Mode7, "1100", ""), executor.RunDone, "updated confirmed  1100", "updated confirmed  1100")
+		b.ended(b.flash(plan.Mode7, "1100", ""), result.RunDone, "updated confirmed  1100", "updated confirmed  1100")
 		for _, w := range b.writes()[before:] {
 			if !strings.Contains(w, " 0f@") {
 				t.Errorf("write %q; want the activations alone", w)
@@ -112,11 +114,11 @@ func TestSoleWriterIsRecorded(t *testing.T) {
 		hop := b.hop("1100", plan.ModeE)
 		c := b.config(b.step(esp1, stage, hop), b.step(esp2, stage, hop), b.step(other+"/esp1/sub0", stage, hop))
 		c.Unseen = []plan.Unseen{{Enclosure: enc1, Seen: 1, Expected: 2}}
-		if r, err := executor.Run(b.Context(), c); err != nil || r.Refusal != executor.RefusedInUse {
+		if r, err := executor.Run(b.Context(), c); err != nil || r.Refusal != step.RefusedInUse {
 			t.Fatalf("Run without anybody's word = %+v, %v; want it refused", r, err)
 		}
 		c.SoleWriter = true
-		if r, err := executor.Run(b.Context(), c); err != nil || r.Outcome != executor.RunDone {
+		if r, err := executor.Run(b.Context(), c); err != nil || r.Outcome != result.RunDone {
 			t.Fatalf("Run = %+v, %v; want it done", r, err)
 		}
 		want := []state.Override{{Kind: state.SoleWriter, Address: esp1}, {Kind: state.SoleWriter, Address: esp2}}

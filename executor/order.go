@@ -5,7 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"fwctl/executor/result"
 	"fwctl/executor/schedule"
+	"fwctl/executor/step"
 	"fwctl/plan"
 )
 
@@ -65,7 +67,7 @@ func (c *Config) selectsNumber(n int) bool {
 
 // holdBack stops a run whose next wave may not begin, or refuses it if nothing was written.
 func (r *run) holdBack(d schedule.Decision) {
-	if d.Refusal == RefusedWindow {
+	if d.Refusal == step.RefusedWindow {
 		for _, c := range r.pick(d.Due) {
 			c.heldBack = cmp.Or(c.heldBack, r.standing().MayStart(d.Wave, c.scheduled(), time.Now()))
 		}
@@ -74,7 +76,7 @@ func (r *run) holdBack(d schedule.Decision) {
 		r.refusal, r.why = d.Refusal, d.Why+", and nothing was written: "+d.Todo
 		return
 	}
-	r.stop(d.Why+": "+d.Todo, RunStopped)
+	r.stop(d.Why+": "+d.Todo, result.RunStopped)
 }
 
 // commandsLeft are those of the plan's commands that go on from here: all but those

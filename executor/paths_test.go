@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/plan"
 )
 
@@ -40,8 +41,8 @@ func (b *bench) paths(dm string) string {
 }
 
 // kept checks that no module was begun while a path through the other was failed.
-func (b *bench) kept(e executor.Event) {
-	if e.Type == executor.EventStarted {
+func (b *bench) kept(e result.Event) {
+	if e.Type == result.EventStarted {
 		if got := b.paths("dm-0"); got != "AA" {
 			b.Errorf("paths as %s is begun = %s; want both active", e.Address, got)
 		}
@@ -61,7 +62,7 @@ func TestSecondModuleWaitsForThePaths(t *testing.T) {
 			onRack(t, mapped(download, "reinstate: 5m"), func(b *bench) {
 				b.onEvent = b.kept
 				started := time.Now()
-				b.ended(b.run(pair(b)...), executor.RunDone, "updated confirmed 7 1100", "updated confirmed 7 1100")
+				b.ended(b.run(pair(b)...), result.RunDone, "updated confirmed 7 1100", "updated confirmed 7 1100")
 				if took := time.Since(started); took < 10*time.Minute {
 					t.Errorf("the run took %v; want each module's path waited for", took)
 				}
@@ -81,7 +82,7 @@ func TestPathThatStaysFailed(t *testing.T) {
 			t.Parallel()
 			onRack(t, mapped(download, "reinstate: never"), func(b *bench) {
 				r := b.run(pair(b)...)
-				b.ended(r, executor.RunFailed, "failed unconfirmed 7 1100", "skipped unconfirmed  1000")
+				b.ended(r, result.RunFailed, "failed unconfirmed 7 1100", "skipped unconfirmed  1000")
 				b.reason(r, 0, "the drive in slot 0 has 1 of 2 live paths", "sda through esp1: 1:0:2:0 is failed in dm-0 (mpatha)")
 				b.untouched(lu2)
 			})
@@ -105,13 +106,13 @@ func TestResumeWaitsForThePaths(t *testing.T) {
 	first := func(effects int) int { return effects / 2 }
 	for name, tt := range map[string]struct {
 		after   string // that the test's rack has, as it is killed
-		resumed func(b *bench, r *executor.Result)
+		resumed func(b *bench, r *result.Result)
 	}{
-		"reinstated": {"reinstate: 10m", func(b *bench, r *executor.Result) {
-			b.ended(r, executor.RunDone, "updated confirmed 7 1100", "updated confirmed 7 1100")
+		"reinstated": {"reinstate: 10m", func(b *bench, r *result.Result) {
+			b.ended(r, result.RunDone, "updated confirmed 7 1100", "updated confirmed 7 1100")
 		}},
-		"not within the time that it may take": {"reinstate: 14m", func(b *bench, r *executor.Result) {
-			b.ended(r, executor.RunFailed, "failed unconfirmed 7 1100", "refused unconfirmed  1000")
+		"not within the time that it may take": {"reinstate: 14m", func(b *bench, r *result.Result) {
+			b.ended(r, result.RunFailed, "failed unconfirmed 7 1100", "refused unconfirmed  1000")
 			b.reason(r, 0, "sda through esp1: 1:0:2:0 is failed in dm-0 (mpatha)")
 			b.untouched(lu2)
 		}},
@@ -138,14 +139,14 @@ func TestPathThatWasFailedBefore(t *testing.T) {
 	t.Parallel()
 	onRack(t, mapped("vanish: false", "failed: [1]"), func(b *bench) {
 		step := pair(b)[0]
-		b.ended(b.run(step), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.run(step), result.RunDone, "updated confirmed 7 1100")
 		if want := "the drive in slot 0 was not healthy before this run, and is not waited for: sda through esp1: 1:0:2:0 is failed in dm-0 (mpatha)"; !strings.Contains(b.noticed(), want) {
 			t.Errorf("noticed %q; want %q", b.noticed(), want)
 		}
 	})
 	onRack(t, mapped("vanish: false", "failed: [2]"), func(b *bench) {
 		r := b.run(pair(b)[0])
-		b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+		b.ended(r, result.RunRefused, "refused unconfirmed  1000")
 		b.reason(r, 0, "reset: redundant", "slot 0 in use, no other path")
 		b.untouched(lu1)
 	})
@@ -164,9 +165,9 @@ func TestPathsDownstream(t *testing.T) {
 			onRack(t, fmt.Sprintf(rack, reinstate), func(b *bench) {
 				b.onEvent = b.kept
 				r := b.run(pair(b)...)
-				outcome := executor.RunDone
+				outcome := result.RunDone
 				if reinstate == "never" {
-					outcome = executor.RunFailed
+					outcome = result.RunFailed
 					b.reason(r, 0, "the drive 5000c50020000001, in no slot, has 1 of 2 live paths", "sda through esp1", "is failed in dm-0 (mpatha)")
 					b.untouched(lu2)
 				}

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"slices"
 
+	"fwctl/executor/memory"
+	"fwctl/executor/result"
 	"fwctl/executor/schedule"
 	"fwctl/executor/step"
+	"fwctl/internal/baseline"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
@@ -23,14 +26,14 @@ func (r *run) preflight(ctx context.Context) {
 	if r.why != "" || len(steps) == 0 {
 		return
 	}
-	r.event(Event{Type: EventChecking, Components: len(steps)})
+	r.event(result.Event{Type: result.EventChecking, Components: len(steps)})
 	why, err := r.unfinished(ctx)
 	switch {
 	case err != nil:
 		r.why = err.Error()
 		return
 	case why != "":
-		r.refusal, r.why = RefusedUnfinished, why
+		r.refusal, r.why = step.RefusedUnfinished, why
 		return
 	}
 	if err := r.recallRefusedModes(ctx); err != nil {
@@ -49,7 +52,7 @@ func (r *run) preflight(ctx context.Context) {
 		r.compare(ctx, group, inv)
 	}
 	if r.until.Err() != nil {
-		r.stop(schedule.Interrupted, RunInterrupted)
+		r.stop(schedule.Interrupted, result.RunInterrupted)
 		return
 	}
 	if !r.wrote {
@@ -65,8 +68,8 @@ func (r *run) compare(ctx context.Context, group []*component, inv *inventory.In
 		defer held.Close()
 		err = r.takeBaseline(ctx, held)
 	}
-	remembered, failure := r.Store.Cautions(r.until)
-	all := inventoryCautions(remembered)
+	recorded, failure := r.Store.Cautions(r.until)
+	all := memory.Cautions(recorded)
 	for _, c := range group {
 		cautions := c.step.Own(all)
 		if c.is.Damage == step.Sound && inventory.CautionOf(cautions, inventory.NeedsImage, c.step.Address) != nil {
@@ -99,7 +102,7 @@ func (r *run) compare(ctx context.Context, group []*component, inv *inventory.In
 }
 
 // baselineOf is what an enclosure of the run was like before it.
-func (r *run) baselineOf(id string) *enclosure.Baseline {
+func (r *run) baselineOf(id string) *baseline.Baseline {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.baselines[id]
@@ -119,13 +122,13 @@ func (r *run) takeBaseline(ctx context.Context, held *enclosure.Held) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range enclosure.DownDrives(e) {
-		r.event(Event{
-			Type: EventNoticed, Address: held.ID(),
+	for _, d := range baseline.DownDrives(e) {
+		r.event(result.Event{
+			Type: result.EventNoticed, Address: held.ID(),
 			Reason: fmt.Sprintf("%s was not healthy before this run, and is not waited for: %s", d.Name, d.Why),
 		})
 	}
-	b := enclosure.TakeBaseline(e)
+	b := baseline.Take(e)
 	r.mu.Lock()
 	r.baselines[held.ID()] = b
 	r.mu.Unlock()
@@ -146,16 +149,19 @@ func (r *run) endUnbegun(ctx context.Context, c *component, e step.Event) {
 // hand, says so for those that only have to wait.
 func (r *run) refuse() {
 	for _, kind := range []struct {
-		refusal Refusal
+		refusal step.Refusal
 		why     string
 	}{
-		{RefusedStale, "not everything is as the plan expects it, and nothing was written: make a new plan"},
-		{RefusedGate, "not every reset that is planned is permitted now, and nothing was written: see to that, and apply the same plan again, or make a new one"},
-		{RefusedUnread, "not everything could be compared with the plan, and nothing was written: see to that, and apply the same plan again"},
-		{RefusedInUse, "somebody else is using what the plan is about, and nothing was written: wait until they are done, and apply the same plan again"},
+		{step.RefusedStale, "not everything is as the plan expects it, and nothing was written: make a new plan"},
+		{step.RefusedGate, "not every reset that is planned is permitted now, and nothing was written: " +
+			"see to that, and apply the same plan again, or make a new one"},
+		{step.RefusedUnread, "not everything could be compared with the plan, and nothing was written: " +
+			"see to that, and apply the same plan again"},
+		{step.RefusedInUse, "somebody else is using what the plan is about, and nothing was written: " +
+			"wait until they are done, and apply the same plan again"},
 	} {
 		if r.why == "" &&
-			slices.ContainsFunc(r.components, func(c *component) bool { return c.is.Refusal == string(kind.refusal) }) {
+			slices.ContainsFunc(r.components, func(c *component) bool { return c.is.Refusal == kind.refusal }) {
 			r.refusal, r.why = kind.refusal, kind.why
 		}
 	}
@@ -175,9 +181,9 @@ func (r *run) scan(ctx context.Context, enclosures []string) (*inventory.Invento
 }
 
 // refusalFor is the kind of a refusal because something cannot be read.
-func refusalFor(err error) Refusal {
+func refusalFor(err error) step.Refusal {
 	if errors.Is(err, transport.ErrBusy) {
-		return RefusedInUse
+		return step.RefusedInUse
 	}
-	return RefusedUnread
+	return step.RefusedUnread
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
@@ -79,7 +79,7 @@ func (h *history) nothingUnplanned(r *round, commands []command) {
 			h.failf("line %d writes %+v to %s, and no hop of the plan is that", c.Seq, w, s.Address)
 		}
 	}
-	if r.result.Outcome == executor.RunRefused {
+	if r.result.Outcome == result.RunRefused {
 		for _, c := range commands {
 			if w, ok := c.write(); ok {
 				h.failf("the run on %s was refused, and wrote %+v in line %d", r.host, w, c.Seq)
@@ -112,8 +112,8 @@ func (h *history) nothingAfterARefusal(r *round, commands []command) {
 		if s == nil || w.offset == 0 && w.mode == 0x0e && !h.takesE(c.LU, w.sub, s) {
 			continue
 		}
-		if r.result != nil && slices.ContainsFunc(r.result.Steps, func(sr executor.StepResult) bool {
-			return sr.Address == s.Address && (sr.Outcome == executor.OutcomeStaged || sr.Outcome == executor.OutcomeUpdated)
+		if r.result != nil && slices.ContainsFunc(r.result.Steps, func(sr result.Step) bool {
+			return sr.Address == s.Address && (sr.Outcome == result.OutcomeStaged || sr.Outcome == result.OutcomeUpdated)
 		}) {
 			continue // it said that it was complete all the same
 		}
@@ -188,7 +188,7 @@ func (h *history) part(after *rackState, s *plan.Step) *partState {
 // noFalseWord: no success without it being so, byte for byte, and nothing that
 // could harm later without a word.
 func (h *history) noFalseWord(n int, r *round) {
-	worst := executor.RunDone
+	worst := result.RunDone
 	for _, sr := range r.result.Steps {
 		i := slices.IndexFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address })
 		s := &r.plan.Steps[i]
@@ -197,20 +197,20 @@ func (h *history) noFalseWord(n int, r *round) {
 		}
 		e, p := h.shelfOf(s.LUID), h.part(r.after, s)
 		last := s.Hops[len(s.Hops)-1]
-		told := sr.NeedsPerson || sr.Outcome == executor.OutcomeUnknown
+		told := sr.NeedsPerson || sr.Outcome == result.OutcomeUnknown
 		before := slices.ContainsFunc(h.rounds[:n], func(r round) bool { // and nobody has cleared it up since
-			return slices.ContainsFunc(r.result.Steps, func(sr executor.StepResult) bool {
-				return sr.Address == s.Address && (sr.NeedsPerson || sr.Outcome == executor.OutcomeUnknown || unsure(sr))
+			return slices.ContainsFunc(r.result.Steps, func(sr result.Step) bool {
+				return sr.Address == s.Address && (sr.NeedsPerson || sr.Outcome == result.OutcomeUnknown || unsure(sr))
 			})
 		})
 		switch {
 		case e.lies:
-		case sr.Outcome == executor.OutcomeUpdated && (p.Revision != last.To || p.Runs != last.Image.SHA256):
+		case sr.Outcome == result.OutcomeUpdated && (p.Revision != last.To || p.Runs != last.Image.SHA256):
 			h.failf("%s is told to be updated to %s (%.8s), and runs %s (%.8s)", s.Address, last.To, last.Image.SHA256, p.Revision, p.Runs)
 		case h.powered(r, s) && strings.HasSuffix(sr.Reason, "and run fwctl verify then"): // a device need not tell that its image is lost
-		case sr.Outcome == executor.OutcomeStaged && sr.Confirmed && (p.Staged == nil || !hasHop(s, func(hop plan.Hop) bool { return p.Staged.SHA256 == hop.Image.SHA256 })):
+		case sr.Outcome == result.OutcomeStaged && sr.Confirmed && (p.Staged == nil || !hasHop(s, func(hop plan.Hop) bool { return p.Staged.SHA256 == hop.Image.SHA256 })):
 			h.failf("%s is told to hold an image staged, and does not", s.Address)
-		case sr.Outcome == executor.OutcomeFailed && !told && sr.Revision != "" && p.Revision != "" && sr.Revision != p.Revision:
+		case sr.Outcome == result.OutcomeFailed && !told && sr.Revision != "" && p.Revision != "" && sr.Revision != p.Revision:
 			h.failf("%s is told to run %s after it failed, and runs %s", s.Address, sr.Revision, p.Revision)
 		}
 		if _, remembered := r.staged[state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure}]; p.holdsSent() && !remembered &&
@@ -226,12 +226,12 @@ func (h *history) noFalseWord(n int, r *round) {
 			h.failf("%s is writing flash, and was told to be %s", s.Address, sr.Outcome)
 		}
 		if told {
-			worst = executor.RunUnknown
-		} else if sr.Outcome == executor.OutcomeFailed && worst == executor.RunDone {
-			worst = executor.RunFailed
+			worst = result.RunUnknown
+		} else if sr.Outcome == result.OutcomeFailed && worst == result.RunDone {
+			worst = result.RunFailed
 		}
 	}
-	if worst != executor.RunDone && r.result.Outcome != worst {
+	if worst != result.RunDone && r.result.Outcome != worst {
 		h.failf("the run on %s is told to be %s, and its worst step makes it %s", r.host, r.result.Outcome, worst)
 	}
 }
@@ -244,8 +244,8 @@ func (p *partState) holdsSent() bool {
 }
 
 // unsure is a step that says itself that the device has had no word for its image.
-func unsure(sr executor.StepResult) bool {
-	return sr.Outcome == executor.OutcomeStaged && !sr.Confirmed
+func unsure(sr result.Step) bool {
+	return sr.Outcome == result.OutcomeStaged && !sr.Confirmed
 }
 
 // inItsWindow: a component is only started in a wave, or gone on with there, within
@@ -307,7 +307,7 @@ func (h *history) byPower(r *round) {
 	for _, sr := range r.result.Steps {
 		i := slices.IndexFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address })
 		s := &r.plan.Steps[i]
-		if sr.Outcome != executor.OutcomeUpdated || !slices.ContainsFunc(r.plan.Waves, func(w plan.Wave) bool { return w.PowerCycle && w.Number == s.Waves.Reset }) {
+		if sr.Outcome != result.OutcomeUpdated || !slices.ContainsFunc(r.plan.Waves, func(w plan.Wave) bool { return w.PowerCycle && w.Number == s.Waves.Reset }) {
 			continue
 		}
 		if !h.powered(r, s) {
@@ -324,7 +324,7 @@ func (h *history) powered(r *round, s *plan.Step) bool {
 }
 
 // verified: what is told to have become of what was staged is so.
-func (h *history) verified(host string, found *executor.Found) {
+func (h *history) verified(host string, found *result.Found) {
 	after := h.state()
 	for _, f := range found.Components {
 		for _, r := range h.rounds {
@@ -399,8 +399,8 @@ func (h *history) resetsUntold(luID string) bool {
 func (h *history) givenUp(first, second outage) bool {
 	esp := h.luOf(first.ESP)
 	for i, r := range h.rounds {
-		s := slices.IndexFunc(r.result.Steps, func(sr executor.StepResult) bool {
-			return sr.Outcome == executor.OutcomeUnknown && slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address && realLU(s.LUID) == esp })
+		s := slices.IndexFunc(r.result.Steps, func(sr result.Step) bool {
+			return sr.Outcome == result.OutcomeUnknown && slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address && realLU(s.LUID) == esp })
 		})
 		if s >= 0 && i+1 < len(h.rounds) && !first.From.Before(r.started) && !second.From.Before(h.rounds[i+1].started) {
 			return true

@@ -18,6 +18,9 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/executor/memory"
+	"fwctl/executor/result"
+	"fwctl/executor/verify"
 	"fwctl/internal/image"
 	"fwctl/internal/sim"
 	"fwctl/internal/state"
@@ -43,8 +46,8 @@ func TestPromises(t *testing.T) {
 	base := t.TempDir()
 	emptyStore() // outside of a bubble
 	var next, runs, resumed, effects, faults, cycles atomic.Int64
-	outcomes := map[executor.RunOutcome]*atomic.Int64{}
-	for _, o := range []executor.RunOutcome{executor.RunDone, executor.RunStopped, executor.RunFailed, executor.RunUnknown, executor.RunRefused, executor.RunInterrupted} {
+	outcomes := map[result.RunOutcome]*atomic.Int64{}
+	for _, o := range []result.RunOutcome{result.RunDone, result.RunStopped, result.RunFailed, result.RunUnknown, result.RunRefused, result.RunInterrupted} {
 		outcomes[o] = &atomic.Int64{}
 	}
 	total := uint64(*racks)
@@ -106,7 +109,7 @@ type history struct {
 type round struct {
 	host     string
 	plan     *plan.Plan
-	result   *executor.Result
+	result   *result.Result
 	from, to int        // the lines of the trace that are its own
 	after    *rackState // as it stood at its end
 	staged   map[state.Key]state.Staged
@@ -132,9 +135,9 @@ func (h *history) failf(format string, args ...any) {
 	}
 	var story strings.Builder
 	for _, r := range h.rounds {
-		result, _ := json.MarshalIndent(r.result, "", "  ")
+		ended, _ := json.MarshalIndent(r.result, "", "  ")
 		steps, _ := json.Marshal(r.plan.Steps)
-		fmt.Fprintf(&story, "%s: steps %s\nwaves %+v\nresult %s\n", r.host, steps, r.plan.Waves, result)
+		fmt.Fprintf(&story, "%s: steps %s\nwaves %+v\nresult %s\n", r.host, steps, r.plan.Waves, ended)
 	}
 	h.Errorf("seed %d: %s\n%s\n%s\n%s\ntrace of effects:\n%s", h.seed, fmt.Sprintf(format, args...), h.world.rack, h.desired, story.String(), h.tale())
 }
@@ -231,7 +234,7 @@ func (h *history) apply() {
 		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Host == host && len(s.Hops) > 0 }) {
 			r := h.run(h.config(host, p), executor.Run).result
 			waiting := strings.Contains(r.Reason, "go on with --wave")
-			waits, wrong = waits || waiting, wrong || !waiting && r.Outcome != executor.RunDone
+			waits, wrong = waits || waiting, wrong || !waiting && r.Outcome != result.RunDone
 		}
 	}
 	waits = waits && !wrong
@@ -244,7 +247,7 @@ func (h *history) apply() {
 			}
 			c := h.config(host, p)
 			c.Wave = w.Number
-			if h.run(c, executor.Run).result.Outcome != executor.RunDone {
+			if h.run(c, executor.Run).result.Outcome != result.RunDone {
 				return
 			}
 		}
@@ -257,7 +260,7 @@ func (h *history) scan(host string) *inventory.Inventory {
 	if err != nil {
 		h.Fatal(err)
 	}
-	if err := executor.JoinMemory(ctx, inv, h.stores[host], h.machine(host)); err != nil {
+	if err := memory.Join(ctx, inv, h.stores[host], hostOf(h.machine(host))); err != nil {
 		h.Fatal(err)
 	}
 	return inv
@@ -277,16 +280,16 @@ func (h *history) config(host string, p *plan.Plan) executor.Config {
 
 // run has a host carry a plan out, and notes what came of it. Whoever started it
 // does what it asks for, or ends it at some time.
-func (h *history) run(c executor.Config, run func(context.Context, executor.Config) (*executor.Result, error)) *round {
+func (h *history) run(c executor.Config, run func(context.Context, executor.Config) (*result.Result, error)) *round {
 	r := round{host: c.Machine.Hostname(), plan: c.Plan, from: h.traced(), started: time.Now()}
 	ctx, interrupt := context.WithTimeout(context.Background(), 30*time.Hour)
 	defer interrupt()
 	r.ends = map[string]int{}
-	c.Observer = func(e executor.Event) {
-		if e.Type == executor.EventFinished {
+	c.Observer = func(e result.Event) {
+		if e.Type == result.EventFinished {
 			r.ends[e.Address]++
 		}
-		if e.Type != executor.EventPowerCycle {
+		if e.Type != result.EventPowerCycle {
 			return
 		}
 		time.AfterFunc(h.delay, func() {
@@ -331,8 +334,8 @@ func (h *history) cycle(enclosures []string) bool {
 // not lose power, or that nobody knows.
 func (h *history) harmed(enclosure string) bool {
 	return slices.ContainsFunc(h.rounds, func(r round) bool {
-		return slices.ContainsFunc(r.result.Steps, func(sr executor.StepResult) bool {
-			return strings.HasPrefix(sr.Address, enclosure) && (sr.NeedsPerson || sr.Outcome == executor.OutcomeUnknown || unsure(sr))
+		return slices.ContainsFunc(r.result.Steps, func(sr result.Step) bool {
+			return strings.HasPrefix(sr.Address, enclosure) && (sr.NeedsPerson || sr.Outcome == result.OutcomeUnknown || unsure(sr))
 		})
 	})
 }
@@ -358,7 +361,7 @@ func (h *history) visit() {
 	for _, r := range h.rounds {
 		for _, sr := range r.result.Steps {
 			enclosure, _, _ := strings.Cut(sr.Address, "/")
-			if sr.Outcome == executor.OutcomeStaged && (h.visits || strings.Contains(sr.Reason, "power-cycle "+enclosure)) && !slices.Contains(enclosures, enclosure) {
+			if sr.Outcome == result.OutcomeStaged && (h.visits || strings.Contains(sr.Reason, "power-cycle "+enclosure)) && !slices.Contains(enclosures, enclosure) {
 				enclosures = append(enclosures, enclosure)
 			}
 		}
@@ -368,7 +371,7 @@ func (h *history) visit() {
 	}
 	time.Sleep(2 * time.Hour)
 	for _, host := range h.hosts {
-		found, err := executor.Verify(context.Background(), executor.Look{Machine: h.machine(host), Store: h.stores[host], By: "ben", PowerCycled: h.inSight(host, enclosures)})
+		found, err := verify.Run(context.Background(), verify.Config{Machine: h.machine(host), Store: h.stores[host], By: "ben", PowerCycled: h.inSight(host, enclosures)})
 		if err != nil {
 			h.Fatalf("seed %d: Verify = %v", h.seed, err)
 		}
@@ -379,15 +382,15 @@ func (h *history) visit() {
 // findOut resumes what has ended with a component lost from sight, two hours later.
 func (h *history) findOut() {
 	for _, host := range h.hosts {
-		run, p, _, err := executor.Resumable(context.Background(), h.stores[host], h.machine(host))
+		run, p, err := memory.Resumable(context.Background(), h.stores[host], h.machine(host).HoldsLock)
 		if err != nil {
 			h.Fatal(err)
 		}
-		if run == nil || run.Outcome != string(executor.RunUnknown) {
+		if run == nil || run.Outcome != string(result.RunUnknown) {
 			continue
 		}
 		time.Sleep(2 * time.Hour)
-		h.run(h.config(host, p), func(ctx context.Context, c executor.Config) (*executor.Result, error) {
+		h.run(h.config(host, p), func(ctx context.Context, c executor.Config) (*result.Result, error) {
 			return executor.Resume(ctx, c, run.ID)
 		}).resumed = true
 	}
@@ -400,7 +403,7 @@ func (h *history) resume(c executor.Config) {
 	if err != nil || len(open) != 1 {
 		h.Fatalf("seed %d: unfinished runs = %+v, %v; want one", h.seed, open, err)
 	}
-	h.run(c, func(ctx context.Context, c executor.Config) (*executor.Result, error) {
+	h.run(c, func(ctx context.Context, c executor.Config) (*result.Result, error) {
 		return executor.Resume(ctx, c, open[0].ID)
 	}).resumed = true
 }

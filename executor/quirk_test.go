@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/plan"
 )
 
@@ -53,9 +54,9 @@ func TestQuirks(t *testing.T) {
 						tt.quirk(&hop)
 						want = tt.with
 					}
-					outcome := executor.RunDone
+					outcome := result.RunDone
 					if strings.HasPrefix(want, "failed") {
-						outcome = executor.RunFailed
+						outcome = result.RunFailed
 					}
 					waves := both
 					if want == tt.without && !strings.HasPrefix(want, "failed") {
@@ -90,7 +91,7 @@ func TestRefusedModeByQuirkIsNothingElse(t *testing.T) {
 					hop.Protocol = plan.WriteBuffer
 				}
 				r := b.run(b.step(esp1, both, hop))
-				if got := r.Steps[0]; got.Mode == plan.Mode7 || got.Outcome == executor.OutcomeUpdated {
+				if got := r.Steps[0]; got.Mode == plan.Mode7 || got.Outcome == result.OutcomeUpdated {
 					t.Errorf("outcome = %s by mode %s; want no mode 7", got.Outcome, got.Mode)
 				}
 				for _, w := range b.writes() {
@@ -111,7 +112,7 @@ func TestRefusedModeThatIsHeardTooLate(t *testing.T) {
 		hop := b.hop("1100", plan.ModeE, plan.Mode7)
 		hop.SkipStatus = []plan.StatusRead{plan.MidwayStatus}
 		r := b.run(b.step(esp1, both, hop))
-		b.ended(r, executor.RunFailed, "failed unconfirmed e 1000")
+		b.ended(r, result.RunFailed, "failed unconfirmed e 1000")
 		b.reason(r, 0, "mode (byte 8)")
 	})
 }
@@ -140,7 +141,7 @@ func TestStatusIsReadWhereTheQuirkLetsIt(t *testing.T) {
 				if tt.mode == plan.ModeE {
 					waves = stage
 				}
-				b.ended(b.run(b.step(esp1, waves, hop)), executor.RunDone, tt.ended)
+				b.ended(b.run(b.step(esp1, waves, hop)), result.RunDone, tt.ended)
 				b.arrived(hop.Image)
 				var sent []string
 				for _, l := range b.trace() {
@@ -169,7 +170,7 @@ func TestActivationPageIsSentOnce(t *testing.T) {
 	onRack(t, acme("resetPage: '"+nebulaReset+"'"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Activation, hop.ActivationPage = plan.WithApply, nebulaReset
-		b.ended(b.run(b.step(esp1, both, hop)), executor.RunDone, "updated confirmed e 1100")
+		b.ended(b.run(b.step(esp1, both, hop)), result.RunDone, "updated confirmed e 1100")
 		var pages []string
 		for _, l := range b.trace() {
 			if strings.HasPrefix(l.CDB, "1d") && (!strings.HasPrefix(l.Out, "0e") || l.Out[16:18] == "0f") {
@@ -201,7 +202,7 @@ func TestPeersThatSynchronise(t *testing.T) {
 	t.Run("the second is brought up by the first", func(t *testing.T) {
 		onRack(t, rack("1000", "1000", "up"), func(b *bench) {
 			r := b.run(staged(b, esp1), staged(b, esp2))
-			if r.Outcome != executor.RunDone || r.Steps[0].Revision != "1100" || r.Steps[1].Revision != "1100" {
+			if r.Outcome != result.RunDone || r.Steps[0].Revision != "1100" || r.Steps[1].Revision != "1100" {
 				t.Errorf("Run = %+v; want both at 1100", r)
 			}
 			for _, w := range b.writes() {
@@ -214,7 +215,7 @@ func TestPeersThatSynchronise(t *testing.T) {
 	t.Run("the first is brought down again", func(t *testing.T) {
 		onRack(t, rack("1000", "1000", "down"), func(b *bench) {
 			r := b.run(staged(b, esp1))
-			b.ended(r, executor.RunFailed, "failed unconfirmed e 1000")
+			b.ended(r, result.RunFailed, "failed unconfirmed e 1000")
 			b.reason(r, 0, "still runs 1000")
 		})
 	})
@@ -224,7 +225,7 @@ func TestPeersThatSynchronise(t *testing.T) {
 			step := staged(b, esp1)
 			step.Waves = stage
 			step.Hops[0].Activation = plan.Manual
-			b.ended(b.run(step), executor.RunDone, "staged confirmed e 1000")
+			b.ended(b.run(step), result.RunDone, "staged confirmed e 1000")
 			if waited := time.Since(began); waited < 15*time.Minute {
 				t.Errorf("the first byte came after %v; want the 15 minutes first", waited)
 			}
@@ -233,13 +234,13 @@ func TestPeersThatSynchronise(t *testing.T) {
 	t.Run("one is brought to another revision while it is waited for", func(t *testing.T) {
 		onRack(t, rack("1000", "1050", "none")+"    faults: [{when: {page: '01', nth: 60}, do: {lieRevision: '1050'}}]\n", func(b *bench) {
 			r := b.run(staged(b, esp1))
-			b.ended(r, executor.RunRefused, "refused unconfirmed e 1050")
+			b.ended(r, result.RunRefused, "refused unconfirmed e 1050")
 			b.reason(r, 0, "its peer has brought it there")
 		})
 	})
 	t.Run("one is brought to the image's revision before it is activated", func(t *testing.T) {
 		onRack(t, rack("1100", "1000", "none")+"    faults: [{when: {page: '01', nth: 280}, do: {lieRevision: '1100'}}]\n", func(b *bench) {
-			b.ended(b.run(staged(b, esp2)), executor.RunDone, "updated confirmed e 1100")
+			b.ended(b.run(staged(b, esp2)), result.RunDone, "updated confirmed e 1100")
 			for _, w := range b.writes() {
 				if strings.Contains(w, " 0f@") {
 					t.Errorf("write %q; want no activation: its peer has updated it", w)
@@ -258,7 +259,7 @@ func TestInterruptedWhilePeersDiffer(t *testing.T) {
 		ctx, interrupt := context.WithCancel(context.Background())
 		time.AfterFunc(10*time.Minute, interrupt)
 		begun := time.Now()
-		b.ended(b.runContext(ctx, b.step(esp1, reset, hop)), executor.RunInterrupted, "skipped unconfirmed  1000")
+		b.ended(b.runContext(ctx, b.step(esp1, reset, hop)), result.RunInterrupted, "skipped unconfirmed  1000")
 		if waited := time.Since(begun); waited >= time.Hour {
 			t.Errorf("it waited for %v; want until it was interrupted", waited)
 		}
@@ -278,9 +279,9 @@ func TestUnconfirmedImageIsActivatedByQuirk(t *testing.T) {
 		b.run(b.step(esp1, stage, hop))
 		later := hop
 		later.Modes, later.Activation = []plan.Mode{}, plan.WithApply
-		b.ended(b.run(b.step(esp1, reset, later)), executor.RunDone, "updated confirmed  1100")
+		b.ended(b.run(b.step(esp1, reset, later)), result.RunDone, "updated confirmed  1100")
 		hop.Activation = plan.WithApply
-		b.ended(b.run(b.step(esp2, both, hop)), executor.RunDone, "updated confirmed e 1100")
+		b.ended(b.run(b.step(esp2, both, hop)), result.RunDone, "updated confirmed e 1100")
 	})
 }
 
@@ -289,11 +290,11 @@ func TestUnconfirmedImageIsActivatedByQuirk(t *testing.T) {
 func TestPlanGoesOnFromAnUnconfirmedImage(t *testing.T) {
 	t.Parallel()
 	for quirk, want := range map[bool]struct {
-		outcome executor.RunOutcome
+		outcome result.RunOutcome
 		step    string
 	}{
-		true:  {executor.RunDone, "updated confirmed  1100"},
-		false: {executor.RunStopped, "skipped unconfirmed  1000"}, // it waits for a power cycle
+		true:  {result.RunDone, "updated confirmed  1100"},
+		false: {result.RunStopped, "skipped unconfirmed  1000"}, // it waits for a power cycle
 	} {
 		onRack(t, acme("protocol: write-buffer, confirm: none"), func(b *bench) {
 			hop := b.hop("1100", plan.ModeE)
@@ -327,9 +328,9 @@ func TestUnconfirmedImageIsStagedStill(t *testing.T) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Protocol = plan.WriteBuffer
 		c := b.config(b.step(esp1, stage, hop))
-		b.ended(b.runConfig(context.Background(), c), executor.RunDone, "staged unconfirmed e 1000")
+		b.ended(b.runConfig(context.Background(), c), result.RunDone, "staged unconfirmed e 1000")
 		before := len(b.writes())
-		b.ended(b.runConfig(context.Background(), c), executor.RunDone, "staged unconfirmed  1000")
+		b.ended(b.runConfig(context.Background(), c), result.RunDone, "staged unconfirmed  1000")
 		if more := b.writes()[before:]; len(more) > 0 {
 			t.Errorf("the second run wrote %q; want nothing", more)
 		}

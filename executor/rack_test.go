@@ -18,6 +18,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fwctl/executor"
+	"fwctl/executor/memory"
+	"fwctl/executor/result"
+	"fwctl/internal/enclosure"
 	"fwctl/internal/image"
 	"fwctl/internal/sim"
 	"fwctl/internal/state"
@@ -42,8 +45,8 @@ type bench struct {
 	machine transport.Machine
 	store   *state.Store
 	images  map[string]*image.Image
-	events  []executor.Event
-	onEvent func(executor.Event)
+	events  []result.Event
+	onEvent func(result.Event)
 }
 
 func TestMain(m *testing.M) {
@@ -151,13 +154,21 @@ func (b *bench) hop(revision string, modes ...plan.Mode) plan.Hop {
 	}
 }
 
+// hostOf returns what memory.Join asks a machine.
+func hostOf(m transport.Machine) memory.Host {
+	return memory.Host{
+		HoldsLock: m.HoldsLock,
+		Users:     func(node string) string { return enclosure.Users(m.FS(), node) },
+	}
+}
+
 func (b *bench) scan() *inventory.Inventory {
 	b.Helper()
 	inv, err := scan.Scan(context.Background(), b.machine, scan.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := executor.JoinMemory(context.Background(), inv, b.store, b.machine); err != nil {
+	if err := memory.Join(context.Background(), inv, b.store, hostOf(b.machine)); err != nil {
 		b.Fatal(err)
 	}
 	return inv
@@ -214,7 +225,7 @@ func (b *bench) config(steps ...plan.Step) executor.Config {
 			Waves:   []plan.Wave{{Number: 1, Kind: plan.StageWave, Windows: []string{}}, {Number: 2, Kind: plan.ResetWave, Windows: []string{}}, {Number: 3, Kind: plan.ResetWave, Windows: []string{}}},
 			Rollout: plan.Rollout{MaxParallel: 1}, Summary: plan.Summary{Update: len(steps)},
 		},
-		Observer: func(e executor.Event) {
+		Observer: func(e result.Event) {
 			b.events = append(b.events, e)
 			if b.onEvent != nil {
 				b.onEvent(e)
@@ -223,17 +234,17 @@ func (b *bench) config(steps ...plan.Step) executor.Config {
 	}
 }
 
-func (b *bench) run(steps ...plan.Step) *executor.Result {
+func (b *bench) run(steps ...plan.Step) *result.Result {
 	b.Helper()
 	return b.runContext(context.Background(), steps...)
 }
 
-func (b *bench) runContext(ctx context.Context, steps ...plan.Step) *executor.Result {
+func (b *bench) runContext(ctx context.Context, steps ...plan.Step) *result.Result {
 	b.Helper()
 	return b.runConfig(ctx, b.config(steps...))
 }
 
-func (b *bench) runConfig(ctx context.Context, c executor.Config) *executor.Result {
+func (b *bench) runConfig(ctx context.Context, c executor.Config) *result.Result {
 	b.Helper()
 	r, err := executor.Run(ctx, c)
 	if err != nil {
@@ -244,7 +255,7 @@ func (b *bench) runConfig(ctx context.Context, c executor.Config) *executor.Resu
 
 // ended checks the outcome of a run and, as "outcome confirmed mode revision",
 // of its steps.
-func (b *bench) ended(r *executor.Result, outcome executor.RunOutcome, steps ...string) {
+func (b *bench) ended(r *result.Result, outcome result.RunOutcome, steps ...string) {
 	b.Helper()
 	var got []string
 	for _, s := range r.Steps {
@@ -261,7 +272,7 @@ func (b *bench) ended(r *executor.Result, outcome executor.RunOutcome, steps ...
 }
 
 // reason checks that a step's reason has all of the words.
-func (b *bench) reason(r *executor.Result, step int, words ...string) {
+func (b *bench) reason(r *result.Result, step int, words ...string) {
 	b.Helper()
 	for _, w := range words {
 		if !strings.Contains(r.Steps[step].Reason, w) {
@@ -374,10 +385,10 @@ func (b *bench) stored() map[state.Key]state.Staged {
 	return staged
 }
 
-func (b *bench) types() []executor.EventType {
-	var all []executor.EventType
+func (b *bench) types() []result.EventType {
+	var all []result.EventType
 	for _, e := range b.events {
-		if e.Type != executor.EventProgress {
+		if e.Type != result.EventProgress {
 			all = append(all, e.Type)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"fwctl/executor/step"
 	"fwctl/internal/backoff"
+	"fwctl/internal/baseline"
 	"fwctl/internal/enclosure"
 	"fwctl/inventory"
 )
@@ -90,7 +91,7 @@ func (r *run) lookOnce(ctx context.Context, c *component) (*inventory.Enclosure,
 }
 
 // stillWell says what is no longer as it was when a component was done; "" if all is.
-func stillWell(c *component, before *enclosure.Baseline, e *inventory.Enclosure, err error) string {
+func stillWell(c *component, before *baseline.Baseline, e *inventory.Enclosure, err error) string {
 	if err != nil {
 		return "it was verified, and cannot be read any more: " + err.Error()
 	}

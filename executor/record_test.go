@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
@@ -19,10 +20,10 @@ func TestARefusedChunkLeavesWhatWasStaged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 2}, do: {sense: 05/26/00}}]\n", func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
-		b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp1, stage, hop)), result.RunDone, "staged confirmed e 1000")
 		second := b.step(esp1, stage, b.hop("1200", plan.ModeE))
 		second.Action = plan.Update
-		b.ended(b.run(second), executor.RunFailed, "failed unconfirmed e 1000")
+		b.ended(b.run(second), result.RunFailed, "failed unconfirmed e 1000")
 		if got := b.stored()[state.Key{LUID: second.LUID}]; got.SHA256 != hop.Image.SHA256 {
 			t.Errorf("staged = %+v; want image %s still", got, hop.Image.SHA256)
 		}
@@ -33,10 +34,10 @@ func TestARefusedChunkLeavesWhatWasStaged(t *testing.T) {
 func TestALostFirstChunkLeavesNothingRemembered(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 2}, do: {die: true}}]\n", func(b *bench) {
-		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 		second := b.step(esp1, stage, b.hop("1200", plan.ModeE))
 		second.Action = plan.Update
-		b.ended(b.run(second), executor.RunUnknown, "unknown unconfirmed e 1000")
+		b.ended(b.run(second), result.RunUnknown, "unknown unconfirmed e 1000")
 		if got := b.stored(); len(got) != 0 {
 			t.Errorf("staged = %v; want nothing", got)
 		}
@@ -51,7 +52,7 @@ func TestWhatNeedsAnImageIsNotActivated(t *testing.T) {
 		t.Run(string(by), func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
 				hop := b.hop("1100", plan.ModeE)
-				b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
+				b.ended(b.run(b.step(esp1, stage, hop)), result.RunDone, "staged confirmed e 1000")
 				hop.Modes, hop.Activation, hop.ActivateBy = []plan.Mode{}, plan.WithApply, by
 				step, before := b.step(esp1, reset, hop), len(b.writes())
 				err := b.store.Update(context.Background(), func(tx *state.Tx) {
@@ -66,7 +67,7 @@ func TestWhatNeedsAnImageIsNotActivated(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+				b.ended(r, result.RunRefused, "refused unconfirmed  1000")
 				b.reason(r, 0, "it needs a whole image before it is reset")
 				if got := len(b.writes()); got != before {
 					t.Errorf("writes = %d; want none", got-before)
@@ -87,7 +88,7 @@ func TestOneResetStartsTwoComponents(t *testing.T) {
 		psu.From, psu.Image = "2000", b.imageFor("PSU", "3000", 9000)
 		iom.Activation, psu.Activation = plan.WithApply, plan.WithApply
 		r := b.run(b.step(esp1, both, iom), b.step(enc1+"/esp1/sub3", both, psu))
-		b.ended(r, executor.RunDone, "updated confirmed e 1100", "updated confirmed e 3000")
+		b.ended(r, result.RunDone, "updated confirmed e 1100", "updated confirmed e 3000")
 		if got := b.stored(); len(got) != 0 {
 			t.Errorf("staged = %v; want nothing", got)
 		}
@@ -141,12 +142,12 @@ func TestWhatIsOpenIsAProblem(t *testing.T) {
 func TestARefusedModeLeavesWhatWasStaged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 2}, do: {sense: 05/26/00}}]\n", func(b *bench) {
-		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 		hop := b.hop("1200", plan.ModeE, plan.Mode7)
 		hop.RefusedMode = "05/26/00"
 		second := b.step(esp1, both, hop)
 		second.Action = plan.Update
-		b.ended(b.run(second), executor.RunDone, "updated confirmed 7 1200")
+		b.ended(b.run(second), result.RunDone, "updated confirmed 7 1200")
 	})
 }
 
@@ -192,7 +193,7 @@ func TestWhatIsUnderWayIsOpen(t *testing.T) {
 				b.machine = watchful{b.machine, b}
 				hop := b.hop("1100", mode)
 				hop.Activation = plan.WithApply
-				b.ended(b.run(b.step(esp1, both, hop)), executor.RunDone, "updated confirmed "+string(mode)+" 1100")
+				b.ended(b.run(b.step(esp1, both, hop)), result.RunDone, "updated confirmed "+string(mode)+" 1100")
 			})
 		})
 	}

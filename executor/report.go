@@ -13,7 +13,7 @@ import (
 	"fwctl/plan"
 )
 
-func (r *run) event(e Event) {
+func (r *run) event(e result.Event) {
 	if r.Observer == nil {
 		return
 	}
@@ -24,7 +24,7 @@ func (r *run) event(e Event) {
 }
 
 // about adds to an event which component and hop it is about.
-func (c *component) about(e Event) Event {
+func (c *component) about(e result.Event) result.Event {
 	e.Address, e.Hop, e.Hops = c.step.Address, c.is.Hop+1, len(c.step.Hops)
 	return e
 }
@@ -34,29 +34,31 @@ func (r *run) report(c *component, on step.Kind) {
 	is := c.is
 	switch {
 	case on == step.ModeRefused && is.State == step.Pending:
-		r.event(c.about(Event{Type: EventRefusedMode, Mode: plan.ModeE, Reason: is.Reason}))
+		r.event(c.about(result.Event{Type: result.EventRefusedMode, Mode: plan.ModeE, Reason: is.Reason}))
 	case on == step.Defer:
-		r.event(c.about(Event{
-			Type: EventStaged, Mode: is.Mode, Revision: is.Runs, Confirmed: &is.Confirmed, Reason: is.Reason,
+		r.event(c.about(result.Event{
+			Type: result.EventStaged, Mode: is.Mode, Revision: is.Runs, Confirmed: &is.Confirmed, Reason: is.Reason,
 		}))
 	case on == step.Confirm:
-		r.event(c.about(Event{Type: EventVerified, Revision: is.Runs, Confirmed: &is.Confirmed, Reason: is.Reason}))
+		r.event(c.about(result.Event{
+			Type: result.EventVerified, Revision: is.Runs, Confirmed: &is.Confirmed, Reason: is.Reason,
+		}))
 	}
 	if is.State.Ended() { // what is Done is looked at once more before the run reports its end
 		r.finished(c, c.result())
 	}
 }
 
-func (r *run) finished(c *component, sr StepResult) {
-	r.event(c.about(Event{
-		Type: EventFinished, Mode: sr.Mode, Revision: sr.Revision, Confirmed: &sr.Confirmed, Outcome: sr.Outcome,
+func (r *run) finished(c *component, sr result.Step) {
+	r.event(c.about(result.Event{
+		Type: result.EventFinished, Mode: sr.Mode, Revision: sr.Revision, Confirmed: &sr.Confirmed, Outcome: sr.Outcome,
 		Reason: sr.Reason,
 	}))
 }
 
-func (c *component) result() StepResult {
+func (c *component) result() result.Step {
 	is := c.is
-	sum := StepResult{
+	sum := result.Step{
 		Address: c.step.Address, Outcome: outcomeOf(is.State), Confirmed: is.Confirmed, Revision: is.Runs,
 		Mode:   cmp.Or(is.Downloads[is.Hop], is.Mode, is.Downloads[max(0, is.Hop-1)]),
 		Reason: is.Reason, NeedsPerson: is.NeedsPerson(),
@@ -115,8 +117,8 @@ func (r *run) awaits(c *component) (wave int, why string) {
 }
 
 // result sums up where all steps stand, and tells it.
-func (r *run) result() *Result {
-	sum := &Result{Outcome: RunDone, Steps: []StepResult{}}
+func (r *run) result() *result.Result {
+	sum := &result.Result{Outcome: result.RunDone, Steps: []result.Step{}}
 	waiting, dormant := 0, 0
 	for _, c := range r.components {
 		sr := c.result()
@@ -125,8 +127,10 @@ func (r *run) result() *Result {
 		switch {
 		case c.step.Host != r.Machine.Hostname():
 		case c.notLookedAt():
-			sr.Outcome, sr.Reason = OutcomeUnknown, "a run was broken off in the middle of its work on it, and it could not be looked at: do not reset or power-cycle it, and run fwctl resume again"
-			sum.Outcome = RunUnknown
+			sr.Outcome = result.OutcomeUnknown
+			sr.Reason = "a run was broken off in the middle of its work on it, and it could not be looked at: " +
+				"do not reset or power-cycle it, and run fwctl resume again"
+			sum.Outcome = result.RunUnknown
 		case c.is.State == step.Pending:
 			if c.holdsForPerson() {
 				dormant++
@@ -138,7 +142,7 @@ func (r *run) result() *Result {
 			dormant++
 			sr.Reason = joined(c.is.Reason, cmp.Or(c.heldBack, r.untouched(c), waits))
 		case c.is.State == step.Staged:
-			if r.outcome(c) == RunStopped {
+			if r.outcome(c) == result.RunStopped {
 				dormant++
 			}
 			sr.Reason = joined(c.is.Reason, cmp.Or(c.heldBack, waits))
@@ -151,16 +155,16 @@ func (r *run) result() *Result {
 	}
 	sum.Outcome = result.Worse(sum.Outcome, r.stops.Ending)
 	if r.why != "" {
-		sum.Outcome = result.Worse(sum.Outcome, RunRefused)
+		sum.Outcome = result.Worse(sum.Outcome, result.RunRefused)
 	}
-	if sum.Outcome == RunRefused {
+	if sum.Outcome == result.RunRefused {
 		r.refuse()
 		sum.Refusal = r.refusal
 	}
-	if sum.Outcome != RunDone {
+	if sum.Outcome != result.RunDone {
 		sum.Reason = cmp.Or(r.why, r.whole(waiting, dormant))
 	}
-	if sum.Outcome == RunStopped {
+	if sum.Outcome == result.RunStopped {
 		sum.Commands = r.commandsLeft()
 	}
 	return sum
@@ -173,13 +177,13 @@ func joined(reasons ...string) string {
 
 // leave is what is known at the moment when somebody cannot wait any longer. What
 // is under way goes on, and nobody here will hear how it ends.
-func (r *run) leave() *Result {
+func (r *run) leave() *result.Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	sum := &Result{Outcome: RunUnknown, Left: true, Steps: []StepResult{}}
+	sum := &result.Result{Outcome: result.RunUnknown, Left: true, Steps: []result.Step{}}
 	for _, c := range r.components {
 		sr := c.seen
-		if sr.Outcome == OutcomeUnknown && sr.Reason == "" {
+		if sr.Outcome == result.OutcomeUnknown && sr.Reason == "" {
 			sr.Reason = "left while it was being worked on: do not reset or power-cycle it, and run fwctl resume"
 		}
 		sum.Steps = append(sum.Steps, sr)
@@ -214,26 +218,26 @@ func (r *run) whole(waiting, dormant int) string {
 }
 
 // outcomeOf is what a run that ends makes of where a component stands.
-func outcomeOf(s step.State) Outcome {
+func outcomeOf(s step.State) result.Outcome {
 	if s == step.Pending {
-		return OutcomeSkipped
+		return result.OutcomeSkipped
 	}
-	return cmp.Or(result.OutcomeOf(s), OutcomeUnknown)
+	return cmp.Or(result.OutcomeOf(s), result.OutcomeUnknown)
 }
 
 // outcome is what one step makes of the whole run.
-func (r *run) outcome(c *component) RunOutcome {
+func (r *run) outcome(c *component) result.RunOutcome {
 	switch {
-	case c.is.NeedsPerson(), outcomeOf(c.is.State) == OutcomeUnknown:
-		return RunUnknown
+	case c.is.NeedsPerson(), outcomeOf(c.is.State) == result.OutcomeUnknown:
+		return result.RunUnknown
 	case c.is.State == step.Aborted:
-		return RunInterrupted
-	case outcomeOf(c.is.State) == OutcomeFailed, c.is.State == step.Refused && r.wrote:
-		return RunFailed
+		return result.RunInterrupted
+	case outcomeOf(c.is.State) == result.OutcomeFailed, c.is.State == step.Refused && r.wrote:
+		return result.RunFailed
 	case !c.is.Confirmed && c.is.LeftToPerson(c.step), c.is.State == step.Pending && c.holdsForPerson():
-		return RunStopped
+		return result.RunStopped
 	case c.is.State == step.Refused:
-		return RunRefused
+		return result.RunRefused
 	}
-	return RunDone
+	return result.RunDone
 }

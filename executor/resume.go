@@ -6,16 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
+	"fwctl/executor/memory"
+	"fwctl/executor/result"
 	"fwctl/executor/step"
+	"fwctl/internal/baseline"
 	"fwctl/internal/download"
 	"fwctl/internal/enclosure"
-	"fwctl/internal/image"
 	"fwctl/internal/state"
-	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/plan"
 )
@@ -24,7 +24,7 @@ import (
 // the devices first, and brings to its end what was under way; nothing is written
 // because the store says so. What was accepted for the run still is, and it is
 // for the waves that it was for, whatever c.Phase and c.Wave.
-func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
+func Resume(ctx context.Context, c Config, run int64) (*result.Result, error) {
 	was, err := c.Store.Run(ctx, run)
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 		return nil, err
 	}
 	for id, data := range taken {
-		if r.baselines[id], err = enclosure.ParseBaseline(data); err != nil {
+		if r.baselines[id], err = baseline.Parse(data); err != nil {
 			return nil, err
 		}
 	}
@@ -79,85 +79,6 @@ func Resume(ctx context.Context, c Config, run int64) (*Result, error) {
 	})
 }
 
-// Resumable finds the run that Resume goes on with, of those that the store has as
-// resumable: the first that has no end, and no process on this machine that carries it
-// out, else the one that ended first. Where all of them go on it is the first. nil where there is none. It comes with the plan, and those of its
-// images that are kept and sound.
-func Resumable(
-	ctx context.Context,
-	store *state.Store,
-	m transport.Machine,
-) (*state.Run, *plan.Plan, map[string]*image.Image, error) {
-	all, err := store.Resumable(ctx)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	// Of those that ended with something open the one that was looked at least lately:
-	// what never answers again is not in the way of the others.
-	slices.SortStableFunc(all, func(a, b state.Run) int { return a.EndedAt.Compare(b.EndedAt) })
-	var run *state.Run
-	var p *plan.Plan
-	for i := range all {
-		its, err := keptPlan(ctx, store, all[i].ID)
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		if its == nil {
-			continue
-		}
-		dead := !GoesOn(m, &all[i], its)
-		if run == nil || dead {
-			run, p = &all[i], its
-		}
-		if dead {
-			break
-		}
-	}
-	if run == nil {
-		return nil, nil, nil, nil
-	}
-	images := map[string]*image.Image{}
-	for sha256 := range imagesOf(p) {
-		if data, err := store.Image(sha256); err == nil { // else Resume says which one it lacks
-			images[sha256] = image.New("the state directory", data)
-		}
-	}
-	return run, p, images, nil
-}
-
-// GoesOn reports whether the process that carries a run out has one of its locks: it
-// has all of them from its beginning to its end. False where that cannot be found out:
-// whoever takes the locks then finds them taken.
-func GoesOn(m transport.Machine, run *state.Run, p *plan.Plan) bool {
-	i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.Host == run.Host && s.Acts() })
-	if i < 0 {
-		return false
-	}
-	held, err := m.HoldsLock(p.Steps[i].Enclosure, run.PID)
-	return err == nil && held
-}
-
-func keptPlan(ctx context.Context, store *state.Store, run int64) (*plan.Plan, error) {
-	data, err := store.Kept(ctx, run)
-	if err != nil || data == nil {
-		return nil, err
-	}
-	p, err := plan.Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the plan of run %d: %w", run, err)
-	}
-	return p, nil
-}
-
-// imagesOf are the images of a plan that are to be sent, by SHA-256.
-func imagesOf(p *plan.Plan) map[string]bool {
-	all := map[string]bool{}
-	for _, ref := range p.ImagesToSend() {
-		all[ref.SHA256] = true
-	}
-	return all
-}
-
 // dropImages lets go of all images but those of runs that can be resumed.
 func dropImages(ctx context.Context, store *state.Store) error {
 	runs, err := store.Resumable(ctx)
@@ -166,12 +87,15 @@ func dropImages(ctx context.Context, store *state.Store) error {
 	}
 	keep := map[string]bool{}
 	for _, run := range runs {
-		p, err := keptPlan(ctx, store, run.ID)
+		p, err := memory.Plan(ctx, store, run.ID)
 		if err != nil {
 			return err
 		}
-		if p != nil {
-			maps.Copy(keep, imagesOf(p))
+		if p == nil {
+			continue
+		}
+		for _, ref := range p.ImagesToSend() {
+			keep[ref.SHA256] = true
 		}
 	}
 	return store.DropImages(keep)
@@ -341,7 +265,7 @@ func (r *run) takeUp(ctx context.Context, held *enclosure.Held, was remains) {
 		if was.was.State == step.Unknown {
 			found = "the run had lost sight of it"
 		}
-		r.event(c.about(Event{Type: EventRecovered, Reason: found + ": " + e.Reason}))
+		r.event(c.about(result.Event{Type: result.EventRecovered, Reason: found + ": " + e.Reason}))
 		e.Answers = e.Kind == step.Lose && r.answersResumption(ctx, held, c)
 		r.apply(ctx, c, e)
 	}

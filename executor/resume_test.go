@@ -11,6 +11,10 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/executor/memory"
+	"fwctl/executor/result"
+	"fwctl/executor/step"
+	"fwctl/executor/verify"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/internal/window"
@@ -28,7 +32,7 @@ func afterCrash(t *testing.T, enclosures string, steps func(*bench) []plan.Step,
 	onRack(t, enclosures, func(b *bench) {
 		config = b.config(steps(b)...)
 		config.Machine = &crashing{b.machine, b, copies, &crashes, &effects}
-		if r, err := executor.Run(context.Background(), config); err != nil || r.Outcome != executor.RunDone {
+		if r, err := executor.Run(context.Background(), config); err != nil || r.Outcome != result.RunDone {
 			t.Fatalf("Run = %+v, %v; want it done", r, err)
 		}
 	})
@@ -42,9 +46,9 @@ func afterCrash(t *testing.T, enclosures string, steps func(*bench) []plan.Step,
 	})
 }
 
-func (b *bench) resume(c executor.Config) *executor.Result {
+func (b *bench) resume(c executor.Config) *result.Result {
 	b.Helper()
-	run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine)
+	run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock)
 	if err != nil || run == nil {
 		b.Fatalf("Resumable = %v, %v; want a run", run, err)
 	}
@@ -68,7 +72,7 @@ func TestResumeWhileTheEnclosureIsAway(t *testing.T) {
 		if e := b.scan().Enclosures; len(e) != 0 {
 			t.Fatalf("enclosures in sight = %d; want none while it restarts", len(e))
 		}
-		b.ended(b.resume(c), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.resume(c), result.RunDone, "updated confirmed 7 1100")
 	})
 }
 
@@ -82,14 +86,14 @@ func TestResumeWhileANodeIsBusy(t *testing.T) {
 		before := b.effects()
 		b.lookAt("/dev/sg0", transport.Exclusive, time.Hour)
 		r := b.resume(c)
-		if r.Outcome != executor.RunUnknown || !strings.Contains(r.Reason, "held by another process") || b.effects() != before {
+		if r.Outcome != result.RunUnknown || !strings.Contains(r.Reason, "held by another process") || b.effects() != before {
 			t.Errorf("Resume = %+v with %d effects; want it unknown still, because the node is in use, with none", r, b.effects()-before)
 		}
 		if open, err := b.store.Open(context.Background()); err != nil || len(open) == 0 {
 			t.Errorf("open intents after a refused resumption = %v, %v; want them as they were", open, err)
 		}
 		time.Sleep(time.Hour)
-		b.ended(b.resume(c), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.resume(c), result.RunDone, "staged confirmed e 1000")
 	})
 }
 
@@ -103,21 +107,21 @@ func TestWhatIsDoneSinceEndsAnInterruptedRun(t *testing.T) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		resumable := func(want bool, after string) {
 			t.Helper()
-			if run, _, _, err := executor.Resumable(context.Background(), b.store, b.machine); err != nil || (run != nil) != want {
+			if run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock); err != nil || (run != nil) != want {
 				t.Errorf("Resumable after %s = %+v, %v; want a run: %v", after, run, err, want)
 			}
 		}
-		if r := b.runContext(interrupted, step); r.Outcome != executor.RunInterrupted {
+		if r := b.runContext(interrupted, step); r.Outcome != result.RunInterrupted {
 			t.Fatalf("Run = %+v; want it interrupted", r)
 		}
 		resumable(true, "an interrupted run")
 		stale := step
 		stale.Preconditions.Revision = "1001"
-		if r := b.run(stale); r.Outcome != executor.RunRefused {
+		if r := b.run(stale); r.Outcome != result.RunRefused {
 			t.Fatalf("Run = %+v; want it refused", r)
 		}
 		resumable(true, "a refused run")
-		b.ended(b.run(step), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(step), result.RunDone, "staged confirmed e 1000")
 		resumable(false, "a run that was done")
 	})
 }
@@ -132,11 +136,11 @@ func TestResumeOfAPhase(t *testing.T) {
 		hop.Activation = plan.WithApply
 		c := b.config(b.step(esp1, both, hop))
 		c.Phase = plan.StageWave
-		if r, err := executor.Run(interrupted, c); err != nil || r.Outcome != executor.RunInterrupted {
+		if r, err := executor.Run(interrupted, c); err != nil || r.Outcome != result.RunInterrupted {
 			t.Fatalf("Run = %+v, %v; want it interrupted", r, err)
 		}
 		c.Phase = ""
-		b.ended(b.resume(c), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.resume(c), result.RunDone, "staged confirmed e 1000")
 	})
 }
 
@@ -153,7 +157,7 @@ func TestResumeWhileAllESPsAreAway(t *testing.T) {
 		if e := b.scan().Enclosures; len(e) != 0 {
 			t.Fatalf("enclosures in sight = %d; want none while it starts", len(e))
 		}
-		b.ended(b.resume(c), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.resume(c), result.RunDone, "updated confirmed 7 1100")
 	})
 }
 
@@ -169,7 +173,7 @@ func TestResumeBeforeTheDeviceHasLeft(t *testing.T) {
 	activation := func(effects int) int { return effects - 1 } // and the status after it
 	afterCrash(t, acme("vanish: false, rebootTime: 0s"), one, activation, func(b *bench, c executor.Config) {
 		c.Machine = oldRevision{b.machine, time.Now().Add(30 * time.Second)}
-		b.ended(b.resume(c), executor.RunDone, "updated confirmed e 1100")
+		b.ended(b.resume(c), result.RunDone, "updated confirmed e 1100")
 		if got := strings.Count(strings.Join(b.writes(), "\n"), " 0f@"); got != 1 {
 			t.Errorf("activations = %d in %q; want the one of the run that was killed", got, b.writes())
 		}
@@ -211,7 +215,7 @@ func TestResumeAfterARefusedMode(t *testing.T) {
 		if w := b.writes(); !strings.HasSuffix(w[len(w)-1], "0e 07@00001000") {
 			t.Fatalf("writes before the kill = %q; want the second chunk by mode 7 last", w)
 		}
-		b.ended(b.resume(c), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.resume(c), result.RunDone, "updated confirmed 7 1100")
 		if got := strings.Count(strings.Join(b.writes(), "\n"), " 0e 0e@"); got != 1 {
 			t.Errorf("chunks by mode e = %d in %q; want the one that was refused", got, b.writes())
 		}
@@ -234,7 +238,7 @@ func TestResumeKeepsWhatWasAccepted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := b.resume(c); r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedDisruption {
+		if r := b.resume(c); r.Outcome != result.RunRefused || r.Refusal != step.RefusedDisruption {
 			t.Fatalf("Resume = %+v; want it refused: nobody has accepted that I/O may stop", r)
 		}
 		err = b.store.Update(context.Background(), func(tx *state.Tx) {
@@ -243,7 +247,7 @@ func TestResumeKeepsWhatWasAccepted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(b.resume(c), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.resume(c), result.RunDone, "updated confirmed 7 1100")
 	})
 }
 
@@ -256,14 +260,14 @@ func TestResumeLeavesWhatHasFailed(t *testing.T) {
 		beside := b.step(esp2, stage, hop)
 		beside.FaultDomain = 1
 		c := b.config(b.step(esp1, stage, hop), beside)
-		b.ended(b.runConfig(context.Background(), c), executor.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
+		b.ended(b.runConfig(context.Background(), c), result.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
 		writes := len(b.writes())
 		// As if it had been killed before its end was recorded.
 		if err := b.store.Update(context.Background(), func(tx *state.Tx) { tx.EndRun(1, time.Time{}, "") }); err != nil {
 			t.Fatal(err)
 		}
 		c.Plan.Rollout.MaxFailures = 5
-		b.ended(b.resume(c), executor.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
+		b.ended(b.resume(c), result.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
 		if got := len(b.writes()) - writes; got != 0 {
 			t.Errorf("%d more writes; want none", got)
 		}
@@ -278,16 +282,16 @@ func TestResumeAfterALaterRunMadeItWhole(t *testing.T) {
 		hop := b.hop("1100", plan.Mode7)
 		c := b.config(b.step(esp1, reset, hop))
 		r := b.runConfig(context.Background(), c)
-		b.ended(r, executor.RunUnknown, "failed unconfirmed 7 1000")
+		b.ended(r, result.RunUnknown, "failed unconfirmed 7 1000")
 		if !r.Steps[0].NeedsPerson {
 			t.Fatalf("Run = %+v; want that it needs a person", r)
 		}
-		b.ended(b.run(b.step(esp1, reset, hop)), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.run(b.step(esp1, reset, hop)), result.RunDone, "updated confirmed 7 1100")
 		// As if the first had been killed before its end was recorded.
 		if err := b.store.Update(context.Background(), func(tx *state.Tx) { tx.EndRun(1, time.Time{}, "") }); err != nil {
 			t.Fatal(err)
 		}
-		if r := b.resume(c); r.Steps[0].NeedsPerson || r.Outcome != executor.RunFailed {
+		if r := b.resume(c); r.Steps[0].NeedsPerson || r.Outcome != result.RunFailed {
 			t.Errorf("Resume = %+v; want it failed as it had, and no person needed", r)
 		}
 	})
@@ -317,34 +321,34 @@ func TestUnknownIsFoundOut(t *testing.T) {
 				waves := map[plan.Mode]plan.StepWaves{plan.ModeE: stage, plan.Mode7: reset}[tt.mode]
 				c, beside := b.config(b.step(esp1, waves, hop)), b.step(esp2, stage, b.hop("1100", plan.ModeE))
 				r := b.runConfig(context.Background(), c)
-				b.ended(r, executor.RunUnknown, "unknown unconfirmed "+string(tt.mode)+" 1000")
+				b.ended(r, result.RunUnknown, "unknown unconfirmed "+string(tt.mode)+" 1000")
 				if r.Steps[0].NeedsPerson != tt.half {
 					t.Errorf("NeedsPerson = %v; want %v", r.Steps[0].NeedsPerson, tt.half)
 				}
 				before := b.effects()
-				if r := b.run(beside); r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedUnfinished || b.effects() != before {
+				if r := b.run(beside); r.Outcome != result.RunRefused || r.Refusal != step.RefusedUnfinished || b.effects() != before {
 					t.Errorf("Run on the module beside it = %s (%s: %s), after %d effects; want it refused: fwctl resume finds out", r.Outcome, r.Refusal, r.Reason, b.effects()-before)
 				}
-				found, err := executor.Verify(context.Background(), executor.Look{Machine: b.machine, Store: b.store, By: "ben"})
+				found, err := verify.Run(context.Background(), verify.Config{Machine: b.machine, Store: b.store, By: "ben"})
 				if err != nil || len(found.Unsettled) == 0 || found.Unsettled[0].Address != esp1 {
 					t.Errorf("Verify = %+v, %v; want %s unsettled", found, err, esp1)
 				}
-				needsImage := func(u executor.Unsettled) bool { return strings.Contains(u.Reason, "needs a whole image") }
+				needsImage := func(u result.Unsettled) bool { return strings.Contains(u.Reason, "needs a whole image") }
 				if open := slices.DeleteFunc(slices.Clone(found.Unsettled), needsImage); len(open) != 1 {
 					t.Errorf("Verify = %+v; want one word on what is open", found.Unsettled)
 				}
 				if slices.ContainsFunc(found.Unsettled, needsImage) != tt.half {
 					t.Errorf("Verify = %+v; want it to say that it needs a whole image: %v", found.Unsettled, tt.half)
 				}
-				b.ended(b.resume(c), executor.RunUnknown, "unknown unconfirmed "+string(tt.mode)+" ") // it is away still
+				b.ended(b.resume(c), result.RunUnknown, "unknown unconfirmed "+string(tt.mode)+" ") // it is away still
 				time.Sleep(4 * time.Hour)
 				var said []string
-				c.Observer = func(e executor.Event) {
-					if e.Type == executor.EventRecovered {
+				c.Observer = func(e result.Event) {
+					if e.Type == result.EventRecovered {
 						said = append(said, e.Reason)
 					}
 				}
-				b.ended(b.resume(c), executor.RunDone, tt.end)
+				b.ended(b.resume(c), result.RunDone, tt.end)
 				if len(said) != 1 || !strings.HasPrefix(said[0], "the run had lost sight of it: ") {
 					t.Errorf("what was found = %q; want it told once", said)
 				}
@@ -352,10 +356,10 @@ func TestUnknownIsFoundOut(t *testing.T) {
 					t.Errorf("writes = %q; want %d chunks", b.writes(), tt.sent)
 				}
 				b.arrived(hop.Image)
-				if found, err := executor.Verify(context.Background(), executor.Look{Machine: b.machine, Store: b.store, By: "ben"}); err != nil || len(found.Unsettled) > 0 {
+				if found, err := verify.Run(context.Background(), verify.Config{Machine: b.machine, Store: b.store, By: "ben"}); err != nil || len(found.Unsettled) > 0 {
 					t.Errorf("Verify after it = %+v, %v; want nothing unsettled", found, err)
 				}
-				b.ended(b.run(beside), executor.RunDone, "staged confirmed e 1000")
+				b.ended(b.run(beside), result.RunDone, "staged confirmed e 1000")
 			})
 		})
 	}
@@ -368,11 +372,11 @@ func TestUnknownInAResumption(t *testing.T) {
 	onRack(t, strings.Replace(acme(""), "esps: [{}, {}]", "esps: [{"+faults+"}, {}]", 1), func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
 		c := b.config(b.step(esp1, reset, hop))
-		b.ended(b.runConfig(context.Background(), c), executor.RunUnknown, "unknown unconfirmed 7 1000")
+		b.ended(b.runConfig(context.Background(), c), result.RunUnknown, "unknown unconfirmed 7 1000")
 		time.Sleep(time.Hour)
-		b.ended(b.resume(c), executor.RunUnknown, "unknown unconfirmed 7 1000") // it was met, and then lost sight of
+		b.ended(b.resume(c), result.RunUnknown, "unknown unconfirmed 7 1000") // it was met, and then lost sight of
 		time.Sleep(time.Hour)
-		b.ended(b.resume(c), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.resume(c), result.RunDone, "updated confirmed 7 1100")
 		b.arrived(hop.Image)
 	})
 }
@@ -386,11 +390,11 @@ func TestUnknownBesideUnknown(t *testing.T) {
 		hop := b.hop("1100", plan.ModeE)
 		first, second := b.config(b.step(esp1, stage, hop)), b.config(b.step(other+"/esp1/sub0", stage, hop))
 		for _, c := range []executor.Config{first, second} {
-			b.ended(b.runConfig(context.Background(), c), executor.RunUnknown, "unknown unconfirmed e 1000")
+			b.ended(b.runConfig(context.Background(), c), result.RunUnknown, "unknown unconfirmed e 1000")
 		}
 		time.Sleep(time.Hour)
-		b.ended(b.resume(first), executor.RunUnknown, "unknown unconfirmed e ")
-		b.ended(b.resume(second), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.resume(first), result.RunUnknown, "unknown unconfirmed e ")
+		b.ended(b.resume(second), result.RunDone, "staged confirmed e 1000")
 	})
 }
 
@@ -402,15 +406,39 @@ func TestUnknownThatAnswers(t *testing.T) {
 		hop := b.hop("1100", plan.Mode7)
 		hop.Protocol = plan.WriteBuffer
 		c := b.config(b.step(esp1, reset, hop))
-		b.ended(b.runConfig(context.Background(), c), executor.RunUnknown, "unknown unconfirmed 7 1000")
-		if r := b.runConfig(context.Background(), c); r.Refusal != executor.RefusedUnfinished {
+		b.ended(b.runConfig(context.Background(), c), result.RunUnknown, "unknown unconfirmed 7 1000")
+		if r := b.runConfig(context.Background(), c); r.Refusal != step.RefusedUnfinished {
 			t.Errorf("Run = %+v; want it refused until the run is resumed", r)
 		}
-		b.ended(b.resume(c), executor.RunUnknown, "unknown unconfirmed 7 1000")
+		b.ended(b.resume(c), result.RunUnknown, "unknown unconfirmed 7 1000")
 		if open, err := b.store.Open(context.Background()); err != nil || len(open) > 0 {
 			t.Errorf("Open = %+v, %v; want nothing", open, err)
 		}
-		b.ended(b.runConfig(context.Background(), c), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.runConfig(context.Background(), c), result.RunDone, "updated confirmed 7 1100")
+	})
+}
+
+// WRITE BUFFER has no abort: a part of an image stays until the next download. If no run comes
+// to send that, it is on record as fwctl's own, and not taken for somebody else's.
+func TestPartThatOnlyADownloadDiscards(t *testing.T) {
+	t.Parallel()
+	needsPerson := acme("protocol: write-buffer, modes: ['07']") +
+		"    faults: [{when: {act: last-chunk}, do: {sense: 05/24/00}}]\n"
+	loses := strings.ReplaceAll(acme("protocol: both"), enc1, other) +
+		"    faults: [{when: {act: last-chunk}, do: {sense: 0b/00/00}}]\n"
+	onRack(t, needsPerson+loses, func(b *bench) {
+		seven, e := b.hop("1100", plan.Mode7), b.hop("1100", plan.ModeE)
+		seven.Protocol, e.Protocol = plan.WriteBuffer, plan.WriteBuffer
+		lost := b.step(strings.ReplaceAll(esp1, enc1, other), stage, e)
+		c := b.config(b.step(esp1, reset, seven), lost)
+		c.Plan.Rollout.MaxFailures = 2
+		b.ended(b.runConfig(context.Background(), c), result.RunUnknown,
+			"failed unconfirmed 7 1000", "unknown unconfirmed e 1000")
+		b.ended(b.resume(c), result.RunUnknown, "failed unconfirmed 7 1000", "skipped unconfirmed e 1000")
+		b.ended(b.run(lost), result.RunDone, "staged confirmed e 1000")
+		if cautions, err := b.store.Cautions(context.Background()); err != nil || len(cautions) != 1 {
+			t.Errorf("Cautions = %+v, %v; want that of %s alone", cautions, err, esp1)
+		}
 	})
 }
 
@@ -421,16 +449,16 @@ func TestUnknownThatWasExchanged(t *testing.T) {
 		err := b.store.Update(context.Background(), func(tx *state.Tx) {
 			run := tx.BeginRun(state.Run{Host: b.machine.Hostname(), By: "anna", StartedAt: time.Now()})
 			tx.Intend(state.Intent{Run: run, Address: esp1, Key: state.Key{LUID: "5000ccab0400dead"}, Kind: state.DownloadStart, Mode: "07", SHA256: strings.Repeat("0", 64), At: time.Now()})
-			tx.EndRun(run, time.Now(), string(executor.RunUnknown))
+			tx.EndRun(run, time.Now(), string(result.RunUnknown))
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		hop := b.hop("1100", plan.ModeE)
-		if r := b.run(b.step(esp2, stage, hop)); r.Refusal != executor.RefusedUnfinished {
+		if r := b.run(b.step(esp2, stage, hop)); r.Refusal != step.RefusedUnfinished {
 			t.Errorf("Run on the module beside it = %+v; want it refused: nothing says that it was exchanged", r)
 		}
-		b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp1, stage, hop)), result.RunDone, "staged confirmed e 1000")
 		if open, err := b.store.Open(context.Background()); err != nil || len(open) > 0 {
 			t.Errorf("Open = %+v, %v; want nothing", open, err)
 		}
@@ -455,7 +483,7 @@ func TestResumeWhereItHasBecomeWorse(t *testing.T) {
 			return nil
 		}}
 		r := b.resume(c)
-		b.ended(r, executor.RunFailed, "failed unconfirmed e 1000", "refused unconfirmed  1000")
+		b.ended(r, result.RunFailed, "failed unconfirmed e 1000", "refused unconfirmed  1000")
 		for i := range r.Steps {
 			b.reason(r, i, "has become worse since the run began", "critical")
 		}
@@ -473,11 +501,11 @@ func TestResumeOfHalfAnImageOutsideItsWindow(t *testing.T) {
 	for mode, tt := range map[plan.Mode]struct {
 		modes   []plan.Mode
 		waves   plan.StepWaves
-		outcome executor.RunOutcome
+		outcome result.RunOutcome
 		step    string
 	}{
-		plan.Mode7: {[]plan.Mode{plan.Mode7}, reset, executor.RunDone, "updated confirmed 7 1100"},
-		plan.ModeE: {[]plan.Mode{plan.ModeE, plan.Mode7}, both, executor.RunFailed, "skipped unconfirmed e 1000"},
+		plan.Mode7: {[]plan.Mode{plan.Mode7}, reset, result.RunDone, "updated confirmed 7 1100"},
+		plan.ModeE: {[]plan.Mode{plan.ModeE, plan.Mode7}, both, result.RunFailed, "skipped unconfirmed e 1000"},
 	} {
 		t.Run(string(mode), func(t *testing.T) {
 			one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, tt.waves, b.hop("1100", tt.modes...))} }
@@ -518,7 +546,7 @@ func TestResumeOfHalfAnImageThatIsRefused(t *testing.T) {
 			return nil
 		}}
 		r := b.resume(c)
-		if r.Outcome != executor.RunUnknown || !r.Steps[0].NeedsPerson {
+		if r.Outcome != result.RunUnknown || !r.Steps[0].NeedsPerson {
 			t.Errorf("Resume = %s, %+v; want a step that needs a person", r.Outcome, r.Steps[0])
 		}
 		b.reason(r, 0, "found 1001", "do not power-cycle or reset it")
@@ -554,7 +582,7 @@ func TestWhichRunIsResumed(t *testing.T) {
 			alive []string
 			want  int64
 		}{{nil, 1}, {[]string{other}, 2}, {[]string{third}, 1}, {[]string{other, third}, 1}, {[]string{enc1}, 1}} {
-			run, _, _, err := executor.Resumable(context.Background(), b.store, goingOn{b.machine, tt.alive})
+			run, _, err := memory.Resumable(context.Background(), b.store, goingOn{b.machine, tt.alive}.HoldsLock)
 			if err != nil || run == nil || run.ID != tt.want {
 				t.Errorf("Resumable while somebody is at %q = %+v, %v; want run %d", tt.alive, run, err, tt.want)
 			}
@@ -575,7 +603,7 @@ func TestRefusedResumptionOfAnInterruptedRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.lookAt("/dev/sg0", transport.Exclusive, time.Hour)
-		if r := b.resume(c); r.Outcome != executor.RunRefused {
+		if r := b.resume(c); r.Outcome != result.RunRefused {
 			t.Errorf("Resume = %+v; want it refused", r)
 		}
 		if after, err := b.store.Run(context.Background(), 1); err != nil || *after != *before {
@@ -594,7 +622,7 @@ func TestResumeOfWhatIsSimulatedElsewhere(t *testing.T) {
 		before, other := b.effects(), *c.Plan
 		other.Simulated = false
 		c.Plan = &other
-		if r := b.resume(c); r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedWrongHost || b.effects() != before {
+		if r := b.resume(c); r.Outcome != result.RunRefused || r.Refusal != step.RefusedWrongHost || b.effects() != before {
 			t.Errorf("Resume = %+v with %d effects; want it refused, with none", r, b.effects()-before)
 		}
 	})
@@ -642,14 +670,14 @@ func TestResumeBetweenHops(t *testing.T) {
 				armed, effects := false, 0
 				config.Machine = copying{b.machine, crashing{nil, b, copies, &crashes, &effects}, &armed}
 				verified := 0
-				config.Observer = func(e executor.Event) {
-					if e.Type == executor.EventVerified {
+				config.Observer = func(e result.Event) {
+					if e.Type == result.EventVerified {
 						verified++
 						armed = verified == 1
 					}
 				}
 				r, err := executor.Run(context.Background(), config)
-				if err != nil || r.Outcome != executor.RunDone || r.Steps[0].Mode != plan.ModeE {
+				if err != nil || r.Outcome != result.RunDone || r.Steps[0].Mode != plan.ModeE {
 					t.Fatalf("Run = %+v, %v; want the second hop by mode e", r, err)
 				}
 			})
@@ -662,7 +690,7 @@ func TestResumeBetweenHops(t *testing.T) {
 				defer b.store.Close()
 				config.Machine, config.Store, config.Observer = b.machine, b.store, b.observe
 				before := len(b.writes())
-				b.ended(b.resume(config), executor.RunDone, "updated confirmed e 1200")
+				b.ended(b.resume(config), result.RunDone, "updated confirmed e 1200")
 				for _, w := range b.writes()[before:] {
 					if strings.Contains(w, " 07@") {
 						t.Errorf("writes after the resumption = %q; want none by mode 7", b.writes()[before:])

@@ -10,8 +10,11 @@ import (
 	"sync"
 	"time"
 
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
 	"fwctl/executor/schedule"
+	"fwctl/executor/step"
+	"fwctl/internal/baseline"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/inventory"
@@ -24,7 +27,7 @@ import (
 //
 // When ctx ends nothing new is started and what runs is brought to its end. See
 // Config.Withdraw and Config.Leave for those who cannot wait for that.
-func Run(ctx context.Context, c Config) (*Result, error) {
+func Run(ctx context.Context, c Config) (*result.Result, error) {
 	r, err := newRun(ctx, c)
 	if err != nil {
 		return nil, err
@@ -78,7 +81,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 // Check compares the plan's preconditions with the live devices, under the same
 // locks as Run, and sends nothing with an effect. The outcome is done, refused
 // or interrupted.
-func Check(ctx context.Context, c Config) (*Result, error) {
+func Check(ctx context.Context, c Config) (*result.Result, error) {
 	r, err := newRun(ctx, c)
 	if err != nil {
 		return nil, err
@@ -93,7 +96,7 @@ func Check(ctx context.Context, c Config) (*Result, error) {
 	sum := r.result()
 	for i, s := range r.components {
 		if s.ready {
-			sum.Steps[i].Outcome, sum.Steps[i].Reason, sum.Steps[i].Waits = OutcomeReady, "", 0
+			sum.Steps[i].Outcome, sum.Steps[i].Reason, sum.Steps[i].Waits = result.OutcomeReady, "", 0
 		}
 	}
 	return sum, nil
@@ -110,10 +113,10 @@ type run struct {
 	resumed *state.Run // as it was before: it was begun earlier
 
 	// By enclosure: what it was like before the run's first effect.
-	baselines map[string]*enclosure.Baseline
+	baselines map[string]*baseline.Baseline
 
-	why     string  // nothing at all is done
-	refusal Refusal // its kind, where it has one
+	why     string       // nothing at all is done
+	refusal step.Refusal // its kind, where it has one
 
 	telling sync.Mutex // one event at a time
 
@@ -124,7 +127,7 @@ type run struct {
 }
 
 // carryOut does what prepare, under the run's locks, leaves to do, and records how it ended.
-func (r *run) carryOut(ctx context.Context, prepare func() error) (*Result, error) {
+func (r *run) carryOut(ctx context.Context, prepare func() error) (*result.Result, error) {
 	release := r.lock(ctx)
 	done := make(chan struct{})
 	var err error
@@ -150,7 +153,7 @@ func (r *run) carryOut(ctx context.Context, prepare func() error) (*Result, erro
 	// The devices are as they are: a store that fails now does not change what is told of them.
 	if err := r.end(ctx, sum); err != nil {
 		sum.Lost = true
-		r.event(Event{Type: EventNoticed, Reason: err.Error()})
+		r.event(result.Event{Type: result.EventNoticed, Reason: err.Error()})
 	}
 	return sum, nil
 }
@@ -158,11 +161,11 @@ func (r *run) carryOut(ctx context.Context, prepare func() error) (*Result, erro
 // end records how the run ended, and lets go of the images that no run needs any more.
 // One that was to be resumed and was refused is as it was before, unless only a
 // new plan can take it up.
-func (r *run) end(ctx context.Context, sum *Result) error {
+func (r *run) end(ctx context.Context, sum *result.Result) error {
 	switch {
 	case r.id == 0 && r.begin == nil:
 		return nil
-	case r.resumed != nil && r.why != "" && r.refusal != RefusedStale:
+	case r.resumed != nil && r.why != "" && r.refusal != step.RefusedStale:
 		return r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(r.id, r.resumed.EndedAt, r.resumed.Outcome) })
 	}
 	now := time.Now()
@@ -203,11 +206,11 @@ func (r *run) keep(tx *state.Tx) {
 
 // newRun checks what can be checked without a device.
 func newRun(ctx context.Context, c Config) (*run, error) {
-	r := &run{Config: c, until: ctx, soaked: map[int]bool{}, baselines: map[string]*enclosure.Baseline{}}
+	r := &run{Config: c, until: ctx, soaked: map[int]bool{}, baselines: map[string]*baseline.Baseline{}}
 	r.Machine = enclosure.WatchSlow(c.Machine, func(path string, since time.Duration) {
 		r.event(
-			Event{
-				Type: EventNoticed,
+			result.Event{
+				Type: result.EventNoticed,
 				Reason: fmt.Sprintf(
 					"%s has not answered a command for %v: it is waited for, because a time-out would have it reset",
 					path,
@@ -270,7 +273,8 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		)
 	}
 	if c.Plan.Simulated != c.Machine.Simulated() {
-		r.refusal, r.why = RefusedWrongHost, "the plan was made for simulated enclosures and this machine is real: plan again here"
+		r.refusal = step.RefusedWrongHost
+		r.why = "the plan was made for simulated enclosures and this machine is real: plan again here"
 		if c.Machine.Simulated() {
 			r.why = "the plan was made for real enclosures and this machine is simulated: plan again with --simulate"
 		}
@@ -281,33 +285,33 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 // NothingToDo returns the result of a plan that acts on nothing. It is done, unless what
 // is staged waits for a power cycle, or a blocked component needs a person, by what this
 // host remembers.
-func NothingToDo(ctx context.Context, c Config) (*Result, error) {
+func NothingToDo(ctx context.Context, c Config) (*result.Result, error) {
 	cautions, err := c.Store.Cautions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sum := &Result{Outcome: RunDone, Steps: []StepResult{}}
+	sum := &result.Result{Outcome: result.RunDone, Steps: []result.Step{}}
 	waiting := 0
 	for i := range c.Plan.Steps {
 		s := &c.Plan.Steps[i]
-		sr := StepResult{Address: s.Address, Revision: s.Current, Reason: strings.Join(s.Reasons, "; ")}
-		needs := slices.ContainsFunc(s.Own(inventoryCautions(cautions)), func(c inventory.Caution) bool {
+		sr := result.Step{Address: s.Address, Revision: s.Current, Reason: strings.Join(s.Reasons, "; ")}
+		needs := slices.ContainsFunc(s.Own(memory.Cautions(cautions)), func(c inventory.Caution) bool {
 			return c.Address == s.Address && (c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear)
 		})
 		switch {
 		case s.WaitsForPower:
-			sr.Outcome = OutcomeStaged
-			sum.Outcome = result.Worse(sum.Outcome, RunStopped)
+			sr.Outcome = result.OutcomeStaged
+			sum.Outcome = result.Worse(sum.Outcome, result.RunStopped)
 			waiting++
 		case needs && s.Action == plan.Blocked && s.Host == c.Machine.Hostname():
-			sr.Outcome, sr.NeedsPerson = OutcomeSkipped, true
-			sum.Outcome, sum.Reason = RunUnknown, s.Address+" needs a person first"
+			sr.Outcome, sr.NeedsPerson = result.OutcomeSkipped, true
+			sum.Outcome, sum.Reason = result.RunUnknown, s.Address+" needs a person first"
 		default:
 			continue
 		}
 		sum.Steps = append(sum.Steps, sr)
 	}
-	if sum.Outcome == RunStopped {
+	if sum.Outcome == result.RunStopped {
 		sum.Reason = fmt.Sprintf("%d components wait for a power cycle", waiting)
 		if waiting == 1 {
 			sum.Reason = "1 component waits for a power cycle"
@@ -318,7 +322,7 @@ func NothingToDo(ctx context.Context, c Config) (*Result, error) {
 
 // NothingHere returns the result of a run of a plan that has work for other hosts alone,
 // without a store; nil if there is something to do here.
-func NothingHere(ctx context.Context, c Config) (*Result, error) {
+func NothingHere(ctx context.Context, c Config) (*result.Result, error) {
 	r, err := newRun(ctx, c)
 	if err != nil {
 		return nil, err
@@ -326,7 +330,7 @@ func NothingHere(ctx context.Context, c Config) (*Result, error) {
 	return r.nothingHere(), nil
 }
 
-func (r *run) nothingHere() *Result {
+func (r *run) nothingHere() *result.Result {
 	if len(r.components) == 0 || len(r.local()) > 0 || r.why != "" {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/plan"
 )
 
@@ -39,8 +40,8 @@ func TestStateThatIsTakenAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
 				taken := false
-				b.onEvent = func(e executor.Event) {
-					if e.Type != executor.EventProgress || taken {
+				b.onEvent = func(e result.Event) {
+					if e.Type != result.EventProgress || taken {
 						return
 					}
 					taken = true
@@ -53,10 +54,10 @@ func TestStateThatIsTakenAway(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if r.Outcome != executor.RunFailed || !r.Lost || !strings.Contains(b.story(r), "was removed while fwctl was using it") {
+				if r.Outcome != result.RunFailed || !r.Lost || !strings.Contains(b.story(r), "was removed while fwctl was using it") {
 					t.Errorf("Run = %s, lost %v; want it failed and lost\n%s", r.Outcome, r.Lost, b.story(r))
 				}
-				if got := r.Steps[1].Outcome; got != executor.OutcomeSkipped {
+				if got := r.Steps[1].Outcome; got != result.OutcomeSkipped {
 					t.Errorf("%s = %s; want it skipped\n%s", esp2, got, b.story(r))
 				}
 			})

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"testing"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
 	"fwctl/internal/transport"
 	"fwctl/plan"
 )
@@ -61,7 +61,7 @@ func TestNothingIsTransferredOfWhatIsRefused(t *testing.T) {
 				hop.Protocol = tt.protocol
 				step := b.step(esp1, both, hop)
 				b.machine = counting{b.machine, refused}
-				b.ended(b.run(step), executor.RunDone, "updated confirmed 7 1100")
+				b.ended(b.run(step), result.RunDone, "updated confirmed 7 1100")
 				if got := b.writes(); len(got) != tt.writes {
 					t.Errorf("writes = %q; want %d", got, tt.writes)
 				}
@@ -87,7 +87,7 @@ func TestChunkThatIsTransferredShort(t *testing.T) {
 					return 0
 				}}
 				r := b.run(step)
-				b.ended(r, executor.RunFailed, "failed unconfirmed e 1000")
+				b.ended(r, result.RunFailed, "failed unconfirmed e 1000")
 				b.reason(r, 0, "broke off", "the device took only")
 				b.arrived()
 			})
@@ -134,9 +134,9 @@ func TestChunkSizes(t *testing.T) {
 					}
 					return nil
 				}}
-				outcome := executor.RunDone
+				outcome := result.RunDone
 				if tt.words != "" {
-					outcome = executor.RunRefused
+					outcome = result.RunRefused
 				}
 				r := b.run(step)
 				b.ended(r, outcome, tt.want)
@@ -155,7 +155,7 @@ func TestRefusedModeOfAnImageInOneChunk(t *testing.T) {
 	onRack(t, acme("modes: ['07']"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE, plan.Mode7)
 		hop.Image = b.imageFor("JBOD-60", "1100", 4000)
-		b.ended(b.run(b.step(esp1, both, hop)), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.run(b.step(esp1, both, hop)), result.RunDone, "updated confirmed 7 1100")
 		b.arrived(hop.Image)
 	})
 }
@@ -207,11 +207,11 @@ func TestPendingUnitAttentionIsCollected(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		wave := false
-		b.onEvent = func(e executor.Event) { wave = wave || e.Type == executor.EventWave }
+		b.onEvent = func(e result.Event) { wave = wave || e.Type == result.EventWave }
 		b.machine = &attending{Machine: b.machine, arm: func(cdb []byte, access transport.Access) bool {
 			return wave && access == transport.Exclusive && cdb[0] == 0xa3 // the end of reading: what follows has an effect
 		}}
-		b.ended(b.run(step), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(step), result.RunDone, "staged confirmed e 1000")
 	})
 }
 
@@ -260,9 +260,9 @@ func TestPointerToTheModeAlone(t *testing.T) {
 				sense := make([]byte, 18)
 				sense[0], sense[2], sense[7], sense[12], sense[15], sense[17] = 0x70, tt.key, 10, tt.asc, tt.sks, tt.field
 				b.machine = &pointing{b.machine, sense}
-				outcome, want := executor.RunFailed, "failed unconfirmed e 1000"
+				outcome, want := result.RunFailed, "failed unconfirmed e 1000"
 				if tt.refused {
-					outcome, want = executor.RunDone, "updated confirmed 7 1100"
+					outcome, want = result.RunDone, "updated confirmed 7 1100"
 				}
 				b.ended(b.run(step), outcome, want)
 			})

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"fwctl/executor/memory"
 	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/inventory"
@@ -45,7 +46,7 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 		return "", err
 	}
 	for _, run := range earlier {
-		p, err := keptPlan(ctx, r.Store, run.ID)
+		p, err := memory.Plan(ctx, r.Store, run.ID)
 		if err != nil || p == nil || run.ID == r.id ||
 			slices.ContainsFunc(open, func(i state.Intent) bool { return i.Run == run.ID }) {
 			continue // whoever resumes it will hear of what is wrong with it
@@ -54,7 +55,7 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
 			return s.Host == run.Host && s.Acts() && slices.Contains(r.enclosures(), s.Enclosure)
 		}) {
-			switch owed, err := owedHooks(ctx, r.Store, run.ID); {
+			switch owed, err := memory.OwedHooks(ctx, r.Store, run.ID); {
 			case err != nil:
 				return "", err
 			case len(owed) > 0:

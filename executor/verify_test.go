@@ -8,17 +8,18 @@ import (
 	"testing"
 	"time"
 
-	"fwctl/executor"
+	"fwctl/executor/result"
+	"fwctl/executor/verify"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
 	"fwctl/plan"
 )
 
-func (b *bench) verify(powerCycled ...inventory.Selector) *executor.Found {
+func (b *bench) verify(powerCycled ...inventory.Selector) *result.Found {
 	b.Helper()
 	effects := b.effects()
-	found, err := executor.Verify(context.Background(), executor.Look{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: powerCycled})
+	found, err := verify.Run(context.Background(), verify.Config{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: powerCycled})
 	if err != nil {
 		b.Fatalf("Verify = %v", err)
 	}
@@ -49,7 +50,7 @@ func TestVerify(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, tt.rack, func(b *bench) {
-				b.ended(b.run(b.step(esp1, stage, b.hop(tt.to, plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+				b.ended(b.run(b.step(esp1, stage, b.hop(tt.to, plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 				if tt.cycle {
 					if err := b.rack.PowerCycle(enc1); err != nil {
 						t.Fatal(err)
@@ -84,7 +85,7 @@ func TestVerifyOfAnotherRevision(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
 				hop := b.hop("1100", plan.ModeE)
 				hop.To = tt.to
-				b.ended(b.run(b.step(esp1, stage, hop)), executor.RunDone, "staged confirmed e 1000")
+				b.ended(b.run(b.step(esp1, stage, hop)), result.RunDone, "staged confirmed e 1000")
 				b.machine = &worseMachine{Machine: b.machine, worse: func(_ worseNode, cdb, in []byte) error {
 					if cdb[0] == 0x1c && cdb[2] == 0x01 {
 						copy(in[44:48], "0950") // the revision of the primary subenclosure
@@ -107,7 +108,7 @@ func TestVerifyOfAnotherRevision(t *testing.T) {
 func TestVerifyTellsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
-		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 		if err := b.rack.PowerCycle(enc1); err != nil {
 			t.Fatal(err)
 		}
@@ -128,8 +129,8 @@ func TestVerifyTellsWhatIsMissing(t *testing.T) {
 func TestVerifyTellsWhatIsMissingWhereNothingIsStaged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
-		b.ended(b.run(b.step(other+"/esp1/sub0", reset, b.hop("1100", plan.Mode7))), executor.RunDone, "updated confirmed 7 1100")
-		b.ended(b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7))), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.run(b.step(other+"/esp1/sub0", reset, b.hop("1100", plan.Mode7))), result.RunDone, "updated confirmed 7 1100")
+		b.ended(b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7))), result.RunDone, "updated confirmed 7 1100")
 		if found := b.verify(); len(found.Components)+len(found.Declines) != 0 || len(found.Compared) != 1 || found.Compared[0].Enclosure != enc1 || found.Compared[0].ESPs != 2 {
 			t.Errorf("Verify = %+v; want the last run's enclosure compared, of two ESPs, and nothing that is worse", found)
 		}
@@ -151,7 +152,7 @@ func TestVerifyTellsWhatIsMissingWhereNothingIsStaged(t *testing.T) {
 func TestVerifyOfWhatIsNotInSight(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
-		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 		gone := b.scan().Enclosures[0].ESPs[0]
 		b.machine = &watched{Machine: b.machine, busy: func(node string, _ transport.Access) bool { return slices.Contains(gone.Paths, node) }}
 		found := b.verify("all")
@@ -170,7 +171,7 @@ func TestVerifyOfWhatSaysThatItWaits(t *testing.T) {
 	t.Parallel()
 	for _, asc := range [][2]byte{{0x00, 0x22}, {0x04, 0x1e}, {0x04, 0x21}, {0x04, 0x22}} {
 		onRack(t, acme(""), func(b *bench) {
-			b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+			b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 			b.machine = &worseMachine{Machine: b.machine, worse: func(_ worseNode, cdb, in []byte) error {
 				if cdb[0] == 0x03 {
 					in[0], in[2], in[7], in[12], in[13] = 0x70, 0x02, 10, asc[0], asc[1]
@@ -191,7 +192,7 @@ func TestVerifyOfASubenclosure(t *testing.T) {
 	onRack(t, acme("")+withPSU, func(b *bench) {
 		hop := b.hop("3000", plan.ModeE)
 		hop.From, hop.Image = "2000", b.imageFor("PSU", "3000", whole)
-		b.ended(b.run(b.step(sub3, stage, hop)), executor.RunDone, "staged confirmed e 2000")
+		b.ended(b.run(b.step(sub3, stage, hop)), result.RunDone, "staged confirmed e 2000")
 		if found := b.verify().Components; len(found) != 1 || found[0].Address != sub3 || found[0].Revision != "2000" || found[0].Outcome != state.Waiting {
 			t.Errorf("Verify = %+v; want %s waiting at 2000", found, sub3)
 		}
@@ -202,13 +203,13 @@ func TestVerifyOfASubenclosure(t *testing.T) {
 func TestVerifyBesideARun(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
-		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 		lock, err := b.machine.Lock(enc1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		look := executor.Look{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: []inventory.Selector{"all"}}
-		if found, err := executor.Verify(context.Background(), look); !errors.Is(err, transport.ErrBusy) || len(b.stored()) != 1 {
+		look := verify.Config{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: []inventory.Selector{"all"}}
+		if found, err := verify.Run(context.Background(), look); !errors.Is(err, transport.ErrBusy) || len(b.stored()) != 1 {
 			t.Errorf("Verify = %+v, %v; want it refused as in use, and all remembered", found, err)
 		}
 		lock.Close()

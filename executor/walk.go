@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"fwctl/executor/result"
 	"fwctl/executor/schedule"
 	"fwctl/executor/step"
 	"fwctl/internal/backoff"
@@ -30,17 +31,17 @@ func (r *run) carryOn(ctx context.Context) {
 		wave := d.Wave
 		if d.Notice != "" && noticed != wave.Number {
 			noticed = wave.Number
-			r.event(Event{Type: EventNoticed, Wave: wave.Number, Reason: d.Notice})
+			r.event(result.Event{Type: result.EventNoticed, Wave: wave.Number, Reason: d.Notice})
 		}
 		switch d.Do {
 		case schedule.Work:
 			if begun != wave.Number {
 				begun = wave.Number
-				r.event(Event{Type: EventWave, Wave: wave.Number})
+				r.event(result.Event{Type: result.EventWave, Wave: wave.Number})
 			}
 			r.workIn(ctx, d)
 		case schedule.AwaitWindow:
-			r.event(Event{Type: EventWindow, Wave: wave.Number, Until: &d.Until, Reason: d.Window})
+			r.event(result.Event{Type: result.EventWindow, Wave: wave.Number, Until: &d.Until, Reason: d.Window})
 			backoff.Sleep(r.until, time.Until(d.Until))
 		case schedule.AwaitPower:
 			r.awaitPowerCycle(ctx, wave)
@@ -49,7 +50,7 @@ func (r *run) carryOn(ctx context.Context) {
 		case schedule.HoldBack:
 			r.holdBack(d)
 		case schedule.Fail:
-			r.stop(d.Why, RunFailed)
+			r.stop(d.Why, result.RunFailed)
 		}
 	}
 	r.recheck(ctx, r.components)
@@ -89,7 +90,7 @@ func (r *run) workIn(ctx context.Context, d schedule.Decision) {
 	inv, err := r.scan(r.until, r.enclosures())
 	if err != nil {
 		if !r.halted() {
-			r.stop(err.Error(), RunFailed)
+			r.stop(err.Error(), result.RunFailed)
 		}
 		return
 	}
@@ -246,7 +247,7 @@ func (r *run) starts(wave plan.Wave, c *component) bool {
 // again, before anything else is begun.
 func (r *run) soak(ctx context.Context, wave plan.Wave) {
 	until := time.Now().Add(time.Duration(wave.Soak))
-	r.event(Event{Type: EventSoaking, Wave: wave.Number, Until: &until})
+	r.event(result.Event{Type: result.EventSoaking, Wave: wave.Number, Until: &until})
 	if !backoff.Sleep(r.until, time.Duration(wave.Soak)) {
 		return
 	}
@@ -277,7 +278,7 @@ func (r *run) awaitPowerCycle(ctx context.Context, wave plan.Wave) {
 			c.heldBack = "power-cycle " + c.step.Enclosure + " when its drives are not in use, and run fwctl verify then"
 		}
 		if !r.Wait {
-			r.stop(fmt.Sprintf("wave %d waits for a power cycle", wave.Number), RunStopped)
+			r.stop(fmt.Sprintf("wave %d waits for a power cycle", wave.Number), result.RunStopped)
 			return
 		}
 		if !asked {
@@ -292,8 +293,8 @@ func (r *run) askForPowerCycle(wave plan.Wave, due []*component) {
 	for _, c := range due {
 		names = append(names, c.step.Enclosure)
 	}
-	r.event(Event{
-		Type: EventPowerCycle, Wave: wave.Number, Components: len(due),
+	r.event(result.Event{
+		Type: result.EventPowerCycle, Wave: wave.Number, Components: len(due),
 		Reason: strings.Join(slices.Compact(names), ", "),
 	})
 }
@@ -312,7 +313,7 @@ func runs(inv *inventory.Inventory, c *component) bool {
 }
 
 // stop keeps anything new from being started. ending is what that makes of the run.
-func (r *run) stop(why string, ending RunOutcome) {
+func (r *run) stop(why string, ending result.RunOutcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stops = r.stops.Stop(why, ending)
@@ -323,7 +324,7 @@ func (r *run) halted() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.until.Err() != nil && r.stops.Why == "" {
-		r.stops = r.stops.Stop(schedule.Interrupted, RunInterrupted)
+		r.stops = r.stops.Stop(schedule.Interrupted, result.RunInterrupted)
 	}
 	return r.stops.Why != "" || r.why != ""
 }

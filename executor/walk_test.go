@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -26,7 +28,7 @@ func TestFailureInAResetWaveLeavesTheRestOfItsDomain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(r, executor.RunFailed, "failed unconfirmed 7 1000", "skipped unconfirmed  1000", "updated confirmed 7 1100")
+		b.ended(r, result.RunFailed, "failed unconfirmed 7 1000", "skipped unconfirmed  1000", "updated confirmed 7 1100")
 	})
 }
 
@@ -37,8 +39,8 @@ func TestNothingIsStartedWhereItHasBecomeWorse(t *testing.T) {
 		m := &worseMachine{Machine: b.machine}
 		b.machine = m
 		hop := b.hop("1100", plan.ModeE)
-		b.onEvent = func(e executor.Event) {
-			if e.Type == executor.EventStaged {
+		b.onEvent = func(e result.Event) {
+			if e.Type == result.EventStaged {
 				m.spoil(func(n worseNode, cdb, in []byte) error {
 					if cdb[0] == 0x1c && cdb[2] == 0x02 {
 						in[12] = 2 // the first element behind the overall one: critical
@@ -48,7 +50,7 @@ func TestNothingIsStartedWhereItHasBecomeWorse(t *testing.T) {
 			}
 		}
 		r := b.run(b.step(esp1, stage, hop), b.step(esp2, stage, hop))
-		b.ended(r, executor.RunFailed, "staged confirmed e 1000", "refused unconfirmed  1000")
+		b.ended(r, result.RunFailed, "staged confirmed e 1000", "refused unconfirmed  1000")
 		b.reason(r, 1, "has become worse since the run began", "critical")
 		b.arrived(hop.Image)
 	})
@@ -66,14 +68,14 @@ func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
 		domain int
 		waves  plan.StepWaves
 		mode   plan.Mode
-		want   executor.RunOutcome
+		want   result.RunOutcome
 	}{
-		"beside one that knows what it resets":      {share, 0, reset, plan.Mode7, executor.RunRefused},
-		"beside one that does not know it":          {lock, 0, reset, plan.Mode7, executor.RunRefused},
-		"known, beside one that does not know it":   {lock, 1, reset, plan.Mode7, executor.RunRefused},
-		"known, beside one that knows what it does": {share, 1, reset, plan.Mode7, executor.RunDone},
-		"nothing is reset":                          {lock, 0, stage, plan.ModeE, executor.RunDone},
-		"its resets are for another run":            {lock, 0, both, plan.ModeE, executor.RunDone},
+		"beside one that knows what it resets":      {share, 0, reset, plan.Mode7, result.RunRefused},
+		"beside one that does not know it":          {lock, 0, reset, plan.Mode7, result.RunRefused},
+		"known, beside one that does not know it":   {lock, 1, reset, plan.Mode7, result.RunRefused},
+		"known, beside one that knows what it does": {share, 1, reset, plan.Mode7, result.RunDone},
+		"nothing is reset":                          {lock, 0, stage, plan.ModeE, result.RunDone},
+		"its resets are for another run":            {lock, 0, both, plan.ModeE, result.RunDone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
@@ -91,12 +93,12 @@ func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if r.Outcome != tt.want || r.Outcome == executor.RunRefused && (r.Refusal != executor.RefusedInUse || len(b.writes()) > 0) {
+				if r.Outcome != tt.want || r.Outcome == result.RunRefused && (r.Refusal != step.RefusedInUse || len(b.writes()) > 0) {
 					t.Errorf("Run = %s (%s: %s) with %d writes; want %s", r.Outcome, r.Refusal, r.Reason, len(b.writes()), tt.want)
 				}
 				other.Close()
-				if tt.want == executor.RunRefused {
-					b.ended(b.run(s), executor.RunDone, "updated confirmed 7 1100")
+				if tt.want == result.RunRefused {
+					b.ended(b.run(s), result.RunDone, "updated confirmed 7 1100")
 				}
 			})
 		})
@@ -119,12 +121,12 @@ func TestARefusedModeIsRemembered(t *testing.T) {
 				hop := b.hop("1100", plan.ModeE, plan.Mode7)
 				c := b.config(b.step(esp1, both, hop))
 				c.Phase = plan.StageWave
-				b.ended(b.runConfig(context.Background(), c), executor.RunDone, "skipped unconfirmed e 1000")
+				b.ended(b.runConfig(context.Background(), c), result.RunDone, "skipped unconfirmed e 1000")
 				c = b.config(b.step(esp1, both, hop))
 				if tt.other {
 					c.Plan.Warnings = []string{"another"}
 				}
-				b.ended(b.runConfig(context.Background(), c), executor.RunDone, "updated confirmed 7 1100")
+				b.ended(b.runConfig(context.Background(), c), result.RunDone, "updated confirmed 7 1100")
 				var modes []string
 				for _, w := range b.writes() {
 					if chunk := w[strings.LastIndexByte(w, ' ')+1:]; strings.HasSuffix(chunk, "@00000000") {
@@ -180,22 +182,22 @@ func TestWavesOfOtherHosts(t *testing.T) {
 				elsewhere := "skipped unconfirmed  "
 				r := b.runConfig(context.Background(), c)
 				if tt.want == "" {
-					b.ended(r, executor.RunDone, end, elsewhere)
+					b.ended(r, result.RunDone, end, elsewhere)
 					return
 				}
-				b.ended(r, executor.RunRefused, "skipped unconfirmed  1000", elsewhere)
-				if r.Refusal != executor.RefusedOrder || !strings.Contains(r.Reason, tt.want) || !strings.Contains(r.Reason, "go on with --wave 3") || b.effects() > 0 {
-					t.Errorf("Run is refused by %s: %q, after %d effects; want %s: %q", r.Refusal, r.Reason, b.effects(), executor.RefusedOrder, tt.want)
+				b.ended(r, result.RunRefused, "skipped unconfirmed  1000", elsewhere)
+				if r.Refusal != step.RefusedOrder || !strings.Contains(r.Reason, tt.want) || !strings.Contains(r.Reason, "go on with --wave 3") || b.effects() > 0 {
+					t.Errorf("Run is refused by %s: %q, after %d effects; want %s: %q", r.Refusal, r.Reason, b.effects(), step.RefusedOrder, tt.want)
 				}
 				c.Wave = beside
 				told := false
-				c.Observer = func(e executor.Event) {
+				c.Observer = func(e result.Event) {
 					if e.Address == esp2 {
 						t.Errorf("event %+v about another host's component", e)
 					}
-					told = told || e.Type == executor.EventNoticed && strings.HasPrefix(e.Reason, tt.want)
+					told = told || e.Type == result.EventNoticed && strings.HasPrefix(e.Reason, tt.want)
 				}
-				b.ended(b.runConfig(context.Background(), c), executor.RunDone, end, elsewhere)
+				b.ended(b.runConfig(context.Background(), c), result.RunDone, end, elsewhere)
 				if !told {
 					t.Errorf("what --wave says of the other host is not told")
 				}
@@ -215,11 +217,11 @@ func TestNothingIsDoneBesideWorkOnANeighbour(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := b.run(s)
-		if r.Outcome != executor.RunRefused || r.Refusal != executor.RefusedInUse || b.effects() != 0 {
+		if r.Outcome != result.RunRefused || r.Refusal != step.RefusedInUse || b.effects() != 0 {
 			t.Errorf("Run = %+v with %d effects; want it refused as in use, with none", r, b.effects())
 		}
 		lock.Close()
-		b.ended(b.run(s), executor.RunDone, "updated confirmed 7 1100")
+		b.ended(b.run(s), result.RunDone, "updated confirmed 7 1100")
 	})
 }
 
@@ -236,7 +238,7 @@ func TestNothingIsResetBesideWhatCannotBeRead(t *testing.T) {
 		beside.Action, beside.Hops = plan.NoOp, []plan.Hop{}
 		beside.Address, beside.LUID = other+"/esp2/sub0", beside.LUID[:15]+"2"
 		r := b.run(s, beside)
-		b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+		b.ended(r, result.RunRefused, "refused unconfirmed  1000")
 		b.reason(r, 0, "nothing in a fault domain is reset while part of it cannot be read", beside.Address)
 		if b.effects() != 0 {
 			t.Errorf("effects = %d; want none", b.effects())
@@ -281,16 +283,16 @@ func TestResetsAreGatedByTheUseOfDrivesNow(t *testing.T) {
 					t.Fatal(err)
 				}
 				if tt.words == "" {
-					b.ended(r, executor.RunDone, "updated confirmed e 1100")
+					b.ended(r, result.RunDone, "updated confirmed e 1100")
 					return
 				}
-				b.ended(r, executor.RunRefused, "refused unconfirmed  1000")
+				b.ended(r, result.RunRefused, "refused unconfirmed  1000")
 				b.reason(r, 0, tt.words)
-				if r.Refusal != executor.RefusedGate || !strings.Contains(r.Reason, "nothing was written") || len(b.writes()) != 0 {
+				if r.Refusal != step.RefusedGate || !strings.Contains(r.Reason, "nothing was written") || len(b.writes()) != 0 {
 					t.Errorf("Run = %s, %q, with the writes %q; want it refused at the gate, with none", r.Refusal, r.Reason, b.writes())
 				}
 				c.Phase = plan.StageWave // which resets nothing
-				if r, err := executor.Check(context.Background(), c); err != nil || r.Outcome != executor.RunDone {
+				if r, err := executor.Check(context.Background(), c); err != nil || r.Outcome != result.RunDone {
 					t.Errorf("Check of the stage waves alone = %+v, %v; want nothing against them", r, err)
 				}
 			})
@@ -305,13 +307,13 @@ func TestInterruptedWhileItCompares(t *testing.T) {
 		ctx, interrupt := context.WithCancel(context.Background())
 		c := b.config(b.step(esp1, both, b.hop("1100", plan.ModeE)))
 		c.Phase = plan.ResetWave
-		c.Observer = func(e executor.Event) {
-			if e.Type == executor.EventChecking {
+		c.Observer = func(e result.Event) {
+			if e.Type == result.EventChecking {
 				interrupt()
 			}
 		}
 		r := b.runConfig(ctx, c)
-		b.ended(r, executor.RunInterrupted, "skipped unconfirmed  ")
+		b.ended(r, result.RunInterrupted, "skipped unconfirmed  ")
 		b.reason(r, 0, "interrupted before it was started")
 	})
 }
@@ -328,7 +330,7 @@ func TestStagingGoesAheadOfOtherHosts(t *testing.T) {
 		c := b.config(s, other)
 		c.Plan.Waves = []plan.Wave{{Number: 1, Kind: plan.StageWave}, {Number: 2, Kind: plan.ResetWave}, {Number: 3, Kind: plan.ResetWave}}
 		r := b.runConfig(context.Background(), c)
-		b.ended(r, executor.RunStopped, "staged confirmed e 1000", "skipped unconfirmed  ")
+		b.ended(r, result.RunStopped, "staged confirmed e 1000", "skipped unconfirmed  ")
 		b.reason(r, 0, "wave 2 follows wave 1 of stor9", "go on with --wave 2")
 	})
 }
@@ -342,7 +344,7 @@ func TestWithdrawnWhileTheDeviceIsBusy(t *testing.T) {
 		c.Withdraw = withdraw
 		time.AfterFunc(10*time.Second, func() { close(withdraw) })
 		r := b.runConfig(context.Background(), c)
-		b.ended(r, executor.RunInterrupted, "failed unconfirmed e 1000")
+		b.ended(r, result.RunInterrupted, "failed unconfirmed e 1000")
 		b.reason(r, 0, "withdrawn on request after byte 4096")
 		writes := b.writes()
 		if last := writes[len(writes)-1]; !strings.HasSuffix(last, "0e ff@00000000") || len(writes) >= 11 {
@@ -383,7 +385,7 @@ func TestARunHasItsEndBeforeItsLocksAreLetGoOf(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		var found []state.Run
 		b.machine = endsFirst{b.machine, b, &found}
-		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), executor.RunDone, "staged confirmed e 1000")
+		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 		if len(found) != 0 {
 			t.Errorf("runs without an end when their locks were let go of = %+v; want none", found)
 		}
@@ -398,13 +400,13 @@ func TestWithdrawnBeforeTheFirstChunk(t *testing.T) {
 		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
 		withdraw := make(chan struct{})
 		c.Withdraw = withdraw
-		c.Observer = func(e executor.Event) {
-			if e.Type == executor.EventStarted {
+		c.Observer = func(e result.Event) {
+			if e.Type == result.EventStarted {
 				close(withdraw)
 			}
 		}
 		r := b.runConfig(context.Background(), c)
-		b.ended(r, executor.RunInterrupted, "failed unconfirmed e 1000")
+		b.ended(r, result.RunInterrupted, "failed unconfirmed e 1000")
 		b.reason(r, 0, "withdrawn on request before its first byte")
 		if got := b.writes(); len(got) != 0 {
 			t.Errorf("writes = %q; want none", got)
@@ -426,7 +428,7 @@ func TestFailureWhileAnotherDomainIsLookedAt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(r, executor.RunFailed, "failed unconfirmed 7 1000", "skipped unconfirmed  1000")
+		b.ended(r, result.RunFailed, "failed unconfirmed 7 1000", "skipped unconfirmed  1000")
 		b.reason(r, 1, "not started, because "+esp1+" went wrong")
 		if got := b.writes(); len(got) != 1 {
 			t.Errorf("writes = %q; want the refused one alone", got)
@@ -442,12 +444,12 @@ func TestNothingAfterAPowerCycleThatIsNotGiven(t *testing.T) {
 		download string
 		protocol plan.Protocol
 		wait     bool
-		outcome  executor.RunOutcome
+		outcome  result.RunOutcome
 		steps    [2]string
 	}{
-		"not waited for":           {"", plan.SES, false, executor.RunStopped, [2]string{"staged confirmed e 1000", "skipped unconfirmed  1000"}},
-		"likewise, without a word": {"protocol: write-buffer, confirm: none", plan.WriteBuffer, false, executor.RunStopped, [2]string{"staged unconfirmed e 1000", "skipped unconfirmed  1000"}},
-		"waited for":               {"", plan.SES, true, executor.RunDone, [2]string{"updated confirmed e 1100", "updated confirmed 7 1100"}},
+		"not waited for":           {"", plan.SES, false, result.RunStopped, [2]string{"staged confirmed e 1000", "skipped unconfirmed  1000"}},
+		"likewise, without a word": {"protocol: write-buffer, confirm: none", plan.WriteBuffer, false, result.RunStopped, [2]string{"staged unconfirmed e 1000", "skipped unconfirmed  1000"}},
+		"waited for":               {"", plan.SES, true, result.RunDone, [2]string{"updated confirmed e 1100", "updated confirmed 7 1100"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(tt.download)+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
@@ -455,8 +457,8 @@ func TestNothingAfterAPowerCycleThatIsNotGiven(t *testing.T) {
 				hop.Protocol, hop.Activation, hop.ActivateBy = tt.protocol, plan.WithApply, plan.ByPowerCycle
 				c := b.config(b.step(esp1, both, hop), b.step(other+"/esp1/sub0", otherReset, b.hop("1100", plan.Mode7)))
 				c.Plan.Waves[1].PowerCycle, c.Wait = true, tt.wait
-				b.onEvent = func(e executor.Event) {
-					if e.Type == executor.EventPowerCycle {
+				b.onEvent = func(e result.Event) {
+					if e.Type == result.EventPowerCycle {
 						time.AfterFunc(time.Minute, func() { b.rack.PowerCycle(enc1) })
 					}
 				}
@@ -476,7 +478,7 @@ func TestNothingAfterAPowerCycleThatIsNotGiven(t *testing.T) {
 				if r, err = executor.Run(context.Background(), c); err != nil {
 					t.Fatal(err)
 				}
-				b.ended(r, executor.RunStopped, "skipped unconfirmed  1000", "skipped unconfirmed  1000")
+				b.ended(r, result.RunStopped, "skipped unconfirmed  1000", "skipped unconfirmed  1000")
 				b.reason(r, 0, "power-cycle "+enc1)
 				b.reason(r, 1, "wave 2 waits for a power cycle")
 				if err := b.rack.PowerCycle(enc1); err != nil {
@@ -486,7 +488,7 @@ func TestNothingAfterAPowerCycleThatIsNotGiven(t *testing.T) {
 				if r, err = executor.Run(context.Background(), c); err != nil {
 					t.Fatal(err)
 				}
-				b.ended(r, executor.RunDone, "unchanged unconfirmed  1100", "updated confirmed 7 1100")
+				b.ended(r, result.RunDone, "unchanged unconfirmed  1100", "updated confirmed 7 1100")
 			})
 		})
 	}
@@ -503,7 +505,7 @@ func TestWhatWaitsForAnotherWave(t *testing.T) {
 		waits := func(c executor.Config, want ...int) {
 			t.Helper()
 			r, err := executor.Run(context.Background(), c)
-			if err != nil || r.Outcome != executor.RunDone {
+			if err != nil || r.Outcome != result.RunDone {
 				t.Fatalf("Run = %+v, %v; want it done", r, err)
 			}
 			for i, s := range r.Steps {
@@ -528,7 +530,7 @@ func TestStepsEndAtTheirOwnTime(t *testing.T) {
 	onRack(t, acme("flashTime: 10m"), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		r := b.run(b.step(esp1, stage, hop), b.step(esp2, stage, hop))
-		b.ended(r, executor.RunDone, "staged confirmed e 1000", "staged confirmed e 1000")
+		b.ended(r, result.RunDone, "staged confirmed e 1000", "staged confirmed e 1000")
 		runs, err := b.store.Runs(context.Background())
 		if err != nil {
 			t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"fwctl/executor"
+	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/window"
 	"fwctl/plan"
@@ -24,11 +26,11 @@ func TestNothingStartsThatMayNotFitItsWindow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(r, executor.RunStopped, "staged confirmed e 1000", "skipped unconfirmed  1000")
+		b.ended(r, result.RunStopped, "staged confirmed e 1000", "skipped unconfirmed  1000")
 		b.reason(r, 1, "it may take 46m, and short closes in 34m")
 
 		c.IgnoreWindow = "CHG-4711"
-		if r, err = executor.Run(context.Background(), c); err != nil || r.Outcome != executor.RunDone {
+		if r, err = executor.Run(context.Background(), c); err != nil || r.Outcome != result.RunDone {
 			t.Errorf("Run = %+v, %v; want it done, whatever the time", r, err)
 		}
 		want := []state.Override{{Kind: state.IgnoreWindow, Address: esp1, Given: "CHG-4711"}, {Kind: state.IgnoreWindow, Address: esp2, Given: "CHG-4711"}}
@@ -45,7 +47,7 @@ func TestIgnoredWindowsAreRecorded(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		c := b.config(b.step(esp1, reset, b.hop("1100", plan.Mode7)), b.step(esp2, stage, b.hop("1100", plan.ModeE)))
 		c.Plan.Waves[1].Windows, c.IgnoreWindow = []string{"night"}, "CHG-4711"
-		if r, err := executor.Run(context.Background(), c); err != nil || r.Outcome != executor.RunDone {
+		if r, err := executor.Run(context.Background(), c); err != nil || r.Outcome != result.RunDone {
 			t.Fatalf("Run = %+v, %v; want it done", r, err)
 		}
 		want := []state.Override{{Kind: state.IgnoreWindow, Address: esp1, Given: "CHG-4711"}}
@@ -62,14 +64,14 @@ func TestWhatDoesNotFitWaitsForTheNextOpening(t *testing.T) {
 	for name, tt := range map[string]struct {
 		window  window.Window
 		wait    bool
-		outcome executor.RunOutcome
+		outcome result.RunOutcome
 		second  string
 		days    int
 	}{
-		"it comes":         {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, true, executor.RunDone, "staged confirmed e 1000", 1},
-		"nobody waits":     {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, false, executor.RunStopped, "skipped unconfirmed  1000", 0},
-		"there is none":    {window.Window{Duration: "1h"}, true, executor.RunStopped, "skipped unconfirmed  1000", 0},
-		"it fits no other": {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, true, executor.RunStopped, "skipped unconfirmed  1000", 0},
+		"it comes":         {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, true, result.RunDone, "staged confirmed e 1000", 1},
+		"nobody waits":     {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, false, result.RunStopped, "skipped unconfirmed  1000", 0},
+		"there is none":    {window.Window{Duration: "1h"}, true, result.RunStopped, "skipped unconfirmed  1000", 0},
+		"it fits no other": {window.Window{Duration: "1h", RRule: "FREQ=DAILY"}, true, result.RunStopped, "skipped unconfirmed  1000", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme("flashTime: 25m"), func(b *bench) {
@@ -104,11 +106,11 @@ func TestNothingStartsInAWindowThatIsClosed(t *testing.T) {
 		wait   bool
 		late   time.Duration // after midnight
 		first  string
-		want   executor.RunOutcome
+		want   result.RunOutcome
 	}{
-		"it closes meanwhile": {window.Window{Duration: "50m", RRule: "FREQ=DAILY"}, false, 0, "staged confirmed e 1000", executor.RunStopped},
-		"it is over":          {window.Window{Duration: "50m"}, false, time.Hour, "skipped unconfirmed  1000", executor.RunRefused},
-		"it is waited for":    {window.Window{Duration: "50m"}, true, time.Hour, "skipped unconfirmed  1000", executor.RunRefused},
+		"it closes meanwhile": {window.Window{Duration: "50m", RRule: "FREQ=DAILY"}, false, 0, "staged confirmed e 1000", result.RunStopped},
+		"it is over":          {window.Window{Duration: "50m"}, false, time.Hour, "skipped unconfirmed  1000", result.RunRefused},
+		"it is waited for":    {window.Window{Duration: "50m"}, true, time.Hour, "skipped unconfirmed  1000", result.RunRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, slow, func(b *bench) {
@@ -124,7 +126,7 @@ func TestNothingStartsInAWindowThatIsClosed(t *testing.T) {
 				if !strings.Contains(r.Steps[1].Reason+r.Reason, "the maintenance window of wave 1 is closed") {
 					t.Errorf("Reason = %q; want it to say that the window is closed", r.Reason)
 				}
-				if slices.Contains(b.types(), executor.EventWindow) {
+				if slices.Contains(b.types(), result.EventWindow) {
 					t.Error("a window that does not open again is waited for")
 				}
 			})
@@ -153,7 +155,7 @@ func TestWindowThatClosesBetweenHops(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(r, executor.RunStopped, "updated confirmed 7 1100", "skipped unconfirmed  1000")
+		b.ended(r, result.RunStopped, "updated confirmed 7 1100", "skipped unconfirmed  1000")
 	})
 }
 
@@ -168,7 +170,7 @@ func TestNoSoakAtTheEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.ended(r, executor.RunDone, "staged confirmed e 1000")
+		b.ended(r, result.RunDone, "staged confirmed e 1000")
 		if took := time.Since(begun); took > time.Hour {
 			t.Errorf("the run took %v; want no soak", took)
 		}
@@ -184,9 +186,9 @@ func TestWindowThatIsAllButOver(t *testing.T) {
 		c.Plan.Windows = map[string]window.Window{"night": {Start: "2000-01-01T00:00", Timezone: "UTC", Duration: "1m"}}
 		time.Sleep(30 * time.Second)
 		r := b.runConfig(context.Background(), c)
-		b.ended(r, executor.RunRefused, "skipped unconfirmed  1000")
-		if r.Refusal != executor.RefusedWindow {
-			t.Errorf("Run is refused by %s; want %s", r.Refusal, executor.RefusedWindow)
+		b.ended(r, result.RunRefused, "skipped unconfirmed  1000")
+		if r.Refusal != step.RefusedWindow {
+			t.Errorf("Run is refused by %s; want %s", r.Refusal, step.RefusedWindow)
 		}
 		if !strings.Contains(r.Reason, "night closes in 2") && !strings.Contains(r.Reason, "night closes in 30s") {
 			t.Errorf("Reason = %q; want it to say that some seconds are left", r.Reason)

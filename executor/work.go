@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/executor/result"
 	"fwctl/executor/step"
 	"fwctl/internal/backoff"
 	"fwctl/internal/download"
@@ -88,7 +89,7 @@ func (r *run) send(ctx, until context.Context, wave plan.Wave, c *component) ste
 	case until == r.until && r.halted():
 		return step.Event{Kind: step.Withdraw}
 	}
-	r.event(c.about(Event{Type: EventStarted, Mode: c.is.Mode, Total: int64(len(data))}))
+	r.event(c.about(result.Event{Type: result.EventStarted, Mode: c.is.Mode, Total: int64(len(data))}))
 	taken := 0
 	steps := download.Steps{
 		Before: func(first, last bool) error {
@@ -124,7 +125,7 @@ func (r *run) forget(ctx context.Context, c *component, why string) download.Out
 	case o.Result == download.Discarded:
 		return c.download.Prepare(ctx)
 	case o.Result == download.Failed && (o.Holds == download.Unclear || o.Holds == download.Another):
-		r.event(c.about(Event{Type: EventNoticed, Reason: o.Reason + ": a whole image is sent all the same"}))
+		r.event(c.about(result.Event{Type: result.EventNoticed, Reason: o.Reason + ": a whole image is sent all the same"}))
 		return download.Outcome{}
 	}
 	return o
@@ -141,7 +142,7 @@ func (r *run) progress(c *component, taken *int, total int) func(end int) {
 		*taken = end
 		if now := time.Now(); end == total || now.Sub(reported) >= progressEvery {
 			reported = now
-			r.event(c.about(Event{Type: EventProgress, Mode: c.is.Mode, Bytes: int64(end), Total: int64(total)}))
+			r.event(c.about(result.Event{Type: result.EventProgress, Mode: c.is.Mode, Bytes: int64(end), Total: int64(total)}))
 		}
 	}
 }
@@ -169,7 +170,7 @@ func (r *run) again(ctx context.Context, c *component, why string, taken bool) s
 		// It may have taken the chunk that it was disturbed at.
 		return c.event(o, taken || o.Holds == download.Unclear || o.Holds == download.Another)
 	}
-	r.event(c.about(Event{Type: EventNoticed, Reason: why + ": the download starts over"}))
+	r.event(c.about(result.Event{Type: result.EventNoticed, Reason: why + ": the download starts over"}))
 	return step.Event{Kind: step.Again, Reason: why, Taken: taken}
 }
 
@@ -245,7 +246,7 @@ func (r *run) activate(ctx context.Context, c *component) step.Event {
 	if err := r.intend(ctx, c, 0x0f, state.Activation); err != nil {
 		return step.Event{Kind: step.Fail, Reason: err.Error()}
 	}
-	r.event(c.about(Event{Type: EventActivating}))
+	r.event(c.about(result.Event{Type: result.EventActivating}))
 	e := c.event(c.download.Activate(ctx), false)
 	if e.Kind == step.Fail && e.Device != step.Empty && e.Device != step.Needy {
 		e.Reason += c.holding()
@@ -258,7 +259,7 @@ func (r *run) activate(ctx context.Context, c *component) step.Event {
 // counts, however long the answer took: only a later question ends it.
 func (r *run) await(ctx context.Context, held *enclosure.Held, c *component) step.Event {
 	hop := c.hop()
-	r.event(c.about(Event{Type: EventWaiting, Reason: c.is.Reason}))
+	r.event(c.about(result.Event{Type: result.EventWaiting, Reason: c.is.Reason}))
 	time.Sleep(time.Duration(hop.Settle))
 	revision := ""
 	var failure error

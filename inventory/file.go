@@ -2,11 +2,14 @@ package inventory
 
 import (
 	"bytes"
-	"encoding/json"
+	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // kind is the kind of document that an inventory file states.
@@ -38,7 +41,7 @@ func (e *FormatError) Unwrap() error { return e.Err }
 // Parse reads an inventory file, as Read does.
 func Parse(data []byte) (*Inventory, error) { return Read(bytes.NewReader(data)) }
 
-// Read reads an inventory file: JSON, kind Inventory, a format version with the
+// Read reads an inventory file: JSON without duplicate keys, kind Inventory, a format version with the
 // major number of FormatVersion. It ignores unknown keys, which a later minor version
 // may have. It refuses whatever would mislead a plan: missing keys that would make an
 // enclosure look healthy, idle or alone, or a simulated rack real; malformed identities;
@@ -47,7 +50,7 @@ func Parse(data []byte) (*Inventory, error) { return Read(bytes.NewReader(data))
 // The file is read as a stream: no more than one enclosure's text is in memory.
 func Read(r io.Reader) (*Inventory, error) {
 	from := &source{Reader: r}
-	inv, err := read(json.NewDecoder(from))
+	inv, err := read(jsontext.NewDecoder(from))
 	if from.failed != nil {
 		return nil, from.failed
 	}
@@ -75,7 +78,7 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func read(file *json.Decoder) (*Inventory, error) {
+func read(file *jsontext.Decoder) (*Inventory, error) {
 	inv := New()
 	inv.FormatVersion, inv.Kind = "", ""
 	var simulated *bool
@@ -87,15 +90,12 @@ func read(file *json.Decoder) (*Inventory, error) {
 	if err := expect(file, '{'); err != nil {
 		return nil, err
 	}
-	for file.More() {
-		token, err := file.Token()
+	for file.PeekKind() != '}' {
+		token, err := file.ReadToken()
 		if err != nil {
 			return nil, &FormatError{notOurs, err}
 		}
-		key := token.(string) // as it is in every object
-		if seen[key] {
-			return nil, &FormatError{Reason: "it has the key " + key + " twice"}
-		}
+		key := token.String() // as it is in every object
 		seen[key] = true
 		if key == "enclosures" {
 			if inv.Enclosures, err = readEnclosures(file); err != nil {
@@ -105,7 +105,7 @@ func read(file *json.Decoder) (*Inventory, error) {
 		}
 		value, known := values[key]
 		if !known {
-			value = &json.RawMessage{}
+			value = &jsontext.Value{}
 		}
 		if err := decode(file, value); err != nil {
 			return nil, err
@@ -117,7 +117,7 @@ func read(file *json.Decoder) (*Inventory, error) {
 	if err := expect(file, '}'); err != nil {
 		return nil, err
 	}
-	if _, err := file.Token(); err != io.EOF {
+	if _, err := file.ReadToken(); err != io.EOF {
 		return nil, &FormatError{Reason: notOurs + ": something follows it"}
 	}
 	if err := inv.checkHead(map[string]bool{"kind": true, "format_version": true}); err != nil {
@@ -149,12 +149,12 @@ func (inv *Inventory) checkHead(seen map[string]bool) error {
 }
 
 // readEnclosures reads a list of enclosures, one after the other.
-func readEnclosures(file *json.Decoder) ([]Enclosure, error) {
+func readEnclosures(file *jsontext.Decoder) ([]Enclosure, error) {
 	all := []Enclosure{}
 	if err := expect(file, '['); err != nil {
 		return nil, err
 	}
-	for file.More() {
+	for file.PeekKind() != ']' {
 		var e Enclosure
 		if err := decode(file, &e); err != nil {
 			err.Reason = fmt.Sprintf("enclosure %d of the list: %s", len(all)+1, err.Reason)
@@ -166,32 +166,35 @@ func readEnclosures(file *json.Decoder) ([]Enclosure, error) {
 }
 
 // expect reads a bracket.
-func expect(file *json.Decoder, want json.Delim) error {
-	switch token, err := file.Token(); {
+func expect(file *jsontext.Decoder, want jsontext.Kind) error {
+	switch token, err := file.ReadToken(); {
 	case err != nil:
 		return &FormatError{notOurs, err}
-	case token != want:
-		return &FormatError{Reason: fmt.Sprintf("%s: %s is missing", notOurs, want)}
+	case token.Kind() != want:
+		return &FormatError{Reason: fmt.Sprintf("%s: %c is missing", notOurs, want)}
 	}
 	return nil
 }
 
 // decode reads a value.
-func decode(file *json.Decoder, into any) *FormatError {
-	err := file.Decode(into)
-	var syntax *json.SyntaxError
-	switch {
-	case err == nil:
+func decode(file *jsontext.Decoder, into any) *FormatError {
+	err := json.UnmarshalDecode(file, into)
+	if err == nil {
 		return nil
-	case errors.As(err, &syntax), err == io.EOF, err == io.ErrUnexpectedEOF:
+	}
+	var misfit *json.SemanticError
+	if !errors.As(err, &misfit) {
 		return &FormatError{notOurs, err}
 	}
-	return &FormatError{"a value does not fit", err}
+	if err = misfit.Err; err == nil {
+		err = fmt.Errorf("it is a JSON %s", misfit.JSONKind)
+	}
+	return &FormatError{fmt.Sprintf("the value %s does not fit", misfit.JSONPointer), err}
 }
 
 // Encode writes an inventory file that Parse reads.
 func (inv *Inventory) Encode() ([]byte, error) {
-	data, err := json.MarshalIndent(inv, "", "  ")
+	data, err := stdjson.MarshalIndent(inv, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("cannot write inventory: %w", err)
 	}

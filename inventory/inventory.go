@@ -6,12 +6,13 @@ package inventory
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
 // FormatVersion is the version of the inventory file format that this package writes.

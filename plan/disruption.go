@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 )
 
 // Impact is what a step does to those who use the enclosure, from nothing to the worst.
@@ -20,8 +21,19 @@ type Disruption struct {
 	Why      string `json:"why"`
 }
 
-// IfRefused begins Disruption.Why if only a fallback to mode 7 resets anything.
-const IfRefused = "mode e resets nothing; if it is refused, "
+// ifRefused begins Disruption.Why if only a fallback to mode 7 resets anything.
+const ifRefused = "mode e resets nothing; if it is refused, "
+
+// IfRefused returns Disruption.Why of a step of which only the fallback resets anything: what says what it resets.
+func IfRefused(what string) string { return ifRefused + what }
+
+// AfterRefusal returns the disruption once the device has refused mode e, so that the fallback is sure to follow.
+func (d Disruption) AfterRefusal() Disruption {
+	if what, found := strings.CutPrefix(d.Why, ifRefused); found {
+		d.Why = "mode e is refused; " + what
+	}
+	return d
+}
 
 // Reset says whether an ESP may be reset.
 type Reset string

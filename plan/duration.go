@@ -1,40 +1,32 @@
 package plan
 
 import (
-	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"gopkg.in/yaml.v3"
+
+	"fwctl/internal/duration"
 )
 
 // Duration is a time.Duration that is written as people write it: "45m", not "45m0s".
 type Duration time.Duration
 
-func (d Duration) String() string {
-	s := time.Duration(d).String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
+func (d Duration) String() string { return duration.String(time.Duration(d)) }
 
 // MarshalJSON implements json.Marshaler.
-func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+func (d Duration) MarshalJSON() ([]byte, error) { return []byte(`"` + d.String() + `"`), nil }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (d *Duration) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
+	text, err := jsontext.AppendUnquote(nil, b)
+	if err != nil {
 		return err
 	}
-	v, err := time.ParseDuration(s)
+	v, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("cannot read duration %q: %w", s, err)
+		return fmt.Errorf("cannot read duration %q: %w", text, err)
 	}
 	*d = Duration(v)
 	return nil

@@ -8,10 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -66,7 +64,7 @@ func Parse(data []byte) (*Plan, error) {
 	if err := json.Unmarshal(data, &p); err != nil {
 		return nil, &DamagedError{Reason: err.Error()}
 	}
-	_, digest, err := p.bare()
+	digest, err := p.writeSigned(func([]byte) error { return nil })
 	if err != nil {
 		return nil, &DamagedError{Reason: err.Error()}
 	}
@@ -83,72 +81,53 @@ func Parse(data []byte) (*Plan, error) {
 // parseCanonical reads a plan that is byte by byte as Encode writes it: of that, only its
 // values are compared with the schema. What is not so is for the slow way, which can say why.
 func parseCanonical(data []byte) (*Plan, bool) {
-	if !bytes.HasPrefix(data, []byte("{\n  \"format_version\": ")) || !showable(data) {
+	if !bytes.HasPrefix(data, []byte("{\n  \"format_version\": ")) {
 		return nil, false
 	}
-	var p Plan
-	if err := json.Unmarshal(data, &p); err != nil || p.Kind != Kind || p.FormatVersion != FormatVersion ||
-		!schemas.Fits("plan", &p) || p.contradiction() != "" {
+	p, err := decodeCanonical(data)
+	if err != nil || p.Kind != Kind || p.FormatVersion != FormatVersion || !schemas.Fits("plan", p) ||
+		p.contradiction() != "" {
 		return nil, false
 	}
-	w := canonical{plan: &p, rest: data, sum: sha256.New()}
-	if err := p.writeBare(&w); err != nil || len(w.rest) > 0 {
-		return nil, false
-	}
-	return &p, "sha256:"+hex.EncodeToString(w.sum.Sum(nil)) == p.Digest
-}
-
-// canonical compares a plan as it is being encoded with a file that it was read from, and
-// sums up what its digest is over: neither is in memory twice.
-type canonical struct {
-	plan   *Plan
-	rest   []byte // of the file
-	sum    hash.Hash
-	signed bool // the head, which comes first, was compared
+	rest := data
+	digest, err := p.writeSigned(func(part []byte) (err error) {
+		if !bytes.HasPrefix(rest, part) {
+			return errOtherBytes
+		}
+		rest = rest[len(part):]
+		return nil
+	})
+	return p, err == nil && len(rest) == 0 && digest == p.Digest
 }
 
 var errOtherBytes = errors.New("the file is not as fwctl writes it")
 
-func (c *canonical) Write(bare []byte) (int, error) {
-	c.sum.Write(bare)
-	want := bare
-	if !c.signed {
-		c.signed = true
-		var err error
-		if want, err = c.plan.sign(bare); err != nil {
-			return 0, err
-		}
-	}
-	if !bytes.HasPrefix(c.rest, want) {
-		return 0, errOtherBytes
-	}
-	c.rest = c.rest[len(want):]
-	return len(bare), nil
-}
-
 // showable reports whether the texts of JSON have only characters that can be
 // shown, line feeds and tabs. It may miss some that are.
 func showable(data []byte) bool {
-	for i := 0; i < len(data); {
-		c := data[i]
-		switch {
-		case c == '\\' && i+1 < len(data):
-			if !slices.Contains([]byte(`\"nt`), data[i+1]) {
-				return false // an escape, which Encode writes of nothing else
-			}
-			i += 2
-		case c < utf8.RuneSelf:
-			if c == 0x7f {
-				return false
-			}
-			i++
-		default:
-			r, size := utf8.DecodeRune(data[i:])
-			if !unicode.IsPrint(r) {
-				return false
-			}
-			i += size
+	if bytes.IndexByte(data, 0x7f) >= 0 {
+		return false
+	}
+	for rest := data; ; rest = rest[2:] {
+		if at := bytes.IndexByte(rest, '\\'); at >= 0 {
+			rest = rest[at:]
+		} else {
+			break
 		}
+		if len(rest) < 2 || !slices.Contains([]byte(`\"nt`), rest[1]) {
+			return false // an escape, which Encode writes of nothing else
+		}
+	}
+	for i := 0; i < len(data); {
+		if data[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(data[i:])
+		if !unicode.IsPrint(r) {
+			return false
+		}
+		i += size
 	}
 	return true
 }
@@ -157,80 +136,52 @@ func showable(data []byte) bool {
 // Commands and its Digest.
 func (p *Plan) Encode() ([]byte, error) {
 	p.Commands = p.turns()
-	bare, digest, err := p.bare()
+	// The digest stands in front of what it is over. Until that is known, something of its
+	// length is in its place.
+	p.Digest = digestOf(sha256.New())
+	size, err := p.size()
 	if err != nil {
 		return nil, err
 	}
+	data := make([]byte, 0, size)
+	digest, err := p.writeSigned(func(part []byte) error {
+		data = append(data, part...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	copy(data[bytes.Index(data, []byte(p.Digest)):], digest)
 	p.Digest = digest
-	return p.sign(bare)
+	return data, nil
 }
+
+// writeSigned writes the plan as Encode does, in parts, with the digest that it has, and
+// returns the one that it should have.
+func (p *Plan) writeSigned(write func(part []byte) error) (digest string, err error) {
+	sum := sha256.New()
+	begun := false
+	err = p.writeBare(func(bare []byte) error {
+		sum.Write(bare)
+		if begun {
+			return write(bare)
+		}
+		begun = true
+		head, err := p.sign(bare)
+		if err != nil {
+			return err
+		}
+		return write(head)
+	})
+	return digestOf(sum), err
+}
+
+func digestOf(sum hash.Hash) string { return "sha256:" + hex.EncodeToString(sum.Sum(nil)) }
 
 // Kind is what a plan file says that it is.
 const Kind = "Plan"
 
-// bare encodes the plan without its digest, the time of its creation and the hints
-// at images, and the digest is over that. It leaves <, > and & as they are, so that a plan that
-// went through another JSON tool is still the same plan.
-func (p *Plan) bare() (data []byte, digest string, err error) {
-	var b bytes.Buffer
-	sum := sha256.New()
-	if err := p.writeBare(io.MultiWriter(&b, sum)); err != nil {
-		return nil, "", err
-	}
-	return b.Bytes(), "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
-}
-
-// writeBare writes what bare returns, a step at a time: plans can be large.
-func (p *Plan) writeBare(w io.Writer) error {
-	bare := *p
-	bare.Digest, bare.CreatedAt, bare.ImageHints = "", time.Time{}, nil
-	if len(p.Steps) > 0 {
-		bare.Steps = []Step{}
-	}
-	frame, err := indented(&bare, "")
-	if err != nil {
-		return err
-	}
-	head, tail, found := bytes.Cut(frame, []byte("\n  \"steps\": [],"))
-	if len(p.Steps) == 0 || !found {
-		_, err := w.Write(frame)
-		return err
-	}
-	write := func(data ...[]byte) {
-		for _, d := range data {
-			if err == nil {
-				_, err = w.Write(d)
-			}
-		}
-	}
-	write(head, []byte("\n  \"steps\": ["))
-	for i := range p.Steps {
-		step, failure := indented(&p.Steps[i], "    ")
-		if failure != nil {
-			return failure
-		}
-		if i > 0 {
-			write([]byte(","))
-		}
-		write([]byte("\n    "), bytes.TrimSuffix(step, []byte("\n")))
-	}
-	write([]byte("\n  ],"), tail)
-	return err
-}
-
-// indented encodes a value as plans are, with a prefix before every line but the first.
-func indented(v any, prefix string) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent(prefix, "  ")
-	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("cannot encode the plan: %w", err)
-	}
-	return b.Bytes(), nil
-}
-
-// sign puts digest, time of creation and hints where bare left them out: at the
+// sign puts digest, time of creation and hints where writeBare left them out: at the
 // head, which no text of a device comes before.
 func (p *Plan) sign(bare []byte) ([]byte, error) {
 	at, err := p.CreatedAt.MarshalJSON()

@@ -7,6 +7,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"fwctl/internal/window"
@@ -143,4 +144,10 @@ type Unseen struct {
 
 	// Seen and Expected count ESPs.
 	Seen, Expected int
+}
+
+// ShortDigest returns the beginning of a SHA-256, with or without its prefix, for people to tell two apart.
+func ShortDigest(digest string) string {
+	digest = strings.TrimPrefix(digest, "sha256:")
+	return digest[:min(8, len(digest))]
 }

@@ -27,6 +27,11 @@ const (
 	ResetWave WaveKind = "reset" // activates, or downloads by mode 7
 )
 
+// Matches reports whether a wave is of a kind and has a number; "" and 0 stand for any.
+func (w Wave) Matches(kind WaveKind, number int) bool {
+	return (kind == "" || kind == w.Kind) && (number == 0 || number == w.Number)
+}
+
 // StepWaves are the numbers of the waves that work on a step; 0 if none does.
 type StepWaves struct {
 	Stage int `json:"stage,omitempty"`

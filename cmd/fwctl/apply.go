@@ -13,14 +13,20 @@ import (
 	"fwctl/executor"
 	"fwctl/executor/result"
 	"fwctl/plan"
+	"fwctl/plan/images"
 )
+
+// applyFlags are the flags of apply, but those of runFlags.
+type applyFlags struct {
+	file, images, expect, phase, output string
+	wave                                int
+	check                               bool
+}
 
 func (a *app) applyCommand() *cobra.Command {
 	var (
-		file, images, expect, phase, output string
-		wave                                int
-		check                               bool
-		flags                               runFlags
+		f     applyFlags
+		flags runFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "apply PLAN | -f FILE",
@@ -42,83 +48,93 @@ became of it. Before the run begins, each of them ends fwctl: nothing is written
   fwctl apply dc1.plan --phase reset --wait            # resets when the window opens`,
 		Args: args(cobra.MaximumNArgs(1), "one plan file, or -f and a desired state"),
 		RunE: a.untilRun(func(cmd *cobra.Command, args []string) error {
-			switch {
-			case len(args) == 0 && file == "":
-				return &failure{exitError, "cannot apply nothing", "name a plan file, or a desired state with -f"}
-			case len(args) == 1 && file != "":
-				return &failure{
-					exitError, "cannot apply both a plan and a desired state",
-					fmt.Sprintf("leave out %s or %s", plan.Command{args[0]}, plan.Command{"-f", file}),
-				}
-			case file != "" && expect != "":
-				return &failure{
-					exitError, "cannot use --expect with -f",
-					"--expect is for a plan that was saved and approved: fwctl plan --out",
-				}
-			case file != "" && images != "":
-				return &failure{
-					exitError, "cannot use --images with -f", "the desired state says where its images are",
-				}
-			case flags.soleWriter && file == "":
-				return &failure{
-					exitError, "cannot use --sole-writer with a saved plan",
-					"it is for -f, which sees this host alone: a saved plan has an inventory of each host",
-				}
-			case cmd.Flags().Changed("wave") && wave < 1:
-				return badFlag("--wave", strconv.Itoa(wave), "the number of a wave, from 1")
-			case phase != "":
-				if err := oneOf("--phase", phase, "stage", "reset"); err != nil {
-					return err
-				}
-			}
-			if err := cmp.Or(flags.check(cmd), oneOf("-o", output, "text", "json")); err != nil {
+			err := cmp.Or(f.validate(cmd, args, flags), flags.check(cmd), oneOf("-o", f.output, "text", "json"))
+			if err != nil {
 				return err
 			}
 			r, err := a.newRequest(flags)
 			if err != nil {
 				return err
 			}
-			r.json = output == "json"
-			r.config.Phase, r.config.Wave = plan.WaveKind(phase), wave
-			if file != "" {
-				r.named = []string{"-f", file}
-				err = r.plan(cmd.Context(), file)
-			} else {
-				r.named = args
-				err = r.load(args[0], expect, images)
-			}
-			if images != "" {
-				r.named = append(r.named, "--images", images)
-			}
-			if err == nil {
-				err = cmp.Or(r.hasWaves(), r.acceptsSomething())
-			}
-			if err == nil && check {
-				err = r.obstacle
-			}
-			switch {
-			case err != nil:
-				return err
-			case check:
-				return r.check(cmd.Context())
-			}
-			return r.apply(cmd.Context())
+			r.json = f.output == "json"
+			return r.applyNamed(cmd.Context(), f, args)
 		}),
 	}
-	desiredFlag(cmd, &file)
+	desiredFlag(cmd, &f.file)
 	flags.yesFlag(cmd)
-	cmd.Flags().BoolVar(&check, "check", false,
+	cmd.Flags().BoolVar(&f.check, "check", false,
 		"only compare the plan with the devices, and look for its images; write nothing")
-	cmd.Flags().StringVar(&images, "images", "",
+	cmd.Flags().StringVar(&f.images, "images", "",
 		"look for the plan's images, by their SHA-256, in `DIR` and below first, then where PLAN is, "+
 			"then where they were when it was made")
-	cmd.Flags().StringVar(&expect, "expect", "", "refuse any plan but the one with this digest `SHA256`")
+	cmd.Flags().StringVar(&f.expect, "expect", "", "refuse any plan but the one with this digest `SHA256`")
 	flags.acceptFlags(cmd)
-	cmd.Flags().StringVar(&phase, "phase", "", "only the waves that stage or reset: `KIND` is stage or reset")
-	cmd.Flags().IntVar(&wave, "wave", 0, "only wave `N`; those before it must be done")
+	cmd.Flags().StringVar(&f.phase, "phase", "", "only the waves that stage or reset: `KIND` is stage or reset")
+	cmd.Flags().IntVar(&f.wave, "wave", 0, "only wave `N`; those before it must be done")
 	flags.windowFlags(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json: an event a line, the result last")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "text or json: an event a line, the result last")
 	return cmd
+}
+
+// validate refuses arguments and flags that contradict each other.
+func (f *applyFlags) validate(cmd *cobra.Command, args []string, flags runFlags) error {
+	switch {
+	case len(args) == 0 && f.file == "":
+		return &failure{exitError, "cannot apply nothing", "name a plan file, or a desired state with -f"}
+	case len(args) == 1 && f.file != "":
+		return &failure{
+			exitError, "cannot apply both a plan and a desired state",
+			fmt.Sprintf("leave out %s or %s", plan.Command{args[0]}, plan.Command{"-f", f.file}),
+		}
+	case f.file != "" && f.expect != "":
+		return &failure{
+			exitError, "cannot use --expect with -f",
+			"--expect is for a plan that was saved and approved: fwctl plan --out",
+		}
+	case f.file != "" && f.images != "":
+		return &failure{
+			exitError, "cannot use --images with -f", "the desired state says where its images are",
+		}
+	case flags.soleWriter && f.file == "":
+		return &failure{
+			exitError, "cannot use --sole-writer with a saved plan",
+			"it is for -f, which sees this host alone: a saved plan has an inventory of each host",
+		}
+	case cmd.Flags().Changed("wave") && f.wave < 1:
+		return badFlag("--wave", strconv.Itoa(f.wave), "the number of a wave, from 1")
+	case f.phase != "":
+		return oneOf("--phase", f.phase, "stage", "reset")
+	}
+	return nil
+}
+
+// applyNamed applies, or checks, what the arguments name: a saved plan, or a desired state.
+func (r *request) applyNamed(ctx context.Context, f applyFlags, args []string) error {
+	r.config.Phase, r.config.Wave = plan.WaveKind(f.phase), f.wave
+	var err error
+	if f.file != "" {
+		r.named = []string{"-f", f.file}
+		err = r.plan(ctx, f.file)
+	} else {
+		r.named = args
+		err = r.load(args[0], f.expect, f.images)
+	}
+	if err != nil {
+		return err
+	}
+	if f.images != "" {
+		r.named = append(r.named, "--images", f.images)
+	}
+	if err := cmp.Or(r.hasWaves(), r.acceptsSomething()); err != nil {
+		return err
+	}
+	if !f.check {
+		return r.apply(ctx)
+	}
+	if r.obstacle != nil {
+		return r.obstacle
+	}
+	return r.check(ctx)
 }
 
 // load reads a saved plan, which must be the one that was approved, and its images.
@@ -140,7 +156,7 @@ func (r *request) load(file, expect, dir string) error {
 			"leave --simulate out, or plan with it")
 	}
 	r.config.Plan = p
-	r.config.Images, err = findImages(p, nil, dir, file)
+	r.config.Images, err = images.Find(p, images.Places{Dir: dir, File: file})
 	return err
 }
 

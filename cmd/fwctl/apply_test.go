@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -13,7 +12,7 @@ import (
 
 	"fwctl/executor"
 	"fwctl/executor/result"
-	"fwctl/internal/image"
+	"fwctl/executor/step"
 	"fwctl/internal/ui"
 	"fwctl/plan"
 )
@@ -106,52 +105,13 @@ func TestConfirmed(t *testing.T) {
 	}
 }
 
-// Images are found by their content, whatever they are called and however deep.
-func TestFindImages(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, content string) plan.ImageRef {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		img, err := image.Load(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return plan.ImageRef{Name: content, SHA256: img.SHA256(), Size: img.Size()}
-	}
-	write("decoy", "xne")
-	p := &plan.Plan{Steps: []plan.Step{
-		{Hops: []plan.Hop{{Image: write("one", "one"), Modes: []plan.Mode{plan.ModeE}}, {Image: write("a/b/c", "three"), Modes: []plan.Mode{plan.Mode7}}}},
-		{Hops: []plan.Hop{{Image: plan.ImageRef{Name: "staged", SHA256: "00", Size: 1}}}}, // no modes: nothing is sent
-	}}
-	images, err := findImages(p, nil, dir, "")
-	if err != nil || len(images) != 2 {
-		t.Fatalf("findImages = %v, %v; want two images", images, err)
-	}
-	for _, h := range p.Steps[0].Hops {
-		if img := images[h.Image.SHA256]; img == nil || string(img.Bytes()) != h.Image.Name {
-			t.Errorf("findImages()[%s] = %v; want %s", h.Image.SHA256, img, h.Image.Name)
-		}
-	}
-	if err := os.Remove(filepath.Join(dir, "a", "b", "c")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := findImages(p, nil, dir, ""); err == nil || !strings.Contains(err.Error(), "cannot find image three (5 bytes, SHA-256 ") {
-		t.Errorf("findImages = %v; want the missing image named", err)
-	}
-}
-
 func TestHintAfter(t *testing.T) {
 	r := &result.Result{Outcome: result.RunUnknown, Steps: []result.Step{{Address: "a"}, {Address: "b", NeedsPerson: true}}}
 	if got := hintAfter(r, false, "fwctl resume"); !strings.Contains(got, "do not reset or power-cycle b") {
 		t.Errorf("hintAfter = %q; want the component that must not be power-cycled named", got)
 	}
-	for refusal, want := range map[result.Refusal]string{
-		result.RefusedStale: "then plan again", result.RefusedInUse: "apply the same plan", result.RefusedWrongHost: "", result.RefusedDisruption: "", "": "or plan again",
+	for refusal, want := range map[step.Refusal]string{
+		step.RefusedStale: "then plan again", step.RefusedInUse: "apply the same plan", step.RefusedWrongHost: "", step.RefusedDisruption: "", "": "or plan again",
 	} {
 		r := &result.Result{Outcome: result.RunRefused, Refusal: refusal}
 		if got := hintAfter(r, false, "fwctl resume"); !strings.Contains(got, want) || want == "" && got != "" {

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -58,7 +60,7 @@ func readAs(r io.Reader, name string, want document.Kind) ([]byte, error) {
 
 // openDocument opens a document of a kind. It refuses a file whose beginning shows
 // that it is something else, without reading the rest.
-func openDocument(name string, want document.Kind) (io.ReadCloser, error) {
+func openDocument(name string, want document.Kind) (fs.File, error) {
 	f, err := document.Open(name, limitOf(want))
 	if err != nil {
 		return nil, unread(want, err)
@@ -76,11 +78,16 @@ func openDocument(name string, want document.Kind) (io.ReadCloser, error) {
 		f.Close()
 		return nil, err
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{r, f}, nil
+	return begun{f, r}, nil
 }
+
+// begun is a file whose beginning was read: from is all of it.
+type begun struct {
+	*os.File
+	from *bufio.Reader
+}
+
+func (b begun) Read(p []byte) (int, error) { return b.from.Read(p) }
 
 // wholeRunes cuts off a character that continues behind data.
 func wholeRunes(data []byte) []byte {

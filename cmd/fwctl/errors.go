@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"fwctl/executor/result"
+	"fwctl/executor/step"
 	"fwctl/internal/document"
 	"fwctl/internal/image"
 	"fwctl/internal/state"
@@ -22,6 +23,7 @@ import (
 	"fwctl/internal/ui"
 	"fwctl/inventory"
 	"fwctl/plan"
+	"fwctl/plan/images"
 	"fwctl/schemas"
 )
 
@@ -214,6 +216,7 @@ func hintFor(err error) string {
 	var cause syscall.Errno
 	var unmatched *plan.UnmatchedError
 	var unwritten *ui.WriteError
+	var missing *images.MissingError
 	switch {
 	case errors.As(err, &unwritten):
 		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
@@ -222,6 +225,8 @@ func hintFor(err error) string {
 		return "the result was not received: send the output elsewhere"
 	case errors.As(err, &f):
 		return f.hint
+	case errors.As(err, &missing):
+		return "name the directory that has it with --images"
 	case errors.As(err, &unmatched):
 		return unmatched.Hint
 	case errors.As(err, &img):
@@ -367,14 +372,14 @@ func hintAfter(r *result.Result, resumed bool, resume string) string {
 	switch r.Outcome {
 	case result.RunRefused:
 		switch r.Refusal {
-		case result.RefusedStale:
+		case step.RefusedStale:
 			return "nothing was written: look at what differs, then plan again"
-		case result.RefusedInUse:
+		case step.RefusedInUse:
 			return "nothing was written: " + again + " when the others are done"
-		case result.RefusedGate:
+		case step.RefusedGate:
 			return "nothing was written: see to that and " + again + ", or plan again"
-		case result.RefusedWrongHost, result.RefusedDisruption, result.RefusedOrder, result.RefusedWindow,
-			result.RefusedUnfinished:
+		case step.RefusedWrongHost, step.RefusedDisruption, step.RefusedOrder, step.RefusedWindow,
+			step.RefusedUnfinished:
 			// The reason says it.
 			return ""
 		}

@@ -77,7 +77,7 @@ func TestEventsSchemaHasEveryWord(t *testing.T) {
 		{"executor/result", "EventType", d.Event.Properties["type"].Enum},
 		{"executor/result", "Outcome", d.Outcome.Enum},
 		{"executor/result", "RunOutcome", d.Result.Properties["outcome"].Enum},
-		{"executor/result", "Refusal", d.Result.Properties["refusal"].Enum},
+		{"executor/step", "Refusal", d.Result.Properties["refusal"].Enum},
 		{"internal/state", "HookKind", d.Event.Properties["hook"].Enum},
 		{"plan", "Mode", d.Mode.Enum},
 	} {

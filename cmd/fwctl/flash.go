@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/internal/image"
+	"fwctl/inventory"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
 	"fwctl/plan/build"
@@ -107,7 +107,7 @@ func (r *request) planOneOff(ctx context.Context, want build.Flash) error {
 		return err
 	}
 	want.Inventory = inventories[0]
-	if err := readable(want); err != nil {
+	if err := unreadable(want.Unreadable()); err != nil {
 		return err
 	}
 	if want.Names, err = r.names(ctx); err != nil {
@@ -131,13 +131,10 @@ func (a *app) names(ctx context.Context) (map[string]string, error) {
 	return store.Names(ctx)
 }
 
-// readable refuses devices that somebody else works on, or that cannot be read.
-func readable(want build.Flash) error {
+// unreadable returns the error of devices that somebody else works on, or that could not be read.
+func unreadable(problems []inventory.Problem) error {
 	var all *multierror.Error
-	for _, p := range want.Inventory.Problems {
-		if !slices.Contains(want.Devices, p.Path) || !p.InUse && p.Unread == nil {
-			continue
-		}
+	for _, p := range problems {
 		why := "it could not be read"
 		if p.InUse {
 			why = "it is in use"

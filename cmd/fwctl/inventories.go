@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"fwctl/internal/document"
 	"fwctl/internal/ui"
@@ -55,7 +58,8 @@ func (a *app) read(ctx context.Context, s planSources, now time.Time, out string
 	return all, a.checkAge(all, now, s.maxAge, out)
 }
 
-// loadInventories reads saved inventories, one after the other.
+// loadInventories reads saved inventories, as many at a time as there are processors. The
+// error is that of the first file that has one.
 func (a *app) loadInventories(files []string) ([]*inventory.Inventory, error) {
 	size := int64(0)
 	for _, file := range files {
@@ -65,16 +69,20 @@ func (a *app) loadInventories(files []string) ([]*inventory.Inventory, error) {
 	}
 	bar := ui.NewLoading(a.stderr, len(files), size, a.quiet)
 	defer bar.Close()
-	all := make([]*inventory.Inventory, 0, len(files))
-	for _, file := range files {
-		bar.NextFile()
-		inv, err := loadInventory(file, bar)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, inv)
+	all, failures := make([]*inventory.Inventory, len(files)), make([]error, len(files))
+	var readers errgroup.Group
+	readers.SetLimit(runtime.GOMAXPROCS(0))
+	for i, file := range files {
+		readers.Go(func() error {
+			bar.NextFile()
+			all[i], failures[i] = loadInventory(file, bar)
+			return failures[i]
+		})
 	}
-	return all, nil
+	if readers.Wait() == nil {
+		return all, nil
+	}
+	return nil, failures[slices.IndexFunc(failures, func(err error) bool { return err != nil })]
 }
 
 // loadInventory reads a saved inventory, and writes what it reads to bar.

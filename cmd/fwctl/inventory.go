@@ -1,14 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"fwctl/executor"
+	"fwctl/executor/memory"
 	"fwctl/internal/document"
+	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/inventory"
@@ -17,13 +19,18 @@ import (
 	"fwctl/plan/desired"
 )
 
+// inventoryFlags are the flags of inventory.
+type inventoryFlags struct {
+	opts   scan.Options
+	output string
+	drives []string
+	// selected is what drives select.
+	selected []inventory.Selector
+	out      outFile
+}
+
 func (a *app) inventoryCommand() *cobra.Command {
-	var (
-		opts   scan.Options
-		output string
-		drives []string
-		out    outFile
-	)
+	var f inventoryFlags
 	cmd := &cobra.Command{
 		Use:   "inventory",
 		Short: "read every enclosure of this host",
@@ -46,63 +53,66 @@ A device that cannot be read is listed as a problem; the others are shown.`,
   fwctl inventory --probe-use --out stor1.json     # to plan elsewhere: fwctl plan --inventory stor1.json -f dc1.yaml`,
 		Args: args(cobra.NoArgs, "none; devices are named with --device"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := oneOf("-o", output, "table", "json"); err != nil {
-				return err
-			}
-			if err := out.check(); err != nil {
-				return err
-			}
-			selected, err := selectors("--drives", drives)
+			err := cmp.Or(oneOf("-o", f.output, "table", "json"), f.out.check())
 			if err != nil {
 				return err
 			}
-			machine, err := a.machine()
-			if err != nil {
+			if f.selected, err = selectors("--drives", f.drives); err != nil {
 				return err
 			}
-			inv, err := a.scan(cmd.Context(), machine, opts)
-			if err != nil {
-				return err
-			}
-			names, err := a.names(cmd.Context())
-			if err != nil {
-				return err
-			}
-			shown, err := drivesOf(inv, names, selected)
-			if err != nil {
-				return err
-			}
-			data, err := inv.Encode()
-			if err != nil {
-				return err
-			}
-			if err := out.write(data); err != nil {
-				return err
-			}
-			text := string(data)
-			if output == "table" {
-				text = a.heading(inv.Simulated) + a.screen(a.stdout).Inventory(inv, quirkName)
-			}
-			if output == "table" && len(selected) > 0 {
-				text = a.heading(inv.Simulated) + a.screen(a.stdout).Drives(shown, names, opts.ProbeUse)
-			}
-			if _, err := io.WriteString(a.stdout, text); err != nil {
-				return err
-			}
-			if out.name != "" {
-				a.note("Inventory saved to %s.", out.name)
-			}
-			return nil
+			return a.inventory(cmd.Context(), f)
 		},
 	}
-	cmd.Flags().StringArrayVar(&opts.Devices, "device", nil, "read this device only, as in /dev/sg3 (repeatable)")
-	cmd.Flags().StringArrayVar(&drives, "drives", nil,
+	cmd.Flags().StringArrayVar(&f.opts.Devices, "device", nil, "read this device only, as in /dev/sg3 (repeatable)")
+	cmd.Flags().StringArrayVar(&f.drives, "drives", nil,
 		"show the drives of the enclosures that `SELECTOR` selects, by identifier or name, with * and ? (repeatable)")
-	cmd.Flags().BoolVar(&opts.ProbeUse, "probe-use", false,
+	cmd.Flags().BoolVar(&f.opts.ProbeUse, "probe-use", false,
 		"open drives for a moment, read-only, to learn whether they are in use")
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
-	out.flag(cmd, document.Inventory, "write the inventory to `FILE` too, as JSON")
+	cmd.Flags().StringVarP(&f.output, "output", "o", "table", "table or json")
+	f.out.flag(cmd, document.Inventory, "write the inventory to `FILE` too, as JSON")
 	return cmd
+}
+
+// inventory scans this host, and shows and saves what it finds.
+func (a *app) inventory(ctx context.Context, f inventoryFlags) error {
+	machine, err := a.machine()
+	if err != nil {
+		return err
+	}
+	inv, err := a.scan(ctx, machine, f.opts)
+	if err != nil {
+		return err
+	}
+	names, err := a.names(ctx)
+	if err != nil {
+		return err
+	}
+	shown, err := drivesOf(inv, names, f.selected)
+	if err != nil {
+		return err
+	}
+	data, err := inv.Encode()
+	if err != nil {
+		return err
+	}
+	if err := f.out.write(data); err != nil {
+		return err
+	}
+	text := string(data)
+	switch {
+	case f.output == "json":
+	case len(f.selected) > 0:
+		text = a.heading(inv.Simulated) + a.screen(a.stdout).Drives(shown, names, f.opts.ProbeUse)
+	default:
+		text = a.heading(inv.Simulated) + a.screen(a.stdout).Inventory(inv, quirkName)
+	}
+	if _, err := io.WriteString(a.stdout, text); err != nil {
+		return err
+	}
+	if f.out.name != "" {
+		a.note("Inventory saved to %s.", f.out.name)
+	}
+	return nil
 }
 
 // drivesOf returns the enclosures that selectors select a component of.
@@ -127,8 +137,7 @@ func drivesOf(
 	return enclosures, plan.Unmatched("--drives", selected, all, "sight")
 }
 
-// scan reads the enclosures of a machine and joins in what this host remembers
-// as staged there.
+// scan reads the enclosures of a machine, and joins what this host remembers into that.
 func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Options) (*inventory.Inventory, error) {
 	store, err := a.memory()
 	if err != nil {
@@ -139,7 +148,10 @@ func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Opt
 	if err != nil {
 		return nil, err
 	}
-	return inv, executor.JoinMemory(ctx, inv, store, machine)
+	return inv, memory.Join(ctx, inv, store, memory.Host{
+		HoldsLock: machine.HoldsLock,
+		Users:     func(node string) string { return enclosure.Users(machine.FS(), node) },
+	})
 }
 
 // memory opens what this host remembers, for reading. The caller closes it.

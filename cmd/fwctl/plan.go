@@ -16,6 +16,7 @@ import (
 	"fwctl/plan"
 	"fwctl/plan/build"
 	"fwctl/plan/desired"
+	"fwctl/plan/images"
 )
 
 func (a *app) planCommand() *cobra.Command {
@@ -110,7 +111,7 @@ func (r planRequest) build(now time.Time) (*plan.Plan, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if p.ImageHints, err = hints(r.images.Files); err != nil {
+	if p.ImageHints, err = images.Hints(r.images.Files); err != nil {
 		return nil, nil, err
 	}
 	data, err := encode(p, now)

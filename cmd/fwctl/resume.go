@@ -9,16 +9,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"fwctl/executor"
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/internal/ui"
 	"fwctl/plan"
+	"fwctl/plan/images"
 )
 
 func (a *app) resumeCommand() *cobra.Command {
 	var (
-		images, output string
-		flags          runFlags
+		dir, output string
+		flags       runFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "resume",
@@ -38,11 +40,11 @@ carries out the rest of that run's plan. What is not known in the end is said.`,
 				return err
 			}
 			r.json, r.resumed = output == "json", true
-			return r.resume(cmd.Context(), images)
+			return r.resume(cmd.Context(), dir)
 		}),
 	}
 	flags.yesFlag(cmd)
-	cmd.Flags().StringVar(&images, "images", "",
+	cmd.Flags().StringVar(&dir, "images", "",
 		"look for images that the state directory has lost, by their SHA-256, in `DIR` and below, "+
 			"then where they were when the plan was made")
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json: an event a line, the result last")
@@ -50,19 +52,20 @@ carries out the rest of that run's plan. What is not known in the end is said.`,
 	return cmd
 }
 
-// resume goes on with the run that has no end, or was interrupted.
-func (r *request) resume(ctx context.Context, images string) error {
-	dir, err := r.state()
+// resume goes on with the run that has no end, or was interrupted. dir may have images that the state directory lacks,
+// "" for none.
+func (r *request) resume(ctx context.Context, dir string) error {
+	stateDir, err := r.state()
 	if err != nil {
 		return err
 	}
-	store, err := state.OpenExisting(dir)
+	store, err := state.OpenExisting(stateDir)
 	if err != nil {
 		return unbegun(err)
 	}
 	defer store.Close()
 	machine := r.config.Machine
-	run, p, kept, err := executor.Resumable(ctx, store, machine)
+	run, p, err := memory.Resumable(ctx, store, machine.HoldsLock)
 	if err != nil {
 		return err
 	}
@@ -75,18 +78,18 @@ func (r *request) resume(ctx context.Context, images string) error {
 	case run == nil:
 		fmt.Fprintln(text, nothingToResume)
 		return nil
-	case executor.GoesOn(machine, run, p):
+	case memory.GoesOn(run, p, machine.HoldsLock):
 		return refused(
 			fmt.Sprintf("cannot resume: run %d of plan %s is going on (pid %d, since %s): wait for it",
-				run.ID, ui.ShortDigest(p.Digest), run.PID, ui.Moment(run.StartedAt)),
+				run.ID, plan.ShortDigest(p.Digest), run.PID, ui.Moment(run.StartedAt)),
 			"nothing was written; `"+r.again("status")+"` shows where it stands",
 		)
 	}
 	r.config.Plan, r.config.Phase, r.config.Wave = p, plan.WaveKind(run.Phase), run.Wave
-	if r.config.Images, err = findImages(p, kept, images, ""); err != nil {
+	if r.config.Images, err = images.Find(p, images.Places{Known: memory.Images(store, p), Dir: dir}); err != nil {
 		return err
 	}
-	remaining, err := executor.ReadRemaining(ctx, store, run, p)
+	remaining, err := memory.ReadRemaining(ctx, store, run, p)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 
+	"fwctl/executor/memory"
 	"fwctl/internal/document"
 	"fwctl/internal/report"
 	"fwctl/internal/state"
@@ -156,7 +157,7 @@ func (a *app) readStatus(ctx context.Context, store *state.Store) (*report.Statu
 
 // thisHost says who and when this is, and which process has a lock here. The store can be
 // read even if there is no transport.
-func (a *app) thisHost() (report.Host, report.HoldsLock, error) {
+func (a *app) thisHost() (report.Host, memory.HoldsLock, error) {
 	host := report.Host{TakenAt: time.Now().UTC().Truncate(time.Second), Simulated: a.simulate != ""}
 	machine, err := a.machine()
 	switch {

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fwctl/executor"
 	"fwctl/executor/result"
+	"fwctl/executor/verify"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
 	"fwctl/internal/ui"
@@ -140,7 +140,7 @@ func (a *app) lookAfter(
 		return nil, err
 	}
 	defer store.Close()
-	return executor.Verify(ctx, executor.Look{Machine: machine, Store: store, By: whoami(), PowerCycled: cycled})
+	return verify.Run(ctx, verify.Config{Machine: machine, Store: store, By: whoami(), PowerCycled: cycled})
 }
 
 func (a *app) writeVerification(v *ui.Verification, simulated bool) error {

@@ -108,33 +108,6 @@ func (o RunOutcome) ExitCode() int {
 	return 5
 }
 
-// Refusal says what stands in the way of a run that was refused.
-type Refusal string
-
-const (
-	// RefusedStale: the devices are not as the plan expects them. It takes a new plan.
-	RefusedStale Refusal = "stale"
-	// RefusedUnread: a device could not be compared with the plan. That has to be mended first.
-	RefusedUnread Refusal = "unread"
-	// RefusedInUse: somebody else works on it. The same plan can be applied later.
-	RefusedInUse Refusal = "in-use"
-	// RefusedDisruption: I/O may stop at a component, and nobody accepted that.
-	RefusedDisruption Refusal = "disruption"
-	// RefusedWrongHost: the plan is for other machines.
-	RefusedWrongHost Refusal = "wrong-host"
-	// RefusedGate: a reset that was permitted when the plan was made is not now. The use of
-	// the drives has changed.
-	RefusedGate Refusal = "gate"
-	// RefusedOrder: something has to come first that the run is not for, here or on another host.
-	RefusedOrder Refusal = "order"
-	// RefusedWindow: a maintenance window is closed, or closes too soon. The same plan can be
-	// applied later.
-	RefusedWindow Refusal = "window"
-	// RefusedUnfinished: an earlier run was killed in the middle of its work there. It is to
-	// be resumed.
-	RefusedUnfinished Refusal = "unfinished"
-)
-
 // Result is what a run did: a step for each that the plan updates or activates, in the
 // plan's order. If several outcomes fit, the first of unknown, failed, interrupted,
 // refused, stopped and done stands for the run.
@@ -148,8 +121,8 @@ type Result struct {
 	// to be resumed.
 	Lost bool `json:"lost,omitempty"`
 	// Refusal is "" unless Outcome is refused, and if a device refused an image.
-	Refusal Refusal `json:"refusal,omitempty"`
-	Steps   []Step  `json:"steps"`
+	Refusal step.Refusal `json:"refusal,omitempty"`
+	Steps   []Step       `json:"steps"`
 
 	// Commands are what goes on with the plan if Outcome is stopped, in order: on other
 	// hosts too, whose progress cannot be seen from here.

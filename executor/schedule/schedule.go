@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"fwctl/executor/result"
 	"fwctl/executor/step"
 	"fwctl/plan"
 )
@@ -31,9 +30,7 @@ type Limits struct {
 }
 
 // Selects reports whether the run works on a wave.
-func (l Limits) Selects(w plan.Wave) bool {
-	return (l.Phase == "" || l.Phase == w.Kind) && (l.Wave == 0 || l.Wave == w.Number)
-}
+func (l Limits) Selects(w plan.Wave) bool { return w.Matches(l.Phase, l.Wave) }
 
 // Component is one that this host works on.
 type Component struct {
@@ -82,7 +79,7 @@ type Decision struct {
 	Due     []int
 	Until   time.Time
 	Window  string
-	Refusal result.Refusal
+	Refusal step.Refusal
 	Why     string
 	Todo    string
 	// Notice is worth a line in the log before it is done; "" for none.
@@ -103,7 +100,7 @@ func (r *Run) Next(now time.Time) Decision {
 		case !r.Limits.Selects(w):
 			if r.ahead(later) {
 				return Decision{
-					Do: HoldBack, Wave: w, Refusal: result.RefusedOrder,
+					Do: HoldBack, Wave: w, Refusal: step.RefusedOrder,
 					Why:  fmt.Sprintf("wave %d (%s) comes first and is not done", w.Number, w.Kind),
 					Todo: "carry it out before, or leave out --phase and --wave",
 				}
@@ -138,7 +135,7 @@ func (r *Run) in(w plan.Wave, due []int, now time.Time) Decision {
 	if why, todo := r.otherHosts(w, due); why != "" {
 		if r.Limits.Wave == 0 {
 			return Decision{
-				Do: HoldBack, Wave: w, Due: due, Refusal: result.RefusedOrder, Why: why,
+				Do: HoldBack, Wave: w, Due: due, Refusal: step.RefusedOrder, Why: why,
 				Todo: fmt.Sprintf("%s, go on with --wave %d", todo, w.Number),
 			}
 		}
@@ -164,7 +161,7 @@ func (r *Run) inWindow(d Decision, now time.Time) Decision {
 	case err != nil:
 		d.Do, d.Why = Fail, err.Error()
 	case !opening.Now && (!r.Limits.Wait || opening.Start.IsZero()):
-		d.Do, d.Refusal = HoldBack, result.RefusedWindow
+		d.Do, d.Refusal = HoldBack, step.RefusedWindow
 		d.Why = fmt.Sprintf("the maintenance window of wave %d is closed", d.Wave.Number)
 		d.Todo = "the same plan goes on when it opens"
 	case !opening.Now:
@@ -205,7 +202,7 @@ func (r *Run) fitting(d Decision, opening plan.Opening, now time.Time) Decision 
 // NotDone is the decision on a wave of which something is left that cannot be begun.
 func (r *Run) NotDone(w plan.Wave, why string) Decision {
 	return Decision{
-		Do: HoldBack, Wave: w, Due: r.Due(w), Refusal: result.RefusedWindow,
+		Do: HoldBack, Wave: w, Due: r.Due(w), Refusal: step.RefusedWindow,
 		Why:  fmt.Sprintf("wave %d is not done: %s", w.Number, cmp.Or(why, "some of it is left")),
 		Todo: "the same plan goes on from here when there is time for it",
 	}

@@ -258,6 +258,9 @@ func (m *move) breakOff() {
 	}
 	if m.was.At(m.step).Protocol == plan.WriteBuffer {
 		m.now.Holds = Holds{Content: Part}
+		if m.event.Device == Doubtful { // it has no abort: the part stays until the next download
+			m.do(CautionUnclear)
+		}
 	}
 	if m.was.Mode == plan.Mode7 {
 		m.now.Damage = HalfImage

@@ -136,9 +136,6 @@ func (c Component) Judge(s *plan.Step, seen Seen) Event {
 	return Event{}
 }
 
-// RefusedStale is the refusal of a component that is not as the plan expects it.
-const RefusedStale = "stale"
-
 // NotAsPlanned is the event of a component that is otherwise than expected.
 func (c Component) NotAsPlanned(reason string) Event {
 	if c.Touched {

@@ -119,8 +119,8 @@ type Component struct {
 	Open []int64 `json:"open,omitempty"`
 	// Reason says in words why it is in this state.
 	Reason string `json:"reason,omitempty"`
-	// Refusal is the kind of a refusal.
-	Refusal string `json:"refusal,omitempty"`
+	// Refusal is what stood in the way if it was refused, "" if the device did not take the image.
+	Refusal Refusal `json:"refusal,omitempty"`
 }
 
 // New returns a component of a plan that nothing has been done with.

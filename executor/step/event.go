@@ -96,7 +96,7 @@ type Event struct {
 	// Answers is set if a resumption has lost a device that answers: looking again would
 	// find out no more.
 	Answers bool
-	Refusal string
+	Refusal Refusal
 }
 
 // edge is one transition. The table is in the order in which a component goes through it.

@@ -30,11 +30,14 @@ var allowed = map[string][]string{
 	"schemas":             {},
 	"internal/capture":    {"internal/transport"},
 	"internal/backoff":    {},
+	"internal/duration":   {},
+	// Pure: readings of one enclosure, compared.
+	"internal/baseline": {"inventory"},
 	"internal/enclosure": {
 		"inventory", "inventory/scan", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport",
 	},
 	"internal/download": {
-		"inventory", "inventory/scan", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi",
+		"inventory", "inventory/scan", "internal/enclosure", "internal/backoff", "internal/duration", "internal/ses", "internal/scsi",
 		"internal/transport",
 	},
 	"internal/scsi": {"internal/transport"},
@@ -46,19 +49,28 @@ var allowed = map[string][]string{
 	"inventory/scan":    {"inventory", "internal/ses", "internal/scsi", "internal/transport"},
 	"inventory/fleet":   {"inventory"},
 	// Never transport: a plan is made without a device.
-	"plan":            {"inventory", "internal/window", "schemas"},
-	"plan/impact":     {"plan", "inventory/fleet"},
-	"plan/desired":    {"plan", "internal/glob", "internal/image"},
-	"plan/build":      {"plan/desired", "plan/impact"},
-	"internal/report": {"plan", "inventory", "internal/state", "internal/atomicfile", "internal/window", "schemas"},
+	"plan":         {"inventory", "internal/duration", "internal/window", "schemas"},
+	"plan/impact":  {"plan", "inventory/fleet"},
+	"plan/desired": {"plan", "internal/glob", "internal/image"},
+	"plan/build":   {"plan/desired", "plan/impact"},
+	"plan/images":  {"plan", "internal/image"},
+	// It reads what a store remembers through executor/memory, so that a rule about that stands once.
+	"internal/report": {"executor/memory", "plan"},
 	// Values only, and never a device.
-	"internal/ui":        {"executor/result", "executor/step", "internal/report", "plan", "inventory", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
-	"executor/step":      {"plan", "inventory", "internal/window", "schemas"},
-	"executor/schedule":  {"executor/step", "executor/result", "plan", "inventory", "internal/state", "internal/atomicfile", "internal/window", "schemas"},
-	"executor/result":    {"executor/step", "plan", "inventory", "internal/state", "internal/atomicfile", "internal/window", "schemas"},
+	"internal/ui":        {"executor/result", "internal/report", "plan", "internal/image"},
 	"internal/ui/uitest": {},
-	// Never plan/build or plan/desired: a plan leaves the executor no choice, and no run makes another plan.
-	"executor": {"executor/schedule", "executor/result", "executor/step", "plan", "plan/impact", "inventory", "inventory/fleet", "inventory/scan", "internal/download", "internal/enclosure", "internal/backoff", "internal/ses", "internal/scsi", "internal/transport", "internal/state", "internal/atomicfile", "internal/image", "internal/document", "internal/window", "schemas"},
+	"executor/step":      {"plan"},
+	"executor/result":    {"executor/step", "plan", "internal/state"},
+	"executor/schedule":  {"executor/step", "executor/result", "plan"},
+	// Never transport: it reads a store, and what it says is for those who must not reach a device, too.
+	"executor/memory": {"executor/result", "plan", "internal/baseline", "internal/image", "internal/state"},
+	// Never the shell or plan/impact: it looks, and neither plans nor carries out.
+	"executor/verify": {"executor/memory", "executor/result", "plan", "inventory/scan", "internal/enclosure"},
+	// Never plan/build or plan/desired: a plan leaves the executor no choice, and no run makes another plan. Never
+	// executor/verify: that is another command.
+	"executor": {
+		"executor/memory", "executor/schedule", "plan/impact", "inventory/scan", "internal/download", "internal/image",
+	},
 }
 
 // codecs are what a program does not use itself: it asks scan or the executor.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"syscall"
 )
 
@@ -66,19 +67,29 @@ func Read(path string, most int64) ([]byte, error) {
 
 // ReadFrom reads at most so many bytes to their end. path is what errors call the source.
 func ReadFrom(r io.Reader, path string, most int64) ([]byte, error) {
-	var b bytes.Buffer
-	if f, ok := r.(fs.File); ok { // most files are as large as they say: then one buffer is enough
+	// Most files are as large as they say. Then one buffer is enough, and it is not cleared first.
+	size := bytes.MinRead
+	if f, ok := r.(fs.File); ok {
 		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() <= most {
-			b.Grow(int(info.Size()) + bytes.MinRead)
+			size += int(info.Size())
 		}
 	}
-	switch n, err := b.ReadFrom(io.LimitReader(r, most+1)); {
-	case err != nil:
-		return nil, err
-	case n > most:
-		return nil, tooLarge(path, most)
+	data := make([]byte, 0, size)
+	for limited := io.LimitReader(r, most+1); ; {
+		n, err := limited.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case err == io.EOF && int64(len(data)) > most:
+			return nil, tooLarge(path, most)
+		case err == io.EOF:
+			return data, nil
+		case err != nil:
+			return nil, err
+		}
+		if len(data) == cap(data) {
+			data = slices.Grow(data, len(data))
+		}
 	}
-	return b.Bytes(), nil
 }
 
 func usable(path string, info fs.FileInfo, most int64) error {

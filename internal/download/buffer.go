@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"fwctl/internal/duration"
 	"fwctl/internal/scsi"
 	"fwctl/internal/transport"
 )
@@ -153,7 +154,7 @@ func (d *bufferDownload) finish(ctx context.Context) Outcome {
 		switch {
 		case busy || reset:
 			return lost("it has all of the image, and for %v has said no more than: %s; do not power-cycle it",
-				inWords(d.patience()), said)
+				duration.String(d.patience()), said)
 		case d.away:
 			return lost("the last of the image was not answered as taken, " +
 				"and the device has no word for whether it is complete")
@@ -186,7 +187,7 @@ func (d *bufferDownload) awaitRevision(ctx context.Context) Outcome {
 			has = "it may have"
 		}
 		return lost("%s all of the image, and after %v it is unknown whether it still writes flash: %s; "+
-			"do not power-cycle it", has, inWords(d.patience()), said)
+			"do not power-cycle it", has, duration.String(d.patience()), said)
 	})
 }
 
@@ -269,6 +270,11 @@ func (d *bufferDownload) recover(ctx context.Context, last bool) Outcome {
 			return sight{said: err.Error()}
 		case o.Result != GoOn:
 			return over(Outcome{Result: Sent, Reason: o.Reason})
+		}
+		if d.hasPage && !d.spec.SkipMidwayStatus {
+			if s, err := d.ask(ctx); err == nil && partial(s) {
+				return over(Outcome{Result: PartHeld, Reason: fmt.Sprintf("it waits for more of the image (%v)", s)})
+			}
 		}
 		return over(d.runs(ctx))
 	}, func(said string) Outcome { return lost("what it holds is unknown: %s", said) })

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"fwctl/internal/duration"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/ses"
 	"fwctl/internal/transport"
@@ -165,7 +166,7 @@ func (t *target) started(ctx context.Context, c Component) Outcome {
 		}
 		return over(o)
 	}, func(said string) Outcome {
-		return lost("%s: it has not come back for %v: %s", reason, inWords(t.spec.ReturnTimeout), said)
+		return lost("%s: it has not come back for %v: %s", reason, duration.String(t.spec.ReturnTimeout), said)
 	})
 }
 

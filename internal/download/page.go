@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"fwctl/internal/duration"
 	"fwctl/internal/scsi"
 	"fwctl/internal/ses"
 	"fwctl/internal/transport"
@@ -312,12 +313,12 @@ func (d *pageDownload) noWord(idle, said string) Outcome {
 	case idle != "" && d.away && !d.missedStatus && d.spec.Protocol == ByPage:
 		o := failed(Spoiled, "it did not answer for a while after the last byte, and the image is lost: "+
 			"for %v it has said %s",
-			inWords(d.patience()), said)
+			duration.String(d.patience()), said)
 		o.Revision = idle
 		return o
 	}
 	return lost("it has all of the image, and for %v has said no more than: %s; do not power-cycle it",
-		inWords(d.patience()), said)
+		duration.String(d.patience()), said)
 }
 
 // waitsForMore reports whether a device has not got the last of the image. Some

@@ -2,7 +2,6 @@ package download
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"fwctl/internal/backoff"
@@ -63,16 +62,4 @@ func poll(
 		}
 	}
 	return late(said)
-}
-
-// inWords writes a duration without the zeros at its end: 15m, not 15m0s.
-func inWords(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }

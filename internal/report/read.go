@@ -3,8 +3,10 @@ package report
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
+	"fwctl/executor/memory"
 	"fwctl/internal/state"
 	"fwctl/inventory"
 	"fwctl/plan"
@@ -139,18 +141,14 @@ func (r *Run) addRevisions(p *plan.Plan) {
 	}
 }
 
-// kept returns the plan of a run, nil if none was kept that can be read. Whoever resumes the
-// run hears of that, and what it has come to is known without.
+// kept returns the plan of the run, nil if none was kept that can be read. Whoever resumes the run hears of that, and what
+// it has come to is known without.
 func (r *Run) kept(ctx context.Context, store *state.Store) (*plan.Plan, error) {
-	data, err := store.Kept(ctx, r.ID)
-	if data == nil || err != nil {
-		return nil, err
-	}
-	p, err := plan.Parse(data)
-	if err != nil {
+	p, err := memory.Plan(ctx, store, r.ID)
+	if unreadable := (*memory.PlanError)(nil); errors.As(err, &unreadable) {
 		return nil, nil
 	}
-	return p, nil
+	return p, err
 }
 
 // addPlanned adds the components of the run's plan that it has not come to.

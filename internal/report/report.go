@@ -9,6 +9,8 @@ package report
 import (
 	"slices"
 	"time"
+
+	"fwctl/executor/result"
 )
 
 // Host is a host whose store was read.
@@ -25,18 +27,6 @@ type Component struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Process says whether a run that has no end goes on.
-type Process string
-
-const (
-	// Running: its process holds the lock of an enclosure.
-	Running Process = "running"
-	// Gone: there is no such process. It was killed, or the host went down.
-	Gone Process = "gone"
-	// Unclear: it is unknown whether it goes on.
-	Unclear Process = "unclear"
-)
-
 // Run is one apply.
 type Run struct {
 	Host string `json:"host"`
@@ -52,7 +42,7 @@ type Run struct {
 	EndedAt *time.Time `json:"ended_at"`
 	Outcome string     `json:"outcome"`
 	// Process is set in a status, if the run has no end.
-	Process Process `json:"process,omitempty"`
+	Process result.Process `json:"process,omitempty"`
 	// Resumable, in a status: no process is seen to carry the run out, and its plan was kept.
 	Resumable bool `json:"resumable,omitempty"`
 	// PID is that of the process that carries the run out, or did so last.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"fwctl/executor/result"
 	"fwctl/internal/report"
 	"fwctl/internal/state"
 	"fwctl/inventory"
@@ -53,12 +54,12 @@ func begin(tx *state.Tx) (run int64) {
 
 // What has no end is stuck, unless its process is at it.
 func TestStuck(t *testing.T) {
-	for want, holds := range map[report.Process]func(string, int) (bool, error){
-		report.Running: func(enclosure string, pid int) (bool, error) {
+	for want, holds := range map[result.Process]func(string, int) (bool, error){
+		result.ProcessRunning: func(enclosure string, pid int) (bool, error) {
 			return enclosure == "5000ccab04001000" && pid == os.Getpid(), nil
 		},
-		report.Gone:    func(string, int) (bool, error) { return false, os.ErrProcessDone },
-		report.Unclear: func(string, int) (bool, error) { return false, nil },
+		result.ProcessGone:    func(string, int) (bool, error) { return false, os.ErrProcessDone },
+		result.ProcessUnclear: func(string, int) (bool, error) { return false, nil },
 	} {
 		store := open(t, func(tx *state.Tx) { begin(tx) })
 		s, err := report.ReadStatus(ctx, store, host, holds)
@@ -70,7 +71,7 @@ func TestStuck(t *testing.T) {
 		}
 		stuck := []report.Stuck{{Host: "stor1", Address: a, Run: 1, Kind: "last-chunk", Mode: "0e", SHA256: "aa",
 			Since: noon}}
-		if want == report.Running {
+		if want == result.ProcessRunning {
 			stuck = []report.Stuck{}
 		}
 		if diff := cmp.Diff(stuck, s.Stuck); diff != "" {
@@ -111,7 +112,7 @@ func TestStuckBesideARunThatGoesOn(t *testing.T) {
 func TestProcessThatCannotBeTold(t *testing.T) {
 	store := open(t, func(tx *state.Tx) { begin(tx) })
 	s, err := report.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return false, errors.ErrUnsupported })
-	if err != nil || len(s.Runs) != 1 || s.Runs[0].Process != report.Unclear {
+	if err != nil || len(s.Runs) != 1 || s.Runs[0].Process != result.ProcessUnclear {
 		t.Errorf("ReadStatus = %+v, %v; want a run that is unclear", s, err)
 	}
 }

@@ -3,11 +3,11 @@ package report
 import (
 	"cmp"
 	"context"
-	"errors"
-	"os"
 	"slices"
 	"time"
 
+	"fwctl/executor/memory"
+	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/inventory"
 )
@@ -62,12 +62,8 @@ type Caution struct {
 	inventory.Caution
 }
 
-// HoldsLock reports whether a process has the lock of an enclosure, as
-// transport.Machine.HoldsLock does.
-type HoldsLock = func(enclosure string, pid int) (bool, error)
-
 // ReadStatus reads the status off the store of a host.
-func ReadStatus(ctx context.Context, store *state.Store, host Host, holds HoldsLock) (*Status, error) {
+func ReadStatus(ctx context.Context, store *state.Store, host Host, holds memory.HoldsLock) (*Status, error) {
 	for {
 		s := newStatus()
 		s.Hosts = append(s.Hosts, host)
@@ -84,7 +80,7 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds HoldsL
 		for i := range s.Runs {
 			if r := &s.Runs[i]; r.EndedAt == nil {
 				r.Process = process(r, holds)
-				r.Resumable = r.Resumable && r.Process != Running
+				r.Resumable = r.Resumable && r.Process != result.ProcessRunning
 			}
 		}
 		// A run commits its end before it lets go of its locks: one without them can
@@ -97,7 +93,7 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds HoldsL
 			return slices.ContainsFunc(unfinished, func(u state.Run) bool { return u.ID == r.ID })
 		}
 		if slices.ContainsFunc(s.Runs, func(r Run) bool {
-			return r.EndedAt == nil && r.Process != Running && !hasNoEnd(r)
+			return r.EndedAt == nil && r.Process != result.ProcessRunning && !hasNoEnd(r)
 		}) {
 			continue
 		}
@@ -115,10 +111,8 @@ func (s *Status) read(ctx context.Context, store *state.Store, host string) (err
 	if err != nil {
 		return err
 	}
-	for _, c := range cautions {
-		s.Cautions = append(s.Cautions, Caution{host, inventory.Caution{
-			Address: c.Address, Kind: inventory.CautionKind(c.Kind), Since: c.Since, Detail: c.Detail,
-		}})
+	for _, c := range memory.Cautions(cautions) {
+		s.Cautions = append(s.Cautions, Caution{host, c})
 	}
 	if s.Components, err = remembered(ctx, store); err != nil {
 		return err
@@ -144,28 +138,20 @@ func (s *Status) read(ctx context.Context, store *state.Store, host string) (err
 	return nil
 }
 
-// process says whether a run goes on. A run has all its locks from its beginning to its end,
-// so that any one of them will do.
-func process(r *Run, holds HoldsLock) Process {
-	if len(r.Steps) == 0 {
-		return Unclear
+// process finds out whether a run goes on.
+func process(r *Run, holds memory.HoldsLock) result.Process {
+	enclosure := ""
+	if len(r.Steps) > 0 {
+		enclosure = inventory.EnclosureOf(r.Steps[0].Address)
 	}
-	held, err := holds(inventory.EnclosureOf(r.Steps[0].Address), r.PID)
-	switch {
-	case held:
-		return Running
-	case errors.Is(err, os.ErrProcessDone):
-		return Gone
-	}
-	// It begins, or ends; or the id is another process's by now.
-	return Unclear
+	return memory.ProcessOf(r.PID, enclosure, holds)
 }
 
 // stuck lists the components with open effects of runs that do not go on.
 func stuck(open []state.Intent, runs []Run, host string) []Stuck {
 	all := []Stuck{}
 	for _, i := range open {
-		goesOn := func(r Run) bool { return r.ID == i.Run && r.Process == Running }
+		goesOn := func(r Run) bool { return r.ID == i.Run && r.Process == result.ProcessRunning }
 		if slices.ContainsFunc(runs, goesOn) {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fwctl/inventory"
+	"fwctl/plan"
 )
 
 // Inventory draws an inventory.
@@ -93,12 +94,12 @@ func componentRow(e inventory.Enclosure, esp inventory.ESP, sub inventory.Subenc
 	if s := sub.Staged; s != nil {
 		staged = s.Label()
 		note := fmt.Sprintf("%sstaged %s by %s, image %s",
-			strings.TrimPrefix(s.Revision+" ", " "), Moment(s.Since), s.By, ShortDigest(s.SHA256))
+			strings.TrimPrefix(s.Revision+" ", " "), Moment(s.Since), s.By, plan.ShortDigest(s.SHA256))
 		notes = append(notes, confirmedOr(note, s.Confirmed))
 	}
 	for _, b := range sub.Beside {
 		notes = append(notes, fmt.Sprintf("behind buffer %d, which reports no revision: image %s, sent %s, "+
-			"as this host remembers", b.BufferID, ShortDigest(b.SHA256), Moment(b.At)))
+			"as this host remembers", b.BufferID, plan.ShortDigest(b.SHA256), Moment(b.At)))
 	}
 	r.cells = []string{
 		sub.Address, sub.Vendor, sub.Product, sub.Revision, staged, strings.Join(esp.Paths, " "), healthOf(e.Health),

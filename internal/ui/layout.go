@@ -2,8 +2,6 @@ package ui
 
 import (
 	"slices"
-
-	"github.com/olekukonko/tablewriter/pkg/twwidth"
 )
 
 // reasonRoom is the least room for reasons on the row.
@@ -31,7 +29,7 @@ func (l *layout) pick(cells []string) []string {
 }
 
 // layout decides which columns stand on the row.
-func (t table) layout(width int) layout {
+func (t table) layout(most int) layout {
 	l := layout{on: make([]bool, len(t.columns))}
 	widths, keys := t.measure()
 	total := -1
@@ -48,12 +46,12 @@ func (t table) layout(width int) layout {
 			take(c, widths[c]+1)
 		}
 	}
-	head := twwidth.Width(t.columns[keys].head)
-	if total > width {
-		l.keyMax = max(head, widths[keys]-(total-width))
+	head := width(t.columns[keys].head)
+	if total > most {
+		l.keyMax = max(head, widths[keys]-(total-most))
 		total -= widths[keys] - l.keyMax
 	}
-	for c := len(t.columns) - 1; c >= 0 && total > width; c-- {
+	for c := len(t.columns) - 1; c >= 0 && total > most; c-- {
 		if t.columns[c].fit == below {
 			l.on[c] = false
 			total -= widths[c] + 1
@@ -64,19 +62,19 @@ func (t table) layout(width int) layout {
 			continue
 		}
 		// A label may take the room of keys that stand above their rows anyway.
-		less := max(0, total+widths[c]+1-width)
+		less := max(0, total+widths[c]+1-most)
 		if l.keyMax-less >= head && t.keysOver(keys, l.keyMax-less) == t.keysOver(keys, l.keyMax) {
 			l.keyMax -= less
 			take(c, widths[c]+1-less)
 		}
 	}
 	for c, col := range t.columns {
-		if col.fit == extra && l.keyMax == widths[keys] && t.filled(c) && total+widths[c]+1 <= width {
+		if col.fit == extra && l.keyMax == widths[keys] && t.filled(c) && total+widths[c]+1 <= most {
 			take(c, widths[c]+1)
 		}
 	}
 	last := len(t.columns) - 1
-	if room := width - total - 1; t.columns[last].fit == reason && t.filled(last) && room >= reasonRoom {
+	if room := most - total - 1; t.columns[last].fit == reason && t.filled(last) && room >= reasonRoom {
 		l.on[last], l.reasonRoom = true, room
 	}
 	return l
@@ -86,12 +84,12 @@ func (t table) layout(width int) layout {
 func (t table) measure() (widths []int, keys int) {
 	widths = make([]int, len(t.columns))
 	for c, col := range t.columns {
-		widths[c] = twwidth.Width(col.head)
+		widths[c] = width(col.head)
 		if col.fit == reason {
 			continue
 		}
 		for _, r := range t.rows {
-			widths[c] = max(widths[c], twwidth.Width(r.cells[c]))
+			widths[c] = max(widths[c], width(r.cells[c]))
 		}
 		if col.fit == key {
 			keys = c
@@ -101,10 +99,10 @@ func (t table) measure() (widths []int, keys int) {
 }
 
 // keysOver counts the keys that have no room in so many columns.
-func (t table) keysOver(c, width int) int {
+func (t table) keysOver(c, most int) int {
 	n := 0
 	for _, r := range t.rows {
-		if twwidth.Width(r.cells[c]) > width {
+		if width(r.cells[c]) > most {
 			n++
 		}
 	}

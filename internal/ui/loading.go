@@ -1,6 +1,9 @@
 package ui
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // From so many inventories, or bytes of them, a terminal shows how far the reading is.
 const (
@@ -9,13 +12,16 @@ const (
 	manyBytes = 16 << 20
 )
 
-// Loading is the bar of inventories that are read. What is read is written to it.
+// Loading is the bar of inventories that are read, several at a time. What is read is
+// written to it.
 type Loading struct {
+	mu sync.Mutex
+
 	// nil: nothing is shown.
 	out *Output
 
-	// So many files, and the one at hand, from 1.
-	files, file int
+	// All files, and those that were begun.
+	files, begun int
 
 	// Bytes of all files, and those that were read.
 	size, read int64
@@ -33,11 +39,17 @@ func NewLoading(out *Output, files int, size int64, quiet bool) *Loading {
 	return l
 }
 
-// NextFile says that the next file is read from here on.
-func (l *Loading) NextFile() { l.file++ }
+// NextFile says that another file is read from here on.
+func (l *Loading) NextFile() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begun++
+}
 
 // Write takes what was read, and moves the bar.
 func (l *Loading) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.read += int64(len(p))
 	if l.out == nil {
 		return len(p), nil
@@ -46,7 +58,7 @@ func (l *Loading) Write(p []byte) (int, error) {
 	if l.size > 0 {
 		percent = min(100, 100*l.read/l.size)
 	}
-	text := fmt.Sprintf("Reading inventories: %d of %d", l.file, l.files)
+	text := fmt.Sprintf("Reading inventories: %d of %d", l.begun, l.files)
 	if line := gauge(text, percent, widthOf(l.out)); line != l.line {
 		l.line = line
 		l.out.raw("\r" + visible(line))

@@ -87,7 +87,7 @@ func missed(s plan.Step) int {
 }
 
 func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
-	title := "## Firmware plan " + markdownCode(ShortDigest(p.Digest))
+	title := "## Firmware plan " + markdownCode(plan.ShortDigest(p.Digest))
 	if p.DesiredState.Name != "" {
 		title += " of " + markdownCode(clip(p.DesiredState.Name))
 	}
@@ -104,7 +104,7 @@ func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
 		lines = append(lines, "- "+markdownText(line))
 	}
 	lines = append(lines, fmt.Sprintf("- Desired state %s, digest to approve %s.",
-		markdownCode(ShortDigest(p.DesiredState.SHA256)), markdownCode(p.Digest)))
+		markdownCode(plan.ShortDigest(p.DesiredState.SHA256)), markdownCode(p.Digest)))
 	return strings.Join(lines, "\n") + "\n"
 }
 

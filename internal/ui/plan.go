@@ -72,13 +72,13 @@ func (sc Screen) Plan(p *plan.Plan, now time.Time) string {
 
 // planTitle says which plan this is, and of which desired state.
 func planTitle(p *plan.Plan) string {
-	title := "Plan " + ShortDigest(p.Digest)
+	title := "Plan " + plan.ShortDigest(p.Digest)
 	if p.DesiredState.Name != "" {
 		title += " of " + p.DesiredState.Name
 	}
 	source := "no desired state"
 	if p.DesiredState.SHA256 != "" {
-		source = "desired state " + ShortDigest(p.DesiredState.SHA256)
+		source = "desired state " + plan.ShortDigest(p.DesiredState.SHA256)
 	}
 	return title + " (" + source + "), no device changed."
 }

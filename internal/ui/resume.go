@@ -73,5 +73,5 @@ func resumeHeading(run *state.Run, p *plan.Plan) string {
 	}
 	return fmt.Sprintf("Run %d of plan %s%s, started %s by %s on %s, %s. The store knows this of it, and the devices "+
 		"are asked next:",
-		run.ID, ShortDigest(p.Digest), limits(run.Phase, run.Wave), Moment(run.StartedAt), run.By, run.Host, how)
+		run.ID, plan.ShortDigest(p.Digest), limits(run.Phase, run.Wave), Moment(run.StartedAt), run.By, run.Host, how)
 }

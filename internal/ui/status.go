@@ -12,6 +12,7 @@ import (
 	"fwctl/executor/step"
 	"fwctl/internal/report"
 	"fwctl/internal/state"
+	"fwctl/plan"
 )
 
 // Again returns another command of fwctl as it is to be typed: about the same rack, with
@@ -28,79 +29,92 @@ func (sc Screen) Status(s *report.Status, again Again) string {
 		}
 		return command
 	}
-	ended := 0
-	counts := map[report.Process]int{}
 	for _, r := range s.Runs {
-		counts[r.Process]++
-		if r.EndedAt != nil {
-			ended++
-		}
 		text := Because(runLine(r), stands(r))
 		if r.Resumable {
 			text += "; " + resume(r.Host) + " looks at the devices and goes on"
 		}
 		lines = append(lines, "")
-		lines = append(lines, sc.toned(text+".", r.Process == report.Gone)...)
+		lines = append(lines, sc.toned(text+".", r.Process == result.ProcessGone)...)
 		lines = append(append(lines, sc.runNotes(r)...), sc.stepTable(r.Steps, "STATE")...)
 	}
-	if len(s.Stuck) > 0 {
-		t := table{columns: []column{
-			{"STUCK", key}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason},
-		}}
-		for _, v := range s.Stuck {
-			what := state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What()
-			t.rows = append(t.rows, row{tone: alarm, cells: []string{
-				v.Address, hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), Moment(v.Since),
-				what + ", and how it ended is not known: any power loss may start the image, or a part of it: " +
-					"do not reset or power-cycle it; " + resume(v.Host) + " looks at the device and goes on",
-			}})
+	for _, t := range []table{stuckTable(s, resume), cautionTable(s), stagedTable(s)} {
+		if len(t.rows) > 0 {
+			rows, _ := t.draw(sc)
+			lines = append(append(lines, ""), rows...)
 		}
-		rows, _ := t.draw(sc)
-		lines = append(append(lines, ""), rows...)
 	}
-	if len(s.Cautions) > 0 {
-		t := table{columns: []column{{"CAUTION", key}, {"HOST", label}, {"WHAT TO DO", reason}}}
-		for _, v := range s.Cautions {
-			t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), v.Words()}})
-		}
-		rows, _ := t.draw(sc)
-		lines = append(append(lines, ""), rows...)
-	}
+	lines = append(append(lines, ""), sc.wrap(statusTotal(s), "", "  ")...)
 	if len(s.Staged) > 0 {
-		t := table{columns: []column{
-			{"STAGED", key}, {"HOST", label}, {"RUNS", below}, {"HOLDS", below}, {"IMAGE", below}, {"SINCE", below},
-			{"BY", below}, {"NOTES", reason},
-		}}
-		for _, v := range s.Staged {
-			note := "-"
-			if !v.Confirmed {
-				note = "unconfirmed: the device never said that the image is complete"
-			}
-			t.rows = append(t.rows, row{cells: []string{
-				v.Address, hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
-				Moment(v.Since), cmp.Or(v.By, "-"), note,
-			}})
+		lines = append(lines, sc.wrap("What is staged starts at any power loss or hard reset.", "", "  ")...)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func stuckTable(s *report.Status, resume func(host string) string) table {
+	t := table{columns: []column{
+		{"STUCK", key}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason},
+	}}
+	for _, v := range s.Stuck {
+		what := state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What()
+		t.rows = append(t.rows, row{tone: alarm, cells: []string{
+			v.Address, hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), Moment(v.Since),
+			what + ", and how it ended is not known: any power loss may start the image, or a part of it: " +
+				"do not reset or power-cycle it; " + resume(v.Host) + " looks at the device and goes on",
+		}})
+	}
+	return t
+}
+
+func cautionTable(s *report.Status) table {
+	t := table{columns: []column{{"CAUTION", key}, {"HOST", label}, {"WHAT TO DO", reason}}}
+	for _, v := range s.Cautions {
+		t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), v.Words()}})
+	}
+	return t
+}
+
+func stagedTable(s *report.Status) table {
+	t := table{columns: []column{
+		{"STAGED", key}, {"HOST", label}, {"RUNS", below}, {"HOLDS", below}, {"IMAGE", below}, {"SINCE", below},
+		{"BY", below}, {"NOTES", reason},
+	}}
+	for _, v := range s.Staged {
+		note := "-"
+		if !v.Confirmed {
+			note = "unconfirmed: the device never said that the image is complete"
 		}
-		rows, _ := t.draw(sc)
-		lines = append(append(lines, ""), rows...)
+		t.rows = append(t.rows, row{cells: []string{
+			v.Address, hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
+			Moment(v.Since), cmp.Or(v.By, "-"), note,
+		}})
+	}
+	return t
+}
+
+// statusTotal counts what a status lists.
+func statusTotal(s *report.Status) string {
+	ended := 0
+	counts := map[result.Process]int{}
+	for _, r := range s.Runs {
+		counts[r.Process]++
+		if r.EndedAt != nil {
+			ended++
+		}
 	}
 	total := fmt.Sprintf("%s, %d broken off, ",
-		english.Plural(counts[report.Running], "run goes on", "runs go on"), counts[report.Gone])
+		english.Plural(counts[result.ProcessRunning], "run goes on", "runs go on"), counts[result.ProcessGone])
 	if ended > 0 {
 		total += fmt.Sprintf("%d to be resumed, ", ended)
 	}
 	total += fmt.Sprintf("%d staged, %d stuck.", len(s.Staged), len(s.Stuck))
-	if n := counts[report.Unclear]; n > 0 {
+	if n := counts[result.ProcessUnclear]; n > 0 {
 		total += fmt.Sprintf(" Of %d %s it is not clear.", n, english.PluralWord(n, "run", "runs"))
 	}
 	if n := len(s.Cautions); n > 0 {
 		total += fmt.Sprintf(" %d %s to be minded.", n, english.PluralWord(n, "caution has", "cautions have"))
 	}
-	lines = append(append(lines, ""), sc.wrap(total, "", "  ")...)
-	if len(s.Staged) > 0 {
-		lines = append(lines, sc.wrap("What is staged starts at any power loss or hard reset.", "", "  ")...)
-	}
-	return strings.Join(lines, "\n") + "\n"
+	return total
 }
 
 // History draws a history.
@@ -149,7 +163,7 @@ func (sc Screen) hostLines(hosts []report.Host) []string {
 // runLine says which run this is.
 func runLine(r report.Run) string {
 	return fmt.Sprintf("Run %d on %s, plan %s%s, started %s by %s",
-		r.ID, r.Host, ShortDigest(r.Plan), limits(r.Phase, r.Wave), Moment(r.StartedAt), r.By)
+		r.ID, r.Host, plan.ShortDigest(r.Plan), limits(r.Phase, r.Wave), Moment(r.StartedAt), r.By)
 }
 
 // limits says which waves of its plan a run is for, "" if it is for all.
@@ -168,9 +182,9 @@ func stands(r report.Run) string {
 	switch {
 	case r.EndedAt != nil:
 		return r.Outcome + " " + Moment(*r.EndedAt)
-	case r.Process == report.Running:
+	case r.Process == result.ProcessRunning:
 		return fmt.Sprintf("goes on, pid %d", r.PID)
-	case r.Process == report.Gone:
+	case r.Process == result.ProcessGone:
 		return "BROKEN OFF, its process is gone"
 	case r.PID > 0:
 		return fmt.Sprintf("has no end, and whether it goes on is not clear: see whether pid %d is it", r.PID)
@@ -226,7 +240,7 @@ func (sc Screen) stepTable(steps []report.Step, end string) []string {
 		way := s.Way()
 		var modes, to, images []string
 		for _, h := range way {
-			modes, to, images = append(modes, h.Mode), append(to, h.To), append(images, ShortDigest(h.SHA256))
+			modes, to, images = append(modes, h.Mode), append(to, h.To), append(images, plan.ShortDigest(h.SHA256))
 		}
 		r := row{
 			cells: []string{

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/olekukonko/tablewriter/tw"
 )
 
@@ -177,7 +176,7 @@ func (t table) place(r row, l layout, sc Screen) (cells []string, around lined) 
 			if col.fit == reason {
 				all[c] = ""
 			}
-		case col.fit == key && twwidth.Width(cell) > l.keyMax:
+		case col.fit == key && width(cell) > l.keyMax:
 			around.above = append(around.above, strings.Repeat(" ", l.keyAt)+cell)
 			all[c] = ""
 		case col.fit == below && !l.on[c]:

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"fwctl/plan"
+
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
@@ -30,12 +32,6 @@ func Enumerate(names []string, most int) string {
 
 // Moment writes a time as the reader's clock shows it.
 func Moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
-
-// ShortDigest is the beginning of a digest, for people to tell two apart.
-func ShortDigest(digest string) string {
-	digest = strings.TrimPrefix(digest, "sha256:")
-	return digest[:min(8, len(digest))]
-}
 
 // weekday writes a time as clocks at the window show it.
 func weekday(t time.Time) string { return t.Format("Mon 2006-01-02 15:04 MST") }
@@ -81,40 +77,52 @@ func size(n int64) string { return humanize.IBytes(uint64(max(0, n))) }
 // a process or a file says: what follows them would read like a line of fwctl's.
 func OneLine(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
 
-// wrap breaks text between words into lines of at most width columns, the first
+// width returns how many columns a text takes on a terminal.
+func width(text string) int {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return twwidth.Width(text)
+		}
+	}
+	// Nearly all texts are so, and tables have hundreds of thousands of them.
+	return len(text)
+}
+
+// wrap breaks text between words into lines of at most so many columns, the first
 // one after first, the others after rest. A word is never broken.
-func wrap(text string, width int, first, rest string) []string {
+func wrap(text string, columns int, first, rest string) []string {
 	var lines []string
-	line, room := first, false
+	line, at, room := []byte(first), width(first), false
 	for word := range strings.FieldsSeq(text) {
-		if room && twwidth.Width(line)+1+twwidth.Width(word) > width {
-			lines = append(lines, line)
-			line, room = rest, false
+		wide := width(word)
+		if room && at+1+wide > columns {
+			lines = append(lines, string(line))
+			line, at, room = append(line[:0], rest...), width(rest), false
 		}
 		if room {
-			line += " "
+			line, at = append(line, ' '), at+1
 		}
-		line += word
+		line, at = append(line, word...), at+wide
 		room = true
 	}
-	return append(lines, line)
+	return append(lines, string(line))
 }
 
 // wrapEach wraps each line of text.
-func wrapEach(text string, width int, first, rest string) []string {
+func wrapEach(text string, columns int, first, rest string) []string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
-		lines = append(lines, wrap(line, width, first, rest)...)
+		lines = append(lines, wrap(line, columns, first, rest)...)
 	}
 	return lines
 }
 
 // pad returns text followed by blanks, as wide as it is to be.
-func pad(text string, width int) string {
-	return text + strings.Repeat(" ", max(0, width-twwidth.Width(text)))
+func pad(text string, columns int) string {
+	return text + strings.Repeat(" ", max(0, columns-width(text)))
 }
 
-func digestCell(sha256 string) string { return cmp.Or(ShortDigest(sha256), "-") }
+func digestCell(sha256 string) string { return cmp.Or(plan.ShortDigest(sha256), "-") }
 
 // hopsCell joins what is said of each of a component's hops, in order.
 func hopsCell[T ~string](each []T) string {

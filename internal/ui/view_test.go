@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 
-	"fwctl/executor"
+	"fwctl/executor/memory"
 	"fwctl/executor/result"
 	"fwctl/executor/step"
 	"fwctl/internal/report"
@@ -146,7 +146,7 @@ const exampleWaits = "1 component waits for wave 2: `fwctl --simulate rack.yaml 
 func exampleRun() report.Run {
 	at := noon.Add(time.Minute)
 	return report.Run{Host: "stor1", ID: 7, Plan: "sha256:9b1e77c0" + strings.Repeat("0", 56), By: "anna", StartedAt: noon,
-		Process: report.Gone, PID: 4711, Resumable: true,
+		Process: result.ProcessGone, PID: 4711, Resumable: true,
 		Resumed: []report.Resume{{By: "ben", At: noon.Add(time.Hour)}},
 		Overrides: []report.Override{
 			{Kind: "ignore-window", Address: "5000ccab04001000/esp1/sub0", Given: "CHG-4711, agreed with the users"},
@@ -182,8 +182,8 @@ func exampleStatus() *report.Status {
 		Hosts: []report.Host{{Name: "stor1", TakenAt: noon}, {Name: "stor2", TakenAt: noon}},
 		Runs: []report.Run{exampleRun(), exampleInterrupted(),
 			{Host: "stor2", ID: 3, Plan: "sha256:" + strings.Repeat("3", 64), By: "ben", StartedAt: noon,
-				Process: report.Running, PID: 88},
-			{Host: "stor2", ID: 2, Plan: "sha256:" + strings.Repeat("2", 64), By: "ben", StartedAt: noon, Process: report.Unclear, PID: 77}},
+				Process: result.ProcessRunning, PID: 88},
+			{Host: "stor2", ID: 2, Plan: "sha256:" + strings.Repeat("2", 64), By: "ben", StartedAt: noon, Process: result.ProcessUnclear, PID: 77}},
 		Staged: []report.Staged{
 			{Host: "stor1", Address: "5000ccab04001000/esp3/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna", Confirmed: true},
 			{Host: "stor2", Address: "5000ccab04001000/esp4/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna"},
@@ -215,7 +215,7 @@ func exampleHistory() *report.History {
 func exampleResume(width int) string {
 	p := examplePlan()
 	p.Waves[1].Windows = nil
-	p.Steps[4].Disruption.Why = plan.IfRefused + "mode 7 resets esp1"
+	p.Steps[4].Disruption.Why = plan.IfRefused("mode 7 resets esp1")
 	hooks := &plan.Hooks{BeforeReset: plan.Command{"ceph", "osd", "set", "noout"},
 		AfterReset: plan.Command{"ceph", "osd", "unset", "noout"}, Timeout: plan.Duration(time.Minute)}
 	for i := range p.Steps {
@@ -232,7 +232,7 @@ func exampleResume(width int) string {
 		return state.Step{Address: s.Address, Key: state.Key{LUID: s.LUID}, Hop: hop, To: s.Hops[hop].To, State: at,
 			Mode: mode, Detail: detail}
 	}
-	r := executor.NewRemaining(&state.Run{ID: 7, Host: "stor1", By: "anna", StartedAt: noon}, p,
+	r := memory.NewRemaining(&state.Run{ID: 7, Host: "stor1", By: "anna", StartedAt: noon}, p,
 		[]state.Step{rec(chain, 1, "staged", "e", ""), rec(stops, 0, "sending", "7", ""),
 			rec(falls, 0, "pending", "7", "the device does not take mode e"), rec(fine, 0, "staged", "e", "complete"),
 			rec(failed, 0, "failed", "e", "the device said 82h")},
@@ -309,7 +309,7 @@ func TestViewsLoseNothing(t *testing.T) {
 	inventoryWords = append(inventoryWords, "83h)", "12h)")
 	var runWords []string
 	for _, s := range exampleRun().Steps {
-		runWords = append(runWords, s.Address, standing(s.Outcome, s.State), s.From, s.To, ShortDigest(s.SHA256))
+		runWords = append(runWords, s.Address, standing(s.Outcome, s.State), s.From, s.To, plan.ShortDigest(s.SHA256))
 		runWords = append(runWords, strings.Fields(s.Reason)...)
 	}
 	runWords = append(runWords, "9b1e77c0", "anna", "ben", "CHG-4711,", "users\"", "--ignore-window")

@@ -41,7 +41,7 @@ func (w *wanted) disruption(hops []plan.Hop, effect func() impact.Effect) plan.D
 	case !deferred:
 		why = "mode 7 " + reset
 	case last.MayReset():
-		why = plan.IfRefused + "mode 7 " + reset
+		why = plan.IfRefused("mode 7 " + reset)
 	default:
 		return plan.Disruption{Expected: plan.NoImpact, Worst: plan.NoImpact, Why: harmless(last)}
 	}

@@ -71,6 +71,14 @@ func OneOff(f Flash) (*plan.Plan, error) {
 	return p, nil
 }
 
+// Unreadable returns the problems of devices that somebody else works on, or that could not be read: no plan is made for
+// the others then.
+func (f Flash) Unreadable() []inventory.Problem {
+	return slices.DeleteFunc(slices.Clone(f.Inventory.Problems), func(p inventory.Problem) bool {
+		return !slices.Contains(f.Devices, p.Path) || !p.InUse && p.Unread == nil
+	})
+}
+
 // name returns what the image is called: its file's name.
 func (f Flash) name() string { return filepath.Base(f.Image.Path()) }
 

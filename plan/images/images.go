@@ -1,9 +1,13 @@
-package main
+// Package images finds the image files that a plan sends: by their size and SHA-256 alone, wherever they lie.
+//
+// It reads files and nothing else, and judges no image: what a plan names was judged when it was made.
+package images
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,22 +18,65 @@ import (
 	"fwctl/plan"
 )
 
-// hints are the paths of images by their SHA-256, as a plan file has them.
-func hints(images map[string]*image.Image) (map[string]string, error) {
+// Hints returns the paths of images by their SHA-256, as a plan file has them.
+func Hints(images map[string]*image.Image) (map[string]string, error) {
 	paths := make(map[string]string, len(images))
 	for sha256, img := range images {
 		path, err := filepath.Abs(img.Path())
 		if err != nil {
-			return nil, fmt.Errorf("cannot tell where image %s is: %w", img.Path(), err)
+			return nil, fmt.Errorf("cannot find out where image %s is: %w", img.Path(), err)
 		}
 		paths[sha256] = path
 	}
 	return paths, nil
 }
 
-// imageSearch looks for the images that a plan sends. An image is found by its size
-// and SHA-256 alone, wherever it lies.
-type imageSearch struct {
+// MissingError is an image of a plan that was not found.
+type MissingError struct {
+	Image plan.ImageRef
+	// Where lists the places that were looked in, in words.
+	Where string
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf(
+		"cannot find image %s (%d bytes, SHA-256 %s): %s", e.Image.Name, e.Image.Size, e.Image.SHA256, e.Where,
+	)
+}
+
+// Places are where the images of a plan may be.
+type Places struct {
+	// Known are images that need not be looked for, by their SHA-256.
+	Known map[string]*image.Image
+	// Dir is looked in first, and below; "" for none.
+	Dir string
+	// File is the plan file, "" for none. The folder that it is in is looked in next, and below.
+	File string
+}
+
+// Find returns the images that a plan sends, by their SHA-256. What is in none of the places is looked for where the plan
+// says that it was when it was made. The error is of a folder that cannot be read, or a *multierror.Error with a
+// *MissingError for each image that was not found.
+func Find(p *plan.Plan, places Places) (map[string]*image.Image, error) {
+	s := search{plan: p, wanted: p.ImagesToSend(), found: map[string]*image.Image{}}
+	maps.Copy(s.found, places.Known)
+	if places.Dir != "" {
+		if err := s.walk(places.Dir); err != nil {
+			return nil, fmt.Errorf("cannot look for images: %w", err)
+		}
+	}
+	if places.File != "" {
+		// What cannot be read there is not an error as long as the images are elsewhere.
+		if err := s.walk(filepath.Dir(places.File)); err != nil {
+			s.looked[len(s.looked)-1] += " (" + err.Error() + ")"
+		}
+	}
+	s.followHints()
+	return s.found, s.missing()
+}
+
+// search is one search for the images of a plan.
+type search struct {
 	plan   *plan.Plan
 	wanted []plan.ImageRef
 	// By SHA-256.
@@ -38,30 +85,7 @@ type imageSearch struct {
 	looked []string
 }
 
-// findImages looks for the images of a plan: in dir and below it, if one is named,
-// else beside the plan file, if there is one, and below, else where the plan says
-// that they were when it was made. known are images that need not be looked for.
-func findImages(p *plan.Plan, known map[string]*image.Image, dir, file string) (map[string]*image.Image, error) {
-	s := imageSearch{plan: p, wanted: p.ImagesToSend(), found: map[string]*image.Image{}}
-	for sha256, img := range known {
-		s.found[sha256] = img
-	}
-	if dir != "" {
-		if err := s.walk(dir); err != nil {
-			return nil, fmt.Errorf("cannot look for images: %w", err)
-		}
-	}
-	if file != "" {
-		// What cannot be read there is not an error as long as the images are elsewhere.
-		if err := s.walk(filepath.Dir(file)); err != nil {
-			s.looked[len(s.looked)-1] += " (" + err.Error() + ")"
-		}
-	}
-	s.followHints()
-	return s.found, s.missing()
-}
-
-func (s *imageSearch) done() bool {
+func (s *search) done() bool {
 	for _, ref := range s.wanted {
 		if s.found[ref.SHA256] == nil {
 			return false
@@ -71,7 +95,7 @@ func (s *imageSearch) done() bool {
 }
 
 // walk looks in a directory and below it.
-func (s *imageSearch) walk(dir string) error {
+func (s *search) walk(dir string) error {
 	s.looked = append(s.looked, "in "+dir)
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -90,7 +114,7 @@ func (s *imageSearch) walk(dir string) error {
 }
 
 // followHints looks where images were when the plan was made.
-func (s *imageSearch) followHints() {
+func (s *search) followHints() {
 	for _, ref := range s.wanted {
 		if hint := s.plan.ImageHints[ref.SHA256]; filepath.IsAbs(hint) && s.found[ref.SHA256] == nil {
 			s.try(hint)
@@ -100,7 +124,7 @@ func (s *imageSearch) followHints() {
 
 // try takes a file if it is one of the images. A file of another size is not read,
 // nor is anything but a regular file: whoever can write a plan file can name any path.
-func (s *imageSearch) try(path string) {
+func (s *search) try(path string) {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {
 		return
@@ -124,7 +148,7 @@ func (s *imageSearch) try(path string) {
 }
 
 // missing reports each image that was not found, with every place.
-func (s *imageSearch) missing() error {
+func (s *search) missing() error {
 	var all *multierror.Error
 	for _, ref := range s.wanted {
 		if s.found[ref.SHA256] != nil {
@@ -138,9 +162,7 @@ func (s *imageSearch) missing() error {
 		if len(places) > 0 {
 			where = "looked " + strings.Join(places, "; ")
 		}
-		all = multierror.Append(all, &failure{exitError,
-			fmt.Sprintf("cannot find image %s (%d bytes, SHA-256 %s): %s", ref.Name, ref.Size, ref.SHA256, where),
-			"name the directory that has it with --images"})
+		all = multierror.Append(all, &MissingError{ref, where})
 	}
 	return all.ErrorOrNil()
 }

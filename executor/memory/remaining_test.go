@@ -1,10 +1,10 @@
-package executor_test
+package memory_test
 
 import (
 	"fmt"
 	"testing"
 
-	"fwctl/executor"
+	"fwctl/executor/memory"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
@@ -35,7 +35,7 @@ func TestRemainingWithinWaves(t *testing.T) {
 		{"staged", "e", 0, ""},
 	} {
 		records := []state.Step{{Key: state.Key{LUID: s.LUID}, State: tt.state, Mode: tt.mode}}
-		r := executor.NewRemaining(&state.Run{Host: "stor1", Wave: tt.wave}, p, records, nil, nil)
+		r := memory.NewRemaining(&state.Run{Host: "stor1", Wave: tt.wave}, p, records, nil, nil)
 		got := ""
 		if left := r.Components[0].Left; len(left.Hops) > 0 {
 			got = fmt.Sprintf("%v %s %s", left.Hops[0].Modes, left.Disruption.Expected, left.Disruption.Worst)

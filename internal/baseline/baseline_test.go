@@ -1,11 +1,11 @@
-package enclosure_test
+package baseline_test
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"fwctl/internal/enclosure"
+	"fwctl/internal/baseline"
 	"fwctl/inventory"
 )
 
@@ -50,14 +50,14 @@ func TestDecline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			after := well()
 			tt.change(after)
-			if diff := cmp.Diff(tt.want, enclosure.TakeBaseline(well()).Decline(after)); diff != "" {
+			if diff := cmp.Diff(tt.want, baseline.Take(well()).Decline(after)); diff != "" {
 				t.Errorf("what is worse (-want +got):\n%s", diff)
 			}
 		})
 	}
 	unknown := well()
 	unknown.Drives, unknown.DrivesUnknown = nil, true
-	if got := enclosure.TakeBaseline(unknown).Decline(unknown); got != nil {
+	if got := baseline.Take(unknown).Decline(unknown); got != nil {
 		t.Errorf("what is worse where drives were never listed = %q; want nothing", got)
 	}
 }

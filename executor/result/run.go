@@ -44,3 +44,15 @@ type RemainingStep struct {
 func (r *Remaining) Unclear() bool {
 	return slices.ContainsFunc(r.Components, func(c RemainingStep) bool { return c.Open != nil })
 }
+
+// Process is what is known of the process that carries out a run that has no end.
+type Process string
+
+const (
+	// ProcessRunning: it holds the lock of an enclosure.
+	ProcessRunning Process = "running"
+	// ProcessGone: there is no such process. It was killed, or the host went down.
+	ProcessGone Process = "gone"
+	// ProcessUnclear: it is unknown whether it goes on.
+	ProcessUnclear Process = "unclear"
+)

@@ -1,4 +1,7 @@
-package enclosure
+// Package baseline is what an enclosure was like before a run touched it, and what of that is worse now.
+//
+// It is pure: it compares one reading of an enclosure with another, and knows no device and no store.
+package baseline
 
 import (
 	"cmp"
@@ -18,33 +21,36 @@ type Baseline struct {
 	// ESPs are lu_ids.
 	ESPs []string `json:"esps"`
 	// Drives is nil if no ESP listed them.
-	Drives []DriveBaseline `json:"drives"`
+	Drives []Drive `json:"drives"`
 
 	// Components are those of all its ESPs, worked on or not: a plan has a row of what
 	// cannot be read any more.
 	Components []inventory.Known `json:"components,omitempty"`
 }
 
-// DriveBaseline is a drive as it was.
-type DriveBaseline struct {
+// Drive is a drive as it was.
+type Drive struct {
 	Slot       inventory.SlotNumber `json:"slot"`
 	SASAddress string               `json:"sas_address"`
 	LUID       string               `json:"lu_id,omitempty"`
-	Live       int                  `json:"live"`            // paths that are live
-	Used       int                  `json:"used"`            // those of them that its users go on over
-	Paths      []PathBaseline       `json:"paths,omitempty"` // those that are live
+	// Live counts the paths that are live, Used those of them that its users go on over.
+	Live int `json:"live"`
+	Used int `json:"used"`
+	// Paths are those that are live.
+	Paths []Path `json:"paths,omitempty"`
 }
 
-// PathBaseline is a live path as it was. Its device may have another name when it
+// Path is a live path as it was. Its device may have another name when it
 // has come back.
-type PathBaseline struct {
+type Path struct {
 	Device string `json:"device"`
-	Via    string `json:"via"` // lu_id of the ESP that it goes through, "" unknown
+	// Via is the lu_id of the ESP that it goes through, "" if that is unknown.
+	Via string `json:"via"`
 }
 
 // keys name a drive: its logical unit, its address, its slot. Page 0Ah gives none,
 // or another port's address, for a while after a reset.
-func (d DriveBaseline) keys() []string {
+func (d Drive) keys() []string {
 	var keys []string
 	if d.LUID != "" {
 		keys = append(keys, "unit "+d.LUID)
@@ -59,15 +65,15 @@ func (d DriveBaseline) keys() []string {
 }
 
 // name is what people know a drive by.
-func (d DriveBaseline) name() string {
+func (d Drive) name() string {
 	if d.Slot == inventory.NoSlot {
 		return "the drive " + d.SASAddress + ", in no slot,"
 	}
 	return fmt.Sprintf("the drive in slot %d", d.Slot)
 }
 
-// TakeBaseline returns what an enclosure is like now.
-func TakeBaseline(e *inventory.Enclosure) *Baseline {
+// Take returns what an enclosure is like now.
+func Take(e *inventory.Enclosure) *Baseline {
 	b := &Baseline{Health: e.Health}
 	aliases := map[string][]string{}
 	for _, c := range e.Named() {
@@ -81,7 +87,7 @@ func TakeBaseline(e *inventory.Enclosure) *Baseline {
 		}
 	}
 	if !e.DrivesUnknown {
-		b.Drives = []DriveBaseline{}
+		b.Drives = []Drive{}
 	}
 	for _, d := range e.Drives {
 		b.Drives = append(b.Drives, countPaths(d))
@@ -89,11 +95,11 @@ func TakeBaseline(e *inventory.Enclosure) *Baseline {
 	return b
 }
 
-func countPaths(d inventory.Drive) DriveBaseline {
-	b := DriveBaseline{Slot: d.Slot, SASAddress: d.SASAddress, LUID: d.LUID}
+func countPaths(d inventory.Drive) Drive {
+	b := Drive{Slot: d.Slot, SASAddress: d.SASAddress, LUID: d.LUID}
 	for _, p := range d.Paths {
 		if p.Live {
-			b.Paths = append(b.Paths, PathBaseline{p.Device, p.Via})
+			b.Paths = append(b.Paths, Path{p.Device, p.Via})
 			b.Live++
 			if p.Used {
 				b.Used++
@@ -169,7 +175,7 @@ func (b *Baseline) lost(e *inventory.Enclosure) []string {
 
 // downPaths says of the paths to a drive which are not live, through which module
 // and why, and which are gone; "" if nothing is known of them.
-func (d DriveBaseline) downPaths(e *inventory.Enclosure, now *inventory.Drive) string {
+func (d Drive) downPaths(e *inventory.Enclosure, now *inventory.Drive) string {
 	said := downPaths(e, now)
 	for _, p := range d.Paths {
 		if !slices.ContainsFunc(now.Paths, func(n inventory.DrivePath) bool { return n.Device == p.Device }) {
@@ -207,8 +213,10 @@ func through(e *inventory.Enclosure, luID string) string {
 
 // DownDrive is a drive that something uses, and to which not all paths are live.
 type DownDrive struct {
-	Name string // as in "the drive in slot 7"
-	Why  string // each path that is down, through which ESP, and why
+	// Name is what people know it by, as in "the drive in slot 7".
+	Name string
+	// Why lists each path that is down, through which ESP, and why.
+	Why string
 }
 
 // DownDrives returns the drives of an enclosure that are in use and lack a path.
@@ -223,7 +231,7 @@ func DownDrives(e *inventory.Enclosure) []DownDrive {
 	return all
 }
 
-// Encode returns a baseline as ParseBaseline reads it.
+// Encode returns a baseline as Parse reads it.
 func (b *Baseline) Encode() []byte {
 	data, err := json.Marshal(b)
 	if err != nil {
@@ -233,8 +241,8 @@ func (b *Baseline) Encode() []byte {
 	return data
 }
 
-// ParseBaseline reads what Encode has written.
-func ParseBaseline(data []byte) (*Baseline, error) {
+// Parse reads what Encode has written.
+func Parse(data []byte) (*Baseline, error) {
 	var b Baseline
 	if err := json.Unmarshal(data, &b); err != nil {
 		return nil, fmt.Errorf("cannot read what an enclosure was like before the run: %w", err)

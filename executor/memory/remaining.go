@@ -1,9 +1,8 @@
-package executor
+package memory
 
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"fwctl/executor/result"
 	"fwctl/executor/step"
@@ -34,12 +33,13 @@ func NewRemaining(
 ) *result.Remaining {
 	left := *p
 	left.Steps = nil
-	selected := Config{Phase: plan.WaveKind(run.Phase), Wave: run.Wave}
-	left.Waves = slices.DeleteFunc(slices.Clone(p.Waves), func(w plan.Wave) bool { return !selected.Selects(w) })
+	left.Waves = slices.DeleteFunc(slices.Clone(p.Waves), func(w plan.Wave) bool {
+		return !w.Matches(plan.WaveKind(run.Phase), run.Wave)
+	})
 	r := &result.Remaining{Run: run, Plan: &left}
-	owed := hooksOwed(hooks)
+	owed := owedHooks(hooks)
 	for _, s := range p.Steps {
-		key := keyOf(&s)
+		key := KeyOf(&s)
 		if _, ok := owed[key]; ok && s.Hooks != nil && len(s.Hooks.AfterReset) > 0 {
 			r.Owed = append(r.Owed, s)
 		}
@@ -96,9 +96,7 @@ func leftOf(s plan.Step, rec state.Step, open bool) plan.Step {
 	default:
 		if rec.Mode == string(plan.Mode7) {
 			hop.Modes = []plan.Mode{plan.Mode7}
-			if why, fallback := strings.CutPrefix(s.Disruption.Why, plan.IfRefused); fallback {
-				s.Disruption.Why = "mode e is refused; " + why
-			}
+			s.Disruption = s.Disruption.AfterRefusal()
 		}
 	}
 	staged := next > 0 || len(hop.Deferring()) == 0
@@ -140,6 +138,3 @@ func withoutReset(s plan.Step) plan.Step {
 	s.Disruption.Expected, s.Disruption.Worst, s.Hooks = plan.NoImpact, plan.NoImpact, nil
 	return s
 }
-
-// keyOf returns the key of a step's component in the store.
-func keyOf(s *plan.Step) state.Key { return state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure} }
