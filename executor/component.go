@@ -119,11 +119,11 @@ func (r *run) commit(ctx context.Context, c *component, commands []step.Command)
 func (c *component) carryOut(tx *state.Tx, cmd step.Command, now time.Time, by string) {
 	hop := c.hop()
 	caution := func(kind state.CautionKind) {
-		tx.Caution(state.Caution{Key: c.key, Kind: kind, Address: c.step.Address, Detail: cmd.Reason, Since: now})
+		tx.Caution(state.CautionRecord{Key: c.key, Kind: kind, Address: c.step.Address, Detail: cmd.Reason, Since: now})
 	}
 	switch cmd.Do {
 	case step.Stage:
-		tx.Stage(c.key, state.Staged{
+		tx.Stage(c.key, state.StagedRecord{
 			SHA256: hop.Image.SHA256, Revision: hop.To, Running: c.is.Runs, Since: now, By: by, Confirmed: c.is.Confirmed,
 		})
 	case step.Unstage:

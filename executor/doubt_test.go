@@ -278,7 +278,7 @@ func TestUnclearIsSettledByWhatItRuns(t *testing.T) {
 		hop := b.hop("1100", plan.Mode7)
 		step := b.step(esp1, reset, hop)
 		b.ended(b.run(step), result.RunDone, "updated confirmed 7 1100")
-		unclear := state.Caution{
+		unclear := state.CautionRecord{
 			Key: state.Key{
 				LUID: step.LUID,
 			}, Kind: state.Unclear, Address: esp1, Detail: "the last chunk was not answered", Since: time.Now(),

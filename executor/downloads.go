@@ -119,7 +119,7 @@ func (r *run) newDownload(
 		Notice: notice,
 		MayHold: func(d download.Component) bool {
 			cautions, err := r.Store.Cautions(ctx)
-			return err == nil && slices.ContainsFunc(cautions, func(known state.Caution) bool {
+			return err == nil && slices.ContainsFunc(cautions, func(known state.CautionRecord) bool {
 				return (known.Kind == state.Unclear || known.Kind == state.NeedsImage) &&
 					(known.Key == componentKey(d) || known.Address == d.Address)
 			})

@@ -410,7 +410,7 @@ func TestCautionsByAnotherAddress(t *testing.T) {
 		recorded := func(kind state.CautionKind) {
 			key := state.Key{LUID: b.step(enc1+"/esp2/sub0", stage, b.hop("1100", plan.ModeE)).LUID, Subenclosure: 3}
 			err := b.store.Update(context.Background(), func(tx *state.Tx) {
-				tx.Caution(state.Caution{Key: key, Kind: kind, Address: alias, Detail: "as it said", Since: time.Now()})
+				tx.Caution(state.CautionRecord{Key: key, Kind: kind, Address: alias, Detail: "as it said", Since: time.Now()})
 			})
 			if err != nil {
 				b.Fatal(err)

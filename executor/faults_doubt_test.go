@@ -437,10 +437,10 @@ func (b *bench) onRecord(want string) {
 	if len(m.Staged) > 0 {
 		got = append(got, "staged")
 	}
-	if slices.ContainsFunc(m.Cautions, func(c state.Caution) bool { return c.Kind == state.NeedsImage }) {
+	if slices.ContainsFunc(m.Cautions, func(c state.CautionRecord) bool { return c.Kind == state.NeedsImage }) {
 		got = append(got, "needs an image")
 	}
-	unclear := func(c state.Caution) bool { return c.Kind == state.Unclear }
+	unclear := func(c state.CautionRecord) bool { return c.Kind == state.Unclear }
 	if want == "unclear" && slices.ContainsFunc(m.Cautions, unclear) {
 		got = append(got, "unclear")
 	}

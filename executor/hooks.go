@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -157,9 +156,4 @@ func (r *run) runOwedHooks(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// hasHooks reports whether commands are run around resets that this machine does.
-func (r *run) hasHooks() bool {
-	return slices.ContainsFunc(r.local(), func(c *component) bool { return c.step.Hooks != nil })
 }

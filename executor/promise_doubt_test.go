@@ -83,7 +83,7 @@ func (s *shelf) addDoubt(d dice, b *strings.Builder) {
 // that a round has left in doubt, or in need of a person.
 func (r *round) remembers(key state.Key) bool {
 	_, staged := r.memory.Staged[key]
-	return staged || slices.ContainsFunc(r.memory.Cautions, func(c state.Caution) bool { return c.Key == key }) ||
+	return staged || slices.ContainsFunc(r.memory.Cautions, func(c state.CautionRecord) bool { return c.Key == key }) ||
 		slices.ContainsFunc(r.memory.Open, func(i state.Intent) bool { return i.Key == key })
 }
 

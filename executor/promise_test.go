@@ -112,7 +112,7 @@ type round struct {
 	result   *result.Result
 	from, to int        // the lines of the trace that are its own
 	after    *rackState // as it stood at its end
-	staged   map[state.Key]state.Staged
+	staged   map[state.Key]state.StagedRecord
 	memory   *state.Memory
 	ends     map[string]int // finished events of each component
 	started  time.Time

@@ -376,7 +376,7 @@ func (b *bench) arrived(images ...plan.ImageRef) {
 }
 
 // stored is what the store remembers as staged.
-func (b *bench) stored() map[state.Key]state.Staged {
+func (b *bench) stored() map[state.Key]state.StagedRecord {
 	b.Helper()
 	staged, err := b.store.Staged(context.Background())
 	if err != nil {

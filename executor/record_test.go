@@ -56,7 +56,7 @@ func TestWhatNeedsAnImageIsNotActivated(t *testing.T) {
 				hop.Modes, hop.Activation, hop.ActivateBy = []plan.Mode{}, plan.WithApply, by
 				step, before := b.step(esp1, reset, hop), len(b.writes())
 				err := b.store.Update(context.Background(), func(tx *state.Tx) {
-					tx.Caution(state.Caution{Key: state.Key{LUID: step.LUID}, Kind: state.NeedsImage, Address: esp1, Detail: "83h"})
+					tx.Caution(state.CautionRecord{Key: state.Key{LUID: step.LUID}, Kind: state.NeedsImage, Address: esp1, Detail: "83h"})
 				})
 				if err != nil {
 					t.Fatal(err)

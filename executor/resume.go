@@ -202,16 +202,16 @@ func (r *run) restore(ctx context.Context) ([]remains, error) {
 }
 
 // needsImage reports whether it is on record that it needs a whole image.
-func (c *component) needsImage(cautions []state.Caution) bool {
+func (c *component) needsImage(cautions []state.CautionRecord) bool {
 	addresses := append([]string{c.step.Address}, c.step.Aliases...)
-	return slices.ContainsFunc(cautions, func(known state.Caution) bool {
+	return slices.ContainsFunc(cautions, func(known state.CautionRecord) bool {
 		return known.Kind == state.NeedsImage && (known.Key == c.key || slices.Contains(addresses, known.Address))
 	})
 }
 
 // stored returns a component as the store has it. Of a run by a fwctl before 1.0 it is
 // what the record, its effects and the cautions say.
-func (c *component) stored(rec state.Step, intents []state.Intent, cautions []state.Caution) (step.Component, error) {
+func (c *component) stored(rec state.Step, intents []state.Intent, cautions []state.CautionRecord) (step.Component, error) {
 	is := step.New(c.step)
 	if rec.Component != "" {
 		err := json.Unmarshal([]byte(rec.Component), &is)
@@ -236,7 +236,7 @@ func (c *component) stored(rec state.Step, intents []state.Intent, cautions []st
 			last = i.Kind
 		}
 	}
-	powerOnly := slices.ContainsFunc(cautions, func(known state.Caution) bool {
+	powerOnly := slices.ContainsFunc(cautions, func(known state.CautionRecord) bool {
 		return known.Key == c.key && known.Kind == state.PowerOnly
 	})
 	if last == state.Activation || is.State == step.Staged {

@@ -3,21 +3,17 @@ package executor
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"fwctl/executor/memory"
 	"fwctl/executor/result"
 	"fwctl/executor/schedule"
 	"fwctl/executor/step"
 	"fwctl/internal/baseline"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
-	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -206,20 +202,16 @@ func (r *run) keep(tx *state.Tx) {
 
 // newRun checks what can be checked without a device.
 func newRun(ctx context.Context, c Config) (*run, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
 	r := &run{Config: c, until: ctx, soaked: map[int]bool{}, baselines: map[string]*baseline.Baseline{}}
 	r.Machine = enclosure.WatchSlow(c.Machine, func(path string, since time.Duration) {
-		r.event(
-			result.Event{
-				Type: result.EventNoticed,
-				Reason: fmt.Sprintf(
-					"%s has not answered a command for %v: it is waited for, because a time-out would have it reset",
-					path,
-					plan.Duration(since.Round(time.Second)),
-				),
-			},
-		)
+		r.event(result.Event{Type: result.EventNoticed, Reason: fmt.Sprintf(
+			"%s has not answered a command for %v: it is waited for, because a time-out would have it reset",
+			path, plan.Duration(since.Round(time.Second)),
+		)})
 	})
-	host := c.Machine.Hostname()
 	for i := range c.Plan.Steps {
 		planned := &c.Plan.Steps[i]
 		if !planned.Acts() {
@@ -227,50 +219,9 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		}
 		s := newComponent(planned)
 		r.components = append(r.components, s)
-		if planned.Host != host {
+		if planned.Host != c.Machine.Hostname() {
 			s.is.Reason = "this is for " + planned.Host + " to carry out"
-			continue
 		}
-		if !slices.ContainsFunc(c.Plan.Waves, func(w plan.Wave) bool {
-			return w.Kind == plan.StageWave && w.Number == planned.Waves.Stage ||
-				w.Kind == plan.ResetWave && w.Number == planned.Waves.Reset
-		}) {
-			return nil, fmt.Errorf("cannot carry out the plan: no wave of it works on %s", planned.Address)
-		}
-		for _, hop := range planned.Hops {
-			if _, err := hop.ActivationPageBytes(); err != nil {
-				return nil, fmt.Errorf("cannot carry out the plan: %w", err)
-			}
-		}
-		if planned.Action == plan.Activate {
-			continue
-		}
-		for _, hop := range planned.Hops {
-			if len(hop.Modes) == 0 {
-				return nil, fmt.Errorf(
-					"cannot carry out the plan: it names no mode to send image %s to %s by",
-					hop.Image.Name,
-					planned.Address,
-				)
-			}
-			img, ok := c.Images[hop.Image.SHA256]
-			if !ok {
-				return nil, fmt.Errorf(
-					"cannot find image %s (sha256 %s): name the directory that it is in with --images",
-					hop.Image.Name,
-					hop.Image.SHA256,
-				)
-			}
-			if img.SHA256() != hop.Image.SHA256 || img.Size() != hop.Image.Size {
-				return nil, fmt.Errorf("cannot use image %s: its %d bytes have the sha256 %s, and the plan wants %d bytes with %s",
-					hop.Image.Name, img.Size(), img.SHA256(), hop.Image.Size, hop.Image.SHA256)
-			}
-		}
-	}
-	if r.hasHooks() && c.Command == nil && !c.Machine.Simulated() {
-		return nil, errors.New(
-			"cannot carry out the plan: it wants commands run around resets, and there is nothing to run them with",
-		)
 	}
 	if c.Plan.Simulated != c.Machine.Simulated() {
 		r.refusal = step.RefusedWrongHost
@@ -280,72 +231,6 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		}
 	}
 	return r, nil
-}
-
-// NothingToDo returns the result of a plan that acts on nothing. It is done, unless what
-// is staged waits for a power cycle, or a blocked component needs a person, by what this
-// host remembers.
-func NothingToDo(ctx context.Context, c Config) (*result.Result, error) {
-	cautions, err := c.Store.Cautions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	sum := &result.Result{Outcome: result.RunDone, Steps: []result.Step{}}
-	waiting := 0
-	for i := range c.Plan.Steps {
-		s := &c.Plan.Steps[i]
-		sr := result.Step{Address: s.Address, Revision: s.Current, Reason: strings.Join(s.Reasons, "; ")}
-		needs := slices.ContainsFunc(s.Own(memory.Cautions(cautions)), func(c inventory.Caution) bool {
-			return c.Address == s.Address && (c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear)
-		})
-		switch {
-		case s.WaitsForPower:
-			sr.Outcome = result.OutcomeStaged
-			sum.Outcome = result.Worse(sum.Outcome, result.RunStopped)
-			waiting++
-		case needs && s.Action == plan.Blocked && s.Host == c.Machine.Hostname():
-			sr.Outcome, sr.NeedsPerson = result.OutcomeSkipped, true
-			sum.Outcome, sum.Reason = result.RunUnknown, s.Address+" needs a person first"
-		default:
-			continue
-		}
-		sum.Steps = append(sum.Steps, sr)
-	}
-	if sum.Outcome == result.RunStopped {
-		sum.Reason = fmt.Sprintf("%d components wait for a power cycle", waiting)
-		if waiting == 1 {
-			sum.Reason = "1 component waits for a power cycle"
-		}
-	}
-	return sum, nil
-}
-
-// NothingHere returns the result of a run of a plan that has work for other hosts alone,
-// without a store; nil if there is something to do here.
-func NothingHere(ctx context.Context, c Config) (*result.Result, error) {
-	r, err := newRun(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return r.nothingHere(), nil
-}
-
-func (r *run) nothingHere() *result.Result {
-	if len(r.components) == 0 || len(r.local()) > 0 || r.why != "" {
-		return nil
-	}
-	var hosts []string
-	for _, c := range r.components {
-		hosts = append(hosts, c.step.Host)
-	}
-	slices.Sort(hosts)
-	sum := r.result()
-	sum.Reason = fmt.Sprintf(
-		"the plan has nothing for %s to do: apply it on %s",
-		r.Machine.Hostname(),
-		strings.Join(slices.Compact(hosts), ", "),
-	)
-	return sum
 }
 
 // here are the components that this machine works on.

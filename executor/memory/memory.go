@@ -104,7 +104,7 @@ func AddStaged(e *inventory.Enclosure, m *state.Memory) {
 }
 
 // Cautions returns cautions as inventories have them.
-func Cautions(recorded []state.Caution) []inventory.Caution {
+func Cautions(recorded []state.CautionRecord) []inventory.Caution {
 	var all []inventory.Caution
 	for _, c := range recorded {
 		all = append(all, inventory.Caution{
@@ -113,6 +113,10 @@ func Cautions(recorded []state.Caution) []inventory.Caution {
 	}
 	return all
 }
+
+// NeedsPerson reports whether a caution is about a component that holds half an image, or something unknown: a reset or
+// a power cycle could brick it.
+func NeedsPerson(c inventory.Caution) bool { return c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear }
 
 // KeyOf returns the key of a step's component in the store.
 func KeyOf(s *plan.Step) state.Key { return state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure} }

@@ -65,7 +65,7 @@ func TestSent(t *testing.T) {
 				tx.Sent(key, s)
 			}
 			if tt.staged != "" {
-				tx.Stage(key, state.Staged{SHA256: tt.staged, Revision: "1100", Running: "1100"})
+				tx.Stage(key, state.StagedRecord{SHA256: tt.staged, Revision: "1100", Running: "1100"})
 			}
 		})
 		if diff := cmp.Diff(tt.want, inv.Enclosures[0].ESPs[0].Subenclosures[0].Sent); diff != "" {
@@ -79,7 +79,7 @@ func TestCautions(t *testing.T) {
 	t.Parallel()
 	inv := &inventory.Inventory{Enclosures: []inventory.Enclosure{{LogicalID: enc1}, {LogicalID: enc2}}}
 	join(t, inv, func(tx *state.Tx) {
-		tx.Caution(state.Caution{
+		tx.Caution(state.CautionRecord{
 			Key: state.Key{LUID: "5000ccab04001001"}, Kind: state.PowerOnly, Address: esp1, Detail: "it said so",
 		})
 	})

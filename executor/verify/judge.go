@@ -10,7 +10,7 @@ import (
 
 // judge says what became of what a component held staged. waits: the device says that deferred microcode waits. cycled:
 // it was power-cycled or reset since.
-func judge(sub *inventory.Subenclosure, s state.Staged, waits, cycled bool) result.Finding {
+func judge(sub *inventory.Subenclosure, s state.StagedRecord, waits, cycled bool) result.Finding {
 	f := finding(sub.Address, s)
 	f.Revision = sub.Revision
 	switch {
@@ -45,7 +45,7 @@ func judge(sub *inventory.Subenclosure, s state.Staged, waits, cycled bool) resu
 }
 
 // finding returns what is known of a component that held something staged before anybody looks at it.
-func finding(address string, s state.Staged) result.Finding {
+func finding(address string, s state.StagedRecord) result.Finding {
 	return result.Finding{
 		Address: address, SHA256: s.SHA256, Wanted: s.Revision, StagedSince: s.Since, StagedBy: s.By,
 	}

@@ -56,7 +56,7 @@ func (n *names) inSight(e *inventory.Enclosure) []inventory.Named {
 }
 
 // absent returns the finding of a component that is not in sight.
-func (n *names) absent(key state.Key, s state.Staged) result.Finding {
+func (n *names) absent(key state.Key, s state.StagedRecord) result.Finding {
 	f := finding(cmp.Or(n.components[key], fmt.Sprintf("lu-%s/sub%d", key.LUID, key.Subenclosure)), s)
 	f.Reason = "it is not in sight: is the enclosure switched on and cabled to this host?"
 	return f

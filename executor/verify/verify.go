@@ -90,7 +90,7 @@ func Run(ctx context.Context, c Config) (*result.Found, error) {
 }
 
 // record commits what was found. The store may be open for reading only if that is nothing.
-func (c *Config) record(ctx context.Context, verified []state.Verification, settled []state.Caution) error {
+func (c *Config) record(ctx context.Context, verified []state.Verification, settled []state.CautionRecord) error {
 	if len(verified)+len(settled) == 0 {
 		return nil
 	}
@@ -158,7 +158,7 @@ func (l *look) unlock() {
 }
 
 // find finds out what became of what a component held staged.
-func (l *look) find(ctx context.Context, key state.Key, s state.Staged) (result.Finding, error) {
+func (l *look) find(ctx context.Context, key state.Key, s state.StagedRecord) (result.Finding, error) {
 	e, esp, sub := l.inv.Component(key.LUID, key.Subenclosure)
 	if sub == nil {
 		return l.names.absent(key, s), nil
@@ -173,9 +173,9 @@ func (l *look) find(ctx context.Context, key state.Key, s state.Staged) (result.
 
 // settle takes out of what is remembered, and returns, the cautions about components that may hold a part of an image,
 // that are in sight, and that have been power-cycled since: what they held is started by that, or gone.
-func (l *look) settle(ctx context.Context, remembered *state.Memory, found *result.Found) []state.Caution {
-	var settled []state.Caution
-	remembered.Cautions = slices.DeleteFunc(remembered.Cautions, func(c state.Caution) bool {
+func (l *look) settle(ctx context.Context, remembered *state.Memory, found *result.Found) []state.CautionRecord {
+	var settled []state.CautionRecord
+	remembered.Cautions = slices.DeleteFunc(remembered.Cautions, func(c state.CautionRecord) bool {
 		e, esp, sub := l.inv.Component(c.Key.LUID, c.Key.Subenclosure)
 		if c.Kind != state.Unclear || sub == nil || !l.cycled(e, esp, sub) || l.machine.HoldsDeferred(ctx, esp.Paths) {
 			return false
@@ -244,7 +244,7 @@ func unsettled(m *state.Memory) []result.Unsettled {
 		})
 	}
 	for _, c := range memory.Cautions(m.Cautions) {
-		if c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear {
+		if memory.NeedsPerson(c) {
 			all = append(all, result.Unsettled{Address: c.Address, Reason: c.Words()})
 		}
 	}

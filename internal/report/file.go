@@ -18,7 +18,7 @@ const (
 
 func newStatus() *Status {
 	return &Status{
-		FormatVersion: FormatVersion, Kind: statusKind, Hosts: []Host{}, Runs: []Run{}, Staged: []Staged{},
+		FormatVersion: FormatVersion, Kind: statusKind, Hosts: []Host{}, Runs: []Run{}, Staged: []HostStaged{},
 		Stuck: []Stuck{},
 	}
 }
@@ -112,11 +112,11 @@ func (s *Status) Add(other *Status) error {
 	s.Hosts = hosts
 	s.Runs = byHost(append(s.Runs, other.Runs...))
 	s.Staged = append(s.Staged, other.Staged...)
-	slices.SortStableFunc(s.Staged, func(a, b Staged) int { return cmp.Compare(a.Host, b.Host) })
+	slices.SortStableFunc(s.Staged, func(a, b HostStaged) int { return cmp.Compare(a.Host, b.Host) })
 	s.Stuck = append(s.Stuck, other.Stuck...)
 	slices.SortStableFunc(s.Stuck, func(a, b Stuck) int { return cmp.Compare(a.Host, b.Host) })
 	s.Cautions = append(s.Cautions, other.Cautions...)
-	slices.SortStableFunc(s.Cautions, func(a, b Caution) int { return cmp.Compare(a.Host, b.Host) })
+	slices.SortStableFunc(s.Cautions, func(a, b HostCaution) int { return cmp.Compare(a.Host, b.Host) })
 	s.Components = unite(s.Components, other.Components)
 	return nil
 }

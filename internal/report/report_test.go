@@ -263,9 +263,9 @@ func TestStagedAndCautions(t *testing.T) {
 			"5000ccab04002001": elsewhere} {
 			key := state.Key{LUID: luID}
 			tx.SetStep(run, state.Step{Address: address, Key: key, State: "staged", At: noon})
-			tx.Stage(key, state.Staged{SHA256: "aa", Revision: "1100", Running: "1000", Since: noon, By: "anna",
+			tx.Stage(key, state.StagedRecord{SHA256: "aa", Revision: "1100", Running: "1000", Since: noon, By: "anna",
 				Confirmed: address == a})
-			tx.Caution(state.Caution{Key: key, Kind: state.NeedsImage, Address: address, Detail: "83h", Since: noon})
+			tx.Caution(state.CautionRecord{Key: key, Kind: state.NeedsImage, Address: address, Detail: "83h", Since: noon})
 			tx.Intend(state.Intent{Run: run, Address: address, Key: key, Kind: state.Activation, Mode: "0f", SHA256: "aa",
 				At: noon})
 			tx.Override(run, state.Override{Kind: state.IgnoreWindow, Address: address, Given: "CHG-4711"})
@@ -421,8 +421,8 @@ func TestHistory(t *testing.T) {
 func TestAdd(t *testing.T) {
 	status := func(h report.Host) *report.Status {
 		return &report.Status{Hosts: []report.Host{h}, Runs: []report.Run{{Host: h.Name, ID: 1}, {Host: h.Name, ID: 2}},
-			Staged: []report.Staged{{Host: h.Name, Address: a}}, Stuck: []report.Stuck{{Host: h.Name, Address: a}},
-			Cautions: []report.Caution{{Host: h.Name}}}
+			Staged: []report.HostStaged{{Host: h.Name, Address: a}}, Stuck: []report.Stuck{{Host: h.Name, Address: a}},
+			Cautions: []report.HostCaution{{Host: h.Name}}}
 	}
 	s := status(other)
 	if err := s.Add(status(host)); err != nil {
@@ -430,9 +430,9 @@ func TestAdd(t *testing.T) {
 	}
 	want := &report.Status{Hosts: []report.Host{host, other},
 		Runs:     []report.Run{{Host: "stor1", ID: 1}, {Host: "stor1", ID: 2}, {Host: "stor2", ID: 1}, {Host: "stor2", ID: 2}},
-		Staged:   []report.Staged{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}},
+		Staged:   []report.HostStaged{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}},
 		Stuck:    []report.Stuck{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}},
-		Cautions: []report.Caution{{Host: "stor1"}, {Host: "stor2"}}}
+		Cautions: []report.HostCaution{{Host: "stor1"}, {Host: "stor2"}}}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("Add (-want +got):\n%s", diff)
 	}

@@ -26,9 +26,9 @@ func (s *Status) Only(selector inventory.Selector) error {
 		return err
 	}
 	s.Runs = only(s.Runs, others)
-	s.Staged = slices.DeleteFunc(s.Staged, func(v Staged) bool { return others(v.Address) })
+	s.Staged = slices.DeleteFunc(s.Staged, func(v HostStaged) bool { return others(v.Address) })
 	s.Stuck = slices.DeleteFunc(s.Stuck, func(v Stuck) bool { return others(v.Address) })
-	s.Cautions = slices.DeleteFunc(s.Cautions, func(v Caution) bool { return others(v.Address) })
+	s.Cautions = slices.DeleteFunc(s.Cautions, func(v HostCaution) bool { return others(v.Address) })
 	s.Components = slices.DeleteFunc(s.Components, func(v Component) bool { return others(v.Address) })
 	return nil
 }

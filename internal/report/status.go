@@ -22,15 +22,15 @@ type Status struct {
 	// Runs are those that go on or can be resumed, by host and the oldest first.
 	Runs []Run `json:"runs"`
 	// What follows is sorted by host and address.
-	Staged   []Staged  `json:"staged"`
-	Stuck    []Stuck   `json:"stuck"`
-	Cautions []Caution `json:"cautions,omitempty"`
+	Staged   []HostStaged  `json:"staged"`
+	Stuck    []Stuck       `json:"stuck"`
+	Cautions []HostCaution `json:"cautions,omitempty"`
 	// Components are those that the hosts remember, by address.
 	Components []Component `json:"components,omitempty"`
 }
 
-// Staged is an image that a component holds, as far as its host remembers.
-type Staged struct {
+// HostStaged is an image that a component holds, as far as its host remembers.
+type HostStaged struct {
 	Host    string `json:"host"`
 	Address string `json:"address"`
 	// Running is the revision that ran when it was staged, Revision the one that it brings.
@@ -56,8 +56,8 @@ type Stuck struct {
 	Since  time.Time `json:"since"`
 }
 
-// Caution is a caution about a component.
-type Caution struct {
+// HostCaution is a caution about a component.
+type HostCaution struct {
 	Host string `json:"host"`
 	inventory.Caution
 }
@@ -112,7 +112,7 @@ func (s *Status) read(ctx context.Context, store *state.Store, host string) (err
 		return err
 	}
 	for _, c := range memory.Cautions(cautions) {
-		s.Cautions = append(s.Cautions, Caution{host, c})
+		s.Cautions = append(s.Cautions, HostCaution{host, c})
 	}
 	if s.Components, err = remembered(ctx, store); err != nil {
 		return err
@@ -167,7 +167,7 @@ func stuck(open []state.Intent, runs []Run, host string) []Stuck {
 }
 
 // staged lists what components hold staged, by address.
-func staged(ctx context.Context, store *state.Store, host string) ([]Staged, error) {
+func staged(ctx context.Context, store *state.Store, host string) ([]HostStaged, error) {
 	held, err := store.Staged(ctx)
 	if err != nil {
 		return nil, err
@@ -176,13 +176,13 @@ func staged(ctx context.Context, store *state.Store, host string) ([]Staged, err
 	if err != nil {
 		return nil, err
 	}
-	all := []Staged{}
+	all := []HostStaged{}
 	for k, v := range held {
-		all = append(all, Staged{
+		all = append(all, HostStaged{
 			Host: host, Address: addresses[k], Running: v.Running, Revision: v.Revision, SHA256: v.SHA256,
 			Since: v.Since, By: v.By, Confirmed: v.Confirmed,
 		})
 	}
-	slices.SortFunc(all, func(a, b Staged) int { return cmp.Compare(a.Address, b.Address) })
+	slices.SortFunc(all, func(a, b HostStaged) int { return cmp.Compare(a.Address, b.Address) })
 	return all, nil
 }

@@ -10,11 +10,11 @@ import (
 
 // Staged returns what this host remembers as staged, by component. Where a
 // download has begun since and its end is not known, nothing is: see Open.
-func (s *Store) Staged(ctx context.Context) (map[Key]Staged, error) {
-	all := map[Key]Staged{}
+func (s *Store) Staged(ctx context.Context) (map[Key]StagedRecord, error) {
+	all := map[Key]StagedRecord{}
 	err := s.query(ctx, func(scan scanner) error {
 		var k Key
-		var v Staged
+		var v StagedRecord
 		err := scan(&k.LUID, &k.Subenclosure, &v.SHA256, &v.Revision, &v.Running, (*moment)(&v.Since), &v.By, &v.Confirmed)
 		all[k] = v
 		return err
@@ -29,11 +29,11 @@ const stagedQuery = `SELECT lu_id, subenclosure, sha256, revision, running, sinc
 	WHERE NOT EXISTS (SELECT 1 FROM intents i WHERE i.lu_id = s.lu_id AND i.subenclosure = s.subenclosure AND i.kind = '` + string(DownloadStart) + `' AND i.outcome = '')`
 
 // Cautions returns what has to be minded, by component.
-func (s *Store) Cautions(ctx context.Context) ([]Caution, error) {
-	var all []Caution
+func (s *Store) Cautions(ctx context.Context) ([]CautionRecord, error) {
+	var all []CautionRecord
 	err := s.since(4, func() error {
 		return s.query(ctx, func(scan scanner) error {
-			var c Caution
+			var c CautionRecord
 			err := scan(&c.Key.LUID, &c.Key.Subenclosure, &c.Kind, &c.Address, &c.Detail, (*moment)(&c.Since))
 			all = append(all, c)
 			return err
@@ -244,11 +244,11 @@ func (s *Store) Open(ctx context.Context) ([]Intent, error) {
 
 // Memory is what a store knows of the devices themselves, whichever run it is from.
 type Memory struct {
-	Staged   map[Key]Staged
+	Staged   map[Key]StagedRecord
 	Sent     map[Key][]Sent
 	Beside   map[Key][]Beside
 	Open     []Intent // effects whose end is not known, the last of each component
-	Cautions []Caution
+	Cautions []CautionRecord
 }
 
 // Memory returns all that is known of devices.

@@ -152,8 +152,8 @@ type Hook struct {
 	Output  string    // what it wrote, or the end of that
 }
 
-// Staged is microcode that was downloaded to a component and waits there.
-type Staged struct {
+// StagedRecord is microcode that was downloaded to a component and waits there.
+type StagedRecord struct {
 	SHA256    string
 	Revision  string // that the image brings
 	Running   string // that the component reported when the image was staged
@@ -172,9 +172,9 @@ const (
 	PowerOnly  CautionKind = "power-only" // what it holds staged starts at power on, and mode 0Fh does not start it
 )
 
-// Caution is something that has to be minded about a component, until what it is
+// CautionRecord is something that has to be minded about a component, until what it is
 // about is gone.
-type Caution struct {
+type CautionRecord struct {
 	Key     Key
 	Kind    CautionKind
 	Address string // of the component

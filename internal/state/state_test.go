@@ -42,7 +42,7 @@ func update(t *testing.T, s *state.Store, f func(*state.Tx)) {
 
 func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "here")
-	staged := state.Staged{SHA256: "aa", Revision: "1100", Running: "1000", Since: noon, By: "anna", Confirmed: true}
+	staged := state.StagedRecord{SHA256: "aa", Revision: "1100", Running: "1000", Since: noon, By: "anna", Confirmed: true}
 	step := state.Step{Address: "a", Key: key, Hop: 1, SHA256: "aa", From: "1000", To: "1100", State: "failed", Mode: "e",
 		Outcome: "failed", Detail: "d", At: noon.Add(time.Nanosecond)}
 	verification := state.Verification{Address: "a", Key: key, SHA256: "aa", Revision: "1100", Outcome: state.Running,
@@ -65,7 +65,7 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 		intent.ID = tx.Intend(intent)
 		tx.Resolve(intent.ID, "13h: staged")
 		tx.Resolve(intent.ID, "00h: nothing") // the first word counts
-		tx.Stage(key, state.Staged{SHA256: "older", Since: noon})
+		tx.Stage(key, state.StagedRecord{SHA256: "older", Since: noon})
 		tx.Stage(key, staged)
 		tx.Sent(key, state.Sent{SHA256: "first", Revision: "1100", At: noon.Add(time.Second)})
 		tx.Sent(key, state.Sent{SHA256: "aa", Revision: "1100", At: noon.Add(500 * time.Millisecond)})
@@ -89,7 +89,7 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	s.Close()
 
 	s = open(t, dir)
-	check(t, "Staged", map[state.Key]state.Staged{key: staged})(s.Staged(ctx))
+	check(t, "Staged", map[state.Key]state.StagedRecord{key: staged})(s.Staged(ctx))
 	check(t, "Sent", map[state.Key][]state.Sent{key: {
 		{SHA256: "first", Revision: "1100", At: noon.Add(time.Second)},
 		{SHA256: "aa", Revision: "1100", At: noon.Add(500 * time.Millisecond)}, // the clock was set back
@@ -116,7 +116,7 @@ func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
 	}
 
 	update(t, s, func(tx *state.Tx) { tx.Unstage(key) })
-	check(t, "Staged after Unstage", map[state.Key]state.Staged{})(s.Staged(ctx))
+	check(t, "Staged after Unstage", map[state.Key]state.StagedRecord{})(s.Staged(ctx))
 }
 
 func TestUnfinishedRunsAndTheLatestBaselines(t *testing.T) {
@@ -204,8 +204,8 @@ func TestOpenDownloadHidesWhatWasStaged(t *testing.T) {
 	s := open(t, t.TempDir())
 	ctx := t.Context()
 	key := state.Key{LUID: "5000ccab04001001"}
-	staged := map[state.Key]state.Staged{key: {SHA256: "aa", Revision: "1100", Running: "1000", Since: noon}}
-	none := map[state.Key]state.Staged{}
+	staged := map[state.Key]state.StagedRecord{key: {SHA256: "aa", Revision: "1100", Running: "1000", Since: noon}}
+	none := map[state.Key]state.StagedRecord{}
 	intend := func(tx *state.Tx, kind state.Kind) int64 {
 		run := tx.BeginRun(state.Run{StartedAt: noon})
 		return tx.Intend(state.Intent{Run: run, Key: key, Kind: kind, At: noon})
@@ -244,24 +244,24 @@ func check[T any](t *testing.T, what string, want T) func(T, error) {
 func TestNothingOfAFailedUpdateIsKept(t *testing.T) {
 	s := open(t, t.TempDir())
 	err := s.Update(ctx, func(tx *state.Tx) {
-		tx.Stage(key, state.Staged{SHA256: "aa"})
+		tx.Stage(key, state.StagedRecord{SHA256: "aa"})
 		tx.SetStep(4711, state.Step{Address: "a"}) // no such run
 	})
 	var e *state.Error
 	if !errors.As(err, &e) {
 		t.Fatalf("Update with a step of no run = %v; want a *state.Error", err)
 	}
-	check(t, "Staged", map[state.Key]state.Staged{})(s.Staged(ctx))
+	check(t, "Staged", map[state.Key]state.StagedRecord{})(s.Staged(ctx))
 }
 
 func TestReadersSeeWhatWasCommittedWhileAWriterWrites(t *testing.T) {
 	dir := t.TempDir()
 	w := open(t, dir)
-	update(t, w, func(tx *state.Tx) { tx.Stage(key, state.Staged{SHA256: "before", Since: noon}) })
-	before := map[state.Key]state.Staged{key: {SHA256: "before", Since: noon}}
+	update(t, w, func(tx *state.Tx) { tx.Stage(key, state.StagedRecord{SHA256: "before", Since: noon}) })
+	before := map[state.Key]state.StagedRecord{key: {SHA256: "before", Since: noon}}
 
 	update(t, w, func(tx *state.Tx) {
-		tx.Stage(key, state.Staged{SHA256: "after", Since: noon})
+		tx.Stage(key, state.StagedRecord{SHA256: "after", Since: noon})
 		r, err := state.OpenReadOnly(dir)
 		if err != nil {
 			t.Fatal(err)
@@ -275,7 +275,7 @@ func TestReadersSeeWhatWasCommittedWhileAWriterWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	check(t, "Staged after it", map[state.Key]state.Staged{key: {SHA256: "after", Since: noon}})(r.Staged(ctx))
+	check(t, "Staged after it", map[state.Key]state.StagedRecord{key: {SHA256: "after", Since: noon}})(r.Staged(ctx))
 }
 
 // refusesToWrite holds that a store that was opened for reading is not written.
@@ -326,7 +326,7 @@ func TestReadingCreatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	check(t, "Staged", map[state.Key]state.Staged{})(s.Staged(ctx))
+	check(t, "Staged", map[state.Key]state.StagedRecord{})(s.Staged(ctx))
 	refusesToWrite(t, s)
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Stat(%s) = %v; want it not to exist", dir, err)
@@ -345,7 +345,7 @@ func TestReadingWhatHasNoSchema(t *testing.T) {
 		pragma(t, dir, statement)
 		s, err := state.OpenReadOnly(dir)
 		if err == nil {
-			check(t, "Staged", map[state.Key]state.Staged{})(s.Staged(ctx))
+			check(t, "Staged", map[state.Key]state.StagedRecord{})(s.Staged(ctx))
 			s.Close()
 		}
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
@@ -371,7 +371,7 @@ func TestNewerSchemaIsRefusedByName(t *testing.T) {
 func TestOlderSchema(t *testing.T) {
 	step := state.Step{Address: "a", Key: key, State: "staged", Mode: "e", Detail: "d", At: noon}
 	run := state.Run{ID: 1, By: "anna", StartedAt: noon} // without a PID
-	staged := map[state.Key]state.Staged{key: {SHA256: "aa", Since: noon}}
+	staged := map[state.Key]state.StagedRecord{key: {SHA256: "aa", Since: noon}}
 	override := []state.Override{{Kind: state.AcceptDisruption, Address: "a", Given: "a"}}
 	for schema, overrides := range map[int][]state.Override{1: nil, 2: override} {
 		t.Run(fmt.Sprint(schema), func(t *testing.T) {
@@ -410,7 +410,7 @@ func TestOlderSchema(t *testing.T) {
 				check(t, "Verifications", []state.Verification(nil))(s.Verifications(ctx))
 				check(t, "Hooks", []state.Hook(nil))(s.Hooks(ctx, 1))
 				check(t, "Accounts", []state.Account(nil))(s.Accounts(ctx, 1))
-				check(t, "Cautions", []state.Caution(nil))(s.Cautions(ctx))
+				check(t, "Cautions", []state.CautionRecord(nil))(s.Cautions(ctx))
 				check(t, "Beside", map[state.Key][]state.Beside{})(s.Beside(ctx))
 			}
 			r, err := state.OpenReadOnly(dir)
@@ -505,9 +505,9 @@ func TestFullDisk(t *testing.T) {
 func TestPathsWithOddCharacters(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a b?c#d%20")
 	s := open(t, dir)
-	update(t, s, func(tx *state.Tx) { tx.Stage(key, state.Staged{SHA256: "aa", Since: noon}) })
+	update(t, s, func(tx *state.Tx) { tx.Stage(key, state.StagedRecord{SHA256: "aa", Since: noon}) })
 	if _, err := os.Stat(filepath.Join(dir, state.FileName)); err != nil {
 		t.Error(err)
 	}
-	check(t, "Staged", map[state.Key]state.Staged{key: {SHA256: "aa", Since: noon}})(s.Staged(ctx))
+	check(t, "Staged", map[state.Key]state.StagedRecord{key: {SHA256: "aa", Since: noon}})(s.Staged(ctx))
 }

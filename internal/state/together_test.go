@@ -55,7 +55,7 @@ func TestWritersWaitForEachOther(t *testing.T) {
 func TestReadersAfterACrash(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	update(t, s, func(tx *state.Tx) { tx.Stage(key, state.Staged{SHA256: "aa", Since: noon}) })
+	update(t, s, func(tx *state.Tx) { tx.Stage(key, state.StagedRecord{SHA256: "aa", Since: noon}) })
 	crashed := t.TempDir() // as the files stood when the writer was killed
 	if err := os.CopyFS(crashed, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
@@ -93,17 +93,17 @@ func TestManyReadNothing(t *testing.T) {
 // What starts at power on alone is minded as long as it is staged, and not when
 // something else is; that a component needs an image, until it has got one.
 func TestWhatEndsACaution(t *testing.T) {
-	powerOnly, needsImage := state.Caution{Key: key, Kind: state.PowerOnly, Since: noon},
-		state.Caution{Key: key, Kind: state.NeedsImage, Since: noon}
+	powerOnly, needsImage := state.CautionRecord{Key: key, Kind: state.PowerOnly, Since: noon},
+		state.CautionRecord{Key: key, Kind: state.NeedsImage, Since: noon}
 	for name, tt := range map[string]struct {
 		f    func(*state.Tx)
-		want []state.Caution
+		want []state.CautionRecord
 	}{
-		"another image is staged": {func(tx *state.Tx) { tx.Stage(key, state.Staged{}) }, []state.Caution{needsImage}},
-		"nothing is staged":       {func(tx *state.Tx) { tx.Unstage(key) }, []state.Caution{needsImage}},
-		"something is sent":       {func(tx *state.Tx) { tx.Sent(key, state.Sent{}) }, []state.Caution{needsImage, powerOnly}},
-		"it has got an image":     {func(tx *state.Tx) { tx.Relieve(key, "", state.NeedsImage) }, []state.Caution{powerOnly}},
-		"elsewhere":               {func(tx *state.Tx) { tx.Unstage(state.Key{LUID: key.LUID}) }, []state.Caution{needsImage, powerOnly}},
+		"another image is staged": {func(tx *state.Tx) { tx.Stage(key, state.StagedRecord{}) }, []state.CautionRecord{needsImage}},
+		"nothing is staged":       {func(tx *state.Tx) { tx.Unstage(key) }, []state.CautionRecord{needsImage}},
+		"something is sent":       {func(tx *state.Tx) { tx.Sent(key, state.Sent{}) }, []state.CautionRecord{needsImage, powerOnly}},
+		"it has got an image":     {func(tx *state.Tx) { tx.Relieve(key, "", state.NeedsImage) }, []state.CautionRecord{powerOnly}},
+		"elsewhere":               {func(tx *state.Tx) { tx.Unstage(state.Key{LUID: key.LUID}) }, []state.CautionRecord{needsImage, powerOnly}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, t.TempDir())

@@ -150,14 +150,14 @@ func (t *Tx) EndHook(id int64, at time.Time, outcome, output string) {
 }
 
 // Stage records what a component holds staged, in place of what it held before.
-func (t *Tx) Stage(k Key, s Staged) {
+func (t *Tx) Stage(k Key, s StagedRecord) {
 	t.exec("INSERT OR REPLACE INTO staged (lu_id, subenclosure, sha256, revision, running, since, by, confirmed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		k.LUID, k.Subenclosure, s.SHA256, s.Revision, s.Running, stamp(s.Since), s.By, s.Confirmed)
 	t.Relieve(k, "", PowerOnly)
 }
 
 // Caution records what has to be minded about a component.
-func (t *Tx) Caution(c Caution) {
+func (t *Tx) Caution(c CautionRecord) {
 	t.exec("INSERT OR REPLACE INTO cautions (lu_id, subenclosure, kind, address, detail, since) VALUES (?, ?, ?, ?, ?, ?)",
 		c.Key.LUID, c.Key.Subenclosure, c.Kind, c.Address, c.Detail, stamp(c.Since))
 }
@@ -166,7 +166,7 @@ func (t *Tx) Caution(c Caution) {
 // what it held before.
 func (t *Tx) NeedsImage(k Key, address, detail string, since time.Time) {
 	t.Unstage(k)
-	t.Caution(Caution{Key: k, Kind: NeedsImage, Address: address, Detail: detail, Since: since})
+	t.Caution(CautionRecord{Key: k, Kind: NeedsImage, Address: address, Detail: detail, Since: since})
 }
 
 // Relieve forgets a caution, be it about a component or about one that was at its

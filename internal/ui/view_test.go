@@ -184,11 +184,11 @@ func exampleStatus() *report.Status {
 			{Host: "stor2", ID: 3, Plan: "sha256:" + strings.Repeat("3", 64), By: "ben", StartedAt: noon,
 				Process: result.ProcessRunning, PID: 88},
 			{Host: "stor2", ID: 2, Plan: "sha256:" + strings.Repeat("2", 64), By: "ben", StartedAt: noon, Process: result.ProcessUnclear, PID: 77}},
-		Staged: []report.Staged{
+		Staged: []report.HostStaged{
 			{Host: "stor1", Address: "5000ccab04001000/esp3/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna", Confirmed: true},
 			{Host: "stor2", Address: "5000ccab04001000/esp4/sub0", Running: "1000", Revision: "1100", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon, By: "anna"},
 		},
-		Cautions: []report.Caution{{Host: "stor1", Caution: exampleCaution()}},
+		Cautions: []report.HostCaution{{Host: "stor1", Caution: exampleCaution()}},
 		Stuck: []report.Stuck{{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", Run: 7, Kind: "download-start",
 			Mode: "0e", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon}},
 	}
