@@ -13,8 +13,8 @@ import (
 	"fwctl/plan"
 )
 
-// unfinished refuses a new run where an earlier one was killed in the middle of
-// something. One that left nothing open there has its end now: this run is in its place.
+// unfinished refuses a new run if an earlier one was killed in the middle of something at its enclosures. One that left
+// nothing open there ends: this run takes its place.
 func (r *run) unfinished(ctx context.Context) (why string, err error) {
 	open, err := r.Store.Open(ctx)
 	if err != nil {
@@ -32,45 +32,62 @@ func (r *run) unfinished(ctx context.Context) (why string, err error) {
 	if r.id == 0 {
 		return "", nil
 	}
-	gone := slices.DeleteFunc(slices.Clone(open), func(i state.Intent) bool { return !r.exchanged(i) })
-	err = r.Store.Update(ctx, func(tx *state.Tx) {
-		for _, i := range gone {
-			tx.Resolve(i.ID, "the module was exchanged")
-		}
-	})
-	if err != nil {
+	if err := r.resolveExchanged(ctx, open); err != nil {
 		return "", err
 	}
+	return r.supersede(ctx, open)
+}
+
+// resolveExchanged resolves the open effects on modules that are not there any more.
+func (r *run) resolveExchanged(ctx context.Context, open []state.Intent) error {
+	return r.Store.Update(ctx, func(tx *state.Tx) {
+		for _, i := range open {
+			if r.exchanged(i) {
+				tx.Resolve(i.ID, "the module was exchanged")
+			}
+		}
+	})
+}
+
+// supersede ends the earlier runs at this run's enclosures that have no open effect. They are dead: this run has their
+// locks. It says why one must be resumed instead, "" if none must.
+func (r *run) supersede(ctx context.Context, open []state.Intent) (why string, err error) {
 	earlier, err := r.Store.Unfinished(ctx)
 	if err != nil {
 		return "", err
 	}
 	for _, run := range earlier {
-		p, err := memory.Plan(ctx, r.Store, run.ID)
-		if err != nil || p == nil || run.ID == r.id ||
-			slices.ContainsFunc(open, func(i state.Intent) bool { return i.Run == run.ID }) {
-			continue // whoever resumes it will hear of what is wrong with it
+		if run.ID == r.id || slices.ContainsFunc(open, func(i state.Intent) bool { return i.Run == run.ID }) {
+			continue
 		}
-		// Its enclosures are locked by this run, so it is dead.
-		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
-			return s.Host == run.Host && s.Acts() && slices.Contains(r.enclosures(), s.Enclosure)
-		}) {
-			switch owed, err := memory.OwedHooks(ctx, r.Store, run.ID); {
-			case err != nil:
-				return "", err
-			case len(owed) > 0:
-				return fmt.Sprintf(
-					"run %d was broken off after the command before a reset, and nothing was written: "+
-						"fwctl resume runs the one after it",
-					run.ID,
-				), nil
-			}
-			if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(run.ID, time.Now(), superseded) }); err != nil {
-				return "", err
-			}
+		p, err := memory.Plan(ctx, r.Store, run.ID)
+		if err != nil || p == nil || !r.takesPlaceOf(&run, p) {
+			continue // whoever resumes it hears of what is wrong with it
+		}
+		owed, err := memory.OwedHooks(ctx, r.Store, run.ID)
+		if err != nil {
+			return "", err
+		}
+		if len(owed) > 0 {
+			return fmt.Sprintf(
+				"run %d was broken off after the command before a reset, and nothing was written: "+
+					"fwctl resume runs the one after it",
+				run.ID,
+			), nil
+		}
+		if err := r.Store.Update(ctx, func(tx *state.Tx) { tx.EndRun(run.ID, time.Now(), superseded) }); err != nil {
+			return "", err
 		}
 	}
 	return "", nil
+}
+
+// takesPlaceOf reports whether an earlier run worked on enclosures of this one.
+func (r *run) takesPlaceOf(earlier *state.Run, p *plan.Plan) bool {
+	ours := r.enclosures()
+	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
+		return s.Host == earlier.Host && s.Acts() && slices.Contains(ours, s.Enclosure)
+	})
 }
 
 // exchanged reports whether the plan has another logical unit at the address of an effect
