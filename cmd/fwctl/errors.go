@@ -249,7 +249,7 @@ func hintFor(err error) string {
 	case errors.As(err, &device) && errors.Is(err, fs.ErrPermission):
 		return "run fwctl as root"
 	case errors.As(err, &file) && errors.Is(err, fs.ErrPermission):
-		return "let the user that runs fwctl use that file, or name another"
+		return "allow the user that runs fwctl to use that file, or name another"
 	case errors.As(err, &file) && errors.Is(err, syscall.EISDIR):
 		return "name a file in that directory"
 	case errors.As(err, &file) && errors.Is(err, syscall.EROFS):

@@ -75,7 +75,7 @@ func TestReport(t *testing.T) {
 		{&transport.Error{Op: "open", Path: "/dev/sg3", Err: fs.ErrPermission}, "fwctl: cannot open /dev/sg3: permission denied\nhint: run fwctl as root\n"},
 		{&transport.Error{Op: "open", Path: "/dev/sg3", Err: transport.ErrBusy}, "fwctl: cannot open /dev/sg3: held by another process\nhint: wait until that process is done, or stop it\n"},
 		{fmt.Errorf("cannot read the plan: %w", &fs.PathError{Op: "open", Path: "a.plan", Err: fs.ErrPermission}),
-			"fwctl: cannot read the plan: open a.plan: permission denied\nhint: let the user that runs fwctl use that file, or name another\n"},
+			"fwctl: cannot read the plan: open a.plan: permission denied\nhint: allow the user that runs fwctl to use that file, or name another\n"},
 		{fmt.Errorf("cannot %w", &fs.PathError{Op: "write", Path: "inv.json", Err: syscall.ENOSPC}),
 			"fwctl: cannot write inv.json: no space left on device\nhint: make room on that file system, or name a file on another one\n"},
 		{fmt.Errorf("cannot %w", &fs.PathError{Op: "write", Path: "inv.json", Err: syscall.EROFS}),

@@ -44,7 +44,7 @@ func TestSignaturesThatDoNotMatch(t *testing.T) {
 		{"without its last line", good[:bytes.LastIndexByte(bytes.TrimSpace(good), '\n')+1], "it is not a minisign signature"},
 		{"another file", image, "signature"},
 		{"a key", []byte(public.String()), "it is not a minisign signature"},
-		{"of another image", minisign.Sign(private, append([]byte("x"), image...)), "it does not fit"},
+		{"of another image", minisign.Sign(private, append([]byte("x"), image...)), "it does not match"},
 		{"by another key", minisign.Sign(stranger, image), "it is by key "},
 		{"good", good, ""},
 	} {

@@ -1,6 +1,6 @@
-// Package atomicfile replaces files whole: what it wrote survives a crash of the
-// machine, and what it could not write left nothing behind. It imports nothing of
-// this module.
+// Package atomicfile replaces whole files. What it has written survives a crash of the
+// machine; a write that fails leaves the old file and nothing else. It never appends and
+// imports nothing of this module.
 package atomicfile
 
 import (
@@ -11,9 +11,9 @@ import (
 	"path/filepath"
 )
 
-// Write replaces the file name with data, or leaves it as it was: a reader
-// never sees half of it, not even after a power failure. A link stays a link, and
-// what is no regular file is refused. errors.As finds an *fs.PathError for name.
+// Write replaces the file name with data, or leaves it as it was: a reader never sees half
+// of it, not even after a power failure. A link stays a link. Write refuses anything that is
+// not a regular file. errors.As finds an *fs.PathError for name.
 func Write(name string, data []byte) (err error) {
 	// A rename would put a file in the place of a device such as /dev/stdout.
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
@@ -80,7 +80,7 @@ func cannotWrite(name string, err error) error {
 	return fmt.Errorf("cannot %w", &fs.PathError{Op: "write", Path: name, Err: err})
 }
 
-// syncDir makes the names in a directory last.
+// syncDir writes the names in a directory to the disk.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -1,7 +1,7 @@
-// Package image reads firmware images: once, whole, into memory that nobody
-// changes, so that what is hashed is what is sent.
+// Package image reads firmware images. It reads each file once, whole, into memory that
+// never changes: what was hashed is what is sent.
 //
-// It never sends anything and knows nothing of devices.
+// It never sends anything and knows nothing about devices.
 package image
 
 import (
@@ -14,8 +14,8 @@ import (
 	"fwctl/internal/document"
 )
 
-// MaxSize is the largest file that Load takes for an image, in bytes. The
-// largest images known are some ten MiB.
+// MaxSize is the size in bytes of the largest file that Load accepts. The largest known
+// images have some ten MiB.
 const MaxSize = 256 << 20
 
 // Image is a firmware image, read once.
@@ -28,7 +28,7 @@ type Image struct {
 // Error is an image that cannot be used.
 type Error struct {
 	Path    string
-	Summary string // what is wrong with it, its cause included
+	Summary string // what is wrong with it, including the cause
 	Hint    string // what to do
 	Err     error  // cause, nil if there is none; errors.Is sees fs.ErrNotExist and fs.ErrPermission
 }
@@ -48,14 +48,14 @@ func Load(path string) (*Image, error) {
 	return New(path, data), nil
 }
 
-// New is an image that was read elsewhere. path says where it came from, and
-// nobody changes data any more.
+// New returns an image that was read elsewhere. path says where it came from. The caller
+// must not change data afterwards.
 func New(path string, data []byte) *Image {
 	digest := sha256.Sum256(data)
 	return &Image{path: path, data: data, sha256: hex.EncodeToString(digest[:])}
 }
 
-// read reads a file of at most so many bytes. Errors are of type *Error.
+// read reads a file of at most that many bytes. Errors are of type *Error.
 func read(path string, most int64) ([]byte, error) {
 	f, err := document.Open(path, most)
 	if err != nil {
@@ -74,7 +74,7 @@ func read(path string, most int64) ([]byte, error) {
 		return nil, &Error{Path: path, Summary: "it is empty", Hint: "get the file again"}
 	case info.Mode().IsRegular() && int64(len(data)) != info.Size():
 		return nil, &Error{Path: path, Summary: "it changed while it was read",
-			Hint: "wait until it is written, then try again"}
+			Hint: "wait until it is complete, then try again"}
 	}
 	return data, nil
 }
@@ -86,29 +86,29 @@ func unreadable(path string, err error) error {
 	}
 	var perr *fs.PathError
 	if errors.As(err, &perr) {
-		err = perr.Err // the path is told already
+		err = perr.Err // the message has the path already
 	}
 	e := &Error{Path: path, Summary: "it cannot be read: " + err.Error(),
-		Hint: "see that the disk is sound, or get the file again", Err: err}
+		Hint: "check the disk, or get the file again", Err: err}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Summary, e.Hint = "there is no such file", "check the name, or get the file from the vendor"
 	case errors.Is(err, fs.ErrPermission):
-		e.Hint = "let the user that runs fwctl read it"
+		e.Hint = "allow the user that runs fwctl to read it"
 	}
 	return e
 }
 
-// Path is where the image was read from.
+// Path returns where the image was read from.
 func (i *Image) Path() string { return i.path }
 
-// Bytes is the image. The caller must not change it.
+// Bytes returns the image. The caller must not change it.
 func (i *Image) Bytes() []byte { return i.data }
 
-// Size is the length of the image in bytes.
+// Size returns the length of the image in bytes.
 func (i *Image) Size() int64 { return int64(len(i.data)) }
 
-// SHA256 is the digest of the image, 64 lower-case hex digits.
+// SHA256 returns the digest of the image, 64 lower-case hex digits.
 func (i *Image) SHA256() string { return i.sha256 }
 
 // Expect compares the image's digest with the one it should have, in hex of
@@ -118,7 +118,8 @@ func (i *Image) Expect(sha256 string) error {
 		return &Error{
 			Path:    i.path,
 			Summary: "its SHA-256 is " + i.sha256 + ", not the expected " + want,
-			Hint:    "this is another file than the one that was reviewed: get that one back, or compare with the vendor's digest and then change sha256",
+			Hint: "this is not the file that was reviewed: get that one back, " +
+				"or compare this one with the vendor's digest and then change sha256",
 		}
 	}
 	return nil

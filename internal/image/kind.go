@@ -14,7 +14,7 @@ import (
 	"fwctl/internal/document"
 )
 
-// Kind says what kind of file an image is, as far as its bytes tell.
+// Kind says what kind of file an image is, judging by its bytes.
 type Kind struct {
 	Name   string // with its article: "a ZIP archive"
 	Unlike string // what to do instead, "" if a device may take such a file
@@ -28,19 +28,19 @@ const (
 )
 
 var (
-	// Data is what every other kind is not, and what most images are.
+	// Data is anything that is not of another kind. Most images are.
 	Data = Kind{Name: "binary data"}
 	// JSON is a JSON document that is not fwctl's.
 	JSON = Kind{Name: "a JSON document", Unlike: download}
-	// Text is what no other kind of text is. Some devices may take it, so it is not refused.
+	// Text is any text that is not of another kind. Some devices may take it: it is not refused.
 	Text = Kind{
 		Name:  "text",
 		Doubt: "it is text, and firmware is binary data: it may be a note, or what a server said in place of the file",
 	}
 )
 
-// magic is what files of a kind begin with. Sequences that firmware may well begin
-// with are left out: the 2 bytes of binary cpio, of zlib, of DOS programs.
+// magic lists what files of a kind begin with. It leaves out sequences that firmware may
+// well begin with: the 2 bytes of binary cpio, of zlib, of DOS programs.
 var magic = []struct {
 	prefix string
 	kind   Kind
@@ -76,9 +76,9 @@ var magic = []struct {
 	},
 }
 
-// KindOf returns the kind of a file by its content, and Data for what it does not
-// know. It says that something is not an image only of what cannot reasonably be one:
-// firmware has no format in common.
+// KindOf returns the kind of a file by its content, and Data for content that it does not
+// know. Firmware has no common format. KindOf says that something is not an image only if
+// it cannot reasonably be one.
 func KindOf(content []byte) Kind {
 	if len(content) == 0 {
 		return Kind{Name: "empty", Unlike: download}
@@ -121,8 +121,8 @@ func isPE(content []byte) bool {
 	return at+4 <= int64(len(content)) && string(content[at:at+4]) == "PE\x00\x00"
 }
 
-// kindOfELF tells programs that run on a host, as vendors' updaters do, from those
-// of other processors: an I/O module may take one of these as it is.
+// kindOfELF returns the kind of an ELF file: a program that runs on a host, such as a
+// vendor's updater, or one for another processor, which an I/O module may take as it is.
 func kindOfELF(content []byte) Kind {
 	const i386, amd64 = 3, 62
 	if len(content) < 20 {
@@ -197,7 +197,7 @@ func kindOfText(content string) Kind {
 // Kind returns what kind of file the image is.
 func (i *Image) Kind() Kind { return KindOf(i.data) }
 
-// CheckKind refuses a file that devices do not take, as a container of the image.
+// CheckKind refuses a file that devices do not take, such as an archive of the image.
 // The error is an *Error.
 func (i *Image) CheckKind() error {
 	kind := i.Kind()

@@ -27,7 +27,7 @@ func (e *KeyError) Error() string { return fmt.Sprintf("%q is not a minisign pub
 
 func parsePublicKey(text string) (minisign.PublicKey, error) {
 	var key minisign.PublicKey
-	// The library takes more for a key: a comment above it, line breaks in it.
+	// The library accepts more: a comment above the key, line breaks in it.
 	if err := key.UnmarshalText([]byte(text)); err != nil || key.String() != text {
 		return key, &KeyError{text}
 	}
@@ -35,10 +35,11 @@ func parsePublicKey(text string) (minisign.PublicKey, error) {
 }
 
 // Verify checks a minisign signature of the image and returns the one of
-// publicKeys that made it. Errors are of type *Error, *KeyError where a key is none.
+// publicKeys that made it. Errors are of type *Error, or *KeyError if one of publicKeys is
+// not a key.
 //
-// A file is only worth as much as its key: whoever can change the image can sign
-// it again with another.
+// A signature is worth only as much as its key: whoever can change the image can sign it
+// again with another key.
 func (i *Image) Verify(signatureFile string, publicKeys []string) (key string, err error) {
 	fail := func(summary, hint string, cause error) error {
 		return &Error{Path: i.path, Summary: "its signature " + signatureFile + ": " + summary, Hint: hint, Err: cause}
@@ -68,11 +69,12 @@ func (i *Image) Verify(signatureFile string, publicKeys []string) (key string, e
 	}
 	if by := keyID(signature.KeyID); !slices.Contains(ids, by) {
 		return "", fail("it is by key "+by+", not by "+strings.Join(ids, " or "),
-			"see that this is the vendor's image; a new key of the vendor's is added to requireSignature once it was compared with what the vendor publishes", nil)
+			"check that this is the vendor's image; if the vendor has a new key, compare it with the one that the vendor "+
+				"publishes, then add it to requireSignature", nil)
 	}
-	return "", fail("it does not fit: the image or the signature was changed after it was signed",
+	return "", fail("it does not match: the image or the signature was changed after signing",
 		"do not send this image: get both files again, and ask the vendor if they still differ", nil)
 }
 
-// keyID is a key's identifier as minisign prints it.
+// keyID returns the identifier of a key as minisign prints it.
 func keyID(id uint64) string { return fmt.Sprintf("%016X", id) }

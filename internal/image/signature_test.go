@@ -59,8 +59,8 @@ func TestVerify(t *testing.T) {
 		{"a key", write(t, "s", vendor.String()), keys, "it is not a minisign signature", nil},
 		{"another key", write(t, "s", signed), keys[:1], "it is by key ", nil},
 		{"no keys", write(t, "s", signed), nil, "it is by key ", nil},
-		{"another image", write(t, "s", string(minisign.Sign(private, []byte("hullo")))), keys, "it does not fit", nil},
-		{"a comment that was changed", write(t, "s", strings.Join(lines, "\n")), keys, "it does not fit", nil},
+		{"another image", write(t, "s", string(minisign.Sign(private, []byte("hullo")))), keys, "it does not match", nil},
+		{"a comment that was changed", write(t, "s", strings.Join(lines, "\n")), keys, "it does not match", nil},
 	} {
 		key, err := img.Verify(tt.file, tt.keys)
 		var e *image.Error

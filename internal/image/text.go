@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// Clue is text in an image that reads like a vendor, a product or a revision. It
-// is a guess: no format of images is known here.
+// Clue is text in an image that looks like a vendor, a product or a revision. It is a
+// guess: this package knows no format of images.
 type Clue struct {
 	Kind   ClueKind `json:"kind"`
 	Text   string   `json:"text"`   // printable ASCII, without the blanks around it
-	Offset int64    `json:"offset"` // in bytes, of the first place where it stands
+	Offset int64    `json:"offset"` // in bytes, where it occurs first
 }
 
-// ClueKind says what a text reads like.
+// ClueKind says what a text looks like.
 type ClueKind string
 
 const (
@@ -25,13 +25,13 @@ const (
 	Revision ClueKind = "revision"
 )
 
-// label is a text that says itself what it is: "Product ID: JBOD-60".
-var label = regexp.MustCompile(`(?i)\b(?:(vendor|manufacturer)|(product|model)|(revision|version|rev|ver))(?:[ _-]?(?:id|name|identification|level|number))?[ \t]*[:=][ \t]*([0-9a-z][^%,;"']{0,31})`)
+// label matches a text that states its kind: "Product ID: JBOD-60".
+var label = regexp.MustCompile(`(?i)\b(?:(vendor|manufacturer)|(product|model)|(revision|version|rev|ver))` +
+	`(?:[ _-]?(?:id|name|identification|level|number))?[ \t]*[:=][ \t]*([0-9a-z][^%,;"']{0,31})`)
 
-// Clues are the texts that read like a vendor, a product or a revision, by their
-// offset and each once: texts that carry such a label, and texts in the form of
-// INQUIRY data (SPC-4 6.6: vendor 8, product 16, revision 4 characters, padded
-// with blanks).
+// Clues returns the texts that look like a vendor, a product or a revision, each once and
+// in the order of their offsets: texts that carry such a label, and texts in the form of
+// INQUIRY data (SPC-4 6.6: vendor 8, product 16, revision 4 characters, padded with blanks).
 func (i *Image) Clues() []Clue {
 	var clues []Clue
 	seen := map[Clue]bool{}
@@ -60,7 +60,7 @@ func (i *Image) Clues() []Clue {
 	return clues
 }
 
-// cut takes a text apart as INQUIRY data has it. What is not there is nil.
+// cut splits a text into the fields of INQUIRY data. A missing field is nil.
 func cut(text []byte) (vendor, product, revision []byte) {
 	switch {
 	case len(text) == 8 && padded(text):
@@ -75,7 +75,7 @@ func cut(text []byte) (vendor, product, revision []byte) {
 	return nil, nil, nil
 }
 
-// padded reports whether a field is a word that blanks fill up.
+// padded reports whether a field is a word padded with blanks.
 func padded(field []byte) bool { return word(field) && field[len(field)-1] == ' ' }
 
 // word reports whether a field begins with a letter or digit and has no gap in it.
@@ -83,10 +83,9 @@ func word(field []byte) bool {
 	return len(field) > 0 && alphanumeric(field[0]) && !bytes.Contains(bytes.TrimRight(field, " "), []byte("  "))
 }
 
-// Mentions reports whether a text of the image has a word in it, whatever the case
-// of its letters and whatever stands between letters and digits: JBOD-60 is
-// mentioned by "jbod60". Words of less than three letters and digits are
-// mentioned anywhere.
+// Mentions reports whether a text of the image contains a word. It ignores case and
+// everything but letters and digits: "jbod60" mentions JBOD-60. It returns true for a word
+// with fewer than three letters and digits.
 func (i *Image) Mentions(wanted string) bool {
 	sought := plain(nil, []byte(wanted))
 	if len(sought) < 3 {
@@ -118,8 +117,8 @@ func alphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// texts are the offsets and bytes of what is printable ASCII for at least so many
-// bytes in a row.
+// texts yields the offset and the bytes of each run of printable ASCII that has at least
+// that many bytes.
 func (i *Image) texts(least int) iter.Seq2[int, []byte] {
 	return func(yield func(int, []byte) bool) {
 		start := 0

@@ -20,14 +20,14 @@ func (s *Sense) DeviceReset() bool {
 		(s.ASC[0] == resetOccurred && s.ASC[1] <= DeviceInternalReset[1] || s.ASC == MicrocodeChanged)
 }
 
-// Refused reports whether a device says that it did not carry a command out, and will
-// not. After any other error it may have: a device can take a chunk and fail in answering.
+// Refused reports whether a device says that it did not carry out a command, and will not.
+// After any other error it may have: a device can take a chunk and then fail to answer.
 func Refused(err error) bool {
 	return errors.Is(err, IllegalRequest) || errors.Is(err, ReservationConflict)
 }
 
-// Transient reports whether a device did not carry a command out for a reason that
-// passes by itself.
+// Transient reports whether a device did not carry out a command for a reason that will
+// pass.
 func Transient(err error) bool {
 	for _, passing := range []error{
 		UnitAttention, Busy, TaskSetFull,
@@ -40,11 +40,11 @@ func Transient(err error) bool {
 	return false
 }
 
-// DefersMicrocode reports whether a device says by it that it holds deferred microcode.
+// DefersMicrocode reports whether the answer says that the device holds deferred microcode.
 func (a ASC) DefersMicrocode() bool {
 	return a == DeferredMicrocodePending || a == MicrocodeActivationRequired || a.StartsByPower()
 }
 
-// StartsByPower reports whether a device says by it that mode 0Fh does not start the
-// deferred microcode that it holds.
+// StartsByPower reports whether the answer says that mode 0Fh does not start the deferred
+// microcode that the device holds.
 func (a ASC) StartsByPower() bool { return a == HardResetRequired || a == PowerCycleRequired }

@@ -8,32 +8,32 @@ import (
 	"fwctl/internal/transport"
 )
 
-// A time-out is not a way to give up: when it runs out, the kernel's error
-// handling starts, which can end in a reset of the whole HBA, and a hard reset
-// activates deferred microcode. So both are far longer than any answer takes.
+// A time-out is not a way to give up. When it expires, the error handling of the kernel
+// starts, which can end in a reset of the whole HBA, and a hard reset activates deferred
+// microcode. Both time-outs are therefore far longer than any answer takes.
 const (
 	readTimeout = 60 * time.Second
-	// as sg_ses_microcode has it: a last chunk can be answered after the flash is written
+	// as in sg_ses_microcode: a device may answer the last chunk only after it has written its flash
 	effectTimeout = 7200 * time.Second
 )
 
-// MaxParameterList is the most bytes that one SEND DIAGNOSTIC carries here: its
-// length field has 16 bits, and pages are multiples of 4.
+// MaxParameterList is the largest number of bytes in one SEND DIAGNOSTIC: its length field
+// has 16 bits, and pages are multiples of 4.
 const MaxParameterList = 65532
 
 const max24 = 1<<24 - 1
 
 // Command is a SCSI command, a struct named as in the standard.
 type Command interface {
-	// Request encodes the command, with a fresh buffer for what comes back. It
-	// refuses values that do not fit their fields with a *FormatError.
+	// Request encodes the command, with a new buffer for the answer. It refuses values
+	// that do not fit their fields with a *FormatError.
 	Request() (*transport.Request, error)
-	// String names the command as an error message needs it.
+	// String names the command for error messages.
 	String() string
 }
 
-// TestUnitReady asks whether the logical unit is ready, and thereby collects a
-// pending unit attention (SPC, TEST UNIT READY, 00h).
+// TestUnitReady asks whether the logical unit is ready, which collects a pending unit
+// attention (SPC, TEST UNIT READY, 00h).
 type TestUnitReady struct{}
 
 func (TestUnitReady) String() string { return "TEST UNIT READY" }
@@ -44,7 +44,7 @@ func (TestUnitReady) Request() (*transport.Request, error) {
 }
 
 // RequestSense asks for sense data as parameter data (SPC, REQUEST SENSE, 03h),
-// in fixed format. ParseSense reads what it returns.
+// in fixed format. ParseSense reads the answer.
 type RequestSense struct {
 	AllocationLength uint8 // bytes; 252 takes all there can be
 }
@@ -56,8 +56,8 @@ func (c RequestSense) Request() (*transport.Request, error) {
 	return read([]byte{0x03, 0, 0, 0, c.AllocationLength, 0}, int(c.AllocationLength)), nil
 }
 
-// Inquiry asks for standard INQUIRY data, or for a page of vital product data
-// where EVPD is set (SPC, INQUIRY, 12h).
+// Inquiry asks for standard INQUIRY data, or for a page of vital product data if EVPD is
+// set (SPC, INQUIRY, 12h).
 type Inquiry struct {
 	EVPD             bool
 	PageCode         byte // without EVPD it must be 0
@@ -116,7 +116,7 @@ func (c ReportSupportedOperationCodes) String() string {
 func (c ReportSupportedOperationCodes) Request() (*transport.Request, error) {
 	const most = 1 << 20
 	if c.ReportingOptions > OneCommandWithService {
-		return nil, cannotEncode(c, "reporting options %d are not known", c.ReportingOptions)
+		return nil, cannotEncode(c, "unknown reporting options %d", c.ReportingOptions)
 	}
 	if c.AllocationLength > most {
 		return nil, cannotEncode(c, "allocation length %d is over %d", c.AllocationLength, most)
@@ -176,7 +176,7 @@ type WriteBuffer struct {
 	Mode         WriteBufferMode // 5 bits
 	ModeSpecific byte            // 3 bits
 	BufferID     byte
-	BufferOffset uint32 // 24 bits: 16 MiB is the most that offsets reach
+	BufferOffset uint32 // 24 bits: offsets reach 16 MiB at most
 	Data         []byte // sent as it is, not copied; may be empty
 }
 
@@ -192,23 +192,22 @@ func (c WriteBuffer) Request() (*transport.Request, error) {
 	case c.BufferOffset > max24:
 		return nil, cannotEncode(c, "buffer offset %d has more than 24 bits", c.BufferOffset)
 	case len(c.Data) > max24:
-		return nil, cannotEncode(c, "%d data bytes are more than 24 bits can count", len(c.Data))
+		return nil, cannotEncode(c, "the length %d of the data has more than 24 bits", len(c.Data))
 	}
 	o, l := c.BufferOffset, len(c.Data)
 	return write([]byte{0x3b, c.ModeSpecific<<5 | byte(c.Mode), c.BufferID,
 		byte(o >> 16), byte(o >> 8), byte(o), byte(l >> 16), byte(l >> 8), byte(l), 0}, c.Data), nil
 }
 
-// pageDownloadMicrocode is the one page whose reading has effects: it eats the
-// one-shot completion code, and starts microcode that waits for its status to be read.
+// pageDownloadMicrocode is the only page that has effects when it is read: the device
+// forgets its completion code, and starts microcode that waits for its status to be read.
 const pageDownloadMicrocode = 0x0e
 
 // ReceiveDiagnosticResults asks for a diagnostic page (SPC, RECEIVE DIAGNOSTIC
-// RESULTS, 1Ch, with PCV set). Reading page 0Eh has an effect, so that this
-// page is asked for exactly once.
+// RESULTS, 1Ch, with PCV set). Reading page 0Eh has an effect: it is asked for exactly once.
 type ReceiveDiagnosticResults struct {
 	PageCode         byte
-	AllocationLength uint16 // 512 to 32,768 are safe: some enclosures refuse tiny ones, some 64 KiB
+	AllocationLength uint16 // 512 to 32,768 is safe: some enclosures refuse tiny ones, some 64 KiB
 }
 
 func (c ReceiveDiagnosticResults) String() string {
@@ -243,7 +242,7 @@ func (c SendDiagnostic) String() string {
 func (c SendDiagnostic) Request() (*transport.Request, error) {
 	l := len(c.ParameterList)
 	if l < 4 || l > MaxParameterList {
-		return nil, cannotEncode(c, "a page of %d bytes, where 4 to %d fit", l, MaxParameterList)
+		return nil, cannotEncode(c, "the page has %d bytes, not 4 to %d", l, MaxParameterList)
 	}
 	return write([]byte{0x1d, 0x10, 0, byte(l >> 8), byte(l), 0}, c.ParameterList), nil
 }
@@ -256,11 +255,11 @@ func read(cdb []byte, allocation int) *transport.Request {
 	return req
 }
 
-// rooms are buffers for what comes back that are done with. Far less comes back than
-// there has to be room for, and it does so often: a chunk may come with 8 KiB for a status.
+// rooms pools buffers for answers. Answers are far shorter than the room that they need,
+// and frequent: a chunk may come with 8 KiB for a status.
 var rooms sync.Pool
 
-// room returns a buffer of zeros.
+// room returns a buffer of zeros from the pool.
 func room(size int) []byte {
 	b, ok := rooms.Get().(*[]byte)
 	if !ok || cap(*b) < size {

@@ -68,7 +68,7 @@ func TestRequestRefuses(t *testing.T) {
 		want string
 	}{
 		{scsi.Inquiry{PageCode: 0x83}, "cannot encode INQUIRY: page code 83h without EVPD"},
-		{scsi.ReportSupportedOperationCodes{ReportingOptions: 3}, "cannot encode REPORT SUPPORTED OPERATION CODES of 00h/00h: reporting options 3 are not known"},
+		{scsi.ReportSupportedOperationCodes{ReportingOptions: 3}, "cannot encode REPORT SUPPORTED OPERATION CODES of 00h/00h: unknown reporting options 3"},
 		{scsi.ReportSupportedOperationCodes{AllocationLength: 1<<20 + 1}, "cannot encode REPORT SUPPORTED OPERATION CODES: allocation length 1048577 is over 1048576"},
 		{scsi.ReadBuffer{Mode: 0x20}, "cannot encode READ BUFFER mode 20h: the mode has 5 bits"},
 		{scsi.ReadBuffer{Offset: 1 << 24}, "cannot encode READ BUFFER mode 00h: offset 16777216 has more than 24 bits"},
@@ -76,9 +76,9 @@ func TestRequestRefuses(t *testing.T) {
 		{scsi.WriteBuffer{Mode: 0x2e}, "cannot encode WRITE BUFFER mode 2Eh: the mode has 5 bits"},
 		{scsi.WriteBuffer{Mode: 7, ModeSpecific: 8}, "cannot encode WRITE BUFFER mode 07h: mode-specific value 8 has more than 3 bits"},
 		{scsi.WriteBuffer{Mode: 7, BufferOffset: 1 << 24}, "cannot encode WRITE BUFFER mode 07h: buffer offset 16777216 has more than 24 bits"},
-		{scsi.WriteBuffer{Mode: 7, Data: make([]byte, 1<<24)}, "cannot encode WRITE BUFFER mode 07h: 16777216 data bytes are more than 24 bits can count"},
-		{scsi.SendDiagnostic{}, "cannot encode SEND DIAGNOSTIC: a page of 0 bytes, where 4 to 65532 fit"},
-		{scsi.SendDiagnostic{ParameterList: make([]byte, 65533)}, "cannot encode SEND DIAGNOSTIC of page 00h: a page of 65533 bytes, where 4 to 65532 fit"},
+		{scsi.WriteBuffer{Mode: 7, Data: make([]byte, 1<<24)}, "cannot encode WRITE BUFFER mode 07h: the length 16777216 of the data has more than 24 bits"},
+		{scsi.SendDiagnostic{}, "cannot encode SEND DIAGNOSTIC: the page has 0 bytes, not 4 to 65532"},
+		{scsi.SendDiagnostic{ParameterList: make([]byte, 65533)}, "cannot encode SEND DIAGNOSTIC of page 00h: the page has 65533 bytes, not 4 to 65532"},
 	}
 	for _, tt := range tests {
 		req, err := tt.cmd.Request()

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// A device that was just reset has several unit attentions to tell: reset,
-	// microcode changed, INQUIRY data changed. More in a row are a storm.
+	// A device that was just reset reports several unit attentions: reset, microcode
+	// changed, INQUIRY data changed. More in a row are a storm.
 	maxUnitAttentions = 8
 
 	firstBusyWait = 100 * time.Millisecond
@@ -21,15 +21,14 @@ const (
 
 // Do sends a command and returns the bytes that the device sent back.
 //
-// A status other than GOOD is an *Error, but for a RECOVERED ERROR: the command
-// was completed, only not at the first attempt. If no status describes the outcome
-// the error wraps the *transport.Error; so does that of a command that the device calls
-// a success, and whose data it took only a part of.
+// A status other than GOOD is an *Error, except for a RECOVERED ERROR: the device completed
+// that command, though not at the first attempt. The error wraps a *transport.Error if no
+// status describes the outcome, and if the device reports success but took only part of
+// the data.
 //
-// A command without an effect is repeated after a unit attention, up to 8
-// times, and after BUSY and TASK SET FULL for up to 30 s. A command with an
-// effect goes out once, whatever comes back: whoever sends one collects pending
-// unit attentions with TestUnitReady before.
+// A command without an effect is repeated after a unit attention, up to 8 times, and after
+// BUSY and TASK SET FULL for up to 30 s. A command with an effect goes out once, whatever
+// comes back: collect pending unit attentions with TestUnitReady before sending one.
 func Do(ctx context.Context, t transport.Transport, cmd Command) ([]byte, error) {
 	req, err := cmd.Request()
 	if err != nil {
@@ -64,8 +63,7 @@ func Do(ctx context.Context, t transport.Transport, cmd Command) ([]byte, error)
 	}
 }
 
-// received returns what came back of a command that succeeded, and lets go of the room that
-// was made for it.
+// received returns the answer to a command that succeeded, and returns its room to the pool.
 func received(cmd Command, req *transport.Request, resp *transport.Response) ([]byte, error) {
 	if resp.Untaken > 0 {
 		return nil, &transport.Error{
@@ -80,7 +78,7 @@ func received(cmd Command, req *transport.Request, resp *transport.Response) ([]
 	return b, nil
 }
 
-// senseOf gives the sense data of a response, nil if there is none that can be read.
+// senseOf returns the sense data of a response, or nil if there is none that can be read.
 func senseOf(resp *transport.Response) *Sense {
 	if Status(resp.Status) != CheckCondition {
 		return nil

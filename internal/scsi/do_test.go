@@ -113,7 +113,7 @@ func TestDo(t *testing.T) {
 			text: "cannot send all of SEND DIAGNOSTIC of page 00h: the device took only 20 of 24 bytes"},
 		{name: "write, refused before a byte is taken", cmd: writePage, script: []answer{short(24, sense(scsi.IllegalRequest, 0x26, 0))}, err: scsi.ASC{0x26, 0}, asked: 1},
 		{name: "write, busy before a byte is taken", cmd: writePage, script: []answer{short(24, status(scsi.Busy))}, err: scsi.Busy, asked: 1},
-		{name: "does not fit", cmd: scsi.SendDiagnostic{}, script: nil, asked: 0, text: "cannot encode SEND DIAGNOSTIC: a page of 0 bytes, where 4 to 65532 fit"},
+		{name: "does not fit", cmd: scsi.SendDiagnostic{}, script: nil, asked: 0, text: "cannot encode SEND DIAGNOSTIC: the page has 0 bytes, not 4 to 65532"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

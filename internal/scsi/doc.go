@@ -2,6 +2,6 @@
 // what devices answer: sense data, INQUIRY data, vital product data, supported
 // operation codes and buffer descriptors.
 //
-// It knows nothing of enclosures (that is ses) nor of device nodes (that is
-// transport), and never repeats a command that has an effect.
+// It knows nothing about enclosures, which are in package ses, or device nodes, which are
+// in package transport. It never repeats a command that has an effect.
 package scsi

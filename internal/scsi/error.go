@@ -2,7 +2,7 @@ package scsi
 
 import "fmt"
 
-// Error is a command that a device did not end with GOOD.
+// Error is a command that ended with another status than GOOD.
 //
 // errors.Is finds its Status, and the Key and ASC of its sense data:
 //
@@ -22,7 +22,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("cannot execute %s: %v", e.Command, e.Sense)
 }
 
-// Unwrap gives the parts that errors.Is looks for.
+// Unwrap returns the parts that errors.Is looks for.
 func (e *Error) Unwrap() []error {
 	if e.Sense == nil {
 		return []error{e.Status}
@@ -62,8 +62,8 @@ func (s Status) Error() string {
 	return fmt.Sprintf("SCSI status %02Xh", byte(s))
 }
 
-// FormatError is data of a device that does not decode, or a value that does
-// not fit the field it is meant for.
+// FormatError is data from a device that cannot be decoded, or a value that does not fit
+// its field.
 type FormatError struct {
 	Op     string // "decode" or "encode"
 	What   string // "VPD page 83h", "WRITE BUFFER mode 07h"

@@ -15,19 +15,18 @@ type StandardInquiry struct {
 	PeripheralDeviceType byte
 	Version              byte
 	ResponseDataFormat   byte
-	AdditionalLength     int  // bytes after byte 4 that the device has to tell
+	AdditionalLength     int  // bytes after byte 4 that the device has
 	EncServ              bool // an enclosure services process is behind this logical unit, whatever its type
 	Vendor               Text // 8 bytes
 	Product              Text // 16 bytes
 	ProductRevisionLevel Text // 4 bytes
 }
 
-// ParseStandardInquiry reads standard INQUIRY data. Data that ends after byte 7
-// is read as far as it goes: simple devices leave their names out. What came
-// counts, not AdditionalLength.
+// ParseStandardInquiry reads standard INQUIRY data. It reads data that ends after byte 7
+// as far as it goes: simple devices leave out their names. It ignores AdditionalLength.
 func ParseStandardInquiry(b []byte) (*StandardInquiry, error) {
 	if len(b) < 8 {
-		return nil, cannotDecode("standard INQUIRY data", "%d bytes, where 8 are the least", len(b))
+		return nil, cannotDecode("standard INQUIRY data", "it has %d bytes, fewer than 8", len(b))
 	}
 	return &StandardInquiry{
 		PeripheralQualifier:  b[0] >> 5,
@@ -42,7 +41,7 @@ func ParseStandardInquiry(b []byte) (*StandardInquiry, error) {
 	}, nil
 }
 
-// upTo gives b[from:to] as far as b goes.
+// upTo returns b[from:to] as far as b goes.
 func upTo(b []byte, from, to int) []byte {
 	return b[min(from, len(b)):min(to, len(b))]
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Sense is what a device says of a command that it did not carry out, or of a
-// condition of its own (SPC, sense data).
+// Sense is what a device says about a command that it did not carry out, or about its own
+// condition (SPC, sense data).
 type Sense struct {
 	ResponseCode byte // 70h, 71h (fixed format), 72h, 73h (descriptor format)
 	Deferred     bool // 71h, 73h: about an earlier command; the present one was not carried out
@@ -36,11 +36,11 @@ func (f FieldPointer) String() string {
 	return fmt.Sprintf("byte %d of %s", f.Byte, where)
 }
 
-// ParseSense reads sense data in fixed or descriptor format. Buffers that end
-// early are read as far as they go: 17 bytes have been seen where 18 were due.
+// ParseSense reads sense data in fixed or descriptor format. It reads buffers that end
+// early as far as they go: 17 bytes have been seen instead of 18.
 func ParseSense(b []byte) (*Sense, error) {
 	if len(b) == 0 {
-		return nil, cannotDecode("sense data", "there are no bytes")
+		return nil, cannotDecode("sense data", "it has no bytes")
 	}
 	s := &Sense{ResponseCode: b[0] & 0x7f}
 	switch s.ResponseCode {
@@ -51,7 +51,7 @@ func ParseSense(b []byte) (*Sense, error) {
 		s.Deferred = s.ResponseCode == 0x73
 		return s.descriptors(b)
 	}
-	return nil, cannotDecode("sense data", "response code %02Xh is not known", s.ResponseCode)
+	return nil, cannotDecode("sense data", "unknown response code %02Xh", s.ResponseCode)
 }
 
 // 0     VALID 7, response code 6:0      8-11  command specific
@@ -60,7 +60,7 @@ func ParseSense(b []byte) (*Sense, error) {
 // 7     additional length (n-7)
 func (s *Sense) fixed(b []byte) (*Sense, error) {
 	if len(b) < 3 {
-		return nil, cannotDecode("sense data", "%d bytes of fixed format, where the sense key is byte 2", len(b))
+		return nil, cannotDecode("sense data", "it has %d bytes in fixed format, and the sense key is in byte 2", len(b))
 	}
 	s.Key = Key(b[2] & 0x0f)
 	if b[0]&0x80 != 0 && len(b) >= 7 {
@@ -85,7 +85,7 @@ func (s *Sense) fixed(b []byte) (*Sense, error) {
 // 2  ASC                   8- descriptors: type, length (n-1), ...
 func (s *Sense) descriptors(b []byte) (*Sense, error) {
 	if len(b) < 4 {
-		return nil, cannotDecode("sense data", "%d bytes of descriptor format, where ASC and ASCQ are bytes 2 and 3", len(b))
+		return nil, cannotDecode("sense data", "it has %d bytes in descriptor format, and ASC and ASCQ are in bytes 2 and 3", len(b))
 	}
 	s.Key = Key(b[1] & 0x0f)
 	s.ASC = ASC{b[2], b[3]}
@@ -124,7 +124,7 @@ func (s *Sense) unitAttention() bool {
 	return s != nil && s.Key == UnitAttention && !s.Deferred
 }
 
-// recovered tells that the command did what it was to do (SPC, sense key RECOVERED ERROR).
+// recovered reports whether the command succeeded all the same (SPC, sense key RECOVERED ERROR).
 func (s *Sense) recovered() bool {
 	return s != nil && s.Key == RecoveredError && !s.Deferred
 }
@@ -173,8 +173,8 @@ func (k Key) Error() string { return keyText[k&0x0f] }
 // is an error value for errors.Is.
 type ASC [2]byte
 
-// Error gives the meaning of the codes that enclosures answer to downloads
-// (SPC, ASC and ASCQ assignments), and the numbers always.
+// Error returns the meaning of the codes that enclosures answer to downloads (SPC, ASC and
+// ASCQ assignments), and always the numbers.
 func (a ASC) Error() string {
 	numbers := fmt.Sprintf("%02Xh/%02Xh", a[0], a[1])
 	if text, ok := ascText[a]; ok {
@@ -183,7 +183,7 @@ func (a ASC) Error() string {
 	return "additional sense code " + numbers
 }
 
-// The additional sense codes that decide something (SPC, ASC and ASCQ assignments).
+// The additional sense codes that fwctl decides by (SPC, ASC and ASCQ assignments).
 var (
 	DeferredMicrocodePending     = ASC{0x00, 0x22}
 	CauseNotReportable           = ASC{0x04, 0x00}

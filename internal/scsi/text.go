@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Text is text of a device, as the device sent it but without the blanks and
-// NULs at its end. It can hold anything, terminal control sequences too: show
-// and store what String gives.
+// Text is text from a device, as the device sent it but without the blanks and NULs at its
+// end. It can hold anything, even terminal control sequences: show and store what String
+// returns.
 type Text string
 
 // NewText cuts trailing blanks and NULs.
 func NewText(b []byte) Text { return Text(strings.TrimRight(string(b), " \x00")) }
 
-// String gives the text with bytes outside printable ASCII as \xNN.
+// String returns the text with bytes outside printable ASCII as \xNN.
 func (t Text) String() string {
 	var s strings.Builder
 	for _, c := range []byte(t) {
@@ -26,5 +26,5 @@ func (t Text) String() string {
 	return s.String()
 }
 
-// MarshalText implements encoding.TextMarshaler with what String gives.
+// MarshalText implements encoding.TextMarshaler with what String returns.
 func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }

@@ -15,22 +15,22 @@ const (
 	VPDExtendedInquiry      = 0x86
 )
 
-// vpdBody checks the header that all VPD pages share and gives what follows it:
+// vpdBody checks the header that all VPD pages share and returns what follows it:
 //
 //	0  peripheral qualifier and device type   1  page code   2-3  page length (n-3)
 //
-// A device that ignores EVPD answers with standard INQUIRY data: that shows in byte 1.
+// A device that ignores EVPD answers with standard INQUIRY data: byte 1 shows it.
 func vpdBody(b []byte, code byte) ([]byte, error) {
 	what := vpdName(code)
 	if len(b) < 4 {
-		return nil, cannotDecode(what, "%d bytes, where the header has 4", len(b))
+		return nil, cannotDecode(what, "it has %d bytes, and its header alone has 4", len(b))
 	}
 	if b[1] != code {
 		return nil, cannotDecode(what, "the device answered with page %02Xh", b[1])
 	}
 	length := int(binary.BigEndian.Uint16(b[2:]))
 	if len(b) < 4+length {
-		return nil, cannotDecode(what, "%d bytes, where the page says it has %d", len(b), 4+length)
+		return nil, cannotDecode(what, "it has %d bytes, and says that it has %d", len(b), 4+length)
 	}
 	return b[4 : 4+length], nil
 }
@@ -98,9 +98,9 @@ type Designator struct {
 	Value       []byte
 }
 
-// String gives an NAA as its hex digits alone ("5000ccab04001001"), others as
-// sysfs writes them, so that none can be taken for another: "eui." and hex
-// digits, "t10." and text, a name string as it is.
+// String returns an NAA as its hex digits alone ("5000ccab04001001") and other designators
+// as sysfs writes them, so that they cannot be confused: "eui." and hex digits, "t10." and
+// text, a name string as it is.
 func (d Designator) String() string {
 	switch d.Type {
 	case DesignatorNAA:
@@ -149,8 +149,8 @@ func ParseDeviceIdentification(b []byte) (*DeviceIdentification, error) {
 	return id, nil
 }
 
-// LogicalUnit picks the name of the logical unit: its first NAA, else EUI-64,
-// T10 vendor id or name string. False where it has none of them.
+// LogicalUnit returns the name of the logical unit: its first NAA, else EUI-64, T10 vendor
+// id or name string. It returns false if there is none of them.
 func (id *DeviceIdentification) LogicalUnit() (Designator, bool) {
 	for _, t := range []DesignatorType{DesignatorNAA, DesignatorEUI64, DesignatorT10, DesignatorNameString} {
 		if d, ok := id.find(OfLogicalUnit, t); ok {
@@ -160,9 +160,9 @@ func (id *DeviceIdentification) LogicalUnit() (Designator, bool) {
 	return Designator{}, false
 }
 
-// TargetPort picks the NAA of the target port that the page was read through.
-// Two paths to one ESP differ in it; on some enclosures (Celestica) it is all
-// that tells two ESPs apart.
+// TargetPort returns the NAA of the target port that the page was read through. It differs
+// between two paths to one ESP. On some enclosures (Celestica) nothing else distinguishes
+// two ESPs.
 func (id *DeviceIdentification) TargetPort() (Designator, bool) {
 	return id.find(OfTargetPort, DesignatorNAA)
 }
@@ -176,7 +176,7 @@ func (id *DeviceIdentification) find(a Association, t DesignatorType) (Designato
 	return Designator{}, false
 }
 
-// ExtendedInquiry is what VPD page 86h says of microcode:
+// ExtendedInquiry is what VPD page 86h says about microcode:
 //
 //	 4  ACTIVATE_MICROCODE 7:6
 //	12  POA_SUP 7, HRA_SUP 6, VSA_SUP 5, DMS_VALID 4

@@ -27,10 +27,10 @@ type AdditionalElementStatus struct {
 //
 // and that is a Slot, an Expander, or neither; at most one of the three fields is set.
 type AdditionalElement struct {
-	Type    int // index into Configuration.Types of the element it is about; -1 if that cannot be told
+	Type    int // index into Configuration.Types of the element it is about; -1 if unknown
 	Element int // index of the individual element within its type; -1 likewise
 
-	Invalid      bool // nothing is known of the element
+	Invalid      bool // nothing is known about the element
 	Protocol     Protocol
 	EIP          bool
 	EIIOE        uint8 // 0: overall elements are not counted in ElementIndex, 1: they are
@@ -102,7 +102,7 @@ type Expander struct {
 	Phys       []ExpanderPhy
 }
 
-// ExpanderPhy says what a phy of an expander leads to, by element index; FFh: to none.
+// ExpanderPhy says what a phy of an expander leads to, by element index; FFh is none.
 type ExpanderPhy struct {
 	ConnectorElementIndex uint8
 	OtherElementIndex     uint8
@@ -121,8 +121,8 @@ const (
 //
 // The page may end though more types follow (seen on Dell MD1420), and element
 // indexes may be wrong: the expander of an Areca ARC-8028 calls itself 0 behind
-// 24 slots. So descriptors are joined with elements in order, and the index
-// decides only if it says that elements were left out.
+// 24 slots. Descriptors are therefore joined with elements in order; the index decides only
+// if it says that elements were left out.
 func ParseAdditionalElementStatus(b []byte, cfg *Configuration) (*AdditionalElementStatus, error) {
 	c, err := open(PageAdditionalElementStatus, b)
 	if err != nil {
@@ -179,8 +179,8 @@ func describable(cfg *Configuration) []place {
 	return places
 }
 
-// join finds the element that the descriptor is about among those that had none
-// yet, and gives those that are left after it.
+// join finds the element that the descriptor is about, among those without one so far, and
+// returns the elements after it.
 func (d *AdditionalElement) join(places []place) []place {
 	if len(places) == 0 {
 		return nil
@@ -255,7 +255,7 @@ func (p *AdditionalElementStatus) AppendBinary(b []byte) ([]byte, error) {
 	})
 }
 
-// info encodes what follows the first two bytes, false if it has no encoding.
+// info encodes what follows the first two bytes. It returns false if there is no encoding.
 func (d AdditionalElement) info() (b []byte, ok bool) {
 	if d.EIP {
 		b = append(b, d.EIIOE, d.ElementIndex)

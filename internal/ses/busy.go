@@ -2,8 +2,8 @@ package ses
 
 import "slices"
 
-// EnclosureBusy is page 09h, which an ESP that cannot answer now returns in
-// place of any other (SES-3, Enclosure Busy diagnostic page):
+// EnclosureBusy is page 09h. An ESP that cannot answer now returns it instead of any other
+// page (SES-3, Enclosure Busy diagnostic page):
 //
 //	0  09h     1  BUSY 0, vendor specific 7:1     2-3  page length (n-3)     4-  vendor specific
 type EnclosureBusy struct {

@@ -18,7 +18,7 @@ import (
 //	2-3  page length (n-3)                          then type descriptor headers, then their texts
 type Configuration struct {
 	GenerationCode uint32
-	Subenclosures  []Subenclosure // the primary first
+	Subenclosures  []Subenclosure // primary first
 	Types          []TypeDescriptor
 }
 
@@ -85,9 +85,9 @@ func (c *cursor) subenclosure(i int) Subenclosure {
 	h := c.bytes(4, what)
 	length := int(h[3])
 	if length < 36 {
-		c.fail("%s has %d bytes, where 40 are the least", what, length+4)
+		c.fail("%s has %d bytes, fewer than 40", what, length+4)
 	}
-	// A cursor that failed gives zeros: as many as a descriptor needs.
+	// A cursor that failed returns zeros: as many as a descriptor needs.
 	d := c.bytes(max(length, 36), what)
 	return Subenclosure{
 		RelativeESPID:         h[0] >> 4 & 7,
@@ -112,8 +112,8 @@ func (cfg *Configuration) AppendBinary(b []byte) ([]byte, error) {
 		headers += int(s.TypeDescriptorHeaders)
 	}
 	if headers != len(cfg.Types) {
-		return nil, cannotEncode(PageConfiguration, "the subenclosures count %d type descriptors, and there are %d", headers,
-			len(cfg.Types))
+		return nil, cannotEncode(PageConfiguration, "the subenclosures count %d type descriptors, but there are %d",
+			headers, len(cfg.Types))
 	}
 	return appendPage(b, PageConfiguration, byte(len(cfg.Subenclosures)-1), func(b []byte) ([]byte, error) {
 		b = binary.BigEndian.AppendUint32(b, cfg.GenerationCode)
@@ -132,7 +132,7 @@ func (cfg *Configuration) AppendBinary(b []byte) ([]byte, error) {
 		}
 		for i, t := range cfg.Types {
 			if len(t.Text) > math.MaxUint8 {
-				return nil, cannotEncode(PageConfiguration, "type descriptor text %d has %d bytes, where 255 fit", i, len(t.Text))
+				return nil, cannotEncode(PageConfiguration, "type descriptor text %d has %d bytes, more than 255", i, len(t.Text))
 			}
 			b = append(b, byte(t.ElementType), t.PossibleElements, t.SubenclosureID, byte(len(t.Text)))
 		}

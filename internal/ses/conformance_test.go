@@ -361,7 +361,7 @@ func TestElementDescriptorConformance(t *testing.T) {
 	}
 }
 
-// The facts that sg_ses tells of page 0Ah.
+// The facts that sg_ses prints about page 0Ah.
 type (
 	additionalPhy struct {
 		DeviceType coded `json:"device_type"`
@@ -513,7 +513,7 @@ func TestMD1420Conformance(t *testing.T) {
 	compare(t, says.flat()[:4], flat(first, cfg))
 	compare(t, phyIdentifiers(t, text), identifiersOf(first))
 
-	// What the source of the capture tells itself.
+	// What the source of the capture says itself.
 	var source struct {
 		Elements []struct {
 			Index int `json:"element_index"`

@@ -1,7 +1,7 @@
-// Package ses reads and writes the diagnostic pages of SCSI Enclosure Services,
-// one file a page, and carries them to and from an enclosure services process.
+// Package ses reads and writes the diagnostic pages of SCSI Enclosure Services, one file a
+// page, and exchanges them with an enclosure services process.
 //
-// Pages are decoded with the reserved bits ignored and encoded with them zero.
-// Codes that are not known are kept. Decoded pages never alias the bytes they
-// were decoded from. What a page means for a firmware update is not decided here.
+// It ignores reserved bits when it decodes a page and writes them as zero. It keeps unknown
+// codes. Decoded pages never alias the bytes that they were decoded from. It never decides
+// what a page means for a firmware update.
 package ses

@@ -28,8 +28,8 @@ var elementTypeNames = [...]string{
 	"SAS connector",
 }
 
-// String gives the standard's name, and the code of those that have none: 81h
-// to 9Eh have been seen.
+// String returns the name in the standard, or the code if there is none: 81h to 9Eh have
+// been seen.
 func (t ElementType) String() string {
 	switch {
 	case int(t) < len(elementTypeNames):
@@ -77,13 +77,13 @@ func (s StatusCode) String() string {
 	return fmt.Sprintf("status %Xh", byte(s))
 }
 
-// StatusElement is the 4-byte status of one element, or of all of a type:
+// StatusElement is the 4-byte status of one element, or of all elements of a type:
 //
 //	0  PRDFAIL 6, DISABLED 5, SWAP 4, element status code 3:0
-//	1-3  as the element type has it
+//	1-3  depends on the element type
 type StatusElement [4]byte
 
-// Code gives the element status code.
+// Code returns the element status code.
 func (e StatusElement) Code() StatusCode { return StatusCode(e[0] & 0x0f) }
 
 // PredictedFailure reports whether the element expects to fail.

@@ -14,7 +14,7 @@ import (
 const (
 	// Some enclosures refuse tiny allocation lengths, some refuse 64 KiB.
 	allocation     = 32768
-	longAllocation = 65535 // all that the field can say
+	longAllocation = 65535 // the largest value of the field
 
 	// Page 0Eh has 4,104 bytes at most. It is read after each chunk, and all the room that
 	// there is for it is mapped, copied and cleared each time. sg_ses_microcode asks for as many.
@@ -24,16 +24,16 @@ const (
 	busyAsks = 30
 )
 
-// Receive reads a page and gives its bytes, as many as the page says it has.
+// Receive reads a page and returns as many bytes as the page says that it has.
 //
-// Where another page comes back it is an *UnexpectedPageError. While that is
-// page 09h (busy) the page is asked for again, for up to 30 s. That holds for page 0Eh
-// too: an ESP that was busy has not told its status. In any other case page 0Eh
-// is asked for once, because reading it has effects: an error from the device
-// is an *scsi.Error, and the completion code may be lost with it.
+// If another page comes back, the error is an *UnexpectedPageError. While that is page 09h
+// (busy), Receive asks again, for up to 30 s. That holds for page 0Eh too: an ESP that was
+// busy has not reported its status. Otherwise Receive asks for page 0Eh once, because reading
+// it has effects: an error from the device is an *scsi.Error, and the completion code may be
+// lost with it.
 //
-// A page that has more bytes than came back is asked for once more with a
-// larger buffer, and is a *ShortPageError if bytes are still missing.
+// If a page has more bytes than came back, Receive asks once more with a larger buffer. If
+// bytes are still missing, the error is a *ShortPageError.
 func Receive(ctx context.Context, t transport.Transport, code PageCode) ([]byte, error) {
 	if code == PageDownloadMicrocode {
 		return receive(ctx, t, code, microcodeAllocation)
@@ -68,7 +68,7 @@ func receive(ctx context.Context, t transport.Transport, code PageCode, allocati
 	}
 }
 
-// pages are buffers of pages that were sent. A download sends hundreds of them.
+// pages pools the buffers of pages that were sent. A download sends hundreds.
 var pages = sync.Pool{New: func() any { return new([]byte) }}
 
 // Send sends a control page, once. An error from the device is an *scsi.Error.

@@ -75,16 +75,16 @@ func TestReceive(t *testing.T) {
 			text: "cannot read page 01h (configuration): the enclosure services process is busy; try again later"},
 		{name: "busy is what was asked for", code: 9, script: []answer{busy}, length: 4, sent: []string{"1c0109800000"}},
 		{name: "short status", code: 1, script: []answer{{data: []byte{8, 0, 0, 0}}}, sent: []string{ask01},
-			text: "cannot read page 01h (configuration): the enclosure answers with its short status only, it does not offer this page"},
+			text: "cannot read page 01h (configuration): the enclosure only answers with its short status and does not offer this page"},
 		{name: "page 00h (SMI USB disk)", code: 1, script: []answer{{data: []byte{0, 0, 0, 0}}}, sent: []string{ask01},
 			text: "cannot read page 01h (configuration): the enclosure answered with page 00h (supported pages)"},
 		{name: "cut", code: 1, script: []answer{{data: sized(1, 48)[:40]}}, sent: []string{ask01},
-			text: "cannot decode page 01h (configuration): 40 bytes received, where the page says it has 48"},
+			text: "cannot decode page 01h (configuration): 40 bytes received, and the page says that it has 48"},
 		{name: "nothing", code: 1, script: []answer{{}}, sent: []string{ask01},
-			text: "cannot decode page 01h (configuration): 0 bytes received, where its header alone has 4"},
+			text: "cannot decode page 01h (configuration): 0 bytes received, and its header alone has 4"},
 		{name: "longer than 32 KiB", code: 1, script: []answer{{data: sized(1, 40000)}}, length: 40000, sent: []string{ask01, ask01Long}},
 		{name: "longer than the longest", code: 1, script: []answer{{data: sized(1, 65539)}}, sent: []string{ask01, ask01Long},
-			text: "cannot decode page 01h (configuration): 65535 bytes received, where the page says it has 65539"},
+			text: "cannot decode page 01h (configuration): 65535 bytes received, and the page says that it has 65539"},
 		{name: "unit attention", code: 1, script: []answer{reset, good}, length: 48, sent: []string{ask01, ask01}},
 		{name: "refused", code: 1, script: []answer{refused}, is: scsi.ASC{0x35, 1}, sent: []string{ask01}},
 
@@ -94,9 +94,9 @@ func TestReceive(t *testing.T) {
 		{name: "microcode status, refused", code: 0x0e, script: []answer{refused, status}, is: scsi.IllegalRequest, sent: []string{ask0E}},
 		{name: "microcode status, gone", code: 0x0e, script: []answer{vanished, status}, is: transport.ErrGone, sent: []string{ask0E}},
 		{name: "microcode status, longer than 8 KiB", code: 0x0e, script: []answer{{data: sized(0x0e, 40000)}, status}, sent: []string{ask0E},
-			text: "cannot decode page 0Eh (download microcode): 8192 bytes received, where the page says it has 40000"},
+			text: "cannot decode page 0Eh (download microcode): 8192 bytes received, and the page says that it has 40000"},
 		{name: "microcode status, another page", code: 0x0e, script: []answer{{data: []byte{8, 0, 0, 0}}, status}, sent: []string{ask0E},
-			text: "cannot read page 0Eh (download microcode): the enclosure answers with its short status only, it does not offer this page"},
+			text: "cannot read page 0Eh (download microcode): the enclosure only answers with its short status and does not offer this page"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

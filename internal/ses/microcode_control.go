@@ -6,14 +6,15 @@ import (
 	"slices"
 )
 
-// MaxChunk is the most image data that one control page carries: a page of
-// 65,532 bytes less its 24-byte header.
+// MaxChunk is the largest number of image bytes in one control page: a page of 65,532 bytes
+// less its 24-byte header.
 const MaxChunk = MaxPage - controlHeader
 
 const controlHeader = 24
 
 // DownloadMicrocodeControl is page 0Eh as it is sent to an ESP: one chunk of an
-// image, the activation of deferred microcode, or the end of a download (SES-3, Download Microcode Control diagnostic page):
+// image, the activation of deferred microcode, or the end of a download (SES-3,
+// Download Microcode Control diagnostic page):
 //
 //	0    0Eh                          11     buffer id
 //	1    subenclosure id              12-15  buffer offset, a multiple of 4
@@ -47,8 +48,8 @@ func (m DownloadMode) carriesData() bool {
 	return m == DownloadOffsetsActivate || m == DownloadOffsetsSaveActivate || m == DownloadOffsetsSaveDefer
 }
 
-// ControlField is a field of the control page, by its byte offset: what the
-// additional status of 80h holds, and what sense data point at.
+// ControlField is a field of the control page, by its byte offset. The additional status of
+// 80h holds it, and sense data points at it.
 type ControlField uint8
 
 const (
@@ -78,9 +79,9 @@ func (f ControlField) String() string {
 	return fmt.Sprintf("byte %d", uint8(f))
 }
 
-// Validate refuses a page that no ESP should be sent: an unknown mode, data
-// where the mode takes none, a chunk that is empty, over MaxChunk, off the
-// multiples of 4 or beyond the image.
+// Validate refuses a page that must not be sent to any ESP: an unknown mode; data with a
+// mode that takes none; a chunk that is empty, longer than MaxChunk, not a multiple of 4 or
+// beyond the image.
 func (p *DownloadMicrocodeControl) Validate() error {
 	if problem := p.problem(); problem != "" {
 		return cannotEncode(PageDownloadMicrocode, "%s", problem)
@@ -97,17 +98,17 @@ func (p *DownloadMicrocodeControl) problem() string {
 			return fmt.Sprintf("%v takes no data", p.Mode)
 		}
 	case !p.Mode.carriesData():
-		return fmt.Sprintf("%v is not known", p.Mode)
+		return fmt.Sprintf("%v is unknown", p.Mode)
 	case n == 0:
 		return fmt.Sprintf("%v without data", p.Mode)
 	case n > MaxChunk:
-		return fmt.Sprintf("%d data bytes, where one page carries %d", n, MaxChunk)
+		return fmt.Sprintf("%d data bytes are more than the %d of one page", n, MaxChunk)
 	case p.BufferOffset%4 != 0:
 		return fmt.Sprintf("buffer offset %d is not a multiple of 4", p.BufferOffset)
 	case end > uint64(p.ImageLength):
-		return fmt.Sprintf("the data end at byte %d of an image of %d", end, p.ImageLength)
+		return fmt.Sprintf("the data ends at byte %d of an image of %d", end, p.ImageLength)
 	case n%4 != 0 && end < uint64(p.ImageLength):
-		return fmt.Sprintf("%d data bytes before the end of the image are no multiple of 4", n)
+		return fmt.Sprintf("%d data bytes before the end of the image are not a multiple of 4", n)
 	}
 	return ""
 }
@@ -131,8 +132,8 @@ func (p *DownloadMicrocodeControl) AppendBinary(b []byte) ([]byte, error) {
 	})
 }
 
-// ParseDownloadMicrocodeControl reads a control page, of a trace for instance.
-// It refuses what Validate refuses.
+// ParseDownloadMicrocodeControl reads a control page, for instance from a trace. It refuses
+// what Validate refuses.
 func ParseDownloadMicrocodeControl(b []byte) (*DownloadMicrocodeControl, error) {
 	c, err := open(PageDownloadMicrocode, b)
 	if err != nil {
@@ -141,7 +142,7 @@ func ParseDownloadMicrocodeControl(b []byte) (*DownloadMicrocodeControl, error) 
 	h := c.bytes(controlHeader-4, "header")
 	length := binary.BigEndian.Uint32(h[16:])
 	if c.err == nil && uint64(length) > uint64(c.left()) {
-		c.fail("%d data bytes, where %d are left", length, c.left())
+		c.fail("%d data bytes, and %d are left", length, c.left())
 	}
 	if c.err != nil {
 		return nil, c.err

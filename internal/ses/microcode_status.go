@@ -11,8 +11,8 @@ import (
 //	1    number of secondary subenclosures         8-   16 bytes a subenclosure
 //	2-3  page length (n-3)
 //
-// Reading it has effects: it eats a completion code, which is told only once,
-// starts microcode that stands at 10h, and resets the download engine of some ESPs.
+// Reading it has effects. The ESP forgets a completion code, which it reports only once, and
+// starts microcode that stands at 10h. Some ESPs reset their download engine.
 type DownloadMicrocodeStatus struct {
 	GenerationCode uint32
 	Subenclosures  []DownloadStatus
@@ -59,7 +59,7 @@ func ParseDownloadMicrocodeStatus(b []byte) (*DownloadMicrocodeStatus, error) {
 	return p, nil
 }
 
-// Subenclosure gives the status of one subenclosure, false if the page has none of it.
+// Subenclosure returns the status of one subenclosure, or false if the page has none.
 func (p *DownloadMicrocodeStatus) Subenclosure(id uint8) (DownloadStatus, bool) {
 	for _, d := range p.Subenclosures {
 		if d.SubenclosureID == id {
@@ -86,14 +86,14 @@ func (p *DownloadMicrocodeStatus) AppendBinary(b []byte) ([]byte, error) {
 	})
 }
 
-// RefusedField gives the field of the control page that the ESP objected to,
-// false if its status says nothing of the kind. A refused mode is ModeField;
-// drain an old status before a download, or a download that was aborted looks like one.
+// RefusedField returns the field of the control page that the ESP objected to, or false if
+// its status does not say so. A refused mode is ModeField. Drain an old status before a
+// download: an aborted download looks like a refused mode.
 func (d DownloadStatus) RefusedField() (ControlField, bool) {
 	return ControlField(d.AdditionalStatus), d.Code == DownloadFieldError
 }
 
-// String says what the status means, for people.
+// String returns what the status means, for people.
 func (d DownloadStatus) String() string {
 	if field, ok := d.RefusedField(); ok {
 		return fmt.Sprintf("%v: %v", d.Code, field)
@@ -104,8 +104,8 @@ func (d DownloadStatus) String() string {
 	return d.Code.String()
 }
 
-// DownloadCode is a download microcode status code. Completion codes and errors
-// are told once: the next reading gives DownloadIdle, which says nothing.
+// DownloadCode is a download microcode status code. An ESP reports completion codes and
+// errors once: the next reading gets DownloadIdle, which proves nothing.
 type DownloadCode byte
 
 const (
@@ -139,7 +139,7 @@ var downloadText = map[DownloadCode]string{
 	DownloadTimeout:           "timed out, data discarded",
 	DownloadNeedsImage:        "internal error: download a new image before any reset or power on, do not power-cycle",
 	DownloadInternalError:     "internal error: reset and power on are safe",
-	DownloadNothingToActivate: "activation was asked for and no microcode is deferred",
+	DownloadNothingToActivate: "activation was requested, but no microcode is deferred",
 }
 
 // InProgress reports whether a download is under way: its data, or the writing of flash.
@@ -151,7 +151,7 @@ func (c DownloadCode) Complete() bool { return c >= 0x10 && c <= 0x7f }
 // Failed reports whether a download, or an activation, ended with an error.
 func (c DownloadCode) Failed() bool { return c >= 0x80 }
 
-// String says what the code means, and its number.
+// String returns what the code means, and its number.
 func (c DownloadCode) String() string {
 	text, ok := downloadText[c]
 	switch {

@@ -34,7 +34,7 @@ var pageNames = map[PageCode]string{
 	PageDownloadMicrocode:       "download microcode",
 }
 
-// String gives "page 0Eh (download microcode)".
+// String returns "page 0Eh (download microcode)".
 func (c PageCode) String() string {
 	if name, ok := pageNames[c]; ok {
 		return fmt.Sprintf("page %02Xh (%s)", byte(c), name)
@@ -42,12 +42,11 @@ func (c PageCode) String() string {
 	return fmt.Sprintf("page %02Xh", byte(c))
 }
 
-// MaxPage is the most bytes that a page sent to an enclosure can have: its
+// MaxPage is the largest size in bytes of a page that can be sent to an enclosure: its
 // length fields, and those of SEND DIAGNOSTIC, have 16 bits.
 const MaxPage = 65532
 
-// FormatError is a page that does not decode, or a value that does not fit
-// the field it is meant for.
+// FormatError is a page that cannot be decoded, or a value that does not fit its field.
 type FormatError struct {
 	Op     string // "decode" or "encode"
 	Page   PageCode
@@ -59,8 +58,7 @@ func (e *FormatError) Error() string {
 }
 
 // UnexpectedPageError is an answer with another page than the one asked for.
-// An ESP that cannot do more answers everything with page 08h; one that is
-// busy, with page 09h.
+// A simple ESP answers everything with page 08h; a busy one, with page 09h.
 type UnexpectedPageError struct {
 	Want, Got PageCode
 }
@@ -68,7 +66,7 @@ type UnexpectedPageError struct {
 func (e *UnexpectedPageError) Error() string {
 	switch e.Got {
 	case PageShortStatus:
-		return fmt.Sprintf("cannot read %v: the enclosure answers with its short status only, it does not offer this page",
+		return fmt.Sprintf("cannot read %v: the enclosure only answers with its short status and does not offer this page",
 			e.Want)
 	case PageBusy:
 		return fmt.Sprintf("cannot read %v: the enclosure services process is busy; try again later", e.Want)
@@ -76,7 +74,7 @@ func (e *UnexpectedPageError) Error() string {
 	return fmt.Sprintf("cannot read %v: the enclosure answered with %v", e.Want, e.Got)
 }
 
-// ShortPageError is a page of which bytes are missing.
+// ShortPageError is a page with bytes missing.
 type ShortPageError struct {
 	Page     PageCode
 	Length   int // bytes that the page says it has, header included
@@ -85,13 +83,13 @@ type ShortPageError struct {
 
 func (e *ShortPageError) Error() string {
 	if e.Received < 4 {
-		return fmt.Sprintf("cannot decode %v: %d bytes received, where its header alone has 4", e.Page, e.Received)
+		return fmt.Sprintf("cannot decode %v: %d bytes received, and its header alone has 4", e.Page, e.Received)
 	}
-	return fmt.Sprintf("cannot decode %v: %d bytes received, where the page says it has %d", e.Page, e.Received, e.Length)
+	return fmt.Sprintf("cannot decode %v: %d bytes received, and the page says that it has %d", e.Page, e.Received, e.Length)
 }
 
-// GenerationError is a page of another generation than the configuration page
-// that it was to be read with: the enclosure changed in between. Read both again.
+// GenerationError is a page of another generation than the configuration page: the
+// enclosure changed in between. Read both again.
 type GenerationError struct {
 	Page          PageCode
 	Configuration uint32
@@ -99,7 +97,8 @@ type GenerationError struct {
 }
 
 func (e *GenerationError) Error() string {
-	return fmt.Sprintf("cannot decode %v: it is of generation %d, the configuration page of %d: the enclosure changed in between, read both again", e.Page, e.Got, e.Configuration)
+	return fmt.Sprintf("cannot decode %v: it is of generation %d, and the configuration page is of %d: "+
+		"the enclosure changed in between, read both again", e.Page, e.Got, e.Configuration)
 }
 
 func cannotEncode(page PageCode, format string, args ...any) error {
@@ -109,7 +108,7 @@ func cannotEncode(page PageCode, format string, args ...any) error {
 // Identifier is an 8-byte name: an enclosure logical identifier or a SAS address.
 type Identifier [8]byte
 
-// String gives 16 hex digits.
+// String returns 16 hex digits.
 func (id Identifier) String() string { return hex.EncodeToString(id[:]) }
 
 // MarshalText implements encoding.TextMarshaler.
@@ -119,8 +118,8 @@ func (id Identifier) MarshalText() ([]byte, error) { return []byte(id.String()),
 // on Dell MD32xxi), or nothing is attached.
 func (id Identifier) IsZero() bool { return id == Identifier{} }
 
-// cursor walks the body of a page. Its error is sticky: after the first one it
-// gives zeros, and the caller looks once, at the end.
+// cursor walks the body of a page. Its error is sticky: after the first one it returns
+// zeros, and the caller checks once, at the end.
 type cursor struct {
 	page PageCode
 	b    []byte
@@ -128,7 +127,7 @@ type cursor struct {
 	err  error
 }
 
-// open checks the header that all pages share and gives a cursor behind it:
+// open checks the header that all pages share and returns a cursor behind it:
 //
 //	0  page code     1  page specific     2-3  page length (n-3)
 func open(page PageCode, b []byte) (*cursor, error) {
@@ -147,10 +146,10 @@ func open(page PageCode, b []byte) (*cursor, error) {
 
 func (c *cursor) left() int { return len(c.b) - c.off }
 
-// bytes gives the next n bytes, a view into the page; what names the field for the error.
+// bytes returns the next n bytes, a view into the page; what names the field for the error.
 func (c *cursor) bytes(n int, what string) []byte {
 	if c.err == nil && n > c.left() {
-		c.fail("%s needs %d bytes at byte %d, where %d are left", what, n, c.off, c.left())
+		c.fail("%s needs %d bytes at byte %d, and %d are left", what, n, c.off, c.left())
 	}
 	if c.err != nil {
 		return make([]byte, n)
@@ -159,7 +158,7 @@ func (c *cursor) bytes(n int, what string) []byte {
 	return c.b[c.off-n : c.off]
 }
 
-// sub gives a cursor over the next n bytes alone, and goes on behind them.
+// sub returns a cursor over the next n bytes alone, and moves past them.
 func (c *cursor) sub(n int, what string) *cursor {
 	c.bytes(n, what)
 	if c.err != nil {
@@ -168,7 +167,7 @@ func (c *cursor) sub(n int, what string) *cursor {
 	return &cursor{page: c.page, b: c.b[:c.off], off: c.off - n}
 }
 
-// peek gives the byte i bytes ahead, 0 if there is none.
+// peek returns the byte i bytes ahead, or 0 if there is none.
 func (c *cursor) peek(i int) byte {
 	if i >= c.left() {
 		return 0
@@ -184,7 +183,7 @@ func (c *cursor) fail(format string, args ...any) {
 	}
 }
 
-// generation reads a generation code and compares it with the configuration's.
+// generation reads a generation code and compares it with that of the configuration.
 func (c *cursor) generation(cfg *Configuration) uint32 {
 	code := c.uint32("generation code")
 	if c.err == nil && code != cfg.GenerationCode {
@@ -202,7 +201,7 @@ func appendPage(b []byte, page PageCode, specific byte, body func([]byte) ([]byt
 	}
 	length := len(out) - start - 4
 	if length > math.MaxUint16 {
-		return nil, cannotEncode(page, "%d bytes are more than a page length of 16 bits can count", length)
+		return nil, cannotEncode(page, "its length %d has more than 16 bits", length)
 	}
 	binary.BigEndian.PutUint16(out[start+2:], uint16(length))
 	return out, nil

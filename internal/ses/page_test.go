@@ -42,7 +42,7 @@ func TestDownloadStatusText(t *testing.T) {
 		{0x82, 0, false, false, true, "timed out, data discarded (82h)"},
 		{0x83, 0x42, false, false, true, "internal error: download a new image before any reset or power on, do not power-cycle (83h), additional status 42h"},
 		{0x84, 0, false, false, true, "internal error: reset and power on are safe (84h)"},
-		{0x85, 0, false, false, true, "activation was asked for and no microcode is deferred (85h)"},
+		{0x85, 0, false, false, true, "activation was requested, but no microcode is deferred (85h)"},
 		{0x86, 0, false, false, true, "error (86h)"},
 		{0xff, 0, false, false, true, "error (FFh)"},
 	}
@@ -86,11 +86,11 @@ func TestControlValidate(t *testing.T) {
 		{ses.DownloadMicrocodeControl{Mode: 0xff, ImageLength: image}, ""},
 		{
 			ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 65512), ImageLength: image},
-			"65512 data bytes, where one page carries 65508",
+			"65512 data bytes are more than the 65508 of one page",
 		},
 		{
 			ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 4094), ImageLength: image},
-			"4094 data bytes before the end of the image are no multiple of 4",
+			"4094 data bytes before the end of the image are not a multiple of 4",
 		},
 		{
 			ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 4), BufferOffset: 2, ImageLength: image},
@@ -98,17 +98,17 @@ func TestControlValidate(t *testing.T) {
 		},
 		{
 			ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 8), BufferOffset: image - 4, ImageLength: image},
-			"the data end at byte 1048580 of an image of 1048576",
+			"the data ends at byte 1048580 of an image of 1048576",
 		},
 		{
 			ses.DownloadMicrocodeControl{Mode: 0x0e, Data: make([]byte, 8), BufferOffset: 0xfffffffc, ImageLength: 4},
-			"the data end at byte 4294967300 of an image of 4",
+			"the data ends at byte 4294967300 of an image of 4",
 		},
 		{ses.DownloadMicrocodeControl{Mode: 0x0e, ImageLength: image}, "mode 0Eh without data"},
 		{ses.DownloadMicrocodeControl{Mode: 0x0f, Data: make([]byte, 4), ImageLength: image}, "mode 0Fh takes no data"},
 		{ses.DownloadMicrocodeControl{Mode: 0xff, Data: make([]byte, 4), ImageLength: image}, "mode FFh takes no data"},
-		{ses.DownloadMicrocodeControl{Mode: 0x05, Data: make([]byte, 4), ImageLength: image}, "mode 05h is not known"},
-		{ses.DownloadMicrocodeControl{}, "mode 00h is not known"},
+		{ses.DownloadMicrocodeControl{Mode: 0x05, Data: make([]byte, 4), ImageLength: image}, "mode 05h is unknown"},
+		{ses.DownloadMicrocodeControl{}, "mode 00h is unknown"},
 	}
 	for _, tt := range tests {
 		err := tt.page.Validate()

@@ -1,7 +1,7 @@
 package ses
 
-// ShortStatus is page 08h, which simple enclosures answer to everything, and
-// others may answer at any time (SES-3, Short Enclosure Status diagnostic page):
+// ShortStatus is page 08h. Simple enclosures answer it to everything, and others may answer
+// it at any time (SES-3, Short Enclosure Status diagnostic page):
 //
 //	0  08h     1  status, vendor specific     2-3  page length (0)
 type ShortStatus struct {

@@ -57,8 +57,8 @@ func ParseEnclosureStatus(b []byte, cfg *Configuration) (*EnclosureStatus, error
 
 // AppendBinary implements encoding.BinaryAppender.
 func (p *EnclosureStatus) AppendBinary(b []byte) ([]byte, error) {
-	flags := bit(p.InvalidOperation, 4) | bit(p.Info, 3) | bit(p.NonCritical, 2) | bit(p.Critical,
-		1) | bit(p.Unrecoverable, 0)
+	flags := bit(p.InvalidOperation, 4) | bit(p.Info, 3) | bit(p.NonCritical, 2) |
+		bit(p.Critical, 1) | bit(p.Unrecoverable, 0)
 	return appendPage(b, PageEnclosureStatus, flags, func(b []byte) ([]byte, error) {
 		b = binary.BigEndian.AppendUint32(b, p.GenerationCode)
 		for _, t := range p.Types {

@@ -173,7 +173,8 @@ func (d *definition) fresh() *state {
 	return s
 }
 
-var errRackChanged = errors.New("the rack file is not the one that this state was made with: put it back, or remove the state to start anew")
+var errRackChanged = errors.New("the rack file is not the one that this state was made with: " +
+	"put it back, or remove the state to start anew")
 
 // look gives fn the rack as it stands now, under the rack's lock, and keeps what
 // fn changed. fn must not wait. The state file is written only where something

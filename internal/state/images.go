@@ -14,15 +14,15 @@ import (
 	"fwctl/internal/atomicfile"
 )
 
-// imagesDir holds the images of open runs, beside the database: one file each,
-// named by its SHA-256. Whoever writes there holds the database's write lock, so
-// that what is no image there is what a crash left.
+// imagesDir holds the images of open runs, beside the database: one file each, named by its
+// SHA-256. A writer holds the database's write lock: anything there that is not an image was
+// left by a crash.
 const imagesDir = "images"
 
-// KeepImage keeps a copy of an image for those who resume a run, unless there is
-// one already. sha256 is 64 hex digits, in lower case. The file is there before the
-// transaction is committed: a run on record has its images. What a transaction
-// leaves behind that was never committed, DropImages removes.
+// KeepImage keeps a copy of an image for whoever resumes the run, unless there is one
+// already. sha256 is 64 lower-case hex digits. The file is written before the transaction
+// is committed: a run on record has its images. DropImages removes files of transactions
+// that were never committed.
 func (t *Tx) KeepImage(sha256 string, data []byte) {
 	if t.err == nil {
 		t.err = t.store.keepImage(sha256, data)
@@ -46,8 +46,8 @@ func (s *Store) keepImage(sha256 string, data []byte) error {
 	return nil
 }
 
-// Image returns an image that is kept, and that is what its SHA-256 says.
-// errors.Is sees fs.ErrNotExist where none is.
+// Image returns a kept image, whose content it checks against its SHA-256.
+// errors.Is sees fs.ErrNotExist if there is none.
 func (s *Store) Image(sha256 string) ([]byte, error) {
 	name := s.image(sha256)
 	data, err := os.ReadFile(name)
@@ -61,8 +61,8 @@ func (s *Store) Image(sha256 string) ([]byte, error) {
 	return data, nil
 }
 
-// DropImages removes the images that nobody needs any more: keep is by SHA-256,
-// and holds those of all runs without an end.
+// DropImages removes the images that are no longer needed. keep has the SHA-256 of those
+// of all runs without an end.
 func (s *Store) DropImages(keep map[string]bool) error {
 	return s.update(context.Background(), "write to", func(*Tx) error {
 		dir := s.image("")
@@ -92,7 +92,7 @@ func digest(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// imageError says what a file error means to whoever reads it at night.
+// imageError adds a hint to a file error.
 func imageError(op, name string, err error) error {
 	e := &Error{Op: op, Path: name, Err: err}
 	var p *fs.PathError

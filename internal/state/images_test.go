@@ -56,7 +56,7 @@ func TestImagesAreKeptUntilTheyAreDropped(t *testing.T) {
 	}
 	check(t, "Image", []byte("image a"))(s.Image(a))
 
-	// What a crash left of another image goes with those that nobody needs.
+	// The part of an image that a crash left is removed with images that are not needed.
 	if err := os.WriteFile(filepath.Join(dir, "images", "."+a+".123"), []byte("ima"), 0o644); err != nil {
 		t.Fatal(err)
 	}

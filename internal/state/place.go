@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// fit returns an error unless dir holds a database that may be opened, by what the
-// file system says of both. errors.Is sees fs.ErrNotExist where there is none.
+// fit returns an error unless dir holds a database that may be opened, judging by the file
+// system. errors.Is sees fs.ErrNotExist if there is none.
 func fit(dir string) error {
 	path := filepath.Join(dir, FileName)
 	info, err := os.Stat(dir) // the directory may be a link
@@ -30,15 +30,14 @@ func fit(dir string) error {
 	if err := private(path, info); err != nil {
 		return err
 	}
-	// SQLite throws the log of an empty database away.
+	// SQLite discards the log of an empty database.
 	if log, err := os.Stat(path + "-wal"); info.Size() == 0 && err == nil && log.Size() > 0 {
-		return lostError(path, "it is empty, and its write-ahead log is not")
+		return lostError(path, "it is empty, but its write-ahead log is not")
 	}
 	return nil
 }
 
-// private returns an error where fwctl runs as root and someone else can change
-// what it remembers.
+// private returns an error if fwctl runs as root and someone else can change the database.
 func private(path string, info fs.FileInfo) error {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || os.Geteuid() != 0 {
@@ -46,18 +45,14 @@ func private(path string, info fs.FileInfo) error {
 	}
 	refuse := func(why, mend string) error {
 		return &Error{Op: "use", Path: path, Err: errors.New(why),
-			Hint: fmt.Sprintf(
-				"somebody else could change what root's fwctl relies on: check the content, then run `%s %q`; "+
-					"or name another directory with --state-dir",
-				mend,
-				path,
-			)}
+			Hint: fmt.Sprintf("someone else could change what fwctl relies on as root: check the content, "+
+				"then run `%s %q`; or name another directory with --state-dir", mend, path)}
 	}
 	switch {
 	case stat.Uid != 0:
 		return refuse(fmt.Sprintf("it belongs to user %d, and fwctl runs as root", stat.Uid), "chown root:root")
 	case info.Mode().Perm()&0o022 != 0:
-		return refuse(fmt.Sprintf("others than root can write to it (mode %04o)", info.Mode().Perm()), "chmod go-w")
+		return refuse(fmt.Sprintf("users other than root can write to it (mode %04o)", info.Mode().Perm()), "chmod go-w")
 	}
 	return nil
 }
@@ -76,8 +71,8 @@ func kind(mode fs.FileMode) string {
 	return "a device"
 }
 
-// inPlace returns an error when the path of the database no longer leads to the file
-// that is open: what is written to that is lost with this process.
+// inPlace returns an error if the path of the database no longer leads to the open file:
+// whatever is written to that file is lost with this process.
 func (s *Store) inPlace() error {
 	if s.file == nil {
 		return nil
@@ -92,20 +87,22 @@ func (s *Store) inPlace() error {
 		return nil
 	}
 	return &Error{Op: "write to", Path: s.path, Err: errors.New(why),
-		Hint: "put the directory back as it was; what it does not hold is no longer known: do not power-cycle anything before looking at the devices"}
+		Hint: "put the directory back as it was; whatever it lacks is no longer known: " +
+			"do not power-cycle anything before you have looked at the devices"}
 }
 
-// lost returns an error for a database that remembers nothing although images are kept
-// beside it: the run that they are for was in a database that is gone.
+// lost returns an error if images are kept beside an empty database: the run that they
+// belong to was in a database that is gone.
 func lost(path string) error {
 	kept, err := os.ReadDir(filepath.Join(filepath.Dir(path), imagesDir))
 	if err != nil || len(kept) == 0 {
 		return nil
 	}
-	return lostError(path, "it is empty, and images are kept beside it of a run that has not come to its end")
+	return lostError(path, "it is empty, but the images of an unfinished run are kept beside it")
 }
 
 func lostError(path, why string) error {
 	return &Error{Op: "open", Path: path, Err: errors.New(why + ": it was damaged or replaced"),
-		Hint: "put a copy of it back; or look what the devices say, do not power-cycle them before, and name another directory with --state-dir"}
+		Hint: "put a copy of it back; or look at the devices first, without power-cycling them, " +
+			"and name another directory with --state-dir"}
 }

@@ -11,7 +11,7 @@ import (
 	"fwctl/internal/state"
 )
 
-// What is not a file of fwctl's own is refused by name, by readers and writers, and nobody waits for it.
+// Readers and writers refuse by name anything that is not a database of fwctl, and never wait for it.
 func TestUnfitPlaces(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -23,7 +23,7 @@ func TestUnfitPlaces(t *testing.T) {
 		"a directory":     {func(_, path string) error { return os.Mkdir(path, 0o700) }, false, "it is a directory"},
 		"a link":          {func(_, path string) error { return os.Symlink("/etc/passwd", path) }, false, "it is a symbolic link"},
 		"a dangling link": {func(_, path string) error { return os.Symlink("nowhere", path) }, false, "it is a symbolic link"},
-		"a text":          {func(_, path string) error { return os.WriteFile(path, []byte(strings.Repeat("text ", 300)), 0o600) }, false, "or not fwctl's"},
+		"a text":          {func(_, path string) error { return os.WriteFile(path, []byte(strings.Repeat("text ", 300)), 0o600) }, false, "or not a database of fwctl"},
 		"a log without content": {func(_, path string) error {
 			return errors.Join(os.WriteFile(path, nil, 0o600), os.WriteFile(path+"-wal", []byte("log"), 0o600))
 		}, false, "write-ahead log is not"},

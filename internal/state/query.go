@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Staged returns what this host remembers as staged, by component. Where a
-// download has begun since and its end is not known, nothing is: see Open.
+// Staged returns what this host remembers as staged, by component. It leaves out components
+// where a download has begun since whose end is unknown: see Open.
 func (s *Store) Staged(ctx context.Context) (map[Key]StagedRecord, error) {
 	all := map[Key]StagedRecord{}
 	err := s.query(ctx, func(scan scanner) error {
@@ -26,9 +26,10 @@ func (s *Store) Staged(ctx context.Context) (map[Key]StagedRecord, error) {
 }
 
 const stagedQuery = `SELECT lu_id, subenclosure, sha256, revision, running, since, by, confirmed FROM staged s
-	WHERE NOT EXISTS (SELECT 1 FROM intents i WHERE i.lu_id = s.lu_id AND i.subenclosure = s.subenclosure AND i.kind = '` + string(DownloadStart) + `' AND i.outcome = '')`
+	WHERE NOT EXISTS (SELECT 1 FROM intents i WHERE i.lu_id = s.lu_id AND i.subenclosure = s.subenclosure
+		AND i.kind = '` + string(DownloadStart) + `' AND i.outcome = '')`
 
-// Cautions returns what has to be minded, by component.
+// Cautions returns the cautions, by component.
 func (s *Store) Cautions(ctx context.Context) ([]CautionRecord, error) {
 	var all []CautionRecord
 	err := s.since(4, func() error {
@@ -80,16 +81,16 @@ func (s *Store) Beside(ctx context.Context) (map[Key][]Beside, error) {
 	return all, nil
 }
 
-// Runs returns all runs, the latest last.
+// Runs returns all runs, latest last.
 func (s *Store) Runs(ctx context.Context) ([]Run, error) { return s.runs(ctx, "TRUE") }
 
-// Unfinished returns the runs without an end, the oldest first: those that go on,
-// and those that were killed.
+// Unfinished returns the runs without an end, oldest first: those still running, and those
+// that were killed.
 func (s *Store) Unfinished(ctx context.Context) ([]Run, error) { return s.runs(ctx, "ended_at = ''") }
 
-// Resumable returns the runs that are gone on with, or can be, the oldest first: those
-// without an end, those that have left the end of an effect open, and the last that did
-// anything, where that was interrupted.
+// Resumable returns the runs that are being resumed or can be, oldest first: those without
+// an end, those with an effect whose end is unknown, and the last run that did anything if
+// it was interrupted.
 func (s *Store) Resumable(ctx context.Context) ([]Run, error) {
 	all, err := s.Runs(ctx)
 	if err != nil {
@@ -140,11 +141,12 @@ func (s *Store) runs(ctx context.Context, where string, args ...any) ([]Run, err
 			&r.Phase, &r.Wave)
 		all = append(all, r)
 		return err
-	}, "SELECT id, plan_digest, host, by, started_at, ended_at, outcome, "+pid+", "+limits+" FROM runs WHERE "+where+" ORDER BY id", args...)
+	}, "SELECT id, plan_digest, host, by, started_at, ended_at, outcome, "+pid+", "+limits+
+		" FROM runs WHERE "+where+" ORDER BY id", args...)
 	return all, err
 }
 
-// Kept returns the plan file of a run, nil if none was kept.
+// Kept returns the plan file of a run, or nil if none was kept.
 func (s *Store) Kept(ctx context.Context, run int64) ([]byte, error) {
 	var plan []byte
 	err := s.since(3, func() error {
@@ -153,7 +155,7 @@ func (s *Store) Kept(ctx context.Context, run int64) ([]byte, error) {
 	return plan, err
 }
 
-// Resumes returns who went on with a run, in their order.
+// Resumes returns who resumed a run, in order.
 func (s *Store) Resumes(ctx context.Context, run int64) ([]Resume, error) {
 	var all []Resume
 	err := s.since(3, func() error {
@@ -167,7 +169,7 @@ func (s *Store) Resumes(ctx context.Context, run int64) ([]Resume, error) {
 	return all, err
 }
 
-// Baselines returns what a run recorded of each enclosure before it touched it.
+// Baselines returns the baselines that a run recorded, by enclosure.
 func (s *Store) Baselines(ctx context.Context, run int64) (map[string][]byte, error) {
 	all := map[string][]byte{}
 	err := s.since(3, func() error {
@@ -215,11 +217,12 @@ func (s *Store) Steps(ctx context.Context, run int64) ([]Step, error) {
 			&v.SHA256, &v.From, &v.To, &v.Outcome, &v.Component)
 		all = append(all, v)
 		return err
-	}, "SELECT address, lu_id, subenclosure, hop, state, mode, detail, at, "+added+", "+component+" FROM steps WHERE run = ? ORDER BY address", run)
+	}, "SELECT address, lu_id, subenclosure, hop, state, mode, detail, at, "+added+", "+component+
+		" FROM steps WHERE run = ? ORDER BY address", run)
 	return all, err
 }
 
-// Intents returns the effects that a run was about to have, in their order.
+// Intents returns the effects that a run was about to try, in order.
 func (s *Store) Intents(ctx context.Context, run int64) ([]Intent, error) {
 	return s.intents(ctx, "run = ?", run)
 }
@@ -232,26 +235,27 @@ func (s *Store) intents(ctx context.Context, where string, args ...any) ([]Inten
 			(*moment)(&v.At), &v.Outcome)
 		all = append(all, v)
 		return err
-	}, "SELECT id, run, address, lu_id, subenclosure, kind, mode, sha256, at, outcome FROM intents WHERE "+where+" ORDER BY id", args...)
+	}, "SELECT id, run, address, lu_id, subenclosure, kind, mode, sha256, at, outcome "+
+		"FROM intents WHERE "+where+" ORDER BY id", args...)
 	return all, err
 }
 
-// Open returns the effects that were about to be had and whose end is not known:
-// of a run that goes on, or of one that was killed. In their order.
+// Open returns the effects that were about to be tried and whose end is unknown, in order.
+// Their run is still running, or was killed.
 func (s *Store) Open(ctx context.Context) ([]Intent, error) {
 	return s.intents(ctx, "outcome = ''")
 }
 
-// Memory is what a store knows of the devices themselves, whichever run it is from.
+// Memory is what a store knows about the devices themselves, from all runs.
 type Memory struct {
 	Staged   map[Key]StagedRecord
 	Sent     map[Key][]Sent
 	Beside   map[Key][]Beside
-	Open     []Intent // effects whose end is not known, the last of each component
+	Open     []Intent // effects whose end is unknown, the last of each component
 	Cautions []CautionRecord
 }
 
-// Memory returns all that is known of devices.
+// Memory returns everything that the store knows about devices.
 func (s *Store) Memory(ctx context.Context) (*Memory, error) {
 	var m Memory
 	err := s.View(ctx, func(s *Store) (err error) {
@@ -277,7 +281,7 @@ func (s *Store) Memory(ctx context.Context) (*Memory, error) {
 	return &m, err
 }
 
-// Overrides returns what a person put aside for a run, by address.
+// Overrides returns the safeguards that a person overrode for a run, by address.
 func (s *Store) Overrides(ctx context.Context, run int64) ([]Override, error) {
 	var all []Override
 	err := s.since(2, func() error {
@@ -291,7 +295,7 @@ func (s *Store) Overrides(ctx context.Context, run int64) ([]Override, error) {
 	return all, err
 }
 
-// Accounts returns those of who began a run, and went on with it, in their order.
+// Accounts returns the accounts of those who started or resumed a run, in order.
 func (s *Store) Accounts(ctx context.Context, run int64) ([]Account, error) {
 	var all []Account
 	err := s.since(5, func() error {
@@ -305,7 +309,7 @@ func (s *Store) Accounts(ctx context.Context, run int64) ([]Account, error) {
 	return all, err
 }
 
-// Hooks returns the commands that a run had run around resets, in their order.
+// Hooks returns the commands that a run ran around resets, in order.
 func (s *Store) Hooks(ctx context.Context, run int64) ([]Hook, error) {
 	var all []Hook
 	err := s.since(5, func() error {
@@ -315,12 +319,13 @@ func (s *Store) Hooks(ctx context.Context, run int64) ([]Hook, error) {
 				(*moment)(&v.At), (*moment)(&v.EndedAt), &v.Outcome, &v.Output)
 			all = append(all, v)
 			return err
-		}, "SELECT id, run, address, lu_id, subenclosure, hop, kind, command, at, ended_at, outcome, output FROM hooks WHERE run = ? ORDER BY id", run)
+		}, "SELECT id, run, address, lu_id, subenclosure, hop, kind, command, at, ended_at, outcome, output "+
+			"FROM hooks WHERE run = ? ORDER BY id", run)
 	})
 	return all, err
 }
 
-// Verifications returns what became of what was staged, the latest last.
+// Verifications returns what became of staged images, latest last.
 func (s *Store) Verifications(ctx context.Context) ([]Verification, error) {
 	var all []Verification
 	err := s.since(3, func() error {
@@ -349,7 +354,7 @@ func (s *Store) Addresses(ctx context.Context) (map[Key]string, error) {
 	return all, err
 }
 
-// Names returns what plans called enclosures last, by the first part of their addresses.
+// Names returns the latest names that plans gave enclosures, by the first part of their addresses.
 func (s *Store) Names(ctx context.Context) (map[string]string, error) {
 	all := map[string]string{}
 	err := s.since(7, func() error {
@@ -363,8 +368,8 @@ func (s *Store) Names(ctx context.Context) (map[string]string, error) {
 	return all, err
 }
 
-// column is what to ask for columns that a schema brought: what an earlier one
-// has in their place.
+// column returns how to query columns that a schema added: names, or what stands for them
+// in a database of an earlier schema.
 func (s *Store) column(schema int, names, without string) (string, error) {
 	v, err := s.version()
 	if v < schema {
@@ -373,8 +378,8 @@ func (s *Store) column(schema int, names, without string) (string, error) {
 	return names, err
 }
 
-// since asks what only databases of that schema and later ones can answer: what
-// an earlier fwctl wrote has none of it.
+// since runs a query that needs that schema or a later one. A database that an earlier
+// fwctl wrote has no rows for it.
 func (s *Store) since(schema int, ask func() error) error {
 	if v, err := s.version(); err != nil || v < schema {
 		return err
@@ -388,8 +393,8 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// View has everything that f asks of the Store that it is given answered as of
-// one moment, whatever is written meanwhile.
+// View calls f with a Store whose answers are all of one moment, whatever is written
+// meanwhile.
 func (s *Store) View(ctx context.Context, f func(*Store) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 
 // Key names a component: one subenclosure of the ESP behind one logical unit.
 type Key struct {
-	LUID         string // designator of the logical unit, as inventories have it
+	LUID         string // designator of the logical unit, as in inventories
 	Subenclosure int    // subenclosure id, 0 to 255
 }
 
@@ -25,7 +25,7 @@ type Run struct {
 	Wave       int       // number of the wave that it is limited to, 0 likewise
 }
 
-// The outcomes, of those that the executor has, by which it is told which runs can be gone on with.
+// The outcomes of the executor that decide whether a run can be resumed.
 const (
 	Interrupted = "interrupted"
 	Refused     = "refused"
@@ -38,7 +38,7 @@ type Step struct {
 	Hop     int    // index into the plan's hops
 	SHA256  string // of that hop's image
 	From    string // revision that the hop starts at, "" in steps of an earlier fwctl
-	To      string // revision that it brings, likewise
+	To      string // revision that it installs, likewise
 	State   string // of the executor's step machine
 	Mode    string // "e" or "7": how the hop was last downloaded, or is to be in the next wave; "" before
 	Outcome string // how the step ended, as in results; "" if it has not, and in steps of an earlier fwctl
@@ -49,15 +49,15 @@ type Step struct {
 	Component string
 }
 
-// Account is whom the system takes a person for who works on a run.
+// Account is the system's account of a person who works on a run.
 type Account struct {
 	UID      int    // the real one
 	Login    string // of that uid
-	SudoUser string // $SUDO_USER, which is the truth where UID is 0, and a claim elsewhere; "" without sudo
+	SudoUser string // $SUDO_USER: reliable if UID is 0, otherwise only a claim; "" without sudo
 	At       time.Time
 }
 
-// Resume is a person who went on with a run that was broken off.
+// Resume is a person who resumed a run that was broken off.
 type Resume struct {
 	By string
 	At time.Time
@@ -90,13 +90,13 @@ type Intent struct {
 	Mode    string // two hex digits, as in the command: "0e", "07", "0f"
 	SHA256  string // of the image that it is about
 	At      time.Time
-	Outcome string // what the device said of it, in words; "" if nothing is known
+	Outcome string // what the device answered, in words; "" if unknown
 }
 
-// ModeName is the mode of a download as plans name it: "e" or "7".
+// ModeName returns the mode of a download as plans name it: "e" or "7".
 func (i Intent) ModeName() string { return strings.TrimPrefix(i.Mode, "0") }
 
-// What says in words which effect it is: "the start of a download by mode e".
+// What returns the effect in words: "the start of a download by mode e".
 func (i Intent) What() string {
 	switch i.Kind {
 	case DownloadStart:
@@ -115,11 +115,11 @@ type OverrideKind string
 const (
 	AcceptDisruption OverrideKind = "accept-disruption" // I/O may stop at the component
 	IgnoreWindow     OverrideKind = "ignore-window"     // the component is worked on outside its maintenance windows
-	// nobody else writes to the enclosure, of which the host does not see all ESPs
+	// no one else writes to the enclosure, though this host does not see all of its ESPs
 	SoleWriter OverrideKind = "sole-writer"
 )
 
-// Override is a safeguard that a person put aside for one component of a run.
+// Override is a safeguard that a person overrode for one component of a run.
 type Override struct {
 	Kind    OverrideKind
 	Address string
@@ -134,10 +134,10 @@ const (
 	AfterReset  HookKind = "after-reset"
 )
 
-// Words writes a kind for people: before the reset.
+// Words returns the kind for people: before the reset.
 func (k HookKind) Words() string { return strings.Replace(string(k), "-", " the ", 1) }
 
-// Hook is a command that a plan has run around a reset, committed before it is started.
+// Hook is a command that a plan runs around a reset, committed before it is started.
 type Hook struct {
 	ID      int64
 	Run     int64
@@ -155,21 +155,21 @@ type Hook struct {
 // StagedRecord is microcode that was downloaded to a component and waits there.
 type StagedRecord struct {
 	SHA256    string
-	Revision  string // that the image brings
+	Revision  string // that the image installs
 	Running   string // that the component reported when the image was staged
 	Since     time.Time
 	By        string
 	Confirmed bool // the device said that the image is complete
 }
 
-// CautionKind is what has to be minded about a component beyond the run that found it out.
+// CautionKind is what a caution is about.
 type CautionKind string
 
 const (
-	// it may have nothing to boot from: a whole image, before any reset or power loss
+	// it may have nothing to boot from: it needs a whole image before any reset or power loss
 	NeedsImage CautionKind = "needs-image"
-	Unclear    CautionKind = "unclear"    // it may hold all or a part of an image that was sent, and does not say which
-	PowerOnly  CautionKind = "power-only" // what it holds staged starts at power on, and mode 0Fh does not start it
+	Unclear    CautionKind = "unclear"    // it may hold all or part of an image that was sent, and does not say which
+	PowerOnly  CautionKind = "power-only" // the image staged on it starts at power on, not by mode 0Fh
 )
 
 // CautionRecord is something that has to be minded about a component, until what it is
@@ -182,31 +182,31 @@ type CautionRecord struct {
 	Since   time.Time
 }
 
-// Sent is an image that a component took whole.
+// Sent is an image that a component has received completely.
 type Sent struct {
 	SHA256   string
 	Revision string // that the image brings
 	At       time.Time
 }
 
-// Beside is an image that a part took which is beside a component, takes images through a
-// buffer of its own, and reports no revision.
+// Beside is an image that went to a part beside a component. The part takes images through
+// a buffer of its own and reports no revision.
 type Beside struct {
 	BufferID int
 	SHA256   string
 	At       time.Time
 }
 
-// Verdict is what became of microcode that was staged.
+// Verdict is what became of staged microcode.
 type Verdict string
 
 const (
 	Running Verdict = "running" // it was activated
 	Lost    Verdict = "lost"    // the component neither runs nor holds it
-	Waiting Verdict = "waiting" // it is staged still
+	Waiting Verdict = "waiting" // it is still staged
 )
 
-// Verification is what someone found who looked after what was staged.
+// Verification is what fwctl verify found out about a staged image.
 type Verification struct {
 	Address  string
 	Key      Key

@@ -82,7 +82,8 @@ CREATE TABLE hooks (
 ) STRICT;
 CREATE TABLE accounts (
 	id INTEGER PRIMARY KEY,
-	run INTEGER NOT NULL REFERENCES runs(id), uid INTEGER NOT NULL, login TEXT NOT NULL, sudo_user TEXT NOT NULL, at TEXT NOT NULL
+	run INTEGER NOT NULL REFERENCES runs(id), uid INTEGER NOT NULL, login TEXT NOT NULL,
+	sudo_user TEXT NOT NULL, at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX hooks_of_run ON hooks (run);
 `, `
@@ -100,7 +101,7 @@ CREATE TABLE beside (
 ALTER TABLE steps ADD COLUMN component TEXT NOT NULL DEFAULT '';
 `}
 
-// version is the schema's, refused by name where it is newer than this fwctl knows.
+// version returns the version of the schema, or ErrNewerSchema if this fwctl does not know it.
 func (s *Store) version() (int, error) {
 	var v int
 	if err := s.q.QueryRowContext(context.Background(), "PRAGMA user_version").Scan(&v); err != nil {
@@ -108,14 +109,14 @@ func (s *Store) version() (int, error) {
 	}
 	if v > len(migrations) {
 		return 0, &Error{Op: "open", Path: s.path,
-			Err:  fmt.Errorf("schema %d, and this fwctl knows %d: %w", v, len(migrations), ErrNewerSchema),
+			Err:  fmt.Errorf("it has schema %d and this fwctl knows %d: %w", v, len(migrations), ErrNewerSchema),
 			Hint: "use that version, or another --state-dir"}
 	}
 	return v, nil
 }
 
-// empty reports whether the database has no content at all. One with the tables of
-// another program is an error.
+// empty reports whether the database has no content at all. It returns an error if it has
+// the tables of another program.
 func (s *Store) empty() (bool, error) {
 	var version, tables int
 	err := s.q.QueryRowContext(context.Background(),

@@ -1,10 +1,9 @@
-// Package state is fwctl's memory on one host: which runs there were, how far
-// each component got, what was about to be done when, and what is staged where.
+// Package state is fwctl's memory on one host: which runs there were, how far each
+// component got, what was about to be done when, and what is staged where.
 //
-// It is written before an effect, not after it, so that a crash leaves a trace
-// of everything that may have happened. It is never taken for the truth about a
-// device: whoever acts on it looks at the device first. It knows no devices and
-// no plans, and imports nothing of this module.
+// It records an effect before the effect is tried: a crash leaves a trace of everything
+// that may have happened. It is never the truth about a device: whoever acts on it looks at
+// the device first. It knows no devices and no plans.
 package state
 
 import (
@@ -35,7 +34,7 @@ var ErrFull = errors.New("the disk is full")
 type Error struct {
 	Op   string // what could not be done: "open", "read", "write to"
 	Path string // of the database, or of an image kept beside it
-	Hint string // what to do about it, "" if nobody knows
+	Hint string // what to do about it, "" if unknown
 	Err  error
 }
 
@@ -67,11 +66,11 @@ type Store struct {
 	readOnly bool
 }
 
-// Open opens the store in dir for reading and writing, and creates both where
-// they are missing. Simulated runs want a directory of their own.
+// Open opens the store in dir for reading and writing, and creates both if they are
+// missing. Simulated runs need a directory of their own.
 //
-// WAL and synchronous=FULL: a transaction that was committed survives a crash of
-// the machine, and readers are never in the way of the writer.
+// WAL and synchronous=FULL: a committed transaction survives a crash of the machine, and
+// readers never block the writer.
 func Open(dir string) (*Store, error) {
 	path := filepath.Join(dir, FileName)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -89,7 +88,8 @@ func Open(dir string) (*Store, error) {
 		return nil, openError(path, err)
 	}
 	s, err := open(path, path,
-		"_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
+		"_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"+
+			"&_pragma=foreign_keys(1)")
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +108,8 @@ func Open(dir string) (*Store, error) {
 	return s, nil
 }
 
-// OpenReadOnly opens the store in dir for reading, also while an apply writes to
-// it. If there is none it is an empty one: nothing is created.
+// OpenReadOnly opens the store in dir for reading, even while an apply writes to it. If
+// there is none, it returns an empty store and creates nothing.
 func OpenReadOnly(dir string) (*Store, error) {
 	path := filepath.Join(dir, FileName)
 	switch err := fit(dir); {
@@ -123,7 +123,7 @@ func OpenReadOnly(dir string) (*Store, error) {
 		return nil, err
 	}
 	empty, err := s.empty()
-	if err == nil && empty { // a writer is just creating it, or was killed at that
+	if err == nil && empty { // a writer is just creating it, or was killed while it did
 		if err = lost(path); err == nil {
 			s.db.Close()
 			return openEmpty(path)
@@ -137,8 +137,8 @@ func OpenReadOnly(dir string) (*Store, error) {
 	return s, nil
 }
 
-// OpenExisting opens the store in dir as Open does. If there is none it is an empty
-// one for reading only, as OpenReadOnly has it: nothing is created.
+// OpenExisting opens the store in dir as Open does. If there is none, it returns an empty
+// store for reading only, as OpenReadOnly does.
 func OpenExisting(dir string) (*Store, error) {
 	if _, err := os.Lstat(filepath.Join(dir, FileName)); errors.Is(err, fs.ErrNotExist) {
 		return OpenReadOnly(dir)
@@ -168,7 +168,7 @@ func open(path, name, query string) (*Store, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	db.SetMaxOpenConns(1) // one writer, and an in-memory database is one connection's
+	db.SetMaxOpenConns(1) // one writer; and an in-memory database belongs to one connection
 	s := &Store{db: db, q: db, path: path}
 	if _, err := s.version(); err != nil {
 		db.Close()
@@ -184,7 +184,7 @@ func openError(path string, err error) error {
 	e := &Error{Op: "open", Path: path, Err: err}
 	var p *fs.PathError
 	if errors.As(err, &p) {
-		e.Err = p.Err // the path stands in the message already
+		e.Err = p.Err // the message has the path already
 	}
 	if errors.Is(err, fs.ErrPermission) {
 		e.Hint = "run as root, or name a directory of your own with --state-dir"
@@ -197,7 +197,7 @@ const (
 	writableHint = "the directory must be writable: run as root, or name a directory of your own with --state-dir"
 )
 
-// wrap says what a database error means to whoever reads it at night.
+// wrap adds a hint to a database error.
 func (s *Store) wrap(op string, err error) error {
 	e := &Error{Op: op, Path: s.path, Err: err}
 	var q *sqlite.Error
@@ -210,7 +210,8 @@ func (s *Store) wrap(op string, err error) error {
 		case sqlite3.SQLITE_BUSY:
 			e.Hint = "another fwctl is writing: try again"
 		case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
-			e.Hint = "the file is damaged, or not fwctl's: put a copy of it back, or move it away; without it what was staged is no longer known"
+			e.Hint = "the file is damaged, or not a database of fwctl: put a copy of it back, or move it away; " +
+				"without it, what was staged is no longer known"
 		}
 	}
 	return e

@@ -18,9 +18,9 @@ type Tx struct {
 	err   error
 }
 
-// Update runs f in a transaction and commits it to the disk. When it returns nil
-// everything that f wrote is durable; when it returns an error nothing of it is
-// kept. f must not call the Store.
+// Update runs f in a transaction and commits it to the disk. If it returns nil, everything
+// that f wrote is durable; if it returns an error, nothing of it is kept. f must not call
+// the Store.
 func (s *Store) Update(ctx context.Context, f func(*Tx)) error {
 	return s.update(ctx, "write to", func(tx *Tx) error { f(tx); return tx.err })
 }
@@ -81,33 +81,33 @@ func (t *Tx) Keep(run int64, plan []byte) {
 	t.exec("INSERT OR REPLACE INTO plans (run, plan) VALUES (?, ?)", run, plan)
 }
 
-// Resume records that someone goes on, in this process, with a run that was
-// broken off. One that was interrupted has no end any more.
+// Resume records that someone resumes, in this process, a run that was broken off. It
+// removes the end of a run that was interrupted.
 func (t *Tx) Resume(run int64, by string, at time.Time) {
 	t.exec("UPDATE runs SET pid = ?, ended_at = '', outcome = '' WHERE id = ?", os.Getpid(), run)
 	t.exec("INSERT INTO resumes (run, by, at) VALUES (?, ?, ?)", run, by, stamp(at))
 }
 
-// Name records what a plan calls an enclosure, by the first part of its addresses. A
-// name is one enclosure's: whichever had it before has none.
+// Name records what a plan calls an enclosure, by the first part of its addresses. A name
+// belongs to one enclosure: another one that had it before loses it.
 func (t *Tx) Name(enclosure, name string) {
 	t.exec("DELETE FROM names WHERE name = ?", name)
 	t.exec("INSERT OR REPLACE INTO names (enclosure, name) VALUES (?, ?)", enclosure, name)
 }
 
-// Work records the account of someone who begins a run, or goes on with it.
+// Work records the account of someone who starts or resumes a run.
 func (t *Tx) Work(run int64, a Account, at time.Time) {
 	t.exec("INSERT INTO accounts (run, uid, login, sudo_user, at) VALUES (?, ?, ?, ?, ?)", run, a.UID, a.Login, a.SudoUser,
 		stamp(at))
 }
 
-// Baseline records what an enclosure was like before a run touched it, in place
-// of what the run recorded of it before.
+// Baseline records what an enclosure was like before a run touched it. It replaces an
+// earlier record of the same run.
 func (t *Tx) Baseline(run int64, enclosure string, data []byte) {
 	t.exec("INSERT OR REPLACE INTO baselines (run, enclosure, data) VALUES (?, ?, ?)", run, enclosure, data)
 }
 
-// Override records what a person put aside for a run.
+// Override records a safeguard that a person overrode for a run.
 func (t *Tx) Override(run int64, o Override) {
 	t.exec("INSERT OR REPLACE INTO overrides (run, kind, address, given) VALUES (?, ?, ?, ?)", run, string(o.Kind),
 		o.Address, o.Given)
@@ -115,89 +115,94 @@ func (t *Tx) Override(run int64, o Override) {
 
 // SetStep records how far a run got with one component.
 func (t *Tx) SetStep(run int64, s Step) {
-	t.exec(`INSERT OR REPLACE INTO steps (run, address, lu_id, subenclosure, hop, sha256, from_revision, to_revision, state, mode, outcome, detail, at, component)
+	t.exec(`INSERT OR REPLACE INTO steps (run, address, lu_id, subenclosure, hop, sha256, from_revision, to_revision, state,
+		mode, outcome, detail, at, component)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		run, s.Address, s.Key.LUID, s.Key.Subenclosure, s.Hop, s.SHA256, s.From, s.To, s.State, s.Mode, s.Outcome, s.Detail,
 		stamp(s.At), s.Component)
 }
 
-// Intend records an effect that is about to be tried, and returns its id. A
-// download takes the place of what was left open of the component before.
+// Intend records an effect that is about to be tried, and returns its id. A download
+// supersedes earlier open intents of the component.
 func (t *Tx) Intend(i Intent) int64 {
 	if i.Kind == DownloadStart {
 		t.exec("UPDATE intents SET outcome = 'superseded' WHERE lu_id = ? AND subenclosure = ? AND outcome = ''", i.Key.LUID,
 			i.Key.Subenclosure)
 	}
-	return t.insert("INSERT INTO intents (run, address, lu_id, subenclosure, kind, mode, sha256, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	return t.insert("INSERT INTO intents (run, address, lu_id, subenclosure, kind, mode, sha256, at) "+
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		i.Run, i.Address, i.Key.LUID, i.Key.Subenclosure, string(i.Kind), i.Mode, i.SHA256, stamp(i.At))
 }
 
-// Resolve records what the device said of an intent. The first word counts: a
-// later one changes nothing.
+// Resolve records what the device answered to an intent. The first answer counts: a later
+// one changes nothing.
 func (t *Tx) Resolve(intent int64, outcome string) {
 	t.exec("UPDATE intents SET outcome = ? WHERE id = ? AND outcome = ''", outcome, intent)
 }
 
 // BeginHook records a command that is about to be started, and returns its id.
 func (t *Tx) BeginHook(h Hook) int64 {
-	return t.insert("INSERT INTO hooks (run, address, lu_id, subenclosure, hop, kind, command, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	return t.insert("INSERT INTO hooks (run, address, lu_id, subenclosure, hop, kind, command, at) "+
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		h.Run, h.Address, h.Key.LUID, h.Key.Subenclosure, h.Hop, string(h.Kind), h.Command, stamp(h.At))
 }
 
-// EndHook records how a command ended, and what it wrote.
+// EndHook records how a command ended, and its output.
 func (t *Tx) EndHook(id int64, at time.Time, outcome, output string) {
 	t.exec("UPDATE hooks SET ended_at = ?, outcome = ?, output = ? WHERE id = ?", stamp(at), outcome, output, id)
 }
 
-// Stage records what a component holds staged, in place of what it held before.
+// Stage records the image staged on a component, in place of an earlier one.
 func (t *Tx) Stage(k Key, s StagedRecord) {
-	t.exec("INSERT OR REPLACE INTO staged (lu_id, subenclosure, sha256, revision, running, since, by, confirmed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	t.exec("INSERT OR REPLACE INTO staged (lu_id, subenclosure, sha256, revision, running, since, by, confirmed) "+
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		k.LUID, k.Subenclosure, s.SHA256, s.Revision, s.Running, stamp(s.Since), s.By, s.Confirmed)
 	t.Relieve(k, "", PowerOnly)
 }
 
-// Caution records what has to be minded about a component.
+// Caution records a caution about a component.
 func (t *Tx) Caution(c CautionRecord) {
 	t.exec("INSERT OR REPLACE INTO cautions (lu_id, subenclosure, kind, address, detail, since) VALUES (?, ?, ?, ?, ?, ?)",
 		c.Key.LUID, c.Key.Subenclosure, c.Kind, c.Address, c.Detail, stamp(c.Since))
 }
 
-// NeedsImage records that a component needs a whole image, and that it is not to start
-// what it held before.
+// NeedsImage records that a component needs a whole image, and must not start what it held
+// before.
 func (t *Tx) NeedsImage(k Key, address, detail string, since time.Time) {
 	t.Unstage(k)
 	t.Caution(CautionRecord{Key: k, Kind: NeedsImage, Address: address, Detail: detail, Since: since})
 }
 
-// Relieve forgets a caution, be it about a component or about one that was at its
-// address before: the module was exchanged.
+// Relieve deletes a caution about a component, or about one that was at its address before:
+// the module was exchanged.
 func (t *Tx) Relieve(k Key, address string, kind CautionKind) {
 	t.exec("DELETE FROM cautions WHERE (lu_id = ? AND subenclosure = ? OR address = ? AND address != '') AND kind = ?",
 		k.LUID, k.Subenclosure, address, kind)
 }
 
-// Unstage forgets what a component held staged: it runs, was lost, or is about
-// to be overwritten.
+// Unstage deletes the record of an image staged on a component: it runs, was lost, or is
+// about to be overwritten.
 func (t *Tx) Unstage(k Key) {
 	t.exec("DELETE FROM staged WHERE lu_id = ? AND subenclosure = ?", k.LUID, k.Subenclosure)
 	t.Relieve(k, "", PowerOnly)
 }
 
-// Sent records an image that a component took whole.
+// Sent records an image that a component has received completely.
 func (t *Tx) Sent(k Key, s Sent) {
 	t.exec("INSERT OR REPLACE INTO sent (lu_id, subenclosure, sha256, revision, at) VALUES (?, ?, ?, ?, ?)",
 		k.LUID, k.Subenclosure, s.SHA256, s.Revision, stamp(s.At))
 }
 
-// Beside records an image that a part beside a component took whole.
+// Beside records an image that a part beside a component has received completely.
 func (t *Tx) Beside(k Key, b Beside) {
 	t.exec("INSERT OR REPLACE INTO beside (lu_id, subenclosure, buffer, sha256, at) VALUES (?, ?, ?, ?, ?)",
 		k.LUID, k.Subenclosure, b.BufferID, b.SHA256, stamp(b.At))
 }
 
-// Verified records what became of something that was staged. It unstages nothing.
+// Verified records what became of a staged image. It unstages nothing.
 func (t *Tx) Verified(v Verification) {
-	t.insert("INSERT INTO verifications (address, lu_id, subenclosure, sha256, revision, outcome, by, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+	t.insert("INSERT INTO verifications (address, lu_id, subenclosure, sha256, revision, outcome, by, at) "+
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		v.Address, v.Key.LUID, v.Key.Subenclosure, v.SHA256, v.Revision, string(v.Outcome), v.By, stamp(v.At))
 }
 

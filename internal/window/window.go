@@ -1,7 +1,7 @@
-// Package window says when maintenance windows are open: a start, a duration, a
-// time zone, a recurrence rule (RFC 5545) and dates that are left out.
+// Package window says when maintenance windows are open. A window has a start, a duration,
+// a time zone, a recurrence rule (RFC 5545) and excluded dates.
 //
-// It is pure: what time it is, the caller says.
+// It is pure: the caller says what time it is.
 package window
 
 import (
@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // a host without time zones still knows when it may reset what
+	_ "time/tzdata" // for hosts without time zone data
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/teambition/rrule-go"
@@ -21,10 +21,10 @@ type Window struct {
 	// local time of the first opening, "2006-01-02T15:04"
 	Start    string `json:"start" yaml:"start"`
 	Timezone string `json:"timezone" yaml:"timezone"` // IANA name, "Europe/Berlin"; "" is UTC
-	// "6h", elapsed time: an hour lost or won by daylight saving does not change it
+	// "6h", elapsed time: a change to or from daylight saving time does not change it
 	Duration string `json:"duration" yaml:"duration"`
 	RRule    string `json:"rrule,omitempty" yaml:"rrule,omitempty"` // RFC 5545, "FREQ=WEEKLY;BYDAY=SA"; "": once
-	// local dates of openings that are left out, "2006-01-02"
+	// local dates of excluded openings, "2006-01-02"
 	Exclude []string `json:"exclude,omitempty" yaml:"exclude,omitempty"`
 }
 
@@ -47,11 +47,11 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Schedule is when one or several windows are open: when any of them is.
+// Schedule says when any of one or several windows is open.
 type Schedule struct{ windows []compiled }
 
-// compiled is one window. Its openings are computed in local time, which is
-// written as UTC here; only then a time zone makes instants of them.
+// compiled is one window. It computes openings in local time, written as UTC, and converts
+// them to instants with the time zone only at the end.
 type compiled struct {
 	zone     *time.Location
 	duration time.Duration
@@ -66,25 +66,24 @@ const (
 	firstYear   = 2000
 	lastYear    = 2199
 
-	// farOff is how many years later the library is asked: it looks for an opening
-	// up to the year 9999, which takes seconds where a rule has none. The calendar
-	// repeats every 400 years, to the day of the week.
+	// farOff is how many years the library's clock is ahead: it looks for an opening up to
+	// the year 9999, which would take seconds for a rule without one. The calendar repeats
+	// every 400 years, to the day of the week.
 	farOff = 19 * 400
 
-	// lookAhead is how many openings of a window, from the one at hand, are looked
-	// at: 19 years of Saturdays. What is open without a break for longer than that
-	// is said to close then.
+	// lookAhead is how many openings of a window are looked at, from the current one on: 19
+	// years of Saturdays. A window that is open without a break for longer closes then.
 	lookAhead = 1000
 )
 
-// Compile makes a Window ready for questions. The error holds every problem of
-// it at once: a *multierror.Error of *Error.
+// Compile makes a Schedule of a Window. The error has all problems of the window: it is a
+// *multierror.Error of *Error.
 //
-// A start that the change to daylight saving time skips opens as much later as
-// the clock is put forward; one that occurs twice opens the first time (RFC 5545,
-// 3.3.5). Of the rules of RFC 5545, 3.3.10, those that open a window at most once
-// an hour are taken: FREQ is DAILY, WEEKLY, MONTHLY or YEARLY, and the minute is
-// the start's. UNTIL without a time of day includes that day.
+// If the change to daylight saving time skips a start, the window opens as much later as
+// the clock is put forward. If a start occurs twice, the window opens the first time (RFC
+// 5545, 3.3.5). Compile takes only the rules of RFC 5545, 3.3.10, that open a window at
+// most once an hour: FREQ is DAILY, WEEKLY, MONTHLY or YEARLY, and the minute comes from
+// the start. UNTIL without a time of day includes that day.
 func Compile(w Window) (*Schedule, error) {
 	var all *multierror.Error
 	fail := func(summary, hint string, path ...string) {
@@ -96,11 +95,8 @@ func Compile(w Window) (*Schedule, error) {
 	startKnown := err == nil && start.Year() >= firstYear && start.Year() <= lastYear
 	switch {
 	case err != nil:
-		fail(
-			fmt.Sprintf("%q is not a start", w.Start),
-			"write the local time of the first opening as in 2026-11-21T22:00",
-			"start",
-		)
+		fail(fmt.Sprintf("%q is not a start", w.Start),
+			"write the local time of the first opening as in 2026-11-21T22:00", "start")
 	case !startKnown:
 		fail(fmt.Sprintf("%s is not between the years %d and %d", w.Start, firstYear, lastYear), "correct the year", "start")
 	}
@@ -108,7 +104,7 @@ func Compile(w Window) (*Schedule, error) {
 	case err != nil:
 		fail(fmt.Sprintf("%q is not a duration", w.Duration), "write it as in 6h or 1h30m", "duration")
 	case c.duration < time.Minute:
-		fail(w.Duration+" is not a time to do anything in", "write at least 1m", "duration")
+		fail(w.Duration+" is too short to do anything in", "write at least 1m", "duration")
 	case c.duration > maxDuration:
 		fail(w.Duration+" is longer than 31 days", "write at most 744h; a policy without windows is open at any time",
 			"duration")
@@ -148,8 +144,8 @@ func Compile(w Window) (*Schedule, error) {
 		}
 		c.exclude[date] = true
 		if c.rule != nil && day.Year() <= lastYear && !days[date] {
-			fail("there is no opening on "+date+" that could be left out",
-				"write the date on which it opens in its time zone, also where it closes on the next", "exclude", strconv.Itoa(i))
+			fail("there is no opening on "+date+" to exclude",
+				"write the date on which it opens in its time zone, even if it closes on the next", "exclude", strconv.Itoa(i))
 		}
 	}
 	if err := all.ErrorOrNil(); err != nil {
@@ -163,8 +159,8 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 	if text == "" {
 		return &rrule.ROption{Freq: rrule.DAILY, Count: 1}, nil
 	}
-	// What cannot be asked for is told before the library looks: it takes more
-	// than RFC 5545 has, and there are rules that it cannot compute.
+	// Reject what is not supported before the library sees it: it accepts more than RFC
+	// 5545 has, and there are rules that it cannot compute.
 	known := []string{"FREQ", "UNTIL", "COUNT", "INTERVAL", "WKST", "BYSETPOS", "BYMONTH", "BYMONTHDAY", "BYYEARDAY",
 		"BYWEEKNO", "BYDAY", "BYHOUR"}
 	given := map[string]string{}
@@ -180,7 +176,7 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 			return nil, &Error{Summary: key + " is given twice", Hint: "several values are separated by commas"}
 		case key == "BYMINUTE", key == "BYSECOND":
 			return nil, &Error{Summary: "a window has no " + key,
-				Hint: "it opens at the minute of its start; write a window of its own for another minute"}
+				Hint: "it opens at the minute of its start; write another window for another minute"}
 		case !slices.Contains(known, key):
 			return nil, &Error{Summary: fmt.Sprintf("a window has no %q", key),
 				Hint: "known here, in capitals and without blanks: " + strings.Join(known, ", ")}
@@ -189,8 +185,8 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 	}
 	freq := given["FREQ"]
 	if !slices.Contains([]string{"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}, freq) {
-		return nil, &Error{Summary: fmt.Sprintf("FREQ=%s is none of a window's", freq),
-			Hint: "there are DAILY, WEEKLY, MONTHLY and YEARLY"}
+		return nil, &Error{Summary: fmt.Sprintf("a window has no FREQ=%s", freq),
+			Hint: "use DAILY, WEEKLY, MONTHLY or YEARLY"}
 	}
 	option, err := rrule.StrToROption(text)
 	if err != nil {
@@ -201,8 +197,8 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 			Hint: fmt.Sprintf("it is 1 to %d", maxInterval)}
 	}
 	if _, ok := given["COUNT"]; ok && (option.Count < 1 || given["UNTIL"] != "") {
-		return nil, &Error{Summary: "COUNT=" + given["COUNT"] + " cannot be",
-			Hint: "it is at least 1, and there is no UNTIL beside it"}
+		return nil, &Error{Summary: "COUNT=" + given["COUNT"] + " is not possible",
+			Hint: "write at least 1, and no UNTIL beside it"}
 	}
 	if option.Wkst.N() != 0 {
 		return nil, &Error{Summary: "WKST=" + given["WKST"] + " is not a day of the week", Hint: "write it as in WKST=SU"}
@@ -217,7 +213,7 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 			return nil, &Error{Summary: fmt.Sprintf("BYDAY=%s has days that FREQ=%s does not have", given["BYDAY"], freq),
 				Hint: "a number before a day counts it in the month or the year, as in FREQ=MONTHLY;BYDAY=2SA"}
 		case n > 0 && given["BYWEEKNO"] != "":
-			return nil, &Error{Summary: "BYDAY counts no days where BYWEEKNO names weeks", Hint: "write BYDAY without numbers"}
+			return nil, &Error{Summary: "BYDAY cannot count days beside BYWEEKNO", Hint: "write BYDAY without numbers"}
 		}
 	}
 	for key, with := range map[string]string{"BYWEEKNO": "YEARLY", "BYYEARDAY": "YEARLY"} {
@@ -234,8 +230,8 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 	return option, nil
 }
 
-// openings are the local times of the rule's openings, one after the other, false
-// where there is none any more.
+// openings returns an iterator over the local times of the rule's openings. It returns
+// false after the last.
 func (c *compiled) openings() func() (local time.Time, ok bool) {
 	next := c.rule.Iterator()
 	return func() (time.Time, bool) {
@@ -245,7 +241,7 @@ func (c *compiled) openings() func() (local time.Time, ok bool) {
 	}
 }
 
-// openingDays are the local dates of the rule's openings, up to the last date.
+// openingDays returns the local dates of the rule's openings, up to the last date.
 func (c *compiled) openingDays(last string) map[string]bool {
 	days := map[string]bool{}
 	if c.rule == nil || last == "" {
@@ -261,7 +257,7 @@ func (c *compiled) openingDays(last string) map[string]bool {
 	}
 }
 
-// Union is the schedule that is open when one of several is.
+// Union returns the schedule that is open when any of several is.
 func Union(schedules ...*Schedule) *Schedule {
 	all := &Schedule{}
 	for _, s := range schedules {
@@ -270,8 +266,8 @@ func Union(schedules ...*Schedule) *Schedule {
 	return all
 }
 
-// Open returns the opening that at is in, false if there is none. Openings
-// that meet or overlap are one.
+// Open returns the opening that contains at, or false if there is none. Openings that meet
+// or overlap are one.
 func (s *Schedule) Open(at time.Time) (Interval, bool) {
 	for _, i := range s.from(at) {
 		if !at.Before(i.Start) {
@@ -281,9 +277,8 @@ func (s *Schedule) Open(at time.Time) (Interval, bool) {
 	return Interval{}, false
 }
 
-// Next returns the first opening that begins after at, false if there is none
-// any more. Openings that meet or overlap are one, so that it is never the one
-// that at is in.
+// Next returns the first opening that begins after at, or false if there is none. Openings
+// that meet or overlap are one: Next never returns the one that contains at.
 func (s *Schedule) Next(at time.Time) (Interval, bool) {
 	for _, i := range s.from(at) {
 		if at.Before(i.Start) {
@@ -330,9 +325,9 @@ func (c *compiled) from(at time.Time) []Interval {
 	return all
 }
 
-// instant is the moment at which clocks in a zone show a local time: the first one
-// where they show it twice, and where they skip it the one that the offset before
-// the change gives (RFC 5545, 3.3.5). The time package does not promise either.
+// instant returns the moment at which clocks in a zone show a local time. If they show it
+// twice, it is the first; if they skip it, it is the one by the offset before the change
+// (RFC 5545, 3.3.5). Package time promises neither.
 func instant(local time.Time, zone *time.Location) time.Time {
 	at := func(near time.Duration) time.Time {
 		_, offset := local.Add(near).In(zone).Zone()

@@ -298,10 +298,10 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 		{"a window without an end", []string{"duration: 6h, ", ""},
 			[]string{`f.yaml:13:19: saturday-night lacks the key "duration" (A duration such as 60s, 45m or 1h30m.)`}},
 		{"a window of no time", []string{"duration: 6h", "duration: 0h"},
-			[]string{`f.yaml:13:80: 0h is not a time to do anything in (write at least 1m)`}},
+			[]string{`f.yaml:13:80: 0h is too short to do anything in (write at least 1m)`}},
 		{"a window in no time zone, by no rule", []string{"Europe/Berlin", "Europe/Berlun", "FREQ=WEEKLY", "FREQ=HOURLY"}, []string{
 			`f.yaml:13:55: there is no time zone "Europe/Berlun" (write the IANA name of a place, as in Europe/Berlin, or UTC)`,
-			`f.yaml:13:91: FREQ=HOURLY is none of a window's (there are DAILY, WEEKLY, MONTHLY and YEARLY)`,
+			`f.yaml:13:91: a window has no FREQ=HOURLY (use DAILY, WEEKLY, MONTHLY or YEARLY)`,
 		}},
 		{"days that are none", []string{"2027-01-31", "2027-02-31", "until: 2026-12-15", "until: 2026-13-15"}, []string{
 			`f.yaml:10:72: 2027-02-31 is not a day of the calendar (the last day that it holds, as in 2026-12-15)`,
@@ -382,7 +382,7 @@ func TestLoadImages(t *testing.T) {
 
 	_, err := parse(strings.Repeat("b", 64), "1100.bin").LoadImages(dir)
 	want := []string{"f.yaml:16:17: cannot use image " + dir + "/1100.bin: its SHA-256 is " + sum + ", not the expected " + strings.Repeat("b", 64) +
-		" (this is another file than the one that was reviewed: get that one back, or compare with the vendor's digest and then change sha256)"}
+		" (this is not the file that was reviewed: get that one back, or compare this one with the vendor's digest and then change sha256)"}
 	if diff := cmp.Diff(want, texts(t, err)); diff != "" {
 		t.Errorf("LoadImages with another digest (-want +got):\n%s", diff)
 	}
@@ -467,7 +467,7 @@ func TestLoadImagesSignatures(t *testing.T) {
 		{"no file", signed("gone.minisig", "", public.String()), nil, []string{"its signature " + dir + "/gone.minisig: there is no such file"}},
 		{"another key", signed("other.minisig", "", public.String()), nil, []string{"its signature " + dir + "/other.minisig: it is by key "}},
 		{"each other's", signed("stone.minisig", "wanted.minisig", public.String()), nil,
-			[]string{"stone: its signature " + dir + "/wanted.minisig: it does not fit", "wanted: its signature " + dir + "/stone.minisig: it does not fit"}},
+			[]string{"stone: its signature " + dir + "/wanted.minisig: it does not match", "wanted: its signature " + dir + "/stone.minisig: it does not match"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			images, err := tt.desired.LoadImages(dir)
