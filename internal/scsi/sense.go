@@ -85,7 +85,8 @@ func (s *Sense) fixed(b []byte) (*Sense, error) {
 // 2  ASC                   8- descriptors: type, length (n-1), ...
 func (s *Sense) descriptors(b []byte) (*Sense, error) {
 	if len(b) < 4 {
-		return nil, cannotDecode("sense data", "it has %d bytes in descriptor format, and ASC and ASCQ are in bytes 2 and 3", len(b))
+		return nil, cannotDecode("sense data",
+			"it has %d bytes in descriptor format, and ASC and ASCQ are in bytes 2 and 3", len(b))
 	}
 	s.Key = Key(b[1] & 0x0f)
 	s.ASC = ASC{b[2], b[3]}

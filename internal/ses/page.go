@@ -85,7 +85,8 @@ func (e *ShortPageError) Error() string {
 	if e.Received < 4 {
 		return fmt.Sprintf("cannot decode %v: %d bytes received, and its header alone has 4", e.Page, e.Received)
 	}
-	return fmt.Sprintf("cannot decode %v: %d bytes received, and the page says that it has %d", e.Page, e.Received, e.Length)
+	return fmt.Sprintf("cannot decode %v: %d bytes received, and the page says that it has %d",
+		e.Page, e.Received, e.Length)
 }
 
 // GenerationError is a page of another generation than the configuration page: the

@@ -90,8 +90,8 @@ func TestManyReadNothing(t *testing.T) {
 	})
 }
 
-// What starts at power on alone is minded as long as it is staged, and not when
-// something else is; that a component needs an image, until it has got one.
+// The caution that only power on starts an image holds while that image is staged. The
+// caution that a component needs an image holds until it has one.
 func TestWhatEndsACaution(t *testing.T) {
 	powerOnly, needsImage := state.CautionRecord{Key: key, Kind: state.PowerOnly, Since: noon},
 		state.CautionRecord{Key: key, Kind: state.NeedsImage, Since: noon}
