@@ -18,16 +18,15 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Check reads a YAML or JSON file and compares it with a schema by name, which
-// must be one of Names. The tree is the document; it is nil where
-// the file is no sound YAML (a key that stands twice included), and there even
-// where the file does not fit the schema. The problems are sorted by position;
-// none means that the file fits.
+// Check reads a YAML or JSON file and compares it with a schema by name, which must be one
+// of Names. The tree is the document. It is nil if the file is not valid YAML (a duplicate
+// key is not), but not if the file merely does not fit the schema. The problems are sorted
+// by position; none means that the file fits.
 //
-// Numbers, booleans and dates are let through where the schema wants text, as
-// they are written: yaml.v3 decodes such a node into a Go string unchanged, so
-// that 0430 stays "0430". Null is never text, and text holds nothing but what can be
-// shown, line feeds and tabs: what is read here is printed on terminals and in reviews.
+// Where the schema wants text, Check accepts numbers, booleans and dates as they are
+// written: yaml.v3 decodes such a node into a Go string unchanged, so 0430 stays "0430".
+// Null is never text. Text may have only printable characters, line feeds and tabs: it is
+// printed on terminals and in reviews.
 func Check(schema, file string, data []byte) (*Tree, []Problem) {
 	var tree *Tree
 	root, problems := parse(data)
@@ -41,8 +40,8 @@ func Check(schema, file string, data []byte) (*Tree, []Problem) {
 	return tree, Sort(problems)
 }
 
-// Sort sorts problems by position and drops repetitions: an alias shows what is
-// wrong with its anchor again.
+// Sort sorts problems by position and drops duplicates: an alias repeats the problems of
+// its anchor.
 func Sort(problems []Problem) []Problem {
 	slices.SortFunc(problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
@@ -53,9 +52,8 @@ func Sort(problems []Problem) []Problem {
 
 // parse reads the one document of a file.
 //
-// It also decodes the document into plain values and throws them away: only
-// that finds aliases that multiply without end, after which it is safe to walk the nodes
-// through their aliases.
+// It also decodes the document into plain values and discards them: only that finds aliases
+// that multiply without end. After that it is safe to follow aliases.
 func parse(data []byte) (*yaml.Node, []Problem) {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, second yaml.Node
@@ -71,7 +69,7 @@ func parse(data []byte) (*yaml.Node, []Problem) {
 		return nil, yamlProblems(data, err)
 	default:
 		return nil, []Problem{{Line: second.Line, Column: second.Column,
-			Summary: "a second document starts here", Hint: "one file holds one document: split it at the line ---"}}
+			Summary: "a second document starts here", Hint: "a file holds one document: split it at the line ---"}}
 	}
 	if p := oversized(&doc); p != nil {
 		return nil, []Problem{*p}
@@ -89,12 +87,11 @@ func parse(data []byte) (*yaml.Node, []Problem) {
 // maxEntries bounds a mapping: yaml.v3 compares each key with every other one.
 const maxEntries = 20_000
 
-// oversized returns the problem of the first mapping that has too many entries, nil if
-// none has.
+// oversized returns the problem of the first mapping that has too many entries, or nil.
 func oversized(n *yaml.Node) *Problem {
 	if entries := len(n.Content) / 2; n.Kind == yaml.MappingNode && entries > maxEntries {
 		return &Problem{Line: n.Line, Column: n.Column,
-			Summary: fmt.Sprintf("a mapping of %d entries begins here; at most %d are read", entries, maxEntries),
+			Summary: fmt.Sprintf("the mapping that begins here has %d entries, more than %d", entries, maxEntries),
 			Hint:    "split the file: one desired state for each site"}
 	}
 	for _, c := range n.Content {
@@ -105,10 +102,10 @@ func oversized(n *yaml.Node) *Problem {
 	return nil
 }
 
-// unsound finds what yaml.v3 refuses to decode: keys that stand twice, as it compares
-// them, keys that are not text, merges of what is not a mapping, and anchors that contain
-// themselves. It follows no alias further than to its anchor: the document is not known to
-// have an end. within are the nodes around n.
+// unsound finds what yaml.v3 refuses to decode: duplicate keys, by its own comparison, keys
+// that are not text, merges of something that is not a mapping, and anchors that contain
+// themselves. It follows an alias only to its anchor: the document may have no end. within
+// are the nodes around n.
 func unsound(n *yaml.Node, within []*yaml.Node) []Problem {
 	type key struct {
 		kind  yaml.Kind
@@ -118,7 +115,7 @@ func unsound(n *yaml.Node, within []*yaml.Node) []Problem {
 	if n.Kind == yaml.AliasNode && slices.Contains(within, n.Alias) {
 		return []Problem{{Line: n.Alias.Line, Column: n.Alias.Column,
 			Summary: fmt.Sprintf("this is not valid YAML: anchor '%s' value contains itself", n.Value),
-			Hint:    "an anchor cannot be used inside of what it names"}}
+			Hint:    "an anchor cannot be used inside the value that it names"}}
 	}
 	within = append(within, n)
 	lines := map[key]int{}
@@ -130,10 +127,10 @@ func unsound(n *yaml.Node, within []*yaml.Node) []Problem {
 			case target(c).Kind != yaml.ScalarNode:
 				problems = append(problems,
 					Problem{Line: c.Line, Column: c.Column, Summary: "a key is a list or a mapping; it must be text",
-						Hint: "text that begins with [ or { is quoted"})
+						Hint: "quote text that begins with [ or {"})
 			case twice:
 				problems = append(problems, Problem{Line: c.Line, Column: c.Column,
-					Summary: fmt.Sprintf("key %q stands here a second time", c.Value),
+					Summary: fmt.Sprintf("duplicate key %q", c.Value),
 					Hint:    fmt.Sprintf("the first is in line %d: keep one of them", line)})
 			case c.ShortTag() == "!!merge" && !mergeable(value):
 				problems = append(
@@ -151,8 +148,7 @@ func unsound(n *yaml.Node, within []*yaml.Node) []Problem {
 	return problems
 }
 
-// mergeable reports whether yaml.v3 merges a value: a mapping, or a list of such that
-// stands there itself.
+// mergeable reports whether yaml.v3 merges a value: a mapping, or a literal list of mappings.
 func mergeable(value *yaml.Node) bool {
 	if value.Kind == yaml.SequenceNode {
 		return !slices.ContainsFunc(value.Content, func(s *yaml.Node) bool { return target(s).Kind != yaml.MappingNode })
@@ -160,9 +156,9 @@ func mergeable(value *yaml.Node) bool {
 	return target(value).Kind == yaml.MappingNode
 }
 
-// hidden finds what is not read as it is shown: control characters, which
-// terminals obey, marks that turn the direction of writing, blanks that are none,
-// text in base64, and keys that are nothing.
+// hidden finds text that does not mean what it shows: control characters, which terminals
+// obey, marks that turn the direction of writing, unusual blanks, text in base64, and empty
+// keys.
 func hidden(n *yaml.Node) []Problem {
 	var problems []Problem
 	add := func(n *yaml.Node, summary, hint string) {
@@ -172,14 +168,14 @@ func hidden(n *yaml.Node) []Problem {
 		return r != '\n' && r != '\t' && !unicode.IsPrint(r)
 	}); n.Kind == yaml.ScalarNode && i >= 0 {
 		r, _ := utf8.DecodeRuneInString(n.Value[i:])
-		add(n, fmt.Sprintf("a character in here cannot be shown: %U", r), "take it out, or write what it stands for")
+		add(n, fmt.Sprintf("it has a character that cannot be shown: %U", r), "remove it, or write what it stands for")
 	}
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!binary" {
-		add(n, "!!binary hides what is meant", "write the text itself")
+		add(n, "!!binary hides the text", "write the text itself")
 	}
 	for i, c := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 && target(c).ShortTag() == "!!null" {
-			add(c, "a key is empty; it must be text", "write a name, or in quotes what is meant to be text, as in \"null\"")
+			add(c, "a key is empty; it must be text", "write a name; quote it if it is meant as text, as in \"null\"")
 		}
 		problems = append(problems, hidden(c)...)
 	}
@@ -189,8 +185,9 @@ func hidden(n *yaml.Node) []Problem {
 var (
 	yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 	// yaml.v3 counts the lines of its parser's errors, unlike its scanner's, from 0.
-	fromZero = regexp.MustCompile(`^did not find expected (<document start>|node content|key|'-' indicator|',' or '[\]}]')$`)
-	// yaml.v3 tells of this without a line, and before there are nodes.
+	fromZero = regexp.MustCompile(`^did not find expected (<document start>|node content|` +
+		`key|'-' indicator|',' or '[\]}]')$`)
+	// yaml.v3 reports this without a line, and before there are nodes.
 	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
@@ -223,13 +220,13 @@ func yamlProblems(data []byte, err error) []Problem {
 			p.Hint = "save the file as UTF-8"
 		case p.Summary == "control characters are not allowed":
 			p.Line, p.Column = firstForeign(data)
-			p.Hint = "take it out"
+			p.Hint = "remove it"
 		case strings.Contains(p.Summary, "excessive aliasing"):
-			p.Hint = "write the repeated parts out"
+			p.Hint = "write out the repeated parts"
 		case strings.Contains(p.Summary, "cannot start any token"):
-			p.Hint = "YAML is indented by blanks, not tabs, and text that begins with @, ` or % is quoted"
+			p.Hint = "indent YAML with blanks, not tabs, and quote text that begins with @, ` or %"
 		default:
-			p.Hint = "look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation"
+			p.Hint = "check this line and its neighbours for a missing colon, quote or bracket, or for wrong indentation"
 		}
 		p.Summary = "this is not valid YAML: " + p.Summary
 		problems = append(problems, p)
@@ -237,8 +234,8 @@ func yamlProblems(data []byte, err error) []Problem {
 	return problems
 }
 
-// firstForeign is the position of the first byte that is no UTF-8, or of the first
-// control character that YAML does not have.
+// firstForeign returns the position of the first byte that is not valid UTF-8, or of the
+// first control character that YAML does not allow.
 func firstForeign(data []byte) (line, column int) {
 	good := 0
 	for good < len(data) {
@@ -251,8 +248,8 @@ func firstForeign(data []byte) (line, column int) {
 	return position(data[:good])
 }
 
-// firstAlias returns the position of the first *alias of a name; that of the file if it is
-// not found.
+// firstAlias returns the position of the first *alias of a name, or that of the file if there
+// is none.
 func firstAlias(data []byte, name string) (line, column int) {
 	at := regexp.MustCompile(`(?m)` + regexp.QuoteMeta("*"+name) + `([\s,:\]}]|$)`).FindIndex(data)
 	if at == nil {
@@ -261,13 +258,13 @@ func firstAlias(data []byte, name string) (line, column int) {
 	return position(data[:at[0]])
 }
 
-// position is that of what follows some text.
+// position returns the position behind a text.
 func position(before []byte) (line, column int) {
 	return 1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
 }
 
-// firstColumns are the columns in which the text of each line begins, from line 1 on;
-// the last one is for lines behind the end.
+// firstColumns returns the columns in which the text of each line begins, from line 1 on; the
+// last one is for lines behind the end.
 func firstColumns(data []byte) []int {
 	columns := []int{1}
 	for line := range bytes.SplitSeq(data, []byte("\n")) {
@@ -276,8 +273,8 @@ func firstColumns(data []byte) []int {
 	return append(columns, 1)
 }
 
-// build turns nodes into what a JSON parser would have made of them. Merge keys
-// are carried out, dates and the like are text.
+// build turns nodes into the values that a JSON parser would return. It applies merge keys;
+// dates and the like are text.
 func build(n *yaml.Node) any {
 	switch n = target(n); n.Kind {
 	case yaml.MappingNode:
@@ -316,10 +313,10 @@ func build(n *yaml.Node) any {
 
 // validate compares an instance with a schema.
 //
-// The schema alone knows where text is meant, YAML alone where a scalar is a
-// number. So the first round presents numbers as numbers; where the schema
-// answers that it wants a string there, the next round presents what the file
-// says, letter by letter, and patterns and lengths then see that.
+// Only the schema knows which values are meant as text, and only YAML knows which scalars
+// are numbers. The first round therefore presents numbers as numbers. Where the schema
+// answers that it wants a string, the next round presents the text of the file, letter by
+// letter, and patterns and lengths apply to that.
 func validate(schema string, tree *Tree, instance any) []Problem {
 	compiled := compile(schema)
 	for {
@@ -369,7 +366,7 @@ func target(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// pairs are the keys and values that stand in a mapping itself.
+// pairs returns the keys and values in a mapping itself.
 func pairs(n *yaml.Node) func(yield func(k, v *yaml.Node) bool) {
 	return func(yield func(k, v *yaml.Node) bool) {
 		if n.Kind != yaml.MappingNode {
@@ -383,8 +380,8 @@ func pairs(n *yaml.Node) func(yield func(k, v *yaml.Node) bool) {
 	}
 }
 
-// merged are the keys and values that a mapping's merge keys (<<) bring in,
-// those that win first.
+// merged returns the keys and values that the merge keys (<<) of a mapping add, in order of
+// precedence.
 func merged(n *yaml.Node) func(yield func(k, v *yaml.Node) bool) {
 	return func(yield func(k, v *yaml.Node) bool) {
 		if n.Kind != yaml.MappingNode {

@@ -23,8 +23,8 @@ var (
 	compiled = map[string]*jsonschema.Schema{}
 )
 
-// documents are all schemas by file name, as plain JSON. They are part of the
-// program: one that does not parse or compile is a fault in the program.
+// documents are all schemas by file name, as plain JSON. They are part of the program: one
+// that does not parse or compile is a bug.
 var documents = sync.OnceValue(func() map[string]any {
 	all := map[string]any{}
 	for _, name := range Names() {
@@ -39,11 +39,11 @@ var documents = sync.OnceValue(func() map[string]any {
 	return all
 })
 
-// base is where the schemas are among each other, wherever the program runs.
+// base is the URL that the schemas share, wherever the program runs.
 const base = "schemas:///"
 
-// compile gives a schema ready to validate with. Schemas can refer to each other
-// by their file names.
+// compile returns a schema that is ready to validate with. Schemas can refer to each other by
+// their file names.
 func compile(name string) *jsonschema.Schema {
 	mu.Lock()
 	defer mu.Unlock()
@@ -64,7 +64,7 @@ func compile(name string) *jsonschema.Schema {
 	return s
 }
 
-// leaves are the errors that have no causes of their own.
+// leaves returns the errors that have no causes of their own.
 func leaves(e *jsonschema.ValidationError, found []*jsonschema.ValidationError) []*jsonschema.ValidationError {
 	if len(e.Causes) == 0 {
 		return append(found, e)
@@ -75,13 +75,13 @@ func leaves(e *jsonschema.ValidationError, found []*jsonschema.ValidationError) 
 	return found
 }
 
-// wantsText reports whether a scalar that is no text stands where text is wanted.
+// wantsText reports whether the schema wants text where a scalar is not text.
 func wantsText(e *jsonschema.ValidationError, n *yaml.Node) bool {
 	t, ok := e.ErrorKind.(*kind.Type)
 	return ok && slices.Contains(t.Want, "string") && n.Kind == yaml.ScalarNode && t.Got != "null" && t.Got != "string"
 }
 
-// explain says in plain words what a validation error means, and where it is.
+// explain returns a validation error in plain words, with its position.
 func explain(e *jsonschema.ValidationError, tree *Tree) []Problem {
 	n := tree.Lookup(e.InstanceLocation...)
 	raw := document(e.SchemaURL, nil)
@@ -175,7 +175,7 @@ var typeWords = map[string]string{
 	"number": "a number", "array": "a list", "object": "a mapping",
 }
 
-// subject names what is at a location: the last key of it, and the index behind that.
+// subject names the value at a location: by its last key, and the index behind that.
 func subject(tree *Tree, location []string) string {
 	last := len(location) - 1
 	switch {
@@ -187,7 +187,7 @@ func subject(tree *Tree, location []string) string {
 	return location[last]
 }
 
-// document is the schema that a URL points into, here where it names none.
+// document returns the schema that a URL points into, or here if it names none.
 func document(location string, here any) any {
 	file, _, _ := strings.Cut(location, "#")
 	if raw, ok := documents()[path.Base(file)]; ok {
@@ -218,7 +218,7 @@ func subschema(raw any, location string) map[string]any {
 	return m
 }
 
-// describe is what a schema says of itself, or what it refers to says.
+// describe returns the description of a schema, or of the schema that it refers to.
 func describe(raw any, schema map[string]any) string {
 	if s, ok := schema["description"].(string); ok {
 		return s
@@ -230,8 +230,8 @@ func describe(raw any, schema map[string]any) string {
 	return ""
 }
 
-// Nearest is the one of known that was most likely meant by word, "" if none
-// is close: a misspelling or two, or another case.
+// Nearest returns the entry of known that word most likely means, or "" if none is close: a
+// misspelling or two, or another case.
 func Nearest(word string, known []string) string {
 	best, least := "", 1+max(1, len(word)/3)
 	for _, k := range known {

@@ -10,11 +10,11 @@ import (
 )
 
 // Fits reports whether a value, as encoding/json writes it, has no text or number that a
-// schema refuses: by enum, const, pattern, length or bounds. It knows nothing of keys, nor
-// of types that write themselves, such as times.
+// schema refuses: by enum, const, pattern, length or bounds. It does not look at keys or at
+// types that marshal themselves, such as times.
 //
-// Check says what is wrong and where, and takes seconds for a large file. Fits is for what
-// was decoded from one, and is known to have the right keys.
+// Check says what is wrong and where, and takes seconds for a large file. Fits is for
+// values that were decoded from a file and are known to have the right keys.
 func Fits(schema string, value any) bool {
 	v := reflect.ValueOf(value)
 	fits := fitOf(schema, v.Type())
@@ -44,7 +44,7 @@ func fitOf(schema string, t reflect.Type) fit {
 
 var marshaler = reflect.TypeFor[json.Marshaler]()
 
-// newFit compiles what a node of a schema says of values of a type.
+// newFit compiles what a node of a schema requires of values of a type.
 func newFit(root, node map[string]any, t reflect.Type) fit {
 	if ref, ok := node["$ref"].(string); ok {
 		defs, _ := root["$defs"].(map[string]any)
@@ -77,8 +77,8 @@ func pointerFit(of fit) fit {
 	return func(v reflect.Value) bool { return v.IsNil() || of(v.Elem()) }
 }
 
-// structFit looks at the fields of which the schema says something. One that is left out
-// where it is zero fits then.
+// structFit looks at the fields that the schema constrains. A field that is omitted if it is
+// zero fits then.
 func structFit(root, node map[string]any, t reflect.Type) fit {
 	type field struct {
 		index    int
@@ -194,7 +194,7 @@ func numberFit(node map[string]any) fit {
 	}
 }
 
-// number returns a whole number of a schema.
+// number returns a whole number from a schema.
 func number(node map[string]any, key string) (n int64, ok bool) {
 	text, ok := node[key].(json.Number)
 	if !ok {

@@ -1,6 +1,6 @@
-// Package schemas holds the JSON Schemas of the files that fwctl reads and
-// writes, and checks files against them: every problem at once, each with its
-// line, its column and a hint.
+// Package schemas holds the JSON Schemas of the files that fwctl reads and writes. It checks
+// files against them and reports all problems at once, each with its line, its column and a
+// hint.
 //
 // It knows what a file may look like, never what it means.
 package schemas
@@ -29,7 +29,7 @@ func Names() []string {
 	return paths
 }
 
-// Text is the JSON text of a schema (draft 2020-12).
+// Text returns the JSON text of a schema (draft 2020-12).
 func Text(name string) ([]byte, error) {
 	b, err := files.ReadFile(name + suffix)
 	if err != nil {
@@ -47,7 +47,7 @@ type Problem struct {
 	Hint    string // what to do about it, "" if the summary says it all
 }
 
-// Error is "file:line:column: summary (hint)".
+// Error returns "file:line:column: summary (hint)".
 func (p Problem) Error() string {
 	s := p.File
 	if p.Line > 0 {

@@ -111,26 +111,26 @@ func TestCheckProblems(t *testing.T) {
 	}{
 		{"empty", "", []string{`f.yaml: the file is empty`}},
 		{"comments only", "# nothing\n", []string{`f.yaml: the file is empty`}},
-		{"two documents", valid + "---\nkind: x\n", []string{`f.yaml:19:1: a second document starts here (one file holds one document: split it at the line ---)`}},
-		{"no YAML", "models:\n  a: [1, 2\nwant: {}\n", []string{`f.yaml:2:3: this is not valid YAML: did not find expected ',' or ']' (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
-		{"bomb", bomb, []string{`f.yaml:1:1: this is not valid YAML: document contains excessive aliasing (write the repeated parts out)`}},
-		{"endless", "models: &m {a: *m}\n", []string{`f.yaml:1:9: this is not valid YAML: anchor 'm' value contains itself (an anchor cannot be used inside of what it names)`}},
-		{"an alias without an anchor", "kind: x # *mm\nmodels: {\u00fc: *m}\n", []string{`f.yaml:2:13: this is not valid YAML: unknown anchor 'm' referenced (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
+		{"two documents", valid + "---\nkind: x\n", []string{`f.yaml:19:1: a second document starts here (a file holds one document: split it at the line ---)`}},
+		{"no YAML", "models:\n  a: [1, 2\nwant: {}\n", []string{`f.yaml:2:3: this is not valid YAML: did not find expected ',' or ']' (check this line and its neighbours for a missing colon, quote or bracket, or for wrong indentation)`}},
+		{"bomb", bomb, []string{`f.yaml:1:1: this is not valid YAML: document contains excessive aliasing (write out the repeated parts)`}},
+		{"endless", "models: &m {a: *m}\n", []string{`f.yaml:1:9: this is not valid YAML: anchor 'm' value contains itself (an anchor cannot be used inside the value that it names)`}},
+		{"an alias without an anchor", "kind: x # *mm\nmodels: {\u00fc: *m}\n", []string{`f.yaml:2:13: this is not valid YAML: unknown anchor 'm' referenced (check this line and its neighbours for a missing colon, quote or bracket, or for wrong indentation)`}},
 		{"mappings that are none", "a: &a [{}]\nb: {<<: *a}\nc: {<<: [{}, x]}\n[d]: 1\n*a : 2\n", []string{
 			`f.yaml:2:9: << merges something that is not a mapping (name the anchor of a mapping, or list such anchors: <<: [*a, *b])`,
 			`f.yaml:3:9: << merges something that is not a mapping (name the anchor of a mapping, or list such anchors: <<: [*a, *b])`,
-			`f.yaml:4:1: a key is a list or a mapping; it must be text (text that begins with [ or { is quoted)`,
-			`f.yaml:5:1: a key is a list or a mapping; it must be text (text that begins with [ or { is quoted)`,
+			`f.yaml:4:1: a key is a list or a mapping; it must be text (quote text that begins with [ or {)`,
+			`f.yaml:5:1: a key is a list or a mapping; it must be text (quote text that begins with [ or {)`,
 		}},
 		{"text in base64", replace("revision: 0430", "revision: !!binary MDQz", "kind: DesiredState", "kind: DesiredState\nmetadata: {name: !<tag:yaml.org,2002:binary> G1sySg==}"), []string{
-			`f.yaml:4:18: !!binary hides what is meant (write the text itself)`,
-			`f.yaml:13:19: !!binary hides what is meant (write the text itself)`,
+			`f.yaml:4:18: !!binary hides the text (write the text itself)`,
+			`f.yaml:13:19: !!binary hides the text (write the text itself)`,
 		}},
 		{"keys that are nothing", replace("other: *acme", "~: *acme\n  Null: *acme\n  \"null\": *acme"), []string{
-			`f.yaml:16:3: a key is empty; it must be text (write a name, or in quotes what is meant to be text, as in "null")`,
-			`f.yaml:17:3: a key is empty; it must be text (write a name, or in quotes what is meant to be text, as in "null")`,
+			`f.yaml:16:3: a key is empty; it must be text (write a name; quote it if it is meant as text, as in "null")`,
+			`f.yaml:17:3: a key is empty; it must be text (write a name; quote it if it is meant as text, as in "null")`,
 		}},
-		{"duplicate key", valid + "want: [{model: acme60, image: 1}]\n", []string{`f.yaml:19:1: key "want" stands here a second time (the first is in line 17: keep one of them)`}},
+		{"duplicate key", valid + "want: [{model: acme60, image: 1}]\n", []string{`f.yaml:19:1: duplicate key "want" (the first is in line 17: keep one of them)`}},
 		{"text where a mapping is wanted", "hello\n", []string{`f.yaml:1:1: the file is text; it must be a mapping (Which firmware which enclosures should run, and what may be done to get there.)`}},
 		{"unknown key, with the nearest", replace("revision: 0430", "revison: 0430"), []string{
 			`f.yaml:9:12: 1 lacks the key "revision" (What the device reports: one to four characters, taken as text.)`,
@@ -153,17 +153,17 @@ func TestCheckProblems(t *testing.T) {
 		{"infinity", replace("0x1000", ".inf"), []string{
 			`f.yaml:7:27: chunkSize is text; it must be a whole number (Bytes sent at a time: a multiple of 4, at most 65508; by default 4096.)`}},
 		{"what a terminal obeys", valid + "except: [{enclosure: \"\\e[2J\", reason: \"a\\nline\", until: 2026-12-15}, {enclosure: a\u202eb, \"\\x7f\": \u00fc}]\n", []string{
-			`f.yaml:19:22: a character in here cannot be shown: U+001B (take it out, or write what it stands for)`,
-			`f.yaml:19:70: except[1] lacks the key "reason" (Why, for those who read the plan.)`,
-			`f.yaml:19:70: except[1] lacks the key "until" (The last day that it holds, in UTC, such as 2026-12-15.)`,
-			`f.yaml:19:82: a character in here cannot be shown: U+202E (take it out, or write what it stands for)`,
-			`f.yaml:19:87: a character in here cannot be shown: U+007F (take it out, or write what it stands for)`,
+			`f.yaml:19:22: it has a character that cannot be shown: U+001B (remove it, or write what it stands for)`,
+			`f.yaml:19:70: except[1] lacks the key "reason" (The reason, shown in the plan.)`,
+			`f.yaml:19:70: except[1] lacks the key "until" (The last day on which it applies, in UTC, such as 2026-12-15.)`,
+			`f.yaml:19:82: it has a character that cannot be shown: U+202E (remove it, or write what it stands for)`,
+			`f.yaml:19:87: it has a character that cannot be shown: U+007F (remove it, or write what it stands for)`,
 			`f.yaml:19:87: unknown key "\x7f" (known here: enclosure, reason, until)`,
 		}},
 		{"no UTF-8", "kind: x\nmetadata: {name: \u00fc\xff}\n", []string{`f.yaml:2:19: this is not valid YAML: invalid leading UTF-8 octet (save the file as UTF-8)`}},
 		{"a revision in two lines", replace("revision: 0430", `revision: "1\n0"`), []string{
 			`f.yaml:12:19: revision cannot be "1\n0" (What the device reports: one to four characters, taken as text.)`}},
-		{"a raw control character", "kind: x\r\nmetadata: {name:\t\x1b}\n", []string{`f.yaml:2:18: this is not valid YAML: control characters are not allowed (take it out)`}},
+		{"a raw control character", "kind: x\r\nmetadata: {name:\t\x1b}\n", []string{`f.yaml:2:18: this is not valid YAML: control characters are not allowed (remove it)`}},
 		{"wrong version", replace("fwctl/v1", "fwctl/v2"), []string{
 			`f.yaml:2:13: apiVersion is "fwctl/v2"; it must be "fwctl/v1" (The version of this format: fwctl/v1.)`}},
 		{"several at once", replace("fwctl/v1", "fwctl/v2", "0x1000", "4098", "{model: acme60, image: 1}", "{model: acme60, imag: 1}"), []string{

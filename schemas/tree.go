@@ -11,10 +11,10 @@ import (
 // Tree is the one document of a file. Its embedded node is the root value.
 type Tree struct {
 	*yaml.Node
-	mappings map[*yaml.Node]map[string]entry // those that were looked into
+	mappings map[*yaml.Node]map[string]entry // filled by entries
 }
 
-// entry is a key and its value in a mapping, merge keys carried out.
+// entry is a key and its value in a mapping, with merge keys applied.
 type entry struct{ key, value *yaml.Node }
 
 func newTree(root *yaml.Node) *Tree {
@@ -71,8 +71,8 @@ func (t *Tree) child(n *yaml.Node, step string) *yaml.Node {
 	return nil
 }
 
-// entries returns what a mapping has, by key. A file can have as many problems as
-// keys, and each problem is looked up: to search the mapping each time is too slow.
+// entries returns the entries of a mapping, by key. A file can have as many problems as keys,
+// and each problem is looked up: searching the mapping each time would be too slow.
 func (t *Tree) entries(n *yaml.Node) map[string]entry {
 	if known, ok := t.mappings[n]; ok {
 		return known
@@ -119,7 +119,7 @@ func (p Positions) within(n *yaml.Node) bool {
 // MaxProblems is how many problems of a file are listed.
 const MaxProblems = 100
 
-// Limit cuts sorted problems off after the first MaxProblems, and says how many it left out.
+// Limit returns the first MaxProblems of sorted problems, and one that says how many it left out.
 func Limit(problems []Problem) []Problem {
 	rest := len(problems) - MaxProblems
 	if rest <= 0 {
@@ -128,7 +128,7 @@ func Limit(problems []Problem) []Problem {
 	more := Problem{
 		File:    problems[0].File,
 		Summary: "and " + strconv.Itoa(rest) + " more problems",
-		Hint:    "correct these first: others may go with them",
+		Hint:    "correct these first: that may settle others",
 	}
 	return append(problems[:MaxProblems:MaxProblems], more)
 }

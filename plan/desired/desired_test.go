@@ -185,7 +185,7 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			[]string{`f.yaml:20:106: iom-1100 and zzz are the same file and cannot be revisions 0430 and 1200 (correct sha256 or revision of one of them)`}},
 		{"two images with one name", []string{"want:", "      iom-1100: {file: b}\nwant:"},
 			[]string{
-				`f.yaml:20:7: key "iom-1100" stands here a second time (the first is in line 14: keep one of them)`,
+				`f.yaml:20:7: duplicate key "iom-1100" (the first is in line 14: keep one of them)`,
 			}},
 		{"one name for two enclosures", []string{"{5000CCAB04001000: r12u20}", "{5000CCAB04001000: r12u20, 5000ccab04001008: r12u20}"},
 			[]string{`f.yaml:22:53: 5000ccab04001000 and 5000ccab04001008 are both named "r12u20" (give each enclosure a name of its own)`}},
@@ -201,11 +201,11 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			`f.yaml:18:61: "x[\\]]?[!a]" means ! or one of the others (write [^0-9a] for a character that is none of some, as shells do with !, or ! last for itself)`,
 		}},
 		{"an identifier that is none", []string{"{5000CCAB04001000: r12u20}", "{r12u20: 5000CCAB04001000}"},
-			[]string{`f.yaml:22:9: "r12u20" cannot be a key here (Names of enclosures by their logical identifier (16 hex digits), or by lu-<designator> where that is zero.)`}},
+			[]string{`f.yaml:22:9: "r12u20" cannot be a key here (Names of enclosures by their logical identifier (16 hex digits), or by lu-<designator> if that is zero.)`}},
 		{"activation that nothing permits", []string{"{reset: always}", "{activate: apply}"},
 			[]string{`f.yaml:24:20: activate: apply resets an I/O module, and reset: never forbids that (say reset: always, or activate: manual)`}},
 		{"null where text is meant", []string{"revision: 0430", "revision: ~", `["10*"]`, "[null]", "file: 1100.bin", "file:"}, []string{
-			`f.yaml:15:14: file is empty; it must be text (The image's file, seen from the folder of this file.)`,
+			`f.yaml:15:14: file is empty; it must be text (The image's file, relative to the folder of this file.)`,
 			`f.yaml:17:19: revision is empty; it must be text (What the device reports: one to four characters, taken as text.)`,
 			`f.yaml:18:16: from[0] is empty; it must be text`,
 		}},
@@ -223,11 +223,11 @@ func TestParseDesiredStateProblems(t *testing.T) {
 		{"contradictory images: a want names one", []string{"want:", "      a: {file: a, sha256: " + strings.Repeat("b", 64) + ", revision: 0430, modes: [e]}\nwant:"}, nil},
 		{"what the schema finds and what it does not, at once", []string{"policy: live", "polcy: live", "order:", "esps: two\n    order:", "[3, 4]", "[3, 0]"}, []string{
 			`f.yaml:11:32: subenclosure 0 is in iom and in psu (a subenclosure is in one part)`,
-			`f.yaml:12:11: esps is text; it must be a whole number (I/O modules (ESPs) that one enclosure has; needed where the enclosure does not tell.)`,
+			`f.yaml:12:11: esps is text; it must be a whole number (I/O modules (ESPs) that one enclosure has; needed if the enclosure does not say.)`,
 			`f.yaml:22:38: unknown key "polcy" (did you mean "policy"?)`,
 		}},
 		{"no YAML", []string{"models:", "models: ]"},
-			[]string{`f.yaml:4:1: this is not valid YAML: did not find expected node content (look at this line and its neighbours for a missing colon, quote or bracket, or a wrong indentation)`}},
+			[]string{`f.yaml:4:1: this is not valid YAML: did not find expected node content (check this line and its neighbours for a missing colon, quote or bracket, or for wrong indentation)`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := desired.Parse("f.yaml", []byte(strings.NewReplacer(tt.replace...).Replace(small)))
@@ -308,7 +308,7 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 			`f.yaml:15:75: 2026-13-15 is not a day of the calendar (the last day that it holds, as in 2026-12-15)`,
 		}},
 		{"an exception without an end", []string{", until: 2026-12-15", "", `"r14*"`, `"r14["`}, []string{
-			`f.yaml:15:5: except[0] lacks the key "until" (The last day that it holds, in UTC, such as 2026-12-15.)`,
+			`f.yaml:15:5: except[0] lacks the key "until" (The last day on which it applies, in UTC, such as 2026-12-15.)`,
 			`f.yaml:15:17: cannot use selector "r14[": '[' is not part of an address or a name (` + inventory.SelectorHelp + `)`,
 		}},
 		{"an exception for too much", []string{`"r14*"`, `"r14u02/esp1/sub0/x"`},
@@ -343,7 +343,7 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 		}},
 		{"an empty command", []string{"downgrade: order", "reset: always\n    hooks: {beforeReset: [], afterReset: [\"\"]}"}, []string{
 			`f.yaml:9:26: beforeReset has 0 entries; it must have at least 1 (A program and its arguments as a list of words, without a shell: [ceph, osd, set, noout].)`,
-			`f.yaml:9:43: afterReset[0] is too short: 0 of at least 1 characters (One word. The first is the program: a name that $PATH has, or a path from the root on.)`,
+			`f.yaml:9:43: afterReset[0] is too short: 0 of at least 1 characters (One word. The first is the program: a name found in $PATH, or an absolute path.)`,
 		}},
 		{"activation that nothing permits", []string{"downgrade: order", "activate: apply"},
 			[]string{`f.yaml:8:15: activate: apply resets an I/O module, and reset: never forbids that (say reset: always, or activate: manual)`}},
