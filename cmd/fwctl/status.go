@@ -170,7 +170,7 @@ func (a *app) thisHost() (report.Host, memory.HoldsLock, error) {
 	why := err
 	host.Name, err = os.Hostname()
 	if err != nil {
-		return host, nil, fmt.Errorf("cannot tell the name of this host: %w", err)
+		return host, nil, fmt.Errorf("cannot find out the name of this host: %w", err)
 	}
 	return host, func(string, int) (bool, error) { return false, why }, nil
 }

@@ -1,7 +1,7 @@
-// Package backoff spaces the attempts at something that takes a device, or a
-// person, a while: the longer it takes, the longer the waits.
+// Package backoff spaces the attempts at something that takes a device or a person a
+// while: the longer it takes, the longer the waits.
 //
-// It never makes an attempt itself: the body of the caller's loop does.
+// It never makes an attempt itself: the caller's loop does.
 package backoff
 
 import (
@@ -30,9 +30,8 @@ func Attempts(ctx context.Context, longest time.Duration) iter.Seq[int] {
 	}
 }
 
-// Within yields like Attempts until patience is over. What was asked in time
-// counts, however long the answer takes: the last attempt is the first one that
-// begins when patience is over.
+// Within yields like Attempts until patience is over. The last attempt is the first one
+// that begins when patience is over. An answer counts however long it takes.
 func Within(ctx context.Context, patience, longest time.Duration) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		deadline := time.Now().Add(patience)
@@ -45,7 +44,7 @@ func Within(ctx context.Context, patience, longest time.Duration) iter.Seq[int] 
 	}
 }
 
-// Sleep waits, and reports whether ctx goes on.
+// Sleep waits, and reports whether ctx is still alive.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

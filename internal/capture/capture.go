@@ -1,9 +1,8 @@
-// Package capture records what a machine and its enclosures answer while they
-// are read, and stands in for that machine later.
+// Package capture records what a machine and its enclosures answer while they are read,
+// and stands in for that machine later.
 //
-// A recorded machine is asked nothing but what its reader asks; one that is
-// replayed has an answer to that and to nothing else, and refuses whatever has an
-// effect.
+// Recording asks the machine nothing beyond what its reader asks. Replaying has answers to
+// those questions only, and refuses whatever has an effect.
 package capture
 
 import (
@@ -36,7 +35,7 @@ type Capture struct {
 	Files         map[string]Bytes    `json:"files"`     // content of a file, by its path
 	Nodes         map[string]*Node    `json:"nodes"`     // by device node, "/dev/sg3"
 
-	// Since 1.1; not there, they were not asked for.
+	// Since 1.1; absent if they were not read.
 	OpenDisks *OpenDisks          `json:"open_disks,omitempty"`
 	DMTables  map[string]*DMTable `json:"dm_tables,omitempty"` // by the kernel's name of the map, "dm-3"
 
@@ -44,7 +43,7 @@ type Capture struct {
 	ZpoolStatus *ZpoolStatus `json:"zpool_status,omitempty"`
 }
 
-// OpenDisks is which processes had disks open. With a failure these are not all.
+// OpenDisks lists which processes had disks open. It is incomplete if there is a failure.
 type OpenDisks struct {
 	Failure *Failure   `json:"failure,omitempty"`
 	List    []OpenDisk `json:"list"`
@@ -60,7 +59,7 @@ type OpenDisk struct {
 // DMTable is the status of a device-mapper map, or why there was none.
 type DMTable struct {
 	Failure *Failure `json:"failure,omitempty"`
-	Status  Bytes    `json:"status"` // a line each target
+	Status  Bytes    `json:"status"` // a line for each target
 }
 
 // ZpoolStatus is what zpool status printed, or why there was nothing.
@@ -72,7 +71,7 @@ type ZpoolStatus struct {
 // Node is a device node that was opened.
 type Node struct {
 	Failure   *Failure   `json:"failure,omitempty"` // of opening it
-	Exchanges []Exchange `json:"exchanges"`         // in their order
+	Exchanges []Exchange `json:"exchanges"`         // in order
 }
 
 // Exchange is a command and its answer, or its failure.
@@ -94,7 +93,7 @@ type Failure struct {
 	Text    string `json:"text"`
 }
 
-// causes are the errors that others tell apart.
+// causes are the errors that callers distinguish.
 var causes = map[string]error{
 	"busy":       transport.ErrBusy,
 	"gone":       transport.ErrGone,
@@ -121,7 +120,7 @@ func failureOf(op string, err error) *Failure {
 	return f
 }
 
-// failed is the error that a failure was, nil of none.
+// failed returns the error of a failure, or nil if there is none.
 func (f *Failure) failed(node string) error {
 	if f == nil {
 		return nil
@@ -133,7 +132,7 @@ func (f *Failure) failed(node string) error {
 	return e
 }
 
-// replayed is an error that reads as it did, and is what it was.
+// replayed is an error with the text and the cause of the recorded one.
 type replayed struct {
 	text  string
 	cause error
@@ -142,8 +141,7 @@ type replayed struct {
 func (e *replayed) Error() string { return e.text }
 func (e *replayed) Unwrap() error { return e.cause }
 
-// Bytes are text in the file where they are printable, with hex: before them
-// where they are not.
+// Bytes are written as text if they are printable, otherwise as hex: and hex digits.
 type Bytes []byte
 
 const hexPrefix = "hex:"
@@ -196,21 +194,22 @@ func Parse(data []byte) (*Capture, error) {
 	}
 	switch version, _, _ := strings.Cut(c.FormatVersion, "."); {
 	case c.Kind != kind:
-		return nil, &FormatError{Reason: fmt.Sprintf("its kind is %q, want %q: make one with `fwctl capture --out`", c.Kind,
-			kind)}
+		return nil, &FormatError{
+			Reason: fmt.Sprintf("its kind is %q, want %q: make one with `fwctl capture --out`", c.Kind, kind)}
 	case version != "1":
-		return nil, &FormatError{Reason: fmt.Sprintf("its format_version is %q and this fwctl reads 1.x: use the version of fwctl that wrote it", c.FormatVersion)}
+		return nil, &FormatError{Reason: fmt.Sprintf(
+			"its format_version is %q and this fwctl reads 1.x: use the version of fwctl that wrote it", c.FormatVersion)}
 	case c.Host == "":
-		return nil, &FormatError{Reason: "it does not say which host it is of"}
+		return nil, &FormatError{Reason: "it does not name its host"}
 	}
 	for path, n := range c.Nodes {
 		if n == nil {
-			return nil, &FormatError{Reason: "it has nothing of " + path}
+			return nil, &FormatError{Reason: "it has nothing for " + path}
 		}
 	}
 	for name, t := range c.DMTables {
 		if t == nil {
-			return nil, &FormatError{Reason: "it has nothing of " + name}
+			return nil, &FormatError{Reason: "it has nothing for " + name}
 		}
 	}
 	return &c, nil

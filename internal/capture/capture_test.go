@@ -387,7 +387,7 @@ func TestParseRefuses(t *testing.T) {
 		"[]":                    "does not fit",
 		`{"kind": "Inventory"}`: `"Inventory"`,
 		`{"kind": "Capture", "format_version": "2.0", "host": "a"}`:                                                     `"2.0"`,
-		`{"kind": "Capture", "format_version": "1.0"}`:                                                                  "which host",
+		`{"kind": "Capture", "format_version": "1.0"}`:                                                                  "does not name its host",
 		`{"kind": "Capture", "format_version": "1.0", "host": "a", "nodes": {"/dev/sg0": null}}`:                        "/dev/sg0",
 		`{"kind": "Capture", "format_version": "1.0", "host": "a", "files": {"a": "hex:0"}}`:                            "does not fit",
 		`{"kind": "Capture", "format_version": "1.0", "host": "a", "nodes": {"/dev/sg0": {"exchanges": [{"cdb": 1}]}}}`: "does not fit",

@@ -12,16 +12,16 @@ import (
 	"fwctl/internal/transport"
 )
 
-// Recorder is a machine that notes what is read of it. It opens nodes for reading
-// alone, and takes no lock.
+// Recorder is a machine that records what is read from it. It opens nodes read-only and
+// takes no lock.
 type Recorder struct {
 	machine transport.Machine
 
-	mu      sync.Mutex // over what follows
+	mu      sync.Mutex // guards the fields below
 	capture *Capture
 }
 
-// Record stands before a machine. takenAt is for the record.
+// Record returns a recorder in front of a machine. takenAt is for the record.
 func Record(m transport.Machine, takenAt time.Time) *Recorder {
 	return &Recorder{machine: m,
 		capture: &Capture{FormatVersion: FormatVersion, Kind: kind, Host: m.Hostname(), TakenAt: takenAt,
@@ -30,8 +30,8 @@ func Record(m transport.Machine, takenAt time.Time) *Recorder {
 			DMTables: map[string]*DMTable{}}}
 }
 
-// Encode writes what was recorded so far as a capture file. A command that has no
-// answer yet is not in it.
+// Encode writes everything recorded so far as a capture file. It leaves out commands
+// without an answer yet.
 func (r *Recorder) Encode() ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -44,7 +44,7 @@ func (r *Recorder) note(f func(*Capture)) {
 	f(r.capture)
 }
 
-var errRecording = errors.New("a machine that is recorded is only read")
+var errRecording = errors.New("the machine is being recorded, and can only be read")
 
 // Hostname implements transport.Machine, as do the methods below.
 func (r *Recorder) Hostname() string { return r.machine.Hostname() }
@@ -128,8 +128,8 @@ func (n *recordedNode) Do(ctx context.Context, req *transport.Request) (*transpo
 	return resp, err
 }
 
-// recordedFS notes files, links and names. What could not be read is not there
-// when it is replayed.
+// recordedFS records files, links and names. Whatever could not be read does not exist
+// when the capture is replayed.
 type recordedFS struct {
 	recorder *Recorder
 	fsys     fs.FS
@@ -172,7 +172,7 @@ func (f recordedFS) ReadLink(name string) (string, error) {
 func (f recordedFS) Open(name string) (fs.File, error)      { return nil, unread("open", name) }
 func (f recordedFS) Lstat(name string) (fs.FileInfo, error) { return nil, unread("lstat", name) }
 
-// unread is how a file is not to be read, where that could not be replayed.
+// unread lists the ways of reading a file that cannot be replayed.
 func unread(op, name string) error {
 	return &fs.PathError{Op: op, Path: name, Err: errors.ErrUnsupported}
 }

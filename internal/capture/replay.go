@@ -12,14 +12,14 @@ import (
 	"fwctl/internal/transport"
 )
 
-// ErrReplay: a capture can be read, and nothing can be done to it.
-var ErrReplay = errors.New("this is a capture, which can be read and not written to")
+// ErrReplay: a capture can only be read.
+var ErrReplay = errors.New("this is a capture, which can only be read")
 
 // errNoAnswer: the device was not asked this, or did not answer.
 var errNoAnswer = errors.New("the capture has no answer to this command")
 
-// Machine stands in for the machine that was recorded. It says that it is
-// simulated, so that no plan made on it is taken for one of real devices.
+// Machine stands in for the machine that was recorded. It reports that it is simulated, so
+// that a plan made on it is never taken for one of real devices.
 func (c *Capture) Machine() transport.Machine { return machine{c} }
 
 type machine struct{ capture *Capture }
@@ -29,13 +29,13 @@ func (m machine) Simulated() bool  { return true }
 func (m machine) FS() fs.FS        { return replayedFS(m) }
 
 func (m machine) BlockDeviceHeld(string) (bool, error) {
-	return false, errors.New("the capture does not tell who holds block devices")
+	return false, errors.New("the capture does not show who holds block devices")
 }
 
 func (m machine) OpenDisks() ([]transport.OpenDisk, error) {
 	noted := m.capture.OpenDisks
 	if noted == nil {
-		return nil, errors.New("the capture does not tell which processes have disks open")
+		return nil, errors.New("the capture does not show which processes have disks open")
 	}
 	var open []transport.OpenDisk
 	for _, d := range noted.List {
@@ -47,7 +47,7 @@ func (m machine) OpenDisks() ([]transport.OpenDisk, error) {
 func (m machine) DMTableStatus(name string) (string, error) {
 	noted := m.capture.DMTables[name]
 	if noted == nil {
-		return "", fmt.Errorf("the capture does not tell the device mapper's status of %s", name)
+		return "", fmt.Errorf("the capture does not have the device mapper's status of %s", name)
 	}
 	return string(noted.Status), noted.Failure.failed("/dev/" + name)
 }
@@ -80,8 +80,8 @@ func (m machine) Open(path string, access transport.Access) (transport.Node, err
 	return &replayedNode{path: path, exchanges: slices.Clone(n.Exchanges)}, nil
 }
 
-// replayedNode answers a command as it was answered: each time that it comes with
-// the next answer, and with the last one from then on.
+// replayedNode repeats the recorded answers to a command, one after the other, and then
+// the last one again and again.
 type replayedNode struct {
 	path      string
 	exchanges []Exchange
@@ -141,7 +141,7 @@ func (f replayedFS) ReadLink(name string) (string, error) {
 func (f replayedFS) Open(name string) (fs.File, error)      { return nil, unread("open", name) }
 func (f replayedFS) Lstat(name string) (fs.FileInfo, error) { return nil, unread("lstat", name) }
 
-// entry is a name in a directory: what it names was not recorded.
+// entry is a name in a directory whose file was not recorded.
 type entry string
 
 func (e entry) Name() string               { return string(e) }

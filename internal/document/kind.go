@@ -1,6 +1,5 @@
 // Package document reads input files within bounds, and recognises the kinds of
-// document that fwctl reads and writes. It knows nothing of what a document means,
-// and imports nothing of this module.
+// document that fwctl reads and writes. It never looks at what a document means.
 package document
 
 import (
@@ -9,7 +8,7 @@ import (
 	"regexp"
 )
 
-// Kind is what a document says that it is, in its key "kind".
+// Kind is the kind that a document states in its key "kind".
 type Kind string
 
 const (
@@ -35,8 +34,8 @@ var names = map[Kind]string{
 // String names the kind with its article: "a plan".
 func (k Kind) String() string { return names[k] }
 
-// Of returns the kind of a document, "" if it is none of fwctl's. The beginning of
-// a file is enough if it has the key: data may end anywhere.
+// Of returns the kind of a document, or "" if it is not a document of fwctl. The beginning
+// of a file is enough if it has the key: data may end anywhere.
 func Of(data []byte) Kind {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	var kind Kind
@@ -51,8 +50,8 @@ func Of(data []byte) Kind {
 	return kind
 }
 
-// ofJSON reads the keys of the outermost object until it has seen what tells the
-// kind: other programs have files with a "kind" too, but not our versions.
+// ofJSON reads the keys of the outermost object until the kind is certain: other programs
+// have files with a "kind" too, but not with our versions.
 func ofJSON(data []byte) Kind {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if _, err := d.Token(); err != nil {

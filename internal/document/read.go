@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// Error is an input file that is not read, because it could not be read to an end.
+// Error says why an input file is not read: it might have no end.
 type Error struct {
 	Path    string
 	Summary string // what it is: "it is a directory"
@@ -21,10 +21,10 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Path + ": " + e.Summary }
 
-// Open opens a regular file of at most so many bytes for reading. Nothing else is
-// opened: a pipe without a writer would wait for ever, a device has no end, and to
-// open some has an effect. A pipe that this process was given open already, as a
-// shell's <(command) does, is let through, so readers still have to count.
+// Open opens a regular file of at most that many bytes for reading. It opens nothing else:
+// a pipe without a writer would block for ever, a device has no end, and opening some has
+// an effect. It accepts a pipe that was open when the process started, as with <(command)
+// in a shell, so readers still have to count.
 // The error is an *Error or an *fs.PathError.
 func Open(path string, most int64) (*os.File, error) {
 	if given.MatchString(path) {
@@ -37,7 +37,7 @@ func Open(path string, most int64) (*os.File, error) {
 	if err := usable(path, info, most); err != nil {
 		return nil, err
 	}
-	// Something else may stand there by now.
+	// The file may have been replaced by now.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, opening(path, err)
@@ -55,7 +55,7 @@ func Open(path string, most int64) (*os.File, error) {
 // given matches the names of files that were open when the process started.
 var given = regexp.MustCompile(`^(/dev/stdin|/dev/fd/\d+|/proc/self/fd/\d+)$`)
 
-// Read reads a file whole, as Open opens it.
+// Read reads a whole file, which it opens as Open does.
 func Read(path string, most int64) ([]byte, error) {
 	f, err := Open(path, most)
 	if err != nil {
@@ -65,7 +65,7 @@ func Read(path string, most int64) ([]byte, error) {
 	return ReadFrom(f, path, most)
 }
 
-// ReadFrom reads at most so many bytes to their end. path is what errors call the source.
+// ReadFrom reads at most that many bytes to their end. path names the source in errors.
 func ReadFrom(r io.Reader, path string, most int64) ([]byte, error) {
 	// Most files are as large as they say. Then one buffer is enough, and it is not cleared first.
 	size := bytes.MinRead
@@ -114,8 +114,8 @@ func tooLarge(path string, most int64) error {
 	return &Error{path, "it has more than " + limit, "files of this kind are never that large: check the name"}
 }
 
-// opening says of any failure that the file could not be opened: that it was looked
-// at before is of no interest.
+// opening turns any failure into one to open the file: that fwctl looked at the file first
+// does not matter.
 func opening(path string, err error) error {
 	var e *fs.PathError
 	if errors.As(err, &e) {

@@ -1,5 +1,5 @@
-// Package glob matches patterns of the kind that shells know, on texts that are no paths:
-// vendors, products, revisions, parts of addresses. It never looks at a file system.
+// Package glob matches shell patterns against texts that are not paths: vendors, products,
+// revisions, parts of addresses. It never looks at a file system.
 package glob
 
 import (
@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Match reports whether a pattern matches all of a text. Its signs are those of path.Match,
+// Match reports whether a pattern matches a whole text. Patterns are those of path.Match,
 // but / is a character like any other: products can have one. A pattern with a Problem
 // matches nothing.
 func Match(pattern, text string) bool {
@@ -17,7 +17,7 @@ func Match(pattern, text string) bool {
 	return ok && err == nil
 }
 
-// Problem returns what is wrong with a pattern and what to write instead, "" if nothing is.
+// Problem returns what is wrong with a pattern and what to write instead, or "".
 func Problem(pattern string) (summary, hint string) {
 	if _, err := path.Match(pattern, ""); err != nil {
 		return fmt.Sprintf("%q is not a pattern", pattern),
@@ -30,8 +30,8 @@ func Problem(pattern string) (summary, hint string) {
 	return "", ""
 }
 
-// shellClass is a pattern with a class that begins with !, which means the opposite in a
-// shell: an image would start from just those revisions that it must not.
+// shellClass matches a pattern with a class that begins with !, which means the opposite in
+// a shell: an image would start from exactly those revisions that it must not.
 var shellClass = regexp.MustCompile(`^(?:[^\[\\]|\\.|\[(?:[^!\]\\]|\\.)(?:[^\]\\]|\\.)*\])*\[!`)
 
 // Literal returns a pattern that matches one text only.
@@ -39,7 +39,7 @@ func Literal(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(text)
 }
 
-// IsLiteral reports whether a pattern has none of the signs that stand for other text.
+// IsLiteral reports whether a pattern has no wildcards.
 func IsLiteral(pattern string) bool { return !strings.ContainsAny(pattern, `*?[\`) }
 
 // Words returns the parts of a pattern that stand for themselves.

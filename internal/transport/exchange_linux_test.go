@@ -73,7 +73,8 @@ func TestCommandsOneAfterTheOther(t *testing.T) {
 	})
 	in := make([]byte, 8)
 	read := &Request{CDB: []byte{0x12, 0, 0, 0, 8, 0}, In: in, Timeout: time.Minute}
-	if r, err := n.Do(t.Context(), read); err != nil || r.Received != 8 || !bytes.Equal(in, bytes.Repeat([]byte{0xaa}, 8)) {
+	if r, err := n.Do(t.Context(), read); err != nil || r.Received != 8 ||
+		!bytes.Equal(in, bytes.Repeat([]byte{0xaa}, 8)) {
 		t.Errorf("Do(first read) = %+v, %v, % x; want 8 bytes AAh", r, err, in)
 	}
 	if r, err := n.Do(t.Context(), writeChunk(make([]byte, 4096))); err != nil || r.Received != 0 || r.Untaken != 0 {

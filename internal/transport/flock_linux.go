@@ -13,15 +13,15 @@ import (
 )
 
 // HoldsFlock reports whether a process holds a file with flock(2), without trying
-// to: nobody is in the way of who wants the lock. errors.Is(err, os.ErrProcessDone)
-// where there is no such process; any other error says that it cannot be told, to
-// other users than the process's for one.
+// to: that could block a process that wants the lock. errors.Is(err, os.ErrProcessDone)
+// if there is no such process; any other error says that it cannot be found out, for
+// instance by another user than that of the process.
 //
-// It goes by /proc/<pid>/fdinfo. /proc/locks is read in several pieces where it is
-// long, and leaves out locks when others are let go of in between.
+// It reads /proc/<pid>/fdinfo. A long /proc/locks is read in several pieces, and leaves
+// out locks if others are released in between.
 func HoldsFlock(path string, pid int) (bool, error) {
 	fail := func(err error) (bool, error) {
-		return false, fmt.Errorf("cannot tell whether process %d has the lock %s: %w", pid, path, err)
+		return false, fmt.Errorf("cannot find out whether process %d has the lock %s: %w", pid, path, err)
 	}
 	gone := func(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
 	dir := filepath.Join("/proc", strconv.Itoa(pid), "fdinfo")
@@ -51,7 +51,7 @@ func HoldsFlock(path string, pid int) (bool, error) {
 	return false, nil
 }
 
-// hasFlock reads what proc_pid_fdinfo(5) says of a descriptor. A lock is told as
+// hasFlock reads what proc_pid_fdinfo(5) says about a descriptor. A lock is shown as
 //
 //	lock:	1: FLOCK  ADVISORY  WRITE 3568 00:19:70127 0 EOF
 //
@@ -60,7 +60,8 @@ func HoldsFlock(path string, pid int) (bool, error) {
 func hasFlock(fdinfo []byte, inode uint64) bool {
 	for line := range bytes.Lines(fdinfo) {
 		f := bytes.Fields(line)
-		if len(f) >= 7 && string(f[0]) == "lock:" && string(f[2]) == "FLOCK" && bytes.HasSuffix(f[6], fmt.Appendf(nil, ":%d", inode)) {
+		if len(f) >= 7 && string(f[0]) == "lock:" && string(f[2]) == "FLOCK" &&
+			bytes.HasSuffix(f[6], fmt.Appendf(nil, ":%d", inode)) {
 			return true
 		}
 	}

@@ -21,7 +21,7 @@ const lockDir = "/run/lock/fwctl"
 func Local() (Machine, error) {
 	host, err := os.Hostname()
 	if err != nil {
-		return nil, fmt.Errorf("cannot tell the name of this host: %w", err)
+		return nil, fmt.Errorf("cannot find out the name of this host: %w", err)
 	}
 	return localMachine{host}, nil
 }
@@ -92,8 +92,8 @@ func lockFile(dir, name string, how int) (io.Closer, error) {
 	return f, nil
 }
 
-// openLockFile opens dir/name, and creates both where they are missing. Everybody can
-// write to /run/lock: what someone else put there is refused, and no link is followed.
+// openLockFile opens dir/name, and creates both if they are missing. Everyone can write to
+// /run/lock: it refuses what someone else put there, and follows no link.
 func openLockFile(dir, name string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func openLockFile(dir, name string) (*os.File, error) {
 }
 
 // openOwn opens name below the directory at, which must be of the given type, belong to
-// root or to the user that runs fwctl, and be writable by nobody else. Errors name path.
+// root or to the user that runs fwctl, and be writable by no one else. Errors name path.
 func openOwn(at int, name, path string, fileType uint32, flags int) (*os.File, error) {
 	foreign := func(why string) error {
 		return fmt.Errorf("%s %s: fwctl did not create it; find out who did, and remove it while no fwctl runs", path, why)

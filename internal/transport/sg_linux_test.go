@@ -70,8 +70,10 @@ func TestSGResidual(t *testing.T) {
 		c.hdr.status, c.hdr.resid, c.hdr.sbLenWr = tt.status, tt.resid, 8
 		resp, err := (&sgNode{}).response(c, &tt.req)
 		c.release()
-		if err != nil || resp.Status != tt.status || resp.Received != tt.received || resp.Untaken != tt.untaken || len(resp.Sense) != 8 {
-			t.Errorf("%s: response = %+v, %v; want status %d, %d received, %d untaken, and its sense data", tt.name, resp, err, tt.status, tt.received, tt.untaken)
+		if err != nil || resp.Status != tt.status || resp.Received != tt.received || resp.Untaken != tt.untaken ||
+			len(resp.Sense) != 8 {
+			t.Errorf("%s: response = %+v, %v; want status %d, %d received, %d untaken, and its sense data", tt.name, resp, err,
+				tt.status, tt.received, tt.untaken)
 		}
 	}
 }

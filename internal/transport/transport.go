@@ -2,7 +2,7 @@
 // around the machine they hang off: its device nodes, /sys and /proc.
 //
 // It never interprets a command, never repeats one, and imports nothing of this
-// module. What a byte means is said in scsi and ses.
+// module. Packages scsi and ses know what the bytes mean.
 package transport
 
 import (
@@ -35,7 +35,8 @@ type Response struct {
 	Status   byte   // SAM status: 00h GOOD, 02h CHECK CONDITION, 08h BUSY, ...
 	Sense    []byte // as the device returned it, empty if there was none
 	Received int    // bytes of Request.In that the device filled (residual subtracted)
-	Untaken  int    // bytes of Request.Out that the device did not take (residual): all, often, of a command that it refused
+	// bytes of Request.Out that the device did not take (residual): often all, if it refused the command
+	Untaken int
 }
 
 // Transport sends commands to one logical unit, one at a time. A Response is valid until
@@ -61,7 +62,7 @@ type Access int
 const (
 	ReadOnly  Access = iota // commands without an effect only
 	ReadWrite               // all commands
-	Exclusive               // all commands, and nobody else may open the node (errors.Is(err, ErrBusy) where someone has)
+	Exclusive               // all commands, and no one else may open the node (errors.Is(err, ErrBusy) if someone has)
 )
 
 // Machine is the computer that fwctl runs on, or a stand-in for one.
@@ -79,7 +80,7 @@ type Machine interface {
 	// exclusively: a mount, swap, md, dm or ZFS.
 	BlockDeviceHeld(name string) (bool, error)
 	// OpenDisks lists which other processes have disks open, exclusively or not.
-	// With an error the list is what could be seen, and not all there is.
+	// With an error the list is incomplete.
 	OpenDisks() ([]OpenDisk, error)
 	// DMTableStatus returns the status of each target of a device-mapper map, by
 	// the kernel's name of it such as dm-3: a line each, as `dmsetup status` prints it.
@@ -88,14 +89,14 @@ type Machine interface {
 	// as where there is no ZFS or ctx ends first, says that they are unknown.
 	ZpoolStatus(ctx context.Context) (string, error)
 	// Lock takes the host-wide lock of that name without waiting, until it is
-	// closed. errors.Is(err, ErrBusy) where another process has it.
+	// closed. errors.Is(err, ErrBusy) if another process has it.
 	Lock(name string) (io.Closer, error)
 	// ShareLock takes the lock of that name together with others who share it: none
 	// of them and whoever takes it by Lock have it at the same time.
 	ShareLock(name string) (io.Closer, error)
 	// HoldsLock reports whether a process has the host-wide lock of that name,
-	// without trying to take it. errors.Is(err, os.ErrProcessDone) where there is
-	// no such process; any other error says that this machine cannot tell.
+	// without trying to take it. errors.Is(err, os.ErrProcessDone) if there is no
+	// such process; any other error says that this machine cannot find out.
 	HoldsLock(name string, pid int) (bool, error)
 }
 
@@ -116,7 +117,8 @@ var (
 	// ErrAbandoned: fwctl stopped waiting; the command may still have its effect.
 	ErrAbandoned = errors.New("stopped waiting for the answer")
 	// ErrUnsupported: this system has no SCSI transport that fwctl knows.
-	ErrUnsupported = errors.New("no SCSI transport on this system: scan and apply on the Linux host the enclosures are attached to, and plan here with --inventory FILE")
+	ErrUnsupported = errors.New("no SCSI transport on this system: scan and apply on the Linux host " +
+		"that the enclosures are attached to, and plan here with --inventory FILE")
 )
 
 // Error is a command, or an open, whose outcome no SCSI status describes.
