@@ -21,7 +21,7 @@ func TestHalfAnImageByMode7IsNeverLeftWithoutAWord(t *testing.T) {
 		"it is refused when it is sent again": {
 			"{when: {opcode: '1d', offset: 4096}, do: {bumpGeneration: true}}, {when: {opcode: '1d', nth: 4, times: 99}, do: {sense: '05/24/00'}}", "24h/00h"},
 		"its first chunk was taken, and its status cannot be read": {
-			"{when: {state: downloading}, do: {page08: true}}", "short status only"},
+			"{when: {state: downloading}, do: {page08: true}}", "its short status"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme("singleBank: true, generationMismatch: status")+"    faults: ["+tt.faults+"]\n", func(b *bench) {

@@ -323,7 +323,7 @@ func takeTime(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// power-cycle RACK ENCLOSURE takes the power off an enclosure and puts it on again.
+// power-cycle RACK ENCLOSURE switches an enclosure off and on again.
 func powerCycle(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: power-cycle RACK ENCLOSURE")

@@ -28,7 +28,7 @@ type device struct {
 	p    *esp // of u; nil for drives and others
 }
 
-// hasEffect says that a command changes the device, or consumes what it reports.
+// hasEffect reports whether a command changes the device, or consumes what it reports.
 func hasEffect(cdb []byte) bool {
 	return cdb[0] == opSendDiagnostic || cdb[0] == opWriteBuffer || cdb[0] == opReceiveDiagnostic && cdb[2] == 0x0e
 }
@@ -83,7 +83,7 @@ func (d *device) run(cdb, out []byte, inLen int) Reply {
 	return d.finish(reply, cdb, inLen)
 }
 
-// finish cuts the data to what the initiator has room for and takes its time.
+// finish cuts the data to the room of the initiator, and takes its time.
 func (d *device) finish(reply Reply, cdb []byte, inLen int) Reply {
 	room := inLen
 	switch cdb[0] {
@@ -103,7 +103,7 @@ func (d *device) finish(reply Reply, cdb []byte, inLen int) Reply {
 	return reply
 }
 
-// check is a CHECK CONDITION in this ESP's manner.
+// check returns a CHECK CONDITION in the format of this ESP.
 func (d *device) check(s *sense) Reply {
 	if d.p != nil && s.key == 5 {
 		dl, told := d.p.parts[0].download, *s
@@ -131,7 +131,7 @@ func (d *device) senseData(s *sense, descriptor bool) []byte {
 // command carries out a command of an ESP's logical unit.
 func (d *device) command(cdb, out []byte) Reply {
 	us := d.s.unit(d.u)
-	switch cdb[0] { // these are answered whatever the state, and leave it as it is
+	switch cdb[0] { // these are answered in any state, and do not change it
 	case opInquiry:
 		return d.result(d.inquiry(cdb))
 	case opReportLUNs:
@@ -169,8 +169,8 @@ func (d *device) command(cdb, out []byte) Reply {
 	return d.check(invalidOpcode())
 }
 
-// plain carries out a command of a drive's logical unit, or of an other one:
-// enough to be identified.
+// plain carries out a command of a drive or of another logical unit: just enough to
+// identify it.
 func (d *device) plain(cdb []byte) Reply {
 	switch cdb[0] {
 	case opInquiry:
@@ -192,7 +192,7 @@ func (d *device) result(in []byte, err *sense) Reply {
 	return Reply{In: in}
 }
 
-// synchronising says that the ESPs of the enclosure are about to agree on a revision.
+// synchronising reports whether the ESPs of the enclosure are about to agree on a revision.
 func (d *device) synchronising() bool {
 	return !d.s.Syncs[d.p.enclosure.Name].IsZero()
 }
@@ -257,7 +257,7 @@ func (o *other) identity() identity {
 	return identity{Vendor: o.Vendor, Product: o.Product, Revision: o.Revision}
 }
 
-// vpdPage is a VPD page, nil if the unit has none of this code.
+// vpdPage returns a VPD page, or nil if the unit has none of this code.
 func (d *device) vpdPage(code byte) []byte {
 	codes := []byte{0x00, 0x80, 0x83}
 	if d.p != nil {
@@ -283,7 +283,7 @@ func (d *device) vpdPage(code byte) []byte {
 	return nil
 }
 
-// identification is what tells a unit from all others.
+// identification distinguishes a unit from all others.
 func (u *unit) identification() (deviceType byte, lu, port hexID, serial string) {
 	switch {
 	case u.esp != nil:
@@ -294,7 +294,7 @@ func (u *unit) identification() (deviceType byte, lu, port hexID, serial string)
 	return u.other.Type, u.other.LU, 0, u.other.LU.String()
 }
 
-// requestSense reports a pending unit attention, or how the unit stands.
+// requestSense reports a pending unit attention, or the state of the unit.
 func (d *device) requestSense(cdb []byte) []byte {
 	us, st := d.s.unit(d.u), d.s.part(d.p.parts[0])
 	s := noSense()
@@ -312,7 +312,7 @@ func (d *device) requestSense(cdb []byte) []byte {
 
 func (d *device) receiveDiagnostic(cdb []byte) ([]byte, *sense) {
 	if cdb[1]&0x01 == 0 {
-		return nil, badCDB(1) // without PCV, there is no page to be read
+		return nil, badCDB(1) // without PCV, there is no page to read
 	}
 	allocation := be16(cdb[3:])
 	if a := d.p.Allocation; allocation < a.Min || a.Max > 0 && allocation > a.Max {

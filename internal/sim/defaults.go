@@ -42,7 +42,7 @@ func (d *definition) complete(e *enclosure) error {
 				number := *dr.Number + byte(i)
 				one.Number = &number
 			}
-			if dr.Count > 1 { // several drives have a map and a file system each
+			if dr.Count > 1 { // several drives each have a map and a file system
 				if one.Use.Multipath != "" {
 					one.Use.Multipath += strconv.Itoa(one.Slot)
 				}
@@ -181,7 +181,7 @@ func (e *enclosure) completePart(i int, s *part, shared download) error {
 		s.Revision = "0001"
 	}
 	s.download = shared
-	s.download.Vanish = false // a power supply that restarts takes no path away
+	s.download.Vanish = false // a power supply that restarts takes down no path
 	return merge(&s.download, s.Download)
 }
 
@@ -320,7 +320,7 @@ func (d *definition) wire() error {
 	return d.checkReferences()
 }
 
-// checkReferences finds hosts that paths and uses name and nobody declared.
+// checkReferences finds undeclared hosts in paths and uses.
 func (d *definition) checkReferences() error {
 	known := func(host string) error {
 		if !slices.Contains(d.Hosts, host) {
@@ -359,7 +359,7 @@ func (d *definition) checkReferences() error {
 	return errs.ErrorOrNil()
 }
 
-// checkMap finds what is said of a dm-multipath map that cannot be.
+// checkMap finds impossible statements about a dm-multipath map.
 func (dr *drive) checkMap() error {
 	use := &dr.Use
 	if use.Multipath == "" && (len(use.Failed) > 0 || use.Reinstate != reinstatement{}) {
@@ -378,8 +378,8 @@ func (dr *drive) checkMap() error {
 	return nil
 }
 
-// nodesOf are the nodes that a host has of something: those declared, or one of
-// any number (-1) where no paths are declared at all.
+// nodesOf returns the nodes of a unit on a host: those declared, or one of any number (-1)
+// if no paths are declared at all.
 func nodesOf(paths map[string][]int, host string) []int {
 	if paths == nil {
 		return []int{-1}
@@ -395,8 +395,8 @@ func (dr *drive) place() string {
 	return fmt.Sprintf("slot%d", dr.Slot)
 }
 
-// unitsOn are the ways a host reaches a drive: those declared, or one for each
-// cable to each ESP, of which SATA drives have only the first ESP's.
+// unitsOn returns the ways in which a host reaches a drive: those declared, or one for each
+// cable to each ESP. SATA drives have only those of the first ESP.
 func (dr *drive) unitsOn(host string) []*unit {
 	var units []*unit
 	add := func(via *unit, device string) {
@@ -433,7 +433,7 @@ func (dr *drive) unitsOn(host string) []*unit {
 	return units
 }
 
-// diskName is the kernel's name of the nth disk: sda, ..., sdz, sdaa, ...
+// diskName returns the kernel's name of the nth disk: sda, ..., sdz, sdaa, ...
 func diskName(n int) string {
 	name := ""
 	for n++; n > 0; n = (n - 1) / 26 {

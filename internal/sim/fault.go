@@ -11,9 +11,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// fault is something that goes wrong: when a command fits, what happens in its
-// place or beside it. The commands that fit are counted in the state, so that
-// a fault strikes once whichever process sends the command.
+// fault is something that goes wrong: when a command matches, and what happens instead of it
+// or beside it. The state counts the commands that match, so that a fault strikes once,
+// whichever process sends the command.
 type fault struct {
 	When when `yaml:"when"`
 	Do   do   `yaml:"do"`
@@ -21,8 +21,8 @@ type fault struct {
 	key string
 }
 
-// when says which commands a fault strikes: those that fit all that is given,
-// from the Nth on (default the first), Times of them (default 1) or every one.
+// when says which commands a fault strikes: those that match all fields given, from the Nth
+// on (default the first), Times of them (default 1) or every one.
 type when struct {
 	Opcode       *hexByte `yaml:"opcode"`
 	Act          string   `yaml:"act"`          // what a command does to a download: see actsOf
@@ -50,12 +50,12 @@ type do struct {
 	TransportError bool       `yaml:"transportError"` // the host adapter reports DID_ERROR
 	Offline        bool       `yaml:"offline"`        // the kernel refuses to send this one command: ENXIO
 	Ignored        bool       `yaml:"ignored"`        // answered GOOD, and nothing is carried out
-	Late           *lateness  `yaml:"late"`           // answered, GOOD if nothing else is said, and carried out later
+	Late           *lateness  `yaml:"late"`           // answered, GOOD unless another answer is given, and carried out later
 	Vanish         duration   `yaml:"vanish"`         // this path, for so long
 	Die            bool       `yaml:"die"`            // the ESP, for ever
 	CarriedOut     bool       `yaml:"carriedOut"`
 	Delay          duration   `yaml:"delay"`
-	ShortPage      *int       `yaml:"shortPage"` // only so many bytes of the answer come
+	ShortPage      *int       `yaml:"shortPage"` // only this many bytes of the answer come
 	BumpGeneration bool       `yaml:"bumpGeneration"`
 	Status         hexByte    `yaml:"status"`      // the download ends with this status, 80h to FFh
 	LieRevision    string     `yaml:"lieRevision"` // is reported from now on
@@ -64,8 +64,8 @@ type do struct {
 	Mute           bool       `yaml:"mute"`        // the ESP answers nothing after this, until it is power-cycled
 }
 
-// lateness is when a command is carried out: after so many further commands to the
-// ESP, or after so long, whichever comes first.
+// lateness says when a command is carried out: after that many further commands to the ESP,
+// or after that time, whichever comes first.
 type lateness struct {
 	Commands int      `yaml:"commands"`
 	Time     duration `yaml:"time"`
@@ -91,8 +91,8 @@ func (c *senseCode) parse(line int, text string) error {
 	return nil
 }
 
-// strikes counts a command for the ESP's faults and merges what those that
-// strike do. nil if none does.
+// strikes counts a command for the faults of the ESP and merges those that strike. It
+// returns nil if none does.
 func (d *device) strikes(cdb, out []byte) *do {
 	var merged *do
 	for i := range d.p.Faults {
@@ -102,7 +102,7 @@ func (d *device) strikes(cdb, out []byte) *do {
 		}
 		first, times := max(f.When.Nth, 1), max(f.When.Times, 1)
 		if n := d.s.Matches[f.key]; n >= first+times && !f.When.Every {
-			continue // over and done with: no need to count on
+			continue // it has struck as often as it may: no need to count further
 		}
 		d.s.Matches[f.key]++
 		n := d.s.Matches[f.key]
@@ -117,7 +117,7 @@ func (d *device) strikes(cdb, out []byte) *do {
 	return merged
 }
 
-// add lets another fault happen together with those before it.
+// add merges another fault into those before it.
 func (a *do) add(b *do) {
 	if b.Sense != nil { // and what is behind an answer belongs to it: what is refused is not carried out
 		a.Sense, a.CarriedOut, a.Erases = b.Sense, false, false
@@ -152,8 +152,8 @@ func (a *do) add(b *do) {
 	a.Mute = a.Mute || b.Mute
 }
 
-// actsOf says what a command does to a download, in the words of when. What is
-// one piece is the first and the last.
+// actsOf returns what a command does to a download, in the words of when. A single piece is
+// both the first and the last.
 func (d *device) actsOf(cdb, out []byte) (acts []string, mode int) {
 	var first, last bool
 	switch {
@@ -229,7 +229,7 @@ func (d *device) fits(w *when, cdb, out []byte) bool {
 		(w.State == "" || w.State == d.stateOf(sub))
 }
 
-// stateOf is the state of a part's download, in the words of when.
+// stateOf returns the state of the download to a part, in the words of when.
 func (d *device) stateOf(sub *part) string {
 	st := d.s.part(sub)
 	switch {
@@ -243,7 +243,7 @@ func (d *device) stateOf(sub *part) string {
 	return "idle"
 }
 
-// before is what happens ahead of the command.
+// before carries out what happens before the command.
 func (a *do) before(d *device) {
 	if a.BumpGeneration {
 		d.s.esp(d.p).Generation++
@@ -253,7 +253,7 @@ func (a *do) before(d *device) {
 	}
 }
 
-// target is the part that a command is about.
+// target returns the part that a command is about.
 func (d *device) target(out []byte) *part {
 	if len(out) >= 24 && out[0] == 0x0e {
 		if named := d.subenclosure(out[1]); named != nil {
@@ -263,7 +263,7 @@ func (d *device) target(out []byte) *part {
 	return d.p.parts[0]
 }
 
-// after is what happens behind it.
+// after carries out what happens after it.
 func (a *do) after(d *device, cdb, out []byte) {
 	st := d.s.part(d.target(out))
 	if a.Status != 0 {
@@ -295,8 +295,8 @@ func (a *do) after(d *device, cdb, out []byte) {
 	}
 }
 
-// answer is what the initiator gets in place of the command's own answer; ok is
-// false if it gets that.
+// answer returns what the initiator gets instead of the command's own answer; ok is false if
+// it gets that.
 func (a *do) answer(d *device, cdb []byte) (reply Reply, ok bool) {
 	switch {
 	case a.Vanish > 0 || a.Die:
@@ -321,7 +321,7 @@ func (a *do) answer(d *device, cdb []byte) (reply Reply, ok bool) {
 	return Reply{}, a.Ignored || a.Late != nil
 }
 
-// count is one more command for those that are carried out after others.
+// count counts a command for those that are carried out after others.
 func (d *device) count(waiting []late) {
 	es := d.s.esp(d.p)
 	for i := range min(len(waiting), len(es.Late)) {
@@ -333,7 +333,7 @@ func (d *device) count(waiting []late) {
 	}
 }
 
-// overdue carries out what an ESP has put off until now.
+// overdue carries out commands that an ESP has delayed until now.
 func (r *Rack) overdue(s *state, p *esp, i int, at time.Time) {
 	es := s.esp(p)
 	l := es.Late[i]

@@ -10,9 +10,9 @@ import (
 	"fwctl/internal/transport"
 )
 
-// lockFile takes a lock on a file, made where it is missing, until unlock is
-// called or the process ends. Locks of one process shut each other out too.
-// Without wait, errors.Is(err, transport.ErrBusy) where someone else has it.
+// lockFile takes a lock on a file, which it creates if it is missing, until unlock is called
+// or the process ends. Locks of one process exclude each other too. Without wait,
+// errors.Is(err, transport.ErrBusy) if someone else has it.
 func lockFile(name string, exclusive, wait bool) (unlock func() error, err error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

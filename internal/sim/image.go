@@ -9,8 +9,8 @@ import (
 )
 
 // A simulated image is a text header, filler, and a trailer: WRITE BUFFER has no
-// field for the length of the whole, so that the image itself has to say where
-// it ends, as real ones do by their headers.
+// field for the length of the whole, so the image itself has to say where it ends, as real
+// ones do by their headers.
 const (
 	imageMagic   = "fwctl simulated firmware\n"
 	imageTrailer = "\nend of fwctl simulated firmware\n"
@@ -36,8 +36,8 @@ func Image(vendor, product, revision string, size int) []byte {
 	return slices.Concat([]byte(head), filler, []byte(imageTrailer))
 }
 
-// imageIdentity reads an image's header from its first bytes. known is false as
-// long as more bytes are needed to tell.
+// imageIdentity reads the header of an image from its first bytes. known is false while more
+// bytes are needed.
 func imageIdentity(head []byte) (id identity, ours, known bool) {
 	n := min(len(head), len(imageMagic))
 	if string(head[:n]) != imageMagic[:n] {

@@ -69,7 +69,7 @@ func (m *machine) Open(node string, access transport.Access) (transport.Node, er
 	return &openNode{rack: m.rack, unit: found, incarnation: incarnation, path: node, access: access, unlock: unlock}, nil
 }
 
-// BlockDeviceHeld goes by the use that the rack file declares.
+// BlockDeviceHeld reports the use that the rack file declares.
 func (m *machine) BlockDeviceHeld(name string) (bool, error) {
 	t, err := liveFS{m}.now()
 	if err != nil {
@@ -93,9 +93,8 @@ func (m *machine) OpenDisks() ([]transport.OpenDisk, error) {
 	return slices.Clone(t.open), nil
 }
 
-// DMTableStatus tells of a dm-multipath map as the kernel does whose multipathd
-// lays all paths in one group, with the path selector service-time. Of another
-// map it tells that it is linear.
+// DMTableStatus returns the status of a dm-multipath map as a kernel whose multipathd puts
+// all paths in one group, with the path selector service-time. Any other map is linear.
 func (m *machine) DMTableStatus(name string) (string, error) {
 	t, err := liveFS{m}.now()
 	if err != nil {
@@ -158,7 +157,7 @@ func (m *machine) ZpoolStatus(ctx context.Context) (string, error) {
 	return zpoolStatus(t.pools), nil
 }
 
-// Lock takes a lock that is this simulated host's.
+// Lock takes a lock of this simulated host.
 func (m *machine) Lock(name string) (io.Closer, error) { return m.lock(name, true) }
 
 // ShareLock likewise.
@@ -181,7 +180,7 @@ func (m *machine) lockName(name string) string {
 	return fmt.Sprintf("host %s %s", m.host, strings.ReplaceAll(name, "/", " "))
 }
 
-// tryLock takes a lock of the rack's, or says transport.ErrBusy.
+// tryLock takes a lock of the rack, or returns transport.ErrBusy.
 func (r *Rack) tryLock(name string, exclusive bool) (unlock func() error, err error) {
 	if r.private != nil {
 		return r.private.take(name, exclusive)
@@ -206,7 +205,7 @@ type openNode struct {
 func (n *openNode) Close() error { return n.unlock() }
 
 // Do implements transport.Transport. As with the kernel, the command has its
-// effect whether its answer is waited for or not.
+// effect whether anyone waits for its answer or not.
 func (n *openNode) Do(ctx context.Context, req *transport.Request) (*transport.Response, error) {
 	fail := func(op string, err error) (*transport.Response, error) {
 		return nil, &transport.Error{Op: op, Path: n.path, NotSent: op == "send a command to", Err: err}
@@ -282,9 +281,9 @@ func (l liveFS) now() (*tree, error) {
 	return t, err
 }
 
-// cachedTree is what a host's kernel shows as long as nothing has happened since
-// it was made; nil where something has. A state file is replaced at once, so
-// that reading it wants no lock between processes.
+// cachedTree returns what the kernel of a host shows, or nil if something has happened since
+// that was made. A state file is replaced atomically: reading it needs no lock between
+// processes.
 func (r *Rack) cachedTree(host string) (*tree, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -320,8 +319,8 @@ func (l liveFS) ReadFile(name string) ([]byte, error) {
 	return t.ReadFile(name)
 }
 
-// counted is the counters of a block device that someone is busy with: they have
-// gone on since the last look.
+// counted returns the counters of a block device that someone is busy with: they have moved
+// since the last look.
 func (l liveFS) counted(busy string) []byte {
 	done := 1000 * l.m.looks.Add(1)
 	if busy == "writes" {

@@ -503,7 +503,7 @@ func TestRackChanged(t *testing.T) {
 	if err := os.WriteFile(file, []byte(acme("flashTime: 5s")), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sim.Open(file); err == nil || !strings.Contains(err.Error(), "remove the state to start anew") {
+	if _, err := sim.Open(file); err == nil || !strings.Contains(err.Error(), "remove the state to start over") {
 		t.Errorf("Open of a rack that has changed = %v; want a refusal that says what to do", err)
 	}
 	if err := os.Remove(file + ".rack-state.json"); err != nil {

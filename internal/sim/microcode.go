@@ -37,7 +37,7 @@ func (dl *download) takes(protocol string) bool {
 	return dl.Protocol == protocol || dl.Protocol == "both"
 }
 
-// supports says whether a part takes a mode with the microcode it runs.
+// supports reports whether a part takes a mode with the microcode it runs.
 func (d *device) supports(p *part, m byte) bool {
 	running := d.s.running(p).Revision
 	for _, declared := range p.download.Modes {
@@ -48,7 +48,7 @@ func (d *device) supports(p *part, m byte) bool {
 	return false
 }
 
-// subenclosure is the part with this id that the ESP serves, or nil.
+// subenclosure returns the part with this id that the ESP serves, or nil.
 func (d *device) subenclosure(id byte) *part {
 	for _, sub := range d.p.parts {
 		if sub.ID == id {
@@ -58,9 +58,8 @@ func (d *device) subenclosure(id byte) *part {
 	return nil
 }
 
-// microcodeStatus is the status page 0Eh. Reading it has effects: it eats
-// completion codes, it starts microcode that stands at 10h, and it resets the
-// download engine of some ESPs.
+// microcodeStatus returns the status page 0Eh. Reading it has effects: the ESP forgets
+// completion codes, starts microcode that stands at 10h, and may reset its download engine.
 func (d *device) microcodeStatus(w *writer) {
 	w.u8(0x0e, byte(len(d.p.parts)-1), 0, 0)
 	w.u32(d.generation())
@@ -188,12 +187,12 @@ func (d *device) downloadControl(page []byte) *sense {
 	return d.badField(sub, 8)
 }
 
-// badField discards a download because of the control page field at offset, and
-// says so in the way this ESP has.
+// badField discards a download because of the control page field at offset, and reports it
+// in the way of this ESP.
 func (d *device) badField(sub *part, offset int) *sense {
 	st := d.s.part(sub)
 	st.Load = nil
-	if sub.download.Refuse != "status" || st.Status == statusNeedsImage { // which is not forgotten for that
+	if sub.download.Refuse != "status" || st.Status == statusNeedsImage { // it keeps this status all the same
 		return badParam(offset)
 	}
 	st.Status, st.Additional = statusBadField, byte(offset)
@@ -241,8 +240,8 @@ func (d *device) writeBuffer(cdb, out []byte) *sense {
 	return badCDB(cdbField[p])
 }
 
-// activateDeferred is mode 0Fh where something is deferred: what the part raises
-// and reports then, and its new microcode's start.
+// activateDeferred carries out mode 0Fh for deferred microcode: what the part raises and
+// reports, and the start of its new microcode.
 func (d *device) activateDeferred(sub *part) {
 	st, a := d.s.part(sub), &sub.download.Activated
 	for _, code := range a.Attentions {
@@ -290,7 +289,7 @@ func (d *device) take(in piece) problem {
 	case in.length > 0 && in.offset+len(in.data) < in.length && len(in.data)%max(dl.Chunk.MultipleOf, 1) != 0:
 		return wrongChunk
 	}
-	// WRITE BUFFER cannot abort: offset 0 begins anew.
+	// WRITE BUFFER cannot abort: offset 0 starts over.
 	if st.Load == nil || in.buffer && in.offset == 0 {
 		if in.offset != 0 {
 			if st.EngineReset {
@@ -315,7 +314,7 @@ func (d *device) take(in piece) problem {
 		return wrongOffset
 	case in.offset < ld.Next:
 		ld.Doubles++
-		return fine // it overwrites what is there, and nobody notices
+		return fine // it overwrites what is there, unnoticed
 	case in.offset > ld.Next:
 		ld.Gaps++
 	}
@@ -344,11 +343,11 @@ func newLoad(mode, bufferID byte, length int, buffer bool) *load {
 	return &load{Mode: mode, BufferID: bufferID, Length: length, Hash: empty, Buffer: buffer}
 }
 
-// add hashes a piece and keeps what tells who the image is and where it ends.
+// add hashes a piece and keeps what identifies the image and shows where it ends.
 func (ld *load) add(data []byte) {
 	h := sha256.New()
 	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(ld.Hash); err != nil {
-		panic(err) // it is what MarshalBinary gave
+		panic(err) // MarshalBinary returned it
 	}
 	h.Write(data)
 	ld.Hash, _ = h.(encoding.BinaryMarshaler).MarshalBinary()
@@ -360,12 +359,12 @@ func (ld *load) add(data []byte) {
 func (ld *load) sum() string {
 	h := sha256.New()
 	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(ld.Hash); err != nil {
-		panic(err) // it is what MarshalBinary gave
+		panic(err) // MarshalBinary returned it
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// image says whether a whole image is one of this component's.
+// image reports whether a whole image is one of this component's.
 func (a accepts) image(id identity, ours bool) bool {
 	return ours && glob.Match(a.Vendor, id.Vendor) && glob.Match(a.Product, id.Product)
 }
@@ -384,7 +383,7 @@ func (d *device) complete(sub *part) problem {
 		return wrongImage
 	}
 	if !ours {
-		id = identity{Revision: "????"} // it was taken for microcode, and runs as it may
+		id = identity{Revision: "????"} // it was accepted as microcode, and runs somehow
 	}
 	starts := byte(dl.Completion.Mode7)
 	if ld.Mode == modeDefer || ld.Mode == 0x0d {
@@ -398,7 +397,7 @@ func (d *device) complete(sub *part) problem {
 	return fine
 }
 
-// flashWritten is the end of flash writing.
+// flashWritten ends flash writing.
 func (r *Rack) flashWritten(s *state, sub *part, at time.Time) {
 	st := s.part(sub)
 	st.Staged, st.Writing, st.FlashUntil = st.Writing, nil, time.Time{}
@@ -424,8 +423,8 @@ func (r *Rack) restart(s *state, p *esp, sub *part, at time.Time) {
 	r.reset(s, p, sub, dl, at, byReset)
 }
 
-// reset is a hard reset of an ESP, or a power-on: downloads in progress are
-// lost, and what waits for it starts, the part cause in any case.
+// reset resets an ESP, or powers it on: downloads in progress are lost, and microcode that
+// waits for this starts, that of the part cause in any case.
 func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, why string) {
 	es, powerOn := s.esp(p), why == byPower
 	if es.Dead {
@@ -441,7 +440,7 @@ func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, 
 	es.Mute = es.Mute && !powerOn
 	for _, sub := range p.parts {
 		if len(sub.servedBy) > 1 && !powerOn && sub != cause {
-			continue // it is not a part of this ESP alone
+			continue // other ESPs serve it too
 		}
 		st := s.part(sub)
 		if st.Writing != nil && sub.download.SingleBank {
@@ -468,7 +467,7 @@ func (r *Rack) reset(s *state, p *esp, cause *part, dl *download, at time.Time, 
 	s.Outages = append(s.Outages, out)
 }
 
-// rebooted is the end of a reset: the ESP answers again.
+// rebooted ends a reset: the ESP answers again.
 func (r *Rack) rebooted(s *state, p *esp, at time.Time) {
 	es := s.esp(p)
 	boot := es.Reboot
@@ -496,7 +495,7 @@ func (r *Rack) rebooted(s *state, p *esp, at time.Time) {
 	}
 }
 
-// returned is a unit that the kernel finds anew.
+// returned has the kernel find a unit anew.
 func (r *Rack) returned(s *state, u *unit, node string) {
 	us := s.unit(u)
 	us.Incarnation++
@@ -531,7 +530,7 @@ func (r *Rack) activate(s *state, sub *part, at time.Time) {
 		if st.Beside == nil {
 			st.Beside = map[byte]string{}
 		}
-		st.Beside[beside], st.Staged = st.Staged.SHA256, nil // and what is reported stays as it is
+		st.Beside[beside], st.Staged = st.Staged.SHA256, nil // and the reported revision stays as it is
 		return
 	}
 	if st.Staged.Vendor != "" {
@@ -553,7 +552,7 @@ func (r *Rack) activate(s *state, sub *part, at time.Time) {
 	}
 }
 
-// attend remembers a unit attention for one I_T nexus.
+// attend records a unit attention for one I_T nexus.
 func (us *unitState) attend(a [2]byte) {
 	for _, pending := range us.Attentions {
 		if pending == a {
@@ -563,7 +562,7 @@ func (us *unitState) attend(a [2]byte) {
 	us.Attentions = append(us.Attentions, a)
 }
 
-// synchronised says whether all ESPs of an enclosure run one revision.
+// synchronised reports whether all ESPs of an enclosure run one revision.
 func (s *state) synchronised(e *enclosure) bool {
 	first := s.running(e.ESPs[0].parts[0])
 	for _, p := range e.ESPs {
@@ -574,8 +573,7 @@ func (s *state) synchronised(e *enclosure) bool {
 	return true
 }
 
-// synchronise is an enclosure whose ESPs bring each other to one revision: the
-// highest, or the lowest.
+// synchronise brings the ESPs of an enclosure to one revision: the highest, or the lowest.
 func (r *Rack) synchronise(s *state, e *enclosure, at time.Time) {
 	delete(s.Syncs, e.Name)
 	from := e.ESPs[0].parts[0]
@@ -595,7 +593,7 @@ func (r *Rack) synchronise(s *state, e *enclosure, at time.Time) {
 	}
 }
 
-// settle lets everything happen that was due by now, in its order.
+// settle carries out everything that was due by now, in order.
 func (r *Rack) settle(s *state, now time.Time) {
 	for _, sub := range r.def.parts {
 		if st := s.part(sub); st.Load == nil {
@@ -615,7 +613,7 @@ func (r *Rack) settle(s *state, now time.Time) {
 	}
 }
 
-// nextEvent is the earliest thing that will happen by itself; nil if nothing will.
+// nextEvent returns the next thing that will happen on its own, or nil.
 func (r *Rack) nextEvent(s *state) (at time.Time, happen func(at time.Time)) {
 	consider := func(t time.Time, f func(time.Time)) {
 		if !t.IsZero() && (happen == nil || t.Before(at)) {

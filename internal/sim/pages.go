@@ -2,7 +2,7 @@ package sim
 
 import "fmt"
 
-// running is the identity that a part's microcode gives it.
+// running returns the identity that a part has from its microcode.
 func (s *state) running(p *part) identity {
 	id := identity{Vendor: p.Vendor, Product: p.Product, Revision: p.Revision}
 	st := s.part(p)
@@ -18,7 +18,7 @@ func (s *state) running(p *part) identity {
 	return id
 }
 
-// reported is what page 01h says of a part, true or not.
+// reported returns what page 01h says about a part, true or not.
 func (s *state) reported(p *esp, sub *part) identity {
 	id := s.running(sub)
 	if lie := s.esp(p).Lie; lie != "" && sub.ID == 0 {
@@ -27,7 +27,7 @@ func (s *state) reported(p *esp, sub *part) identity {
 	return id
 }
 
-// inquired is what INQUIRY says of an ESP.
+// inquired returns what INQUIRY says about an ESP.
 func (s *state) inquired(p *esp) identity {
 	id := s.reported(p, p.parts[0])
 	if p.Inquiry.Vendor != "" {
@@ -139,8 +139,8 @@ func (d *device) pageCodes() []byte {
 	return codes
 }
 
-// page makes a diagnostic page for RECEIVE DIAGNOSTIC RESULTS; nil if the
-// ESP has no such page.
+// page returns a diagnostic page for RECEIVE DIAGNOSTIC RESULTS, or nil if the ESP has no
+// such page.
 func (d *device) page(code byte) []byte {
 	supported := false
 	for _, c := range d.pageCodes() {
@@ -177,7 +177,7 @@ func (d *device) page(code byte) []byte {
 	case 0x0e:
 		d.microcodeStatus(w)
 	default:
-		return nil // declared, and nothing here knows how to write it
+		return nil // declared, but the simulation cannot write it
 	}
 	return w.length()
 }
@@ -414,7 +414,7 @@ func (dr *drive) descriptor() string {
 	return dr.Descriptor
 }
 
-// driveIn is the drive in a slot, nil if the slot is empty.
+// driveIn returns the drive in a slot, or nil if the slot is empty.
 func (d *device) driveIn(slot int) *drive {
 	for _, dr := range d.p.enclosure.Drives {
 		if dr.Slot == slot {

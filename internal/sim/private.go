@@ -11,8 +11,8 @@ import (
 	"fwctl/internal/transport"
 )
 
-// OpenPrivate is Open for a rack that nobody else has open: its state and its
-// trace stay in memory until Save, which is many times faster.
+// OpenPrivate is Open for a rack that no one else has open: its state and its trace stay in
+// memory until Save, which is many times faster.
 func OpenPrivate(rackFile string) (*Rack, error) {
 	r, err := open(rackFile)
 	if err != nil {
@@ -46,20 +46,20 @@ func (r *Rack) Save(rackFile string) error {
 	return nil
 }
 
-// State is what has become of a private rack by now, as its file would have it.
+// State returns the present state of a private rack, in the form of its file.
 func (r *Rack) State() (data []byte, err error) {
 	failure := r.look(func(s *state, _ time.Time) error { data, err = encodeState(s); return err })
 	return data, failure
 }
 
-// Trace is what a private rack has traced, as its file would have it.
+// Trace returns the trace of a private rack, in the form of its file.
 func (r *Rack) Trace() []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.traced
 }
 
-// shape is all of the state that a kernel shows.
+// shape is the part of the state that a kernel shows.
 func (r *Rack) shape() string {
 	var b []byte
 	for _, u := range r.def.units {

@@ -89,7 +89,7 @@ type esp struct {
 	units     []*unit
 }
 
-// identity is what INQUIRY says where that is not what page 01h says.
+// identity is what INQUIRY says, if it differs from page 01h.
 type identity struct {
 	Vendor   string `yaml:"vendor" json:"vendor"`
 	Product  string `yaml:"product" json:"product"`
@@ -155,7 +155,7 @@ type activated struct {
 	Starts     string          `yaml:"starts"`     // now, or read: when that status is
 }
 
-// left is half an image that someone has sent before the rack was opened.
+// left is half an image that someone sent before the rack was opened.
 type left struct {
 	Mode   hexByte `yaml:"mode"`
 	Bytes  int     `yaml:"bytes"`
@@ -189,8 +189,8 @@ type accepts struct {
 	Refuse  string `yaml:"refuse"`
 }
 
-// mode is a download mode that a component supports, from a revision on where
-// From says so. Revisions compare as text: the device knows its own order.
+// mode is a download mode that a component supports, from the revision From on if there is
+// one. Revisions compare as text: the device knows its own order.
 type mode struct {
 	Mode hexByte `yaml:"mode"`
 	From string  `yaml:"from"`
@@ -235,8 +235,8 @@ type drive struct {
 	units     []*unit
 }
 
-// volume is a logical unit beside the SES one: an array has them, and resetting its
-// module takes them away (SEAGATE 4006). No page of the enclosure lists it.
+// volume is a logical unit beside the SES one. Arrays have them, and resetting a module takes
+// down its volumes (SEAGATE 4006). No page of the enclosure lists them.
 type volume struct {
 	LUN        int   `yaml:"lun"`
 	SASAddress hexID `yaml:"sasAddress"`
@@ -246,7 +246,7 @@ type volume struct {
 // noSlot is the slot of a volume.
 const noSlot = -1
 
-// What page 0Ah says of a drive's slot, beside its address.
+// What page 0Ah says about the slot of a drive, beside its address.
 const (
 	invalidDescriptor = "invalid"
 	withoutAddress    = "no-address"
@@ -274,7 +274,7 @@ type use struct {
 	OSD       *int   `yaml:"osd"`       // the Ceph OSD on the topmost device
 	ZFS       zfsUse `yaml:"zfs"`       // no holder in sysfs: zpool status and an exclusive open tell
 	Process   string `yaml:"process"`   // has the topmost device open, not exclusively
-	// reads or writes: someone whom nothing else shows is doing that all the time; else the disk has no counters
+	// reads or writes: someone whom nothing else shows does that all the time; otherwise the disk has no counters
 	IO string `yaml:"io"`
 
 	Failed    []int         `yaml:"failed"`    // ESPs through which the map's paths are failed for good

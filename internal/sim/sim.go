@@ -1,15 +1,13 @@
-// Package sim is a simulated rack of SES enclosures: a whole machine of device
-// nodes, sysfs and drives, declared in a YAML file, whose running state outlives
-// the process and is shared by all that open it.
+// Package sim simulates a rack of SES enclosures: a whole machine with device nodes, sysfs
+// and drives, declared in a YAML file. Its running state outlives the process, and all
+// processes that open the rack share it.
 //
-// It is a second reading of SES and SPC, with its own byte writer: it imports
-// neither scsi nor ses of this module, or a mistake that device and driver
-// share would never show.
+// It is a second reading of SES and SPC, with its own byte writer. It never imports packages
+// scsi and ses: a mistake that device and driver share would not show.
 //
-// One command is carried out at one instant, under the lock of the rack; the
-// time that its answer takes is waited for afterwards. What takes time by itself
-// (flash, reboots) is a deadline in the state, and has happened when someone
-// looks after it.
+// A command is carried out at one instant, under the lock of the rack; the time that its
+// answer takes is spent afterwards. Anything that takes time on its own (flash, reboots) is a
+// deadline in the state: it has happened once someone looks after the deadline.
 package sim
 
 import (
@@ -36,7 +34,7 @@ type Rack struct {
 	raw       []byte // what state was read from, or written as
 	untouched []byte // what raw is where there is no state file
 	due       time.Time
-	trees     map[string]*tree // what each host's kernel shows, as long as state stands
+	trees     map[string]*tree // what the kernel of each host shows, valid for state
 	traceSeq  int
 	traceSize int64
 
@@ -57,8 +55,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Open reads and checks a rack file (schemas/rack.schema.json). The running
 // state is kept beside it, in <rackFile>.rack-state.json, with locks in
-// <rackFile>.rack-locks. A rack file that has changed since its state was made
-// is refused.
+// <rackFile>.rack-locks. Open refuses a rack file that has changed since its state was made.
 func Open(rackFile string) (*Rack, error) {
 	r, err := open(rackFile)
 	if err != nil {
@@ -92,11 +89,11 @@ func open(rackFile string) (*Rack, error) {
 // Hosts lists the hosts that are attached to the rack, in the file's order.
 func (r *Rack) Hosts() []string { return r.def.Hosts }
 
-// TraceFile is where the commands are traced, "" if they are not.
+// TraceFile returns the file that the commands are traced to, or "".
 func (r *Rack) TraceFile() string { return r.def.Trace }
 
-// PowerCycle takes the power off an enclosure, by name or logical identifier,
-// and puts it on again: deferred microcode starts, downloads are lost.
+// PowerCycle switches an enclosure off and on again, by name or logical identifier: deferred
+// microcode starts, downloads are lost.
 func (r *Rack) PowerCycle(enclosure string) error {
 	for _, e := range r.def.Enclosures {
 		if e.Name != enclosure && e.LogicalID.String() != enclosure {
@@ -125,9 +122,9 @@ type Unit struct {
 	Incarnation int    // 0, and one more each time it has vanished and come back
 }
 
-// Units lists the logical units that host sees at this moment: a unit whose ESP
-// has vanished is not among them, and is again, with another Incarnation and
-// perhaps another Node, when it has come back.
+// Units lists the logical units that host sees at this moment. A unit whose ESP has vanished
+// is not among them; when it has come back it is, with another Incarnation and perhaps
+// another Node.
 func (r *Rack) Units(host string) ([]Unit, error) {
 	var units []Unit
 	err := r.look(func(s *state, now time.Time) error {
@@ -161,8 +158,8 @@ func (s *state) node(u *unit) int {
 	return u.node
 }
 
-// visible says whether the kernel shows a unit: drives go and come with the ESP
-// whose expander they hang off.
+// visible reports whether the kernel shows a unit: drives come and go with the ESP whose
+// expander they are attached to.
 func (s *state) visible(u *unit) bool {
 	switch {
 	case u.drive != nil:
@@ -174,8 +171,7 @@ func (s *state) visible(u *unit) bool {
 	return !es.Dead && (es.Reboot == nil || !es.Reboot.Vanish) && s.unit(u).GoneUntil.IsZero()
 }
 
-// fixedNode is a return node that is given by number; the schema lets only
-// digits through.
+// fixedNode returns a return node that is given by number; the schema accepts only digits.
 func fixedNode(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// state is all of a rack that changes. Deadlines are absolute: flash writing
-// goes on while nobody looks.
+// state is everything about a rack that changes. Deadlines are absolute: flash writing goes
+// on while no process looks.
 type state struct {
 	Rack  string                `json:"rack"` // SHA-256 of the rack file
 	ESPs  map[string]*espState  `json:"esps,omitempty"`
@@ -25,8 +25,7 @@ type state struct {
 	Outages []outage             `json:"outages,omitempty"`  // all that there were, in their order
 }
 
-// outage is a time in which an ESP, or a path to it, was not there: what someone
-// who depends on it has suffered.
+// outage is a time in which an ESP, or a path to it, was not there.
 type outage struct {
 	ESP   string    `json:"esp"`
 	Path  string    `json:"path,omitempty"` // the unit that had gone; "": all of them
@@ -48,14 +47,14 @@ type espState struct {
 	Generation uint32    `json:"generation"`
 	Reboot     *reboot   `json:"reboot,omitempty"`
 	Dead       bool      `json:"dead,omitempty"`
-	Kernel     *identity `json:"kernel,omitempty"`  // what sysfs goes on saying, nil for the declared identity
+	Kernel     *identity `json:"kernel,omitempty"`  // what sysfs still says, nil for the declared identity
 	Lie        string    `json:"lie,omitempty"`     // revision that is reported in place of the true one
 	Started    string    `json:"started,omitempty"` // why it has started last, as an outage has it
 	Mute       bool      `json:"mute,omitempty"`    // it is on the bus, and answers nothing
 	Late       []late    `json:"late,omitempty"`    // commands that it has answered and not carried out yet
 }
 
-// late is a command that is carried out after so many further ones, or at a time.
+// late is a command that is carried out after that many further ones, or at a time.
 type late struct {
 	CDB      []byte    `json:"cdb"`
 	Out      []byte    `json:"out"`
@@ -146,7 +145,7 @@ func (s *state) part(p *part) *partState { return s.Parts[p.key] }
 // unit is nil for drives and others, which nothing ever happens to.
 func (s *state) unit(u *unit) *unitState { return s.Units[u.key] }
 
-// fresh is the state of a rack that nothing has happened to.
+// fresh returns the state of a rack that nothing has happened to.
 func (d *definition) fresh() *state {
 	s := &state{
 		Rack: d.digest, ESPs: map[string]*espState{}, Parts: map[string]*partState{}, Units: map[string]*unitState{},
@@ -174,11 +173,11 @@ func (d *definition) fresh() *state {
 }
 
 var errRackChanged = errors.New("the rack file is not the one that this state was made with: " +
-	"put it back, or remove the state to start anew")
+	"put it back, or remove the state to start over")
 
-// look gives fn the rack as it stands now, under the rack's lock, and keeps what
-// fn changed. fn must not wait. The state file is written only where something
-// has changed, so a rack that was only read has none.
+// look calls fn with the present state, under the lock of the rack, and keeps what fn changed.
+// fn must not wait. look writes the state file only if something has changed: a rack that was
+// only read has none.
 func (r *Rack) look(fn func(s *state, now time.Time) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -231,8 +230,8 @@ func (r *Rack) reload() error {
 	return nil
 }
 
-// save writes the state where it has changed. The rename is atomic: a reader
-// without the lock sees one state or the other.
+// save writes the state if it has changed. The rename is atomic: a reader without the lock
+// sees one state or the other.
 func (r *Rack) save() error {
 	data, err := encodeState(r.state)
 	if err != nil {
@@ -279,8 +278,8 @@ type traceLine struct {
 	NoAnswer  bool      `json:"no_answer,omitempty"`
 }
 
-// trace appends a line, under the rack's lock. The sequence goes on from the
-// last line, whoever wrote it.
+// trace appends a line, under the lock of the rack. The sequence continues from the last
+// line, whoever wrote it.
 func (r *Rack) trace(line traceLine) error {
 	if r.def.Trace == "" {
 		return nil
@@ -318,7 +317,7 @@ func (r *Rack) trace(line traceLine) error {
 	return nil
 }
 
-// lastSeq is the sequence number of a trace's last line, 0 for an empty one.
+// lastSeq returns the sequence number of a trace's last line, 0 for an empty one.
 func lastSeq(f *os.File, size int64) (int, error) {
 	const longest = 4096 // a line is a few hundred bytes
 	tail := make([]byte, min(size, longest))

@@ -10,8 +10,8 @@ import (
 	"fwctl/internal/transport"
 )
 
-// kernelTree is /sys and /proc of a host as a Linux kernel with mpt3sas, ses and
-// sd lays them out: each SCSI host is an HBA, each ESP sits on an expander of
+// kernelTree returns /sys and /proc of a host as a Linux kernel with mpt3sas, ses and sd
+// lays them out: each SCSI host is an HBA, each ESP sits on an expander of
 // its own, and the drives of the enclosure beside it.
 func (r *Rack) kernelTree(s *state, host string) *tree {
 	k := &kernel{tree: newTree(), def: r.def, s: s, host: host, expanders: map[string]string{},
@@ -48,9 +48,8 @@ type kernel struct {
 	swaps     strings.Builder
 }
 
-// hctl is the SCSI address of a unit: the target follows the node, so that a
-// unit that comes back as another node comes back at another address. A volume has
-// the target of the ESP's unit.
+// hctl returns the SCSI address of a unit. The target follows the node: a unit that comes
+// back as another node has another address. A volume has the target of the ESP's unit.
 func (k *kernel) hctl(u *unit) string {
 	if u.drive != nil && u.drive.lun > 0 {
 		return fmt.Sprintf("%d:0:%d:%d", u.cable+1, k.s.node(u.via), u.drive.lun)
@@ -123,8 +122,8 @@ func (p *esp) above() *esp {
 	return up.ESPs[min(p.number, len(up.ESPs))-1]
 }
 
-// kernelIdentity is what the kernel read when it found the ESP, and does not
-// read again as long as it stays.
+// kernelIdentity returns what the kernel read when it found the ESP, and does not read again
+// while the ESP stays.
 func (k *kernel) kernelIdentity(p *esp) identity {
 	if id := k.s.esp(p).Kernel; id != nil {
 		return *id
@@ -300,9 +299,9 @@ func (k *kernel) uses() {
 	k.file("proc/swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"+k.swaps.String())
 }
 
-// use shows who holds a drive, from its block devices upwards: a partition, a
-// multipath map over all paths, what holds either, a file system on the top. What
-// is below something, or mounted, or ZFS's, is held.
+// use shows who holds a drive, from its block devices upwards: a partition, a multipath map
+// over all paths, what holds either, a file system on top. A device is held if it is below
+// another, mounted, or used by ZFS.
 func (k *kernel) use(dr *drive) {
 	var below []string // directories of what the next thing up is made of
 	var paths []*unit  // likewise
@@ -407,7 +406,7 @@ func (k *kernel) osd(id int, device, lvm string) {
 	}
 }
 
-// hold shows a dm or md device over others, and gives its directory.
+// hold shows a dm or md device over others, and returns its directory.
 func (k *kernel) hold(name string, below []string) string {
 	dir := k.virtualDisk(name)
 	for _, block := range below {
@@ -421,8 +420,8 @@ func (k *kernel) hold(name string, below []string) string {
 	return dir
 }
 
-// isHeld notes that nobody else can open a block device exclusively, nor the disk
-// that it is a partition of.
+// isHeld records that no one else can open a block device exclusively, nor the disk that it
+// is a partition of.
 func (k *kernel) isHeld(dir string) {
 	k.held[path.Base(dir)] = true
 	if disk := path.Dir(dir); path.Base(disk) != "block" {

@@ -73,7 +73,7 @@ func (t *tree) link(name, target string) {
 	t.put(name, &entry{mode: fs.ModeSymlink | 0o777, data: []byte(relative)})
 }
 
-// find resolves a path; the last element too where follow is set.
+// find resolves a path; the last element too if follow is set.
 func (t *tree) find(op, name string, follow bool) (*entry, error) {
 	fail := func(err error) (*entry, error) { return nil, &fs.PathError{Op: op, Path: name, Err: err} }
 	if !fs.ValidPath(name) {

@@ -13,7 +13,7 @@ func (w *writer) u32(v uint32)   { w.b = binary.BigEndian.AppendUint32(w.b, v) }
 func (w *writer) u64(v uint64)   { w.b = binary.BigEndian.AppendUint64(w.b, v) }
 func (w *writer) bytes(b []byte) { w.b = append(w.b, b...) }
 
-// text writes s in a field of n bytes, padded with blanks as SPC wants it.
+// text writes s in a field of n bytes, padded with blanks as SPC requires.
 func (w *writer) text(s string, n int) {
 	for i := range n {
 		if i < len(s) {

@@ -777,7 +777,7 @@ func TestShortStatusOnly(t *testing.T) {
 			}
 		}
 		inv := scanAll(t, newMachine().add("/dev/sg3", "13", d))
-		wantProblem(t, inv, "/dev/sg3", "it does not offer this page")
+		wantProblem(t, inv, "/dev/sg3", "does not offer this page")
 	})
 }
 

@@ -1,5 +1,5 @@
-// Command simrack looks after simulated racks: it makes images for them, cycles
-// the power of their enclosures and prints their traces.
+// Command simrack manages simulated racks: it makes images for them, power-cycles their
+// enclosures and prints their traces. It is not part of the shipped program.
 package main
 
 import (
@@ -21,7 +21,7 @@ type command struct {
 
 var commands = map[string]command{
 	"image":       {"[-size BYTES] VENDOR PRODUCT REVISION FILE: writes a simulated image", image},
-	"power-cycle": {"RACK ENCLOSURE: takes the power off an enclosure and puts it on again", powerCycle},
+	"power-cycle": {"RACK ENCLOSURE: switches an enclosure off and on again", powerCycle},
 	"trace":       {"RACK: prints the trace of a rack", trace},
 }
 
@@ -88,7 +88,7 @@ func trace(args []string) error {
 		return err
 	}
 	if rack.TraceFile() == "" {
-		return fmt.Errorf("%s traces nothing: add a line such as trace: trace.jsonl", args[0])
+		return fmt.Errorf("%s has no trace: add a line such as trace: trace.jsonl", args[0])
 	}
 	f, err := os.Open(rack.TraceFile())
 	if err != nil {

@@ -41,7 +41,7 @@ func TestPowerCycle(t *testing.T) {
 	if units, err := r.Units("stor1"); err != nil || len(units) != 0 {
 		t.Errorf("units after the power cycle = %v, %v; want none, it boots", units, err)
 	}
-	if err := trace([]string{rack}); err == nil || !strings.Contains(err.Error(), "traces nothing") {
+	if err := trace([]string{rack}); err == nil || !strings.Contains(err.Error(), "has no trace") {
 		t.Errorf("trace of a rack without one = %v; want an error that says so", err)
 	}
 }

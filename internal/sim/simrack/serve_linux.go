@@ -40,7 +40,7 @@ func serve(args []string) error {
 	return errors.Join(err, s.close())
 }
 
-// server keeps what the kernel sees in step with what the rack says is there.
+// server keeps what the kernel sees in step with the rack.
 type server struct {
 	rack  *sim.Rack
 	host  string
@@ -117,7 +117,7 @@ func (s *server) attach(u sim.Unit) error {
 	case v.attached:
 		return nil
 	case v.unit.Node != u.Node:
-		// The kernel would give the lowest free node: have that taken.
+		// The kernel takes the lowest free node: occupy it.
 		filler, err := s.add("filler", fill)
 		if err != nil {
 			return err
@@ -172,7 +172,7 @@ func (s *server) execute(key string, cdb, out []byte, room int) tcmu.Reply {
 	return tcmu.Reply{Status: r.Status, Sense: r.Sense, In: r.In}
 }
 
-// fill is a logical unit that only takes up room: a processor device.
+// fill is a logical unit that only occupies a node: a processor device.
 func fill(cdb, _ []byte, room int) tcmu.Reply {
 	if cdb[0] != 0x12 || cdb[1]&1 != 0 {
 		return check(0x05, 0x20, 0x00)

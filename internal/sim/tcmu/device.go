@@ -1,11 +1,11 @@
 //go:build linux
 
-// Package tcmu shows simulated logical units to a Linux kernel: every command
-// that the kernel, or anybody over /dev/sgN, sends to such a unit is handed to
-// this process by the kernel's target_core_user, behind its tcm_loop HBA.
+// Package tcmu shows simulated logical units to a Linux kernel. The kernel's target_core_user,
+// behind its tcm_loop HBA, hands this process every command that is sent to such a unit, by
+// the kernel itself or over /dev/sgN.
 //
-// It belongs to the tests on a real kernel. It needs root, configfs, and a
-// machine that may be thrown away; the shipped program does not contain it.
+// It serves the tests on a real kernel. It needs root, configfs and a disposable machine; it
+// is never part of the shipped program.
 package tcmu
 
 import (
@@ -49,7 +49,7 @@ func NewDevice(name string, h Handler) (*Device, error) {
 		return nil, fmt.Errorf("cannot make TCMU device %s: %w", name, err)
 	}
 	for _, w := range [][2]string{
-		// nl_reply_supported=-1: nobody here listens for the netlink announcement.
+		// nl_reply_supported=-1: nothing here listens for the netlink announcement.
 		{"control", "dev_config=fwctl/" + name + ",dev_size=1048576,hw_block_size=512,nl_reply_supported=-1"},
 		{"attrib/cmd_time_out", "0"}, // a simulated flash may take its time
 		{"enable", "1"},
@@ -155,7 +155,7 @@ func (p *Port) Attach(d *Device) error {
 	return nil
 }
 
-// Detach makes it disappear, as a cable that is pulled does.
+// Detach makes it disappear, like pulling a cable.
 func (p *Port) Detach() error {
 	if p.device == nil {
 		return nil

@@ -11,7 +11,7 @@ import (
 )
 
 // The mailbox at the start of the shared memory, struct tcmu_mailbox of
-// <linux/target_core_user.h>. The tail stands on a cache line of its own.
+// <linux/target_core_user.h>. The tail has its own cache line.
 const (
 	mbVersion  = 0  // u16, 2
 	mbFlags    = 2  // u16
@@ -53,14 +53,14 @@ func newRing(mem []byte) (*ring, error) {
 		return nil, fmt.Errorf("cannot use TCMU mailbox version %d: want 2", v)
 	}
 	if binary.NativeEndian.Uint16(mem[mbFlags:])&mbFlagReadLen == 0 {
-		return nil, errors.New("cannot tell this kernel how much was read: it does not take read_len")
+		return nil, errors.New("cannot report to this kernel how much was read: it does not take read_len")
 	}
 	return r, nil
 }
 
 func (r *ring) u32(off int) *uint32 { return (*uint32)(unsafe.Pointer(&r.mem[off])) }
 
-// serve answers all that stands in the ring and reports whether there was anything.
+// serve answers everything in the ring and reports whether there was anything.
 func (r *ring) serve(h Handler) bool {
 	size := *r.u32(mbCmdrSize)
 	base := *r.u32(mbCmdrOff)
@@ -95,7 +95,7 @@ func (r *ring) execute(ent []byte, h Handler) {
 	}
 	cdb := r.mem[binary.NativeEndian.Uint64(ent[reqCDBOff:]):]
 	cdb = append([]byte(nil), cdb[:cdbLength(cdb[0])]...)
-	// The direction does not stand in the entry: it follows from the command.
+	// The entry does not have the direction: it follows from the command.
 	var out []byte
 	if writes(cdb[0]) {
 		for _, v := range iov {
@@ -133,7 +133,7 @@ func cdbLength(op byte) int {
 	return 10
 }
 
-// writes tells the commands that a rack takes data with.
+// writes reports whether a command carries data to the rack.
 func writes(op byte) bool {
 	switch op {
 	case 0x1d, 0x3b, 0x15, 0x55, 0x2a, 0x8a, 0x0a: // SEND DIAGNOSTIC, WRITE BUFFER, MODE SELECT, WRITE
