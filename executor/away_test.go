@@ -43,10 +43,12 @@ func TestAwayAfterTheLastByte(t *testing.T) {
 			result.RunDone, "updated confirmed 7 1100", nil, false},
 		"a last chunk that is lost": {
 			"", "{when: {opcode: '1d', offset: 8192}, do: {vanish: 5m}}", plan.SES,
-			result.RunUnknown, "failed unconfirmed 7 1000", []string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
+			result.RunUnknown, "failed unconfirmed 7 1000",
+			[]string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
 		"a last chunk that is lost, told by the offset alone": {
 			"reportsIdle: true", "{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true}}", plan.SES,
-			result.RunUnknown, "failed unconfirmed 7 1000", []string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
+			result.RunUnknown, "failed unconfirmed 7 1000",
+			[]string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
 		"a last chunk by WRITE BUFFER that is lost, beside page 0Eh": {
 			"protocol: both", "{when: {opcode: '3b', offset: 8192}, do: {noAnswer: true}}", plan.WriteBuffer,
 			result.RunUnknown, "failed unconfirmed 7 1000", []string{"waits for byte 8192 of 10001"}, true},
@@ -231,11 +233,13 @@ func TestResetThatNobodyTellsOf(t *testing.T) {
 		"the new revision, which nobody has said":  {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1100", false, result.RunDone, "updated confirmed 7 1100"},
 		"the same revision, which nobody has said": {"{when: {opcode: '00', nth: 999}, do: {busy: true}}", "1000", false, result.RunDone, "updated unconfirmed 7 1000"},
 	} {
-		for protocol, download := range map[plan.Protocol]string{plan.WriteBuffer: "protocol: write-buffer, returnNode: same", plan.SES: "rebootsBeforeStatus: true"} {
+		for protocol, download := range map[plan.Protocol]string{plan.WriteBuffer: "protocol: write-buffer, returnNode: same",
+			plan.SES: "rebootsBeforeStatus: true"} {
 			t.Run(name+" by "+string(protocol), func(t *testing.T) {
 				fault := tt.fault
 				if protocol == plan.SES {
-					fault = strings.Replace(fault, "'3b'", "'1d'", 1) + ", {when: {opcode: '1c', page: '0e', nth: 4}, do: {noAnswer: true, carriedOut: true}}"
+					fault = strings.Replace(fault, "'3b'", "'1d'", 1) +
+						", {when: {opcode: '1c', page: '0e', nth: 4}, do: {noAnswer: true, carriedOut: true}}"
 				}
 				onRack(t, acme(download)+"    faults: ["+fault+"]\n", func(b *bench) {
 					hop := b.hop(tt.to, plan.Mode7)
@@ -338,7 +342,8 @@ func TestNothingTimesOutWhileFlashIsWritten(t *testing.T) {
 	t.Parallel()
 	for _, protocol := range []plan.Protocol{plan.SES, plan.WriteBuffer} {
 		t.Run(string(protocol), func(t *testing.T) {
-			onRack(t, acme("flashTime: 25m, protocol: both")+"    faults: [{when: {opcode: '1c', page: '0e', state: flashing, nth: 3}, do: {vanish: 5m}}]\n", func(b *bench) {
+			onRack(t, acme("flashTime: 25m, protocol: both")+"    faults: [{when: {opcode: '1c', page: '0e', state: flashing, "+
+				"nth: 3}, do: {vanish: 5m}}]\n", func(b *bench) {
 				hop := b.hop("1100", plan.ModeE)
 				hop.Protocol = protocol
 				step := b.step(esp1, stage, hop)

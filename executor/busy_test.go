@@ -89,7 +89,8 @@ func (b *bench) lookAt(node string, access transport.Access, d time.Duration) {
 // A scan, a monitoring agent or sg_ses looks at a node when a wave is about to open it.
 func TestWhoLooksAtANodeForAMomentIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	for name, access := range map[string]transport.Access{"read-only": transport.ReadOnly, "exclusively": transport.Exclusive} {
+	for name, access := range map[string]transport.Access{"read-only": transport.ReadOnly,
+		"exclusively": transport.Exclusive} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(""), func(b *bench) {
 				b.onEvent = func(e result.Event) {
@@ -176,9 +177,11 @@ func TestWhatSomebodyElseHoldsIsRefused(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer held.Close()
-				for verb, f := range map[string]func(context.Context, executor.Config) (*result.Result, error){"Check": executor.Check, "Run": executor.Run} {
+				for verb, f := range map[string]func(context.Context, executor.Config) (*result.Result,
+					error){"Check": executor.Check, "Run": executor.Run} {
 					r, err := f(context.Background(), b.config(steps...))
-					if err != nil || r.Outcome != result.RunRefused || r.Refusal != step.RefusedInUse || !strings.Contains(r.Reason, "apply the same plan again") {
+					if err != nil || r.Outcome != result.RunRefused || r.Refusal != step.RefusedInUse ||
+						!strings.Contains(r.Reason, "apply the same plan again") {
 						t.Fatalf("%s = %+v, %v; want it refused as in use, to be applied again", verb, r, err)
 					}
 					if r.Steps[0].Outcome != result.OutcomeRefused {
@@ -233,7 +236,8 @@ func TestKindsOfRefusal(t *testing.T) {
 // Of two applies at once one gets through, and the other does not get in its way.
 func TestTwoAppliesAtOnce(t *testing.T) {
 	t.Parallel()
-	for _, at := range []result.EventType{result.EventChecking, result.EventWave, result.EventStarted, result.EventStaged, result.EventFinished} {
+	for _, at := range []result.EventType{result.EventChecking, result.EventWave, result.EventStarted, result.EventStaged,
+		result.EventFinished} {
 		t.Run(string(at), func(t *testing.T) {
 			onRack(t, twoEnclosures(), func(b *bench) {
 				hop := b.hop("1100", plan.ModeE)
@@ -323,7 +327,8 @@ func TestInterruptBeforeTheFirstByte(t *testing.T) {
 	t.Parallel()
 	rack := strings.ReplaceAll(twoEnclosures(), "{}, {}", "{latency: 2s}, {latency: 2s}")
 	for _, after := range []time.Duration{0, time.Second, time.Minute, 150 * time.Second} {
-		for verb, f := range map[string]func(context.Context, executor.Config) (*result.Result, error){"Check": executor.Check, "Run": executor.Run} {
+		for verb, f := range map[string]func(context.Context, executor.Config) (*result.Result,
+			error){"Check": executor.Check, "Run": executor.Run} {
 			t.Run(fmt.Sprint(verb, " ", after), func(t *testing.T) {
 				onRack(t, rack, func(b *bench) {
 					hop := b.hop("1100", plan.ModeE)
@@ -410,7 +415,8 @@ func TestInterruptBeforeAComponentIsStarted(t *testing.T) {
 				}
 				r := b.runContext(ctx, step)
 				b.ended(r, result.RunInterrupted, tt.step)
-				b.reason(r, 0, map[int]string{1: "interrupted before it was started", 2: "interrupted before it was activated"}[tt.wave])
+				b.reason(r, 0, map[int]string{1: "interrupted before it was started",
+					2: "interrupted before it was activated"}[tt.wave])
 				if tt.wave == 2 {
 					b.reason(r, 0, "; interrupted") // after what the device said
 				}
@@ -433,7 +439,8 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 	const third = other + "/esp2/sub0"
 	onRack(t, twoEnclosures(), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
-		steps := []plan.Step{b.step(esp1, both, hop), b.step(other+"/esp1/sub0", both, hop), b.step(third, both, hop), b.step(esp2, both, hop)}
+		steps := []plan.Step{b.step(esp1, both, hop), b.step(other+"/esp1/sub0", both, hop), b.step(third, both, hop),
+			b.step(esp2, both, hop)}
 		for i := range 3 {
 			steps[i].Disruption.Worst = plan.IOInterruption
 		}
@@ -450,7 +457,8 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 			t.Errorf("Reason = %q; want it to name %s alone, and --accept-disruption", r.Reason, esp1)
 		}
 		c.AcceptDisruption = []inventory.Selector{other + "/esp1/*"}
-		if r, err = executor.Run(context.Background(), c); err != nil || !strings.Contains(r.Reason, "at "+esp1+", "+third+",") {
+		if r, err = executor.Run(context.Background(), c); err != nil ||
+			!strings.Contains(r.Reason, "at "+esp1+", "+third+",") {
 			t.Errorf("Run = %+v, %v; want it to name %s and %s", r, err, esp1, third)
 		}
 		b.reason(r, 0, "I/O may stop here")
@@ -503,7 +511,8 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 // A command that is not answered for long is told of, and waited for.
 func TestSlowAnswerIsTold(t *testing.T) {
 	t.Parallel()
-	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096}, do: {delay: 12m}}, {when: {opcode: '1d', offset: 8192}, do: {delay: 50s}}]\n", func(b *bench) {
+	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096}, do: {delay: 12m}}, {when: {opcode: '1d', "+
+		"offset: 8192}, do: {delay: 50s}}]\n", func(b *bench) {
 		var told []string
 		b.onEvent = func(e result.Event) {
 			if e.Type == result.EventNoticed {
@@ -511,7 +520,8 @@ func TestSlowAnswerIsTold(t *testing.T) {
 			}
 		}
 		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
-		if len(told) != 2 || !strings.Contains(told[0], "has not answered a command for 1m") || !strings.Contains(told[1], "for 11m") {
+		if len(told) != 2 || !strings.Contains(told[0], "has not answered a command for 1m") ||
+			!strings.Contains(told[1], "for 11m") {
 			t.Errorf("notices = %q; want one after a minute, and one ten minutes later", told)
 		}
 	})

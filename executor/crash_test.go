@@ -254,15 +254,19 @@ func TestResumeAfterEveryEffect(t *testing.T) {
 						t.Errorf("killed %s: open intents at the end = %+v, %v; want none", c.name, open, err)
 					}
 					b.received() // no gaps, nothing doubled
-					if r.Outcome == result.RunUnknown && slices.ContainsFunc(tt.unsure, func(u string) bool { return strings.HasSuffix(c.name, u) }) {
+					if r.Outcome == result.RunUnknown && slices.ContainsFunc(tt.unsure, func(u string) bool {
+						return strings.HasSuffix(c.name, u)
+					}) {
 						unknown.Add(1)
-						if !strings.Contains(b.story(r), "it may have all of the image") || !strings.Contains(b.story(r), "do not power-cycle it") {
+						if !strings.Contains(b.story(r), "it may have all of the image") ||
+							!strings.Contains(b.story(r), "do not power-cycle it") {
 							t.Errorf("killed %s: Resume says\n%s\nwant what is not known, and what to do", c.name, b.story(r))
 						}
 						return
 					}
 					if got := b.ends(); got != want || r.Outcome != result.RunDone {
-						t.Errorf("killed %s: Resume = %s (%s); the rack ends as\n%s\nwant\n%s\n%s", c.name, r.Outcome, r.Reason, got, want, b.story(r))
+						t.Errorf("killed %s: Resume = %s (%s); the rack ends as\n%s\nwant\n%s\n%s", c.name, r.Outcome, r.Reason, got,
+							want, b.story(r))
 					}
 				})
 			}
@@ -330,7 +334,8 @@ func TestKilledRunThatIsSuperseded(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		b.begun(step)
-		if run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock); err != nil || run == nil || run.ID != 1 {
+		if run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock); err != nil || run == nil ||
+			run.ID != 1 {
 			t.Fatalf("Resumable = %+v, %v; want run 1", run, err)
 		}
 		b.ended(b.run(step), result.RunDone, "staged confirmed e 1000")
@@ -392,7 +397,8 @@ func TestKilledRunThatIsNotSuperseded(t *testing.T) {
 				run := b.begun(tt.steps(here, there)...)
 				if tt.open {
 					err := b.store.Update(context.Background(), func(tx *state.Tx) {
-						tx.Intend(state.Intent{Run: run, Address: there.Address, Key: state.Key{LUID: there.LUID}, Kind: state.DownloadStart, Mode: "0e"})
+						tx.Intend(state.Intent{Run: run, Address: there.Address, Key: state.Key{LUID: there.LUID},
+							Kind: state.DownloadStart, Mode: "0e"})
 					})
 					if err != nil {
 						t.Fatal(err)

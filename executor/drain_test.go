@@ -36,7 +36,8 @@ func (b *bench) foreign(node string, subenclosure, mode byte, total int, data []
 	}
 	defer n.Close()
 	cdb := []byte{0x1d, 0x10, 0, byte(len(page) >> 8), byte(len(page)), 0}
-	if resp, err := n.Do(context.Background(), &transport.Request{CDB: cdb, Out: page, Effect: true}); err != nil || resp.Status != 0 {
+	if resp, err := n.Do(context.Background(), &transport.Request{CDB: cdb, Out: page, Effect: true}); err != nil ||
+		resp.Status != 0 {
 		b.Fatalf("a foreign chunk = %+v, %v; want it taken", resp, err)
 	}
 }
@@ -89,9 +90,11 @@ func TestWhatTheEnclosureIsDoing(t *testing.T) {
 		"the other ESP waits for more": {"", 0, 0x0e, 4, 0, esp2, plan.ModeE, plan.SES,
 			result.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1, ""},
 		"the other ESP waits for more, as its offset alone tells": {"reportsIdle: true", 0, 0x0e, 4, 0, esp2, plan.ModeE, plan.SES,
-			result.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1 + ": it waits for byte 4", ""},
+			result.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1 + ": it waits for byte 4",
+			""},
 		"this one waits for more, as its offset alone tells": {"reportsIdle: true", 0, 0x0e, 4, 0, esp1, plan.ModeE, plan.SES,
-			result.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1 + ": it waits for byte 4", ""},
+			result.RunRefused, "refused unconfirmed e 1000", "somebody else is writing to " + esp1 + ": it waits for byte 4",
+			""},
 		"the other ESP writes flash": {"flashTime: 20m", 0, 0x07, whole, time.Minute, esp2, plan.Mode7, plan.SES,
 			result.RunRefused, "refused unconfirmed 7 1000", "somebody else is writing to " + esp1, ""},
 		"the other ESP writes flash, and this takes WRITE BUFFER": {"flashTime: 20m, protocol: both", 0, 0x07, whole, time.Minute, esp2, plan.Mode7, plan.WriteBuffer,
@@ -105,9 +108,11 @@ func TestWhatTheEnclosureIsDoing(t *testing.T) {
 		"this one has ended a download": {"", 0, 0x0e, whole, time.Minute, esp1, plan.ModeE, plan.SES,
 			result.RunDone, "staged confirmed e 1000", "", esp1 + " had not been asked how it ended"},
 		"the other ESP starts what is asked for": {"", 0, 0x07, whole, time.Minute, esp2, plan.ModeE, plan.SES,
-			result.RunFailed, "failed unconfirmed e 1000", esp1 + " had ended without its status being read", "has started that microcode"},
+			result.RunFailed, "failed unconfirmed e 1000", esp1 + " had ended without its status being read",
+			"has started that microcode"},
 		"this one starts what is asked for": {"", 0, 0x07, whole, time.Minute, esp1, plan.ModeE, plan.SES,
-			result.RunFailed, "failed unconfirmed e 1100", "it runs 1100 now, and nothing else was done", "has started that microcode"},
+			result.RunFailed, "failed unconfirmed e 1100", "it runs 1100 now, and nothing else was done",
+			"has started that microcode"},
 		"this one starts what is asked for and does not return": {"rebootTime: 1h", 0, 0x07, whole, time.Minute, esp1, plan.ModeE, plan.SES,
 			result.RunUnknown, "unknown unconfirmed e 1000", "has not come back for 15m", "has started that microcode"},
 	} {
@@ -188,7 +193,8 @@ func TestNothingIsDoneBesideWhatNeedsAnImage(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if relieved := tt.outcome == result.RunDone; relieved != (len(cautions) == 0) || !relieved && (cautions[0].Address != tt.broken || cautions[0].Kind != state.NeedsImage) {
+				if relieved := tt.outcome == result.RunDone; relieved != (len(cautions) == 0) || !relieved &&
+					(cautions[0].Address != tt.broken || cautions[0].Kind != state.NeedsImage) {
 					t.Errorf("cautions = %+v; want that %s needs an image, unless it has got one: %v", cautions, tt.broken, relieved)
 				}
 				for _, w := range b.writes() {
@@ -235,7 +241,8 @@ func (b *bench) forgotten(luID string) {
 	err := b.store.Update(context.Background(), func(tx *state.Tx) {
 		run := tx.BeginRun(state.Run{Host: b.machine.Hostname(), By: "anna", StartedAt: time.Now()})
 		for _, kind := range []state.Kind{state.DownloadStart, state.LastChunk} {
-			tx.Intend(state.Intent{Run: run, Address: enc1 + "/" + luID, Key: state.Key{LUID: luID}, Kind: kind, Mode: "07", At: time.Now()})
+			tx.Intend(state.Intent{Run: run, Address: enc1 + "/" + luID, Key: state.Key{LUID: luID}, Kind: kind, Mode: "07",
+				At: time.Now()})
 		}
 	})
 	if err != nil {
@@ -254,7 +261,8 @@ func TestNothingNewBesideWhatAKilledRunLeftOpen(t *testing.T) {
 				b.forgotten(of)
 				r := b.run(planned)
 				b.ended(r, result.RunRefused, "skipped unconfirmed  ")
-				if r.Refusal != step.RefusedUnfinished || !strings.Contains(r.Reason, of) || !strings.Contains(r.Reason, "fwctl resume") {
+				if r.Refusal != step.RefusedUnfinished || !strings.Contains(r.Reason, of) ||
+					!strings.Contains(r.Reason, "fwctl resume") {
 					t.Errorf("Run = %s, %q; want it to name %s and the way out", r.Refusal, r.Reason, of)
 				}
 				if got := b.statusReads(); len(got) != 0 {
@@ -269,7 +277,8 @@ func TestNothingNewBesideWhatAKilledRunLeftOpen(t *testing.T) {
 // half of one can leave nothing to boot.
 func TestStoreThatFailsInMidDownload(t *testing.T) {
 	t.Parallel()
-	for mode, step := range map[plan.Mode]string{plan.ModeE: "staged confirmed e 1000", plan.Mode7: "updated confirmed 7 1100"} {
+	for mode, step := range map[plan.Mode]string{plan.ModeE: "staged confirmed e 1000",
+		plan.Mode7: "updated confirmed 7 1100"} {
 		t.Run(string(mode), func(t *testing.T) {
 			onRack(t, acme("singleBank: true"), func(b *bench) {
 				hop := b.hop("1100", mode)

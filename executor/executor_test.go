@@ -21,7 +21,8 @@ func TestModeEIsStaged(t *testing.T) {
 		r := b.run(b.step(esp1, stage, hop))
 		b.ended(r, result.RunDone, "staged confirmed e 1000")
 		b.arrived(hop.Image)
-		want := []result.EventType{result.EventChecking, result.EventWave, result.EventStarted, result.EventStaged, result.EventFinished}
+		want := []result.EventType{result.EventChecking, result.EventWave, result.EventStarted, result.EventStaged,
+			result.EventFinished}
 		if diff := cmp.Diff(want, b.types()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
@@ -130,7 +131,8 @@ func TestRefusedModeEFallsBackTo7InTheResetWave(t *testing.T) {
 				if diff := cmp.Diff(want, b.writes()); diff != "" {
 					t.Errorf("writes (-want +got):\n%s", diff)
 				}
-				types := []result.EventType{result.EventChecking, result.EventWave, result.EventStarted, result.EventRefusedMode, result.EventWave,
+				types := []result.EventType{result.EventChecking, result.EventWave, result.EventStarted, result.EventRefusedMode,
+					result.EventWave,
 					result.EventStarted, result.EventWaiting, result.EventVerified, result.EventFinished}
 				if diff := cmp.Diff(types, b.types()); diff != "" {
 					t.Errorf("events (-want +got):\n%s", diff)
@@ -441,7 +443,8 @@ func TestTwoESPsOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("rebootTime: 3m"), func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
-		b.ended(b.run(b.step(esp1, reset, hop), b.step(esp2, otherReset, hop)), result.RunDone, "updated confirmed 7 1100", "updated confirmed 7 1100")
+		b.ended(b.run(b.step(esp1, reset, hop), b.step(esp2, otherReset, hop)), result.RunDone, "updated confirmed 7 1100",
+			"updated confirmed 7 1100")
 		b.arrived(hop.Image, hop.Image)
 		var order []string
 		for _, e := range b.events {
@@ -474,7 +477,8 @@ func TestStalePlanSendsNothing(t *testing.T) {
 				hop := b.hop("1100", plan.ModeE)
 				good, stale := b.step(esp1, stage, hop), b.step(esp2, stage, hop)
 				tt.change(&stale)
-				for verb, f := range map[string]func(context.Context, executor.Config) (*result.Result, error){"Check": executor.Check, "Run": executor.Run} {
+				for verb, f := range map[string]func(context.Context, executor.Config) (*result.Result,
+					error){"Check": executor.Check, "Run": executor.Run} {
 					r, err := f(context.Background(), b.config(good, stale))
 					if err != nil {
 						t.Fatalf("%s = %v", verb, err)

@@ -34,8 +34,10 @@ func TestWhatAnEarlierDownloadLeftBehind(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				chunk := append([]byte{0x0e, 0, 0, 24, 0, 0, 0, 1, tt.mode, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 4}, "fwct"...)
-				if _, err := node.Do(context.Background(), &transport.Request{CDB: []byte{0x1d, 0x10, 0, 0, byte(len(chunk)), 0}, Out: chunk, Effect: true}); err != nil {
+				chunk := append([]byte{0x0e, 0, 0, 24, 0, 0, 0, 1, tt.mode, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 4},
+					"fwct"...)
+				if _, err := node.Do(context.Background(),
+					&transport.Request{CDB: []byte{0x1d, 0x10, 0, 0, byte(len(chunk)), 0}, Out: chunk, Effect: true}); err != nil {
 					t.Fatal(err)
 				}
 				node.Close()
@@ -115,7 +117,8 @@ func TestUnknownStopsResetsOfWhatCannotBeGrouped(t *testing.T) {
 	rack := acme("rebootTime: 1h") + strings.ReplaceAll(acme(""), enc1, other)
 	for _, domains := range [][2]int{{0, 1}, {1, 0}} {
 		onRack(t, rack, func(b *bench) {
-			gone, next := b.step(esp1, reset, b.hop("1100", plan.Mode7)), b.step(other+"/esp1/sub0", otherReset, b.hop("1100", plan.Mode7))
+			gone, next := b.step(esp1, reset, b.hop("1100", plan.Mode7)),
+				b.step(other+"/esp1/sub0", otherReset, b.hop("1100", plan.Mode7))
 			gone.FaultDomain, next.FaultDomain = domains[0], domains[1]
 			c := b.config(gone, next)
 			c.Plan.Rollout.MaxFailures = 5
@@ -164,7 +167,13 @@ func TestWhatNeedsAnImageIsSentOneWhateverItReports(t *testing.T) {
 		again.From, other.From = "1100", "1100"
 		b.ended(b.run(b.step(esp1, reset, again)), result.RunDone, "unchanged unconfirmed  1100")
 		b.ended(b.run(b.step(esp1, stage, other)), result.RunDone, "staged confirmed e 1100")
-		b.ended(b.run(b.step(esp1, stage, func() plan.Hop { h := other; h.Image = b.imageFor("JBOD-60", "1300", 9000); return h }())), result.RunUnknown, "failed unconfirmed e 1100")
+		b.ended(b.run(b.step(esp1, stage,
+			func() plan.Hop {
+				h := other
+				h.Image = b.imageFor("JBOD-60", "1300",
+					9000)
+				return h
+			}())), result.RunUnknown, "failed unconfirmed e 1100")
 		if staged := b.stored(); len(staged) != 0 {
 			t.Errorf("staged = %v; want nothing of what needs an image", staged)
 		}
@@ -179,7 +188,8 @@ func TestWhatNeedsAnImageLocksItsNeighbours(t *testing.T) {
 	onRack(t, twoEnclosures(), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		err := b.store.Update(context.Background(), func(tx *state.Tx) {
-			tx.Caution(state.CautionRecord{Key: state.Key{LUID: "5000ccab04002001"}, Kind: state.NeedsImage, Address: other + "/esp1/sub0", Detail: "83h", Since: time.Now()})
+			tx.Caution(state.CautionRecord{Key: state.Key{LUID: "5000ccab04002001"}, Kind: state.NeedsImage,
+				Address: other + "/esp1/sub0", Detail: "83h", Since: time.Now()})
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -199,7 +209,8 @@ func TestWhatNeedsAnImageIsExchanged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		err := b.store.Update(context.Background(), func(tx *state.Tx) {
-			tx.Caution(state.CautionRecord{Key: state.Key{LUID: "5000ccab0400100f"}, Kind: state.NeedsImage, Address: esp1, Detail: "83h", Since: time.Now()})
+			tx.Caution(state.CautionRecord{Key: state.Key{LUID: "5000ccab0400100f"}, Kind: state.NeedsImage, Address: esp1,
+				Detail: "83h", Since: time.Now()})
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -415,7 +426,8 @@ func TestStatusAfterAChunk(t *testing.T) {
 // another image: that is somebody else's, and is not aborted.
 func TestForeignOffsetAfterAChunkThatWasNotTaken(t *testing.T) {
 	t.Parallel()
-	for fault, words := range map[string]string{"sense: 06/2a/01": "it waits for byte 12288", "noAnswer: true": "awaiting more data"} {
+	for fault, words := range map[string]string{"sense: 06/2a/01": "it waits for byte 12288",
+		"noAnswer: true": "awaiting more data"} {
 		for mode, want := range map[plan.Mode]result.RunOutcome{plan.ModeE: result.RunFailed, plan.Mode7: result.RunUnknown} {
 			t.Run(fault+" mode "+string(mode), func(t *testing.T) {
 				onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096}, do: {"+fault+"}}]\n", func(b *bench) {
@@ -466,7 +478,8 @@ func TestIntentsAreCommittedBeforeTheirEffect(t *testing.T) {
 				t.Errorf("intent %s is about image %s; want %s", i.Kind, i.SHA256, hop.Image.SHA256)
 			}
 		}
-		if want := []string{"download-start 0e deferred", "last-chunk 0e deferred", "activation 0f confirmed"}; !slices.Equal(got, want) {
+		if want := []string{"download-start 0e deferred", "last-chunk 0e deferred",
+			"activation 0f confirmed"}; !slices.Equal(got, want) {
 			t.Errorf("intents = %q; want %q", got, want)
 		}
 	})
@@ -475,15 +488,16 @@ func TestIntentsAreCommittedBeforeTheirEffect(t *testing.T) {
 // A download overwrites what was staged, so that the record goes before the first chunk.
 func TestFailedDownloadLeavesNothingRememberedAsStaged(t *testing.T) {
 	t.Parallel()
-	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096, nth: 2}, do: {sense: 05/26/00}}]\n", func(b *bench) {
-		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
-		again := b.step(esp1, stage, b.hop("1200", plan.ModeE))
-		again.Action = plan.Update
-		b.ended(b.run(again), result.RunFailed, "failed unconfirmed e 1000")
-		if got := b.stored(); len(got) != 0 {
-			t.Errorf("staged after the failed download = %v; want nothing", got)
-		}
-	})
+	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096, nth: 2}, do: {sense: 05/26/00}}]\n",
+		func(b *bench) {
+			b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
+			again := b.step(esp1, stage, b.hop("1200", plan.ModeE))
+			again.Action = plan.Update
+			b.ended(b.run(again), result.RunFailed, "failed unconfirmed e 1000")
+			if got := b.stored(); len(got) != 0 {
+				t.Errorf("staged after the failed download = %v; want nothing", got)
+			}
+		})
 }
 
 // The revision is right and something else is not any more: that is no success.

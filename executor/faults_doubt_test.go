@@ -34,7 +34,8 @@ type doubtful struct {
 }
 
 const (
-	todoImage = "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that"
+	todoImage = "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan " +
+		"--target`), and apply that"
 	todoAgain = "find out why, then plan and apply again"
 	todoWait  = "do not power-cycle it; wait, look at it with `fwctl inventory`, then plan again"
 	todoPower = "power-cycle the enclosure when its drives are not in use, then `fwctl verify`"

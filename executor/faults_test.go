@@ -143,7 +143,8 @@ var faults = []fault{
 	},
 	{device: "never comes back", does: "waits for the return time-out", todo: "look at the ESP, then `fwctl verify`",
 		download: "rebootTime: 1h", mode: plan.Mode7,
-		outcome: result.RunUnknown, step: "unknown unconfirmed 7 1000", words: []string{"has not come back for 15m"}, writes: 3},
+		outcome: result.RunUnknown, step: "unknown unconfirmed 7 1000", words: []string{"has not come back for 15m"},
+		writes: 3},
 	{device: "comes back after a while", does: "waits, finds it again by its identity under whatever name, reads back what it runs", todo: "nothing",
 		download: "rebootTime: 14m", mode: plan.Mode7, outcome: result.RunDone, step: "updated confirmed 7 1100", writes: 3},
 	{device: "comes back with the old revision", does: "waits for the return time-out, fails", todo: "see that the image brings that revision, then plan again",
@@ -151,15 +152,18 @@ var faults = []fault{
 		outcome: result.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"still runs 1000"}, writes: 3},
 	{device: "comes back with a third revision", does: "fails, and names it", todo: "see what image that is, then plan again",
 		faults: "{when: {opcode: '1d', offset: 8192}, do: {carriedOut: true, lieRevision: '0950'}}", mode: plan.Mode7,
-		outcome: result.RunFailed, step: "failed unconfirmed 7 0950", words: []string{"runs 0950, which is neither"}, writes: 3},
+		outcome: result.RunFailed, step: "failed unconfirmed 7 0950", words: []string{"runs 0950, which is neither"},
+		writes: 3},
 	{device: "reboots before its status is read", does: "takes the new revision for the word", todo: "nothing",
-		download: "rebootsBeforeStatus: true", mode: plan.Mode7, outcome: result.RunDone, step: "updated confirmed 7 1100", writes: 3},
+		download: "rebootsBeforeStatus: true", mode: plan.Mode7, outcome: result.RunDone, step: "updated confirmed 7 1100",
+		writes: 3},
 	{device: "reports 00h while it downloads", does: "goes by the expected offset", todo: "nothing",
 		download: "reportsIdle: true", mode: plan.ModeE, outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 	{device: "a buffer id of its own", does: "uses the buffer id that the status expects", todo: "nothing",
 		download: "bufferID: 4", mode: plan.ModeE, outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 	{device: "takes any offset", does: "takes FFFFFFFFh for any offset", todo: "nothing",
-		download: "chunk: {anyOffset: true}", mode: plan.ModeE, outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
+		download: "chunk: {anyOffset: true}", mode: plan.ModeE, outcome: result.RunDone, step: "staged confirmed e 1000",
+		writes: 3},
 	{
 		device:   "a status read resets its download engine",
 		does:     "breaks off: the offset is not the one just reached",
@@ -193,9 +197,10 @@ var faults = []fault{
 		writes:   3,
 	},
 	{
-		device:  "83h",
-		does:    "stops the run; nothing else of the fault domain is touched until the component has got a whole image",
-		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
+		device: "83h",
+		does:   "stops the run; nothing else of the fault domain is touched until the component has got a whole image",
+		todo: "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), " +
+			"and apply that",
 		faults:  "{when: {opcode: '1d', offset: 8192}, do: {status: '83'}}",
 		mode:    plan.Mode7,
 		outcome: result.RunUnknown,
@@ -207,7 +212,8 @@ var faults = []fault{
 		faults: "{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}", mode: plan.Mode7,
 		outcome: result.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"power on are safe"}, writes: 3},
 	{device: "a generation code that changes", does: "aborts, and starts the download over, once", todo: "nothing",
-		download: "generationMismatch: status", faults: "{when: {opcode: '1d', offset: 4096}, do: {bumpGeneration: true, carriedOut: true}}", mode: plan.ModeE,
+		download: "generationMismatch: status",
+		faults:   "{when: {opcode: '1d', offset: 4096}, do: {bumpGeneration: true, carriedOut: true}}", mode: plan.ModeE,
 		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 6},
 	{
 		device:   "a generation code that changes again",
@@ -238,9 +244,11 @@ var faults = []fault{
 		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 6},
 	{device: "new microcode in mid-download, and again", does: "breaks off", todo: "find out who resets it, then plan again",
 		faults: "{when: {opcode: '1d', offset: 4096, times: 2}, do: {sense: 06/3f/01}}", mode: plan.ModeE,
-		outcome: result.RunFailed, step: "failed unconfirmed e 1000", words: []string{"reset in mid-download", "for the second time"}, writes: 6},
+		outcome: result.RunFailed, step: "failed unconfirmed e 1000",
+		words: []string{"reset in mid-download", "for the second time"}, writes: 6},
 	{device: "a reset in mid-download by WRITE BUFFER", does: "starts the download over, once", todo: "nothing",
-		download: "protocol: write-buffer", faults: "{when: {opcode: '3b', offset: 4096}, do: {sense: 06/29/00}}", mode: plan.ModeE, protocol: plan.WriteBuffer,
+		download: "protocol: write-buffer", faults: "{when: {opcode: '3b', offset: 4096}, do: {sense: 06/29/00}}",
+		mode: plan.ModeE, protocol: plan.WriteBuffer,
 		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 5},
 	{device: "another unit attention in mid-download", does: "sends the same chunk, if the expected offset says that it was not taken", todo: "nothing",
 		faults: "{when: {opcode: '1d', offset: 4096}, do: {sense: 06/2a/01}}", mode: plan.ModeE,
@@ -261,7 +269,8 @@ var faults = []fault{
 		faults: "{when: {opcode: '1d', offset: 4096}, do: {sense: 05/26/00}}", mode: plan.ModeE,
 		outcome: result.RunFailed, step: "failed unconfirmed e 1000", words: []string{"byte 4096", "26h/00h"}, writes: 3},
 	{device: "page 09h, then busy, in mid-download", does: "asks again, ever more seldom", todo: "nothing",
-		faults: "{when: {opcode: '1c', page: '0e', nth: 2}, do: {page09: true}}, {when: {opcode: '1c', page: '0e', nth: 2}, do: {busy: true}}", mode: plan.ModeE,
+		faults: "{when: {opcode: '1c', page: '0e', nth: 2}, do: {page09: true}}, {when: {opcode: '1c', page: '0e', nth: " +
+			"2}, do: {busy: true}}", mode: plan.ModeE,
 		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 	{
 		device:  "page 08h in place of the status for ever",
@@ -291,9 +300,10 @@ var faults = []fault{
 		faults: "{when: {opcode: '1d', offset: 8192}, do: {status: '82'}}", mode: plan.ModeE, fallback: true,
 		outcome: result.RunFailed, step: "failed unconfirmed e 1000", words: []string{"timed out"}, writes: 3},
 	{
-		device:  "81h at the end of a download by mode 7",
-		does:    "says that mode 7 may have overwritten what the device would start from",
-		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
+		device: "81h at the end of a download by mode 7",
+		does:   "says that mode 7 may have overwritten what the device would start from",
+		todo: "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), " +
+			"and apply that",
 		faults:  "{when: {opcode: '1d', offset: 8192}, do: {status: '81'}}",
 		mode:    plan.Mode7,
 		outcome: result.RunUnknown,
@@ -302,9 +312,10 @@ var faults = []fault{
 		writes:  3,
 	},
 	{
-		device:  "83h that shows when the download is aborted",
-		does:    "stops the run, as for any 83h",
-		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
+		device: "83h that shows when the download is aborted",
+		does:   "stops the run, as for any 83h",
+		todo: "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), " +
+			"and apply that",
 		faults:  "{when: {opcode: '1d', offset: 4096}, do: {sense: 05/24/00, status: '83'}}",
 		mode:    plan.ModeE,
 		outcome: result.RunUnknown,
@@ -313,10 +324,12 @@ var faults = []fault{
 		writes:  3,
 	},
 	{
-		device:  "83h that the abort brings about",
-		does:    "stops the run, as for any 83h",
-		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
-		faults:  "{when: {opcode: '1d', offset: 4096}, do: {sense: 05/26/00}}, {when: {opcode: '1d', offset: 0, nth: 2}, do: {status: '83'}}",
+		device: "83h that the abort brings about",
+		does:   "stops the run, as for any 83h",
+		todo: "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), " +
+			"and apply that",
+		faults: "{when: {opcode: '1d', offset: 4096}, do: {sense: 05/26/00}}, {when: {opcode: '1d', offset: 0, nth: 2}, " +
+			"do: {status: '83'}}",
 		mode:    plan.ModeE,
 		outcome: result.RunUnknown,
 		step:    "failed unconfirmed e 1000",
@@ -324,9 +337,10 @@ var faults = []fault{
 		writes:  3,
 	},
 	{
-		device:  "83h beside a refused first chunk",
-		does:    "stops the run, as for any 83h",
-		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
+		device: "83h beside a refused first chunk",
+		does:   "stops the run, as for any 83h",
+		todo: "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), " +
+			"and apply that",
 		faults:  "{when: {opcode: '1d', offset: 0}, do: {sense: 05/24/00, status: '83'}}",
 		mode:    plan.ModeE,
 		outcome: result.RunUnknown,
@@ -335,9 +349,10 @@ var faults = []fault{
 		writes:  1,
 	},
 	{
-		device:  "83h that shows after a chunk that times out",
-		does:    "stops the run, as for any 83h",
-		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
+		device: "83h that shows after a chunk that times out",
+		does:   "stops the run, as for any 83h",
+		todo: "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), " +
+			"and apply that",
 		faults:  "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true, status: '83'}}",
 		mode:    plan.ModeE,
 		outcome: result.RunUnknown,
@@ -348,7 +363,8 @@ var faults = []fault{
 	{
 		device: "loses in mid-download what it had of an image by mode 7",
 		does:   "breaks off; says that mode 7 may have overwritten what the device would start from",
-		todo:   "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
+		todo: "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), " +
+			"and apply that",
 		spoil: func(page []byte) {
 			if page[10] == 1 && page[22] == 0x20 {
 				page[22] = 0
@@ -361,9 +377,10 @@ var faults = []fault{
 		writes:  2,
 	},
 	{
-		device:  "a chunk by mode 7 that times out",
-		does:    "likewise, once it answers again",
-		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
+		device: "a chunk by mode 7 that times out",
+		does:   "likewise, once it answers again",
+		todo: "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), " +
+			"and apply that",
 		faults:  "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true}}",
 		mode:    plan.Mode7,
 		outcome: result.RunUnknown,
@@ -372,9 +389,10 @@ var faults = []fault{
 		writes:  3,
 	},
 	{
-		device:   "a chunk by mode 7 and WRITE BUFFER that times out",
-		does:     "the same",
-		todo:     "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
+		device: "a chunk by mode 7 and WRITE BUFFER that times out",
+		does:   "the same",
+		todo: "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan " +
+			"--target`), and apply that",
 		download: "protocol: write-buffer",
 		faults:   "{when: {opcode: '3b', offset: 4096}, do: {noAnswer: true}}",
 		mode:     plan.Mode7,
@@ -431,10 +449,12 @@ var faults = []fault{
 				}
 			})
 		}, mode: plan.ModeE,
-		outcome: result.RunUnknown, step: "unknown unconfirmed e 1000", words: []string{"was away after the last byte"}, writes: 3},
+		outcome: result.RunUnknown, step: "unknown unconfirmed e 1000", words: []string{"was away after the last byte"},
+		writes: 3},
 	{device: "84h after a chunk by mode 7 that timed out", does: "fails: it says that a reset is safe", todo: "plan and apply again",
 		faults: "{when: {opcode: '1d', offset: 4096}, do: {noAnswer: true, status: '84'}}", mode: plan.Mode7,
-		outcome: result.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"broke off", "power on are safe"}, writes: 2},
+		outcome: result.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"broke off", "power on are safe"},
+		writes: 2},
 	{device: "a path that blinks in mid-download by mode 7, and the device was reset", does: "breaks off: what it runs has started since", todo: "find out who resets it, then plan and apply again",
 		faults: "{when: {opcode: '1d', offset: 4096}, do: {vanish: 5m}}", during: func(b *bench) {
 			time.AfterFunc(time.Minute, func() {
@@ -461,9 +481,10 @@ var faults = []fault{
 		writes:  2,
 	},
 	{
-		device:  "a first chunk by mode 7 that times out",
-		does:    "says that mode 7 may have overwritten what the device would start from",
-		todo:    "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), and apply that",
+		device: "a first chunk by mode 7 that times out",
+		does:   "says that mode 7 may have overwritten what the device would start from",
+		todo: "do not power-cycle or reset it; look at it, and plan a whole image for it alone (`fwctl plan --target`), " +
+			"and apply that",
 		faults:  "{when: {opcode: '1d', offset: 0}, do: {noAnswer: true}}",
 		mode:    plan.Mode7,
 		outcome: result.RunUnknown,
@@ -490,7 +511,8 @@ var faults = []fault{
 	{device: "writes flash for 20 minutes", does: "asks for the status, ever more seldom, and says that it waits", todo: "nothing",
 		download: "flashTime: 20m", mode: plan.ModeE, outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
 	{device: "the modules synchronise each other up", does: "reads both until they are at rest; the other one's step finds it as planned already", todo: "nothing",
-		shelf: "peerSync: up\n    peerSyncTime: 70s", mode: plan.Mode7, outcome: result.RunDone, step: "updated confirmed 7 1100", writes: 3},
+		shelf: "peerSync: up\n    peerSyncTime: 70s", mode: plan.Mode7, outcome: result.RunDone,
+		step: "updated confirmed 7 1100", writes: 3},
 	{device: "the modules synchronise each other down", does: "reads both until they are at rest, and fails", todo: "switch the synchronisation off, or follow the vendor's order, then plan again",
 		shelf: "peerSync: down\n    peerSyncTime: 70s", mode: plan.Mode7,
 		outcome: result.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"synchronise each other"}, writes: 3},
@@ -499,7 +521,8 @@ var faults = []fault{
 		outcome: result.RunFailed, step: "failed unconfirmed e 1000", words: []string{"broke off"}, writes: 3},
 	{device: "the image file is replaced while it is sent", does: "sends what it had read and hashed before", todo: "nothing",
 		during: func(b *bench) {
-			if err := os.WriteFile(filepath.Join(filepath.Dir(b.file), "JBOD-60-1100-10001.bin"), []byte("another"), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(filepath.Dir(b.file), "JBOD-60-1100-10001.bin"), []byte("another"),
+				0o644); err != nil {
 				b.Error(err)
 			}
 		}, mode: plan.ModeE, outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3},
@@ -590,7 +613,8 @@ The revision that a component is at before is 1000, and 1100 is wanted.
 		if f.outcome == result.RunUnknown && step[0] == "failed" {
 			outcome += ", needs a person"
 		}
-		fmt.Fprintf(&b, "| %s (mode %s) | %s | %s | %s | %d | %s |\n", f.device, f.mode, f.does, outcome, f.outcome, f.outcome.ExitCode(), f.todo)
+		fmt.Fprintf(&b, "| %s (mode %s) | %s | %s | %s | %d | %s |\n", f.device, f.mode, f.does, outcome, f.outcome,
+			f.outcome.ExitCode(), f.todo)
 	}
 	file := filepath.Join("..", "docs", "faults.md")
 	if *update {

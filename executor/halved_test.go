@@ -72,7 +72,8 @@ func TestNeedsAnImageAfterItsActivation(t *testing.T) {
 // waited for: what the device runs decides.
 func TestActivationThatIsAnsweredWithAnError(t *testing.T) {
 	t.Parallel()
-	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', nth: 4}, do: {sense: '04/44/00', carriedOut: true}}]\n", func(b *bench) {
-		b.ended(b.activated(), result.RunDone, "updated confirmed e 1100")
-	})
+	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', nth: 4}, do: {sense: '04/44/00', carriedOut: true}}]\n",
+		func(b *bench) {
+			b.ended(b.activated(), result.RunDone, "updated confirmed e 1100")
+		})
 }

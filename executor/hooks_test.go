@@ -39,7 +39,8 @@ func (b *bench) hooked(address string, waves plan.StepWaves, hops ...plan.Hop) p
 // runHooked carries steps out. Of each command calls gets which it was, how many
 // chunks had been written by then, and the outcome that it was told; command, where
 // there is one, is what it does.
-func (b *bench) runHooked(change func(*executor.Config), command func(ctx context.Context, verb string) ([]byte, error), steps ...plan.Step) (r *result.Result, calls []string) {
+func (b *bench) runHooked(change func(*executor.Config), command func(ctx context.Context, verb string) ([]byte, error),
+	steps ...plan.Step) (r *result.Result, calls []string) {
 	b.Helper()
 	c := b.config(steps...)
 	c.Command = func(ctx context.Context, argv, env []string) ([]byte, error) {
@@ -129,7 +130,8 @@ func TestHooksAreRecorded(t *testing.T) {
 		if _, err := executor.Run(context.Background(), c); err != nil {
 			t.Fatal(err)
 		}
-		want := []string{"FWCTL_ADDRESS=" + esp1, "FWCTL_ENCLOSURE=" + enc1, "FWCTL_HOST=" + b.machine.Hostname(), "FWCTL_WAVE=2", "FWCTL_RUN=1", "FWCTL_OUTCOME=updated"}
+		want := []string{"FWCTL_ADDRESS=" + esp1, "FWCTL_ENCLOSURE=" + enc1, "FWCTL_HOST=" + b.machine.Hostname(),
+			"FWCTL_WAVE=2", "FWCTL_RUN=1", "FWCTL_OUTCOME=updated"}
 		if diff := cmp.Diff(want, env); diff != "" {
 			t.Errorf("environment (-want +got):\n%s", diff)
 		}
@@ -139,7 +141,8 @@ func TestHooksAreRecorded(t *testing.T) {
 		}
 		var got []string
 		for _, h := range hooks {
-			got = append(got, fmt.Sprintf("%s %s %d %s: %s, %q, %v", h.Kind, h.Address, h.Hop, h.Command, h.Outcome, h.Output, h.At.IsZero() || h.EndedAt.Before(h.At)))
+			got = append(got, fmt.Sprintf("%s %s %d %s: %s, %q, %v", h.Kind, h.Address, h.Hop, h.Command, h.Outcome, h.Output,
+				h.At.IsZero() || h.EndedAt.Before(h.At)))
 		}
 		if diff := cmp.Diff([]string{
 			"before-reset " + esp1 + " 0 ceph osd set noout: done, \"set it \uFFFD\\n\", false",
@@ -147,7 +150,8 @@ func TestHooksAreRecorded(t *testing.T) {
 		}, got); diff != "" {
 			t.Errorf("on record (-want +got):\n%s", diff)
 		}
-		types := []result.EventType{result.EventChecking, result.EventWave, result.EventHook, result.EventHookEnded, result.EventStarted,
+		types := []result.EventType{result.EventChecking, result.EventWave, result.EventHook, result.EventHookEnded,
+			result.EventStarted,
 			result.EventWaiting, result.EventVerified, result.EventHook, result.EventHookEnded, result.EventFinished}
 		if diff := cmp.Diff(types, b.types()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
@@ -200,16 +204,20 @@ func TestHookBeforeThatFails(t *testing.T) {
 				onRack(t, twoEnclosures(), func(b *bench) {
 					hop := b.hop("1100", plan.Mode7)
 					first := true
-					r, calls := b.runHooked(func(c *executor.Config) { c.Plan.Rollout.MaxFailures = failures }, func(ctx context.Context, verb string) ([]byte, error) {
+					r, calls := b.runHooked(func(c *executor.Config) {
+						c.Plan.Rollout.MaxFailures = failures
+					}, func(ctx context.Context, verb string) ([]byte, error) {
 						if verb == "set" && first {
 							first = false
 							return tt.command(ctx)
 						}
 						return nil, nil
 					}, b.hooked(esp1, reset, hop), b.hooked(esp2, otherReset, hop), b.hooked(other+"/esp1/sub0", otherReset, hop))
-					want, last := []string{"set after 0 chunks", "unset after 0 chunks, FWCTL_OUTCOME=skipped"}, "skipped unconfirmed  1000"
+					want, last := []string{"set after 0 chunks", "unset after 0 chunks, FWCTL_OUTCOME=skipped"},
+						"skipped unconfirmed  1000"
 					if failures > 0 {
-						want, last = append(want, "set after 0 chunks", "unset after 3 chunks, FWCTL_OUTCOME=updated"), "updated confirmed 7 1100"
+						want, last = append(want, "set after 0 chunks", "unset after 3 chunks, FWCTL_OUTCOME=updated"),
+							"updated confirmed 7 1100"
 					}
 					b.called(calls, want...)
 					b.ended(r, result.RunFailed, "skipped unconfirmed  1000", "skipped unconfirmed  1000", last)
@@ -236,7 +244,8 @@ func TestHookAfterThatFails(t *testing.T) {
 		b.called(calls, "set after 0 chunks", "unset after 3 chunks, FWCTL_OUTCOME=updated")
 		b.ended(r, result.RunFailed, "updated confirmed 7 1100", "skipped unconfirmed  1000", "skipped unconfirmed  1000")
 		b.reason(r, 0, "the command after the reset failed: ceph osd unset noout: exit status 3")
-		if want := "the command after the reset of " + esp1 + " failed and the plan allows 0 failures: 2 components were not started"; r.Reason != want {
+		if want := "the command after the reset of " + esp1 +
+			" failed and the plan allows 0 failures: 2 components were not started"; r.Reason != want {
 			t.Errorf("Reason = %q; want %q", r.Reason, want)
 		}
 	})
@@ -328,7 +337,8 @@ func TestHooksOnASimulatedRack(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		c := b.config(b.hooked(esp1, reset, b.hop("1100", plan.Mode7)))
 		c.Machine, c.Plan.Simulated = realMachine{b.machine}, false
-		if _, err := executor.Run(context.Background(), c); err == nil || !strings.Contains(err.Error(), "nothing to run them with") {
+		if _, err := executor.Run(context.Background(), c); err == nil ||
+			!strings.Contains(err.Error(), "nothing to run them with") {
 			t.Errorf("Run = %v; want an error: there is nothing to run them with", err)
 		}
 	})
@@ -401,7 +411,8 @@ func TestResumeRunsTheCommandAfter(t *testing.T) {
 			if owed := last.Kind == state.BeforeReset || last.EndedAt.IsZero(); owed {
 				r, err := executor.Run(context.Background(), config)
 				if err != nil || r.Refusal != step.RefusedUnfinished || len(calls) > 0 {
-					t.Errorf("killed %s: Run = %+v, %v, with the commands %q; want it refused as unfinished, and none", c.name, r, err, calls)
+					t.Errorf("killed %s: Run = %+v, %v, with the commands %q; want it refused as unfinished, and none", c.name, r, err,
+						calls)
 				}
 			}
 			r, err := executor.Resume(context.Background(), config, 1)
@@ -414,7 +425,8 @@ func TestResumeRunsTheCommandAfter(t *testing.T) {
 			}
 			// A command before is followed by one after, and that by another before, or the end.
 			for i, h := range all {
-				again := i > 0 && h.Kind == state.AfterReset && all[i-1].Kind == state.AfterReset && all[i-1].EndedAt.IsZero() // killed in it
+				// killed in it
+				again := i > 0 && h.Kind == state.AfterReset && all[i-1].Kind == state.AfterReset && all[i-1].EndedAt.IsZero()
 				if !again && (h.Kind == state.BeforeReset) != (i == 0 || all[i-1].Kind == state.AfterReset) {
 					t.Errorf("killed %s: command %d is %s; all of them:\n%+v", c.name, i, h.Kind, all)
 				}

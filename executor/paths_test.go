@@ -14,12 +14,14 @@ import (
 // mapped is an enclosure whose drive is mounted through a multipath map, with more
 // said of the download and of the use.
 func mapped(download, use string) string {
-	return acme("returnNode: same, "+download) + fmt.Sprintf("    drives: [{slot: 0, use: {multipath: mpatha, mount: /tank, %s}}]\n", use)
+	return acme("returnNode: same, "+download) +
+		fmt.Sprintf("    drives: [{slot: 0, use: {multipath: mpatha, mount: /tank, %s}}]\n", use)
 }
 
 // pair are both modules of the enclosure, one after the other.
 func pair(b *bench) []plan.Step {
-	a, z := b.step(esp1, plan.StepWaves{Reset: 2}, b.hop("1100", plan.Mode7)), b.step(esp2, plan.StepWaves{Reset: 3}, b.hop("1100", plan.Mode7))
+	a, z := b.step(esp1, plan.StepWaves{Reset: 2}, b.hop("1100", plan.Mode7)),
+		b.step(esp2, plan.StepWaves{Reset: 3}, b.hop("1100", plan.Mode7))
 	a.Reset, z.Reset = plan.ResetRedundant, plan.ResetRedundant
 	return []plan.Step{a, z}
 }
@@ -140,7 +142,8 @@ func TestPathThatWasFailedBefore(t *testing.T) {
 	onRack(t, mapped("vanish: false", "failed: [1]"), func(b *bench) {
 		step := pair(b)[0]
 		b.ended(b.run(step), result.RunDone, "updated confirmed 7 1100")
-		if want := "the drive in slot 0 was not healthy before this run, and is not waited for: sda through esp1: 1:0:2:0 is failed in dm-0 (mpatha)"; !strings.Contains(b.noticed(), want) {
+		if want := "the drive in slot 0 was not healthy before this run, and is not waited for: sda through esp1: 1:0:2:0 " +
+			"is failed in dm-0 (mpatha)"; !strings.Contains(b.noticed(), want) {
 			t.Errorf("noticed %q; want %q", b.noticed(), want)
 		}
 	})
@@ -168,7 +171,8 @@ func TestPathsDownstream(t *testing.T) {
 				outcome := result.RunDone
 				if reinstate == "never" {
 					outcome = result.RunFailed
-					b.reason(r, 0, "the drive 5000c50020000001, in no slot, has 1 of 2 live paths", "sda through esp1", "is failed in dm-0 (mpatha)")
+					b.reason(r, 0, "the drive 5000c50020000001, in no slot, has 1 of 2 live paths", "sda through esp1",
+						"is failed in dm-0 (mpatha)")
 					b.untouched(lu2)
 				}
 				b.ended(r, outcome, want...)

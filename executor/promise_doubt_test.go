@@ -99,7 +99,8 @@ func (h *history) inDoubt(r *round) {
 		e, p, key := h.shelfOf(s.LUID), h.part(r.after, s), state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure}
 		switch {
 		case (sr.NeedsPerson || sr.Outcome == result.OutcomeUnknown) && !r.remembers(key):
-			h.failf("%s is reported as %s, needs a person: %v, and the store does not hold that", s.Address, sr.Outcome, sr.NeedsPerson)
+			h.failf("%s is reported as %s, needs a person: %v, and the store does not hold that", s.Address, sr.Outcome,
+				sr.NeedsPerson)
 		case p.Broken && !r.remembers(key) && !strings.Contains(sr.Reason, "reset and power on are safe (84h)"):
 			h.failf("%s has nothing to boot from, and nobody remembers: it was %s", s.Address, sr.Outcome)
 		case !e.left && strings.Contains(sr.Reason, "somebody else"):

@@ -125,7 +125,8 @@ func (h *history) nothingAfterARefusal(r *round, commands []command) {
 			if later.LU == c.LU && c.generation() != later.generation() { // it was refused for that
 				break
 			}
-			if one, other := h.shelfOf(later.LU), h.shelfOf(c.LU); one == other || one.domain == other.domain && !one.unlisted && !other.unlisted {
+			if one, other := h.shelfOf(later.LU), h.shelfOf(c.LU); one == other || one.domain == other.domain && !one.unlisted &&
+				!other.unlisted {
 				h.failf("line %d was refused, and line %d writes to the same fault domain all the same", c.Seq, later.Seq)
 			}
 			break
@@ -145,7 +146,9 @@ func (c command) generation() string {
 // step's hops may fall back.
 func (h *history) takesE(luID string, sub int, s *plan.Step) bool {
 	e := h.shelfOf(luID)
-	return e.modeE != "never" && !hasHop(s, func(hop plan.Hop) bool { return slices.Contains(hop.Modes, plan.Mode7) && hop.From < e.modeE })
+	return e.modeE != "never" && !hasHop(s, func(hop plan.Hop) bool {
+		return slices.Contains(hop.Modes, plan.Mode7) && hop.From < e.modeE
+	})
 }
 
 // noFallback: mode 7 follows mode e only where the device does not take mode e, and
@@ -206,11 +209,16 @@ func (h *history) noFalseWord(n int, r *round) {
 		switch {
 		case e.lies:
 		case sr.Outcome == result.OutcomeUpdated && (p.Revision != last.To || p.Runs != last.Image.SHA256):
-			h.failf("%s is told to be updated to %s (%.8s), and runs %s (%.8s)", s.Address, last.To, last.Image.SHA256, p.Revision, p.Runs)
-		case h.powered(r, s) && strings.HasSuffix(sr.Reason, "and run fwctl verify then"): // a device need not tell that its image is lost
-		case sr.Outcome == result.OutcomeStaged && sr.Confirmed && (p.Staged == nil || !hasHop(s, func(hop plan.Hop) bool { return p.Staged.SHA256 == hop.Image.SHA256 })):
+			h.failf("%s is told to be updated to %s (%.8s), and runs %s (%.8s)", s.Address, last.To, last.Image.SHA256,
+				p.Revision, p.Runs)
+		// a device need not tell that its image is lost
+		case h.powered(r, s) && strings.HasSuffix(sr.Reason, "and run fwctl verify then"):
+		case sr.Outcome == result.OutcomeStaged && sr.Confirmed && (p.Staged == nil || !hasHop(s, func(hop plan.Hop) bool {
+			return p.Staged.SHA256 == hop.Image.SHA256
+		})):
 			h.failf("%s is told to hold an image staged, and does not", s.Address)
-		case sr.Outcome == result.OutcomeFailed && !told && sr.Revision != "" && p.Revision != "" && sr.Revision != p.Revision:
+		case sr.Outcome == result.OutcomeFailed && !told && sr.Revision != "" && p.Revision != "" &&
+			sr.Revision != p.Revision:
 			h.failf("%s is told to run %s after it failed, and runs %s", s.Address, sr.Revision, p.Revision)
 		}
 		if _, remembered := r.staged[state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure}]; p.holdsSent() && !remembered &&
@@ -219,7 +227,8 @@ func (h *history) noFalseWord(n int, r *round) {
 			!e.lies {
 			h.failf("%s holds an image that a power loss would start, and nobody remembers: it was %s", s.Address, sr.Outcome)
 		}
-		if safe := strings.Contains(sr.Reason, "reset and power on are safe (84h)"); p.Broken && !told && !before && !safe { // by the device's own word
+		// by the device's own word
+		if safe := strings.Contains(sr.Reason, "reset and power on are safe (84h)"); p.Broken && !told && !before && !safe {
 			h.failf("%s has nothing to boot from, and was told to be %s", s.Address, sr.Outcome)
 		}
 		if p.Writing != nil && !told && !before && !unsure(sr) {
@@ -284,10 +293,12 @@ func (h *history) inItsWindow(r *round, commands, all []command) {
 		if !known {
 			at = c.Time
 			started[visit{s.Address, number}] = at
-			begun := r.resumed && (len(s.Hops) > 1 || w.mode != 0x0f && w.offset > 0 || w.mode == 0x07 && half(c.LU)) // before it was killed
+			// before it was killed
+			begun := r.resumed && (len(s.Hops) > 1 || w.mode != 0x0f && w.offset > 0 || w.mode == 0x07 && half(c.LU))
 			names := h.allowed[s.Policy+" "+kind]
 			if h.ignore == "" && !begun && !h.fits(names, at, worst) {
-				h.failf("line %d starts %s in wave %d at %v, which may take %v, outside of %v", c.Seq, s.Address, number, at, worst, names)
+				h.failf("line %d starts %s in wave %d at %v, which may take %v, outside of %v", c.Seq, s.Address, number, at, worst,
+					names)
 			}
 		}
 		if took := c.Time.Sub(at); took > worst && !h.besideFaults(h.shelfOf(c.LU)) {
@@ -307,7 +318,9 @@ func (h *history) byPower(r *round) {
 	for _, sr := range r.result.Steps {
 		i := slices.IndexFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address })
 		s := &r.plan.Steps[i]
-		if sr.Outcome != result.OutcomeUpdated || !slices.ContainsFunc(r.plan.Waves, func(w plan.Wave) bool { return w.PowerCycle && w.Number == s.Waves.Reset }) {
+		if sr.Outcome != result.OutcomeUpdated || !slices.ContainsFunc(r.plan.Waves, func(w plan.Wave) bool {
+			return w.PowerCycle && w.Number == s.Waves.Reset
+		}) {
 			continue
 		}
 		if !h.powered(r, s) {
@@ -319,7 +332,8 @@ func (h *history) byPower(r *round) {
 // powered tells whether a step's ESP was away in a round for anything but a fault.
 func (h *history) powered(r *round, s *plan.Step) bool {
 	return slices.ContainsFunc(r.after.Out, func(o outage) bool {
-		return o.Why != "fault" && h.luOf(o.ESP) == realLU(s.LUID) && o.From.Before(r.ended) && (r.resumed || !o.From.Before(r.started))
+		return o.Why != "fault" && h.luOf(o.ESP) == realLU(s.LUID) && o.From.Before(r.ended) &&
+			(r.resumed || !o.From.Before(r.started))
 	})
 }
 
@@ -351,7 +365,8 @@ func (h *history) onlyPlannedImages() {
 			if !slices.ContainsFunc(h.rounds, func(r round) bool {
 				return slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool {
 					return h.part(&rackState{Parts: map[string]*partState{key: p}}, &s) == p && hasHop(&s, func(hop plan.Hop) bool {
-						return hop.Image.SHA256 == in.SHA256 && slices.Contains(hop.Modes, map[byte]plan.Mode{0x07: plan.Mode7, 0x0e: plan.ModeE}[in.Mode])
+						return hop.Image.SHA256 == in.SHA256 &&
+							slices.Contains(hop.Modes, map[byte]plan.Mode{0x07: plan.Mode7, 0x0e: plan.ModeE}[in.Mode])
 					})
 				})
 			}) {
@@ -400,7 +415,9 @@ func (h *history) givenUp(first, second outage) bool {
 	esp := h.luOf(first.ESP)
 	for i, r := range h.rounds {
 		s := slices.IndexFunc(r.result.Steps, func(sr result.Step) bool {
-			return sr.Outcome == result.OutcomeUnknown && slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address && realLU(s.LUID) == esp })
+			return sr.Outcome == result.OutcomeUnknown && slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool {
+				return s.Address == sr.Address && realLU(s.LUID) == esp
+			})
 		})
 		if s >= 0 && i+1 < len(h.rounds) && !first.From.Before(r.started) && !second.From.Before(h.rounds[i+1].started) {
 			return true
@@ -445,7 +462,8 @@ func (h *history) noUnplannedOutage() {
 		for _, e := range h.shelves {
 			for _, d := range e.drives {
 				if !h.reaches(e, d, out, o) && h.reaches(e, d, before, o) {
-					h.failf("the reset of %s at %v stops the I/O of the drive in slot %d of %s, and the plan says that it goes on", o.ESP, o.From, d.slot, e.id)
+					h.failf("the reset of %s at %v stops the I/O of the drive in slot %d of %s, and the plan says that it goes on",
+						o.ESP, o.From, d.slot, e.id)
 				}
 			}
 		}
@@ -458,7 +476,8 @@ func (h *history) noUnplannedOutage() {
 func (h *history) reaches(e *shelf, d disk, out []outage, reset outage) bool {
 	down := func(esp string, further bool) bool {
 		return slices.ContainsFunc(out, func(o outage) bool {
-			return o.ESP == esp && !o.Stays && o.at(reset.From) && (o.Path == "" || strings.HasPrefix(o.Path, d.host+"/")) && (!further || o == reset)
+			return o.ESP == esp && !o.Stays && o.at(reset.From) && (o.Path == "" || strings.HasPrefix(o.Path, d.host+"/")) &&
+				(!further || o == reset)
 		})
 	}
 	return slices.ContainsFunc(d.esps, func(n int) bool {

@@ -90,7 +90,8 @@ type disk struct {
 // Every world's images, by product and revision.
 var randomImages = func() map[string]*image.Image {
 	all := map[string]*image.Image{}
-	for product, revisions := range map[string][]string{"JBOD-60": {"1050", "1100"}, "JBOD-24": {"1050", "1100"}, "PSU-9": {"0200"}} {
+	for product, revisions := range map[string][]string{"JBOD-60": {"1050", "1100"}, "JBOD-24": {"1050", "1100"},
+		"PSU-9": {"0200"}} {
 		for i, revision := range revisions {
 			all[product+" "+revision] = image.New(product+"-"+revision, sim.Image("ACME", product, revision, 6001+3000*i))
 		}
@@ -123,7 +124,8 @@ func newWorld(seed uint64) *world {
 	if d.one(4) {
 		w.kill = 1 + d.IntN(30)
 	}
-	w.wait, w.person, w.powers, w.visits, w.delay = !d.one(3), d.one(5), !d.one(3), d.one(4), pick(d, 0, 90*time.Second, 10*time.Minute)
+	w.wait, w.person, w.powers, w.visits, w.delay = !d.one(3), d.one(5), !d.one(3), d.one(4),
+		pick(d, 0, 90*time.Second, 10*time.Minute)
 	if d.one(6) {
 		w.ignore = "CHG-4711"
 	}
@@ -136,7 +138,8 @@ func newWorld(seed uint64) *world {
 		w.allowed = map[string][]string{}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: fwctl/v1\nkind: Rack\ntrace: trace.jsonl\nhosts: [%s]\nenclosures:\n", strings.Join(w.hosts, ", "))
+	fmt.Fprintf(&b, "apiVersion: fwctl/v1\nkind: Rack\ntrace: trace.jsonl\nhosts: [%s]\nenclosures:\n",
+		strings.Join(w.hosts, ", "))
 	for i := range pick(d, 1, 1, 1, 2, 2, 3) {
 		w.addShelf(d, &b, i)
 	}
@@ -146,11 +149,13 @@ func newWorld(seed uint64) *world {
 }
 
 func (w *world) addShelf(d dice, b *strings.Builder, i int) {
-	s := &shelf{id: fmt.Sprintf("5000ccab0400%d000", i+1), product: pick(d, "JBOD-60", "JBOD-60", "JBOD-24"), esps: 2, domain: i + 1, modeE: "0000"}
+	s := &shelf{id: fmt.Sprintf("5000ccab0400%d000", i+1), product: pick(d, "JBOD-60", "JBOD-60", "JBOD-24"), esps: 2,
+		domain: i + 1, modeE: "0000"}
 	if d.one(4) {
 		s.esps = 1
 	}
-	fmt.Fprintf(b, "  - logicalID: %s\n    vendor: ACME\n    product: %s\n    revision: %q\n", s.id, s.product, d.some("1000", "1050", "1100", "0900"))
+	fmt.Fprintf(b, "  - logicalID: %s\n    vendor: ACME\n    product: %s\n    revision: %q\n", s.id, s.product,
+		d.some("1000", "1050", "1100", "0900"))
 	if i > 0 && d.one(4) {
 		s.upstream = w.shelves[i-1]
 		s.domain = s.upstream.domain
@@ -190,7 +195,8 @@ func (w *world) addShelf(d dice, b *strings.Builder, i int) {
 		fmt.Fprintf(b, "      - {%s}\n", strings.Join(esp, ", "))
 	}
 	if d.one(6) {
-		fmt.Fprintf(b, "    subenclosures: [{id: 3, product: PSU-9, revision: '0100', esps: [%d], download: {%s}}]\n", 1+d.IntN(s.esps), d.some("", "flashTime: 2m", "vanish: true", "rebootTime: 30s"))
+		fmt.Fprintf(b, "    subenclosures: [{id: 3, product: PSU-9, revision: '0100', esps: [%d], download: {%s}}]\n",
+			1+d.IntN(s.esps), d.some("", "flashTime: 2m", "vanish: true", "rebootTime: 30s"))
 	}
 	s.addDrives(d, b, w.hosts, split)
 	if s.doubt {
@@ -295,7 +301,8 @@ func (s *shelf) addFaults(d dice, b *strings.Builder) {
 		when := pick(d,
 			"opcode: '1d', offset: 0", "opcode: '1d', offset: 4096", "opcode: '1d', offset: 4096", "opcode: '1d', offset: 8192", "opcode: '1d', page: '0e', nth: 2",
 			"opcode: '3b', offset: 0", "opcode: '3b', offset: 4096", "opcode: '3b'", "state: downloading", "state: flashing", "state: staged",
-			fmt.Sprintf("opcode: '1c', page: '0e', nth: %d", 1+d.IntN(8)), fmt.Sprintf("opcode: '1c', page: '%s', nth: %d", pick(d, "01", "02", "07", "0a"), 1+d.IntN(12)),
+			fmt.Sprintf("opcode: '1c', page: '0e', nth: %d", 1+d.IntN(8)),
+			fmt.Sprintf("opcode: '1c', page: '%s', nth: %d", pick(d, "01", "02", "07", "0a"), 1+d.IntN(12)),
 			fmt.Sprintf("opcode: '%s', nth: %d", pick(d, "00", "12", "03", "a3"), 1+d.IntN(8)))
 		do := pick(d,
 			"sense: 06/29/00", "sense: 06/3f/01", "sense: 06/2a/01", "busy: true", "taskSetFull: true", "page09: true", "page08: true", "noAnswer: true", "vanish: 5m", "vanish: 20s", "die: true",
@@ -325,9 +332,12 @@ func (w *world) want(d dice) string {
 		if w.person || slices.ContainsFunc(w.shelves, func(s *shelf) bool { return s.repower && s.product == product }) {
 			activation = ", by: power-cycle, scope: enclosure"
 		}
-		fmt.Fprintf(&b, "    activation: {settle: %s, returnTimeout: %s%s}\n", pick(d, "60s", "10s"), pick(d, "15m", "15m", "5m"), activation)
-		fmt.Fprintf(&b, "    download: {flashTimeout: %s%s%s}\n", pick(d, "45m", "45m", "10m"), d.some("", ", bufferID: 4"), d.some("", ", protocol: ses", ", protocol: write-buffer"))
-		b.WriteString("    parts: {iom: {subenclosures: [0]}, psu: {subenclosures: [3]}}\n    order: ['0900', '1000', '1050', '1100']\n    images:\n")
+		fmt.Fprintf(&b, "    activation: {settle: %s, returnTimeout: %s%s}\n", pick(d, "60s", "10s"),
+			pick(d, "15m", "15m", "5m"), activation)
+		fmt.Fprintf(&b, "    download: {flashTimeout: %s%s%s}\n", pick(d, "45m", "45m", "10m"), d.some("", ", bufferID: 4"),
+			d.some("", ", protocol: ses", ", protocol: write-buffer"))
+		b.WriteString("    parts: {iom: {subenclosures: [0]}, psu: {subenclosures: [3]}}\n    order: ['0900', '1000', " +
+			"'1050', '1100']\n    images:\n")
 		for _, revision := range []string{"1050", "1100"} {
 			from := pick(d, "", "", ", from: ['1000']", ", from: ['1000', '0900']")
 			if revision == "1100" && d.one(2) {
@@ -336,10 +346,12 @@ func (w *world) want(d dice) string {
 			if w.person { // who starts one hop, and not the first of several
 				from = ""
 			}
-			fmt.Fprintf(&b, "      iom-%s: {file: x, sha256: %s, revision: %q, modes: %s%s}\n", revision, randomImages[product+" "+revision].SHA256(), revision,
+			fmt.Fprintf(&b, "      iom-%s: {file: x, sha256: %s, revision: %q, modes: %s%s}\n", revision,
+				randomImages[product+" "+revision].SHA256(), revision,
 				pick(d, "[e, 7]", "[e, 7]", "[e]", "[7]"), from)
 		}
-		fmt.Fprintf(&b, "      psu-0200: {part: psu, file: y, sha256: %s, revision: '0200', modes: %s}\n", randomImages["PSU-9 0200"].SHA256(), pick(d, "[e]", "[e, 7]"))
+		fmt.Fprintf(&b, "      psu-0200: {part: psu, file: y, sha256: %s, revision: '0200', modes: %s}\n",
+			randomImages["PSU-9 0200"].SHA256(), pick(d, "[e]", "[e, 7]"))
 	}
 	b.WriteString("want:\n")
 	for _, product := range []string{"jbod-60", "jbod-24"} {
@@ -350,7 +362,8 @@ func (w *world) want(d dice) string {
 	}
 	b.WriteString("policies:\n")
 	for i := range 2 {
-		reset, activate := pick(d, "redundant", "redundant", "always", "always", "idle", "never"), pick(d, "apply", "apply", "manual")
+		reset, activate := pick(d, "redundant", "redundant", "always", "always", "idle", "never"),
+			pick(d, "apply", "apply", "manual")
 		switch {
 		case w.person:
 			reset, activate = "always", "apply"
@@ -362,11 +375,13 @@ func (w *world) want(d dice) string {
 			if w.allowed == nil {
 				continue
 			}
-			names := pick(d, nil, []string{"soon"}, []string{"soon"}, []string{"later"}, []string{"soon", "later"}, []string{"over"})
+			names := pick(d, nil, []string{"soon"}, []string{"soon"}, []string{"later"}, []string{"soon", "later"},
+				[]string{"over"})
 			w.allowed[fmt.Sprintf("p%d %s", i, kind)] = names
 			windows = append(windows, fmt.Sprintf("%s: [%s]", kind, strings.Join(names, ", ")))
 		}
-		fmt.Fprintf(&b, "  p%d: {reset: %s, activate: %s, downgrade: %s, requireAllESPs: %v, requireHealthy: %v, windows: {%s}}\n", i,
+		fmt.Fprintf(&b, "  p%d: {reset: %s, activate: %s, downgrade: %s, requireAllESPs: %v, requireHealthy: %v, windows: "+
+			"{%s}}\n", i,
 			reset, activate, pick(d, "forbid", "order"), d.one(2), d.one(2), strings.Join(windows, ", "))
 	}
 	b.WriteString("windows:\n")
@@ -375,13 +390,15 @@ func (w *world) want(d dice) string {
 		if o.daily {
 			rule = ", rrule: FREQ=DAILY"
 		}
-		fmt.Fprintf(&b, "  %s: {start: %q, timezone: UTC, duration: %s%s}\n", name, bubble.Add(o.from).Format("2006-01-02T15:04"), plan.Duration(o.long), rule)
+		fmt.Fprintf(&b, "  %s: {start: %q, timezone: UTC, duration: %s%s}\n", name,
+			bubble.Add(o.from).Format("2006-01-02T15:04"), plan.Duration(o.long), rule)
 	}
 	parallel := 1 + d.IntN(3)
 	if w.kill > 0 {
 		parallel = 1 // a copy in mid-run is of one moment
 	}
-	fmt.Fprintf(&b, "rollout: {canary: %d, soak: %s, maxParallel: %d, maxFailures: %d}\n", d.IntN(2), pick(d, "10m", "30s"), parallel, d.IntN(3))
+	fmt.Fprintf(&b, "rollout: {canary: %d, soak: %s, maxParallel: %d, maxFailures: %d}\n", d.IntN(2),
+		pick(d, "10m", "30s"), parallel, d.IntN(3))
 	if len(w.shelves) > 1 && d.one(6) {
 		fmt.Fprintf(&b, "faultDomains: [[%s, %s]]\n", w.shelves[0].id, w.shelves[1].id)
 		from, to := w.shelves[1].domain, w.shelves[0].domain

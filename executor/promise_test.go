@@ -47,7 +47,8 @@ func TestPromises(t *testing.T) {
 	emptyStore() // outside of a bubble
 	var next, runs, resumed, effects, faults, cycles atomic.Int64
 	outcomes := map[result.RunOutcome]*atomic.Int64{}
-	for _, o := range []result.RunOutcome{result.RunDone, result.RunStopped, result.RunFailed, result.RunUnknown, result.RunRefused, result.RunInterrupted} {
+	for _, o := range []result.RunOutcome{result.RunDone, result.RunStopped, result.RunFailed, result.RunUnknown,
+		result.RunRefused, result.RunInterrupted} {
 		outcomes[o] = &atomic.Int64{}
 	}
 	total := uint64(*racks)
@@ -82,7 +83,8 @@ func TestPromises(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d racks from seed %d: %d runs, %d of them killed and resumed, %d effects, %d faults met, %d power cycles", total, *seed, runs.Load(), resumed.Load(), effects.Load(), faults.Load(), cycles.Load())
+	t.Logf("%d racks from seed %d: %d runs, %d of them killed and resumed, %d effects, %d faults met, %d power cycles",
+		total, *seed, runs.Load(), resumed.Load(), effects.Load(), faults.Load(), cycles.Load())
 	for _, o := range slices.Sorted(maps.Keys(outcomes)) {
 		t.Logf("%s: %d", o, outcomes[o].Load())
 	}
@@ -139,7 +141,8 @@ func (h *history) failf(format string, args ...any) {
 		steps, _ := json.Marshal(r.plan.Steps)
 		fmt.Fprintf(&story, "%s: steps %s\nwaves %+v\nresult %s\n", r.host, steps, r.plan.Waves, ended)
 	}
-	h.Errorf("seed %d: %s\n%s\n%s\n%s\ntrace of effects:\n%s", h.seed, fmt.Sprintf(format, args...), h.world.rack, h.desired, story.String(), h.tale())
+	h.Errorf("seed %d: %s\n%s\n%s\n%s\ntrace of effects:\n%s", h.seed, fmt.Sprintf(format, args...), h.world.rack,
+		h.desired, story.String(), h.tale())
 }
 
 // live makes the world, plans and carries out; then what a copy in mid-run comes to.
@@ -267,7 +270,8 @@ func (h *history) scan(host string) *inventory.Inventory {
 }
 
 func (h *history) config(host string, p *plan.Plan) executor.Config {
-	c := executor.Config{Machine: &doomed{h.machine(host), h, nil}, Store: h.stores[host], Plan: p, Images: map[string]*image.Image{}, By: "anna", Wait: h.wait, IgnoreWindow: h.ignore}
+	c := executor.Config{Machine: &doomed{h.machine(host), h, nil}, Store: h.stores[host], Plan: p,
+		Images: map[string]*image.Image{}, By: "anna", Wait: h.wait, IgnoreWindow: h.ignore}
 	if h.accept {
 		c.AcceptDisruption = []inventory.Selector{"all"}
 	}
@@ -335,7 +339,8 @@ func (h *history) cycle(enclosures []string) bool {
 func (h *history) harmed(enclosure string) bool {
 	return slices.ContainsFunc(h.rounds, func(r round) bool {
 		return slices.ContainsFunc(r.result.Steps, func(sr result.Step) bool {
-			return strings.HasPrefix(sr.Address, enclosure) && (sr.NeedsPerson || sr.Outcome == result.OutcomeUnknown || unsure(sr))
+			return strings.HasPrefix(sr.Address, enclosure) &&
+				(sr.NeedsPerson || sr.Outcome == result.OutcomeUnknown || unsure(sr))
 		})
 	})
 }
@@ -361,7 +366,8 @@ func (h *history) visit() {
 	for _, r := range h.rounds {
 		for _, sr := range r.result.Steps {
 			enclosure, _, _ := strings.Cut(sr.Address, "/")
-			if sr.Outcome == result.OutcomeStaged && (h.visits || strings.Contains(sr.Reason, "power-cycle "+enclosure)) && !slices.Contains(enclosures, enclosure) {
+			if sr.Outcome == result.OutcomeStaged && (h.visits || strings.Contains(sr.Reason, "power-cycle "+enclosure)) &&
+				!slices.Contains(enclosures, enclosure) {
 				enclosures = append(enclosures, enclosure)
 			}
 		}
@@ -371,7 +377,8 @@ func (h *history) visit() {
 	}
 	time.Sleep(2 * time.Hour)
 	for _, host := range h.hosts {
-		found, err := verify.Run(context.Background(), verify.Config{Machine: h.machine(host), Store: h.stores[host], By: "ben", PowerCycled: h.inSight(host, enclosures)})
+		found, err := verify.Run(context.Background(),
+			verify.Config{Machine: h.machine(host), Store: h.stores[host], By: "ben", PowerCycled: h.inSight(host, enclosures)})
 		if err != nil {
 			h.Fatalf("seed %d: Verify = %v", h.seed, err)
 		}
@@ -431,7 +438,8 @@ func (n doomedNode) Do(ctx context.Context, req *transport.Request) (*transport.
 	}
 	h := n.m.h
 	if h.effects.Add(1) == int64(h.kill) {
-		h.copied = &killed{dir: filepath.Join(h.dir, "killed"), at: time.Now(), rounds: slices.Clone(h.rounds), config: *n.m.config}
+		h.copied = &killed{dir: filepath.Join(h.dir, "killed"), at: time.Now(), rounds: slices.Clone(h.rounds),
+			config: *n.m.config}
 		for _, host := range h.hosts {
 			if err := os.CopyFS(filepath.Join(h.copied.dir, host), os.DirFS(filepath.Join(h.dir, host))); err != nil {
 				h.Error(err)
@@ -517,7 +525,8 @@ func (c command) write() (w written, ok bool) {
 		if len(out) < 24 || out[0] != 0x0e {
 			return written{other: true}, true
 		}
-		return written{sub: int(out[1]), mode: out[8], buffer: int(out[11]), offset: number(out[12:16]), length: number(out[16:20]), size: number(out[20:24])}, true
+		return written{sub: int(out[1]), mode: out[8], buffer: int(out[11]), offset: number(out[12:16]),
+			length: number(out[16:20]), size: number(out[20:24])}, true
 	case 0x3b:
 		return written{mode: cdb[1], buffer: int(cdb[2]), offset: number(cdb[3:6]), size: c.OutLength, byBuffer: true}, true
 	}
@@ -572,7 +581,8 @@ func (h *history) commands() []command {
 func (h *history) tale() string {
 	var b strings.Builder
 	for _, c := range h.commands() {
-		fmt.Fprintf(&b, "%d %s %s %s %s %s status %02x %s %v\n", c.Seq, c.Time.Format("15:04:05.000"), c.Host, c.LU, c.CDB, c.Out, c.Status, c.Sense, c.NoAnswer)
+		fmt.Fprintf(&b, "%d %s %s %s %s %s status %02x %s %v\n", c.Seq, c.Time.Format("15:04:05.000"), c.Host, c.LU, c.CDB,
+			c.Out, c.Status, c.Sense, c.NoAnswer)
 	}
 	out, _ := json.MarshalIndent(h.state(), "", " ")
 	return b.String() + string(out)

@@ -187,12 +187,14 @@ func TestActivationPageIsSentOnce(t *testing.T) {
 func TestPeersThatSynchronise(t *testing.T) {
 	t.Parallel()
 	rack := func(first, second, sync string) string {
-		r := strings.Replace(acme("rebootTime: 10s"), "esps: [{}, {}]", fmt.Sprintf("esps: [{revision: %q}, {revision: %q}]", first, second), 1)
+		r := strings.Replace(acme("rebootTime: 10s"), "esps: [{}, {}]",
+			fmt.Sprintf("esps: [{revision: %q}, {revision: %q}]", first, second), 1)
 		return r + "    peerSync: " + sync + "\n    peerSyncTime: 5m\n"
 	}
 	staged := func(b *bench, address string) plan.Step {
 		hop := b.hop("1100", plan.ModeE)
-		hop.Activation, hop.PeerSync, hop.Settle = plan.WithApply, plan.Duration(15*time.Minute), plan.Duration(15*time.Minute)
+		hop.Activation, hop.PeerSync, hop.Settle = plan.WithApply, plan.Duration(15*time.Minute),
+			plan.Duration(15*time.Minute)
 		waves := both
 		if address == esp2 {
 			waves = plan.StepWaves{Stage: 1, Reset: 3}
@@ -232,21 +234,23 @@ func TestPeersThatSynchronise(t *testing.T) {
 		})
 	})
 	t.Run("one is brought to another revision while it is waited for", func(t *testing.T) {
-		onRack(t, rack("1000", "1050", "none")+"    faults: [{when: {page: '01', nth: 60}, do: {lieRevision: '1050'}}]\n", func(b *bench) {
-			r := b.run(staged(b, esp1))
-			b.ended(r, result.RunRefused, "refused unconfirmed e 1050")
-			b.reason(r, 0, "its peer has brought it there")
-		})
+		onRack(t, rack("1000", "1050", "none")+"    faults: [{when: {page: '01', nth: 60}, do: {lieRevision: '1050'}}]\n",
+			func(b *bench) {
+				r := b.run(staged(b, esp1))
+				b.ended(r, result.RunRefused, "refused unconfirmed e 1050")
+				b.reason(r, 0, "its peer has brought it there")
+			})
 	})
 	t.Run("one is brought to the image's revision before it is activated", func(t *testing.T) {
-		onRack(t, rack("1100", "1000", "none")+"    faults: [{when: {page: '01', nth: 280}, do: {lieRevision: '1100'}}]\n", func(b *bench) {
-			b.ended(b.run(staged(b, esp2)), result.RunDone, "updated confirmed e 1100")
-			for _, w := range b.writes() {
-				if strings.Contains(w, " 0f@") {
-					t.Errorf("write %q; want no activation: its peer has updated it", w)
+		onRack(t, rack("1100", "1000", "none")+"    faults: [{when: {page: '01', nth: 280}, do: {lieRevision: '1100'}}]\n",
+			func(b *bench) {
+				b.ended(b.run(staged(b, esp2)), result.RunDone, "updated confirmed e 1100")
+				for _, w := range b.writes() {
+					if strings.Contains(w, " 0f@") {
+						t.Errorf("write %q; want no activation: its peer has updated it", w)
+					}
 				}
-			}
-		})
+			})
 	})
 }
 

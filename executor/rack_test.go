@@ -96,7 +96,8 @@ func onRack(t *testing.T, enclosures string, f func(*bench)) {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "rack.yaml")
-	if err := os.WriteFile(file, []byte("apiVersion: fwctl/v1\nkind: Rack\ntrace: trace.jsonl\nenclosures:\n"+enclosures), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("apiVersion: fwctl/v1\nkind: Rack\ntrace: trace.jsonl\nenclosures:\n"+enclosures),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	putEmptyStore(t, filepath.Join(dir, "state"))
@@ -148,9 +149,11 @@ func (b *bench) imageFor(product, revision string, size int) plan.ImageRef {
 // hop is a download to a component at 1000, with the house's patience.
 func (b *bench) hop(revision string, modes ...plan.Mode) plan.Hop {
 	return plan.Hop{
-		From: "1000", To: revision, Image: b.imageFor("JBOD-60", revision, 10001), Modes: modes, Protocol: plan.SES, ChunkSize: 4096,
+		From: "1000", To: revision, Image: b.imageFor("JBOD-60", revision, 10001), Modes: modes, Protocol: plan.SES,
+		ChunkSize:  4096,
 		Activation: plan.Manual, ActivateBy: plan.ByModeF,
-		FlashTimeout: plan.Duration(45 * time.Minute), Settle: plan.Duration(60 * time.Second), ReturnTimeout: plan.Duration(15 * time.Minute),
+		FlashTimeout: plan.Duration(45 * time.Minute), Settle: plan.Duration(60 * time.Second),
+		ReturnTimeout: plan.Duration(15 * time.Minute),
 	}
 }
 
@@ -221,8 +224,10 @@ func (b *bench) config(steps ...plan.Step) executor.Config {
 		Machine: b.machine, Store: b.store, Images: b.images, By: "anna",
 		Plan: &plan.Plan{
 			FormatVersion: plan.FormatVersion, Kind: "Plan", Digest: "sha256:00", Simulated: true, Steps: steps,
-			DesiredState: plan.Source{SHA256: strings.Repeat("0", 64)}, Scans: []plan.Scan{}, Windows: map[string]window.Window{}, Warnings: []string{},
-			Waves:   []plan.Wave{{Number: 1, Kind: plan.StageWave, Windows: []string{}}, {Number: 2, Kind: plan.ResetWave, Windows: []string{}}, {Number: 3, Kind: plan.ResetWave, Windows: []string{}}},
+			DesiredState: plan.Source{SHA256: strings.Repeat("0", 64)}, Scans: []plan.Scan{},
+			Windows: map[string]window.Window{}, Warnings: []string{},
+			Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave, Windows: []string{}},
+				{Number: 2, Kind: plan.ResetWave, Windows: []string{}}, {Number: 3, Kind: plan.ResetWave, Windows: []string{}}},
 			Rollout: plan.Rollout{MaxParallel: 1}, Summary: plan.Summary{Update: len(steps)},
 		},
 		Observer: func(e result.Event) {

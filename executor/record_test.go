@@ -56,7 +56,8 @@ func TestWhatNeedsAnImageIsNotActivated(t *testing.T) {
 				hop.Modes, hop.Activation, hop.ActivateBy = []plan.Mode{}, plan.WithApply, by
 				step, before := b.step(esp1, reset, hop), len(b.writes())
 				err := b.store.Update(context.Background(), func(tx *state.Tx) {
-					tx.Caution(state.CautionRecord{Key: state.Key{LUID: step.LUID}, Kind: state.NeedsImage, Address: esp1, Detail: "83h"})
+					tx.Caution(state.CautionRecord{Key: state.Key{LUID: step.LUID}, Kind: state.NeedsImage, Address: esp1,
+						Detail: "83h"})
 				})
 				if err != nil {
 					t.Fatal(err)
@@ -125,13 +126,15 @@ func TestWhatIsOpenIsAProblem(t *testing.T) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		err := b.store.Update(context.Background(), func(tx *state.Tx) {
 			run := tx.BeginRun(state.Run{})
-			tx.Intend(state.Intent{Run: run, Address: esp1, Key: state.Key{LUID: step.LUID}, Kind: state.DownloadStart, Mode: "0e", SHA256: "5891b5b5"})
+			tx.Intend(state.Intent{Run: run, Address: esp1, Key: state.Key{LUID: step.LUID}, Kind: state.DownloadStart,
+				Mode: "0e", SHA256: "5891b5b5"})
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		problems := b.scan().Problems
-		if len(problems) != 1 || !strings.Contains(problems[0].Summary, esp1) || !strings.Contains(problems[0].Detail, "do not reset or power-cycle") {
+		if len(problems) != 1 || !strings.Contains(problems[0].Summary, esp1) ||
+			!strings.Contains(problems[0].Detail, "do not reset or power-cycle") {
 			t.Errorf("problems = %+v; want one that names %s", problems, esp1)
 		}
 	})
@@ -177,7 +180,8 @@ func (n watchfulNode) Do(ctx context.Context, req *transport.Request) (*transpor
 	if err != nil {
 		panic(err)
 	}
-	if len(steps) == 1 && len(open) == 0 && slices.Contains([]step.State{step.Sent, step.Waiting, step.Verifying}, step.State(steps[0].State)) {
+	if len(steps) == 1 && len(open) == 0 &&
+		slices.Contains([]step.State{step.Sent, step.Waiting, step.Verifying}, step.State(steps[0].State)) {
 		n.b.Errorf("no effect is open of a component that is %s", steps[0].State)
 	}
 	return n.Node.Do(ctx, req)

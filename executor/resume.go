@@ -211,7 +211,8 @@ func (c *component) needsImage(cautions []state.CautionRecord) bool {
 
 // stored returns a component as the store has it. Of a run by a fwctl before 1.0 it is
 // what the record, its effects and the cautions say.
-func (c *component) stored(rec state.Step, intents []state.Intent, cautions []state.CautionRecord) (step.Component, error) {
+func (c *component) stored(rec state.Step, intents []state.Intent, cautions []state.CautionRecord) (step.Component,
+	error) {
 	is := step.New(c.step)
 	if rec.Component != "" {
 		err := json.Unmarshal([]byte(rec.Component), &is)

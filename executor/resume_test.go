@@ -23,7 +23,8 @@ import (
 
 // afterCrash runs a plan, kills it after the effect that pick chooses of as many as
 // there are, and has f go on with the rack and the store as they stood.
-func afterCrash(t *testing.T, enclosures string, steps func(*bench) []plan.Step, pick func(effects int) int, f func(*bench, executor.Config)) {
+func afterCrash(t *testing.T, enclosures string, steps func(*bench) []plan.Step, pick func(effects int) int,
+	f func(*bench, executor.Config)) {
 	t.Helper()
 	var crashes []crash
 	var config executor.Config
@@ -67,7 +68,8 @@ func TestResumeWhileTheEnclosureIsAway(t *testing.T) {
 		address := b.scan().Enclosures[0].ESPs[0].Subenclosures[0].Address
 		return []plan.Step{b.step(address, reset, b.hop("1100", plan.Mode7))}
 	}
-	last := func(effects int) int { return effects - 1 } // the reading of 10h, which starts it; that the status has no more to say is read after its return
+	// the reading of 10h, which starts it; that the status has no more to say is read after its return
+	last := func(effects int) int { return effects - 1 }
 	afterCrash(t, rack, one, last, func(b *bench, c executor.Config) {
 		if e := b.scan().Enclosures; len(e) != 0 {
 			t.Fatalf("enclosures in sight = %d; want none while it restarts", len(e))
@@ -87,7 +89,8 @@ func TestResumeWhileANodeIsBusy(t *testing.T) {
 		b.lookAt("/dev/sg0", transport.Exclusive, time.Hour)
 		r := b.resume(c)
 		if r.Outcome != result.RunUnknown || !strings.Contains(r.Reason, "held by another process") || b.effects() != before {
-			t.Errorf("Resume = %+v with %d effects; want it unknown still, because the node is in use, with none", r, b.effects()-before)
+			t.Errorf("Resume = %+v with %d effects; want it unknown still, because the node is in use, with none", r,
+				b.effects()-before)
 		}
 		if open, err := b.store.Open(context.Background()); err != nil || len(open) == 0 {
 			t.Errorf("open intents after a refused resumption = %v, %v; want them as they were", open, err)
@@ -107,7 +110,8 @@ func TestWhatIsDoneSinceEndsAnInterruptedRun(t *testing.T) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		resumable := func(want bool, after string) {
 			t.Helper()
-			if run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock); err != nil || (run != nil) != want {
+			if run, _, err := memory.Resumable(context.Background(), b.store, b.machine.HoldsLock); err != nil ||
+				(run != nil) != want {
 				t.Errorf("Resumable after %s = %+v, %v; want a run: %v", after, run, err, want)
 			}
 		}
@@ -260,7 +264,8 @@ func TestResumeLeavesWhatHasFailed(t *testing.T) {
 		beside := b.step(esp2, stage, hop)
 		beside.FaultDomain = 1
 		c := b.config(b.step(esp1, stage, hop), beside)
-		b.ended(b.runConfig(context.Background(), c), result.RunFailed, "failed unconfirmed e 1000", "skipped unconfirmed  1000")
+		b.ended(b.runConfig(context.Background(), c), result.RunFailed, "failed unconfirmed e 1000",
+			"skipped unconfirmed  1000")
 		writes := len(b.writes())
 		// As if it had been killed before its end was recorded.
 		if err := b.store.Update(context.Background(), func(tx *state.Tx) { tx.EndRun(1, time.Time{}, "") }); err != nil {
@@ -326,8 +331,10 @@ func TestUnknownIsFoundOut(t *testing.T) {
 					t.Errorf("NeedsPerson = %v; want %v", r.Steps[0].NeedsPerson, tt.half)
 				}
 				before := b.effects()
-				if r := b.run(beside); r.Outcome != result.RunRefused || r.Refusal != step.RefusedUnfinished || b.effects() != before {
-					t.Errorf("Run on the module beside it = %s (%s: %s), after %d effects; want it refused: fwctl resume finds out", r.Outcome, r.Refusal, r.Reason, b.effects()-before)
+				if r := b.run(beside); r.Outcome != result.RunRefused || r.Refusal != step.RefusedUnfinished ||
+					b.effects() != before {
+					t.Errorf("Run on the module beside it = %s (%s: %s), after %d effects; want it refused: fwctl resume finds out",
+						r.Outcome, r.Refusal, r.Reason, b.effects()-before)
 				}
 				found, err := verify.Run(context.Background(), verify.Config{Machine: b.machine, Store: b.store, By: "ben"})
 				if err != nil || len(found.Unsettled) == 0 || found.Unsettled[0].Address != esp1 {
@@ -356,7 +363,8 @@ func TestUnknownIsFoundOut(t *testing.T) {
 					t.Errorf("writes = %q; want %d chunks", b.writes(), tt.sent)
 				}
 				b.arrived(hop.Image)
-				if found, err := verify.Run(context.Background(), verify.Config{Machine: b.machine, Store: b.store, By: "ben"}); err != nil || len(found.Unsettled) > 0 {
+				if found, err := verify.Run(context.Background(),
+					verify.Config{Machine: b.machine, Store: b.store, By: "ben"}); err != nil || len(found.Unsettled) > 0 {
 					t.Errorf("Verify after it = %+v, %v; want nothing unsettled", found, err)
 				}
 				b.ended(b.run(beside), result.RunDone, "staged confirmed e 1000")
@@ -368,7 +376,8 @@ func TestUnknownIsFoundOut(t *testing.T) {
 // So is what became of it in a resumption that sent it the image again.
 func TestUnknownInAResumption(t *testing.T) {
 	t.Parallel()
-	faults := "faults: [{when: {opcode: '1d', offset: 4096}, do: {vanish: 1h}}, {when: {opcode: '1d', offset: 4096, nth: 2}, do: {vanish: 1h}}]"
+	faults := "faults: [{when: {opcode: '1d', offset: 4096}, do: {vanish: 1h}}, {when: {opcode: '1d', offset: 4096, " +
+		"nth: 2}, do: {vanish: 1h}}]"
 	onRack(t, strings.Replace(acme(""), "esps: [{}, {}]", "esps: [{"+faults+"}, {}]", 1), func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
 		c := b.config(b.step(esp1, reset, hop))
@@ -384,7 +393,8 @@ func TestUnknownInAResumption(t *testing.T) {
 // One that never answers again is not in the way of another.
 func TestUnknownBesideUnknown(t *testing.T) {
 	t.Parallel()
-	gone := strings.Replace(acme(""), "esps: [{}, {}]", "esps: [{faults: [{when: {opcode: '1d', offset: 4096}, do: {die: true}}]}, {}]", 1)
+	gone := strings.Replace(acme(""), "esps: [{}, {}]",
+		"esps: [{faults: [{when: {opcode: '1d', offset: 4096}, do: {die: true}}]}, {}]", 1)
 	away := strings.ReplaceAll(strings.Replace(gone, "die: true", "vanish: 1h", 1), enc1, other)
 	onRack(t, gone+away, func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
@@ -402,7 +412,8 @@ func TestUnknownBesideUnknown(t *testing.T) {
 // lets go: a new plan takes it as it is.
 func TestUnknownThatAnswers(t *testing.T) {
 	t.Parallel()
-	onRack(t, acme("protocol: write-buffer, confirm: none")+"    faults: [{when: {opcode: '3b', offset: 8192}, do: {noAnswer: true}}]\n", func(b *bench) {
+	onRack(t, acme("protocol: write-buffer, confirm: none")+"    faults: [{when: {opcode: '3b', offset: 8192}, do: "+
+		"{noAnswer: true}}]\n", func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
 		hop.Protocol = plan.WriteBuffer
 		c := b.config(b.step(esp1, reset, hop))
@@ -448,7 +459,8 @@ func TestUnknownThatWasExchanged(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		err := b.store.Update(context.Background(), func(tx *state.Tx) {
 			run := tx.BeginRun(state.Run{Host: b.machine.Hostname(), By: "anna", StartedAt: time.Now()})
-			tx.Intend(state.Intent{Run: run, Address: esp1, Key: state.Key{LUID: "5000ccab0400dead"}, Kind: state.DownloadStart, Mode: "07", SHA256: strings.Repeat("0", 64), At: time.Now()})
+			tx.Intend(state.Intent{Run: run, Address: esp1, Key: state.Key{LUID: "5000ccab0400dead"}, Kind: state.DownloadStart,
+				Mode: "07", SHA256: strings.Repeat("0", 64), At: time.Now()})
 			tx.EndRun(run, time.Now(), string(result.RunUnknown))
 		})
 		if err != nil {
@@ -474,25 +486,26 @@ func TestResumeWhereItHasBecomeWorse(t *testing.T) {
 		return []plan.Step{b.step(esp1, stage, hop), b.step(esp2, stage, hop)}
 	}
 	early := func(int) int { return 4 } // two chunks, and the status of both ESPs before them
-	afterCrash(t, acme("")+"    elements: [{type: power-supply, count: 2}]\n", two, early, func(b *bench, c executor.Config) {
-		before := len(b.writes())
-		c.Machine = &worseMachine{Machine: b.machine, worse: func(_ worseNode, cdb, in []byte) error {
-			if cdb[0] == 0x1c && cdb[2] == 0x02 {
-				in[12] = 2 // the first element behind the overall one: critical
+	afterCrash(t, acme("")+"    elements: [{type: power-supply, count: 2}]\n", two, early,
+		func(b *bench, c executor.Config) {
+			before := len(b.writes())
+			c.Machine = &worseMachine{Machine: b.machine, worse: func(_ worseNode, cdb, in []byte) error {
+				if cdb[0] == 0x1c && cdb[2] == 0x02 {
+					in[12] = 2 // the first element behind the overall one: critical
+				}
+				return nil
+			}}
+			r := b.resume(c)
+			b.ended(r, result.RunFailed, "failed unconfirmed e 1000", "refused unconfirmed  1000")
+			for i := range r.Steps {
+				b.reason(r, i, "has become worse since the run began", "critical")
 			}
-			return nil
-		}}
-		r := b.resume(c)
-		b.ended(r, result.RunFailed, "failed unconfirmed e 1000", "refused unconfirmed  1000")
-		for i := range r.Steps {
-			b.reason(r, i, "has become worse since the run began", "critical")
-		}
-		for _, w := range b.writes()[before:] {
-			if !strings.Contains(w, " ff@") {
-				t.Errorf("writes after the resumption = %q; want none but what discards the half", b.writes()[before:])
+			for _, w := range b.writes()[before:] {
+				if !strings.Contains(w, " ff@") {
+					t.Errorf("writes after the resumption = %q; want none but what discards the half", b.writes()[before:])
+				}
 			}
-		}
-	})
+		})
 }
 
 // Half an image by mode 7 cannot wait for a window; half of one by mode e can.

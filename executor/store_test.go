@@ -54,7 +54,8 @@ func TestStateThatIsTakenAway(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if r.Outcome != result.RunFailed || !r.Lost || !strings.Contains(b.story(r), "was removed while fwctl was using it") {
+				if r.Outcome != result.RunFailed || !r.Lost ||
+					!strings.Contains(b.story(r), "was removed while fwctl was using it") {
 					t.Errorf("Run = %s, lost %v; want it failed and lost\n%s", r.Outcome, r.Lost, b.story(r))
 				}
 				if got := r.Steps[1].Outcome; got != result.OutcomeSkipped {

@@ -19,7 +19,8 @@ import (
 func (b *bench) verify(powerCycled ...inventory.Selector) *result.Found {
 	b.Helper()
 	effects := b.effects()
-	found, err := verify.Run(context.Background(), verify.Config{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: powerCycled})
+	found, err := verify.Run(context.Background(),
+		verify.Config{Machine: b.machine, Store: b.store, By: "anna", PowerCycled: powerCycled})
 	if err != nil {
 		b.Fatalf("Verify = %v", err)
 	}
@@ -58,7 +59,8 @@ func TestVerify(t *testing.T) {
 					time.Sleep(10 * time.Minute)
 				}
 				found := b.verify(tt.said...)
-				if len(found.Components) != 1 || found.Components[0].Outcome != tt.outcome || !strings.Contains(found.Components[0].Reason, tt.words) || len(found.Declines) != 0 {
+				if len(found.Components) != 1 || found.Components[0].Outcome != tt.outcome ||
+					!strings.Contains(found.Components[0].Reason, tt.words) || len(found.Declines) != 0 {
 					t.Errorf("Verify = %+v; want %s, for a reason with %q", found, tt.outcome, tt.words)
 				}
 				if got := len(b.stored()) == 1; got != tt.staged {
@@ -93,7 +95,8 @@ func TestVerifyOfAnotherRevision(t *testing.T) {
 					return nil
 				}}
 				found := b.verify().Components
-				if len(found) != 1 || found[0].Outcome != tt.outcome || found[0].Revision != "0950" || !strings.Contains(found[0].Reason, tt.words) {
+				if len(found) != 1 || found[0].Outcome != tt.outcome || found[0].Revision != "0950" ||
+					!strings.Contains(found[0].Reason, tt.words) {
 					t.Errorf("Verify = %+v; want %s, for a reason with %q", found, tt.outcome, tt.words)
 				}
 				if len(b.stored()) != 0 {
@@ -114,7 +117,9 @@ func TestVerifyTellsWhatIsMissing(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 		gone := b.scan().Enclosures[0].ESPs[1]
-		b.machine = &watched{Machine: b.machine, busy: func(node string, _ transport.Access) bool { return slices.Contains(gone.Paths, node) }}
+		b.machine = &watched{Machine: b.machine, busy: func(node string, _ transport.Access) bool {
+			return slices.Contains(gone.Paths, node)
+		}}
 		found := b.verify()
 		if len(found.Declines) != 1 || !slices.Contains(found.Declines[0].Worse, "ESP "+gone.LUID+" is missing") {
 			t.Errorf("Verify finds worse %+v; want ESP %s missing", found.Declines, gone.LUID)
@@ -129,17 +134,23 @@ func TestVerifyTellsWhatIsMissing(t *testing.T) {
 func TestVerifyTellsWhatIsMissingWhereNothingIsStaged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
-		b.ended(b.run(b.step(other+"/esp1/sub0", reset, b.hop("1100", plan.Mode7))), result.RunDone, "updated confirmed 7 1100")
+		b.ended(b.run(b.step(other+"/esp1/sub0", reset, b.hop("1100", plan.Mode7))), result.RunDone,
+			"updated confirmed 7 1100")
 		b.ended(b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7))), result.RunDone, "updated confirmed 7 1100")
-		if found := b.verify(); len(found.Components)+len(found.Declines) != 0 || len(found.Compared) != 1 || found.Compared[0].Enclosure != enc1 || found.Compared[0].ESPs != 2 {
+		if found := b.verify(); len(found.Components)+len(found.Declines) != 0 || len(found.Compared) != 1 ||
+			found.Compared[0].Enclosure != enc1 || found.Compared[0].ESPs != 2 {
 			t.Errorf("Verify = %+v; want the last run's enclosure compared, of two ESPs, and nothing that is worse", found)
 		}
 		gone := slices.Concat(b.scan().Enclosures[0].ESPs[1].Paths, b.scan().Enclosures[1].ESPs[1].Paths)
 		m := b.machine
-		b.machine = &watched{Machine: m, busy: func(node string, _ transport.Access) bool { return slices.Contains(gone, node) }}
+		b.machine = &watched{Machine: m, busy: func(node string, _ transport.Access) bool {
+			return slices.Contains(gone, node)
+		}}
 		found := b.verify()
-		if len(found.Declines) != 1 || found.Declines[0].Enclosure != enc1 || !slices.Contains(found.Declines[0].Worse, "ESP "+lu2+" is missing") {
-			t.Errorf("Verify finds worse %+v; want ESP %s missing of the last run's enclosure, and nothing of another's", found.Declines, lu2)
+		if len(found.Declines) != 1 || found.Declines[0].Enclosure != enc1 ||
+			!slices.Contains(found.Declines[0].Worse, "ESP "+lu2+" is missing") {
+			t.Errorf("Verify finds worse %+v; want ESP %s missing of the last run's enclosure, and nothing of another's",
+				found.Declines, lu2)
 		}
 		b.machine = &watched{Machine: m, busy: func(string, transport.Access) bool { return true }}
 		if found := b.verify(); len(found.Declines) != 1 || !strings.Contains(found.Declines[0].Worse[0], "not in sight") {
@@ -154,9 +165,12 @@ func TestVerifyOfWhatIsNotInSight(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
 		gone := b.scan().Enclosures[0].ESPs[0]
-		b.machine = &watched{Machine: b.machine, busy: func(node string, _ transport.Access) bool { return slices.Contains(gone.Paths, node) }}
+		b.machine = &watched{Machine: b.machine, busy: func(node string, _ transport.Access) bool {
+			return slices.Contains(gone.Paths, node)
+		}}
 		found := b.verify("all")
-		if len(found.Components) != 1 || found.Components[0].Outcome != "" || !strings.Contains(found.Components[0].Reason, "not in sight") {
+		if len(found.Components) != 1 || found.Components[0].Outcome != "" ||
+			!strings.Contains(found.Components[0].Reason, "not in sight") {
 			t.Errorf("Verify = %+v; want it not in sight", found.Components)
 		}
 		if len(b.stored()) != 1 {
@@ -179,8 +193,10 @@ func TestVerifyOfWhatSaysThatItWaits(t *testing.T) {
 				return nil
 			}}
 			found := b.verify("all").Components
-			if len(found) != 1 || found[0].Outcome != state.Waiting || !strings.Contains(found[0].Reason, "deferred microcode waits") || len(b.stored()) != 1 {
-				t.Errorf("Verify where the device says %02Xh/%02Xh = %+v, with %d remembered as staged; want it waiting, and remembered", asc[0], asc[1], found, len(b.stored()))
+			if len(found) != 1 || found[0].Outcome != state.Waiting ||
+				!strings.Contains(found[0].Reason, "deferred microcode waits") || len(b.stored()) != 1 {
+				t.Errorf("Verify where the device says %02Xh/%02Xh = %+v, with %d remembered as staged; want it waiting, and "+
+					"remembered", asc[0], asc[1], found, len(b.stored()))
 			}
 		})
 	}
@@ -193,7 +209,8 @@ func TestVerifyOfASubenclosure(t *testing.T) {
 		hop := b.hop("3000", plan.ModeE)
 		hop.From, hop.Image = "2000", b.imageFor("PSU", "3000", whole)
 		b.ended(b.run(b.step(sub3, stage, hop)), result.RunDone, "staged confirmed e 2000")
-		if found := b.verify().Components; len(found) != 1 || found[0].Address != sub3 || found[0].Revision != "2000" || found[0].Outcome != state.Waiting {
+		if found := b.verify().Components; len(found) != 1 || found[0].Address != sub3 || found[0].Revision != "2000" ||
+			found[0].Outcome != state.Waiting {
 			t.Errorf("Verify = %+v; want %s waiting at 2000", found, sub3)
 		}
 	})

@@ -19,7 +19,8 @@ import (
 // Where one fails nothing else of its fault domain is touched, and the others are.
 func TestFailureInAResetWaveLeavesTheRestOfItsDomain(t *testing.T) {
 	t.Parallel()
-	rack := acme("") + "    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}]\n" + strings.ReplaceAll(acme(""), enc1, other)
+	rack := acme("") + "    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}]\n" +
+		strings.ReplaceAll(acme(""), enc1, other)
 	onRack(t, rack, func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
 		c := b.config(b.step(esp1, reset, hop), b.step(esp2, reset, hop), b.step(other+"/esp1/sub0", reset, hop))
@@ -93,7 +94,8 @@ func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if r.Outcome != tt.want || r.Outcome == result.RunRefused && (r.Refusal != step.RefusedInUse || len(b.writes()) > 0) {
+				if r.Outcome != tt.want || r.Outcome == result.RunRefused &&
+					(r.Refusal != step.RefusedInUse || len(b.writes()) > 0) {
 					t.Errorf("Run = %s (%s: %s) with %d writes; want %s", r.Outcome, r.Refusal, r.Reason, len(b.writes()), tt.want)
 				}
 				other.Close()
@@ -177,7 +179,8 @@ func TestWavesOfOtherHosts(t *testing.T) {
 				other := b.step(esp2, tt.waves, b.hop("1100", plan.ModeE))
 				other.Host, other.FaultDomain = "stor9", tt.there
 				c := b.config(s, other)
-				c.Plan.Waves = []plan.Wave{{Number: before, Kind: plan.StageWave}, {Number: between, Kind: plan.ResetWave, Canary: tt.canary[0]},
+				c.Plan.Waves = []plan.Wave{{Number: before, Kind: plan.StageWave},
+					{Number: between, Kind: plan.ResetWave, Canary: tt.canary[0]},
 					{Number: beside, Kind: kind, Canary: tt.canary[1]}, {Number: 4, Kind: plan.ResetWave}}
 				elsewhere := "skipped unconfirmed  "
 				r := b.runConfig(context.Background(), c)
@@ -186,8 +189,10 @@ func TestWavesOfOtherHosts(t *testing.T) {
 					return
 				}
 				b.ended(r, result.RunRefused, "skipped unconfirmed  1000", elsewhere)
-				if r.Refusal != step.RefusedOrder || !strings.Contains(r.Reason, tt.want) || !strings.Contains(r.Reason, "go on with --wave 3") || b.effects() > 0 {
-					t.Errorf("Run is refused by %s: %q, after %d effects; want %s: %q", r.Refusal, r.Reason, b.effects(), step.RefusedOrder, tt.want)
+				if r.Refusal != step.RefusedOrder || !strings.Contains(r.Reason, tt.want) ||
+					!strings.Contains(r.Reason, "go on with --wave 3") || b.effects() > 0 {
+					t.Errorf("Run is refused by %s: %q, after %d effects; want %s: %q", r.Refusal, r.Reason, b.effects(),
+						step.RefusedOrder, tt.want)
 				}
 				c.Wave = beside
 				told := false
@@ -267,7 +272,8 @@ func TestResetsAreGatedByTheUseOfDrivesNow(t *testing.T) {
 		"likewise, and somebody has said to it": {mounted, "{slot: 0}", plan.ResetAlways, other, []inventory.Selector{esp1}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rack := acme("") + "    drives: [" + tt.own + "]\n" + strings.ReplaceAll(acme(""), enc1, other) + "    drives: [" + tt.others + "]\n"
+			rack := acme("") + "    drives: [" + tt.own + "]\n" + strings.ReplaceAll(acme(""), enc1, other) + "    drives: [" +
+				tt.others + "]\n"
 			onRack(t, rack, func(b *bench) {
 				hop := b.hop("1100", plan.ModeE)
 				hop.Activation = plan.WithApply
@@ -289,7 +295,8 @@ func TestResetsAreGatedByTheUseOfDrivesNow(t *testing.T) {
 				b.ended(r, result.RunRefused, "refused unconfirmed  1000")
 				b.reason(r, 0, tt.words)
 				if r.Refusal != step.RefusedGate || !strings.Contains(r.Reason, "nothing was written") || len(b.writes()) != 0 {
-					t.Errorf("Run = %s, %q, with the writes %q; want it refused at the gate, with none", r.Refusal, r.Reason, b.writes())
+					t.Errorf("Run = %s, %q, with the writes %q; want it refused at the gate, with none", r.Refusal, r.Reason,
+						b.writes())
 				}
 				c.Phase = plan.StageWave // which resets nothing
 				if r, err := executor.Check(context.Background(), c); err != nil || r.Outcome != result.RunDone {
@@ -325,10 +332,12 @@ func TestStagingGoesAheadOfOtherHosts(t *testing.T) {
 	onRack(t, acme(""), func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
 		hop.Activation = plan.WithApply
-		s, other := b.step(esp1, plan.StepWaves{Stage: 1, Reset: 2}, hop), b.step(esp2, plan.StepWaves{Stage: 1, Reset: 3}, hop)
+		s, other := b.step(esp1, plan.StepWaves{Stage: 1, Reset: 2}, hop),
+			b.step(esp2, plan.StepWaves{Stage: 1, Reset: 3}, hop)
 		other.Host = "stor9"
 		c := b.config(s, other)
-		c.Plan.Waves = []plan.Wave{{Number: 1, Kind: plan.StageWave}, {Number: 2, Kind: plan.ResetWave}, {Number: 3, Kind: plan.ResetWave}}
+		c.Plan.Waves = []plan.Wave{{Number: 1, Kind: plan.StageWave}, {Number: 2, Kind: plan.ResetWave},
+			{Number: 3, Kind: plan.ResetWave}}
 		r := b.runConfig(context.Background(), c)
 		b.ended(r, result.RunStopped, "staged confirmed e 1000", "skipped unconfirmed  ")
 		b.reason(r, 0, "wave 2 follows wave 1 of stor9", "go on with --wave 2")
@@ -419,7 +428,8 @@ func TestWithdrawnBeforeTheFirstChunk(t *testing.T) {
 func TestFailureWhileAnotherDomainIsLookedAt(t *testing.T) {
 	t.Parallel()
 	fails := acme("modes: ['0e']") + "    faults: [{when: {opcode: '1d'}, do: {delay: 2m}}]\n"
-	slow := strings.ReplaceAll(acme(""), enc1, other) + "    faults: [{when: {opcode: 'a3', every: true}, do: {delay: 20s}}]\n"
+	slow := strings.ReplaceAll(acme(""), enc1, other) +
+		"    faults: [{when: {opcode: 'a3', every: true}, do: {delay: 20s}}]\n"
 	onRack(t, fails+slow, func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)
 		c := b.config(b.step(esp1, reset, hop), b.step(other+"/esp1/sub0", reset, hop))
@@ -501,7 +511,8 @@ func TestWhatWaitsForAnotherWave(t *testing.T) {
 	onRack(t, acme("")+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
 		started, left := b.hop("1100", plan.ModeE), b.hop("1100", plan.ModeE)
 		started.Activation = plan.WithApply
-		steps := []plan.Step{b.step(esp1, both, started), b.step(esp2, stage, left), b.step(other+"/esp1/sub0", otherReset, b.hop("1100", plan.Mode7))}
+		steps := []plan.Step{b.step(esp1, both, started), b.step(esp2, stage, left),
+			b.step(other+"/esp1/sub0", otherReset, b.hop("1100", plan.Mode7))}
 		waits := func(c executor.Config, want ...int) {
 			t.Helper()
 			r, err := executor.Run(context.Background(), c)
@@ -540,7 +551,8 @@ func TestStepsEndAtTheirOwnTime(t *testing.T) {
 			t.Fatalf("Steps = %v, %v; want 2", steps, err)
 		}
 		if first, second := steps[0].At, steps[1].At; second.Sub(first) < 10*time.Minute || runs[0].EndedAt.Before(second) {
-			t.Errorf("components ended at %v and %v, the run at %v; want them 10 minutes apart, and not after the run", first, second, runs[0].EndedAt)
+			t.Errorf("components ended at %v and %v, the run at %v; want them 10 minutes apart, and not after the run", first,
+				second, runs[0].EndedAt)
 		}
 	})
 }

@@ -21,7 +21,8 @@ func TestNothingStartsThatMayNotFitItsWindow(t *testing.T) {
 	onRack(t, acme("flashTime: 25m"), func(b *bench) {
 		c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, stage, b.hop("1100", plan.ModeE)))
 		c.Plan.Waves[0].Windows = []string{"short"}
-		c.Plan.Windows = map[string]window.Window{"short": {Start: "2000-01-01T00:00", Timezone: "UTC", Duration: "1h"}} // when the bubble begins
+		// when the bubble begins
+		c.Plan.Windows = map[string]window.Window{"short": {Start: "2000-01-01T00:00", Timezone: "UTC", Duration: "1h"}}
 		r, err := executor.Run(context.Background(), c)
 		if err != nil {
 			t.Fatal(err)
@@ -33,7 +34,8 @@ func TestNothingStartsThatMayNotFitItsWindow(t *testing.T) {
 		if r, err = executor.Run(context.Background(), c); err != nil || r.Outcome != result.RunDone {
 			t.Errorf("Run = %+v, %v; want it done, whatever the time", r, err)
 		}
-		want := []state.Override{{Kind: state.IgnoreWindow, Address: esp1, Given: "CHG-4711"}, {Kind: state.IgnoreWindow, Address: esp2, Given: "CHG-4711"}}
+		want := []state.Override{{Kind: state.IgnoreWindow, Address: esp1, Given: "CHG-4711"},
+			{Kind: state.IgnoreWindow, Address: esp2, Given: "CHG-4711"}}
 		if got, err := b.store.Overrides(context.Background(), 2); err != nil || !slices.Equal(got, want) {
 			t.Errorf("overrides on record = %+v, %v; want %+v", got, err, want)
 		}
@@ -81,7 +83,8 @@ func TestWhatDoesNotFitWaitsForTheNextOpening(t *testing.T) {
 				}
 				c := b.config(b.step(esp1, stage, first), b.step(esp2, stage, second))
 				tt.window.Start, tt.window.Timezone = "2000-01-01T00:00", "UTC"
-				c.Plan.Waves[0].Windows, c.Plan.Windows, c.Wait = []string{"daily"}, map[string]window.Window{"daily": tt.window}, tt.wait
+				c.Plan.Waves[0].Windows, c.Plan.Windows, c.Wait = []string{"daily"}, map[string]window.Window{"daily": tt.window},
+					tt.wait
 				begun := time.Now()
 				r, err := executor.Run(context.Background(), c)
 				if err != nil {
@@ -117,7 +120,8 @@ func TestNothingStartsInAWindowThatIsClosed(t *testing.T) {
 				time.Sleep(tt.late)
 				c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, stage, b.hop("1100", plan.ModeE)))
 				tt.window.Start, tt.window.Timezone = "2000-01-01T00:00", "UTC"
-				c.Plan.Waves[0].Windows, c.Plan.Windows, c.Wait = []string{"night"}, map[string]window.Window{"night": tt.window}, tt.wait
+				c.Plan.Waves[0].Windows, c.Plan.Windows, c.Wait = []string{"night"}, map[string]window.Window{"night": tt.window},
+					tt.wait
 				r, err := executor.Run(context.Background(), c)
 				if err != nil {
 					t.Fatal(err)

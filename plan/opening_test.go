@@ -50,13 +50,15 @@ func TestOpening(t *testing.T) {
 			}
 			return t.Format(time.RFC3339)
 		}
-		got := fmt.Sprintf("%s: %s, %s to %s", map[bool]string{true: "now", false: "later"}[o.Now], o.Window, show(o.Start), show(o.End))
+		got := fmt.Sprintf("%s: %s, %s to %s", map[bool]string{true: "now", false: "later"}[o.Now], o.Window, show(o.Start),
+			show(o.End))
 		if got != c.want {
 			t.Errorf("Opening(%v, %s) = %s; want %s", c.windows, c.at, got, c.want)
 		}
 	}
 	for name, want := range map[string]string{"none": `the plan has no window "none"`, "broken": "window broken: "} {
-		if _, err := p.Opening(plan.Wave{Number: 1, Windows: []string{name}}, time.Time{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := p.Opening(plan.Wave{Number: 1, Windows: []string{name}}, time.Time{}); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("Opening(%s) = %v; want an error with %q", name, err, want)
 		}
 	}
@@ -65,7 +67,8 @@ func TestOpening(t *testing.T) {
 func minutes(n int) plan.Duration { return plan.Duration(time.Duration(n) * time.Minute) }
 
 func TestWorst(t *testing.T) {
-	stage := plan.Hop{Modes: []plan.Mode{plan.ModeE}, Image: plan.ImageRef{Size: 600}, ChunkSize: 1, FlashTimeout: minutes(20), Activation: plan.Manual}
+	stage := plan.Hop{Modes: []plan.Mode{plan.ModeE}, Image: plan.ImageRef{Size: 600}, ChunkSize: 1,
+		FlashTimeout: minutes(20), Activation: plan.Manual}
 	step := func(enclosure string, domain int, needs plan.Duration, waves plan.StepWaves, h plan.Hop) plan.Step {
 		return plan.Step{Enclosure: enclosure, FaultDomain: domain, Hops: []plan.Hop{h}, Waves: waves, WorstDuration: needs}
 	}

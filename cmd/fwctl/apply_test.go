@@ -24,7 +24,8 @@ func TestApplyInterrupted(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) {
 			dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
-			cmd := exec.Command("fwctl", "--simulate", "rack.yaml", "apply", "-f", "desired-state.yaml", "--yes", "--accept-disruption", "all", "--state-dir", "state")
+			cmd := exec.Command("fwctl", "--simulate", "rack.yaml", "apply", "-f", "desired-state.yaml", "--yes",
+				"--accept-disruption", "all", "--state-dir", "state")
 			cmd.Dir = dir
 			var stdout strings.Builder
 			cmd.Stdout = &stdout
@@ -70,7 +71,8 @@ func TestApplyOutlivesItsTerminal(t *testing.T) {
 	long(t)
 	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
 	hurry(t, filepath.Join(dir, "rack.yaml"))
-	cmd := exec.Command("fwctl", "--simulate", "rack.yaml", "apply", "-f", "desired-state.yaml", "--yes", "--accept-disruption", "all", "--state-dir", "state")
+	cmd := exec.Command("fwctl", "--simulate", "rack.yaml", "apply", "-f", "desired-state.yaml", "--yes",
+		"--accept-disruption", "all", "--state-dir", "state")
 	cmd.Dir = dir
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -99,19 +101,22 @@ func TestConfirmed(t *testing.T) {
 		"yes\n": true, "yes": true, " yes \r\n": true,
 		"": false, "\n": false, "y\n": false, "Yes\n": false, "YES\n": false, "yes please\n": false, "no\nyes\n": false,
 	} {
-		if err := confirmed(strings.NewReader(answer), io.Discard); (err == nil) != want || err != nil && exitCode(err) != exitRefused {
+		if err := confirmed(strings.NewReader(answer), io.Discard); (err == nil) != want || err != nil &&
+			exitCode(err) != exitRefused {
 			t.Errorf("confirmed(%q) = %v; want yes: %v", answer, err, want)
 		}
 	}
 }
 
 func TestHintAfter(t *testing.T) {
-	r := &result.Result{Outcome: result.RunUnknown, Steps: []result.Step{{Address: "a"}, {Address: "b", NeedsPerson: true}}}
+	r := &result.Result{Outcome: result.RunUnknown,
+		Steps: []result.Step{{Address: "a"}, {Address: "b", NeedsPerson: true}}}
 	if got := hintAfter(r, false, "fwctl resume"); !strings.Contains(got, "do not reset or power-cycle b") {
 		t.Errorf("hintAfter = %q; want the component that must not be power-cycled named", got)
 	}
 	for refusal, want := range map[step.Refusal]string{
-		step.RefusedStale: "then plan again", step.RefusedInUse: "apply the same plan", step.RefusedWrongHost: "", step.RefusedDisruption: "", "": "or plan again",
+		step.RefusedStale: "then plan again", step.RefusedInUse: "apply the same plan", step.RefusedWrongHost: "",
+		step.RefusedDisruption: "", "": "or plan again",
 	} {
 		r := &result.Result{Outcome: result.RunRefused, Refusal: refusal}
 		if got := hintAfter(r, false, "fwctl resume"); !strings.Contains(got, want) || want == "" && got != "" {
@@ -158,12 +163,14 @@ func (gone) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 
 // A reader that goes away does not change how a run ended.
 func TestResultThatNobodyReads(t *testing.T) {
-	for outcome, want := range map[result.RunOutcome]int{result.RunUnknown: exitUnknown, result.RunFailed: exitFailed, result.RunDone: exitError} {
+	for outcome, want := range map[result.RunOutcome]int{result.RunUnknown: exitUnknown, result.RunFailed: exitFailed,
+		result.RunDone: exitError} {
 		for _, json := range []bool{false, true} {
 			out := ui.NewOutput(gone{})
 			r := &request{app: &app{stdout: out}, json: json, config: executor.Config{Plan: &plan.Plan{}}}
 			if got := exitCode(closed(out, r.end(&result.Result{Outcome: outcome}, nil))); got != want {
-				t.Errorf("exit code of a run that ended %s, and whose result cannot be written (JSON: %t) = %d; want %d", outcome, json, got, want)
+				t.Errorf("exit code of a run that ended %s, and whose result cannot be written (JSON: %t) = %d; want %d", outcome,
+					json, got, want)
 			}
 		}
 	}

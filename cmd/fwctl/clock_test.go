@@ -74,7 +74,8 @@ func shiftYears(t *testing.T, dir, year string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for table, columns := range map[string][]string{"runs": {"started_at", "ended_at"}, "steps": {"at"}, "intents": {"at"}, "staged": {"since"}, "sent": {"at"}} {
+	for table, columns := range map[string][]string{"runs": {"started_at", "ended_at"}, "steps": {"at"}, "intents": {"at"},
+		"staged": {"since"}, "sent": {"at"}} {
 		for _, c := range columns {
 			if _, err := db.Exec("UPDATE "+table+" SET "+c+" = ? || substr("+c+", 6) WHERE "+c+" <> ''", year); err != nil {
 				t.Fatal(err)

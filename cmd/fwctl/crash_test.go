@@ -40,7 +40,8 @@ func TestKilled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, jbods(fmt.Sprintf("download: {%s %s}, esps: [{%s}, {}]", tt.download, quick, tt.esp)), wanted(tt.modes, tt.policy))
+			s := newSite(t, jbods(fmt.Sprintf("download: {%s %s}, esps: [{%s}, {}]", tt.download, quick, tt.esp)),
+				wanted(tt.modes, tt.policy))
 			p := s.start(apply...)
 			if tt.sent != "" {
 				p.sends(1, tt.sent)
@@ -96,7 +97,8 @@ func TestResumeBesideTheRunItself(t *testing.T) {
 	}
 	s.says(3, held, "apply", "test.plan", "--yes")
 	s.says(3, held, "apply", "test.plan", "--check")
-	s.says(3, []string{"cannot flash /dev/sg0: it is in use", "nothing was written"}, "flash", "--yes", "iom-1100.bin", "/dev/sg0")
+	s.says(3, []string{"cannot flash /dev/sg0: it is in use", "nothing was written"}, "flash", "--yes", "iom-1100.bin",
+		"/dev/sg0")
 	if got := s.count(""); got != 4 {
 		t.Errorf("writes = %d; want the 4 of the run that goes on", got)
 	}
@@ -188,7 +190,8 @@ func TestKeptImageThatIsDamaged(t *testing.T) {
 	if err := os.Rename(s.path("iom-1100.bin"), s.path("moved/iom-1100.bin")); err != nil {
 		t.Fatal(err)
 	}
-	s.says(1, []string{"cannot find image iom-1100", "iom-1100.bin, where it was when the plan was made: no file is there now", "--images"}, "resume", "--yes")
+	s.says(1, []string{"cannot find image iom-1100",
+		"iom-1100.bin, where it was when the plan was made: no file is there now", "--images"}, "resume", "--yes")
 	s.run(0, "resume", "--yes", "--images", "moved")
 	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 	s.intact()
@@ -242,7 +245,8 @@ func TestInterruptedTwice(t *testing.T) {
 			p.signal(syscall.SIGINT)
 			p.tells("^C again withdraws")
 			p.signal(syscall.SIGINT)
-			p.ends(130, "Interrupted again", "withdrawn on request after byte", "hint: fwctl --simulate rack.yaml resume goes on")
+			p.ends(130, "Interrupted again", "withdrawn on request after byte",
+				"hint: fwctl --simulate rack.yaml resume goes on")
 			writes := s.sent()
 			if chunks := s.count("0e@"); chunks < 2 || chunks > 8 || s.count("ff@") != abort || len(writes) != chunks+abort ||
 				abort > 0 && !strings.Contains(writes[len(writes)-1], "ff@") {
@@ -409,7 +413,8 @@ func TestTwoAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			esps := `esps: [{faults: [{when: {opcode: "1d", offset: 12288}, ` + hangs + `}]}, {}]`
-			s := newSite(t, jbods("download: {"+quick+"}, "+esps, "download: {"+quick+"}, esps: [{}, {}]"), wanted("e", "", tt.more))
+			s := newSite(t, jbods("download: {"+quick+"}, "+esps, "download: {"+quick+"}, esps: [{}, {}]"),
+				wanted("e", "", tt.more))
 			s.run(0, "plan", "-f", "desired.yaml", "--target", "5000ccab04001000/*", "--out", "first.plan")
 			s.run(0, "plan", "-f", "desired.yaml", "--target", tt.target, "--out", "second.plan")
 			p := s.start("apply", "first.plan", "--yes")
@@ -418,7 +423,8 @@ func TestTwoAtOnce(t *testing.T) {
 			if want := map[int]int{3: 4, 0: 24}[tt.code]; s.count("") != want {
 				t.Errorf("writes = %v; want %d", s.sent(), want)
 			}
-			if tt.code == 3 && (!strings.Contains(out, "cannot lock") || !strings.Contains(out, "hint: nothing was written: apply the same plan when the others are done")) {
+			if tt.code == 3 && (!strings.Contains(out, "cannot lock") ||
+				!strings.Contains(out, "hint: nothing was written: apply the same plan when the others are done")) {
 				t.Errorf("the second does not say why:\n%s", out)
 			}
 			p.kill()
@@ -489,6 +495,7 @@ func TestKilledResumeOfAnInterruptedRun(t *testing.T) {
 	p.kill()
 	s.run(0, "apply", "second.plan", "--yes")
 	s.says(0, []string{"Run 1 of plan"}, "resume", "--yes")
-	s.are(esp1+" 1000 1100", esp2+" 1000 1100", "5000ccab04002000/esp1/sub0 1000 1100", "5000ccab04002000/esp2/sub0 1000 1100")
+	s.are(esp1+" 1000 1100", esp2+" 1000 1100", "5000ccab04002000/esp1/sub0 1000 1100",
+		"5000ccab04002000/esp2/sub0 1000 1100")
 	s.intact()
 }

@@ -55,7 +55,8 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(filepath.Join(tiny, "rest")); err != nil {
 		t.Fatal(err)
 	}
-	s.write("rack.yaml", strings.Replace(jbods("download: {"+quick+"}, esps: [{}, {}]"), "esps: [{}, {}]", "esps: [{}, {}], "+`faults: [{when: {opcode: "1d", every: true}, do: {delay: 60ms}}]`, 1))
+	s.write("rack.yaml", strings.Replace(jbods("download: {"+quick+"}, esps: [{}, {}]"), "esps: [{}, {}]",
+		"esps: [{}, {}], "+`faults: [{when: {opcode: "1d", every: true}, do: {delay: 60ms}}]`, 1))
 	if err := os.Remove(s.path("rack.yaml.rack-state.json")); err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}

@@ -65,7 +65,8 @@ func TestREADME(t *testing.T) {
 	got := block.ReplaceAllStringFunc(string(data), func(text string) string {
 		commands++
 		m := block.FindStringSubmatch(text)
-		out, err := shell(dir, strings.ReplaceAll(m[1], "go run ../../internal/sim/simrack", simrack)) // the copy is outside the module
+		// the copy is outside the module
+		out, err := shell(dir, strings.ReplaceAll(m[1], "go run ../../internal/sim/simrack", simrack))
 		if err != nil {
 			t.Errorf("%s = %v; want no error\n%s", m[1], err, out)
 		}
@@ -92,7 +93,8 @@ func TestDemoQuotes(t *testing.T) {
 	}
 	run := regexp.MustCompile(`(?ms)^run\(\) \{.*?^\}$`).FindString(string(script))
 	got, err := shell(t.TempDir(), run+"\nrun echo --accept-disruption '5000*/*' r12.plan")
-	if want := "\n$ echo --accept-disruption '5000*/*' r12.plan\n--accept-disruption 5000*/* r12.plan\n"; err != nil || got != want {
+	if want := "\n$ echo --accept-disruption '5000*/*' r12.plan\n--accept-disruption 5000*/* r12.plan\n"; err != nil ||
+		got != want {
 		t.Errorf("run = %q, %v; want %q", got, err, want)
 	}
 }
@@ -156,7 +158,8 @@ func copyOf(t *testing.T, dir string) string {
 func shell(dir, command string) (string, error) {
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "FWCTL_STATE_DIR="+filepath.Join(dir, "state"), "TZ=UTC", "SUDO_USER=anna", "COLUMNS=80")
+	cmd.Env = append(os.Environ(), "FWCTL_STATE_DIR="+filepath.Join(dir, "state"), "TZ=UTC", "SUDO_USER=anna",
+		"COLUMNS=80")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

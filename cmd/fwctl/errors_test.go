@@ -53,8 +53,9 @@ func TestExitCode(t *testing.T) {
 		}
 	}
 	for outcome, want := range map[result.RunOutcome]int{
-		result.RunDone: 0, result.RunStopped: 6, result.RunRefused: 3, result.RunFailed: 4, result.RunUnknown: 5, result.RunInterrupted: 130,
-		"something new": 5,
+		result.RunDone: 0, result.RunStopped: 6, result.RunRefused: 3, result.RunFailed: 4, result.RunUnknown: 5,
+		result.RunInterrupted: 130,
+		"something new":       5,
 	} {
 		if got := outcome.ExitCode(); got != want {
 			t.Errorf("%s.ExitCode() = %d; want %d", outcome, got, want)
@@ -86,7 +87,8 @@ func TestReport(t *testing.T) {
 		{fmt.Errorf("cannot open any enclosure: %w: run fwctl as root", fs.ErrPermission), "fwctl: cannot open any enclosure: permission denied: run fwctl as root\n"},
 		{&image.Error{Path: "a.bin", Summary: "it is empty", Hint: "get the file again"}, "fwctl: cannot use image a.bin: it is empty\nhint: get the file again\n"},
 		{multierror.Append(nil,
-			schemas.Problem{File: "dc1.yaml", Line: 3, Column: 5, Summary: "unknown key \"imges\"", Hint: "did you mean \"images\"?"},
+			schemas.Problem{File: "dc1.yaml", Line: 3, Column: 5, Summary: "unknown key \"imges\"",
+				Hint: "did you mean \"images\"?"},
 			schemas.Problem{File: "dc1.yaml", Line: 9, Column: 1, Summary: "want is empty"}),
 			"fwctl: dc1.yaml:3:5: unknown key \"imges\"\nhint: did you mean \"images\"?\nfwctl: dc1.yaml:9:1: want is empty\n"},
 	} {

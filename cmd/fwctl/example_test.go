@@ -25,11 +25,14 @@ func TestExampleOfEverything(t *testing.T) {
 		t.Errorf("validate = %v; want no error and no warning\n%s", err, out)
 	}
 	out, err := shell(dir, "fwctl --simulate rack-of-everything.yaml plan -f desired-state.yaml")
-	if err != nil || !strings.Contains(out, "1050 > 1100") || !strings.Contains(out, "CHG-4711") || !strings.Contains(out, "0\n  blocked") {
+	if err != nil || !strings.Contains(out, "1050 > 1100") || !strings.Contains(out, "CHG-4711") ||
+		!strings.Contains(out, "0\n  blocked") {
 		t.Errorf("plan = %v; want a stepping stone, an exception and nothing blocked\n%s", err, out)
 	}
-	markdown, err := shell(dir, "fwctl --simulate rack-of-everything.yaml plan -f desired-state.yaml --out everything.plan -o markdown")
-	if err != nil || !strings.Contains(markdown, "## Firmware plan `") || !strings.Contains(markdown, "saturday-night") || !strings.Contains(markdown, "CHG-4711") {
+	markdown, err := shell(dir,
+		"fwctl --simulate rack-of-everything.yaml plan -f desired-state.yaml --out everything.plan -o markdown")
+	if err != nil || !strings.Contains(markdown, "## Firmware plan `") || !strings.Contains(markdown, "saturday-night") ||
+		!strings.Contains(markdown, "CHG-4711") {
 		t.Errorf("plan -o markdown = %v; want the plan with its window and its exception\n%s", err, markdown)
 	}
 	for address, want := range map[string][]string{

@@ -11,14 +11,16 @@ import (
 func TestFieldCapturesAreBlocked(t *testing.T) {
 	t.Parallel()
 	for _, capture := range []string{"a1-unlisted", "a3-swapped"} {
-		for policy, why := range map[string]string{"idle": "sdy, sdz, sdaa, sdab (in no slot) in use; slots 0, 1, 2, 3 of unknown use",
+		for policy, why := range map[string]string{"idle": "sdy, sdz, sdaa, sdab (in no slot) in use; slots 0, 1, 2, 3 of " +
+			"unknown use",
 			"redundant": "sdy, sdz, sdaa, sdab (in no slot) in use, SATA, no other path"} {
 			t.Run(capture+" "+policy, func(t *testing.T) {
 				t.Parallel()
 				dir := copyOf(t, filepath.Join("testdata", "field"))
 				out, err := shell(dir, "fwctl --simulate "+capture+".json plan -f ds-"+policy+".yaml")
 				words := strings.Join(strings.Fields(out), " ")
-				if err != nil || !strings.Contains(words, "500304801f001200/lu-500304801f001201/sub0 0501 0611 BLOCKED") || !strings.Contains(words, why) {
+				if err != nil || !strings.Contains(words, "500304801f001200/lu-500304801f001201/sub0 0501 0611 BLOCKED") ||
+					!strings.Contains(words, why) {
 					t.Errorf("plan = %v; want a blocked row with %q\n%s", err, why, out)
 				}
 			})
@@ -30,7 +32,8 @@ func TestFieldCapturesAreBlocked(t *testing.T) {
 // in the version of the format.
 func TestFieldPlansAreRefused(t *testing.T) {
 	t.Parallel()
-	for file, want := range map[string]string{"newline-in-to.plan": "more than a line", "esc-version.plan": "cannot use esc-version.plan"} {
+	for file, want := range map[string]string{"newline-in-to.plan": "more than a line",
+		"esc-version.plan": "cannot use esc-version.plan"} {
 		dir := copyOf(t, filepath.Join("testdata", "field"))
 		out, err := shell(dir, "code=0; fwctl show "+file+" || code=$?; echo code $code")
 		code := strings.Contains(out, "code 1\n") || strings.Contains(out, "code 3\n")

@@ -16,7 +16,9 @@ const nasty = "a\nFORGED\x1b[2J\u202e"
 // foreign text begins.
 func checkForeign(t *testing.T, what, printed string) {
 	t.Helper()
-	if i := strings.IndexFunc(printed, func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }); i >= 0 {
+	if i := strings.IndexFunc(printed, func(r rune) bool {
+		return r != '\n' && r != '\t' && !unicode.IsPrint(r)
+	}); i >= 0 {
 		t.Errorf("%s prints %q", what, printed[max(0, i-20):min(len(printed), i+20)])
 	}
 	for line := range strings.SplitSeq(printed, "\n") {
@@ -36,7 +38,8 @@ func TestForeignTextStaysOnItsLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	setenv := func(k, v string) { replaceInFile(t, filepath.Join(dir, "desired.yaml"), "$"+k, v) }
-	for _, i := range [][4]string{{"ACME", "JBOD-60", "1100", "acme-1100.bin"}, {"GLOBEX", "X28", "0611", "globex-0611.bin"}} {
+	for _, i := range [][4]string{{"ACME", "JBOD-60", "1100", "acme-1100.bin"},
+		{"GLOBEX", "X28", "0611", "globex-0611.bin"}} {
 		if err := addImage(dir, setenv, i[0], i[1], i[2], 24_000, filepath.Join("images", i[3])); err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +57,8 @@ func TestForeignTextStaysOnItsLine(t *testing.T) {
 		checkForeign(t, command, out.String())
 		return out.String()
 	}
-	for _, copied := range [][2]string{{"rack.yaml", nasty}, {"rack.yaml", nasty + ".yaml"}, {"desired.yaml", nasty + ".desired"}, {"images/acme-1100.bin", nasty + ".bin"}} {
+	for _, copied := range [][2]string{{"rack.yaml", nasty}, {"rack.yaml", nasty + ".yaml"},
+		{"desired.yaml", nasty + ".desired"}, {"images/acme-1100.bin", nasty + ".bin"}} {
 		data, err := os.ReadFile(filepath.Join(dir, copied[0]))
 		if err != nil {
 			t.Fatal(err)

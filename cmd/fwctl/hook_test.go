@@ -39,7 +39,8 @@ func TestRunCommandThatFails(t *testing.T) {
 	if err == nil || err.Error() != "exit status 3" || string(got) != "no quorum\n" {
 		t.Errorf("runCommand = %q, %v; want what it wrote, and exit status 3", got, err)
 	}
-	if _, err := runCommand(t.Context(), []string{filepath.Join(t.TempDir(), "none")}, nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := runCommand(t.Context(), []string{filepath.Join(t.TempDir(), "none")}, nil); !errors.Is(err,
+		fs.ErrNotExist) {
 		t.Errorf("runCommand of no program = %v; want it to say so", err)
 	}
 }

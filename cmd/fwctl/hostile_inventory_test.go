@@ -24,7 +24,8 @@ func TestInventoriesEditedByHand(t *testing.T) {
 	long(t)
 	strange := []any{
 		"", "a\n" + forged, "\x1b[2J" + forged, "\u202e" + forged, strings.Repeat("x", 300), "5000ccab04001000", "5000ccab04001000/esp1/sub0",
-		-1, -0.5, 256, 1 << 40, json.Number("1e300"), json.Number("99999999999999999999999999"), true, nil, []any{}, map[string]any{}, []any{nil}, []any{map[string]any{}},
+		-1, -0.5, 256, 1 << 40, json.Number("1e300"), json.Number("99999999999999999999999999"), true, nil, []any{},
+		map[string]any{}, []any{nil}, []any{map[string]any{}},
 	}
 	for _, golden := range []string{
 		"what is staged is told whichever host remembers it, and by whom",
@@ -140,7 +141,8 @@ func planFrom(t *testing.T, what string, doc any, want *desired.State) *inventor
 		}
 		return nil
 	}
-	for view, text := range map[string]string{"inventory": (ui.Screen{Width: 80}).Inventory(inv, quirkName), "desired state": string(desired.Init([]*inventory.Inventory{inv}, nil))} {
+	for view, text := range map[string]string{"inventory": (ui.Screen{Width: 80}).Inventory(inv, quirkName),
+		"desired state": string(desired.Init([]*inventory.Inventory{inv}, nil))} {
 		checkForeign(t, what+": the "+view, text)
 	}
 	p, err := build.Plan(build.Input{Desired: want, Inventories: []*inventory.Inventory{inv}})

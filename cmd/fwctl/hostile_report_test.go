@@ -43,7 +43,8 @@ func TestRecordsEditedByHand(t *testing.T) {
 		}
 		shown := 0
 		eachValue(doc, "", func(at string, set func(any), was any) {
-			for _, value := range []any{"", "x", "a\n" + forged, -1, 1 << 40, nil, true, []any{}, []any{nil}, []any{map[string]any{}}, map[string]any{}} {
+			for _, value := range []any{"", "x", "a\n" + forged, -1, 1 << 40, nil, true, []any{}, []any{nil},
+				[]any{map[string]any{}}, map[string]any{}} {
 				set(value)
 				what := fmt.Sprintf("%s with %s = %q", command, at, fmt.Sprint(value))
 				data, err := json.Marshal(doc)

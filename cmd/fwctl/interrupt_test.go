@@ -16,7 +16,8 @@ func TestBriefly(t *testing.T) {
 		told := false
 		briefly(func() { time.Sleep(time.Millisecond); told = true })
 		if took := time.Since(began); took > 2*time.Second || !told {
-			t.Errorf("briefly waited %v, and told: %v; want a second for what stands still, and to wait for what does not", took, told)
+			t.Errorf("briefly waited %v, and told: %v; want a second for what stands still, and to wait for what does not", took,
+				told)
 		}
 	})
 }

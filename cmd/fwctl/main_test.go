@@ -121,7 +121,8 @@ func setUpScript(env *testscript.Env) error {
 		{"ACME", "JBOD-60", "1100", "acme-1100.bin"},
 		{"GLOBEX", "X28", "0611", "globex-0611.bin"},
 	} {
-		if err := addImage(env.WorkDir, env.Setenv, img.vendor, img.product, img.revision, 24_000, filepath.Join("images", img.file)); err != nil {
+		if err := addImage(env.WorkDir, env.Setenv, img.vendor, img.product, img.revision, 24_000,
+			filepath.Join("images", img.file)); err != nil {
 			return err
 		}
 	}
@@ -179,7 +180,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code = %d; want %d", got, want)
 	}
-	if verb := args[1:]; slices.Contains(verb, "json") && (slices.Contains(verb, "apply") || slices.Contains(verb, "resume")) {
+	if verb := args[1:]; slices.Contains(verb, "json") &&
+		(slices.Contains(verb, "apply") || slices.Contains(verb, "resume")) {
 		ts.Check(checkEvents([]byte(ts.ReadFile("stdout"))))
 	}
 }

@@ -15,13 +15,16 @@ func TestPhases(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]"), wanted("e, 7", "reset: always, activate: apply"))
 	s.run(0, "plan", "-f", "desired.yaml", "--out", "test.plan")
-	s.says(3, []string{"wave 1 (stage) comes first and is not done", "nothing was written"}, "apply", "test.plan", "--yes", "--phase", "reset")
-	s.says(3, []string{"wave 1 (stage) comes first and is not done", "nothing was written"}, "apply", "test.plan", "--yes", "--wave", "2")
+	s.says(3, []string{"wave 1 (stage) comes first and is not done", "nothing was written"}, "apply", "test.plan", "--yes",
+		"--phase", "reset")
+	s.says(3, []string{"wave 1 (stage) comes first and is not done", "nothing was written"}, "apply", "test.plan", "--yes",
+		"--wave", "2")
 	if got := s.sent(); len(got) != 0 {
 		t.Errorf("writes of what was refused = %v; want none", got)
 	}
 	waits := "2 components wait for waves 2, 3: `fwctl --simulate rack.yaml apply test.plan --phase reset` goes on."
-	if got := flat(s.run(0, "apply", "test.plan", "--yes", "--phase", "stage")); !strings.Contains(got, waits) || strings.Count(got, "it waits for wave 2 (reset)") != 1 {
+	if got := flat(s.run(0, "apply", "test.plan", "--yes", "--phase", "stage")); !strings.Contains(got, waits) ||
+		strings.Count(got, "it waits for wave 2 (reset)") != 1 {
 		t.Errorf("apply --phase stage = %s; want %q, and of esp1 that it waits for wave 2", got, waits)
 	}
 	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
@@ -29,7 +32,8 @@ func TestPhases(t *testing.T) {
 		t.Errorf("activations in the stage phase = %d; want none", got)
 	}
 	s.says(3, []string{"wave 2 (reset) comes first and is not done"}, "apply", "test.plan", "--yes", "--wave", "3")
-	s.says(0, []string{"1 component waits for wave 3: `fwctl --simulate rack.yaml apply test.plan --wave 3` goes on."}, "apply", "test.plan", "--yes", "--wave", "2")
+	s.says(0, []string{"1 component waits for wave 3: `fwctl --simulate rack.yaml apply test.plan --wave 3` goes on."},
+		"apply", "test.plan", "--yes", "--wave", "2")
 	s.are(esp1+" 1100 -", esp2+" 1000 1100")
 	if got := s.run(0, "apply", "test.plan", "--yes", "--phase", "reset"); strings.Contains(got, "waits for") {
 		t.Errorf("apply --phase reset = %s; want nothing that waits", got)
@@ -53,7 +57,8 @@ func TestPhasesWhereModeEIsRefused(t *testing.T) {
 	s.run(0, "apply", "test.plan", "--yes", "--phase", "reset")
 	s.are(esp1+" 1100 -", esp2+" 1100 -")
 	s = newSite(t, jbods("download: {modes: ['07'], "+quick+"}, esps: [{}, {}]"), wanted("e, 7", "reset: always"))
-	s.says(0, []string{"2 components wait for waves 2, 3: `fwctl --simulate rack.yaml apply -f desired.yaml` goes on."}, append(apply, "--phase", "stage")...)
+	s.says(0, []string{"2 components wait for waves 2, 3: `fwctl --simulate rack.yaml apply -f desired.yaml` goes on."},
+		append(apply, "--phase", "stage")...)
 }
 
 // A run that was for some waves of its plan is for those alone when it is resumed:
@@ -71,10 +76,12 @@ func TestResumeOfAPhase(t *testing.T) {
 			p.kill()
 			alone := map[string]string{"--phase": "its stage waves alone", "--wave": "its wave 1 alone"}[limit]
 			can := "its process is gone; `fwctl --simulate rack.yaml --state-dir state resume` looks at the devices and goes on."
-			if got := flat(s.run(0, "--state-dir", "state", "status")); !strings.Contains(got, alone) || !strings.Contains(got, can) {
+			if got := flat(s.run(0, "--state-dir", "state", "status")); !strings.Contains(got, alone) ||
+				!strings.Contains(got, can) {
 				t.Errorf("status = %s; want %q and %q in it", got, alone, can)
 			}
-			next := map[string]string{"--phase": "the same plan with --phase reset goes on.", "--wave": "the same plan with --wave 2 goes on."}[limit]
+			next := map[string]string{"--phase": "the same plan with --phase reset goes on.",
+				"--wave": "the same plan with --wave 2 goes on."}[limit]
 			s.says(0, []string{alone, next}, "resume", "--yes")
 			s.says(0, []string{alone}, "history")
 			s.are(esp1+" 1000 1100", esp2+" 1000 1100")
@@ -91,12 +98,15 @@ func TestResumeOfAPhase(t *testing.T) {
 func TestResumeOfAPhaseBesideAClosedWindow(t *testing.T) {
 	long(t)
 	t.Parallel()
-	s := newSite(t, jbods("download: {"+quick+"}, "+slow), wanted("e", "reset: always, activate: apply, windows: {reset: [night]}", night))
+	s := newSite(t, jbods("download: {"+quick+"}, "+slow),
+		wanted("e", "reset: always, activate: apply, windows: {reset: [night]}", night))
 	p := s.start(append(apply, "--phase", "stage")...)
 	p.sends(2, lu1)
 	p.signal(syscall.SIGINT)
 	p.ends(130)
-	if got := flat(s.run(0, "status")); !strings.Contains(got, "UTC; `fwctl --simulate rack.yaml resume` looks at the devices and goes on.") || !strings.Contains(got, " 1 to be resumed, ") {
+	if got := flat(s.run(0, "status")); !strings.Contains(got,
+		"UTC; `fwctl --simulate rack.yaml resume` looks at the devices and goes on.") || !strings.Contains(got,
+		" 1 to be resumed, ") {
 		t.Errorf("status = %s; want the run that was interrupted, and how it is resumed", got)
 	}
 	s.fits("status")
@@ -121,7 +131,8 @@ const rollout = "rollout: {canary: 1, soak: 1s, maxParallel: 2}"
 func TestCanary(t *testing.T) {
 	long(t)
 	t.Parallel()
-	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]", "download: {"+quick+"}, esps: [{}, {}]"), wanted("e", "reset: always, activate: apply", rollout))
+	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]", "download: {"+quick+"}, esps: [{}, {}]"),
+		wanted("e", "reset: always, activate: apply", rollout))
 	p := s.start(apply...)
 	p.tells("has to stand until")
 	if got := s.order(""); !slices.Equal(got, []string{lu1, lu2}) || s.count("0f@") != 2 {
@@ -137,7 +148,8 @@ func TestCanary(t *testing.T) {
 // A canary that goes wrong is the end of it.
 func TestCanaryThatFails(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, jbods("download: {accepts: {product: OTHER}, "+quick+"}, esps: [{}, {}]", "download: {"+quick+"}, esps: [{}, {}]"),
+	s := newSite(t, jbods("download: {accepts: {product: OTHER}, "+quick+"}, esps: [{}, {}]",
+		"download: {"+quick+"}, esps: [{}, {}]"),
 		wanted("e", "reset: always, activate: apply", "rollout: {canary: 1, soak: 1s, maxParallel: 2, maxFailures: 9}"))
 	s.says(4, []string{"not started, because"}, apply...)
 	if got := s.order(""); !slices.Equal(got, []string{lu1}) || s.count("0f@") != 0 {
@@ -150,7 +162,8 @@ func TestInParallel(t *testing.T) {
 	long(t)
 	t.Parallel()
 	const drives = ", drives: [{slot: 0}]"
-	enclosure := "download: {" + quick + `}, faults: [{when: {opcode: "1d", every: true}, do: {delay: 30ms}}], esps: [{}, {}]` + drives
+	enclosure := "download: {" + quick +
+		`}, faults: [{when: {opcode: "1d", every: true}, do: {delay: 30ms}}], esps: [{}, {}]` + drives
 	for n, together := range map[int]string{2: "", 1: "faultDomains: [[5000ccab04001000, 5000ccab04002000]]"} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
@@ -212,7 +225,8 @@ func TestGateThatNoLongerHolds(t *testing.T) {
 // A wave that waits for a person's power cycle: told, or waited for.
 func TestPowerCycleWave(t *testing.T) {
 	t.Parallel()
-	desired := strings.Replace(wanted("e", "reset: always, activate: apply"), "activation: {", "activation: {by: power-cycle, scope: enclosure, ", 1)
+	desired := strings.Replace(wanted("e", "reset: always, activate: apply"), "activation: {",
+		"activation: {by: power-cycle, scope: enclosure, ", 1)
 	rack := jbods("download: {" + quick + "}, esps: [{}, {}]")
 	t.Run("without waiting", func(t *testing.T) {
 		t.Parallel()
@@ -251,7 +265,8 @@ func TestPowerCycleWave(t *testing.T) {
 func TestWaitForAWindow(t *testing.T) {
 	long(t)
 	t.Parallel()
-	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]"), wanted("e", "reset: always, activate: apply, windows: {reset: [night]}", night))
+	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]"),
+		wanted("e", "reset: always, activate: apply, windows: {reset: [night]}", night))
 	p := s.start(append(apply, "--wait")...)
 	p.tells("waits for night, which opens")
 	p.signal(syscall.SIGINT)
@@ -274,7 +289,8 @@ func TestResumeAfterTheWindow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			fault := fmt.Sprintf(`esps: [{faults: [{when: {opcode: "1d", offset: %d}, %s}]}, {}]`, offset, hangs)
-			s := newSite(t, jbods("download: {"+quick+", singleBank: true}, "+fault), wanted("7", "reset: always, windows: {reset: [night]}", night))
+			s := newSite(t, jbods("download: {"+quick+", singleBank: true}, "+fault),
+				wanted("7", "reset: always, windows: {reset: [night]}", night))
 			p := s.start(append(apply, "--ignore-window", "CHG-4711")...)
 			p.sends(1, fmt.Sprintf("07@%d", offset))
 			p.kill()
@@ -302,13 +318,16 @@ func TestMemoryThatCannotBeWritten(t *testing.T) {
 func TestSteppingStones(t *testing.T) {
 	long(t)
 	t.Parallel()
-	for name, fault := range map[string]string{"": "", "killed in its second hop": `faults: [{when: {opcode: "1d", offset: 12288, nth: 2}, ` + hangs + "}]"} {
+	for name, fault := range map[string]string{"": "",
+		"killed in its second hop": `faults: [{when: {opcode: "1d", offset: 12288, nth: 2}, ` + hangs + "}]"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, jbods("download: {"+quick+"}, esps: [{"+fault+"}, {}]"), "")
 			images := map[string]string{}
 			for _, revision := range []string{"1050", "1100"} {
-				if err := addImage(s.dir, func(_, sha string) { images[revision] = sha }, "ACME", "JBOD-60", revision, imageSize, revision+".bin"); err != nil {
+				if err := addImage(s.dir, func(_, sha string) {
+					images[revision] = sha
+				}, "ACME", "JBOD-60", revision, imageSize, revision+".bin"); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -353,7 +372,8 @@ func TestResumeOutsideTheWindow(t *testing.T) {
 	p.sends(2, lu1)
 	p.signal(syscall.SIGINT)
 	p.ends(130, "hint: fwctl --simulate rack.yaml resume goes on")
-	s.says(3, []string{"outside its maintenance windows", "hint: resume again when it opens, let this one --wait, or say why"}, "resume", "--yes")
+	s.says(3, []string{"outside its maintenance windows",
+		"hint: resume again when it opens, let this one --wait, or say why"}, "resume", "--yes")
 	if got := s.count(lu2); got != 0 {
 		t.Errorf("writes to the second module = %d; want none", got)
 	}

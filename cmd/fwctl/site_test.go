@@ -35,7 +35,8 @@ type site struct {
 func jbods(each ...string) string {
 	text := "apiVersion: fwctl/v1\nkind: Rack\ntrace: trace.jsonl\nhosts: [stor1]\nenclosures:\n"
 	for i, more := range each {
-		text += fmt.Sprintf("  - {name: jbod%d, logicalID: 5000ccab0400%d000, vendor: ACME, product: JBOD-60, revision: \"1000\", %s}\n", i+1, i+1, more)
+		text += fmt.Sprintf("  - {name: jbod%d, logicalID: 5000ccab0400%d000, vendor: ACME, product: JBOD-60, revision: "+
+			"\"1000\", %s}\n", i+1, i+1, more)
 	}
 	return text
 }
@@ -72,11 +73,15 @@ func newSite(t *testing.T, rack, desired string) *site {
 	t.Helper()
 	s := &site{t, t.TempDir()}
 	sha := map[string]string{}
-	if err := addImage(s.dir, func(k, v string) { sha[k] = v }, "ACME", "JBOD-60", "1100", imageSize, "iom-1100.bin"); err != nil {
+	if err := addImage(s.dir, func(k, v string) {
+		sha[k] = v
+	}, "ACME", "JBOD-60", "1100", imageSize, "iom-1100.bin"); err != nil {
 		t.Fatal(err)
 	}
 	s.write("rack.yaml", rack)
-	s.write("desired.yaml", "apiVersion: fwctl/v1\nkind: DesiredState\n"+os.Expand(desired, func(k string) string { return sha[k] }))
+	s.write("desired.yaml", "apiVersion: fwctl/v1\nkind: DesiredState\n"+os.Expand(desired, func(k string) string {
+		return sha[k]
+	}))
 	t.Cleanup(func() {
 		if trace, err := os.ReadFile(s.path("trace.jsonl")); err == nil && t.Failed() {
 			t.Logf("what was written: %v\n%d lines of trace", s.sent(), bytes.Count(trace, []byte("\n")))
@@ -311,7 +316,8 @@ func (s *site) sent() []string {
 		page, _ := hex.DecodeString(l.Out)
 		switch {
 		case cdb[0] == 0x1d && len(page) == 24:
-			all = append(all, fmt.Sprintf("%s %02x@%d", l.LU, page[8], int(page[12])<<24|int(page[13])<<16|int(page[14])<<8|int(page[15])))
+			all = append(all, fmt.Sprintf("%s %02x@%d", l.LU, page[8],
+				int(page[12])<<24|int(page[13])<<16|int(page[14])<<8|int(page[15])))
 		case cdb[0] == 0x3b:
 			all = append(all, fmt.Sprintf("%s %02x@%d", l.LU, cdb[1]&0x1f, int(cdb[3])<<16|int(cdb[4])<<8|int(cdb[5])))
 		}

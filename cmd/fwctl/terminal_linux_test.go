@@ -106,11 +106,13 @@ func TestQuestionOnATerminal(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
 			hurry(t, filepath.Join(dir, "rack.yaml"))
-			s := onTerminal(t, dir, "--simulate", "rack.yaml", "--state-dir", "state", "apply", "-f", "desired-state.yaml", "--accept-disruption", "all")
+			s := onTerminal(t, dir, "--simulate", "rack.yaml", "--state-dir", "state", "apply", "-f", "desired-state.yaml",
+				"--accept-disruption", "all")
 			s.read("Only yes starts it: ")
 			s.press(tt.key)
 			if got, code := s.end(); !strings.HasSuffix(got, tt.want) || code != tt.code {
-				t.Errorf("the terminal shows, with exit code %d:\n%s\nwant %q at its end, and exit code %d", code, got, tt.want, tt.code)
+				t.Errorf("the terminal shows, with exit code %d:\n%s\nwant %q at its end, and exit code %d", code, got, tt.want,
+					tt.code)
 			}
 		})
 	}
@@ -122,7 +124,8 @@ func TestInterruptBesideABar(t *testing.T) {
 	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
 	t.Setenv("TERM", "xterm")
 	t.Setenv("NO_COLOR", "1")
-	s := onTerminal(t, dir, "--simulate", "rack.yaml", "--state-dir", "state", "apply", "-f", "desired-state.yaml", "--yes", "--accept-disruption", "all")
+	s := onTerminal(t, dir, "--simulate", "rack.yaml", "--state-dir", "state", "apply", "-f", "desired-state.yaml",
+		"--yes", "--accept-disruption", "all")
 	s.read(" % [#")
 	s.press(ctrlC)
 	got, code := s.end()
@@ -130,13 +133,16 @@ func TestInterruptBesideABar(t *testing.T) {
 		t.Errorf("exit code = %d; want %d", code, exitInterrupted)
 	}
 	shown := uitest.Shown(t, strings.ReplaceAll(got, "\r\n", "\n"))
-	if !strings.Contains(shown, "\nInterrupted: nothing new is started, and what runs is brought to its end.\n^C again withdraws downloads by mode e.\n") {
+	if !strings.Contains(shown,
+		"\nInterrupted: nothing new is started, and what runs is brought to its end.\n^C again withdraws downloads by mode "+
+			"e.\n") {
 		t.Errorf("the terminal shows\n%s\nwant the interrupt on a line of its own", shown)
 	}
 	if strings.Contains(shown, "[#") || strings.Contains(shown, "of 4 done") {
 		t.Errorf("the terminal shows\n%s\nwant no bar to be left", shown)
 	}
-	if want := "fwctl: interrupted: 3 components were not started\r\nhint: fwctl --simulate rack.yaml --state-dir state resume goes on\r\n"; !strings.HasSuffix(got, want) {
+	if want := "fwctl: interrupted: 3 components were not started\r\nhint: fwctl --simulate rack.yaml --state-dir state " +
+		"resume goes on\r\n"; !strings.HasSuffix(got, want) {
 		t.Errorf("the terminal shows %q; want %q at its end", got, want)
 	}
 }

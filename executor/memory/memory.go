@@ -23,11 +23,13 @@ type Host struct {
 	Users func(node string) string
 }
 
-// Join adds what the store of a host remembers to an inventory of it, the scan of the moment before: what is staged, the
-// cautions, which components are behind devices that could not be read, and which components do not answer any more.
+// Join adds what the store of a host remembers to an inventory of it, the scan of the moment before: what is staged,
+// the cautions, which components are behind devices that could not be read, and which components do not answer any
+// more.
 //
-// Open effects, of a run that goes on or that was killed, become problems, even if their component is not in sight: what
-// it holds is unknown until somebody asks it. A caution goes with its enclosure, whether its component is in sight or not.
+// Open effects, of a run that goes on or that was killed, become problems, even if their component is not in sight:
+// what it holds is unknown until somebody asks it. A caution goes with its enclosure, whether its component is in sight
+// or not.
 func Join(ctx context.Context, inv *inventory.Inventory, store *state.Store, host Host) error {
 	m, err := store.Memory(ctx)
 	if err != nil {
@@ -116,7 +118,9 @@ func Cautions(recorded []state.CautionRecord) []inventory.Caution {
 
 // NeedsPerson reports whether a caution is about a component that holds half an image, or something unknown: a reset or
 // a power cycle could brick it.
-func NeedsPerson(c inventory.Caution) bool { return c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear }
+func NeedsPerson(c inventory.Caution) bool {
+	return c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear
+}
 
 // KeyOf returns the key of a step's component in the store.
 func KeyOf(s *plan.Step) state.Key { return state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure} }

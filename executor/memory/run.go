@@ -77,9 +77,9 @@ func GoesOn(run *state.Run, p *plan.Plan, holds HoldsLock) bool {
 	return i >= 0 && ProcessOf(run.PID, p.Steps[i].Enclosure, holds) == result.ProcessRunning
 }
 
-// Resumable returns the run to resume, and its plan; nil if there is none. Of the runs that the store has as resumable it
-// is the first that no process carries out, those without an end before those that ended. If all of them go on, it is the
-// first.
+// Resumable returns the run to resume, and its plan; nil if there is none. Of the runs that the store has as resumable
+// it is the first that no process carries out, those without an end before those that ended. If all of them go on, it
+// is the first.
 func Resumable(ctx context.Context, store *state.Store, holds HoldsLock) (*state.Run, *plan.Plan, error) {
 	all, err := store.Resumable(ctx)
 	if err != nil {
@@ -152,8 +152,8 @@ type keptRun struct {
 	plan *plan.Plan
 }
 
-// resumable returns the runs that can be resumed, except for those whose plan cannot be read: whoever resumes them hears
-// of that.
+// resumable returns the runs that can be resumed, except for those whose plan cannot be read: whoever resumes them
+// hears of that.
 func resumable(ctx context.Context, store *state.Store) ([]keptRun, error) {
 	runs, err := store.Resumable(ctx)
 	if err != nil {

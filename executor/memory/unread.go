@@ -130,8 +130,8 @@ func CompareKeys(a, b state.Key) int {
 	return cmp.Or(cmp.Compare(a.LUID, b.LUID), cmp.Compare(a.Subenclosure, b.Subenclosure))
 }
 
-// addLost marks as unread the components that do not answer any more, in enclosures that are in sight, if the store holds
-// a caution about them or an open effect: a module that died in a download is not simply absent.
+// addLost marks as unread the components that do not answer any more, in enclosures that are in sight, if the store
+// holds a caution about them or an open effect: a module that died in a download is not simply absent.
 func addLost(inv *inventory.Inventory, m *state.Memory) {
 	for _, intent := range m.Open {
 		open := unfinishedProblem(intent, notInSight)

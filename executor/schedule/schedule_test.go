@@ -78,7 +78,8 @@ func TestNext(t *testing.T) {
 		"a window that is ignored":   {both, func(r *schedule.Run) { windows(r); r.Limits.IgnoreWindows = true }, 0, "work in wave 1 on [0 1]"},
 		"a window that is open":      {both, windows, 2 * time.Hour, "work in wave 1 on [0 1]"},
 		"a window that closes too soon": {
-			both, windows, 5*time.Hour - time.Second, "hold back (window) in wave 1 on [0 1]: wave 1 is not done: it may take 2m, and night closes in 1s"},
+			both, windows, 5*time.Hour - time.Second,
+			"hold back (window) in wave 1 on [0 1]: wave 1 is not done: it may take 2m, and night closes in 1s"},
 		"the next opening is awaited": {both, waiting, 5*time.Hour - time.Second, "await window in wave 1 on [0 1] until 01:00"},
 		"an opening too short for it": {
 			[]schedule.Component{long(component("a", 1, step.Pending))}, waiting, 4 * time.Hour,
@@ -87,13 +88,17 @@ func TestNext(t *testing.T) {
 			[]schedule.Component{long(component("a", 1, step.Pending)), component("b", 2, step.Pending)}, windows, 4 * time.Hour,
 			"work in wave 1 on [1]"},
 		"what is halfway fits always": {
-			[]schedule.Component{halfway(long(component("a", 1, step.Pending)))}, windows, 4 * time.Hour, "work in wave 1 on [0]"},
+			[]schedule.Component{halfway(long(component("a", 1, step.Pending)))}, windows, 4 * time.Hour,
+			"work in wave 1 on [0]"},
 		"a soak before the rest": {
 			done, func(r *schedule.Run) { r.Plan.Waves[0].Soak = plan.Duration(time.Hour) }, 0, "soak in wave 1 on []"},
 		"a soak that is over": {
-			done, func(r *schedule.Run) { r.Plan.Waves[0].Soak = plan.Duration(time.Hour); r.Soaked[1] = true }, 0, "work in wave 2 on [0 1]"},
+			done, func(r *schedule.Run) { r.Plan.Waves[0].Soak = plan.Duration(time.Hour); r.Soaked[1] = true }, 0,
+			"work in wave 2 on [0 1]"},
 		"no soak with nothing after it": {
-			[]schedule.Component{component("a", 1, step.Done)}, func(r *schedule.Run) { r.Plan.Waves[0].Soak = plan.Duration(time.Hour) }, 0,
+			[]schedule.Component{component("a", 1, step.Done)}, func(r *schedule.Run) {
+				r.Plan.Waves[0].Soak = plan.Duration(time.Hour)
+			}, 0,
 			"finish in wave 0 on []"},
 		"a person's power cycle": {
 			done, func(r *schedule.Run) { r.Plan.Waves[1].PowerCycle = true }, 0, "await power in wave 2 on [0 1]"},

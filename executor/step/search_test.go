@@ -144,7 +144,8 @@ type invariant struct {
 
 var invariants = []invariant{
 	{"what is unknown stays so until a resumption looks at it", func(_ *plan.Step, b, a world, e step.Event, _ []step.Do) bool {
-		return b.c.State != step.Unknown || a.c.State == step.Unknown || e.Kind == step.Resumed && a.c.State == step.Recovering
+		return b.c.State != step.Unknown || a.c.State == step.Unknown || e.Kind == step.Resumed &&
+			a.c.State == step.Recovering
 	}},
 	{"what has ended stays so", func(_ *plan.Step, b, a world, e step.Event, acts []step.Do) bool {
 		return !b.c.State.Ended() || e.Kind == step.Resumed || a.c.State.Ended() && len(acts) == 0

@@ -1,8 +1,8 @@
 // Package verify finds out, after somebody power-cycled enclosures, what became of what was staged, and whether
 // everything is there that was there before the last run.
 //
-// It reads devices and sends them nothing with an effect. In the store it records what it found, and forgets what is not
-// staged any more; it makes no plan and carries none out.
+// It reads devices and sends them nothing with an effect. In the store it records what it found, and forgets what is
+// not staged any more; it makes no plan and carries none out.
 package verify
 
 import (
@@ -129,7 +129,8 @@ func (c Config) scan(ctx context.Context, last map[string]state.Baseline) (*look
 		return nil, err
 	}
 	return l, plan.Unmatched(
-		"--power-cycled", inventory.WithoutAll(c.PowerCycled), l.names.all(l.inv, last), "what is in sight or remembered here",
+		"--power-cycled", inventory.WithoutAll(c.PowerCycled), l.names.all(l.inv, last),
+		"what is in sight or remembered here",
 	)
 }
 
@@ -232,8 +233,8 @@ func ofLastRun(baselines map[string]state.Baseline) map[string]state.Baseline {
 	return all
 }
 
-// unsettled returns the components that a run was broken off in the middle of, or lost sight of, and those that have half
-// an image.
+// unsettled returns the components that a run was broken off in the middle of, or lost sight of, and those that have
+// half an image.
 func unsettled(m *state.Memory) []result.Unsettled {
 	all := []result.Unsettled{}
 	for _, i := range m.Open {

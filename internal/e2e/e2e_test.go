@@ -22,7 +22,8 @@ import (
 )
 
 // modules are loaded in this order, each behind what it depends on.
-var modules = []string{"target_core_user", "target_core_iblock", "tcm_loop", "sg", "sd_mod", "ses", "scsi_debug", "ext4", "dm-multipath", "dm-round-robin", "loop"}
+var modules = []string{"target_core_user", "target_core_iblock", "tcm_loop", "sg", "sd_mod", "ses", "scsi_debug",
+	"ext4", "dm-multipath", "dm-round-robin", "loop"}
 
 // programs of the distribution that the guest needs, with their libraries.
 var programs = []string{"sg_ses", "sg_ses_microcode", "sg_inq", "dmsetup"}

@@ -141,8 +141,8 @@ func (r *Run) addRevisions(p *plan.Plan) {
 	}
 }
 
-// kept returns the plan of the run, nil if none was kept that can be read. Whoever resumes the run hears of that, and what
-// it has come to is known without.
+// kept returns the plan of the run, nil if none was kept that can be read. Whoever resumes the run hears of that, and
+// what it has come to is known without.
 func (r *Run) kept(ctx context.Context, store *state.Store) (*plan.Plan, error) {
 	p, err := memory.Plan(ctx, store, r.ID)
 	if unreadable := (*memory.PlanError)(nil); errors.As(err, &unreadable) {

@@ -429,7 +429,8 @@ func TestAdd(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &report.Status{Hosts: []report.Host{host, other},
-		Runs:     []report.Run{{Host: "stor1", ID: 1}, {Host: "stor1", ID: 2}, {Host: "stor2", ID: 1}, {Host: "stor2", ID: 2}},
+		Runs: []report.Run{{Host: "stor1", ID: 1}, {Host: "stor1", ID: 2}, {Host: "stor2", ID: 1},
+			{Host: "stor2", ID: 2}},
 		Staged:   []report.HostStaged{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}},
 		Stuck:    []report.Stuck{{Host: "stor1", Address: a}, {Host: "stor2", Address: a}},
 		Cautions: []report.HostCaution{{Host: "stor1"}, {Host: "stor2"}}}

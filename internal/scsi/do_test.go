@@ -91,12 +91,14 @@ func TestDo(t *testing.T) {
 		{name: "nothing comes back", cmd: writePage, script: []answer{good()}, asked: 1},
 		{name: "unit attentions", cmd: readPage, script: append(times(8, attention), good(1)), want: []byte{1}, asked: 9},
 		{name: "a storm of unit attentions", cmd: readPage, script: times(20, attention), err: scsi.UnitAttention, asked: 9,
-			text: "cannot execute RECEIVE DIAGNOSTIC RESULTS of page 01h: unit attention: power on, reset, or bus device reset occurred (29h/00h)"},
+			text: "cannot execute RECEIVE DIAGNOSTIC RESULTS of page 01h: unit attention: power on, reset, or bus device " +
+				"reset occurred (29h/00h)"},
 		{name: "busy", cmd: readPage, script: append(append(times(3, status(scsi.Busy)), status(scsi.TaskSetFull)), good(1)), want: []byte{1}, asked: 5, time: 1500 * time.Millisecond},
 		{name: "always busy", cmd: readPage, script: times(20, status(scsi.Busy)), err: scsi.Busy, asked: 12, time: 31300 * time.Millisecond,
 			text: "cannot execute RECEIVE DIAGNOSTIC RESULTS of page 01h: the device is busy"},
 		{name: "refused", cmd: readPage, script: []answer{sense(scsi.IllegalRequest, 0x35, 1)}, err: scsi.ASC{0x35, 1}, asked: 1,
-			text: "cannot execute RECEIVE DIAGNOSTIC RESULTS of page 01h: illegal request: unsupported enclosure function (35h/01h)"},
+			text: "cannot execute RECEIVE DIAGNOSTIC RESULTS of page 01h: illegal request: unsupported enclosure function " +
+				"(35h/01h)"},
 		{name: "reserved", cmd: readPage, script: []answer{status(scsi.ReservationConflict)}, err: scsi.ReservationConflict, asked: 1},
 		{name: "no sense data", cmd: readPage, script: []answer{status(scsi.CheckCondition)}, err: scsi.CheckCondition, asked: 1,
 			text: "cannot execute RECEIVE DIAGNOSTIC RESULTS of page 01h: check condition without sense data"},

@@ -75,7 +75,8 @@ func TestReceive(t *testing.T) {
 			text: "cannot read page 01h (configuration): the enclosure services process is busy; try again later"},
 		{name: "busy is what was asked for", code: 9, script: []answer{busy}, length: 4, sent: []string{"1c0109800000"}},
 		{name: "short status", code: 1, script: []answer{{data: []byte{8, 0, 0, 0}}}, sent: []string{ask01},
-			text: "cannot read page 01h (configuration): the enclosure only answers with its short status and does not offer this page"},
+			text: "cannot read page 01h (configuration): the enclosure only answers with its short status and does not offer " +
+				"this page"},
 		{name: "page 00h (SMI USB disk)", code: 1, script: []answer{{data: []byte{0, 0, 0, 0}}}, sent: []string{ask01},
 			text: "cannot read page 01h (configuration): the enclosure answered with page 00h (supported pages)"},
 		{name: "cut", code: 1, script: []answer{{data: sized(1, 48)[:40]}}, sent: []string{ask01},
@@ -96,7 +97,8 @@ func TestReceive(t *testing.T) {
 		{name: "microcode status, longer than 8 KiB", code: 0x0e, script: []answer{{data: sized(0x0e, 40000)}, status}, sent: []string{ask0E},
 			text: "cannot decode page 0Eh (download microcode): 8192 bytes received, and the page says that it has 40000"},
 		{name: "microcode status, another page", code: 0x0e, script: []answer{{data: []byte{8, 0, 0, 0}}, status}, sent: []string{ask0E},
-			text: "cannot read page 0Eh (download microcode): the enclosure only answers with its short status and does not offer this page"},
+			text: "cannot read page 0Eh (download microcode): the enclosure only answers with its short status and does not " +
+				"offer this page"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -50,18 +50,19 @@ type do struct {
 	TransportError bool       `yaml:"transportError"` // the host adapter reports DID_ERROR
 	Offline        bool       `yaml:"offline"`        // the kernel refuses to send this one command: ENXIO
 	Ignored        bool       `yaml:"ignored"`        // answered GOOD, and nothing is carried out
-	Late           *lateness  `yaml:"late"`           // answered, GOOD unless another answer is given, and carried out later
-	Vanish         duration   `yaml:"vanish"`         // this path, for so long
-	Die            bool       `yaml:"die"`            // the ESP, for ever
-	CarriedOut     bool       `yaml:"carriedOut"`
-	Delay          duration   `yaml:"delay"`
-	ShortPage      *int       `yaml:"shortPage"` // only this many bytes of the answer come
-	BumpGeneration bool       `yaml:"bumpGeneration"`
-	Status         hexByte    `yaml:"status"`      // the download ends with this status, 80h to FFh
-	LieRevision    string     `yaml:"lieRevision"` // is reported from now on
-	Erases         bool       `yaml:"erases"`      // what the part would boot from is erased, whatever is answered
-	BootFails      bool       `yaml:"bootFails"`   // its next microcode does not start: it comes back as it was
-	Mute           bool       `yaml:"mute"`        // the ESP answers nothing after this, until it is power-cycled
+	// answered, GOOD unless another answer is given, and carried out later
+	Late           *lateness `yaml:"late"`
+	Vanish         duration  `yaml:"vanish"` // this path, for so long
+	Die            bool      `yaml:"die"`    // the ESP, for ever
+	CarriedOut     bool      `yaml:"carriedOut"`
+	Delay          duration  `yaml:"delay"`
+	ShortPage      *int      `yaml:"shortPage"` // only this many bytes of the answer come
+	BumpGeneration bool      `yaml:"bumpGeneration"`
+	Status         hexByte   `yaml:"status"`      // the download ends with this status, 80h to FFh
+	LieRevision    string    `yaml:"lieRevision"` // is reported from now on
+	Erases         bool      `yaml:"erases"`      // what the part would boot from is erased, whatever is answered
+	BootFails      bool      `yaml:"bootFails"`   // its next microcode does not start: it comes back as it was
+	Mute           bool      `yaml:"mute"`        // the ESP answers nothing after this, until it is power-cycled
 }
 
 // lateness says when a command is carried out: after that many further commands to the ESP,

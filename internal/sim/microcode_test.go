@@ -304,7 +304,8 @@ func TestModeEFromARevisionOn(t *testing.T) {
 
 func TestWriteBuffer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, _ := rack(t, acme("protocol: write-buffer, bufferID: 2, chunk: {max: 4096, multipleOf: 512}, maxImage: 1048576, returnNode: same"))
+		r, _ := rack(t, acme("protocol: write-buffer, bufferID: 2, chunk: {max: 4096, multipleOf: 512}, maxImage: 1048576, "+
+			"returnNode: same"))
 		u := open(t, r, "/dev/sg0")
 		u.want("3c 03 02 00 00 00 00 00 04 00", "09 10 00 00")
 		u.want("3c 03 00 00 00 00 00 00 04 00", "00 00 00 00")

@@ -115,8 +115,8 @@ func (t *Tx) Override(run int64, o Override) {
 
 // SetStep records how far a run got with one component.
 func (t *Tx) SetStep(run int64, s Step) {
-	t.exec(`INSERT OR REPLACE INTO steps (run, address, lu_id, subenclosure, hop, sha256, from_revision, to_revision, state,
-		mode, outcome, detail, at, component)
+	t.exec(`INSERT OR REPLACE INTO steps (run, address, lu_id, subenclosure, hop, sha256, from_revision, to_revision,
+		state, mode, outcome, detail, at, component)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		run, s.Address, s.Key.LUID, s.Key.Subenclosure, s.Hop, s.SHA256, s.From, s.To, s.State, s.Mode, s.Outcome, s.Detail,
 		stamp(s.At), s.Component)

@@ -60,7 +60,8 @@ func TestBars(t *testing.T) {
 		tell(result.Event{Type: result.EventWindow, Wave: 1, Reason: "night", Until: &opens})
 		until := opens.Format("Mon 2006-01-02 15:04 MST")
 		text := "Wave 1 waits for night, which opens " + until + ".\n"
-		shows(text + "Wave 1 waits for night 9 min 59 s left\n0 of 2 done   0 % [........................................] 1 s\n")
+		shows(text + "Wave 1 waits for night 9 min 59 s left\n0 of 2 done   0 % [........................................] " +
+			"1 s\n")
 		time.Sleep(time.Until(opens))
 		tell(result.Event{Type: result.EventWave, Wave: 1})
 		for _, address := range []string{"a", "b"} {
@@ -71,27 +72,32 @@ func TestBars(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		tell(result.Event{Type: result.EventProgress, Address: "a", Hop: 1, Hops: 1, Bytes: 256, Total: 1 << 10})
 		tell(result.Event{Type: result.EventProgress, Address: "b", Hop: 1, Hops: 1, Bytes: 1 << 10, Total: 1 << 10})
-		shows(text + "a  25 % [##########..............................] 64 B/s, 12 s left\nb 100 % [########################################] the device is writing it\n0 of 2 done   0 % [........................................] 10 min 4 s\n")
+		shows(text + "a  25 % [##########..............................] 64 B/s, 12 s left\nb 100 % " +
+			"[########################################] the device is writing it\n0 of 2 done   0 % " +
+			"[........................................] 10 min 4 s\n")
 
 		// A key that is pressed moves the cursor, and a ^C stands there until the next frame.
 		io.WriteString(&out, "^C")
 		b.Say("Interrupted.")
 		tell(result.Event{Type: result.EventStaged, Address: "b", Hop: 1, Hops: 1})
 		text += "Interrupted.\nb: staged\n"
-		shows(text + "a  25 % [##########..............................] 51 B/s, 15 s left\n1 of 2 done  50 % [####################....................] 10 min 5 s\n")
+		shows(text + "a  25 % [##########..............................] 51 B/s, 15 s left\n1 of 2 done  50 % " +
+			"[####################....................] 10 min 5 s\n")
 
 		// A download that starts over has its rate from there.
 		tell(result.Event{Type: result.EventStarted, Address: "a", Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 1 << 10})
 		text += "a: sending 1.0 KiB by mode e\n"
 		time.Sleep(4 * time.Second)
 		tell(result.Event{Type: result.EventProgress, Address: "a", Hop: 1, Hops: 1, Bytes: 512, Total: 1 << 10})
-		shows(text + "a  50 % [####################....................] 102 B/s, 5 s left\n1 of 2 done  50 % [####################....................] 10 min 10 s\n")
+		shows(text + "a  50 % [####################....................] 102 B/s, 5 s left\n1 of 2 done  50 % " +
+			"[####################....................] 10 min 10 s\n")
 
 		tell(result.Event{Type: result.EventRefusedMode, Address: "a", Hop: 1, Hops: 1, Reason: "mode 7 follows"})
 		tell(result.Event{Type: result.EventHook, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset,
 			Command: plan.Command{"ceph", "osd"}})
 		text += "a: mode 7 follows\na: before the reset: ceph osd\n"
-		shows(text + "a before the reset: ceph 1 s\n1 of 2 done  50 % [####################....................] 10 min 11 s\n")
+		shows(text + "a before the reset: ceph 1 s\n1 of 2 done  50 % [####################....................] 10 min 11 " +
+			"s\n")
 
 		// What the plan starts is not done when it is staged, nor when it runs a stepping stone.
 		tell(result.Event{Type: result.EventHookEnded, Address: "a", Hop: 1, Hops: 1, Hook: state.BeforeReset})
@@ -207,7 +213,8 @@ func TestBarsOfWhatEnds(t *testing.T) {
 			Reason: "81h"})
 		time.Sleep(time.Second)
 		synctest.Wait()
-		want := "a: before the reset: ceph: not run\nb: failed: 81h\n1 of 2 done  50 % [####################....................] 1 s\n"
+		want := "a: before the reset: ceph: not run\nb: failed: 81h\n1 of 2 done  50 % " +
+			"[####################....................] 1 s\n"
 		if diff := cmp.Diff(want, uitest.Shown(t, out.String())); diff != "" {
 			t.Errorf("screen (-want +got):\n%s", diff)
 		}

@@ -24,7 +24,8 @@ func TestExplainView(t *testing.T) {
 		}
 		s.Preconditions = plan.Preconditions{Revision: s.Current, ESPs: []string{s.LUID}}
 	}
-	const census = "1 of 2 I/O modules are in sight, not esp1: plan with an inventory of each host that is attached, or see why it is gone"
+	const census = "1 of 2 I/O modules are in sight, not esp1: plan with an inventory of each host that is attached, or " +
+		"see why it is gone"
 	p.Steps[1].Reasons = append(p.Steps[1].Reasons, census)
 	p.Steps[1].Gates = []plan.GateResult{
 		{Gate: plan.GateAllESPs, Verdict: plan.Failed, Why: census}, {Gate: plan.GateHealthy, Verdict: plan.Waived, Why: "Power Supply 2: critical, waived until 2027-01-31: bay is empty by design"},

@@ -104,7 +104,8 @@ func TestProgressOfAComparison(t *testing.T) {
 		p.Show(result.Event{Type: result.EventWave, Wave: 1})
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		want := "Comparing 40 components with the plan.\nComparing 40 components still, since 30 s.\na: it is slow\nComparing 40 components still, since 1 min.\nWave 1\n"
+		want := "Comparing 40 components with the plan.\nComparing 40 components still, since 30 s.\na: it is " +
+			"slow\nComparing 40 components still, since 1 min.\nWave 1\n"
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}
@@ -125,7 +126,8 @@ func TestRefusedModeOnceInFull(t *testing.T) {
 		e.Type, e.Mode = result.EventRefusedMode, plan.ModeE
 		tell(e)
 	}
-	want := "a: no mode e (80h); mode 7 follows in wave 2\nb: the device does not take mode e either\nc: no mode e (80h); mode 7 follows in wave 3\n"
+	want := "a: no mode e (80h); mode 7 follows in wave 2\nb: the device does not take mode e either\nc: no mode e " +
+		"(80h); mode 7 follows in wave 3\n"
 	if out.String() != want {
 		t.Errorf("told %q; want %q", out.String(), want)
 	}

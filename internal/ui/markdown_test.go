@@ -18,7 +18,8 @@ func strangePlan() *plan.Plan {
 	p.DesiredState.Name = "`rm -rf`|@anna"
 	p.Steps[0].Name = "a|b`c`\n<script>alert(1)</script>"
 	p.Steps[0].Current = "\\x41|"
-	p.Steps[1].Reasons = []string{"line 1\nline 2 | <b>bold</b> *em* _em_ ~~no~~ [a](http://evil.example) @anna #1 $x$ & \\ `code`", "| --- |"}
+	p.Steps[1].Reasons = []string{"line 1\nline 2 | <b>bold</b> *em* _em_ ~~no~~ [a](http://evil.example) @anna #1 $x$ " +
+		"& \\ `code`", "| --- |"}
 	p.Warnings = []string{"</details><img src=x onerror=alert(1)> @anna/team ![](x)\n\n# Approved"}
 	return p
 }

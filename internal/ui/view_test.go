@@ -100,8 +100,9 @@ func examplePlan() *plan.Plan {
 		Windows: map[string]window.Window{
 			"saturday-night": {Start: "2026-11-21T22:00", Timezone: "Europe/Berlin", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA"},
 		},
-		Warnings: []string{"5000ccab04001000: any power loss or hard reset starts 1100 on esp1 while esp2 stays on 0990. Staged 2026-11-15 by anna, image 5891b5b5."},
-		Summary:  plan.Summary{Update: 3, Activate: 1, Staged: 1, NoOp: 1, Blocked: 1, Unmanaged: 1},
+		Warnings: []string{"5000ccab04001000: any power loss or hard reset starts 1100 on esp1 while esp2 stays on 0990. " +
+			"Staged 2026-11-15 by anna, image 5891b5b5."},
+		Summary: plan.Summary{Update: 3, Activate: 1, Staged: 1, NoOp: 1, Blocked: 1, Unmanaged: 1},
 	}
 }
 

@@ -246,7 +246,8 @@ func TestScanNamedDevices(t *testing.T) {
 		if inv != nil || !errors.As(err, &device) || len(m.opened) != 0 {
 			t.Fatalf("Scan(…) = %v, %v, opening %q; want nil, a *DeviceError, and nothing opened", inv, err, m.opened)
 		}
-		for _, want := range []string{"cannot scan /dev/sg9: it is not a SCSI generic node of this host; enclosures are at /dev/sg",
+		for _, want := range []string{"cannot scan /dev/sg9: it is not a SCSI generic node of this host; enclosures are at " +
+			"/dev/sg",
 			"cannot scan /dev/sda: it is not a SCSI generic node of this host; enclosures are at /dev/sg",
 			"cannot scan /dev/sg0: it is not an enclosure: its SCSI device type is 0", "cannot scan /dev/x/sg3", "cannot scan /dev/sg5: it is the virtual enclosure of an LSI HBA"} {
 			if !strings.Contains(err.Error(), want) {

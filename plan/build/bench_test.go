@@ -25,22 +25,27 @@ const (
 // enclosures on each pair of hosts: 1,000 hosts for 100,000 components.
 func fleet(components int, sees sight) build.Input {
 	const shared = 40 // enclosures of a pair of hosts
-	staged := &inventory.Staged{SHA256: fmt.Sprintf("%064x", 3), Revision: "3000", Since: time.Date(2026, 11, 15, 0, 0, 0, 0, time.UTC), By: "anna"}
+	staged := &inventory.Staged{SHA256: fmt.Sprintf("%064x", 3), Revision: "3000",
+		Since: time.Date(2026, 11, 15, 0, 0, 0, 0, time.UTC), By: "anna"}
 	two := 2
 	enclosure := func(n int, host int) inventory.Enclosure {
 		id := fmt.Sprintf("5000ccab%08x", n*16)
-		e := inventory.Enclosure{DriveEvidence: []string{}, LogicalID: id, Vendor: "ACME", Product: "JBOD-60", ExpectedESPs: &two}
+		e := inventory.Enclosure{DriveEvidence: []string{}, LogicalID: id, Vendor: "ACME", Product: "JBOD-60",
+			ExpectedESPs: &two}
 		for side := 1; side <= 2; side++ {
 			if sees == oneESP && side != host+1 {
 				continue
 			}
 			esp := inventory.ESP{
-				RelativeID: side, Processes: 2, LUID: fmt.Sprintf("5000ccab%08x", n*16+side), Paths: []string{fmt.Sprintf("/dev/sg%d", n%shared*2+side)},
+				RelativeID: side, Processes: 2, LUID: fmt.Sprintf("5000ccab%08x", n*16+side),
+				Paths:    []string{fmt.Sprintf("/dev/sg%d", n%shared*2+side)},
 				Download: inventory.Download{SESPage: true}, Expanders: []string{fmt.Sprintf("5000ccac%08x", n*16+side)},
 			}
-			esp.Subenclosures = []inventory.Subenclosure{{ID: 0, LogicalID: id, Vendor: "ACME", Product: "JBOD-60", Revision: "1000"}}
+			esp.Subenclosures = []inventory.Subenclosure{{ID: 0, LogicalID: id, Vendor: "ACME", Product: "JBOD-60",
+				Revision: "1000"}}
 			for psu := 3; psu < 6 && side == 1; psu++ {
-				sub := inventory.Subenclosure{ID: psu, LogicalID: fmt.Sprintf("5000ccad%08x", n*16+psu), Vendor: "ACME", Product: "PSU", Revision: "2900"}
+				sub := inventory.Subenclosure{ID: psu, LogicalID: fmt.Sprintf("5000ccad%08x", n*16+psu), Vendor: "ACME",
+					Product: "PSU", Revision: "2900"}
 				if n%7 == 0 {
 					sub.Staged = staged
 				}
@@ -52,7 +57,9 @@ func fleet(components int, sees sight) build.Input {
 			wwn := fmt.Sprintf("5000c500%08x", n*16+slot)
 			d := inventory.Drive{Slot: inventory.SlotNumber(slot), SASAddress: wwn, LUID: wwn, InUse: []string{"mounted /tank"}}
 			for i, esp := range e.ESPs {
-				d.Paths = append(d.Paths, inventory.DrivePath{Device: fmt.Sprintf("sd%c%c%c", 'a'+i, 'a'+n%shared%26, 'a'+slot), Via: esp.LUID, Live: true, Used: true})
+				d.Paths = append(d.Paths,
+					inventory.DrivePath{Device: fmt.Sprintf("sd%c%c%c", 'a'+i, 'a'+n%shared%26, 'a'+slot), Via: esp.LUID, Live: true,
+						Used: true})
 			}
 			e.Drives = append(e.Drives, d)
 		}
@@ -71,7 +78,8 @@ func fleet(components int, sees sight) build.Input {
 		}
 	}
 	image := func(n int, part, revision string, from ...string) desired.ModelImage {
-		return desired.ModelImage{Part: part, SHA256: fmt.Sprintf("%064x", n), Revision: revision, From: from, Modes: []plan.Mode{plan.ModeE, plan.Mode7}}
+		return desired.ModelImage{Part: part, SHA256: fmt.Sprintf("%064x", n), Revision: revision, From: from,
+			Modes: []plan.Mode{plan.ModeE, plan.Mode7}}
 	}
 	live := desired.DefaultPolicy()
 	live.Reset, live.Activate = plan.ResetRedundant, plan.WithApply
@@ -83,7 +91,8 @@ func fleet(components int, sees sight) build.Input {
 				"iom-1050": image(1, "iom", "1050", "1000"), "iom-1100": image(2, "iom", "1100", "1050"), "psu-3000": image(3, "psu", "3000", "29*"),
 			},
 		}},
-		Want:     []desired.Want{{Model: "acme60", Image: "iom-1100", Policy: "live"}, {Model: "acme60", Image: "psu-3000", Policy: "live"}},
+		Want: []desired.Want{{Model: "acme60", Image: "iom-1100", Policy: "live"},
+			{Model: "acme60", Image: "psu-3000", Policy: "live"}},
 		Policies: map[string]desired.Policy{"live": live},
 		Rollout:  plan.Rollout{Canary: 10, Soak: plan.Duration(10 * time.Minute), MaxParallel: 8},
 	}

@@ -83,7 +83,8 @@ func (s scenario) input() build.Input {
 			sizes[i.SHA256] = s.size
 		}
 	}
-	return build.Input{Desired: s.desired, Inventories: s.inventories, ImageSizes: sizes, SignedBy: s.signedBy, Activate: s.activate, Targets: s.targets}
+	return build.Input{Desired: s.desired, Inventories: s.inventories, ImageSizes: sizes, SignedBy: s.signedBy,
+		Activate: s.activate, Targets: s.targets}
 }
 
 // encode builds and encodes a plan.
@@ -222,7 +223,8 @@ func TestBuildPromises(t *testing.T) {
 					t.Errorf("%s: %s: its gate %s has %s: %q; its reasons are %q", dir, s.Address, g.Gate, g.Verdict, g.Why, s.Reasons)
 				}
 			}
-			if nothing := !acts && s.Action != plan.Blocked && s.Action != plan.IsStaged; nothing && len(s.Gates) > 0 || acts && len(s.Gates) == 0 {
+			if nothing := !acts && s.Action != plan.Blocked && s.Action != plan.IsStaged; nothing && len(s.Gates) > 0 || acts &&
+				len(s.Gates) == 0 {
 				t.Errorf("%s: %s: %s, and its gates said %v", dir, s.Address, s.Action, s.Gates)
 			}
 			if s.Waves.Reset == 0 && s.Disruption.Worst != plan.NoImpact {

@@ -71,8 +71,8 @@ func OneOff(f Flash) (*plan.Plan, error) {
 	return p, nil
 }
 
-// Unreadable returns the problems of devices that somebody else works on, or that could not be read: no plan is made for
-// the others then.
+// Unreadable returns the problems of devices that somebody else works on, or that could not be read: no plan is made
+// for the others then.
 func (f Flash) Unreadable() []inventory.Problem {
 	return slices.DeleteFunc(slices.Clone(f.Inventory.Problems), func(p inventory.Problem) bool {
 		return !slices.Contains(f.Devices, p.Path) || !p.InUse && p.Unread == nil

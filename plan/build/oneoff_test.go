@@ -22,7 +22,8 @@ import (
 func shelves(t *testing.T) *inventory.Inventory {
 	t.Helper()
 	var inv inventory.Inventory
-	if err := json.Unmarshal(read(t, "testdata/chunkSize from the desired state, else from the quirk table, else 4096/inventory.json"), &inv); err != nil {
+	if err := json.Unmarshal(read(t,
+		"testdata/chunkSize from the desired state, else from the quirk table, else 4096/inventory.json"), &inv); err != nil {
 		t.Fatal(err)
 	}
 	for i := range inv.Enclosures {
@@ -96,32 +97,44 @@ func TestOneOff(t *testing.T) {
 		{"mode e resets nothing, and no revision is made up", nil, plan.ModeE, "", []string{"/dev/sg1"},
 			[]string{a1 + " update never none 1000> e iom-1100.bin"}, []plan.WaveKind{plan.StageWave}, []string{other, exposed}},
 		{"mode 7 has no fallback, and resets one module of an enclosure after the other", nil, plan.Mode7, "1100", []string{"/dev/sg2", "/dev/sg1"},
-			[]string{a1 + " update always io-interruption 1000>1100 7 iom-1100.bin", a2 + " update always io-interruption 1000>1100 7 iom-1100.bin"},
+			[]string{a1 + " update always io-interruption 1000>1100 7 iom-1100.bin",
+				a2 + " update always io-interruption 1000>1100 7 iom-1100.bin"},
 			[]plan.WaveKind{plan.ResetWave, plan.ResetWave}, nil},
 		{"several nodes of one module are one", func(inv *inventory.Inventory) {
 			inv.Enclosures[0].ESPs[0].Paths = []string{"/dev/sg1", "/dev/sg9"}
 		}, plan.ModeE, "1100", []string{"/dev/sg1", "/dev/sg9", "/dev/sg2"},
-			[]string{a1 + " update never none 1000>1100 e iom-1100.bin", a2 + " update never none 1000>1100 e iom-1100.bin"}, []plan.WaveKind{plan.StageWave}, nil},
+			[]string{a1 + " update never none 1000>1100 e iom-1100.bin", a2 + " update never none 1000>1100 e iom-1100.bin"},
+			[]plan.WaveKind{plan.StageWave}, nil},
 		{"health is warned of", func(inv *inventory.Inventory) {
 			inv.Enclosures[0].Health = inventory.Health{Critical: true, Failures: []string{"Fan 2: critical"}}
-		}, plan.ModeE, "", []string{"/dev/sg1"}, []string{a1 + " update never none 1000> e iom-1100.bin"}, []plan.WaveKind{plan.StageWave},
+		}, plan.ModeE, "", []string{"/dev/sg1"}, []string{a1 +
+			" update never none 1000> e iom-1100.bin"}, []plan.WaveKind{plan.StageWave},
 			[]string{"5000ccab04001000: the enclosure reports a critical condition: Fan 2: critical", other, exposed}},
 		{"a revision that runs already", nil, plan.ModeE, "1000", []string{"/dev/sg1"}, []string{a1 + " no-op never none it reports 1000 already: to send the image all the same, leave out --revision"}, []plan.WaveKind{}, []string{other}},
 		{"mode 7 of what is staged", func(inv *inventory.Inventory) {
-			inv.Enclosures[0].ESPs[0].Subenclosures[0].Staged = &inventory.Staged{SHA256: acmeImage.SHA256(), Since: inv.ScannedAt, By: "anna", Confirmed: true}
-		}, plan.Mode7, "", []string{"/dev/sg1", "/dev/sg2"}, []string{a1 + " activate always io-interruption 1000> iom-1100.bin", a2 + " update always io-interruption 1000> 7 iom-1100.bin"},
+			inv.Enclosures[0].ESPs[0].Subenclosures[0].Staged = &inventory.Staged{SHA256: acmeImage.SHA256(),
+				Since: inv.ScannedAt, By: "anna", Confirmed: true}
+		}, plan.Mode7, "", []string{"/dev/sg1",
+			"/dev/sg2"}, []string{a1 + " activate always io-interruption 1000> iom-1100.bin",
+			a2 + " update always io-interruption 1000> 7 iom-1100.bin"},
 			[]plan.WaveKind{plan.ResetWave, plan.ResetWave}, nil},
 		{"a device that reports no revision", func(inv *inventory.Inventory) {
 			inv.Enclosures[0].ESPs[0].Subenclosures[0].Revision = ""
-		}, plan.Mode7, "", []string{"/dev/sg1"}, []string{a1 + " update always io-interruption > 7 iom-1100.bin"}, []plan.WaveKind{plan.ResetWave},
-			[]string{other, "5000ccab04001000: after this plan esp1 runs image 49e7bb2b and esp2 stays on 1000 (not in this plan)."}},
+		}, plan.Mode7, "", []string{"/dev/sg1"}, []string{a1 +
+			" update always io-interruption > 7 iom-1100.bin"}, []plan.WaveKind{plan.ResetWave},
+			[]string{other, "5000ccab04001000: after this plan esp1 runs image 49e7bb2b and esp2 stays on 1000 (not in this " +
+				"plan)."}},
 		{"what the device does not take is blocked", func(inv *inventory.Inventory) {
 			inv.Enclosures[0].ESPs[0].Download = inventory.Download{WriteBufferModes: []string{"07"}}
 		}, plan.ModeE, "", []string{"/dev/sg1"},
-			[]string{a1 + " blocked never none the ESP does not take WRITE BUFFER mode e, and image iom-1100.bin supports no other"}, []plan.WaveKind{}, []string{other}},
+			[]string{a1 + " blocked never none the ESP does not take WRITE BUFFER mode e, and image iom-1100.bin supports no " +
+				"other"}, []plan.WaveKind{}, []string{other}},
 		{"an image that reads like another product", nil, plan.ModeE, "", []string{"/dev/sg3", "/dev/sg4"},
-			[]string{"5000ccab04002000/esp1/sub0 update never none 1000> e iom-1100.bin", "5000ccab04002000/esp2/sub0 update never none 1000> e iom-1100.bin"},
-			[]plan.WaveKind{plan.StageWave}, []string{"image iom-1100.bin: no text in it reads like X2012; packed or encrypted images have none, else it may be the wrong file: compare it with the release notes"}},
+			[]string{"5000ccab04002000/esp1/sub0 update never none 1000> e iom-1100.bin",
+				"5000ccab04002000/esp2/sub0 update never none 1000> e iom-1100.bin"},
+			[]plan.WaveKind{plan.StageWave},
+			[]string{"image iom-1100.bin: no text in it reads like X2012; packed or encrypted images have none, else it may " +
+				"be the wrong file: compare it with the release notes"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inv := shelves(t)
@@ -160,7 +173,8 @@ func TestOneOff(t *testing.T) {
 func TestOneOffOfDevicesThatAreNone(t *testing.T) {
 	inv := shelves(t)
 	inv.Problems = []inventory.Problem{{Path: "/dev/sg8", Summary: "it does not answer page 01h", Detail: "05/24/00"}}
-	_, err := build.OneOff(build.Flash{Inventory: inv, Devices: []string{"/dev/sg1", "/dev/sg3", "/dev/sg8", "/dev/sg99"}, Image: acmeImage, Mode: plan.ModeE})
+	_, err := build.OneOff(build.Flash{Inventory: inv, Devices: []string{"/dev/sg1", "/dev/sg3", "/dev/sg8", "/dev/sg99"},
+		Image: acmeImage, Mode: plan.ModeE})
 	for _, want := range []string{
 		"/dev/sg3: it is CELESTIC R0904, and the first device is ACME JBOD-60: one image is for one product",
 		"/dev/sg8: it does not answer page 01h (05/24/00)",

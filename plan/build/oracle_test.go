@@ -39,7 +39,8 @@ func randomWorld(r *rand.Rand) world {
 	}
 	modes := [][]plan.Mode{{plan.ModeE}, {plan.Mode7}, {plan.ModeE, plan.Mode7}, {plan.Mode7, plan.ModeE}}
 	for i := range 1 + r.IntN(4) {
-		image := desired.ModelImage{Part: "iom", SHA256: fmt.Sprintf("%064x", i+1), Revision: worldRevisions[1+r.IntN(3)], From: []string{}, Modes: modes[r.IntN(4)]}
+		image := desired.ModelImage{Part: "iom", SHA256: fmt.Sprintf("%064x", i+1), Revision: worldRevisions[1+r.IntN(3)],
+			From: []string{}, Modes: modes[r.IntN(4)]}
 		for _, revision := range worldRevisions {
 			if revision != image.Revision && r.IntN(3) == 0 {
 				image.From = append(image.From, revision)
@@ -64,19 +65,22 @@ func (w world) input() build.Input {
 	inv := inventory.New()
 	inv.Host, inv.ScannedAt = "stor1", time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	for n := range w.enclosures {
-		e := inventory.Enclosure{LogicalID: name(n), Vendor: "ACME", Product: "JBOD-60", ExpectedESPs: &two, DrivesUnknown: w.unknown[n]}
+		e := inventory.Enclosure{LogicalID: name(n), Vendor: "ACME", Product: "JBOD-60", ExpectedESPs: &two,
+			DrivesUnknown: w.unknown[n]}
 		if !w.unknown[n] {
 			e.DriveEvidence = []string{"page 0Ah of esp1 lists 0"}
 		}
 		for side := 1; side <= 2; side++ {
 			e.ESPs = append(e.ESPs, inventory.ESP{
-				RelativeID: side, Processes: 2, LUID: fmt.Sprintf("5000ccab0400%d00%d", n, side), Paths: []string{"/dev/sg1"}, Download: inventory.Download{SESPage: true},
+				RelativeID: side, Processes: 2, LUID: fmt.Sprintf("5000ccab0400%d00%d", n, side), Paths: []string{"/dev/sg1"},
+				Download:      inventory.Download{SESPage: true},
 				Subenclosures: []inventory.Subenclosure{{LogicalID: name(n), Vendor: "ACME", Product: "JBOD-60", Revision: "1000"}},
 			})
 		}
 		inv.Enclosures = append(inv.Enclosures, e)
 	}
-	m := desired.Model{Match: desired.Match{Vendor: "ACME", Product: "*"}, Parts: map[string]desired.Part{"iom": {Subenclosures: []int{0}}}, Images: map[string]desired.ModelImage{}}
+	m := desired.Model{Match: desired.Match{Vendor: "ACME", Product: "*"},
+		Parts: map[string]desired.Part{"iom": {Subenclosures: []int{0}}}, Images: map[string]desired.ModelImage{}}
 	sizes := map[string]int64{}
 	for i, image := range w.images {
 		m.Images[fmt.Sprintf("image-%d", i)] = image
@@ -254,7 +258,8 @@ func (w world) misplaced(p *plan.Plan) string {
 		}
 		for k := range p.Steps {
 			b := &p.Steps[k]
-			if i == k || a.Waves.Reset == 0 || b.Waves.Reset == 0 || p.Waves[a.Waves.Reset-1].PowerCycle || p.Waves[b.Waves.Reset-1].PowerCycle {
+			if i == k || a.Waves.Reset == 0 || b.Waves.Reset == 0 || p.Waves[a.Waves.Reset-1].PowerCycle ||
+				p.Waves[b.Waves.Reset-1].PowerCycle {
 				continue
 			}
 			same := domainOf[index(a)] == domainOf[index(b)]
@@ -264,7 +269,8 @@ func (w world) misplaced(p *plan.Plan) string {
 				return fmt.Sprintf("wave %d resets %s and %s of one fault domain", a.Waves.Reset, a.Address, b.Address)
 			case a.Waves.Reset == b.Waves.Reset && w.unknown[index(a)]:
 				return fmt.Sprintf("wave %d resets %s, of an unknown fault domain, and %s", a.Waves.Reset, a.Address, b.Address)
-			case sideA && sideB && a.Waves.Reset > b.Waves.Reset && p.Waves[a.Waves.Reset-1].Canary == p.Waves[b.Waves.Reset-1].Canary:
+			case sideA && sideB && a.Waves.Reset > b.Waves.Reset &&
+				p.Waves[a.Waves.Reset-1].Canary == p.Waves[b.Waves.Reset-1].Canary:
 				return fmt.Sprintf("%s is reset after %s", a.Address, b.Address)
 			}
 		}

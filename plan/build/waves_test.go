@@ -30,7 +30,8 @@ func TestWaveLongerThanItsWindows(t *testing.T) {
 		}
 		return strings.Join(p.Warnings, "\n")
 	}
-	if got, want := warnings("1m", "2m"), "and long is open for 2m: what has not been started when it closes waits for the next opening"; !strings.Contains(got, want) {
+	if got, want := warnings("1m",
+		"2m"), "and long is open for 2m: what has not been started when it closes waits for the next opening"; !strings.Contains(got, want) {
 		t.Errorf("warnings = %s; want %q", got, want)
 	}
 	if got := warnings("1m", "48h"); strings.Contains(got, "is open for") {

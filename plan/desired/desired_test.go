@@ -59,9 +59,10 @@ func TestParseDesiredState(t *testing.T) {
 	want := &desired.State{
 		File: "f.yaml", SHA256: hex.EncodeToString(digest[:]), Name: "dc1",
 		Models: map[string]desired.Model{"acme60": {
-			Match:      desired.Match{Vendor: "ACME", Product: "JBOD-60*"},
-			Download:   desired.Download{ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute)},
-			Activation: desired.ActivationRule{By: plan.ByModeF, Scope: desired.ESPScope, Settle: plan.Duration(time.Minute), ReturnTimeout: plan.Duration(15 * time.Minute)},
+			Match:    desired.Match{Vendor: "ACME", Product: "JBOD-60*"},
+			Download: desired.Download{ChunkSize: 4096, FlashTimeout: plan.Duration(45 * time.Minute)},
+			Activation: desired.ActivationRule{By: plan.ByModeF, Scope: desired.ESPScope, Settle: plan.Duration(time.Minute),
+				ReturnTimeout: plan.Duration(15 * time.Minute)},
 			Parts: map[string]desired.Part{
 				"iom": {Subenclosures: []int{0}},
 				"psu": {Subenclosures: []int{3, 4}, Activation: desired.ActivationRule{By: plan.ByPowerCycle, Scope: desired.EnclosureScope}},
@@ -72,10 +73,12 @@ func TestParseDesiredState(t *testing.T) {
 				From: []string{"10*"}, Modes: []plan.Mode{plan.ModeE, plan.Mode7},
 			}},
 		}},
-		Want:     []desired.Want{{Model: "acme60", Image: "iom-1100", Policy: "live", Enclosures: []inventory.Selector{"5000ccab*"}}},
-		Names:    map[string]string{"5000ccab04001000": "r12u20"},
-		Policies: map[string]desired.Policy{"live": {Reset: plan.ResetAlways, Activate: plan.Manual, Downgrade: desired.DowngradeForbid, RequireAllESPs: true, RequireHealthy: true}},
-		Rollout:  plan.Rollout{MaxParallel: 1, MaxFailures: 2},
+		Want: []desired.Want{{Model: "acme60", Image: "iom-1100", Policy: "live",
+			Enclosures: []inventory.Selector{"5000ccab*"}}},
+		Names: map[string]string{"5000ccab04001000": "r12u20"},
+		Policies: map[string]desired.Policy{"live": {Reset: plan.ResetAlways, Activate: plan.Manual,
+			Downgrade: desired.DowngradeForbid, RequireAllESPs: true, RequireHealthy: true}},
+		Rollout: plan.Rollout{MaxParallel: 1, MaxFailures: 2},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(desired.State{})); diff != "" {
 		t.Errorf("ParseDesiredState (-want +got):\n%s", diff)
@@ -84,11 +87,14 @@ func TestParseDesiredState(t *testing.T) {
 
 // What a desired state leaves out is the safe choice.
 func TestDefaults(t *testing.T) {
-	d, err := desired.Parse("f", []byte("apiVersion: fwctl/v1\nkind: DesiredState\nmodels: {}\nwant: []\npolicies: {p: {}, q: {requireHealthy: false}}\n"))
+	d, err := desired.Parse("f",
+		[]byte("apiVersion: fwctl/v1\nkind: DesiredState\nmodels: {}\nwant: []\npolicies: {p: {}, q: {requireHealthy: "+
+			"false}}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	safe := desired.Policy{Reset: "never", Activate: "manual", Downgrade: "forbid", RequireAllESPs: true, RequireHealthy: true}
+	safe := desired.Policy{Reset: "never", Activate: "manual", Downgrade: "forbid", RequireAllESPs: true,
+		RequireHealthy: true}
 	lax := safe
 	lax.RequireHealthy = false
 	got := map[string]desired.Policy{"default": desired.DefaultPolicy(), "p": d.Policies["p"], "q": d.Policies["q"]}
@@ -147,7 +153,8 @@ func TestParseDesiredStateProblems(t *testing.T) {
 			`f.yaml:6:37: "[]" is not a pattern (* stands for any text, ? for a character, [0-9a] for one of some; \ before one of those takes it as it is)`,
 		}},
 		{"a glob of a want that is none", []string{`enclosures: ["5000ccab*"]`, `enclosures: ["5000ccab*", "r1[2]"]`},
-			[]string{`f.yaml:21:78: cannot use selector "r1[2]": '[' is not part of an address or a name (` + inventory.SelectorHelp + `)`}},
+			[]string{`f.yaml:21:78: cannot use selector "r1[2]": '[' is not part of an address or a name (` +
+				inventory.SelectorHelp + `)`}},
 		{"times that are none", []string{"flashTimeout: 45m", "flashTimeout: 0s", "settle: 60s", "settle: 0m", "{by: power-cycle", "{returnTimeout: 0h, by: power-cycle"}, []string{
 			`f.yaml:7:76: flashTimeout is not a time at all (write at least 1s, or leave it out for the default)`,
 			`f.yaml:8:50: settle is not a time at all (write at least 1s, or leave it out for the default)`,
@@ -270,16 +277,19 @@ func TestParseDesiredStateGates(t *testing.T) {
 	strict.RequireSignature = []string{publicKey}
 	want := &desired.State{
 		File: "f.yaml", Models: map[string]desired.Model{}, Want: []desired.Want{},
-		Names:        map[string]string{"5000ccab04001000": "r12u20"},
-		Policies:     map[string]desired.Policy{"strict": strict},
-		Rollout:      plan.Rollout{Canary: 1, Soak: plan.Duration(10 * time.Minute), MaxParallel: 1},
-		Except:       []desired.Exception{{Enclosure: "r14*", Reason: "CHG-4711: power supply on order", Until: "2026-12-15"}},
+		Names:    map[string]string{"5000ccab04001000": "r12u20"},
+		Policies: map[string]desired.Policy{"strict": strict},
+		Rollout:  plan.Rollout{Canary: 1, Soak: plan.Duration(10 * time.Minute), MaxParallel: 1},
+		Except: []desired.Exception{{Enclosure: "r14*", Reason: "CHG-4711: power supply on order",
+			Until: "2026-12-15"}},
 		FaultDomains: [][]inventory.Selector{{"r12u20", "500304801F001200", "lu-12AB"}},
 		Windows: map[string]window.Window{"saturday-night": {
-			Start: "2026-11-21T22:00", Timezone: "Europe/Berlin", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA", Exclude: []string{"2026-12-26"},
+			Start: "2026-11-21T22:00", Timezone: "Europe/Berlin", Duration: "6h", RRule: "FREQ=WEEKLY;BYDAY=SA",
+			Exclude: []string{"2026-12-26"},
 		}},
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(desired.State{}), cmpopts.IgnoreFields(desired.State{}, "SHA256")); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(desired.State{}),
+		cmpopts.IgnoreFields(desired.State{}, "SHA256")); diff != "" {
 		t.Errorf("ParseDesiredState (-want +got):\n%s", diff)
 	}
 }
@@ -312,7 +322,8 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 			`f.yaml:15:17: cannot use selector "r14[": '[' is not part of an address or a name (` + inventory.SelectorHelp + `)`,
 		}},
 		{"an exception for too much", []string{`"r14*"`, `"r14u02/esp1/sub0/x"`},
-			[]string{`f.yaml:15:17: cannot use selector "r14u02/esp1/sub0/x": it has 4 parts; an address has 3 (` + inventory.SelectorHelp + `)`}},
+			[]string{`f.yaml:15:17: cannot use selector "r14u02/esp1/sub0/x": it has 4 parts; an address has 3 (` +
+				inventory.SelectorHelp + `)`}},
 		{"a fault domain with a gap", []string{"[[r12u20, ", "[[r12u20/, "},
 			[]string{`f.yaml:16:17: cannot use selector "r12u20/": one of its parts is empty (` + inventory.SelectorHelp + `)`}},
 		{"a name that is a word of its own", []string{"names: {5000ccab04001000: r12u20}", "names: {5000ccab04001000: all}"},
@@ -320,7 +331,8 @@ func TestParseDesiredStateGateProblems(t *testing.T) {
 		{"a fault domain of one", []string{", lu-12AB", ", 5000CCAB04001000"},
 			[]string{`f.yaml:16:43: enclosure 5000ccab04001000 is in this fault domain already (take it out here)`}},
 		{"a key that is none", []string{publicKey, publicKey[1:]},
-			[]string{`f.yaml:11:24: "` + publicKey[1:] + `" is not a minisign public key (write the second line of the vendor's .pub file: 56 characters that begin with RW)`}},
+			[]string{`f.yaml:11:24: "` + publicKey[1:] +
+				`" is not a minisign public key (write the second line of the vendor's .pub file: 56 characters that begin with RW)`}},
 		{"downgrades", []string{"downgrade: order", "downgrade: allow"},
 			[]string{`f.yaml:8:16: downgrade is "allow"; it must be one of forbid, order (forbid (the default) blocks the way to an earlier revision of the model's order; order permits it.)`}},
 		{"commands that no shell takes apart", []string{"downgrade: order", "reset: always\n    hooks: {afterReset: [ceph osd unset noout]}"}, []string{
@@ -366,7 +378,8 @@ func TestLoadImages(t *testing.T) {
 		t.Fatal(err)
 	}
 	parse := func(sha, file string) *desired.State {
-		d, err := desired.Parse("f.yaml", []byte(strings.NewReplacer(strings.Repeat("A", 64), sha, "1100.bin", file).Replace(small)))
+		d, err := desired.Parse("f.yaml",
+			[]byte(strings.NewReplacer(strings.Repeat("A", 64), sha, "1100.bin", file).Replace(small)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -381,14 +394,16 @@ func TestLoadImages(t *testing.T) {
 	}
 
 	_, err := parse(strings.Repeat("b", 64), "1100.bin").LoadImages(dir)
-	want := []string{"f.yaml:16:17: cannot use image " + dir + "/1100.bin: its SHA-256 is " + sum + ", not the expected " + strings.Repeat("b", 64) +
+	want := []string{"f.yaml:16:17: cannot use image " + dir + "/1100.bin: its SHA-256 is " + sum + ", not the expected " +
+		strings.Repeat("b", 64) +
 		" (this is not the file that was reviewed: get that one back, or compare this one with the vendor's digest and then change sha256)"}
 	if diff := cmp.Diff(want, texts(t, err)); diff != "" {
 		t.Errorf("LoadImages with another digest (-want +got):\n%s", diff)
 	}
 
 	_, err = parse(sum, "gone.bin").LoadImages(dir)
-	want = []string{"f.yaml:15:15: cannot use image " + dir + "/gone.bin: there is no such file (check the name, or get the file from the vendor)"}
+	want = []string{"f.yaml:15:15: cannot use image " + dir +
+		"/gone.bin: there is no such file (check the name, or get the file from the vendor)"}
 	if diff := cmp.Diff(want, texts(t, err)); diff != "" {
 		t.Errorf("LoadImages without the file (-want +got):\n%s", diff)
 	}
@@ -447,8 +462,10 @@ func TestLoadImagesSignatures(t *testing.T) {
 					},
 				},
 			},
-			Want:     []desired.Want{{Model: "m", Image: "wanted", Policy: "live"}, {Model: "n", Image: "wanted", Policy: "foreign"}},
-			Policies: map[string]desired.Policy{"live": policy, "foreign": {RequireSignature: foreignKeys}, "unused": {RequireSignature: []string{otherPublic.String()}}},
+			Want: []desired.Want{{Model: "m", Image: "wanted", Policy: "live"},
+				{Model: "n", Image: "wanted", Policy: "foreign"}},
+			Policies: map[string]desired.Policy{"live": policy, "foreign": {RequireSignature: foreignKeys},
+				"unused": {RequireSignature: []string{otherPublic.String()}}},
 		}
 	}
 	for _, tt := range []struct {
@@ -463,11 +480,13 @@ func TestLoadImagesSignatures(t *testing.T) {
 			map[string][]string{wantedSHA: {public.String()}, foreignSHA: foreignKeys}, nil},
 		{"no policy that requires one", signed("gone.minisig", ""), map[string][]string{foreignSHA: foreignKeys}, nil},
 		{"none", signed("", "", public.String()), nil,
-			[]string{"it has no signature, and policy live requires one (name the vendor's .minisig file in the image's signature)"}},
+			[]string{"it has no signature, and policy live requires one (name the vendor's .minisig file in the image's " +
+				"signature)"}},
 		{"no file", signed("gone.minisig", "", public.String()), nil, []string{"its signature " + dir + "/gone.minisig: there is no such file"}},
 		{"another key", signed("other.minisig", "", public.String()), nil, []string{"its signature " + dir + "/other.minisig: it is by key "}},
 		{"each other's", signed("stone.minisig", "wanted.minisig", public.String()), nil,
-			[]string{"stone: its signature " + dir + "/wanted.minisig: it does not match", "wanted: its signature " + dir + "/stone.minisig: it does not match"}},
+			[]string{"stone: its signature " + dir + "/wanted.minisig: it does not match",
+				"wanted: its signature " + dir + "/stone.minisig: it does not match"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			images, err := tt.desired.LoadImages(dir)
@@ -498,7 +517,8 @@ func TestLoadImagesWarnings(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a"), content, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	const warning = "image iom of model m: no text in it reads like %; packed or encrypted images have none, else it may be the wrong file: compare it with the release notes"
+	const warning = "image iom of model m: no text in it reads like %; packed or encrypted images have none, else it " +
+		"may be the wrong file: compare it with the release notes"
 	for _, tt := range []struct {
 		vendor, product string
 		subenclosure    int

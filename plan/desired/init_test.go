@@ -31,7 +31,8 @@ func TestInit(t *testing.T) {
 // Devices can say anything of themselves, and saved files too.
 func TestInitOddText(t *testing.T) {
 	inv := &inventory.Inventory{Host: "a\nwant: [1]"}
-	for i, text := range []string{"", " ", "null", "A, B}", "a # b", `\x01[*]?`, "'\"", "ÄÖ", "a\nwant: [1]", "JBOD-60", "jbod 60"} {
+	for i, text := range []string{"", " ", "null", "A, B}", "a # b", `\x01[*]?`, "'\"", "ÄÖ", "a\nwant: [1]", "JBOD-60",
+		"jbod 60"} {
 		sub := inventory.Subenclosure{Vendor: text, Product: text, Revision: text, Address: text}
 		psu := sub
 		psu.ID = 3
@@ -47,7 +48,8 @@ func TestInitOddText(t *testing.T) {
 	for name, m := range d.Models {
 		m.Images = map[string]desired.ModelImage{"i": {Part: "iom", SHA256: "s", Revision: "9999"}}
 		p, err := build.Plan(build.Input{
-			Desired:     &desired.State{Models: map[string]desired.Model{name: m}, Want: []desired.Want{{Model: name, Image: "i"}}},
+			Desired: &desired.State{Models: map[string]desired.Model{name: m},
+				Want: []desired.Want{{Model: name, Image: "i"}}},
 			Inventories: []*inventory.Inventory{inv}, ImageSizes: map[string]int64{"s": 1},
 		})
 		if err != nil {
@@ -143,7 +145,8 @@ names:
 		if err != nil {
 			t.Fatalf("ParseDesiredState of what init has in comments = %v\n%s", err, on)
 		}
-		if len(d.Want) != 1 || len(d.Names) != 2 || len(d.Models["acme-jbod-60"].Images) != 1 || d.Models["acme-jbod-60"].ESPs != 2 {
+		if len(d.Want) != 1 || len(d.Names) != 2 || len(d.Models["acme-jbod-60"].Images) != 1 ||
+			d.Models["acme-jbod-60"].ESPs != 2 {
 			t.Errorf("what init has in comments = %+v; want one want, two names, an image and esps", d)
 		}
 	}

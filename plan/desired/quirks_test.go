@@ -16,7 +16,8 @@ func TestQuirkTable(t *testing.T) {
 	if !ok {
 		t.Fatal("quirks.yaml has no quirks")
 	}
-	d, err := Parse("quirks.yaml", append([]byte("apiVersion: fwctl/v1\nkind: DesiredState\nmodels: {}\nwant: []\nquirks:\n"), rows...))
+	d, err := Parse("quirks.yaml",
+		append([]byte("apiVersion: fwctl/v1\nkind: DesiredState\nmodels: {}\nwant: []\nquirks:\n"), rows...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +26,8 @@ func TestQuirkTable(t *testing.T) {
 	}
 	for _, q := range quirkTable() {
 		if q.Match.Vendor == "" || !strings.HasSuffix(q.Source, "verified on hardware") {
-			t.Errorf("quirk %s: vendor %q, source %q; want a vendor, and an end that says whether it was verified on hardware", q.Name, q.Match.Vendor, q.Source)
+			t.Errorf("quirk %s: vendor %q, source %q; want a vendor, and an end that says whether it was verified on hardware",
+				q.Name, q.Match.Vendor, q.Source)
 		}
 		if reflect.DeepEqual(q, Quirk{Name: q.Name, Match: q.Match, Source: q.Source}) {
 			t.Errorf("quirk %s changes nothing", q.Name)
@@ -70,7 +72,8 @@ func TestBadQuirks(t *testing.T) {
 		{"page and power cycle", `{name: a, match: {vendor: A}, source: s, activation: {by: power-cycle, page: "10 00 00 00"}}`, `by says that only a power cycle does`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Parse("q.yaml", []byte("apiVersion: fwctl/v1\nkind: DesiredState\nmodels: {}\nwant: []\nquirks:\n  - "+tt.row+"\n"))
+			_, err := Parse("q.yaml",
+				[]byte("apiVersion: fwctl/v1\nkind: DesiredState\nmodels: {}\nwant: []\nquirks:\n  - "+tt.row+"\n"))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("ParseDesiredState = %v; want %q", err, tt.want)
 			}

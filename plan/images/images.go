@@ -54,8 +54,8 @@ type Places struct {
 	File string
 }
 
-// Find returns the images that a plan sends, by their SHA-256. What is in none of the places is looked for where the plan
-// says that it was when it was made. The error is of a folder that cannot be read, or a *multierror.Error with a
+// Find returns the images that a plan sends, by their SHA-256. What is in none of the places is looked for where the
+// plan says that it was when it was made. The error is of a folder that cannot be read, or a *multierror.Error with a
 // *MissingError for each image that was not found.
 func Find(p *plan.Plan, places Places) (map[string]*image.Image, error) {
 	s := search{plan: p, wanted: p.ImagesToSend(), found: map[string]*image.Image{}}

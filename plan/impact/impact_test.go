@@ -25,13 +25,17 @@ func TestResetImpact(t *testing.T) {
 		permit [3]bool // idle, redundant, always
 	}{
 		{"nothing in use", []inventory.Drive{{Slot: 1, InUse: []string{}, Paths: []inventory.DrivePath{over(a, true, false)}}}, []string{a},
-			impact.Effect{Expected: plan.ESPReset, Worst: plan.ESPReset, Why: "its one drive is not in use"}, [3]bool{true, true, true}},
+			impact.Effect{Expected: plan.ESPReset, Worst: plan.ESPReset, Why: "its one drive is not in use"},
+			[3]bool{true, true, true}},
 		{"another path", []inventory.Drive{{Slot: 1, InUse: used, Paths: []inventory.DrivePath{over(a, true, true), over(b, true, true)}}}, []string{a},
-			impact.Effect{Expected: plan.ESPReset, Worst: plan.ESPReset, Busy: "slot 1 in use", Why: "1 drive in use, with a live path through esp2"}, [3]bool{false, true, true}},
+			impact.Effect{Expected: plan.ESPReset, Worst: plan.ESPReset, Busy: "slot 1 in use",
+				Why: "1 drive in use, with a live path through esp2"}, [3]bool{false, true, true}},
 		{"another path that died", []inventory.Drive{{Slot: 1, InUse: used, Paths: []inventory.DrivePath{over(a, true, true), over(b, false, true)}}}, []string{a},
-			impact.Effect{Expected: plan.IOInterruption, Worst: plan.IOInterruption, Busy: "slot 1 in use", Why: "slot 1 in use, no other path"}, [3]bool{false, false, true}},
+			impact.Effect{Expected: plan.IOInterruption, Worst: plan.IOInterruption, Busy: "slot 1 in use",
+				Why: "slot 1 in use, no other path"}, [3]bool{false, false, true}},
 		{"both at once", []inventory.Drive{{Slot: 1, InUse: used, Paths: []inventory.DrivePath{over(a, true, true), over(b, true, true)}}}, []string{a, b},
-			impact.Effect{Expected: plan.IOInterruption, Worst: plan.IOInterruption, Busy: "slot 1 in use", Why: "slot 1 in use, no other path"}, [3]bool{false, false, true}},
+			impact.Effect{Expected: plan.IOInterruption, Worst: plan.IOInterruption, Busy: "slot 1 in use",
+				Why: "slot 1 in use, no other path"}, [3]bool{false, false, true}},
 		{"an ESP that was not scanned", nil, []string{"5000ccab04009001"},
 			impact.Effect{Expected: plan.IOInterruption, Worst: plan.IOInterruption, Busy: "the enclosure was not scanned",
 				Why: "a module that is reset was not scanned, so what is behind it counts as in use without another path"}, [3]bool{false, false, true}},
@@ -59,7 +63,10 @@ func TestResetImpact(t *testing.T) {
 // A fault domain is what the caller says, whatever of it was scanned.
 func TestResetImpactOfADomain(t *testing.T) {
 	enclosure := func(id, luID string, use ...string) inventory.Enclosure {
-		return inventory.Enclosure{LogicalID: id, DriveEvidence: []string{}, Drives: []inventory.Drive{{Slot: 1, InUse: append([]string{}, use...), Paths: []inventory.DrivePath{{Device: "sda", Live: true}}}}, ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2, LUID: luID}}}
+		return inventory.Enclosure{LogicalID: id, DriveEvidence: []string{},
+			Drives: []inventory.Drive{{Slot: 1, InUse: append([]string{}, use...),
+				Paths: []inventory.DrivePath{{Device: "sda", Live: true}}}}, ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2,
+				LUID: luID}}}
 	}
 	inv := &inventory.Inventory{Host: "stor1", Enclosures: []inventory.Enclosure{
 		enclosure("5000ccab04001000", "5000ccab04001001"), enclosure("5000ccab04002000", "5000ccab04002001", "mounted /tank"),

@@ -45,7 +45,8 @@ type cost struct {
 func (c cost) perChunk() time.Duration { return c.cpu / time.Duration(c.chunks) }
 
 func (c cost) String() string {
-	return fmt.Sprintf("%d chunks, %d commands (%d in all), %v; CPU %v a chunk, %v from start to end", c.chunks, c.commands, c.total,
+	return fmt.Sprintf("%d chunks, %d commands (%d in all), %v; CPU %v a chunk, %v from start to end", c.chunks,
+		c.commands, c.total,
 		c.stream.Round(time.Millisecond), c.perChunk().Round(time.Microsecond), c.all.Round(time.Millisecond))
 }
 
@@ -127,7 +128,8 @@ func costRack(t *testing.T, enclosures int, m *meter) (r *rack, nodes []string, 
 	r = &rack{dir: t.TempDir()}
 	file := "apiVersion: fwctl/v1\nkind: Rack\nhosts: [guest]\nenclosures:\n"
 	for i := range enclosures {
-		file += fmt.Sprintf("  - {name: jbod%d, logicalID: 5000ccab04%02x1000, vendor: ACME, product: JBOD-60, revision: '1000',\n"+
+		file += fmt.Sprintf("  - {name: jbod%d, logicalID: 5000ccab04%02x1000, vendor: ACME, product: JBOD-60, revision: "+
+			"'1000',\n"+
 			"     download: {protocol: ses, flashTime: 0s, chunk: {max: 65532}},\n"+
 			"     esps: [{lu: 5000ccab04%02x1001, paths: {guest: [%d]}}]}\n", i, i, i, i)
 	}

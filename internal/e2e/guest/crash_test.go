@@ -95,7 +95,8 @@ func TestKilledAndResumed(t *testing.T) {
 	want := append(append([]download{{mode: 0xff}}, whole(0x0e, 4096)...), download{mode: 0x0f})
 	diff(t, "downloads of module 1 after the kill", got[sent:], want)
 	node := r.inventory(t)[esp1].node
-	if out, err := exec.Command("sg_ses", "-p", "cf", node).CombinedOutput(); err != nil || !strings.Contains(string(out), "rev: 1100") {
+	if out, err := exec.Command("sg_ses", "-p", "cf", node).CombinedOutput(); err != nil ||
+		!strings.Contains(string(out), "rev: 1100") {
 		t.Errorf("sg_ses -p cf %s: %v; want rev: 1100\n%s", node, err, out)
 	}
 }

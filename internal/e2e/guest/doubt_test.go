@@ -185,7 +185,8 @@ func TestDoubtLastChunkTaken(t *testing.T) {
 }
 
 // Half an image, and the device refuses to have it discarded.
-const abortRefused = "{when: {opcode: '1d', offset: 4096}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {sense: 05/24/00}}"
+const abortRefused = "{when: {opcode: '1d', offset: 4096}, do: {sense: 0b/00/00}}, {when: {act: abort}, do: {sense: " +
+	"05/24/00}}"
 
 // By mode 7 the half may have overwritten what the module would start from.
 func TestDoubtAbortRefusedMode7(t *testing.T) {

@@ -104,7 +104,8 @@ func serveDrives(t *testing.T, drives ...[]disk) *rack {
 		if len(d) > 1 {
 			ports[1] = d[1].port
 		}
-		file += fmt.Sprintf("      - {slot: %d, ports: [%016x, %016x], paths: [{host: elsewhere, esp: 1}]}\n", slot, ports[0], ports[1])
+		file += fmt.Sprintf("      - {slot: %d, ports: [%016x, %016x], paths: [{host: elsewhere, esp: 1}]}\n", slot, ports[0],
+			ports[1])
 	}
 	return serve(t, file, "1100")
 }
@@ -125,7 +126,8 @@ func (r *rack) sees(t *testing.T, flags ...string) []string {
 	var inv struct {
 		Enclosures []struct{ Drives []driveSeen }
 	}
-	if err := json.Unmarshal([]byte(r.run(t, 0, append([]string{"inventory", "-o", "json"}, flags...)...)), &inv); err != nil {
+	if err := json.Unmarshal([]byte(r.run(t, 0, append([]string{"inventory", "-o", "json"}, flags...)...)),
+		&inv); err != nil {
 		t.Fatal(err)
 	}
 	if len(inv.Enclosures) != 1 {
@@ -212,7 +214,8 @@ func multipath(t *testing.T, d []disk) {
 		t.Fatal(err)
 	}
 	do(t, "dmsetup", "create", "mpatha", "--uuid", "mpath-33333333000000000", "--table",
-		fmt.Sprintf("0 %s multipath 0 0 1 1 round-robin 0 2 1 /dev/%s 1 /dev/%s 1", bytes.TrimSpace(sectors), d[0].name, d[1].name))
+		fmt.Sprintf("0 %s multipath 0 0 1 1 round-robin 0 2 1 /dev/%s 1 /dev/%s 1", bytes.TrimSpace(sectors), d[0].name,
+			d[1].name))
 	t.Cleanup(func() { do(t, "dmsetup", "remove", "mpatha") })
 	do(t, "dmsetup", "mknodes") // there is no udev here to make them
 }
@@ -262,7 +265,8 @@ func TestDriveWithTwoPaths(t *testing.T) {
 	diff(t, "an idle drive", r.sees(t, "--probe-use"), paths("[]", "", ""))
 
 	unmount := mount(t, "/dev/"+d[1].name, "/tmp/direct")
-	diff(t, "a drive that is mounted over one path", r.sees(t, "--probe-use"), paths(`["mounted /tmp/direct"]`, "", " used"))
+	diff(t, "a drive that is mounted over one path", r.sees(t, "--probe-use"),
+		paths(`["mounted /tmp/direct"]`, "", " used"))
 	unmount()
 
 	multipath(t, d)

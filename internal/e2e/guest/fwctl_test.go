@@ -109,7 +109,8 @@ func TestModeE(t *testing.T) {
 // A refused mode e falls back to mode 7 in the reset wave; the module leaves the
 // bus and comes back as another node.
 func TestFallback(t *testing.T) {
-	r := serve(t, fmt.Sprintf(jbod, `protocol: ses, flashTime: 100ms, modes: ["07"], vanish: true, returnNode: other`, "0s", "0s"), "1100")
+	r := serve(t, fmt.Sprintf(jbod, `protocol: ses, flashTime: 100ms, modes: ["07"], vanish: true, returnNode: other`,
+		"0s", "0s"), "1100")
 	before := r.inventory(t)
 	r.want(t, "1100", "{reset: always}")
 	r.run(t, 0, "apply", "-f", "desired.yaml", "--yes")
@@ -134,7 +135,8 @@ func TestFallback(t *testing.T) {
 // What is staged is started in the same apply where the policy says so: one
 // module after the other, each gone from the bus for a while.
 func TestActivation(t *testing.T) {
-	r := serve(t, fmt.Sprintf(jbod, `protocol: ses, flashTime: 100ms, vanish: true, returnNode: other`, "0s", "0s"), "1100")
+	r := serve(t, fmt.Sprintf(jbod, `protocol: ses, flashTime: 100ms, vanish: true, returnNode: other`, "0s", "0s"),
+		"1100")
 	before := r.inventory(t)
 	r.want(t, "1100", "{reset: always, activate: apply}")
 	r.run(t, 0, "apply", "-f", "desired.yaml", "--yes")

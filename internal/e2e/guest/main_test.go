@@ -33,7 +33,8 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	if host, err := os.Hostname(); err != nil || host != "guest" {
-		fmt.Fprintln(os.Stderr, "these tests load target drivers and make devices: they run in the virtual machine of `make e2e` only")
+		fmt.Fprintln(os.Stderr, "these tests load target drivers and make devices: they run in the virtual machine of "+
+			"`make e2e` only")
 		os.Exit(1)
 	}
 	os.Exit(m.Run())

@@ -149,7 +149,8 @@ func TestPathThatIsNotReinstated(t *testing.T) {
 	<-p.done
 	address := scsiAddress(t, d[0])
 	said := strings.Join(strings.Fields(p.said()), " ")
-	for _, want := range []string{"slot 0 has 1 of 2 live paths", d[0].name + " through esp1: " + address + " is failed in dm-0 (mpatha)"} {
+	for _, want := range []string{"slot 0 has 1 of 2 live paths",
+		d[0].name + " through esp1: " + address + " is failed in dm-0 (mpatha)"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the run said nothing of %q:\n%s", want, p.said())
 		}

@@ -20,7 +20,8 @@ type decision struct {
 
 // blocked is how an image that only mode 7 takes is kept from a module.
 func blocked(why string) decision {
-	d := decision{Action: "blocked", Reasons: []string{"image iom supports mode 7 only, which resets the I/O module, and " + why}}
+	d := decision{Action: "blocked",
+		Reasons: []string{"image iom supports mode 7 only, which resets the I/O module, and " + why}}
 	d.Disruption.Expected, d.Disruption.Worst = "none", "none"
 	return d
 }
@@ -120,9 +121,11 @@ func TestPlanAroundMultipath(t *testing.T) {
 	multipath(t, d)
 	mount(t, "/dev/mapper/mpatha", "/tmp/mapped")
 	diff(t, "a drive with a port to each module", r.sees(t), []string{
-		fmt.Sprintf(`["mounted /tmp/mapped through dm-0 (mpatha)"] %s via A live used %s via B live used`, d[0].name, d[1].name),
+		fmt.Sprintf(`["mounted /tmp/mapped through dm-0 (mpatha)"] %s via A live used %s via B live used`, d[0].name,
+			d[1].name),
 	})
-	diff(t, "a map over both", r.plans(t, "redundant"), map[string]decision{esp1: goesOn("esp1", "esp2"), esp2: goesOn("esp2", "esp1")})
+	diff(t, "a map over both", r.plans(t, "redundant"),
+		map[string]decision{esp1: goesOn("esp1", "esp2"), esp2: goesOn("esp2", "esp1")})
 	takeOffline(t, d[1])
 	diff(t, "a dead path", r.plans(t, "redundant"), map[string]decision{
 		esp1: blocked("the policy says reset: redundant: slot 0 in use, no other path"),

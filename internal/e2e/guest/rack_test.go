@@ -220,7 +220,8 @@ func (r *rack) downloads(t *testing.T, lu string) []download {
 		case cdb[0] == 0x1d && len(page) == 24 && page[0] == 0x0e:
 			all = append(all, download{page[8], binary.BigEndian.Uint32(page[12:]), binary.BigEndian.Uint32(page[20:])})
 		case cdb[0] == 0x3b:
-			all = append(all, download{cdb[1] & 0x1f, binary.BigEndian.Uint32(cdb[2:]) & 0xffffff, binary.BigEndian.Uint32(cdb[5:]) & 0xffffff})
+			all = append(all, download{cdb[1] & 0x1f, binary.BigEndian.Uint32(cdb[2:]) & 0xffffff,
+				binary.BigEndian.Uint32(cdb[5:]) & 0xffffff})
 		}
 	})
 	return all

@@ -140,7 +140,8 @@ func sendSGIO(node string) error {
 			host, driver        uint16
 			resid, duration, in int32
 		}{id: 'S', dir: -2, cmdLen: 6, dataLen: 4, data: unsafe.Pointer(&data), cmd: unsafe.Pointer(&cdb), timeout: 3600000}
-		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), 0x2285, uintptr(unsafe.Pointer(&hdr))); errno == unix.EDOM {
+		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), 0x2285,
+			uintptr(unsafe.Pointer(&hdr))); errno == unix.EDOM {
 			return nil // the 16 requests that sg keeps a descriptor are all taken by repetitions
 		} else if errno != 0 {
 			return fmt.Errorf("SG_IO(command %d) = %w", i, errno)
@@ -217,7 +218,8 @@ func TestTransport(t *testing.T) {
 	if err != nil || r.Status != 2 || len(r.Sense) < 14 || r.Sense[2] != 5 || r.Sense[12] != 0x24 {
 		t.Errorf("Do(INQUIRY, VPD 83h) = %+v, %v; want CHECK CONDITION with 05/24/00", r, err)
 	}
-	effect := &transport.Request{CDB: []byte{0x1d, 0x10, 0, 0, 4, 0}, Out: []byte{0x0e, 0, 0, 0}, Timeout: time.Minute, Effect: true}
+	effect := &transport.Request{CDB: []byte{0x1d, 0x10, 0, 0, 4, 0}, Out: []byte{0x0e, 0, 0, 0}, Timeout: time.Minute,
+		Effect: true}
 	var terr *transport.Error
 	if _, err := ro.Do(t.Context(), effect); !errors.As(err, &terr) || !terr.NotSent {
 		t.Errorf("Do(effect) on a read-only node = %v; want an error that says it was not sent", err)

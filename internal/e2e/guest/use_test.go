@@ -78,7 +78,8 @@ func TestProcessHasDiskOpen(t *testing.T) {
 			})
 			idle := blocked("the policy says reset: idle: slot 0 in use")
 			diff(t, "idle", r.plans(t, "idle"), map[string]decision{esp1: idle, esp2: idle})
-			if out := r.run(t, 0, "explain", "saved.plan", esp1); !strings.Contains(out, fmt.Sprintf("held open by sleep (pid %d)", pid)) {
+			if out := r.run(t, 0, "explain", "saved.plan", esp1); !strings.Contains(out,
+				fmt.Sprintf("held open by sleep (pid %d)", pid)) {
 				t.Errorf("fwctl explain does not name the process:\n%s", out)
 			}
 			closes()
@@ -100,7 +101,8 @@ func TestUseIsUnknownToUsers(t *testing.T) {
 	cmd.Env = append(cmd.Env, "FWCTL_STATE_DIR=/tmp/nobody")
 	asNobody(cmd)
 	out, err := cmd.Output()
-	if err != nil || !bytes.Contains(out, []byte("cannot see which processes have disks open")) || !bytes.Contains(out, []byte(`"in_use": null`)) {
+	if err != nil || !bytes.Contains(out, []byte("cannot see which processes have disks open")) ||
+		!bytes.Contains(out, []byte(`"in_use": null`)) {
 		t.Errorf("fwctl inventory as nobody = %v; want the drive's use unknown, and why:\n%s", err, out)
 	}
 }
@@ -118,9 +120,11 @@ func TestLoopDevice(t *testing.T) {
 	d := disks(t, true, place)
 	r := serveDrives(t, d)
 	loop(t, "/dev/"+d[0].name)
-	diff(t, "a drive under a loop device", r.sees(t), []string{fmt.Sprintf(`["held by loop0"] %s via A live used`, d[0].name)})
+	diff(t, "a drive under a loop device", r.sees(t),
+		[]string{fmt.Sprintf(`["held by loop0"] %s via A live used`, d[0].name)})
 	mount(t, "/dev/loop0", "/tmp/looped")
-	diff(t, "a drive under a loop device that is mounted", r.sees(t), []string{fmt.Sprintf(`["mounted /tmp/looped through loop0"] %s via A live used`, d[0].name)})
+	diff(t, "a drive under a loop device that is mounted", r.sees(t),
+		[]string{fmt.Sprintf(`["mounted /tmp/looped through loop0"] %s via A live used`, d[0].name)})
 }
 
 // What the kernel does to a disk for someone whom nothing shows, as for a loop
@@ -158,7 +162,8 @@ func TestCountersMove(t *testing.T) {
 		}
 	}()
 	busy := strings.Join(r.sees(t, "--probe-use"), "\n")
-	if want := regexp.MustCompile(`^\["its counters moved while fwctl looked: [1-9][0-9]* writes, 0 reads"\] ` + d[0].name + ` via A live used$`); !want.MatchString(busy) {
+	if want := regexp.MustCompile(`^\["its counters moved while fwctl looked: [1-9][0-9]* writes, 0 reads"\] ` +
+		d[0].name + ` via A live used$`); !want.MatchString(busy) {
 		t.Errorf("a drive that is written to = %s; want %s", busy, want)
 	}
 	close(stop)

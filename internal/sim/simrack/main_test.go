@@ -27,7 +27,8 @@ func TestImage(t *testing.T) {
 
 func TestPowerCycle(t *testing.T) {
 	rack := filepath.Join(t.TempDir(), "rack.yaml")
-	text := "apiVersion: fwctl/v1\nkind: Rack\nenclosures: [{logicalID: 5000ccab04001000, vendor: ACME, product: JBOD-60, esps: [{}]}]\n"
+	text := "apiVersion: fwctl/v1\nkind: Rack\nenclosures: [{logicalID: 5000ccab04001000, vendor: ACME, product: " +
+		"JBOD-60, esps: [{}]}]\n"
 	if err := os.WriteFile(rack, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
