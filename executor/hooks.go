@@ -50,7 +50,7 @@ func (r *run) hookFailed(c *component, kind state.HookKind) {
 	why := fmt.Sprintf("the command %s of %s failed", kind.Words(), c.step.Address)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stops = r.stops.WentWrong(r.Plan, c.scheduled(), why).BreakOff(c.step.FaultDomain, why)
+	r.stops = r.stops.WentWrong(r.Plan, c.scheduled(), why).BreakOff(c.step, why)
 }
 
 // hook runs the command on one side of a reset, and says why it failed; "" where

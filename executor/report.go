@@ -86,7 +86,7 @@ func (c *component) holdsForPerson() bool { return c.hop().ByCommand() && c.is.D
 
 // untouched is why a step was not started, or what it holds staged not activated.
 func (r *run) untouched(c *component) string {
-	why := cmp.Or(r.stops.Broken[c.step.FaultDomain], r.stops.Why)
+	why := cmp.Or(r.stops.Off(c.step), r.stops.Why)
 	missed := "started"
 	if c.is.State == step.Staged {
 		missed = "activated"

@@ -333,12 +333,12 @@ func (r *run) halted() bool {
 func (r *run) isBroken(c *component) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.stops.Broken[c.step.FaultDomain]
+	return r.stops.Off(c.step)
 }
 
 // breakOff has nothing else of a component's fault domain touched.
 func (r *run) breakOff(c *component, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stops = r.stops.BreakOff(c.step.FaultDomain, why)
+	r.stops = r.stops.BreakOff(c.step, why)
 }

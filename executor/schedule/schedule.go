@@ -117,7 +117,7 @@ func (r *Run) Next(now time.Time) Decision {
 func (r *Run) Due(w plan.Wave) []int {
 	var due []int
 	for i, c := range r.Components {
-		if c.waits() && c.Is.TaskIn(c.Step, &w) != step.Idle && r.Stops.Broken[c.Step.FaultDomain] == "" {
+		if c.waits() && c.Is.TaskIn(c.Step, &w) != step.Idle && r.Stops.Off(c.Step) == "" {
 			due = append(due, i)
 		}
 	}
@@ -249,34 +249,41 @@ func (r *Run) otherHosts(w plan.Wave, due []int) (why, todo string) {
 // Domains groups the components of a wave by what may be worked on at a time. The groups of
 // together may go on at the same time, each one component after the other; those of alone
 // one after the other, when nothing else goes on: in a reset wave, what belongs to no known
-// fault domain.
+// fault domain. In a stage wave that is kept apart from its own enclosure, and from those
+// that a declared fault domain ties to it.
 func (r *Run) Domains(w plan.Wave, due []int) (together, alone [][]int) {
-	index := map[int]int{}
+	at, lonely := map[string]int{}, map[string]int{}
 	for _, i := range due {
-		domain := r.Components[i].Step.FaultDomain
-		enclosure := r.Components[i].Step.Enclosure
-		at, known := index[domain]
-		same := func(group []int) bool { return r.Components[group[0]].Step.Enclosure == enclosure }
-		switch {
-		case domain == 0 && w.Kind == plan.ResetWave:
-			alone = addTo(alone, i, same)
-		case domain == 0:
-			together = addTo(together, i, same)
-		case !known:
-			index[domain] = len(together)
-			together = append(together, []int{i})
-		default:
-			together[at] = append(together[at], i)
+		c := r.Components[i].Step
+		if c.FaultDomain == 0 && w.Kind == plan.ResetWave {
+			alone = addTo(alone, i, lonely, c.Enclosure)
+			continue
 		}
+		ties := append([]string{c.Enclosure}, c.Neighbours...)
+		if c.FaultDomain != 0 {
+			ties = append(ties, fmt.Sprint("fault domain ", c.FaultDomain))
+		}
+		together = addTo(together, i, at, ties...)
 	}
 	return together, alone
 }
 
-// addTo adds to the first group that is the same, or makes a new one.
-func addTo(groups [][]int, i int, same func([]int) bool) [][]int {
-	if n := slices.IndexFunc(groups, same); n >= 0 {
-		groups[n] = append(groups[n], i)
-		return groups
+// addTo adds a component to the group that shares one of its ties, or makes a new one. at is
+// the place of the group that a tie belongs to.
+func addTo(groups [][]int, i int, at map[string]int, ties ...string) [][]int {
+	n := len(groups)
+	for _, tie := range ties {
+		if known, ok := at[tie]; ok {
+			n = known
+			break
+		}
 	}
-	return append(groups, []int{i})
+	if n == len(groups) {
+		groups = append(groups, nil)
+	}
+	groups[n] = append(groups[n], i)
+	for _, tie := range ties {
+		at[tie] = n
+	}
+	return groups
 }

@@ -208,6 +208,25 @@ func TestStops(t *testing.T) {
 	}
 }
 
+// A declared fault domain ties enclosures together of which one's own is unknown: what goes
+// wrong with one of them keeps the other from being touched too.
+func TestStopsBeside(t *testing.T) {
+	t.Parallel()
+	for _, numbers := range [][2]int{{0, 1}, {1, 0}, {1, 2}} {
+		failed, beside := component("a", numbers[0], step.Failed), component("b", numbers[1], step.Pending)
+		apart := component("c", 3, step.Pending)
+		failed.Step.Neighbours = []string{beside.Step.Enclosure}
+		p := run(failed).Plan
+		p.Rollout.MaxFailures = 1
+		var none schedule.Stops
+		s := none.After(p, failed)
+		if s.Off(beside.Step) == "" || s.Off(failed.Step) == "" || s.Off(apart.Step) != "" {
+			t.Errorf("After with domains %v: off are %q, %q and %q; want the first two alone",
+				numbers, s.Off(failed.Step), s.Off(beside.Step), s.Off(apart.Step))
+		}
+	}
+}
+
 // The first reason to stop is the one that is kept, and the worst end is the run's.
 func TestStopTwice(t *testing.T) {
 	t.Parallel()
@@ -233,5 +252,14 @@ func TestDomains(t *testing.T) {
 		if got := fmt.Sprint(together, " ", alone); got != want && fmt.Sprint(together)+" "+fmt.Sprint(alone) != want {
 			t.Errorf("Domains(%s) = %s; want %s", kind, got, want)
 		}
+	}
+	for _, c := range r.Components { // declared, whatever the numbers
+		if c.Step.Enclosure == "b" {
+			c.Step.Neighbours = []string{"d"}
+		}
+	}
+	together, _ := r.Domains(plan.Wave{Kind: plan.StageWave}, []int{1, 3, 4})
+	if got, want := fmt.Sprint(together), "[[1 4] [3]]"; got != want {
+		t.Errorf("Domains(stage), b and d in one declared domain = %s; want %s", got, want)
 	}
 }

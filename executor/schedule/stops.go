@@ -18,8 +18,11 @@ const Interrupted = "interrupted"
 type Stops struct {
 	// Why is the reason to start nothing at all; "" for none.
 	Why string
-	// Broken are the reasons to touch nothing of a fault domain.
+	// Broken are the reasons to touch nothing of a fault domain, by its number.
 	Broken map[int]string
+	// Beside are the reasons to touch nothing of an enclosure: a declared fault domain ties it to
+	// one that went wrong, whatever their numbers.
+	Beside map[string]string
 	// Failures are the components that went wrong, and the commands around them.
 	Failures int
 	// Ending is what the run itself makes of its outcome, whatever its components do.
@@ -32,20 +35,34 @@ func (s Stops) Stop(why string, ending result.RunOutcome) Stops {
 	return s
 }
 
-// BreakOff touches nothing else of a fault domain.
-func (s Stops) BreakOff(domain int, why string) Stops {
-	s = s.broken(domain, why)
+// Off returns why nothing of a step's fault domain is touched any more, "" if it may be.
+func (s Stops) Off(c *plan.Step) string {
+	return cmp.Or(s.Broken[c.FaultDomain], s.Beside[c.Enclosure])
+}
+
+// BreakOff touches nothing else of a step's fault domain.
+func (s Stops) BreakOff(c *plan.Step, why string) Stops {
+	s = s.broken(c, why)
 	s.Ending = result.Worse(s.Ending, result.RunFailed)
 	return s
 }
 
-func (s Stops) broken(domain int, why string) Stops {
-	s.Broken = maps.Clone(s.Broken)
-	if s.Broken == nil {
-		s.Broken = map[int]string{}
+func (s Stops) broken(c *plan.Step, why string) Stops {
+	s.Broken = with(s.Broken, c.FaultDomain, why)
+	for _, e := range c.Neighbours {
+		s.Beside = with(s.Beside, e, why)
 	}
-	s.Broken[domain] = why
 	return s
+}
+
+// with returns a copy of reasons that has one more.
+func with[K comparable](reasons map[K]string, key K, why string) map[K]string {
+	reasons = maps.Clone(reasons)
+	if reasons == nil {
+		reasons = map[K]string{}
+	}
+	reasons[key] = why
+	return reasons
 }
 
 // After draws the conclusions of where a component has come to.
@@ -64,9 +81,9 @@ func (s Stops) After(p *plan.Plan, c Component) Stops {
 // canary that goes wrong is one too many.
 func (s Stops) WentWrong(p *plan.Plan, c Component, why string) Stops {
 	unknown := c.Is.State == step.Unknown
-	s = s.broken(c.Step.FaultDomain, why)
+	s = s.broken(c.Step, why)
 	if unknown && c.Step.FaultDomain != 0 {
-		s = s.broken(0, c.Step.Address+" may be resetting, and it is unknown what shares drives with what")
+		s.Broken = with(s.Broken, 0, c.Step.Address+" may be resetting, and it is unknown what shares drives with what")
 	}
 	s.Failures++
 	canary := slices.ContainsFunc(p.Waves, func(w plan.Wave) bool { return w.Canary && c.Step.In(w) })
