@@ -166,11 +166,12 @@ func TestInventoriesOnATerminal(t *testing.T) {
 		args = append(args, flag, name)
 	}
 	got, _ := onTerminal(t, dir, args...).end()
+	// Several are read at a time: which count is drawn first depends on their reader.
 	for _, want := range []string{
-		"Reading inventories: 1 of 10 [####....................................]\r", "Reading inventories: 10 of 10 [########################################]\r\n",
+		`Reading inventories: [1-9] of 10 \[#*\.+\]\r`, `Reading inventories: 10 of 10 \[#{40}\]\r\n`,
 	} {
-		if !strings.Contains(got, want) {
-			t.Errorf("the terminal lacks %q:\n%s", want, got)
+		if !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("the terminal lacks %s:\n%s", want, got)
 		}
 	}
 	if got, _ := onTerminal(t, dir, args[:len(args)-2]...).end(); strings.Contains(got, "Reading inventories") {
