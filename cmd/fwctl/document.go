@@ -81,6 +81,21 @@ func openDocument(name string, want document.Kind) (fs.File, error) {
 	return begun{f, r}, nil
 }
 
+// beginning returns as much of a recorded document as shows what it is.
+func beginning(name string) ([]byte, error) {
+	f, err := document.Open(name, maxRecorded)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	head := make([]byte, enough)
+	n, err := io.ReadFull(f, head)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return head[:n], nil
+	}
+	return wholeRunes(head[:n]), err
+}
+
 // begun is a file whose beginning was read: from is all of it.
 type begun struct {
 	*os.File

@@ -55,12 +55,12 @@ func (o *outFile) check() error {
 }
 
 func (o *outFile) checkContent() error {
-	data, err := document.Read(o.name, maxRecorded)
+	head, err := beginning(o.name)
 	var unusable *document.Error
 	if err != nil && !errors.As(err, &unusable) {
 		return fmt.Errorf("cannot write %s: %w", the(o.kind), err)
 	}
-	kind := document.Of(data)
+	kind := document.Of(head)
 	if kind == o.kind {
 		return nil
 	}
@@ -69,7 +69,7 @@ func (o *outFile) checkContent() error {
 	case unusable != nil:
 		is = "not " + o.kind.String()
 	case kind == "":
-		is = image.KindOf(data).Name
+		is = image.KindOf(head).Name
 	}
 	return o.cannot(
 		"it exists and is "+is,

@@ -31,19 +31,30 @@ type requests struct {
 	unknown       string // why they do not show what was done, "" if they do
 }
 
-func readCounters(fsys fs.FS) counters {
+// disksOf lists the block devices of a machine by name.
+func disksOf(fsys fs.FS) []string {
+	// None: there are no disks.
+	entries, _ := fs.ReadDir(fsys, blockDir)
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names
+}
+
+// readCounters reads the counters of disks.
+func readCounters(fsys fs.FS, disks []string) counters {
 	c := counters{time.Now(), map[string]requests{}}
-	entries, _ := fs.ReadDir(fsys, blockDir) // none: there are no disks
-	for _, e := range entries {
-		stat, err := fs.ReadFile(fsys, path.Join(blockDir, e.Name(), "stat"))
+	for _, disk := range disks {
+		stat, err := fs.ReadFile(fsys, path.Join(blockDir, disk, "stat"))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		counted := parseStat(string(stat)) // of nothing, after an error: unknown
-		if text(fsys, path.Join(blockDir, e.Name(), "queue/iostats")) == "0" {
+		if text(fsys, path.Join(blockDir, disk, "queue/iostats")) == "0" {
 			counted.unknown = "its counters stand still: queue/iostats is 0"
 		}
-		c.disks[e.Name()] = counted
+		c.disks[disk] = counted
 	}
 	return c
 }
@@ -118,7 +129,7 @@ func (c counters) watch(ctx context.Context, fsys fs.FS, disks []string) counter
 		}
 		break
 	}
-	return readCounters(fsys)
+	return readCounters(fsys, disks)
 }
 
 // busy notes which of a drive's block devices someone was using while fwctl

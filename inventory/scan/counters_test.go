@@ -61,7 +61,7 @@ func TestMoved(t *testing.T) {
 							Data: []byte(map[bool]string{true: "0\n", false: "1\n"}[off]),
 						}
 					}
-					return readCounters(fsys)
+					return readCounters(fsys, disksOf(fsys))
 				}
 				before := look(tt.before)
 				time.Sleep(3 * time.Second)
@@ -85,7 +85,7 @@ func TestWatchWaits(t *testing.T) {
 			"sys/block/sdc/stat": stat, "sys/block/sdc/queue/iostats": {Data: []byte("0\n")},
 		}
 		begin := time.Now()
-		before := readCounters(fsys)
+		before := readCounters(fsys, disksOf(fsys))
 		time.Sleep(1500 * time.Millisecond)
 		if before.watch(t.Context(), fsys, []string{"sdb", "sdc"}); time.Since(begin) != 1500*time.Millisecond {
 			t.Errorf("watch of a disk without counters ends after %v; want 1.5s", time.Since(begin))

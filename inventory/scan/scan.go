@@ -74,7 +74,10 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 	inv.Simulated = m.Simulated()
 	inv.ScannedAt = time.Now().UTC().Truncate(time.Second)
 
-	before := readCounters(m.FS())
+	var before counters
+	if opts.ProbeUse {
+		before = readCounters(m.FS(), disksOf(m.FS()))
+	}
 	// A device that leaves while it is read takes what the kernel knows of it along.
 	known := make([]*inventory.Unread, len(nodes))
 	for i, node := range nodes {
