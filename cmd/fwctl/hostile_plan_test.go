@@ -157,7 +157,7 @@ func checkShown(t *testing.T, what string, p *plan.Plan, mark string) {
 		}
 	}()
 	views := map[string]string{
-		"very wide table": (ui.Screen{Width: 500}).Plan(p, noon), "table": (ui.Screen{Width: 80}).Plan(p, noon), "wide table": (ui.Screen{Width: 200}).Plan(p, noon), "markdown": ui.Markdown(p, "", noon),
+		"very wide table": (ui.Screen{Width: 500}).Plan(p, noon, false), "table": (ui.Screen{Width: 80}).Plan(p, noon, false), "wide table": (ui.Screen{Width: 200}).Plan(p, noon, false), "markdown": ui.Markdown(p, "", noon, false),
 	}
 	for i := range p.Steps {
 		views["explanation of "+p.Steps[i].Address] = (ui.Screen{Width: 80}).Explain(p, &p.Steps[i], noon)

@@ -28,6 +28,7 @@ func (a *app) planCommand() *cobra.Command {
 		want     planRequest
 		targets  []string
 		detailed bool
+		details  bool
 	)
 	cmd := &cobra.Command{
 		Use:   "plan -f FILE",
@@ -64,7 +65,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 			if err := out.write(data); err != nil {
 				return err
 			}
-			if err := a.showPlan(p, data, output); err != nil {
+			if err := a.showPlan(p, data, output, details); err != nil {
 				return err
 			}
 			if out.name != "" {
@@ -80,6 +81,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 	sources.addFlags(cmd, "warn of inventories that are older than `DURATION`, and write no plan from them")
 	out.flag(cmd, document.Plan, "write the plan to `PLAN` too, for show and apply")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, or markdown for a pull request")
+	detailsFlag(cmd, &details)
 	cmd.Flags().StringArrayVar(&targets, "target", nil,
 		"plan only what `SELECTOR` selects: an address or its leading parts, with the enclosure's identifier or name, "+
 			"with * and ? (repeatable)")
@@ -87,6 +89,11 @@ state, and what that would disturb. Nothing is written to any device.`,
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false,
 		"exit with 2 if changes are pending (staged ones too) or blocked")
 	return cmd
+}
+
+func detailsFlag(cmd *cobra.Command, details *bool) {
+	cmd.Flags().BoolVar(details, "details", false,
+		"show a row for each component, however many there are: above 20 they are grouped")
 }
 
 // planRequest is what a plan is made from.
@@ -156,15 +163,15 @@ func (a *app) scanOf(ctx context.Context, machine transport.Machine) ([]*invento
 }
 
 // showPlan writes a plan to stdout.
-func (a *app) showPlan(p *plan.Plan, data []byte, output string) error {
+func (a *app) showPlan(p *plan.Plan, data []byte, output string, details bool) error {
 	var err error
 	switch output {
 	case "json":
 		_, err = a.stdout.Write(data)
 	case "markdown":
-		_, err = io.WriteString(a.stdout, ui.Markdown(p, a.heading(p.Simulated), time.Now()))
+		_, err = io.WriteString(a.stdout, ui.Markdown(p, a.heading(p.Simulated), time.Now(), details))
 	default:
-		_, err = fmt.Fprint(a.stdout, a.heading(p.Simulated), a.screen(a.stdout).Plan(p, time.Now()))
+		_, err = fmt.Fprint(a.stdout, a.heading(p.Simulated), a.screen(a.stdout).Plan(p, time.Now(), details))
 	}
 	return err
 }

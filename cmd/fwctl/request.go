@@ -125,7 +125,7 @@ func (r *request) acceptsSomething() error {
 // show writes the plan for people.
 func (r *request) show() {
 	text := r.forPeople()
-	fmt.Fprint(text, r.heading(r.config.Plan.Simulated), r.screen(text).Plan(r.config.Plan, time.Now()))
+	fmt.Fprint(text, r.heading(r.config.Plan.Simulated), r.screen(text).Plan(r.config.Plan, time.Now(), false))
 }
 
 // forPeople returns where text for people goes: events have standard output for themselves.

@@ -13,6 +13,7 @@ import (
 
 func (a *app) showCommand() *cobra.Command {
 	var output string
+	var details bool
 	cmd := &cobra.Command{
 		Use:   "show PLAN",
 		Short: "show a saved plan again",
@@ -26,10 +27,11 @@ func (a *app) showCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.showPlan(p, data, output)
+			return a.showPlan(p, data, output, details)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, or markdown for a pull request")
+	detailsFlag(cmd, &details)
 	return cmd
 }
 

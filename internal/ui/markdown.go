@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -10,16 +9,17 @@ import (
 	"unicode/utf8"
 
 	"fwctl/plan"
+	"fwctl/plan/group"
 )
 
 // markdownLimit is how many characters a pull request or a comment takes.
 const markdownLimit = 65_536
 
-// Markdown returns a plan for a pull request: the summary, what stands out,
-// what it is made of, then a row a component and what its signs mean. If it is
-// too long what a reviewer misses least is left out, and how much of which kind is
-// said beside the summary.
-func Markdown(p *plan.Plan, simulated string, now time.Time) string {
+// Markdown returns a plan for a pull request: the summary, what stands out, what it is made
+// of, then a row a component and what its signs mean. A large plan has a row a group of
+// components, unless details are wanted. If it is too long then, details go first; every
+// enclosure is named as long as the names alone have room.
+func Markdown(p *plan.Plan, simulated string, now time.Time, details bool) string {
 	head, signs := markdownHead(p, simulated, now), signsOf(p)
 	// For what says what is left out, and heads.
 	room := markdownLimit - utf8.RuneCountInString(head+signs) - 1000
@@ -27,63 +27,207 @@ func Markdown(p *plan.Plan, simulated string, now time.Time) string {
 	lists := []list{
 		{title: "Warnings"}, {title: "Policies", items: policyItems(p)}, {title: "Images", items: imageItems(p)},
 	}
-	for _, w := range p.Warnings {
-		lists[0].items = append(lists[0].items, "- "+markdownText(w)+"\n")
-	}
-	for i := range lists {
-		l := &lists[i]
-		l.shown = choose(l.items, room/3, func(int) int { return 0 })
-		room -= length(l.items, l.shown)
-	}
-	columns, rows := markdownTable(p)
-	table := list{"Components", rows, choose(rows, room, func(i int) int { return missed(p.Steps[i]) })}
-
 	var b strings.Builder
 	b.WriteString(head)
-	if left := leftOut(p, table.shown, lists); left != "" {
-		b.WriteString("\n**Cut to fit:** " + left + " See `fwctl show` for all of it.\n")
+	parts, left := markdownParts(p, lists, now, room, details)
+	if left != "" {
+		b.WriteString("\n**Cut to fit:** " + left + " `fwctl show PLAN --details` shows all of it.\n")
 	}
-	for _, l := range lists {
-		l.write(&b, "")
+	for _, l := range parts {
+		l.write(&b)
 	}
-	table.write(&b, columns)
 	b.WriteString(signs)
 	return b.String()
 }
 
-// list is a part of a plan's Markdown, of which some items may have no room.
-type list struct {
-	title string
-	items []string
-	shown []bool
+// markdownParts returns the parts of a plan's Markdown that follow its head, in at most so
+// many characters, and what had to be left out.
+func markdownParts(p *plan.Plan, lists []list, now time.Time, room int, details bool) (parts []list, left string) {
+	ways := []group.Level{group.Fine, group.Alike, group.Coarse}
+	if details || !isLarge(p) {
+		ways = append([]group.Level{rows}, ways...)
+	}
+	var drawn []groupDrawn
+	for i, level := range ways {
+		lists[0].items = warningItems(p, level)
+		if level == rows {
+			parts = rowLists(p, now)
+		} else {
+			drawn = groupRows(p, level)
+			parts = groupLists(p, drawn, now, everything)
+		}
+		parts = append(slices.Clone(lists), parts...)
+		if i > 0 {
+			left = "components stand together that differ in details."
+		}
+		if lengthOf(parts) <= room {
+			return parts, left
+		}
+	}
+	// What names the enclosures comes before what the lists say, and a part of the warnings
+	// before both.
+	lists[0].cut(room / 4)
+	rest := room - lists[0].length()
+	components := groupLists(p, drawn, now, everything)
+	for names := rest / 2; lengthOf(components) > rest && names > 0; names -= rest / 8 {
+		components = groupLists(p, drawn, now, names/len(drawn))
+	}
+	rest -= lengthOf(components)
+	for i := 1; i < len(lists); i++ {
+		lists[i].cut(rest / (len(lists) - i))
+		rest -= lists[i].length()
+	}
+	return append(lists, components...), strings.Join(append([]string{left}, leftOut(lists)...), " ")
 }
 
-func (l list) write(b *strings.Builder, above string) {
-	if count(l.shown) == 0 {
+// rows is the level of a plan whose components each have a row.
+const rows = group.Level(-1)
+
+// list is a part of a plan's Markdown.
+type list struct {
+	title string
+
+	// above is the head of a table.
+	above string
+	items []string
+
+	// left is how many items had no room.
+	left int
+}
+
+func (l *list) write(b *strings.Builder) {
+	if len(l.items) == 0 {
 		return
 	}
-	b.WriteString("\n### " + l.title + "\n\n" + above)
+	b.WriteString("\n### " + l.title + "\n\n" + l.above)
+	for _, item := range l.items {
+		b.WriteString(item)
+	}
+}
+
+// length counts the characters of a list's items.
+func (l *list) length() int {
+	n := utf8.RuneCountInString(l.above)
+	for _, item := range l.items {
+		n += utf8.RuneCountInString(item)
+	}
+	return n
+}
+
+func lengthOf(lists []list) int {
+	n := 0
+	for i := range lists {
+		n += lists[i].length()
+	}
+	return n
+}
+
+// cut leaves out the last items, which have no room in so many characters.
+func (l *list) cut(room int) {
 	for i, item := range l.items {
-		if l.shown[i] {
-			b.WriteString(item)
+		if room -= utf8.RuneCountInString(item); room < 0 {
+			l.items, l.left = l.items[:i], len(l.items)-i
+			return
 		}
 	}
 }
 
-// leastMissed are the actions whose rows a reviewer misses least, those first.
-var leastMissed = []plan.Action{
-	plan.Unmanaged, plan.NoOp, plan.Excepted, plan.IsStaged, plan.Blocked, plan.Activate, plan.Update,
+// leftOut says how many items of lists are not shown.
+func leftOut(lists []list) []string {
+	var text []string
+	for _, l := range lists {
+		if l.left > 0 {
+			text = append(text, fmt.Sprintf("%d of %d %s are not shown.",
+				l.left, l.left+len(l.items), strings.ToLower(l.title)))
+		}
+	}
+	return text
 }
 
-// missed is how much a reviewer would miss a row: what may stop I/O most, then what
-// may reset, then by leastMissed.
-func missed(s plan.Step) int {
-	rank := slices.Index(leastMissed, s.Action)
-	if s.Acts() {
-		impacts := []plan.Impact{plan.NoImpact, plan.ESPReset, plan.IOInterruption}
-		rank += len(leastMissed) * slices.Index(impacts, s.Disruption.Worst)
+// rowLists are the tables of a plan with a row a component, and its waves if it is large.
+func rowLists(p *plan.Plan, now time.Time) []list {
+	head, items := markdownTable(p)
+	components := list{title: "Components", above: head, items: items}
+	if !isLarge(p) {
+		return []list{components}
 	}
-	return rank
+	return []list{waveList(p, now, len(p.Waves)), components}
+}
+
+// groupLists are the tables of a plan with its waves, and with a row a group of components.
+func groupLists(p *plan.Plan, groups []groupDrawn, now time.Time, names int) []list {
+	return []list{waveList(p, now, wavesMost), groupList(groups, names)}
+}
+
+// waveList says what runs when, on which host, and in which window.
+func waveList(p *plan.Plan, now time.Time, most int) list {
+	l := list{
+		title: "Waves",
+		above: "| Wave | Does | Components | At most | Where, when |\n| --- | --- | --- | --- | --- |\n",
+	}
+	stretches := wavesOfPlan(p, most)
+	for _, s := range stretches[:min(most, len(stretches))] {
+		cells := waveRow(s, p, now)
+		for i := range cells {
+			cells[i] = markdownText(cells[i])
+		}
+		l.items = append(l.items, "| "+strings.Join(cells, " | ")+" |\n")
+	}
+	if more := len(stretches) - most; more > 0 {
+		l.items = append(l.items, fmt.Sprintf("| and %d more | | | | |\n", more))
+	}
+	return l
+}
+
+// groupList has a row for each group of components, with so many characters of names at most.
+func groupList(groups []groupDrawn, names int) list {
+	l := list{
+		title: "Components",
+		above: "| Wave | Product, policy | Now | To, image | Action, mode | Effect, time | Components, why |\n" +
+			"| --- | --- | --- | --- | --- | --- | --- |\n",
+	}
+	for _, g := range groups {
+		r := g.row
+		places, _ := placesText(g.places, markdownCode, names)
+		why := strings.Join(g.why, "\n")
+		code := func(columns ...int) string {
+			var parts []string
+			for _, c := range columns {
+				switch text := r.cells[c]; {
+				case empty(text):
+				case c == groupAction && g.Steps[0].Action == plan.Blocked, c == groupEffect && r.tone == alarm:
+					parts = append(parts, "**"+markdownText(text)+"**")
+				default:
+					parts = append(parts, markdownCode(text))
+				}
+			}
+			return strings.Join(parts, "<br>")
+		}
+		count := "**" + Components(len(g.Steps)) + "**: "
+		if why != "" {
+			why = "<br>" + markdownText(why)
+		}
+		l.items = append(l.items, "| "+strings.Join([]string{
+			code(groupWave), code(groupProduct, groupPolicy), code(groupNow), code(groupTo, groupImage),
+			code(groupAction, groupMode), code(groupEffect, groupTime), count + places + why,
+		}, " | ")+" |\n")
+	}
+	return l
+}
+
+// warningItems are a plan's warnings: those of a large one that say the same once.
+func warningItems(p *plan.Plan, level group.Level) []string {
+	var items []string
+	if level == rows || !isLarge(p) {
+		for _, w := range p.Warnings {
+			items = append(items, "- "+markdownText(w)+"\n")
+		}
+		return items
+	}
+	for _, w := range group.Warnings(p, level) {
+		items = append(items, "- "+markdownText(warningText(w, plainName, everything))+"\n")
+	}
+	return items
 }
 
 func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
@@ -96,10 +240,14 @@ func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
 		lines = append(lines, "**"+markdownText(clip(strings.TrimSpace(simulated)))+"**", "")
 	}
 	lines = append(lines, "**"+markdownText(planSummary(p))+"**", "")
-	for _, line := range append(scheduleLines(p, now), scanned(p, 10)+".") {
+	schedule := scheduleLines(p, now)
+	if isLarge(p) && len(p.Waves) > 0 {
+		schedule = append([]string{totalLine(p)}, canaryLines(p)...)
+	}
+	for _, line := range append(schedule, scanned(p, 10)+".") {
 		lines = append(lines, "- "+markdownText(clip(line)))
 	}
-	for _, line := range append(turnLines("Apply it in this order:", p.Commands, p), hookLines(p)...) {
+	for _, line := range append(turnLines("Apply it in this order:", p.Commands, p, everything), hookLines(p)...) {
 		// Never shortened: it is what someone approves.
 		lines = append(lines, "- "+markdownText(line))
 	}
@@ -170,71 +318,6 @@ func markdownCell(s *plan.Step, r row, cell int) string {
 	default:
 		return markdownCode(text)
 	}
-}
-
-// leftOut says which rows, and how many items of the lists, are not shown.
-func leftOut(p *plan.Plan, shown []bool, lists []list) string {
-	counts := map[plan.Action]int{}
-	for i, s := range p.Steps {
-		if !shown[i] {
-			counts[s.Action]++
-		}
-	}
-	var parts []string
-	for _, action := range slices.Backward(leastMissed) {
-		if n := counts[action]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, action))
-		}
-	}
-	var text []string
-	if len(parts) > 0 {
-		text = append(text, fmt.Sprintf("%d of %d components are not shown (%s).",
-			len(p.Steps)-count(shown), len(p.Steps), strings.Join(parts, ", ")))
-	}
-	for _, l := range lists {
-		if n := len(l.items) - count(l.shown); n > 0 {
-			text = append(text, fmt.Sprintf("%d of %d %s are not shown.", n, len(l.items), strings.ToLower(l.title)))
-		}
-	}
-	return strings.Join(text, " ")
-}
-
-// choose returns which texts are shown in so many characters: those of the lowest rank are
-// left out first, and of one rank the last.
-func choose(texts []string, room int, rank func(int) int) []bool {
-	order := make([]int, len(texts))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rank(b), rank(a)) })
-	shown := make([]bool, len(texts))
-	for _, i := range order {
-		if room -= utf8.RuneCountInString(texts[i]); room < 0 {
-			break
-		}
-		shown[i] = true
-	}
-	return shown
-}
-
-func length(texts []string, shown []bool) int {
-	n := 0
-	for i, text := range texts {
-		if shown[i] {
-			n += utf8.RuneCountInString(text)
-		}
-	}
-	return n
-}
-
-func count(shown []bool) int {
-	n := 0
-	for _, s := range shown {
-		if s {
-			n++
-		}
-	}
-	return n
 }
 
 // harmless is text that means nothing to Markdown within `...`, in a table too.

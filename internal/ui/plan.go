@@ -10,6 +10,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"fwctl/plan"
+	"fwctl/plan/group"
 )
 
 // The columns of a plan.
@@ -34,8 +35,19 @@ var planColumns = []column{
 	planMode: {"MODE", below}, planEffect: {"EFFECT", below}, planTime: {"TIME", extra}, planWhy: {"WHY", reason},
 }
 
-// Plan draws a plan.
-func (sc Screen) Plan(p *plan.Plan, now time.Time) string {
+// rowsMost is how many components a plan has at most to show a row for each of them
+// without being asked to.
+const rowsMost = 20
+
+// isLarge reports whether a plan's components are grouped unless each is asked for.
+func isLarge(p *plan.Plan) bool { return len(p.Steps) > rowsMost }
+
+// Plan draws a plan: a row a component if there are few, or details are wanted, else a row a
+// group of them.
+func (sc Screen) Plan(p *plan.Plan, now time.Time, details bool) string {
+	if isLarge(p) && !details {
+		return sc.grouped(p, now)
+	}
 	var lines []string
 	add := func(line string) { lines = append(lines, sc.wrap(line, "", "  ")...) }
 	add(planTitle(p))
@@ -52,10 +64,15 @@ func (sc Screen) Plan(p *plan.Plan, now time.Time) string {
 			add("Not shown at this width: " + strings.Join(left, ", ") + ".")
 		}
 	}
+	schedule := scheduleLines(p, now)
+	if isLarge(p) && len(p.Waves) > 0 {
+		lines = append(append(lines, ""), sc.waves(wavesOfPlan(p, len(p.Waves)), p, now)...)
+		schedule = append([]string{totalLine(p)}, canaryLines(p)...)
+	}
 	lines = append(lines, "")
 	add(planSummary(p))
-	order := turnLines("Apply it in this order:", p.Commands, p)
-	for _, line := range slices.Concat(scheduleLines(p, now), hookLines(p), order) {
+	order := turnLines("Apply it in this order:", p.Commands, p, everything)
+	for _, line := range slices.Concat(schedule, hookLines(p), order) {
 		add(line)
 	}
 	add("Digest " + p.Digest)
@@ -63,11 +80,18 @@ func (sc Screen) Plan(p *plan.Plan, now time.Time) string {
 		if i == 0 {
 			lines = append(lines, "")
 		}
-		for _, line := range sc.wrap("WARNING "+w, "", "        ") {
-			lines = append(lines, sc.paint(warning, line))
-		}
+		lines = append(lines, sc.warning(w)...)
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// warning draws a warning.
+func (sc Screen) warning(text string) []string {
+	lines := sc.wrap("WARNING "+text, "", "        ")
+	for i := range lines {
+		lines[i] = sc.paint(warning, lines[i])
+	}
+	return lines
 }
 
 // planTitle says which plan this is, and of which desired state.
@@ -97,14 +121,10 @@ func planRow(s *plan.Step, waves []plan.Wave) row {
 	r := row{cells: []string{
 		planWave: wavesOf(s, waves), planAddress: s.Address, planName: s.Name, planHost: s.Host, planNow: s.Current,
 		planTo: strings.Join(to, " > "), planImage: strings.Join(images, " > "), planAction: string(s.Action),
-		planMode: strings.Join(modes, " > "), planEffect: effectOf(s), planWhy: "",
+		planMode: strings.Join(modes, " > "), planEffect: effectOf(s), planWhy: whyStep(s),
 	}}
-	why := slices.Clone(s.Reasons)
 	if s.Acts() {
 		r.cells[planTime] = s.WorstDuration.String()
-		if risk := riskOf(s); risk != "" {
-			why = append(why, risk)
-		}
 		if s.Disruption.Worst == plan.IOInterruption {
 			r.tone = alarm
 		}
@@ -112,9 +132,19 @@ func planRow(s *plan.Step, waves []plan.Wave) row {
 	if s.Action == plan.Blocked {
 		r.cells[planAction], r.tone = strings.ToUpper(string(s.Action)), alarm
 	}
-	r.cells[planWhy] = strings.Join(why, "\n")
 	r.fill()
 	return r
+}
+
+// whyStep says why what is done with a component is done, and what it risks, on lines.
+func whyStep(s *plan.Step) string {
+	why := slices.Clone(s.Reasons)
+	if s.Acts() {
+		if risk := riskOf(s); risk != "" {
+			why = append(why, risk)
+		}
+	}
+	return strings.Join(why, "\n")
 }
 
 // riskOf says what an update risks, and what it sends beside the image.
@@ -291,33 +321,50 @@ func hooksOf(h *plan.Hooks) string {
 
 // scanned says when and where a plan's inventories were taken, and what they hold. If they
 // differ in age it says so of each, and how old it was when the plan was made. At most so
-// many hosts are named.
+// many hosts, or ranges of them, are named.
 func scanned(p *plan.Plan, most int) string {
-	same := !slices.ContainsFunc(p.Scans, func(s plan.Scan) bool {
-		return Moment(s.ScannedAt) != Moment(p.Scans[0].ScannedAt)
-	})
-	var hosts []string
-	for _, s := range p.Scans[:min(most, len(p.Scans))] {
-		if !same {
-			s.Host += " (" + Moment(s.ScannedAt)
-			if age := p.CreatedAt.Sub(s.ScannedAt); age >= time.Minute {
-				s.Host += ", " + Spell(age) + " old"
-			}
-			s.Host += ")"
+	scans := slices.Clone(p.Scans)
+	slices.SortStableFunc(scans, func(a, b plan.Scan) int { return group.CompareNames(a.Host, b.Host) })
+	stamps := make([]string, len(scans))
+	same := true
+	for i, s := range scans {
+		stamps[i] = Moment(s.ScannedAt)
+		same = same && stamps[i] == Moment(scans[0].ScannedAt)
+		if age := p.CreatedAt.Sub(s.ScannedAt); age >= time.Minute {
+			stamps[i] += ", " + Spell(age) + " old"
 		}
-		hosts = append(hosts, s.Host)
 	}
-	if more := len(p.Scans) - most; more > 0 {
-		hosts = append(hosts, fmt.Sprintf("%d more", more))
+	var items []string
+	more := 0
+	for i := 0; i < len(scans); {
+		var hosts []string
+		stamp := stamps[i]
+		for ; i < len(scans) && (same || stamps[i] == stamp); i++ {
+			hosts = append(hosts, scans[i].Host)
+		}
+		for _, r := range group.Ranges(hosts) {
+			item := rangeText(r, plainName)
+			if !same {
+				item += " (" + stamp + ")"
+			}
+			if len(items) == most {
+				more += r.Count
+				continue
+			}
+			items = append(items, item)
+		}
+	}
+	if more > 0 {
+		items = append(items, fmt.Sprintf("%d more", more))
 	}
 	text := "Scanned"
-	if same && len(p.Scans) > 0 {
-		text += " " + Moment(p.Scans[0].ScannedAt)
+	if same && len(scans) > 0 {
+		text += " " + Moment(scans[0].ScannedAt)
 	}
 	enclosures, esps := map[string]bool{}, map[string]bool{}
-	for _, s := range p.Steps {
-		enclosures[s.Enclosure] = true
-		esps[s.LUID] = true
+	for i := range p.Steps {
+		enclosures[p.Steps[i].Enclosure] = true
+		esps[p.Steps[i].LUID] = true
 	}
-	return text + " on " + strings.Join(hosts, ", ") + ": " + Counted(len(enclosures), len(esps))
+	return text + " on " + strings.Join(items, ", ") + ": " + Counted(len(enclosures), len(esps))
 }

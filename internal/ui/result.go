@@ -73,7 +73,7 @@ func (sc Screen) Result(r *result.Result, p *plan.Plan, goesOn string) string {
 	if goesOn != "" {
 		lines = append(lines, sc.wrap(goesOn, "", "  ")...)
 	}
-	for _, line := range turnLines("To go on:", r.Commands, p) {
+	for _, line := range turnLines("To go on:", r.Commands, p, everything) {
 		lines = append(lines, sc.wrap(line, "", "    ")...)
 	}
 	return strings.Join(lines, "\n") + "\n"

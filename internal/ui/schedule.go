@@ -20,16 +20,20 @@ func scheduleLines(p *plan.Plan, now time.Time) []string {
 	if next := nextLine(p, now); next != "" {
 		lines = append(lines, next)
 	}
+	return append(lines, canaryLines(p)...)
+}
+
+// canaryLines say what waits for the canaries, if there are any.
+func canaryLines(p *plan.Plan) []string {
 	canary := func(w plan.Wave) bool { return w.Canary }
 	switch rest := slices.ContainsFunc(p.Waves, func(w plan.Wave) bool { return !w.Canary }); {
 	case !slices.ContainsFunc(p.Waves, canary):
+		return nil
 	case rest:
-		lines = append(lines, "Waves with a c are those of the canaries: the rest waits until they have been done, and well.")
-	default:
-		lines = append(lines, "All components here are canaries (waves with a c): none is held back until others "+
-			"have been done, and well.")
+		return []string{"Waves with a c are those of the canaries: the rest waits until they have been done, and well."}
 	}
-	return lines
+	return []string{"All components here are canaries (waves with a c): none is held back until others " +
+		"have been done, and well."}
 }
 
 // timeLine sums up the waves: those that wait for the same windows together, since
@@ -53,15 +57,40 @@ func timeLine(p *plan.Plan) string {
 				}
 			}
 		}
-		if names, open := longest(p, p.Waves[run.from]); open > 0 {
-			text += fmt.Sprintf(", of %s (%s)", Spell(open), strings.Join(names, " or "))
-			if total > open {
-				text += ", more than one opening"
-			}
-		}
-		groups = append(groups, text)
+		groups = append(groups, text+ofOpening(p, p.Waves[run.from], total))
 	}
 	return "Time: " + strings.Join(groups, "; ") + "."
+}
+
+// totalLine is timeLine without what each wave takes.
+func totalLine(p *plan.Plan) string {
+	var groups []string
+	worst := p.Worst()
+	for _, run := range runs(p.Waves) {
+		total := plan.Duration(0)
+		for i := run.from; i < run.to; i++ {
+			total += worst[i]
+			if i < run.to-1 {
+				total += p.Waves[i].Soak
+			}
+		}
+		groups = append(groups, fmt.Sprintf("%s up to %s", wavesName(p.Waves[run.from:run.to]), Spell(total))+
+			ofOpening(p, p.Waves[run.from], total))
+	}
+	return "Time: " + strings.Join(groups, "; ") + "."
+}
+
+// ofOpening sets what waves take at most against how long their longest window is open.
+func ofOpening(p *plan.Plan, w plan.Wave, total plan.Duration) string {
+	names, open := longest(p, w)
+	if open == 0 {
+		return ""
+	}
+	text := fmt.Sprintf(", of %s (%s)", Spell(open), strings.Join(names, " or "))
+	if total > open {
+		text += ", more than one opening"
+	}
+	return text
 }
 
 // nextLine says when the windows open, each once; "" if the plan has none.

@@ -66,6 +66,14 @@ func (r *row) fill() {
 	}
 }
 
+// leave takes a column out of the table.
+func (t *table) leave(column int) {
+	t.columns = slices.Delete(t.columns, column, column+1)
+	for i := range t.rows {
+		t.rows[i].cells = slices.Delete(t.rows[i].cells, column, column+1)
+	}
+}
+
 // draw returns the table's lines, in at most the screen's width unless a single cell or word
 // is wider, and the heads of the columns that were left out.
 func (t table) draw(sc Screen) (lines, left []string) {

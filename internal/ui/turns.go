@@ -4,14 +4,15 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"fwctl/plan"
+	"fwctl/plan/group"
 )
 
 // turnLines lists commands in order, host by host, below a title: those that differ in
-// their host alone on one line. It returns nil if there are none.
-func turnLines(title string, turns []plan.Turn, p *plan.Plan) []string {
+// their host alone on one line. Names beyond so many characters are counted. It returns nil if
+// there are none.
+func turnLines(title string, turns []plan.Turn, p *plan.Plan, room int) []string {
 	if len(turns) == 0 {
 		return nil
 	}
@@ -28,13 +29,14 @@ func turnLines(title string, turns []plan.Turn, p *plan.Plan) []string {
 			hosts = append(hosts, turns[i].Host)
 		}
 		soak := turns[i-1].Soak
-		line := fmt.Sprintf("%d. on %s: ", len(lines), strings.Join(hosts, ", "))
+		line := fmt.Sprintf("%d. on %s: ", len(lines), namesIn(hosts, room))
 		if len(t.PowerCycle) > 0 {
 			cycled := make([]string, len(t.PowerCycle))
 			for n, id := range t.PowerCycle {
 				cycled[n] = cmp.Or(names[id], id)
 			}
-			line += fmt.Sprintf("power-cycle %s when no drive there is in use, then ", strings.Join(cycled, ", "))
+			slices.SortFunc(cycled, group.CompareNames)
+			line += fmt.Sprintf("power-cycle %s when no drive there is in use, then ", namesIn(cycled, room))
 		}
 		line += t.Command.String()
 		if soak > 0 {

@@ -274,8 +274,8 @@ func TestViews(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{60, 80, 120, 200} {
 		for name, got := range map[string]string{
-			"plan":      (Screen{Width: width}).Plan(interfacePlan(), noon),
-			"rows":      (Screen{Width: width}).Plan(examplePlan(), noon),
+			"plan":      (Screen{Width: width}).Plan(interfacePlan(), noon, false),
+			"rows":      (Screen{Width: width}).Plan(examplePlan(), noon, false),
 			"inventory": (Screen{Width: width}).Inventory(exampleInventory(), noQuirk),
 			"result":    (Screen{Width: width}).Result(exampleResult(), examplePlan(), exampleWaits),
 			"status":    (Screen{Width: width}).Status(exampleStatus(), exampleAgain),
@@ -324,7 +324,7 @@ func TestViewsLoseNothing(t *testing.T) {
 			name, text string
 			words      []string
 		}{
-			{"plan", (Screen{Width: width}).Plan(p, noon), planWords(p)},
+			{"plan", (Screen{Width: width}).Plan(p, noon, false), planWords(p)},
 			{"inventory", (Screen{Width: width}).Inventory(inv, noQuirk), inventoryWords},
 			{"result", (Screen{Width: width}).Result(result, p, exampleWaits), resultWords},
 			{"status", (Screen{Width: width}).Status(exampleStatus(), exampleAgain), statusWords},
@@ -386,9 +386,9 @@ func TestTablesOfTheRules(t *testing.T) {
 		}
 		dir := filepath.Dir(file)
 		for _, width := range []int{60, 120, 200} {
-			losesNothing(t, fmt.Sprintf("%s at %d columns", filepath.Base(dir), width), (Screen{Width: width}).Plan(p, noon), planWords(p), width)
+			losesNothing(t, fmt.Sprintf("%s at %d columns", filepath.Base(dir), width), (Screen{Width: width}).Plan(p, noon, true), planWords(p), width)
 		}
-		got := (Screen{Width: 80}).Plan(p, noon)
+		got := (Screen{Width: 80}).Plan(p, noon, true)
 		isGolden(t, filepath.Join(dir, "table.txt"), got)
 		losesNothing(t, filepath.Base(dir), got, planWords(p), 80)
 	}
@@ -397,10 +397,10 @@ func TestTablesOfTheRules(t *testing.T) {
 // Columns that are left out are named, and none is where there is room.
 func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
 	t.Parallel()
-	if got := (Screen{Width: 80}).Plan(examplePlan(), noon); !strings.Contains(got, "Not shown at this width: host, image, time.") {
+	if got := (Screen{Width: 80}).Plan(examplePlan(), noon, false); !strings.Contains(got, "Not shown at this width: host, image, time.") {
 		t.Errorf("Plan(80) = %s; want the columns that were left out named", got)
 	}
-	got := (Screen{Width: 250}).Plan(examplePlan(), noon)
+	got := (Screen{Width: 250}).Plan(examplePlan(), noon, false)
 	for _, want := range []string{"NAME", "HOST", "IMAGE", "TIME", "WHY", "r12u20", "stor2", "iom-0611 > iom-0702", "1h15m"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("Plan(250) lacks %q:\n%s", want, got)
@@ -466,7 +466,7 @@ func TestScanned(t *testing.T) {
 
 func TestPaint(t *testing.T) {
 	t.Parallel()
-	colour := visible((Screen{Width: 80, Colour: true}).Plan(interfacePlan(), noon))
+	colour := visible((Screen{Width: 80, Colour: true}).Plan(interfacePlan(), noon, false))
 	if !strings.Contains(colour, "\x1b[31m-    5000ccab04001000/esp2/sub0") {
 		t.Errorf("Plan with colour = %q; want the blocked row painted", colour)
 	}
@@ -474,7 +474,7 @@ func TestPaint(t *testing.T) {
 	for _, code := range []string{"\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[33m"} {
 		plain = strings.ReplaceAll(plain, code, "")
 	}
-	if diff := cmp.Diff((Screen{Width: 80}).Plan(interfacePlan(), noon), plain); diff != "" {
+	if diff := cmp.Diff((Screen{Width: 80}).Plan(interfacePlan(), noon, false), plain); diff != "" {
 		t.Errorf("colour says more than text does (-without +with):\n%s", diff)
 	}
 }

@@ -1,0 +1,203 @@
+// Package group says which components of a plan are listed together: those of which
+// a plan says the same. It is for every view of a plan that is too large for a row a
+// component.
+//
+// It is pure, and it drops nothing: every component of a plan is in exactly one group, and
+// a group knows all of its components. How much of that has room is for the view to say.
+package group
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fwctl/plan"
+)
+
+// Level is how much components have in common that are listed together.
+type Level int
+
+const (
+	// Fine: all that a row says but the host and the time. Numbers in the reasons may differ,
+	// unless the component is blocked or its I/O may stop: 3 drives in use there and 12 here.
+	Fine Level = iota
+
+	// Alike: likewise, but the waves may differ in their numbers, and all reasons in whatever
+	// has a digit.
+	Alike
+
+	// Coarse: what is done, and what it may disturb.
+	Coarse
+)
+
+// Group is components of a plan that are listed together.
+type Group struct {
+	// By the names of their enclosures, then by address; at least one.
+	Steps []*plan.Step
+
+	// The components of each enclosure of the plan.
+	all map[string]int
+}
+
+// Of returns the groups of a plan's components in the order in which people read them: what
+// is blocked, then by the waves that work on them, what may stop I/O first in each, then
+// what is staged, and last what is left as it is.
+func Of(p *plan.Plan, level Level) []Group {
+	all := map[string]int{}
+	for i := range p.Steps {
+		all[p.Steps[i].Enclosure]++
+	}
+	waves := map[int]plan.Wave{}
+	for _, w := range p.Waves {
+		waves[w.Number] = w
+	}
+	index := map[string]int{}
+	var groups []Group
+	keys := keys{level: level, waves: waves, shapes: map[shaped]string{}}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		k := keys.of(s)
+		at, ok := index[k]
+		if !ok {
+			at = len(groups)
+			index[k] = at
+			groups = append(groups, Group{all: all})
+		}
+		groups[at].Steps = append(groups[at].Steps, s)
+	}
+	for _, g := range groups {
+		slices.SortStableFunc(g.Steps, func(a, b *plan.Step) int {
+			return cmp.Or(CompareNames(Label(a), Label(b)), cmp.Compare(a.Address, b.Address))
+		})
+	}
+	slices.SortStableFunc(groups, compare)
+	return groups
+}
+
+// keys writes what the components of a group have in common.
+type keys struct {
+	level Level
+	waves map[int]plan.Wave
+
+	// Of texts that were seen: plans say few, and say them often.
+	shapes map[shaped]string
+}
+
+type shaped struct {
+	text  string
+	shape Shape
+}
+
+// of returns the same text for the components of one group, and another for each other one.
+func (k *keys) of(s *plan.Step) string {
+	parts := []string{string(s.Action), string(s.Disruption.Expected), string(s.Disruption.Worst)}
+	if k.level == Coarse {
+		return strings.Join(parts, "\x00")
+	}
+	where := strconv.Itoa(s.Waves.Stage) + " " + strconv.Itoa(s.Waves.Reset)
+	if k.level == Alike {
+		where = alikeWave(k.waves[s.Waves.Stage]) + alikeWave(k.waves[s.Waves.Reset])
+	}
+	shape := exactly
+	switch {
+	case k.level == Alike:
+		shape = alike
+	case s.Action != plan.Blocked && s.Disruption.Worst != plan.IOInterruption:
+		shape = numbers
+	}
+	parts = append(parts, where, s.Vendor, s.Product, s.Current, s.Desired, s.Model, s.Image, s.Policy, string(s.Reset),
+		strconv.FormatBool(s.Rollback == ""), strconv.Itoa(len(s.Hops)))
+	for i := range s.Hops {
+		h := &s.Hops[i]
+		parts = append(parts, h.From, h.To, h.Image.Name, h.Image.SHA256, string(h.Activation), string(h.ActivateBy),
+			h.ActivationPage, strconv.FormatBool(h.Unversioned), strconv.FormatBool(h.Mode7Defers))
+		for _, m := range h.Modes {
+			parts = append(parts, string(m))
+		}
+	}
+	parts = append(parts, k.shape(s.Disruption.Why, shape))
+	for _, r := range s.Reasons {
+		parts = append(parts, k.shape(r, shape))
+	}
+	return strings.Join(parts, "\x00")
+}
+
+func (k *keys) shape(text string, sh Shape) string {
+	if sh == exactly {
+		return text
+	}
+	of := shaped{text, sh}
+	shape, ok := k.shapes[of]
+	if !ok {
+		shape = ShapeOf(text, sh)
+		k.shapes[of] = shape
+	}
+	return shape
+}
+
+// alikeWave writes what a wave has in common with others of its kind.
+func alikeWave(w plan.Wave) string { return fmt.Sprint(w.Kind, w.Canary, w.PowerCycle, w.Windows) }
+
+// compare orders groups as people read them.
+func compare(a, b Group) int {
+	s, t := a.Steps[0], b.Steps[0]
+	return cmp.Or(
+		cmp.Compare(stand(s.Action), stand(t.Action)),
+		cmp.Compare(a.first(), b.first()),
+		-cmp.Compare(severity(s), severity(t)),
+		cmp.Compare(place(s.Action), place(t.Action)),
+		CompareNames(Label(s), Label(t)),
+		cmp.Compare(s.Address, t.Address),
+	)
+}
+
+// stand is where what is done with a component stands: before the waves, in them, or after.
+func stand(a plan.Action) int {
+	switch a {
+	case plan.Blocked:
+		return 0
+	case plan.Update, plan.Activate:
+		return 1
+	}
+	return 2
+}
+
+// place orders the actions of one stand.
+func place(a plan.Action) int {
+	return slices.Index([]plan.Action{
+		plan.Update, plan.Activate, plan.IsStaged, plan.Excepted, plan.NoOp, plan.Unmanaged,
+	}, a)
+}
+
+// severity orders what steps disturb: what is sure to stop I/O before what may.
+func severity(s *plan.Step) int {
+	impacts := []plan.Impact{plan.NoImpact, plan.ESPReset, plan.IOInterruption}
+	return len(impacts)*slices.Index(impacts, s.Disruption.Worst) + slices.Index(impacts, s.Disruption.Expected)
+}
+
+// first is the number of the first wave that works on a group, 0 if none does.
+func (g Group) first() int {
+	first := 0
+	for _, s := range g.Steps {
+		n := s.Waves.Stage
+		if n == 0 {
+			n = s.Waves.Reset
+		}
+		if first == 0 || n < first {
+			first = n
+		}
+	}
+	return first
+}
+
+// Alarming reports whether a group is one that nobody may overlook: it is blocked, or its
+// I/O may stop.
+func (g Group) Alarming() bool {
+	s := g.Steps[0]
+	return s.Action == plan.Blocked || s.Acts() && s.Disruption.Worst == plan.IOInterruption
+}
+
+// Label is what people call the enclosure of a component: its name, else its identifier.
+func Label(s *plan.Step) string { return cmp.Or(s.Name, s.Enclosure) }
