@@ -44,18 +44,30 @@ func (r *run) recheck(ctx context.Context, components []*component) {
 }
 
 // reread finds out what the components run that failed: the modules beside them may have
-// brought them to another revision since. A read that fails changes nothing.
+// brought them to another revision since, or a power cycle that was not seen to its end. What
+// a scan does not show changes nothing.
 func (r *run) reread(ctx context.Context) {
-	failed := slices.DeleteFunc(r.here(), func(c *component) bool { return c.is.State != step.Failed })
-	for _, group := range byEnclosure(failed) {
-		e, err := r.lookOnce(ctx, group[0])
-		if err != nil {
-			continue
+	var failed []*component
+	var enclosures []string
+	for _, c := range r.here() {
+		if c.is.State == step.Failed {
+			failed, enclosures = append(failed, c), append(enclosures, c.step.Enclosure)
 		}
-		for _, c := range group {
-			is := c.is
-			is.Runs = cmp.Or(c.revisionIn(e), is.Runs)
-			r.set(c, is)
+	}
+	if len(failed) == 0 {
+		return
+	}
+	inv, err := r.scan(ctx, enclosures)
+	if err != nil {
+		return
+	}
+	for i := range inv.Enclosures {
+		for _, c := range failed {
+			if e := &inv.Enclosures[i]; e.ID() == c.step.Enclosure {
+				is := c.is
+				is.Runs = cmp.Or(c.revisionIn(e), is.Runs)
+				r.set(c, is)
+			}
 		}
 	}
 }
