@@ -30,6 +30,7 @@ type component struct {
 	seen  result.Step // as of its last event; guarded by run.mu
 
 	download *download.Download // under way
+	phase    phase              // that is being timed
 	heldBack string             // why its wave left it as it was
 	ready    bool               // the preflight found it as the plan expects it
 }
@@ -89,9 +90,10 @@ func (r *run) set(c *component, is step.Component) {
 // apply moves a component by an event, and commits what it is then together with all that
 // follows. If that cannot be committed, no effect comes next: it fails.
 func (r *run) apply(ctx context.Context, c *component, e step.Event) {
-	is, commands := step.Apply(c.step, c.is, e)
+	was := c.is
+	is, commands := step.Apply(c.step, was, e)
 	c.is, c.moved = is, time.Now()
-	if err := r.commit(ctx, c, commands); err != nil {
+	if err := r.commit(ctx, c, commands, c.timed(was, e.Kind, c.moved)); err != nil {
 		r.unrecorded(c, err)
 		if is.State == step.Sending || is.State == step.Activating {
 			c.is, _ = step.Apply(c.step, is, step.Event{Kind: step.Fail, Reason: err.Error()})
@@ -102,9 +104,9 @@ func (r *run) apply(ctx context.Context, c *component, e step.Event) {
 	r.account(c)
 }
 
-// commit records a component and carries out those commands that are for the store. Check
-// records nothing.
-func (r *run) commit(ctx context.Context, c *component, commands []step.Command) error {
+// commit records a component, carries out those commands that are for the store, and records
+// how long a phase took unless that is nil. Check records nothing.
+func (r *run) commit(ctx context.Context, c *component, commands []step.Command, took *state.Timing) error {
 	if r.id == 0 {
 		return nil
 	}
@@ -112,6 +114,10 @@ func (r *run) commit(ctx context.Context, c *component, commands []step.Command)
 		tx.SetStep(r.id, c.record(c.moved))
 		for _, cmd := range commands {
 			c.carryOut(tx, cmd, c.moved, r.By)
+		}
+		if took != nil {
+			took.Run = r.id
+			tx.Time(*took)
 		}
 	})
 }

@@ -90,6 +90,9 @@ func (r *run) send(ctx, until context.Context, wave plan.Wave, c *component) ste
 		return step.Event{Kind: step.Withdraw}
 	}
 	r.event(c.about(result.Event{Type: result.EventStarted, Mode: c.is.Mode, Total: int64(len(data))}))
+	if !c.is.Retried {
+		c.phase = phase{state.Download, string(c.is.Mode), time.Now()}
+	}
 	taken := 0
 	steps := download.Steps{
 		Before: func(first, last bool) error {

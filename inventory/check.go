@@ -45,6 +45,11 @@ func (inv *Inventory) flaw() string {
 			return bad
 		}
 	}
+	for i := range inv.Timings {
+		if why := inv.Timings[i].flaw(); why != "" {
+			return fmt.Sprintf("timing %d of the list: %s", i+1, why)
+		}
+	}
 	seen := make(map[string]bool, len(inv.Enclosures))
 	for i := range inv.Enclosures {
 		e := &inv.Enclosures[i]

@@ -84,7 +84,7 @@ func read(file *jsontext.Decoder) (*Inventory, error) {
 	var simulated *bool
 	values := map[string]any{
 		"format_version": &inv.FormatVersion, "kind": &inv.Kind, "host": &inv.Host, "scanned_at": &inv.ScannedAt,
-		"simulated": &simulated, "problems": &inv.Problems,
+		"simulated": &simulated, "problems": &inv.Problems, "timings": &inv.Timings,
 	}
 	seen := map[string]bool{}
 	if err := expect(file, '{'); err != nil {

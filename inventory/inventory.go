@@ -27,6 +27,8 @@ type Inventory struct {
 	Simulated     bool        `json:"simulated"`
 	Enclosures    []Enclosure `json:"enclosures"` // sorted by ID
 	Problems      []Problem   `json:"problems"`   // sorted by Path
+	// How long earlier runs of this host took; sorted by CompareTimings.
+	Timings []Timing `json:"timings,omitempty"`
 }
 
 // Enclosure is one SES enclosure and the ESPs of it that this host can see.

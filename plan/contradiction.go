@@ -33,7 +33,7 @@ func (p *Plan) contradiction() string {
 	if sum := p.Summarize(); sum != p.Summary {
 		return fmt.Sprintf("its summary says %+v, and its steps are %+v", p.Summary, sum)
 	}
-	if why := p.stepContradiction(); why != "" {
+	if why := cmp.Or(p.stepContradiction(), p.expectedContradiction()); why != "" {
 		return why
 	}
 	if !reflect.DeepEqual(p.Commands, p.turns()) {
@@ -112,7 +112,7 @@ func (p *Plan) has(address string) bool {
 // contradiction returns why a step cannot be carried out in these waves, "" if it can.
 func (s *Step) contradiction(waves []Wave) string {
 	return cmp.Or(s.textContradiction(), s.gateContradiction(), s.hopContradiction(), s.actionContradiction(),
-		s.placeContradiction(waves))
+		s.placeContradiction(waves), s.expectedContradiction())
 }
 
 // textContradiction returns why the step's address and texts cannot be right, "" if they can.

@@ -39,6 +39,10 @@ type Plan struct {
 	LeftOut []string `json:"left_out,omitempty"`
 	// In the order they are walked, numbers ascending.
 	Waves []Wave `json:"waves"`
+	// How long all waves and the soaks between them are expected to take, and how many runs that
+	// rests on; 0 if unknown. What is waited for is not counted: windows and persons.
+	ExpectedDuration Duration `json:"expected_duration,omitempty"`
+	ExpectedFrom     int      `json:"expected_from,omitempty"`
 	// Who applies what after whom; none if one command on one host does all of it.
 	Commands []Turn `json:"commands,omitempty"`
 	// Those that waves name.

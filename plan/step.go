@@ -72,6 +72,15 @@ type Step struct {
 	// Drives of its fault domain that its host does not see and another host of the plan does.
 	SeenElsewhere []string `json:"seen_elsewhere,omitempty"`
 	WorstDuration Duration `json:"worst_duration"`
+	// How long all hops are expected to take, by what earlier runs took: the commands around resets are not counted. 0 if
+	// that is unknown.
+	ExpectedDuration Duration `json:"expected_duration,omitempty"`
+	// What the stage wave takes of it.
+	ExpectedStaging Duration `json:"expected_staging,omitempty"`
+	// How many runs it rests on: of its phases, what the fewest runs have shown.
+	ExpectedFrom int `json:"expected_from,omitempty"`
+	// No run has sent an image of such a size: it is scaled from what others took.
+	ExpectedScaled bool `json:"expected_scaled,omitempty"`
 	// Name of the image that brings Current back, "" if there is none.
 	Rollback string `json:"rollback"`
 	// The policy wants what is staged to be started, and only a power cycle may do that: it is

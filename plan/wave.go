@@ -17,6 +17,9 @@ type Wave struct {
 	PowerCycle bool `json:"power_cycle,omitempty"`
 	// How long all of it must have been done, and well, before the next wave begins.
 	Soak Duration `json:"soak,omitempty"`
+	// How long it is expected to take, without the soak, and how many runs that rests on; 0 if unknown.
+	ExpectedDuration Duration `json:"expected_duration,omitempty"`
+	ExpectedFrom     int      `json:"expected_from,omitempty"`
 }
 
 // WaveKind says what a wave may do.

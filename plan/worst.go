@@ -74,11 +74,15 @@ func (s *Step) WorstIn(w Wave) Duration {
 	return 0
 }
 
-// Worst bounds the time of each wave, soaks not counted: an enclosure is worked on
-// by one step after the other, and as many enclosures at a time as the rollout
-// permits; those of unknown fault domain are reset alone. The
-// result is in the order of Waves.
+// Worst bounds the time of each wave, soaks not counted, in the order of Waves.
 func (p *Plan) Worst() []Duration {
+	return p.spread(func(s *Step, w Wave) Duration { return s.WorstIn(w) })
+}
+
+// spread returns how long each wave takes if it spends so long on each step, in the order of
+// Waves: an enclosure is worked on by one step after the other, and as many enclosures at a
+// time as the rollout permits; those of unknown fault domain are reset alone.
+func (p *Plan) spread(takes func(*Step, Wave) Duration) []Duration {
 	type enclosureWork struct {
 		enclosure string
 		needs     Duration
@@ -101,23 +105,23 @@ func (p *Plan) Worst() []Duration {
 				work[i] = append(work[i], enclosureWork{enclosure: s.Enclosure})
 			}
 			w := &work[i][len(work[i])-1]
-			w.needs += s.WorstIn(p.Waves[i])
+			w.needs += takes(s, p.Waves[i])
 			w.alone = w.alone || p.Waves[i].Kind == ResetWave && s.FaultDomain == 0
 		}
 	}
-	worst := make([]Duration, len(p.Waves))
+	all := make([]Duration, len(p.Waves))
 	for i := range p.Waves {
 		// When each of the workers is free: there are no more of them than enclosures.
 		ends := make([]Duration, max(min(p.Rollout.MaxParallel, len(work[i])), 1))
 		for _, w := range work[i] {
 			if w.alone {
-				worst[i] += w.needs
+				all[i] += w.needs
 				continue
 			}
 			first := slices.Index(ends, slices.Min(ends))
 			ends[first] += w.needs
 		}
-		worst[i] += slices.Max(ends)
+		all[i] += slices.Max(ends)
 	}
-	return worst
+	return all
 }

@@ -35,6 +35,7 @@ func Join(ctx context.Context, inv *inventory.Inventory, store *state.Store, hos
 	if err != nil {
 		return err
 	}
+	inv.Timings = timings(m.Timings)
 	addKnown(inv, m)
 	if err := addUnread(ctx, inv, store, host); err != nil {
 		return err

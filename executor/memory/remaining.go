@@ -100,12 +100,16 @@ func leftOf(s plan.Step, rec state.Step, open bool) plan.Step {
 		}
 	}
 	staged := next > 0 || len(hop.Deferring()) == 0
+	if next > 0 || rec.Mode == string(plan.Mode7) {
+		s.ExpectedDuration, s.ExpectedStaging, s.ExpectedFrom = 0, 0, 0
+	}
 	s.Hops = slices.Clone(s.Hops[next:])
 	if next == rec.Hop {
 		s.Hops[0] = hop
 	}
 	if staged && s.Waves.Stage != 0 {
 		s.WorstDuration, s.Waves.Stage = s.WorstIn(plan.Wave{Number: s.Waves.Reset}), 0
+		s.ExpectedDuration, s.ExpectedStaging = s.ExpectedDuration-s.ExpectedStaging, 0
 	}
 	switch sure, most := s.CountResets(); {
 	case most == 0:

@@ -81,6 +81,22 @@ func (s *Store) Beside(ctx context.Context) (map[Key][]Beside, error) {
 	return all, nil
 }
 
+// Timings returns how long phases took, those of the same work together, earliest first.
+func (s *Store) Timings(ctx context.Context) ([]Timing, error) {
+	var all []Timing
+	err := s.since(10, func() error {
+		return s.query(ctx, func(scan scanner) error {
+			var v Timing
+			err := scan(&v.Run, &v.Vendor, &v.Product, &v.Mode, &v.Protocol, &v.ImageSize, &v.Phase, &v.Took,
+				(*moment)(&v.At))
+			all = append(all, v)
+			return err
+		}, `SELECT run, vendor, product, mode, protocol, image_size, phase, took_ns, at FROM timings
+			ORDER BY vendor, product, mode, protocol, image_size, phase, id`)
+	})
+	return all, err
+}
+
 // Runs returns all runs, latest last.
 func (s *Store) Runs(ctx context.Context) ([]Run, error) { return s.runs(ctx, "TRUE") }
 
@@ -253,6 +269,7 @@ type Memory struct {
 	Beside   map[Key][]Beside
 	Open     []Intent // effects whose end is unknown, the last of each component
 	Cautions []CautionRecord
+	Timings  []Timing
 }
 
 // Memory returns everything that the store knows about devices.
@@ -275,7 +292,10 @@ func (s *Store) Memory(ctx context.Context) (*Memory, error) {
 		m.Open = slices.DeleteFunc(slices.Clone(open), func(i Intent) bool {
 			return slices.ContainsFunc(open, func(o Intent) bool { return o.Key == i.Key && o.ID > i.ID })
 		})
-		m.Cautions, err = s.Cautions(ctx)
+		if m.Cautions, err = s.Cautions(ctx); err != nil {
+			return err
+		}
+		m.Timings, err = s.Timings(ctx)
 		return err
 	})
 	return &m, err

@@ -216,3 +216,29 @@ type Verification struct {
 	By       string
 	At       time.Time
 }
+
+// Phase is a part of the work on a component whose time is recorded.
+type Phase string
+
+const (
+	Download Phase = "download" // from before the first chunk until all of the image was taken
+	Flash    Phase = "flash"    // from then until the device says what became of it
+	Return   Phase = "return"   // from the reset until the component was verified
+)
+
+// TimedWork is what the time of a phase depends on.
+type TimedWork struct {
+	Vendor, Product string // of the component
+	Mode            string // "e", "7", or "f" for the activation of what is staged
+	Protocol        string // as plans name it
+	ImageSize       int64  // bytes; 0 in the phase Return, whose time does not depend on it
+	Phase           Phase
+}
+
+// Timing is how long a phase took that ended well, and that nothing interrupted.
+type Timing struct {
+	TimedWork
+	Run  int64
+	Took time.Duration
+	At   time.Time // when it ended
+}

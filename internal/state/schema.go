@@ -99,6 +99,14 @@ CREATE TABLE beside (
 ) STRICT;
 `, `
 ALTER TABLE steps ADD COLUMN component TEXT NOT NULL DEFAULT '';
+`, `
+CREATE TABLE timings (
+	id INTEGER PRIMARY KEY,
+	run INTEGER NOT NULL REFERENCES runs(id),
+	vendor TEXT NOT NULL, product TEXT NOT NULL, mode TEXT NOT NULL, protocol TEXT NOT NULL,
+	image_size INTEGER NOT NULL, phase TEXT NOT NULL, took_ns INTEGER NOT NULL, at TEXT NOT NULL
+) STRICT;
+CREATE INDEX timings_by_kind ON timings (vendor, product, mode, protocol, image_size, phase);
 `}
 
 // version returns the version of the schema, or ErrNewerSchema if this fwctl does not know it.

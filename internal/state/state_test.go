@@ -387,7 +387,7 @@ func TestOlderSchema(t *testing.T) {
 			})
 			s.Close()
 			pragma(t, dir, `DROP INDEX open_runs; DROP INDEX open_intents; DROP INDEX intents_of_run;
-				DROP TABLE cautions; DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications; DROP TABLE hooks; DROP TABLE accounts; DROP TABLE names; DROP TABLE beside;
+				DROP TABLE cautions; DROP TABLE plans; DROP TABLE resumes; DROP TABLE baselines; DROP TABLE verifications; DROP TABLE hooks; DROP TABLE accounts; DROP TABLE names; DROP TABLE beside; DROP TABLE timings;
 				ALTER TABLE runs DROP COLUMN pid; ALTER TABLE runs DROP COLUMN phase; ALTER TABLE runs DROP COLUMN wave;
 				ALTER TABLE steps DROP COLUMN sha256; ALTER TABLE steps DROP COLUMN from_revision;
 				ALTER TABLE steps DROP COLUMN to_revision; ALTER TABLE steps DROP COLUMN outcome;
@@ -412,6 +412,7 @@ func TestOlderSchema(t *testing.T) {
 				check(t, "Accounts", []state.Account(nil))(s.Accounts(ctx, 1))
 				check(t, "Cautions", []state.CautionRecord(nil))(s.Cautions(ctx))
 				check(t, "Beside", map[state.Key][]state.Beside{})(s.Beside(ctx))
+				check(t, "Timings", []state.Timing(nil))(s.Timings(ctx))
 			}
 			r, err := state.OpenReadOnly(dir)
 			if err != nil {
@@ -510,4 +511,26 @@ func TestPathsWithOddCharacters(t *testing.T) {
 		t.Error(err)
 	}
 	check(t, "Staged", map[state.Key]state.StagedRecord{key: {SHA256: "aa", Since: noon}})(s.Staged(ctx))
+}
+
+func TestTimingsAreKeptByWorkTheLatestOfEach(t *testing.T) {
+	s := open(t, t.TempDir())
+	flash := state.TimedWork{Vendor: "ACME", Product: "JBOD-60", Mode: "e", Protocol: "ses", ImageSize: 1 << 20, Phase: state.Flash}
+	other := flash
+	other.ImageSize = 1 << 21
+	var want []state.Timing
+	update(t, s, func(tx *state.Tx) {
+		run := tx.BeginRun(state.Run{StartedAt: noon})
+		for i := range 60 {
+			v := state.Timing{TimedWork: flash, Run: run, Took: time.Duration(i) * time.Second, At: noon}
+			tx.Time(v)
+			if i >= 10 {
+				want = append(want, v)
+			}
+		}
+		v := state.Timing{TimedWork: other, Run: run, Took: time.Nanosecond, At: noon}
+		tx.Time(v)
+		want = append(want, v)
+	})
+	check(t, "Timings", want)(s.Timings(ctx))
 }

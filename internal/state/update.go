@@ -206,6 +206,19 @@ func (t *Tx) Verified(v Verification) {
 		v.Address, v.Key.LUID, v.Key.Subenclosure, v.SHA256, v.Revision, string(v.Outcome), v.By, stamp(v.At))
 }
 
+// maxTimings is how many timings of the same work are kept, the latest ones.
+const maxTimings = 50
+
+// Time records how long a phase took.
+func (t *Tx) Time(v Timing) {
+	t.exec(`INSERT INTO timings (run, vendor, product, mode, protocol, image_size, phase, took_ns, at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		v.Run, v.Vendor, v.Product, v.Mode, v.Protocol, v.ImageSize, string(v.Phase), int64(v.Took), stamp(v.At))
+	t.exec(`DELETE FROM timings WHERE id IN (SELECT id FROM timings WHERE vendor = ? AND product = ? AND mode = ?
+		AND protocol = ? AND image_size = ? AND phase = ? ORDER BY id DESC LIMIT -1 OFFSET ?)`,
+		v.Vendor, v.Product, v.Mode, v.Protocol, v.ImageSize, string(v.Phase), maxTimings)
+}
+
 // stamp writes a time so that its order as text is its order in time; the zero time
 // is the empty string.
 func stamp(t time.Time) string {

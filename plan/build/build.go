@@ -86,6 +86,7 @@ func Plan(in Input) (*plan.Plan, error) {
 		}
 	}
 	b.addSteps(p, planned)
+	p.SetExpected()
 	p.LeftOut = b.leftOut(p.Steps)
 	p.Unread = b.unread()
 	p.Warnings = append(p.Warnings, slices.Concat(warnings, windowWarnings(p), b.wantWarnings(), b.selectorWarnings(),
@@ -112,6 +113,7 @@ func newBuilder(in Input, now time.Time) *builder {
 		clashes:   map[[2]int]clash{},
 		ended:     map[string]bool{},
 		quirks:    &quirkFinder{in.Desired.Quirks, map[device]*desired.Quirk{}},
+		timings:   newTimings(in.Inventories),
 	}
 	b.markUnreadDomains()
 	for _, want := range in.Desired.Want {
@@ -248,6 +250,7 @@ type builder struct {
 	clashes map[[2]int]clash
 	ended   map[string]bool // warnings of what has ended
 	quirks  *quirkFinder
+	timings timings
 }
 
 // quirk returns the row of the quirk table that fits the ESP as it is.

@@ -110,6 +110,7 @@ func (b *builder) plan(d *draft) {
 	}
 	s.Action, s.Rollback, s.WorstDuration, s.WaitsForPower = plan.Update, "", 0, false
 	s.Hops, s.Later, s.Hooks, s.AtStake = []plan.Hop{}, nil, nil, nil
+	s.ExpectedDuration, s.ExpectedStaging, s.ExpectedFrom, s.ExpectedScaled = 0, 0, 0, false
 	s.Reasons, s.Gates, d.reported = []string{}, []plan.GateResult{}, nil
 	s.Disruption = plan.Disruption{Expected: plan.NoImpact, Worst: plan.NoImpact}
 	if d.ESP.Disputed[d.Sub.ID] != "" {
@@ -137,6 +138,7 @@ func (b *builder) plan(d *draft) {
 		s.Hooks = w.policy.Hooks
 	}
 	s.WorstDuration = s.Worst()
+	b.timings.expect(s)
 }
 
 // planNoOp leaves a component as it is, which is as wanted.

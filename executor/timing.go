@@ -1,0 +1,58 @@
+package executor
+
+import (
+	"time"
+
+	"fwctl/executor/step"
+	"fwctl/internal/state"
+	"fwctl/inventory"
+)
+
+// phase is a part of the work on a component that is being timed; the zero value is none. A
+// phase that was begun before a resumption, or that was begun twice, is not timed.
+type phase struct {
+	of    state.Phase
+	mode  string
+	began time.Time
+}
+
+// timed ends the phase that is being timed if an event ends one well, and begins the one that
+// follows. was is the component before the event. It returns how long the phase took, nil if
+// none has ended well.
+func (c *component) timed(was step.Component, on step.Kind, now time.Time) *state.Timing {
+	p := c.phase
+	ended := false
+	switch mode := string(was.Mode); {
+	case was.State == step.Sending && on == step.AllSent:
+		c.phase, ended = phase{state.Flash, mode, now}, p.of == state.Download
+	case was.State == step.Sent && on == step.Defer:
+		c.phase, ended = phase{}, p.of == state.Flash
+	case was.State == step.Sent && on == step.Start:
+		// Only if the image was seen to be sent: a resumption has not seen when that ended.
+		if ended = p.of == state.Flash; ended {
+			c.phase = phase{state.Return, mode, now}
+		}
+	case was.State == step.Checking && on == step.Activate:
+		c.phase = phase{state.Return, inventory.ActivationMode, now}
+	case was.State == step.Activating && on == step.Restart, was.State == step.Waiting && on == step.Return:
+	case was.State == step.Verifying && on == step.Confirm:
+		c.phase, ended = phase{}, p.of == state.Return
+	default:
+		c.phase = phase{}
+	}
+	if !ended {
+		return nil
+	}
+	hop := was.At(c.step)
+	t := &state.Timing{
+		TimedWork: state.TimedWork{
+			Vendor: c.step.Vendor, Product: c.step.Product, Mode: p.mode, Protocol: string(hop.Protocol),
+			ImageSize: hop.Image.Size, Phase: p.of,
+		},
+		Took: now.Sub(p.began), At: now,
+	}
+	if p.of == state.Return {
+		t.ImageSize = 0
+	}
+	return t
+}
