@@ -9,88 +9,139 @@ import (
 	"fwctl/plan"
 )
 
-// What a reviewer asks of a plan beside its rows, as Markdown.
+// What a reviewer asks of a plan beside its rows.
 
-// imageItems are the images that a plan sends or starts, in the order of their steps.
-func imageItems(p *plan.Plan) []string {
-	var images []plan.ImageRef
-	counts := map[string]int{}
-	for _, s := range p.Steps {
-		for _, h := range s.Hops {
-			if counts[h.Image.SHA256] == 0 {
-				images = append(images, h.Image)
+// imageUse is an image that a plan sends or starts, and how many hops do.
+type imageUse struct {
+	plan.ImageRef
+	hops int
+}
+
+// imagesOf returns the images that a plan sends or starts, in the order of its steps.
+func imagesOf(p *plan.Plan) []imageUse {
+	var images []imageUse
+	index := map[string]int{}
+	for i := range p.Steps {
+		for _, h := range p.Steps[i].Hops {
+			at, ok := index[h.Image.SHA256]
+			if !ok {
+				at = len(images)
+				index[h.Image.SHA256] = at
+				images = append(images, imageUse{ImageRef: h.Image})
 			}
-			counts[h.Image.SHA256]++
+			images[at].hops++
 		}
 	}
+	return images
+}
+
+// imageItems are the images of a plan as Markdown.
+func imageItems(p *plan.Plan) []string {
 	var items []string
-	for _, i := range images {
+	for _, i := range imagesOf(p) {
 		items = append(items, fmt.Sprintf("- %s, %s, for %s: SHA-256 %s\n",
-			markdownCode(i.Name), size(i.Size), Components(counts[i.SHA256]), markdownCode(i.SHA256)))
+			markdownCode(i.Name), size(i.Size), Components(i.hops), markdownCode(i.SHA256)))
 	}
 	return items
 }
 
-// policyItems are what policies waive, where, and the policies by which something
-// is done or not: what each asks for, and what it does not.
-func policyItems(p *plan.Plan) []string {
-	type policy struct{ name, reset string }
-	type waiver struct{ gate, why string }
-	var policies []policy
-	var waivers []waiver
-	steps, where := map[policy][]plan.Step{}, map[waiver][]string{}
-	for _, s := range p.Steps {
+// policyUse is a policy by which something is done or not.
+type policyUse struct {
+	// "" for the defaults.
+	name  string
+	reset plan.Reset
+	// The components that it decided about.
+	steps int
+	// Safeguards: those that any of its components had to pass, and the others.
+	asked, without []string
+}
+
+// waiver is a safeguard that a policy waives, why, and where: names of enclosures, or their identifiers.
+type waiver struct {
+	gate  plan.Gate
+	why   string
+	where []string
+}
+
+// policiesOf returns the policies that were in force where something is to be done, and what
+// they waive.
+func policiesOf(p *plan.Plan) (policies []policyUse, waivers []waiver) {
+	type policy struct {
+		name  string
+		reset plan.Reset
+	}
+	type waived struct {
+		gate plan.Gate
+		why  string
+	}
+	indexes, asked, indexesWaived := map[policy]int{}, map[policy]map[plan.Gate]bool{}, map[waived]int{}
+	for i := range p.Steps {
+		s := &p.Steps[i]
 		if len(s.Gates) == 0 {
 			// Nothing is to be done.
 			continue
 		}
-		by := policy{s.Policy, string(s.Reset)}
-		if steps[by] == nil {
-			policies = append(policies, by)
+		by := policy{s.Policy, s.Reset}
+		at, ok := indexes[by]
+		if !ok {
+			at = len(policies)
+			indexes[by], asked[by] = at, map[plan.Gate]bool{}
+			policies = append(policies, policyUse{name: s.Policy, reset: s.Reset})
 		}
-		steps[by] = append(steps[by], s)
+		policies[at].steps++
 		for _, g := range s.Gates {
+			asked[by][g.Gate] = true
 			if g.Verdict != plan.Waived {
 				continue
 			}
-			w := waiver{string(g.Gate), g.Why}
-			if where[w] == nil {
-				waivers = append(waivers, w)
+			at, ok := indexesWaived[waived{g.Gate, g.Why}]
+			if !ok {
+				at = len(waivers)
+				indexesWaived[waived{g.Gate, g.Why}] = at
+				waivers = append(waivers, waiver{gate: g.Gate, why: g.Why})
 			}
-			if place, last := cmp.Or(s.Name, s.Enclosure), len(where[w])-1; last < 0 || where[w][last] != place {
+			w := &waivers[at]
+			if place, last := cmp.Or(s.Name, s.Enclosure), len(w.where)-1; last < 0 || w.where[last] != place {
 				// Steps are sorted by address.
-				where[w] = append(where[w], place)
+				w.where = append(w.where, place)
 			}
 		}
 	}
+	for i := range policies {
+		by := &policies[i]
+		for _, gate := range plan.Gates {
+			if asked[policy{by.name, by.reset}][gate] {
+				by.asked = append(by.asked, string(gate))
+			} else {
+				by.without = append(by.without, string(gate))
+			}
+		}
+	}
+	return policies, waivers
+}
+
+// policyItems are the policies of a plan and what they waive as Markdown.
+func policyItems(p *plan.Plan) []string {
+	policies, waivers := policiesOf(p)
 	var items []string
 	for _, w := range waivers {
-		items = append(items, "- **Waived:** "+markdownText(w.gate+" at "+Enumerate(where[w], 8)+": "+w.why)+"\n")
+		items = append(items, "- **Waived:** "+markdownText(string(w.gate)+" at "+Enumerate(w.where, 8)+": "+w.why)+"\n")
 	}
 	for _, by := range policies {
-		var asked, not []string
-		for _, gate := range plan.Gates {
-			has := func(s plan.Step) bool {
-				return slices.ContainsFunc(s.Gates, func(g plan.GateResult) bool { return g.Gate == gate })
-			}
-			if slices.ContainsFunc(steps[by], has) {
-				asked = append(asked, string(gate))
-			} else {
-				not = append(not, string(gate))
-			}
-		}
 		item := fmt.Sprintf("- %s, of %s: reset %s; safeguards: %s", cmp.Or(markdownCode(by.name), "The default"),
-			Components(len(steps[by])), by.reset, strings.Join(asked, ", "))
-		if len(not) > 0 {
-			item += "; without: " + strings.Join(not, ", ")
+			Components(by.steps), by.reset, strings.Join(by.asked, ", "))
+		if len(by.without) > 0 {
+			item += "; without: " + strings.Join(by.without, ", ")
 		}
 		items = append(items, item+"\n")
 	}
 	return items
 }
 
-// signs are what stands under WAVE, TO and MODE, and what it means.
-var signs = []struct{ sign, meaning string }{
+// sign is what stands under WAVE, TO or MODE, and what it means.
+type sign struct{ Sign, Meaning string }
+
+var signs = []sign{
 	{"1c", "a wave of canaries"},
 	{"1,2", "staged in wave 1, its reset in wave 2"},
 	{">", "one hop after the other"},
@@ -108,8 +159,8 @@ var signs = []struct{ sign, meaning string }{
 	{"power", "a person's power cycle starts what is saved already"},
 }
 
-// signsOf says what the signs in a plan's rows mean.
-func signsOf(p *plan.Plan) string {
+// signsIn returns the signs that a plan's rows have.
+func signsIn(p *plan.Plan) []sign {
 	used := map[string]bool{}
 	for _, s := range p.Steps {
 		waves := wavesOf(&s, p.Waves)
@@ -128,11 +179,14 @@ func signsOf(p *plan.Plan) string {
 			}
 		}
 	}
+	return slices.DeleteFunc(slices.Clone(signs), func(s sign) bool { return !used[s.Sign] })
+}
+
+// signsOf says what the signs in a plan's rows mean, as Markdown.
+func signsOf(p *plan.Plan) string {
 	var parts []string
-	for _, s := range signs {
-		if used[s.sign] {
-			parts = append(parts, markdownCode(s.sign)+" "+s.meaning)
-		}
+	for _, s := range signsIn(p) {
+		parts = append(parts, markdownCode(s.Sign)+" "+s.Meaning)
 	}
 	if len(parts) == 0 {
 		return ""
