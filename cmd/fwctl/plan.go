@@ -41,7 +41,7 @@ state, and what that would disturb. Nothing is written to any device.`,
   fwctl plan -f dc1.yaml --inventory stor1.json --inventory stor2.json`,
 		Args: args(cobra.NoArgs, "none; the desired state is named with -f"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := oneOf("-o", output, "table", "json", "markdown"); err != nil {
+			if err := oneOf("-o", output, "table", "json", "markdown", "html"); err != nil {
 				return err
 			}
 			if err := out.check(); err != nil {
@@ -80,7 +80,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 	desiredFlag(cmd, &file)
 	sources.addFlags(cmd, "warn of inventories that are older than `DURATION`, and write no plan from them")
 	out.flag(cmd, document.Plan, "write the plan to `PLAN` too, for show and apply")
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, or markdown for a pull request")
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, markdown for a pull request, or html for a change ticket")
 	detailsFlag(cmd, &details)
 	cmd.Flags().StringArrayVar(&targets, "target", nil,
 		"plan only what `SELECTOR` selects: an address or its leading parts, with the enclosure's identifier or name, "+
@@ -170,6 +170,11 @@ func (a *app) showPlan(p *plan.Plan, data []byte, output string, details bool) e
 		_, err = a.stdout.Write(data)
 	case "markdown":
 		_, err = io.WriteString(a.stdout, ui.Markdown(p, a.heading(p.Simulated), time.Now(), details))
+	case "html":
+		var text []byte
+		if text, err = ui.PlanPage(p, a.heading(p.Simulated), time.Now(), details); err == nil {
+			_, err = a.stdout.Write(text)
+		}
 	default:
 		_, err = fmt.Fprint(a.stdout, a.heading(p.Simulated), a.screen(a.stdout).Plan(p, time.Now(), details))
 	}

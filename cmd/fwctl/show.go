@@ -20,7 +20,7 @@ func (a *app) showCommand() *cobra.Command {
 		Long:  "Shows a saved plan as it was made. No device is read.",
 		Args:  args(cobra.ExactArgs(1), "one plan file"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := oneOf("-o", output, "table", "json", "markdown"); err != nil {
+			if err := oneOf("-o", output, "table", "json", "markdown", "html"); err != nil {
 				return err
 			}
 			p, data, err := loadPlan(args[0])
@@ -30,7 +30,7 @@ func (a *app) showCommand() *cobra.Command {
 			return a.showPlan(p, data, output, details)
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, or markdown for a pull request")
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, markdown for a pull request, or html for a change ticket")
 	detailsFlag(cmd, &details)
 	return cmd
 }

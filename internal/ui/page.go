@@ -1,0 +1,431 @@
+package ui
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize/english"
+
+	"fwctl/plan"
+	"fwctl/plan/group"
+)
+
+// The page of a plan: one file for a change ticket, which needs nothing but itself. The
+// templates escape all that they are given: no text of a plan is ever of a type of
+// html/template's.
+
+var (
+	//go:embed page/plan.html
+	pageTemplate string
+	//go:embed page/page.css
+	pageStyle string
+	//go:embed page/page.js
+	pageScript string
+
+	planPage = template.Must(template.New("plan").Parse(pageTemplate))
+
+	// pagePolicy lets a browser load nothing, and run nothing but the page's own script.
+	pagePolicy = fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; base-uri 'none'; form-action 'none'",
+		sourceHash(pageStyle), sourceHash(pageScript))
+)
+
+// sourceHash is how a content security policy names a text of the page itself.
+func sourceHash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// page is all that the template shows.
+type page struct {
+	Policy string
+	Style  template.CSS
+	Script template.JS
+
+	Title, Simulated, Summary, Digest, Command, Made, From, Now string
+
+	Tiles    []tile
+	Sections []section
+	Warnings []string
+	Unread   []plan.Unread
+
+	Stakes         []stakeRow
+	NothingAtStake string
+
+	Schedule, WaveHeads []string
+	Waves               []pageWave
+	Charts              []chart
+	Order, Hooks        []string
+
+	Enclosures []enclosurePicture
+	Blocked    []blockedRow
+
+	Groups               []pageRow
+	Rows                 []pageRow
+	GroupHeads, RowHeads []string
+	Kinds                []kindOption
+	Signs                []sign
+
+	Policies []policyRow
+	Waivers  []waiverRow
+	Rollout  string
+	Windows  []windowRow
+	Images   []imageRow
+}
+
+type (
+	tile struct {
+		Count int
+		Label string
+		Alarm bool
+	}
+	section    struct{ ID, Head string }
+	pageWave   struct{ Name, Work, Components, Hosts, Expected, Worst, When string }
+	blockedRow struct {
+		Why   []string
+		Where string
+	}
+	kindOption struct{ Value, Label string }
+	policyRow  struct {
+		Name, Reset, Asked, Without string
+		Steps                       int
+	}
+	waiverRow struct{ Gate, Where, Why string }
+	windowRow struct{ Name, Rule string }
+	imageRow  struct{ Name, Size, For, SHA256 string }
+)
+
+// pageRow is a component, or a group of them.
+type pageRow struct {
+	// Of a component.
+	Name, Address, Image, Expected, Worst string
+	// How long it takes at worst, to sort by.
+	Seconds int64
+	// Of a group.
+	Count int
+	Where string
+
+	What, Change, Action, Mode, Effect, Waves string
+	Why                                       []string
+	// What filters it, in words with blanks between them.
+	Kinds          string
+	Alarm, Blocked bool
+	// Of the effect: "", "resets" or "alarm".
+	Tone string
+}
+
+// PlanPage returns a plan as a page of HTML. Above its rows, a large plan has its groups unless only
+// details are wanted.
+func PlanPage(p *plan.Plan, simulated string, now time.Time, details bool) ([]byte, error) {
+	view := &page{
+		Policy: pagePolicy, Style: template.CSS(pageStyle), Script: template.JS(pageScript),
+		Title: "Firmware plan " + plan.ShortDigest(p.Digest), Simulated: strings.TrimSpace(simulated),
+		Summary: planSummary(p), Digest: p.Digest,
+		Command: plan.Command{"fwctl", "apply", "PLAN", "--expect", p.Digest}.String(),
+		Made:    Moment(p.CreatedAt), From: pageSource(p), Now: Moment(now),
+		Tiles: tilesOf(p), Warnings: p.Warnings, Unread: p.Unread,
+		Schedule: scheduleLines(p, now), Waves: wavesOfPage(p, now), Charts: chartsOf(p, now),
+		WaveHeads: []string{"Wave", "Does", "Components", "Hosts", "Expected", "At most", "Window"},
+		Order:     turnLines("Apply it in this order", p.Commands, p, everything), Hooks: hookLines(p),
+		Stakes: stakeRows(p), Enclosures: enclosurePictures(p), Blocked: blockedRows(p),
+		RowHeads: []string{"Component", "Revision, image", "Action", "Effect", "Wave", "Time", "Why"},
+		Signs:    signsIn(p), Rollout: rolloutText(p.Rollout),
+	}
+	if p.DesiredState.Name != "" {
+		view.Title += " of " + p.DesiredState.Name
+	}
+	view.NothingAtStake = "This plan takes down nothing that is known to be in use."
+	if !slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Acts() && s.Disruption.Worst != plan.NoImpact }) {
+		view.NothingAtStake = "Nothing: no step of this plan may reset an I/O module."
+	}
+	for i := range p.Steps {
+		view.Rows = append(view.Rows, pageRowOf(&p.Steps[i], p.Waves))
+	}
+	if isLarge(p) && !details {
+		view.Groups = pageGroups(p)
+		view.GroupHeads = []string{"Components", "Revision, image", "Action", "Effect", "Wave", "Why"}
+	}
+	view.Kinds = kindsOf(view.Rows)
+	view.addPolicies(p)
+	view.addSections()
+	var b bytes.Buffer
+	if err := planPage.Execute(&b, view); err != nil {
+		return nil, fmt.Errorf("cannot write the page: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// pageSource says what a plan was made from.
+func pageSource(p *plan.Plan) string {
+	source := "No desired state. "
+	if p.DesiredState.SHA256 != "" {
+		source = "Desired state " + plan.ShortDigest(p.DesiredState.SHA256) + ". "
+	}
+	return source + scanned(p, len(p.Scans)) + "."
+}
+
+// tilesOf counts what a reviewer looks for first.
+func tilesOf(p *plan.Plan) []tile {
+	resets, stops := 0, 0
+	for i := range p.Steps {
+		if s := &p.Steps[i]; s.Acts() {
+			switch s.Disruption.Worst {
+			case plan.ESPReset:
+				resets++
+			case plan.IOInterruption:
+				stops++
+			}
+		}
+	}
+	sum := p.Summary
+	tiles := []tile{
+		{Count: sum.Update + sum.Activate, Label: "to change"},
+		{Count: resets, Label: english.PluralWord(resets, "resets a module", "reset a module")},
+		{Count: stops, Label: english.PluralWord(stops, "may stop I/O", ""), Alarm: stops > 0},
+		{Count: sum.Blocked, Label: "blocked", Alarm: sum.Blocked > 0},
+		{Count: sum.Staged, Label: "staged already"},
+		{Count: sum.NoOp, Label: "up to date"},
+	}
+	for _, t := range []tile{
+		{Count: sum.Excepted, Label: "excepted"}, {Count: sum.Unmanaged, Label: "unmanaged"},
+		{Count: sum.Unread, Label: "could not be read", Alarm: true},
+	} {
+		if t.Count > 0 {
+			tiles = append(tiles, t)
+		}
+	}
+	return tiles
+}
+
+// addSections lists the sections that the page has.
+func (v *page) addSections() {
+	add := func(has bool, id, head string) {
+		if has {
+			v.Sections = append(v.Sections, section{id, head})
+		}
+	}
+	add(len(v.Warnings) > 0, "warnings", "Warnings")
+	add(len(v.Unread) > 0, "unread", "Could not be read")
+	add(true, "stake", "At stake")
+	add(true, "time", "When")
+	add(true, "enclosures", "Enclosures")
+	add(len(v.Blocked) > 0, "blocked", "Blocked")
+	add(true, "components", "Components")
+	add(true, "policies", "Policies")
+	add(len(v.Images) > 0, "images", "Images")
+}
+
+// pageRowOf returns the row of a component, from what the table of a terminal says of it.
+func pageRowOf(s *plan.Step, waves []plan.Wave) pageRow {
+	r := planRow(s, waves)
+	row := pageRow{
+		Name: s.Name, Address: s.Address, What: productAndHost(s), Change: r.cells[planNow], Image: r.cells[planImage],
+		Action: r.cells[planAction], Mode: r.cells[planMode], Effect: r.cells[planEffect], Waves: r.cells[planWave],
+		Expected: "-", Worst: "-", Seconds: -1, Alarm: r.tone == alarm, Blocked: s.Action == plan.Blocked,
+		Tone: effectTone(s),
+	}
+	row.addRevision(r.cells[planTo])
+	if s.Acts() {
+		row.Worst, row.Seconds = Spell(s.WorstDuration), int64(time.Duration(s.WorstDuration)/time.Second)
+	}
+	if why := r.cells[planWhy]; why != "-" {
+		row.Why = strings.Split(why, "\n")
+	}
+	kinds := []string{string(s.Action)}
+	if s.Acts() {
+		kinds = append(kinds, "acts")
+		if s.Disruption.Worst != plan.NoImpact {
+			kinds = append(kinds, string(s.Disruption.Worst))
+		}
+	}
+	row.Kinds = strings.Join(kinds, " ")
+	return row
+}
+
+func productAndHost(s *plan.Step) string {
+	product := strings.TrimSpace(s.Vendor + " " + s.Product)
+	if product == "" || s.Host == "" {
+		return product + s.Host
+	}
+	return product + " · " + s.Host
+}
+
+// effectTone is how loud the effect of a step is.
+func effectTone(s *plan.Step) string {
+	if s.Acts() {
+		switch s.Disruption.Worst {
+		case plan.IOInterruption:
+			return "alarm"
+		case plan.ESPReset:
+			return "resets"
+		}
+	}
+	return ""
+}
+
+// kindsOf are the choices of what rows to show: those that some row fits.
+func kindsOf(rows []pageRow) []kindOption {
+	all := []kindOption{
+		{"acts", "what is changed"}, {string(plan.IOInterruption), "where I/O may stop"},
+		{string(plan.ESPReset), "what resets a module"}, {string(plan.Blocked), "blocked"},
+		{string(plan.IsStaged), "staged"}, {string(plan.NoOp), "up to date"}, {string(plan.Excepted), "excepted"},
+		{string(plan.Unmanaged), "unmanaged"},
+	}
+	has := map[string]bool{}
+	for i := range rows {
+		for kind := range strings.FieldsSeq(rows[i].Kinds) {
+			has[kind] = true
+		}
+	}
+	all = slices.DeleteFunc(all, func(k kindOption) bool { return !has[k.Value] })
+	return append([]kindOption{{"", "everything"}}, all...)
+}
+
+// blockedRows are the components that nothing is done to, by their reasons.
+func blockedRows(p *plan.Plan) []blockedRow {
+	var rows []blockedRow
+	index, where := map[string]int{}, [][]string{}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		if s.Action != plan.Blocked {
+			continue
+		}
+		key := strings.Join(s.Reasons, "\n")
+		at, ok := index[key]
+		if !ok {
+			at = len(rows)
+			index[key] = at
+			rows, where = append(rows, blockedRow{Why: s.Reasons}), append(where, nil)
+		}
+		where[at] = append(where[at], placeOf(s))
+	}
+	for i := range rows {
+		rows[i].Where = Components(len(where[i])) + ": " + strings.Join(where[i], ", ")
+	}
+	return rows
+}
+
+// placeOf writes an address with the name of the enclosure in place of its identifier.
+func placeOf(s *plan.Step) string {
+	if rest, ok := strings.CutPrefix(s.Address, s.Enclosure); ok && s.Name != "" {
+		return s.Name + rest
+	}
+	return s.Address
+}
+
+func (v *page) addPolicies(p *plan.Plan) {
+	policies, waivers := policiesOf(p)
+	for _, by := range policies {
+		v.Policies = append(v.Policies, policyRow{
+			Name: cmp.Or(by.name, "The default"), Steps: by.steps, Reset: string(by.reset),
+			Asked: strings.Join(by.asked, ", "), Without: cmp.Or(strings.Join(by.without, ", "), "-"),
+		})
+	}
+	for _, w := range waivers {
+		v.Waivers = append(v.Waivers, waiverRow{Gate: string(w.gate), Where: strings.Join(w.where, ", "), Why: w.why})
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Windows)) {
+		w := p.Windows[name]
+		rule := strings.Replace(w.Start, "T", " ", 1) + " " + cmp.Or(w.Timezone, "UTC") + " for " + w.Duration
+		rule += ", " + cmp.Or(w.RRule, "once")
+		if len(w.Exclude) > 0 {
+			rule += ", but not on " + strings.Join(w.Exclude, ", ")
+		}
+		v.Windows = append(v.Windows, windowRow{name, rule})
+	}
+	for _, i := range imagesOf(p) {
+		v.Images = append(v.Images, imageRow{i.Name, size(i.Size), Components(i.hops), i.SHA256})
+	}
+}
+
+// pageGroups are the groups of a large plan's components.
+func pageGroups(p *plan.Plan) []pageRow {
+	var rows []pageRow
+	for _, g := range groupRows(p, group.Fine) {
+		cells := g.row.cells
+		row := pageRow{
+			Count: len(g.Steps), What: cells[groupProduct], Change: cells[groupNow], Image: cells[groupImage],
+			Action: cells[groupAction], Mode: cmp.Or(cells[groupMode], "-"), Effect: cmp.Or(cells[groupEffect], "-"),
+			Waves: cmp.Or(cells[groupWave], "-"), Why: g.why, Alarm: g.Alarming(),
+			Blocked: g.Steps[0].Action == plan.Blocked, Tone: effectTone(g.Steps[0]),
+		}
+		row.addRevision(cells[groupTo])
+		row.Where, _ = placesText(g.places, plainName, everything)
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// addRevision says where a component's revision goes, and leaves out an image that is none.
+func (r *pageRow) addRevision(to string) {
+	if to != "-" && to != "" && to != r.Change {
+		r.Change += " → " + to
+	}
+	if r.Image == "-" {
+		r.Image = ""
+	}
+}
+
+// rolloutText says how much is worked on at a time, and what stops it.
+func rolloutText(r plan.Rollout) string {
+	text := "Rollout: at most " + english.Plural(r.MaxParallel, "fault domain", "") + " at a time, stops "
+	if r.MaxFailures == 0 {
+		text += "at the first failure"
+	} else {
+		text += "after more than " + english.Plural(r.MaxFailures, "failure", "")
+	}
+	if r.Canary > 0 {
+		text += "; first " + english.Plural(r.Canary, "enclosure", "") + " of each model"
+		if r.Soak > 0 {
+			text += ", then a soak of " + Spell(r.Soak)
+		}
+	}
+	return text + "."
+}
+
+// wavesOfPage are the waves of a plan, as rows.
+func wavesOfPage(p *plan.Plan, now time.Time) []pageWave {
+	var rows []pageWave
+	worst := p.Worst()
+	for i, w := range p.Waves {
+		hosts, enclosures, steps := map[string]bool{}, map[string]bool{}, 0
+		for k := range p.Steps {
+			if s := &p.Steps[k]; s.In(w) {
+				hosts[s.Host], enclosures[s.Enclosure] = true, true
+				steps++
+			}
+		}
+		r := pageWave{
+			Name: waveNumber(w), Work: "downloads, resets nothing",
+			Components: fmt.Sprintf("%s in %s", Components(steps), english.Plural(len(enclosures), "enclosure", "")),
+			Hosts:      strings.Join(slices.Sorted(maps.Keys(hosts)), ", "), Expected: "-", Worst: Spell(worst[i]),
+			When: opens(p, w, now),
+		}
+		switch {
+		case w.PowerCycle:
+			r.Work = "a person power-cycles"
+		case w.Kind == plan.ResetWave:
+			r.Work = "resets"
+		}
+		if w.Canary {
+			r.Work += ", canaries"
+		}
+		if w.Soak > 0 && i < len(p.Waves)-1 {
+			r.Work += ", then soak " + Spell(w.Soak)
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// number writes a coordinate of a picture.
+func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

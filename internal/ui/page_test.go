@@ -1,0 +1,279 @@
+package ui
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"fwctl/inventory"
+	"fwctl/plan"
+)
+
+// pagePlan is the example plan with all that a page shows.
+func pagePlan() *plan.Plan {
+	p := examplePlan()
+	p.CreatedAt = noon
+	p.Rollout = plan.Rollout{Canary: 1, MaxParallel: 8, Soak: plan.Duration(10 * time.Minute)}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		s.Vendor, s.Product = "ACME", "JBOD-60"
+		if s.Acts() {
+			s.Policy, s.Reset = "live", plan.ResetRedundant
+			s.Gates = []plan.GateResult{{Gate: plan.GateAllESPs, Verdict: plan.Passed},
+				{Gate: plan.GateHealthy, Verdict: plan.Waived, Why: "Power Supply 2: bay is empty by design, until 2027-01-31"}}
+		}
+		if s.Enclosure != "500304801f00123f" {
+			continue
+		}
+		s.Name, s.Preconditions.ESPs = "r14u02", []string{"500304801f00123fesp1", "500304801f00123fesp2"}
+		pool := plan.Stake{Kind: inventory.ZFSUse, Name: "tank", VDevs: []string{"raidz2-0"}, Enclosure: s.Enclosure,
+			Slots: []inventory.SlotNumber{0, 1, 2, 3, 4, 5}, Drives: 6, Of: 8, Effect: plan.KeepsPath, Path: "esp2"}
+		mount := plan.Stake{Kind: inventory.MountUse, Name: "/srv/backup", Through: []string{"md0"}, Enclosure: s.Enclosure,
+			Slots: []inventory.SlotNumber{7, 11}, Drives: 2, Effect: plan.Stops}
+		if strings.Contains(s.Address, "esp2") {
+			pool.Path = "esp1"
+			s.AtStake = append(s.AtStake, mount)
+		}
+		s.AtStake = append(s.AtStake, pool)
+	}
+	return p
+}
+
+// largePlan is a plan of so many components, two of each enclosure, each with slots at stake.
+func largePlan(components, slots int) *plan.Plan {
+	p := pagePlan()
+	from := p.Steps[2:4]
+	p.Steps = nil
+	for i := range components {
+		s := from[i%2]
+		s.Enclosure = fmt.Sprintf("5000ccab%08x", i/2)
+		s.Name, s.Address = fmt.Sprintf("r%02du%02d", i/40, i/2%20), fmt.Sprintf("%s/esp%d/sub0", s.Enclosure, i%2+1)
+		s.LUID = fmt.Sprintf("%s%d", s.Enclosure, i%2)
+		s.Preconditions.ESPs = nil
+		s.AtStake = slices.Clone(s.AtStake)
+		for k := range s.AtStake {
+			s.AtStake[k].Enclosure = s.Enclosure
+		}
+		pool := &s.AtStake[len(s.AtStake)-1]
+		pool.Name, pool.Slots = "tank-"+s.Name, nil
+		for n := range slots {
+			pool.Slots = append(pool.Slots, inventory.SlotNumber(n))
+		}
+		pool.Drives, pool.Of = slots, 0
+		p.Steps = append(p.Steps, s)
+	}
+	p.Summary = p.Summarize()
+	return p
+}
+
+func blockedPlan() *plan.Plan {
+	p := pagePlan()
+	p.Steps = slices.DeleteFunc(p.Steps, func(s plan.Step) bool { return s.Action != plan.Blocked })
+	p.Waves, p.Summary = nil, p.Summarize()
+	return p
+}
+
+func emptyPlan() *plan.Plan {
+	return &plan.Plan{Digest: "sha256:" + strings.Repeat("0", 64), CreatedAt: noon}
+}
+
+// hostile is text that would do something if any of it was taken for HTML, and not for text.
+const hostile = "</style></script><script>alert(1)</script><img src=//x onerror=alert(2)>\"'`{{.}}" +
+	"javascript:alert(3) \x00\x1b[31m\u202e & | &lt;"
+
+// hostilePlan has hostile text wherever a device, a host or a person can put some.
+func hostilePlan() *plan.Plan {
+	p := pagePlan()
+	p.DesiredState.Name = hostile
+	p.Warnings = []string{hostile}
+	p.Unread = []plan.Unread{{Host: hostile, Path: hostile, Why: hostile, Components: []string{hostile}}}
+	for name, w := range p.Windows {
+		w.Exclude = []string{hostile}
+		p.Windows[name] = w
+	}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		s.Name, s.Host, s.Vendor, s.Product, s.Current, s.Policy, s.Disruption.Why = hostile, hostile, hostile, strings.Repeat("p", 300), hostile, hostile, hostile
+		s.Address = s.Enclosure + "/" + hostile + "/sub0"
+		s.Reasons = append(s.Reasons, hostile)
+		for k := range s.Gates {
+			s.Gates[k].Why = hostile
+		}
+		s.Hops = slices.Clone(s.Hops)
+		for k := range s.Hops {
+			s.Hops[k].Image.Name, s.Hops[k].To = hostile, hostile
+		}
+		for k := range s.AtStake {
+			s.AtStake[k].Name, s.AtStake[k].Through, s.AtStake[k].Path = hostile, []string{hostile}, hostile
+		}
+	}
+	return p
+}
+
+// pagePlans are plans of every shape, by what is special of them.
+func pagePlans() map[string]*plan.Plan {
+	return map[string]*plan.Plan{
+		"example": pagePlan(), "empty": emptyPlan(), "blocked": blockedPlan(), "hostile": hostilePlan(),
+		"no slots": largePlan(2, 0), "300 slots": largePlan(2, 300), "large": largePlan(400, 24), "site": sitePlan(40),
+	}
+}
+
+func pageOf(t *testing.T, p *plan.Plan) string {
+	t.Helper()
+	text, err := PlanPage(p, "", noon, false)
+	if err != nil {
+		t.Fatalf("PlanPage() = %v", err)
+	}
+	return string(text)
+}
+
+func TestPageLooks(t *testing.T) {
+	t.Parallel()
+	isGolden(t, filepath.Join("testdata", "view", "plan.html"), pageOf(t, pagePlan()))
+}
+
+// A page is whole, needs nothing but itself, and has no place for a script but its own.
+func TestPageStandsAlone(t *testing.T) {
+	t.Parallel()
+	for name, p := range pagePlans() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := pageOf(t, p)
+			root, err := html.Parse(strings.NewReader(text))
+			if err != nil {
+				t.Fatalf("html.Parse() = %v", err)
+			}
+			wellFormed(t, text)
+			ids, scripts := map[string]bool{}, 0
+			for n := range root.Descendants() {
+				for _, a := range n.Attr {
+					if a.Key == "id" {
+						if ids[a.Val] {
+							t.Errorf("id %q stands twice", a.Val)
+						}
+						ids[a.Val] = true
+					}
+				}
+			}
+			for n := range root.Descendants() {
+				if n.DataAtom == atom.Script {
+					scripts++
+				}
+				if slices.Contains([]atom.Atom{atom.Img, atom.Link, atom.Iframe, atom.Base, atom.Form, atom.Object}, n.DataAtom) {
+					t.Errorf("the page has an element %s", n.Data)
+				}
+				if n.DataAtom == atom.Th && !slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "scope" }) {
+					t.Errorf("a header of a table has no scope")
+				}
+				for _, a := range n.Attr {
+					switch {
+					case strings.HasPrefix(a.Key, "on"), a.Key == "style", a.Key == "src":
+						t.Errorf("<%s> has an attribute %s=%q", n.Data, a.Key, a.Val)
+					case a.Key == "href" && (!strings.HasPrefix(a.Val, "#") || !ids[a.Val[1:]]):
+						t.Errorf("a link leads to %q", a.Val)
+					case a.Key == "aria-labelledby" && !ids[a.Val]:
+						t.Errorf("aria-labelledby=%q is nowhere", a.Val)
+					}
+				}
+			}
+			if scripts != 1 {
+				t.Errorf("the page has %d scripts; want its own", scripts)
+			}
+		})
+	}
+}
+
+// wellFormed reports elements that are not closed in the order in which they were opened: a
+// browser would mend that in its own way.
+func wellFormed(t *testing.T, text string) {
+	t.Helper()
+	void := []string{"meta", "br", "input", "link"}
+	var open []string
+	for z := html.NewTokenizer(strings.NewReader(text)); ; {
+		switch z.Next() {
+		case html.ErrorToken:
+			if len(open) > 0 {
+				t.Errorf("not closed: %v", open)
+			}
+			return
+		case html.StartTagToken:
+			if name, _ := z.TagName(); !slices.Contains(void, string(name)) {
+				open = append(open, string(name))
+			}
+		case html.EndTagToken:
+			name, _ := z.TagName()
+			if len(open) == 0 || open[len(open)-1] != string(name) {
+				t.Fatalf("</%s> closes %v", name, open)
+			}
+			open = open[:len(open)-1]
+		}
+	}
+}
+
+// All that a plan holds is there, as text.
+func TestPageDropsNothing(t *testing.T) {
+	t.Parallel()
+	for name, p := range pagePlans() {
+		text := textOf(t, pageOf(t, p))
+		want := []string{p.Digest}
+		for _, s := range p.Steps {
+			want = append(want, s.Address, s.Name, s.Host, s.Policy)
+			if s.Action == plan.Blocked {
+				want = append(want, s.Reasons...)
+			}
+			for _, h := range s.Hops {
+				want = append(want, h.Image.Name, h.Image.SHA256)
+			}
+			for _, st := range s.AtStake {
+				want = append(want, st.Name)
+			}
+			for _, g := range s.Gates {
+				if g.Verdict == plan.Waived {
+					want = append(want, g.Why)
+				}
+			}
+		}
+		want = append(want, p.Warnings...)
+		for w := range p.Windows {
+			want = append(want, w)
+		}
+		for _, w := range want {
+			if w = strings.ReplaceAll(w, "\x00", "\ufffd"); !strings.Contains(text, w) {
+				t.Fatalf("%s: the page lacks %q", name, w)
+			}
+		}
+	}
+}
+
+func textOf(t *testing.T, page string) string {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatalf("html.Parse() = %v", err)
+	}
+	var b strings.Builder
+	for n := range root.Descendants() {
+		if n.Type == html.TextNode {
+			b.WriteString(n.Data)
+		}
+	}
+	return b.String()
+}
+
+// The same plan gives the same page.
+func TestPageIsRepeatable(t *testing.T) {
+	t.Parallel()
+	first := pageOf(t, largePlan(40, 24))
+	for range 3 {
+		if again := pageOf(t, largePlan(40, 24)); !bytes.Equal([]byte(first), []byte(again)) {
+			t.Fatal("two pages of one plan differ")
+		}
+	}
+}
