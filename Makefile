@@ -3,7 +3,7 @@
 # make test   before every commit: static checks, all tests under the race detector,
 #             a real kernel in qemu for a few of them
 # make prove  everything at length: other systems, every kill, 10,000 random racks, all
-#             tests on the real kernel, every fuzzer for a minute, known vulnerabilities
+#             tests on the real kernel, the HTML pages in Chromium, every fuzzer for a minute, known vulnerabilities
 #
 # test and prove install the Debian packages that they need, and say which.
 
@@ -26,7 +26,7 @@ ifndef SEED
 SEED := $(shell date +%s)
 endif
 
-.PHONY: build demo quick test prove check unit elsewhere unabridged racks e2e fuzz vulnerabilities
+.PHONY: build demo quick test prove check unit elsewhere unabridged racks browser e2e fuzz vulnerabilities
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/fwctl ./cmd/fwctl
@@ -41,7 +41,7 @@ quick:
 test: check unit
 	$(MAKE) e2e RUN='$(SMOKE)'
 
-prove: elsewhere unabridged racks e2e fuzz vulnerabilities
+prove: elsewhere unabridged racks browser e2e fuzz vulnerabilities
 
 check:
 	@test -z "$$(gofmt -l .)" || { gofmt -l . && echo "make check: these files are not gofmt-ed" && false; }
@@ -69,6 +69,11 @@ unabridged:
 racks:
 	@echo "random racks from seed $(SEED)"
 	$(GOTEST) -count=1 -timeout 40m ./executor -run TestPromises -racks 10000 -seed $(SEED) -v | grep -v '^ *--- PASS: TestPromises/\|^=== '
+
+# The HTML pages in Chromium. make test looks at one of them, if Chromium is there.
+browser:
+	internal/ui/install-browser.sh
+	FWCTL_BROWSER=1 $(GOTEST) -count=1 -timeout 20m ./internal/ui -run InABrowser -v
 
 e2e:
 	internal/e2e/prepare.sh $(KERNEL)
