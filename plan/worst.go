@@ -74,6 +74,21 @@ func (s *Step) WorstIn(w Wave) Duration {
 	return 0
 }
 
+// WorstLeft bounds the time that a wave has still to spend on a step that has come to a hop.
+// held: it holds the hop's image already.
+func (s *Step) WorstLeft(w Wave, hop int, held bool) Duration {
+	all := s.WorstIn(w)
+	if w.Number != s.Waves.Reset || hop == 0 && !held {
+		return all
+	}
+	left := *s
+	left.Hops = slices.Clone(s.Hops[hop:])
+	if held {
+		left.Hops[0].Modes = nil
+	}
+	return min(all, max(left.Worst(), Duration(time.Minute)))
+}
+
 // Worst bounds the time of each wave, soaks not counted, in the order of Waves.
 func (p *Plan) Worst() []Duration {
 	return p.spread(func(s *Step, w Wave) Duration { return s.WorstIn(w) })

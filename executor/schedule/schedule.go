@@ -190,7 +190,7 @@ func (r *Run) fitting(d Decision, opening plan.Opening, now time.Time) Decision 
 	}
 	next, err := r.Plan.Opening(d.Wave, opening.End)
 	fit := func(i int) bool {
-		return time.Duration(r.Components[i].Step.WorstIn(d.Wave)) <= next.End.Sub(next.Start)
+		return time.Duration(r.Components[i].worstLeft(d.Wave)) <= next.End.Sub(next.Start)
 	}
 	if r.Limits.Wait && err == nil && !opening.End.IsZero() && slices.ContainsFunc(d.Due, fit) {
 		d.Do, d.Until, d.Window = AwaitWindow, next.Start, next.Window
@@ -208,6 +208,11 @@ func (r *Run) NotDone(w plan.Wave, why string) Decision {
 	}
 }
 
+// worstLeft bounds the time that a wave has still to spend on a component.
+func (c Component) worstLeft(w plan.Wave) plan.Duration {
+	return c.Step.WorstLeft(w, c.Is.Hop, c.Is.HoldsHop(c.Step))
+}
+
 // MayStart says why a wave may not start, or go on with, a component at a time; "" if it
 // may. What is halfway is gone on with whatever the time.
 func (r *Run) MayStart(w plan.Wave, c Component, now time.Time) (why string) {
@@ -215,7 +220,7 @@ func (r *Run) MayStart(w plan.Wave, c Component, now time.Time) (why string) {
 		return ""
 	}
 	opening, err := r.Plan.Opening(w, now)
-	switch worst := time.Duration(c.Step.WorstIn(w)); {
+	switch worst := time.Duration(c.worstLeft(w)); {
 	case err != nil:
 		return err.Error()
 	case !opening.Now:

@@ -227,6 +227,47 @@ func TestStopsBeside(t *testing.T) {
 	}
 }
 
+// What is left of a component has to fit the window, not what its whole step may take: what
+// was sent in this window is started in it.
+func TestMayStartWithWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	fresh := long(component("a", 1, step.Pending))
+	staged := long(component("a", 1, step.Staged))
+	second := long(component("a", 1, step.Pending))
+	for _, c := range []*schedule.Component{&fresh, &staged, &second} {
+		c.Step.Hops = append(c.Step.Hops, c.Step.Hops[0])
+		c.Step.Hops[0].FlashTimeout = plan.Duration(2 * time.Hour)
+		c.Step.Hops[1].FlashTimeout = plan.Duration(30 * time.Minute)
+		c.Step.Waves.Stage = 0
+		c.Step.WorstDuration = c.Step.Worst()
+	}
+	second.Is.Hop = 1
+	for name, tt := range map[string]struct {
+		c    schedule.Component
+		left time.Duration
+		want bool
+	}{
+		"all of it, in too little":         {fresh, 2 * time.Hour, false},
+		"all of it, in enough":             {fresh, 3 * time.Hour, true},
+		"the second hop, in enough":        {second, 40 * time.Minute, true},
+		"the second hop, in too little":    {second, 30 * time.Minute, false},
+		"started and a hop, in enough":     {staged, 40 * time.Minute, true},
+		"started and a hop, in too little": {staged, 30 * time.Minute, false},
+	} {
+		r := run(tt.c)
+		windows(r)
+		opening, err := r.Plan.Opening(r.Plan.Waves[0], midnight.Add(2*time.Hour))
+		if err != nil || !opening.Now {
+			t.Fatalf("Opening = %+v, %v; want it open", opening, err)
+		}
+		w := r.Plan.Waves[1]
+		w.Windows = r.Plan.Waves[0].Windows
+		if why := r.MayStart(w, tt.c, opening.End.Add(-tt.left)); (why == "") != tt.want {
+			t.Errorf("MayStart(%s) = %q; want it may: %v", name, why, tt.want)
+		}
+	}
+}
+
 // The first reason to stop is the one that is kept, and the worst end is the run's.
 func TestStopTwice(t *testing.T) {
 	t.Parallel()
