@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	cdppage "github.com/chromedp/cdproto/page"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
@@ -164,7 +165,7 @@ func TestLargePageInABrowser(t *testing.T) {
 	if got := evaluate[int](t, tab, shown); got != 5000 {
 		t.Errorf("the page shows %d components; want 5000", got)
 	}
-	run(t, tab, chromedp.SendKeys("#filter-text", "r07 /esp2/"))
+	run(t, tab, chromedp.Focus("#filter-text"), input.InsertText("r07 /esp2/"))
 	run(t, tab, chromedp.Poll(`document.getElementById("filter-count").textContent !== "5000 of 5000 components"`, nil))
 	if got := evaluate[int](t, tab, shown); got != 20 {
 		t.Errorf("filtered, the page shows %d components; want 20", got)

@@ -143,10 +143,11 @@ func PlanPage(p *plan.Plan, simulated string, now time.Time, details bool) ([]by
 	if p.DesiredState.Name != "" {
 		view.Title += " of " + p.DesiredState.Name
 	}
-	view.NothingAtStake = "This plan takes down nothing that is known to be in use."
-	if !slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Acts() && s.Disruption.Worst != plan.NoImpact }) {
-		view.NothingAtStake = "Nothing: no step of this plan may reset an I/O module."
+	var steps []*plan.Step
+	for i := range p.Steps {
+		steps = append(steps, &p.Steps[i])
 	}
+	view.NothingAtStake = nothingAtStake(worstOf(steps))
 	for i := range p.Steps {
 		view.Rows = append(view.Rows, pageRowOf(&p.Steps[i], p.Waves))
 	}
@@ -162,6 +163,17 @@ func PlanPage(p *plan.Plan, simulated string, now time.Time, details bool) ([]by
 		return nil, fmt.Errorf("cannot write the page: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// nothingAtStake says why a plan that may come to a worst lists nothing at stake.
+func nothingAtStake(worst plan.Impact) string {
+	switch worst {
+	case plan.NoImpact:
+		return "Nothing: no step of this plan may reset an I/O module."
+	case plan.IOInterruption:
+		return "I/O may stop, and this plan does not list of what: see why, at the components."
+	}
+	return "This plan lists nothing in use behind what it may reset: see why, at the components."
 }
 
 // pageSource says what a plan was made from.

@@ -277,3 +277,24 @@ func TestPageIsRepeatable(t *testing.T) {
 		}
 	}
 }
+
+// A plan that may stop I/O, and does not list of what, never reads as if nothing was at stake.
+func TestPageOfStakesThatAreNotListed(t *testing.T) {
+	t.Parallel()
+	p := pagePlan()
+	for i := range p.Steps {
+		p.Steps[i].AtStake = nil
+	}
+	text := textOf(t, pageOf(t, p))
+	for _, want := range []string{
+		"I/O may stop, and this plan does not list of what", "I/O may stop here, and the plan does not list of what",
+		"The plan lists no drives in use behind what may be reset here",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(text, "No step here may reset") {
+		t.Error("the page says that no step may reset anything, and each does")
+	}
+}

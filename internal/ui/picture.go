@@ -116,6 +116,8 @@ type enclosurePicture struct {
 	Letters []lettersPicture
 	Labels  []labelPicture
 	Legend  []legendRow
+	// Why there are no slots, if there are none.
+	NoDrives string
 }
 
 type (
@@ -181,8 +183,35 @@ func drawEnclosure(
 	if n := e.drawSlots(stakes, names); n > 0 {
 		words = append(words, strconv.Itoa(n)+" slots with drives at stake, listed below")
 	}
+	e.NoDrives = noDrives(worstOf(steps))
 	e.Words = "Enclosure " + e.Label + ": " + strings.Join(words, "; ")
 	return e
+}
+
+// worstOf is the worst that steps permit.
+func worstOf(steps []*plan.Step) plan.Impact {
+	worst := plan.NoImpact
+	for _, s := range steps {
+		switch {
+		case !s.Acts(), s.Disruption.Worst == plan.NoImpact:
+		case s.Disruption.Worst == plan.IOInterruption:
+			return plan.IOInterruption
+		default:
+			worst = plan.ESPReset
+		}
+	}
+	return worst
+}
+
+// noDrives says why no drives are listed of what may come to a worst: that none are is no word that none are in use.
+func noDrives(worst plan.Impact) string {
+	switch worst {
+	case plan.NoImpact:
+		return "No step here may reset an I/O module, so that the plan lists no drives."
+	case plan.IOInterruption:
+		return "I/O may stop here, and the plan does not list of what: see why, at the component."
+	}
+	return "The plan lists no drives in use behind what may be reset here: see why, at the component."
 }
 
 // drawModules draws the I/O modules, one below the other, and returns what they say in words.
