@@ -340,13 +340,14 @@ func (e *enclosurePicture) drawSlots(stakes []plan.Stake, names map[string]strin
 	slices.SortStableFunc(keys, func(a, b stakeKey) int {
 		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name), cmp.Compare(a.host, b.host))
 	})
-	letterOf := map[stakeKey]string{}
+	letterOf, wordsOf := map[stakeKey]string{}, map[stakeKey]string{}
 	for i, k := range keys {
 		letterOf[k] = "*"
 		if i < len(letters) {
 			letterOf[k] = letters[i : i+1]
 		}
-		e.Legend = append(e.Legend, legendRow{letterOf[k], stakeInWords(of[k], names)})
+		wordsOf[k] = stakeInWords(of[k], names)
+		e.Legend = append(e.Legend, legendRow{letterOf[k], wordsOf[k]})
 	}
 	if len(users) == 0 {
 		return 0
@@ -387,8 +388,7 @@ func (e *enclosurePicture) drawSlots(stakes []plan.Stake, names map[string]strin
 			letter, words := "+", "used by several"
 			if len(users[n]) == 1 {
 				for k := range users[n] {
-					letter = letterOf[k]
-					words = stakeInWords(of[k], names)
+					letter, words = letterOf[k], wordsOf[k]
 				}
 			}
 			if at[letter] == nil {
