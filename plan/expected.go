@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 )
 
@@ -14,12 +15,13 @@ type Expected struct {
 // Known reports whether the expectation is known.
 func (e Expected) Known() bool { return e.Runs > 0 }
 
-// and returns an expectation of two things one after the other; unknown if one of them is.
-func (e Expected) and(o Expected) Expected {
+// Then returns what is expected of two things one after the other, with a wait between them;
+// unknown if one of them is.
+func (e Expected) Then(wait Duration, o Expected) Expected {
 	if !e.Known() || !o.Known() {
 		return Expected{}
 	}
-	return Expected{e.Time + o.Time, min(e.Runs, o.Runs)}
+	return Expected{e.Time + wait + o.Time, min(e.Runs, o.Runs)}
 }
 
 // Expected returns how long all hops of a step are expected to take.
@@ -60,33 +62,53 @@ func (p *Plan) Times() Times {
 			t.Expected[i].Time = takes
 		}
 	}
-	for i := range p.Waves {
-		if i == 0 {
-			t.TotalExpected = t.Expected[0]
-		} else {
-			t.TotalExpected = t.TotalExpected.and(t.Expected[i])
+	t.TotalExpected, t.TotalWorst = t.Span(p, 0, len(p.Waves))
+	return t
+}
+
+// Span returns how long the waves with the indexes from to to take, with the soaks between them.
+func (t *Times) Span(p *Plan, from, to int) (expected Expected, worst Duration) {
+	for i := from; i < to; i++ {
+		if i == from {
+			expected, worst = t.Expected[i], t.Worst[i]
+			continue
 		}
-		t.TotalWorst += t.Worst[i]
-		if i < len(p.Waves)-1 {
-			t.TotalWorst += p.Waves[i].Soak
-			if t.TotalExpected.Known() {
-				t.TotalExpected.Time += p.Waves[i].Soak
-			}
+		soak := p.Waves[i-1].Soak
+		expected = expected.Then(soak, t.Expected[i])
+		worst += soak + t.Worst[i]
+	}
+	return expected, worst
+}
+
+// Part returns the plan with the steps of one host and some of its waves only. If there is something of them that was
+// done before, what is expected of them is unknown.
+func (p *Plan) Part(host string, selected func(Wave) bool, begun bool) *Plan {
+	part := *p
+	part.Waves = slices.DeleteFunc(slices.Clone(p.Waves), func(w Wave) bool { return !selected(w) })
+	part.Steps = slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return s.Host != host })
+	if begun {
+		for i := range part.Steps {
+			s := &part.Steps[i]
+			s.ExpectedDuration, s.ExpectedStaging, s.ExpectedFrom, s.ExpectedScaled = 0, 0, 0, false
 		}
 	}
-	return t
+	return &part
 }
 
 // expectedRuns returns how many runs the expectation of each wave rests on, 0 if it is unknown. The result is in the
 // order of Waves.
 func (p *Plan) expectedRuns() []int {
+	index := map[int]int{}
+	for i, w := range p.Waves {
+		index[w.Number] = i
+	}
 	runs, unknown := make([]int, len(p.Waves)), make([]bool, len(p.Waves))
 	for k := range p.Steps {
 		s := &p.Steps[k]
 		for _, number := range []int{s.Waves.Stage, s.Waves.Reset} {
-			i := number - 1 // contradiction refuses plans with other numbers
+			i, ok := index[number]
 			switch {
-			case i < 0 || i >= len(p.Waves):
+			case !ok:
 			case s.ExpectedFrom == 0:
 				runs[i], unknown[i] = 0, true
 			case !unknown[i] && (runs[i] == 0 || s.ExpectedFrom < runs[i]):

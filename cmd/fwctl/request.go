@@ -260,7 +260,8 @@ func (r *request) display(components int) ui.Display {
 	case r.quiet:
 		return ui.Quiet()
 	}
-	return ui.Live(r.stderr, r.config.Plan, components)
+	part := r.config.Plan.Part(r.config.Machine.Hostname(), r.config.Selects, r.resumed)
+	return ui.Live(r.stderr, part, components)
 }
 
 // confirm asks for the word yes.

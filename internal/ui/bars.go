@@ -34,6 +34,11 @@ type bars struct {
 	done map[string]bool
 	// By address.
 	running map[string]*running
+	// When the wave is expected to be done with what it has begun with, by address; none if that
+	// is unknown.
+	until map[string]time.Time
+	wave  plan.Wave
+	rest  rest
 	// Nil: for nothing.
 	waiting *waiting
 	// Of the whole.
@@ -78,6 +83,42 @@ type running struct {
 	stage       string
 	began       time.Time
 	sent, total int64
+	// When the wave is expected to be done with it; zero if that is unknown.
+	until time.Time
+}
+
+// rest is how long all that is left is expected to take.
+type rest struct {
+	until time.Time // the end of the wave; zero if something of it is unknown
+	after plan.Duration
+}
+
+// restFrom returns the rest of a plan as a wave begins, and that wave.
+func restFrom(p *plan.Plan, number int, now time.Time) (plan.Wave, rest) {
+	i := slices.IndexFunc(p.Waves, func(w plan.Wave) bool { return w.Number == number })
+	if i < 0 {
+		return plan.Wave{}, rest{}
+	}
+	to := *p
+	to.Waves = p.Waves[i:]
+	times := to.Times()
+	if !times.TotalExpected.Known() {
+		return p.Waves[i], rest{}
+	}
+	first := times.Expected[0].Time
+	return p.Waves[i], rest{now.Add(time.Duration(first)), times.TotalExpected.Time - first}
+}
+
+// left returns how long all that is left is expected to take, "" if that is unknown or past.
+func (r rest) left(now time.Time) string {
+	if r.until.IsZero() {
+		return ""
+	}
+	end := r.until
+	if end.Before(now) {
+		end = now
+	}
+	return remaining(end.Add(time.Duration(r.after)), now)
 }
 
 // waiting is what the run waits for, or does, as a whole.
@@ -94,12 +135,16 @@ type waiting struct {
 
 // newBars shows a run of so many components of this host; 0: it does nothing to any.
 func newBars(w *Output, p *plan.Plan, all int) *bars {
-	b := &bars{w: w, plan: p, all: all, began: time.Now(), done: map[string]bool{}, running: map[string]*running{}}
+	b := &bars{
+		w: w, plan: p, all: all, began: time.Now(), done: map[string]bool{}, running: map[string]*running{},
+		until: map[string]time.Time{},
+	}
 	b.area = mpb.New(mpb.WithConsoleWriter(&console{out: w}), mpb.WithRefreshRate(200*time.Millisecond))
 	if all > 0 {
 		b.stand = b.add(math.MaxInt, func(width int) string {
 			spent := Spell(time.Since(b.began).Truncate(time.Second))
-			return meter(fmt.Sprintf("%d of %d done", len(b.done), b.all), 100*len(b.done)/b.all, spent, width)
+			return meter(fmt.Sprintf("%d of %d done", len(b.done), b.all), 100*len(b.done)/b.all,
+				joined(spent, b.rest.left(time.Now())), width)
 		})
 	}
 	return b
@@ -128,6 +173,12 @@ func drop(bar *mpb.Bar) {
 // Show implements Display.
 func (b *bars) Show(e result.Event) {
 	b.Say(eventText(b.plan, e))
+	if e.Type == result.EventWave {
+		wave, rest := restFrom(b.plan, e.Wave, e.Time)
+		b.mu.Lock()
+		b.wave, b.rest, b.until = wave, rest, map[string]time.Time{}
+		b.mu.Unlock()
+	}
 	b.pass(e)
 	if e.Address != "" {
 		b.component(e)
@@ -212,7 +263,7 @@ func (b *bars) component(e result.Event) {
 			b.done[e.Address] = true
 		}
 	case r == nil:
-		r = &running{began: e.Time}
+		r = &running{began: e.Time, until: b.expectedEnd(e)}
 		b.running[e.Address] = r
 	}
 	if r != nil {
@@ -230,6 +281,24 @@ func (b *bars) component(e result.Event) {
 		b.added++
 		r.bar = b.add(b.added, func(width int) string { return r.line(e.Address, time.Now(), width) })
 	}
+}
+
+// expectedEnd returns when the wave is expected to be done with a component, zero if that is
+// unknown. It goes by the first event of the component in the wave.
+func (b *bars) expectedEnd(e result.Event) time.Time {
+	until, begun := b.until[e.Address]
+	if begun {
+		return until
+	}
+	for i := range b.plan.Steps {
+		if s := &b.plan.Steps[i]; s.Address == e.Address {
+			if expected := s.ExpectedIn(b.wave); expected.Known() && expected.Time > 0 {
+				until = e.Time.Add(time.Duration(expected.Time))
+			}
+		}
+	}
+	b.until[e.Address] = until
+	return until
 }
 
 // isLast reports whether an event is the last of its component: its image is staged and left
@@ -269,12 +338,12 @@ func (b *bars) Close() {
 func (r *running) line(address string, now time.Time, width int) string {
 	spent := now.Sub(r.began).Truncate(time.Second)
 	if r.stage != "" {
-		return meter(address, -1, r.stage+" "+Spell(spent), width)
+		return meter(address, -1, joined(r.stage+" "+Spell(spent), remaining(r.until, now)), width)
 	}
 	if r.total == 0 {
 		return meter(address, -1, Spell(spent), width)
 	}
-	tail := "the device is writing it"
+	tail := joined("the device is writing it", remaining(r.until, now))
 	if r.sent < r.total {
 		tail = ""
 		if rate := float64(r.sent) / now.Sub(r.began).Seconds(); r.sent > 0 && spent > 0 {
@@ -284,6 +353,9 @@ func (r *running) line(address string, now time.Time, width int) string {
 	}
 	return meter(address, int(100*r.sent/r.total), tail, width)
 }
+
+// joined returns two texts with a comma between them; the second may be "".
+func joined(a, b string) string { return strings.TrimSuffix(a+", "+b, ", ") }
 
 // line is what the run waits for, and how long still.
 func (w *waiting) line(now time.Time, width int) string {

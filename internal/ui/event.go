@@ -60,16 +60,20 @@ func eventText(p *plan.Plan, e result.Event) string {
 	return Because(fmt.Sprintf("%s: %s", e.Address, e.Type), e.Reason)
 }
 
-// waveText says which wave begins, and what it does.
+// waveText says which wave begins, what it does, and how long that is expected to take if it is known.
 func waveText(p *plan.Plan, number int) string {
 	text := fmt.Sprintf("Wave %d", number)
-	for _, w := range p.Waves {
+	expected := p.Times().Expected
+	for i, w := range p.Waves {
 		switch {
 		case w.Number != number:
 		case w.Kind == plan.StageWave:
 			text += ": downloads that reset nothing"
 		case w.Kind == plan.ResetWave:
 			text += ": resets"
+		}
+		if w.Number == number && expected[i].Known() {
+			text += ", about " + Spell(expected[i].Time)
 		}
 	}
 	return text

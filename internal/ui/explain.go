@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"fwctl/plan"
 )
 
@@ -136,7 +138,7 @@ func (e *explanation) effect() {
 	if len(s.Hops) == 0 {
 		return
 	}
-	e.add("Time", "at worst "+Spell(s.WorstDuration)+"; "+beyondTime)
+	e.add("Time", expectedOf(s)+"at worst "+Spell(s.WorstDuration)+"; "+beyondTime)
 	e.add("Fault domain", faultDomainOf(e.plan, s))
 	if s.Hooks != nil {
 		e.add("Hooks", hooksOf(s.Hooks))
@@ -146,6 +148,22 @@ func (e *explanation) effect() {
 		back = "image " + s.Rollback
 	}
 	e.add("Way back", back)
+}
+
+// expectedOf says how long a step is expected to take, and what that rests on, before its worst.
+func expectedOf(s *plan.Step) string {
+	e := s.Expected()
+	if !e.Known() {
+		return "expected -, "
+	}
+	text := fmt.Sprintf("expected %s (from %s", Spell(e.Time), english.Plural(e.Runs, "run", ""))
+	if s.ExpectedScaled {
+		text += ", the download scaled from an image of another size"
+	}
+	if s.Hooks != nil {
+		text += ", without the hooks"
+	}
+	return text + "), "
 }
 
 // waves says when the waves that work on the component may run.
@@ -159,8 +177,8 @@ func (e *explanation) waves(now time.Time) {
 		if w.PowerCycle {
 			kind += ", by a person's power cycle"
 		}
-		e.add("Wave "+waveNumber(w), fmt.Sprintf("%s: %s; needs up to %s",
-			kind, OpensNext(e.plan, w, now), Spell(e.step.WorstIn(w))))
+		e.add("Wave "+waveNumber(w), fmt.Sprintf("%s: %s; needs %s",
+			kind, OpensNext(e.plan, w, now), takes(e.step.ExpectedIn(w), e.step.WorstIn(w))))
 		e.after(w.Number - 1)
 	}
 	if len(waves) == 0 {

@@ -223,9 +223,12 @@ func groupRows(p *plan.Plan, level group.Level) []groupDrawn {
 func groupRow(g group.Group, waves []plan.Wave, level group.Level) row {
 	cells := make([][]string, len(planColumns))
 	var products, policies []string
-	r, worst := row{}, plan.Duration(0)
+	r, longest := row{}, plan.Step{}
 	for i, s := range g.Steps {
-		worst = max(worst, s.WorstDuration)
+		longest.WorstDuration = max(longest.WorstDuration, s.WorstDuration)
+		if e := s.Expected(); i == 0 || longest.Expected().Known() {
+			longest.ExpectedDuration, longest.ExpectedFrom = max(longest.ExpectedDuration, e.Time), e.Runs
+		}
 		if i > 0 && level == group.Fine {
 			// A fine group has nothing in which its components differ.
 			continue
@@ -253,7 +256,7 @@ func groupRow(g group.Group, waves []plan.Wave, level group.Level) row {
 		groupImage: distinct(cells[planImage]), groupTime: "", groupWhy: "",
 	}
 	if g.Steps[0].Acts() {
-		r.cells[groupTime] = worst.String()
+		r.cells[groupTime] = timeOf(&longest)
 	}
 	return r
 }
@@ -363,13 +366,15 @@ func warningText(w group.Warning, name func(string) string, room int) string {
 type waveStretch struct {
 	waves []plan.Wave
 	steps []*plan.Step
-	worst plan.Duration
+
+	expected plan.Expected
+	worst    plan.Duration
 }
 
 // wavesOfPlan returns the waves of a plan with what each works on: those in sequence that are
 // alike as one if there are more than so many.
 func wavesOfPlan(p *plan.Plan, most int) []waveStretch {
-	worst := p.Worst()
+	times := p.Times()
 	steps := map[int][]*plan.Step{}
 	for i := range p.Steps {
 		s := &p.Steps[i]
@@ -385,10 +390,10 @@ func wavesOfPlan(p *plan.Plan, most int) []waveStretch {
 		if n := len(all); n > 0 && len(p.Waves) > most && alikeWaves(p.Waves[i-1], w) {
 			s := &all[n-1]
 			s.waves, s.steps = append(s.waves, w), append(s.steps, steps[w.Number]...)
-			s.worst += p.Waves[i-1].Soak + worst[i]
+			s.expected, s.worst = times.Span(p, i-len(s.waves)+1, i+1)
 			continue
 		}
-		all = append(all, waveStretch{[]plan.Wave{w}, steps[w.Number], worst[i]})
+		all = append(all, waveStretch{[]plan.Wave{w}, steps[w.Number], times.Expected[i], times.Worst[i]})
 	}
 	return all
 }
@@ -403,6 +408,7 @@ const (
 	waveNumbers = iota
 	waveWork
 	waveComponents
+	waveExpected
 	waveWorst
 	waveWhen
 )
@@ -411,7 +417,7 @@ const (
 func (sc Screen) waves(stretches []waveStretch, p *plan.Plan, now time.Time) []string {
 	t := table{columns: []column{
 		waveNumbers: {"WAVE", key}, waveWork: {"DOES", below}, waveComponents: {"COMPONENTS", below},
-		waveWorst: {"AT MOST", below}, waveWhen: {"WHERE, WHEN", reason},
+		waveExpected: {"EXPECTED", below}, waveWorst: {"AT MOST", below}, waveWhen: {"WHERE, WHEN", reason},
 	}}
 	for _, s := range stretches {
 		t.rows = append(t.rows, row{cells: waveRow(s, p, now)})
@@ -447,8 +453,12 @@ func waveRow(s waveStretch, p *plan.Plan, now time.Time) []string {
 	if last.Soak > 0 && last.Number < len(p.Waves) {
 		where += "; then soak " + Spell(last.Soak)
 	}
+	expected := "-"
+	if s.expected.Known() {
+		expected = Spell(s.expected.Time)
+	}
 	return []string{
-		waveNumbers: numbers, waveWork: work,
+		waveNumbers: numbers, waveWork: work, waveExpected: expected,
 		waveComponents: fmt.Sprintf("%d in %s", len(s.steps), english.Plural(len(enclosures), "enclosure", "")),
 		waveWorst:      Spell(s.worst), waveWhen: where,
 	}

@@ -163,7 +163,8 @@ func groupLists(p *plan.Plan, groups []groupDrawn, now time.Time, names int) []l
 func waveList(p *plan.Plan, now time.Time, most int) list {
 	l := list{
 		title: "Waves",
-		above: "| Wave | Does | Components | At most | Where, when |\n| --- | --- | --- | --- | --- |\n",
+		above: "| Wave | Does | Components | Expected | At most | Where, when |\n" +
+			"| --- | --- | --- | --- | --- | --- |\n",
 	}
 	stretches := wavesOfPlan(p, most)
 	for _, s := range stretches[:min(most, len(stretches))] {
@@ -174,7 +175,7 @@ func waveList(p *plan.Plan, now time.Time, most int) list {
 		l.items = append(l.items, "| "+strings.Join(cells, " | ")+" |\n")
 	}
 	if more := len(stretches) - most; more > 0 {
-		l.items = append(l.items, fmt.Sprintf("| and %d more | | | | |\n", more))
+		l.items = append(l.items, fmt.Sprintf("| and %d more | | | | | |\n", more))
 	}
 	return l
 }

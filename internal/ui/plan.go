@@ -124,7 +124,7 @@ func planRow(s *plan.Step, waves []plan.Wave) row {
 		planMode: strings.Join(modes, " > "), planEffect: effectOf(s), planWhy: whyStep(s),
 	}}
 	if s.Acts() {
-		r.cells[planTime] = s.WorstDuration.String()
+		r.cells[planTime] = timeOf(s)
 		if s.Disruption.Worst == plan.IOInterruption {
 			r.tone = alarm
 		}
@@ -145,6 +145,15 @@ func whyStep(s *plan.Step) string {
 		}
 	}
 	return strings.Join(why, "\n")
+}
+
+// timeOf writes how long a step is expected to take, - if that is unknown, and may take at most: 12m/29m.
+func timeOf(s *plan.Step) string {
+	expected := "-"
+	if e := s.Expected(); e.Known() {
+		expected = e.Time.String()
+	}
+	return expected + "/" + s.WorstDuration.String()
 }
 
 // riskOf says what an update risks, and what it sends beside the image.

@@ -7,11 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"fwctl/plan"
 )
 
-// scheduleLines say how long a plan's waves may take at worst, against their
-// windows, and when those open next.
+// scheduleLines say how long a plan's waves are expected to take, and may take at most,
+// against their windows, and when those open next.
 func scheduleLines(p *plan.Plan, now time.Time) []string {
 	if len(p.Waves) == 0 {
 		return nil
@@ -37,47 +39,68 @@ func canaryLines(p *plan.Plan) []string {
 }
 
 // timeLine sums up the waves: those that wait for the same windows together, since
-// they share an opening.
+// they share an opening, which has to be long enough for the worst.
 func timeLine(p *plan.Plan) string {
 	var groups []string
-	worst := p.Worst()
+	times := p.Times()
 	for _, run := range runs(p.Waves) {
-		text, total := "", plan.Duration(0)
+		text := ""
 		for i := run.from; i < run.to; i++ {
 			w := p.Waves[i]
 			if i > run.from {
 				text += " + "
 			}
-			text += fmt.Sprintf("%s up to %s", waveName(w), Spell(worst[i]))
-			total += worst[i]
+			text += waveName(w) + " " + takes(times.Expected[i], times.Worst[i])
 			if w.Soak > 0 && i < len(p.Waves)-1 {
 				text += " + soak " + Spell(w.Soak)
-				if i < run.to-1 {
-					total += w.Soak
-				}
 			}
 		}
-		groups = append(groups, text+ofOpening(p, p.Waves[run.from], total))
+		_, worst := times.Span(p, run.from, run.to)
+		groups = append(groups, text+ofOpening(p, p.Waves[run.from], worst))
 	}
-	return "Time: " + strings.Join(groups, "; ") + "."
+	return "Time: " + strings.Join(groups, "; ") + "." + inAll(times)
+}
+
+// inAll sums up all waves if there are several, as the end of a line.
+func inAll(t plan.Times) string {
+	if len(t.Worst) < 2 {
+		return ""
+	}
+	return " In all " + takes(t.TotalExpected, t.TotalWorst) + "."
+}
+
+// takes writes how long something is expected to take, if that is known, and may take at most.
+func takes(expected plan.Expected, worst plan.Duration) string {
+	if !expected.Known() {
+		return "up to " + Spell(worst)
+	}
+	return fmt.Sprintf("expected %s, at most %s (from %s)", Spell(expected.Time), Spell(worst),
+		english.Plural(expected.Runs, "run", ""))
+}
+
+// remaining returns how long something that was to end at a time still takes, "" if that is
+// unknown or past.
+func remaining(until, now time.Time) string {
+	if until.IsZero() || !until.After(now) {
+		return ""
+	}
+	return "about " + Spell(plan.WholeSeconds(until.Sub(now))) + " left"
 }
 
 // totalLine is timeLine without what each wave takes.
 func totalLine(p *plan.Plan) string {
 	var groups []string
-	worst := p.Worst()
+	times := p.Times()
 	for _, run := range runs(p.Waves) {
-		total := plan.Duration(0)
-		for i := run.from; i < run.to; i++ {
-			total += worst[i]
-			if i < run.to-1 {
-				total += p.Waves[i].Soak
-			}
-		}
-		groups = append(groups, fmt.Sprintf("%s up to %s", wavesName(p.Waves[run.from:run.to]), Spell(total))+
-			ofOpening(p, p.Waves[run.from], total))
+		expected, worst := times.Span(p, run.from, run.to)
+		groups = append(groups, wavesName(p.Waves[run.from:run.to])+" "+takes(expected, worst)+
+			ofOpening(p, p.Waves[run.from], worst))
 	}
-	return "Time: " + strings.Join(groups, "; ") + "."
+	end := ""
+	if len(groups) > 1 {
+		end = inAll(times)
+	}
+	return "Time: " + strings.Join(groups, "; ") + "." + end
 }
 
 // ofOpening sets what waves take at most against how long their longest window is open.

@@ -415,8 +415,8 @@ func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
 func TestTimeLine(t *testing.T) {
 	t.Parallel()
 	for soak, want := range map[time.Duration]string{
-		20 * time.Minute: "Time: wave 1 up to 50 min + soak 20 min + wave 2 up to 50 min, of 2 h (night); wave 3 up to 50 min.",
-		21 * time.Minute: "Time: wave 1 up to 50 min + soak 21 min + wave 2 up to 50 min, of 2 h (night), more than one opening; wave 3 up to 50 min.",
+		20 * time.Minute: "Time: wave 1 up to 50 min + soak 20 min + wave 2 up to 50 min, of 2 h (night); wave 3 up to 50 min. In all up to 2 h 50 min.",
+		21 * time.Minute: "Time: wave 1 up to 50 min + soak 21 min + wave 2 up to 50 min, of 2 h (night), more than one opening; wave 3 up to 50 min. In all up to 2 h 51 min.",
 	} {
 		p := &plan.Plan{Windows: map[string]window.Window{"lunch": {Duration: "30m"}, "night": {Duration: "2h"}}}
 		for n := 1; n <= 3; n++ {
@@ -428,6 +428,32 @@ func TestTimeLine(t *testing.T) {
 		if got := timeLine(p); got != want {
 			t.Errorf("timeLine with a soak of %s = %s; want %s", soak, got, want)
 		}
+	}
+}
+
+// What is expected stands before what is possible, and does not count against a window.
+func TestTimeLineWithExpectations(t *testing.T) {
+	t.Parallel()
+	p := &plan.Plan{Windows: map[string]window.Window{"night": {Duration: "2h"}}}
+	for n := 1; n <= 2; n++ {
+		p.Waves = append(p.Waves, plan.Wave{Number: n, Kind: plan.ResetWave, Windows: []string{"night"}})
+		p.Steps = append(p.Steps, plan.Step{
+			Action: plan.Update, FaultDomain: 1, Hops: []plan.Hop{{Modes: []plan.Mode{plan.Mode7}}}, Waves: plan.StepWaves{Reset: n},
+			WorstDuration: plan.Duration(70 * time.Minute), ExpectedDuration: plan.Duration(12*time.Minute + 5*time.Second), ExpectedFrom: n,
+		})
+	}
+	p.Waves[0].Soak = plan.Duration(10 * time.Minute)
+	const known = "Time: wave 1 expected 12 min 5 s, at most 1 h 10 min (from 1 run) + soak 10 min + " +
+		"wave 2 expected 12 min 5 s, at most 1 h 10 min (from 2 runs), of 2 h (night), more than one opening. " +
+		"In all expected 34 min 10 s, at most 2 h 30 min (from 1 run)."
+	if got := timeLine(p); got != known {
+		t.Errorf("timeLine = %s; want %s", got, known)
+	}
+	p.Steps[1].ExpectedDuration, p.Steps[1].ExpectedFrom = 0, 0
+	const want = "Time: wave 1 expected 12 min 5 s, at most 1 h 10 min (from 1 run) + soak 10 min + " +
+		"wave 2 up to 1 h 10 min, of 2 h (night), more than one opening. In all up to 2 h 30 min."
+	if got := timeLine(p); got != want {
+		t.Errorf("timeLine with a wave of which nothing is known = %s; want %s", got, want)
 	}
 }
 
@@ -515,7 +541,7 @@ func TestWordsForTheWorst(t *testing.T) {
 		healthOf(inventory.Health{Unrecoverable: true, Critical: true}):                                                             "UNRECOVERABLE",
 		healthOf(inventory.Health{Critical: true}):                                                                                  "CRITICAL",
 		healthOf(inventory.Health{Failures: []string{"Cooling 1: non-critical"}}):                                                   "degraded",
-		timeLine(p): ", of 1 h (saturday-night), more than one opening.",
+		timeLine(p): ", of 1 h (saturday-night), more than one opening. In all up to 1 h 37 min.",
 	} {
 		if !strings.HasSuffix(got, want) {
 			t.Errorf("got %q; want %q", got, want)
