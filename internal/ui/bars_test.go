@@ -221,3 +221,52 @@ func TestBarsOfWhatEnds(t *testing.T) {
 		b.Close()
 	})
 }
+
+// What the plan expects is how long a component and the whole still take. Nothing is said any more once that is over.
+func TestBarsSayWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out terminal
+		b := newBars(&Output{out: &out}, &plan.Plan{
+			Waves: []plan.Wave{{Number: 1, Kind: plan.StageWave}, {Number: 2, Kind: plan.ResetWave}},
+			Steps: []plan.Step{{
+				Address: "a", Action: plan.Update, Enclosure: "e", FaultDomain: 1, Waves: plan.StepWaves{Stage: 1, Reset: 2},
+				Hops: []plan.Hop{{
+					Modes: []plan.Mode{plan.ModeE}, Activation: plan.WithApply, ChunkSize: 1,
+					FlashTimeout: plan.Duration(time.Hour), ReturnTimeout: plan.Duration(time.Hour),
+				}},
+				WorstDuration: plan.Duration(2 * time.Hour), ExpectedDuration: plan.Duration(30 * time.Second),
+				ExpectedStaging: plan.Duration(20 * time.Second), ExpectedFrom: 3,
+			}},
+		}, 1)
+		tell := func(e result.Event) {
+			e.Time = time.Now()
+			b.Show(e)
+		}
+		shows := func(want string) {
+			t.Helper()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if got := uitest.Shown(t, out.String()); !strings.HasSuffix(got, want) {
+				t.Errorf("screen = %s; want at its end %s", got, want)
+			}
+		}
+		tell(result.Event{Type: result.EventWave, Wave: 1})
+		tell(result.Event{Type: result.EventStarted, Address: "a", Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 8})
+		tell(result.Event{Type: result.EventProgress, Address: "a", Hop: 1, Hops: 1, Bytes: 8, Total: 8})
+		shows("a 100 % [###########################] the device is writing it, about 19 s left\n" +
+			"0 of 1 done   0 % [......................................] 1 s, about 29 s left\n")
+		time.Sleep(30 * time.Second)
+		shows("a 100 % [########################################] the device is writing it\n" +
+			"0 of 1 done   0 % [.....................................] 32 s, about 10 s left\n")
+		tell(result.Event{Type: result.EventStaged, Address: "a", Hop: 1, Hops: 1})
+		tell(result.Event{Type: result.EventWave, Wave: 2})
+		tell(result.Event{Type: result.EventWaiting, Address: "a", Hop: 1, Hops: 1})
+		shows("a waiting for the device 1 s, about 9 s left\n" +
+			"0 of 1 done   0 % [......................................] 33 s, about 9 s left\n")
+		if got := out.String(); !strings.Contains(got, "Wave 1: downloads that reset nothing, about 20 s") {
+			t.Errorf("what was written = %s; want how long wave 1 takes", got)
+		}
+		b.Close()
+	})
+}

@@ -75,6 +75,10 @@ func sitePlan(n int) *plan.Plan {
 			s.Desired, s.Model, s.Policy = "", "", ""
 			s.Vendor, s.Product = "OTHER", "SHELF"
 		}
+		if s.Acts() && e%40 != 9 {
+			s.ExpectedDuration, s.ExpectedFrom = plan.Duration(12*time.Minute+30*time.Second), 6+side
+			s.ExpectedStaging = plan.Duration(12 * time.Minute)
+		}
 		hosts[s.Host] = true
 		p.Steps = append(p.Steps, s)
 	}
