@@ -133,6 +133,8 @@ type waveTimes struct {
 	Closes *time.Time `json:"closes"`
 	// Needs is the time that the step takes in it at worst.
 	Needs plan.Duration `json:"needs"`
+	// Expected is what it is expected to take in it, 0 if that is unknown.
+	Expected plan.Duration `json:"expected,omitempty"`
 }
 
 // explanation is what explain -o json writes, by its schema: the step as the plan has it, and
@@ -140,7 +142,10 @@ type waveTimes struct {
 func explanation(p *plan.Plan, s *plan.Step, now time.Time) any {
 	waves := []waveTimes{}
 	for _, w := range p.WavesOf(s) {
-		t := waveTimes{Number: w.Number, Kind: w.Kind, Canary: w.Canary, Windows: w.Windows, Needs: s.WorstIn(w)}
+		t := waveTimes{
+			Number: w.Number, Kind: w.Kind, Canary: w.Canary, Windows: w.Windows, Needs: s.WorstIn(w),
+			Expected: s.ExpectedIn(w).Time,
+		}
 		if o, err := p.Opening(w, now); err == nil {
 			t.Open = o.Now
 			if !o.Start.IsZero() {
