@@ -177,13 +177,21 @@ func (e *explanation) waves(now time.Time) {
 		if w.PowerCycle {
 			kind += ", by a person's power cycle"
 		}
-		e.add("Wave "+waveNumber(w), fmt.Sprintf("%s: %s; needs %s",
-			kind, OpensNext(e.plan, w, now), takes(e.step.ExpectedIn(w), e.step.WorstIn(w))))
+		e.add("Wave "+waveNumber(w), fmt.Sprintf("%s: %s; %s",
+			kind, OpensNext(e.plan, w, now), needs(e.step.ExpectedIn(w), e.step.WorstIn(w))))
 		e.after(w.Number - 1)
 	}
 	if len(waves) == 0 {
 		e.add("Wave", "none works on it")
 	}
+}
+
+// needs says how long a wave takes for a component.
+func needs(expected plan.Expected, worst plan.Duration) string {
+	if !expected.Known() {
+		return "needs " + takes(expected, worst)
+	}
+	return takes(expected, worst)
 }
 
 // after says that a wave has to be done first.
