@@ -123,6 +123,9 @@ func ofDrives(drives, of int) string {
 	return fmt.Sprintf("%d of %s", drives, english.Plural(of, "drive", ""))
 }
 
+// Label says what it is, and which: "pool tank".
+func (s *Stake) Label() string { return named(stakeKinds[s.Kind].one, s.Name) }
+
 // places lists where drives are: "slots 0-5, 9, 1 drive in no slot".
 func places(slots []inventory.SlotNumber, others int) string {
 	var numbers, parts []string

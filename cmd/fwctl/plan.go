@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"fwctl/inventory/scan"
 	"fwctl/plan"
 	"fwctl/plan/build"
+	"fwctl/plan/compare"
 	"fwctl/plan/desired"
 	"fwctl/plan/images"
 )
@@ -29,6 +31,7 @@ func (a *app) planCommand() *cobra.Command {
 		targets  []string
 		detailed bool
 		details  bool
+		older    string
 	)
 	cmd := &cobra.Command{
 		Use:   "plan -f FILE",
@@ -38,7 +41,8 @@ hosts, and shows what would happen to each component to bring it to the desired
 state, and what that would disturb. Nothing is written to any device.`,
 		Example: `  fwctl plan -f dc1.yaml
   fwctl plan -f dc1.yaml --out dc1.plan                # then: fwctl apply dc1.plan
-  fwctl plan -f dc1.yaml --inventory stor1.json --inventory stor2.json`,
+  fwctl plan -f dc1.yaml --inventory stor1.json --inventory stor2.json
+  fwctl plan -f dc1.yaml --compare dc1.plan            # what differs from what was approved`,
 		Args: args(cobra.NoArgs, "none; the desired state is named with -f"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := oneOf("-o", output, "table", "json", "markdown", "html"); err != nil {
@@ -50,6 +54,12 @@ state, and what that would disturb. Nothing is written to any device.`,
 			var err error
 			if want.targets, err = selectors("--target", targets); err != nil {
 				return err
+			}
+			var approved *plan.Plan
+			if cmd.Flags().Changed("compare") {
+				if approved, _, err = loadPlan(older); err != nil {
+					return err
+				}
 			}
 			if want.desired, want.images, err = a.loadDesired(file); err != nil {
 				return err
@@ -65,7 +75,12 @@ state, and what that would disturb. Nothing is written to any device.`,
 			if err := out.write(data); err != nil {
 				return err
 			}
-			if err := a.showPlan(p, data, output, details); err != nil {
+			if approved != nil {
+				err = a.showComparison(compare.Plans(approved, p), output)
+			} else {
+				err = a.showPlan(p, data, output, details)
+			}
+			if err != nil {
 				return err
 			}
 			if out.name != "" {
@@ -82,6 +97,8 @@ state, and what that would disturb. Nothing is written to any device.`,
 	out.flag(cmd, document.Plan, "write the plan to `PLAN` too, for show and apply")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, markdown for a pull request, or html for a change ticket")
 	detailsFlag(cmd, &details)
+	cmd.Flags().StringVar(&older, "compare", "",
+		"in place of the plan, show in what it differs from `OLDPLAN`, which was approved, and why")
 	cmd.Flags().StringArrayVar(&targets, "target", nil,
 		"plan only what `SELECTOR` selects: an address or its leading parts, with the enclosure's identifier or name, "+
 			"with * and ? (repeatable)")
@@ -177,6 +194,23 @@ func (a *app) showPlan(p *plan.Plan, data []byte, output string, details bool) e
 		}
 	default:
 		_, err = fmt.Fprint(a.stdout, a.heading(p.Simulated), a.screen(a.stdout).Plan(p, time.Now(), details))
+	}
+	return err
+}
+
+// showComparison writes to stdout in what a plan differs from the one that was approved.
+func (a *app) showComparison(c *compare.Comparison, output string) error {
+	var err error
+	switch output {
+	case "json":
+		out := json.NewEncoder(a.stdout)
+		out.SetEscapeHTML(false)
+		out.SetIndent("", "  ")
+		err = out.Encode(c)
+	case "markdown":
+		_, err = io.WriteString(a.stdout, ui.ComparisonMarkdown(c, a.heading(c.Simulated)))
+	default:
+		_, err = fmt.Fprint(a.stdout, a.heading(c.Simulated), a.screen(a.stdout).Comparison(c))
 	}
 	return err
 }

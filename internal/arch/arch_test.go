@@ -51,6 +51,7 @@ var allowed = map[string][]string{
 	// Never transport: a plan is made without a device.
 	"plan":         {"inventory", "internal/duration", "internal/window", "schemas"},
 	"plan/group":   {"plan"},
+	"plan/compare": {"plan"},
 	"plan/impact":  {"plan", "inventory/fleet"},
 	"plan/desired": {"plan", "internal/glob", "internal/image"},
 	"plan/build":   {"plan/desired", "plan/impact"},
@@ -58,7 +59,7 @@ var allowed = map[string][]string{
 	// It reads what a store remembers through executor/memory, so that a rule about that stands once.
 	"internal/report": {"executor/memory", "plan"},
 	// Values only, and never a device.
-	"internal/ui":        {"executor/result", "internal/report", "plan", "plan/group", "internal/image"},
+	"internal/ui":        {"executor/result", "internal/report", "plan/group", "plan/compare", "internal/image"},
 	"internal/ui/uitest": {},
 	"executor/step":      {"plan"},
 	"executor/result":    {"executor/step", "plan", "internal/state"},

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -33,6 +34,29 @@ func (g Group) Places() []Place {
 			components = nil
 		}
 		where.add(Label(s), components)
+	}
+	return where.list
+}
+
+// PlacesOf returns where components are, named as selectors see them; an address may be an
+// enclosure's, which is all of it.
+func PlacesOf(components []inventory.Named) []Place {
+	label := func(n inventory.Named) string { return cmp.Or(n.Name, inventory.EnclosureOf(n.Address)) }
+	components = slices.Clone(components)
+	slices.SortStableFunc(components, func(a, b inventory.Named) int {
+		return cmp.Or(CompareNames(label(a), label(b)), cmp.Compare(a.Address, b.Address))
+	})
+	var where places
+	for i := 0; i < len(components); {
+		enclosure := inventory.EnclosureOf(components[i].Address)
+		name := label(components[i])
+		var parts []string
+		for ; i < len(components) && inventory.EnclosureOf(components[i].Address) == enclosure; i++ {
+			if _, part, found := strings.Cut(components[i].Address, "/"); found {
+				parts = append(parts, part)
+			}
+		}
+		where.add(name, parts)
 	}
 	return where.list
 }

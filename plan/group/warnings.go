@@ -1,8 +1,6 @@
 package group
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 
 	"fwctl/inventory"
@@ -24,44 +22,36 @@ type Warning struct {
 // Warnings returns a plan's warnings, those that say the same of several enclosures once.
 // At the levels above Fine, that is if they differ only in what has a digit.
 func Warnings(p *plan.Plan, level Level) []Warning {
-	labels := map[string]string{}
+	names := map[string]string{}
 	for i := range p.Steps {
-		labels[p.Steps[i].Enclosure] = Label(&p.Steps[i])
+		names[p.Steps[i].Enclosure] = p.Steps[i].Name
 	}
 	shape := exactly
 	if level > Fine {
 		shape = alike
 	}
-	type subject struct{ label, component string }
 	type same struct {
 		whole, texts []string
-		subjects     []subject
+		about        []inventory.Named
 	}
 	var all []*same
 	index := map[string]*same{}
 	for _, w := range p.Warnings {
 		about, text, found := strings.Cut(w, ": ")
-		enclosure := inventory.EnclosureOf(about)
-		label, known := labels[enclosure]
-		switch {
-		case !found || strings.Contains(about, " "):
-			label, text = "", w
-		case !known:
-			// A host, or an enclosure that the plan has no component of.
-			label, enclosure = about, about
+		key := "\x00"
+		if !found || strings.Contains(about, " ") {
+			// It names nothing, or more than one thing.
+			about, text, key = "", w, ""
 		}
-		key := ShapeOf(text, shape)
-		if label != "" {
-			key = "\x00" + key
-		}
+		key += ShapeOf(text, shape)
 		if index[key] == nil {
 			index[key] = &same{}
 			all = append(all, index[key])
 		}
 		s := index[key]
 		s.whole, s.texts = append(s.whole, w), append(s.texts, text)
-		if label != "" {
-			s.subjects = append(s.subjects, subject{label, strings.Trim(strings.TrimPrefix(about, enclosure), "/")})
+		if about != "" {
+			s.about = append(s.about, inventory.Named{Address: about, Name: names[inventory.EnclosureOf(about)]})
 		}
 	}
 	var warnings []Warning
@@ -70,21 +60,7 @@ func Warnings(p *plan.Plan, level Level) []Warning {
 			warnings = append(warnings, Warning{Text: s.whole[0], Count: 1})
 			continue
 		}
-		slices.SortStableFunc(s.subjects, func(a, b subject) int {
-			return cmp.Or(CompareNames(a.label, b.label), cmp.Compare(a.component, b.component))
-		})
-		var where places
-		for i := 0; i < len(s.subjects); {
-			label := s.subjects[i].label
-			var components []string
-			for ; i < len(s.subjects) && s.subjects[i].label == label; i++ {
-				if c := s.subjects[i].component; c != "" {
-					components = append(components, c)
-				}
-			}
-			where.add(label, components)
-		}
-		warnings = append(warnings, Warning{common(s.texts), where.list, len(s.whole)})
+		warnings = append(warnings, Warning{common(s.texts), PlacesOf(s.about), len(s.whole)})
 	}
 	return warnings
 }
