@@ -45,7 +45,13 @@ state, and what that would disturb. Nothing is written to any device.`,
   fwctl plan -f dc1.yaml --compare dc1.plan            # what differs from what was approved`,
 		Args: args(cobra.NoArgs, "none; the desired state is named with -f"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := oneOf("-o", output, "table", "json", "markdown", "html"); err != nil {
+			compares := cmd.Flags().Changed("compare")
+			outputs := []string{"table", "json", "markdown", "html"}
+			if compares {
+				// A page is of one plan.
+				outputs = outputs[:3]
+			}
+			if err := oneOf("-o", output, outputs...); err != nil {
 				return err
 			}
 			if err := out.check(); err != nil {
@@ -56,7 +62,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 				return err
 			}
 			var approved *plan.Plan
-			if cmd.Flags().Changed("compare") {
+			if compares {
 				if approved, _, err = loadPlan(older); err != nil {
 					return err
 				}

@@ -179,7 +179,9 @@ func TestWords(t *testing.T) {
 		change func(p *plan.Plan, s *plan.Step)
 		want   []string
 	}{
-		"another revision runs": {func(_ *plan.Plan, s *plan.Step) { s.Current, s.Preconditions.Revision = "1050", "1050" },
+		"another revision runs": {func(_ *plan.Plan, s *plan.Step) {
+			s.Current, s.Preconditions.Revision = "1050", "1050"
+		},
 			[]string{"now runs 1050, was " + old.Steps[0].Current}},
 		"a slot is used": {func(_ *plan.Plan, s *plan.Step) {
 			s.AtStake = append(s.AtStake, plan.Stake{
@@ -187,8 +189,9 @@ func TestWords(t *testing.T) {
 				Drives: 1, Effect: plan.Stops,
 			})
 		}, []string{"slot 97 is in use now: pool tank", "at stake now: pool tank, which stops"}},
-		"a reason": {func(_ *plan.Plan, s *plan.Step) { s.Reasons = append(s.Reasons, "it is cold") }, []string{"now: it is cold"}},
-		"a wave":   {func(_ *plan.Plan, s *plan.Step) { s.Waves.Reset = 7 }, []string{"waves 3, 7, was 3"}},
+		"a reason": {func(_ *plan.Plan, s *plan.Step) { s.Reasons = append(s.Reasons, "it is cold") },
+			[]string{"now: it is cold"}},
+		"a wave": {func(_ *plan.Plan, s *plan.Step) { s.Waves.Reset = 7 }, []string{"waves 3, 7, was 3"}},
 		"what has no words": {func(_ *plan.Plan, s *plan.Step) { s.Quirk = "slow" },
 			[]string{"its quirk is slow, was nothing"}},
 		"blocked": {func(_ *plan.Plan, s *plan.Step) { s.Action = plan.Blocked },
