@@ -75,6 +75,14 @@ func (c *Config) Unaccepted() string {
 	)
 }
 
+// Resetting returns the steps of which this host may reset something in the waves that the
+// run is for.
+func (c *Config) Resetting() []*plan.Step {
+	return slices.DeleteFunc(c.Local(), func(s *plan.Step) bool {
+		return !s.Resets() || !c.selectsNumber(s.Waves.Reset)
+	})
+}
+
 // stopsIO reports whether what is to be done with a component may stop I/O.
 func (c *Config) stopsIO(s *plan.Step) bool {
 	return s.Acts() && s.Disruption.Worst == plan.IOInterruption && c.selectsNumber(s.Waves.Reset)

@@ -53,9 +53,9 @@ func CompareStakes(a, b *Stake) int {
 		cmp.Compare(a.Host, b.Host), cmp.Compare(a.Enclosure, b.Enclosure), cmp.Compare(a.Path, b.Path))
 }
 
-// InFull puts in words all that is known of it:
-// "mount /srv/backup stops (through md0; slots 0, 1 of 5000ccab04001000)".
-func (s *Stake) InFull() string {
+// InFull puts in words all that is known of it: "stops: mount /srv/backup (through md0; slots
+// 0, 1)". The enclosure is named unless it is home.
+func (s *Stake) InFull(home string) string {
 	var where []string
 	if way := s.way(); way != "" {
 		where = append(where, "through "+way)
@@ -66,9 +66,13 @@ func (s *Stake) InFull() string {
 	if s.Of > s.Drives {
 		where = append(where, ofDrives(s.Drives, s.Of))
 	}
-	place := "behind " + s.Enclosure
-	if s.Drives > 0 {
-		place = places(s.Slots, s.Drives-len(s.Slots)) + " of " + s.Enclosure
+	place := places(s.Slots, s.Drives-len(s.Slots))
+	switch {
+	case s.Enclosure == home:
+	case s.Drives == 0:
+		place = "behind " + s.Enclosure
+	default:
+		place += " of " + s.Enclosure
 	}
 	where = append(where, place)
 	if s.Host != "" {

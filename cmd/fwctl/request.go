@@ -159,6 +159,9 @@ func (r *request) apply(ctx context.Context) error {
 		if why := r.config.Unaccepted(); why != "" {
 			return refused(why, "")
 		}
+	}
+	r.sayAtStake(r.config.Resetting())
+	if !r.yes {
 		n := r.config.Plan.Summary.Update + r.config.Plan.Summary.Activate
 		if err := r.confirm(fmt.Sprintf("Write firmware to %s as shown above?", ui.Components(n))); err != nil {
 			return err
@@ -174,6 +177,18 @@ func (r *request) apply(ctx context.Context) error {
 	}
 	defer store.Close()
 	return r.carryOut(ctx, store, executor.Run)
+}
+
+// sayAtStake says what steps put at stake: in the question, and for the record if none is
+// asked.
+func (r *request) sayAtStake(steps []*plan.Step) {
+	text := r.forPeople()
+	if !r.yes {
+		text = r.stderr
+	}
+	if stakes := r.screen(text).AtStake(steps); stakes != "" {
+		fmt.Fprint(text, "\n", stakes)
+	}
 }
 
 // nothingToDo ends a request whose plan acts on nothing.

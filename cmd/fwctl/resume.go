@@ -97,6 +97,9 @@ func (r *request) resume(ctx context.Context, dir string) error {
 	if err := r.inWindow(time.Now()); err != nil && !remaining.Unclear() {
 		return err
 	}
+	left := r.config
+	left.Plan = remaining.Plan
+	r.sayAtStake(left.Resetting())
 	if !r.yes {
 		if err := r.confirm("Look at these devices, and go on with that run?"); err != nil {
 			return err

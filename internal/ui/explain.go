@@ -132,6 +132,13 @@ func (e *explanation) effect() {
 	if effect := effectOf(s); effect != "" {
 		e.add("Effect", Because(effect, s.Disruption.Why))
 	}
+	var stakes []string
+	for i := range s.AtStake {
+		stakes = append(stakes, s.AtStake[i].InFull(s.Enclosure))
+	}
+	if len(stakes) > 0 {
+		e.add("At stake", strings.Join(stakes, "\n"))
+	}
 	if len(s.Evidence) > 0 {
 		e.add("Drives", strings.Join(s.Evidence, "\n"))
 	}

@@ -242,7 +242,7 @@ func groupRow(g group.Group, waves []plan.Wave, level group.Level) row {
 			cells[c] = append(cells[c], one.cells[c])
 		}
 		r.tone = max(r.tone, one.tone)
-		products = append(products, strings.TrimSpace(s.Vendor+" "+s.Product))
+		products = append(products, productOf(s))
 		policy := ""
 		if s.Model != "" {
 			policy = cmp.Or(s.Policy, "default")
@@ -261,8 +261,17 @@ func groupRow(g group.Group, waves []plan.Wave, level group.Level) row {
 	return r
 }
 
-// groupWhys says why what is done with a group's components is done, and what it risks.
+// groupWhys says why what is done with a group's components is done, what it risks, and what
+// it puts at stake.
 func groupWhys(g group.Group) []string {
+	lines := groupReasons(g)
+	if stakes := plan.StakeWords(g.Steps); stakes != "" {
+		lines = append(lines, stakes)
+	}
+	return lines
+}
+
+func groupReasons(g group.Group) []string {
 	whys := make([]string, len(g.Steps))
 	for i, s := range g.Steps {
 		whys[i] = whyStep(s)

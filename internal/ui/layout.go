@@ -73,6 +73,11 @@ func (t table) layout(most int) layout {
 			take(c, widths[c]+1)
 		}
 	}
+	for c, col := range t.columns {
+		if col.fit == spare && l.keyMax == widths[keys] && t.filled(c) && total+widths[c]+1 <= most {
+			take(c, widths[c]+1)
+		}
+	}
 	last := len(t.columns) - 1
 	if room := most - total - 1; t.columns[last].fit == reason && t.filled(last) && room >= reasonRoom {
 		l.on[last], l.reasonRoom = true, room

@@ -274,7 +274,7 @@ var markdownColumns = []struct {
 	cells []int
 }{
 	{"Wave", []int{planWave}},
-	{"Component, host", []int{planAddress, planName, planHost}},
+	{"Component, host", []int{planAddress, planName, planHost, planProduct}},
 	{"Now", []int{planNow}},
 	{"To, image", []int{planTo, planImage}},
 	{"Action, mode", []int{planAction, planMode}},

@@ -88,7 +88,7 @@ func stakeWords(stakes []plan.Stake, names map[string]string) string {
 	words := plan.StakeWords(steps)
 	if words == "" {
 		// Of drives that are unknown.
-		words = stakes[0].InFull()
+		words = stakes[0].InFull("")
 	}
 	for _, fate := range []string{"at stake: ", "keeps a path: "} {
 		words = strings.TrimPrefix(words, fate)

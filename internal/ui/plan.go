@@ -26,13 +26,15 @@ const (
 	planMode
 	planEffect
 	planTime
+	planProduct
 	planWhy
 )
 
 var planColumns = []column{
 	planWave: {"WAVE", below}, planAddress: {"ADDRESS", key}, planName: {"NAME", label}, planHost: {"HOST", extra},
 	planNow: {"NOW", below}, planTo: {"TO", below}, planImage: {"IMAGE", extra}, planAction: {"ACTION", below},
-	planMode: {"MODE", below}, planEffect: {"EFFECT", below}, planTime: {"TIME", extra}, planWhy: {"WHY", reason},
+	planMode: {"MODE", below}, planEffect: {"EFFECT", below}, planTime: {"TIME", extra},
+	planProduct: {"PRODUCT", spare}, planWhy: {"WHY", reason},
 }
 
 // rowsMost is how many components a plan has at most to show a row for each of them
@@ -121,10 +123,12 @@ func planRow(s *plan.Step, waves []plan.Wave) row {
 	r := row{cells: []string{
 		planWave: wavesOf(s, waves), planAddress: s.Address, planName: s.Name, planHost: s.Host, planNow: s.Current,
 		planTo: strings.Join(to, " > "), planImage: strings.Join(images, " > "), planAction: string(s.Action),
-		planMode: strings.Join(modes, " > "), planEffect: effectOf(s), planWhy: whyStep(s),
+		planMode: strings.Join(modes, " > "), planEffect: effectOf(s), planProduct: productOf(s),
+		planWhy: whyStep(s),
 	}}
 	if s.Acts() {
 		r.cells[planTime] = timeOf(s)
+		r.cells[planWhy] = strings.Trim(r.cells[planWhy]+"\n"+s.StakeWords(), "\n")
 		if s.Disruption.Worst == plan.IOInterruption {
 			r.tone = alarm
 		}
@@ -155,6 +159,9 @@ func timeOf(s *plan.Step) string {
 	}
 	return expected + "/" + s.WorstDuration.String()
 }
+
+// productOf names what kind of device a component is of.
+func productOf(s *plan.Step) string { return strings.TrimSpace(s.Vendor + " " + s.Product) }
 
 // riskOf says what an update risks, and what it sends beside the image.
 func riskOf(s *plan.Step) string {
@@ -248,6 +255,16 @@ func effectOf(s *plan.Step) string {
 		return "may reset"
 	}
 	return "none"
+}
+
+// AtStake draws what steps put at stake together, for whoever is about to start them; "" if it
+// is nothing.
+func (sc Screen) AtStake(steps []*plan.Step) string {
+	text := plan.StakeWords(steps)
+	if text == "" {
+		return ""
+	}
+	return strings.Join(sc.wrap(strings.ToUpper(text[:1])+text[1:]+".", "", "  "), "\n") + "\n"
 }
 
 // planSummary counts a plan's steps.

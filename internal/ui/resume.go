@@ -52,7 +52,7 @@ func remainingRow(c *result.RemainingStep, waves []plan.Wave) row {
 	if len(left.Hops) > 0 {
 		cells := planRow(left, waves).cells
 		wave, to, mode, effect = cells[planWave], cells[planTo], cells[planMode], cells[planEffect]
-		why = append(why, riskOf(left))
+		why = append(why, riskOf(left), left.StakeWords())
 		if left.Disruption.Worst == plan.IOInterruption {
 			urgency = alarm
 		}

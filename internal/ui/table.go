@@ -43,6 +43,8 @@ const (
 	label
 	// The column is left out and named, so that nobody takes it for empty: the rightmost first.
 	extra
+	// As below, and the first to go: all others have their place on the row before it.
+	spare
 	// The last column: wrapped on the row if there is much room, else on lines of its own.
 	reason
 )
@@ -187,7 +189,7 @@ func (t table) place(r row, l layout, sc Screen) (cells []string, around lined) 
 		case col.fit == key && width(cell) > l.keyMax:
 			around.above = append(around.above, strings.Repeat(" ", l.keyAt)+cell)
 			all[c] = ""
-		case col.fit == below && !l.on[c]:
+		case (col.fit == below || col.fit == spare) && !l.on[c]:
 			around.below = append(around.below, sc.wrap(strings.ToLower(col.head)+": "+cell, indent, hang)...)
 		case col.fit == reason && l.on[c]:
 			all[c] = strings.Join(wrapEach(cell, l.reasonRoom, "", "  "), "\n")

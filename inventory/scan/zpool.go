@@ -35,13 +35,15 @@ func (u *usage) askPools(ctx context.Context) map[string]member {
 	}
 	members := map[string]member{}
 	for _, p := range pools {
+		of := p.countDrives()
 		for _, l := range p.leaves {
 			if l.device == "" {
 				continue
 			}
-			m := member{scsi.Text(p.name).String(), scsi.Text(l.vdev).String(), len(p.leaves)}
 			for _, device := range u.aliases(l.device) {
-				members[device] = m
+				if _, known := members[device]; !known { // a spare in use is listed for what it does first
+					members[device] = member{scsi.Text(p.name).String(), scsi.Text(l.vdev).String(), of}
+				}
 			}
 		}
 	}
@@ -58,6 +60,19 @@ type pool struct {
 type leaf struct {
 	device string // its path; "" if it is not there now, whatever its path was
 	vdev   string // the top-level vdev above it, else what it serves as: "logs", "cache", "spares"; else ""
+}
+
+// countDrives returns how many drives a pool has, with those that are missing.
+func (p *pool) countDrives() int {
+	n := 0
+	seen := map[string]bool{}
+	for _, l := range p.leaves {
+		if l.device == "" || !seen[l.device] {
+			n++
+		}
+		seen[l.device] = true
+	}
+	return n
 }
 
 var errZpoolStatus = errors.New("the text is not that of zpool status")
