@@ -75,10 +75,10 @@ func (s *Step) WorstIn(w Wave) Duration {
 }
 
 // WorstLeft bounds the time that a wave has still to spend on a step that has come to a hop.
-// held: it holds the hop's image already.
+// held: it holds the hop's image already. What is at its first hop is begun as the plan says.
 func (s *Step) WorstLeft(w Wave, hop int, held bool) Duration {
 	all := s.WorstIn(w)
-	if w.Number != s.Waves.Reset || hop == 0 && !held {
+	if w.Number != s.Waves.Reset || hop == 0 {
 		return all
 	}
 	left := *s

@@ -232,16 +232,17 @@ func TestStopsBeside(t *testing.T) {
 func TestMayStartWithWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	fresh := long(component("a", 1, step.Pending))
+	first := long(component("a", 1, step.Staged))
 	staged := long(component("a", 1, step.Staged))
 	second := long(component("a", 1, step.Pending))
-	for _, c := range []*schedule.Component{&fresh, &staged, &second} {
+	for _, c := range []*schedule.Component{&fresh, &first, &staged, &second} {
 		c.Step.Hops = append(c.Step.Hops, c.Step.Hops[0])
 		c.Step.Hops[0].FlashTimeout = plan.Duration(2 * time.Hour)
 		c.Step.Hops[1].FlashTimeout = plan.Duration(30 * time.Minute)
 		c.Step.Waves.Stage = 0
 		c.Step.WorstDuration = c.Step.Worst()
 	}
-	second.Is.Hop = 1
+	second.Is.Hop, staged.Is.Hop = 1, 1
 	for name, tt := range map[string]struct {
 		c    schedule.Component
 		left time.Duration
@@ -251,8 +252,9 @@ func TestMayStartWithWhatIsLeft(t *testing.T) {
 		"all of it, in enough":             {fresh, 3 * time.Hour, true},
 		"the second hop, in enough":        {second, 40 * time.Minute, true},
 		"the second hop, in too little":    {second, 30 * time.Minute, false},
-		"started and a hop, in enough":     {staged, 40 * time.Minute, true},
-		"started and a hop, in too little": {staged, 30 * time.Minute, false},
+		"the first staged, in too little":  {first, 2 * time.Hour, false},
+		"the second staged, in enough":     {staged, 2 * time.Minute, true},
+		"the second staged, in too little": {staged, time.Minute, false},
 	} {
 		r := run(tt.c)
 		windows(r)
