@@ -43,8 +43,10 @@ func TestUseInWords(t *testing.T) {
 			inventory.Use{Kind: inventory.RawUse, Name: "qemu (x)", PID: 7}},
 		{inventory.Use{Kind: inventory.RawUse, Name: "qemu", PID: 7, Processes: 3, Through: []string{"dm-0 (mpatha)"}},
 			"held open by qemu (pid 7 and 2 more) through dm-0 (mpatha)",
-			inventory.Use{Kind: inventory.RawUse, Name: "qemu", PID: 7, Processes: 3, Through: []string{"dm-0 (mpatha)"}}},
-		{inventory.Use{Kind: inventory.MDUse, Name: "md0", Through: []string{"sda1", "md0"}}, "held by md0 through sda1",
+			inventory.Use{Kind: inventory.RawUse, Name: "qemu", PID: 7, Processes: 3,
+				Through: []string{"dm-0 (mpatha)"}}},
+		{inventory.Use{Kind: inventory.MDUse, Name: "md0", Through: []string{"sda1", "md0"}},
+			"held by md0 through sda1",
 			inventory.Use{Kind: inventory.MDUse, Name: "md0", Through: []string{"sda1", "md0"}}},
 		{inventory.Use{Kind: inventory.BcacheUse, Name: "bcache0", Through: []string{"bcache0"}}, "held by bcache0",
 			inventory.Use{Kind: inventory.BcacheUse, Name: "bcache0", Through: []string{"bcache0"}}},
@@ -83,7 +85,8 @@ func TestUsesAreChecked(t *testing.T) {
 	text := func(uses string) []byte {
 		return []byte(`{"format_version": "1.0", "kind": "Inventory", "host": "stor1",
 			"scanned_at": "2026-11-22T10:00:00Z", "simulated": false, "problems": [], "enclosures": [{
-			"logical_id": "5000ccab04001000", "expected_esps": null, "health": {"critical": false, "unrecoverable": false,
+			"logical_id": "5000ccab04001000", "expected_esps": null,
+			"health": {"critical": false, "unrecoverable": false,
 			"failures": []}, "drives": [{"slot": 0, "in_use": ["mounted /"], "paths": [], "uses": ` + uses + `}],
 			"esps": [{"relative_id": 1, "lu_id": "5000ccab04001001", "paths": ["/dev/sg3"],
 			"subenclosures": [{"id": 0, "address": "5000ccab04001000/esp1/sub0"}]}]}]}`)
@@ -92,7 +95,8 @@ func TestUsesAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, good := range []string{`null`, `[]`, `[{"kind": "mount", "name": ` + string(name) + `, "later": 1}]`, `[{"kind": "of a later fwctl"}]`} {
+	for _, good := range []string{`null`, `[]`, `[{"kind": "mount", "name": ` + string(name) + `, "later": 1}]`,
+		`[{"kind": "of a later fwctl"}]`} {
 		if _, err := inventory.Parse(text(good)); err != nil {
 			t.Errorf("Parse of an inventory with uses %s = %v; want no error", good, err)
 		}

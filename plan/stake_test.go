@@ -51,10 +51,12 @@ func TestStakeWords(t *testing.T) {
 	}{
 		{"nothing", nil, ""},
 		{"the words of the contract", []plan.Stake{
-			through(stake(inventory.MountUse, "/srv/backup", 2, 0, 1), "md0"), stake(inventory.ZFSUse, "tank", 8, 2, 3, 4, 5, 6, 7),
+			through(stake(inventory.MountUse, "/srv/backup", 2, 0, 1), "md0"),
+			stake(inventory.ZFSUse, "tank", 8, 2, 3, 4, 5, 6, 7),
 		}, "at stake: mounts /srv/backup (md0: slots 0, 1), pool tank (6 of 8 drives)"},
 		{"what goes on", []plan.Stake{
-			through(keeps(stake(inventory.MountUse, "/a", 0, 1), "esp2"), "dm-0 (mpatha)"), keeps(stake(inventory.MountUse, "/b", 0, 2), "esp2"),
+			through(keeps(stake(inventory.MountUse, "/a", 0, 1), "esp2"), "dm-0 (mpatha)"),
+			keeps(stake(inventory.MountUse, "/b", 0, 2), "esp2"),
 			keeps(stake(inventory.SwapUse, "", 0, 3), "esp3"),
 		}, "goes on through esp2: mounts /a (mpatha: slot 1), /b (slot 2); goes on through esp3: swap (slot 3)"},
 		{"a part of a pool stops and a part goes on", []plan.Stake{
@@ -69,19 +71,23 @@ func TestStakeWords(t *testing.T) {
 		{"on one of several hosts", []plan.Stake{onHost}, "at stake: mounts / (slot 3, on stor2)"},
 		{"in no slot", []plan.Stake{loose}, "at stake: mounts /lun (2 drives in no slot)"},
 		{"devices that nothing is seen to use", []plan.Stake{
-			through(stake(inventory.CryptUse, "luks-1", 0, 0), "dm-1 (luks-1)"), through(stake(inventory.LVMUse, "vg0/data", 0, 1), "dm-2 (vg0-data)"),
-			through(stake(inventory.MDUse, "md0", 3, 2), "md0"), through(stake(inventory.MultipathUse, "mpatha", 0, 3), "dm-0 (mpatha)"),
+			through(stake(inventory.CryptUse, "luks-1", 0, 0), "dm-1 (luks-1)"),
+			through(stake(inventory.LVMUse, "vg0/data", 0, 1), "dm-2 (vg0-data)"),
+			through(stake(inventory.MDUse, "md0", 3, 2), "md0"),
+			through(stake(inventory.MultipathUse, "mpatha", 0, 3), "dm-0 (mpatha)"),
 		}, "at stake: dm-crypt map luks-1 (slot 0), LVM vg0/data (slot 1), array md0 (1 of 3 drives), " +
 			"multipath map mpatha (slot 3)"},
 		{"what is unknown", []plan.Stake{
-			stake(inventory.HeldUse, "", 0, 1, 2), stake(inventory.UnknownUse, "", 0, 3), stake("of a later fwctl", "x", 0, 4),
+			stake(inventory.HeldUse, "", 0, 1, 2), stake(inventory.UnknownUse, "", 0, 3),
+			stake("of a later fwctl", "x", 0, 4),
 		}, "at stake: drives that somebody holds exclusively (slots 1, 2), x (slot 4), drives of unknown use (slot 3)"},
 		{"drives that no module lists", []plan.Stake{stake(inventory.UnknownUse, "", 0)},
 			"at stake: drives of unknown use (not listed)"},
 		{"many", many, "at stake: Ceph osd.00 (slot 0), osd.01 (slot 1), osd.02 (slot 2), osd.03 (slot 3), " +
 			"osd.04 (slot 4), osd.05 (slot 5), osd.06 (slot 6), osd.07 (slot 7), 12 more"},
 		{"no more counted than would be named", many[:9], "at stake: Ceph osd.00 (slot 0), osd.01 (slot 1), " +
-			"osd.02 (slot 2), osd.03 (slot 3), osd.04 (slot 4), osd.05 (slot 5), osd.06 (slot 6), osd.07 (slot 7), osd.08 (slot 8)"},
+			"osd.02 (slot 2), osd.03 (slot 3), osd.04 (slot 4), osd.05 (slot 5), osd.06 (slot 6), osd.07 (slot 7), " +
+			"osd.08 (slot 8)"},
 	} {
 		s := plan.Step{Enclosure: jbod1, AtStake: tt.stakes}
 		if got := s.StakeWords(); got != tt.want {
@@ -109,17 +115,24 @@ func TestStakeWordsOfSteps(t *testing.T) {
 	}{
 		{"both modules", []*plan.Step{
 			step(jbod1, "r12u20", stake(inventory.SwapUse, "", 0, 5), keeps(tank(jbod1, 0, 0, 1), "esp2")),
-			step(jbod1, "r12u20", keeps(stake(inventory.SwapUse, "", 0, 5), "esp1"), keeps(tank(jbod1, 0, 0, 1), "esp1")),
+			step(jbod1, "r12u20", keeps(stake(inventory.SwapUse, "", 0, 5), "esp1"),
+				keeps(tank(jbod1, 0, 0, 1), "esp1")),
 		}, "at stake: swap (slot 5); keeps a path: pool tank (slots 0, 1)"},
 		{"each module stops a part", []*plan.Step{
 			step(jbod1, "", tank(jbod1, 4, 0), keeps(tank(jbod1, 4, 1), "esp2")),
 			step(jbod1, "", tank(jbod1, 4, 1), keeps(tank(jbod1, 4, 0), "esp1")),
 		}, "at stake: pool tank (2 of 4 drives)"},
 		{"two enclosures, of which one has a name", []*plan.Step{
-			step(jbod1, "r12u20", tank(jbod1, 0, 0)), step(jbod2, "", through(stake(inventory.MountUse, "/a", 0, 1), "sda1")),
-			step(jbod2, "", func() plan.Stake { s := stake(inventory.MountUse, "/b", 0, 1); s.Enclosure = jbod2; return s }()),
+			step(jbod1, "r12u20", tank(jbod1, 0, 0)),
+			step(jbod2, "", through(stake(inventory.MountUse, "/a", 0, 1), "sda1")),
+			step(jbod2, "", func() plan.Stake {
+				s := stake(inventory.MountUse, "/b", 0, 1)
+				s.Enclosure = jbod2
+				return s
+			}()),
 		}, "at stake: mounts /a (sda1: slot 1 of r12u20), /b (slot 1 of " + jbod2 + "), pool tank (slot 0 of r12u20)"},
-		{"one pool over two enclosures", []*plan.Step{step(jbod1, "", tank(jbod1, 12, 0, 1)), step(jbod2, "", tank(jbod2, 12, 0))},
+		{"one pool over two enclosures",
+			[]*plan.Step{step(jbod1, "", tank(jbod1, 12, 0, 1)), step(jbod2, "", tank(jbod2, 12, 0))},
 			"at stake: pool tank (3 of 12 drives)"},
 		{"none", nil, ""},
 	} {
@@ -149,7 +162,8 @@ func TestStakeInFull(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("InFull (-want +got):\n%s", diff)
 	}
-	if got, want := pool.InFull(jbod1), "goes on through esp2: pool tank (logs, raidz2-0; 4 of 8 drives; slots 0-2, 4; on stor2)"; got != want {
+	if got, want := pool.InFull(jbod1),
+		"goes on through esp2: pool tank (logs, raidz2-0; 4 of 8 drives; slots 0-2, 4; on stor2)"; got != want {
 		t.Errorf("InFull at home = %q; want %q", got, want)
 	}
 }
@@ -171,7 +185,8 @@ func TestStakesInAPlan(t *testing.T) {
 	if diff := cmp.Diff(p, again); diff != "" {
 		t.Errorf("Parse of Encode (-want +got):\n%s", diff)
 	}
-	if _, err := plan.Parse([]byte(strings.Replace(string(data), `"name": "/srv/x`, `"name": "/srv/y`, 1))); err == nil {
+	if _, err := plan.Parse([]byte(strings.Replace(string(data), `"name": "/srv/x`, `"name": "/srv/y`,
+		1))); err == nil {
 		t.Error("Parse of a plan with another mount point = nil; want an error")
 	}
 	for _, bad := range []func(*plan.Stake){

@@ -26,8 +26,8 @@ no disk is opened. --simulate FILE reads the record in place of the machine, for
 bug reports and for trying a desired state out; nothing can be written to it.
 
 The record holds the name of this host, serial numbers, SAS addresses, mount
-points and names of processes that have disks open: look at it before you give
-it away.`,
+points, ZFS pools and names of processes that have disks open: look at it before
+you give it away.`,
 		Example: `  fwctl capture --out stor1.capture.json
   fwctl --simulate stor1.capture.json inventory`,
 		Args: args(cobra.NoArgs, "none"),

@@ -36,12 +36,12 @@ func (a *app) inventoryCommand() *cobra.Command {
 		Short: "read every enclosure of this host",
 		Long: `Reads every enclosure of this host: its I/O modules, their firmware revisions,
 what is staged, paths and health, and what uses the drives. Nothing that has an
-effect is sent, and no disk is opened.
+effect is sent, and no disk is opened; ZFS pools are what ` + "`zpool status`" + ` says.
 
 With --probe-use, drives that are not seen to be mounted, swapped on or held have
 their counters watched for two seconds, and are then opened for a moment,
-read-only, to learn whether somebody holds them, as ZFS does. Without it, no drive
-is known to be unused.
+read-only, to learn whether somebody holds them. Without it, no drive is known to
+be unused.
 
 With --drives, the table is of the drives of the enclosures that are selected: what
 uses each, over which paths it is reached, and which source says so. JSON has the

@@ -49,7 +49,8 @@ func TestStrangeStakes(t *testing.T) {
 	p := stakesPlan(t)
 	long := "/" + strings.Repeat("very long ", 29) + "end"
 	p.Steps[0].AtStake = []plan.Stake{
-		{Kind: inventory.MountUse, Name: long, Enclosure: p.Steps[0].Enclosure, Slots: []inventory.SlotNumber{0}, Drives: 1, Effect: plan.Stops},
+		{Kind: inventory.MountUse, Name: long, Enclosure: p.Steps[0].Enclosure, Slots: []inventory.SlotNumber{0},
+			Drives: 1, Effect: plan.Stops},
 		{Kind: inventory.ZFSUse, Name: "`a`|<script>alert(1)</script>@anna", VDevs: []string{"<b>"},
 			Enclosure: p.Steps[0].Enclosure, Slots: []inventory.SlotNumber{1}, Drives: 1, Effect: plan.Stops},
 	}
@@ -65,13 +66,15 @@ func TestStrangeStakes(t *testing.T) {
 	for _, width := range []int{40, 80, 200} {
 		sc := Screen{Width: width}
 		for what, text := range map[string]string{
-			"Plan": sc.Plan(p, noon, false), "Explain": sc.Explain(p, &p.Steps[0], noon), "AtStake": sc.AtStake([]*plan.Step{&p.Steps[0]}),
+			"Plan": sc.Plan(p, noon, false), "Explain": sc.Explain(p, &p.Steps[0], noon),
+			"AtStake": sc.AtStake([]*plan.Step{&p.Steps[0]}),
 		} {
 			if n := strings.Count(text, "very"); n != 29 {
 				t.Errorf("%s at %d columns has %d of the 29 words of a name:\n%s", what, width, n, text)
 			}
 			for line := range strings.Lines(text) {
-				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width && strings.Contains(line, "very") {
+				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width && strings.Contains(line,
+					"very") {
 					t.Errorf("%s at %d columns has a line of %d: %s", what, width, n, line)
 				}
 			}

@@ -137,7 +137,8 @@ func TestParseZpoolStatus(t *testing.T) {
 	}
 	for _, text := range []string{
 		"", "\n", "The ZFS modules are not loaded.\nTry running 'modprobe zfs' as root to load them.\n",
-		"\tNAME  STATE\n\ttank  ONLINE\n\t  /dev/sda  ONLINE\n", "  pool: \n", "invalid option 'L'\nusage:\n\tstatus [-vx]\n",
+		"\tNAME  STATE\n\ttank  ONLINE\n\t  /dev/sda  ONLINE\n", "  pool: \n",
+		"invalid option 'L'\nusage:\n\tstatus [-vx]\n",
 	} {
 		if got, err := parseZpoolStatus(text); err == nil || got != nil {
 			t.Errorf("parseZpoolStatus(%q) = %v, %v; want an error", text, got, err)

@@ -35,7 +35,8 @@ func used(id string, slot inventory.SlotNumber, modules string, uses ...inventor
 		d.InUse = append(d.InUse, u.String())
 	}
 	for i, n := range modules {
-		d.Paths = append(d.Paths, inventory.DrivePath{Device: "sd" + string(rune('a'+i)), Via: id[:15] + string(n), Live: true, Used: true})
+		d.Paths = append(d.Paths,
+			inventory.DrivePath{Device: "sd" + string(rune('a'+i)), Via: id[:15] + string(n), Live: true, Used: true})
 	}
 	return d
 }
@@ -68,28 +69,38 @@ func TestAtStake(t *testing.T) {
 	}{
 		{"nothing in use", hosts{"stor1": {jbod(jbod1, used(jbod1, 0, "1"))}}, nil},
 		{"one thing over several drives, through what they have in common", hosts{"stor1": {jbod(jbod1,
-			used(jbod1, 1, "1", mount("/srv", 2, "sdb1", "md0")), used(jbod1, 0, "1", mount("/srv", 2, "sda1", "md0")))}},
-			[]plan.Stake{{Kind: "mount", Name: "/srv", Through: []string{"md0"}, Enclosure: jbod1, Slots: slots(0, 1), Drives: 2,
+			used(jbod1, 1, "1", mount("/srv", 2, "sdb1", "md0")),
+			used(jbod1, 0, "1", mount("/srv", 2, "sda1", "md0")))}},
+			[]plan.Stake{{Kind: "mount", Name: "/srv", Through: []string{"md0"}, Enclosure: jbod1,
+				Slots: slots(0, 1), Drives: 2,
 				Of: 2, Effect: plan.Stops}}},
 		{"stops, and goes on", hosts{"stor1": {jbod(jbod1,
-			used(jbod1, 0, "12", pool("raidz1-1")), used(jbod1, 1, "12", pool("raidz1-0")), used(jbod1, 2, "1", pool("logs")))}},
+			used(jbod1, 0, "12", pool("raidz1-1")), used(jbod1, 1, "12", pool("raidz1-0")),
+			used(jbod1, 2, "1", pool("logs")))}},
 			[]plan.Stake{
-				{Kind: "zfs", Name: "tank", VDevs: []string{"logs"}, Enclosure: jbod1, Slots: slots(2), Drives: 1, Of: 8, Effect: plan.Stops},
-				{Kind: "zfs", Name: "tank", VDevs: []string{"raidz1-0", "raidz1-1"}, Enclosure: jbod1, Slots: slots(0, 1), Drives: 2,
+				{Kind: "zfs", Name: "tank", VDevs: []string{"logs"}, Enclosure: jbod1, Slots: slots(2), Drives: 1,
+					Of: 8, Effect: plan.Stops},
+				{Kind: "zfs", Name: "tank", VDevs: []string{"raidz1-0", "raidz1-1"}, Enclosure: jbod1,
+					Slots: slots(0, 1), Drives: 2,
 					Of: 8, Effect: plan.KeepsPath, Path: "esp2"},
 			}},
 		{"one drive in several uses, some of one thing", hosts{"stor1": {jbod(jbod1,
 			used(jbod1, 0, "1", mount("/a", 0, "sda1"), mount("/b", 0, "sda2"), process(7), process(8)))}},
 			[]plan.Stake{
-				{Kind: "mount", Name: "/a", Through: []string{"sda1"}, Enclosure: jbod1, Slots: slots(0), Drives: 1, Effect: plan.Stops},
-				{Kind: "mount", Name: "/b", Through: []string{"sda2"}, Enclosure: jbod1, Slots: slots(0), Drives: 1, Effect: plan.Stops},
+				{Kind: "mount", Name: "/a", Through: []string{"sda1"}, Enclosure: jbod1, Slots: slots(0), Drives: 1,
+					Effect: plan.Stops},
+				{Kind: "mount", Name: "/b", Through: []string{"sda2"}, Enclosure: jbod1, Slots: slots(0), Drives: 1,
+					Effect: plan.Stops},
 				{Kind: "raw", Name: "qemu", Enclosure: jbod1, Slots: slots(0), Drives: 1, Effect: plan.Stops},
 			}},
 		{"in no slot", hosts{"stor1": {jbod(jbod1, used(jbod1, inventory.NoSlot, "1", mount("/lun", 0)))}},
-			[]plan.Stake{{Kind: "mount", Name: "/lun", Enclosure: jbod1, Slots: slots(), Drives: 1, Effect: plan.Stops}}},
+			[]plan.Stake{{Kind: "mount", Name: "/lun", Enclosure: jbod1, Slots: slots(), Drives: 1,
+				Effect: plan.Stops}}},
 		{"the words of an older inventory", hosts{"stor1": {jbod(jbod1, inventory.Drive{Slot: 4,
-			InUse: []string{"mounted /srv through dm-0 (mpatha)"}, Paths: []inventory.DrivePath{{Device: "sda", Via: jbod1[:15] + "1", Live: true, Used: true}}})}},
-			[]plan.Stake{{Kind: "mount", Name: "/srv", Through: []string{"dm-0 (mpatha)"}, Enclosure: jbod1, Slots: slots(4), Drives: 1,
+			InUse: []string{"mounted /srv through dm-0 (mpatha)"},
+			Paths: []inventory.DrivePath{{Device: "sda", Via: jbod1[:15] + "1", Live: true, Used: true}}})}},
+			[]plan.Stake{{Kind: "mount", Name: "/srv", Through: []string{"dm-0 (mpatha)"}, Enclosure: jbod1,
+				Slots: slots(4), Drives: 1,
 				Effect: plan.Stops}}},
 		{"unknown use, and counters that move, are one thing", hosts{"stor1": {jbod(jbod1,
 			inventory.Drive{Slot: 5, Paths: []inventory.DrivePath{{Device: "sda", Via: jbod1[:15] + "1", Live: true}}},
@@ -101,16 +112,20 @@ func TestAtStake(t *testing.T) {
 			e.DrivesUnknown = true
 			return e
 		}()}}, []plan.Stake{{Kind: "unknown", Enclosure: jbod1, Slots: slots(), Effect: plan.Stops}}},
-		{"the enclosure below goes down, too", hosts{"stor1": {jbod(jbod1, used(jbod1, 0, "1", pool("raidz1-0"))), below}},
+		{"the enclosure below goes down, too",
+			hosts{"stor1": {jbod(jbod1, used(jbod1, 0, "1", pool("raidz1-0"))), below}},
 			[]plan.Stake{
 				{Kind: "mount", Name: "/below", Enclosure: jbod2, Slots: slots(1), Drives: 1, Effect: plan.Stops},
-				{Kind: "zfs", Name: "tank", VDevs: []string{"raidz1-0"}, Enclosure: jbod1, Slots: slots(0), Drives: 1, Of: 8, Effect: plan.Stops},
+				{Kind: "zfs", Name: "tank", VDevs: []string{"raidz1-0"}, Enclosure: jbod1, Slots: slots(0),
+					Drives: 1, Of: 8, Effect: plan.Stops},
 			}},
 		{"each host's own", hosts{
-			"stor1": {jbod(jbod1, used(jbod1, 0, "1", mount("/", 0)))}, "stor2": {jbod(jbod1, used(jbod1, 0, "12", mount("/", 0)))},
+			"stor1": {jbod(jbod1, used(jbod1, 0, "1", mount("/", 0)))},
+			"stor2": {jbod(jbod1, used(jbod1, 0, "12", mount("/", 0)))},
 		}, []plan.Stake{
 			{Kind: "mount", Name: "/", Host: "stor1", Enclosure: jbod1, Slots: slots(0), Drives: 1, Effect: plan.Stops},
-			{Kind: "mount", Name: "/", Host: "stor2", Enclosure: jbod1, Slots: slots(0), Drives: 1, Effect: plan.KeepsPath, Path: "esp2"},
+			{Kind: "mount", Name: "/", Host: "stor2", Enclosure: jbod1, Slots: slots(0), Drives: 1,
+				Effect: plan.KeepsPath, Path: "esp2"},
 		}},
 		{"a drive that two enclosures list is counted once", hosts{"stor1": {jbod(jbod1,
 			shared(used(jbod1, 0, "1", pool("raidz1-0")))), func() inventory.Enclosure {
@@ -118,7 +133,8 @@ func TestAtStake(t *testing.T) {
 			e.ESPs[0].Upstream = []string{"6" + jbod1[1:15] + "1"}
 			return e
 		}()}}, []plan.Stake{
-			{Kind: "zfs", Name: "tank", VDevs: []string{"raidz1-0"}, Enclosure: jbod1, Slots: slots(0), Drives: 1, Of: 8, Effect: plan.Stops},
+			{Kind: "zfs", Name: "tank", VDevs: []string{"raidz1-0"}, Enclosure: jbod1, Slots: slots(0), Drives: 1,
+				Of: 8, Effect: plan.Stops},
 		}},
 	} {
 		var inventories []*inventory.Inventory
