@@ -29,7 +29,7 @@ type Stake struct {
 	// The first part of the drives' addresses.
 	Enclosure string `json:"enclosure"`
 	// Of the drives that are in one, sorted.
-	Slots []inventory.SlotNumber `json:"slots"`
+	Slots []int `json:"slots"`
 	// How many drives behind the enclosure it uses; 0 if they are unknown.
 	Drives int `json:"drives"`
 	// How many drives it has in all on the host; absent if it has one, or if it is unknown.
@@ -131,7 +131,7 @@ func ofDrives(drives, of int) string {
 func (s *Stake) Label() string { return named(stakeKinds[s.Kind].one, s.Name) }
 
 // places lists where drives are: "slots 0-5, 9, 1 drive in no slot".
-func places(slots []inventory.SlotNumber, others int) string {
+func places(slots []int, others int) string {
 	var numbers, parts []string
 	for i := 0; i < len(slots); {
 		last := i
@@ -186,7 +186,7 @@ type thing struct {
 	others map[string]int     // drives in no slot, likewise
 }
 
-type slotSet map[inventory.SlotNumber]bool
+type slotSet map[int]bool
 
 type things []*thing
 

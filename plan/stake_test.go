@@ -17,7 +17,7 @@ const (
 )
 
 // stake is a stop of what some slots of the first enclosure carry.
-func stake(kind inventory.UseKind, name string, of int, slots ...inventory.SlotNumber) plan.Stake {
+func stake(kind inventory.UseKind, name string, of int, slots ...int) plan.Stake {
 	return plan.Stake{Kind: kind, Name: name, Enclosure: jbod1, Slots: slots, Drives: len(slots), Of: of,
 		Effect: plan.Stops}
 }
@@ -41,7 +41,7 @@ func TestStakeWords(t *testing.T) {
 	loose := stake(inventory.MountUse, "/lun", 0)
 	loose.Drives = 2
 	var many []plan.Stake
-	for i := range inventory.SlotNumber(20) {
+	for i := range int(20) {
 		many = append(many, stake(inventory.CephUse, fmt.Sprintf("osd.%02d", i), 0, i))
 	}
 	for _, tt := range []struct {
@@ -100,7 +100,7 @@ func TestStakeWords(t *testing.T) {
 // drives back that the first one's stops.
 func TestStakeWordsOfSteps(t *testing.T) {
 	t.Parallel()
-	tank := func(enclosure string, of int, slots ...inventory.SlotNumber) plan.Stake {
+	tank := func(enclosure string, of int, slots ...int) plan.Stake {
 		s := stake(inventory.ZFSUse, "tank", of, slots...)
 		s.Enclosure = enclosure
 		return s
@@ -193,7 +193,7 @@ func TestStakesInAPlan(t *testing.T) {
 		func(s *plan.Stake) { s.Name = "a\x1b[2Jb" },
 		func(s *plan.Stake) { s.Through = []string{"a\u202eb"} },
 		func(s *plan.Stake) { s.Effect = "explodes" },
-		func(s *plan.Stake) { s.Slots = []inventory.SlotNumber{300} },
+		func(s *plan.Stake) { s.Slots = []int{300} },
 		func(s *plan.Stake) { s.Drives = -1 },
 		func(s *plan.Stake) { s.Enclosure = "" },
 	} {

@@ -34,9 +34,9 @@ func pagePlan() *plan.Plan {
 		}
 		s.Name, s.Preconditions.ESPs = "r14u02", []string{"500304801f00123fesp1", "500304801f00123fesp2"}
 		pool := plan.Stake{Kind: inventory.ZFSUse, Name: "tank", VDevs: []string{"raidz2-0"}, Enclosure: s.Enclosure,
-			Slots: []inventory.SlotNumber{0, 1, 2, 3, 4, 5}, Drives: 6, Of: 8, Effect: plan.KeepsPath, Path: "esp2"}
+			Slots: []int{0, 1, 2, 3, 4, 5}, Drives: 6, Of: 8, Effect: plan.KeepsPath, Path: "esp2"}
 		mount := plan.Stake{Kind: inventory.MountUse, Name: "/srv/backup", Through: []string{"md0"}, Enclosure: s.Enclosure,
-			Slots: []inventory.SlotNumber{7, 11}, Drives: 2, Effect: plan.Stops}
+			Slots: []int{7, 11}, Drives: 2, Effect: plan.Stops}
 		if strings.Contains(s.Address, "esp2") {
 			pool.Path = "esp1"
 			s.AtStake = append(s.AtStake, mount)
@@ -64,7 +64,7 @@ func largePlan(components, slots int) *plan.Plan {
 		pool := &s.AtStake[len(s.AtStake)-1]
 		pool.Name, pool.Slots = "tank-"+s.Name, nil
 		for n := range slots {
-			pool.Slots = append(pool.Slots, inventory.SlotNumber(n))
+			pool.Slots = append(pool.Slots, int(n))
 		}
 		pool.Drives, pool.Of = slots, 0
 		p.Steps = append(p.Steps, s)

@@ -318,7 +318,7 @@ const manySlots, gridSlots = 144, 1200
 func (e *enclosurePicture) drawSlots(stakes []plan.Stake, names map[string]string) int {
 	var keys []stakeKey
 	of := map[stakeKey][]plan.Stake{}
-	stops, users, last := map[inventory.SlotNumber]bool{}, map[inventory.SlotNumber]map[stakeKey]bool{}, inventory.SlotNumber(0)
+	stops, users, last := map[int]bool{}, map[int]map[stakeKey]bool{}, int(0)
 	for _, s := range stakes {
 		k := keyOf(&s)
 		if of[k] == nil {
@@ -352,13 +352,13 @@ func (e *enclosurePicture) drawSlots(stakes []plan.Stake, names map[string]strin
 	if len(users) == 0 {
 		return 0
 	}
-	columns, pitch := inventory.SlotNumber(12), 24
+	columns, pitch := int(12), 24
 	if last >= manySlots {
 		columns, pitch = 24, 12
 	}
 	top, side := e.Height+4, pitch-3
-	rows := map[inventory.SlotNumber]int{}
-	for row := inventory.SlotNumber(0); row <= last/columns && last < gridSlots; row++ {
+	rows := map[int]int{}
+	for row := int(0); row <= last/columns && last < gridSlots; row++ {
 		rows[row] = 0
 	}
 	for n := range users {

@@ -49,10 +49,10 @@ func TestStrangeStakes(t *testing.T) {
 	p := stakesPlan(t)
 	long := "/" + strings.Repeat("very long ", 29) + "end"
 	p.Steps[0].AtStake = []plan.Stake{
-		{Kind: inventory.MountUse, Name: long, Enclosure: p.Steps[0].Enclosure, Slots: []inventory.SlotNumber{0},
+		{Kind: inventory.MountUse, Name: long, Enclosure: p.Steps[0].Enclosure, Slots: []int{0},
 			Drives: 1, Effect: plan.Stops},
 		{Kind: inventory.ZFSUse, Name: "`a`|<script>alert(1)</script>@anna", VDevs: []string{"<b>"},
-			Enclosure: p.Steps[0].Enclosure, Slots: []inventory.SlotNumber{1}, Drives: 1, Effect: plan.Stops},
+			Enclosure: p.Steps[0].Enclosure, Slots: []int{1}, Drives: 1, Effect: plan.Stops},
 	}
 	md := Markdown(p, "", noon, false)
 	for _, bad := range []string{"<script", "<b>", "@anna", "`a`"} {

@@ -185,7 +185,7 @@ func TestWords(t *testing.T) {
 			[]string{"now runs 1050, was " + old.Steps[0].Current}},
 		"a slot is used": {func(_ *plan.Plan, s *plan.Step) {
 			s.AtStake = append(s.AtStake, plan.Stake{
-				Kind: inventory.ZFSUse, Name: "tank", Enclosure: s.Enclosure, Slots: []inventory.SlotNumber{97},
+				Kind: inventory.ZFSUse, Name: "tank", Enclosure: s.Enclosure, Slots: []int{97},
 				Drives: 1, Effect: plan.Stops,
 			})
 		}, []string{"slot 97 is in use now: pool tank", "at stake now: pool tank, which stops"}},

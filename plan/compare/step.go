@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -285,7 +284,7 @@ func seen(old, now []string, host string) []string {
 func stakes(old, now *plan.Step) []string {
 	type slot struct {
 		enclosure string
-		number    inventory.SlotNumber
+		number    int
 	}
 	users := func(s *plan.Step) map[slot][]string {
 		by := map[slot][]string{}

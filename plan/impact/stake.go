@@ -34,7 +34,7 @@ func (sv *Survey) atStake(enclosures []*fleet.Enclosure, luIDs []string, home *f
 			s := stakes[key]
 			if s == nil {
 				s = &plan.Stake{Kind: u.Kind, Name: u.Name, Through: u.Through, Host: key.host, Enclosure: e.ID,
-					Slots: []inventory.SlotNumber{}, Effect: key.effect, Path: key.path}
+					Slots: []int{}, Effect: key.effect, Path: key.path}
 				stakes[key] = s
 				all = append(all, s)
 			}
@@ -73,7 +73,7 @@ func (sv *Survey) atStake(enclosures []*fleet.Enclosure, luIDs []string, home *f
 		}
 		if e.DrivesUnknown() != "" {
 			all = append(all, &plan.Stake{Kind: inventory.UnknownUse, Enclosure: e.ID,
-				Slots: []inventory.SlotNumber{}, Effect: plan.Stops})
+				Slots: []int{}, Effect: plan.Stops})
 		}
 	}
 	slices.SortFunc(all, plan.CompareStakes)
@@ -109,6 +109,6 @@ func addDrive(s *plan.Stake, d *inventory.Drive, u inventory.Use) {
 	s.Of = max(s.Of, u.Of)
 	s.Drives++
 	if d.Slot != inventory.NoSlot {
-		s.Slots = append(s.Slots, d.Slot)
+		s.Slots = append(s.Slots, int(d.Slot))
 	}
 }

@@ -52,7 +52,7 @@ func TestAtStake(t *testing.T) {
 		return inventory.Use{Kind: inventory.ZFSUse, Name: "tank", VDev: vdev, Of: 8}
 	}
 	process := func(pid int) inventory.Use { return inventory.Use{Kind: inventory.RawUse, Name: "qemu", PID: pid} }
-	slots := func(n ...inventory.SlotNumber) []inventory.SlotNumber { return append([]inventory.SlotNumber{}, n...) }
+	slots := func(n ...int) []int { return append([]int{}, n...) }
 	shared := func(d inventory.Drive) inventory.Drive {
 		d.LUID = "5000c50000000000"
 		return d
