@@ -304,6 +304,10 @@ func (m asked) DMTableStatus(string) (string, error) {
 	return "0 8 multipath 2 0 0 0 1 1 A 0 1 0 8:0 F 1 \n", m.err
 }
 
+func (m asked) ZpoolStatus(context.Context) (string, error) {
+	return "  pool: a\x1b[2J\n", m.err
+}
+
 // What uses disks is replayed with what could not be told of it; a capture that
 // was not asked, or is older, does not say that nothing does.
 func TestUsesAreReplayed(t *testing.T) {
@@ -312,6 +316,7 @@ func TestUsesAreReplayed(t *testing.T) {
 		recorder := capture.Record(asked{err: failure}, time.Now())
 		before, _ := recorder.OpenDisks()
 		status, _ := recorder.DMTableStatus("dm-0")
+		pools, _ := recorder.ZpoolStatus(t.Context())
 		data, err := recorder.Encode()
 		if err != nil {
 			t.Fatal(err)
@@ -326,6 +331,10 @@ func TestUsesAreReplayed(t *testing.T) {
 		if again != status || (err == nil) != (failure == nil) {
 			t.Errorf("DMTableStatus = %q, %v; want %q, %v", again, err, status, failure)
 		}
+		text, err := m.ZpoolStatus(t.Context())
+		if text != pools || text == "" || (err == nil) != (failure == nil) {
+			t.Errorf("ZpoolStatus = %q, %v; want %q, %v", text, err, pools, failure)
+		}
 		if _, err := m.DMTableStatus("dm-1"); err == nil {
 			t.Error("DMTableStatus of a map that was not recorded = nil; want an error")
 		}
@@ -333,6 +342,9 @@ func TestUsesAreReplayed(t *testing.T) {
 	m := replay(t, []byte(`{"kind": "Capture", "format_version": "1.0", "host": "stor1"}`))
 	if open, err := m.OpenDisks(); err == nil {
 		t.Errorf("OpenDisks of an older capture = %v, nil; want an error", open)
+	}
+	if text, err := m.ZpoolStatus(t.Context()); err == nil {
+		t.Errorf("ZpoolStatus of an older capture = %q, nil; want an error", text)
 	}
 }
 

@@ -31,25 +31,11 @@ func zpoolStatus(ctx context.Context) (string, error) {
 	if err != nil {
 		return fail(err)
 	}
-	type answer struct {
-		text string
-		err  error
+	text, err := output(ctx, program, "status", "-LP")
+	if err != nil {
+		return fail(err)
 	}
-	done := make(chan answer, 1)
-	go func() {
-		text, err := run(ctx, program, "status", "-LP")
-		done <- answer{text, err}
-	}()
-	select {
-	case a := <-done:
-		if a.err != nil {
-			return fail(a.err)
-		}
-		return a.text, nil
-	case <-ctx.Done():
-		// A process that sleeps in the kernel, as over a suspended pool, does not even die.
-		return fail(fmt.Errorf("%w: %w", ErrAbandoned, context.Cause(ctx)))
-	}
+	return text, nil
 }
 
 func findZpool() (string, error) {
@@ -62,25 +48,35 @@ func findZpool() (string, error) {
 	return program, err
 }
 
-// run returns what a program prints. It asks for plain text in English.
-func run(ctx context.Context, program string, args ...string) (string, error) {
+// output returns what a program prints when it ends well. It asks for plain text in English.
+// It does not wait longer than ctx: a process that sleeps in the kernel, as over a suspended
+// pool, does not even die.
+func output(ctx context.Context, program string, args ...string) (string, error) {
 	var out capped
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
 	cmd.Stdout = &out
 	cmd.WaitDelay = time.Second
-	if err := cmd.Run(); err != nil {
-		return "", err
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Run() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			return "", err
+		}
+		return out.text.String(), nil
+	case <-ctx.Done():
+		return "", fmt.Errorf("%w: %w", ErrAbandoned, context.Cause(ctx))
 	}
-	return out.String(), nil
 }
 
-// capped takes in no more than maxZpoolStatus.
-type capped struct{ bytes.Buffer }
+// capped takes in no more than maxZpoolStatus. It has no ReadFrom, as bytes.Buffer does, which
+// would take in all.
+type capped struct{ text bytes.Buffer }
 
 func (c *capped) Write(p []byte) (int, error) {
-	if c.Len()+len(p) > maxZpoolStatus {
+	if c.text.Len()+len(p) > maxZpoolStatus {
 		return 0, errZpoolLength
 	}
-	return c.Buffer.Write(p)
+	return c.text.Write(p)
 }
