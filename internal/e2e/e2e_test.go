@@ -8,6 +8,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -87,7 +88,7 @@ func TestRealKernel(t *testing.T) {
 
 	pattern := os.Getenv("FWCTL_E2E_RUN") // make e2e RUN=TestFallback
 	first, _, _ := strings.Cut(pattern, "/")
-	tests := strings.Fields(run(t, exec.Command(filepath.Join(root, "bin/guest.test"), "-test.list", first)))
+	tests := strings.Fields(run(t, exec.Command(filepath.Join(root, "bin/guest.test"), "-test.list", cmp.Or(first, "."))))
 	if len(tests) == 0 {
 		t.Fatalf("no test of the guest matches %q", pattern)
 	}
