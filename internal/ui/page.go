@@ -247,6 +247,7 @@ func pageRowOf(s *plan.Step, waves []plan.Wave) pageRow {
 	}
 	row.addRevision(r.cells[planTo])
 	if s.Acts() {
+		row.Expected = spellExpected(s.Expected())
 		row.Worst, row.Seconds = Spell(s.WorstDuration), int64(time.Duration(s.WorstDuration)/time.Second)
 	}
 	if why := r.cells[planWhy]; why != "-" {
@@ -404,10 +405,18 @@ func rolloutText(r plan.Rollout) string {
 	return text + "."
 }
 
+// spellExpected returns an expectation, "-" if it is unknown.
+func spellExpected(e plan.Expected) string {
+	if !e.Known() {
+		return "-"
+	}
+	return Spell(e.Time)
+}
+
 // wavesOfPage are the waves of a plan, as rows.
 func wavesOfPage(p *plan.Plan, now time.Time) []pageWave {
 	var rows []pageWave
-	worst := p.Worst()
+	times := p.Times()
 	for i, w := range p.Waves {
 		hosts, enclosures, steps := map[string]bool{}, map[string]bool{}, 0
 		for k := range p.Steps {
@@ -419,7 +428,8 @@ func wavesOfPage(p *plan.Plan, now time.Time) []pageWave {
 		r := pageWave{
 			Name: waveNumber(w), Work: "downloads, resets nothing",
 			Components: fmt.Sprintf("%s in %s", Components(steps), english.Plural(len(enclosures), "enclosure", "")),
-			Hosts:      strings.Join(slices.Sorted(maps.Keys(hosts)), ", "), Expected: "-", Worst: Spell(worst[i]),
+			Hosts:      strings.Join(slices.Sorted(maps.Keys(hosts)), ", "),
+			Expected:   spellExpected(times.Expected[i]), Worst: Spell(times.Worst[i]),
 			When: opens(p, w, now),
 		}
 		switch {

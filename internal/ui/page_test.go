@@ -298,3 +298,38 @@ func TestPageOfStakesThatAreNotListed(t *testing.T) {
 		t.Error("the page says that no step may reset anything, and each does")
 	}
 }
+
+// What is expected is drawn and written as far as it is known, and is not unknown if it is not.
+func TestPageOfExpectations(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		known  []int // steps
+		bars   int
+		legend string
+	}{
+		"nothing is known":      {nil, 0, "How long it is expected to take is unknown."},
+		"the first wave is":     {[]int{0}, 1, "Filled: expected, as far as that is known."},
+		"the second wave alone": {[]int{1}, 0, "How long it is expected to take is unknown."},
+		"all is known":          {[]int{0, 1}, 2, "Filled: expected. Outlined: at most."},
+	} {
+		p := pagePlan()
+		p.Steps = p.Steps[2:4] // one a wave
+		for i := range p.Waves {
+			p.Waves[i].Kind, p.Waves[i].Windows = plan.ResetWave, nil
+			p.Steps[i].Waves = plan.StepWaves{Reset: p.Waves[i].Number}
+		}
+		for _, i := range tt.known {
+			p.Steps[i].ExpectedDuration, p.Steps[i].ExpectedFrom = plan.Duration(6*time.Minute), 3
+		}
+		page := pageOf(t, p)
+		if got := strings.Count(page, `<rect class="expected"`); got != tt.bars {
+			t.Errorf("%s: %d bars of what is expected; want %d", name, got, tt.bars)
+		}
+		if !strings.Contains(page, tt.legend) {
+			t.Errorf("%s: the page lacks %q", name, tt.legend)
+		}
+		if got := strings.Contains(textOf(t, page), "6 min"); got != (len(tt.known) > 0) {
+			t.Errorf("%s: the page says 6 min: %v", name, got)
+		}
+	}
+}

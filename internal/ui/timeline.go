@@ -47,14 +47,15 @@ const (
 // windows together, as they share an opening.
 func chartsOf(p *plan.Plan, now time.Time) []chart {
 	var charts []chart
-	worst := p.Worst()
+	times := p.Times()
 	for _, run := range runs(p.Waves) {
-		charts = append(charts, chartOf(p, run, worst, now))
+		charts = append(charts, chartOf(p, run, times, now))
 	}
 	return charts
 }
 
-func chartOf(p *plan.Plan, run waveRun, worst []plan.Duration, now time.Time) chart {
+func chartOf(p *plan.Plan, run waveRun, times plan.Times, now time.Time) chart {
+	worst := times.Worst
 	waves := p.Waves[run.from:run.to]
 	from, open := openingOf(p, waves[0], now)
 	c := chart{Left: chartLeft, Title: sentence(wavesName(waves)) + ": " + opens(p, waves[0], now)}
@@ -70,6 +71,8 @@ func chartOf(p *plan.Plan, run waveRun, worst []plan.Duration, now time.Time) ch
 		return round(chartLeft + (chartRight-chartLeft)*float64(d)/float64(length))
 	}
 	at := plan.Duration(0)
+	// When a bar is expected to begin, as long as all before it is known.
+	soon, known := plan.Duration(0), 0
 	var words []string
 	for i := 0; i < len(waves); {
 		last, needs := i, worst[run.from+i]
@@ -84,6 +87,13 @@ func chartOf(p *plan.Plan, run waveRun, worst []plan.Duration, now time.Time) ch
 		b.WorstWidth = round(max(b.WorstEnd-b.WorstX, 2))
 		b.Over = open > 0 && time.Duration(at+needs) > open
 		words = append(words, fmt.Sprintf("%s from +%s to at most +%s", strings.ToLower(b.Name), Spell(at), Spell(at+needs)))
+		if takes, _ := times.Span(p, run.from+i, run.from+last+1); known == len(c.Bars) && takes.Known() {
+			known++
+			b.ExpectedX = x(soon)
+			b.ExpectedWidth = round(max(x(soon+takes.Time)-b.ExpectedX, 2))
+			soon += takes.Time + waves[last].Soak
+			words = append(words, "expected to take "+Spell(takes.Time))
+		}
 		at += needs
 		if soak := waves[last].Soak; soak > 0 && last < len(waves)-1 {
 			b.SoakEnd = x(at + soak)
@@ -96,7 +106,14 @@ func chartOf(p *plan.Plan, run waveRun, worst []plan.Duration, now time.Time) ch
 	c.TickY = c.Bottom + 16
 	c.Height = c.TickY + 6
 	c.Ticks = ticksOf(length, from, x)
-	c.Legend = "Outlined: at most. How long it is expected to take is unknown."
+	switch known {
+	case 0:
+		c.Legend = "Outlined: at most. How long it is expected to take is unknown."
+	case len(c.Bars):
+		c.Legend = "Filled: expected. Outlined: at most."
+	default:
+		c.Legend = "Filled: expected, as far as that is known. Outlined: at most."
+	}
 	if open > 0 {
 		c.WindowWidth, c.WindowEnd = round(x(plan.Duration(open))-chartLeft), x(plan.Duration(open))
 		c.Legend += " Shaded: the window, open for " + Spell(open) + "."
