@@ -56,12 +56,8 @@ func (c *Config) OtherWriters() []plan.Unseen {
 // without anybody having accepted that, and what to do about it; "" where there is none.
 func (c *Config) Unaccepted() string {
 	var addresses []string
-	for i := range c.Plan.Steps {
-		s := &c.Plan.Steps[i]
-		if s.Host != c.Machine.Hostname() || !c.stopsIO(s) {
-			continue
-		}
-		if s.Selected(c.AcceptDisruption) < 0 {
+	for _, s := range c.Local() {
+		if c.stopsIO(s) && s.Selected(c.AcceptDisruption) < 0 {
 			addresses = append(addresses, s.Address)
 		}
 	}
@@ -85,7 +81,7 @@ func (c *Config) Resetting() []*plan.Step {
 
 // stopsIO reports whether what is to be done with a component may stop I/O.
 func (c *Config) stopsIO(s *plan.Step) bool {
-	return s.Acts() && s.Disruption.Worst == plan.IOInterruption && c.selectsNumber(s.Waves.Reset)
+	return s.MayStopIO() && c.selectsNumber(s.Waves.Reset)
 }
 
 // ignored are the windows that a person put aside, for the record.

@@ -48,9 +48,6 @@ func (c *component) task(wave plan.Wave) step.Task { return c.is.TaskIn(c.step, 
 // scheduled is it as schedule has it.
 func (c *component) scheduled() schedule.Component { return schedule.Component{Step: c.step, Is: c.is} }
 
-// waits reports whether it has not begun, or is between two of its waves.
-func (c *component) waits() bool { return c.is.State == step.Pending || c.is.State == step.Staged }
-
 // in finds it in an enclosure, at its address.
 func (c *component) in(e *inventory.Enclosure) (*inventory.ESP, *inventory.Subenclosure, error) {
 	return e.ComponentAt(c.step.LUID, c.step.Subenclosure, c.step.Address)
@@ -124,8 +121,10 @@ func (r *run) commit(ctx context.Context, c *component, commands []step.Command,
 
 func (c *component) carryOut(tx *state.Tx, cmd step.Command, now time.Time, by string) {
 	hop := c.hop()
-	caution := func(kind state.CautionKind) {
-		tx.Caution(state.CautionRecord{Key: c.key, Kind: kind, Address: c.step.Address, Detail: cmd.Reason, Since: now})
+	caution := func(kind inventory.CautionKind) {
+		tx.Caution(state.CautionRecord{Key: c.key, Caution: inventory.Caution{
+			Kind: kind, Address: c.step.Address, Detail: cmd.Reason, Since: now,
+		}})
 	}
 	switch cmd.Do {
 	case step.Stage:
@@ -140,17 +139,17 @@ func (c *component) carryOut(tx *state.Tx, cmd step.Command, now time.Time, by s
 			break
 		}
 		tx.Sent(c.key, state.Sent{SHA256: hop.Image.SHA256, Revision: hop.To, At: now})
-	case step.Relieve: // whichever of its addresses it was recorded by
-		for _, address := range append([]string{c.step.Address}, c.step.Aliases...) {
-			tx.Relieve(c.key, address, state.NeedsImage)
-			tx.Relieve(c.key, address, state.Unclear)
+	case step.Settle: // whichever of its addresses they were recorded by
+		for _, address := range c.step.Addresses() {
+			tx.Settle(c.key, address, inventory.NeedsImage)
+			tx.Settle(c.key, address, inventory.Unclear)
 		}
 	case step.CautionNeedsImage:
 		tx.NeedsImage(c.key, c.step.Address, cmd.Reason, now)
 	case step.CautionUnclear:
-		caution(state.Unclear)
+		caution(inventory.Unclear)
 	case step.CautionPowerOnly:
-		caution(state.PowerOnly)
+		caution(inventory.PowerOnly)
 	case step.Resolve:
 		for _, id := range cmd.Open {
 			tx.Resolve(id, cmd.Reason)

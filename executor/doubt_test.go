@@ -12,6 +12,7 @@ import (
 	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -279,9 +280,10 @@ func TestUnclearIsSettledByWhatItRuns(t *testing.T) {
 		step := b.step(esp1, reset, hop)
 		b.ended(b.run(step), result.RunDone, "updated confirmed 7 1100")
 		unclear := state.CautionRecord{
-			Key: state.Key{
-				LUID: step.LUID,
-			}, Kind: state.Unclear, Address: esp1, Detail: "the last chunk was not answered", Since: time.Now(),
+			Key: state.Key{LUID: step.LUID},
+			Caution: inventory.Caution{
+				Kind: inventory.Unclear, Address: esp1, Detail: "the last chunk was not answered", Since: time.Now(),
+			},
 		}
 		if err := b.store.Update(context.Background(), func(tx *state.Tx) { tx.Caution(unclear) }); err != nil {
 			t.Fatal(err)

@@ -120,8 +120,7 @@ func (r *run) newDownload(
 		MayHold: func(d download.Component) bool {
 			cautions, err := r.Store.Cautions(ctx)
 			return err == nil && slices.ContainsFunc(cautions, func(known state.CautionRecord) bool {
-				return (known.Kind == state.Unclear || known.Kind == state.NeedsImage) &&
-					(known.Key == componentKey(d) || known.Address == d.Address)
+				return known.Kind.NeedsPerson() && known.About(componentKey(d), d.Address)
 			})
 		},
 		HasStarted: func(d download.Component) bool {

@@ -12,6 +12,7 @@ import (
 	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -194,7 +195,7 @@ func TestNothingIsDoneBesideWhatNeedsAnImage(t *testing.T) {
 					t.Fatal(err)
 				}
 				if relieved := tt.outcome == result.RunDone; relieved != (len(cautions) == 0) || !relieved &&
-					(cautions[0].Address != tt.broken || cautions[0].Kind != state.NeedsImage) {
+					(cautions[0].Address != tt.broken || cautions[0].Kind != inventory.NeedsImage) {
 					t.Errorf("cautions = %+v; want that %s needs an image, unless it has got one: %v", cautions, tt.broken, relieved)
 				}
 				for _, w := range b.writes() {

@@ -11,6 +11,7 @@ import (
 	"fwctl/executor"
 	"fwctl/executor/result"
 	"fwctl/internal/state"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -409,10 +410,10 @@ func TestCautionsByAnotherAddress(t *testing.T) {
 `
 	onRack(t, rack, func(b *bench) {
 		address, alias := enc1+"/esp1/sub3", enc1+"/esp2/sub3"
-		recorded := func(kind state.CautionKind) {
+		recorded := func(kind inventory.CautionKind) {
 			key := state.Key{LUID: b.step(enc1+"/esp2/sub0", stage, b.hop("1100", plan.ModeE)).LUID, Subenclosure: 3}
 			err := b.store.Update(context.Background(), func(tx *state.Tx) {
-				tx.Caution(state.CautionRecord{Key: key, Kind: kind, Address: alias, Detail: "as it said", Since: time.Now()})
+				tx.Caution(state.CautionRecord{Key: key, Caution: inventory.Caution{Kind: kind, Address: alias, Detail: "as it said", Since: time.Now()}})
 			})
 			if err != nil {
 				b.Fatal(err)
@@ -425,13 +426,13 @@ func TestCautionsByAnotherAddress(t *testing.T) {
 		}
 		hop := b.hop("0200", plan.ModeE)
 		hop.From, hop.Image = "0100", b.imageFor("PSU-9", "0200", 9001)
-		recorded(state.NeedsImage)
+		recorded(inventory.NeedsImage)
 		b.ended(b.run(planned(stage, hop)), result.RunDone, "staged confirmed e 0100")
 		cautions, err := b.store.Cautions(context.Background())
 		if err != nil || len(cautions) != 0 {
 			t.Errorf("cautions = %+v, %v; want none, it holds a whole image", cautions, err)
 		}
-		recorded(state.PowerOnly)
+		recorded(inventory.PowerOnly)
 		hop.Modes, hop.Activation = []plan.Mode{}, plan.WithApply
 		r := b.run(planned(reset, hop))
 		b.ended(r, result.RunRefused, "refused unconfirmed  0100")

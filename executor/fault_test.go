@@ -13,6 +13,7 @@ import (
 	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -188,8 +189,8 @@ func TestWhatNeedsAnImageLocksItsNeighbours(t *testing.T) {
 	onRack(t, twoEnclosures(), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
 		err := b.store.Update(context.Background(), func(tx *state.Tx) {
-			tx.Caution(state.CautionRecord{Key: state.Key{LUID: "5000ccab04002001"}, Kind: state.NeedsImage,
-				Address: other + "/esp1/sub0", Detail: "83h", Since: time.Now()})
+			tx.Caution(state.CautionRecord{Key: state.Key{LUID: "5000ccab04002001"}, Caution: inventory.Caution{Kind: inventory.NeedsImage,
+				Address: other + "/esp1/sub0", Detail: "83h", Since: time.Now()}})
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -209,8 +210,8 @@ func TestWhatNeedsAnImageIsExchanged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		err := b.store.Update(context.Background(), func(tx *state.Tx) {
-			tx.Caution(state.CautionRecord{Key: state.Key{LUID: "5000ccab0400100f"}, Kind: state.NeedsImage, Address: esp1,
-				Detail: "83h", Since: time.Now()})
+			tx.Caution(state.CautionRecord{Key: state.Key{LUID: "5000ccab0400100f"}, Caution: inventory.Caution{Kind: inventory.NeedsImage, Address: esp1,
+				Detail: "83h", Since: time.Now()}})
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"fwctl/executor"
 	"fwctl/executor/result"
 	"fwctl/internal/state"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -438,10 +439,10 @@ func (b *bench) onRecord(want string) {
 	if len(m.Staged) > 0 {
 		got = append(got, "staged")
 	}
-	if slices.ContainsFunc(m.Cautions, func(c state.CautionRecord) bool { return c.Kind == state.NeedsImage }) {
+	if slices.ContainsFunc(m.Cautions, func(c state.CautionRecord) bool { return c.Kind == inventory.NeedsImage }) {
 		got = append(got, "needs an image")
 	}
-	unclear := func(c state.CautionRecord) bool { return c.Kind == state.Unclear }
+	unclear := func(c state.CautionRecord) bool { return c.Kind == inventory.Unclear }
 	if want == "unclear" && slices.ContainsFunc(m.Cautions, unclear) {
 		got = append(got, "unclear")
 	}

@@ -16,7 +16,7 @@ func (c *component) heed(cautions []inventory.Caution) step.Event {
 	if c.is.HoldsHop(c.step) {
 		startsBy = c.hop().ActivateBy
 	}
-	_, why := impact.Locked(cautions, c.step.Address, append([]string{c.step.Enclosure}, c.step.Neighbours...), startsBy)
+	_, why := impact.Locked(cautions, c.step.Address, c.step.Domain(), startsBy)
 	if why == "" {
 		return step.Event{}
 	}
@@ -38,7 +38,7 @@ func (r *run) forbids(c *component, inv *inventory.Inventory) string {
 	seen := func(id string) bool {
 		return slices.ContainsFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == id })
 	}
-	domain := append([]string{c.step.Enclosure}, c.step.Neighbours...)
+	domain := c.step.Domain()
 	for _, id := range domain {
 		if !seen(id) {
 			return "enclosure " + id + " of its fault domain is not in sight: it is unknown whether its drives are in use"

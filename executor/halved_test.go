@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"fwctl/executor/result"
-	"fwctl/internal/state"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -43,7 +43,7 @@ func (b *bench) needs(address string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if len(cautions) != 1 || cautions[0].Address != address || cautions[0].Kind != state.NeedsImage {
+	if len(cautions) != 1 || cautions[0].Address != address || cautions[0].Kind != inventory.NeedsImage {
 		b.Errorf("cautions = %+v; want that %s needs an image", cautions, address)
 	}
 }

@@ -93,7 +93,7 @@ func (r *run) lockResets() (io.Closer, error) {
 func (r *run) enclosures() []string {
 	var all []string
 	for _, c := range r.local() {
-		all = append(append(all, c.step.Enclosure), c.step.Neighbours...)
+		all = append(all, c.step.Domain()...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

@@ -26,7 +26,7 @@ func NothingToDo(ctx context.Context, c Config) (*result.Result, error) {
 		s := &c.Plan.Steps[i]
 		sr := result.Step{Address: s.Address, Revision: s.Current, Reason: strings.Join(s.Reasons, "; ")}
 		needs := slices.ContainsFunc(s.Own(memory.Cautions(cautions)), func(c inventory.Caution) bool {
-			return c.Address == s.Address && memory.NeedsPerson(c)
+			return c.Address == s.Address && c.Kind.NeedsPerson()
 		})
 		switch {
 		case s.WaitsForPower:

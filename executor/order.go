@@ -34,7 +34,7 @@ func (c *Config) SelectsAny() bool {
 func (c *Config) Local() []*plan.Step {
 	var all []*plan.Step
 	for i := range c.Plan.Steps {
-		if s := &c.Plan.Steps[i]; s.Host == c.Machine.Hostname() && s.Acts() {
+		if s := &c.Plan.Steps[i]; s.ActsOn(c.Machine.Hostname()) {
 			all = append(all, s)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"fwctl/executor/step"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -56,8 +57,8 @@ func TestWhatNeedsAnImageIsNotActivated(t *testing.T) {
 				hop.Modes, hop.Activation, hop.ActivateBy = []plan.Mode{}, plan.WithApply, by
 				step, before := b.step(esp1, reset, hop), len(b.writes())
 				err := b.store.Update(context.Background(), func(tx *state.Tx) {
-					tx.Caution(state.CautionRecord{Key: state.Key{LUID: step.LUID}, Kind: state.NeedsImage, Address: esp1,
-						Detail: "83h"})
+					tx.Caution(state.CautionRecord{Key: state.Key{LUID: step.LUID}, Caution: inventory.Caution{Kind: inventory.NeedsImage, Address: esp1,
+						Detail: "83h"}})
 				})
 				if err != nil {
 					t.Fatal(err)

@@ -105,7 +105,7 @@ func (r *run) untouched(c *component) string {
 // awaits is the wave that goes on with a step where the run was not for that, and
 // says so; 0 where nothing is left to do, or something else stands in the way.
 func (r *run) awaits(c *component) (wave int, why string) {
-	if c.step.Host != r.Machine.Hostname() || !c.waits() || cmp.Or(c.heldBack, r.untouched(c)) != "" {
+	if !r.isHere(c) || !c.is.State.Waits() || cmp.Or(c.heldBack, r.untouched(c)) != "" {
 		return 0, ""
 	}
 	for _, w := range r.Plan.Waves {
@@ -125,7 +125,7 @@ func (r *run) result() *result.Result {
 		wave, waits := r.awaits(c)
 		sr.Waits = wave
 		switch {
-		case c.step.Host != r.Machine.Hostname():
+		case !r.isHere(c):
 		case c.notLookedAt():
 			sr.Outcome = result.OutcomeUnknown
 			sr.Reason = "a run was broken off in the middle of its work on it, and it could not be looked at: " +
@@ -148,7 +148,7 @@ func (r *run) result() *result.Result {
 			sr.Reason = joined(c.is.Reason, cmp.Or(c.heldBack, waits))
 		}
 		sum.Steps = append(sum.Steps, sr)
-		if !c.is.State.Ended() && c.step.Host == r.Machine.Hostname() {
+		if !c.is.State.Ended() && r.isHere(c) {
 			r.finished(c, sr)
 		}
 		sum.Outcome = result.Worse(sum.Outcome, r.outcome(c))

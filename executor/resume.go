@@ -203,9 +203,8 @@ func (r *run) restore(ctx context.Context) ([]remains, error) {
 
 // needsImage reports whether it is on record that it needs a whole image.
 func (c *component) needsImage(cautions []state.CautionRecord) bool {
-	addresses := append([]string{c.step.Address}, c.step.Aliases...)
 	return slices.ContainsFunc(cautions, func(known state.CautionRecord) bool {
-		return known.Kind == state.NeedsImage && (known.Key == c.key || slices.Contains(addresses, known.Address))
+		return known.Kind == inventory.NeedsImage && known.About(c.key, c.step.Addresses()...)
 	})
 }
 
@@ -238,7 +237,7 @@ func (c *component) stored(rec state.Step, intents []state.Intent, cautions []st
 		}
 	}
 	powerOnly := slices.ContainsFunc(cautions, func(known state.CautionRecord) bool {
-		return known.Key == c.key && known.Kind == state.PowerOnly
+		return known.Key == c.key && known.Kind == inventory.PowerOnly
 	})
 	if last == state.Activation || is.State == step.Staged {
 		is.Holds = step.Holds{

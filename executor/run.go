@@ -170,7 +170,7 @@ func (r *run) end(ctx context.Context, sum *result.Result) error {
 			r.begin(tx)
 		}
 		for i, c := range r.components {
-			if c.step.Host == r.Machine.Hostname() {
+			if r.isHere(c) {
 				record := c.record(cmp.Or(c.moved, now))
 				record.Outcome, record.Detail = string(sum.Steps[i].Outcome), sum.Steps[i].Reason
 				tx.SetStep(r.id, record)
@@ -219,7 +219,7 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		}
 		s := newComponent(planned)
 		r.components = append(r.components, s)
-		if planned.Host != c.Machine.Hostname() {
+		if !r.isHere(s) {
 			s.is.Reason = "this is for " + planned.Host + " to carry out"
 		}
 	}
@@ -233,22 +233,17 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 	return r, nil
 }
 
-// here are the components that this machine works on.
+// isHere reports whether this machine works on a component.
+func (r *run) isHere(c *component) bool { return c.step.Host == r.Machine.Hostname() }
+
+// here returns the components that this machine works on.
 func (r *run) here() []*component {
-	return slices.DeleteFunc(slices.Clone(r.components), func(c *component) bool {
-		return c.step.Host != r.Machine.Hostname()
-	})
+	return slices.DeleteFunc(slices.Clone(r.components), func(c *component) bool { return !r.isHere(c) })
 }
 
-// local are the components that this machine works on and that have not ended.
+// local returns the components that this machine works on and that wait for a wave.
 func (r *run) local() []*component {
-	var all []*component
-	for _, c := range r.components {
-		if c.step.Host == r.Machine.Hostname() && c.waits() {
-			all = append(all, c)
-		}
-	}
-	return all
+	return slices.DeleteFunc(r.here(), func(c *component) bool { return !c.is.State.Waits() })
 }
 
 // byEnclosure groups steps, enclosures and steps in the plan's order.

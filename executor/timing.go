@@ -11,7 +11,7 @@ import (
 // phase is a part of the work on a component that is being timed; the zero value is none. A
 // phase that was begun before a resumption, or that was begun twice, is not timed.
 type phase struct {
-	of    state.Phase
+	of    inventory.Phase
 	mode  string
 	began time.Time
 }
@@ -24,19 +24,19 @@ func (c *component) timed(was step.Component, on step.Kind, now time.Time) *stat
 	ended := false
 	switch mode := string(was.Mode); {
 	case was.State == step.Sending && on == step.AllSent:
-		c.phase, ended = phase{state.Flash, mode, now}, p.of == state.Download
+		c.phase, ended = phase{inventory.FlashPhase, mode, now}, p.of == inventory.DownloadPhase
 	case was.State == step.Sent && on == step.Defer:
-		c.phase, ended = phase{}, p.of == state.Flash
+		c.phase, ended = phase{}, p.of == inventory.FlashPhase
 	case was.State == step.Sent && on == step.Start:
 		// Only if the image was seen to be sent: a resumption has not seen when that ended.
-		if ended = p.of == state.Flash; ended {
-			c.phase = phase{state.Return, mode, now}
+		if ended = p.of == inventory.FlashPhase; ended {
+			c.phase = phase{inventory.ReturnPhase, mode, now}
 		}
 	case was.State == step.Checking && on == step.Activate:
-		c.phase = phase{state.Return, inventory.ActivationMode, now}
+		c.phase = phase{inventory.ReturnPhase, inventory.ActivationMode, now}
 	case was.State == step.Activating && on == step.Restart, was.State == step.Waiting && on == step.Return:
 	case was.State == step.Verifying && on == step.Confirm:
-		c.phase, ended = phase{}, p.of == state.Return
+		c.phase, ended = phase{}, p.of == inventory.ReturnPhase
 	default:
 		c.phase = phase{}
 	}
@@ -45,13 +45,12 @@ func (c *component) timed(was step.Component, on step.Kind, now time.Time) *stat
 	}
 	hop := was.At(c.step)
 	t := &state.Timing{
-		TimedWork: state.TimedWork{
-			Vendor: c.step.Vendor, Product: c.step.Product, Mode: p.mode, Protocol: string(hop.Protocol),
-			ImageSize: hop.Image.Size, Phase: p.of,
+		TimedWork: inventory.TimedWork{
+			Vendor: c.step.Vendor, Product: c.step.Product, Mode: p.mode, Protocol: string(hop.Protocol), Phase: p.of,
 		},
-		Took: now.Sub(p.began), At: now,
+		ImageSize: hop.Image.Size, Took: now.Sub(p.began), At: now,
 	}
-	if p.of == state.Return {
+	if p.of == inventory.ReturnPhase {
 		t.ImageSize = 0
 	}
 	return t

@@ -86,7 +86,7 @@ func (r *run) supersede(ctx context.Context, open []state.Intent) (why string, e
 func (r *run) takesPlaceOf(earlier *state.Run, p *plan.Plan) bool {
 	ours := r.enclosures()
 	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
-		return s.Host == earlier.Host && s.Acts() && slices.Contains(ours, s.Enclosure)
+		return s.ActsOn(earlier.Host) && slices.Contains(ours, s.Enclosure)
 	})
 }
 

@@ -134,7 +134,7 @@ func (r *run) workOn(ctx context.Context, wave plan.Wave, group []*component, in
 		return
 	}
 	for _, c := range group {
-		for c.task(wave) != step.Idle && c.waits() && r.isBroken(c) == "" && r.starts(wave, c) {
+		for c.task(wave) != step.Idle && c.is.State.Waits() && r.isBroken(c) == "" && r.starts(wave, c) {
 			if !r.hooked(ctx, wave, c, func() bool { return r.workIfPermitted(ctx, wave, c) }) {
 				break
 			}
@@ -149,7 +149,7 @@ func (r *run) workIfPermitted(ctx context.Context, wave plan.Wave, c *component)
 	why := ""
 	err := enclosure.Retry(r.patience(ctx, c), func() (err error) {
 		why = ""
-		if inv, err = r.scan(r.patience(ctx, c), append([]string{c.step.Enclosure}, c.step.Neighbours...)); err != nil {
+		if inv, err = r.scan(r.patience(ctx, c), c.step.Domain()); err != nil {
 			return err
 		}
 		if why = r.forbids(c, inv); why != "" && len(inv.Problems) > 0 { // perhaps because something could not be read

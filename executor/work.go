@@ -13,6 +13,7 @@ import (
 	"fwctl/internal/download"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -91,7 +92,7 @@ func (r *run) send(ctx, until context.Context, wave plan.Wave, c *component) ste
 	}
 	r.event(c.about(result.Event{Type: result.EventStarted, Mode: c.is.Mode, Total: int64(len(data))}))
 	if !c.is.Retried {
-		c.phase = phase{state.Download, string(c.is.Mode), time.Now()}
+		c.phase = phase{inventory.DownloadPhase, string(c.is.Mode), time.Now()}
 	}
 	taken := 0
 	steps := download.Steps{
@@ -227,7 +228,7 @@ func (r *run) discard(ctx context.Context, c *component, why string) download.Ou
 	o := c.download.Abort(ctx)
 	o.Reason = why + ": " + o.Reason
 	if o.Result == download.Discarded && o.Holds == download.NotSaid {
-		settled := func(tx *state.Tx) { tx.Relieve(c.key, c.step.Address, state.Unclear) }
+		settled := func(tx *state.Tx) { tx.Settle(c.key, c.step.Address, inventory.Unclear) }
 		if err := r.Store.Update(ctx, settled); err != nil {
 			r.unrecorded(c, err)
 		}

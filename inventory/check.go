@@ -147,22 +147,6 @@ func (h *Health) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (c *Caution) flaw(e *Enclosure) string {
-	enclosure, _, _, err := ParseAddress(c.Address)
-	switch {
-	case err != nil:
-		return err.Error()
-	case enclosure != e.ID():
-		return fmt.Sprintf("its address %s is not in this enclosure", c.Address)
-	case c.Kind != NeedsImage && c.Kind != Unclear && c.Kind != PowerOnly && c.Kind != Unfinished:
-		return fmt.Sprintf(
-			"its kind is %q, not needs-image, unclear, power-only or unfinished: a later version of fwctl wrote it", c.Kind)
-	case c.Since.IsZero():
-		return "its since is missing"
-	}
-	return odd(c.Detail)
-}
-
 func (d *Drive) flaw() string {
 	switch {
 	case d.Slot != NoSlot && (d.Slot < 0 || d.Slot > maxSlot):

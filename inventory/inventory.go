@@ -57,64 +57,6 @@ type Enclosure struct {
 	Cautions []Caution `json:"cautions,omitempty"`
 }
 
-// Caution is what an earlier run found out about a component. It holds until something
-// settles it.
-type Caution struct {
-	Address string      `json:"address"`
-	Kind    CautionKind `json:"kind"`
-	Since   time.Time   `json:"since"`
-	Detail  string      `json:"detail"` // what the device said, in words
-}
-
-// CautionKind is what a caution is about.
-type CautionKind string
-
-const (
-	// it may have nothing to boot from: it needs a whole image before any reset or power loss
-	NeedsImage CautionKind = "needs-image"
-	Unclear    CautionKind = "unclear"    // it may hold all or part of an image that was sent, and does not say which
-	PowerOnly  CautionKind = "power-only" // the image staged on it starts at power on, not by mode 0Fh
-	Unfinished CautionKind = "unfinished" // a run is working on it, or was broken off while it did
-)
-
-// CautionOf returns the first caution of a kind about a component, nil if there is none.
-func CautionOf(cautions []Caution, kind CautionKind, address string) *Caution {
-	for i := range cautions {
-		if cautions[i].Kind == kind && cautions[i].Address == address {
-			return &cautions[i]
-		}
-	}
-	return nil
-}
-
-// Words returns the caution for people: what to do, when it was found out and why.
-func (c *Caution) Words() string {
-	what := "it needs a whole image: do not reset or power-cycle it before it has got one"
-	switch c.Kind {
-	case Unfinished:
-		what = "a run is in the middle of its work on it, or was broken off there: do not reset or power-cycle it; " +
-			"unless that run goes on, `fwctl resume` finds out what it holds"
-	case Unclear:
-		what = "what it holds of an image that fwctl has sent is not known: any power loss or hard reset may start that. " +
-			"A whole image takes its place; if it was power-cycled, `fwctl verify --power-cycled` settles it"
-	case PowerOnly:
-		what = "what it holds staged starts at power on, and mode 0Fh does not start it: " +
-			"power-cycle the enclosure when its drives are not in use"
-	}
-	return what + c.Source()
-}
-
-// Dated returns when the caution was found out, as the end of a sentence about another
-// component. The reason stands with the component that the caution is about.
-func (c *Caution) Dated() string {
-	return fmt.Sprintf(" (since %s)", c.Since.UTC().Format("2006-01-02 15:04 MST"))
-}
-
-// Source returns when the caution was found out and why, as the end of a sentence.
-func (c *Caution) Source() string {
-	return fmt.Sprintf(" (%s, %s)", c.Since.UTC().Format("2006-01-02 15:04 MST"), c.Detail)
-}
-
 // Health is the verdict of the enclosure status page, 02h.
 type Health struct {
 	Unknown       bool     `json:"unknown,omitempty"` // no ESP has shown the page

@@ -105,11 +105,23 @@ type Preconditions struct {
 // Acts reports whether an apply does something with the step.
 func (s *Step) Acts() bool { return s.Action == Update || s.Action == Activate }
 
+// ActsOn reports whether an apply on a host does something with the step.
+func (s *Step) ActsOn(host string) bool { return s.Host == host && s.Acts() }
+
+// Domain returns the enclosures of the step's fault domain that its host sees, its own first.
+func (s *Step) Domain() []string { return append([]string{s.Enclosure}, s.Neighbours...) }
+
+// Addresses returns the addresses that the step's component has on its host, the plan's first.
+func (s *Step) Addresses() []string { return append([]string{s.Address}, s.Aliases...) }
+
 // AsWanted reports whether the desired state wants nothing else of the step's component
 // than what it is.
 func (s *Step) AsWanted() bool {
 	return s.Action == NoOp || s.Action == Excepted || s.Action == Unmanaged
 }
+
+// MayStopIO reports whether an apply of the step may interrupt I/O.
+func (s *Step) MayStopIO() bool { return s.Acts() && s.Disruption.Worst == IOInterruption }
 
 // Resets reports whether the step may reset an ESP in an apply.
 func (s *Step) Resets() bool {

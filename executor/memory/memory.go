@@ -106,21 +106,13 @@ func AddStaged(e *inventory.Enclosure, m *state.Memory) {
 	}
 }
 
-// Cautions returns cautions as inventories have them.
+// Cautions returns recorded cautions as inventories have them.
 func Cautions(recorded []state.CautionRecord) []inventory.Caution {
 	var all []inventory.Caution
 	for _, c := range recorded {
-		all = append(all, inventory.Caution{
-			Address: c.Address, Kind: inventory.CautionKind(c.Kind), Since: c.Since.UTC(), Detail: c.Detail,
-		})
+		all = append(all, c.Caution)
 	}
 	return all
-}
-
-// NeedsPerson reports whether a caution is about a component that holds half an image, or something unknown: a reset or
-// a power cycle could brick it.
-func NeedsPerson(c inventory.Caution) bool {
-	return c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear
 }
 
 // KeyOf returns the key of a step's component in the store.

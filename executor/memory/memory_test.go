@@ -80,7 +80,7 @@ func TestCautions(t *testing.T) {
 	inv := &inventory.Inventory{Enclosures: []inventory.Enclosure{{LogicalID: enc1}, {LogicalID: enc2}}}
 	join(t, inv, func(tx *state.Tx) {
 		tx.Caution(state.CautionRecord{
-			Key: state.Key{LUID: "5000ccab04001001"}, Kind: state.PowerOnly, Address: esp1, Detail: "it said so",
+			Key: state.Key{LUID: "5000ccab04001001"}, Caution: inventory.Caution{Kind: inventory.PowerOnly, Address: esp1, Detail: "it said so"},
 		})
 	})
 	own, others := inv.Enclosures[0].Cautions, inv.Enclosures[1].Cautions

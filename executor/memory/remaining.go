@@ -43,7 +43,7 @@ func NewRemaining(
 		if _, ok := owed[key]; ok && s.Hooks != nil && len(s.Hooks.AfterReset) > 0 {
 			r.Owed = append(r.Owed, s)
 		}
-		if s.Host != run.Host || !s.Acts() {
+		if !s.ActsOn(run.Host) {
 			continue
 		}
 		c := result.RemainingStep{Step: s}

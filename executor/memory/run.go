@@ -73,7 +73,7 @@ func ProcessOf(pid int, enclosure string, holds HoldsLock) result.Process {
 // GoesOn reports whether a process carries a run out. It is false if that cannot be found out: whoever takes the run's
 // locks then finds them taken.
 func GoesOn(run *state.Run, p *plan.Plan, holds HoldsLock) bool {
-	i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.Host == run.Host && s.Acts() })
+	i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.ActsOn(run.Host) })
 	return i >= 0 && ProcessOf(run.PID, p.Steps[i].Enclosure, holds) == result.ProcessRunning
 }
 

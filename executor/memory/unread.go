@@ -78,7 +78,7 @@ func behind(u *inventory.Unread, components []inventory.Known, runs []keptRun) [
 func userOf(u *inventory.Unread, runs []keptRun, holds HoldsLock) (who string, resume bool) {
 	works := func(run keptRun) bool {
 		return slices.ContainsFunc(run.plan.Steps, func(s plan.Step) bool {
-			return s.Host == run.Host && s.Acts() && u.Leads(s.LUID)
+			return s.ActsOn(run.Host) && u.Leads(s.LUID)
 		})
 	}
 	i := slices.IndexFunc(runs, works)

@@ -38,9 +38,6 @@ type Component struct {
 	Is   step.Component
 }
 
-// waits reports whether a wave may have something to do for it.
-func (c Component) waits() bool { return c.Is.State == step.Pending || c.Is.State == step.Staged }
-
 // Run is a run as it stands.
 type Run struct {
 	Plan       *plan.Plan
@@ -117,7 +114,7 @@ func (r *Run) Next(now time.Time) Decision {
 func (r *Run) Due(w plan.Wave) []int {
 	var due []int
 	for i, c := range r.Components {
-		if c.waits() && c.Is.TaskIn(c.Step, &w) != step.Idle && r.Stops.Off(c.Step) == "" {
+		if c.Is.State.Waits() && c.Is.TaskIn(c.Step, &w) != step.Idle && r.Stops.Off(c.Step) == "" {
 			due = append(due, i)
 		}
 	}
@@ -264,7 +261,7 @@ func (r *Run) Domains(w plan.Wave, due []int) (together, alone [][]int) {
 			alone = addTo(alone, i, lonely, c.Enclosure)
 			continue
 		}
-		ties := append([]string{c.Enclosure}, c.Neighbours...)
+		ties := c.Domain()
 		if c.FaultDomain != 0 {
 			ties = append(ties, fmt.Sprint("fault domain ", c.FaultDomain))
 		}

@@ -20,8 +20,8 @@ const (
 	Unstage Do = "unstage"
 	// RecordSent records that the component took the whole image of the hop.
 	RecordSent Do = "record sent"
-	// Relieve forgets the cautions that a whole image settles: needs image and unclear.
-	Relieve Do = "relieve"
+	// Settle deletes the cautions that a whole image settles: needs image and unclear.
+	Settle Do = "settle"
 	// CautionNeedsImage, CautionUnclear and CautionPowerOnly record a caution, with Reason.
 	CautionNeedsImage Do = "caution needs image"
 	CautionUnclear    Do = "caution unclear"
@@ -100,14 +100,14 @@ func Apply(s *plan.Step, c Component, e Event) (Component, []Command) {
 	case ModeRefused:
 		m.fallBack()
 	case AsPlanned:
-		m.do(Relieve)
+		m.do(Settle)
 	case AllSent:
 		m.now.Holds = Holds{Content: Part}
 	case Defer:
 		m.deferred()
 	case Start:
 		m.now.Holds, m.now.Damage = Holds{}, Sound
-		m.do(Relieve, RecordSent)
+		m.do(Settle, RecordSent)
 	case Confirm:
 		m.now.Holds, m.now.Confirmed = Holds{}, e.Confirmed
 		m.do(Unstage)
@@ -297,7 +297,7 @@ func (m *move) deferred() {
 	m.now.Holds = Holds{
 		Content: Whole, Image: hop.Image.SHA256, Confirmed: m.event.Confirmed, PowerOnly: m.event.PowerOnly,
 	}
-	m.do(Relieve, RecordSent, Stage)
+	m.do(Settle, RecordSent, Stage)
 	if m.event.PowerOnly {
 		m.do(CautionPowerOnly)
 	}

@@ -21,7 +21,7 @@ const (
 	AwaitsPower Task = "await power" // until it runs what is staged
 )
 
-// TaskIn returns what a wave has to do for a component that is Pending or Staged.
+// TaskIn returns what a wave has to do for a component that waits.
 func (c Component) TaskIn(s *plan.Step, w *plan.Wave) Task {
 	switch {
 	case w.Number != s.Waves.Stage && w.Number != s.Waves.Reset:

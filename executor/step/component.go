@@ -51,6 +51,10 @@ const (
 // ended are the states that no event but Resumed leaves.
 var ended = []State{Refused, Unchanged, Failed, Aborted, Unknown}
 
+// Waits reports whether a wave may have something to do: the component has not begun, or is
+// between two of its waves.
+func (s State) Waits() bool { return s == Pending || s == Staged }
+
 // Ended reports whether nothing follows in this run.
 func (s State) Ended() bool { return slices.Contains(ended, s) }
 

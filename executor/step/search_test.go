@@ -41,7 +41,7 @@ func (m *memory) carryOut(s *plan.Step, c step.Component, commands []step.Comman
 		case step.Unstage:
 			m.staged = ""
 		case step.RecordSent:
-		case step.Relieve:
+		case step.Settle:
 			m.needsImage, m.unclear = false, false
 		case step.CautionNeedsImage:
 			m.needsImage = true
@@ -370,7 +370,7 @@ func TestWholeWay(t *testing.T) {
 		{step.Event{Kind: step.Send, Mode: plan.ModeE}, step.Sending, "[download]"},
 		{step.Event{Kind: step.Intended, Begins: true, Open: []int64{1}}, step.Sending, "[]"},
 		{step.Event{Kind: step.AllSent}, step.Sent, "[listen]"},
-		{step.Event{Kind: step.Defer, Confirmed: true}, step.Staged, "[unstage relieve record sent stage resolve]"},
+		{step.Event{Kind: step.Defer, Confirmed: true}, step.Staged, "[unstage settle record sent stage resolve]"},
 		{step.Event{Kind: step.Begin}, step.Checking, "[compare]"},
 		{step.Event{Kind: step.Activate}, step.Activating, "[start staged]"},
 		{step.Event{Kind: step.Intended, Open: []int64{2}}, step.Activating, "[]"},
@@ -386,7 +386,7 @@ func TestWholeWay(t *testing.T) {
 		{step.Event{Kind: step.Send, Mode: plan.Mode7}, step.Sending, "[download]"},
 		{step.Event{Kind: step.Intended, Begins: true, Open: []int64{4}}, step.Sending, "[]"},
 		{step.Event{Kind: step.AllSent}, step.Sent, "[listen]"},
-		{step.Event{Kind: step.Start}, step.Waiting, "[unstage relieve record sent await return]"},
+		{step.Event{Kind: step.Start}, step.Waiting, "[unstage settle record sent await return]"},
 		{step.Event{Kind: step.Return}, step.Verifying, "[read back]"},
 		{step.Event{Kind: step.Confirm, Confirmed: true}, step.Done, "[unstage resolve]"},
 	} {

@@ -102,7 +102,7 @@ func (c *Config) record(ctx context.Context, verified []state.Verification, sett
 			}
 		}
 		for _, caution := range settled {
-			tx.Relieve(caution.Key, caution.Address, state.Unclear)
+			tx.Settle(caution.Key, caution.Address, inventory.Unclear)
 		}
 	})
 }
@@ -178,7 +178,7 @@ func (l *look) settle(ctx context.Context, remembered *state.Memory, found *resu
 	var settled []state.CautionRecord
 	remembered.Cautions = slices.DeleteFunc(remembered.Cautions, func(c state.CautionRecord) bool {
 		e, esp, sub := l.inv.Component(c.Key.LUID, c.Key.Subenclosure)
-		if c.Kind != state.Unclear || sub == nil || !l.cycled(e, esp, sub) || l.machine.HoldsDeferred(ctx, esp.Paths) {
+		if c.Kind != inventory.Unclear || sub == nil || !l.cycled(e, esp, sub) || l.machine.HoldsDeferred(ctx, esp.Paths) {
 			return false
 		}
 		settled = append(settled, c)
@@ -245,7 +245,7 @@ func unsettled(m *state.Memory) []result.Unsettled {
 		})
 	}
 	for _, c := range memory.Cautions(m.Cautions) {
-		if memory.NeedsPerson(c) {
+		if c.Kind.NeedsPerson() {
 			all = append(all, result.Unsettled{Address: c.Address, Reason: c.Words()})
 		}
 	}

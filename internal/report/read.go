@@ -158,7 +158,7 @@ func (r *Run) addPlanned(p *plan.Plan) {
 		begun[s.Address] = true
 	}
 	for _, s := range p.Steps {
-		if s.Host != r.Host || !s.Acts() || begun[s.Address] {
+		if !s.ActsOn(r.Host) || begun[s.Address] {
 			continue
 		}
 		first := s.Hops[0]

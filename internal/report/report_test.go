@@ -265,7 +265,7 @@ func TestStagedAndCautions(t *testing.T) {
 			tx.SetStep(run, state.Step{Address: address, Key: key, State: "staged", At: noon})
 			tx.Stage(key, state.StagedRecord{SHA256: "aa", Revision: "1100", Running: "1000", Since: noon, By: "anna",
 				Confirmed: address == a})
-			tx.Caution(state.CautionRecord{Key: key, Kind: state.NeedsImage, Address: address, Detail: "83h", Since: noon})
+			tx.Caution(state.CautionRecord{Key: key, Caution: inventory.Caution{Kind: inventory.NeedsImage, Address: address, Detail: "83h", Since: noon}})
 			tx.Intend(state.Intent{Run: run, Address: address, Key: key, Kind: state.Activation, Mode: "0f", SHA256: "aa",
 				At: noon})
 			tx.Override(run, state.Override{Kind: state.IgnoreWindow, Address: address, Given: "CHG-4711"})

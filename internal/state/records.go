@@ -1,8 +1,11 @@
 package state
 
 import (
+	"slices"
 	"strings"
 	"time"
+
+	"fwctl/inventory"
 )
 
 // Key names a component: one subenclosure of the ESP behind one logical unit.
@@ -162,24 +165,15 @@ type StagedRecord struct {
 	Confirmed bool // the device said that the image is complete
 }
 
-// CautionKind is what a caution is about.
-type CautionKind string
-
-const (
-	// it may have nothing to boot from: it needs a whole image before any reset or power loss
-	NeedsImage CautionKind = "needs-image"
-	Unclear    CautionKind = "unclear"    // it may hold all or part of an image that was sent, and does not say which
-	PowerOnly  CautionKind = "power-only" // the image staged on it starts at power on, not by mode 0Fh
-)
-
-// CautionRecord is something that has to be minded about a component, until what it is
-// about is gone.
+// CautionRecord is a caution about a component. The store has no Unfinished ones: those follow from open intents.
 type CautionRecord struct {
-	Key     Key
-	Kind    CautionKind
-	Address string // of the component
-	Detail  string // what the device said, in words
-	Since   time.Time
+	Key Key
+	inventory.Caution
+}
+
+// About reports whether the caution is about a component, or about one that was at one of its addresses before.
+func (c *CautionRecord) About(k Key, addresses ...string) bool {
+	return c.Key == k || slices.Contains(addresses, c.Address)
 }
 
 // Sent is an image that a component has received completely.
@@ -217,28 +211,11 @@ type Verification struct {
 	At       time.Time
 }
 
-// Phase is a part of the work on a component whose time is recorded.
-type Phase string
-
-const (
-	Download Phase = "download" // from before the first chunk until all of the image was taken
-	Flash    Phase = "flash"    // from then until the device says what became of it
-	Return   Phase = "return"   // from the reset until the component was verified
-)
-
-// TimedWork is what the time of a phase depends on.
-type TimedWork struct {
-	Vendor, Product string // of the component
-	Mode            string // "e", "7", or "f" for the activation of what is staged
-	Protocol        string // as plans name it
-	ImageSize       int64  // bytes; 0 in the phase Return, whose time does not depend on it
-	Phase           Phase
-}
-
 // Timing is how long a phase took that ended well, and that nothing interrupted.
 type Timing struct {
-	TimedWork
-	Run  int64
-	Took time.Duration
-	At   time.Time // when it ended
+	inventory.TimedWork
+	ImageSize int64 // bytes; 0 in the phase "return", whose time does not depend on it
+	Run       int64
+	Took      time.Duration
+	At        time.Time // when it ended
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fwctl/internal/state"
+	"fwctl/inventory"
 )
 
 var (
@@ -515,20 +516,20 @@ func TestPathsWithOddCharacters(t *testing.T) {
 
 func TestTimingsAreKeptByWorkTheLatestOfEach(t *testing.T) {
 	s := open(t, t.TempDir())
-	flash := state.TimedWork{Vendor: "ACME", Product: "JBOD-60", Mode: "e", Protocol: "ses", ImageSize: 1 << 20, Phase: state.Flash}
-	other := flash
-	other.ImageSize = 1 << 21
+	flash := inventory.TimedWork{
+		Vendor: "ACME", Product: "JBOD-60", Mode: "e", Protocol: "ses", Phase: inventory.FlashPhase,
+	}
 	var want []state.Timing
 	update(t, s, func(tx *state.Tx) {
 		run := tx.BeginRun(state.Run{StartedAt: noon})
 		for i := range 60 {
-			v := state.Timing{TimedWork: flash, Run: run, Took: time.Duration(i) * time.Second, At: noon}
+			v := state.Timing{TimedWork: flash, ImageSize: 1 << 20, Run: run, Took: time.Duration(i) * time.Second, At: noon}
 			tx.Time(v)
 			if i >= 10 {
 				want = append(want, v)
 			}
 		}
-		v := state.Timing{TimedWork: other, Run: run, Took: time.Nanosecond, At: noon}
+		v := state.Timing{TimedWork: flash, ImageSize: 1 << 21, Run: run, Took: time.Nanosecond, At: noon}
 		tx.Time(v)
 		want = append(want, v)
 	})

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"fwctl/internal/state"
+	"fwctl/inventory"
 )
 
 // together does something so many times at once.
@@ -93,8 +94,8 @@ func TestManyReadNothing(t *testing.T) {
 // The caution that only power on starts an image holds while that image is staged. The
 // caution that a component needs an image holds until it has one.
 func TestWhatEndsACaution(t *testing.T) {
-	powerOnly, needsImage := state.CautionRecord{Key: key, Kind: state.PowerOnly, Since: noon},
-		state.CautionRecord{Key: key, Kind: state.NeedsImage, Since: noon}
+	powerOnly, needsImage := state.CautionRecord{Key: key, Caution: inventory.Caution{Kind: inventory.PowerOnly, Since: noon}},
+		state.CautionRecord{Key: key, Caution: inventory.Caution{Kind: inventory.NeedsImage, Since: noon}}
 	for name, tt := range map[string]struct {
 		f    func(*state.Tx)
 		want []state.CautionRecord
@@ -102,7 +103,7 @@ func TestWhatEndsACaution(t *testing.T) {
 		"another image is staged": {func(tx *state.Tx) { tx.Stage(key, state.StagedRecord{}) }, []state.CautionRecord{needsImage}},
 		"nothing is staged":       {func(tx *state.Tx) { tx.Unstage(key) }, []state.CautionRecord{needsImage}},
 		"something is sent":       {func(tx *state.Tx) { tx.Sent(key, state.Sent{}) }, []state.CautionRecord{needsImage, powerOnly}},
-		"it has got an image":     {func(tx *state.Tx) { tx.Relieve(key, "", state.NeedsImage) }, []state.CautionRecord{powerOnly}},
+		"it has got an image":     {func(tx *state.Tx) { tx.Settle(key, "", inventory.NeedsImage) }, []state.CautionRecord{powerOnly}},
 		"elsewhere":               {func(tx *state.Tx) { tx.Unstage(state.Key{LUID: key.LUID}) }, []state.CautionRecord{needsImage, powerOnly}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"time"
+
+	"fwctl/inventory"
 )
 
 var errReadOnly = errors.New("it is open for reading only")
@@ -157,7 +159,7 @@ func (t *Tx) Stage(k Key, s StagedRecord) {
 	t.exec("INSERT OR REPLACE INTO staged (lu_id, subenclosure, sha256, revision, running, since, by, confirmed) "+
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		k.LUID, k.Subenclosure, s.SHA256, s.Revision, s.Running, stamp(s.Since), s.By, s.Confirmed)
-	t.Relieve(k, "", PowerOnly)
+	t.Settle(k, "", inventory.PowerOnly)
 }
 
 // Caution records a caution about a component.
@@ -170,12 +172,14 @@ func (t *Tx) Caution(c CautionRecord) {
 // before.
 func (t *Tx) NeedsImage(k Key, address, detail string, since time.Time) {
 	t.Unstage(k)
-	t.Caution(CautionRecord{Key: k, Kind: NeedsImage, Address: address, Detail: detail, Since: since})
+	t.Caution(CautionRecord{Key: k, Caution: inventory.Caution{
+		Kind: inventory.NeedsImage, Address: address, Detail: detail, Since: since,
+	}})
 }
 
-// Relieve deletes a caution about a component, or about one that was at its address before:
-// the module was exchanged.
-func (t *Tx) Relieve(k Key, address string, kind CautionKind) {
+// Settle deletes the cautions of a kind about a component, or about one that was at its address before: the module was
+// exchanged. "" is no address.
+func (t *Tx) Settle(k Key, address string, kind inventory.CautionKind) {
 	t.exec("DELETE FROM cautions WHERE (lu_id = ? AND subenclosure = ? OR address = ? AND address != '') AND kind = ?",
 		k.LUID, k.Subenclosure, address, kind)
 }
@@ -184,7 +188,7 @@ func (t *Tx) Relieve(k Key, address string, kind CautionKind) {
 // about to be overwritten.
 func (t *Tx) Unstage(k Key) {
 	t.exec("DELETE FROM staged WHERE lu_id = ? AND subenclosure = ?", k.LUID, k.Subenclosure)
-	t.Relieve(k, "", PowerOnly)
+	t.Settle(k, "", inventory.PowerOnly)
 }
 
 // Sent records an image that a component has received completely.

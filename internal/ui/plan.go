@@ -289,7 +289,7 @@ func toDo(steps []plan.Step) string {
 	counts, worst := map[plan.Action]int{}, map[plan.Impact]int{}
 	for _, s := range steps {
 		counts[s.Action]++
-		if s.Action == plan.Update || s.Action == plan.Activate {
+		if s.Acts() {
 			worst[s.Disruption.Worst]++
 		}
 	}

@@ -79,14 +79,7 @@ func (c Component) gravest() int {
 	rank := 0
 	for i := range c.ESP.cautions {
 		if c.ESP.cautions[i].Address == c.Address {
-			rank = max(
-				rank,
-				1+slices.Index(
-					[]inventory.CautionKind{inventory.PowerOnly, inventory.Unclear, inventory.Unfinished,
-						inventory.NeedsImage},
-					c.ESP.cautions[i].Kind,
-				),
-			)
+			rank = max(rank, c.ESP.cautions[i].Kind.Gravity())
 		}
 	}
 	return rank

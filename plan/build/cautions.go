@@ -64,7 +64,7 @@ func (d *draft) unclear() *inventory.Caution {
 func cautionWarnings(e *fleet.Enclosure, cautions []inventory.Caution) []string {
 	var warnings []string
 	for _, c := range cautions {
-		if (c.Kind == inventory.NeedsImage || c.Kind == inventory.Unclear) && inventory.EnclosureOf(c.Address) == e.ID {
+		if c.Kind.NeedsPerson() && inventory.EnclosureOf(c.Address) == e.ID {
 			warnings = append(warnings, c.Address+": "+c.Words())
 		}
 	}

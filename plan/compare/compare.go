@@ -102,7 +102,7 @@ func nameOf(p *plan.Plan) Plan { return Plan{p.Digest, p.CreatedAt, p.DesiredSta
 // name says which component a row is about.
 func (r *Row) name(s *plan.Step) {
 	r.Address, r.Name = s.Address, s.Name
-	r.Alarming = s.Action == plan.Blocked || s.Acts() && s.Disruption.Worst == plan.IOInterruption
+	r.Alarming = s.Action == plan.Blocked || s.MayStopIO()
 }
 
 // Named returns the row's component as selectors see it.

@@ -196,7 +196,7 @@ func (g Group) first() int {
 // I/O may stop.
 func (g Group) Alarming() bool {
 	s := g.Steps[0]
-	return s.Action == plan.Blocked || s.Acts() && s.Disruption.Worst == plan.IOInterruption
+	return s.Action == plan.Blocked || s.MayStopIO()
 }
 
 // Label is what people call the enclosure of a component: its name, else its identifier.

@@ -66,7 +66,7 @@ func Unfinished(p *plan.Plan, inventories []*inventory.Inventory) []inventory.Ca
 		own := s.Own(cautions)
 		by := inventory.CautionOf(own, inventory.Unfinished, s.Address)
 		if by == nil {
-			by, _ = Locked(own, s.Address, append([]string{s.Enclosure}, s.Neighbours...), "")
+			by, _ = Locked(own, s.Address, s.Domain(), "")
 		}
 		if by != nil && by.Kind == inventory.Unfinished && !slices.Contains(blocking, *by) {
 			blocking = append(blocking, *by)
