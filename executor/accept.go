@@ -11,8 +11,8 @@ import (
 )
 
 // accept refuses the run if another host may be writing to its enclosures, or if I/O may
-// stop at a component, and nobody accepted that. It returns what somebody accepted, for
-// the record.
+// stop at a component and no one accepted that. It returns what was accepted, for the
+// record.
 func (r *run) accept() []state.Override {
 	refusal, why := step.RefusedDisruption, r.Unaccepted()
 	if others := r.OtherWriters(); len(others) > 0 {
@@ -43,8 +43,8 @@ func (r *run) accept() []state.Override {
 	return nil
 }
 
-// OtherWriters returns the enclosures to which another host may be writing: those of which
-// this host does not see all I/O modules, unless somebody says that nobody else writes.
+// OtherWriters returns the enclosures to which another host may be writing: those that have
+// I/O modules this host does not see, unless a person says that no other host writes.
 func (c *Config) OtherWriters() []plan.Unseen {
 	if c.SoleWriter {
 		return nil
@@ -52,8 +52,8 @@ func (c *Config) OtherWriters() []plan.Unseen {
 	return c.Unseen
 }
 
-// Unaccepted says at which components I/O may stop in the waves that the run is for
-// without anybody having accepted that, and what to do about it; "" where there is none.
+// Unaccepted says at which components I/O may stop, in the waves that the run is for, though
+// no one accepted that, and what to do; "" if there are none.
 func (c *Config) Unaccepted() string {
 	var addresses []string
 	for _, s := range c.Local() {
@@ -71,7 +71,7 @@ func (c *Config) Unaccepted() string {
 	)
 }
 
-// Resetting returns the steps of which this host may reset something in the waves that the
+// Resetting returns the steps in which this host may reset something, in the waves that the
 // run is for.
 func (c *Config) Resetting() []*plan.Step {
 	return slices.DeleteFunc(c.Local(), func(s *plan.Step) bool {
@@ -79,12 +79,12 @@ func (c *Config) Resetting() []*plan.Step {
 	})
 }
 
-// stopsIO reports whether what is to be done with a component may stop I/O.
+// stopsIO reports whether a step may stop I/O in the waves that the run is for.
 func (c *Config) stopsIO(s *plan.Step) bool {
 	return s.MayStopIO() && c.selectsNumber(s.Waves.Reset)
 }
 
-// ignored are the windows that a person put aside, for the record.
+// ignored returns the windows that a person overrode, for the record.
 func (r *run) ignored() []state.Override {
 	var all []state.Override
 	for _, c := range r.local() {

@@ -18,8 +18,8 @@ import (
 )
 
 // check reads a component, finds where it stands, and compares it with what its step
-// expects. The event is the wave's task if all is as expected; without a wave it has no
-// Kind then.
+// expects. If all is as expected, the event is the wave's task; without a wave it has no
+// Kind.
 func (r *run) check(ctx context.Context, held *enclosure.Held, c *component, wave *plan.Wave) step.Event {
 	remembered, err := r.Store.Memory(ctx)
 	if err != nil {
@@ -45,7 +45,8 @@ func (r *run) check(ctx context.Context, held *enclosure.Held, c *component, wav
 	switch {
 	case c.unsure(sub):
 		return c.is.NotAsPlanned(
-			"the device never said that what it holds staged is complete, so it is not activated; a power cycle would start it")
+			"the device never said that what it holds staged is complete, so it is not activated; " +
+				"a power cycle would start it")
 	case len(worse) > 0:
 		return c.is.NotAsPlanned("the enclosure has become worse since the run began: " + strings.Join(worse, "; "))
 	}
@@ -59,7 +60,7 @@ func (r *run) check(ctx context.Context, held *enclosure.Held, c *component, wav
 	return next
 }
 
-// readAgain reads an enclosure, and says what of it has become worse since the run began.
+// readAgain reads an enclosure, and returns what has become worse there since the run began.
 func (r *run) readAgain(ctx context.Context, held *enclosure.Held) (e *inventory.Enclosure, worse []string, err error) {
 	before := r.baselineOf(held.ID())
 	err = enclosure.Retry(ctx, func() (err error) {
@@ -67,7 +68,8 @@ func (r *run) readAgain(ctx context.Context, held *enclosure.Held) (e *inventory
 		if e, err = held.Read(ctx); err != nil || before == nil {
 			return err
 		}
-		if worse = before.Decline(e); len(worse) > 0 { // a page that could not be read looks like that too
+		// An error has it read once more: a page that could not be read looks like a decline.
+		if worse = before.Decline(e); len(worse) > 0 {
 			return errors.New(strings.Join(worse, "; "))
 		}
 		return nil
@@ -75,8 +77,7 @@ func (r *run) readAgain(ctx context.Context, held *enclosure.Held) (e *inventory
 	return e, worse, err
 }
 
-// forgetStaged forgets what the store has as staged in a component that does not hold it
-// any more.
+// forgetStaged deletes the record of a staged image that a component no longer holds.
 func (r *run) forgetStaged(ctx context.Context, c *component, m *state.Memory, sub *inventory.Subenclosure) error {
 	old, ok := m.Staged[c.key]
 	if !ok || sub.Staged != nil || r.id == 0 {
@@ -91,7 +92,7 @@ func (r *run) forgetStaged(ctx context.Context, c *component, m *state.Memory, s
 	return nil
 }
 
-// next is the event of what a wave has to do for a component that is as expected.
+// next returns the event of a wave's task for a component that is as expected.
 func (c *component) next(wave *plan.Wave) step.Event {
 	if wave == nil {
 		return step.Event{}
@@ -108,8 +109,8 @@ func (c *component) next(wave *plan.Wave) step.Event {
 	return step.Event{Kind: step.Withdraw, Reason: c.is.Reason}
 }
 
-// unsure reports whether it holds staged what the plan has started now, and what the device
-// never said to be complete.
+// unsure reports whether it holds an image that the plan wants started now, though the
+// device never said that the image is complete.
 func (c *component) unsure(sub *inventory.Subenclosure) bool {
 	hop := c.hop()
 	return c.is.Staged() != "" && !c.is.Touched && c.step.Action != plan.Update && hop.ByCommand() &&

@@ -17,20 +17,20 @@ import (
 	"fwctl/plan"
 )
 
-// component is one component of the plan on its way through its step. It belongs to
-// whoever works on its fault domain.
+// component is one component of the plan on its way through its step. Only the goroutine
+// that works on its fault domain uses it.
 type component struct {
 	step *plan.Step
 	key  state.Key
 
-	// is all that is known of where it stands. apply alone changes it, and set in a
-	// comparison that has no effect.
+	// is is all that is known of where it stands. Only apply changes it, and set after a look
+	// that has no effect.
 	is    step.Component
 	moved time.Time   // when it came to its state; zero if it never left the first
 	seen  result.Step // as of its last event; guarded by run.mu
 
 	download *download.Download // under way
-	phase    phase              // that is being timed
+	phase    phase              // being timed
 	heldBack string             // why its wave left it as it was
 	ready    bool               // the preflight found it as the plan expects it
 }
@@ -45,7 +45,7 @@ func (c *component) hop() *plan.Hop { return c.is.At(c.step) }
 
 func (c *component) task(wave plan.Wave) step.Task { return c.is.TaskIn(c.step, &wave) }
 
-// scheduled is it as schedule has it.
+// scheduled returns it as package schedule has components.
 func (c *component) scheduled() schedule.Component { return schedule.Component{Step: c.step, Is: c.is} }
 
 // in finds it in an enclosure, at its address.
@@ -63,7 +63,7 @@ func (c *component) revisionIn(e *inventory.Enclosure) string {
 	return ""
 }
 
-// record is where it stands, for the store.
+// record returns where it stands, for the store.
 func (c *component) record(at time.Time) state.Step {
 	hop := c.hop()
 	value, err := json.Marshal(c.is)
@@ -76,7 +76,7 @@ func (c *component) record(at time.Time) state.Step {
 	}
 }
 
-// set takes over what a comparison has found out. Nothing is recorded.
+// set changes a component to what a look at its device has shown. It records nothing.
 func (r *run) set(c *component, is step.Component) {
 	c.is = is
 	r.mu.Lock()
@@ -84,8 +84,8 @@ func (r *run) set(c *component, is step.Component) {
 	c.seen = c.result()
 }
 
-// apply moves a component by an event, and commits what it is then together with all that
-// follows. If that cannot be committed, no effect comes next: it fails.
+// apply moves a component by an event, and commits its new value with all that follows. If
+// that cannot be committed, no effect comes next: the component fails.
 func (r *run) apply(ctx context.Context, c *component, e step.Event) {
 	was := c.is
 	is, commands := step.Apply(c.step, was, e)
@@ -101,8 +101,8 @@ func (r *run) apply(ctx context.Context, c *component, e step.Event) {
 	r.account(c)
 }
 
-// commit records a component, carries out those commands that are for the store, and records
-// how long a phase took unless that is nil. Check records nothing.
+// commit records a component, carries out the commands that are for the store, and records
+// how long a phase took if took is not nil. Check records nothing.
 func (r *run) commit(ctx context.Context, c *component, commands []step.Command, took *state.Timing) error {
 	if r.id == 0 {
 		return nil
@@ -129,7 +129,8 @@ func (c *component) carryOut(tx *state.Tx, cmd step.Command, now time.Time, by s
 	switch cmd.Do {
 	case step.Stage:
 		tx.Stage(c.key, state.StagedRecord{
-			SHA256: hop.Image.SHA256, Revision: hop.To, Running: c.is.Runs, Since: now, By: by, Confirmed: c.is.Confirmed,
+			SHA256: hop.Image.SHA256, Revision: hop.To, Running: c.is.Runs, Since: now, By: by,
+			Confirmed: c.is.Confirmed,
 		})
 	case step.Unstage:
 		tx.Unstage(c.key)
@@ -157,7 +158,7 @@ func (c *component) carryOut(tx *state.Tx, cmd step.Command, now time.Time, by s
 	}
 }
 
-// intend commits effects before they are tried, together with the component that they make.
+// intend commits effects before they are tried, with the value that the component has then.
 func (r *run) intend(ctx context.Context, c *component, mode byte, kinds ...state.Kind) error {
 	if len(kinds) == 0 {
 		return nil
@@ -190,7 +191,7 @@ func (r *run) unrecorded(c *component, err error) {
 	r.event(c.about(result.Event{Type: result.EventNoticed, Reason: err.Error()}))
 }
 
-// holding says that it holds its hop's image staged, as an end of a reason; "" if it does not.
+// holding says that it holds its hop's image staged, as the end of a reason; "" if it does not.
 func (c *component) holding() string {
 	if !c.is.HoldsHop(c.step) {
 		return ""
@@ -198,7 +199,8 @@ func (c *component) holding() string {
 	return fmt.Sprintf("; it holds %s staged, which a power cycle would start", cmp.Or(c.hop().To, "the image"))
 }
 
-// cannot is the event of an error before a component's next byte; none without an error.
+// cannot returns the event of an error that came before a component's next byte; none if
+// there is no error.
 func (c *component) cannot(err error) step.Event {
 	switch {
 	case err == nil:

@@ -15,8 +15,8 @@ import (
 	"fwctl/plan"
 )
 
-// kinds are the events of the outcomes that end something. The others are for whoever
-// called the download to decide on.
+// kinds are the events of the outcomes that end something. The caller of the download
+// decides on the others.
 var kinds = map[download.Result]step.Kind{
 	download.Refused:    step.Refuse,
 	download.Stale:      step.Refuse,
@@ -44,14 +44,14 @@ var refusals = map[download.Result]step.Refusal{
 	download.InUse: step.RefusedInUse,
 }
 
-// event is what the outcome of a download means to a component. taken: the device may have
-// had a part of this download.
+// event returns what the outcome of a download means to a component. taken: the device may
+// have got a part of this download.
 func (c *component) event(o download.Outcome, taken bool) step.Event {
 	kind, ok := kinds[o.Result]
 	if !ok {
 		kind = step.Lose
 	}
-	if kind == step.Refuse && c.is.Touched { // it cannot be refused any more
+	if kind == step.Refuse && c.is.Touched { // refused is said only of what got nothing
 		kind = step.Fail
 	}
 	return step.Event{
@@ -60,15 +60,15 @@ func (c *component) event(o download.Outcome, taken bool) step.Event {
 	}
 }
 
-// changeOf is what a hop does to the revision that its component reports.
+// changeOf returns what a hop does to the revision that its component reports.
 func changeOf(hop *plan.Hop) download.Change {
 	return download.Change{From: hop.From, To: hop.To, Unversioned: hop.Unversioned}
 }
 
-// arrived reports whether a component runs what a hop brings, as far as its revision says.
+// arrived reports whether a component runs the image of a hop, as far as its revision shows.
 func arrived(hop *plan.Hop, revision string) bool { return changeOf(hop).Made(revision) }
 
-// modeOf is a mode as a download has it.
+// modeOf returns a mode as package download has it.
 func modeOf(m plan.Mode) download.Mode {
 	if m == plan.Mode7 {
 		return download.Mode7
@@ -76,7 +76,7 @@ func modeOf(m plan.Mode) download.Mode {
 	return download.ModeE
 }
 
-// spec is what the component takes next by a mode, and how.
+// spec returns the image that the component takes next by a mode, and how it takes it.
 func (c *component) spec(mode plan.Mode) download.Spec {
 	hop := c.hop()
 	spec := download.Spec{
@@ -101,12 +101,12 @@ func (c *component) spec(mode plan.Mode) download.Spec {
 	if hop.Protocol == plan.WriteBuffer {
 		spec.Protocol = download.ByWriteBuffer
 	}
-	spec.ActivationPage, _ = hop.ActivationPageBytes() // newRun has read it
+	spec.ActivationPage, _ = hop.ActivationPageBytes() // validate has checked it
 	return spec
 }
 
-// newDownload is the way in which a component takes its hop's image by a mode. e is a
-// reading of the enclosure that has the component.
+// newDownload returns a download of a hop's image to its component by a mode. e is a
+// reading of the component's enclosure.
 func (r *run) newDownload(
 	held *enclosure.Held,
 	e *inventory.Enclosure,

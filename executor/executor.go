@@ -3,7 +3,7 @@
 //
 // It decides nothing that the plan could have decided, compares the plan's
 // preconditions with the live devices before every first byte, never repeats a
-// command with an effect, and never prints: what happens is told to an observer.
+// command with an effect, and never prints: an observer receives the events.
 package executor
 
 import (
@@ -23,45 +23,47 @@ type Config struct {
 	Machine transport.Machine
 	Store   *state.Store
 	Plan    *plan.Plan
-	Images  map[string]*image.Image // by SHA-256, 64 hex digits: one for every hop that is still to be sent
-	By      string                  // who runs it, for the record
-	Account state.Account           // whom the system takes them for, likewise
+	// Images has, by SHA-256, one for every hop that is still to be sent.
+	Images map[string]*image.Image
+	// By is who runs it, and Account who that is to the system; both are for the record.
+	By      string
+	Account state.Account
 
-	// AcceptDisruption selects the components at which I/O may stop; inventory.All is
-	// every one. Run refuses a plan with another one whose worst disruption is that.
+	// AcceptDisruption selects the components at which I/O may stop; inventory.All selects
+	// every one. Run refuses a plan that may stop I/O at any other.
 	AcceptDisruption []inventory.Selector
 
-	// Unseen are the enclosures of which this host does not see all ESPs, so that another
-	// host may be writing to them. Run refuses them without SoleWriter: somebody's word,
-	// for the record, that nobody else writes to them.
+	// Unseen are the enclosures that have ESPs this host does not see: another host may be
+	// writing to them. Run refuses them unless SoleWriter is set: a person's word, for the
+	// record, that no other host does.
 	Unseen     []plan.Unseen
 	SoleWriter bool
 
-	// IgnoreWindow is why the plan is carried out whether its windows are open or
-	// not, for the record; "" where they hold.
+	// IgnoreWindow is the reason to carry the plan out while its windows are closed, for the
+	// record; "" to keep to them.
 	IgnoreWindow string
 
 	// Phase and Wave limit the run to waves of one kind, and to the one with a number;
-	// "" and 0 for all of them. What would have to come first is not passed over.
+	// "" and 0 for all of them. An earlier wave that is not done is not skipped: the run stops.
 	Phase plan.WaveKind
 	Wave  int
 
-	// Wait has the run wait for windows to open, and for a person's power cycle.
+	// Wait makes the run wait for windows to open, and for a person's power cycle.
 	Wait bool
 
-	// Withdraw, once closed, has downloads by mode e broken off between two chunks.
-	// Resets, and downloads by mode 7, are seen through. May be nil.
+	// Withdraw, once closed, breaks downloads by mode e off between two chunks. Resets, and
+	// downloads by mode 7, are brought to their end. May be nil.
 	Withdraw <-chan struct{}
 
-	// Leave, once closed, has Run return at once, whatever is under way: the process
+	// Leave, once closed, makes Run return at once, whatever is under way: the process
 	// is about to end. The run stays open, for Resume. May be nil.
 	Leave <-chan struct{}
 
 	// Command runs a command of the plan's hooks, with these variables added to the
-	// environment, and returns what it wrote: the end of that, where it is much. It
-	// kills the command when ctx ends; nothing else does. nil on simulated racks
-	// alone: there hooks are told of, and not run.
+	// environment, and returns the end of what it wrote. It kills the command when ctx ends,
+	// and only then. nil on simulated racks only: hooks are reported there, and not run.
 	Command func(ctx context.Context, argv, env []string) ([]byte, error)
 
-	Observer func(result.Event) // told of every event, from one goroutine at a time; may be nil
+	// Observer receives every event, one at a time; may be nil.
+	Observer func(result.Event)
 }

@@ -285,7 +285,7 @@ func TestActivation(t *testing.T) {
 		"write-buffer, unconfirmed":   {plan.WriteBuffer, "protocol: write-buffer, confirm: none", "staged unconfirmed e 1000", result.RunStopped, "its activation was planned and is left out, because the image may be incomplete: power-cycle"},
 		"starts at power on only":     {plan.SES, "completion: {e: '12'}", "staged confirmed e 1000", result.RunDone, "mode 0Fh does not start it: power-cycle"},
 		"mode 7 that needs a reset":   {plan.SES, "completion: {'7': '11'}", "staged confirmed 7 1000", result.RunDone, "mode 0Fh does not start it: power-cycle"},
-		"mode 7 that is deferred":     {plan.SES, "completion: {'7': '13'}, modes: ['07']", "staged confirmed 7 1000", result.RunDone, "the device waits to be told: power-cycle"},
+		"mode 7 that is deferred":     {plan.SES, "completion: {'7': '13'}, modes: ['07']", "staged confirmed 7 1000", result.RunDone, "the device waits for a command: power-cycle"},
 		"mode 7 that needs the power": {plan.SES, "completion: {'7': '12'}", "staged confirmed 7 1000", result.RunDone, "mode 0Fh does not start it: power-cycle"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"fwctl/plan/impact"
 )
 
-// heed refuses what earlier runs have found out that must not be done.
+// heed refuses a component that the cautions of earlier runs keep from being worked on.
 func (c *component) heed(cautions []inventory.Caution) step.Event {
 	var startsBy plan.ActivateBy
 	if c.is.HoldsHop(c.step) {
@@ -23,7 +23,7 @@ func (c *component) heed(cautions []inventory.Caution) step.Event {
 	return c.refusedByGate(why)
 }
 
-// refusedByGate is the event of a component whose ESP must not be reset now.
+// refusedByGate returns the event of a component whose ESP must not be reset now.
 func (c *component) refusedByGate(why string) step.Event {
 	if c.is.Touched {
 		return step.Event{Kind: step.Fail, Reason: why + c.holding()}
@@ -31,9 +31,8 @@ func (c *component) refusedByGate(why string) step.Event {
 	return step.Event{Kind: step.Stale, Refusal: step.RefusedGate, Reason: why}
 }
 
-// forbids says why a step's ESP must not be reset now, as a fresh scan shows the
-// use of the drives behind it; "" where nothing is against it. Hosts other than
-// this one are as the plan saw them.
+// forbids returns why a step's ESP must not be reset now, by what a fresh scan shows of the
+// drives behind it; "" if it may be. Other hosts count as the plan saw them.
 func (r *run) forbids(c *component, inv *inventory.Inventory) string {
 	seen := func(id string) bool {
 		return slices.ContainsFunc(inv.Enclosures, func(e inventory.Enclosure) bool { return e.ID() == id })
@@ -41,7 +40,8 @@ func (r *run) forbids(c *component, inv *inventory.Inventory) string {
 	domain := c.step.Domain()
 	for _, id := range domain {
 		if !seen(id) {
-			return "enclosure " + id + " of its fault domain is not in sight: it is unknown whether its drives are in use"
+			return "enclosure " + id + " of its fault domain is not in sight: " +
+				"it is unknown whether its drives are in use"
 		}
 	}
 	if why := r.unreadIn(domain, c.step.Host, inv); why != "" {
@@ -58,8 +58,8 @@ func (r *run) forbids(c *component, inv *inventory.Inventory) string {
 	return ""
 }
 
-// unreadIn returns what of a fault domain, among the components that the plan knows on a
-// host, cannot be read now, and why; "" if all of it can be.
+// unreadIn returns a component of a fault domain, of those that the plan has on a host, that
+// cannot be read now, and why; "" if all can be.
 func (r *run) unreadIn(domain []string, host string, inv *inventory.Inventory) string {
 	for i := range inv.Problems {
 		p := &inv.Problems[i]

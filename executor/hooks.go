@@ -15,8 +15,8 @@ import (
 	"fwctl/plan"
 )
 
-// hooked has a step worked on, between the commands that its plan wants run
-// around a reset where there may be one. What work tells is passed on.
+// hooked works on a component. If a reset may follow, it runs the step's commands before
+// and after that. It returns what work returns.
 func (r *run) hooked(ctx context.Context, wave plan.Wave, c *component, work func() bool) bool {
 	if c.step.Hooks == nil || !c.is.MayReset(c.step, &wave) {
 		return work()
@@ -32,8 +32,8 @@ func (r *run) hooked(ctx context.Context, wave plan.Wave, c *component, work fun
 	return goesOn
 }
 
-// afterReset runs the command after a reset, however that ended: it takes back
-// what the one before it did.
+// afterReset runs the command after a reset, however the reset ended: it undoes what the
+// command before the reset did.
 func (r *run) afterReset(ctx context.Context, c *component, hop int) {
 	became := outcomeOf(c.is.State)
 	if c.is.Hop > hop {
@@ -53,8 +53,8 @@ func (r *run) hookFailed(c *component, kind state.HookKind) {
 	r.stops = r.stops.WentWrong(r.Plan, c.scheduled(), why).BreakOff(c.step, why)
 }
 
-// hook runs the command on one side of a reset, and says why it failed; "" where
-// it did not. That it is started is on record before it is: see runOwedHooks.
+// hook runs the command on one side of a reset, and returns why it failed; "" if it did
+// not. Its start is recorded before it is started: see runOwedHooks.
 func (r *run) hook(
 	ctx context.Context, c *component, hop int, kind state.HookKind, became result.Outcome,
 ) (failure string) {
@@ -62,11 +62,11 @@ func (r *run) hook(
 	if kind == state.AfterReset {
 		command = c.step.Hooks.AfterReset
 	}
-	told := result.Event{Type: result.EventHook, Hook: kind, Command: command}
+	event := result.Event{Type: result.EventHook, Hook: kind, Command: command}
 	if r.Command == nil {
 		if len(command) > 0 {
-			told.Reason = "not run: this rack is simulated, and the command is not"
-			r.event(c.about(told))
+			event.Reason = "not run: this rack is simulated, and the command is not"
+			r.event(c.about(event))
 		}
 		return ""
 	}
@@ -75,17 +75,10 @@ func (r *run) hook(
 	}
 	var id int64
 	err := r.Store.Update(ctx, func(tx *state.Tx) {
-		id = tx.BeginHook(
-			state.Hook{
-				Run:     r.id,
-				Address: c.step.Address,
-				Key:     c.key,
-				Hop:     hop,
-				Kind:    kind,
-				Command: command.String(),
-				At:      time.Now(),
-			},
-		)
+		id = tx.BeginHook(state.Hook{
+			Run: r.id, Address: c.step.Address, Key: c.key, Hop: hop, Kind: kind, Command: command.String(),
+			At: time.Now(),
+		})
 	})
 	if err != nil {
 		r.unrecorded(c, err)
@@ -95,7 +88,7 @@ func (r *run) hook(
 	}
 	var output []byte
 	if len(command) > 0 {
-		r.event(c.about(told))
+		r.event(c.about(event))
 		limited, cancel := context.WithTimeout(ctx, time.Duration(c.step.Hooks.Timeout))
 		output, err = r.Command(limited, command, r.environment(c, became))
 		if errors.Is(limited.Err(), context.DeadlineExceeded) {
@@ -105,11 +98,12 @@ func (r *run) hook(
 		if err != nil {
 			failure = failed(err.Error() + lastLine(output))
 		}
-		told.Type, told.Reason, told.Output = result.EventHookEnded, failure, strings.ToValidUTF8(string(output), "\uFFFD")
-		r.event(c.about(told))
+		event.Type, event.Reason = result.EventHookEnded, failure
+		event.Output = strings.ToValidUTF8(string(output), "\uFFFD")
+		r.event(c.about(event))
 	}
 	ended := func(tx *state.Tx) {
-		tx.EndHook(id, time.Now(), cmp.Or(failure, "done"), strings.ToValidUTF8(string(output), "\uFFFD"))
+		tx.EndHook(id, time.Now(), cmp.Or(failure, "done"), event.Output)
 	}
 	if err := r.Store.Update(ctx, ended); err != nil {
 		r.unrecorded(c, err)
@@ -117,7 +111,7 @@ func (r *run) hook(
 	return failure
 }
 
-// environment tells a command what it is run for.
+// environment returns the variables that say to a command what it is run for.
 func (r *run) environment(c *component, became result.Outcome) []string {
 	env := []string{
 		"FWCTL_ADDRESS=" + c.step.Address,
@@ -132,7 +126,7 @@ func (r *run) environment(c *component, became result.Outcome) []string {
 	return env
 }
 
-// lastLine is the last that a command wrote, as an end of a sentence; "" where it
+// lastLine returns the last line that a command wrote, as the end of a sentence; "" if it
 // wrote nothing.
 func lastLine(output []byte) string {
 	text := strings.TrimSpace(string(output))
@@ -143,8 +137,8 @@ func lastLine(output []byte) string {
 	return fmt.Sprintf(", and it said %q last", string(line[max(0, len(line)-200):]))
 }
 
-// runOwedHooks runs the commands after resets that a killed run had not got to,
-// or did not see the end of.
+// runOwedHooks runs the commands after resets that a killed run did not get to, or whose
+// end it did not see.
 func (r *run) runOwedHooks(ctx context.Context) error {
 	owed, err := memory.OwedHooks(ctx, r.Store, r.id)
 	if err != nil {

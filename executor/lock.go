@@ -14,8 +14,8 @@ import (
 )
 
 // lock takes the locks of all enclosures that there is work for, and of those that
-// share a fault domain with them: nobody else may reset anything there. They are
-// kept until release.
+// share a fault domain with them: no other run may reset anything there. The caller
+// releases them.
 func (r *run) lock(ctx context.Context) (release func()) {
 	var locks []io.Closer
 	release = func() {
@@ -26,8 +26,8 @@ func (r *run) lock(ctx context.Context) (release func()) {
 	if r.why != "" {
 		return release
 	}
-	// Sorted, and no further than the first that is taken: of two runs at the same
-	// enclosures one gets through, and the other has not opened a node of theirs.
+	// They are tried in one order, and the first that is taken ends that: of two runs at the
+	// same enclosures one gets through, and the other has not opened any of their nodes.
 	for _, enclosure := range r.enclosures() {
 		lock, err := r.Machine.Lock(enclosure)
 		if err != nil {
@@ -48,7 +48,7 @@ func (r *run) lock(ctx context.Context) (release func()) {
 	lock, err := r.lockResets()
 	if err != nil {
 		r.refusal, r.why = step.RefusedInUse, r.withHolder(ctx, err, resetsLock).Error()+
-			": another run resets ESPs, and what may share drives with others is not reset beside anything"
+			": another run resets ESPs, and an ESP that may share drives with others is not reset beside them"
 		return release
 	}
 	locks = append(locks, lock)
@@ -66,8 +66,8 @@ func (r *run) withHolder(ctx context.Context, err error, lock string) error {
 	return err
 }
 
-// resetsLock is the lock of all runs that reset something: those that know the fault
-// domains of what they reset share it, and one that does not has it for itself.
+// resetsLock is the lock of all runs that reset something. Runs that know the fault
+// domains of what they reset share it; one that does not takes it alone.
 const resetsLock = "resets"
 
 func (r *run) lockResets() (io.Closer, error) {
@@ -89,7 +89,7 @@ func (r *run) lockResets() (io.Closer, error) {
 	return r.Machine.Lock(resetsLock)
 }
 
-// enclosures are those that there is work for, and those of their fault domains, sorted.
+// enclosures returns those that there is work for, and those of their fault domains, sorted.
 func (r *run) enclosures() []string {
 	var all []string
 	for _, c := range r.local() {

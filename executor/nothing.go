@@ -12,9 +12,9 @@ import (
 	"fwctl/plan"
 )
 
-// NothingToDo returns the result of a plan that acts on nothing. It is done, unless what
-// is staged waits for a power cycle, or a blocked component needs a person, by what this
-// host remembers.
+// NothingToDo returns the result of a plan that acts on nothing. It is done, unless a staged
+// image waits for a power cycle, or this host remembers that a blocked component needs a
+// person.
 func NothingToDo(ctx context.Context, c Config) (*result.Result, error) {
 	cautions, err := c.Store.Cautions(ctx)
 	if err != nil {
@@ -50,8 +50,8 @@ func NothingToDo(ctx context.Context, c Config) (*result.Result, error) {
 	return sum, nil
 }
 
-// NothingHere returns the result of a run of a plan that has work for other hosts alone,
-// without a store; nil if there is something to do here.
+// NothingHere returns the result of a run of a plan that has work only for other hosts; nil
+// if this host has something to do. It needs no store.
 func NothingHere(ctx context.Context, c Config) (*result.Result, error) {
 	r, err := newRun(ctx, c)
 	if err != nil {

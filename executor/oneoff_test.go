@@ -60,11 +60,11 @@ func TestOneOffPlans(t *testing.T) {
 		words          string
 	}{
 		"mode 7, and the revision changed":           {"", plan.Mode7, "1100", "", result.RunDone, "updated confirmed 7 1100", ""},
-		"mode 7, and the revision is the same":       {"", plan.Mode7, "1000", "", result.RunDone, "updated unconfirmed 7 1000", "the revision cannot tell which image it runs"},
+		"mode 7, and the revision is the same":       {"", plan.Mode7, "1000", "", result.RunDone, "updated unconfirmed 7 1000", "the revision does not show which image it runs"},
 		"mode 7, and the revision that was said":     {"", plan.Mode7, "1100", "1100", result.RunDone, "updated confirmed 7 1100", ""},
 		"mode 7, and another revision than was said": {"", plan.Mode7, "1100", "1200", result.RunFailed, "failed unconfirmed 7 1100", "neither what it ran (1000) nor what it should run (1200)"},
 		"mode 7 by WRITE BUFFER":                     {"protocol: write-buffer", plan.Mode7, "1100", "", result.RunDone, "updated confirmed 7 1100", ""},
-		"likewise, and the revision is the same":     {"protocol: write-buffer, vanish: false", plan.Mode7, "1000", "", result.RunDone, "updated unconfirmed 7 1000", "the revision cannot tell"},
+		"likewise, and the revision is the same":     {"protocol: write-buffer, vanish: false", plan.Mode7, "1000", "", result.RunDone, "updated unconfirmed 7 1000", "the revision does not show"},
 		"mode e, staged":                             {"", plan.ModeE, "1100", "", result.RunDone, "staged confirmed e 1000", ""},
 		"mode e is refused, and 7 does not follow":   {"modes: ['07']", plan.ModeE, "1100", "1100", result.RunFailed, "failed unconfirmed e 1000", "permits no other mode"},
 		"mode 7 is refused, and e does not follow":   {"modes: ['0e', '0f']", plan.Mode7, "1100", "", result.RunFailed, "failed unconfirmed 7 1000", "permits no other mode"},

@@ -11,12 +11,12 @@ import (
 	"fwctl/plan"
 )
 
-// Selects reports whether the run works on a wave: Config.Phase and Config.Wave.
+// Selects reports whether the run works on a wave, as Phase and Wave say.
 func (c *Config) Selects(w plan.Wave) bool {
 	return c.limits().Selects(w)
 }
 
-// limits are what the run is for, beside its plan.
+// limits returns what the run is limited to.
 func (c *Config) limits() schedule.Limits {
 	l := schedule.Limits{Phase: c.Phase, Wave: c.Wave, Wait: c.Wait, IgnoreWindows: c.IgnoreWindow != ""}
 	if c.Machine != nil {
@@ -41,8 +41,8 @@ func (c *Config) Local() []*plan.Step {
 	return all
 }
 
-// Closed returns the waves that the run is for, in which this host sends something, and of
-// which no window is open.
+// Closed returns the waves that the run is for, that this host has a part in, and whose
+// windows are closed.
 func (c *Config) Closed(now time.Time) ([]plan.Wave, error) {
 	var closed []plan.Wave
 	local := c.Local()
@@ -79,8 +79,8 @@ func (r *run) holdBack(d schedule.Decision) {
 	r.stop(d.Why+": "+d.Todo, result.RunStopped)
 }
 
-// commandsLeft are those of the plan's commands that go on from here: all but those
-// of this host that have nothing left to do.
+// commandsLeft returns the plan's commands that go on from here: all but those of this
+// host that have nothing left to do.
 func (r *run) commandsLeft() []plan.Turn {
 	here := r.Machine.Hostname()
 	var left []int

@@ -19,8 +19,8 @@ import (
 	"fwctl/inventory/scan"
 )
 
-// preflight compares the preconditions of all steps with the live devices. One
-// that does not hold refuses the whole run, as long as nothing has been written.
+// preflight compares the preconditions of all steps with the live devices. A precondition
+// that does not hold refuses the whole run, unless something was written already.
 func (r *run) preflight(ctx context.Context) {
 	steps := r.local()
 	if r.why != "" || len(steps) == 0 {
@@ -60,8 +60,8 @@ func (r *run) preflight(ctx context.Context) {
 	}
 }
 
-// compare compares the steps of one enclosure with what is live, and takes down
-// what it is like before the run touches it.
+// compare compares the steps of one enclosure with the live devices, and takes the
+// enclosure's baseline.
 func (r *run) compare(ctx context.Context, group []*component, inv *inventory.Inventory) {
 	held, err := r.hold(r.until, group[0], inv)
 	if err == nil {
@@ -84,7 +84,7 @@ func (r *run) compare(ctx context.Context, group []*component, inv *inventory.In
 		if e.Kind == step.Return { // its wave finds that again, and reads it back
 			e = step.Event{}
 		}
-		if e.Kind == "" && !c.is.Dormant(c.step) { // what is dormant is not started
+		if e.Kind == "" && !c.is.Dormant(c.step) { // the run does not start a dormant image
 			e = c.heed(cautions)
 		}
 		if e.Kind == "" && c.step.Waves.Reset != 0 && r.selectsNumber(c.step.Waves.Reset) {
@@ -93,7 +93,7 @@ func (r *run) compare(ctx context.Context, group []*component, inv *inventory.In
 			}
 		}
 		if r.until.Err() != nil {
-			return // what was not read is no reason
+			return // the interruption may be why it could not be read
 		}
 		if c.ready = e.Kind == ""; !c.ready {
 			r.endUnbegun(ctx, c, e)
@@ -101,15 +101,15 @@ func (r *run) compare(ctx context.Context, group []*component, inv *inventory.In
 	}
 }
 
-// baselineOf is what an enclosure of the run was like before it.
+// baselineOf returns what an enclosure was like before the run.
 func (r *run) baselineOf(id string) *baseline.Baseline {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.baselines[id]
 }
 
-// takeBaseline records what an enclosure is like before the run's first effect on it. A
-// path to a drive that is not live then is not waited for later, which is worth a line.
+// takeBaseline records what an enclosure is like before the run's first effect on it. It
+// reports the drives that are not healthy: the run does not wait for those later.
 func (r *run) takeBaseline(ctx context.Context, held *enclosure.Held) error {
 	if r.baselineOf(held.ID()) != nil {
 		return nil // of the run that is resumed
@@ -145,8 +145,8 @@ func (r *run) endUnbegun(ctx context.Context, c *component, e step.Event) {
 	}
 }
 
-// refuse refuses the whole run where a step was. What takes a new plan, or a
-// hand, says so for those that only have to wait.
+// refuse refuses the whole run if a step was refused. Of several reasons it gives the one
+// that asks the most of people: a new plan before mending something, and that before waiting.
 func (r *run) refuse() {
 	for _, kind := range []struct {
 		refusal step.Refusal
@@ -167,9 +167,9 @@ func (r *run) refuse() {
 	}
 }
 
-// scan reads enclosures, and leaves alone all others that the plan knows, by a step or as
-// left out: this run has no lock of theirs, or is working on them. What the plan does not
-// know is read: it may stand in the place of what the plan does.
+// scan reads enclosures. It leaves alone all others that the plan knows, by a step or as
+// left out: this run does not have their locks, or is working on them. Devices that the plan
+// does not know are read, because one of them may stand in the place of one that it knows.
 func (r *run) scan(ctx context.Context, enclosures []string) (*inventory.Inventory, error) {
 	others := slices.Clone(r.Plan.LeftOut)
 	for _, s := range r.Plan.Steps {
@@ -180,7 +180,7 @@ func (r *run) scan(ctx context.Context, enclosures []string) (*inventory.Invento
 	return scan.Scan(ctx, r.Machine, scan.Options{Except: others, ProbeUse: true})
 }
 
-// refusalFor is the kind of a refusal because something cannot be read.
+// refusalFor returns the kind of the refusal that an error in reading a device causes.
 func refusalFor(err error) step.Refusal {
 	if errors.Is(err, transport.ErrBusy) {
 		return step.RefusedInUse

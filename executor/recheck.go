@@ -15,8 +15,8 @@ import (
 	"fwctl/inventory"
 )
 
-// recheck looks once more at everything that was done among these components of the run,
-// and at what is beside it: modules synchronise each other up and down of their own accord.
+// recheck looks once more at those of these components that are done, and at the components
+// beside them: modules synchronise each other up and down of their own accord.
 func (r *run) recheck(ctx context.Context, components []*component) {
 	restarted := slices.DeleteFunc(slices.Clone(components), func(c *component) bool { return !c.is.Restarted })
 	for _, group := range byEnclosure(restarted) {
@@ -43,9 +43,9 @@ func (r *run) recheck(ctx context.Context, components []*component) {
 	}
 }
 
-// reread finds out what the components run that failed: the modules beside them may have
-// brought them to another revision since, or a power cycle that was not seen to its end. What
-// a scan does not show changes nothing.
+// reread finds out what the failed components run: the modules beside them, or a power cycle
+// that the run did not see to its end, may have brought them to another revision since. A
+// component that the scan does not show stays as it is.
 func (r *run) reread(ctx context.Context) {
 	var failed []*component
 	var enclosures []string
@@ -72,8 +72,8 @@ func (r *run) reread(ctx context.Context) {
 	}
 }
 
-// lookAgain reads a component's enclosure, of which some were done earlier in the run. If
-// it is not as it was, it is read until its ESPs are at rest.
+// lookAgain reads a component's enclosure. done are the components there that are done. If
+// they are not as they were, it reads again until the ESPs are at rest.
 func (r *run) lookAgain(ctx context.Context, c *component, done []*component) (e *inventory.Enclosure, err error) {
 	hop, before := c.hop(), r.baselineOf(c.step.Enclosure)
 	var peers enclosure.PeerSync
@@ -102,7 +102,7 @@ func (r *run) lookOnce(ctx context.Context, c *component) (*inventory.Enclosure,
 	return held.Read(ctx)
 }
 
-// stillWell says what is no longer as it was when a component was done; "" if all is.
+// stillWell returns what is no longer as it was when a component was done; "" if all is.
 func stillWell(c *component, before *baseline.Baseline, e *inventory.Enclosure, err error) string {
 	if err != nil {
 		return "it was verified, and cannot be read any more: " + err.Error()
@@ -123,8 +123,8 @@ func stillWell(c *component, before *baseline.Baseline, e *inventory.Enclosure, 
 	return ""
 }
 
-// stillStaged finds out that what a component has staged was started, or replaced, by
-// something else.
+// stillStaged finds out whether something else has started, or replaced, the image that a
+// component held staged.
 func (r *run) stillStaged(ctx context.Context, c *component, e *inventory.Enclosure) {
 	hop := c.hop()
 	_, sub, _ := c.in(e)

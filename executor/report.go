@@ -17,19 +17,19 @@ func (r *run) event(e result.Event) {
 	if r.Observer == nil {
 		return
 	}
-	r.telling.Lock()
-	defer r.telling.Unlock()
+	r.observing.Lock()
+	defer r.observing.Unlock()
 	e.Time = time.Now()
 	r.Observer(e)
 }
 
-// about adds to an event which component and hop it is about.
+// about returns an event with the component and hop that it is about.
 func (c *component) about(e result.Event) result.Event {
 	e.Address, e.Hop, e.Hops = c.step.Address, c.is.Hop+1, len(c.step.Hops)
 	return e
 }
 
-// report says what an event means to those who watch.
+// report sends the observer what a step's event means to people.
 func (r *run) report(c *component, on step.Kind) {
 	is := c.is
 	switch {
@@ -44,7 +44,7 @@ func (r *run) report(c *component, on step.Kind) {
 			Type: result.EventVerified, Revision: is.Runs, Confirmed: &is.Confirmed, Reason: is.Reason,
 		}))
 	}
-	if is.State.Ended() { // what is Done is looked at once more before the run reports its end
+	if is.State.Ended() { // Done is not among these: it is checked once more first
 		r.finished(c, c.result())
 	}
 }
@@ -69,22 +69,23 @@ func (c *component) result() result.Step {
 	return sum
 }
 
-// account draws the conclusions of where a component has come to.
+// account stops what must not go on, now that a component has come to its state.
 func (r *run) account(c *component) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stops = r.stops.After(r.Plan, c.scheduled())
 }
 
-// notLookedAt reports whether a killed run was in the middle of a step, and this one has
-// not got as far as to look at it.
+// notLookedAt reports whether a killed run was in the middle of a step, and this run has
+// not looked at it yet.
 func (c *component) notLookedAt() bool { return c.is.State == step.Pending && len(c.is.Open) > 0 }
 
-// holdsForPerson reports whether it holds an image that an apply was to start, and that a
-// person has to start.
+// holdsForPerson reports whether it holds an image that the plan wanted started by a
+// command, and that only a person can start.
 func (c *component) holdsForPerson() bool { return c.hop().ByCommand() && c.is.Dormant(c.step) }
 
-// untouched is why a step was not started, or what it holds staged not activated.
+// untouched returns why a component was not started, or its staged image not activated;
+// "" if the run did not stop.
 func (r *run) untouched(c *component) string {
 	why := cmp.Or(r.stops.Off(c.step), r.stops.Why)
 	missed := "started"
@@ -102,8 +103,9 @@ func (r *run) untouched(c *component) string {
 	return ""
 }
 
-// awaits is the wave that goes on with a step where the run was not for that, and
-// says so; 0 where nothing is left to do, or something else stands in the way.
+// awaits returns the wave that goes on with a component, if the run was not for that wave,
+// and says so in words. It returns 0 if nothing is left to do, or if something else stands
+// in the way.
 func (r *run) awaits(c *component) (wave int, why string) {
 	if !r.isHere(c) || !c.is.State.Waits() || cmp.Or(c.heldBack, r.untouched(c)) != "" {
 		return 0, ""
@@ -116,7 +118,7 @@ func (r *run) awaits(c *component) (wave int, why string) {
 	return 0, ""
 }
 
-// result sums up where all steps stand, and tells it.
+// result sums up all components, and reports as finished those that have not ended.
 func (r *run) result() *result.Result {
 	sum := &result.Result{Outcome: result.RunDone, Steps: []result.Step{}}
 	waiting, dormant := 0, 0
@@ -162,7 +164,7 @@ func (r *run) result() *result.Result {
 		sum.Refusal = r.refusal
 	}
 	if sum.Outcome != result.RunDone {
-		sum.Reason = cmp.Or(r.why, r.whole(waiting, dormant))
+		sum.Reason = cmp.Or(r.why, r.stopped(waiting, dormant))
 	}
 	if sum.Outcome == result.RunStopped {
 		sum.Commands = r.commandsLeft()
@@ -170,13 +172,13 @@ func (r *run) result() *result.Result {
 	return sum
 }
 
-// joined are reasons, those that there are, one after the other.
+// joined returns the reasons that are not empty as one.
 func joined(reasons ...string) string {
 	return strings.Join(slices.DeleteFunc(reasons, func(r string) bool { return r == "" }), "; ")
 }
 
-// leave is what is known at the moment when somebody cannot wait any longer. What
-// is under way goes on, and nobody here will hear how it ends.
+// leave returns what is known when a person cannot wait any longer. The work goes on, and
+// this process does not hear how it ends.
 func (r *run) leave() *result.Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -188,13 +190,13 @@ func (r *run) leave() *result.Result {
 		}
 		sum.Steps = append(sum.Steps, sr)
 	}
-	sum.Reason = "left at once, as was asked: what was under way is not known, and fwctl resume finds it out"
+	sum.Reason = "left at once, as requested: what became of the work under way is unknown, and fwctl resume finds out"
 	return sum
 }
 
-// whole is why the run stopped, and how many components it left as they were,
-// or staged and not activated.
-func (r *run) whole(waiting, dormant int) string {
+// stopped returns why the run stopped, how many components it did not start, and how many
+// it left staged and did not activate.
+func (r *run) stopped(waiting, dormant int) string {
 	var left []string
 	for _, l := range []struct {
 		n    int
@@ -217,7 +219,7 @@ func (r *run) whole(waiting, dormant int) string {
 	return strings.Trim(r.stops.Why+": "+strings.Join(left, ", "), ": ")
 }
 
-// outcomeOf is what a run that ends makes of where a component stands.
+// outcomeOf returns how a component in a state has ended, when its run ends.
 func outcomeOf(s step.State) result.Outcome {
 	if s == step.Pending {
 		return result.OutcomeSkipped
@@ -225,7 +227,7 @@ func outcomeOf(s step.State) result.Outcome {
 	return cmp.Or(result.OutcomeOf(s), result.OutcomeUnknown)
 }
 
-// outcome is what one step makes of the whole run.
+// outcome returns how the whole run ended, as far as one component decides that.
 func (r *run) outcome(c *component) result.RunOutcome {
 	switch {
 	case c.is.NeedsPerson(), outcomeOf(c.is.State) == result.OutcomeUnknown:

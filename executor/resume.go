@@ -20,10 +20,10 @@ import (
 	"fwctl/plan"
 )
 
-// Resume goes on with a run of c.Plan that was killed or interrupted. It looks at
-// the devices first, and brings to its end what was under way; nothing is written
-// because the store says so. What was accepted for the run still is, and it is
-// for the waves that it was for, whatever c.Phase and c.Wave.
+// Resume continues a run of c.Plan that was killed or interrupted. It looks at the devices
+// first, and brings to its end what was under way; nothing is written on the store's word
+// alone. What was accepted for the run stays accepted, and the run keeps to the waves that
+// it was limited to: c.Phase and c.Wave do not count.
 func Resume(ctx context.Context, c Config, run int64) (*result.Result, error) {
 	was, err := c.Store.Run(ctx, run)
 	if err != nil {
@@ -56,7 +56,7 @@ func Resume(ctx context.Context, c Config, run int64) (*result.Result, error) {
 	}
 	r.resumed = was
 	return r.carryOut(ctx, func() error {
-		r.id = run // and not before its locks are held: it may be going on
+		r.id = run // not before its locks are held: its process may still be alive
 		err := c.Store.Update(ctx, func(tx *state.Tx) {
 			tx.Resume(r.id, c.By, time.Now())
 			tx.Work(r.id, c.Account, time.Now())
@@ -79,7 +79,7 @@ func Resume(ctx context.Context, c Config, run int64) (*result.Result, error) {
 	})
 }
 
-// dropImages lets go of all images but those of runs that can be resumed.
+// dropImages deletes all images beside the store but those of runs that can be resumed.
 func dropImages(ctx context.Context, store *state.Store) error {
 	runs, err := store.Resumable(ctx)
 	if err != nil {
@@ -106,11 +106,11 @@ type remains struct {
 	component *component
 	was       step.Component // as the store has it
 	kind      state.Kind     // of the last effect whose end is open
-	at        time.Time      // when that was intended, else when it came to its state
+	at        time.Time      // when that was intended; if nothing is open, when it came to its state
 }
 
-// recover takes up each component where the store has it, and finds out on the device what
-// became of what was under way.
+// recover takes each component up where the store has it, and asks the device what became of
+// the work under way.
 func (r *run) recover(ctx context.Context) error {
 	all, err := r.restore(ctx)
 	if err != nil {
@@ -145,10 +145,10 @@ func (r *run) recover(ctx context.Context) error {
 			held, err = enclosure.Absent(r.Machine, group[0].step.Enclosure), nil
 		}
 		if err != nil {
-			return err // with all of it still open
+			return err // all of it stays open, for another resumption
 		}
 		defer held.Close()
-		held.Expect(group[0].step.Preconditions.ESPs...) // those that are away come back
+		held.Expect(group[0].step.Preconditions.ESPs...) // ESPs that are away may come back
 		sessions = append(sessions, held)
 	}
 	for i, group := range groups {
@@ -160,7 +160,7 @@ func (r *run) recover(ctx context.Context) error {
 	return nil
 }
 
-// restore reads the components that the run has got to off the store.
+// restore reads the components that the run had got to from the store.
 func (r *run) restore(ctx context.Context) ([]remains, error) {
 	records, err := r.Store.Steps(ctx, r.id)
 	if err != nil {
@@ -188,7 +188,7 @@ func (r *run) restore(ctx context.Context) ([]remains, error) {
 		if !c.needsImage(cautions) {
 			was.was.Damage = step.Sound // a later run has sent it a whole image
 		}
-		was.was.Open = nil // those that are open still: a later run may have ended some
+		was.was.Open = nil // a later run may have resolved some
 		for _, i := range own {
 			if i.Outcome == "" {
 				was.was.Open = append(was.was.Open, i.ID)
@@ -208,10 +208,11 @@ func (c *component) needsImage(cautions []state.CautionRecord) bool {
 	})
 }
 
-// stored returns a component as the store has it. Of a run by a fwctl before 1.0 it is
-// what the record, its effects and the cautions say.
-func (c *component) stored(rec state.Step, intents []state.Intent, cautions []state.CautionRecord) (step.Component,
-	error) {
+// stored returns a component as the store has it. A run by a fwctl before 1.0 did not record
+// it: it is then put together from the record, its effects and the cautions.
+func (c *component) stored(
+	rec state.Step, intents []state.Intent, cautions []state.CautionRecord,
+) (step.Component, error) {
 	is := step.New(c.step)
 	if rec.Component != "" {
 		err := json.Unmarshal([]byte(rec.Component), &is)
@@ -241,15 +242,16 @@ func (c *component) stored(rec state.Step, intents []state.Intent, cautions []st
 	})
 	if last == state.Activation || is.State == step.Staged {
 		is.Holds = step.Holds{
-			Content: step.Whole, Image: hop.Image.SHA256, Confirmed: true, PowerOnly: powerOnly && is.State == step.Staged,
+			Content: step.Whole, Image: hop.Image.SHA256, Confirmed: true,
+			PowerOnly: powerOnly && is.State == step.Staged,
 		}
-		is.Confirmed = is.Holds.PowerOnly // which is the device's own word
+		is.Confirmed = is.Holds.PowerOnly // only the device can have said so
 	}
 	return is, nil
 }
 
 // takeUp looks at a component that a killed run was in the middle of, and brings that to an
-// end: what is complete is waited for, and what is not is discarded, so that its wave can
+// end: it waits for a complete image, and discards an incomplete one, so that the wave can
 // begin again.
 func (r *run) takeUp(ctx context.Context, held *enclosure.Held, was remains) {
 	c := was.component
@@ -272,8 +274,9 @@ func (r *run) takeUp(ctx context.Context, held *enclosure.Held, was remains) {
 	r.work(ctx, held, r.waveAfter(c), c)
 }
 
-// waveAfter is the wave that goes on at once with what a resumption has looked at: that of
-// its download if it has half an image by mode 7, which cannot wait for a window.
+// waveAfter returns the wave that works on a component right after a resumption has looked
+// at it: if it has half an image by mode 7, which cannot wait for a window, the wave of its
+// download.
 func (r *run) waveAfter(c *component) plan.Wave {
 	number := c.step.Waves.Reset
 	if c.hop().Defers(c.is.Mode) {
@@ -286,8 +289,8 @@ func (r *run) waveAfter(c *component) plan.Wave {
 	return r.Plan.Waves[i]
 }
 
-// answersResumption reports whether a component that was lost answers a resumption:
-// another one would find out no more.
+// answersResumption reports whether a component that was lost answers this resumption:
+// another resumption would find out no more.
 func (r *run) answersResumption(ctx context.Context, held *enclosure.Held, c *component) bool {
 	if r.resumed == nil {
 		return false
@@ -299,7 +302,7 @@ func (r *run) answersResumption(ctx context.Context, held *enclosure.Held, c *co
 // noWave has nothing to do for any component: what is under way is brought to its end.
 var noWave = plan.Wave{Number: -1}
 
-// lookAt finds out what became of what a killed run was in the middle of.
+// lookAt finds out how the work ended that a killed run was in the middle of.
 func (r *run) lookAt(ctx context.Context, held *enclosure.Held, was remains) step.Event {
 	c := was.component
 	switch {
@@ -327,9 +330,10 @@ func (r *run) lookAt(ctx context.Context, held *enclosure.Held, was remains) ste
 	return event
 }
 
-// activated finds out whether the command that starts what is staged was carried out. A
-// device that answers, past the time in which one that took it would have left, and runs
-// what it ran, has not had it, or would not have it: its wave asks again.
+// activated finds out whether the command that starts the staged image was carried out. A
+// device that took it would have left the bus within the settle time. One that answers after
+// that, and runs what it ran, did not get the command or did not take it: its wave sends it
+// again.
 func (c *component) activated(ctx context.Context, held *enclosure.Held, was remains) step.Event {
 	hop := c.hop()
 	time.Sleep(time.Until(was.at.Add(time.Duration(hop.Settle))))

@@ -17,12 +17,12 @@ import (
 	"fwctl/plan"
 )
 
-// Run carries the plan out on this machine. What became of the components is in
-// the Result; an error means that the run could not begin (a missing image, a
-// store that cannot be written), and nothing was written to a device.
+// Run carries the plan out on this machine. The Result says what became of the components.
+// An error means that the run could not begin (a missing image, a store that cannot be
+// written), and that nothing was written to a device.
 //
-// When ctx ends nothing new is started and what runs is brought to its end. See
-// Config.Withdraw and Config.Leave for those who cannot wait for that.
+// When ctx ends, nothing new is started, and what is under way is brought to its end.
+// Config.Withdraw and Config.Leave are for those who cannot wait for that.
 func Run(ctx context.Context, c Config) (*result.Result, error) {
 	r, err := newRun(ctx, c)
 	if err != nil {
@@ -39,16 +39,10 @@ func Run(ctx context.Context, c Config) (*result.Result, error) {
 	}
 	started := time.Now()
 	r.begin = func(tx *state.Tx) {
-		r.id = tx.BeginRun(
-			state.Run{
-				PlanDigest: c.Plan.Digest,
-				Host:       c.Machine.Hostname(),
-				By:         c.By,
-				StartedAt:  started,
-				Phase:      string(c.Phase),
-				Wave:       c.Wave,
-			},
-		)
+		r.id = tx.BeginRun(state.Run{
+			PlanDigest: c.Plan.Digest, Host: c.Machine.Hostname(), By: c.By, StartedAt: started,
+			Phase: string(c.Phase), Wave: c.Wave,
+		})
 		tx.Work(r.id, c.Account, started)
 		for id, name := range c.Plan.Names(c.Machine.Hostname()) {
 			tx.Name(id, name)
@@ -58,8 +52,8 @@ func Run(ctx context.Context, c Config) (*result.Result, error) {
 		}
 	}
 	return r.carryOut(ctx, func() error {
-		// Under its locks, and not before: whoever finds the record of a run without a
-		// process that holds them takes it for dead, and goes on with it.
+		// Only under its locks: a run on record without a process that holds them is taken for
+		// dead, and resumed.
 		err := c.Store.Update(ctx, func(tx *state.Tx) {
 			r.keep(tx)
 			r.begin(tx)
@@ -106,15 +100,15 @@ type run struct {
 	begin      func(*state.Tx) // records it; nil for one that is resumed, or that only checks
 	components []*component
 
-	resumed *state.Run // as it was before: it was begun earlier
+	resumed *state.Run // as it was before it was resumed; nil if it was not
 
-	// By enclosure: what it was like before the run's first effect.
+	// baselines are what enclosures were like before the run's first effect, by identifier.
 	baselines map[string]*baseline.Baseline
 
-	why     string       // nothing at all is done
-	refusal step.Refusal // its kind, where it has one
+	why     string       // why nothing at all is done, "" if the run was not refused
+	refusal step.Refusal // the kind of that, if it has one
 
-	telling sync.Mutex // one event at a time
+	observing sync.Mutex // one event at a time
 
 	mu     sync.Mutex // components of several fault domains are worked on at a time
 	stops  schedule.Stops
@@ -122,7 +116,7 @@ type run struct {
 	wrote  bool         // to any component
 }
 
-// carryOut does what prepare, under the run's locks, leaves to do, and records how it ended.
+// carryOut takes the run's locks, prepares the run, carries it on, and records how it ended.
 func (r *run) carryOut(ctx context.Context, prepare func() error) (*result.Result, error) {
 	release := r.lock(ctx)
 	done := make(chan struct{})
@@ -139,14 +133,16 @@ func (r *run) carryOut(ctx context.Context, prepare func() error) (*result.Resul
 	select {
 	case <-done:
 	case <-r.Leave:
-		return r.leave(), nil // its locks end with the process: what is under way goes on
+		// The work goes on, and its locks end with the process.
+		return r.leave(), nil
 	}
-	defer release() // who has them next finds the end of this run
+	// Not before the end is recorded: whoever has the locks next finds it.
+	defer release()
 	if err != nil {
 		return nil, err
 	}
 	sum := r.result()
-	// The devices are as they are: a store that fails now does not change what is told of them.
+	// A store that fails now does not change what the devices hold: the result stands.
 	if err := r.end(ctx, sum); err != nil {
 		sum.Lost = true
 		r.event(result.Event{Type: result.EventNoticed, Reason: err.Error()})
@@ -154,9 +150,8 @@ func (r *run) carryOut(ctx context.Context, prepare func() error) (*result.Resul
 	return sum, nil
 }
 
-// end records how the run ended, and lets go of the images that no run needs any more.
-// One that was to be resumed and was refused is as it was before, unless only a
-// new plan can take it up.
+// end records how the run ended, and drops the images that no run needs any more. A run
+// that was to be resumed and was refused stays as it was, unless only a new plan can help.
 func (r *run) end(ctx context.Context, sum *result.Result) error {
 	switch {
 	case r.id == 0 && r.begin == nil:
@@ -166,7 +161,7 @@ func (r *run) end(ctx context.Context, sum *result.Result) error {
 	}
 	now := time.Now()
 	err := r.Store.Update(ctx, func(tx *state.Tx) {
-		if r.id == 0 { // it did not get its locks
+		if r.id == 0 { // it was refused before it was recorded
 			r.begin(tx)
 		}
 		for i, c := range r.components {
@@ -184,14 +179,14 @@ func (r *run) end(ctx context.Context, sum *result.Result) error {
 	return dropImages(ctx, r.Store)
 }
 
-// keep puts the images of a run beside the store, so that it can be resumed
-// whatever becomes of their files.
+// keep copies the images of a run to the state directory: it can then be resumed even if
+// their files are gone.
 func (r *run) keep(tx *state.Tx) {
 	kept := map[string]bool{}
 	for _, c := range r.local() {
 		for _, hop := range c.step.Hops {
 			sum := hop.Image.SHA256
-			// One that is staged already is not needed.
+			// An image that is staged already need not be there.
 			if img, ok := r.Images[sum]; ok && !kept[sum] {
 				tx.KeepImage(sum, img.Bytes())
 				kept[sum] = true
@@ -208,7 +203,7 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 	r := &run{Config: c, until: ctx, soaked: map[int]bool{}, baselines: map[string]*baseline.Baseline{}}
 	r.Machine = enclosure.WatchSlow(c.Machine, func(path string, since time.Duration) {
 		r.event(result.Event{Type: result.EventNoticed, Reason: fmt.Sprintf(
-			"%s has not answered a command for %v: it is waited for, because a time-out would have it reset",
+			"%s has not answered a command for %v: fwctl goes on waiting, because a time-out would have it reset",
 			path, plan.Duration(since.Round(time.Second)),
 		)})
 	})
@@ -220,7 +215,7 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		s := newComponent(planned)
 		r.components = append(r.components, s)
 		if !r.isHere(s) {
-			s.is.Reason = "this is for " + planned.Host + " to carry out"
+			s.is.Reason = planned.Host + " has to carry this out"
 		}
 	}
 	if c.Plan.Simulated != c.Machine.Simulated() {
@@ -246,7 +241,7 @@ func (r *run) local() []*component {
 	return slices.DeleteFunc(r.here(), func(c *component) bool { return !c.is.State.Waits() })
 }
 
-// byEnclosure groups steps, enclosures and steps in the plan's order.
+// byEnclosure groups components by enclosure, both in the plan's order.
 func byEnclosure(steps []*component) [][]*component {
 	var groups [][]*component
 	for _, c := range steps {

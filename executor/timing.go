@@ -9,16 +9,16 @@ import (
 )
 
 // phase is a part of the work on a component that is being timed; the zero value is none. A
-// phase that was begun before a resumption, or that was begun twice, is not timed.
+// phase that began before a resumption, or that began twice, is not timed.
 type phase struct {
 	of    inventory.Phase
 	mode  string
 	began time.Time
 }
 
-// timed ends the phase that is being timed if an event ends one well, and begins the one that
-// follows. was is the component before the event. It returns how long the phase took, nil if
-// none has ended well.
+// timed ends the phase that is being timed if an event ends it well, and begins the next. was
+// is the component before the event. It returns how long the phase took, nil if none has
+// ended well.
 func (c *component) timed(was step.Component, on step.Kind, now time.Time) *state.Timing {
 	p := c.phase
 	ended := false
@@ -28,7 +28,7 @@ func (c *component) timed(was step.Component, on step.Kind, now time.Time) *stat
 	case was.State == step.Sent && on == step.Defer:
 		c.phase, ended = phase{}, p.of == inventory.FlashPhase
 	case was.State == step.Sent && on == step.Start:
-		// Only if the image was seen to be sent: a resumption has not seen when that ended.
+		// Only if this process sent the image: a resumption does not know when that ended.
 		if ended = p.of == inventory.FlashPhase; ended {
 			c.phase = phase{inventory.ReturnPhase, mode, now}
 		}

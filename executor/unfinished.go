@@ -13,8 +13,8 @@ import (
 	"fwctl/plan"
 )
 
-// unfinished refuses a new run if an earlier one was killed in the middle of something at its enclosures. One that left
-// nothing open there ends: this run takes its place.
+// unfinished returns why a run must not begin: an earlier run was killed in the middle of its work at the same
+// enclosures, and has to be resumed. An earlier run that left nothing open there ends, and this one takes its place.
 func (r *run) unfinished(ctx context.Context) (why string, err error) {
 	open, err := r.Store.Open(ctx)
 	if err != nil {
@@ -49,8 +49,8 @@ func (r *run) resolveExchanged(ctx context.Context, open []state.Intent) error {
 	})
 }
 
-// supersede ends the earlier runs at this run's enclosures that have no open effect. They are dead: this run has their
-// locks. It says why one must be resumed instead, "" if none must.
+// supersede ends the earlier runs at this run's enclosures that have no open effect. They are dead, because this run
+// has their locks. It returns why one of them must be resumed instead, "" if none must.
 func (r *run) supersede(ctx context.Context, open []state.Intent) (why string, err error) {
 	earlier, err := r.Store.Unfinished(ctx)
 	if err != nil {
@@ -62,7 +62,7 @@ func (r *run) supersede(ctx context.Context, open []state.Intent) (why string, e
 		}
 		p, err := memory.Plan(ctx, r.Store, run.ID)
 		if err != nil || p == nil || !r.takesPlaceOf(&run, p) {
-			continue // whoever resumes it hears of what is wrong with it
+			continue // resuming it reports what is wrong with it
 		}
 		owed, err := memory.OwedHooks(ctx, r.Store, run.ID)
 		if err != nil {
@@ -90,19 +90,20 @@ func (r *run) takesPlaceOf(earlier *state.Run, p *plan.Plan) bool {
 	})
 }
 
-// exchanged reports whether the plan has another logical unit at the address of an effect
-// whose end is not known: what had it is not there any more.
+// exchanged reports whether the plan has another logical unit at the address of an open
+// effect: the module was exchanged since.
 func (r *run) exchanged(i state.Intent) bool {
 	return slices.ContainsFunc(r.Plan.Steps, func(s plan.Step) bool {
 		return s.Address == i.Address && inventory.OtherUnits(s.LUID, i.Key.LUID)
 	})
 }
 
-// superseded is how a run ended that was killed, and that another has taken the place of.
+// superseded is the outcome of a killed run whose place another run has taken.
 const superseded = "superseded"
 
-// recallRefusedModes finds out which components have refused mode e in an earlier run of the
-// same plan: their stage wave is done with, and their reset wave begins with mode 7.
+// recallRefusedModes finds out which components refused mode e in an earlier run of the same
+// plan: nothing is left to do for them in their stage wave, and their reset wave begins with
+// mode 7.
 func (r *run) recallRefusedModes(ctx context.Context) error {
 	runs, err := r.Store.Runs(ctx)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"fwctl/plan"
 )
 
-// validate refuses a plan that this host cannot carry out, whatever the devices are like.
+// validate refuses a plan that this host cannot carry out, whatever its devices are like.
 func (c *Config) validate() error {
 	hooks := false
 	for _, s := range c.Local() {
@@ -19,16 +19,17 @@ func (c *Config) validate() error {
 	}
 	if hooks && c.Command == nil && !c.Machine.Simulated() {
 		return errors.New(
-			"cannot carry out the plan: it wants commands run around resets, and there is nothing to run them with",
+			"cannot carry out the plan: it has commands to run around resets, and there is nothing to run them with",
 		)
 	}
 	return nil
 }
 
-// validateStep refuses a step that no wave works on, or that lacks something that is to be sent.
+// validateStep refuses a step that no wave works on, or whose mode or image is missing.
 func (c *Config) validateStep(s *plan.Step) error {
 	if !slices.ContainsFunc(c.Plan.Waves, func(w plan.Wave) bool {
-		return w.Kind == plan.StageWave && w.Number == s.Waves.Stage || w.Kind == plan.ResetWave && w.Number == s.Waves.Reset
+		return w.Kind == plan.StageWave && w.Number == s.Waves.Stage ||
+			w.Kind == plan.ResetWave && w.Number == s.Waves.Reset
 	}) {
 		return fmt.Errorf("cannot carry out the plan: no wave of it works on %s", s.Address)
 	}

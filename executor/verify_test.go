@@ -46,8 +46,8 @@ func TestVerify(t *testing.T) {
 		"still waiting":                         {acme(""), "1100", false, nil, state.Waiting, "still runs 1000", true},
 		"lost":                                  {acme("powerLoss: loses"), "1100", true, nil, state.Lost, "still runs 1000", false},
 		"lost, by a person's word":              {acme("powerLoss: loses"), "1100", false, []inventory.Selector{enc1 + "/*"}, state.Lost, "still runs 1000", false},
-		"the same revision, and no power cycle": {acme(""), "1000", false, nil, state.Waiting, "nothing tells of a power cycle", true},
-		"the same revision before and after":    {acme(""), "1000", true, nil, state.Running, "cannot tell", false},
+		"the same revision, and no power cycle": {acme(""), "1000", false, nil, state.Waiting, "nothing shows a power cycle", true},
+		"the same revision before and after":    {acme(""), "1000", true, nil, state.Running, "does not show", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, tt.rack, func(b *bench) {

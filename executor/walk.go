@@ -19,8 +19,8 @@ import (
 	"fwctl/plan"
 )
 
-// carryOn does what comes next until nothing is left that may be begun, and looks once more
-// at all of it.
+// carryOn does what schedule says, until nothing is left that may be begun, and then looks
+// once more at all components.
 func (r *run) carryOn(ctx context.Context) {
 	noticed, begun := 0, 0 // numbers of waves
 	for {
@@ -57,7 +57,7 @@ func (r *run) carryOn(ctx context.Context) {
 	r.reread(ctx)
 }
 
-// standing is the run as it stands, for schedule to decide on.
+// standing returns the run as it stands, for schedule to decide on.
 func (r *run) standing() *schedule.Run {
 	s := &schedule.Run{Plan: r.Plan, Limits: r.limits(), Soaked: r.soaked}
 	for _, c := range r.here() {
@@ -71,10 +71,10 @@ func (r *run) standing() *schedule.Run {
 
 func (r *run) next() schedule.Decision { return r.standing().Next(time.Now()) }
 
-// due are the components that a wave has something to do for.
+// due returns the components that a wave has something to do for.
 func (r *run) due(wave plan.Wave) []*component { return r.pick(r.standing().Due(wave)) }
 
-// pick are components by their place in standing.
+// pick returns components by their indexes in standing.
 func (r *run) pick(indexes []int) []*component {
 	here := r.here()
 	var all []*component
@@ -84,8 +84,8 @@ func (r *run) pick(indexes []int) []*component {
 	return all
 }
 
-// workIn does what a wave has to do for some components: each fault domain's one after the
-// other, and as many domains at a time as the plan permits.
+// workIn works on the due components of a wave: those of a fault domain one after the other,
+// and as many domains at a time as the plan permits.
 func (r *run) workIn(ctx context.Context, d schedule.Decision) {
 	inv, err := r.scan(r.until, r.enclosures())
 	if err != nil {
@@ -116,7 +116,7 @@ func (r *run) workIn(ctx context.Context, d schedule.Decision) {
 	}
 }
 
-// lastMoved is when a component last came to another state.
+// lastMoved returns when a component last came to another state.
 func (r *run) lastMoved() (last time.Time) {
 	for _, c := range r.components {
 		if c.moved.After(last) {
@@ -126,15 +126,15 @@ func (r *run) lastMoved() (last time.Time) {
 	return last
 }
 
-// workOn works on the components of one enclosure. In a reset wave each reset has
-// a scan of its own before it, which tells whether it is still permitted.
+// workOn works on the components of one enclosure. In a reset wave, a scan before each reset
+// finds out whether the reset is still permitted.
 func (r *run) workOn(ctx context.Context, wave plan.Wave, group []*component, inv *inventory.Inventory) {
 	if wave.Kind == plan.StageWave {
 		r.workHolding(ctx, wave, group, inv)
 		return
 	}
 	for _, c := range group {
-		for c.task(wave) != step.Idle && c.is.State.Waits() && r.isBroken(c) == "" && r.starts(wave, c) {
+		for c.task(wave) != step.Idle && c.is.State.Waits() && r.whyBroken(c) == "" && r.starts(wave, c) {
 			if !r.hooked(ctx, wave, c, func() bool { return r.workIfPermitted(ctx, wave, c) }) {
 				break
 			}
@@ -142,8 +142,8 @@ func (r *run) workOn(ctx context.Context, wave plan.Wave, group []*component, in
 	}
 }
 
-// workIfPermitted works on a component of a reset wave if a fresh scan permits it, and
-// tells whether it did.
+// workIfPermitted works on a component of a reset wave if a fresh scan permits the reset. It
+// reports whether it did.
 func (r *run) workIfPermitted(ctx context.Context, wave plan.Wave, c *component) bool {
 	var inv *inventory.Inventory
 	why := ""
@@ -183,7 +183,7 @@ func (r *run) forbid(ctx context.Context, c *component, why string) {
 
 // workHolding holds an enclosure's nodes while some of its components are worked on.
 func (r *run) workHolding(ctx context.Context, wave plan.Wave, group []*component, inv *inventory.Inventory) {
-	if r.isBroken(group[0]) != "" {
+	if r.whyBroken(group[0]) != "" {
 		return
 	}
 	until := r.patience(ctx, group[0])
@@ -196,15 +196,15 @@ func (r *run) workHolding(ctx context.Context, wave plan.Wave, group []*componen
 	}
 	defer held.Close()
 	for _, c := range group {
-		if r.isBroken(c) != "" || !r.starts(wave, c) {
+		if r.whyBroken(c) != "" || !r.starts(wave, c) {
 			continue
 		}
 		r.work(ctx, held, wave, c)
 	}
 }
 
-// hold opens the nodes of a component's enclosure. inv is a scan of the moment before: where that does
-// not lead there, or one of its nodes cannot be read, the enclosure is scanned again.
+// hold opens the nodes of a component's enclosure. inv is a recent scan, or nil: if the
+// enclosure cannot be held by it, the enclosure is scanned again.
 func (r *run) hold(ctx context.Context, c *component, inv *inventory.Inventory) (held *enclosure.Held, err error) {
 	id, esps := c.step.Enclosure, c.step.Preconditions.ESPs
 	err = enclosure.Retry(ctx, func() error {
@@ -220,7 +220,8 @@ func (r *run) hold(ctx context.Context, c *component, inv *inventory.Inventory) 
 	return held, err
 }
 
-// patience ends when nothing new is started, but not for what is halfway.
+// patience returns a context that ends when nothing new may be started. A component that is
+// halfway is brought to its end: its context does not end.
 func (r *run) patience(ctx context.Context, c *component) context.Context {
 	if c.is.Halfway() {
 		return ctx
@@ -228,8 +229,8 @@ func (r *run) patience(ctx context.Context, c *component) context.Context {
 	return r.until
 }
 
-// starts reports whether a wave may start, or go on with, a component at this moment.
-// What is halfway is gone on with whatever the time.
+// starts reports whether a wave may start, or go on with, a component at this moment. A
+// component that is halfway is brought to its end at any time.
 func (r *run) starts(wave plan.Wave, c *component) bool {
 	if c.is.Halfway() {
 		return true
@@ -237,14 +238,14 @@ func (r *run) starts(wave plan.Wave, c *component) bool {
 	if r.halted() {
 		return false
 	}
-	// Not of standing: components of other fault domains are on their way.
+	// Not standing, which reads components that other goroutines are moving.
 	limits := schedule.Run{Plan: r.Plan, Limits: r.limits()}
 	c.heldBack = limits.MayStart(wave, c.scheduled(), time.Now())
 	return c.heldBack == ""
 }
 
-// soak waits until what a wave did has stood for as long as the plan wants, and looks at it
-// again, before anything else is begun.
+// soak waits for as long as the plan wants a wave's work to stand before anything else is
+// begun, and then looks at that work again.
 func (r *run) soak(ctx context.Context, wave plan.Wave) {
 	until := time.Now().Add(time.Duration(wave.Soak))
 	r.event(result.Event{Type: result.EventSoaking, Wave: wave.Number, Until: &until})
@@ -255,8 +256,8 @@ func (r *run) soak(ctx context.Context, wave plan.Wave) {
 	r.recheck(ctx, slices.DeleteFunc(slices.Clone(r.components), func(c *component) bool { return !c.step.In(wave) }))
 }
 
-// awaitPowerCycle has a person power-cycle the enclosures of a wave, waits for that if the
-// run may, and finds out what runs then.
+// awaitPowerCycle asks a person to power-cycle the enclosures of a wave, waits for that if
+// the run is to wait, and finds out what the components run then.
 func (r *run) awaitPowerCycle(ctx context.Context, wave plan.Wave) {
 	asked := false
 	for range backoff.Attempts(r.until, backoff.Person) {
@@ -275,7 +276,8 @@ func (r *run) awaitPowerCycle(ctx context.Context, wave plan.Wave) {
 			return
 		}
 		for _, c := range due {
-			c.heldBack = "power-cycle " + c.step.Enclosure + " when its drives are not in use, and run fwctl verify then"
+			c.heldBack = "power-cycle " + c.step.Enclosure +
+				" when its drives are not in use, and run fwctl verify then"
 		}
 		if !r.Wait {
 			r.stop(fmt.Sprintf("wave %d waits for a power cycle", wave.Number), result.RunStopped)
@@ -299,7 +301,7 @@ func (r *run) askForPowerCycle(wave plan.Wave, due []*component) {
 	})
 }
 
-// runs reports whether a scan shows that a step's component runs what its hop brings.
+// runs reports whether a scan shows that a component runs the revision of its hop.
 func runs(inv *inventory.Inventory, c *component) bool {
 	for i := range inv.Enclosures {
 		if inv.Enclosures[i].ID() != c.step.Enclosure {
@@ -312,14 +314,14 @@ func runs(inv *inventory.Inventory, c *component) bool {
 	return false
 }
 
-// stop keeps anything new from being started. ending is what that makes of the run.
+// stop keeps anything new from being started. ending is how the run ends then.
 func (r *run) stop(why string, ending result.RunOutcome) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stops = r.stops.Stop(why, ending)
 }
 
-// halted reports whether anything new may not be started.
+// halted reports whether the run must not start anything new.
 func (r *run) halted() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -329,14 +331,14 @@ func (r *run) halted() bool {
 	return r.stops.Why != "" || r.why != ""
 }
 
-// isBroken says why nothing of a component's fault domain is touched any more, "" if it may be.
-func (r *run) isBroken(c *component) string {
+// whyBroken returns why nothing of a component's fault domain is touched any more, "" if it may be.
+func (r *run) whyBroken(c *component) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.stops.Off(c.step)
 }
 
-// breakOff has nothing else of a component's fault domain touched.
+// breakOff keeps anything else of a component's fault domain from being touched.
 func (r *run) breakOff(c *component, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -17,8 +17,8 @@ import (
 	"fwctl/plan"
 )
 
-// work takes one component as far as a wave lets it: it does what its state asks for, and
-// applies what that comes to. It is the one place where states meet devices.
+// work takes one component as far as a wave lets it: it does what the component's state asks
+// for, and applies the event that comes of it. It is the one place where states meet devices.
 func (r *run) work(ctx context.Context, held *enclosure.Held, wave plan.Wave, c *component) {
 	before, begun := c.is, false
 	until := r.patience(ctx, c)
@@ -32,11 +32,11 @@ func (r *run) work(ctx context.Context, held *enclosure.Held, wave plan.Wave, c 
 			}
 			e = step.Event{Kind: step.Begin}
 		case step.Checking:
-			if begun { // it starts over
+			if begun { // its download starts over, and is brought to its end
 				until = ctx
 			}
 			e = r.check(until, held, c, &wave)
-			if until == r.until && r.halted() { // meanwhile, in another fault domain perhaps
+			if until == r.until && r.halted() { // another fault domain may have stopped the run meanwhile
 				e = unbegun(before)
 			}
 			begun = true
@@ -63,7 +63,7 @@ func (r *run) work(ctx context.Context, held *enclosure.Held, wave plan.Wave, c 
 	}
 }
 
-// unbegun leaves a component as it was.
+// unbegun returns the event that leaves a component as it was.
 func unbegun(before step.Component) step.Event {
 	if before.State == step.Staged {
 		return step.Event{Kind: step.Keep, Reason: before.Reason}
@@ -71,8 +71,7 @@ func unbegun(before step.Component) step.Event {
 	return step.Event{Kind: step.Withdraw, Reason: before.Reason}
 }
 
-// send sends the image of the current hop. If it would be new, it is not begun once until
-// has ended.
+// send sends the image of the current hop. A new download is not begun once until has ended.
 func (r *run) send(ctx, until context.Context, wave plan.Wave, c *component) step.Event {
 	data := r.Images[c.hop().Image.SHA256].Bytes()
 	o := c.download.Agree(until)
@@ -81,7 +80,7 @@ func (r *run) send(ctx, until context.Context, wave plan.Wave, c *component) ste
 	}
 	if o.Result == download.PartHeld {
 		if o = r.forget(ctx, c, o.Reason); o.Result == download.GoOn && !r.starts(wave, c) {
-			return step.Event{Kind: step.Withdraw} // the abort has taken too long
+			return step.Event{Kind: step.Withdraw} // the abort took so long that the window has no time left
 		}
 	}
 	switch {
@@ -98,7 +97,7 @@ func (r *run) send(ctx, until context.Context, wave plan.Wave, c *component) ste
 	steps := download.Steps{
 		Before: func(first, last bool) error {
 			err := r.intend(ctx, c, byte(modeOf(c.is.Mode)), intents(first, last)...)
-			if err != nil && !first { // half an image can be worse than one that is not on record
+			if err != nil && !first { // half an image can be worse than a missing record
 				r.unrecorded(c, err)
 				return nil
 			}
@@ -121,15 +120,17 @@ func (r *run) send(ctx, until context.Context, wave plan.Wave, c *component) ste
 	}
 }
 
-// forget has a device forget what an earlier run has left in it. A device that does not say
-// that it has gets a whole image all the same.
+// forget makes a device discard what an earlier run left in it. A device that does not say
+// that it has done so gets a whole image all the same.
 func (r *run) forget(ctx context.Context, c *component, why string) download.Outcome {
 	o := r.discard(ctx, c, why)
 	switch {
 	case o.Result == download.Discarded:
 		return c.download.Prepare(ctx)
 	case o.Result == download.Failed && (o.Holds == download.Unclear || o.Holds == download.Another):
-		r.event(c.about(result.Event{Type: result.EventNoticed, Reason: o.Reason + ": a whole image is sent all the same"}))
+		r.event(c.about(result.Event{
+			Type: result.EventNoticed, Reason: o.Reason + ": a whole image is sent all the same",
+		}))
 		return download.Outcome{}
 	}
 	return o
@@ -138,20 +139,22 @@ func (r *run) forget(ctx context.Context, c *component, why string) download.Out
 // progressEvery is how often a download's progress is reported at most.
 const progressEvery = 100 * time.Millisecond
 
-// progress notes what a component has taken of an image of total bytes, and reports it
-// now and then, the end always.
+// progress returns a function that notes how much of an image of total bytes a component has
+// taken, and reports it now and then, and always at the end.
 func (r *run) progress(c *component, taken *int, total int) func(end int) {
 	var reported time.Time
 	return func(end int) {
 		*taken = end
 		if now := time.Now(); end == total || now.Sub(reported) >= progressEvery {
 			reported = now
-			r.event(c.about(result.Event{Type: result.EventProgress, Mode: c.is.Mode, Bytes: int64(end), Total: int64(total)}))
+			r.event(c.about(result.Event{
+				Type: result.EventProgress, Mode: c.is.Mode, Bytes: int64(end), Total: int64(total),
+			}))
 		}
 	}
 }
 
-// intents are what has to be committed before a chunk.
+// intents returns the effects to commit before a chunk.
 func intents(first, last bool) []state.Kind {
 	switch {
 	case first && last:
@@ -164,9 +167,9 @@ func intents(first, last bool) []state.Kind {
 	return nil
 }
 
-// again starts a download over that something has disturbed, once.
+// again starts over, once, a download that something has disturbed.
 func (r *run) again(ctx context.Context, c *component, why string, taken bool) step.Event {
-	if c.is.Retried { // and it may have taken some of it
+	if c.is.Retried { // the device may hold a part of this one too
 		twice := download.Outcome{Result: download.Failed, Holds: download.Part, Reason: why + ", for the second time"}
 		return r.brokenOff(ctx, c, twice, true)
 	}
@@ -178,7 +181,7 @@ func (r *run) again(ctx context.Context, c *component, why string, taken bool) s
 	return step.Event{Kind: step.Again, Reason: why, Taken: taken}
 }
 
-// withdrawn breaks a download off on request, after so many bytes.
+// withdrawn breaks a download off on request, after sent bytes.
 func (r *run) withdrawn(ctx context.Context, c *component, sent int) step.Event {
 	if sent == 0 {
 		return step.Event{Kind: step.Abort, Reason: "withdrawn on request before its first byte"}
@@ -201,8 +204,8 @@ func (r *run) withdraws() bool {
 	}
 }
 
-// brokenOff is the event of a download that ended at a chunk. What the device still waits
-// for of it is discarded.
+// brokenOff returns the event of a download that ended at a chunk. If the device still waits
+// for more of the image, it is made to discard what it has.
 func (r *run) brokenOff(ctx context.Context, c *component, o download.Outcome, taken bool) step.Event {
 	e := c.event(o, taken)
 	if !e.Taken || o.Holds != download.Part {
@@ -219,11 +222,11 @@ func (r *run) brokenOff(ctx context.Context, c *component, o download.Outcome, t
 	return e
 }
 
-// discard has the device forget a download that is broken off: Discarded if it says that it
-// holds nothing of that any more, or cannot be told to.
+// discard makes the device forget a download that was broken off. The result is Discarded if
+// the device says that it holds nothing of the image any more, or has no abort command.
 func (r *run) discard(ctx context.Context, c *component, why string) download.Outcome {
 	if err := r.intend(ctx, c, 0xff, state.Abort); err != nil {
-		r.unrecorded(c, err) // half an image is no better for that
+		r.unrecorded(c, err) // keeping half an image would be worse than a missing record
 	}
 	o := c.download.Abort(ctx)
 	o.Reason = why + ": " + o.Reason
@@ -236,8 +239,9 @@ func (r *run) discard(ctx context.Context, c *component, why string) download.Ou
 	return o
 }
 
-// listen waits for the word on an image that was sent. A device that has lost the last of
-// it has to forget the rest, and may answer that it has all of it.
+// listen waits until the device says what became of an image that was sent. A device that
+// lost the last chunk has to discard the rest, and may say then that it has all of the image:
+// it is asked once more.
 func (r *run) listen(ctx context.Context, c *component) step.Event {
 	e := r.brokenOff(ctx, c, c.download.Finish(ctx), true)
 	if e.Kind == step.AllSent {
@@ -258,9 +262,9 @@ func (r *run) activate(ctx context.Context, c *component) step.Event {
 	return e
 }
 
-// await leaves a restarting device alone for a while, and then asks what it runs until
-// that is what it should, or until it has been away for too long. What was asked in time
-// counts, however long the answer took: only a later question ends it.
+// await leaves a restarting device alone for a while. Then it asks what the device runs,
+// until that is what it should run, or until the device has been away for too long. A
+// question that was asked in time counts, however long its answer took.
 func (r *run) await(ctx context.Context, held *enclosure.Held, c *component) step.Event {
 	hop := c.hop()
 	r.event(c.about(result.Event{Type: result.EventWaiting, Reason: c.is.Reason}))
@@ -286,10 +290,10 @@ func (r *run) await(ctx context.Context, held *enclosure.Held, c *component) ste
 	return step.Event{Kind: step.Return, Revision: revision}
 }
 
-// collected reports whether a component that answers has said all that its restart has
-// left to say.
+// collected reports whether a component that answers has reported all that its restart left
+// for it to report.
 func (r *run) collected(ctx context.Context, held *enclosure.Held, c *component) bool {
-	if c.download == nil { // a resumption waits for it
+	if c.download == nil { // a resumption that only waits has none yet
 		e, err := held.Read(ctx)
 		if err != nil {
 			return false
@@ -302,13 +306,13 @@ func (r *run) collected(ctx context.Context, held *enclosure.Held, c *component)
 	return c.download.Collect(ctx)
 }
 
-// verify reads back what the component runs, and waits until the enclosure is no worse
-// than it was before the run, and its ESPs are at rest.
+// verify reads back what the component runs, and waits until the enclosure is no worse than
+// it was before the run and its ESPs are at rest.
 func (r *run) verify(ctx context.Context, held *enclosure.Held, c *component) step.Event {
 	hop := c.hop()
 	var peers enclosure.PeerSync
-	ran := ""  // what it should, at an earlier look
-	runs := "" // at the last look
+	ran := ""  // the revision that it had arrived at, at an earlier look
+	runs := "" // the revision at the last look
 	worse := ""
 	event := func(e step.Event) step.Event {
 		e.Revision = runs
@@ -344,16 +348,16 @@ func (r *run) verify(ctx context.Context, held *enclosure.Held, c *component) st
 		return event(step.Event{Kind: step.Lose, Reason: worse})
 	}
 	runs = cmp.Or(runs, c.is.Runs)
-	worse = cmp.Or(worse, "what its ESPs run goes on changing")
+	worse = cmp.Or(worse, "the revisions that its ESPs run keep changing")
 	return event(step.Event{
 		Kind: step.Fail, Reason: fmt.Sprintf("it runs %s, but the enclosure is worse than before: %s", runs, worse),
 	})
 }
 
-// missed is the event of an image that was to start, and does not run.
+// missed returns the event of an image that was to start, and does not run.
 func (c *component) missed(ctx context.Context, reason string) step.Event {
 	e := step.Event{Kind: step.Fail, Reason: reason}
-	if c.download == nil { // a resumption has waited for the restart alone
+	if c.download == nil { // a resumption that only waited has none
 		return e
 	}
 	if said := c.download.Failure(ctx); said.Result != download.GoOn {
@@ -363,16 +367,17 @@ func (c *component) missed(ctx context.Context, reason string) step.Event {
 	return e
 }
 
-// confirm is the event of a hop's revision that was read back.
+// confirm returns the event of a hop's revision that was read back.
 func confirm(hop *plan.Hop, revision string) step.Event {
 	e := step.Event{Kind: step.Confirm, Revision: revision}
 	switch e.Confirmed = !hop.Unversioned && revision != hop.From; {
 	case hop.Unversioned:
 		e.Reason = fmt.Sprintf(
-			"the part behind buffer %d reports no revision: only what was sent says what it runs", hop.BufferID)
+			"the part behind buffer %d reports no revision: only the image that was sent says what it runs",
+			hop.BufferID)
 	case !e.Confirmed:
 		e.Reason = fmt.Sprintf(
-			"it reported %s before and does after: the revision cannot tell which image it runs", revision)
+			"it reports %s, as it did before: the revision does not show which image it runs", revision)
 	}
 	return e
 }
@@ -386,5 +391,6 @@ func notArrived(hop *plan.Hop, revision string) string {
 }
 
 func changed(was, is string) string {
-	return fmt.Sprintf("it ran %s when it was verified, and runs %s now: do the modules synchronise each other?", was, is)
+	return fmt.Sprintf(
+		"it ran %s when it was verified, and runs %s now: do the modules synchronise each other?", was, is)
 }

@@ -134,7 +134,7 @@ func TestClosing(t *testing.T) {
 	refused := result.Step{Address: "d", Outcome: result.OutcomeRefused, Reason: "it runs 1001"}
 	unknown := result.Step{Address: "e", Outcome: result.OutcomeUnknown, Reason: "it has not come back"}
 	person := result.Step{Address: "f", Outcome: result.OutcomeFailed, NeedsPerson: true, Reason: "status 83h"}
-	elsewhere := result.Step{Address: "g", Outcome: result.OutcomeSkipped, Reason: "this is for stor2 to carry out"}
+	elsewhere := result.Step{Address: "g", Outcome: result.OutcomeSkipped, Reason: "stor2 has to carry this out"}
 	for _, tt := range []struct {
 		outcome result.RunOutcome
 		steps   []result.Step

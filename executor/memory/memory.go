@@ -1,5 +1,5 @@
-// Package memory is what a host remembers of its enclosures and of the runs that worked on them: what is staged, which
-// cautions hold, which run works where, and what is left of a run that did not come to its end.
+// Package memory reads what a host remembers of its enclosures and of the runs that worked on them: what is staged,
+// which cautions hold, which run works where, and what is left of a run that did not come to its end.
 //
 // It reads the store and joins what that holds into an inventory. It opens no device, writes nothing, and decides
 // nothing that a plan or the step machine decides.
@@ -23,13 +23,12 @@ type Host struct {
 	Users func(node string) string
 }
 
-// Join adds what the store of a host remembers to an inventory of it, the scan of the moment before: what is staged,
-// the cautions, which components are behind devices that could not be read, and which components do not answer any
-// more.
+// Join adds what the store of a host remembers to a fresh inventory of that host: what is staged, the cautions, which
+// components are behind devices that could not be read, and which components do not answer any more.
 //
-// Open effects, of a run that goes on or that was killed, become problems, even if their component is not in sight:
-// what it holds is unknown until somebody asks it. A caution goes with its enclosure, whether its component is in sight
-// or not.
+// Open effects become problems, whether their run goes on or was killed, and even if their component is not in sight:
+// what it holds is unknown until it is asked. A caution goes with its enclosure, whether its component is in sight or
+// not.
 func Join(ctx context.Context, inv *inventory.Inventory, store *state.Store, host Host) error {
 	m, err := store.Memory(ctx)
 	if err != nil {
@@ -44,7 +43,7 @@ func Join(ctx context.Context, inv *inventory.Inventory, store *state.Store, hos
 	return nil
 }
 
-// addKnown adds what the store knows of components, and the open effects.
+// addKnown adds what the store knows of the components in sight, and the open effects.
 func addKnown(inv *inventory.Inventory, m *state.Memory) {
 	cautions := Cautions(m.Cautions)
 	paths := map[string]string{} // by lu_id
@@ -118,13 +117,14 @@ func Cautions(recorded []state.CautionRecord) []inventory.Caution {
 // KeyOf returns the key of a step's component in the store.
 func KeyOf(s *plan.Step) state.Key { return state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure} }
 
-// notInSight stands for the path of what does not answer on any.
+// notInSight stands for the path of a component that answers on none.
 const notInSight = "not in sight"
 
 // unfinishedCaution returns the caution about a component with an open effect.
 func unfinishedCaution(i state.Intent) inventory.Caution {
 	return inventory.Caution{
-		Address: i.Address, Kind: inventory.Unfinished, Since: i.At.UTC(), Detail: "how " + i.What() + " ended is not known",
+		Address: i.Address, Kind: inventory.Unfinished, Since: i.At.UTC(),
+		Detail: "how " + i.What() + " ended is not known",
 	}
 }
 

@@ -69,8 +69,8 @@ func NewRemaining(
 	return r
 }
 
-// leftOf returns a step with what is left to do of it, as the store has it. open: the end
-// of an effect is unknown.
+// leftOf returns a step with only what is left to do of it, by the record of its component.
+// open: the end of an effect is unknown.
 func leftOf(s plan.Step, rec state.Step, open bool) plan.Step {
 	if rec.Hop >= len(s.Hops) || rec.State == "" {
 		return s
@@ -79,7 +79,7 @@ func leftOf(s plan.Step, rec state.Step, open bool) plan.Step {
 	next := rec.Hop
 	switch step.State(rec.State) {
 	case step.Failed, step.Unchanged:
-		// A new plan takes up what is known of them.
+		// The outcome is known, and the next step takes a new plan.
 		next = len(s.Hops)
 	case step.Unknown:
 		if !open {
@@ -120,7 +120,7 @@ func leftOf(s plan.Step, rec state.Step, open bool) plan.Step {
 	return s
 }
 
-// within returns a step with what is left to do of it in some waves.
+// within returns a step with only what these waves do of it.
 func within(s plan.Step, waves []plan.Wave) plan.Step {
 	has := func(n int) bool { return slices.ContainsFunc(waves, func(w plan.Wave) bool { return w.Number == n }) }
 	switch {
@@ -137,7 +137,7 @@ func within(s plan.Step, waves []plan.Wave) plan.Step {
 	return s
 }
 
-// withoutReset returns a step of which only what resets nothing is left.
+// withoutReset returns a step that no longer resets anything.
 func withoutReset(s plan.Step) plan.Step {
 	s.Disruption.Expected, s.Disruption.Worst, s.Hooks = plan.NoImpact, plan.NoImpact, nil
 	return s

@@ -53,8 +53,8 @@ func Images(store *state.Store, p *plan.Plan) map[string]*image.Image {
 // HoldsLock reports whether a process has the lock of an enclosure, as transport.Machine.HoldsLock does.
 type HoldsLock = func(enclosure string, pid int) (bool, error)
 
-// ProcessOf finds out whether the process that carries a run out still does. A run has the locks of all its enclosures
-// from its beginning to its end, so that any of them will do; "" if none is known.
+// ProcessOf finds out whether the process of a run is still alive. A run has the locks of all its enclosures from its
+// beginning to its end, so any enclosure will do; "" if none is known.
 func ProcessOf(pid int, enclosure string, holds HoldsLock) result.Process {
 	if enclosure == "" || holds == nil {
 		return result.ProcessUnclear
@@ -70,23 +70,22 @@ func ProcessOf(pid int, enclosure string, holds HoldsLock) result.Process {
 	return result.ProcessUnclear
 }
 
-// GoesOn reports whether a process carries a run out. It is false if that cannot be found out: whoever takes the run's
-// locks then finds them taken.
+// GoesOn reports whether a process is carrying a run out. It returns false if that cannot be found out: another run
+// then finds the locks taken.
 func GoesOn(run *state.Run, p *plan.Plan, holds HoldsLock) bool {
 	i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.ActsOn(run.Host) })
 	return i >= 0 && ProcessOf(run.PID, p.Steps[i].Enclosure, holds) == result.ProcessRunning
 }
 
-// Resumable returns the run to resume, and its plan; nil if there is none. Of the runs that the store has as resumable
-// it is the first that no process carries out, those without an end before those that ended. If all of them go on, it
-// is the first.
+// Resumable returns the run to resume, and its plan; nil if there is none. It is the first resumable run that no
+// process carries out; runs without an end come before those that ended. If all of them go on, it is the first.
 func Resumable(ctx context.Context, store *state.Store, holds HoldsLock) (*state.Run, *plan.Plan, error) {
 	all, err := store.Resumable(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	// Of those that ended with something open the one that was looked at longest ago: what never answers again is not in
-	// the way of the others.
+	// Of those that ended with something open, the one whose end is longest ago comes first: a component that never
+	// answers again does not keep the other runs from being resumed.
 	slices.SortStableFunc(all, func(a, b state.Run) int { return a.EndedAt.Compare(b.EndedAt) })
 	var run *state.Run
 	var p *plan.Plan
@@ -109,7 +108,7 @@ func Resumable(ctx context.Context, store *state.Store, holds HoldsLock) (*state
 	return run, p, nil
 }
 
-// Holder names the run whose process has a lock, "" if no run that the store knows does.
+// Holder names the run whose process has a lock, "" if the store knows none.
 func Holder(ctx context.Context, store *state.Store, lock string, holds HoldsLock) string {
 	runs, err := resumable(ctx, store)
 	if err != nil {
@@ -123,8 +122,8 @@ func Holder(ctx context.Context, store *state.Store, lock string, holds HoldsLoc
 	return ""
 }
 
-// OwedHooks returns the hop of each component of a run around whose reset a command was run before, and none after: the
-// run was killed in between.
+// OwedHooks returns the components of a run, with their hops, for which the command before a reset was run and the one
+// after it was not: the run was killed in between.
 func OwedHooks(ctx context.Context, store *state.Store, run int64) (map[state.Key]int, error) {
 	hooks, err := store.Hooks(ctx, run)
 	if err != nil {
@@ -152,8 +151,8 @@ type keptRun struct {
 	plan *plan.Plan
 }
 
-// resumable returns the runs that can be resumed, except for those whose plan cannot be read: whoever resumes them
-// hears of that.
+// resumable returns the runs that can be resumed, except for those whose plan cannot be read: resuming one reports
+// that.
 func resumable(ctx context.Context, store *state.Store) ([]keptRun, error) {
 	runs, err := store.Resumable(ctx)
 	if err != nil {
@@ -168,7 +167,7 @@ func resumable(ctx context.Context, store *state.Store) ([]keptRun, error) {
 	return all, nil
 }
 
-// title names a run, for those who wait for it.
+// title names a run for a person who finds its enclosures in use.
 func (r keptRun) title() string {
 	return fmt.Sprintf(
 		"run %d of plan %s, which %s began %s",

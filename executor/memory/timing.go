@@ -8,7 +8,7 @@ import (
 	"fwctl/inventory"
 )
 
-// timings sums up recorded timings, those of the same work together, as inventories have them.
+// timings sums up recorded timings of the same work, as inventories have them.
 func timings(recorded []state.Timing) []inventory.Timing {
 	type work struct {
 		inventory.TimedWork

@@ -13,8 +13,8 @@ import (
 	"fwctl/plan"
 )
 
-// addUnread adds what the store knows of devices that could not be read: the components behind them, and the run that
-// works on them.
+// addUnread adds what the store knows about devices that could not be read: the components behind them, and the run
+// that works on them.
 func addUnread(ctx context.Context, inv *inventory.Inventory, store *state.Store, host Host) error {
 	if !slices.ContainsFunc(inv.Problems, func(p inventory.Problem) bool { return p.Unread != nil }) {
 		return nil
@@ -50,8 +50,8 @@ func addUnread(ctx context.Context, inv *inventory.Inventory, store *state.Store
 	return nil
 }
 
-// behind returns the components that are known to be behind a device that could not be read, by address. What the plan
-// of a run says of one comes before what else is known.
+// behind returns the components that are known to be behind a device that could not be read, by address. The plan of a
+// run counts more than other records.
 func behind(u *inventory.Unread, components []inventory.Known, runs []keptRun) []inventory.Known {
 	all := map[string]inventory.Known{} // by address
 	for _, c := range components {
@@ -73,8 +73,8 @@ func behind(u *inventory.Unread, components []inventory.Known, runs []keptRun) [
 	return sorted
 }
 
-// userOf names the run that works on a device that could not be read, and reports whether that was broken off; "" if no
-// run does.
+// userOf names the run that works on a device that could not be read, "" if none does. resume reports whether that run
+// was broken off.
 func userOf(u *inventory.Unread, runs []keptRun, holds HoldsLock) (who string, resume bool) {
 	works := func(run keptRun) bool {
 		return slices.ContainsFunc(run.plan.Steps, func(s plan.Step) bool {
@@ -88,11 +88,11 @@ func userOf(u *inventory.Unread, runs []keptRun, holds HoldsLock) (who string, r
 	case GoesOn(runs[i].Run, runs[i].plan, holds):
 		return fmt.Sprintf("%s, is working on it (pid %d)", runs[i].title(), runs[i].PID), false
 	}
-	return runs[i].title() + ", was broken off in the middle of its work on it: fwctl resume goes on with it", true
+	return runs[i].title() + ", was broken off in the middle of its work on it: fwctl resume continues it", true
 }
 
-// known returns the components that the store knows: those that runs have worked on, those with cautions, and those
-// beside any that a run has worked on, which say the most.
+// known returns the components that the store knows: those that runs have worked on, those with cautions, and last,
+// because they say the most, those of baselines.
 func known(ctx context.Context, store *state.Store) ([]inventory.Known, error) {
 	addresses, err := store.Addresses(ctx)
 	if err != nil {
@@ -130,8 +130,8 @@ func CompareKeys(a, b state.Key) int {
 	return cmp.Or(cmp.Compare(a.LUID, b.LUID), cmp.Compare(a.Subenclosure, b.Subenclosure))
 }
 
-// addLost marks as unread the components that do not answer any more, in enclosures that are in sight, if the store
-// holds a caution about them or an open effect: a module that died in a download is not simply absent.
+// addLost marks components as unread that do not answer any more though their enclosure is in sight, if the store holds
+// a caution about them or an open effect: a module that died in a download is not simply absent.
 func addLost(inv *inventory.Inventory, m *state.Memory) {
 	for _, intent := range m.Open {
 		open := unfinishedProblem(intent, notInSight)
@@ -153,7 +153,7 @@ func addLost(inv *inventory.Inventory, m *state.Memory) {
 	inventory.SortProblems(inv.Problems)
 }
 
-// lost returns a component that does not answer though its enclosure is in sight; nil if it does, or that is not.
+// lost returns a component as unread if it does not answer though its enclosure is in sight; else nil.
 func lost(inv *inventory.Inventory, k state.Key, address string) *inventory.Unread {
 	i := slices.IndexFunc(inv.Enclosures, func(e inventory.Enclosure) bool {
 		return e.ID() == inventory.EnclosureOf(address)

@@ -19,7 +19,7 @@ const (
 	EventWave EventType = "wave"
 	// EventWindow: Wave waits for a window, named by Reason, that opens at Until.
 	EventWindow EventType = "window"
-	// EventSoaking: what Wave did has to stand until Until before another begins.
+	// EventSoaking: Wave is done, and no other begins before Until.
 	EventSoaking EventType = "soaking"
 	// EventPowerCycle: a person is to power-cycle the enclosures that Reason lists, for Components.
 	EventPowerCycle EventType = "power-cycle"
@@ -29,9 +29,9 @@ const (
 	EventProgress EventType = "progress"
 	// EventRefusedMode: the device does not take Mode. Reason says what follows.
 	EventRefusedMode EventType = "refused-mode"
-	// EventHook: Command is run on one side of a reset, or is not if there is a Reason.
+	// EventHook: Command is run on one side of a reset. With a Reason, it is not run.
 	EventHook EventType = "hook"
-	// EventHookEnded: the command wrote Output. It failed if there is a Reason.
+	// EventHookEnded: the command has ended and wrote Output. With a Reason, it failed.
 	EventHookEnded EventType = "hook-ended"
 	// EventNoticed: Reason is worth a line in the log.
 	EventNoticed EventType = "noticed"
@@ -43,7 +43,7 @@ const (
 	EventWaiting EventType = "waiting"
 	// EventVerified: Revision was read back.
 	EventVerified EventType = "verified"
-	// EventFinished: the component has its Outcome, for a Reason.
+	// EventFinished: the component has its Outcome, and Reason says why.
 	EventFinished EventType = "finished"
 )
 
@@ -54,7 +54,7 @@ type Event struct {
 
 	// Address is the component's, "" if the event is about the run or a wave.
 	Address string `json:"address,omitempty"`
-	// Components is how many the run is about.
+	// Components is how many components the event is about.
 	Components int `json:"components,omitempty"`
 	// Wave is the number of a wave.
 	Wave  int        `json:"wave,omitempty"`

@@ -6,8 +6,8 @@ import (
 	"fwctl/internal/state"
 )
 
-// Finding is what became of an image that was staged. Its Outcome is "" if the component is
-// not in sight.
+// Finding is what became of a staged image. Its Outcome is "" if the component is not in
+// sight.
 type Finding struct {
 	Address string        `json:"address"`
 	Outcome state.Verdict `json:"outcome"`
@@ -33,23 +33,23 @@ type Comparison struct {
 	Drives int `json:"drives"`
 }
 
-// Decline is what an enclosure lacks that it had, or that has become worse, since the last
-// run that touched it began.
+// Decline is what has become worse in an enclosure, or is missing there, since the last run
+// that touched it began.
 type Decline struct {
 	Enclosure string    `json:"enclosure"`
 	Since     time.Time `json:"since"`
 	Worse     []string  `json:"worse"`
 }
 
-// Unsettled is a component that holds something unknown, or that must not lose power, as an
-// earlier run has left it. Reason says what to do, too.
+// Unsettled is a component that an earlier run left with unknown content, or that must not
+// lose power. Reason says what to do, too.
 type Unsettled struct {
 	Address string `json:"address"`
 	Reason  string `json:"reason"`
 }
 
-// Settled is a component that held something unknown, and that has been power-cycled or
-// reset since: it holds nothing any more that waits. Reason says why it was in doubt.
+// Settled is a component whose content was unknown, and that was power-cycled or reset since:
+// nothing waits there any more. Reason says why it was in doubt.
 type Settled struct {
 	Address  string `json:"address"`
 	Revision string `json:"revision"`

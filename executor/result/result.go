@@ -1,4 +1,4 @@
-// Package result is what a run says of itself: events while it goes on, results when it has
+// Package result holds what a run reports: events while it goes on, results when it has
 // ended, what was found after a power cycle, and what is left after a crash.
 //
 // It holds values only. Package executor makes them; it opens no device and no store.
@@ -32,7 +32,7 @@ const (
 	OutcomeReady Outcome = "ready"
 )
 
-// OutcomeOf returns how a component has ended that stands in a state; "" for one that goes on.
+// OutcomeOf returns how a component in a state has ended; "" if it goes on.
 func OutcomeOf(s step.State) Outcome {
 	switch s {
 	case step.Staged:
@@ -59,8 +59,8 @@ type Step struct {
 	Confirmed bool `json:"confirmed"`
 	// Mode is that of the last download.
 	Mode plan.Mode `json:"mode,omitempty"`
-	// Modes are those of each hop, in order, if several were begun; "" if a hop's image was
-	// staged before.
+	// Modes has the mode of each hop, in order, if several were begun; "" if a hop's image had
+	// been staged before.
 	Modes []plan.Mode `json:"modes,omitempty"`
 	// Revision is the last that was read from the device, "" if none was.
 	Revision string `json:"revision"`
@@ -120,7 +120,7 @@ type Result struct {
 	// Lost: the end of the run is not on record, because the store cannot be written. It is
 	// to be resumed.
 	Lost bool `json:"lost,omitempty"`
-	// Refusal is "" unless Outcome is refused, and if a device refused an image.
+	// Refusal says what stood in the way if Outcome is refused; "" if a device refused an image.
 	Refusal step.Refusal `json:"refusal,omitempty"`
 	Steps   []Step       `json:"steps"`
 

@@ -7,9 +7,9 @@ import (
 	"fwctl/plan"
 )
 
-// Remaining is what is left to do of a run that did not come to its end, as its store has
-// it. No device was asked: where the store does not say how something ended, what is left
-// is what disturbs more.
+// Remaining is what is left to do of a run that did not come to its end, by its store. No
+// device was asked: if the store does not say how something ended, the more disruptive case
+// is taken.
 type Remaining struct {
 	Run *state.Run
 
@@ -19,8 +19,8 @@ type Remaining struct {
 	// Components are all that the run is about, by address.
 	Components []RemainingStep
 
-	// Owed are the steps whose command after a reset was not run, or did not end: it is run
-	// before anything else.
+	// Owed are the steps whose command after a reset was not run, or did not end: a resumption
+	// runs it before anything else.
 	Owed []plan.Step
 }
 
@@ -32,20 +32,20 @@ type RemainingStep struct {
 	// Record is how far the run got with it; zero if it had not begun.
 	Record state.Step
 
-	// Open is the first effect of which no end is recorded; nil if there is none.
+	// Open is the first effect that has no recorded end; nil if there is none.
 	Open *state.Intent
 
-	// Left is Step with what is left to do of it. It has no hops if that is nothing.
+	// Left is Step with only what is left to do of it. It has no hops if nothing is.
 	Left plan.Step
 }
 
-// Unclear reports whether an effect has no recorded end. What it left is brought to its
-// end whatever the time, even if no window is open.
+// Unclear reports whether an effect has no recorded end. What it left under way is brought to
+// its end even if no window is open.
 func (r *Remaining) Unclear() bool {
 	return slices.ContainsFunc(r.Components, func(c RemainingStep) bool { return c.Open != nil })
 }
 
-// Process is what is known of the process that carries out a run that has no end.
+// Process is what is known of the process of a run that has not ended.
 type Process string
 
 const (

@@ -1,8 +1,8 @@
-// Package schedule says what a run does next: which wave it works on and with what, what it
-// waits for, and what stops it.
+// Package schedule decides what a run does next: which components of which wave it works on,
+// what it waits for, and what stops it.
 //
-// It is pure. It takes the plan, where the components stand, what the run is for and the
-// time; it knows no device, no store and no clock, and starts nothing.
+// It is pure. It takes the plan, the components as they stand, what the run is limited to and
+// the time; it knows no device, no store and no clock, and starts nothing.
 package schedule
 
 import (
@@ -16,16 +16,16 @@ import (
 	"fwctl/plan"
 )
 
-// Limits are what a run is for, beside its plan.
+// Limits are what a run is limited to.
 type Limits struct {
 	// Host is the one that carries it out.
 	Host string
 	// Phase and Wave limit it to waves of one kind, and to one wave; "" and 0 for all.
 	Phase plan.WaveKind
 	Wave  int
-	// Wait has it wait for windows and for a person's power cycle.
+	// Wait makes it wait for windows and for a person's power cycle.
 	Wait bool
-	// IgnoreWindows has it work whether a window is open or not.
+	// IgnoreWindows makes it work while windows are closed.
 	IgnoreWindows bool
 }
 
@@ -60,7 +60,7 @@ const (
 	AwaitWindow Do = "await window"
 	// AwaitPower: a person is to power-cycle the enclosures of the components in Due.
 	AwaitPower Do = "await power"
-	// Soak: what Wave did has to stand for as long as it says.
+	// Soak: nothing else is begun for as long as Wave's soak lasts.
 	Soak Do = "soak"
 	// HoldBack: Wave must not begin now. Refusal, Why, Todo.
 	HoldBack Do = "hold back"
@@ -79,12 +79,12 @@ type Decision struct {
 	Refusal step.Refusal
 	Why     string
 	Todo    string
-	// Notice is worth a line in the log before it is done; "" for none.
+	// Notice is worth a line in the log first; "" for none.
 	Notice string
 }
 
-// Next decides what a run does at a time. Waves come in their order; what is not done in one
-// keeps the next from being begun.
+// Next decides what a run does now. Waves come in their order; a wave that is not done keeps
+// the next from being begun.
 func (r *Run) Next(now time.Time) Decision {
 	for i, w := range r.Plan.Waves {
 		later := r.Plan.Waves[i+1:]
@@ -126,7 +126,7 @@ func (r *Run) ahead(waves []plan.Wave) bool {
 	return slices.ContainsFunc(waves, func(w plan.Wave) bool { return r.Limits.Selects(w) && len(r.Due(w)) > 0 })
 }
 
-// in decides what is done next in a wave that comes next.
+// in decides what comes next in a wave whose turn it is.
 func (r *Run) in(w plan.Wave, due []int, now time.Time) Decision {
 	d := Decision{Do: Work, Wave: w, Due: due}
 	if why, todo := r.otherHosts(w, due); why != "" {
@@ -196,7 +196,7 @@ func (r *Run) fitting(d Decision, opening plan.Opening, now time.Time) Decision 
 	return r.NotDone(d.Wave, first)
 }
 
-// NotDone is the decision on a wave of which something is left that cannot be begun.
+// NotDone returns the decision on a wave with components that are due and cannot be begun.
 func (r *Run) NotDone(w plan.Wave, why string) Decision {
 	return Decision{
 		Do: HoldBack, Wave: w, Due: r.Due(w), Refusal: step.RefusedWindow,
@@ -205,13 +205,13 @@ func (r *Run) NotDone(w plan.Wave, why string) Decision {
 	}
 }
 
-// worstLeft bounds the time that a wave has still to spend on a component.
+// worstLeft returns an upper bound of the time that a wave still takes with a component.
 func (c Component) worstLeft(w plan.Wave) plan.Duration {
 	return c.Step.WorstLeft(w, c.Is.Hop, c.Is.HoldsHop(c.Step))
 }
 
-// MayStart says why a wave may not start, or go on with, a component at a time; "" if it
-// may. What is halfway is gone on with whatever the time.
+// MayStart returns why a wave may not start, or go on with, a component now; "" if it may. A
+// component that is halfway is brought to its end at any time.
 func (r *Run) MayStart(w plan.Wave, c Component, now time.Time) (why string) {
 	if c.Is.Halfway() || r.Limits.IgnoreWindows || w.PowerCycle {
 		return ""
@@ -229,8 +229,8 @@ func (r *Run) MayStart(w plan.Wave, c Component, now time.Time) (why string) {
 	return ""
 }
 
-// otherHosts says why a wave may not begin as far as other hosts are concerned, and what to
-// do; "" if it may. What they have done cannot be seen from here.
+// otherHosts returns why other hosts keep a wave from being begun here, and what to do; "" if
+// none does. What they have done cannot be seen from here.
 func (r *Run) otherHosts(w plan.Wave, due []int) (why, todo string) {
 	domains := map[int]bool{}
 	for _, i := range due {
@@ -242,17 +242,19 @@ func (r *Run) otherHosts(w plan.Wave, due []int) (why, todo string) {
 	case 0:
 		return "", ""
 	case w.Number:
-		return fmt.Sprintf("wave %d must not go on here and on %s at the same time", number, there), "unless it goes on there"
+		why = fmt.Sprintf("wave %d must not go on here and on %s at the same time", number, there)
+		return why, "unless it goes on there"
 	}
 	why = fmt.Sprintf("wave %d follows wave %d of %s, which cannot be seen from here", w.Number, number, there)
 	return why, "when that is done"
 }
 
-// Domains groups the components of a wave by what may be worked on at a time. The groups of
-// together may go on at the same time, each one component after the other; those of alone
-// one after the other, when nothing else goes on: in a reset wave, what belongs to no known
-// fault domain. In a stage wave that is kept apart from its own enclosure, and from those
-// that a declared fault domain ties to it.
+// Domains groups the components of a wave by what may be worked on at the same time. Within a
+// group, components go one after the other. The groups of together may go on side by side.
+// Those of alone go one after the other when nothing else goes on: in a reset wave, they are
+// the components that belong to no known fault domain. In a stage wave such a component only
+// shares a group with its own enclosure, and with those that a declared fault domain ties to
+// it.
 func (r *Run) Domains(w plan.Wave, due []int) (together, alone [][]int) {
 	at, lonely := map[string]int{}, map[string]int{}
 	for _, i := range due {
@@ -270,8 +272,8 @@ func (r *Run) Domains(w plan.Wave, due []int) (together, alone [][]int) {
 	return together, alone
 }
 
-// addTo adds a component to the group that shares one of its ties, or makes a new one. at is
-// the place of the group that a tie belongs to.
+// addTo adds a component to the group that shares one of its ties, or to a new group. at has
+// the index of the group of each tie.
 func addTo(groups [][]int, i int, at map[string]int, ties ...string) [][]int {
 	n := len(groups)
 	for _, tie := range ties {

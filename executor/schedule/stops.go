@@ -20,16 +20,16 @@ type Stops struct {
 	Why string
 	// Broken are the reasons to touch nothing of a fault domain, by its number.
 	Broken map[int]string
-	// Beside are the reasons to touch nothing of an enclosure: a declared fault domain ties it to
-	// one that went wrong, whatever their numbers.
+	// Beside are the reasons to touch nothing of an enclosure, by its identifier: a declared
+	// fault domain ties it to one that went wrong, whatever their numbers.
 	Beside map[string]string
-	// Failures are the components that went wrong, and the commands around them.
+	// Failures counts the components that went wrong, and the commands around them that did.
 	Failures int
-	// Ending is what the run itself makes of its outcome, whatever its components do.
+	// Ending is the best outcome that the run can still have, whatever its components do.
 	Ending result.RunOutcome
 }
 
-// Stop starts nothing new.
+// Stop returns s with a reason to start nothing new, and how the run ends then.
 func (s Stops) Stop(why string, ending result.RunOutcome) Stops {
 	s.Why, s.Ending = cmp.Or(s.Why, why), result.Worse(s.Ending, ending)
 	return s
@@ -40,7 +40,7 @@ func (s Stops) Off(c *plan.Step) string {
 	return cmp.Or(s.Broken[c.FaultDomain], s.Beside[c.Enclosure])
 }
 
-// BreakOff touches nothing else of a step's fault domain.
+// BreakOff returns s with a reason to touch nothing else of a step's fault domain.
 func (s Stops) BreakOff(c *plan.Step, why string) Stops {
 	s = s.broken(c, why)
 	s.Ending = result.Worse(s.Ending, result.RunFailed)
@@ -65,7 +65,7 @@ func with[K comparable](reasons map[K]string, key K, why string) map[K]string {
 	return reasons
 }
 
-// After draws the conclusions of where a component has come to.
+// After returns s with what follows from the state that a component has come to.
 func (s Stops) After(p *plan.Plan, c Component) Stops {
 	switch c.Is.State {
 	case step.Aborted: // as was asked
@@ -76,9 +76,9 @@ func (s Stops) After(p *plan.Plan, c Component) Stops {
 	return s
 }
 
-// WentWrong draws the conclusions of something that went wrong with a component: nothing
-// else of its fault domain is touched, and after too many of them nothing else at all. A
-// canary that goes wrong is one too many.
+// WentWrong returns s with what follows from a failure of a component: nothing else of its
+// fault domain is touched, and after too many failures nothing else at all. The failure of a
+// canary is one too many.
 func (s Stops) WentWrong(p *plan.Plan, c Component, why string) Stops {
 	unknown := c.Is.State == step.Unknown
 	s = s.broken(c.Step, why)

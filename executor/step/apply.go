@@ -36,7 +36,7 @@ const (
 	Compare Do = "compare"
 	// Download sends the image of the hop by Component.Mode.
 	Download Do = "download"
-	// Listen waits for the word on an image that was sent.
+	// Listen waits until the device says what became of an image that was sent.
 	Listen Do = "listen"
 	// StartStaged sends the command that starts the staged image.
 	StartStaged Do = "start staged"
@@ -44,7 +44,7 @@ const (
 	AwaitReturn Do = "await return"
 	// ReadBack reads what the device runs.
 	ReadBack Do = "read back"
-	// Look finds out what became of what a run was broken off in. It has no effect but aborts.
+	// Look finds out how the work ended that a run was broken off in. It has no effect but aborts.
 	Look Do = "look"
 )
 
@@ -55,7 +55,7 @@ type Command struct {
 	Open   []int64
 }
 
-// acts is what comes next in each state; none in those that wait for a wave, or have ended.
+// acts has what comes next in each state; nothing in those that wait for a wave or have ended.
 var acts = map[State]Do{
 	Recovering: Look,
 	Checking:   Compare,
@@ -66,9 +66,9 @@ var acts = map[State]Do{
 	Verifying:  ReadBack,
 }
 
-// Apply returns the component that an event makes of c, and what is to be done then, in
-// order. An event that cannot happen to c makes it Unknown, with its effects open: nothing
-// is sent to a component of which this machine has lost track.
+// Apply returns c after an event, and the commands that follow, in order. An event that
+// cannot happen to c makes it Unknown, with its effects open: nothing is sent to a component
+// that this machine has lost track of.
 func Apply(s *plan.Step, c Component, e Event) (Component, []Command) {
 	switch e.Kind {
 	case Intended:
@@ -124,8 +124,8 @@ func Apply(s *plan.Step, c Component, e Event) (Component, []Command) {
 	return m.now, m.commands
 }
 
-// possible reports what the table of transitions cannot: whether a component may take an
-// event at this point of its way.
+// possible reports whether an event may happen to a component, as far as that depends on more
+// than its state.
 func possible(s *plan.Step, c Component, e Event) bool {
 	switch e.Kind {
 	case AsPlanned:
@@ -150,7 +150,7 @@ func possible(s *plan.Step, c Component, e Event) bool {
 	if c.State == Recovering && slices.Contains([]Kind{AllSent, HoldsNone, Start}, e.Kind) {
 		return c.Holds.Content == Part
 	}
-	begun := len(c.Open) > 0 // no chunk is sent before that is on record
+	begun := len(c.Open) > 0 // the start of a download is on record before its first chunk
 	switch {
 	case c.State == Sending && slices.Contains([]Kind{AllSent, ModeRefused}, e.Kind):
 		return begun
@@ -173,9 +173,9 @@ func intended(c Component, e Event) (Component, []Command) {
 	return n, nil
 }
 
-// resumed takes a component up where the store has it. What was under way is looked at
-// first, and what has ended without an answer to come stays so. All else is compared with
-// the plan anew.
+// resumed takes a component up where the store has it. If work was under way, the device is
+// looked at first. A component that has ended, with no answer to come, stays so. All others
+// are compared with the plan anew.
 func resumed(s *plan.Step, c Component) (Component, []Command) {
 	n := c.clone()
 	n.Runs = "" // until it is read again
@@ -183,10 +183,10 @@ func resumed(s *plan.Step, c Component) (Component, []Command) {
 	switch {
 	case c.State == Failed, c.State == Unknown && !underWay:
 		return n, nil
-	case c.State == Staged && c.Holds.PowerOnly: // unless the power cycle has come meanwhile: Compare
+	case c.State == Staged && c.Holds.PowerOnly: // Compare finds out whether the power cycle has come
 		n.Touched = false
 		return n, nil
-	case !underWay && c.Damage == HalfImage: // and is to get a whole one, before anything else
+	case !underWay && c.Damage == HalfImage: // it gets a whole image before anything else is done
 		n.State, n.Reason, n.Touched = Pending, "", true
 		return n, nil
 	case !underWay:
@@ -197,7 +197,7 @@ func resumed(s *plan.Step, c Component) (Component, []Command) {
 	}
 	n.State, n.Reason, n.Touched = Recovering, "", true
 	if !c.HoldsHop(s) && c.State != Waiting && c.State != Verifying {
-		n.Holds = Holds{Content: Part} // for all that is known
+		n.Holds = Holds{Content: Part} // no more than that is certain
 	}
 	return n, []Command{{Do: Look}}
 }
@@ -214,7 +214,7 @@ func impossible(c Component, e Event) (Component, []Command) {
 	return n, nil
 }
 
-// move is one event on its way.
+// move is one event as it is applied.
 type move struct {
 	step     *plan.Step
 	was, now Component
@@ -242,8 +242,8 @@ func (m *move) taken() bool {
 	return false
 }
 
-// overwrite forgets what was staged before a download: a device that has taken a part of
-// an image holds nothing else. One that refuses the first chunk keeps what it held.
+// overwrite drops what was staged before a download: a device that has taken a part of an
+// image holds nothing else. A device that refuses the first chunk keeps what it held.
 func (m *move) overwrite() {
 	if m.taken() && m.event.Kind != AllSent {
 		m.now.Holds = Holds{}
@@ -251,7 +251,7 @@ func (m *move) overwrite() {
 	}
 }
 
-// breakOff is a download that ended before its end, and that is sent again.
+// breakOff handles a download that was broken off and is sent again.
 func (m *move) breakOff() {
 	if !m.taken() {
 		return
@@ -268,7 +268,7 @@ func (m *move) breakOff() {
 	}
 }
 
-// modeBefore is the mode that a component had before it was to be sent its image.
+// modeBefore returns the mode that a component had before it was to be sent its image.
 func (m *move) modeBefore() plan.Mode {
 	if m.was.RefusedE {
 		return plan.Mode7
@@ -276,7 +276,7 @@ func (m *move) modeBefore() plan.Mode {
 	return m.was.Downloads[m.was.Hop]
 }
 
-// fallBack is mode 7 after e, if the plan permits it.
+// fallBack goes from mode e to mode 7, if the plan permits it.
 func (m *move) fallBack() {
 	hop := m.was.At(m.step)
 	m.now.Reason = fmt.Sprintf("the device does not take mode %s: %s", m.was.Mode, m.event.Reason)
@@ -290,7 +290,7 @@ func (m *move) fallBack() {
 	m.now.RefusedE, m.now.Mode = true, plan.Mode7
 }
 
-// deferred is an image that the device holds dormant.
+// deferred handles an image that the device now holds dormant.
 func (m *move) deferred() {
 	hop := m.now.At(m.step)
 	m.now.Damage, m.now.Confirmed = Sound, m.event.Confirmed
@@ -304,7 +304,7 @@ func (m *move) deferred() {
 	m.now.Reason += m.now.leftOut(m.step)
 }
 
-// end is how a component ends that was not brought to where the plan wants it.
+// end handles a component that ends without being where the plan wants it.
 func (m *move) end() {
 	e := m.event
 	m.now.Confirmed = false
@@ -342,8 +342,8 @@ func (m *move) end() {
 	}
 }
 
-// half reports whether a download by mode 7 has left half an image: it did not reach its
-// end, or the device says that what it got is no good, or it will never be known.
+// half reports whether a download by mode 7 has left half an image: it did not reach its end,
+// or the device says that what it got is no good, or that cannot be found out any more.
 func (m *move) half() bool {
 	if !m.taken() && m.was.State != Verifying {
 		return false
@@ -357,8 +357,8 @@ func (m *move) half() bool {
 	return m.taken() && m.event.Kind == Lose && m.event.Answers
 }
 
-// resolve ends the open effects, unless their answer is still to come: a restart answers for
-// an activation, and a device that was lost may answer a resumption.
+// resolve ends the open effects, unless their outcome is still to come: that of an activation
+// shows after the restart, and a device that was lost may answer a resumption.
 func (m *move) resolve() {
 	waits := slices.Contains([]Kind{AllSent, Start, Restart, Return}, m.event.Kind)
 	if waits || m.event.Kind == Lose && !m.event.Answers || len(m.was.Open) == 0 {
@@ -374,12 +374,12 @@ const (
 		"do not power-cycle or reset it before it has got a whole image"
 	needsImage = "; it still needs a whole image: do not power-cycle or reset it before it has got one"
 
-	// ByPowerCycle is what a person has to do about an image that no command starts.
+	// ByPowerCycle says what a person has to do about an image that no command starts.
 	ByPowerCycle = ": power-cycle the enclosure when its drives are not in use, and see what it runs then"
 )
 
-// leftOut says, of what has just been staged, that the plan was to start it in this run and
-// why a person has to; "" if all went as planned.
+// leftOut says why a person has to start an image that was just staged and that the plan
+// wanted started in this run; "" if all went as planned.
 func (c Component) leftOut(s *plan.Step) string {
 	hop := c.At(s)
 	switch {
@@ -390,9 +390,9 @@ func (c Component) leftOut(s *plan.Step) string {
 	case c.Dormant(s):
 		return "; it was planned to start now, and mode 0Fh does not start it" + ByPowerCycle
 	}
-	return "; it was planned to start now, and the device waits to be told" + ByPowerCycle
+	return "; it was planned to start now, and the device waits for a command" + ByPowerCycle
 }
 
-// LeftToPerson reports whether a staged image was planned to start in this run, and a
-// person has to start it.
+// LeftToPerson reports whether the plan wanted a staged image started in this run, and a
+// person has to start it instead.
 func (c Component) LeftToPerson(s *plan.Step) bool { return c.State == Staged && c.leftOut(s) != "" }

@@ -42,8 +42,8 @@ func (c Component) TaskIn(s *plan.Step, w *plan.Wave) Task {
 	return ToSend
 }
 
-// ModeIn returns the mode that a wave tries next: e first, and one that resets in a reset
-// wave alone. "" for none.
+// ModeIn returns the mode that a wave tries next, "" for none. Mode e comes first, and a mode
+// that resets comes only in a reset wave.
 func (c Component) ModeIn(s *plan.Step, w *plan.Wave) plan.Mode {
 	hop := c.At(s)
 	for _, m := range hop.Modes {
@@ -73,9 +73,9 @@ type Seen struct {
 	Planned time.Time
 }
 
-// Place returns a component that this run has not touched where it stands on its own way
-// through its hops: where the plan has it, or further on, where an earlier apply of the same
-// plan has left it.
+// Place returns a component at the hop that it has come to: where the plan has it, or further
+// on, where an earlier apply of the same plan has left it. A component that this run has
+// touched stays where it is.
 func (c Component) Place(s *plan.Step, sub *inventory.Subenclosure) Component {
 	if c.Touched {
 		return c
@@ -117,18 +117,22 @@ func (c Component) placed(s *plan.Step, hop int, holds Holds) Component {
 	return n
 }
 
-// Judge compares a component with what it should be like. An Event without a Kind: it is as
-// it should be, and its task comes next.
+// Judge compares a component with what its step expects. If all is as expected, the Event has
+// no Kind, and the wave's task comes next.
 func (c Component) Judge(s *plan.Step, seen Seen) Event {
 	hop := c.At(s)
 	atEnd := !c.Touched && c.Damage == Sound && reached(s, seen)
 	switch {
 	case atEnd && c.HoldsHop(s) && !c.Holds.Confirmed: // it may be writing flash still
-		return Event{Kind: Keep, Reason: "it holds the image already, and the device has never said that it is complete"}
+		return Event{
+			Kind: Keep, Reason: "it holds the image already, and the device has never said that it is complete",
+		}
 	case atEnd:
 		return Event{Kind: AsPlanned, Reason: "it is as planned already"}
 	case c.Touched && c.HoldsHop(s) && seen.Sub.Revision == hop.To && hop.From != hop.To:
-		return Event{Kind: Return, Reason: "something else has started it: the reset of another component, or a power cycle"}
+		return Event{
+			Kind: Return, Reason: "something else has started it: the reset of another component, or a power cycle",
+		}
 	}
 	if d := c.differences(s, seen); len(d) > 0 {
 		return c.NotAsPlanned("not as planned: " + strings.Join(d, "; "))
@@ -136,7 +140,7 @@ func (c Component) Judge(s *plan.Step, seen Seen) Event {
 	return Event{}
 }
 
-// NotAsPlanned is the event of a component that is otherwise than expected.
+// NotAsPlanned returns the event of a component that is not as its step expects.
 func (c Component) NotAsPlanned(reason string) Event {
 	if c.Touched {
 		return Event{Kind: Fail, Reason: reason}
@@ -153,7 +157,7 @@ func (c Component) differences(s *plan.Step, seen Seen) []string {
 		}
 	}
 	revision := c.At(s).From
-	if !c.Touched && c.Hop == 0 { // an update may change what a component says of itself
+	if !c.Touched && c.Hop == 0 { // an update may change the name that a component reports
 		revision = s.Preconditions.Revision
 		differ("vendor", s.Vendor, seen.Sub.Vendor)
 		differ("product", s.Product, seen.Sub.Product)
@@ -174,9 +178,9 @@ func (c Component) differences(s *plan.Step, seen Seen) []string {
 }
 
 // reached reports whether a component is where its step was to bring it: it runs the last
-// image, or holds it if no one is to start it in an apply. A revision that was reported
-// before the run too proves nothing without the record of what was sent. Of a part that
-// reports none, only what was sent since the plan was made counts.
+// image, or holds it staged if an apply does not start that. A revision that was also reported
+// before the run proves nothing unless the record shows that the image was sent. For a part
+// that reports no revision, only an image that was sent since the plan was made counts.
 func reached(s *plan.Step, seen Seen) bool {
 	last, sub := &s.Hops[len(s.Hops)-1], seen.Sub
 	switch {

@@ -2,8 +2,8 @@
 // move it, and the commands that follow from them.
 //
 // It is pure. It knows no device, no store and no clock: package executor asks the device,
-// hands over what it heard as an Event, commits the Component that comes back and carries
-// out the Commands. Every reachable Component with every Event is searched in a test.
+// hands over the answer as an Event, commits the Component that comes back and carries out
+// the Commands. A test applies every Event to every reachable Component.
 package step
 
 import (
@@ -18,7 +18,7 @@ type State string
 const (
 	// Pending has not begun, or waits for its next wave.
 	Pending State = "pending"
-	// Recovering was broken off in the middle of something; the device is being looked at.
+	// Recovering was broken off in the middle of its work; its device is being looked at.
 	Recovering State = "recovering"
 	// Checking compares the device with the plan.
 	Checking State = "checking"
@@ -36,7 +36,7 @@ const (
 	Verifying State = "verifying"
 	// Done runs the hop's revision.
 	Done State = "done"
-	// Refused was ended before its first byte.
+	// Refused has ended before its first byte.
 	Refused State = "refused"
 	// Unchanged was as planned already.
 	Unchanged State = "unchanged"
@@ -44,7 +44,7 @@ const (
 	Failed State = "failed"
 	// Aborted was withdrawn between two chunks, on request.
 	Aborted State = "aborted"
-	// Unknown has ended without it being known what it runs or holds.
+	// Unknown has ended, and what it runs or holds is unknown.
 	Unknown State = "unknown"
 )
 
@@ -64,7 +64,7 @@ type Content string
 const (
 	// Nothing is what a device holds unless something says otherwise.
 	Nothing Content = ""
-	// Part of an image, or all of it without the device's word for that.
+	// Part of an image, or all of it if the device has not said so.
 	Part Content = "part"
 	// Whole is a dormant image.
 	Whole Content = "whole"
@@ -95,15 +95,15 @@ const (
 	NeedsImage Damage = "needs image"
 )
 
-// Component is where one component of a plan stands. It is all there is to know: the store
-// keeps it as it is, and a run is resumed by loading it and applying Resumed.
+// Component is where one component of a plan stands. There is no other state: the store keeps
+// it as it is, and a run is resumed by loading it and applying Resumed.
 type Component struct {
 	State State `json:"state"`
 	// Hop is the index of the hop that it is at.
 	Hop int `json:"hop"`
-	// Mode is that of the hop's download, or the one that comes next; "" before that is known.
+	// Mode is that of the hop's download, begun or next; "" before that is known.
 	Mode plan.Mode `json:"mode,omitempty"`
-	// Downloads are the modes by which each hop was last downloaded, "" for none.
+	// Downloads has the mode by which each hop was last downloaded, "" for none.
 	Downloads []plan.Mode `json:"downloads"`
 	// RefusedE is set if the device has refused mode e for this hop.
 	RefusedE bool `json:"refused_e,omitempty"`
@@ -111,15 +111,15 @@ type Component struct {
 	Retried bool `json:"retried,omitempty"`
 	// Touched is set if this run has tried a command with an effect.
 	Touched bool `json:"touched,omitempty"`
-	// Restarted is set if it was told to start an image in this run, or started one by itself.
+	// Restarted is set if it started an image in this run, on command or by itself.
 	Restarted bool `json:"restarted,omitempty"`
-	// Confirmed is set if the device's own word stands behind State.
+	// Confirmed is set if State rests on what the device itself said.
 	Confirmed bool   `json:"confirmed,omitempty"`
 	Holds     Holds  `json:"holds,omitzero"`
 	Damage    Damage `json:"damage,omitempty"`
 	// Runs is the revision that was last read, "" for none.
 	Runs string `json:"runs,omitempty"`
-	// Open are the ids of effects that were intended and whose end is not known.
+	// Open has the ids of the effects that were intended and whose end is unknown.
 	Open []int64 `json:"open,omitempty"`
 	// Reason says in words why it is in this state.
 	Reason string `json:"reason,omitempty"`
@@ -131,7 +131,7 @@ type Component struct {
 func New(s *plan.Step) Component {
 	c := Component{State: Pending, Downloads: make([]plan.Mode, len(s.Hops))}
 	if image := s.Preconditions.Staged; image != nil && *image != "" {
-		// As the plan has it: Compare finds out what the device said of it.
+		// This is the plan's word; Compare finds out what the device said.
 		c.Holds = Holds{Content: Whole, Image: *image, Confirmed: true}
 	}
 	return c
@@ -159,19 +159,19 @@ func (c Component) Staged() string {
 	return c.Holds.Image
 }
 
-// Dormant reports whether it holds the image of its hop, which mode 0Fh does not start or
-// must not start because the device never said that it is whole.
+// Dormant reports whether it holds the image of its hop, and mode 0Fh does not start that, or
+// must not, because the device never said that the image is whole.
 func (c Component) Dormant(s *plan.Step) bool {
 	return c.HoldsHop(s) && (c.Holds.PowerOnly || !c.Holds.Confirmed && !c.At(s).ActivateUnconfirmed)
 }
 
-// Activates reports whether a run starts what a hop stages.
+// Activates reports whether a run starts the image that a hop stages.
 func Activates(h *plan.Hop) bool {
 	return h.Activation == plan.WithApply && h.ActivateBy == plan.ByModeF
 }
 
-// Halfway reports whether it is between two of its hops, or has lost what it would start
-// from. It is then brought to its end whatever happens.
+// Halfway reports whether it is between two of its hops, or may have lost what it would start
+// from. It is then brought to its end, whatever stops the run.
 func (c Component) Halfway() bool {
 	return c.Touched && c.State == Pending && (c.Hop > 0 || c.Damage == HalfImage)
 }
@@ -187,13 +187,14 @@ func (c Component) NeedsPerson() bool {
 	return false
 }
 
-// MayBeHalfSent reports whether the device may wait for more of an image that this run has
-// sent it and sends again: WRITE BUFFER has no abort.
+// MayBeHalfSent reports whether the device may still wait for more of an image that this run
+// sends again: WRITE BUFFER has no abort.
 func (c Component) MayBeHalfSent(s *plan.Step) bool {
 	return c.Holds.Content == Part && c.At(s).Protocol == plan.WriteBuffer
 }
 
-// Begun returns the modes of the hops that were begun, "" for one that was staged before.
+// Begun returns the modes of the hops that were begun, "" for a hop whose image had been
+// staged before.
 func (c Component) Begun() []plan.Mode {
 	n := c.Hop
 	if c.Downloads[c.Hop] != "" {

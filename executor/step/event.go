@@ -34,7 +34,7 @@ const (
 	Withdraw Kind = "withdraw"
 	// Keep: the run leaves staged what is staged.
 	Keep Kind = "keep"
-	// Again: the device was reset in mid-download, or the enclosure changed: the download
+	// Again: the device was reset in mid-download, or the enclosure changed, so the download
 	// starts over, once. Taken, Device.
 	Again Kind = "again"
 	// ModeRefused: the device refused the mode at the first chunk.
@@ -55,19 +55,20 @@ const (
 	Confirm Kind = "confirmed"
 	// NextHop: the step has another hop.
 	NextHop Kind = "next hop"
-	// Fail: it is over, and what the device runs is known. Taken, Device, PowerOnly.
+	// Fail: the work has failed, and what the device runs is known. Taken, Device, PowerOnly.
 	Fail Kind = "fail"
-	// Lose: it is over, and what the device runs or holds is not known. Taken, Device, Answers.
+	// Lose: the work has ended, and what the device runs or holds is unknown. Taken, Device,
+	// Answers.
 	Lose Kind = "lose"
 )
 
-// Device is what a device says, or its silence means, of what it holds after a download or
-// an activation went wrong.
+// Device is what a device holds after a download or an activation went wrong, by what it says
+// or by its silence.
 type Device string
 
 const (
 	Unsaid Device = ""
-	// Broken: it had a part or all of the image, which is no good, or which it has discarded.
+	// Broken: it had a part or all of the image, and that is no good, or discarded.
 	Broken Device = "broken"
 	// Empty: it holds nothing that could be started.
 	Empty Device = "empty"
@@ -79,7 +80,8 @@ const (
 	Another Device = "another"
 )
 
-// Event is something that happened to a component. Which fields count stands with the Kind.
+// Event is something that happened to a component. The comment of its Kind says which fields
+// count, beside Reason and Revision.
 type Event struct {
 	Kind     Kind
 	Reason   string
@@ -87,20 +89,20 @@ type Event struct {
 	Mode     plan.Mode
 	Open     []int64
 	Begins   bool
-	// Taken is set if the device may have a part of this download. From Sent and
-	// Recovering on that goes without saying.
+	// Taken is set if the device may have a part of this download. In Sent and Recovering that
+	// goes without saying.
 	Taken     bool
 	Device    Device
 	Confirmed bool
 	PowerOnly bool
-	// Answers is set if a resumption has lost a device that answers: looking again would
+	// Answers is set if a resumption loses a device that does answer: another resumption would
 	// find out no more.
 	Answers bool
 	Refusal Refusal
 }
 
-// edge is one transition. The table is in the order in which a component goes through it.
-// Resumed and Intended are not in it: every state has the first, and the second leaves the
+// edge is one transition. edges is in the order in which a component goes through it. Resumed
+// and Intended are not there: the first may come in every state, and the second leaves the
 // state as it is.
 type edge struct {
 	from State

@@ -8,8 +8,8 @@ import (
 	"fwctl/inventory"
 )
 
-// judge says what became of what a component held staged. waits: the device says that deferred microcode waits. cycled:
-// it was power-cycled or reset since.
+// judge returns what became of the image that a component held staged. waits: the device says that deferred microcode
+// waits. cycled: the component was power-cycled or reset since.
 func judge(sub *inventory.Subenclosure, s state.StagedRecord, waits, cycled bool) result.Finding {
 	f := finding(sub.Address, s)
 	f.Revision = sub.Revision
@@ -29,7 +29,7 @@ func judge(sub *inventory.Subenclosure, s state.StagedRecord, waits, cycled bool
 			"reports the same before and after, so it is unknown which image it runs"
 	case cycled && s.Revision == s.Running:
 		f.Outcome = state.Running
-		f.Reason = "it has been power-cycled or reset; the revision is the same before and after, and cannot tell " +
+		f.Reason = "it has been power-cycled or reset; the revision is the same before and after, and does not show " +
 			"which image it runs"
 	case cycled:
 		f.Outcome, f.Reason = state.Lost, fmt.Sprintf(
@@ -37,14 +37,14 @@ func judge(sub *inventory.Subenclosure, s state.StagedRecord, waits, cycled bool
 		)
 	default:
 		f.Outcome, f.Reason = state.Waiting, fmt.Sprintf(
-			"it still runs %s, and nothing tells of a power cycle since; if there was one, say so with --power-cycled %s",
+			"it still runs %s, and nothing shows a power cycle since; if there was one, say so with --power-cycled %s",
 			s.Running, sub.Address,
 		)
 	}
 	return f
 }
 
-// finding returns what is known of a component that held something staged before anybody looks at it.
+// finding returns what the record of a staged image says.
 func finding(address string, s state.StagedRecord) result.Finding {
 	return result.Finding{
 		Address: address, SHA256: s.SHA256, Wanted: s.Revision, StagedSince: s.Since, StagedBy: s.By,

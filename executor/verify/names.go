@@ -31,9 +31,9 @@ func readNames(ctx context.Context, store *state.Store) (*names, error) {
 
 func (n *names) of(address string) string { return n.enclosures[inventory.EnclosureOf(address)] }
 
-// all returns what is in sight, and what this host remembers.
+// all returns the components in sight, and the enclosures and components that this host remembers.
 func (n *names) all(inv *inventory.Inventory, last map[string]state.Baseline) []inventory.Named {
-	// Of enclosures, which are addresses of their components in part.
+	// The identifier of an enclosure is the first part of its components' addresses, and stands for all of them.
 	addresses := slices.Collect(maps.Keys(last))
 	addresses = slices.AppendSeq(addresses, maps.Values(n.components))
 	all := make([]inventory.Named, len(addresses))

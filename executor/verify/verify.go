@@ -1,8 +1,8 @@
-// Package verify finds out, after somebody power-cycled enclosures, what became of what was staged, and whether
-// everything is there that was there before the last run.
+// Package verify finds out, after enclosures were power-cycled, what became of staged images, and whether everything is
+// there that was there before the last run.
 //
-// It reads devices and sends them nothing with an effect. In the store it records what it found, and forgets what is
-// not staged any more; it makes no plan and carries none out.
+// It reads devices and sends them nothing with an effect. It records in the store what it found, and deletes the
+// records of images that are no longer staged. It makes no plan and carries none out.
 package verify
 
 import (
@@ -31,16 +31,16 @@ type Config struct {
 	// By is who asks, for the record.
 	By string
 
-	// PowerCycled selects components whose enclosure somebody has power-cycled since they
-	// were staged, so that what does not run now is lost; inventory.All is every one. A
-	// selector that matches nothing that is in sight or remembered is a *plan.UnmatchedError.
+	// PowerCycled selects components whose enclosure a person has power-cycled since their
+	// image was staged: an image that does not run now is lost. inventory.All selects every
+	// one. A selector that matches nothing in sight or remembered is a *plan.UnmatchedError.
 	PowerCycled []inventory.Selector
 }
 
-// Run looks at what is staged, and compares enclosures with what they were like before a run worked on them: those that
-// have something staged, and those of the last run. What runs, or is lost, is not remembered as staged any more.
+// Run looks at what is staged, and compares enclosures with their baselines: those that have something staged, and
+// those of the last run. It deletes the records of images that run or are lost.
 //
-// An error means that nothing could be looked at. A component that is not in sight is a Finding whose Outcome is "".
+// An error means that nothing could be looked at. A component that is not in sight is a Finding with the Outcome "".
 func Run(ctx context.Context, c Config) (*result.Found, error) {
 	remembered, err := c.Store.Memory(ctx)
 	if err != nil {
@@ -89,7 +89,7 @@ func Run(ctx context.Context, c Config) (*result.Found, error) {
 	return found, c.record(ctx, verified, settled)
 }
 
-// record commits what was found. The store may be open for reading only if that is nothing.
+// record commits what was found. If nothing was, it does not write: the store may be open for reading only.
 func (c *Config) record(ctx context.Context, verified []state.Verification, settled []state.CautionRecord) error {
 	if len(verified)+len(settled) == 0 {
 		return nil
@@ -158,7 +158,7 @@ func (l *look) unlock() {
 	}
 }
 
-// find finds out what became of what a component held staged.
+// find finds out what became of the image that a component held staged.
 func (l *look) find(ctx context.Context, key state.Key, s state.StagedRecord) (result.Finding, error) {
 	e, esp, sub := l.inv.Component(key.LUID, key.Subenclosure)
 	if sub == nil {
@@ -172,13 +172,14 @@ func (l *look) find(ctx context.Context, key state.Key, s state.StagedRecord) (r
 	return judge(sub, s, waits, cycled), nil
 }
 
-// settle takes out of what is remembered, and returns, the cautions about components that may hold a part of an image,
-// that are in sight, and that have been power-cycled since: what they held is started by that, or gone.
+// settle removes from remembered, and returns, the cautions about components that may hold a part of an image, if they
+// are in sight and were power-cycled since: that has started what they held, or discarded it.
 func (l *look) settle(ctx context.Context, remembered *state.Memory, found *result.Found) []state.CautionRecord {
 	var settled []state.CautionRecord
 	remembered.Cautions = slices.DeleteFunc(remembered.Cautions, func(c state.CautionRecord) bool {
 		e, esp, sub := l.inv.Component(c.Key.LUID, c.Key.Subenclosure)
-		if c.Kind != inventory.Unclear || sub == nil || !l.cycled(e, esp, sub) || l.machine.HoldsDeferred(ctx, esp.Paths) {
+		if c.Kind != inventory.Unclear || sub == nil || !l.cycled(e, esp, sub) ||
+			l.machine.HoldsDeferred(ctx, esp.Paths) {
 			return false
 		}
 		settled = append(settled, c)
@@ -190,14 +191,14 @@ func (l *look) settle(ctx context.Context, remembered *state.Memory, found *resu
 	return settled
 }
 
-// cycled reports whether a component was power-cycled or reset: a person says so, or the device did.
+// cycled reports whether a component was power-cycled or reset, by a person's word or the device's.
 func (l *look) cycled(e *inventory.Enclosure, esp *inventory.ESP, sub *inventory.Subenclosure) bool {
 	return l.machine.HeardReset(esp.Paths) || slices.ContainsFunc(l.names.inSight(e), func(c inventory.Named) bool {
 		return c.Address == sub.Address && inventory.Selected(l.PowerCycled, c) >= 0
 	})
 }
 
-// compare compares the enclosures with what they were like before the last run that worked on them.
+// compare compares the locked enclosures with what they were like before the last run that worked on them.
 func (l *look) compare(f *result.Found, last map[string]state.Baseline) error {
 	for _, id := range slices.Sorted(maps.Keys(l.locked)) {
 		before, ok := last[id]
@@ -233,8 +234,7 @@ func ofLastRun(baselines map[string]state.Baseline) map[string]state.Baseline {
 	return all
 }
 
-// unsettled returns the components that a run was broken off in the middle of, or lost sight of, and those that have
-// half an image.
+// unsettled returns the components with an open effect, and those with a caution that needs a person.
 func unsettled(m *state.Memory) []result.Unsettled {
 	all := []result.Unsettled{}
 	for _, i := range m.Open {
