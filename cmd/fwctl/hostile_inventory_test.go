@@ -141,7 +141,7 @@ func planFrom(t *testing.T, what string, doc any, want *desired.State) *inventor
 		}
 		return nil
 	}
-	for view, text := range map[string]string{"inventory": (ui.Screen{Width: 80}).Inventory(inv, quirkName),
+	for view, text := range map[string]string{"inventory": (ui.Screen{Width: 80}).Inventory(inv, nil, quirkName),
 		"desired state": string(desired.Init([]*inventory.Inventory{inv}, nil))} {
 		checkForeign(t, what+": the "+view, text)
 	}

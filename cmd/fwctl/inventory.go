@@ -35,7 +35,7 @@ func (a *app) inventoryCommand() *cobra.Command {
 		Use:   "inventory",
 		Short: "read every enclosure of this host",
 		Long: `Reads every enclosure of this host: its I/O modules, their firmware revisions,
-what is staged, paths and health, and what uses the drives. Nothing that has an
+what is staged, paths and health, and how many drives are in use. Nothing that has an
 effect is sent, and no disk is opened; ZFS pools are what ` + "`zpool status`" + ` says.
 
 With --probe-use, drives that are not seen to be mounted, swapped on or held have
@@ -104,7 +104,7 @@ func (a *app) inventory(ctx context.Context, f inventoryFlags) error {
 	case len(f.selected) > 0:
 		text = a.heading(inv.Simulated) + a.screen(a.stdout).Drives(shown, names, f.opts.ProbeUse)
 	default:
-		text = a.heading(inv.Simulated) + a.screen(a.stdout).Inventory(inv, quirkName)
+		text = a.heading(inv.Simulated) + a.screen(a.stdout).Inventory(inv, names, quirkName)
 	}
 	if _, err := io.WriteString(a.stdout, text); err != nil {
 		return err

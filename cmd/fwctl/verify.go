@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/spf13/cobra"
 
@@ -78,6 +79,9 @@ func (a *app) verify(ctx context.Context, file, saved string, asJSON bool, cycle
 		return err
 	}
 	v, unread := &ui.Verification{}, 0
+	if v.Names, err = a.names(ctx); err != nil {
+		return err
+	}
 	if v.Found, err = a.lookAfter(ctx, machine, cycled); err != nil {
 		return err
 	}
@@ -87,8 +91,10 @@ func (a *app) verify(ctx context.Context, file, saved string, asJSON bool, cycle
 			return err
 		}
 		v.Astray, unread = wanted.Astray(), len(wanted.UnreadWanted())
+		maps.Copy(v.Names, ui.NamesOf(wanted))
 	}
 	if approved != nil {
+		maps.Copy(v.Names, ui.NamesOf(approved))
 		inv, err := a.scan(ctx, machine, scan.Options{})
 		if err != nil {
 			return err

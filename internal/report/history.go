@@ -51,7 +51,7 @@ func ReadHistory(ctx context.Context, store *state.Store, host Host) (*History, 
 			run.PID = 0
 			h.Runs = append(h.Runs, *run)
 		}
-		if h.Components, err = remembered(ctx, store); err != nil {
+		if h.Components, err = remembered(ctx, store, h.Runs); err != nil {
 			return err
 		}
 		found, err := store.Verifications(ctx)

@@ -170,8 +170,8 @@ func (r *Run) addPlanned(p *plan.Plan) {
 	slices.SortFunc(r.Steps, func(a, b Step) int { return cmp.Compare(a.Address, b.Address) })
 }
 
-// remembered lists the components that a store knows, by address.
-func remembered(ctx context.Context, store *state.Store) ([]Component, error) {
+// remembered lists the components that a store knows, and those of runs that have not come to them, by address.
+func remembered(ctx context.Context, store *state.Store, runs []Run) ([]Component, error) {
 	addresses, err := store.Addresses(ctx)
 	if err != nil {
 		return nil, err
@@ -183,6 +183,11 @@ func remembered(ctx context.Context, store *state.Store) ([]Component, error) {
 	var all []Component
 	for _, address := range addresses {
 		all = append(all, Component{address, names[inventory.EnclosureOf(address)]})
+	}
+	for _, r := range runs {
+		for _, s := range r.Steps {
+			all = append(all, Component{s.Address, names[inventory.EnclosureOf(s.Address)]})
+		}
 	}
 	slices.SortFunc(all, func(a, b Component) int { return cmp.Compare(a.Address, b.Address) })
 	return slices.Compact(all), nil

@@ -114,9 +114,6 @@ func (s *Status) read(ctx context.Context, store *state.Store, host string) (err
 	for _, c := range memory.Cautions(cautions) {
 		s.Cautions = append(s.Cautions, HostCaution{host, c})
 	}
-	if s.Components, err = remembered(ctx, store); err != nil {
-		return err
-	}
 	runs, err := store.Resumable(ctx)
 	if err != nil {
 		return err
@@ -135,7 +132,8 @@ func (s *Status) read(ctx context.Context, store *state.Store, host string) (err
 		}
 		s.Runs = append(s.Runs, *run)
 	}
-	return nil
+	s.Components, err = remembered(ctx, store, s.Runs)
+	return err
 }
 
 // process finds out whether a run goes on.

@@ -11,9 +11,9 @@ import (
 )
 
 // Drives draws the drives behind enclosures, a table each. names are those of the
-// enclosures, by the first part of their addresses; probed reports whether drives were
+// enclosures; probed reports whether drives were
 // opened to learn their use.
-func (sc Screen) Drives(enclosures []*inventory.Enclosure, names map[string]string, probed bool) string {
+func (sc Screen) Drives(enclosures []*inventory.Enclosure, names Names, probed bool) string {
 	var lines []string
 	for _, e := range enclosures {
 		if len(lines) > 0 {
@@ -34,6 +34,18 @@ func drivesHead(e *inventory.Enclosure, name string) string {
 	if name != "" {
 		head += " (" + name + ")"
 	}
+	head += fmt.Sprintf(", %s %s: %s", e.Vendor, e.Product, drivesCount(e))
+	if e.DrivesUnknown {
+		head += ": no module lists them (page 0Ah)"
+	}
+	if len(e.DriveEvidence) > 0 {
+		head += "; " + strings.Join(e.DriveEvidence, ", ")
+	}
+	return head + "."
+}
+
+// drivesCount counts the drives of an enclosure, and those in use.
+func drivesCount(e *inventory.Enclosure) string {
 	used, unknown := 0, 0
 	for _, d := range e.Drives {
 		switch {
@@ -43,18 +55,21 @@ func drivesHead(e *inventory.Enclosure, name string) string {
 			unknown++
 		}
 	}
-	n := len(e.Drives)
-	head += fmt.Sprintf(", %s %s: %s, %d in use", e.Vendor, e.Product, english.Plural(n, "drive", ""), used)
+	switch {
+	case len(e.Drives) > 0:
+	case e.DrivesUnknown:
+		return "drives unknown"
+	default:
+		return "no drives"
+	}
+	text := fmt.Sprintf("%s, %d in use", english.Plural(len(e.Drives), "drive", ""), used)
 	if unknown > 0 {
-		head += fmt.Sprintf(", %d of unknown use", unknown)
+		text += fmt.Sprintf(", %d of unknown use", unknown)
 	}
 	if e.DrivesUnknown {
-		head += "; there may be more: no module lists them (page 0Ah)"
+		text += "; there may be more"
 	}
-	if len(e.DriveEvidence) > 0 {
-		head += "; " + strings.Join(e.DriveEvidence, ", ")
-	}
-	return head + "."
+	return text
 }
 
 func drivesTable(e *inventory.Enclosure, probed bool) table {

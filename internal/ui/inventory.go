@@ -9,15 +9,15 @@ import (
 	"fwctl/plan"
 )
 
-// Inventory draws an inventory.
-func (sc Screen) Inventory(inv *inventory.Inventory, quirk Quirk) string {
+// Inventory draws an inventory. names are those of its enclosures.
+func (sc Screen) Inventory(inv *inventory.Inventory, names Names, quirk Quirk) string {
 	esps := 0
 	for i := range inv.Enclosures {
 		esps += len(inv.Enclosures[i].ESPs)
 	}
 	lines := sc.wrap(fmt.Sprintf("Scanned %s on %s: %s.",
 		Moment(inv.ScannedAt), inv.Host, Counted(len(inv.Enclosures), esps)), "", "  ")
-	if t := inventoryTable(inv, quirk); len(t.rows) > 0 {
+	if t := inventoryTable(inv, names, quirk); len(t.rows) > 0 {
 		rows, _ := t.draw(sc)
 		lines = append(append(lines, ""), rows...)
 	}
@@ -25,7 +25,7 @@ func (sc Screen) Inventory(inv *inventory.Inventory, quirk Quirk) string {
 		if i == 0 {
 			lines = append(lines, "")
 		}
-		for _, line := range sc.wrap("PROBLEM "+problemText(&inv.Problems[i]), "", "        ") {
+		for _, line := range sc.wrap("PROBLEM "+problemText(&inv.Problems[i], names), "", "        ") {
 			lines = append(lines, sc.paint(warning, line))
 		}
 	}
@@ -36,12 +36,12 @@ func (sc Screen) Inventory(inv *inventory.Inventory, quirk Quirk) string {
 type Quirk func(vendor, product, revision string) string
 
 // problemText says what could not be read, and why.
-func problemText(p *inventory.Problem) string {
+func problemText(p *inventory.Problem, names Names) string {
 	text := p.Path
 	if p.Unread != nil && len(p.Unread.Components) > 0 {
 		var behind []string
 		for _, c := range p.Unread.Components {
-			behind = append(behind, c.Address)
+			behind = append(behind, names.called(c.Address))
 		}
 		text += " (" + strings.Join(behind, ", ") + ")"
 	}
@@ -50,12 +50,12 @@ func problemText(p *inventory.Problem) string {
 
 // inventoryTable returns a row for each component. What is noted of an enclosure, or of a
 // module, stands with the first of its components.
-func inventoryTable(inv *inventory.Inventory, quirk Quirk) table {
+func inventoryTable(inv *inventory.Inventory, names Names, quirk Quirk) table {
 	t := table{columns: []column{
-		{"ADDRESS", key}, {"VENDOR", below}, {"PRODUCT", below}, {"REV", below}, {"STAGED", below},
+		{"ADDRESS", key}, {"NAME", label}, {"VENDOR", below}, {"PRODUCT", below}, {"REV", below}, {"STAGED", below},
 		{"PATHS", below}, {"HEALTH", below}, {"NOTES", reason},
 	}}
-	const paths = 5
+	const paths = 6
 	rowOf := map[string]int{}
 	for _, e := range inv.Enclosures {
 		notes, noted := enclosureNotes(e), ""
@@ -72,7 +72,7 @@ func inventoryTable(inv *inventory.Inventory, quirk Quirk) table {
 					continue
 				}
 				rowOf[sub.Address] = len(t.rows)
-				t.rows = append(t.rows, componentRow(e, esp, sub, notes))
+				t.rows = append(t.rows, componentRow(e, esp, sub, names.of(sub.Address), notes))
 				notes = nil
 			}
 		}
@@ -80,8 +80,10 @@ func inventoryTable(inv *inventory.Inventory, quirk Quirk) table {
 	return t
 }
 
-// componentRow returns the row of a component, with notes of its enclosure and its own.
-func componentRow(e inventory.Enclosure, esp inventory.ESP, sub inventory.Subenclosure, notes []string) row {
+// componentRow returns the row of a component, with the name of its enclosure, and notes of that and its own.
+func componentRow(
+	e inventory.Enclosure, esp inventory.ESP, sub inventory.Subenclosure, name string, notes []string,
+) row {
 	var r row
 	staged := ""
 	if e.Health.Critical || e.Health.Unrecoverable {
@@ -102,16 +104,16 @@ func componentRow(e inventory.Enclosure, esp inventory.ESP, sub inventory.Subenc
 			"as this host remembers", b.BufferID, plan.ShortDigest(b.SHA256), Moment(b.At)))
 	}
 	r.cells = []string{
-		sub.Address, sub.Vendor, sub.Product, sub.Revision, staged, strings.Join(esp.Paths, " "), healthOf(e.Health),
+		sub.Address, name, sub.Vendor, sub.Product, sub.Revision, staged, strings.Join(esp.Paths, " "), healthOf(e.Health),
 		strings.Join(notes, "\n"),
 	}
 	r.fill()
 	return r
 }
 
-// enclosureNotes says what is wrong with an enclosure, a line each.
+// enclosureNotes says how many drives an enclosure has, and what is wrong with it, a line each.
 func enclosureNotes(e inventory.Enclosure) []string {
-	var notes []string
+	notes := []string{drivesCount(&e)}
 	if len(e.MissingESPs) > 0 {
 		var ids []string
 		for _, id := range e.MissingESPs {

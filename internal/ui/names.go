@@ -1,11 +1,56 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
+	"fwctl/inventory"
+	"fwctl/plan"
 	"fwctl/plan/group"
 )
+
+// Names are what people call enclosures, by the first part of their addresses.
+type Names map[string]string
+
+// NamesOf returns the names that a plan has.
+func NamesOf(p *plan.Plan) Names {
+	names := Names{}
+	for i := range p.Steps {
+		if s := &p.Steps[i]; s.Name != "" {
+			names[s.Enclosure] = s.Name
+		}
+	}
+	return names
+}
+
+// of returns the name of the enclosure that an address begins with, "" if it has none.
+func (n Names) of(address string) string { return n[inventory.EnclosureOf(address)] }
+
+// cell returns the name of an enclosure as a table has it.
+func (n Names) cell(address string) string { return cmp.Or(n.of(address), "-") }
+
+// called returns an address, of a component or an enclosure, behind the name that people know it by.
+func (n Names) called(address string) string {
+	if name := n.of(address); name != "" {
+		return nickname(name, address) + " (" + address + ")"
+	}
+	return address
+}
+
+// nickname returns the name of an enclosure with what of a component's address people can remember.
+func nickname(name, address string) string {
+	_, esp, _ := strings.Cut(address, "/")
+	esp, sub, _ := strings.Cut(esp, "/")
+	if !strings.HasPrefix(esp, "esp") {
+		return name
+	}
+	name += " " + esp
+	if sub != "" && sub != "sub0" {
+		name += " " + sub
+	}
+	return name
+}
 
 // plainName writes a name in a line of text.
 func plainName(name string) string { return OneLine(name) }

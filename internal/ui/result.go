@@ -14,10 +14,7 @@ import (
 // Result draws what became of every component of a plan, and what goes on with
 // those that wait for that.
 func (sc Screen) Result(r *result.Result, p *plan.Plan, goesOn string) string {
-	names := map[string]string{}
-	for _, s := range p.Steps {
-		names[s.Address] = s.Name
-	}
+	names := NamesOf(p)
 	t := table{columns: []column{
 		{"ADDRESS", key}, {"NAME", label}, {"OUTCOME", below}, {"MODE", below}, {"REVISION", below}, {"WHY", reason},
 	}}
@@ -32,7 +29,7 @@ func (sc Screen) Result(r *result.Result, p *plan.Plan, goesOn string) string {
 		row := row{
 			cells: []string{
 				s.Address,
-				cmp.Or(names[s.Address], "-"),
+				names.cell(s.Address),
 				outcome,
 				mode,
 				cmp.Or(s.Revision, "-"),

@@ -12,6 +12,7 @@ import (
 	"fwctl/executor/step"
 	"fwctl/internal/report"
 	"fwctl/internal/state"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -21,7 +22,7 @@ type Again func(args ...string) string
 
 // Status draws a status.
 func (sc Screen) Status(s *report.Status, again Again) string {
-	lines := sc.hostLines(s.Hosts)
+	lines, names := sc.hostLines(s.Hosts), rememberedNames(s.Components)
 	resume := func(host string) string {
 		command := "`" + again("resume") + "`"
 		if len(s.Hosts) > 1 {
@@ -36,9 +37,9 @@ func (sc Screen) Status(s *report.Status, again Again) string {
 		}
 		lines = append(lines, "")
 		lines = append(lines, sc.toned(text+".", r.Process == result.ProcessGone)...)
-		lines = append(append(lines, sc.runNotes(r)...), sc.stepTable(r.Steps, "STATE")...)
+		lines = append(append(lines, sc.runNotes(r, names)...), sc.stepTable(r.Steps, "STATE", names)...)
 	}
-	for _, t := range []table{stuckTable(s, resume), cautionTable(s), stagedTable(s)} {
+	for _, t := range []table{stuckTable(s, names, resume), cautionTable(s, names), stagedTable(s, names)} {
 		if len(t.rows) > 0 {
 			rows, _ := t.draw(sc)
 			lines = append(append(lines, ""), rows...)
@@ -51,14 +52,14 @@ func (sc Screen) Status(s *report.Status, again Again) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-func stuckTable(s *report.Status, resume func(host string) string) table {
+func stuckTable(s *report.Status, names Names, resume func(host string) string) table {
 	t := table{columns: []column{
-		{"STUCK", key}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason},
+		{"STUCK", key}, {"NAME", label}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason},
 	}}
 	for _, v := range s.Stuck {
 		what := state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What()
 		t.rows = append(t.rows, row{tone: alarm, cells: []string{
-			v.Address, hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), Moment(v.Since),
+			v.Address, names.cell(v.Address), hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), Moment(v.Since),
 			what + ", and how it ended is not known: any power loss may start the image, or a part of it: " +
 				"do not reset or power-cycle it; " + resume(v.Host) + " looks at the device and goes on",
 		}})
@@ -66,17 +67,17 @@ func stuckTable(s *report.Status, resume func(host string) string) table {
 	return t
 }
 
-func cautionTable(s *report.Status) table {
-	t := table{columns: []column{{"CAUTION", key}, {"HOST", label}, {"WHAT TO DO", reason}}}
+func cautionTable(s *report.Status, names Names) table {
+	t := table{columns: []column{{"CAUTION", key}, {"NAME", label}, {"HOST", label}, {"WHAT TO DO", reason}}}
 	for _, v := range s.Cautions {
-		t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, hostCell(v.Host, s.Hosts), v.Words()}})
+		t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, names.cell(v.Address), hostCell(v.Host, s.Hosts), v.Words()}})
 	}
 	return t
 }
 
-func stagedTable(s *report.Status) table {
+func stagedTable(s *report.Status, names Names) table {
 	t := table{columns: []column{
-		{"STAGED", key}, {"HOST", label}, {"RUNS", below}, {"HOLDS", below}, {"IMAGE", below}, {"SINCE", below},
+		{"STAGED", key}, {"NAME", label}, {"HOST", label}, {"RUNS", below}, {"HOLDS", below}, {"IMAGE", below}, {"SINCE", below},
 		{"BY", below}, {"NOTES", reason},
 	}}
 	for _, v := range s.Staged {
@@ -85,7 +86,7 @@ func stagedTable(s *report.Status) table {
 			note = "unconfirmed: the device never said that the image is complete"
 		}
 		t.rows = append(t.rows, row{cells: []string{
-			v.Address, hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
+			v.Address, names.cell(v.Address), hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
 			Moment(v.Since), cmp.Or(v.By, "-"), note,
 		}})
 	}
@@ -119,7 +120,7 @@ func statusTotal(s *report.Status) string {
 
 // History draws a history.
 func (sc Screen) History(h *report.History, again Again) string {
-	lines := sc.hostLines(h.Hosts)
+	lines, names := sc.hostLines(h.Hosts), rememberedNames(h.Components)
 	for _, r := range h.Runs {
 		bad := r.EndedAt == nil || r.Outcome == "failed" || r.Outcome == "unknown"
 		text := "no end is recorded; `" + again("status") + "` says whether it goes on"
@@ -128,20 +129,20 @@ func (sc Screen) History(h *report.History, again Again) string {
 		}
 		lines = append(lines, "")
 		lines = append(lines, sc.toned(Because(runLine(r), text)+".", bad)...)
-		lines = append(append(lines, sc.runNotes(r)...), sc.stepTable(r.Steps, "OUTCOME")...)
+		lines = append(append(lines, sc.runNotes(r, names)...), sc.stepTable(r.Steps, "OUTCOME", names)...)
 	}
 	if len(h.Verified) > 0 {
 		t := table{columns: []column{
-			{"VERIFIED", key}, {"HOST", label}, {"FOUND", below}, {"REVISION", below}, {"IMAGE", below}, {"AT", below},
+			{"VERIFIED", key}, {"NAME", label}, {"HOST", label}, {"FOUND", below}, {"REVISION", below}, {"IMAGE", below}, {"AT", below},
 			{"BY", below}, {"NOTES", reason},
 		}}
 		for _, v := range h.Verified {
 			r := row{cells: []string{
-				v.Address, hostCell(v.Host, h.Hosts), v.Outcome, cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
+				v.Address, names.cell(v.Address), hostCell(v.Host, h.Hosts), v.Outcome, cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
 				Moment(v.At), cmp.Or(v.By, "-"), "-",
 			}}
 			if v.Outcome == "lost" {
-				r.tone, r.cells[7] = alarm, "it neither runs nor holds what was staged"
+				r.tone, r.cells[8] = alarm, "it neither runs nor holds what was staged"
 			}
 			t.rows = append(t.rows, r)
 		}
@@ -192,7 +193,7 @@ func stands(r report.Run) string {
 	return "has no end, and whether it goes on is not clear"
 }
 
-func (sc Screen) runNotes(r report.Run) []string {
+func (sc Screen) runNotes(r report.Run, names Names) []string {
 	var lines []string
 	for _, v := range r.Resumed {
 		lines = append(lines, sc.wrap(fmt.Sprintf("Resumed %s by %s.", Moment(v.At), v.By), "  ", "    ")...)
@@ -206,7 +207,7 @@ func (sc Screen) runNotes(r report.Run) []string {
 		var addresses []string
 		for _, o := range r.Overrides {
 			if same(o) {
-				addresses = append(addresses, o.Address)
+				addresses = append(addresses, names.called(o.Address))
 			}
 		}
 		given := ""
@@ -217,20 +218,21 @@ func (sc Screen) runNotes(r report.Run) []string {
 		lines = append(lines, sc.wrap(text, "  ", "    ")...)
 	}
 	for _, h := range r.Hooks {
-		text := fmt.Sprintf("%s %s of %s: %s", Moment(h.At), state.HookKind(h.Kind).Words(), h.Address, h.Command)
+		text := fmt.Sprintf("%s %s of %s: %s", Moment(h.At), state.HookKind(h.Kind).Words(), names.called(h.Address),
+			h.Command)
 		lines = append(lines, sc.wrap(text+": "+cmp.Or(h.Outcome, "its end is not known"), "  ", "    ")...)
 	}
 	return lines
 }
 
 // stepTable draws the components of a run.
-func (sc Screen) stepTable(steps []report.Step, end string) []string {
+func (sc Screen) stepTable(steps []report.Step, end string, names Names) []string {
 	if len(steps) == 0 {
 		return []string{"  No component of it was started."}
 	}
 	t := table{columns: []column{
-		{"ADDRESS", key}, {end, below}, {"MODE", below}, {"FROM", below}, {"TO", below}, {"IMAGE", below}, {"AT", below},
-		{"WHY", reason},
+		{"ADDRESS", key}, {"NAME", label}, {end, below}, {"MODE", below}, {"FROM", below}, {"TO", below},
+		{"IMAGE", below}, {"AT", below}, {"WHY", reason},
 	}}
 	for _, s := range steps {
 		at := "-"
@@ -245,6 +247,7 @@ func (sc Screen) stepTable(steps []report.Step, end string) []string {
 		r := row{
 			cells: []string{
 				s.Address,
+				names.cell(s.Address),
 				standing(s.Outcome, s.State),
 				hopsCell(modes),
 				cmp.Or(way[0].From, "-"),
@@ -254,7 +257,7 @@ func (sc Screen) stepTable(steps []report.Step, end string) []string {
 				OneLine(cmp.Or(s.Reason, "-")),
 			},
 		}
-		switch result.Outcome(r.cells[1]) {
+		switch result.Outcome(r.cells[2]) {
 		case result.OutcomeFailed, result.OutcomeUnknown:
 			r.tone = alarm
 		}
@@ -262,6 +265,20 @@ func (sc Screen) stepTable(steps []report.Step, end string) []string {
 	}
 	rows, _ := t.draw(sc)
 	return rows
+}
+
+// rememberedNames returns what hosts call enclosures: each name once where they differ.
+func rememberedNames(components []report.Component) Names {
+	names := Names{}
+	known := map[string][]string{}
+	for _, c := range components {
+		id := inventory.EnclosureOf(c.Address)
+		if c.Name != "" && !slices.Contains(known[id], c.Name) {
+			known[id] = append(known[id], c.Name)
+			names[id] = strings.Join(known[id], " or ")
+		}
+	}
+	return names
 }
 
 // hostCell names a host if there are several.

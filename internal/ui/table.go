@@ -200,7 +200,7 @@ func (t table) place(r row, l layout, sc Screen) (cells []string, around lined) 
 	return l.pick(all), around
 }
 
-// labelled puts labels that have no room on the row in front of its reason.
+// labelled puts labels that have no room on the row in front of its reason, or in its place.
 func (t table) labelled(cells []string, l layout) []string {
 	last := len(cells) - 1
 	cells = slices.Clone(cells)
@@ -208,7 +208,7 @@ func (t table) labelled(cells []string, l layout) []string {
 		switch {
 		case col.fit != label || l.on[c] || empty(cells[c]):
 		case empty(cells[last]):
-			cells[last] = cells[c]
+			cells[last] = strings.ToLower(col.head) + ": " + cells[c]
 		default:
 			cells[last] = cells[c] + ": " + cells[last]
 		}

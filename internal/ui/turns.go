@@ -16,11 +16,7 @@ func turnLines(title string, turns []plan.Turn, p *plan.Plan, room int) []string
 	if len(turns) == 0 {
 		return nil
 	}
-	// Of enclosures.
-	names := map[string]string{}
-	for _, s := range p.Steps {
-		names[s.Enclosure] = s.Name
-	}
+	names := NamesOf(p)
 	lines := []string{title}
 	for i := 0; i < len(turns); {
 		t := turns[i]

@@ -24,6 +24,9 @@ type Verification struct {
 	// ones that were compared with it.
 	Drift   []plan.Drift
 	Planned int
+
+	// Names are those of enclosures.
+	Names Names
 }
 
 // Verification draws what was found.
@@ -33,27 +36,28 @@ func (sc Screen) Verification(v *Verification) string {
 		lines = append(lines, sc.wrap(fmt.Sprintf(format, args...), "", "  ")...)
 	}
 	if len(v.Components) > 0 {
-		rows, _ := findings(v.Components).draw(sc)
+		rows, _ := findings(v.Components, v.Names).draw(sc)
 		lines = append(append(lines, rows...), "")
 	}
 	for _, s := range v.Settled {
 		add("SETTLED %s: it was power-cycled or reset, runs %s, and what it may have held is started or gone (%s)",
-			s.Address, cmp.Or(s.Revision, "?"), s.Reason)
+			v.Names.called(s.Address), cmp.Or(s.Revision, "?"), s.Reason)
 	}
 	for _, u := range v.Unsettled {
-		add("CAUTION %s: %s", u.Address, u.Reason)
+		add("CAUTION %s: %s", v.Names.called(u.Address), u.Reason)
 	}
 	for _, d := range v.Declines {
-		add("WORSE %s, since %s: %s", d.Enclosure, Moment(d.Since), strings.Join(d.Worse, "; "))
+		add("WORSE %s, since %s: %s", v.Names.called(d.Enclosure), Moment(d.Since), strings.Join(d.Worse, "; "))
 	}
 	for _, s := range v.Astray {
-		add("%s: runs %s, wanted %s: %s", s.Address, s.Current, s.Desired, s.Action)
+		add("%s: runs %s, wanted %s: %s", v.Names.called(s.Address), s.Current, s.Desired, s.Action)
 	}
 	for _, d := range v.Drift {
 		if d.Revision == "" {
-			add("%s: %s", d.Address, d.Reason)
+			add("%s: %s", v.Names.called(d.Address), d.Reason)
 		} else {
-			add("%s: runs %s, the plan brings %s: %s", d.Address, d.Revision, cmp.Or(d.Wanted, "another"), d.Reason)
+			add("%s: runs %s, the plan brings %s: %s",
+				v.Names.called(d.Address), d.Revision, cmp.Or(d.Wanted, "another"), d.Reason)
 		}
 	}
 	if v.Planned > 0 {
@@ -76,9 +80,9 @@ func (sc Screen) Verification(v *Verification) string {
 }
 
 // findings returns the table of what was staged, and what became of it.
-func findings(all []result.Finding) table {
+func findings(all []result.Finding, names Names) table {
 	t := table{columns: []column{
-		{"ADDRESS", key}, {"STAGED", below}, {"RUNS", below}, {"OUTCOME", below}, {"SINCE", label}, {"WHY", reason},
+		{"ADDRESS", key}, {"NAME", label}, {"STAGED", below}, {"RUNS", below}, {"OUTCOME", below}, {"SINCE", label}, {"WHY", reason},
 	}}
 	for _, f := range all {
 		outcome := string(f.Outcome)
@@ -90,6 +94,7 @@ func findings(all []result.Finding) table {
 		}
 		r := row{cells: []string{
 			f.Address,
+			names.cell(f.Address),
 			cmp.Or(f.Wanted, digestCell(f.SHA256)),
 			cmp.Or(f.Revision, "-"),
 			outcome,

@@ -126,7 +126,56 @@ func exampleInventory() *inventory.Inventory {
 			Detail: "illegal request: invalid field in CDB"}}}
 }
 
+// exampleNames has no name of some enclosures.
+var exampleNames = Names{"5000ccab04001000": "r12u20"}
+
+// exampleComponents are what hosts remember: they call one enclosure differently.
+var exampleComponents = []report.Component{
+	{Address: "5000ccab04001000/esp1/sub0", Name: "r12u20"}, {Address: "5000ccab04001000/esp2/sub0", Name: "r12u20"},
+	{Address: "5000ccab04005000/esp1/sub0", Name: "r12u24"}, {Address: "5000ccab04005000/esp1/sub0", Name: "r12u25"},
+}
+
 func noQuirk(_, _, _ string) string { return "" }
+
+// exampleDrives are two enclosures: one with a drive of each kind, one without any.
+func exampleDrives() []*inventory.Enclosure {
+	drive := func(slot inventory.SlotNumber, address string, inUse []string, paths ...inventory.DrivePath) inventory.Drive {
+		return inventory.Drive{Slot: slot, SASAddress: address, Protocol: "sas", InUse: inUse, Paths: paths}
+	}
+	a, b := inventory.DrivePath{Device: "sda", Via: "5000ccab04001001", Live: true}, inventory.DrivePath{Device: "sdb", Via: "5000ccab04001002"}
+	b.Down = "its path group is disabled"
+	esps := []inventory.ESP{{RelativeID: 1, Processes: 2, LUID: "5000ccab04001001"}, {RelativeID: 2, Processes: 2, LUID: "5000ccab04001002"}}
+	used := drive(0, "5000c50012345678", []string{"mounted /tank through dm-0 (mpatha)", "zfs tank"}, a, b)
+	used.Evidence = []string{"dm-0 (mpatha) in slot 0"}
+	return []*inventory.Enclosure{
+		{LogicalID: "5000ccab04001000", Vendor: "ACME", Product: "JBOD-60", ESPs: esps,
+			DriveEvidence: []string{"page 0Ah of esp1 lists 3"}, Drives: []inventory.Drive{
+				used, drive(1, "5000c50012345679", []string{}, a), drive(2, "", nil),
+			}},
+		{LogicalID: "500304801f00123f", Vendor: "GLOBEX", Product: "X28", DrivesUnknown: true},
+	}
+}
+
+// exampleVerification has each kind of finding.
+func exampleVerification() *Verification {
+	wanted := strings.Repeat("5", 64)
+	return &Verification{Names: exampleNames, Planned: 2,
+		Drift: []plan.Drift{{Address: "5000ccab04001000/esp2/sub0", Wanted: "1100", Revision: "1000", Reason: "it waits"}},
+		Found: &result.Found{
+			Settled:   []result.Settled{{Address: "5000ccab04001000/esp2/sub0", Revision: "1000", Reason: "83h"}},
+			Unsettled: []result.Unsettled{{Address: "500304801f00123f/esp1/sub0", Reason: "it holds half an image"}},
+			Components: []result.Finding{
+				{Address: "5000ccab04001000/esp1/sub0", Outcome: state.Running, SHA256: wanted, Wanted: "1100", Revision: "1100",
+					StagedSince: noon, StagedBy: "anna", Confirmed: true},
+				{Address: "5000ccab04001000/esp2/sub0", Outcome: state.Lost, SHA256: wanted, Wanted: "1100", Revision: "1000",
+					StagedSince: noon, StagedBy: "anna", Reason: "it neither runs nor holds it"},
+				{Address: "500304801f00123f/lu-500304801f00124a/sub0", SHA256: wanted, StagedSince: noon, StagedBy: "anna",
+					Reason: "it is not in sight"},
+			},
+			Compared: []result.Comparison{{Enclosure: "5000ccab04001000", Since: noon, ESPs: 2, Drives: 24}},
+			Declines: []result.Decline{{Enclosure: "5000ccab04001000", Since: noon, Worse: []string{"esp2 is gone", "slot 3 is gone"}}},
+		}}
+}
 
 func exampleCaution() inventory.Caution {
 	return inventory.Caution{Address: "500304801f00123f/esp1/sub0", Kind: inventory.NeedsImage, Since: noon,
@@ -192,6 +241,7 @@ func exampleStatus() *report.Status {
 		Cautions: []report.HostCaution{{Host: "stor1", Caution: exampleCaution()}},
 		Stuck: []report.Stuck{{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", Run: 7, Kind: "download-start",
 			Mode: "0e", SHA256: "5891b5b5" + strings.Repeat("0", 56), Since: noon}},
+		Components: exampleComponents,
 	}
 }
 
@@ -208,6 +258,7 @@ func exampleHistory() *report.History {
 			{Host: "stor1", Address: "5000ccab04001000/esp1/sub0", SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1100", Outcome: "running", By: "ben", At: noon},
 			{Host: "stor1", Address: "5000ccab04001000/esp2/sub0", SHA256: "5891b5b5" + strings.Repeat("0", 56), Revision: "1000", Outcome: "lost", By: "ben", At: noon},
 		},
+		Components: exampleComponents,
 	}
 }
 
@@ -272,15 +323,17 @@ func TestStanding(t *testing.T) {
 // What people read, as golden files at the widths that they have.
 func TestViews(t *testing.T) {
 	t.Parallel()
-	for _, width := range []int{60, 80, 120, 200} {
+	for _, width := range []int{40, 60, 80, 120, 200} {
 		for name, got := range map[string]string{
 			"plan":      (Screen{Width: width}).Plan(interfacePlan(), noon, false),
 			"rows":      (Screen{Width: width}).Plan(examplePlan(), noon, false),
-			"inventory": (Screen{Width: width}).Inventory(exampleInventory(), noQuirk),
+			"inventory": (Screen{Width: width}).Inventory(exampleInventory(), exampleNames, noQuirk),
 			"result":    (Screen{Width: width}).Result(exampleResult(), examplePlan(), exampleWaits),
 			"status":    (Screen{Width: width}).Status(exampleStatus(), exampleAgain),
 			"resume":    exampleResume(width),
 			"history":   (Screen{Width: width}).History(exampleHistory(), exampleAgain),
+			"drives":    (Screen{Width: width}).Drives(exampleDrives(), exampleNames, true),
+			"verify":    (Screen{Width: width}).Verification(exampleVerification()),
 		} {
 			isGolden(t, filepath.Join("testdata", "view", fmt.Sprintf("%s-%d.txt", name, width)), got)
 		}
@@ -307,14 +360,14 @@ func TestViewsLoseNothing(t *testing.T) {
 		resultWords = append(resultWords, strings.Fields(s.Reason)...)
 	}
 	resultWords = append(append(resultWords, "r12u20", "7 > e"), strings.Fields(exampleWaits)...)
-	inventoryWords = append(inventoryWords, "83h)", "12h)")
+	inventoryWords = append(inventoryWords, "83h)", "12h)", "r12u20")
 	var runWords []string
 	for _, s := range exampleRun().Steps {
 		runWords = append(runWords, s.Address, standing(s.Outcome, s.State), s.From, s.To, plan.ShortDigest(s.SHA256))
 		runWords = append(runWords, strings.Fields(s.Reason)...)
 	}
-	runWords = append(runWords, "9b1e77c0", "anna", "ben", "CHG-4711,", "users\"", "--ignore-window")
-	interrupted := []string{"interrupted", "stage", "waves", "88888888", exampleInterrupted().Steps[0].Address}
+	runWords = append(runWords, "9b1e77c0", "r12u20", "anna", "ben", "CHG-4711,", "users\"", "--ignore-window")
+	interrupted := []string{"interrupted", "r12u24", "r12u25", "stage", "waves", "88888888", exampleInterrupted().Steps[0].Address}
 	statusWords := append(append(slices.Clone(runWords), interrupted...), "resume`", "4711", "88", "77", "stor2", "esp3",
 		"esp4", "confirmed", "download", "start", "mode", "power-cycle", "500304801f00123f/esp1/sub0", "83h)")
 	historyWords := append(append(slices.Clone(runWords), interrupted...), "2 alone", "failed", "running", "lost", "holds", "recorded;",
@@ -325,7 +378,7 @@ func TestViewsLoseNothing(t *testing.T) {
 			words      []string
 		}{
 			{"plan", (Screen{Width: width}).Plan(p, noon, false), planWords(p)},
-			{"inventory", (Screen{Width: width}).Inventory(inv, noQuirk), inventoryWords},
+			{"inventory", (Screen{Width: width}).Inventory(inv, exampleNames, noQuirk), inventoryWords},
 			{"result", (Screen{Width: width}).Result(result, p, exampleWaits), resultWords},
 			{"status", (Screen{Width: width}).Status(exampleStatus(), exampleAgain), statusWords},
 			{"history", (Screen{Width: width}).History(exampleHistory(), exampleAgain), historyWords},
