@@ -46,7 +46,7 @@ func TestWhatAnEarlierDownloadLeftBehind(t *testing.T) {
 				r := b.run(b.step(esp1, stage, hop))
 				b.ended(r, tt.outcome, tt.step)
 				if tt.outcome == result.RunRefused {
-					b.reason(r, 0, "somebody else is writing")
+					b.reason(r, 0, "someone else is writing")
 					if got := b.writes(); len(got) != 1 {
 						t.Errorf("writes = %q; want the other's alone", got)
 					}

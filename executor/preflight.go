@@ -157,7 +157,7 @@ func (r *run) refuse() {
 			"see to that, and apply the same plan again, or make a new one"},
 		{step.RefusedUnread, "not everything could be compared with the plan, and nothing was written: " +
 			"see to that, and apply the same plan again"},
-		{step.RefusedInUse, "somebody else is using what the plan is about, and nothing was written: " +
+		{step.RefusedInUse, "someone else is using what the plan is about, and nothing was written: " +
 			"wait until they are done, and apply the same plan again"},
 	} {
 		if r.why == "" &&

@@ -88,7 +88,7 @@ func (r *round) remembers(key state.Key) bool {
 }
 
 // inDoubt: what is unknown, or needs a person, is on record until it is resolved; what
-// a run has left behind itself is not told as somebody else's; and a component has one end.
+// a run has left behind itself is not reported as another program's; and a component has one end.
 func (h *history) inDoubt(r *round) {
 	for _, sr := range r.result.Steps {
 		i := slices.IndexFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address })
@@ -103,8 +103,8 @@ func (h *history) inDoubt(r *round) {
 				sr.NeedsPerson)
 		case p.Broken && !r.remembers(key) && !strings.Contains(sr.Reason, "reset and power on are safe (84h)"):
 			h.failf("%s has nothing to boot from, and nobody remembers: it was %s", s.Address, sr.Outcome)
-		case !e.left && strings.Contains(sr.Reason, "somebody else"):
-			h.failf("%s: %q, and there is nobody else", s.Address, sr.Reason)
+		case !e.left && strings.Contains(sr.Reason, "someone else"):
+			h.failf("%s: %q, and there is no one else", s.Address, sr.Reason)
 		case strings.Contains(sr.Reason, "a bug of fwctl"):
 			h.failf("%s: %q", s.Address, sr.Reason)
 		case r.ends[sr.Address] > 1:

@@ -80,7 +80,7 @@ func TestVerifyOfAnotherRevision(t *testing.T) {
 		outcome state.Verdict
 		words   string
 	}{
-		"a third one":               {"1100", state.Lost, "somebody else has updated it"},
+		"a third one":               {"1100", state.Lost, "someone else has updated it"},
 		"one that nobody had named": {"", state.Running, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -445,7 +445,7 @@ func TestSomebodyElseIsWriting(t *testing.T) {
 	p := s.start(append(apply, "--state-dir", "theirs")...)
 	p.sends(1, "0e@12288")
 	p.kill()
-	s.says(3, []string{"somebody else is writing"}, apply...)
+	s.says(3, []string{"someone else is writing"}, apply...)
 	if got := s.count(""); got != 4 {
 		t.Errorf("writes = %v; want the 4 chunks of the others alone", s.sent())
 	}

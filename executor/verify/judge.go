@@ -18,7 +18,7 @@ func judge(sub *inventory.Subenclosure, s state.StagedRecord, waits, cycled bool
 		f.Outcome, f.Confirmed = state.Running, true
 	case sub.Revision != s.Running:
 		f.Outcome, f.Reason = state.Lost, fmt.Sprintf(
-			"it runs %s, which is neither what it ran (%s) nor what was staged: somebody else has updated it",
+			"it runs %s, which is neither what it ran (%s) nor what was staged: someone else has updated it",
 			sub.Revision, s.Running,
 		)
 	case waits:

@@ -10,8 +10,8 @@ import (
 	"fwctl/internal/transport"
 )
 
-// bufferDownload is a download by WRITE BUFFER commands with offsets. No status
-// page belongs to it, and nothing aborts it.
+// bufferDownload is a download by WRITE BUFFER commands with offsets. It has no status page
+// of its own, and cannot be aborted.
 type bufferDownload struct {
 	*target
 	// step is the chunk size, on the device's offset boundary.
@@ -20,7 +20,7 @@ type bufferDownload struct {
 	away bool
 }
 
-// maxBufferImage is how far the 24-bit offsets of WRITE BUFFER reach.
+// maxBufferImage is the size that the 24-bit offsets of WRITE BUFFER reach.
 const maxBufferImage = 1 << 24
 
 func (d *bufferDownload) prepare(ctx context.Context) Outcome {
@@ -35,7 +35,7 @@ func (d *bufferDownload) prepare(ctx context.Context) Outcome {
 		Mode: scsi.ReadBufferDescriptor, BufferID: byte(d.spec.BufferID), AllocationLength: 4,
 	})
 	if e := (*scsi.Error)(nil); errors.As(err, &e) {
-		// Many do not say.
+		// Many devices do not support the mode.
 		return Outcome{}
 	}
 	if err != nil {
@@ -82,17 +82,17 @@ func (d *bufferDownload) chunk(ctx context.Context, offset int, data []byte) Out
 	case scsi.Refused(err):
 		return d.brokenOff(offset, err)
 	case last:
-		// It may be restarting: what it says or runs afterwards decides.
+		// The device may be restarting: what it says or runs afterwards decides.
 		d.away = true
 		return Outcome{}
 	}
 	return d.look(ctx, offset, end, err)
 }
 
-// saysModeRefused reports whether a refused first chunk was refused for its mode:
-// invalid field in CDB means that only if the device points at it, or says
-// elsewhere that it does not support the mode. What is known to mean a refused
-// mode is one unless the device says elsewhere that it supports the mode.
+// saysModeRefused reports whether a refused first chunk was refused for its mode. Invalid
+// field in CDB means that only if the field pointer points at the mode, or if REPORT SUPPORTED
+// OPERATION CODES denies the mode. Sense data that a quirk gives as meaning a refused mode
+// mean it, unless that command says that the mode is supported.
 func (d *bufferDownload) saysModeRefused(ctx context.Context, err error) bool {
 	var e *scsi.Error
 	if !errors.As(err, &e) || e.Sense == nil {
@@ -119,7 +119,7 @@ func (d *bufferDownload) saysModeRefused(ctx context.Context, err error) bool {
 	return support.Support == scsi.NotSupported || known && support.Support == scsi.SupportUnknown
 }
 
-// finish listens for a word for as long as the device may be writing flash.
+// finish waits for the device's word for as long as it may be writing flash.
 func (d *bufferDownload) finish(ctx context.Context) Outcome {
 	switch {
 	case d.starts() && d.hasPage:
@@ -149,24 +149,27 @@ func (d *bufferDownload) finish(ctx context.Context) Outcome {
 		case d.spec.Proves(revision):
 			return over(Outcome{Result: Starting, Reason: "it has restarted"})
 		}
-		return over(lost("it was away after the last byte, runs %s, and does not say what became of the image", revision))
+		return over(lost(unsaidAway, revision))
 	}, func(said string) Outcome {
 		switch {
 		case busy || reset:
 			return lost("it has all of the image, and for %v has said no more than: %s; do not power-cycle it",
 				duration.String(d.patience()), said)
 		case d.away:
-			return lost("the last of the image was not answered as taken, " +
-				"and the device has no word for whether it is complete")
+			return lost("the device did not answer that it took the last of the image, " +
+				"and does not say whether the image is complete")
 		}
-		return Outcome{Result: Deferred, Reason: "all of the image was taken, and the device has no word for " +
-			"whether it is complete: the revision after its activation will tell"}
+		return Outcome{Result: Deferred, Reason: "all of the image was taken, and the device does not say " +
+			"whether it is complete: the revision after its activation will show it"}
 	})
 }
 
-// awaitRevision waits for a device that starts the image by itself to run it, or
-// to have been reset. One that is merely back may be writing flash all the while. One
-// that took all of the image, and is back under another node, has left the bus to restart.
+// unsaidAway is the reason of Lost for a device that was away and says nothing of the image.
+const unsaidAway = "it was away after the last byte, runs %s, and does not say what became of the image"
+
+// awaitRevision waits until a device that starts the image by itself runs it, or was reset. A
+// device that merely answers again may be writing flash all the while. A device that took all
+// of the image, and is back under another node, has left the bus to restart.
 func (d *bufferDownload) awaitRevision(ctx context.Context) Outcome {
 	start := Outcome{Result: Starting, Reason: "it has all of the image"}
 	return poll(ctx, d.patience(), func() sight {
@@ -191,10 +194,10 @@ func (d *bufferDownload) awaitRevision(ctx context.Context) Outcome {
 	})
 }
 
-// errWriting says that a device has all of an image and is not done with it.
+// errWriting says that a device has all of an image and is still writing it.
 var errWriting = errors.New("it is writing flash")
 
-// word asks everything that could say that deferred microcode is complete.
+// word asks the device in every way that could say that deferred microcode is complete.
 func (d *bufferDownload) word(ctx context.Context) (Outcome, error) {
 	_, err := d.do(ctx, scsi.TestUnitReady{})
 	said := &scsi.Error{}
@@ -280,7 +283,7 @@ func (d *bufferDownload) recover(ctx context.Context, last bool) Outcome {
 	}, func(said string) Outcome { return lost("what it holds is unknown: %s", said) })
 }
 
-// failure: WRITE BUFFER has no status page.
+// failure returns nothing: WRITE BUFFER has no status page.
 func (d *bufferDownload) failure(context.Context) Outcome { return Outcome{} }
 
 func (d *bufferDownload) activate(ctx context.Context) Outcome {
@@ -297,13 +300,13 @@ func (d *bufferDownload) activate(ctx context.Context) Outcome {
 	if o.Holds != Nothing {
 		return o
 	}
-	// 2Ch, but some hold what only power starts.
+	// It answered 2Ch, nothing to activate; but some devices hold what only power on starts.
 	waits, _ := d.word(ctx)
 	if waits.Result != Deferred {
 		return o
 	}
-	o = failed(NotSaid, "mode 0Fh does not start what it holds (%v; and %s): power-cycle the enclosure when its drives "+
-		"are not in use", err, waits.Reason)
+	o = failed(NotSaid, "mode 0Fh does not start what it holds (%v; and %s): "+
+		"power-cycle the enclosure when its drives are not in use", err, waits.Reason)
 	o.StartsByPower = true
 	return o
 }

@@ -1,10 +1,10 @@
-// Package download brings one image to one component: by the download microcode
-// page, 0Eh, or by WRITE BUFFER. It also starts what is deferred, breaks a download
-// off, and finds out what became of one that was broken off.
+// Package download brings one image to one component: by the download microcode page, 0Eh, or
+// by WRITE BUFFER. It also starts deferred microcode, breaks a download off, and finds out
+// what became of one that was broken off.
 //
-// Whatever a device answers, or does not answer, a command that changes it is sent
-// once. What the answers come to is an Outcome; what follows from that is for the
-// caller to say: this package knows no plan, no store and no wave.
+// A command that changes a device is sent once, whatever the device answers. The answers end
+// in an Outcome, and the caller decides what follows: this package knows no plan, no store and
+// no wave.
 package download
 
 import (
@@ -47,15 +47,15 @@ type Component struct {
 // Change is what an image does to the revision that a component reports.
 type Change struct {
 	From string
-	// To is "" if unknown: then any revision but From is it, unless Unversioned.
+	// To is "" if unknown: any revision but From then shows the image, unless Unversioned.
 	To string
-	// Unversioned: the image is for a part that reports no revision. What reports From is
-	// beside it.
+	// Unversioned: the image is for a part that reports no revision. From is that of the
+	// component beside the part.
 	Unversioned bool
 }
 
-// Made reports whether a component that reports a revision runs the image, as far as
-// the revision tells.
+// Made reports whether a component that reports a revision runs the image, as far as the
+// revision shows.
 func (c Change) Made(revision string) bool {
 	switch {
 	case c.Unversioned:
@@ -73,8 +73,8 @@ func (c Change) Proves(revision string) bool { return revision != c.From && c.Ma
 // Invisible reports whether the component may report the same revision before and after.
 func (c Change) Invisible() bool { return c.To == "" || c.From == c.To }
 
-// Spec is one image for one component, and what is known of how the component takes it.
-// Times that are zero are not waited for.
+// Spec is one image for one component, and how the component takes it. A time of zero is not
+// waited for.
 type Spec struct {
 	Component
 	Change
@@ -88,21 +88,21 @@ type Spec struct {
 	FlashTimeout  time.Duration // how long the device may write flash without saying that it is done
 	Settle        time.Duration // how long to leave it alone after a reset
 	ReturnTimeout time.Duration // how long it may stay away after a reset
-	PeerSync      time.Duration // how long ESPs that differ may bring each other to one revision
+	PeerSync      time.Duration // how long ESPs that differ may take to bring each other to one revision
 
 	SkipMidwayStatus bool // the status between chunks is not read
 	SkipLastStatus   bool // the status after the last chunk is not read
-	// RefusedMode are sense data that mean it if they point at no field: key, ASC and ASCQ
-	// in hex, as in 05/26/00.
+	// RefusedMode are sense data that mean a refused mode if they point at no field: key, ASC
+	// and ASCQ in hex, as in 05/26/00; "" for none.
 	RefusedMode string
 	// ActivationPage is sent in place of mode 0Fh, from its page code on; nil if there is none.
 	ActivationPage []byte
 
-	// Resends: the device may wait for more of this image still, from an earlier attempt.
+	// Resends: the device may still wait for more of this image, from an earlier attempt.
 	Resends bool
 }
 
-// Caller is what a download asks its caller, and tells it, about components of the
+// Caller is what a download asks its caller, and reports to it, about components of the
 // enclosure.
 type Caller struct {
 	// Notice takes a sentence that is worth a line in the log.
@@ -127,7 +127,8 @@ type Download struct {
 type protocol interface {
 	prepare(ctx context.Context) Outcome
 	chunkSize() int
-	// chunk sends the bytes of the image from offset on, and hears whether they were taken.
+	// chunk sends the bytes of the image from offset on. Its outcome says whether the device
+	// took them.
 	chunk(ctx context.Context, offset int, data []byte) Outcome
 	finish(ctx context.Context) Outcome
 	abort(ctx context.Context) Outcome
@@ -136,8 +137,8 @@ type protocol interface {
 	failure(ctx context.Context) Outcome
 }
 
-// New returns a download to a component of an enclosure that is held. e is a reading of
-// the moment before, and has the component.
+// New returns a download to a component of an enclosure that is held. e is a fresh reading of
+// the enclosure, and has the component.
 func New(held *enclosure.Held, e *inventory.Enclosure, spec Spec, caller Caller) *Download {
 	t := &target{held: held, reading: e, spec: spec, caller: caller, hasPage: spec.Protocol == ByPage}
 	if esp, _ := e.Component(spec.LUID, spec.Subenclosure); esp != nil && esp.Download.SESPage {
@@ -152,20 +153,20 @@ func New(held *enclosure.Held, e *inventory.Enclosure, spec Spec, caller Caller)
 	return d
 }
 
-// Agree waits while the enclosure's ESPs run different revisions and bring each other to
-// one by themselves: they take no microcode meanwhile. Those that go on differing for all
-// of Spec.PeerSync do not do so. Stale if another revision has come upon the component. It
-// ends with ctx.
+// Agree waits while the enclosure's ESPs bring each other to one revision by themselves: they
+// take no microcode meanwhile. If they still differ after Spec.PeerSync, they do not do so, and
+// the download goes on. The result is Stale if the component's revision has changed. It ends
+// with ctx.
 func (d *Download) Agree(ctx context.Context) Outcome { return d.target.agree(ctx) }
 
-// Prepare makes sure that no one else is writing and that the image fits. PartHeld if
-// the device must be told to forget an earlier download first.
+// Prepare makes sure that no one else is writing and that the image fits. The result is
+// PartHeld if the device must discard an earlier download first.
 func (d *Download) Prepare(ctx context.Context) Outcome { return d.via.prepare(ctx) }
 
 // Steps are what the caller of Send does on the way.
 type Steps struct {
-	// Before is called before the first and the last chunk are sent. Its error keeps the chunk
-	// from being sent: Failed.
+	// Before is called before the first and the last chunk. If it returns an error, the chunk is
+	// not sent, and the result is Failed.
 	Before func(first, last bool) error
 	// Withdraw reports, between chunks, whether the download is to be broken off; nil if
 	// it never is.
@@ -174,8 +175,8 @@ type Steps struct {
 	Taken func(end int)
 }
 
-// Send sends the image, once prepared, chunk by chunk. Sent if the device took all of
-// it, else the outcome on the chunk that it did not take.
+// Send sends the image chunk by chunk, after Prepare. The result is Sent if the device took
+// all of it, else that of the chunk that it did not take.
 func (d *Download) Send(ctx context.Context, image []byte, steps Steps) Outcome {
 	size := d.via.chunkSize()
 	for offset := 0; offset < len(image); offset += size {
@@ -212,26 +213,26 @@ func (d *Download) sendChunk(ctx context.Context, image []byte, offset, end int,
 
 func (s Steps) withdraw() bool { return s.Withdraw != nil && s.Withdraw() }
 
-// Finish waits for the word that the image, once sent, is complete.
+// Finish waits until the device says what became of an image that was sent.
 func (d *Download) Finish(ctx context.Context) Outcome { return d.via.finish(ctx) }
 
-// Abort breaks a download off. Discarded if the device then holds no part of it, or
-// cannot be told; Sent if it turns out to have all of it, which Finish then judges.
-// Anything else settles nothing: the device may hold a part still.
+// Abort breaks a download off. The result is Discarded if the device then holds no part of it,
+// or has no abort command, and Sent if it turns out to have all of it, which Finish then
+// judges. After any other result the device may still hold a part.
 func (d *Download) Abort(ctx context.Context) Outcome { return d.via.abort(ctx) }
 
-// Recover finds out what became of a download that was broken off without an end. last:
-// all of it may have been sent. StartOver if the device holds no part of it, Sent if
-// Finish is to wait, PartHeld if it is to be aborted first.
+// Recover finds out what became of a download whose end is unknown. last: all of it may have
+// been sent. The result is StartOver if the device holds no part of it, Sent if Finish is to
+// wait, and PartHeld if it has to be aborted first.
 func (d *Download) Recover(ctx context.Context, last bool) Outcome { return d.via.recover(ctx, last) }
 
-// Activate starts what is deferred.
+// Activate starts deferred microcode.
 func (d *Download) Activate(ctx context.Context) Outcome { return d.via.activate(ctx) }
 
-// Collect reads what the start of an image has left in the device's status, so that it
-// is not read later as the answer to something else. It reports whether it has read all.
+// Collect reads what the start of an image has left in the device's status, so that it is not
+// taken later for the answer to something else. It reports whether nothing more is to come.
 func (d *Download) Collect(ctx context.Context) bool { return d.target.collect(ctx) }
 
-// Failure returns what the device says of an image that it was to start and does not
-// run. The zero Outcome if it says nothing.
+// Failure returns what the device says of an image that it was to start and does not run; the
+// zero Outcome if it says nothing.
 func (d *Download) Failure(ctx context.Context) Outcome { return d.via.failure(ctx) }

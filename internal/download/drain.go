@@ -11,11 +11,10 @@ import (
 	"fwctl/internal/transport"
 )
 
-// drain reads the status page of every ESP of the enclosure that has one, before
-// the first chunk or an activation. No one may be writing to anything in the
-// enclosure, and nothing else in it may be in need of an image. What an earlier
-// download left on the component itself is read until it is gone: it would be taken
-// for the word on this one.
+// drain reads the status page of every ESP of the enclosure that has one, before the first
+// chunk or an activation. It refuses if anyone is writing to the enclosure, or if another
+// component there needs an image. What an earlier download left in the component's own status
+// is read until it is gone: it would be taken for the word on this one.
 //
 // The status is the component's own, empty if its ESP has no such page.
 func (t *target) drain(ctx context.Context, activating bool) (ses.DownloadStatus, Outcome) {
@@ -29,7 +28,7 @@ func (t *target) drain(ctx context.Context, activating bool) (ses.DownloadStatus
 		}
 		page, err := t.firmPage(ctx, esp.LUID)
 		if err != nil {
-			return none, refused("cannot find out whether somebody writes to the other ESP %s: %v", esp.LUID, err)
+			return none, refused("cannot find out whether anyone is writing to the other ESP %s: %v", esp.LUID, err)
 		}
 		if o := t.judge(ctx, esp.LUID, page, activating); o.Result != GoOn {
 			return none, o
@@ -38,7 +37,7 @@ func (t *target) drain(ctx context.Context, activating bool) (ses.DownloadStatus
 	if err := t.settle(ctx, t.spec.LUID); err != nil {
 		return none, refused("%v", err)
 	}
-	// A reset that is heard of from here on is a new one.
+	// A reset that is reported from here on is a new one.
 	t.held.ForgetResets(t.spec.LUID)
 	if !t.hasPage {
 		return none, Outcome{}
@@ -62,13 +61,12 @@ func (t *target) drain(ctx context.Context, activating bool) (ses.DownloadStatus
 	}
 	// 83h stays until the component gets an image.
 	if s.Code.Failed() && s.Code != ses.DownloadNeedsImage {
-		return s, refused("it goes on reporting an earlier download: %v", s)
+		return s, refused("it keeps reporting an earlier download: %v", s)
 	}
 	return s, Outcome{}
 }
 
-// judge goes through all that an ESP's status page says. What was lost by reading it is
-// noticed.
+// judge judges all lines of an ESP's status page. It reports what reading them has cleared.
 func (t *target) judge(
 	ctx context.Context, luID string, page *ses.DownloadMicrocodeStatus, activating bool,
 ) Outcome {
@@ -89,7 +87,7 @@ func (t *target) judge(
 	return stop
 }
 
-// judgeStatus judges what a component's status says, but for 10h.
+// judgeStatus judges the status of one component, other than 10h.
 func (t *target) judgeStatus(c Component, s ses.DownloadStatus, activating bool) Outcome {
 	own := c.Address == t.spec.Address
 	switch {
@@ -102,9 +100,10 @@ func (t *target) judgeStatus(c Component, s ses.DownloadStatus, activating bool)
 		return inUse("%s is still writing an image that an earlier run has sent (%v): "+
 			"wait until it is done, and do not power-cycle it", c.Address, s)
 	case s.Code.InProgress():
-		return inUse("somebody else is writing to %s: %v", c.Address, s)
+		return inUse("someone else is writing to %s: %v", c.Address, s)
 	case partial(s):
-		return inUse("somebody else is writing to %s: it waits for byte %d of an image", c.Address, s.ExpectedBufferOffset)
+		return inUse("someone else is writing to %s: it waits for byte %d of an image",
+			c.Address, s.ExpectedBufferOffset)
 	case s.Code == ses.DownloadNeedsImage:
 		t.caller.NeedsImage(c, s.String())
 		if own && !activating {
@@ -117,7 +116,8 @@ func (t *target) judgeStatus(c Component, s ses.DownloadStatus, activating bool)
 		}
 		return o
 	case s.Code.Complete(), s.Code.Failed() && !own:
-		t.notice("an earlier download to %s had not been asked how it ended, and does not report it again: %v", c.Address, s)
+		t.notice("no one had read how an earlier download to %s ended, and the device does not report it again: %v",
+			c.Address, s)
 	}
 	return Outcome{}
 }
@@ -139,15 +139,15 @@ func (t *target) firmPage(ctx context.Context, luID string) (page *ses.DownloadM
 	return page, err
 }
 
-// started waits for a component whose microcode stood at 10h, and has been started by
-// the reading of that. If this run has started an image there, 10h is the answer to
-// that; else it was not this step's to start.
+// started waits for a component whose microcode stood at 10h: reading that has started it. If
+// this run has started an image there, 10h is the answer to that; else something was started
+// that the plan does not know of, and the step fails.
 func (t *target) started(ctx context.Context, c Component) Outcome {
 	ours := t.caller.HasStarted(c)
 	reason := fmt.Sprintf("an earlier download to %s had ended without its status being read, "+
 		"and reading it has started that microcode", c.Address)
 	if ours {
-		reason = fmt.Sprintf("%s had more to say of the image that this run has started there, "+
+		reason = fmt.Sprintf("%s had more to report of the image that this run has started there, "+
 			"and may have started it once more", c.Address)
 	}
 	t.caller.Notice(reason)
@@ -170,7 +170,7 @@ func (t *target) started(ctx context.Context, c Component) Outcome {
 	})
 }
 
-// component names what an ESP's status page has a line for.
+// component returns the component that a line of an ESP's status page is about.
 func (t *target) component(luID string, subenclosure int) Component {
 	c := Component{luID, subenclosure, fmt.Sprintf("subenclosure %d of ESP %s", subenclosure, luID)}
 	if _, sub := t.reading.Component(luID, subenclosure); sub != nil {

@@ -2,7 +2,7 @@ package download
 
 import "fmt"
 
-// Result is what a device's answers mean to whoever downloads to it.
+// Result is what a device's answers mean for the download.
 type Result string
 
 const (
@@ -10,9 +10,9 @@ const (
 	GoOn Result = ""
 	// Refused: the device does not take the image, or could not be read. Nothing was sent.
 	Refused Result = "refused"
-	// Stale: likewise, because it is not what it was when the download was planned.
+	// Stale: likewise, because the device has changed since the download was planned.
 	Stale Result = "stale"
-	// InUse: likewise, because someone else, or an earlier run, writes to the enclosure.
+	// InUse: likewise, because someone else, or an earlier run, is writing to the enclosure.
 	InUse Result = "in use"
 	// ModeRefused: the device does not take the download's mode, and took nothing.
 	ModeRefused Result = "mode refused"
@@ -29,7 +29,7 @@ const (
 	Sent Result = "sent"
 	// StartOver: the device holds no part of the image, which can be sent again.
 	StartOver Result = "start over"
-	// Discarded: the device has discarded what it had of the image, or cannot be told to.
+	// Discarded: the device has discarded what it had of the image, or has no command for that.
 	Discarded Result = "discarded"
 	// Deferred: the image is complete, and dormant.
 	Deferred Result = "deferred"
@@ -37,7 +37,7 @@ const (
 	Starting Result = "starting"
 	// Restarting: the device took, or may have taken, the command that starts what it holds.
 	Restarting Result = "restarting"
-	// Failed: and what the device runs is known.
+	// Failed: the download or activation has failed, and what the device runs is known.
 	Failed Result = "failed"
 	// Lost: what the device runs or holds is unknown.
 	Lost Result = "lost"
@@ -47,26 +47,26 @@ const (
 type Holding string
 
 const (
-	// NotSaid: the device has not said, or what it said is no reason to worry.
+	// NotSaid: the device has not said, or a reset is safe by what it said.
 	NotSaid Holding = ""
-	// Nothing: no image waits in it for its activation.
+	// Nothing: no image in it waits for its activation.
 	Nothing Holding = "nothing"
 	// Part: it has a part of this image, and waits for more.
 	Part Holding = "part"
-	// Spoiled: it had a part or all of this image, and says only that it is not good. A mode
-	// that overwrites what the device would start from may have done so.
+	// Spoiled: it had a part or all of this image, and that is no good. A mode that overwrites
+	// what the device would start from may have done so.
 	Spoiled Holding = "spoiled"
 	// NeedsImage: it must get a whole image before a reset or power loss (status 83h).
 	NeedsImage Holding = "needs image"
 	// Unclear: it may hold all or a part of this image, and does not say which. It counts
 	// as Spoiled, too.
 	Unclear Holding = "unclear"
-	// Another: it waits for more of an image, and not for what comes next of this one. It
-	// has restarted since, so it has something to start from.
+	// Another: it waits for more of an image, but not for the next byte of this one. It has
+	// restarted since, so it has something to start from.
 	Another Holding = "another"
 )
 
-// Outcome is what a device's answers come to. The zero value means: go on.
+// Outcome is how a download, or a part of one, ended. The zero value means: go on.
 type Outcome struct {
 	Result Result
 	// Holds is for Failed, Lost, Discarded, and what was refused before it began.
@@ -74,11 +74,12 @@ type Outcome struct {
 	Reason string
 	// Revision is what the component was found to run, "" if it was not read.
 	Revision string
-	// Confirmed: Deferred or Starting is the device's own word.
+	// Confirmed: the device itself said Deferred or Starting.
 	Confirmed bool
-	// StartsByPower: mode 0Fh does not start what is, or stays, staged.
+	// StartsByPower: mode 0Fh does not start the image that is staged.
 	StartsByPower bool
-	// MayHaveTaken: the chunk was not answered, or with an error that leaves it open.
+	// MayHaveTaken: the chunk was not answered, or with an error that leaves open whether the
+	// device took it.
 	MayHaveTaken bool
 }
 
@@ -98,12 +99,13 @@ func lost(format string, args ...any) Outcome {
 	return Outcome{Result: Lost, Reason: fmt.Sprintf(format, args...)}
 }
 
-// complete is the outcome on an image that the device says is complete.
+// complete returns the outcome on an image that the device says is complete.
 func complete(result Result, reason string) Outcome {
 	return Outcome{Result: result, Reason: reason, Confirmed: true}
 }
 
-// inFlight is an outcome on a component that cannot be refused any more.
+// inFlight returns the outcome for a component that holds an image already: the word refused
+// is for components that nothing was done to.
 func (o Outcome) inFlight() Outcome {
 	if o.Result == Refused || o.Result == Stale || o.Result == InUse {
 		o.Result = Failed

@@ -26,8 +26,8 @@ type pageDownload struct {
 	// away: the last chunk was answered with an error or not at all, or the device did not
 	// answer or was reset after it.
 	away bool
-	// missedStatus: a status that no one heard, or that a killed run has not recorded, may
-	// have been the word on the image.
+	// missedStatus: a status that did not arrive, or that a killed run did not record, may
+	// have said what became of the image.
 	missedStatus bool
 }
 
@@ -51,7 +51,7 @@ func (d *pageDownload) prepare(ctx context.Context) Outcome {
 	if d.bufferID == 0 && s.ExpectedBufferID != 0xff {
 		d.bufferID = s.ExpectedBufferID
 	}
-	// drain has found it to be ours.
+	// It is ours: drain has seen to that.
 	if partial(s) {
 		return Outcome{
 			Result: PartHeld,
@@ -111,7 +111,7 @@ func (d *pageDownload) afterLast(ctx context.Context, offset int) Outcome {
 		return Outcome{}
 	}
 	s, err := d.status(ctx)
-	if err == nil && tellsModeRefused(s, offset) {
+	if err == nil && statusRefusesMode(s, offset) {
 		return Outcome{Result: ModeRefused, Reason: s.String()}
 	}
 	d.early = &answered{s, err}
@@ -145,9 +145,8 @@ func (d *pageDownload) afterChunk(ctx context.Context, offset, end int) Outcome 
 	return o
 }
 
-// refusedChunk is the outcome on a chunk that the device refuses. A generation code
-// that is not the download's any more is one reason for that, even if the sense data
-// do not point at it.
+// refusedChunk returns the outcome on a chunk that the device refuses. A changed generation
+// code is one reason for a refusal, even if the sense data do not point at it.
 func (d *pageDownload) refusedChunk(ctx context.Context, offset int, cause error) Outcome {
 	s, err := d.ask(ctx)
 	if o, is := d.disturbance(err); is {
@@ -156,16 +155,16 @@ func (d *pageDownload) refusedChunk(ctx context.Context, offset int, cause error
 	}
 	o := d.brokenOff(offset, cause)
 	if err == nil && s.Code == ses.DownloadNeedsImage {
-		// It may wait for more of this image all the same.
+		// It may still wait for more of this image.
 		d.caller.NeedsImage(d.spec.Component, s.String())
 		o.Reason = fmt.Sprintf("%s; %v", o.Reason, s)
 	}
 	return o
 }
 
-// notTaken is the outcome on a chunk that the device did not carry out, for a reason
-// that passes. Before it is sent again the device says what it waits for; but for
-// the last one, after which the device reports its status once.
+// notTaken returns the outcome on a chunk that the device did not carry out, for a reason
+// that passes. Before the chunk is sent again, the status says which byte the device waits
+// for. The status after the last chunk is not read here: the device reports it only once.
 func (d *pageDownload) notTaken(ctx context.Context, offset, end int, cause error) Outcome {
 	again := Outcome{Result: NotTaken, Reason: cause.Error()}
 	if offset == 0 || end == int(d.spec.Size) || d.spec.SkipMidwayStatus {
@@ -176,7 +175,7 @@ func (d *pageDownload) notTaken(ctx context.Context, offset, end int, cause erro
 	case err == nil && s.Code.Failed():
 		return failedWith(s)
 	case err == nil && s.ExpectedBufferOffset == uint32(end):
-		// It took the chunk all the same.
+		// It did take the chunk.
 		return Outcome{}
 	case err == nil && s.ExpectedBufferOffset != uint32(offset) && s.ExpectedBufferOffset != ses.AnyOffset:
 		o := d.brokenOff(offset, fmt.Sprintf("%v, and it waits for byte %d", cause, s.ExpectedBufferOffset))
@@ -188,9 +187,9 @@ func (d *pageDownload) notTaken(ctx context.Context, offset, end int, cause erro
 	return again
 }
 
-// saysModeRefused reports whether sense data say that the device does not take the
-// mode of the control page. Without the pointer they can mean anything, unless it is
-// known what they mean.
+// saysModeRefused reports whether sense data say that the device does not take the mode of the
+// control page. Without a field pointer they can mean anything, unless a quirk says what they
+// mean.
 func (d *pageDownload) saysModeRefused(err error) bool {
 	var e *scsi.Error
 	if !errors.As(err, &e) || e.Sense == nil {
@@ -203,31 +202,34 @@ func (d *pageDownload) saysModeRefused(err error) bool {
 	return d.refusesMode(e.Sense)
 }
 
-func tellsModeRefused(s ses.DownloadStatus, offset int) bool {
+// statusRefusesMode reports whether the status after the first chunk says that the device does
+// not take the mode.
+func statusRefusesMode(s ses.DownloadStatus, offset int) bool {
 	field, ok := s.RefusedField()
 	return ok && field == ses.ModeField && offset == 0
 }
 
-// midway judges the status after a chunk that is not the last. Not done: ask again.
+// midway judges the status after a chunk that is not the last. If it is not done, the status
+// is to be read again.
 func midway(s ses.DownloadStatus, offset, end, size int) (done bool, o Outcome) {
 	switch {
-	case tellsModeRefused(s, offset):
+	case statusRefusesMode(s, offset):
 		return true, Outcome{Result: ModeRefused, Reason: s.String()}
 	case s.Code.Failed():
 		return true, failedWith(s)
 	case s.Code.Complete():
 		return true, lost("after byte %d of %d it says: %v", end, size, s)
 	case s.Code > ses.DownloadInProgress:
-		// Some say between chunks that they write flash.
+		// Some devices say between chunks that they write flash.
 		return false, Outcome{}
 	case s.ExpectedBufferOffset != uint32(end) && s.ExpectedBufferOffset != ses.AnyOffset:
 		return true, failed(Spoiled, "after byte %d it waits for byte %d: a chunk was lost or doubled, "+
-			"the device was reset, or somebody else is writing to it", end, s.ExpectedBufferOffset)
+			"the device was reset, or someone else is writing to it", end, s.ExpectedBufferOffset)
 	}
 	return true, Outcome{}
 }
 
-// failedWith is the outcome on an error status.
+// failedWith returns the outcome on an error status.
 func failedWith(s ses.DownloadStatus) Outcome {
 	switch s.Code {
 	case ses.DownloadNeedsImage:
@@ -235,7 +237,7 @@ func failedWith(s ses.DownloadStatus) Outcome {
 	case ses.DownloadNothingToActivate:
 		return failed(Nothing, "%v", s)
 	case ses.DownloadInternalError:
-		// A reset is safe then.
+		// After this code a reset is safe.
 		return failed(NotSaid, "%v", s)
 	case ses.DownloadImageError:
 		return failed(Spoiled, "%v: the device refuses the image; is it the one for this model?", s)
@@ -243,13 +245,12 @@ func failedWith(s ses.DownloadStatus) Outcome {
 	return failed(Spoiled, "%v", s)
 }
 
-// finish listens for the word on the image. A device that does not answer for a
-// while may be restarting, or only its path has gone: its status tells which,
-// what it runs if the status says nothing, and nothing but that it has been
-// reset proves that it writes no flash any more.
+// finish waits for the device's word on the image. A device that does not answer for a while
+// may be restarting, or only its path may be gone. Its status shows which; if the status says
+// nothing, what it runs does. Only a reset proves that it has stopped writing flash.
 func (d *pageDownload) finish(ctx context.Context) Outcome {
 	if d.spec.SkipLastStatus {
-		// What is left is what a download without a status page has.
+		// This is then a download without a status page.
 		blind := *d.target
 		blind.hasPage = false
 		return (&bufferDownload{target: &blind, away: d.away}).finish(ctx)
@@ -287,7 +288,7 @@ func (d *pageDownload) finish(ctx context.Context) Outcome {
 		if s.Code != ses.DownloadIdle || !d.starts() && !d.away {
 			return sight{said: s.String(), stage: stageOf(s)}
 		}
-		// The code may have been lost. The revision tells, if it changes at all.
+		// The code may have been lost. The revision then shows what happened, if it changes.
 		revision, err := d.revision(ctx)
 		switch {
 		case err != nil:
@@ -297,15 +298,15 @@ func (d *pageDownload) finish(ctx context.Context) Outcome {
 		case d.starts() && d.wasReset():
 			return over(Outcome{Result: Starting, Reason: "it has been reset"})
 		case !d.starts() && (d.lastUnanswered || d.missedStatus || d.wasReset()):
-			return over(lost("it was away after the last byte, runs %s, and does not say what became of the image", revision))
+			return over(lost(unsaidAway, revision))
 		}
 		idle = revision
 		return sight{said: fmt.Sprintf("%v, and it runs %s", s, revision)}
 	}, func(said string) Outcome { return d.noWord(idle, said) })
 }
 
-// noWord is the outcome on an image of which the device has not said how it ended. idle
-// is the revision that it runs, if it says that no download goes on.
+// noWord returns the outcome on an image if the device has not said what became of it. idle
+// is the revision that the device runs, if it says that no download goes on.
 func (d *pageDownload) noWord(idle, said string) Outcome {
 	switch {
 	case idle != "" && d.starts() && d.spec.Invisible():
@@ -321,13 +322,12 @@ func (d *pageDownload) noWord(idle, said string) Outcome {
 		duration.String(d.patience()), said)
 }
 
-// waitsForMore reports whether a device has not got the last of the image. Some
-// say 00h while they download, and tell it by the offset alone.
+// waitsForMore reports whether a device has not got the last of the image.
 func (d *pageDownload) waitsForMore(s ses.DownloadStatus) bool {
 	return partial(s) && int64(s.ExpectedBufferOffset) < d.spec.Size
 }
 
-// next is the status that chunk has read already, once, and then a new one.
+// next returns the status that chunk has read already, once, and then fresh ones.
 func (d *pageDownload) next(ctx context.Context) (ses.DownloadStatus, error) {
 	if a := d.early; a != nil {
 		d.early = nil
@@ -336,8 +336,8 @@ func (d *pageDownload) next(ctx context.Context) (ses.DownloadStatus, error) {
 	return d.freshStatus(ctx)
 }
 
-// ended judges a status after the last chunk. The first code that ends the
-// download counts: the device reports each once. Not done: ask again.
+// ended judges a status after the last chunk. The first code that ends the download counts,
+// because the device reports each once. If it is not done, the status is to be read again.
 func ended(s ses.DownloadStatus, starts bool) (done bool, o Outcome) {
 	switch {
 	case s.Code.Failed():
@@ -356,11 +356,11 @@ func ended(s ses.DownloadStatus, starts bool) (done bool, o Outcome) {
 	return false, Outcome{}
 }
 
-// abort sends the page's abort, with the generation code that holds now, and reads the
-// status until the device holds no part of an image. The code that the abort leaves
-// there (80h, seen with the mode's field) would be taken for the word on the next
-// download. A device that was busy, or had something else to say first, did not carry
-// the abort out and gets it again.
+// abort sends the page's abort, with the current generation code, and reads the status until
+// the device holds no part of an image. It reads on past the code that the abort leaves (80h,
+// seen with the mode's field), which the next download would take for its own. A device that
+// was busy, or had something else to report first, did not carry the abort out and gets it
+// again.
 func (d *pageDownload) abort(ctx context.Context) Outcome {
 	// with is the generation code of the abort.
 	sent, with := false, uint32(0)
@@ -374,11 +374,11 @@ func (d *pageDownload) abort(ctx context.Context) Outcome {
 		case s.Code == ses.DownloadNeedsImage:
 			return over(failedWith(s))
 		case s.Code.Complete() && d.lastSent:
-			// It is reported once, and is the outcome wherever it is read.
+			// The code is reported once: finish must get it.
 			d.early = &answered{status: s}
 			return over(Outcome{Result: Sent, Reason: s.String()})
 		case sent && (s.Code.Failed() || s.Code.Complete()):
-			// It is reported once: the next status is the one that counts.
+			// The code is reported once: the next status counts.
 			return sight{said: s.String()}
 		case sent && s.Code == ses.DownloadIdle && !d.waitsForMore(s):
 			return over(Outcome{Result: Discarded, Reason: "the device has discarded it"})
@@ -441,7 +441,7 @@ func (d *pageDownload) recover(ctx context.Context, last bool) Outcome {
 				Reason: fmt.Sprintf("it waits for byte %d of %d", s.ExpectedBufferOffset, d.spec.Size),
 			})
 		case s.Code != ses.DownloadIdle && !last:
-			// Some say between chunks that they write flash.
+			// Some devices say between chunks that they write flash.
 			return sight{said: s.String(), stage: stageOf(s)}
 		case s.Code != ses.DownloadIdle, last && d.starts():
 			return over(Outcome{Result: Sent, Reason: s.String()})
@@ -460,7 +460,7 @@ func (d *pageDownload) activate(ctx context.Context) Outcome {
 	d.bufferID = byte(d.spec.BufferID)
 	err := d.send(ctx, ses.DownloadMicrocodeControl{Mode: ses.ActivateDeferredMicrocode})
 	if scsi.Refused(err) {
-		// Perhaps for a generation code that has changed since it was read.
+		// The generation code may have changed since it was read.
 		with := d.generation
 		d.bound = false
 		if _, failure := d.ask(ctx); failure == nil && d.generation != with {
@@ -473,10 +473,10 @@ func (d *pageDownload) activate(ctx context.Context) Outcome {
 	if err != nil {
 		return activated(err)
 	}
-	// 85h stands in the status alone, and microcode at 10h starts when it is read.
+	// Only the status shows 85h, and some devices start microcode at 10h when it is read.
 	d.collect(ctx)
 	switch {
-	case d.failed != nil && tellsModeRefused(*d.failed, 0):
+	case d.failed != nil && statusRefusesMode(*d.failed, 0):
 		return neverActivates(d.failed)
 	case d.failed != nil:
 		return failedWith(*d.failed)

@@ -8,15 +8,19 @@ import (
 	"fwctl/internal/ses"
 )
 
-// stage is how far a device has got with an image, as far as it says. poll
-// waits longer for each new stage, so there must be few of them.
+// stage is how far a device says it has got with an image. poll waits longer for each new
+// stage, so there must be few of them.
 type stage int
 
 const (
-	silent    stage = iota // it has not said
-	receiving              // it awaits more data
-	writing                // it has all of it and writes flash
-	leaving                // it answers no more, or not yet again, after an image that it starts by itself
+	// silent: it has not said.
+	silent stage = iota
+	// receiving: it awaits more data.
+	receiving
+	// writing: it has all of the image and writes flash.
+	writing
+	// leaving: it does not answer, after an image that it starts by itself.
+	leaving
 )
 
 func stageOf(s ses.DownloadStatus) stage {
@@ -29,8 +33,7 @@ func stageOf(s ses.DownloadStatus) stage {
 	return silent
 }
 
-// sight is what asking a device once came to: an end, or what it said and how far
-// it is.
+// sight is the result of asking a device once: an end, or what it said and how far it is.
 type sight struct {
 	end   *Outcome
 	said  string
@@ -39,9 +42,9 @@ type sight struct {
 
 func over(o Outcome) sight { return sight{end: &o} }
 
-// poll asks, ever more seldom, until there is an end. Patience is how long a
-// device may stay in one stage. A stage that it falls back into, or is in for a
-// second time, gives it no more: after patience for each of them poll ends.
+// poll asks, less and less often, until there is an end. patience is how long a device may
+// stay in one stage. Falling back to an earlier stage, or coming to one again, gives it no
+// more time, so poll always ends: with late, if there was no end in time.
 func poll(
 	ctx context.Context, patience time.Duration, ask func() sight, late func(said string) Outcome,
 ) Outcome {

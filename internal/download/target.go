@@ -15,7 +15,7 @@ import (
 	"fwctl/inventory"
 )
 
-// target is the component that an image is for, and what both ways to it share.
+// target is the component that an image is for, with what both protocols share.
 type target struct {
 	held    *enclosure.Held
 	reading *inventory.Enclosure // of the moment before
@@ -23,15 +23,17 @@ type target struct {
 	caller  Caller
 	hasPage bool // the ESP has page 0Eh
 
-	generation uint32 // as the first status had it: it binds all chunks of this download
+	// generation is the generation code of the first status, which all chunks of the download
+	// carry, once bound is set.
+	generation uint32
 	bound      bool
 
-	// failed is an error status that collect has read, and that is not reported again.
+	// failed is an error status that collect has read: the device does not report it again.
 	failed *ses.DownloadStatus
 }
 
-// starts reports whether the device starts the image by itself once it has all of it,
-// and overwrites what it runs to get there.
+// starts reports whether the device starts the image by itself once it has all of it, and
+// overwrites the microcode that it runs for that.
 func (t *target) starts() bool { return !t.spec.Defers }
 
 func (t *target) do(ctx context.Context, cmd scsi.Command) ([]byte, error) {
@@ -42,8 +44,8 @@ func (t *target) do(ctx context.Context, cmd scsi.Command) ([]byte, error) {
 	return scsi.Do(ctx, way, cmd)
 }
 
-// patience is how long a device may stay in one stage after the last byte: one
-// that starts the image by itself may be writing flash, or be away.
+// patience returns how long a device may stay in one stage after the last byte: a device that
+// starts the image by itself may be writing flash, or be away.
 func (t *target) patience() time.Duration {
 	if t.starts() {
 		return max(t.spec.FlashTimeout, t.spec.ReturnTimeout)
@@ -51,8 +53,8 @@ func (t *target) patience() time.Duration {
 	return t.spec.FlashTimeout
 }
 
-// refusesMode reports whether sense data, which must point at no field, are known to
-// mean that the device does not take the mode.
+// refusesMode reports whether sense data without a field pointer mean, by a quirk, that the
+// device does not take the mode.
 func (t *target) refusesMode(s *scsi.Sense) bool {
 	code := fmt.Sprintf("%02X/%02X/%02X", byte(s.Key), s.ASC[0], s.ASC[1])
 	return code == t.spec.RefusedMode
@@ -63,13 +65,13 @@ func (t *target) revision(ctx context.Context) (string, error) {
 	return t.held.Revision(ctx, t.spec.LUID, t.spec.Subenclosure)
 }
 
-// findAgain looks for the component's ESP if it has left.
+// findAgain looks for the component's ESP if it has left the bus.
 func (t *target) findAgain(ctx context.Context) { t.held.FindAgain(ctx, t.spec.LUID) }
 
 // wasReset reports whether the component's ESP has said that it was reset.
 func (t *target) wasReset() bool { return t.held.WasReset(t.spec.LUID) }
 
-// agree: see Download.Agree.
+// agree does what Download.Agree says.
 func (t *target) agree(ctx context.Context) Outcome {
 	if t.spec.PeerSync == 0 {
 		return Outcome{}
@@ -120,8 +122,8 @@ func (t *target) settle(ctx context.Context, luID string) error {
 	})
 }
 
-// page reads an ESP's download status page. That eats the completion codes of
-// all that it serves, and starts what stands at 10h.
+// page reads an ESP's download status page. Reading it clears the completion codes of all
+// subenclosures that the ESP serves, and starts microcode that stands at 10h.
 func (t *target) page(ctx context.Context, luID string) (*ses.DownloadMicrocodeStatus, error) {
 	way, err := t.held.Transport(luID)
 	if err != nil {
@@ -143,21 +145,21 @@ func (t *target) status(ctx context.Context) (ses.DownloadStatus, error) {
 	return t.own(page)
 }
 
-// freshStatus reads the component's download status under whatever generation code the
-// enclosure has now: it may be another one after a restart.
+// freshStatus reads the component's download status under the generation code that the
+// enclosure has now: after a restart it may be another one.
 func (t *target) freshStatus(ctx context.Context) (ses.DownloadStatus, error) {
 	t.bound = false
 	return t.status(ctx)
 }
 
-// changedError is an enclosure whose configuration is another than at the download's start.
+// changedError reports that the enclosure's configuration has changed since the download began.
 type changedError struct{ was, is uint32 }
 
 func (e *changedError) Error() string {
 	return fmt.Sprintf("the enclosure changed in between: its generation code was %d and is %d now", e.was, e.is)
 }
 
-// own is the component's part of its ESP's status page.
+// own returns the component's part of its ESP's status page.
 func (t *target) own(page *ses.DownloadMicrocodeStatus) (ses.DownloadStatus, error) {
 	if !t.bound {
 		t.generation, t.bound = page.GenerationCode, true
@@ -167,15 +169,15 @@ func (t *target) own(page *ses.DownloadMicrocodeStatus) (ses.DownloadStatus, err
 		return status, fmt.Errorf(
 			"subenclosure %d is missing from page 0Eh: the ESP takes no microcode for it", t.spec.Subenclosure)
 	}
-	// 83h comes first.
+	// 83h matters more than a changed generation code.
 	if page.GenerationCode != t.generation && status.Code != ses.DownloadNeedsImage {
 		return ses.DownloadStatus{}, &changedError{t.generation, page.GenerationCode}
 	}
 	return status, nil
 }
 
-// ask reads the component's download status, again for as long as that fails: one
-// failed read says nothing. A status under another generation code is an answer.
+// ask reads the component's download status, and reads again while that fails, because one
+// failed read means nothing. A status under another generation code is an answer.
 func (t *target) ask(ctx context.Context) (s ses.DownloadStatus, err error) {
 	for range backoff.Within(ctx, t.spec.ReturnTimeout, backoff.Device) {
 		var changed *changedError
@@ -187,18 +189,17 @@ func (t *target) ask(ctx context.Context) (s ses.DownloadStatus, err error) {
 	return s, err
 }
 
-// partial reports whether a device waits for more of an image. Some say 00h while they
-// download, and tell it by the offset alone.
+// partial reports whether a device waits for more of an image. Some devices say 00h while they
+// download, and only the offset shows it.
 func partial(s ses.DownloadStatus) bool {
 	return s.Code == ses.DownloadInProgress ||
 		s.Code == ses.DownloadIdle && s.ExpectedBufferOffset != 0 && s.ExpectedBufferOffset != ses.AnyOffset
 }
 
-// look finds out what a device is like after a chunk that was not answered, or with an
-// error that does not say that it was not carried out: bytes from to end, in the middle
-// of an image. The download is broken off either way.
-// Unless it has started anew since, or says that a reset is safe, it may have nothing
-// to start from.
+// look finds out what a device holds after a chunk, bytes from to end in the middle of an
+// image, that was not answered, or answered with an error that leaves open whether it was
+// carried out. The download is broken off either way. Unless the device has restarted since,
+// or says that a reset is safe, it may have nothing to start from.
 func (t *target) look(ctx context.Context, from, end int, cause error) Outcome {
 	broke := fmt.Sprintf("the download broke off near byte %d of %d: %v", end, t.spec.Size, cause)
 	o := poll(ctx, t.spec.ReturnTimeout, func() sight {
@@ -227,15 +228,15 @@ func (t *target) look(ctx context.Context, from, end int, cause error) Outcome {
 	return o
 }
 
-// holds is what a status means after a chunk of which the end is open. A device that waits
-// for another offset than one of this download's may wait for more of someone else's.
+// holds returns what a status says the device holds, after a chunk whose end is open. A device
+// that waits for an offset that is not this download's may wait for more of someone else's.
 func (t *target) holds(s ses.DownloadStatus, from, end int) Holding {
 	own := []uint32{uint32(from), uint32(end), 0, ses.AnyOffset}
 	switch {
 	case s.Code == ses.DownloadNeedsImage:
 		return NeedsImage
 	case s.Code == ses.DownloadInternalError:
-		// A reset is safe then.
+		// After this code a reset is safe.
 		return NotSaid
 	case !partial(s):
 		return Spoiled
@@ -245,7 +246,7 @@ func (t *target) holds(s ses.DownloadStatus, from, end int) Holding {
 	return Unclear
 }
 
-// sinceReset is what a device holds that has restarted in mid-download: it had something
+// sinceReset returns what a device holds that has restarted in mid-download: it had something
 // to start from.
 func sinceReset(h Holding) Holding {
 	switch h {
@@ -257,9 +258,9 @@ func sinceReset(h Holding) Holding {
 	return h
 }
 
-// collect reads the status that an activation, or a restart into new microcode, has left.
-// Some ESPs keep 10h there until someone reads it, and start when that is done. An
-// error code that it finds is kept for failure: the device reports it once.
+// collect reads the status that an activation, or a restart into new microcode, has left. It
+// reports whether nothing more is to come. Some ESPs keep 10h there until it is read, and
+// start only then. An error code is kept for failure, because the device reports it once.
 func (t *target) collect(ctx context.Context) bool {
 	if !t.hasPage || t.spec.SkipLastStatus {
 		return true
@@ -274,8 +275,8 @@ func (t *target) collect(ctx context.Context) bool {
 	return s.Code != ses.DownloadDoneStartsNow && !s.Code.InProgress()
 }
 
-// runs is the outcome on a device that says nothing of the image that a killed run
-// was sending. To send it again overwrites at worst the same.
+// runs returns the outcome on a device that says nothing of the image that a killed run was
+// sending. At worst, sending it again overwrites the same image.
 func (t *target) runs(ctx context.Context) Outcome {
 	revision, err := t.revision(ctx)
 	switch {
@@ -290,13 +291,13 @@ func (t *target) runs(ctx context.Context) Outcome {
 	}
 }
 
-// brokenOff is the outcome on a chunk that the device did not take.
+// brokenOff returns the outcome on a chunk that the device did not take.
 func (t *target) brokenOff(offset int, why any) Outcome {
 	return failed(Part, "the device did not take the image at byte %d of %d: %v", offset, t.spec.Size, why)
 }
 
-// disturbance is the outcome on a chunk, or on the status after it, that was answered
-// with an error which does not end the download; false if it does.
+// disturbance returns the outcome on an error, in answer to a chunk or to the status read
+// after it, after which the download can start over; false on other errors.
 func (t *target) disturbance(err error) (Outcome, bool) {
 	var changed *changedError
 	switch {
@@ -309,7 +310,7 @@ func (t *target) disturbance(err error) (Outcome, bool) {
 	return Outcome{}, false
 }
 
-// readyToActivate makes sure that nothing stands in the way of an activation. One that
+// readyToActivate makes sure that nothing stands in the way of an activation. A component that
 // its peer has brought to the image's revision meanwhile needs none.
 func (t *target) readyToActivate(ctx context.Context) Outcome {
 	o := t.agree(ctx)
@@ -322,14 +323,14 @@ func (t *target) readyToActivate(ctx context.Context) Outcome {
 	return o.inFlight()
 }
 
-// sendActivationPage sends the page that a vendor has in place of mode 0Fh.
+// sendActivationPage sends the page that takes the place of mode 0Fh for some vendors.
 func (t *target) sendActivationPage(ctx context.Context) Outcome {
 	_, err := t.do(ctx, scsi.SendDiagnostic{ParameterList: t.spec.ActivationPage})
 	return activated(err)
 }
 
-// neverActivates is the outcome on a device that does not take mode 0Fh. What it holds
-// starts with the power.
+// neverActivates returns the outcome on a device that does not take mode 0Fh: only power on
+// starts the image that it holds.
 func neverActivates(why any) Outcome {
 	o := failed(NotSaid,
 		"the device does not take mode 0Fh, which starts what it holds (%v): power-cycle the enclosure when its "+
@@ -338,9 +339,9 @@ func neverActivates(why any) Outcome {
 	return o
 }
 
-// activated is the outcome on the command that activates. A device that does not
-// answer it, or with an error that does not say that it was not carried out, may be
-// restarting: what it runs afterwards decides.
+// activated returns the outcome on the command that activates. A device that does not answer,
+// or that answers with an error that leaves open whether it was carried out, may be restarting:
+// what it runs afterwards decides.
 func activated(err error) Outcome {
 	switch {
 	case err == nil, transport.Unanswered(err), scsi.WasReset(err):

@@ -219,8 +219,8 @@ func TestDoubtAbortRefusedModeE(t *testing.T) {
 
 	sent := len(r.downloads(t, lu1))
 	said := r.ends(t, 0, "apply", "-f", "desired.yaml", "--yes")
-	if strings.Contains(said, "somebody else") {
-		t.Errorf("fwctl takes what it has sent itself for somebody else's:\n%s", said)
+	if strings.Contains(said, "someone else") {
+		t.Errorf("fwctl takes what it has sent itself for someone else's:\n%s", said)
 	}
 	diff(t, "downloads of module 1, again", r.downloads(t, lu1)[sent:], append([]download{abort}, whole(0x0e, 4096)...))
 	diff(t, "downloads of module 2, again", r.downloads(t, lu2), whole(0x0e, 4096))
