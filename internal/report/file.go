@@ -33,7 +33,7 @@ func newHistory() *History {
 type FormatError struct {
 	// Reason says what is wrong with it, and what to do.
 	Reason string
-	// Err is of the JSON decoder, nil if that was content.
+	// Err is that of the JSON decoder, nil if it is not a JSON error.
 	Err error
 }
 
@@ -46,7 +46,7 @@ func (e *FormatError) Error() string {
 
 func (e *FormatError) Unwrap() error { return e.Err }
 
-// ParseStatus reads what Encode of a Status wrote. The error is a *FormatError.
+// ParseStatus parses a file that Status.Encode wrote. The error is a *FormatError.
 func ParseStatus(data []byte) (*Status, error) {
 	s := newStatus()
 	if err := parse(data, statusKind, s); err != nil {
@@ -55,7 +55,7 @@ func ParseStatus(data []byte) (*Status, error) {
 	return s, nil
 }
 
-// ParseHistory reads what Encode of a History wrote. The error is a *FormatError.
+// ParseHistory parses a file that History.Encode wrote. The error is a *FormatError.
 func ParseHistory(data []byte) (*History, error) {
 	h := newHistory()
 	if err := parse(data, historyKind, h); err != nil {
@@ -64,8 +64,8 @@ func ParseHistory(data []byte) (*History, error) {
 	return h, nil
 }
 
-// parse reads a file of a kind and of the major version of FormatVersion. Unknown
-// keys are left out: later minor versions may have them.
+// parse parses a file of a kind and of the major version of FormatVersion. It ignores unknown
+// keys: later minor versions may have them.
 func parse(data []byte, kind string, into any) error {
 	var head struct {
 		Kind          string `json:"kind"`
@@ -73,7 +73,7 @@ func parse(data []byte, kind string, into any) error {
 	}
 	save := "save it with `fwctl " + strings.ToLower(kind) + " -o json`"
 	if err := json.Unmarshal(data, &head); err != nil {
-		return &FormatError{"it is not JSON as fwctl writes it, " + save, err}
+		return &FormatError{"it is not JSON as fwctl writes it: " + save, err}
 	}
 	if head.Kind != kind {
 		return &FormatError{Reason: fmt.Sprintf("its kind is %q, want %q: %s", head.Kind, kind, save)}
@@ -88,10 +88,10 @@ func parse(data []byte, kind string, into any) error {
 	return nil
 }
 
-// Encode writes a file that ParseStatus reads.
+// Encode returns a file that ParseStatus parses.
 func (s *Status) Encode() ([]byte, error) { return encode(s) }
 
-// Encode writes a file that ParseHistory reads.
+// Encode returns a file that ParseHistory parses.
 func (h *History) Encode() ([]byte, error) { return encode(h) }
 
 func encode(v any) ([]byte, error) {
@@ -148,6 +148,7 @@ func byHost(runs []Run) []Run {
 	return runs
 }
 
+// together returns the hosts of two reports, or why those cannot be one report.
 func together(hosts, others []Host) ([]Host, error) {
 	for _, o := range others {
 		for _, h := range hosts {
@@ -155,9 +156,9 @@ func together(hosts, others []Host) ([]Host, error) {
 			case o.Name == h.Name:
 				return nil, fmt.Errorf("%s is in two of the states: leave one of them out", o.Name)
 			case o.Simulated && !h.Simulated:
-				return nil, fmt.Errorf("%s is simulated and %s is real: they are kept apart", o.Name, h.Name)
+				return nil, fmt.Errorf("%s is simulated and %s is real: report them apart", o.Name, h.Name)
 			case !o.Simulated && h.Simulated:
-				return nil, fmt.Errorf("%s is real and %s is simulated: they are kept apart", o.Name, h.Name)
+				return nil, fmt.Errorf("%s is real and %s is simulated: report them apart", o.Name, h.Name)
 			}
 		}
 	}

@@ -21,7 +21,7 @@ type History struct {
 	Components []Component `json:"components,omitempty"`
 }
 
-// Verified is what someone found who looked after what was staged.
+// Verified is what a person found out with fwctl verify about a staged image.
 type Verified struct {
 	Host    string `json:"host"`
 	Address string `json:"address"`
@@ -33,7 +33,7 @@ type Verified struct {
 	At       time.Time `json:"at"`
 }
 
-// ReadHistory reads the history off the store of a host.
+// ReadHistory reads the history from the store of a host.
 func ReadHistory(ctx context.Context, store *state.Store, host Host) (*History, error) {
 	h := newHistory()
 	h.Hosts = append(h.Hosts, host)
@@ -47,8 +47,7 @@ func ReadHistory(ctx context.Context, store *state.Store, host Host) (*History, 
 			if err != nil {
 				return err
 			}
-			// It means nothing once the run is over.
-			run.PID = 0
+			run.PID = 0 // it means nothing once the run is over
 			h.Runs = append(h.Runs, *run)
 		}
 		if h.Components, err = remembered(ctx, store, h.Runs); err != nil {

@@ -48,8 +48,8 @@ func readRun(ctx context.Context, store *state.Store, r state.Run) (*Run, error)
 	return run, run.readSteps(ctx, store)
 }
 
-// readHooks reads the commands that were run around resets. A policy may have none on one
-// side.
+// readHooks reads the commands that were run around resets. One that is "" was not: the policy
+// has a command on the other side only.
 func (r *Run) readHooks(ctx context.Context, store *state.Store) error {
 	hooks, err := store.Hooks(ctx, r.ID)
 	if err != nil {
@@ -60,7 +60,8 @@ func (r *Run) readHooks(ctx context.Context, store *state.Store) error {
 			continue
 		}
 		h := Hook{
-			Kind: string(v.Kind), Address: v.Address, Command: v.Command, At: v.At, Outcome: v.Outcome, Output: v.Output,
+			Kind: string(v.Kind), Address: v.Address, Command: v.Command, At: v.At, Outcome: v.Outcome,
+			Output: v.Output,
 		}
 		if !v.EndedAt.IsZero() {
 			h.EndedAt = &v.EndedAt
@@ -83,7 +84,7 @@ func (r *Run) readSteps(ctx context.Context, store *state.Store) error {
 	several := false
 	for _, v := range steps {
 		if r.EndedAt == nil {
-			// An earlier end's: the run is being resumed.
+			// The run is being resumed, and the outcome is that of its earlier end.
 			v.Outcome = ""
 		}
 		step := Step{
@@ -104,7 +105,7 @@ func (r *Run) readSteps(ctx context.Context, store *state.Store) error {
 	return err
 }
 
-// addHops adds the hops that the run was about to have an effect of.
+// addHops adds the hops with an effect that the run intended.
 func (s *Step) addHops(intents []state.Intent) {
 	for _, i := range intents {
 		if i.Address != s.Address || i.Kind == state.Abort {
@@ -124,8 +125,8 @@ func (s *Step) addHops(intents []state.Intent) {
 	}
 }
 
-// addRevisions adds those of the hops before the one that a component is at: the
-// plan alone has them.
+// addRevisions adds the revisions of the hops before the one that a component is at: only the
+// plan has them.
 func (r *Run) addRevisions(p *plan.Plan) {
 	for _, planned := range p.Steps {
 		at := slices.IndexFunc(r.Steps, func(s Step) bool { return s.Address == planned.Address })
@@ -134,15 +135,16 @@ func (r *Run) addRevisions(p *plan.Plan) {
 		}
 		for i := range r.Steps[at].Hops {
 			h := &r.Steps[at].Hops[i]
-			if n := slices.IndexFunc(planned.Hops, func(p plan.Hop) bool { return p.Image.SHA256 == h.SHA256 }); n >= 0 {
+			isIt := func(p plan.Hop) bool { return p.Image.SHA256 == h.SHA256 }
+			if n := slices.IndexFunc(planned.Hops, isIt); n >= 0 {
 				h.From, h.To = planned.Hops[n].From, planned.Hops[n].To
 			}
 		}
 	}
 }
 
-// kept returns the plan of the run, nil if none was kept that can be read. Whoever resumes the run hears of that, and
-// what it has come to is known without.
+// kept returns the plan of the run, nil if none was kept or it cannot be read. A report can do without it, and resuming
+// the run reports what is wrong with it.
 func (r *Run) kept(ctx context.Context, store *state.Store) (*plan.Plan, error) {
 	p, err := memory.Plan(ctx, store, r.ID)
 	if unreadable := (*memory.PlanError)(nil); errors.As(err, &unreadable) {
@@ -151,7 +153,7 @@ func (r *Run) kept(ctx context.Context, store *state.Store) (*plan.Plan, error) 
 	return p, err
 }
 
-// addPlanned adds the components of the run's plan that it has not come to.
+// addPlanned adds the components of the run's plan that it has not begun.
 func (r *Run) addPlanned(p *plan.Plan) {
 	begun := map[string]bool{}
 	for _, s := range r.Steps {

@@ -1,6 +1,5 @@
-// Package report puts together what the store of one host holds, or those of several: the
-// status, which is what goes on, what is staged and what is stuck, and the history of what
-// was done.
+// Package report reads the stores of one or several hosts. It has two reports: the status,
+// which is what goes on, what is staged and what is stuck; and the history of what was done.
 //
 // It goes by the store and by who holds a lock. It opens no device, and says nothing about
 // what a device is like now.
@@ -20,7 +19,7 @@ type Host struct {
 	Simulated bool      `json:"simulated"`
 }
 
-// Component is one that a host has worked on, for selectors to select.
+// Component is one that a host has worked on. Selectors select among them.
 type Component struct {
 	Address string `json:"address"`
 	// Name is what the last plan called its enclosure.
@@ -34,7 +33,8 @@ type Run struct {
 	// Plan is the digest of its plan.
 	Plan string `json:"plan"`
 	By   string `json:"by"`
-	// Phase is the kind of the waves that the run is limited to, Wave the number of the one.
+	// Phase is the kind of the waves that the run is limited to, and Wave the number of the one
+	// wave; "" and 0 if it is not limited.
 	Phase     string    `json:"phase,omitempty"`
 	Wave      int       `json:"wave,omitempty"`
 	StartedAt time.Time `json:"started_at"`
@@ -49,7 +49,7 @@ type Run struct {
 	PID       int        `json:"pid,omitempty"`
 	Resumed   []Resume   `json:"resumed"`
 	Overrides []Override `json:"overrides"`
-	// Accounts are those of who started the run and resumed it, in order.
+	// Accounts are those of the people who started the run and resumed it, in order.
 	Accounts []Account `json:"accounts,omitempty"`
 	// Hooks are in the order in which they were run, Steps by address.
 	Hooks []Hook `json:"hooks,omitempty"`
@@ -62,12 +62,12 @@ type Resume struct {
 	At time.Time `json:"at"`
 }
 
-// Account is whom the system took a person for.
+// Account is the system's account of a person who worked on a run.
 type Account struct {
 	// UID is the real one.
 	UID   int    `json:"uid"`
 	Login string `json:"login"`
-	// SudoUser is $SUDO_USER: a mere claim if UID is not 0.
+	// SudoUser is $SUDO_USER: only a claim if UID is not 0.
 	SudoUser string    `json:"sudo_user,omitempty"`
 	At       time.Time `json:"at"`
 }
@@ -82,20 +82,20 @@ type Hook struct {
 	// EndedAt is nil, and Outcome "", if its end is unknown. Outcome is done, or why it failed.
 	EndedAt *time.Time `json:"ended_at"`
 	Outcome string     `json:"outcome"`
-	// Output is what it wrote, or the end of that.
+	// Output is the end of what it wrote.
 	Output string `json:"output"`
 }
 
-// Override is a safeguard that a person put aside for one component. Given is what they
-// gave for it: a pattern, or a reason.
+// Override is a safeguard that a person overrode for one component. Given is what they gave
+// for it: a pattern, or a reason.
 type Override struct {
 	Kind    string `json:"kind"`
 	Address string `json:"address"`
 	Given   string `json:"given"`
 }
 
-// Step is how far a run got with one component. What it says of revisions, the image and
-// the mode is about the hop that the component is at; "" if it was not recorded.
+// Step is how far a run got with one component. Revisions, image and mode are those of the hop
+// that the component is at; "" if they were not recorded.
 type Step struct {
 	Address string `json:"address"`
 	// LUID is the designator of the ESP's logical unit: a module that is exchanged keeps its
@@ -117,7 +117,7 @@ type Step struct {
 	Hops []Hop `json:"hops,omitempty"`
 }
 
-// Hop is an image that was sent to a component, or that it was told to start.
+// Hop is an image that a run sent to a component, or commanded it to start.
 type Hop struct {
 	// From and To are revisions, "" if they were not recorded.
 	From   string `json:"from"`
@@ -125,12 +125,12 @@ type Hop struct {
 	SHA256 string `json:"sha256"`
 	// Mode is the one by which it was sent last, "" if it was staged before.
 	Mode string `json:"mode"`
-	// At is when its last effect was about to be had.
+	// At is when its last effect was about to be tried.
 	At time.Time `json:"at"`
 }
 
 // Way returns the hops from the first that was begun to the one that the component is at,
-// whether that was begun or not. An earlier fwctl recorded no image.
+// whether that was begun or not. SHA256 is "" in steps of an earlier fwctl.
 func (s *Step) Way() []Hop {
 	if n := len(s.Hops); n > 0 && (s.SHA256 == s.Hops[n-1].SHA256 || s.SHA256 == "") {
 		return s.Hops

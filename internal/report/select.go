@@ -7,8 +7,8 @@ import (
 	"fwctl/plan"
 )
 
-// Only keeps what is about components that a selector selects. A selector that selects
-// nothing that any of the hosts remembers is a *plan.UnmatchedError.
+// Only removes all that is not about components that a selector selects. If it selects nothing
+// that any of the hosts remembers, the error is a *plan.UnmatchedError.
 func (s *Status) Only(selector inventory.Selector) error {
 	known := book{}
 	known.add(s.Components, s.Runs)
@@ -33,7 +33,7 @@ func (s *Status) Only(selector inventory.Selector) error {
 	return nil
 }
 
-// Only keeps what is about components that a selector selects, as Status.Only does.
+// Only removes all that is not about components that a selector selects, as Status.Only does.
 func (h *History) Only(selector inventory.Selector) error {
 	known := book{}
 	known.add(h.Components, h.Runs)
@@ -59,8 +59,8 @@ func only(runs []Run, others func(string) bool) []Run {
 	return slices.DeleteFunc(runs, func(r Run) bool { return len(r.Steps) == 0 })
 }
 
-// book is what hosts call components: the names of an enclosure, which may be several,
-// by address.
+// book has what hosts call components: the names of their enclosure, by address. Hosts may
+// call an enclosure by different names.
 type book map[string][]string
 
 func (b book) add(components []Component, runs []Run) {
@@ -69,8 +69,7 @@ func (b book) add(components []Component, runs []Run) {
 			b.addAddress(s.Address)
 		}
 	}
-	// By enclosure.
-	names := map[string][]string{}
+	names := map[string][]string{} // by enclosure
 	for _, c := range components {
 		b.addAddress(c.Address)
 		id := inventory.EnclosureOf(c.Address)
@@ -89,7 +88,7 @@ func (b book) addAddress(address string) {
 	}
 }
 
-// named is a component under each of its enclosure's names.
+// named returns a component under each of its enclosure's names.
 func (b book) named(address string) []inventory.Named {
 	all := []inventory.Named{{Address: address}}
 	for _, name := range b[address] {
@@ -98,7 +97,7 @@ func (b book) named(address string) []inventory.Named {
 	return all
 }
 
-// others reports which addresses a selector does not select.
+// others returns a function that reports whether a selector does not select an address.
 func (b book) others(selector inventory.Selector) (func(address string) bool, error) {
 	var all []inventory.Named
 	for address := range b {

@@ -43,13 +43,13 @@ type HostStaged struct {
 	Confirmed bool `json:"confirmed"`
 }
 
-// Stuck is a component at which an effect was begun whose end nobody recorded, and that no
-// run works on: a person has to look.
+// Stuck is a component with an effect that has no recorded end, and that no run works on: a
+// person has to look at it.
 type Stuck struct {
 	Host    string `json:"host"`
 	Address string `json:"address"`
 	Run     int64  `json:"run"`
-	// Kind is that of the last such effect, Mode two hex digits, as in the command.
+	// Kind is that of the last such effect, and Mode two hex digits, as in the command.
 	Kind   string    `json:"kind"`
 	Mode   string    `json:"mode"`
 	SHA256 string    `json:"sha256"`
@@ -62,7 +62,7 @@ type HostCaution struct {
 	inventory.Caution
 }
 
-// ReadStatus reads the status off the store of a host.
+// ReadStatus reads the status from the store of a host.
 func ReadStatus(ctx context.Context, store *state.Store, host Host, holds memory.HoldsLock) (*Status, error) {
 	for {
 		s := newStatus()
@@ -83,8 +83,8 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds memory
 				r.Resumable = r.Resumable && r.Process != result.ProcessRunning
 			}
 		}
-		// A run commits its end before it lets go of its locks: one without them can
-		// have ended since the store was read.
+		// A run commits its end before it gives up its locks. One that has no locks may have ended
+		// since the store was read: read it again then.
 		unfinished, err := store.Unfinished(ctx)
 		if err != nil {
 			return nil, err
@@ -102,7 +102,7 @@ func ReadStatus(ctx context.Context, store *state.Store, host Host, holds memory
 	}
 }
 
-// read reads all but what is stuck off the store of a host.
+// read reads all but Stuck from the store of a host.
 func (s *Status) read(ctx context.Context, store *state.Store, host string) (err error) {
 	if s.Staged, err = staged(ctx, store, host); err != nil {
 		return err
@@ -136,7 +136,7 @@ func (s *Status) read(ctx context.Context, store *state.Store, host string) (err
 	return err
 }
 
-// process finds out whether a run goes on.
+// process finds out whether the process of a run is alive.
 func process(r *Run, holds memory.HoldsLock) result.Process {
 	enclosure := ""
 	if len(r.Steps) > 0 {
@@ -164,7 +164,7 @@ func stuck(open []state.Intent, runs []Run, host string) []Stuck {
 	return all
 }
 
-// staged lists what components hold staged, by address.
+// staged lists the images that components hold staged, by address.
 func staged(ctx context.Context, store *state.Store, host string) ([]HostStaged, error) {
 	held, err := store.Staged(ctx)
 	if err != nil {
