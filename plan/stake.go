@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -160,22 +161,32 @@ func places(slots []int, others int) string {
 	return strings.Join(parts, ", ")
 }
 
-// mostThings is how many things of one fate are named in a line of text.
-const mostThings = 8
+// How many things of one fate are named in a line of text.
+const (
+	// SomeThings is for a line among others: what has no room is counted.
+	SomeThings = 8
+
+	// AllThings is for whoever asks for all details.
+	AllThings = math.MaxInt
+)
 
 // StakeWords puts in words what a step puts at stake, and what goes on: "at stake: mounts
 // /srv/backup (md0: slots 0, 1), pool tank (6 of 8 drives); goes on through esp2: swap (slot
-// 3)"; "" if its drives carry nothing. Of many things the first are named.
-func (s *Step) StakeWords() string { return thingsAtStake([]*Step{s}).words(s.Enclosure, nil) }
+// 3)"; "" if its drives carry nothing. Of many things so many are named, and the others
+// counted.
+func (s *Step) StakeWords(most int) string {
+	return thingsAtStake([]*Step{s}).words(s.Enclosure, nil, most)
+}
 
 // StakeWords puts in words what steps put at stake together, each thing once: what one of
-// them stops and another one does not counts as stopped.
-func StakeWords(steps []*Step) string {
+// them stops and another one does not counts as stopped. Of many things so many are named,
+// and the others counted.
+func StakeWords(steps []*Step, most int) string {
 	names := map[string]string{}
 	for _, s := range steps {
 		names[s.Enclosure] = s.Name
 	}
-	return thingsAtStake(steps).words("", names)
+	return thingsAtStake(steps).words("", names, most)
 }
 
 // thing is something at stake, wherever its drives are.
@@ -215,12 +226,10 @@ func thingsAtStake(steps []*Step) things {
 	}
 	var list things
 	for k, t := range all[KeepsPath] {
-		if stops := all[Stops][k]; stops != nil {
-			t.leave(stops)
+		if stops := all[Stops][k]; stops != nil && t.leave(stops) {
+			continue
 		}
-		if t.drives() > 0 {
-			list = append(list, t)
-		}
+		list = append(list, t)
 	}
 	for _, t := range all[Stops] {
 		list = append(list, t)
@@ -245,13 +254,17 @@ func (t *thing) add(s *Stake) {
 	}
 }
 
-// leave removes the slots that another thing has.
-func (t *thing) leave(other *thing) {
-	for enclosure, slots := range other.slots {
-		for n := range slots {
-			delete(t.slots[enclosure], n)
-		}
+// leave removes the slots that another thing has, and reports whether that is all that is
+// known of this one: drives that nobody counted are the other's in an enclosure where it has
+// some.
+func (t *thing) leave(other *thing) (all bool) {
+	all = true
+	for enclosure, slots := range t.slots {
+		theirs, both := other.slots[enclosure]
+		maps.DeleteFunc(slots, func(n int, _ bool) bool { return theirs[n] })
+		all = all && both && len(slots) == 0 && t.others[enclosure] == 0
 	}
+	return all
 }
 
 func (t *thing) drives() int {
@@ -269,13 +282,19 @@ func (t *thing) words(home string, names map[string]string) string {
 	switch drives := t.drives(); {
 	case t.Of > drives && drives > 0:
 		where = ofDrives(drives, t.Of)
+	case len(t.slots) > 1 && drives == 0:
+		where = fmt.Sprintf("not listed, in %d enclosures", len(t.slots))
 	case len(t.slots) > 1:
 		where = fmt.Sprintf("%s in %d enclosures", english.Plural(drives, "drive", ""), len(t.slots))
 	default:
 		e := t.Enclosure
 		where = places(slices.Sorted(maps.Keys(t.slots[e])), t.others[e])
 		if home != "" && e != home || home == "" && len(names) > 1 {
-			where += " of " + cmp.Or(names[e], e)
+			of := " of "
+			if drives == 0 {
+				of = ", behind "
+			}
+			where += of + cmp.Or(names[e], e)
 		}
 	}
 	if way := t.way(); way != "" {
@@ -287,7 +306,7 @@ func (t *thing) words(home string, names map[string]string) string {
 	return "(" + where + ")"
 }
 
-func (list things) words(home string, names map[string]string) string {
+func (list things) words(home string, names map[string]string, most int) string {
 	var parts []string
 	for len(list) > 0 {
 		first := list[0]
@@ -302,19 +321,19 @@ func (list things) words(home string, names map[string]string) string {
 		case first.Effect == KeepsPath:
 			fate = "goes on through " + first.path + ": "
 		}
-		parts = append(parts, fate+list[:n].enumerate(home, names))
+		parts = append(parts, fate+list[:n].enumerate(home, names, most))
 		list = list[n:]
 	}
 	return strings.Join(parts, "; ")
 }
 
-// enumerate lists things of one fate, and says of each kind once what it is.
-func (list things) enumerate(home string, names map[string]string) string {
+// enumerate lists things of one fate, says of each kind once what it is, and counts those
+// beyond so many.
+func (list things) enumerate(home string, names map[string]string, most int) string {
 	var parts []string
 	for i, t := range list {
-		if i == mostThings && len(list) > mostThings+1 {
-			parts = append(parts, fmt.Sprintf("%d more", len(list)-i))
-			break
+		if i == most && len(list)-i > 1 {
+			return strings.Join(parts, ", ") + fmt.Sprintf(" and %d more", len(list)-i)
 		}
 		what := t.Name
 		if i == 0 || list[i-1].Kind != t.Kind || what == "" {

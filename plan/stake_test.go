@@ -83,14 +83,16 @@ func TestStakeWords(t *testing.T) {
 		}, "at stake: drives that somebody holds exclusively (slots 1, 2), x (slot 4), drives of unknown use (slot 3)"},
 		{"drives that no module lists", []plan.Stake{stake(inventory.UnknownUse, "", 0)},
 			"at stake: drives of unknown use (not listed)"},
+		{"drives that no module lists, and another path", []plan.Stake{keeps(stake(inventory.UnknownUse, "", 0), "esp2")},
+			"goes on through esp2: drives of unknown use (not listed)"},
 		{"many", many, "at stake: Ceph osd.00 (slot 0), osd.01 (slot 1), osd.02 (slot 2), osd.03 (slot 3), " +
-			"osd.04 (slot 4), osd.05 (slot 5), osd.06 (slot 6), osd.07 (slot 7), 12 more"},
+			"osd.04 (slot 4), osd.05 (slot 5), osd.06 (slot 6), osd.07 (slot 7) and 12 more"},
 		{"no more counted than would be named", many[:9], "at stake: Ceph osd.00 (slot 0), osd.01 (slot 1), " +
 			"osd.02 (slot 2), osd.03 (slot 3), osd.04 (slot 4), osd.05 (slot 5), osd.06 (slot 6), osd.07 (slot 7), " +
 			"osd.08 (slot 8)"},
 	} {
 		s := plan.Step{Enclosure: jbod1, AtStake: tt.stakes}
-		if got := s.StakeWords(); got != tt.want {
+		if got := s.StakeWords(plan.SomeThings); got != tt.want {
 			t.Errorf("%s: StakeWords = %q; want %q", tt.name, got, tt.want)
 		}
 	}
@@ -134,9 +136,26 @@ func TestStakeWordsOfSteps(t *testing.T) {
 		{"one pool over two enclosures",
 			[]*plan.Step{step(jbod1, "", tank(jbod1, 12, 0, 1)), step(jbod2, "", tank(jbod2, 12, 0))},
 			"at stake: pool tank (3 of 12 drives)"},
+		{"drives that nobody counted stop with one module and go on with the other", []*plan.Step{
+			step(jbod1, "", stake(inventory.UnknownUse, "", 0)), step(jbod1, "", keeps(stake(inventory.UnknownUse, "", 0), "esp1")),
+		}, "at stake: drives of unknown use (not listed)"},
+		{"drives that nobody counted in two enclosures", []*plan.Step{
+			step(jbod1, "", stake(inventory.UnknownUse, "", 0)), step(jbod2, "", func() plan.Stake {
+				s := stake(inventory.UnknownUse, "", 0)
+				s.Enclosure = jbod2
+				return s
+			}()),
+		}, "at stake: drives of unknown use (not listed, in 2 enclosures)"},
+		{"drives that nobody counted stop in one enclosure and go on in the other", []*plan.Step{
+			step(jbod1, "", stake(inventory.UnknownUse, "", 0)), step(jbod2, "", func() plan.Stake {
+				s := keeps(stake(inventory.UnknownUse, "", 0), "esp1")
+				s.Enclosure = jbod2
+				return s
+			}()),
+		}, "at stake: drives of unknown use (not listed, behind " + jbod1 + "); goes on through esp1: drives of unknown use (not listed, behind " + jbod2 + ")"},
 		{"none", nil, ""},
 	} {
-		if got := plan.StakeWords(tt.steps); got != tt.want {
+		if got := plan.StakeWords(tt.steps, plan.SomeThings); got != tt.want {
 			t.Errorf("%s: StakeWords = %q; want %q", tt.name, got, tt.want)
 		}
 	}

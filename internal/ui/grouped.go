@@ -237,7 +237,7 @@ func groupRow(g group.Group, waves []plan.Wave, level group.Level) row {
 		if i > 0 && level < group.Coarse {
 			continue
 		}
-		one := planRow(s, waves)
+		one := planRow(s, waves, plan.SomeThings)
 		for _, c := range []int{planNow, planTo, planAction, planMode, planEffect, planImage} {
 			cells[c] = append(cells[c], one.cells[c])
 		}
@@ -265,7 +265,7 @@ func groupRow(g group.Group, waves []plan.Wave, level group.Level) row {
 // it puts at stake.
 func groupWhys(g group.Group) []string {
 	lines := groupReasons(g)
-	if stakes := plan.StakeWords(g.Steps); stakes != "" {
+	if stakes := plan.StakeWords(g.Steps, plan.SomeThings); stakes != "" {
 		lines = append(lines, stakes)
 	}
 	return lines

@@ -219,7 +219,7 @@ func TestGroupRowHoldsForAll(t *testing.T) {
 		for _, g := range group.Of(sitePlan(400), level) {
 			r := groupRow(g, sitePlan(1).Waves, level)
 			for _, s := range g.Steps {
-				one := planRow(s, nil)
+				one := planRow(s, nil, plan.AllThings)
 				for c, of := range map[int]int{
 					groupNow: planNow, groupTo: planTo, groupAction: planAction, groupMode: planMode,
 					groupEffect: planEffect, groupImage: planImage,

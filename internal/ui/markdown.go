@@ -47,17 +47,24 @@ func markdownParts(p *plan.Plan, lists []list, now time.Time, room int, details 
 	if details || !isLarge(p) {
 		ways = append([]group.Level{rows}, ways...)
 	}
+	if details {
+		ways = append([]group.Level{fullRows}, ways...)
+	}
 	var drawn []groupDrawn
 	for i, level := range ways {
 		lists[0].items = warningItems(p, level)
-		if level == rows {
-			parts = rowLists(p, now)
+		if level <= rows {
+			parts = rowLists(p, now, thingsNamed(level == fullRows))
 		} else {
 			drawn = groupRows(p, level)
 			parts = groupLists(p, drawn, now, everything)
 		}
 		parts = append(slices.Clone(lists), parts...)
-		if i > 0 {
+		switch {
+		case i == 0:
+		case level == rows:
+			left = "of many things at stake the first are named."
+		default:
 			left = "components stand together that differ in details."
 		}
 		if lengthOf(parts) <= room {
@@ -80,8 +87,9 @@ func markdownParts(p *plan.Plan, lists []list, now time.Time, room int, details 
 	return append(lists, components...), strings.Join(append([]string{left}, leftOut(lists)...), " ")
 }
 
-// rows is the level of a plan whose components each have a row.
-const rows = group.Level(-1)
+// The levels of a plan whose components each have a row: one that names some of what is at
+// stake, or all.
+const rows, fullRows = group.Level(-1), group.Level(-2)
 
 // list is a part of a plan's Markdown.
 type list struct {
@@ -145,8 +153,8 @@ func leftOut(lists []list) []string {
 }
 
 // rowLists are the tables of a plan with a row a component, and its waves if it is large.
-func rowLists(p *plan.Plan, now time.Time) []list {
-	head, items := markdownTable(p)
+func rowLists(p *plan.Plan, now time.Time, things int) []list {
+	head, items := markdownTable(p, things)
 	components := list{title: "Components", above: head, items: items}
 	if !isLarge(p) {
 		return []list{components}
@@ -219,7 +227,7 @@ func groupList(groups []groupDrawn, names int) list {
 // warningItems are a plan's warnings: those of a large one that say the same once.
 func warningItems(p *plan.Plan, level group.Level) []string {
 	var items []string
-	if level == rows || !isLarge(p) {
+	if level <= rows || !isLarge(p) {
 		for _, w := range p.Warnings {
 			items = append(items, "- "+markdownText(w)+"\n")
 		}
@@ -282,8 +290,8 @@ var markdownColumns = []struct {
 	{"Why", []int{planWhy}},
 }
 
-// markdownTable renders the head of the table, and its rows.
-func markdownTable(p *plan.Plan) (head string, rows []string) {
+// markdownTable renders the head of the table, and its rows, which name so many things at stake.
+func markdownTable(p *plan.Plan, things int) (head string, rows []string) {
 	line := func(column func(c int) string) string {
 		text := "|"
 		for c := range markdownColumns {
@@ -294,7 +302,7 @@ func markdownTable(p *plan.Plan) (head string, rows []string) {
 	head = line(func(c int) string { return markdownColumns[c].name }) + line(func(int) string { return "---" })
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		r := planRow(s, p.Waves)
+		r := planRow(s, p.Waves, things)
 		rows = append(rows, line(func(c int) string {
 			var parts []string
 			for _, cell := range markdownColumns[c].cells {

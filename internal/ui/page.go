@@ -238,7 +238,7 @@ func (v *page) addSections() {
 
 // pageRowOf returns the row of a component, from what the table of a terminal says of it.
 func pageRowOf(s *plan.Step, waves []plan.Wave) pageRow {
-	r := planRow(s, waves)
+	r := planRow(s, waves, plan.SomeThings)
 	row := pageRow{
 		Name: s.Name, Address: s.Address, What: productAndHost(s), Change: r.cells[planNow], Image: r.cells[planImage],
 		Action: r.cells[planAction], Mode: r.cells[planMode], Effect: r.cells[planEffect], Waves: r.cells[planWave],

@@ -85,7 +85,7 @@ func stakeWords(stakes []plan.Stake, names map[string]string) string {
 			Enclosure: s.Enclosure, Name: names[s.Enclosure], AtStake: []plan.Stake{s},
 		})
 	}
-	words := plan.StakeWords(steps)
+	words := plan.StakeWords(steps, plan.AllThings)
 	if words == "" {
 		// Of drives that are unknown.
 		words = stakes[0].InFull("")

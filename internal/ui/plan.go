@@ -55,9 +55,9 @@ func (sc Screen) Plan(p *plan.Plan, now time.Time, details bool) string {
 	add(planTitle(p))
 	add(scanned(p, len(p.Scans)) + ".")
 	if len(p.Steps) > 0 {
-		t := table{columns: planColumns}
+		t, things := table{columns: planColumns}, thingsNamed(details)
 		for i := range p.Steps {
-			t.rows = append(t.rows, planRow(&p.Steps[i], p.Waves))
+			t.rows = append(t.rows, planRow(&p.Steps[i], p.Waves, things))
 		}
 		rows, left := t.draw(sc)
 		lines = append(append(lines, ""), rows...)
@@ -109,8 +109,17 @@ func planTitle(p *plan.Plan) string {
 	return title + " (" + source + "), no device changed."
 }
 
-// planRow returns what a plan does with one component, in planColumns.
-func planRow(s *plan.Step, waves []plan.Wave) row {
+// thingsNamed is how many things at stake a row names.
+func thingsNamed(details bool) int {
+	if details {
+		return plan.AllThings
+	}
+	return plan.SomeThings
+}
+
+// planRow returns what a plan does with one component, in planColumns. It names so many of
+// the things at stake, and counts the others.
+func planRow(s *plan.Step, waves []plan.Wave, things int) row {
 	var to, images, modes []string
 	for _, h := range s.Hops {
 		to = append(to, h.Brings())
@@ -128,7 +137,7 @@ func planRow(s *plan.Step, waves []plan.Wave) row {
 	}}
 	if s.Acts() {
 		r.cells[planTime] = timeOf(s)
-		r.cells[planWhy] = strings.Trim(r.cells[planWhy]+"\n"+s.StakeWords(), "\n")
+		r.cells[planWhy] = strings.Trim(r.cells[planWhy]+"\n"+s.StakeWords(things), "\n")
 		if s.Disruption.Worst == plan.IOInterruption {
 			r.tone = alarm
 		}
@@ -260,7 +269,7 @@ func effectOf(s *plan.Step) string {
 // AtStake draws what steps put at stake together, for whoever is about to start them; "" if it
 // is nothing.
 func (sc Screen) AtStake(steps []*plan.Step) string {
-	text := plan.StakeWords(steps)
+	text := plan.StakeWords(steps, plan.SomeThings)
 	if text == "" {
 		return ""
 	}

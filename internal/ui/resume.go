@@ -50,9 +50,9 @@ func remainingRow(c *result.RemainingStep, waves []plan.Wave) row {
 			c.Open.What(), c.Open.At.Local().Format(time.TimeOnly))
 	}
 	if len(left.Hops) > 0 {
-		cells := planRow(left, waves).cells
+		cells := planRow(left, waves, plan.SomeThings).cells
 		wave, to, mode, effect = cells[planWave], cells[planTo], cells[planMode], cells[planEffect]
-		why = append(why, riskOf(left), left.StakeWords())
+		why = append(why, riskOf(left), left.StakeWords(plan.SomeThings))
 		if left.Disruption.Worst == plan.IOInterruption {
 			urgency = alarm
 		}

@@ -81,3 +81,57 @@ func TestStrangeStakes(t *testing.T) {
 		}
 	}
 }
+
+// manyStakes is the scenario's plan whose first step puts so many mounts at stake.
+func manyStakes(t *testing.T, mounts int) *plan.Plan {
+	t.Helper()
+	p := stakesPlan(t)
+	s := &p.Steps[0]
+	s.AtStake = nil
+	for i := range mounts {
+		s.AtStake = append(s.AtStake, plan.Stake{Kind: inventory.MountUse, Name: fmt.Sprintf("/srv/export-%04d", i),
+			Enclosure: s.Enclosure, Slots: []int{i}, Drives: 1, Effect: plan.Stops})
+	}
+	return p
+}
+
+// What has no room among many things at stake is counted, and details have all of it.
+func TestManyStakes(t *testing.T) {
+	t.Parallel()
+	const first, last = "/srv/export-0000", "/srv/export-0059"
+	p := manyStakes(t, 60)
+	sc := Screen{Width: 120}
+	for name, tt := range map[string]struct {
+		text string
+		all  bool
+	}{
+		"the table": {sc.Plan(p, noon, false), false}, "the table with details": {sc.Plan(p, noon, true), true},
+		"Markdown": {Markdown(p, "", noon, false), false}, "Markdown with details": {Markdown(p, "", noon, true), true},
+		"the question": {sc.AtStake([]*plan.Step{&p.Steps[0]}), false}, "explain": {sc.Explain(p, &p.Steps[0], noon), true},
+		"the page": {textOf(t, pageOf(t, p)), true},
+	} {
+		if !strings.Contains(tt.text, first) {
+			t.Errorf("%s lacks %s", name, first)
+		}
+		if got := strings.Contains(tt.text, last); got != tt.all {
+			t.Errorf("%s names %s: %t; want %t", name, last, got, tt.all)
+		}
+		if counted := strings.Contains(strings.Join(strings.Fields(tt.text), " "), "and 52 more"); !tt.all && !counted {
+			t.Errorf("%s does not count the others:\n%s", name, tt.text)
+		}
+	}
+}
+
+// If all of them have no room in a comment, the first are named and that is said.
+func TestMarkdownOfTooManyStakes(t *testing.T) {
+	t.Parallel()
+	md := Markdown(manyStakes(t, 4000), "", noon, true)
+	if n := utf8.RuneCountInString(md); n > markdownLimit {
+		t.Errorf("Markdown has %d characters; want at most %d", n, markdownLimit)
+	}
+	for _, want := range []string{"of many things at stake the first are named", "and 3992 more"} {
+		if !strings.Contains(md, want) {
+			t.Errorf("Markdown lacks %q", want)
+		}
+	}
+}

@@ -393,7 +393,7 @@ func TestViewsLoseNothing(t *testing.T) {
 func planWords(p *plan.Plan) []string {
 	var words []string
 	for i := range p.Steps {
-		r := planRow(&p.Steps[i], p.Waves)
+		r := planRow(&p.Steps[i], p.Waves, plan.AllThings)
 		// All but the extra columns, and WAVE, which is one digit.
 		for _, c := range []int{planAddress, planName, planNow, planTo, planAction, planMode, planEffect, planWhy} {
 			words = append(words, strings.Fields(r.cells[c])...)
