@@ -21,11 +21,12 @@ safeguards were put aside and why, and what became of each component. It goes by
 what this host remembers and opens no device.`,
 		Example: `  fwctl history --enclosure r12u20
   fwctl history -o json > stor2.json    # on stor2
-  fwctl history --from stor2.json       # and here, with it`,
+  fwctl history --from stor2.json       # and here, with it
+  fwctl history -o html > history.html  # for a change ticket`,
 		Args: args(cobra.NoArgs, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return look(cmd.Context(), a, o, kept[*report.History]{
-				document.History, a.readHistory, report.ParseHistory, ui.Screen.History,
+				document.History, a.readHistory, report.ParseHistory, ui.Screen.History, ui.HistoryPage,
 			})
 		},
 	}

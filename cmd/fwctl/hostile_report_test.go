@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 
 	"fwctl/internal/report"
 	"fwctl/internal/ui"
@@ -27,12 +28,18 @@ func TestRecordsEditedByHand(t *testing.T) {
 			if err != nil {
 				return "", err
 			}
+			if _, err := ui.StatusPage(d, "", time.Now(), again); err != nil {
+				t.Errorf("the page of the status cannot be made: %v", err)
+			}
 			return (ui.Screen{Width: 80}).Status(d, again), nil
 		},
 		"history": func(data []byte) (string, error) {
 			d, err := report.ParseHistory(data)
 			if err != nil {
 				return "", err
+			}
+			if _, err := ui.HistoryPage(d, "", time.Now(), again); err != nil {
+				t.Errorf("the page of the history cannot be made: %v", err)
 			}
 			return (ui.Screen{Width: 80}).History(d, again), nil
 		},

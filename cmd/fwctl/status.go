@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -33,11 +32,12 @@ this host remembers and opens no device: whether what is staged is still there i
 for ` + "`fwctl inventory`" + ` to say.`,
 		Example: `  fwctl status
   fwctl status -o json > stor2.json     # on stor2
-  fwctl status --from stor2.json        # and here, with it`,
+  fwctl status --from stor2.json        # and here, with it
+  fwctl status -o html > status.html    # for a change ticket`,
 		Args: args(cobra.NoArgs, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return look(cmd.Context(), a, o, kept[*report.Status]{
-				document.Status, a.readStatus, report.ParseStatus, ui.Screen.Status,
+				document.Status, a.readStatus, report.ParseStatus, ui.Screen.Status, ui.StatusPage,
 			})
 		},
 	}
@@ -53,7 +53,7 @@ type lookBack struct {
 }
 
 func (o *lookBack) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.output, "output", "o", "table", "table or json")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "table", "table, json, or html for a change ticket")
 	cmd.Flags().StringVar(&o.enclosure, "enclosure", "",
 		"show only what `SELECTOR` selects: an address or its leading parts, with the enclosure's identifier or name, "+
 			"with * and ?")
@@ -67,6 +67,7 @@ type kept[D record[D]] struct {
 	read  func(context.Context, *state.Store) (D, error)
 	parse func([]byte) (D, error)
 	view  func(ui.Screen, D, ui.Again) string
+	page  func(d D, simulated string, now time.Time, again ui.Again) ([]byte, error)
 }
 
 type record[D any] interface {
@@ -77,7 +78,7 @@ type record[D any] interface {
 
 // look reads the store of this host, joins what was saved on others, and shows it.
 func look[D record[D]](ctx context.Context, a *app, o lookBack, d kept[D]) error {
-	if err := oneOf("-o", o.output, "table", "json"); err != nil {
+	if err := oneOf("-o", o.output, "table", "json", "html"); err != nil {
 		return err
 	}
 	var only []inventory.Selector
@@ -115,15 +116,19 @@ func look[D record[D]](ctx context.Context, a *app, o lookBack, d kept[D]) error
 			return err
 		}
 	}
-	if o.output == "json" {
-		data, err := all.Encode()
-		if err != nil {
-			return err
-		}
-		_, err = a.stdout.Write(data)
+	var data []byte
+	switch simulated := a.heading(a.simulate != ""); o.output {
+	case "json":
+		data, err = all.Encode()
+	case "html":
+		data, err = d.page(all, simulated, time.Now(), a.again)
+	default:
+		data = []byte(simulated + d.view(a.screen(a.stdout), all, a.again))
+	}
+	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(a.stdout, a.heading(a.simulate != "")+d.view(a.screen(a.stdout), all, a.again))
+	_, err = a.stdout.Write(data)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -45,7 +46,10 @@ func readRun(ctx context.Context, store *state.Store, r state.Run) (*Run, error)
 	if err := run.readHooks(ctx, store); err != nil {
 		return nil, err
 	}
-	return run, run.readSteps(ctx, store)
+	if err := run.readSteps(ctx, store); err != nil {
+		return nil, err
+	}
+	return run, run.readWaivers(ctx, store)
 }
 
 // readHooks reads the commands that were run around resets. One that is "" was not: the policy
@@ -138,6 +142,36 @@ func (r *Run) addRevisions(p *plan.Plan) {
 			isIt := func(p plan.Hop) bool { return p.Image.SHA256 == h.SHA256 }
 			if n := slices.IndexFunc(planned.Hops, isIt); n >= 0 {
 				h.From, h.To = planned.Hops[n].From, planned.Hops[n].To
+			}
+		}
+	}
+}
+
+// readWaivers reads what the plan of the run waived. A plan that does not have the word waives
+// nothing, and is not parsed: there may be many, and large ones.
+func (r *Run) readWaivers(ctx context.Context, store *state.Store) error {
+	data, err := store.Kept(ctx, r.ID)
+	if err != nil || !bytes.Contains(data, []byte(`"`+plan.Waived+`"`)) {
+		return err
+	}
+	p, err := r.kept(ctx, store)
+	if p != nil {
+		r.addWaivers(p)
+	}
+	return err
+}
+
+// addWaivers adds what a plan waived for the components of the run.
+func (r *Run) addWaivers(p *plan.Plan) {
+	steps := map[string]bool{}
+	for _, s := range r.Steps {
+		steps[s.Address] = true
+	}
+	r.Waivers = nil
+	for _, s := range p.Steps {
+		for _, g := range s.Gates {
+			if g.Verdict == plan.Waived && steps[s.Address] {
+				r.Waivers = append(r.Waivers, Waiver{Gate: string(g.Gate), Address: s.Address, Why: g.Why})
 			}
 		}
 	}

@@ -49,6 +49,8 @@ type Run struct {
 	PID       int        `json:"pid,omitempty"`
 	Resumed   []Resume   `json:"resumed"`
 	Overrides []Override `json:"overrides"`
+	// Waivers are those of the plan that the components of Steps needed.
+	Waivers []Waiver `json:"waivers,omitempty"`
 	// Accounts are those of the people who started the run and resumed it, in order.
 	Accounts []Account `json:"accounts,omitempty"`
 	// Hooks are in the order in which they were run, Steps by address.
@@ -92,6 +94,15 @@ type Override struct {
 	Kind    string `json:"kind"`
 	Address string `json:"address"`
 	Given   string `json:"given"`
+}
+
+// Waiver is a safeguard that the desired state of a plan set aside for one component.
+type Waiver struct {
+	// Gate is that of the policy.
+	Gate    string `json:"gate"`
+	Address string `json:"address"`
+	// Why says what would have failed, and who waived it until when.
+	Why string `json:"why"`
 }
 
 // Step is how far a run got with one component. Revisions, image and mode are those of the hop

@@ -353,6 +353,52 @@ func TestWhatIsStillToCome(t *testing.T) {
 	}
 }
 
+// What the plan of a run waived is told for the components that it began, and in a status for
+// those that it has not come to.
+func TestWaivers(t *testing.T) {
+	p, data := planned(t, "requireHealthy lets be what is waived until a date")
+	var want []report.Waiver
+	for _, s := range p.Steps {
+		for _, g := range s.Gates {
+			if g.Verdict == plan.Waived {
+				want = append(want, report.Waiver{Gate: "requireHealthy", Address: s.Address, Why: g.Why})
+			}
+		}
+	}
+	if len(want) < 2 {
+		t.Fatalf("the plan waives %v; want it to for two components", want)
+	}
+	store := open(t, func(tx *state.Tx) {
+		run := tx.BeginRun(state.Run{Host: p.Steps[0].Host, By: "anna", StartedAt: noon})
+		tx.Keep(run, data)
+		tx.SetStep(run, state.Step{Address: want[0].Address, State: "sending", SHA256: "aa", Mode: "e", At: noon})
+	})
+	h, err := report.ReadHistory(ctx, store, host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want[:1], h.Runs[0].Waivers); diff != "" {
+		t.Errorf("Waivers of a history (-want +got):\n%s", diff)
+	}
+	s, err := report.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return true, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, s.Runs[0].Waivers); diff != "" {
+		t.Errorf("Waivers of a status (-want +got):\n%s", diff)
+	}
+	selector, err := inventory.ParseSelector(want[1].Address)
+	if err == nil {
+		err = s.Only(selector)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want[1:2], s.Runs[0].Waivers); diff != "" {
+		t.Errorf("Waivers of what was selected (-want +got):\n%s", diff)
+	}
+}
+
 func TestHistory(t *testing.T) {
 	key := state.Key{LUID: "5000ccab04001001"}
 	store := open(t, func(tx *state.Tx) {

@@ -54,6 +54,7 @@ func only(runs []Run, others func(string) bool) []Run {
 	for i := range runs {
 		runs[i].Steps = slices.DeleteFunc(runs[i].Steps, func(s Step) bool { return others(s.Address) })
 		runs[i].Overrides = slices.DeleteFunc(runs[i].Overrides, func(o Override) bool { return others(o.Address) })
+		runs[i].Waivers = slices.DeleteFunc(runs[i].Waivers, func(w Waiver) bool { return others(w.Address) })
 		runs[i].Hooks = slices.DeleteFunc(runs[i].Hooks, func(h Hook) bool { return others(h.Address) })
 	}
 	return slices.DeleteFunc(runs, func(r Run) bool { return len(r.Steps) == 0 })

@@ -129,6 +129,7 @@ func (s *Status) read(ctx context.Context, store *state.Store, host string) (err
 		}
 		if run.Resumable = p != nil; run.Resumable {
 			run.addPlanned(p)
+			run.addWaivers(p)
 		}
 		s.Runs = append(s.Runs, *run)
 	}

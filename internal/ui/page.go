@@ -1,13 +1,8 @@
 package ui
 
 import (
-	"bytes"
 	"cmp"
-	"crypto/sha256"
-	_ "embed"
-	"encoding/base64"
 	"fmt"
-	"html/template"
 	"maps"
 	"slices"
 	"strconv"
@@ -20,41 +15,12 @@ import (
 	"fwctl/plan/group"
 )
 
-// The page of a plan: one file for a change ticket, which needs nothing but itself. The
-// templates escape all that they are given: no text of a plan is ever of a type of
-// html/template's.
-
-var (
-	//go:embed page/plan.html
-	pageTemplate string
-	//go:embed page/page.css
-	pageStyle string
-	//go:embed page/page.js
-	pageScript string
-
-	planPage = template.Must(template.New("plan").Parse(pageTemplate))
-
-	// pagePolicy lets a browser load nothing, and run nothing but the page's own script.
-	pagePolicy = fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; base-uri 'none'; form-action 'none'",
-		sourceHash(pageStyle), sourceHash(pageScript))
-)
-
-// sourceHash is how a content security policy names a text of the page itself.
-func sourceHash(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-}
-
 // page is all that the template shows.
 type page struct {
-	Policy string
-	Style  template.CSS
-	Script template.JS
+	frame
 
-	Title, Simulated, Summary, Digest, Command, Made, From, Now string
+	Digest, Command, Made, From string
 
-	Tiles    []tile
-	Sections []section
 	Warnings []string
 	Unread   []plan.Unread
 
@@ -83,12 +49,6 @@ type page struct {
 }
 
 type (
-	tile struct {
-		Count int
-		Label string
-		Alarm bool
-	}
-	section    struct{ ID, Head string }
 	pageWave   struct{ Name, Work, Components, Hosts, Expected, Worst, When string }
 	blockedRow struct {
 		Why   []string
@@ -126,13 +86,14 @@ type pageRow struct {
 // PlanPage returns a plan as a page of HTML. Above its rows, a large plan has its groups unless only
 // details are wanted.
 func PlanPage(p *plan.Plan, simulated string, now time.Time, details bool) ([]byte, error) {
+	title := "Firmware plan " + plan.ShortDigest(p.Digest)
+	if p.DesiredState.Name != "" {
+		title += " of " + p.DesiredState.Name
+	}
 	view := &page{
-		Policy: pagePolicy, Style: template.CSS(pageStyle), Script: template.JS(pageScript),
-		Title: "Firmware plan " + plan.ShortDigest(p.Digest), Simulated: strings.TrimSpace(simulated),
-		Summary: planSummary(p), Digest: p.Digest,
+		frame: newFrame("change review", title, simulated, planSummary(p)), Digest: p.Digest,
 		Command: plan.Command{"fwctl", "apply", "PLAN", "--expect", p.Digest}.String(),
-		Made:    Moment(p.CreatedAt), From: pageSource(p), Now: Moment(now),
-		Tiles: tilesOf(p), Warnings: p.Warnings, Unread: p.Unread,
+		Made:    Moment(p.CreatedAt), From: pageSource(p), Warnings: p.Warnings, Unread: p.Unread,
 		Schedule: scheduleLines(p, now), Waves: wavesOfPage(p, now), Charts: chartsOf(p, now),
 		WaveHeads: []string{"Wave", "Does", "Components", "Hosts", "Expected", "At most", "Window"},
 		Order:     turnLines("Apply it in this order", p.Commands, p, everything), Hooks: hookLines(p),
@@ -140,9 +101,8 @@ func PlanPage(p *plan.Plan, simulated string, now time.Time, details bool) ([]by
 		RowHeads: []string{"Component", "Revision, image", "Action", "Effect", "Wave", "Time", "Why"},
 		Signs:    signsIn(p), Rollout: rolloutText(p.Rollout),
 	}
-	if p.DesiredState.Name != "" {
-		view.Title += " of " + p.DesiredState.Name
-	}
+	view.Tiles = tilesOf(p)
+	view.Foot = madeOf("plan "+p.Digest, now) + " The plan file, not this page, is what is applied."
 	var steps []*plan.Step
 	for i := range p.Steps {
 		steps = append(steps, &p.Steps[i])
@@ -158,11 +118,7 @@ func PlanPage(p *plan.Plan, simulated string, now time.Time, details bool) ([]by
 	view.Kinds = kindsOf(view.Rows)
 	view.addPolicies(p)
 	view.addSections()
-	var b bytes.Buffer
-	if err := planPage.Execute(&b, view); err != nil {
-		return nil, fmt.Errorf("cannot write the page: %w", err)
-	}
-	return b.Bytes(), nil
+	return write(planPage, view)
 }
 
 // nothingAtStake says why a plan that may come to a worst lists nothing at stake.
@@ -220,20 +176,15 @@ func tilesOf(p *plan.Plan) []tile {
 
 // addSections lists the sections that the page has.
 func (v *page) addSections() {
-	add := func(has bool, id, head string) {
-		if has {
-			v.Sections = append(v.Sections, section{id, head})
-		}
-	}
-	add(len(v.Warnings) > 0, "warnings", "Warnings")
-	add(len(v.Unread) > 0, "unread", "Could not be read")
-	add(true, "stake", "At stake")
-	add(true, "time", "When")
-	add(true, "enclosures", "Enclosures")
-	add(len(v.Blocked) > 0, "blocked", "Blocked")
-	add(true, "components", "Components")
-	add(true, "policies", "Policies")
-	add(len(v.Images) > 0, "images", "Images")
+	v.addSection(len(v.Warnings) > 0, "warnings", "Warnings")
+	v.addSection(len(v.Unread) > 0, "unread", "Could not be read")
+	v.addSection(true, "stake", "At stake")
+	v.addSection(true, "time", "When")
+	v.addSection(true, "enclosures", "Enclosures")
+	v.addSection(len(v.Blocked) > 0, "blocked", "Blocked")
+	v.addSection(true, "components", "Components")
+	v.addSection(true, "policies", "Policies")
+	v.addSection(len(v.Images) > 0, "images", "Images")
 }
 
 // pageRowOf returns the row of a component, from what the table of a terminal says of it.

@@ -3,6 +3,7 @@ package ui
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -125,13 +126,30 @@ func pagePlans() map[string]*plan.Plan {
 	}
 }
 
+// pages are pages of every kind and shape, by what is special of them.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for name, p := range pagePlans() {
+		all[name] = pageOf(t, p)
+	}
+	maps.Copy(all, recordPages(t))
+	return all
+}
+
 func pageOf(t *testing.T, p *plan.Plan) string {
 	t.Helper()
 	text, err := PlanPage(p, "", noon, false)
+	return shown(t, text, err)
+}
+
+// shown returns a page as standard output has it.
+func shown(t *testing.T, page []byte, err error) string {
+	t.Helper()
 	if err != nil {
-		t.Fatalf("PlanPage() = %v", err)
+		t.Fatalf("the page cannot be made: %v", err)
 	}
-	return string(text)
+	return visible(string(page))
 }
 
 func TestPageLooks(t *testing.T) {
@@ -142,10 +160,9 @@ func TestPageLooks(t *testing.T) {
 // A page is whole, needs nothing but itself, and has no place for a script but its own.
 func TestPageStandsAlone(t *testing.T) {
 	t.Parallel()
-	for name, p := range pagePlans() {
+	for name, text := range pages(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			text := pageOf(t, p)
 			root, err := html.Parse(strings.NewReader(text))
 			if err != nil {
 				t.Fatalf("html.Parse() = %v", err)
@@ -245,7 +262,7 @@ func TestPageDropsNothing(t *testing.T) {
 			want = append(want, w)
 		}
 		for _, w := range want {
-			if w = strings.ReplaceAll(w, "\x00", "\ufffd"); !strings.Contains(text, w) {
+			if w = visible(strings.ReplaceAll(w, "\x00", "\ufffd")); !strings.Contains(text, w) {
 				t.Fatalf("%s: the page lacks %q", name, w)
 			}
 		}

@@ -23,13 +23,7 @@ type Again func(args ...string) string
 // Status draws a status.
 func (sc Screen) Status(s *report.Status, again Again) string {
 	lines, names := sc.hostLines(s.Hosts), rememberedNames(s.Components)
-	resume := func(host string) string {
-		command := "`" + again("resume") + "`"
-		if len(s.Hosts) > 1 {
-			command += " on " + host
-		}
-		return command
-	}
+	resume := resumeOn(s.Hosts, again)
 	for _, r := range s.Runs {
 		text := Because(runLine(r), stands(r))
 		if r.Resumable {
@@ -52,20 +46,43 @@ func (sc Screen) Status(s *report.Status, again Again) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
+// resumeOn returns what resumes a run on a host, which is named if there are several.
+func resumeOn(hosts []report.Host, again Again) func(host string) string {
+	return func(host string) string {
+		command := "`" + again("resume") + "`"
+		if len(hosts) > 1 {
+			command += " on " + host
+		}
+		return command
+	}
+}
+
 func stuckTable(s *report.Status, names Names, resume func(host string) string) table {
 	t := table{columns: []column{
 		{"STUCK", key}, {"NAME", label}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason},
 	}}
-	for _, v := range s.Stuck {
-		what := state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What()
+	for i := range s.Stuck {
+		v := &s.Stuck[i]
 		t.rows = append(t.rows, row{tone: alarm, cells: []string{
 			v.Address, names.cell(v.Address), hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), Moment(v.Since),
-			what + ", and how it ended is not known: any power loss may start the image, or a part of it: " +
-				"do not reset or power-cycle it; " + resume(v.Host) + " looks at the device and goes on",
+			stuckWords(v, resume(v.Host)),
 		}})
 	}
 	return t
 }
+
+// stuckWords says what is known of a component that is stuck, and what to do.
+func stuckWords(v *report.Stuck, resume string) string {
+	what := state.Intent{Kind: state.Kind(v.Kind), Mode: v.Mode}.What()
+	return what + ", and how it ended is not known: any power loss may start the image, or a part of it: " +
+		"do not reset or power-cycle it; " + resume + " looks at the device and goes on"
+}
+
+// Notes on what is staged, and on what was.
+const (
+	unconfirmed = "unconfirmed: the device never said that the image is complete"
+	lostWords   = "it neither runs nor holds what was staged"
+)
 
 func cautionTable(s *report.Status, names Names) table {
 	t := table{columns: []column{{"CAUTION", key}, {"NAME", label}, {"HOST", label}, {"WHAT TO DO", reason}}}
@@ -83,7 +100,7 @@ func stagedTable(s *report.Status, names Names) table {
 	for _, v := range s.Staged {
 		note := "-"
 		if !v.Confirmed {
-			note = "unconfirmed: the device never said that the image is complete"
+			note = unconfirmed
 		}
 		t.rows = append(t.rows, row{cells: []string{
 			v.Address, names.cell(v.Address), hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
@@ -123,12 +140,8 @@ func (sc Screen) History(h *report.History, again Again) string {
 	lines, names := sc.hostLines(h.Hosts), rememberedNames(h.Components)
 	for _, r := range h.Runs {
 		bad := r.EndedAt == nil || r.Outcome == "failed" || r.Outcome == "unknown"
-		text := "no end is recorded; `" + again("status") + "` says whether it goes on"
-		if r.EndedAt != nil {
-			text = stands(r)
-		}
 		lines = append(lines, "")
-		lines = append(lines, sc.toned(Because(runLine(r), text)+".", bad)...)
+		lines = append(lines, sc.toned(Because(runLine(r), endOf(r, again))+".", bad)...)
 		lines = append(append(lines, sc.runNotes(r, names)...), sc.stepTable(r.Steps, "OUTCOME", names)...)
 	}
 	if len(h.Verified) > 0 {
@@ -142,7 +155,7 @@ func (sc Screen) History(h *report.History, again Again) string {
 				Moment(v.At), cmp.Or(v.By, "-"), "-",
 			}}
 			if v.Outcome == "lost" {
-				r.tone, r.cells[8] = alarm, "it neither runs nor holds what was staged"
+				r.tone, r.cells[8] = alarm, lostWords
 			}
 			t.rows = append(t.rows, r)
 		}
@@ -151,6 +164,14 @@ func (sc Screen) History(h *report.History, again Again) string {
 	}
 	lines = append(lines, "", fmt.Sprintf("%d %s.", len(h.Runs), english.PluralWord(len(h.Runs), "run", "runs")))
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// endOf says what became of a run of a history.
+func endOf(r report.Run, again Again) string {
+	if r.EndedAt != nil {
+		return stands(r)
+	}
+	return "no end is recorded; `" + again("status") + "` says whether it goes on"
 }
 
 func (sc Screen) hostLines(hosts []report.Host) []string {
@@ -198,24 +219,8 @@ func (sc Screen) runNotes(r report.Run, names Names) []string {
 	for _, v := range r.Resumed {
 		lines = append(lines, sc.wrap(fmt.Sprintf("Resumed %s by %s.", Moment(v.At), v.By), "  ", "    ")...)
 	}
-	for i, v := range r.Overrides {
-		same := func(o report.Override) bool { return o.Kind == v.Kind && o.Given == v.Given }
-		if slices.IndexFunc(r.Overrides, same) < i {
-			// Told with the first.
-			continue
-		}
-		var addresses []string
-		for _, o := range r.Overrides {
-			if same(o) {
-				addresses = append(addresses, names.called(o.Address))
-			}
-		}
-		given := ""
-		if v.Given != "" {
-			given = fmt.Sprintf(" %q", v.Given)
-		}
-		text := fmt.Sprintf("--%s%s at %s", v.Kind, given, strings.Join(addresses, ", "))
-		lines = append(lines, sc.wrap(text, "  ", "    ")...)
+	for _, g := range safeguardsOf(r, names) {
+		lines = append(lines, sc.wrap(Because(g.What+" at "+strings.Join(g.Where, ", "), g.Why), "  ", "    ")...)
 	}
 	for _, h := range r.Hooks {
 		text := fmt.Sprintf("%s %s of %s: %s", Moment(h.At), state.HookKind(h.Kind).Words(), names.called(h.Address),
@@ -223,6 +228,39 @@ func (sc Screen) runNotes(r report.Run, names Names) []string {
 		lines = append(lines, sc.wrap(text+": "+cmp.Or(h.Outcome, "its end is not known"), "  ", "    ")...)
 	}
 	return lines
+}
+
+// safeguard is one that was put aside for some components: by a flag of a person's, or by a
+// waiver of the plan.
+type safeguard struct {
+	What, Why string
+	// Addresses, behind the names that people know them by.
+	Where []string
+}
+
+// safeguardsOf returns the safeguards that were put aside for a run, those by flags first.
+func safeguardsOf(r report.Run, names Names) []safeguard {
+	var all []safeguard
+	add := func(what, why, address string) {
+		same := func(g safeguard) bool { return g.What == what && g.Why == why }
+		at := slices.IndexFunc(all, same)
+		if at < 0 {
+			at = len(all)
+			all = append(all, safeguard{What: what, Why: why})
+		}
+		all[at].Where = append(all[at].Where, names.called(address))
+	}
+	for _, v := range r.Overrides {
+		what := "--" + v.Kind
+		if v.Given != "" {
+			what += fmt.Sprintf(" %q", v.Given)
+		}
+		add(what, "", v.Address)
+	}
+	for _, v := range r.Waivers {
+		add("Waived: "+v.Gate, v.Why, v.Address)
+	}
+	return all
 }
 
 // stepTable draws the components of a run.
