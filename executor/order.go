@@ -61,6 +61,34 @@ func (c *Config) Closed(now time.Time) ([]plan.Wave, error) {
 	return closed, nil
 }
 
+// Ahead returns what the run is going to carry out, as far as that is known before it begins: steps of this host, in
+// waves up to the first that waits for another host, or for a person if the run does not; without windows that it
+// ignores. If there is something of them that was done before, what is expected of them is unknown.
+func (c *Config) Ahead(begun bool) *plan.Plan {
+	local := c.Local()
+	stops := func(w plan.Wave) bool {
+		domains := map[int]bool{}
+		for _, s := range local {
+			if s.In(w) {
+				domains[s.FaultDomain] = true
+			}
+		}
+		other, _ := c.Plan.Before(w, c.Machine.Hostname(), domains)
+		return len(domains) > 0 && c.Selects(w) && (c.Wave == 0 && other != 0 || w.PowerCycle && !c.Wait)
+	}
+	end := len(c.Plan.Waves) + 1
+	if i := slices.IndexFunc(c.Plan.Waves, stops); i >= 0 {
+		end = c.Plan.Waves[i].Number
+	}
+	part := c.Plan.Part(c.Machine.Hostname(), func(w plan.Wave) bool { return c.Selects(w) && w.Number < end }, begun)
+	for i := range part.Waves {
+		if c.IgnoreWindow != "" {
+			part.Waves[i].Windows = nil
+		}
+	}
+	return part
+}
+
 func (c *Config) selectsNumber(n int) bool {
 	return slices.ContainsFunc(c.Plan.Waves, func(w plan.Wave) bool { return w.Number == n && c.Selects(w) })
 }

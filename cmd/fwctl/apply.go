@@ -197,7 +197,7 @@ func (r *request) check(ctx context.Context) error {
 		return r.end(executor.Check(ctx, c))
 	}
 	fmt.Fprint(r.stdout, r.heading(c.Plan.Simulated))
-	display := r.display(0)
+	display := r.display(&plan.Plan{})
 	c.Observer = func(e result.Event) {
 		// The rest is in the result.
 		if e.Type == result.EventChecking {

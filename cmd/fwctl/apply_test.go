@@ -51,7 +51,7 @@ func TestApplyInterrupted(t *testing.T) {
 				t.Errorf("apply = %v; want exit code 130", err)
 			}
 			log := strings.Join(told, "\n")
-			for _, want := range []string{"Interrupted: nothing new is started", "esp1/sub0: 100 % sent", "esp1/sub0: staged"} {
+			for _, want := range []string{"Interrupted: nothing new is started", "esp1/sub0): 100 % sent", "esp1/sub0): staged"} {
 				if !strings.Contains(log, want) {
 					t.Errorf("stderr lacks %q:\n%s", want, log)
 				}

@@ -33,6 +33,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 var update = flag.Bool("update", false, "write golden files anew")
 
 func TestMain(m *testing.M) {
+	local := time.Local
 	time.Local = time.UTC
 	// Most tests here wait for processes that wait for a simulated rack: more of them
 	// run at once than there are processors. -parallel says otherwise.
@@ -44,7 +45,11 @@ func TestMain(m *testing.M) {
 	if built := os.Getenv("FWCTL_TEST_BINARY"); built != "" {
 		os.Exit(testBuilt(m, built))
 	}
-	testscript.Main(m, map[string]func(){"fwctl": main})
+	testscript.Main(m, map[string]func(){"fwctl": func() {
+		// A process goes by its TZ.
+		time.Local = local
+		main()
+	}})
 }
 
 // long skips a test that starts fwctl many times, or waits for it for long, in make quick.

@@ -40,8 +40,9 @@ type request struct {
 	// named are the arguments of apply that name what is carried out; nil if none do.
 	named []string
 
-	// resumed: the run was begun earlier.
+	// resumed: the run was begun earlier, and left is what is left of its plan.
 	resumed bool
+	left    *plan.Plan
 
 	// yes: somebody confirmed it beforehand.
 	yes bool
@@ -216,7 +217,11 @@ func (r *request) carryOut(ctx context.Context, store *state.Store, run runFunc)
 		// Below the plan, or the question.
 		fmt.Fprintln(r.stdout)
 	}
-	display := r.display(len(r.config.Local()))
+	ahead := r.config
+	if r.resumed {
+		ahead.Plan = r.left
+	}
+	display := r.display(ahead.Ahead(r.resumed))
 	// A terminal that is lost, or a reader that goes away, must not break off a download.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	asked := listen(ctx, display.Say)
@@ -267,16 +272,15 @@ func (r *request) inWindow(now time.Time) error {
 	return nil
 }
 
-// display returns what shows a run of so many components, as ui.Live does.
-func (r *request) display(components int) ui.Display {
+// display returns what shows a run of a part of the plan, as ui.Live does.
+func (r *request) display(part *plan.Plan) ui.Display {
 	switch {
 	case r.json:
 		return ui.JSONLines(r.stdout, r.config.Plan.Simulated, func(text string) { r.note("%s", text) })
 	case r.quiet:
 		return ui.Quiet()
 	}
-	part := r.config.Plan.Part(r.config.Machine.Hostname(), r.config.Selects, r.resumed)
-	return ui.Live(r.stderr, part, components)
+	return ui.Live(r.stderr, r.config.Plan, part)
 }
 
 // confirm asks for the word yes.

@@ -98,7 +98,7 @@ func (r *request) resume(ctx context.Context, dir string) error {
 		return err
 	}
 	left := r.config
-	left.Plan = remaining.Plan
+	left.Plan, r.left = remaining.Plan, remaining.Plan
 	r.sayAtStake(left.Resetting())
 	if !r.yes {
 		if err := r.confirm("Look at these devices, and go on with that run?"); err != nil {

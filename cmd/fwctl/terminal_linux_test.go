@@ -133,9 +133,9 @@ func TestInterruptBesideABar(t *testing.T) {
 		t.Errorf("exit code = %d; want %d", code, exitInterrupted)
 	}
 	shown := uitest.Shown(t, strings.ReplaceAll(got, "\r\n", "\n"))
-	if !strings.Contains(shown,
-		"\nInterrupted: nothing new is started, and what runs is brought to its end.\n^C again withdraws downloads by mode "+
-			"e.\n") {
+	const at = `\n[0-9:]{8} [A-Z0-9+-]+ `
+	if !regexp.MustCompile(at + `Interrupted: nothing new is started, and what runs is brought to\n  its end\.` +
+		at + `\^C again withdraws downloads by mode e\.\n`).MatchString(shown) {
 		t.Errorf("the terminal shows\n%s\nwant the interrupt on a line of its own", shown)
 	}
 	if strings.Contains(shown, "[#") || strings.Contains(shown, "of 4 done") {

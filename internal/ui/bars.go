@@ -5,40 +5,32 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"fwctl/executor/result"
-	"fwctl/plan"
 )
 
 // bars is the display of a run on a terminal: text goes by, and below it stand a bar for each
 // component that is worked on, what is waited for, and a bar for the whole. mpb
 // draws them over, as wide as the terminal is at that moment.
 type bars struct {
-	w    *Output
-	plan *plan.Plan
+	w     *Output
+	words *words
 	// Never called with mu held: it asks for the lines in its turn.
 	area *mpb.Progress
 
-	mu    sync.Mutex
-	began time.Time
-	// Components of this host.
-	all int
-	// Of them, by address: staged to be left so, or at their end.
-	done map[string]bool
+	mu     sync.Mutex
+	began  time.Time
+	course *course
+	stamps stamps
 	// By address.
 	running map[string]*running
-	// When the wave is expected to be done with what it has begun with, by address; none if that
-	// is unknown.
-	until map[string]time.Time
-	wave  plan.Wave
-	rest  rest
 	// Nil: for nothing.
 	waiting *waiting
 	// Of the whole.
@@ -87,40 +79,6 @@ type running struct {
 	until time.Time
 }
 
-// rest is how long all that is left is expected to take.
-type rest struct {
-	until time.Time // the end of the wave; zero if something of it is unknown
-	after plan.Duration
-}
-
-// restFrom returns the rest of a plan as a wave begins, and that wave.
-func restFrom(p *plan.Plan, number int, now time.Time) (plan.Wave, rest) {
-	i := slices.IndexFunc(p.Waves, func(w plan.Wave) bool { return w.Number == number })
-	if i < 0 {
-		return plan.Wave{}, rest{}
-	}
-	to := *p
-	to.Waves = p.Waves[i:]
-	times := to.Times()
-	if !times.TotalExpected.Known() {
-		return p.Waves[i], rest{}
-	}
-	first := times.Expected[0].Time
-	return p.Waves[i], rest{now.Add(time.Duration(first)), times.TotalExpected.Time - first}
-}
-
-// left returns how long all that is left is expected to take, "" if that is unknown or past.
-func (r rest) left(now time.Time) string {
-	if r.until.IsZero() {
-		return ""
-	}
-	end := r.until
-	if end.Before(now) {
-		end = now
-	}
-	return remaining(end.Add(time.Duration(r.after)), now)
-}
-
 // waiting is what the run waits for, or does, as a whole.
 type waiting struct {
 	bar  *mpb.Bar
@@ -133,18 +91,14 @@ type waiting struct {
 	compares bool
 }
 
-// newBars shows a run of so many components of this host; 0: it does nothing to any.
-func newBars(w *Output, p *plan.Plan, all int) *bars {
-	b := &bars{
-		w: w, plan: p, all: all, began: time.Now(), done: map[string]bool{}, running: map[string]*running{},
-		until: map[string]time.Time{},
-	}
+// newBars shows a run. If it works on nothing, as a comparison does, the whole has no bar.
+func newBars(w *Output, v *words, c *course) *bars {
+	b := &bars{w: w, words: v, course: c, began: time.Now(), running: map[string]*running{}}
 	b.area = mpb.New(mpb.WithConsoleWriter(&console{out: w}), mpb.WithRefreshRate(200*time.Millisecond))
-	if all > 0 {
+	if len(c.steps) > 0 {
 		b.stand = b.add(math.MaxInt, func(width int) string {
-			spent := Spell(time.Since(b.began).Truncate(time.Second))
-			return meter(fmt.Sprintf("%d of %d done", len(b.done), b.all), 100*len(b.done)/b.all,
-				joined(spent, b.rest.left(time.Now())), width)
+			now := time.Now()
+			return c.bar(Spell(now.Sub(b.began).Truncate(time.Second)), now, width)
 		})
 	}
 	return b
@@ -172,25 +126,28 @@ func drop(bar *mpb.Bar) {
 
 // Show implements Display.
 func (b *bars) Show(e result.Event) {
-	b.Say(eventText(b.plan, e))
-	if e.Type == result.EventWave {
-		wave, rest := restFrom(b.plan, e.Wave, e.Time)
-		b.mu.Lock()
-		b.wave, b.rest, b.until = wave, rest, map[string]time.Time{}
-		b.mu.Unlock()
-	}
+	b.mu.Lock()
+	b.course.see(e)
+	b.mu.Unlock()
+	b.say(e.Time, b.words.of(e))
 	b.pass(e)
 	if e.Address != "" {
 		b.component(e)
 	}
 }
 
-// Say writes text above the bars. A ^C that the terminal shows is where they are drawn
+// Say implements Display.
+func (b *bars) Say(text string) { b.say(time.Now(), text) }
+
+// say writes text above the bars. A ^C that the terminal shows is where they are drawn
 // next.
-func (b *bars) Say(text string) {
+func (b *bars) say(at time.Time, text string) {
 	if text == "" {
 		return
 	}
+	b.mu.Lock()
+	text = b.stamps.on(at, text)
+	b.mu.Unlock()
 	lines := strings.Join(wrap(text, widthOf(b.w), "", "  "), "\n") + "\n"
 	if _, err := io.WriteString(b.area, lines); err != nil {
 		// The bars are gone.
@@ -259,11 +216,8 @@ func (b *bars) component(e result.Event) {
 	switch {
 	case ends:
 		delete(b.running, e.Address)
-		if b.isLast(e) {
-			b.done[e.Address] = true
-		}
 	case r == nil:
-		r = &running{began: e.Time, until: b.expectedEnd(e)}
+		r = &running{began: e.Time, until: b.course.expectedEnd(e.Address)}
 		b.running[e.Address] = r
 	}
 	if r != nil {
@@ -279,47 +233,10 @@ func (b *bars) component(e result.Event) {
 		drop(r.bar)
 	case r.bar == nil:
 		b.added++
-		r.bar = b.add(b.added, func(width int) string { return r.line(e.Address, time.Now(), width) })
+		r.bar = b.add(b.added, func(width int) string {
+			return r.line(b.words.label(e.Address, width), time.Now(), width)
+		})
 	}
-}
-
-// expectedEnd returns when the wave is expected to be done with a component, zero if that is
-// unknown. It goes by the first event of the component in the wave.
-func (b *bars) expectedEnd(e result.Event) time.Time {
-	until, begun := b.until[e.Address]
-	if begun {
-		return until
-	}
-	for i := range b.plan.Steps {
-		if s := &b.plan.Steps[i]; s.Address == e.Address {
-			if expected := s.ExpectedIn(b.wave); expected.Known() && expected.Time > 0 {
-				until = e.Time.Add(time.Duration(expected.Time))
-			}
-		}
-	}
-	b.until[e.Address] = until
-	return until
-}
-
-// isLast reports whether an event is the last of its component: its image is staged and left
-// so, or its last hop runs.
-func (b *bars) isLast(e result.Event) bool {
-	switch e.Type {
-	case result.EventFinished:
-		return true
-	case result.EventStaged:
-		return !b.starts(e)
-	case result.EventVerified:
-		return e.Hop == e.Hops
-	}
-	return false
-}
-
-// starts reports whether the plan starts what an event says is staged.
-func (b *bars) starts(e result.Event) bool {
-	return slices.ContainsFunc(b.plan.Steps, func(s plan.Step) bool {
-		return s.Address == e.Address && s.Hops[e.Hop-1].Activation == plan.WithApply
-	})
 }
 
 // Close takes the bars away: what follows is written below the text.
@@ -335,15 +252,16 @@ func (b *bars) Close() {
 }
 
 // line is a component's bar, in less than width columns.
-func (r *running) line(address string, now time.Time, width int) string {
+func (r *running) line(label string, now time.Time, width int) string {
 	spent := now.Sub(r.began).Truncate(time.Second)
 	if r.stage != "" {
-		return meter(address, -1, joined(r.stage+" "+Spell(spent), remaining(r.until, now)), width)
+		stage := r.stage + " " + Spell(spent)
+		return meterOf([]wording{{label, joined(stage, remaining(r.until, now))}, {label, stage}}, -1, width)
 	}
 	if r.total == 0 {
-		return meter(address, -1, Spell(spent), width)
+		return meter(label, -1, Spell(spent), width)
 	}
-	tail := joined("the device is writing it", remaining(r.until, now))
+	tail := "the device is writing it"
 	if r.sent < r.total {
 		tail = ""
 		if rate := float64(r.sent) / now.Sub(r.began).Seconds(); r.sent > 0 && spent > 0 {
@@ -351,11 +269,15 @@ func (r *running) line(address string, now time.Time, width int) string {
 			tail = fmt.Sprintf("%s/s, %s left", size(int64(rate)), Spell(left.Round(time.Second)))
 		}
 	}
-	return meter(address, int(100*r.sent/r.total), tail, width)
+	tails := []wording{{label, tail}, {label, ""}}
+	if r.sent == r.total {
+		tails = append([]wording{{label, joined(tail, remaining(r.until, now))}}, tails...)
+	}
+	return meterOf(tails, int(100*r.sent/r.total), width)
 }
 
-// joined returns two texts with a comma between them; the second may be "".
-func joined(a, b string) string { return strings.TrimSuffix(a+", "+b, ", ") }
+// joined returns two texts with a comma between them; either may be "".
+func joined(a, b string) string { return strings.Trim(a+", "+b, ", ") }
 
 // line is what the run waits for, and how long still.
 func (w *waiting) line(now time.Time, width int) string {
@@ -365,27 +287,68 @@ func (w *waiting) line(now time.Time, width int) string {
 	return meter(w.what, -1, Spell(max(0, w.till.Sub(now)).Round(time.Second))+" left", width)
 }
 
-// meter draws one line in less than width columns, so that no terminal wraps it:
+// wording is one way to say what a line is about, and what follows.
+type wording struct{ label, tail string }
+
+// meterOf draws the first of several wordings that there is room for, else the last.
+func meterOf(wordings []wording, percent, columns int) string {
+	between := len(" 100 % ")
+	if percent < 0 {
+		between = len(" ")
+	}
+	for _, w := range wordings {
+		if width(w.label)+between+width(w.tail) < columns {
+			return meter(w.label, percent, w.tail, columns)
+		}
+	}
+	last := wordings[len(wordings)-1]
+	return meter(last.label, percent, last.tail, columns)
+}
+
+// meter draws one line in less than so many columns, so that no terminal wraps it:
 // what it is about, how many percent of it are done (-1: unknown) with a
 // gauge, and a tail. If there is no room it does without the gauge first, then
 // without the tail, and then without the beginning.
-func meter(label string, percent int, tail string, width int) string {
-	room := width - 1
+func meter(label string, percent int, tail string, columns int) string {
+	room := columns - 1
 	if tail != "" {
 		tail = " " + tail
 	}
 	if percent >= 0 {
 		middle := fmt.Sprintf(" %3d %%", percent)
-		if line := gauge(label+middle, int64(percent), width-len(tail)) + tail; len(line) <= room {
+		if line := gauge(label+middle, int64(percent), columns-width(tail)) + tail; width(line) <= room {
 			return line
 		}
 		tail = middle
 	}
-	if len(label)+len(tail) > room {
+	if width(label)+width(tail) > room {
 		const cut = "..."
-		letters := []rune(label)
-		label = cut + string(letters[len(letters)-min(len(letters), max(0, room-len(tail)-len(cut))):])
+		label = cut + lastOf(label, room-width(tail)-len(cut))
 	}
-	line := label + tail
-	return line[:min(len(line), max(0, room))]
+	return firstOf(label+tail, room)
+}
+
+// firstOf returns as much of the beginning of a text as has room in so many columns.
+func firstOf(text string, columns int) string {
+	for i := range text {
+		if width(text[:i]) > columns {
+			_, size := utf8.DecodeLastRuneInString(text[:i])
+			return text[:i-size]
+		}
+	}
+	if width(text) > columns {
+		_, size := utf8.DecodeLastRuneInString(text)
+		return text[:len(text)-size]
+	}
+	return text
+}
+
+// lastOf returns as much of the end of a text as has room in so many columns.
+func lastOf(text string, columns int) string {
+	for i := range text {
+		if width(text[i:]) <= columns {
+			return text[i:]
+		}
+	}
+	return ""
 }

@@ -16,13 +16,14 @@ type Display interface {
 	Close()
 }
 
-// Live returns the display of a run for people: bars on a terminal, else lines. The run is
-// about so many components of this host; 0: it does nothing to any of them.
-func Live(w *Output, p *plan.Plan, components int) Display {
+// Live returns the display of a run for people: bars on a terminal, else lines. part is what
+// the run is to carry out of the plan on this host, as far as that is known beforehand.
+func Live(w *Output, whole, part *plan.Plan) Display {
+	v, c := newWords(whole, part), newCourse(part, len(whole.Waves))
 	if takesBars(w) {
-		return &onceInFull{Display: newBars(w, p, components)}
+		return &onceInFull{Display: newBars(w, v, c)}
 	}
-	return &onceInFull{Display: &lineDisplay{w: w, plan: p}}
+	return &onceInFull{Display: &lineDisplay{w: w, words: v, course: c}}
 }
 
 // Quiet returns a display that shows nothing.
@@ -34,7 +35,7 @@ func (quiet) Show(result.Event) {}
 func (quiet) Say(string)        {}
 func (quiet) Close()            {}
 
-// JSONLines returns a display that writes each event as a line of JSON to w, and passes
+// JSONLines returns a display that writes each event as a line of JSON to w, with its times in UTC, and passes
 // other text to say.
 func JSONLines(w io.Writer, simulated bool, say func(text string)) Display {
 	return &jsonLines{out: json.NewEncoder(w), simulated: simulated, say: say}
@@ -47,6 +48,12 @@ type jsonLines struct {
 }
 
 func (j *jsonLines) Show(e result.Event) {
+	// Logs of hosts in several zones are put together.
+	e.Time = e.Time.UTC()
+	if e.Until != nil {
+		until := e.Until.UTC()
+		e.Until = &until
+	}
 	// A reader that went away must not stop a run.
 	_ = j.out.Encode(struct {
 		result.Event

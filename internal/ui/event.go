@@ -3,49 +3,75 @@ package ui
 import (
 	"cmp"
 	"fmt"
-	"time"
+	"strings"
 
 	"fwctl/executor/result"
 	"fwctl/plan"
 )
 
-// eventText returns what an event says, "" for one that needs no line.
-func eventText(p *plan.Plan, e result.Event) string {
+// words are what the events of a run say.
+type words struct {
+	// What the run is to carry out on this host.
+	plan *plan.Plan
+	// Of the whole plan.
+	waves int
+	names Names
+}
+
+// newWords returns the words of a run of a part of a plan.
+func newWords(whole, part *plan.Plan) *words { return &words{part, len(whole.Waves), NamesOf(whole)} }
+
+// label returns what a bar of so many columns calls a component: its address too if there is room.
+func (v *words) label(address string, columns int) string {
+	name := v.names.of(address)
+	if name == "" {
+		return address
+	}
+	text := visible(OneLine(v.names.called(address)))
+	if width(text)+len(" 100 % the device is writing it, about 58 min left") < columns {
+		return text
+	}
+	return visible(OneLine(nickname(name, address)))
+}
+
+// of returns what an event says, "" for one that needs no line.
+func (v *words) of(e result.Event) string {
+	who := v.names.called(e.Address)
 	switch e.Type {
 	case result.EventChecking:
 		return comparing(e) + "."
 	case result.EventWave:
-		return waveText(p, e.Wave)
+		return v.wave(e.Wave)
 	case result.EventWindow:
 		return fmt.Sprintf("Wave %d waits for %s, which opens %s.", e.Wave, e.Reason, weekday(*e.Until))
 	case result.EventSoaking:
 		return fmt.Sprintf("Wave %d has to stand until %s before anything else is begun.",
-			e.Wave, e.Until.Local().Format(time.TimeOnly))
+			e.Wave, e.Until.Local().Format("15:04:05 MST"))
 	case result.EventPowerCycle:
 		return fmt.Sprintf("Wave %d: power-cycle %s now, when its drives are not in use. This waits for it; "+
-			"^C ends the waiting.", e.Wave, e.Reason)
+			"^C ends the waiting.", e.Wave, v.calledEach(e.Reason))
 	case result.EventStarted:
 		hop := ""
 		if e.Hops > 1 {
 			hop = fmt.Sprintf(", hop %d of %d", e.Hop, e.Hops)
 		}
-		return fmt.Sprintf("%s: sending %s by mode %s%s", e.Address, size(e.Total), e.Mode, hop)
+		return fmt.Sprintf("%s: sending %s by mode %s%s", who, size(e.Total), e.Mode, hop)
 	case result.EventProgress:
 		return ""
 	case result.EventHook:
-		return Because(fmt.Sprintf("%s: %s: %s", e.Address, e.Hook.Words(), e.Command), e.Reason)
+		return Because(fmt.Sprintf("%s: %s: %s", who, e.Hook.Words(), e.Command), e.Reason)
 	case result.EventHookEnded:
-		return Because(e.Address, cmp.Or(e.Reason, e.Hook.Words()+": done"))
+		return Because(who, cmp.Or(e.Reason, e.Hook.Words()+": done"))
 	case result.EventRecovered, result.EventRefusedMode, result.EventNoticed:
-		return Because(e.Address, e.Reason)
+		return Because(who, e.Reason)
 	case result.EventStaged:
-		return confirmedOr(e.Address+": staged", e.Confirmed == nil || *e.Confirmed)
+		return confirmedOr(who+": staged", e.Confirmed == nil || *e.Confirmed)
 	case result.EventActivating:
-		return e.Address + ": activating"
+		return who + ": activating"
 	case result.EventWaiting:
-		return Because(e.Address+": waiting for the device", e.Reason)
+		return Because(who+": waiting for the device", e.Reason)
 	case result.EventVerified:
-		return e.Address + ": runs " + e.Revision
+		return who + ": runs " + e.Revision
 	case result.EventFinished:
 		switch e.Outcome {
 		case result.OutcomeStaged, result.OutcomeUpdated:
@@ -55,16 +81,28 @@ func eventText(p *plan.Plan, e result.Event) string {
 			// Nothing happened to it, and the result says why.
 			return ""
 		}
-		return Because(fmt.Sprintf("%s: %s", e.Address, e.Outcome), e.Reason)
+		return Because(fmt.Sprintf("%s: %s", who, e.Outcome), e.Reason)
 	}
-	return Because(fmt.Sprintf("%s: %s", e.Address, e.Type), e.Reason)
+	return Because(fmt.Sprintf("%s: %s", who, e.Type), e.Reason)
 }
 
-// waveText says which wave begins, what it does, and how long that is expected to take if it is known.
-func waveText(p *plan.Plan, number int) string {
+// calledEach returns a list of enclosures with their names.
+func (v *words) calledEach(list string) string {
+	each := strings.Split(list, ", ")
+	for i := range each {
+		each[i] = v.names.called(each[i])
+	}
+	return strings.Join(each, ", ")
+}
+
+// wave says which wave begins, what it does, and how long that is expected to take if it is known.
+func (v *words) wave(number int) string {
 	text := fmt.Sprintf("Wave %d", number)
-	expected := p.Times().Expected
-	for i, w := range p.Waves {
+	if v.waves > 1 {
+		text += fmt.Sprintf(" of %d", v.waves)
+	}
+	expected := v.plan.Times().Expected
+	for i, w := range v.plan.Waves {
 		switch {
 		case w.Number != number:
 		case w.Kind == plan.StageWave:

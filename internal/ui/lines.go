@@ -8,23 +8,29 @@ import (
 	"time"
 
 	"fwctl/executor/result"
-	"fwctl/plan"
 )
 
 // patience is the least time between two lines of progress of one component.
 const patience = 5 * time.Second
 
-// lull is the time after which a comparison says that it goes on.
+// lull is the time after which a comparison says that it goes on, and the least between two lines
+// for the whole.
 const lull = 30 * time.Second
 
 // lineDisplay is the display of a run where no terminal shows bars: a line at the start of a
-// download, at every tenth but at most every 5 s, and at the end.
+// download, at every tenth but at most every 5 s, and at the end; and one for the whole at the
+// start of each wave, and when a component comes to its end, but at most every 30 s.
 type lineDisplay struct {
-	w    io.Writer
-	plan *plan.Plan
+	w      io.Writer
+	words  *words
+	course *course
 
 	// Signals are told from a goroutine of their own.
-	mu sync.Mutex
+	mu     sync.Mutex
+	stamps stamps
+
+	// When the last line for the whole was written.
+	whole time.Time
 
 	// The last progress that was written, by address.
 	last map[string]progress
@@ -52,18 +58,26 @@ func (l *lineDisplay) Show(e result.Event) {
 		l.advance(e)
 		return
 	}
-	l.Say(eventText(l.plan, e))
+	l.say(e.Time, l.words.of(e))
 	if e.Type == result.EventStarted {
 		l.mark(e)
+	}
+	ends := l.course.see(e) && e.Time.Sub(l.whole) >= lull
+	if (e.Type == result.EventWave || ends) && !l.course.isOver() {
+		l.whole = e.Time
+		l.say(e.Time, l.course.line(e.Time))
 	}
 }
 
 // Say implements Display.
-func (l *lineDisplay) Say(text string) {
+func (l *lineDisplay) Say(text string) { l.say(time.Now(), text) }
+
+// say writes a line of what came to be known at a time.
+func (l *lineDisplay) say(at time.Time, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if text != "" {
-		fmt.Fprintln(l.w, OneLine(text))
+		fmt.Fprintln(l.w, OneLine(l.stamps.on(at, text)))
 	}
 }
 
@@ -84,7 +98,7 @@ func (l *lineDisplay) stillCompares(e result.Event, done <-chan struct{}) {
 		case <-done:
 			return
 		case now := <-tick.C:
-			l.Say(fmt.Sprintf("Comparing %s still, since %s.",
+			l.say(now, fmt.Sprintf("Comparing %s still, since %s.",
 				Components(e.Components), Spell(now.Sub(e.Time).Truncate(time.Second))))
 		}
 	}
@@ -98,7 +112,7 @@ func (l *lineDisplay) advance(e result.Event) {
 	}
 	last := l.last[e.Address]
 	if percent == 100 || percent/10 > last.tenth && e.Time.Sub(last.at) >= patience {
-		l.Say(fmt.Sprintf("%s: %d %% sent", e.Address, percent))
+		l.say(e.Time, fmt.Sprintf("%s: %d %% sent", l.words.names.called(e.Address), percent))
 		l.mark(e)
 	}
 }
@@ -116,8 +130,8 @@ func (l *lineDisplay) mark(e result.Event) {
 }
 
 // gauge adds a bar to text if there is room for it.
-func gauge(text string, percent int64, width int) string {
-	room := min(width-1-len(text)-3, 40)
+func gauge(text string, percent int64, columns int) string {
+	room := min(columns-1-width(text)-3, 40)
 	if room < 5 {
 		return text
 	}

@@ -2,6 +2,8 @@ package ui
 
 import (
 	"bytes"
+	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -21,29 +23,34 @@ func download(address string) []result.Event {
 		events = append(events, result.Event{Time: noon.Add(time.Duration(sent) * time.Second), Type: result.EventProgress,
 			Address: address, Bytes: sent, Total: 100})
 	}
-	return append(events, result.Event{Type: result.EventStaged, Address: address})
+	return append(events, result.Event{Time: noon.Add(2 * time.Minute), Type: result.EventStaged, Address: address, Hop: 1, Hops: 1})
+}
+
+// linesTo is a display of lines on a writer.
+func linesTo(w io.Writer, p *plan.Plan) *lineDisplay {
+	return &lineDisplay{w: w, words: newWords(p, p), course: newCourse(p, len(p.Waves))}
 }
 
 // Without a terminal: a line at the start, at every tenth, and at the end.
 func TestProgressLines(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	p := &lineDisplay{w: &out, plan: &plan.Plan{}}
+	p := linesTo(&out, &plan.Plan{})
 	for _, e := range download("a") {
 		p.Show(e)
 	}
-	want := `a: sending 100 B by mode e
-a: 10 % sent
-a: 20 % sent
-a: 30 % sent
-a: 40 % sent
-a: 50 % sent
-a: 60 % sent
-a: 70 % sent
-a: 80 % sent
-a: 90 % sent
-a: 100 % sent
-a: staged
+	want := `2026-11-22 12:00:00 UTC a: sending 100 B by mode e
+12:00:10 UTC a: 10 % sent
+12:00:20 UTC a: 20 % sent
+12:00:30 UTC a: 30 % sent
+12:00:40 UTC a: 40 % sent
+12:00:50 UTC a: 50 % sent
+12:01:00 UTC a: 60 % sent
+12:01:10 UTC a: 70 % sent
+12:01:20 UTC a: 80 % sent
+12:01:30 UTC a: 90 % sent
+12:01:40 UTC a: 100 % sent
+12:02:00 UTC a: staged
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
@@ -54,15 +61,44 @@ a: staged
 func TestProgressLinesOfAFastDownload(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	p := &lineDisplay{w: &out, plan: &plan.Plan{}}
+	p := linesTo(&out, &plan.Plan{})
 	for _, e := range download("a") {
 		e.Time = noon.Add(e.Time.Sub(noon) / 10) // 10 s in all
 		p.Show(e)
 	}
-	want := "a: sending 100 B by mode e\na: 50 % sent\na: 100 % sent\na: staged\n"
+	want := "2026-11-22 12:00:00 UTC a: sending 100 B by mode e\n12:00:05 UTC a: 50 % sent\n12:00:10 UTC a: 100 % sent\n" +
+		"12:00:12 UTC a: staged\n"
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("progress (-want +got):\n%s", diff)
 	}
+}
+
+// The whole has a line at the start of each wave, and after a component's end, at most every 30 s. Each day is named.
+func TestProgressLinesOfTheWhole(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		l := linesTo(&out, watchedPlan(20))
+		after := func(wait time.Duration, events ...result.Event) {
+			time.Sleep(wait)
+			for _, e := range events {
+				e.Time = time.Now()
+				l.Show(e)
+			}
+		}
+		after(24*time.Hour-time.Minute, result.Event{Type: result.EventWave, Wave: 1})
+		for _, address := range []string{namedAddress, otherAddress} {
+			after(0, result.Event{Type: result.EventStarted, Address: address, Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 60})
+		}
+		after(15*time.Second, result.Event{Type: result.EventStaged, Address: otherAddress, Hop: 1, Hops: 1})
+		after(40*time.Second, result.Event{Type: result.EventStaged, Address: namedAddress, Hop: 1, Hops: 1})
+		after(time.Minute, result.Event{Type: result.EventWave, Wave: 2},
+			result.Event{Type: result.EventActivating, Address: namedAddress, Hop: 1, Hops: 1})
+		after(35*time.Second,
+			result.Event{Type: result.EventFinished, Address: namedAddress, Hop: 1, Hops: 1, Outcome: result.OutcomeUnknown})
+		l.Close()
+		isGolden(t, filepath.Join("testdata", "view", "lines.txt"), out.String())
+	})
 }
 
 // What a line says beside the address.
@@ -74,7 +110,7 @@ func TestText(t *testing.T) {
 		e    result.Event
 		want string
 	}{
-		{result.Event{Type: result.EventWave, Wave: 2}, "Wave 2: resets"},
+		{result.Event{Type: result.EventWave, Wave: 2}, "Wave 2 of 2: resets"},
 		{result.Event{Type: result.EventStarted, Address: "a", Mode: plan.ModeE, Hop: 1, Hops: 1, Total: 4096}, "a: sending 4.0 KiB by mode e"},
 		{result.Event{Type: result.EventStarted, Address: "a", Mode: plan.Mode7, Hop: 2, Hops: 3, Total: 1 << 20}, "a: sending 1.0 MiB by mode 7, hop 2 of 3"},
 		{result.Event{Type: result.EventStaged, Address: "a", Confirmed: &yes}, "a: staged"},
@@ -85,8 +121,8 @@ func TestText(t *testing.T) {
 		{result.Event{Type: result.EventFinished, Address: "a", Outcome: result.OutcomeFailed, Reason: "81h"}, "a: failed: 81h"},
 		{result.Event{Type: result.EventFinished, Address: "a", Outcome: result.OutcomeSkipped, Reason: "left"}, ""},
 	} {
-		if got := eventText(p, tt.e); got != tt.want {
-			t.Errorf("eventText(%s) = %q; want %q", tt.e.Type, got, tt.want)
+		if got := newWords(p, p).of(tt.e); got != tt.want {
+			t.Errorf("words.of(%s) = %q; want %q", tt.e.Type, got, tt.want)
 		}
 	}
 }
@@ -96,16 +132,17 @@ func TestProgressOfAComparison(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
-		p := &lineDisplay{w: &out, plan: &plan.Plan{}}
+		p := linesTo(&out, &plan.Plan{})
 		p.Show(result.Event{Type: result.EventChecking, Time: time.Now(), Components: 40})
 		time.Sleep(45 * time.Second)
-		p.Show(result.Event{Type: result.EventNoticed, Address: "a", Reason: "it is slow"})
+		p.Show(result.Event{Type: result.EventNoticed, Time: time.Now(), Address: "a", Reason: "it is slow"})
 		time.Sleep(30 * time.Second)
-		p.Show(result.Event{Type: result.EventWave, Wave: 1})
+		p.Close()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		want := "Comparing 40 components with the plan.\nComparing 40 components still, since 30 s.\na: it is " +
-			"slow\nComparing 40 components still, since 1 min.\nWave 1\n"
+		want := "2000-01-01 00:00:00 UTC Comparing 40 components with the plan.\n" +
+			"00:00:30 UTC Comparing 40 components still, since 30 s.\n00:00:45 UTC a: it is slow\n" +
+			"00:01:00 UTC Comparing 40 components still, since 1 min.\n"
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}
@@ -118,16 +155,16 @@ func TestProgressOfAComparison(t *testing.T) {
 func TestRefusedModeOnceInFull(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	p := &lineDisplay{w: &out, plan: &plan.Plan{}}
+	p := linesTo(&out, &plan.Plan{})
 	tell := (&onceInFull{Display: p}).Show
 	for _, e := range []result.Event{{Address: "a", Reason: "no mode e (80h); mode 7 follows in wave 2"},
 		{Address: "b", Reason: "no mode e (80h); mode 7 follows in wave 2"},
 		{Address: "c", Reason: "no mode e (80h); mode 7 follows in wave 3"}} {
-		e.Type, e.Mode = result.EventRefusedMode, plan.ModeE
+		e.Type, e.Mode, e.Time = result.EventRefusedMode, plan.ModeE, noon
 		tell(e)
 	}
-	want := "a: no mode e (80h); mode 7 follows in wave 2\nb: the device does not take mode e either\nc: no mode e " +
-		"(80h); mode 7 follows in wave 3\n"
+	want := "2026-11-22 12:00:00 UTC a: no mode e (80h); mode 7 follows in wave 2\n" +
+		"12:00:00 UTC b: the device does not take mode e either\n12:00:00 UTC c: no mode e (80h); mode 7 follows in wave 3\n"
 	if out.String() != want {
 		t.Errorf("told %q; want %q", out.String(), want)
 	}
@@ -142,7 +179,7 @@ func TestLinesOfForeignTextAreOneLine(t *testing.T) {
 		result.EventFinished, result.EventRecovered, result.EventWaiting, result.EventPowerCycle, "something new",
 	} {
 		var out bytes.Buffer
-		l := &lineDisplay{w: NewOutput(&out), plan: &plan.Plan{}}
+		l := linesTo(NewOutput(&out), &plan.Plan{})
 		l.Show(result.Event{
 			Type: kind, Address: "5000ccab04001000/esp1/sub0", Reason: nasty, Command: plan.Command{"true", nasty},
 			Outcome: result.OutcomeFailed, Output: nasty,
