@@ -18,6 +18,8 @@ type bufferDownload struct {
 	step int
 	// away: the last chunk was not answered.
 	away bool
+	// moved: it counts as restarted for coming back under another node alone.
+	moved bool
 }
 
 // maxBufferImage is the size that the 24-bit offsets of WRITE BUFFER reach.
@@ -177,7 +179,10 @@ func (d *bufferDownload) awaitRevision(ctx context.Context) Outcome {
 		switch {
 		case err != nil:
 			return sight{said: err.Error(), stage: leaving}
-		case d.spec.Proves(revision), d.wasReset(), !d.away && d.held.HasMoved(d.spec.LUID):
+		case d.spec.Proves(revision), d.wasReset():
+			return over(start)
+		case !d.away && d.held.HasMoved(d.spec.LUID):
+			d.moved = true
 			return over(start)
 		}
 		return sight{said: "it runs " + revision}
@@ -283,8 +288,15 @@ func (d *bufferDownload) recover(ctx context.Context, last bool) Outcome {
 	}, func(said string) Outcome { return lost("what it holds is unknown: %s", said) })
 }
 
-// failure returns nothing: WRITE BUFFER has no status page.
-func (d *bufferDownload) failure(context.Context) Outcome { return Outcome{} }
+// failure has no status page to ask. It warns where the restart may have been one of the path
+// alone.
+func (d *bufferDownload) failure(context.Context) Outcome {
+	if !d.moved || d.wasReset() {
+		return Outcome{}
+	}
+	return failed(NotSaid, "it left the bus and came back without a word that it was reset, so it may still be "+
+		"writing flash: do not power-cycle it within %s", duration.String(d.patience()))
+}
 
 func (d *bufferDownload) activate(ctx context.Context) Outcome {
 	if o := d.readyToActivate(ctx); o.Result != GoOn {
