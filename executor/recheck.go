@@ -16,13 +16,17 @@ import (
 )
 
 // recheck looks once more at those of these components that are done, and at the components
-// beside them: modules synchronise each other up and down of their own accord.
-func (r *run) recheck(ctx context.Context, components []*component) {
+// beside them: modules synchronise each other up and down of their own accord. It returns the
+// enclosures of theirs that could not be read.
+func (r *run) recheck(ctx context.Context, components []*component) (unread []string) {
 	restarted := slices.DeleteFunc(slices.Clone(components), func(c *component) bool { return !c.is.Restarted })
 	for _, group := range byEnclosure(restarted) {
 		first := group[0]
 		done := slices.DeleteFunc(group, func(c *component) bool { return c.is.State != step.Done })
 		e, err := r.lookAgain(ctx, first, done)
+		if err != nil {
+			unread = append(unread, first.step.Enclosure)
+		}
 		for _, c := range done {
 			before := r.baselineOf(c.step.Enclosure)
 			if slices.ContainsFunc(components, func(beside *component) bool {
@@ -41,20 +45,22 @@ func (r *run) recheck(ctx context.Context, components []*component) {
 			}
 		}
 	}
+	return unread
 }
 
 // reread finds out what the failed components run: the modules beside them, or a power cycle
-// that the run did not see to its end, may have brought them to another revision since. A
-// component that the scan does not show stays as it is.
-func (r *run) reread(ctx context.Context) {
-	var failed []*component
+// that the run did not see to its end, may have brought them to another revision since.
+// Likewise for what is staged in the enclosures that recheck could not read, because a module
+// there does not answer. A component that the scan does not show stays as it is.
+func (r *run) reread(ctx context.Context, unread []string) {
+	var ended []*component
 	var enclosures []string
 	for _, c := range r.here() {
-		if c.is.State == step.Failed {
-			failed, enclosures = append(failed, c), append(enclosures, c.step.Enclosure)
+		if c.is.State == step.Failed || c.is.State == step.Staged && slices.Contains(unread, c.step.Enclosure) {
+			ended, enclosures = append(ended, c), append(enclosures, c.step.Enclosure)
 		}
 	}
-	if len(failed) == 0 {
+	if len(ended) == 0 {
 		return
 	}
 	inv, err := r.scan(ctx, enclosures)
@@ -62,8 +68,13 @@ func (r *run) reread(ctx context.Context) {
 		return
 	}
 	for i := range inv.Enclosures {
-		for _, c := range failed {
-			if e := &inv.Enclosures[i]; e.ID() == c.step.Enclosure {
+		for _, c := range ended {
+			e := &inv.Enclosures[i]
+			switch {
+			case e.ID() != c.step.Enclosure:
+			case c.is.State == step.Staged:
+				r.stillStaged(ctx, c, e)
+			default:
 				is := c.is
 				is.Runs = cmp.Or(c.revisionIn(e), is.Runs)
 				r.set(c, is)

@@ -53,8 +53,7 @@ func (r *run) carryOn(ctx context.Context) {
 			r.stop(d.Why, result.RunFailed)
 		}
 	}
-	r.recheck(ctx, r.components)
-	r.reread(ctx)
+	r.reread(ctx, r.recheck(ctx, r.components))
 }
 
 // standing returns the run as it stands, for schedule to decide on.
