@@ -298,7 +298,7 @@ func TestPlanGoesOnFromAnUnconfirmedImage(t *testing.T) {
 		step    string
 	}{
 		true:  {result.RunDone, "updated confirmed  1100"},
-		false: {result.RunStopped, "skipped unconfirmed  1000"}, // it waits for a power cycle
+		false: {result.RunStopped, "staged unconfirmed  1000"}, // it waits for a power cycle
 	} {
 		onRack(t, acme("protocol: write-buffer, confirm: none"), func(b *bench) {
 			hop := b.hop("1100", plan.ModeE)

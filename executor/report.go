@@ -134,7 +134,8 @@ func (r *run) result() *result.Result {
 				"do not reset or power-cycle it, and run fwctl resume again"
 			sum.Outcome = result.RunUnknown
 		case c.is.State == step.Pending:
-			if c.holdsForPerson() {
+			if c.holdsForPerson() { // staged by an earlier run of this plan
+				sr.Outcome, sr.Confirmed = result.OutcomeStaged, c.is.Holds.Confirmed
 				dormant++
 			} else {
 				waiting++
