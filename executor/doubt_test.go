@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,6 +166,53 @@ func TestStagedThatThePeerReplacesAndOneReadFails(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// Nor where the module that replaced it no longer answers, so that nothing can be read of
+// their enclosure through all of its nodes.
+func TestStagedThatThePeerReplacesAndFallsSilent(t *testing.T) {
+	t.Parallel()
+	rack := acme("") + `    peerSync: up
+    peerSyncTime: 70s
+    faults:
+      - {when: {after: reset, act: middle-chunk}, do: {sense: 0b/00/00}}
+      - {when: {act: abort, times: 3}, do: {mute: true}}
+`
+	onRack(t, rack, func(b *bench) {
+		first, second := b.hop("1050", plan.ModeE), b.hop("1100", plan.ModeE)
+		first.Activation, second.From = plan.WithApply, "1050"
+		waits := first
+		waits.Activation = plan.Manual
+		r := b.run(b.step(esp1, both, first, second), b.step(esp2, stage, waits))
+		b.ended(r, result.RunUnknown, "unknown unconfirmed e 1050", "updated confirmed e 1050")
+	})
+}
+
+// A module that comes back under another node counts as restarted. It may have lost its path
+// alone, and be writing flash still: whoever reads that it failed is warned.
+func TestPathThatBlinksWhileFlashIsWritten(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ download, fault, warning string }{
+		"the path alone": {"flashTime: 20m", "{when: {state: flashing}, do: {vanish: 20s}}", "may still be writing flash: do not power-cycle it within 45m"},
+		"a restart":      {"flashTime: 1s", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onRack(t, acme("protocol: write-buffer, "+tt.download)+"    faults: ["+tt.fault+"]\n", func(b *bench) {
+				hop := b.hop("1100", plan.Mode7)
+				hop.Protocol = plan.WriteBuffer
+				if tt.warning == "" { // the file says 1100, and what is in it calls itself 1000
+					hop.Image = b.imageFor("JBOD-60", "1000", 10001)
+				}
+				r := b.run(b.step(esp1, reset, hop))
+				b.ended(r, result.RunFailed, "failed unconfirmed 7 1000")
+				if tt.warning != "" {
+					b.reason(r, 0, tt.warning)
+				} else if strings.Contains(r.Steps[0].Reason, "writing flash") {
+					t.Errorf("reason = %q; want no warning of a device that was reset", r.Steps[0].Reason)
+				}
+			})
+		})
 	}
 }
 
