@@ -11,6 +11,7 @@ import (
 
 	"fwctl/executor/memory"
 	"fwctl/executor/result"
+	"fwctl/internal/command"
 	"fwctl/internal/state"
 	"fwctl/plan"
 )
@@ -58,25 +59,25 @@ func (r *run) hookFailed(c *component, kind state.HookKind) {
 func (r *run) hook(
 	ctx context.Context, c *component, hop int, kind state.HookKind, became result.Outcome,
 ) (failure string) {
-	command := c.step.Hooks.BeforeReset
+	argv := c.step.Hooks.BeforeReset
 	if kind == state.AfterReset {
-		command = c.step.Hooks.AfterReset
+		argv = c.step.Hooks.AfterReset
 	}
-	event := result.Event{Type: result.EventHook, Hook: kind, Command: command}
+	event := result.Event{Type: result.EventHook, Hook: kind, Command: argv}
 	if r.Command == nil {
-		if len(command) > 0 {
+		if len(argv) > 0 {
 			event.Reason = "not run: this rack is simulated, and the command is not"
 			r.event(c.about(event))
 		}
 		return ""
 	}
 	failed := func(why string) string {
-		return fmt.Sprintf("the command %s failed: %s: %s", kind.Words(), command, why)
+		return fmt.Sprintf("the command %s failed: %s: %s", kind.Words(), argv, why)
 	}
 	var id int64
 	err := r.Store.Update(ctx, func(tx *state.Tx) {
 		id = tx.BeginHook(state.Hook{
-			Run: r.id, Address: c.step.Address, Key: c.key, Hop: hop, Kind: kind, Command: command.String(),
+			Run: r.id, Address: c.step.Address, Key: c.key, Hop: hop, Kind: kind, Command: argv.String(),
 			At: time.Now(),
 		})
 	})
@@ -87,16 +88,16 @@ func (r *run) hook(
 		}
 	}
 	var output []byte
-	if len(command) > 0 {
+	if len(argv) > 0 {
 		r.event(c.about(event))
 		limited, cancel := context.WithTimeout(ctx, time.Duration(c.step.Hooks.Timeout))
-		output, err = r.Command(limited, command, r.environment(c, became))
+		output, err = r.Command(limited, argv, r.environment(c, became))
 		if errors.Is(limited.Err(), context.DeadlineExceeded) {
 			err = fmt.Errorf("it did not end within %v and was killed", c.step.Hooks.Timeout)
 		}
 		cancel()
 		if err != nil {
-			failure = failed(err.Error() + lastLine(output))
+			failure = failed(err.Error() + command.LastLine(output))
 		}
 		event.Type, event.Reason = result.EventHookEnded, failure
 		event.Output = strings.ToValidUTF8(string(output), "\uFFFD")
@@ -124,17 +125,6 @@ func (r *run) environment(c *component, became result.Outcome) []string {
 		env = append(env, "FWCTL_OUTCOME="+string(became))
 	}
 	return env
-}
-
-// lastLine returns the last line that a command wrote, as the end of a sentence; "" if it
-// wrote nothing.
-func lastLine(output []byte) string {
-	text := strings.TrimSpace(string(output))
-	if text == "" {
-		return ""
-	}
-	line := []rune(text[strings.LastIndexByte(text, '\n')+1:])
-	return fmt.Sprintf(", and it said %q last", string(line[max(0, len(line)-200):]))
 }
 
 // runOwedHooks runs the commands after resets that a killed run did not get to, or whose

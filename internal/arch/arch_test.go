@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"internal/capture":    {"internal/transport"},
 	"internal/backoff":    {},
 	"internal/duration":   {},
+	"internal/command":    {},
 	// It keeps cautions and timings, in an inventory's words.
 	"internal/state": {"internal/atomicfile", "inventory"},
 	// Pure: readings of one enclosure, compared.
@@ -72,7 +73,8 @@ var allowed = map[string][]string{
 	// Never plan/build or plan/desired: a plan leaves the executor no choice, and no run makes another plan. Never
 	// executor/verify: that is another command.
 	"executor": {
-		"executor/memory", "executor/schedule", "plan/impact", "inventory/scan", "internal/download", "internal/image",
+		"executor/memory", "executor/schedule", "plan/impact", "inventory/scan", "internal/command", "internal/download",
+		"internal/image",
 	},
 }
 
