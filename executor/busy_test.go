@@ -236,7 +236,7 @@ func TestKindsOfRefusal(t *testing.T) {
 // Of two applies at once one gets through, and the other does not get in its way.
 func TestTwoAppliesAtOnce(t *testing.T) {
 	t.Parallel()
-	for _, at := range []result.EventType{result.EventChecking, result.EventWave, result.EventStarted, result.EventStaged,
+	for _, at := range []result.EventType{result.EventBegun, result.EventChecking, result.EventWave, result.EventStarted, result.EventStaged,
 		result.EventFinished} {
 		t.Run(string(at), func(t *testing.T) {
 			onRack(t, twoEnclosures(), func(b *bench) {
@@ -365,7 +365,7 @@ func TestInterruptBeforeTheFirstByte(t *testing.T) {
 // Nor is a busy node waited for.
 func TestInterruptWhileANodeIsBusy(t *testing.T) {
 	t.Parallel()
-	for _, at := range []result.EventType{result.EventChecking, result.EventWave} {
+	for _, at := range []result.EventType{result.EventBegun, result.EventChecking, result.EventWave} {
 		onRack(t, acme(""), func(b *bench) {
 			ctx, cancel := context.WithCancel(context.Background())
 			var asked time.Time

@@ -22,7 +22,7 @@ func TestModeEIsStaged(t *testing.T) {
 		r := b.run(b.step(esp1, stage, hop))
 		b.ended(r, result.RunDone, "staged confirmed e 1000")
 		b.arrived(hop.Image)
-		want := []result.EventType{result.EventChecking, result.EventWave, result.EventStarted, result.EventStaged,
+		want := []result.EventType{result.EventBegun, result.EventChecking, result.EventWave, result.EventStarted, result.EventStaged,
 			result.EventFinished}
 		if diff := cmp.Diff(want, b.types()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
@@ -132,7 +132,7 @@ func TestRefusedModeEFallsBackTo7InTheResetWave(t *testing.T) {
 				if diff := cmp.Diff(want, b.writes()); diff != "" {
 					t.Errorf("writes (-want +got):\n%s", diff)
 				}
-				types := []result.EventType{result.EventChecking, result.EventWave, result.EventStarted, result.EventRefusedMode,
+				types := []result.EventType{result.EventBegun, result.EventChecking, result.EventWave, result.EventStarted, result.EventRefusedMode,
 					result.EventWave,
 					result.EventStarted, result.EventWaiting, result.EventVerified, result.EventFinished}
 				if diff := cmp.Diff(types, b.types()); diff != "" {

@@ -150,7 +150,7 @@ func TestHooksAreRecorded(t *testing.T) {
 		}, got); diff != "" {
 			t.Errorf("on record (-want +got):\n%s", diff)
 		}
-		types := []result.EventType{result.EventChecking, result.EventWave, result.EventHook, result.EventHookEnded,
+		types := []result.EventType{result.EventBegun, result.EventChecking, result.EventWave, result.EventHook, result.EventHookEnded,
 			result.EventStarted,
 			result.EventWaiting, result.EventVerified, result.EventHook, result.EventHookEnded, result.EventFinished}
 		if diff := cmp.Diff(types, b.types()); diff != "" {

@@ -23,6 +23,11 @@ func (r *run) event(e result.Event) {
 	r.Observer(e)
 }
 
+// begun reports that the run is on record, and begins or is resumed.
+func (r *run) begun() {
+	r.event(result.Event{Type: result.EventBegun, Run: r.id, Components: len(r.here())})
+}
+
 // about returns an event with the component and hop that it is about.
 func (c *component) about(e result.Event) result.Event {
 	e.Address, e.Hop, e.Hops = c.step.Address, c.is.Hop+1, len(c.step.Hops)
@@ -52,7 +57,7 @@ func (r *run) report(c *component, on step.Kind) {
 func (r *run) finished(c *component, sr result.Step) {
 	r.event(c.about(result.Event{
 		Type: result.EventFinished, Mode: sr.Mode, Revision: sr.Revision, Confirmed: &sr.Confirmed, Outcome: sr.Outcome,
-		Reason: sr.Reason,
+		NeedsPerson: sr.NeedsPerson, Reason: sr.Reason,
 	}))
 }
 

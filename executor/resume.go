@@ -65,6 +65,7 @@ func Resume(ctx context.Context, c Config, run int64) (*result.Result, error) {
 			}
 		})
 		if err == nil {
+			r.begun()
 			err = r.recover(ctx)
 		}
 		if err != nil {

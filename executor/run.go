@@ -63,6 +63,7 @@ func Run(ctx context.Context, c Config) (*result.Result, error) {
 			r.id = 0
 			return err
 		}
+		r.begun()
 		r.preflight(ctx)
 		return nil
 	})

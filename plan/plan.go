@@ -48,9 +48,12 @@ type Plan struct {
 	// Those that waves name.
 	Windows map[string]window.Window `json:"windows"`
 	// The rows of the quirk table that steps name: where each comes from.
-	Quirks   map[string]string `json:"quirks,omitempty"`
-	Rollout  Rollout           `json:"rollout"`
-	Warnings []string          `json:"warnings"`
+	Quirks  map[string]string `json:"quirks,omitempty"`
+	Rollout Rollout           `json:"rollout"`
+	// Notifies people of each run, on its host and without a shell, with the event as JSON on standard
+	// input; none: nobody.
+	Notify   Command  `json:"notify,omitempty"`
+	Warnings []string `json:"warnings"`
 	// Devices that could not be read, by host and path.
 	Unread  []Unread `json:"unread,omitempty"`
 	Summary Summary  `json:"summary"`

@@ -137,7 +137,7 @@ func TestCheckProblems(t *testing.T) {
 			`f.yaml:12:9: unknown key "revison" (did you mean "revision"?)`,
 		}},
 		{"unknown key, nothing near", replace("kind: DesiredState", "kind: DesiredState\nzzz: 1"), []string{
-			`f.yaml:4:1: unknown key "zzz" (known here: apiVersion, except, faultDomains, kind, metadata, models, names, policies, quirks, rollout, want, windows)`}},
+			`f.yaml:4:1: unknown key "zzz" (known here: apiVersion, except, faultDomains, kind, metadata, models, names, notify, policies, quirks, rollout, want, windows)`}},
 		{"null is no text", replace("revision: 0430", "revision: ~"), []string{
 			`f.yaml:12:19: revision is empty; it must be text (What the device reports: one to four characters, taken as text.)`}},
 		{"null in a list", replace("from: [1e3, no,", "from: [1e3, null,"), []string{

@@ -17,8 +17,9 @@ func (m simulatedMachine) Simulated() bool { return m.simulated }
 // Commands are run beside real machines alone.
 func TestCommandsAreForRealMachines(t *testing.T) {
 	for _, simulated := range []bool{true, false} {
-		if run := hookRunner(simulatedMachine{simulated: simulated}); (run == nil) != simulated {
-			t.Errorf("simulated: %v; a way to run commands: %v", simulated, run != nil)
+		m := simulatedMachine{simulated: simulated}
+		if hooks, notify := hookRunner(m), notifyRunner(m); (hooks == nil) != simulated || (notify == nil) != simulated {
+			t.Errorf("simulated: %v; a way to run hooks: %v, to notify: %v", simulated, hooks != nil, notify != nil)
 		}
 	}
 }

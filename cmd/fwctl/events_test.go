@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,6 +46,11 @@ func TestCheckEvents(t *testing.T) {
 		`{"type": "result", "exit_code": 3, "outcome": "refused", "refusal": "whim", "steps": [], "simulated": true}`:                                                                                                                         false,
 		`{"type": "result", "exit_code": 0, "outcome": "done", "steps": [{"address": "a", "outcome": "updated", "confirmed": true, "mode": "e", "modes": ["7", "e"], "revision": "1200"}], "simulated": true}`:                                true,
 		`{"type": "result", "exit_code": 0, "outcome": "done", "steps": [{"address": "a", "outcome": "staged", "confirmed": true, "mode": "e", "revision": "1000", "reason": "it waits for wave 2 (reset)", "waits": 2}], "simulated": true}`: true,
+		`{"notify": "start", "host": "stor1", "plan_digest": "sha256:` + strings.Repeat("0", 64) + `", "time": "2026-11-22T10:00:00Z", "type": "begun", "run": 7, "components": 3, "simulated": false}`:                                       true,
+		`{"notify": "start", "host": "stor1", "time": "2026-11-22T10:00:00Z", "type": "begun", "run": 7, "components": 3, "simulated": false}`:                                                                                                false,
+		`{"time": "2026-11-22T10:00:00Z", "type": "begun", "components": 3, "simulated": false}`:                                                                                                                                              false,
+		`{"time": "2026-11-22T10:00:00Z", "type": "not-notified", "command": ["page"], "reason": "failed", "simulated": false}`:                                                                                                               true,
+		`{"time": "2026-11-22T10:00:00Z", "type": "not-notified", "reason": "failed", "simulated": false}`:                                                                                                                                    false,
 		`{"type": "result", "outcome": "done", "steps": [], "simulated": true}`:                                                                                                                                                               false,
 	} {
 		if err := checkEvents([]byte(line)); (err == nil) != good {
@@ -62,8 +68,8 @@ func TestEventsSchemaHasEveryWord(t *testing.T) {
 	type property struct{ Enum []any }
 	var schema struct {
 		Defs struct {
-			Event, Result struct{ Properties map[string]property }
-			Outcome, Mode property
+			Event, Result         struct{ Properties map[string]property }
+			Outcome, Mode, Notify property
 		} `json:"$defs"`
 	}
 	if err := json.Unmarshal(text, &schema); err != nil {
@@ -79,6 +85,7 @@ func TestEventsSchemaHasEveryWord(t *testing.T) {
 		{"executor/result", "RunOutcome", d.Result.Properties["outcome"].Enum},
 		{"executor/step", "Refusal", d.Result.Properties["refusal"].Enum},
 		{"internal/state", "HookKind", d.Event.Properties["hook"].Enum},
+		{"internal/notify", "Kind", d.Notify.Enum},
 		{"plan", "Mode", d.Mode.Enum},
 	} {
 		var listed []string

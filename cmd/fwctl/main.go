@@ -33,7 +33,16 @@ func main() {
 
 // run is fwctl as a function: its arguments, its streams, its exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: ui.NewOutput(stdout), stderr: ui.NewOutput(stderr)}
+	return newApp(stdin, stdout, stderr).run(args)
+}
+
+// newApp returns fwctl on this machine.
+func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
+	return &app{stdin: stdin, stdout: ui.NewOutput(stdout), stderr: ui.NewOutput(stderr), local: transport.Local}
+}
+
+// run runs one call of fwctl, and returns its exit code.
+func (a *app) run(args []string) int {
 	root := a.command()
 	root.SetArgs(args)
 	err := closed(a.stdout, root.Execute())
@@ -54,6 +63,9 @@ func closed(out *ui.Output, err error) error {
 type app struct {
 	stdin          io.Reader
 	stdout, stderr *ui.Output
+
+	// local returns the machine that fwctl runs on.
+	local func() (transport.Machine, error)
 
 	simulate  string
 	stateDir  string
@@ -132,7 +144,7 @@ func (a *app) setUp() error {
 // machine returns this host, or the simulated rack or the capture in its place.
 func (a *app) machine() (transport.Machine, error) {
 	if a.simulate == "" {
-		return transport.Local()
+		return a.local()
 	}
 	file, _ := a.rackFile()
 	data, err := readDocument(file, document.Rack)

@@ -23,6 +23,7 @@ import (
 
 	"fwctl/internal/image"
 	"fwctl/internal/sim"
+	"fwctl/internal/transport"
 	"fwctl/internal/window"
 	"fwctl/plan"
 	"fwctl/schemas"
@@ -42,14 +43,47 @@ func TestMain(m *testing.M) {
 	}
 	// With the race detector every process of fwctl would sleep for a second at its end.
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
-	if built := os.Getenv("FWCTL_TEST_BINARY"); built != "" {
-		os.Exit(testBuilt(m, built))
+	// A process goes by its TZ.
+	process := func(main func()) func() {
+		return func() {
+			time.Local = local
+			main()
+		}
 	}
-	testscript.Main(m, map[string]func(){"fwctl": func() {
-		// A process goes by its TZ.
-		time.Local = local
-		main()
-	}})
+	commands := map[string]func(){"fwctl": process(main), "fwctl-at-rack": process(mainAtRack)}
+	built := os.Getenv("FWCTL_TEST_BINARY")
+	if built != "" {
+		delete(commands, "fwctl")
+	}
+	testscript.Main(tests{m, built}, commands)
+}
+
+// mainAtRack is fwctl on a machine that takes the enclosures of rack.yaml for its own: commands
+// that a plan names are run there, as they are not with --simulate.
+func mainAtRack() {
+	a := newApp(os.Stdin, os.Stdout, os.Stderr)
+	a.local = func() (transport.Machine, error) {
+		rack, err := sim.Open("rack.yaml")
+		if err != nil {
+			return nil, err
+		}
+		m, err := rack.Machine("")
+		return simulatedMachine{m, false}, err
+	}
+	os.Exit(a.run(os.Args[1:]))
+}
+
+// tests are the tests, run with a built fwctl if one is named.
+type tests struct {
+	m     *testing.M
+	built string
+}
+
+func (t tests) Run() int {
+	if t.built == "" {
+		return t.m.Run()
+	}
+	return testBuilt(t.m, t.built)
 }
 
 // long skips a test that starts fwctl many times, or waits for it for long, in make quick.

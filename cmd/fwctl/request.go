@@ -227,11 +227,22 @@ func (r *request) carryOut(ctx context.Context, store *state.Store, run runFunc)
 	asked := listen(ctx, display.Say)
 	r.runBegins()
 	queue := ui.NewQueue(display.Show)
+	notifier := r.notifier(queue.Add)
 	c := r.config
-	c.Store, c.Observer, c.Withdraw, c.Leave = store, queue.Add, asked.withdraw, asked.leave
+	c.Store, c.Withdraw, c.Leave = store, asked.withdraw, asked.leave
+	c.Observer = func(e result.Event) {
+		queue.Add(e)
+		notifier.Event(e)
+	}
 	result, err := run(asked.ctx, c)
-	// Nothing runs any more: ^C ends whoever still waits for a reader.
+	// Nothing runs any more: ^C ends whoever still waits, for the last notification or for a reader.
+	waiting, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
 	asked.stop()
+	if result != nil {
+		r.complete(result)
+		notifyOfEnd(waiting, notifier, result, display)
+	}
+	stop()
 	ended := make(chan error, 1)
 	go func() {
 		queue.Close()
@@ -313,9 +324,7 @@ func (r *request) end(result *result.Result, err error) error {
 	if err != nil {
 		return unbegun(err)
 	}
-	for i := range result.Commands {
-		result.Commands[i].Command = r.commandOf(&result.Commands[i])
-	}
+	r.complete(result)
 	if r.json {
 		r.writeResult(result)
 	} else {
@@ -324,18 +333,20 @@ func (r *request) end(result *result.Result, err error) error {
 	return r.failed(result)
 }
 
-// writeResult writes the result as a line of JSON. A write that fails is in the exit code:
-// see closed.
-func (r *request) writeResult(ended *result.Result) {
+// complete gives a result the commands that go on with it as they are to be typed.
+func (r *request) complete(ended *result.Result) {
+	for i := range ended.Commands {
+		ended.Commands[i].Command = r.commandOf(&ended.Commands[i])
+	}
 	if ended.Steps == nil {
 		ended.Steps = []result.Step{}
 	}
-	_ = json.NewEncoder(r.stdout).Encode(struct {
-		Type     string `json:"type"`
-		ExitCode int    `json:"exit_code"`
-		*result.Result
-		Simulated bool `json:"simulated"`
-	}{"result", ended.Outcome.ExitCode(), ended, r.simulate != ""})
+}
+
+// writeResult writes the result as a line of JSON. A write that fails is in the exit code:
+// see closed.
+func (r *request) writeResult(ended *result.Result) {
+	_ = json.NewEncoder(r.stdout).Encode(ended.Line(r.simulate != ""))
 }
 
 // failed returns the error that a run exits with, nil if it ended well.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,6 +29,8 @@ import (
 type site struct {
 	*testing.T
 	dir string
+	// program is fwctl and its first arguments.
+	program []string
 }
 
 // jbods are enclosures of two modules each, ACME JBOD-60, running 1000: the first
@@ -71,7 +74,7 @@ policies: {p: {%s}}
 
 func newSite(t *testing.T, rack, desired string) *site {
 	t.Helper()
-	s := &site{t, t.TempDir()}
+	s := &site{t, t.TempDir(), []string{"fwctl", "--simulate", "rack.yaml"}}
 	sha := map[string]string{}
 	if err := addImage(s.dir, func(k, v string) {
 		sha[k] = v
@@ -100,7 +103,7 @@ func (s *site) write(name, text string) {
 }
 
 func (s *site) fwctl(args ...string) *exec.Cmd {
-	cmd := exec.Command("fwctl", append([]string{"--simulate", "rack.yaml"}, args...)...)
+	cmd := exec.Command(s.program[0], slices.Concat(s.program[1:], args)...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "FWCTL_STATE_DIR="+s.path("state"), "TZ=UTC", "SUDO_USER=anna", "COLUMNS=120")
 	return cmd

@@ -11,6 +11,8 @@ import (
 type EventType string
 
 const (
+	// EventBegun: the run with the number Run begins, or is resumed, and is about Components of this host.
+	EventBegun EventType = "begun"
 	// EventRecovered: what a killed run left was looked at. Reason says what was found.
 	EventRecovered EventType = "recovered"
 	// EventChecking: Components are about to be compared with the plan.
@@ -33,6 +35,9 @@ const (
 	EventHook EventType = "hook"
 	// EventHookEnded: the command has ended and wrote Output. With a Reason, it failed.
 	EventHookEnded EventType = "hook-ended"
+	// EventNotNotified: Command, which notifies people of the run, is not run, or has failed, for a
+	// Reason. The first time alone.
+	EventNotNotified EventType = "not-notified"
 	// EventNoticed: Reason is worth a line in the log.
 	EventNoticed EventType = "noticed"
 	// EventStaged: the image is downloaded and dormant.
@@ -52,6 +57,8 @@ type Event struct {
 	Time time.Time `json:"time"`
 	Type EventType `json:"type"`
 
+	// Run is the number of the run in the store of its host.
+	Run int64 `json:"run,omitempty"`
 	// Address is the component's, "" if the event is about the run or a wave.
 	Address string `json:"address,omitempty"`
 	// Components is how many components the event is about.
@@ -69,9 +76,30 @@ type Event struct {
 	Revision  string  `json:"revision,omitempty"`
 	Confirmed *bool   `json:"confirmed,omitempty"`
 	Outcome   Outcome `json:"outcome,omitempty"`
-	Reason    string  `json:"reason,omitempty"`
+	// NeedsPerson: see Step.
+	NeedsPerson bool   `json:"needs_person,omitempty"`
+	Reason      string `json:"reason,omitempty"`
 
 	Hook    state.HookKind `json:"hook,omitempty"`
 	Command plan.Command   `json:"command,omitempty"`
 	Output  string         `json:"output,omitempty"`
+}
+
+// EventLine is an event as it is written for programs: a line of apply -o json.
+type EventLine struct {
+	Event
+	Simulated bool `json:"simulated"`
+}
+
+// Line is a result as it is written for programs: the last line of apply -o json.
+type Line struct {
+	Type     string `json:"type"`
+	ExitCode int    `json:"exit_code"`
+	*Result
+	Simulated bool `json:"simulated"`
+}
+
+// Line returns the result as it is written for programs.
+func (r *Result) Line(simulated bool) Line {
+	return Line{Type: "result", ExitCode: r.Outcome.ExitCode(), Result: r, Simulated: simulated}
 }

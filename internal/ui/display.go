@@ -55,10 +55,7 @@ func (j *jsonLines) Show(e result.Event) {
 		e.Until = &until
 	}
 	// A reader that went away must not stop a run.
-	_ = j.out.Encode(struct {
-		result.Event
-		Simulated bool `json:"simulated"`
-	}{e, j.simulated})
+	_ = j.out.Encode(result.EventLine{Event: e, Simulated: j.simulated})
 }
 
 func (j *jsonLines) Say(text string) { j.say(text) }

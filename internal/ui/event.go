@@ -38,6 +38,9 @@ func (v *words) label(address string, columns int) string {
 func (v *words) of(e result.Event) string {
 	who := v.names.called(e.Address)
 	switch e.Type {
+	case result.EventBegun:
+		// The plan, and what comes next, say so.
+		return ""
 	case result.EventChecking:
 		return comparing(e) + "."
 	case result.EventWave:
@@ -62,6 +65,8 @@ func (v *words) of(e result.Event) string {
 		return Because(fmt.Sprintf("%s: %s: %s", who, e.Hook.Words(), e.Command), e.Reason)
 	case result.EventHookEnded:
 		return Because(who, cmp.Or(e.Reason, e.Hook.Words()+": done"))
+	case result.EventNotNotified:
+		return NotNotified(e)
 	case result.EventRecovered, result.EventRefusedMode, result.EventNoticed:
 		return Because(who, e.Reason)
 	case result.EventStaged:
@@ -149,3 +154,6 @@ func (o *onceInFull) Show(e result.Event) {
 	}
 	o.Display.Show(e)
 }
+
+// NotNotified returns what the event says that people are not notified of a run.
+func NotNotified(e result.Event) string { return Because("notify: "+e.Command.String(), e.Reason) }

@@ -74,7 +74,7 @@ func (sc Screen) grouped(p *plan.Plan, now time.Time) string {
 	if len(p.Waves) > 0 {
 		add(totalLine(p))
 	}
-	for _, line := range append(canaryLines(p), hookLines(p)...) {
+	for _, line := range append(canaryLines(p), commandLines(p)...) {
 		add(line)
 	}
 	order, shortOrder := sc.order(p)

@@ -256,7 +256,7 @@ func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
 	for _, line := range append(schedule, scanned(p, 10)+".") {
 		lines = append(lines, "- "+markdownText(clip(line)))
 	}
-	for _, line := range append(turnLines("Apply it in this order:", p.Commands, p, everything), hookLines(p)...) {
+	for _, line := range append(turnLines("Apply it in this order:", p.Commands, p, everything), commandLines(p)...) {
 		// Never shortened: it is what someone approves.
 		lines = append(lines, "- "+markdownText(line))
 	}

@@ -30,7 +30,7 @@ type page struct {
 	Schedule, WaveHeads []string
 	Waves               []pageWave
 	Charts              []chart
-	Order, Hooks        []string
+	Order, Programs     []string
 
 	Enclosures []enclosurePicture
 	Blocked    []blockedRow
@@ -96,7 +96,7 @@ func PlanPage(p *plan.Plan, simulated string, now time.Time, details bool) ([]by
 		Made:    Moment(p.CreatedAt), From: pageSource(p), Warnings: p.Warnings, Unread: p.Unread,
 		Schedule: scheduleLines(p, now), Waves: wavesOfPage(p, now), Charts: chartsOf(p, now),
 		WaveHeads: []string{"Wave", "Does", "Components", "Hosts", "Expected", "At most", "Window"},
-		Order:     turnLines("Apply it in this order", p.Commands, p, everything), Hooks: hookLines(p),
+		Order:     turnLines("Apply it in this order", p.Commands, p, everything), Programs: commandLines(p),
 		Stakes: stakeRows(p), Enclosures: enclosurePictures(p), Blocked: blockedRows(p),
 		RowHeads: []string{"Component", "Revision, image", "Action", "Effect", "Wave", "Time", "Why"},
 		Signs:    signsIn(p), Rollout: rolloutText(p.Rollout),

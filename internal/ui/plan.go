@@ -74,7 +74,7 @@ func (sc Screen) Plan(p *plan.Plan, now time.Time, details bool) string {
 	lines = append(lines, "")
 	add(planSummary(p))
 	order := turnLines("Apply it in this order:", p.Commands, p, everything)
-	for _, line := range slices.Concat(schedule, hookLines(p), order) {
+	for _, line := range slices.Concat(schedule, commandLines(p), order) {
 		add(line)
 	}
 	add("Digest " + p.Digest)
@@ -317,6 +317,19 @@ func toDo(steps []plan.Step) string {
 		text += " (" + strings.Join(parts, ", ") + ")"
 	}
 	return text
+}
+
+// commandLines say which commands a plan runs beside what it does to components.
+func commandLines(p *plan.Plan) []string {
+	lines := hookLines(p)
+	if len(p.Notify) > 0 && p.Summary.Acts() {
+		lines = append(lines, fmt.Sprintf("Notify, on each host: %s, at the start, on a failure, when a person is needed, "+
+			"and at the end.", p.Notify))
+		if p.Simulated {
+			lines = append(lines, "Notify is not run on a simulated rack.")
+		}
+	}
+	return lines
 }
 
 // hookLines say which commands a plan runs around resets, and around how many

@@ -27,7 +27,7 @@ func (sc Screen) Resume(r *result.Remaining, now time.Time) string {
 	lines = append(append(lines, rows...), "")
 
 	says := []string{fmt.Sprintf("Left of %s: %s.", Components(len(r.Components)), toDo(r.Plan.Steps))}
-	says = append(append(says, scheduleLines(r.Plan, now)...), hookLines(r.Plan)...)
+	says = append(append(says, scheduleLines(r.Plan, now)...), commandLines(r.Plan)...)
 	for _, s := range r.Owed {
 		says = append(says, fmt.Sprintf("Owed to %s, and run before the rest: after the reset %s.",
 			s.Address, s.Hooks.AfterReset))

@@ -72,6 +72,7 @@ func Plan(in Input) (*plan.Plan, error) {
 		Waves:         []plan.Wave{},
 		Windows:       map[string]window.Window{},
 		Rollout:       in.Desired.Rollout,
+		Notify:        in.Desired.Notify,
 		Warnings:      []string{},
 	}
 	p.Rollout.MaxParallel = max(p.Rollout.MaxParallel, 1)

@@ -49,6 +49,7 @@ var planWords = map[string]func(old, now *plan.Plan) []string{
 	"Rollout": func(old, now *plan.Plan) []string {
 		return fields(&old.Rollout, &now.Rollout, rolloutWords)
 	},
+	"Notify": one("what notifies people of a run is", func(p *plan.Plan) string { return p.Notify.String() }),
 	"Warnings": func(old, now *plan.Plan) []string {
 		return lines(old.Warnings, now.Warnings, "warning: ", "no longer a warning: ")
 	},

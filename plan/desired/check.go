@@ -50,6 +50,7 @@ func (c *checker) check() {
 	}
 	c.checkName(c.d.Name, "metadata", "name")
 	c.checkLongest([]string{"rollout", "soak"}, c.d.Rollout.Soak)
+	c.checkCommand([]string{"notify"}, c.d.Notify)
 	for i, q := range c.d.Quirks {
 		c.checkQuirk(strconv.Itoa(i), q)
 	}

@@ -59,18 +59,24 @@ func (c *checker) checkHooks(where []string, p Policy) {
 	c.checkDurations(at(), map[string]plan.Duration{"timeout": p.Hooks.Timeout})
 	for key, command := range map[string]plan.Command{"beforeReset": p.Hooks.BeforeReset,
 		"afterReset": p.Hooks.AfterReset} {
-		if len(command) == 0 {
-			continue
-		}
-		switch program := command[0]; {
-		case strings.ContainsAny(program, " \t\n"):
-			c.add(at(key, "0"), fmt.Sprintf("%q is one word, and the name of no program", program),
-				"no shell takes it apart: write each word as an item of its own, as in ["+
-					strings.Join(strings.Fields(program), ", ")+"]")
-		case strings.Contains(program, "/") && !path.IsAbs(program):
-			c.add(at(key, "0"), fmt.Sprintf("%s depends on the directory that fwctl is started in", program),
-				"write where it is from the root on, as in /usr/local/bin/NAME, or a name alone that $PATH has")
-		}
+		c.checkCommand(at(key), command)
+	}
+}
+
+// checkCommand refuses a command that needs a shell, or that depends on where fwctl is started.
+func (c *checker) checkCommand(at []string, command plan.Command) {
+	if len(command) == 0 {
+		return
+	}
+	first := append(slices.Clone(at), "0")
+	switch program := command[0]; {
+	case strings.ContainsAny(program, " \t\n"):
+		c.add(first, fmt.Sprintf("%q is one word, and the name of no program", program),
+			"no shell takes it apart: write each word as an item of its own, as in ["+
+				strings.Join(strings.Fields(program), ", ")+"]")
+	case strings.Contains(program, "/") && !path.IsAbs(program):
+		c.add(first, fmt.Sprintf("%s depends on the directory that fwctl is started in", program),
+			"write where it is from the root on, as in /usr/local/bin/NAME, or a name alone that $PATH has")
 	}
 }
 

@@ -26,6 +26,7 @@ type State struct {
 	Names    map[string]string `yaml:"names"` // names of enclosures by their identifier; hex digits in lower case
 	Policies map[string]Policy `yaml:"policies"`
 	Rollout  plan.Rollout      `yaml:"rollout"`
+	Notify   plan.Command      `yaml:"notify"` // nil: nobody is notified
 
 	Except []Exception `yaml:"except"`
 	// Come before the built-in table.
