@@ -17,9 +17,9 @@ func newApart(waves int) *apart {
 	return &apart{map[domainWave]string{}, make([]string, waves), make([]bool, waves)}
 }
 
-// add takes in a step that is reset, and returns why its reset may not share its wave
-// with those before it, "" if it may. A power cycle by a person resets an enclosure, a
-// command an ESP. What is of an unknown fault domain shares its wave with nothing.
+// add adds a step that is reset, and returns why its reset must not share its wave with those
+// added before, "" if it may. A person's power cycle resets an enclosure, a command an ESP. A
+// step of an unknown fault domain shares its wave with no other.
 func (a *apart) add(s *Step, byPerson bool) string {
 	n, what, kind := s.Waves.Reset, s.LUID, "ESP"
 	if byPerson {

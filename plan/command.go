@@ -10,8 +10,8 @@ import (
 // Command is a program and its arguments.
 type Command []string
 
-// String writes a command on one line, as a shell reads it: all commands that
-// people are shown are written so.
+// String writes a command on one line, as a shell reads it. All commands are shown to people
+// in this way.
 func (c Command) String() string {
 	words := make([]string, len(c))
 	for i, w := range c {
@@ -19,7 +19,7 @@ func (c Command) String() string {
 		case plainWord.MatchString(w):
 			words[i] = w
 		case strings.ContainsFunc(w, func(r rune) bool { return !unicode.IsPrint(r) }):
-			// Nothing that moves a terminal's cursor.
+			// It must not move a terminal's cursor.
 			quoted := strconv.Quote(w)
 			words[i] = "$'" + strings.ReplaceAll(quoted[1:len(quoted)-1], "'", `\'`) + "'"
 		default:

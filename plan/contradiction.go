@@ -13,8 +13,8 @@ import (
 	"fwctl/inventory"
 )
 
-// contradiction returns why a plan that fits its schema cannot be carried out as it is, ""
-// if it can: what build.Plan holds to, said of any plan.
+// contradiction returns why a plan that fits its schema cannot be carried out as it is, "" if
+// it can. It checks what build.Plan guarantees, for plans from anywhere.
 func (p *Plan) contradiction() string {
 	if p.Rollout.Soak < 0 || time.Duration(p.Rollout.Soak) > LongestTime {
 		return fmt.Sprintf("its rollout is %+v", p.Rollout)
@@ -31,7 +31,7 @@ func (p *Plan) contradiction() string {
 		return why
 	}
 	if sum := p.Summarize(); sum != p.Summary {
-		return fmt.Sprintf("its summary says %+v, and its steps are %+v", p.Summary, sum)
+		return fmt.Sprintf("its summary says %+v, and its steps add up to %+v", p.Summary, sum)
 	}
 	if why := cmp.Or(p.stepContradiction(), p.expectedContradiction()); why != "" {
 		return why
@@ -62,8 +62,8 @@ func (p *Plan) waveContradiction() string {
 	return ""
 }
 
-// stepContradiction returns why a step cannot be carried out, by itself or beside the
-// others, "" if all can.
+// stepContradiction returns why a step cannot be carried out, by itself or with the others,
+// "" if all can.
 func (p *Plan) stepContradiction() string {
 	apart := newApart(len(p.Waves))
 	type lu struct {
@@ -101,7 +101,7 @@ func (p *Plan) stepContradiction() string {
 	return ""
 }
 
-// has reports whether a step, of those sorted by address, has an address.
+// has reports whether a step has an address. Steps must be sorted by address.
 func (p *Plan) has(address string) bool {
 	_, found := slices.BinarySearchFunc(p.Steps, address, func(s Step, address string) int {
 		return cmp.Compare(s.Address, address)
@@ -169,7 +169,7 @@ func (s *Step) hopContradiction() string {
 	return ""
 }
 
-// actionContradiction returns why the step's action, and what it says of it, do not fit its
+// actionContradiction returns why the step's action, and what goes with it, do not fit its
 // hops, "" if they do.
 func (s *Step) actionContradiction() string {
 	acts, resets := s.Acts(), s.Resets()
@@ -227,7 +227,7 @@ func (s *Step) aliased() bool {
 	return true
 }
 
-// gateContradiction returns why the gates cannot have said this of a step, "" if they can.
+// gateContradiction returns why the step's gate results cannot be right, "" if they can.
 func (s *Step) gateContradiction() string {
 	for _, g := range s.Gates {
 		switch {
@@ -240,7 +240,7 @@ func (s *Step) gateContradiction() string {
 	return ""
 }
 
-// contradiction returns why a hop is none, "" if it is one.
+// contradiction returns why a hop cannot be carried out, "" if it can.
 func (h *Hop) contradiction() string {
 	modes := slices.Equal(h.Modes, []Mode{ModeE}) || slices.Equal(h.Modes, []Mode{Mode7}) ||
 		slices.Equal(h.Modes, []Mode{ModeE, Mode7}) || len(h.Modes) == 0
@@ -248,7 +248,7 @@ func (h *Hop) contradiction() string {
 	case !modes:
 		return fmt.Sprintf("its modes are %v", h.Modes)
 	case h.Mode7Defers && h.ActivateBy != ByPowerCycle:
-		return "its mode 7 resets nothing, and something else than a power cycle starts it"
+		return "its mode 7 resets nothing, and something other than a power cycle starts it"
 	case h.ActivationPage != "" && h.ActivateBy != ByModeF:
 		return "it is activated by a page and by a power cycle"
 	case !OneLine(h.From, h.To, h.Image.Name, string(h.RefusedMode)):
@@ -268,11 +268,11 @@ func (h *Hop) contradiction() string {
 // device takes for anything. The slowest known wrote flash for 25 minutes.
 const LongestTime = 7 * 24 * time.Hour
 
-// bounded reports whether a time that must be some is, and not too long.
+// bounded reports whether a time is more than zero, and not too long.
 func bounded(d Duration) bool { return d > 0 && time.Duration(d) <= LongestTime }
 
-// oneLiners reports whether the texts outside steps that views set on a line can be
-// shown on one.
+// oneLiners reports whether the texts outside steps that views show on one line have no line
+// breaks.
 func (p *Plan) oneLiners() bool {
 	texts := []string{p.DesiredState.Name}
 	for _, s := range p.Scans {

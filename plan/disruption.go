@@ -21,13 +21,14 @@ type Disruption struct {
 	Why      string `json:"why"`
 }
 
-// ifRefused begins Disruption.Why if only a fallback to mode 7 resets anything.
+// ifRefused begins Disruption.Why of a step in which only a fallback to mode 7 resets anything.
 const ifRefused = "mode e resets nothing; if it is refused, "
 
-// IfRefused returns Disruption.Why of a step of which only the fallback resets anything: what says what it resets.
+// IfRefused returns Disruption.Why of a step in which only the fallback to mode 7 resets anything. what says what that
+// resets.
 func IfRefused(what string) string { return ifRefused + what }
 
-// AfterRefusal returns the disruption once the device has refused mode e, so that the fallback is sure to follow.
+// AfterRefusal returns the disruption after the device has refused mode e: the fallback is then sure.
 func (d Disruption) AfterRefusal() Disruption {
 	if what, found := strings.CutPrefix(d.Why, ifRefused); found {
 		d.Why = "mode e is refused; " + what
@@ -45,5 +46,5 @@ const (
 	ResetAlways    Reset = "always"    // permitted at review
 )
 
-// rank orders impacts from nothing to the worst; it is negative for what is none.
+// rank orders impacts from nothing to the worst; it is negative for an unknown one.
 func (i Impact) rank() int { return slices.Index([]Impact{NoImpact, ESPReset, IOInterruption}, i) }

@@ -8,7 +8,7 @@ import (
 	"fwctl/inventory"
 )
 
-// Drift is a component that is not as a plan brings it.
+// Drift is a component that is not as a plan leaves it.
 type Drift struct {
 	Address  string `json:"address"`
 	Wanted   string `json:"wanted"`   // the revision that the plan brings, "" if no revision shows it
@@ -16,10 +16,10 @@ type Drift struct {
 	Reason   string `json:"reason"`
 }
 
-// Drift compares what a host sees now with what a plan brings once all of it was
-// carried out, power cycles included. It returns the components that are not so, by
-// address, and how many it compared: those that the host works on, and of other hosts'
-// those that it sees. What the plan leaves alone has to be in sight.
+// Drift compares what a host sees now with what a plan leaves once all of it was carried out,
+// power cycles included. It returns the components that differ, by address, and how many it
+// compared: those that the host works on, and those of other hosts that it sees. Components
+// that the plan leaves alone have to be in sight.
 func (p *Plan) Drift(inv *inventory.Inventory) (compared int, all []Drift) {
 	esps := inv.ESPs()
 	missing := map[string]bool{} // lu_ids, each listed once
@@ -51,8 +51,8 @@ func (p *Plan) Drift(inv *inventory.Inventory) (compared int, all []Drift) {
 	return compared, all
 }
 
-// unsaid reports whether the revision does not show that the step was carried out, because
-// the component reported it before.
+// unsaid reports whether the revision cannot show that the step was carried out, because the
+// component reported the same before.
 func (s *Step) unsaid() bool {
 	return len(s.Hops) > 0 && (s.Last().Unversioned || s.Last().To == s.Current)
 }
@@ -66,8 +66,8 @@ func (s *Step) remembered(sub *inventory.Subenclosure) bool {
 	return sent != nil && sent.SHA256 == s.Last().Image.SHA256
 }
 
-// drift returns how the step's component, behind an ESP that is nil if it is not in
-// sight, is not as the plan brings it; nil if it is.
+// drift returns how the step's component differs from what the plan leaves; nil if it does
+// not. in is its ESP, nil if that is not in sight.
 func (s *Step) drift(in *inventory.ESP, inv *inventory.Inventory) *Drift {
 	d := &Drift{Address: s.Address, Wanted: s.brings()}
 	if in == nil {
@@ -111,7 +111,7 @@ func (s *Step) drift(in *inventory.ESP, inv *inventory.Inventory) *Drift {
 }
 
 // brings returns the revision that the step's component runs once the plan was carried out and
-// what it leaves staged was started, "" if the plan does not name it.
+// the image that it leaves staged was started; "" if the plan does not name it.
 func (s *Step) brings() string {
 	switch {
 	case len(s.Hops) > 0:

@@ -36,7 +36,7 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	v, err := time.ParseDuration(n.Value)
 	if err != nil {
-		// Of this type, the decoder reads on: nothing else is taken to be missing.
+		// After an error of this type the decoder reads on, and takes nothing else to be missing.
 		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %s", n.Line, err)}}
 	}
 	*d = Duration(v)

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Expected is how long something is expected to take by what earlier runs took. The zero value is unknown.
+// Expected is how long something is expected to take, by what earlier runs took. The zero value is unknown.
 type Expected struct {
 	Time Duration
-	// How many runs it rests on: of all that adds up to it, what the fewest runs have shown.
+	// Runs is how many runs it rests on: the fewest of any part that adds up to it.
 	Runs int
 }
 
 // Known reports whether the expectation is known.
 func (e Expected) Known() bool { return e.Runs > 0 }
 
-// Then returns what is expected of two things one after the other, with a wait between them;
-// unknown if one of them is.
+// Then returns how long two things are expected to take one after the other, with a wait
+// between them; unknown if one of them is.
 func (e Expected) Then(wait Duration, o Expected) Expected {
 	if !e.Known() || !o.Known() {
 		return Expected{}
@@ -27,7 +27,7 @@ func (e Expected) Then(wait Duration, o Expected) Expected {
 // Expected returns how long all hops of a step are expected to take.
 func (s *Step) Expected() Expected { return Expected{s.ExpectedDuration, s.ExpectedFrom} }
 
-// ExpectedIn returns how long a wave is expected to spend on a step: never longer than it may at most.
+// ExpectedIn returns how long a wave is expected to spend on a step: never longer than the step may take at most.
 func (s *Step) ExpectedIn(w Wave) Expected {
 	takes := s.ExpectedStaging
 	switch w.Number {
@@ -42,16 +42,16 @@ func (s *Step) ExpectedIn(w Wave) Expected {
 
 // Times are how long a plan's waves take.
 type Times struct {
-	// Of each wave, in the order of Waves, soaks not counted.
+	// Expected and Worst are those of each wave, in the order of Waves, without soaks.
 	Expected []Expected
 	Worst    []Duration
-	// Of all waves and the soaks between them. They do not count what is waited for: windows and persons.
+	// The totals are those of all waves and the soaks between them, without waiting for windows and people.
 	TotalExpected Expected
 	TotalWorst    Duration
 }
 
-// Times returns how long the waves are expected to take, and may take at most. What is expected of a wave is unknown if
-// it is of one of its steps, and so is the total.
+// Times returns how long the waves are expected to take, and may take at most. The expectation of a wave is unknown if
+// that of one of its steps is, and the total is unknown if that of a wave is.
 func (p *Plan) Times() Times {
 	t := Times{Worst: p.Worst(), Expected: make([]Expected, len(p.Waves))}
 	for i, runs := range p.expectedRuns() {
@@ -80,8 +80,8 @@ func (t *Times) Span(p *Plan, from, to int) (expected Expected, worst Duration) 
 	return expected, worst
 }
 
-// Part returns the plan with the steps of one host and some of its waves only. If there is something of them that was
-// done before, what is expected of them is unknown.
+// Part returns the plan with only the steps of one host and some of the waves. If some of their work was done before,
+// their expectation is unknown.
 func (p *Plan) Part(host string, selected func(Wave) bool, begun bool) *Plan {
 	part := *p
 	part.Waves = slices.DeleteFunc(slices.Clone(p.Waves), func(w Wave) bool { return !selected(w) })
@@ -95,8 +95,7 @@ func (p *Plan) Part(host string, selected func(Wave) bool, begun bool) *Plan {
 	return &part
 }
 
-// expectedRuns returns how many runs the expectation of each wave rests on, 0 if it is unknown. The result is in the
-// order of Waves.
+// expectedRuns returns how many runs the expectation of each wave rests on, in the order of Waves; 0 if it is unknown.
 func (p *Plan) expectedRuns() []int {
 	index := map[int]int{}
 	for i, w := range p.Waves {
@@ -119,7 +118,7 @@ func (p *Plan) expectedRuns() []int {
 	return runs
 }
 
-// SetExpected sets what is expected of the waves and of the plan by what is expected of the steps.
+// SetExpected sets the expectations of the waves and of the plan from those of the steps.
 func (p *Plan) SetExpected() {
 	times := p.Times()
 	for i, e := range times.Expected {
@@ -128,21 +127,21 @@ func (p *Plan) SetExpected() {
 	p.ExpectedDuration, p.ExpectedFrom = times.TotalExpected.Time, times.TotalExpected.Runs
 }
 
-// expectedContradiction returns why what the plan expects cannot be right, "" if it can.
+// expectedContradiction returns why the plan's expectations cannot be right, "" if they can.
 func (p *Plan) expectedContradiction() string {
 	times := p.Times()
 	for i, e := range times.Expected {
 		if w := p.Waves[i]; (Expected{w.ExpectedDuration, w.ExpectedFrom}) != e {
-			return "what it expects of a wave is not what its steps come to"
+			return "the time it expects of a wave is not what its steps add up to"
 		}
 	}
 	if (Expected{p.ExpectedDuration, p.ExpectedFrom}) != times.TotalExpected {
-		return "what it expects in all is not what its waves come to"
+		return "the time it expects in all is not what its waves add up to"
 	}
 	return ""
 }
 
-// expectedContradiction returns why what the step expects cannot be right, "" if it can.
+// expectedContradiction returns why the step's expectations cannot be right, "" if they can.
 func (s *Step) expectedContradiction() string {
 	switch unknown := s.ExpectedFrom == 0; {
 	case s.ExpectedFrom < 0,
@@ -150,12 +149,12 @@ func (s *Step) expectedContradiction() string {
 		s.ExpectedDuration > s.WorstDuration,
 		unknown != (s.ExpectedDuration == 0), unknown && s.ExpectedScaled,
 		s.ExpectedStaging > 0 && s.Waves.Stage == 0:
-		return "what it expects of its time does not fit together"
+		return "the times it expects do not fit together"
 	}
 	return ""
 }
 
-// WholeSeconds rounds a time up to whole seconds: what takes some time takes at least one.
+// WholeSeconds rounds a time up to whole seconds.
 func WholeSeconds(d time.Duration) Duration {
 	return Duration((d + time.Second - 1).Truncate(time.Second))
 }

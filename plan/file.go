@@ -16,7 +16,7 @@ import (
 	"fwctl/schemas"
 )
 
-// DamagedError is a file that is not a plan as this fwctl writes them: it was cut,
+// DamagedError reports a file that is not a plan as this fwctl writes plans: it was cut off,
 // changed, or written by another version.
 type DamagedError struct {
 	Reason   string
@@ -37,9 +37,9 @@ func (e *DamagedError) Error() string {
 
 // Parse reads a saved plan. The error is a *DamagedError.
 //
-// A digest proves that a plan was not changed by accident. That it is one which
-// can be carried out is looked at too: what the executor relies on holds of
-// every plan that Parse returns.
+// The digest proves only that a plan was not changed by accident. Parse also checks that the
+// plan can be carried out: all that the executor relies on holds for every plan that it
+// returns.
 func Parse(data []byte) (*Plan, error) {
 	if p, ok := parseCanonical(data); ok {
 		return p, nil
@@ -78,8 +78,8 @@ func Parse(data []byte) (*Plan, error) {
 	return &p, nil
 }
 
-// parseCanonical reads a plan that is byte by byte as Encode writes it: of that, only its
-// values are compared with the schema. What is not so is for the slow way, which can say why.
+// parseCanonical parses a plan that is byte by byte as Encode writes it: only its values then
+// need comparing with the schema. All others take the slow way, which can say what is wrong.
 func parseCanonical(data []byte) (*Plan, bool) {
 	if !bytes.HasPrefix(data, []byte("{\n  \"format_version\": ")) {
 		return nil, false
@@ -102,8 +102,8 @@ func parseCanonical(data []byte) (*Plan, bool) {
 
 var errOtherBytes = errors.New("the file is not as fwctl writes it")
 
-// showable reports whether the texts of JSON have only characters that can be
-// shown, line feeds and tabs. It may miss some that are.
+// showable reports whether the texts of JSON have only characters that can be shown, line feeds
+// and tabs. It may return false for some that do.
 func showable(data []byte) bool {
 	if bytes.IndexByte(data, 0x7f) >= 0 {
 		return false
@@ -136,8 +136,8 @@ func showable(data []byte) bool {
 // Commands and its Digest.
 func (p *Plan) Encode() ([]byte, error) {
 	p.Commands = p.turns()
-	// The digest stands in front of what it is over. Until that is known, something of its
-	// length is in its place.
+	// The digest stands in front of what it covers. Until it is known, a text of the same length
+	// is in its place.
 	p.Digest = digestOf(sha256.New())
 	size, err := p.size()
 	if err != nil {
@@ -178,11 +178,11 @@ func (p *Plan) writeSigned(write func(part []byte) error) (digest string, err er
 
 func digestOf(sum hash.Hash) string { return "sha256:" + hex.EncodeToString(sum.Sum(nil)) }
 
-// Kind is what a plan file says that it is.
+// Kind is the kind that a plan file says it is of.
 const Kind = "Plan"
 
-// sign puts digest, time of creation and hints where writeBare left them out: at the
-// head, which no text of a device comes before.
+// sign puts digest, time of creation and hints at the head of a file, where writeBare left them
+// out. No text of a device comes before that place.
 func (p *Plan) sign(bare []byte) ([]byte, error) {
 	at, err := p.CreatedAt.MarshalJSON()
 	if err != nil {
@@ -204,8 +204,8 @@ func (p *Plan) sign(bare []byte) ([]byte, error) {
 	return append(data, tail...), nil
 }
 
-// showableHints returns the hints at images that the plan sends, without paths that
-// could not be shown as they are: such a plan could not be read again.
+// showableHints returns the hints at images that the plan sends, without paths that have
+// characters that cannot be shown: Parse would refuse the plan.
 func (p *Plan) showableHints() map[string]string {
 	hints := map[string]string{}
 	for _, ref := range p.ImagesToSend() {
@@ -218,14 +218,14 @@ func (p *Plan) showableHints() map[string]string {
 	return hints
 }
 
-// ImagesToSend returns the images of all hops that send one, each once, in the order
-// of the steps.
+// ImagesToSend returns the images of all hops that send one, each once, in the order of the
+// steps.
 func (p *Plan) ImagesToSend() []ImageRef {
 	var refs []ImageRef
 	seen := map[string]bool{}
 	for _, s := range p.Steps {
 		for _, h := range s.Hops {
-			// Without modes it is staged already, and nothing is sent.
+			// A hop without modes sends nothing: its image is staged already.
 			if len(h.Modes) > 0 && !seen[h.Image.SHA256] {
 				seen[h.Image.SHA256] = true
 				refs = append(refs, h.Image)

@@ -12,8 +12,8 @@ const (
 	GateActivate  Gate = "activate" // asked if the policy, or --activate, wants what is deferred to be started
 )
 
-// Gates are all gates, in the order in which they are listed. When a wave may run, which the
-// windows of a policy decide, is for Plan.Opening.
+// Gates are all gates, in the order in which they are listed. The windows of a policy are no
+// gate: Plan.Opening says when a wave may run.
 var Gates = []Gate{GateAllESPs, GateHealthy, GateSignature, GateDowngrade, GateReset, GateActivate}
 
 // Verdict is what a gate that was asked said.

@@ -6,13 +6,14 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Hooks are commands that are run around each reset of a component, on its host
-// and without a shell. The one before can keep the reset from being done; the one
-// after is run whenever the one before was, however that and the reset ended.
+// Hooks are commands that are run around each reset of a component, on its host and without a
+// shell. If the one before fails, the reset is not done. The one after is run whenever the one
+// before was, however that and the reset ended.
 type Hooks struct {
-	BeforeReset Command  `json:"before_reset,omitempty" yaml:"beforeReset"`
-	AfterReset  Command  `json:"after_reset,omitempty" yaml:"afterReset"`
-	Timeout     Duration `json:"timeout" yaml:"timeout"` // of each of them; what runs longer is killed, and failed
+	BeforeReset Command `json:"before_reset,omitempty" yaml:"beforeReset"`
+	AfterReset  Command `json:"after_reset,omitempty" yaml:"afterReset"`
+	// Timeout is that of each command: one that runs longer is killed, and has failed.
+	Timeout Duration `json:"timeout" yaml:"timeout"`
 }
 
 // defaultHookTimeout is how long a hook may run if the desired state does not say.

@@ -25,10 +25,10 @@ const (
 // Hop is one image sent to one component.
 type Hop struct {
 	From string `json:"from"`
-	// "" if unknown: any but From, unless Unversioned.
+	// To is "" if unknown: any revision but From then shows the image, unless Unversioned.
 	To    string   `json:"to"`
 	Image ImageRef `json:"image"`
-	// What is tried, in this order: e, then 7 only if a reset is permitted; empty if the
+	// Modes are tried in this order: e, then 7 only if a reset is permitted; empty if the
 	// image is staged already (action activate).
 	Modes    []Mode   `json:"modes"`
 	Protocol Protocol `json:"protocol"`
@@ -43,28 +43,28 @@ type Hop struct {
 	Unversioned bool `json:"unversioned,omitempty"`
 	// Mode 7 leaves it for a power cycle to start.
 	Mode7Defers bool `json:"mode_7_defers,omitempty"`
-	// How long the device may write flash without telling an end.
+	// How long the device may write flash without reporting an end.
 	FlashTimeout Duration `json:"flash_timeout"`
 	// How long to leave a device alone after a reset.
 	Settle Duration `json:"settle"`
 	// How long a device may stay away after a reset.
 	ReturnTimeout Duration `json:"return_timeout"`
 
-	// What follows is from the quirk table; absent: as usual.
+	// The fields that follow are from the quirk table; they are absent for usual devices.
 	// When the download status is not read.
 	SkipStatus []StatusRead `json:"skip_status,omitempty"`
 	// Sense data that mean, at the first chunk and if they point at no field, that the mode is refused.
 	RefusedMode SenseCode `json:"refused_mode,omitempty"`
 	// Sent in place of mode 0Fh: bytes in hex, lower case, from the page code on.
 	ActivationPage string `json:"activation_page,omitempty"`
-	// What the device never said to be complete may be activated.
+	// An image may be activated though the device never said that it is complete.
 	ActivateUnconfirmed bool `json:"activate_unconfirmed,omitempty"`
 	// How long ESPs that differ may take to bring each other to one revision.
 	PeerSync Duration `json:"peer_sync,omitempty"`
 }
 
-// Brings writes the revision that a hop brings: - if the part reports none, ? if
-// the plan does not say which it is.
+// Brings returns the revision that a hop brings: "-" if the part reports none, "?" if the plan
+// does not say which it is.
 func (h *Hop) Brings() string {
 	switch {
 	case h.Unversioned:
@@ -75,7 +75,7 @@ func (h *Hop) Brings() string {
 	return h.To
 }
 
-// Goal names what a hop brings as inventory.Staged.Label does: its revision, else its image.
+// Goal names what a hop brings, as inventory.Staged.Label does: its revision, else its image.
 func (h *Hop) Goal() string {
 	if h.To != "" {
 		return h.To
@@ -94,7 +94,7 @@ func (h *Hop) Deferring() []Mode {
 // MayReset reports whether one of the hop's modes resets what it goes to.
 func (h *Hop) MayReset() bool { return len(h.Deferring()) < len(h.Modes) }
 
-// Activation says what follows a download that deferred its activation.
+// Activation is what follows a download that deferred its activation.
 type Activation string
 
 const (
@@ -121,15 +121,15 @@ type ImageRef struct {
 // fallback, or by an activation in the same apply.
 func (h *Hop) Resets() bool { return h.MayReset() || h.Activation == WithApply }
 
-// ByPerson reports whether a hop waits for a person's power cycle in an apply, which is all
-// that resets what it goes to.
+// ByPerson reports whether an apply waits for a person's power cycle to start the hop's image.
+// Nothing else then resets the component.
 func (h *Hop) ByPerson() bool { return h.Activation == WithApply && h.ActivateBy == ByPowerCycle }
 
-// ByCommand reports whether an apply starts what the hop has left dormant by a command: mode
-// 0Fh, or the page that a quirk has in its place.
+// ByCommand reports whether an apply starts the hop's dormant image by a command: mode 0Fh, or
+// the page that a quirk has in its place.
 func (h *Hop) ByCommand() bool { return h.Activation == WithApply && h.ActivateBy == ByModeF }
 
-// Reports returns what the component says that it runs once the hop's image was started.
+// Reports returns the revision that the component reports once the hop's image was started.
 func (h *Hop) Reports() string {
 	if h.Unversioned {
 		return h.From

@@ -10,23 +10,23 @@ import (
 
 // Opening is when a wave may run.
 type Opening struct {
-	// It may run at the time that was asked about.
+	// Now: it may run at the time that was asked about.
 	Now bool
-	// The window that is open, or opens next; "" if the wave names none, so that it may run at
+	// Window is the one that is open, or opens next; "" if the wave names none, so that it may run at
 	// any time.
 	Window string
-	// In the window's time zone; zero if the wave names no window, or none of them opens any
+	// Start is in the window's time zone; zero if the wave names no window, or none of them opens any
 	// more.
 	Start time.Time
-	// What has not been started by then has to wait; likewise.
+	// End is when it closes. Work that has not been started by then has to wait; zero likewise.
 	End time.Time
 }
 
-// Opening says whether a wave of the plan may run at a time, and until when, else
+// Opening returns whether a wave of the plan may run at a time, and until when; if it may not,
 // when it may run next. Openings of several windows that meet or overlap are one.
 //
-// An error means that the plan lacks a window that the wave names, or that one of
-// them says nothing; Build makes no such plan.
+// An error means that the plan lacks a window that the wave names, or that a window cannot be
+// read; Build makes no such plan.
 func (p *Plan) Opening(w Wave, at time.Time) (Opening, error) {
 	if len(w.Windows) == 0 {
 		return Opening{Now: true}, nil
@@ -56,11 +56,11 @@ func (p *Plan) schedules(w Wave) ([]*window.Schedule, error) {
 	for _, name := range w.Windows {
 		win, ok := p.Windows[name]
 		if !ok {
-			return nil, fmt.Errorf("cannot tell when wave %d may run: the plan has no window %q", w.Number, name)
+			return nil, fmt.Errorf("cannot find out when wave %d may run: the plan has no window %q", w.Number, name)
 		}
 		s, err := window.Compile(win)
 		if err != nil {
-			return nil, fmt.Errorf("cannot tell when wave %d may run: window %s: %w", w.Number, name, err)
+			return nil, fmt.Errorf("cannot find out when wave %d may run: window %s: %w", w.Number, name, err)
 		}
 		all = append(all, s)
 	}

@@ -1,8 +1,8 @@
-// Package plan is the plan itself: its types, its file format and digest, and the
-// questions that everybody asks a step: whether it acts, in which wave, who resets it.
+// Package plan is the plan itself: its types, its file format and digest, and the questions
+// that all others ask a step: whether it acts, in which wave, what resets it.
 //
-// A plan leaves no choice to the executor. This package makes none (see plan/build), and
-// never reaches a device, a clock or an image.
+// A plan leaves no choice to the executor. This package does not make plans (plan/build does),
+// and never reaches a device, a clock or an image.
 package plan
 
 import (
@@ -26,7 +26,7 @@ type Plan struct {
 	Digest string `json:"digest"`
 	// RFC 3339, UTC.
 	CreatedAt time.Time `json:"created_at"`
-	// By SHA-256: absolute paths at which images were; not covered by the digest.
+	// Absolute paths of images when the plan was made, by SHA-256; not covered by the digest.
 	ImageHints   map[string]string `json:"image_hints,omitempty"`
 	Simulated    bool              `json:"simulated"`
 	DesiredState Source            `json:"desired_state"`
@@ -37,17 +37,17 @@ type Plan struct {
 	// lu_ids that were found, sorted, of enclosures that no step is about, and no fault
 	// domain of one: an apply leaves them alone.
 	LeftOut []string `json:"left_out,omitempty"`
-	// In the order they are walked, numbers ascending.
+	// In the order in which they are carried out, by ascending numbers.
 	Waves []Wave `json:"waves"`
 	// How long all waves and the soaks between them are expected to take, and how many runs that
 	// rests on; 0 if unknown. What is waited for is not counted: windows and persons.
 	ExpectedDuration Duration `json:"expected_duration,omitempty"`
 	ExpectedFrom     int      `json:"expected_from,omitempty"`
-	// Who applies what after whom; none if one command on one host does all of it.
+	// The commands that carry the plan out, in order; none if one command on one host does all of it.
 	Commands []Turn `json:"commands,omitempty"`
-	// Those that waves name.
+	// The windows that waves name.
 	Windows map[string]window.Window `json:"windows"`
-	// The rows of the quirk table that steps name: where each comes from.
+	// Where the rows of the quirk table come from that steps name, by their names.
 	Quirks  map[string]string `json:"quirks,omitempty"`
 	Rollout Rollout           `json:"rollout"`
 	// Notifies people of each run, on its host and without a shell, with the event as JSON on standard
@@ -77,7 +77,7 @@ type Scan struct {
 type Rollout struct {
 	// Enclosures of each model that go through all of their waves first.
 	Canary int `json:"canary,omitempty" yaml:"canary"`
-	// How long the canaries must have been done, and well, before the rest.
+	// How long the canaries must have run well before the rest begins.
 	Soak Duration `json:"soak,omitempty" yaml:"soak"`
 	// Enclosures worked on at a time.
 	MaxParallel int `json:"max_parallel" yaml:"maxParallel"`
@@ -97,8 +97,8 @@ type Summary struct {
 	Unread    int `json:"unread,omitempty"` // devices that could not be read
 }
 
-// Unread is a device that the scan of a host could not read: nothing that is said of
-// the other components says anything of what is behind it.
+// Unread is a device that the scan of a host could not read: nothing is known of the components
+// behind it.
 type Unread struct {
 	Host string `json:"host"`
 	Path string `json:"path"`
@@ -128,8 +128,8 @@ func (p *Plan) Summarize() Summary {
 // Acts reports whether an apply of the plan does anything.
 func (s Summary) Acts() bool { return s.Update+s.Activate > 0 }
 
-// Pending reports whether anything differs from the desired state, or may: what is staged,
-// blocked or could not be read counts too.
+// Pending reports whether anything differs from the desired state, or may: components that are
+// staged or blocked, and devices that could not be read, count too.
 func (s Summary) Pending() bool { return s.Update+s.Activate+s.Staged+s.Blocked+s.Unread > 0 }
 
 // Astray returns the steps of components that are not as the desired state wants them.
@@ -137,14 +137,14 @@ func (p *Plan) Astray() []Step {
 	return slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return s.AsWanted() })
 }
 
-// UnreadWanted returns the devices that could not be read, and that the desired state may
-// be about: having nothing else to do is then not a success.
+// UnreadWanted returns the devices that could not be read and that the desired state may be
+// about. If there are any, having nothing to do is not a success.
 func (p *Plan) UnreadWanted() []Unread {
 	return slices.DeleteFunc(slices.Clone(p.Unread), func(u Unread) bool { return !u.Wanted })
 }
 
-// Unseen is an enclosure that a plan works on while other ESPs of it are not in sight, so
-// that another host may be writing to it.
+// Unseen is an enclosure that a plan works on though some of its ESPs are not in sight: another
+// host may be writing to it.
 type Unseen struct {
 	// Enclosure is the first part of its addresses, Name "" if it has none.
 	Enclosure, Name string
@@ -153,7 +153,7 @@ type Unseen struct {
 	Seen, Expected int
 }
 
-// ShortDigest returns the beginning of a SHA-256, with or without its prefix, for people to tell two apart.
+// ShortDigest returns the beginning of a SHA-256, with or without its prefix: enough for people to distinguish two.
 func ShortDigest(digest string) string {
 	digest = strings.TrimPrefix(digest, "sha256:")
 	return digest[:min(8, len(digest))]

@@ -12,10 +12,10 @@ import (
 	"fwctl/schemas"
 )
 
-// UnmatchedError is a selector of the command line that selects nothing.
+// UnmatchedError reports a selector of the command line that selects nothing.
 type UnmatchedError struct {
 	Given string // the selector and its flag, as people type them
-	Where string // what it was looked for in: "this plan"
+	Where string // where it was looked for: "this plan"
 	Hint  string // the nearest text that selects something, or what there is
 }
 
@@ -23,9 +23,8 @@ func (e *UnmatchedError) Error() string {
 	return fmt.Sprintf("cannot use %s: it selects nothing in %s", e.Given, e.Where)
 }
 
-// Unmatched returns an UnmatchedError for each selector that selects none of the
-// components. given is the flag that they were given with, "" for an argument; where
-// says what the components are.
+// Unmatched returns an UnmatchedError for each selector that selects none of the components.
+// given is the flag of the selectors, "" for an argument; where says what the components are.
 func Unmatched(given string, selectors []inventory.Selector, components []inventory.Named, where string) error {
 	var all *multierror.Error
 	for _, s := range selectors {
@@ -72,7 +71,7 @@ func (p *Plan) Components() []inventory.Named {
 	return all
 }
 
-// Names returns those of the enclosures that a host works on, by the first part of their
+// Names returns the names of the enclosures that a host works on, by the first part of their
 // addresses. An enclosure without a name has no entry.
 func (p *Plan) Names(host string) map[string]string {
 	names := map[string]string{}

@@ -14,12 +14,12 @@ import (
 	"fwctl/inventory"
 )
 
-// Stake is something that uses drives behind what a step takes down: as far as it is in one
-// enclosure, on one host, and has one fate.
+// Stake is something that uses drives behind what a step takes down. Its parts in different
+// enclosures, on different hosts, or with different fates are different Stakes.
 type Stake struct {
 	// "unknown" for all drives whose users are unknown.
 	Kind inventory.UseKind `json:"kind"`
-	// As in inventory.Use; empty for swap, what is held exclusively, and what is unknown.
+	// As in inventory.Use; empty for swap, for drives held exclusively, and if it is unknown.
 	Name string `json:"name,omitempty"`
 	// Block devices that it uses all of the drives through, the drives' end first.
 	Through []string `json:"through,omitempty"`
@@ -54,8 +54,8 @@ func CompareStakes(a, b *Stake) int {
 		cmp.Compare(a.Host, b.Host), cmp.Compare(a.Enclosure, b.Enclosure), cmp.Compare(a.Path, b.Path))
 }
 
-// InFull puts in words all that is known of it: "stops: mount /srv/backup (through md0; slots
-// 0, 1)". The enclosure is named unless it is home.
+// InFull returns all that is known of it in words: "stops: mount /srv/backup (through md0;
+// slots 0, 1)". It names the enclosure unless that is home.
 func (s *Stake) InFull(home string) string {
 	var where []string
 	if way := s.way(); way != "" {
@@ -101,7 +101,7 @@ func (s *Stake) way() string {
 	return top
 }
 
-// stakeKinds say how to speak of things at stake.
+// stakeKinds are the words for things at stake.
 var stakeKinds = map[inventory.UseKind]struct {
 	one    string // before the name of one
 	all    string // before the names of some
@@ -118,7 +118,7 @@ var stakeKinds = map[inventory.UseKind]struct {
 	inventory.CephUse:      {"Ceph", "Ceph", true},
 	inventory.MultipathUse: {"multipath map", "multipath map", true},
 	inventory.RawUse:       {"process", "process", false},
-	inventory.HeldUse:      {"drives that somebody holds exclusively", "drives that somebody holds exclusively", true},
+	inventory.HeldUse:      {"drives that someone holds exclusively", "drives that someone holds exclusively", true},
 	inventory.UnknownUse:   {"drives of unknown use", "drives of unknown use", true},
 }
 
@@ -128,7 +128,7 @@ func ofDrives(drives, of int) string {
 	return fmt.Sprintf("%d of %s", drives, english.Plural(of, "drive", ""))
 }
 
-// Label says what it is, and which: "pool tank".
+// Label returns its kind and name: "pool tank".
 func (s *Stake) Label() string { return named(stakeKinds[s.Kind].one, s.Name) }
 
 // places lists where drives are: "slots 0-5, 9, 1 drive in no slot".
@@ -161,26 +161,25 @@ func places(slots []int, others int) string {
 	return strings.Join(parts, ", ")
 }
 
-// How many things of one fate are named in a line of text.
+// How many things of one fate a line of text names; it counts the others.
 const (
-	// SomeThings is for a line among others: what has no room is counted.
+	// SomeThings is for a line among others.
 	SomeThings = 8
 
-	// AllThings is for whoever asks for all details.
+	// AllThings is for those who ask for all details.
 	AllThings = math.MaxInt
 )
 
-// StakeWords puts in words what a step puts at stake, and what goes on: "at stake: mounts
+// StakeWords returns in words what a step puts at stake, and what goes on: "at stake: mounts
 // /srv/backup (md0: slots 0, 1), pool tank (6 of 8 drives); goes on through esp2: swap (slot
-// 3)"; "" if its drives carry nothing. Of many things so many are named, and the others
-// counted.
+// 3)"; "" if its drives carry nothing. It names at most so many things, and counts the others.
 func (s *Step) StakeWords(most int) string {
 	return thingsAtStake([]*Step{s}).words(s.Enclosure, nil, most)
 }
 
-// StakeWords puts in words what steps put at stake together, each thing once: what one of
-// them stops and another one does not counts as stopped. Of many things so many are named,
-// and the others counted.
+// StakeWords returns in words what steps put at stake together, each thing once. A thing that
+// stops in one step counts as stopped, even if it goes on in another. It names at most so many
+// things, and counts the others.
 func StakeWords(steps []*Step, most int) string {
 	names := map[string]string{}
 	for _, s := range steps {
@@ -240,7 +239,7 @@ func thingsAtStake(steps []*Step) things {
 	return list
 }
 
-// add takes in the drives of one enclosure.
+// add adds the drives of one enclosure.
 func (t *thing) add(s *Stake) {
 	if t.slots[s.Enclosure] == nil {
 		t.slots[s.Enclosure] = slotSet{}
@@ -275,8 +274,8 @@ func (t *thing) drives() int {
 	return n
 }
 
-// words puts a thing in words but for its kind. At home no enclosure is named; without a home
-// none is if there is but one.
+// words returns a thing in words, without its kind. It does not name the enclosure home, nor,
+// without a home, the only enclosure.
 func (t *thing) words(home string, names map[string]string) string {
 	where := ""
 	switch drives := t.drives(); {
@@ -327,8 +326,7 @@ func (list things) words(home string, names map[string]string, most int) string 
 	return strings.Join(parts, "; ")
 }
 
-// enumerate lists things of one fate, says of each kind once what it is, and counts those
-// beyond so many.
+// enumerate lists things of one fate, names each kind once, and counts the things beyond most.
 func (list things) enumerate(home string, names map[string]string, most int) string {
 	var parts []string
 	for i, t := range list {

@@ -80,7 +80,7 @@ func TestStakeWords(t *testing.T) {
 		{"what is unknown", []plan.Stake{
 			stake(inventory.HeldUse, "", 0, 1, 2), stake(inventory.UnknownUse, "", 0, 3),
 			stake("of a later fwctl", "x", 0, 4),
-		}, "at stake: drives that somebody holds exclusively (slots 1, 2), x (slot 4), drives of unknown use (slot 3)"},
+		}, "at stake: drives that someone holds exclusively (slots 1, 2), x (slot 4), drives of unknown use (slot 3)"},
 		{"drives that no module lists", []plan.Stake{stake(inventory.UnknownUse, "", 0)},
 			"at stake: drives of unknown use (not listed)"},
 		{"drives that no module lists, and another path", []plan.Stake{keeps(stake(inventory.UnknownUse, "", 0), "esp2")},
@@ -176,7 +176,7 @@ func TestStakeInFull(t *testing.T) {
 		"goes on through esp2: pool tank (logs, raidz2-0; 4 of 8 drives; slots 0-2, 4 of 5000ccab04001000; on stor2)",
 		"stops: mount /srv/backup (through md0; slots 0, 1 of 5000ccab04001000)",
 		"stops: drives of unknown use (behind 5000ccab04001000)",
-		"stops: drives that somebody holds exclusively (slot 3 of 5000ccab04001000)",
+		"stops: drives that someone holds exclusively (slot 3 of 5000ccab04001000)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("InFull (-want +got):\n%s", diff)

@@ -19,12 +19,12 @@ const (
 	Unmanaged Action = "unmanaged" // no want matches it
 )
 
-// Step is one component and what is done with it.
+// Step is one component and what the plan does with it.
 type Step struct {
 	Address string `json:"address"`
 	// Its other addresses, sorted: several ESPs can serve it.
 	Aliases []string `json:"aliases,omitempty"`
-	// Of the enclosure, "" if it has none.
+	// The enclosure's name, "" if it has none.
 	Name string `json:"name"`
 	// The host that carries the step out.
 	Host      string `json:"host"`
@@ -38,7 +38,7 @@ type Step struct {
 	Current      string `json:"current"`
 	// "" for unmanaged components.
 	Desired string `json:"desired"`
-	// Of the want that matches it, "" for unmanaged components.
+	// The model of the want that matches it, "" for unmanaged components.
 	Model string `json:"model"`
 	// Name of the wanted image, likewise.
 	Image string `json:"image"`
@@ -49,17 +49,17 @@ type Step struct {
 	Action Action `json:"action"`
 	// In order, what one apply does; empty unless the action is update or activate.
 	Hops []Hop `json:"hops"`
-	// What is left once a power cycle has started the last of Hops, or what is staged: for another
-	// plan.
+	// What is left to do once a power cycle has started the last of Hops, or the staged image: it
+	// takes another plan.
 	Later []Hop `json:"later,omitempty"`
-	// Where the step is worked on.
+	// The waves in which the step is worked on.
 	Waves StepWaves `json:"waves"`
 	// Commands around each of its resets; nil: none.
 	Hooks *Hooks `json:"hooks,omitempty"`
-	// What the policy asks of a reset; looked at again before each one.
+	// When the policy permits a reset; it is checked again before each one.
 	Reset Reset `json:"reset"`
-	// Steps with the same number are never reset together; 0: it is unknown, never reset
-	// together with anything.
+	// Steps with the same number are never reset together. 0: it is unknown, and the step is never
+	// reset together with any other.
 	FaultDomain int `json:"fault_domain"`
 	// The other enclosures of its fault domain that its host sees, whether the plan has steps of
 	// them or not.
@@ -72,21 +72,21 @@ type Step struct {
 	// Drives of its fault domain that its host does not see and another host of the plan does.
 	SeenElsewhere []string `json:"seen_elsewhere,omitempty"`
 	WorstDuration Duration `json:"worst_duration"`
-	// How long all hops are expected to take, by what earlier runs took: the commands around resets are not counted. 0 if
-	// that is unknown.
+	// How long all hops are expected to take, by what earlier runs took, without the commands around resets; 0 if
+	// unknown.
 	ExpectedDuration Duration `json:"expected_duration,omitempty"`
-	// What the stage wave takes of it.
+	// The part of ExpectedDuration that the stage wave takes.
 	ExpectedStaging Duration `json:"expected_staging,omitempty"`
-	// How many runs it rests on: of its phases, what the fewest runs have shown.
+	// How many runs ExpectedDuration rests on: the fewest of any of its phases.
 	ExpectedFrom int `json:"expected_from,omitempty"`
-	// No run has sent an image of such a size: it is scaled from what others took.
+	// No run has sent an image of this size: ExpectedDuration is scaled from other sizes.
 	ExpectedScaled bool `json:"expected_scaled,omitempty"`
 	// Name of the image that brings Current back, "" if there is none.
 	Rollback string `json:"rollback"`
-	// The policy wants what is staged to be started, and only a power cycle may do that: it is
-	// unknown whether it is complete.
+	// The policy wants the staged image started, and only a power cycle may do that: it is unknown
+	// whether the image is complete.
 	WaitsForPower bool `json:"waits_for_power,omitempty"`
-	// Of the policy, those that were asked; none if nothing is to be done.
+	// The gates of the policy that were asked; none if nothing is to be done.
 	Gates         []GateResult  `json:"gates"`
 	Reasons       []string      `json:"reasons"`
 	Preconditions Preconditions `json:"preconditions"`
@@ -114,8 +114,7 @@ func (s *Step) Domain() []string { return append([]string{s.Enclosure}, s.Neighb
 // Addresses returns the addresses that the step's component has on its host, the plan's first.
 func (s *Step) Addresses() []string { return append([]string{s.Address}, s.Aliases...) }
 
-// AsWanted reports whether the desired state wants nothing else of the step's component
-// than what it is.
+// AsWanted reports whether the step's component is as the desired state wants it.
 func (s *Step) AsWanted() bool {
 	return s.Action == NoOp || s.Action == Excepted || s.Action == Unmanaged
 }
@@ -128,8 +127,8 @@ func (s *Step) Resets() bool {
 	return slices.ContainsFunc(s.Hops, func(h Hop) bool { return h.Resets() })
 }
 
-// CountResets counts the resets that the step's hops come to: those that are sure, and with
-// the fallbacks to mode 7.
+// CountResets counts the resets of the step's hops: those that are sure, and all, if each
+// fallback to mode 7 is taken.
 func (s *Step) CountResets() (sure, most int) {
 	for i := range s.Hops {
 		h := &s.Hops[i]

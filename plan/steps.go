@@ -15,10 +15,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A plan of a large site has tens of thousands of steps, and they are nearly all of its
-// file. So they are encoded and decoded one by one, chunks of them side by side. In a file
-// as Encode writes it a step begins and ends where these lines are: a text has no line
-// feed in it.
+// A plan of a large site has tens of thousands of steps, and they are nearly all of its file.
+// So they are encoded and decoded one by one, in chunks side by side. In a file as Encode
+// writes it, a step begins and ends at these lines, because no text has a line feed in it.
 const (
 	beforeSteps  = "\n  \"steps\": ["
 	afterSteps   = "\n  ],"
@@ -55,8 +54,8 @@ var asInV1 = json.JoinOptions(
 	json.Deterministic(true), jsontext.EscapeForJS(true), jsontext.AllowInvalidUTF8(true),
 )
 
-// writeBare writes the plan without its digest, the time of its creation and the hints at
-// images: the digest is over that. Of the parts the first has all that is before the steps.
+// writeBare writes what the digest covers: the plan without its digest, the time of its
+// creation and the hints at images. The first part has all that comes before the steps.
 func (p *Plan) writeBare(write func(part []byte) error) error {
 	bare := *p
 	bare.Digest, bare.CreatedAt, bare.ImageHints = "", time.Time{}, nil
@@ -101,8 +100,8 @@ func writeSteps(steps []Step, write func(part []byte) error) error {
 		}
 		return result{text: b}
 	}
-	// Those that were begun, in their order. It has room for all that can be unfinished, so
-	// that no goroutine is left behind if writing ends with an error.
+	// The chunks that were begun, in their order. It has room for all that can be unfinished:
+	// then no goroutine is left behind if writing ends with an error.
 	begun := make(chan chan result, runtime.GOMAXPROCS(0))
 	begin := func(first int) {
 		done := make(chan result, 1)
@@ -149,8 +148,8 @@ func (p *Plan) size() (int, error) {
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// decodeCanonical decodes a plan that looks as Encode writes it, and whose texts can be
-// shown. Whether it is as Encode writes it, byte by byte, is for the caller to find out.
+// decodeCanonical decodes a plan that looks as Encode writes it, and whose texts can be shown.
+// The caller has to find out whether it is byte by byte as Encode writes it.
 func decodeCanonical(data []byte) (*Plan, error) {
 	var p Plan
 	head, rest, found := bytes.Cut(data, []byte(beforeSteps+beforeStep))

@@ -6,11 +6,11 @@ import (
 	"strconv"
 )
 
-// Turn is one command of those that carry a plan out: on a host, after all turns before it.
+// Turn is one of the commands that carry a plan out: on a host, after all turns before it.
 type Turn struct {
 	Host       string   `json:"host"`
 	Command    Command  `json:"command"`               // fwctl apply PLAN, where PLAN stands for the file
-	Waves      []int    `json:"waves"`                 // numbers of those that it works on
+	Waves      []int    `json:"waves"`                 // numbers of the waves that it works on
 	PowerCycle []string `json:"power_cycle,omitempty"` // enclosures that a person power-cycles before it, by identifier
 	Soak       Duration `json:"soak,omitempty"`        // how long its work has to stand before the next turn
 }
@@ -26,7 +26,7 @@ func NewTurn(host string, waves ...int) Turn {
 // Limit returns the flags that limit the command to one wave.
 func (t *Turn) Limit() []string { return t.Command[len(applyPlan):] }
 
-// turns returns the commands that carry the plan out, in order. It returns nil if that is one.
+// turns returns the commands that carry the plan out, in order; nil if one command does.
 func (p *Plan) turns() []Turn {
 	work := map[string]map[int][]*Step{} // steps by host and wave
 	var hosts []string
@@ -76,8 +76,8 @@ func (p *Plan) turns() []Turn {
 	return turns
 }
 
-// soakAfter returns how long a wave's work has to stand before the next wave, which no command
-// waits for if each wave has a command of its own.
+// soakAfter returns how long a wave's work has to stand before the next wave begins. If each
+// wave has a command of its own, no command waits for that.
 func (p *Plan) soakAfter(w Wave) Duration {
 	if w.Number == len(p.Waves) {
 		return 0
@@ -85,8 +85,8 @@ func (p *Plan) soakAfter(w Wave) Duration {
 	return w.Soak
 }
 
-// takesTurns reports whether some wave of a host has to wait for one of another host. It
-// answers what Before would for each of them, in one pass over the steps.
+// takesTurns reports whether some wave of a host has to wait for one of another host. It gives
+// the answers of Before for all of them in one pass over the steps.
 func (p *Plan) takesTurns(work map[string]map[int][]*Step) bool {
 	var canaries, earlier, ungrouped twoHosts // of earlier waves
 	domains := map[int]*twoHosts{}
@@ -130,8 +130,8 @@ func (p *Plan) takesTurns(work map[string]map[int][]*Step) bool {
 	return false
 }
 
-// twoHosts are the first two of some hosts: enough to know whether there is another one
-// beside any of them.
+// twoHosts are the first two of some hosts: enough to know whether there is another one beside
+// a given host.
 type twoHosts [2]string
 
 func (t *twoHosts) add(host string) {

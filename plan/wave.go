@@ -8,14 +8,14 @@ import (
 type Wave struct {
 	Number int      `json:"number"`
 	Kind   WaveKind `json:"kind"`
-	// Names; none: at any time.
+	// The names of its windows; none: it may run at any time.
 	Windows []string `json:"windows"`
-	// Works on canaries only.
+	// Canary: it works on canaries only.
 	Canary bool `json:"canary,omitempty"`
 	// PowerCycle: in a reset wave, a person power-cycles the enclosures of its
 	// steps, of which all that is to be staged is staged by then. Nothing is sent.
 	PowerCycle bool `json:"power_cycle,omitempty"`
-	// How long all of it must have been done, and well, before the next wave begins.
+	// How long its work must stand well before the next wave begins.
 	Soak Duration `json:"soak,omitempty"`
 	// How long it is expected to take, without the soak, and how many runs that rests on; 0 if unknown.
 	ExpectedDuration Duration `json:"expected_duration,omitempty"`
@@ -35,7 +35,7 @@ func (w Wave) Matches(kind WaveKind, number int) bool {
 	return (kind == "" || kind == w.Kind) && (number == 0 || number == w.Number)
 }
 
-// StepWaves are the numbers of the waves that work on a step; 0 if none does.
+// StepWaves has the numbers of the waves that work on a step; 0 if none does.
 type StepWaves struct {
 	Stage int `json:"stage,omitempty"`
 	Reset int `json:"reset,omitempty"`
@@ -51,10 +51,9 @@ func (p *Plan) WavesOf(s *Step) []Wave {
 	return slices.DeleteFunc(slices.Clone(p.Waves), func(w Wave) bool { return !s.In(w) })
 }
 
-// Before returns the last wave of other hosts that a wave of one host must neither
-// precede nor accompany, and those hosts: the canaries', and for a reset what the plan
-// has earlier, or has not grouped, of the fault domains that the wave works on there.
-// It returns 0 if there is none.
+// Before returns the last wave of other hosts that a wave of one host must neither precede nor
+// accompany, and those hosts; 0 if there is none. Such waves are those of canaries, and for a
+// reset, earlier waves on the same fault domains and waves on ungrouped components.
 func (p *Plan) Before(wave Wave, host string, domains map[int]bool) (number int, hosts []string) {
 	for i := range p.Steps {
 		s := &p.Steps[i]

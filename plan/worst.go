@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// worstChunk is how long a chunk may take at worst; erasing flash is counted in
-// the flash time-out. It is a guess on the safe side: chunks that were seen take
-// some 10 ms, and slow modules write each to flash before they answer.
+// worstChunk is how long a chunk may take at worst; the flash time-out covers erasing. It is a
+// guess on the safe side: observed chunks take some 10 ms, but slow modules write each one to
+// flash before they answer.
 const worstChunk = time.Second
 
 // worst bounds the time of the commands around one reset, in whole minutes.
@@ -25,7 +25,7 @@ func wholeMinutes(d time.Duration) Duration {
 	return Duration((d + time.Minute - 1).Truncate(time.Minute))
 }
 
-// Worst returns a bound of the time of all hops, and of the commands around their resets.
+// Worst returns an upper bound of the time of all hops and the commands around their resets.
 func (s *Step) Worst() Duration {
 	var d Duration
 	for i := range s.Hops {
@@ -38,10 +38,10 @@ func (s *Step) Worst() Duration {
 	return d
 }
 
-// worstDuration bounds the time of a hop, in whole minutes: all chunks at their
-// slowest, then the flash time-out, then, if there may be a reset, the time
-// that the device may stay away and the time that it is left alone. Before each of
-// the two its peers may be bringing each other to one revision.
+// worstDuration bounds the time of a hop, in whole minutes: all chunks at their slowest, then
+// the flash time-out, then, if there may be a reset, the time that the device may stay away and
+// the time that it is left alone. Before the download, and before the reset, its peers may be
+// bringing each other to one revision.
 func worstDuration(h Hop) Duration {
 	var d time.Duration
 	if len(h.Modes) > 0 {
@@ -74,8 +74,8 @@ func (s *Step) WorstIn(w Wave) Duration {
 	return 0
 }
 
-// WorstLeft bounds the time that a wave has still to spend on a step that has come to a hop.
-// held: it holds the hop's image already. What is at its first hop is begun as the plan says.
+// WorstLeft bounds the time that a wave still takes with a step that has come to a hop. held:
+// it holds the hop's image already. At its first hop the plan's own bound holds.
 func (s *Step) WorstLeft(w Wave, hop int, held bool) Duration {
 	all := s.WorstIn(w)
 	if w.Number != s.Waves.Reset || hop == 0 {
@@ -89,14 +89,14 @@ func (s *Step) WorstLeft(w Wave, hop int, held bool) Duration {
 	return min(all, max(left.Worst(), Duration(time.Minute)))
 }
 
-// Worst bounds the time of each wave, soaks not counted, in the order of Waves.
+// Worst bounds the time of each wave, without soaks, in the order of Waves.
 func (p *Plan) Worst() []Duration {
 	return p.spread(func(s *Step, w Wave) Duration { return s.WorstIn(w) })
 }
 
-// spread returns how long each wave takes if it spends so long on each step, in the order of
-// Waves: an enclosure is worked on by one step after the other, and as many enclosures at a
-// time as the rollout permits; those of unknown fault domain are reset alone.
+// spread returns how long each wave takes, in the order of Waves, if takes returns the time for
+// each of its steps. The steps of an enclosure come one after the other; as many enclosures are
+// worked on at a time as the rollout permits; those of an unknown fault domain are reset alone.
 func (p *Plan) spread(takes func(*Step, Wave) Duration) []Duration {
 	type enclosureWork struct {
 		enclosure string

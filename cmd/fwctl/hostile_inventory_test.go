@@ -28,9 +28,9 @@ func TestInventoriesEditedByHand(t *testing.T) {
 		map[string]any{}, []any{nil}, []any{map[string]any{}},
 	}
 	for _, golden := range []string{
-		"what is staged is told whichever host remembers it, and by whom",
+		"a staged image is listed whichever host remembers it, and who staged it",
 		"a path through a cascade crosses the modules above it",
-		"what could not be read is blocked where it is known, and counted",
+		"a device that could not be read blocks the components known behind it, and is counted",
 	} {
 		t.Run(golden, func(t *testing.T) {
 			t.Parallel()

@@ -50,7 +50,7 @@ func TestMarkdown(t *testing.T) {
 // Reviewers see what the plan leaves alone and a reset takes down all the same.
 func TestMarkdownTellsWhatGoesDown(t *testing.T) {
 	t.Parallel()
-	const rule = "a power cycle of the enclosure takes down what is excepted, and both rows say so"
+	const rule = "a power cycle of the enclosure takes down excepted components, and both rows say so"
 	data, err := os.ReadFile(filepath.Join("..", "..", "plan", "build", "testdata", rule, "plan.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -8,8 +8,8 @@ import (
 	"fwctl/plan"
 )
 
-// stagedWarnings says what a power loss would start, now or once the plan is
-// carried out, and which components differ then without one.
+// stagedWarnings says what a power loss would start, now or once the plan was carried out, and
+// which components then run different revisions without a power loss.
 func stagedWarnings(enclosure string, drafts []*draft) []string {
 	var warnings []string
 	for _, d := range drafts {
@@ -60,9 +60,9 @@ func stagedWarnings(enclosure string, drafts []*draft) []string {
 	return append(warnings, mixedWarnings(enclosure, drafts, known)...)
 }
 
-// mixedWarnings says which components of an enclosure, of those that one want
-// means to bring to one revision, differ once the plan is carried out. Those that
-// differ already are told too, unless it is told what a power loss makes of them.
+// mixedWarnings says which components of an enclosure differ once the plan was carried out,
+// though one want means to bring them to one revision. It leaves out subenclosures in known:
+// stagedWarnings has said what a power loss makes of them.
 func mixedWarnings(enclosure string, drafts []*draft, known []int) []string {
 	var warnings []string
 	for i, d := range drafts {
@@ -105,7 +105,8 @@ func mixedWarnings(enclosure string, drafts []*draft, known []int) []string {
 	return warnings
 }
 
-// twin reports whether one want means two components to run the same, or a component itself.
+// twin reports whether one want means two components to run the same. A component is its own
+// twin.
 func (d *draft) twin(o *draft) bool {
 	return d.want != nil && o.want != nil && o.want.goal == d.want.goal && o.Sub.ID == d.Sub.ID
 }
@@ -135,8 +136,8 @@ func (d *draft) stayReason() string {
 	return string(d.step.Action)
 }
 
-// afterPowerLoss returns the revision that a component has once the plan was carried
-// out and then the power was lost, and whether it waits for that.
+// afterPowerLoss returns the revision that a component has once the plan was carried out and
+// then the power was lost. pending: a staged image waits for that.
 func (d *draft) afterPowerLoss() (pending bool, revision string) {
 	switch {
 	case d.targeted && len(d.step.Hops) > 0:
@@ -147,5 +148,5 @@ func (d *draft) afterPowerLoss() (pending bool, revision string) {
 	return false, d.step.Current
 }
 
-// replaced reports whether the plan puts another image in the place of what is staged.
+// replaced reports whether the plan replaces the staged image.
 func (d *draft) replaced() bool { return d.targeted && d.step.Action == plan.Update }

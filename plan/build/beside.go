@@ -10,9 +10,9 @@ import (
 	"fwctl/plan/desired"
 )
 
-// settle looks at what the resets of one component start on others: whatever is
-// staged behind the same ESP. What may not be started forbids the reset. What
-// this plan leaves staged is staged after it, if that is possible.
+// settle looks at what the resets of one component start on others: all images that are staged
+// behind the same ESP. An image that must not be started forbids the reset. An image that this
+// plan leaves staged is staged after the reset, if possible.
 func (b *builder) settle(drafts []*draft) {
 	for changed := true; changed; {
 		changed = false
@@ -58,14 +58,13 @@ func (b *builder) settle(drafts []*draft) {
 	}
 }
 
-// leftAlone reports whether something says to leave a component alone: an exception, or
-// what blocks it.
+// leftAlone reports whether an exception, or a reason that blocks it, leaves a component alone.
 func (d *draft) leftAlone() bool {
 	return d.step.Action == plan.Excepted || d.step.Action == plan.Blocked
 }
 
-// canBeLate reports whether a step only stages, and nothing that it replaces would
-// be started meanwhile.
+// canBeLate reports whether a step only stages, and replaces nothing that a reset would start
+// meanwhile.
 func (d *draft) canBeLate() bool {
 	return d.targeted && d.step.Action == plan.Update && d.Sub.Staged == nil && !d.step.Resets()
 }
@@ -97,13 +96,13 @@ func (o *draft) resetBefore(d *draft) bool {
 	return o.step.Resets() && cmp.Or(cmp.Compare(o.ESP.Side, d.ESP.Side), compareBool(o.Sub.ID == 0, d.Sub.ID == 0)) < 0
 }
 
-// reaches reports whether a reset of a component's ESP starts what is staged on
-// another: one that the same ESP serves, or any where the whole enclosure goes down.
+// reaches reports whether a reset of a component's ESP starts what is staged on another: one
+// that the same ESP serves, or any, if the whole enclosure goes down.
 func (d *draft) reaches(o *draft) bool {
 	return d.want.rule.Scope == desired.EnclosureScope || d.ESP == o.ESP || slices.Contains(o.Also, d.ESP)
 }
 
-// name returns how a component is called in texts about another.
+// name returns what another component is called in texts about this one.
 func (d *draft) name(other *draft) string {
 	name := strings.TrimPrefix(d.Address, d.e.ID+"/")
 	return strings.TrimPrefix(name, other.ESP.ID+"/")
@@ -158,7 +157,7 @@ func (d *draft) addNeighbourResets() {
 	}
 }
 
-// label returns how a component is called within its enclosure: esp1, or esp1/sub3.
+// label returns what a component is called within its enclosure: esp1, or esp1/sub3.
 func (d *draft) label() string {
 	return strings.TrimSuffix(strings.TrimPrefix(d.Address, d.e.ID+"/"), "/sub0")
 }

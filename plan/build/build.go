@@ -1,10 +1,10 @@
-// Package build makes plans: a desired state, the inventories of some hosts and the sizes
-// of images go in, and a plan comes out that says of every component what it is, what it
-// should become, how it gets there and what that disturbs.
+// Package build makes plans from a desired state, the inventories of some hosts and the sizes
+// of images. A plan says of every component what it is, what it should become, how it gets
+// there and what that disturbs.
 //
-// It is pure: no device, no clock, no randomness, no order of maps. The same input gives
-// the same bytes, so that a plan can be reviewed, approved by its digest and carried out
-// by somebody else. It never judges what a reset disturbs: package impact does.
+// It is pure: no device, no clock, no randomness, no order of maps. The same input gives the
+// same bytes, so a plan can be reviewed, approved by its digest and carried out by someone
+// else. It never judges what a reset disturbs: package impact does.
 package build
 
 import (
@@ -50,8 +50,8 @@ type Input struct {
 	Targets []inventory.Selector
 }
 
-// Plan makes a plan. It is pure: the same input gives the same plan, whatever
-// its order. CreatedAt is left to the caller, Digest to Encode.
+// Plan makes a plan. The same input gives the same plan, whatever its order. The caller sets
+// CreatedAt, and Encode sets Digest.
 //
 // A component that cannot be updated is a step with reasons, not an error. An
 // error means that the input contradicts itself: two wants on one component, a
@@ -97,7 +97,7 @@ func Plan(in Input) (*plan.Plan, error) {
 	return p, nil
 }
 
-// newBuilder merges the inventories, and finds what all components are decided by.
+// newBuilder merges the inventories, and finds what the decisions on all components need.
 func newBuilder(in Input, now time.Time) *builder {
 	f := fleet.Merge(in.Inventories)
 	for _, e := range f.Enclosures {
@@ -128,8 +128,8 @@ func newBuilder(in Input, now time.Time) *builder {
 	return b
 }
 
-// decideAll decides what is done with every component. It returns those that the targets
-// select, by address, and the warnings about their enclosures and all others.
+// decideAll decides what is done with every component. It returns the components that the
+// targets select, by address, and the warnings about all enclosures.
 func (b *builder) decideAll() (planned []*draft, warnings []string) {
 	for _, e := range b.survey.Enclosures {
 		drafts := b.decide(e)
@@ -152,8 +152,8 @@ func (b *builder) decideAll() (planned []*draft, warnings []string) {
 	return planned, warnings
 }
 
-// addSteps adds the steps of the components, once they have their waves, and of what could
-// not be read.
+// addSteps adds the steps of the components, once they have their waves, and those of
+// components that could not be read.
 func (b *builder) addSteps(p *plan.Plan, planned []*draft) {
 	p.Steps = slices.Grow(p.Steps, len(planned))
 	for _, d := range planned {
@@ -170,8 +170,8 @@ func (b *builder) addSteps(p *plan.Plan, planned []*draft) {
 	slices.SortStableFunc(p.Steps, func(a, b plan.Step) int { return compareSteps(&a, &b) })
 }
 
-// leftOut returns the logical units of enclosures that neither a step nor a fault domain of
-// one is about: those that the targets leave out.
+// leftOut returns the logical units of the enclosures that the targets leave out: no step is
+// about them, and no fault domain of a step has them.
 func (b *builder) leftOut(steps []plan.Step) []string {
 	if len(b.in.Targets) == 0 {
 		return nil
@@ -201,7 +201,7 @@ func compareSteps(a, b *plan.Step) int {
 	return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.LUID, b.LUID))
 }
 
-// newest returns the time of the latest scan: what a plan takes for now.
+// newest returns the time of the latest scan, which a plan takes for now.
 func newest(scans []plan.Scan) time.Time {
 	var t time.Time
 	for _, s := range scans {
@@ -236,8 +236,8 @@ func checkInventories(invs []*inventory.Inventory) (scans []plan.Scan, simulated
 	return scans, simulated, nil
 }
 
-// builder holds what all components are decided by, and collects what can only
-// be told once all of them were seen.
+// builder holds what the decisions on all components need, and collects what can only be said
+// once all of them were seen.
 type builder struct {
 	in     Input
 	today  string // "2006-01-02", the day of the newest scan, in UTC: the same on whatever host

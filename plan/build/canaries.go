@@ -9,10 +9,9 @@ import (
 	"fwctl/plan/impact"
 )
 
-// pickCanaries chooses enclosures of each model, as many as are asked for, those
-// of small fault domains first. All of a fault domain goes together: else the B
-// side of one enclosure would be reset before the A side of another. What comes
-// along so counts too.
+// pickCanaries chooses enclosures of each model, as many as are asked for, those of small fault
+// domains first. It takes a fault domain as a whole, or the B side of one enclosure would be
+// reset before the A side of another; the enclosures that come along count, too.
 func pickCanaries(work []*draft, most int) map[*fleet.Enclosure]bool {
 	chosen := map[*fleet.Enclosure]bool{}
 	if most == 0 {

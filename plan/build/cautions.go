@@ -9,8 +9,8 @@ import (
 	"fwctl/plan/impact"
 )
 
-// unfinished returns why it is unknown what a component runs or holds, "" if no run is in
-// the middle of its work on it.
+// unfinished returns why it is unknown what a component runs or holds: a run is in the middle
+// of its work on it. It returns "" if none is.
 func (d *draft) unfinished() string {
 	c := inventory.CautionOf(d.domain.Cautions, inventory.Unfinished, d.Address)
 	if c == nil {
@@ -20,8 +20,8 @@ func (d *draft) unfinished() string {
 	return c.Words()
 }
 
-// locked returns why what earlier runs have found out keeps a component from being worked
-// on, "" if nothing does: impact.Locked, of the enclosures that are in sight.
+// locked returns why a caution keeps a component from being worked on, "" if none does, as
+// impact.Locked does, for the enclosures that are in sight.
 func (d *draft) locked(startsBy plan.ActivateBy) string {
 	if len(d.domain.Cautions) == 0 {
 		return ""
@@ -33,8 +33,8 @@ func (d *draft) locked(startsBy plan.ActivateBy) string {
 	return why
 }
 
-// addCautions adds the cautions about a component to its reasons, but for those that are
-// among them because they block it.
+// addCautions adds the cautions about a component to its reasons, unless they are there already
+// because they block it.
 func (d *draft) addCautions() {
 	for _, c := range d.domain.Cautions {
 		if c.Address != d.Address || slices.Contains(d.reported, c) {
@@ -48,7 +48,7 @@ func (d *draft) addCautions() {
 		case d.step.Action == plan.Update && c.Kind == inventory.Unclear:
 			words = "what it holds of an image that fwctl has sent is not known, and this plan's takes its place: " +
 				"do not reset or power-cycle it before that" + c.Source()
-		case d.step.Action == plan.Update: // which replaces what is staged
+		case d.step.Action == plan.Update: // it replaces the staged image
 			continue
 		}
 		d.step.Reasons = append(d.step.Reasons, words)
@@ -60,7 +60,7 @@ func (d *draft) unclear() *inventory.Caution {
 	return inventory.CautionOf(d.domain.Cautions, inventory.Unclear, d.Address)
 }
 
-// cautionWarnings warns of what in an enclosure must not lose power.
+// cautionWarnings warns of the components of an enclosure that must not lose power.
 func cautionWarnings(e *fleet.Enclosure, cautions []inventory.Caution) []string {
 	var warnings []string
 	for _, c := range cautions {

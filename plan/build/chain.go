@@ -11,8 +11,8 @@ import (
 	"fwctl/plan/desired"
 )
 
-// chainOf names the images that lead to the wanted one, nil if none do, and
-// reports whether the first of them is staged.
+// chainOf names the images that lead to the wanted one, nil if none do. dormant reports whether
+// the first of them is staged.
 func (w *wanted) chainOf(staged *inventory.Staged, signedBy map[string][]string) (chain []string, dormant bool) {
 	switch {
 	case staged != nil && staged.SHA256 == w.image.SHA256:
@@ -46,10 +46,10 @@ func (w *wanted) shorter(chain []string, signedBy map[string][]string) string {
 	return ""
 }
 
-// chain names the images that lead from what runs to the wanted image: every one
-// but the last costs a reset or a power cycle, so that the shortest chain is that
-// of the fewest; among those, one whose last image needs no reset to be sent, then
-// one that needs no power cycle. nil: there is none.
+// chain names the images that lead from the current revision to the wanted image, nil if there
+// are none. Every image but the last costs a reset or a power cycle, so a chain of the fewest
+// images is chosen; among those, one whose last image is sent without a reset, then one that
+// needs no power cycle.
 func (w *wanted) chain(usable func(from string, i desired.ModelImage) bool) []string {
 	current := w.Sub.Revision
 	takes := func(from string, i desired.ModelImage) bool { return i.StartsAt(from) && usable(from, i) }
@@ -108,7 +108,7 @@ func (w *wanted) chain(usable func(from string, i desired.ModelImage) bool) []st
 	return nil
 }
 
-// before returns what runs before the nth image of a chain, from 0.
+// before returns the revision that runs before the nth image of a chain, from 0.
 func (w *wanted) before(chain []string, n int) string {
 	if n == 0 {
 		return w.Sub.Revision
@@ -129,8 +129,8 @@ func (w *wanted) nameOf(i desired.ModelImage) string {
 	return ""
 }
 
-// obstacles returns what keeps the component from the wanted image if no chain
-// leads to it, and the way that they are on: the shortest if there were none.
+// obstacles returns, if no chain leads to the wanted image, what keeps the component from it,
+// and the way that the obstacles are on: the shortest one without them.
 func (w *wanted) obstacles() (way, reasons []string) {
 	current := w.Sub.Revision
 	way = w.chain(func(string, desired.ModelImage) bool { return true })
@@ -154,9 +154,9 @@ func (w *wanted) obstacles() (way, reasons []string) {
 	return way, reasons
 }
 
-// nearest returns the image on a way to the wanted one that starts nearest to what
-// runs, as the model's order has it, and where it starts. Revisions outside the
-// order are not near to anything: there it is the wanted image.
+// nearest returns the image on a way to the wanted one that starts nearest to the current
+// revision by the model's order, and where it starts. If the current revision is not in the
+// order, it returns the wanted image.
 func (w *wanted) nearest() (name, from string) {
 	name, from = w.name, strings.Join(w.image.From, " or ")
 	at := slices.Index(w.model.Order, w.Sub.Revision)

@@ -100,8 +100,8 @@ func (b *builder) begin(e *fleet.Enclosure, c fleet.Component) *draft {
 	return d
 }
 
-// plan makes a component's step of what is wanted, and of the reset that is or is not
-// permitted. It may be called again, once another reset is.
+// plan fills in a component's step by what is wanted and whether a reset is permitted. It may
+// be called again when that has changed.
 func (b *builder) plan(d *draft) {
 	w, s := d.want, &d.step
 	if w == nil || s.Action == plan.Excepted {
@@ -141,7 +141,7 @@ func (b *builder) plan(d *draft) {
 	b.timings.expect(s)
 }
 
-// planNoOp leaves a component as it is, which is as wanted.
+// planNoOp leaves a component as it is, because it is as wanted.
 func (d *draft) planNoOp() {
 	w, s := d.want, &d.step
 	s.Action = plan.NoOp
@@ -157,8 +157,8 @@ func (d *draft) planNoOp() {
 	d.addStaged()
 }
 
-// planUpdate plans the chain of images that leads to the wanted one, nil if none does. The
-// step is blocked if that may not be done.
+// planUpdate plans the chain of images that leads to the wanted one, nil if none does. It
+// blocks the step if that must not be done.
 func (b *builder) planUpdate(d *draft, chain []string) {
 	w, s := d.want, &d.step
 	switch {

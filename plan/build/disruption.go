@@ -9,8 +9,8 @@ import (
 	"fwctl/plan/impact"
 )
 
-// disruption returns what hops do to those who use the enclosure. effect is asked
-// for only if there may be a reset.
+// disruption returns what hops do to those who use the enclosure. It calls effect only if there
+// may be a reset.
 func (w *wanted) disruption(hops []plan.Hop, effect func() impact.Effect) plan.Disruption {
 	reset := "resets " + w.ESP.ID
 	if w.Sub.ID != 0 {
@@ -80,7 +80,7 @@ func (t target) luIDs() []string {
 	return all
 }
 
-// effect returns what the reset does that starts a component's image.
+// effect returns the effect of the reset that starts a component's image.
 func (b *builder) effect(d *draft) impact.Effect {
 	resets := target{esp: d.ESP}
 	if d.want.rule.Scope == desired.EnclosureScope {

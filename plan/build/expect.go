@@ -22,11 +22,11 @@ func newTimings(inventories []*inventory.Inventory) timings {
 	return known
 }
 
-// estimate is how long something takes, by what so many runs have shown; 0 runs: unknown.
+// estimate is how long something takes, and how many runs have shown that; 0 runs: unknown.
 type estimate struct {
 	takes time.Duration
 	runs  int
-	// It is by images of other sizes.
+	// It rests on images of other sizes.
 	scaled bool
 }
 
@@ -38,8 +38,8 @@ func (e estimate) and(o estimate) estimate {
 	return estimate{e.takes + o.takes, min(e.runs, o.runs), e.scaled || o.scaled}
 }
 
-// of estimates a phase. If no image of its size was sent yet, it goes by the size next to
-// that: a download takes as much longer as the image is larger, and all else as long.
+// of estimates a phase. If no image of its size was sent yet, it goes by the nearest size: the
+// time of a download is in proportion to the size, and that of other phases is the same.
 func (t timings) of(work inventory.TimedWork, size int64) estimate {
 	known := t[work]
 	if len(known) == 0 {
@@ -49,15 +49,16 @@ func (t timings) of(work inventory.TimedWork, size int64) estimate {
 	nearest := slices.MinFunc(known, func(a, b inventory.Timing) int {
 		return cmp.Or(cmp.Compare(apart(a.ImageSize), apart(b.ImageSize)), cmp.Compare(b.ImageSize, a.ImageSize))
 	}).ImageSize
-	e := together(slices.DeleteFunc(slices.Clone(known), func(k inventory.Timing) bool { return k.ImageSize != nearest }))
+	other := func(k inventory.Timing) bool { return k.ImageSize != nearest }
+	e := together(slices.DeleteFunc(slices.Clone(known), other))
 	if e.scaled = nearest != size; e.scaled && work.Phase == inventory.DownloadPhase {
 		e.takes = time.Duration(float64(e.takes) * float64(size) / float64(nearest))
 	}
 	return e
 }
 
-// together estimates one thing by what several hosts know of it: by the median of their
-// medians, each as often as it was seen.
+// together estimates one phase by what several hosts know of it: the median of their medians,
+// each weighted by how often it was seen.
 func together(known []inventory.Timing) estimate {
 	slices.SortFunc(known, func(a, b inventory.Timing) int { return cmp.Compare(a.MedianMS, b.MedianMS) })
 	runs, count := 0, 0
@@ -73,8 +74,8 @@ func together(known []inventory.Timing) estimate {
 	return e
 }
 
-// expect sets what a step with hops is expected to take. That is unknown if it is of one of
-// its phases, and if a person has to do something.
+// expect sets how long a step with hops is expected to take. That is unknown if one of its
+// phases is, and if a person has to do something.
 func (t timings) expect(s *plan.Step) {
 	total, staging := estimate{runs: unlimited}, estimate{runs: unlimited}
 	for i := range s.Hops {
@@ -96,8 +97,8 @@ func (t timings) expect(s *plan.Step) {
 // unlimited is how many runs show how long nothing takes.
 const unlimited = int(^uint(0) >> 1)
 
-// sending estimates the download of a hop, by the first of its modes of which something is
-// known: a device that has refused mode e does so again. It returns no mode if nothing is sent.
+// sending estimates the download of a hop by the first of its modes that something is known
+// of: a device that refused mode e will do so again. It returns no mode if nothing is sent.
 func (t timings) sending(s *plan.Step, h *plan.Hop) (estimate, plan.Mode) {
 	if len(h.Modes) == 0 {
 		return estimate{runs: unlimited}, ""
@@ -112,8 +113,8 @@ func (t timings) sending(s *plan.Step, h *plan.Hop) (estimate, plan.Mode) {
 	return estimate{}, h.Modes[0]
 }
 
-// starting estimates how long a component takes to come back once a mode has sent it a hop's
-// image, or with what it holds staged: mode "".
+// starting estimates how long a component takes to come back after a download of a hop's image
+// by a mode; after the activation of a staged image, mode is "".
 func (t timings) starting(s *plan.Step, h *plan.Hop, mode plan.Mode) estimate {
 	switch {
 	case h.ByPerson():

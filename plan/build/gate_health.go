@@ -25,8 +25,8 @@ func (w *wanted) healthGate(e *fleet.Enclosure, b *builder) plan.GateResult {
 		Why: "the enclosure reports no critical condition"}
 }
 
-// criticalGate lets a critical enclosure pass if all that is critical of it is waived. A
-// condition that no element explains cannot be.
+// criticalGate lets a critical enclosure pass if all of its critical elements are waived. A
+// condition that no element explains cannot be waived.
 func (w *wanted) criticalGate(e *fleet.Enclosure, b *builder) plan.GateResult {
 	var left, waived []string
 	critical := false // something of what is left is
@@ -53,7 +53,7 @@ func (w *wanted) criticalGate(e *fleet.Enclosure, b *builder) plan.GateResult {
 	return plan.GateResult{Gate: plan.GateHealthy, Verdict: plan.Failed, Why: r}
 }
 
-// waiver returns the policy's waiver for an element, nil if it has none that still holds.
+// waiver returns the policy's waiver for an element, nil if none still holds.
 func (w *wanted) waiver(element string, b *builder) *desired.Waiver {
 	var holds *desired.Waiver
 	for i, x := range w.policy.Waive {
@@ -69,8 +69,7 @@ func (w *wanted) waiver(element string, b *builder) *desired.Waiver {
 	return holds
 }
 
-// nonCritical is how inventories end the line of an element that keeps nothing
-// from being updated.
+// nonCritical is how inventories end the line of an element that does not fail the gate.
 const nonCritical = "non-critical"
 
 // cutLast is strings.Cut at the last separator.

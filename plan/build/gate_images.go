@@ -37,8 +37,8 @@ func (w *wanted) signatureReason(i desired.ModelImage, signedBy map[string][]str
 	return fmt.Sprintf("image %s is not signed by a key of the policy's requireSignature: %s", w.nameOf(i), why)
 }
 
-// downgradeGate asks whether every hop of a way goes as the model's order and the
-// policy have it. Models without an order have no downgrades.
+// downgradeGate asks whether the model's order and the policy permit every hop of a way. Models
+// without an order have no downgrades.
 func (w *wanted) downgradeGate(way []string) plan.GateResult {
 	if len(w.model.Order) == 0 {
 		return plan.GateResult{}

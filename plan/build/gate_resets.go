@@ -52,8 +52,8 @@ func (w *wanted) denied() string {
 	return ""
 }
 
-// activateGate asks whether an apply may start what is deferred, or whether a
-// person's power cycle does: it starts a lone hop only, of a whole enclosure.
+// activateGate asks whether an apply may start deferred microcode, or whether a person's power
+// cycle does, which starts only a hop that is the only one, and only on a whole enclosure.
 func (w *wanted) activateGate(lone bool) plan.GateResult {
 	if w.rule.By == plan.ByPowerCycle {
 		why := ""

@@ -14,9 +14,8 @@ func answer(g plan.Gate, reason, passed string) plan.GateResult {
 	return plan.GateResult{Gate: g, Verdict: plan.Passed, Why: passed}
 }
 
-// askGates asks all gates about a way to the wanted image. Those that fail block the
-// step, but for a reset or a power cycle that may not be: without those less is
-// done, and the row says what.
+// askGates asks all gates about a way to the wanted image. A gate that fails blocks the step,
+// except for resets and activations: without those, less is done, and the row says what.
 func (b *builder) askGates(d *draft, way []string, activate plan.GateResult) {
 	w := d.want
 	results := []plan.GateResult{
@@ -33,8 +32,8 @@ func (b *builder) askGates(d *draft, way []string, activate plan.GateResult) {
 	}
 }
 
-// gates leaves out what was not asked. Results that are alike are one slice for
-// all steps, and never changed: there are many steps.
+// gates returns the results of the gates that were asked. Equal results are one slice for all
+// steps, because there are many steps; it must not be changed.
 func (b *builder) gates(results ...plan.GateResult) []plan.GateResult {
 	var key gateKey
 	copy(key[:], results)

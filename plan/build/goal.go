@@ -7,7 +7,7 @@ import (
 	"fwctl/plan/desired"
 )
 
-// goal is what a want comes to: an image, and what may be done for it.
+// goal is what a want asks for: an image, and what may be done for it.
 type goal struct {
 	name       string
 	image      desired.ModelImage

@@ -9,8 +9,8 @@ import (
 	"fwctl/plan/desired"
 )
 
-// hop returns the download of one image of the model, which is left staged where mode
-// e takes it.
+// hop returns the download of one image of the model. The image is left staged if a mode
+// defers it.
 func (w *wanted) hop(from, name string) plan.Hop {
 	i, download, q := w.model.Images[name], w.model.Download, w.quirk(from)
 	return plan.Hop{
@@ -37,8 +37,8 @@ func (w *wanted) hop(from, name string) plan.Hop {
 	}
 }
 
-// hops returns what one apply does of a chain, and what is left for later: a hop that
-// only a power cycle starts, or that must not be started, is the last. why says
+// hops returns the part of a chain that one apply does, and the part that is left for later: a
+// hop that only a power cycle starts, or that must not be started, ends the apply. why says
 // what is left out.
 func (w *wanted) hops(chain []string) (hops, later []plan.Hop, why string) {
 	from := w.Sub.Revision
@@ -63,8 +63,8 @@ func (w *wanted) hops(chain []string) (hops, later []plan.Hop, why string) {
 	return hops, nil, ""
 }
 
-// carriesOn makes a hop one that the same apply starts, so that another can
-// follow. It returns false if only a power cycle starts it, or no reset is permitted.
+// carriesOn makes the same apply start a hop, so that another can follow. It returns false if
+// only a power cycle starts it, or no reset is permitted.
 func (w *wanted) carriesOn(h *plan.Hop) bool {
 	switch {
 	case w.denied() != "":
@@ -76,8 +76,8 @@ func (w *wanted) carriesOn(h *plan.Hop) bool {
 	return !h.Defers(h.Modes[0])
 }
 
-// finish decides what becomes of the last hop of a chain. One that is the only
-// one can wait, staged, for a person's power cycle.
+// finish decides what becomes of the last hop of a chain. If it is the only one, it can wait,
+// staged, for a person's power cycle.
 func (w *wanted) finish(h *plan.Hop, only bool) (why string) {
 	switch {
 	case w.rule.By == plan.ByModeF && w.denied() == "":
@@ -92,7 +92,7 @@ func (w *wanted) finish(h *plan.Hop, only bool) (why string) {
 	return why
 }
 
-// laterHops are hops that are for another plan to decide on.
+// laterHops returns hops that another plan decides on.
 func (w *wanted) laterHops(from string, chain []string) []plan.Hop {
 	var later []plan.Hop
 	for _, name := range chain {

@@ -18,7 +18,7 @@ func (w *wanted) quirk(from string) *desired.Quirk {
 	return w.quirks.of(p.Vendor, p.Product, w.primaryAt(from))
 }
 
-// primaryAt returns what the ESP runs when the component runs a revision.
+// primaryAt returns the revision that the ESP runs when the component runs a revision.
 func (w *wanted) primaryAt(from string) string {
 	if w.Sub.ID == 0 {
 		return from
@@ -26,11 +26,11 @@ func (w *wanted) primaryAt(from string) string {
 	return w.Primary().Revision
 }
 
-// protocol returns the way that the ESP takes images. By itself (auto) that is
-// page 0Eh where the ESP lists it: it reports its end, and has an abort and
-// subenclosures. Else it is WRITE BUFFER, unless the ESP says that it knows
-// neither mode 0Eh nor 07h; one that does not say (no REPORT SUPPORTED OPERATION
-// CODES) is tried, and a refusal at the first chunk leaves no trace.
+// protocol returns how the ESP takes images. By default (auto) that is page 0Eh if the ESP
+// lists it: the page reports how a download ended, has an abort and knows subenclosures. Else
+// it is WRITE BUFFER, unless the ESP says that it knows neither mode 0Eh nor 07h. An ESP that
+// does not say (no REPORT SUPPORTED OPERATION CODES) is tried: a refusal at the first chunk
+// leaves no trace.
 func (w *wanted) protocol() plan.Protocol {
 	switch {
 	case w.model.Download.Protocol == plan.SES, w.model.Download.Protocol == plan.WriteBuffer:
@@ -71,22 +71,22 @@ func inOrder(modes []plan.Mode) []plan.Mode {
 		func(m plan.Mode) bool { return !slices.Contains(modes, m) })
 }
 
-// mode7Defers reports whether mode 7 leaves an image dormant: if the model says that only
-// a power cycle starts images, and the image goes by mode 7 alone (Dell MD1200). Where it
-// goes by mode e, that is what the model speaks of, and mode 7 counts as one that resets.
+// mode7Defers reports whether mode 7 leaves an image dormant: the model says that only a power
+// cycle starts images, and the image goes by mode 7 alone (Dell MD1200). If the image also goes
+// by mode e, the model's word is about that mode, and mode 7 counts as one that resets.
 func (w *wanted) mode7Defers(i desired.ModelImage) bool {
 	return w.rule.By == plan.ByPowerCycle && !slices.Contains(i.Modes, plan.ModeE)
 }
 
-// defers reports whether one of the modes that an image may be sent by at a revision leaves
-// it dormant.
+// defers reports whether one of the modes by which an image may be sent at a revision leaves it
+// dormant.
 func (w *wanted) defers(from string, i desired.ModelImage) bool {
 	h := plan.Hop{Modes: w.modes(from, i), Mode7Defers: w.mode7Defers(i)}
 	return len(h.Deferring()) > 0
 }
 
-// activationPage returns what a quirk sends in place of mode 0Fh, "" if that, or a
-// power cycle, starts what is deferred.
+// activationPage returns the page that a quirk sends in place of mode 0Fh, "" if mode 0Fh or a
+// power cycle starts deferred microcode.
 func (w *wanted) activationPage(q *desired.Quirk) string {
 	if w.rule.By == plan.ByPowerCycle {
 		return ""
@@ -94,14 +94,14 @@ func (w *wanted) activationPage(q *desired.Quirk) string {
 	return strings.ToLower(q.Activation.Page)
 }
 
-// lacksActivation reports whether the ESP is known to take no command that starts
-// what is deferred at a revision.
+// lacksActivation reports whether the ESP is known to take no command that starts deferred
+// microcode at a revision.
 func (w *wanted) lacksActivation(from string) bool {
 	return w.lacks("0f") && w.activationPage(w.quirk(from)) == ""
 }
 
-// hopReasons returns why an image cannot be sent to the component at a revision. Whether
-// the model's order lets it is for the gate.
+// hopReasons returns why an image cannot be sent to the component at a revision. The gate
+// judges whether the model's order permits it.
 func (w *wanted) hopReasons(from string, i desired.ModelImage) []string {
 	reasons := []string{w.modeReason(from, i)}
 	if w.protocol() == plan.WriteBuffer {

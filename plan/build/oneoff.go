@@ -34,16 +34,15 @@ type Flash struct {
 // oneOff names the model and the policy of a one-off plan.
 const oneOff = "flash"
 
-// OneOff makes a plan that sends an image to the primary subenclosures of some
-// devices, by the gates and waves of Build. To name a device is to permit what its
-// mode does to it: by mode 7 a reset, which starts the image if it is staged
-// already. Health and the enclosure's other ESPs are
-// warned of.
+// OneOff makes a plan that sends an image to the primary subenclosures of some devices, with
+// the gates and waves of Plan. Naming a device permits what the mode does to it: mode 7 resets
+// it, which starts the image even if it is staged already. Poor health, and ESPs of the
+// enclosure that are not named, are warnings.
 //
 // If it is unknown which revision the image brings, the plan's hops have none.
 //
-// The error holds every device that is none of the inventory, or of another
-// product than the first: a *multierror.Error of schemas.Problem.
+// The error is a *multierror.Error with a schemas.Problem for every device that is not in the
+// inventory, or not of the same product as the first.
 func OneOff(f Flash) (*plan.Plan, error) {
 	if strings.ContainsFunc(f.name(), func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return nil, fmt.Errorf(
@@ -71,8 +70,8 @@ func OneOff(f Flash) (*plan.Plan, error) {
 	return p, nil
 }
 
-// Unreadable returns the problems of devices that somebody else works on, or that could not be read: no plan is made
-// for the others then.
+// Unreadable returns the problems of devices that someone else is working on, or that could not be read. If there are
+// any, no plan is made for the others.
 func (f Flash) Unreadable() []inventory.Problem {
 	return slices.DeleteFunc(slices.Clone(f.Inventory.Problems), func(p inventory.Problem) bool {
 		return !slices.Contains(f.Devices, p.Path) || !p.InUse && p.Unread == nil
@@ -111,7 +110,7 @@ func (f Flash) find() ([]espOf, error) {
 	return named, schemas.Join(problems)
 }
 
-// productOf returns what an image is for.
+// productOf returns the product that an image for an ESP is for.
 func productOf(o espOf) string {
 	primary := o.esp.Subenclosures[0]
 	return primary.Vendor + " " + primary.Product
@@ -180,8 +179,8 @@ func (f Flash) input(named []espOf) Input {
 	}
 }
 
-// unambiguous leaves out the names that several enclosures have: an enclosure may have
-// got the name of another one that this host remembers, too.
+// unambiguous returns the names that only one enclosure has: an enclosure may have got the name
+// of another one that this host remembers.
 func unambiguous(names map[string]string) map[string]string {
 	count := map[string]int{}
 	for _, name := range names {
@@ -192,8 +191,8 @@ func unambiguous(names map[string]string) map[string]string {
 	return own
 }
 
-// reminders returns what a desired state would have been asked for, and what the
-// devices that were named leave out.
+// reminders returns warnings of what a desired state would have checked, and of ESPs that were
+// not named.
 func (f Flash) reminders(named []espOf) []string {
 	var warnings []string
 	if doubt := desired.Doubt(f.Image, f.name(), matchOf(named)); doubt != "" {
@@ -226,7 +225,7 @@ func (f Flash) reminders(named []espOf) []string {
 	return warnings
 }
 
-// UnseenESPs lists the enclosures that the plan works on and that have ESPs that no inventory
+// UnseenESPs lists the enclosures that the plan works on and some of whose ESPs no inventory
 // shows, sorted. If it is unknown how many ESPs an enclosure has, none counts as missing.
 func UnseenESPs(p *plan.Plan, models map[string]desired.Model, inventories []*inventory.Inventory) []plan.Unseen {
 	expected := map[string]*plan.Unseen{}

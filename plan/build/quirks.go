@@ -2,8 +2,8 @@ package build
 
 import "fwctl/plan/desired"
 
-// quirkFinder is QuirkOf for a fleet, most devices of which are alike: what was
-// found for one serves all.
+// quirkFinder is QuirkOf for a fleet. Most of its devices are alike, so it keeps what it has
+// found.
 type quirkFinder struct {
 	own   []desired.Quirk // of the desired state
 	found map[device]*desired.Quirk

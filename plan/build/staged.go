@@ -7,8 +7,8 @@ import (
 	"fwctl/plan"
 )
 
-// planStaged plans what is staged already: the wanted image, or the first stepping
-// stone to it.
+// planStaged plans the start of an image that is staged already: the wanted one, or the first
+// stepping stone to it.
 func (b *builder) planStaged(d *draft, chain []string) {
 	w, s := d.want, &d.step
 	hop := w.hop(s.Current, chain[0])
@@ -47,12 +47,12 @@ func (b *builder) planStaged(d *draft, chain []string) {
 	}
 }
 
-// neverComplete is why what is staged is not started by a command, though the policy
-// wants that and permits it.
-const neverComplete = "the device never said that the image is complete, so that no 0Fh is sent: " +
+// neverComplete is why no command starts the staged image, though the policy wants that and
+// permits it.
+const neverComplete = "the device never said that the image is complete, so mode 0Fh is not sent: " +
 	"power-cycle the enclosure when its drives are not in use, then run `fwctl verify`"
 
-// addStaged adds what is staged to the reasons, unless the step is about that.
+// addStaged adds the staged image to the reasons, unless the step starts it.
 func (d *draft) addStaged() {
 	staged, s := d.Sub.Staged, &d.step
 	if staged == nil {
@@ -70,7 +70,7 @@ func (d *draft) addStaged() {
 	d.addWaiting(what)
 }
 
-// addWaiting adds to the reasons what is staged, and who staged it.
+// addWaiting adds to the reasons that an image is staged, and who staged it.
 func (d *draft) addWaiting(what string) {
 	s := &d.step
 	text := what + ", and any power loss or hard reset starts it. " + d.stagedBy()
@@ -82,8 +82,8 @@ func (d *draft) addWaiting(what string) {
 	s.Reasons = append(s.Reasons, text)
 }
 
-// stagedBy says who staged what is staged: Staged 2026-11-15 by anna, image 5891b5b5.
-// If several hosts see the enclosure, it says on which of them.
+// stagedBy says when and by whom an image was staged: Staged 2026-11-15 by anna, image
+// 5891b5b5. If several hosts see the enclosure, it says on which of them.
 func (d *draft) stagedBy() string {
 	s, on := d.Sub.Staged, ""
 	if len(d.e.Views) > 1 {

@@ -43,9 +43,9 @@ func (b *builder) unread() []plan.Unread {
 	return all
 }
 
-// mayWant reports whether a want may be about a device that could not be read. What its
-// INQUIRY data say need not be what page 01h says, so that they rule out a device only
-// by its vendor; and the enclosure is known only from an earlier run.
+// mayWant reports whether a want may be about a device that could not be read. Its INQUIRY data
+// need not agree with page 01h, so only the vendor rules a device out; and the enclosure is
+// known only from an earlier run.
 func (b *builder) mayWant(w desired.Want, u *inventory.Unread) bool {
 	match := b.in.Desired.Models[w.Model].Match
 	if vendor := (desired.Match{Vendor: match.Vendor}); u.Vendor != "" && !vendor.Fits(u.Vendor, u.Product) {
@@ -60,8 +60,8 @@ func (b *builder) mayWant(w desired.Want, u *inventory.Unread) bool {
 	})
 }
 
-// unreadSteps are rows of components that are known from an earlier run and could not
-// be read now.
+// unreadSteps returns rows of components that are known from an earlier run and could not be
+// read now.
 func (b *builder) unreadSteps() []plan.Step {
 	steps := map[string]plan.Step{}
 	fleet.EachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
@@ -105,10 +105,10 @@ func (b *builder) unreadSteps() []plan.Step {
 	return all
 }
 
-// markUnreadDomains notes what of fault domains could not be read: of an enclosure that is
-// known to be there, in sight through another module or not at all, and of one that
-// somebody declared to belong to a fault domain. Nothing there is reset meanwhile: what
-// could not be read may be about to be reset by somebody else, or have no other way left.
+// markUnreadDomains marks the fault domains with devices that could not be read: those of
+// enclosures that are known to be there, in sight through another module or not, and those of
+// enclosures that are declared to belong to a fault domain. Nothing in them is reset: someone
+// else may be about to reset the device, or it may be the only way to drives.
 func (b *builder) markUnreadDomains() {
 	nameless := "" // the first device whose enclosure is unknown
 	fleet.EachUnread(b.in.Inventories, func(host string, p *inventory.Problem) {
@@ -159,7 +159,7 @@ func (b *builder) markUnreadDomains() {
 	}
 }
 
-// markUnreadDomain notes what of a fault domain that somebody declared could not be read.
+// markUnreadDomain marks a declared fault domain as one with devices that could not be read.
 func (b *builder) markUnreadDomain(domain []inventory.Selector, why string) {
 	for _, s := range domain {
 		for _, e := range b.survey.Selected(s) {

@@ -23,7 +23,7 @@ type wanted struct {
 	needsImage bool // whatever revision it reports
 }
 
-// activation returns the rule for the image's part, with nothing left open.
+// activation returns the rule for the image's part, with all values filled in.
 func (w *wanted) activation() desired.ActivationRule {
 	part, model := w.model.Parts[w.image.Part].Activation, w.model.Activation
 	return desired.ActivationRule{
@@ -46,9 +46,9 @@ func (w *wanted) otherImageRuns() bool {
 		w.Sub.Sent.SHA256 != w.image.SHA256
 }
 
-// upToDate reports whether the component runs the wanted image, as far as is known:
-// it reports its revision, and no other image is remembered there. The revision of an image
-// that starts at its own says nothing: only the memory of that very image does.
+// upToDate reports whether the component runs the wanted image, as far as is known: it reports
+// the image's revision, and its host does not remember another image there. If an image starts
+// at its own revision, the revision says nothing: the host has to remember that very image.
 func (w *wanted) upToDate() bool {
 	switch {
 	case w.image.NoVersion:
@@ -63,7 +63,7 @@ func (w *wanted) upToDate() bool {
 }
 
 // rollback returns the first image by name that brings a revision back once the wanted one
-// runs; of a part that reports none, the image that is remembered there.
+// runs; for a part that reports no revision, the image that is remembered there.
 func (w *wanted) rollback(revision string) string {
 	for _, name := range w.images {
 		if w.image.NoVersion {
@@ -81,7 +81,7 @@ func (w *wanted) rollback(revision string) string {
 	return ""
 }
 
-// memoryReason returns what is known of a part that reports no revision: what its host remembers.
+// memoryReason returns what its host remembers of a part that reports no revision.
 func (w *wanted) memoryReason() string {
 	at := fmt.Sprintf("what is behind buffer %d reports no revision", w.bufferID(w.image))
 	sent := w.Sub.Behind(w.bufferID(w.image))

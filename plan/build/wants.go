@@ -45,7 +45,7 @@ func (b *builder) wantOf(c fleet.Component) *goal {
 	return b.goals[found]
 }
 
-// wantMatch counts what a want came to, so that one that comes to nothing can say why.
+// wantMatch counts what a want has matched, to say why if it has matched nothing.
 type wantMatch struct {
 	models, enclosures, components int
 	selected                       []bool // by the want's selectors: it selects a component of the model
@@ -94,7 +94,7 @@ func (b *builder) err() error {
 	return schemas.Join(problems)
 }
 
-// checkImages asks for all images that a way to a wanted one may lead over.
+// checkImages requires all images that a way to a wanted one may lead over.
 func (b *builder) checkImages() error {
 	for n, want := range b.in.Desired.Want {
 		model := b.in.Desired.Models[want.Model]

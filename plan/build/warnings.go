@@ -12,7 +12,7 @@ import (
 	"fwctl/plan"
 )
 
-// windowWarnings are about waves that may not be done within one opening.
+// windowWarnings warns of waves that may not be done within one opening of their window.
 func windowWarnings(p *plan.Plan) []string {
 	var warnings []string
 	worst := p.Worst()

@@ -10,8 +10,7 @@ import (
 	"fwctl/plan/impact"
 )
 
-// place is where in the order of waves a draft is worked on. Drafts of one place
-// share a wave.
+// place is where a draft comes in the order of waves. Drafts of one place share a wave.
 type place struct {
 	// What follows the canaries.
 	rest  bool
@@ -69,11 +68,10 @@ func (p place) wave() plan.Wave {
 	return w
 }
 
-// assignWaves numbers the waves that drafts are worked on in, and returns them:
-// what stages first, then what resets, at most one ESP of a fault domain in a
-// wave and all A sides before any B side; all of it for the canaries first. An ESP
-// whose fault domain is unknown is alone in its reset wave.
-// Components whose policies name different windows are in different waves.
+// assignWaves puts drafts into waves and returns these. Stage waves come first, then reset
+// waves, with at most one ESP of a fault domain in a wave, and all A sides before any B side.
+// The canaries go through all of that first. An ESP whose fault domain is unknown is alone in
+// its reset wave. Components whose policies name different windows are in different waves.
 func assignWaves(drafts []*draft, rollout plan.Rollout) []plan.Wave {
 	work := slices.DeleteFunc(slices.Clone(drafts), func(d *draft) bool { return len(d.step.Hops) == 0 })
 	canaries := pickCanaries(work, rollout.Canary)
@@ -143,8 +141,7 @@ func (d *draft) resetBy() target {
 	return target{esp: d.ESP}
 }
 
-// rankResets counts, for everything that is reset, what is reset before it of the
-// same fault domain and on the same side, from 1.
+// rankResets numbers the resets of each fault domain and side, from 1.
 func rankResets(work []*draft) map[target]int {
 	type group struct {
 		domain *impact.Domain // all of it goes with the canaries, or with the rest

@@ -1,8 +1,8 @@
-// Package compare says in what a plan differs from one that was approved, and why, in
-// words: after the devices were scanned again, or the desired state was changed.
+// Package compare says in words how a plan differs from one that was approved, and why: after
+// the devices were scanned again, or the desired state was changed.
 //
-// It is pure. It overlooks nothing: two plans of which it finds no difference differ at
-// most in when they were made, and when the devices were scanned.
+// It is pure, and overlooks nothing: if it finds no difference, two plans differ at most in
+// when they were made and when the devices were scanned.
 package compare
 
 import (
@@ -14,7 +14,7 @@ import (
 	"fwctl/plan"
 )
 
-// Comparison is in what a plan differs from an older one.
+// Comparison is how a plan differs from an older one.
 type Comparison struct {
 	FormatVersion string `json:"format_version"`
 	// "Comparison".
@@ -23,15 +23,15 @@ type Comparison struct {
 	Simulated bool `json:"simulated"`
 	Old       Plan `json:"old"`
 	New       Plan `json:"new"`
-	// What was approved is what there is, byte by byte.
+	// The plans have the same digest: what was approved is this plan.
 	SameDigest bool `json:"same_digest"`
-	// Nothing differs but, maybe, the digest and when the devices were scanned.
+	// Nothing differs, except perhaps the digest and when the devices were scanned.
 	Same bool `json:"same"`
-	// When hosts were scanned, where that differs.
+	// When hosts were scanned, if that differs.
 	Scans []string `json:"scans"`
-	// In what the plans as a whole differ, in words.
+	// How the plans as a whole differ, in words.
 	Whole []string `json:"plan"`
-	// By address: the components of which the plans do not say the same.
+	// The components that the plans do not say the same of, by address.
 	Rows []Row `json:"rows"`
 	// How many components they say the same of.
 	Unchanged int `json:"unchanged"`
@@ -54,19 +54,19 @@ const (
 	Changed Change = "changed"
 )
 
-// Row is a component of which the plans do not say the same.
+// Row is a component that the plans do not say the same of.
 type Row struct {
 	Address string `json:"address"`
 	// Of its enclosure, "" if it has none.
 	Name   string `json:"name"`
 	Change Change `json:"change"`
-	// In words; of what was added or is gone, what is or was to be done.
+	// In words. For a component that was added or is gone: what is or was to be done with it.
 	Differences []string `json:"differences"`
-	// It may stop I/O, or is blocked, by the plan that has it last.
+	// It may stop I/O, or is blocked, in the newer plan that has it.
 	Alarming bool `json:"-"`
 }
 
-// Plans returns in what a plan differs from an older one.
+// Plans compares a plan with an older one.
 func Plans(old, now *plan.Plan) *Comparison {
 	c := &Comparison{
 		FormatVersion: "1.0", Kind: "Comparison", Simulated: old.Simulated || now.Simulated,
@@ -99,7 +99,7 @@ func Plans(old, now *plan.Plan) *Comparison {
 
 func nameOf(p *plan.Plan) Plan { return Plan{p.Digest, p.CreatedAt, p.DesiredState.Name} }
 
-// name says which component a row is about.
+// name sets which component a row is about.
 func (r *Row) name(s *plan.Step) {
 	r.Address, r.Name = s.Address, s.Name
 	r.Alarming = s.Action == plan.Blocked || s.MayStopIO()

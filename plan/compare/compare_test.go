@@ -172,7 +172,7 @@ func alter(v reflect.Value) bool {
 // What people read of what differs.
 func TestWords(t *testing.T) {
 	t.Parallel()
-	const rule = "a power cycle of the enclosure takes down what is excepted, and both rows say so"
+	const rule = "a power cycle of the enclosure takes down excepted components, and both rows say so"
 	old := read(t, filepath.Join("..", "build", "testdata", rule, "plan.json"))
 	old.Scans[0].Host = "stor1"
 	for name, tt := range map[string]struct {

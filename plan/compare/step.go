@@ -11,10 +11,10 @@ import (
 	"fwctl/plan"
 )
 
-// describe says what a plan does with a component that another one does not have.
+// describe returns what a plan does with a component that the other plan does not have, and why.
 func describe(s *plan.Step) []string { return append([]string{doing(s)}, s.Reasons...) }
 
-// doing says what a plan does with a component.
+// doing returns what a plan does with a component.
 func doing(s *plan.Step) string {
 	switch {
 	case s.Acts():
@@ -25,8 +25,8 @@ func doing(s *plan.Step) string {
 	return string(s.Action)
 }
 
-// action says what is done. If nothing is done any more, or something that was not, all that it
-// comes to is said with it.
+// action returns how the action differs. If only one of the plans does anything, it says all of
+// what that is.
 func action(old, now *plan.Step) []string {
 	if old.Acts() != now.Acts() {
 		return []string{changed("the action is", doing(now), doing(old))}
@@ -34,8 +34,8 @@ func action(old, now *plan.Step) []string {
 	return []string{changed("the action is", string(now.Action), string(old.Action))}
 }
 
-// acting are words for what a component has only if something is done with it: if that is so in
-// one plan alone, the action says it.
+// acting returns words for what a component has only if something is done with it. If only one
+// plan does anything, they say nothing: action has said it.
 func acting(say func(old, now *plan.Step) []string) func(old, now *plan.Step) []string {
 	return func(old, now *plan.Step) []string {
 		if old.Acts() != now.Acts() {
@@ -45,8 +45,8 @@ func acting(say func(old, now *plan.Step) []string) func(old, now *plan.Step) []
 	}
 }
 
-// domains are the enclosures of the fault domains of the older plan and the newer one: their
-// numbers mean nothing beyond a plan.
+// domains are the enclosures of the fault domains of the older plan and the newer one. The
+// numbers of fault domains mean nothing outside a plan.
 type domains struct{ old, now map[int]string }
 
 func members(p *plan.Plan) map[int]string {
@@ -66,7 +66,7 @@ func members(p *plan.Plan) map[int]string {
 	return names
 }
 
-// steps returns in what two plans differ of one component.
+// steps returns how two plans differ in one component.
 func (d domains) steps(old, now *plan.Step) []string {
 	all := fields(old, now, stepWords)
 	if was, is := d.old[old.FaultDomain], d.now[now.FaultDomain]; was != is {
@@ -82,8 +82,7 @@ func known(domain string) string {
 	return domain
 }
 
-// stepWords say what differs of one component. What comes of it beyond the plan is said by the
-// reasons.
+// stepWords are the words for what differs in one component.
 var stepWords = map[string]func(old, now *plan.Step) []string{
 	"Name":    one("its enclosure is called", func(s *plan.Step) string { return s.Name }),
 	"Host":    one("the host that works on it is", func(s *plan.Step) string { return s.Host }),
@@ -131,7 +130,7 @@ func wavesOf(s *plan.Step) string {
 	return strings.Join(numbers, ", ")
 }
 
-// route writes the revisions that a component is to run, one after the other.
+// route returns the revisions that a component is to run, one after the other.
 func route(s *plan.Step) string {
 	if len(s.Hops) == 0 {
 		return ""
@@ -159,7 +158,7 @@ func modes(hops []plan.Hop) string {
 	return strings.Join(all, " > ")
 }
 
-// hops says in what the ways to the wanted image differ.
+// hops returns how the ways to the wanted image differ.
 func hops(old, now *plan.Step) []string {
 	var all []string
 	if goals(old.Hops) != goals(now.Hops) {
@@ -203,7 +202,7 @@ func effect(s *plan.Step) string {
 	return fmt.Sprintf("%s (at worst %s)", expected, worst)
 }
 
-// disruption says which effect differs, and in what of its clauses the reason does.
+// disruption returns which effect differs, and which clauses of the reason do.
 func disruption(old, now *plan.Step) []string {
 	var all []string
 	if effect(old) != effect(now) {
@@ -224,7 +223,7 @@ func reasons(old, now *plan.Step) []string {
 	return lines(old.Reasons, now.Reasons, "now: ", "no longer: ")
 }
 
-// gates says what gates say now that they did not say, unless a reason says it.
+// gates returns what gates say that they did not say before, unless a reason says it.
 func gates(old, now *plan.Step) []string {
 	list := func(s *plan.Step) []string {
 		var all []string
@@ -272,7 +271,7 @@ func preconditions(old, now *plan.Step) []string {
 	return all
 }
 
-// seen says which I/O modules a host sees, or does not see, that it did not, or did.
+// seen returns which I/O modules a host now sees, or no longer sees.
 func seen(old, now []string, host string) []string {
 	if slices.Equal(old, now) {
 		return nil
@@ -280,7 +279,8 @@ func seen(old, now []string, host string) []string {
 	return lines(old, now, host+" now sees the I/O module ", host+" no longer sees the I/O module ")
 }
 
-// stakes says which slots are in use now or no more, and what else became of what uses them.
+// stakes returns which slots are now in use or no longer are, and what else has changed of the
+// things that use them.
 func stakes(old, now *plan.Step) []string {
 	type slot struct {
 		enclosure string
@@ -329,8 +329,8 @@ func stakes(old, now *plan.Step) []string {
 	return append(all, fates(old, now)...)
 }
 
-// fates says what is at stake now and was not, or the other way round, and what else became of
-// it. Its slots have been said.
+// fates returns what is at stake now and was not, or the other way round, and what else has
+// changed of it, other than its slots.
 func fates(old, now *plan.Step) []string {
 	type key struct{ label, host, enclosure, fate string }
 	by := func(s *plan.Step) (keys []key, all map[key]*plan.Stake) {
@@ -376,7 +376,7 @@ func fates(old, now *plan.Step) []string {
 	return all
 }
 
-// stakeWords say what differs of something that is at stake.
+// stakeWords are the words for what differs in something at stake.
 var stakeWords = map[string]func(old, now *plan.Stake) []string{
 	"Slots":  nothing[plan.Stake],
 	"Drives": one("drives behind it:", func(s *plan.Stake) string { return strconv.Itoa(s.Drives) }),

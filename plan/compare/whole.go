@@ -11,7 +11,7 @@ import (
 	"fwctl/plan"
 )
 
-// scans says when hosts were scanned that both plans have.
+// scans returns when the hosts that both plans have were scanned.
 func scans(old, now *plan.Plan) []string {
 	all := []string{}
 	for _, s := range now.Scans {
@@ -24,12 +24,12 @@ func scans(old, now *plan.Plan) []string {
 	return all
 }
 
-// whole returns in what two plans differ as a whole.
+// whole returns how two plans differ as a whole.
 func whole(old, now *plan.Plan) []string {
 	return append([]string{}, fields(old, now, planWords)...)
 }
 
-// planWords say what differs of two plans as a whole.
+// planWords are the words for what differs in two plans as a whole.
 var planWords = map[string]func(old, now *plan.Plan) []string{
 	"Digest": nothing[plan.Plan], "CreatedAt": nothing[plan.Plan], "ImageHints": nothing[plan.Plan],
 	"Steps": nothing[plan.Plan],
@@ -61,7 +61,7 @@ var planWords = map[string]func(old, now *plan.Plan) []string{
 
 func plainly(text string) string { return text }
 
-// scanned says which hosts were scanned, and how much each sees.
+// scanned returns which hosts were scanned, and how much each sees.
 func scanned(old, now *plan.Plan) []string {
 	sees := func(p *plan.Plan) map[string]string {
 		hosts := map[string]string{}
@@ -73,7 +73,7 @@ func scanned(old, now *plan.Plan) []string {
 	return named("host", sees(old), sees(now), plainly)
 }
 
-// named says which of some named things are new, changed or gone.
+// named returns which of some named things are new, changed or gone.
 func named[T comparable](what string, old, now map[string]T, write func(T) string) []string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(now)) {
@@ -93,7 +93,7 @@ func named[T comparable](what string, old, now map[string]T, write func(T) strin
 	return all
 }
 
-// waves says which waves differ, and in what.
+// waves returns which waves differ, and how.
 func waves(old, now *plan.Plan) []string {
 	var all []string
 	for i := range now.Waves {
@@ -176,7 +176,7 @@ func unread(old, now *plan.Plan) []string {
 	return lines(list(old), list(now), "could not be read: ", "could be read, or is gone: ")
 }
 
-// summary says which totals differ.
+// summary returns which totals differ.
 func summary(old, now *plan.Plan) []string {
 	var all []string
 	for _, t := range []struct {

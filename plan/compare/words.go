@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// fields returns in what two structs differ: each field that is not the same in both in the
-// words for it, if there are any, else by its key in JSON.
+// fields returns how two structs differ: for each field that is not the same in both, its words,
+// or its key in JSON if it has none.
 func fields[T any](old, now *T, words map[string]func(old, now *T) []string) []string {
 	var all []string
 	a, b := reflect.ValueOf(old).Elem(), reflect.ValueOf(now).Elem()
@@ -31,7 +31,7 @@ func fields[T any](old, now *T, words map[string]func(old, now *T) []string) []s
 	return all
 }
 
-// same reports whether two fields hold the same: that there is nothing may be said in two ways.
+// same reports whether two fields hold the same; nil and empty are the same.
 func same(a, b reflect.Value) bool {
 	switch a.Kind() {
 	case reflect.Slice, reflect.Map:
@@ -42,7 +42,7 @@ func same(a, b reflect.Value) bool {
 	return reflect.DeepEqual(a.Interface(), b.Interface())
 }
 
-// text writes a field's value.
+// text returns a field's value as text.
 func text(v reflect.Value) string {
 	data, err := json.Marshal(v.Interface())
 	if err != nil {
@@ -53,20 +53,20 @@ func text(v reflect.Value) string {
 
 func orNothing(text string) string { return cmp.Or(text, "nothing") }
 
-// changed says what something is and was.
+// changed returns what something is and was.
 func changed(what, now, old string) string {
 	return fmt.Sprintf("%s %s, was %s", what, orNothing(now), orNothing(old))
 }
 
-// one returns words for a field of which a sentence says all.
+// one returns words for a field that needs only one sentence.
 func one[T any](what string, of func(*T) string) func(old, now *T) []string {
 	return func(old, now *T) []string { return []string{changed(what, of(now), of(old))} }
 }
 
-// nothing are the words for what another field's words say too.
+// nothing is the words for a field that the words of another field cover.
 func nothing[T any](_, _ *T) []string { return nil }
 
-// lines says which lines are new, and which there are no more.
+// lines returns which lines are new, and which are gone.
 func lines(old, now []string, isNew, noMore string) []string {
 	var all []string
 	for _, line := range now {
@@ -85,10 +85,10 @@ func lines(old, now []string, isNew, noMore string) []string {
 	return all
 }
 
-// moment writes a time as every reader's clock may show it.
+// moment returns a time in UTC, because readers may be in several time zones.
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// short is the beginning of a SHA-256, for people to tell two apart.
+// short returns the beginning of a SHA-256: enough for people to distinguish two.
 func short(sha256 string) string { return sha256[:min(8, len(sha256))] }
 
 // How long something is expected to take, and what that rests on.

@@ -15,7 +15,7 @@ import (
 	"fwctl/schemas"
 )
 
-// checker finds what a schema cannot.
+// checker finds the problems that a schema cannot find.
 type checker struct {
 	d          *State
 	problems   []schemas.Problem
@@ -71,8 +71,8 @@ func (c *checker) check() {
 	}
 }
 
-// checkDurations refuses zeros that were written, which would be taken for "by
-// default", and times that no plan may have.
+// checkDurations refuses times that no plan may have, and zeros that were written: they would
+// be taken for the default.
 func (c *checker) checkDurations(path []string, durations map[string]plan.Duration) {
 	for key, d := range durations {
 		at := append(slices.Clone(path), key)
@@ -116,23 +116,23 @@ func (c *checker) checkGlob(at []string, pattern string) {
 	}
 }
 
-// written reports whether the file has a value at a path, though it may be of no use:
-// what is wrong is reported there, and not again wherever it is named.
+// written reports whether the file has a value at a path, even a wrong one: the problem is
+// reported there, and not again where the value is named.
 func (c *checker) written(path ...string) bool { return c.d.root != nil && c.d.root.Has(path...) }
 
-// sound reports whether the schema has found nothing wrong with what is at a path.
+// sound reports whether the schema has found no problem at a path.
 func (c *checker) sound(path ...string) bool {
 	return c.d.root == nil || !c.d.root.At(c.fromSchema, path...)
 }
 
-// maxCompared bounds the search for names that were meant: of thousands of unknown
-// names among thousands, only the first get a suggestion.
+// maxCompared bounds the search for suggestions: of thousands of unknown names among thousands,
+// only the first get one.
 const maxCompared = 500_000
 
 // maxListed is how many known names a hint lists.
 const maxListed = 20
 
-// knownNames returns the hint for a name that is not known.
+// knownNames returns the hint for an unknown name.
 func (c *checker) knownNames(name string, names iter.Seq[string]) string {
 	if c.compared > maxCompared {
 		return ""

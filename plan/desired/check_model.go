@@ -64,15 +64,15 @@ func (c *checker) checkModel(name string, m Model) {
 	c.checkAmbiguous(name, m)
 }
 
-// checkRings finds images that form a circle: each starts only at revisions that
-// others of them bring. An enclosure that never ran one of these revisions cannot
-// get at them, and nothing says which is the way up and which the way back, unless the model's
-// order has them all: then they are an update and what takes it back. An image that
-// starts at its own revision alone goes onto what another file has brought.
+// checkRings finds images that form a circle: each starts only at revisions that others of them
+// bring. An enclosure that never ran one of these revisions cannot reach them, and nothing says
+// which way is up and which is back. If the model's order has them all, it says so, and they are
+// an update and its rollback. An image that starts only at its own revision replaces another
+// file of that revision.
 func (c *checker) checkRings(model string, m Model) {
 	names := slices.Sorted(maps.Keys(m.Images))
 	before := map[string][]string{} // the other images that bring what an image starts at
-	rooted := map[string]bool{}     // it can be got at from a revision that none of its ring brings
+	rooted := map[string]bool{}     // it can be reached from a revision that none of its ring brings
 	for _, name := range names {
 		i := m.Images[name]
 		for _, other := range names {
@@ -83,7 +83,7 @@ func (c *checker) checkRings(model string, m Model) {
 		rooted[name] = i.NoVersion || len(i.From) == 0 || slices.Equal(i.From, []string{i.Revision}) ||
 			slices.ContainsFunc(i.From, func(from string) bool {
 				if from == i.Revision {
-					return false // what has brought that first is not known
+					return false // it is unknown what first brought that revision
 				}
 				return !glob.IsLiteral(from) ||
 					!slices.ContainsFunc(before[name], func(other string) bool {
@@ -132,8 +132,8 @@ func (c *checker) checkRings(model string, m Model) {
 	}
 }
 
-// checkAmbiguous finds images that bring the same revision over the same ones,
-// are not the same, if no want names one of them.
+// checkAmbiguous finds different images that bring the same revision over the same ones, if no
+// want names one of them.
 func (c *checker) checkAmbiguous(model string, m Model) {
 	named := map[string]bool{}
 	for _, w := range c.d.Want {

@@ -12,14 +12,14 @@ import (
 	"fwctl/plan"
 )
 
-// checkName refuses a name that no plan may have, because views set it on a line.
+// checkName refuses a name that no plan may have: views show names on one line.
 func (c *checker) checkName(name string, at ...string) {
 	if !plan.OneLine(name) {
 		c.add(at, fmt.Sprintf("the name %q is more than a line", name), "write it without line breaks and tabs")
 	}
 }
 
-// checkNames looks at the names as they were written: each means one enclosure.
+// checkNames checks the names as they were written: each must mean one enclosure.
 func (c *checker) checkNames() {
 	named, given := map[string]bool{}, map[string]string{}
 	for _, written := range slices.Sorted(maps.Keys(c.d.Names)) {
@@ -50,8 +50,8 @@ func (c *checker) checkNames() {
 // identifier is an enclosure's identifier: 16 hex digits, or lu-<designator>.
 var identifier = regexp.MustCompile(`^([0-9a-f]{16}|lu-.+)$`)
 
-// checkFaultDomain refuses an enclosure that belongs together with itself. ids are the
-// enclosures' identifiers by their names.
+// checkFaultDomain refuses a fault domain that lists an enclosure twice. ids are the
+// identifiers of enclosures by name.
 func (c *checker) checkFaultDomain(index string, domain []inventory.Selector, ids map[string]string) {
 	seen := map[string]bool{}
 	for i, s := range domain {

@@ -13,7 +13,7 @@ import (
 	"fwctl/schemas"
 )
 
-// Images are the images of a desired state, read and checked.
+// Images are the images of a desired state, loaded and checked.
 type Images struct {
 	// By SHA-256.
 	Files map[string]*image.Image
@@ -24,12 +24,11 @@ type Images struct {
 	Warnings []string
 }
 
-// LoadImages reads the images that a desired state names, relative to dir, and
-// compares their digests. Where the policy of a want requires a signature, the
-// wanted image must have one by a key of that policy; images of the same part,
-// which may become stepping stones to it, need none, but one that they have must
-// be sound. The error holds every problem at once: a *multierror.Error of
-// schemas.Problem, sorted by position.
+// LoadImages reads the images that a desired state names, relative to dir, and compares their
+// digests. If the policy of a want requires a signature, the wanted image must have one by a key
+// of that policy. Images of the same part, which may become stepping stones, need no signature;
+// if they have one, it must be valid. The error holds every problem at once: a
+// *multierror.Error of schemas.Problem, sorted by position.
 func (d *State) LoadImages(dir string) (*Images, error) {
 	l := newImageLoader(d, dir, nil)
 	l.loadAll()
@@ -67,7 +66,7 @@ func (l *imageLoader) loadAll() {
 	}
 }
 
-// sound reports whether no problem is known of what is at a path.
+// sound reports whether no problem is known at a path.
 func (l *imageLoader) sound(path ...string) bool {
 	return len(l.known) == 0 || !l.d.root.At(l.known, path...)
 }
@@ -89,7 +88,7 @@ func (l *imageLoader) load(model, name string) {
 	}
 	if err := img.CheckKind(); err != nil && !i.Opaque {
 		l.add(err, at("file")...)
-		return // its digest is then of no interest
+		return // the digest of such a file does not matter
 	}
 	if err := img.Expect(i.SHA256); err != nil {
 		l.add(err, at("sha256")...)
@@ -98,15 +97,15 @@ func (l *imageLoader) load(model, name string) {
 	l.images.Files[i.SHA256] = img
 	l.verify(img, model, name)
 	if !slices.Contains(m.Parts[i.Part].Subenclosures, 0) {
-		return // it is for a product whose name the model does not have
+		return // the model does not have the product name of such a part
 	}
 	if doubt := Doubt(img, name+" of model "+model, m.Match); doubt != "" {
 		l.images.Warnings = append(l.images.Warnings, doubt)
 	}
 }
 
-// verify checks the signature of an image by the keys of each policy that a want
-// of its part has.
+// verify checks the signature of an image by the keys of each policy that the wants of its part
+// have.
 func (l *imageLoader) verify(img *image.Image, model, name string) {
 	m := l.d.Models[model]
 	i := m.Images[name]
@@ -166,8 +165,8 @@ func Doubt(img *image.Image, called string, match Match) string {
 		"the wrong file: compare it with the release notes", called, product)
 }
 
-// unmentioned returns the product that an image says nothing of, "" if it does or
-// where the globs have no letters to look for.
+// unmentioned returns the product that an image does not mention; "" if it does, or if the globs
+// have no letters to look for.
 func unmentioned(img *image.Image, match Match) string {
 	for _, pattern := range []string{match.Product, match.Vendor} {
 		longest := ""

@@ -19,12 +19,12 @@ import (
 	"fwctl/inventory"
 )
 
-// Init writes a desired state of what is there: a model for each product, with
-// the revisions that run as comments, and nothing wanted, so that it plans to no
-// change. The same inventories give the same bytes whatever their order. What is in
-// comments is valid once its hash signs are gone, with or without the blank behind
-// them: editors differ in that. Images, whose paths are written as they are,
-// are suggested for the products that they mention, or for all if they mention none.
+// Init returns a desired state of the enclosures in inventories: a model for each product, with
+// the revisions that run as comments. It wants nothing, so it plans to no change. The same
+// inventories give the same bytes, whatever their order. The commented lines are valid once
+// their hash signs are gone, with or without the blank after them, because editors differ in
+// that. Images are suggested for the products that they mention, or for all if they mention
+// none; their paths are written as given.
 func Init(invs []*inventory.Inventory, images []*image.Image) []byte {
 	invs = slices.SortedFunc(slices.Values(invs), func(a, b *inventory.Inventory) int {
 		return cmp.Compare(a.Host, b.Host)
@@ -100,8 +100,8 @@ type suggestion struct {
 	remark                       string // on the revision
 }
 
-// suggest picks the images that may be for the product, or makes one up to show
-// what is to be filled in.
+// suggest picks the images that may be for the product. If there are none, it makes one up to
+// show what to fill in.
 func (p *product) suggest(images []*image.Image, all []*product) {
 	taken := map[string]bool{}
 	for _, img := range images {
@@ -138,7 +138,7 @@ type runs struct {
 	revisions       map[string]map[string]bool
 }
 
-// byProduct sorts what was found by product, and lists the ways to each enclosure.
+// byProduct sorts the enclosures by product, and lists the paths to each.
 func byProduct(invs []*inventory.Inventory) (enclosures map[string]map[string]bool, products []*product) {
 	enclosures = map[string]map[string]bool{}
 	byName := map[[2]string]*product{}
@@ -242,7 +242,7 @@ var (
 	bare   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 )
 
-// slug makes a name of a text, of letters, digits and hyphens.
+// slug makes a name of letters, digits and hyphens from a text.
 func slug(text, otherwise string) string {
 	return cmp.Or(strings.Trim(noName.ReplaceAllString(strings.ToLower(text), "-"), "-"), otherwise)
 }
@@ -255,9 +255,9 @@ func scalar(text string) string {
 	return quote(text)
 }
 
-// quote writes a text in double quotes, as JSON and YAML have them.
+// quote returns a text in double quotes, as JSON and YAML have them.
 func quote(text string) string {
-	b, _ := json.Marshal(text) // a string always has its JSON
+	b, _ := json.Marshal(text) // it never fails for a string
 	return string(b)
 }
 

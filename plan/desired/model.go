@@ -32,8 +32,8 @@ func (m Match) Fits(vendor, product string) bool {
 // fits reports whether a pattern matches a text; an empty one matches any.
 func fits(pattern, text string) bool { return pattern == "" || glob.Match(pattern, text) }
 
-// Download is how a model takes microcode. What is zero is filled in from the
-// quirk table, else from the defaults, by Build.
+// Download is how a model takes microcode. Package build fills in zero values from the quirk
+// table, or else from the defaults.
 type Download struct {
 	Protocol     plan.Protocol `yaml:"protocol"` // "" or "auto": what the ESP supports
 	ChunkSize    int           `yaml:"chunkSize"`
@@ -41,8 +41,8 @@ type Download struct {
 	FlashTimeout plan.Duration `yaml:"flashTimeout"`
 }
 
-// ActivationRule is how a model starts deferred microcode, and what a reset takes
-// down. What is zero is filled in like Download.
+// ActivationRule is how a model starts deferred microcode, and what a reset takes down. Zero
+// values are filled in as in Download.
 type ActivationRule struct {
 	By            plan.ActivateBy `yaml:"by"`
 	Scope         Scope           `yaml:"scope"`
@@ -64,8 +64,8 @@ type Part struct {
 	Activation    ActivationRule `yaml:"activation"` // what it leaves out is as the model has it
 }
 
-// DefaultPart is the part of images that name none, and the only one of models
-// that have none: subenclosure 0.
+// DefaultPart is the part of images that name none, and the only part of models that name none:
+// subenclosure 0.
 const DefaultPart = "iom"
 
 // ModelImage is one image of a model.
@@ -82,11 +82,11 @@ type ModelImage struct {
 	NoVersion bool        `yaml:"unversioned"` // the part that it is for reports no revision, and Revision is ""
 }
 
-// StartsAt reports whether an image goes onto a revision in one hop.
+// StartsAt reports whether an image can be installed over a revision in one hop.
 func (i ModelImage) StartsAt(revision string) bool {
 	return i.From == nil || slices.ContainsFunc(i.From, func(from string) bool { return glob.Match(from, revision) })
 }
 
-// StartsAtItself reports whether the image's from names its own revision: it then goes onto
-// what reports that already.
+// StartsAtItself reports whether from names the image's own revision: it is then installed over
+// components that report that revision already.
 func (i ModelImage) StartsAtItself() bool { return slices.Contains(i.From, i.Revision) }

@@ -11,8 +11,8 @@ import (
 	"fwctl/schemas"
 )
 
-// Parse reads a desired state. The error holds every problem of the
-// file at once: a *multierror.Error of schemas.Problem, sorted by position.
+// Parse parses a desired state. The error holds every problem of the file at once: a
+// *multierror.Error of schemas.Problem, sorted by position.
 func Parse(file string, data []byte) (*State, error) {
 	d, problems := parse(file, data)
 	if err := schemas.Join(problems); err != nil {
@@ -21,9 +21,9 @@ func Parse(file string, data []byte) (*State, error) {
 	return d, nil
 }
 
-// Read reads a desired state, as ParseDesiredState does, and its images,
-// as LoadImages does. Of a file with problems, the images are looked at that have
-// none: the error holds their problems too.
+// Read parses a desired state, as Parse does, and loads its images, as LoadImages does. If the
+// file has problems, it still loads the images that have none: the error holds the problems of
+// both.
 func Read(file string, data []byte, dir string) (*State, *Images, error) {
 	d, problems := parse(file, data)
 	if d == nil {
@@ -67,7 +67,7 @@ func parse(file string, data []byte) (*State, []schemas.Problem) {
 	return d, c.problems
 }
 
-// fillIn gives what was left out its default, if that does not depend on a device.
+// fillIn sets the defaults of omitted values that do not depend on a device.
 func (d *State) fillIn() {
 	for name, m := range d.Models {
 		if m.Download.Protocol == "auto" {

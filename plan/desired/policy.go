@@ -15,7 +15,7 @@ type Policy struct {
 	RequireAllESPs bool            `yaml:"requireAllESPs"`
 	RequireHealthy bool            `yaml:"requireHealthy"`
 	Waive          []Waiver        `yaml:"waive"`
-	// Around each reset; nil: none.
+	// Hooks are run around each reset; nil: none.
 	Hooks *plan.Hooks `yaml:"hooks"`
 	// Minisign public keys, of which one must have signed the image; none: no signature is needed.
 	RequireSignature []string `yaml:"requireSignature"`
@@ -28,7 +28,7 @@ type PolicyWindows struct {
 	Reset []string `yaml:"reset"`
 }
 
-// Waiver lets a failure be there.
+// Waiver permits updates although an element has failed.
 type Waiver struct {
 	Element string `yaml:"element"` // name of the element, as the enclosure calls it
 	Reason  string `yaml:"reason"`
@@ -43,13 +43,13 @@ const (
 	DowngradeOrder  Downgrade = "order" // along the model's order, both ways
 )
 
-// DefaultPolicy returns the safe one: nothing is reset, and what is downloaded is left staged.
+// DefaultPolicy returns the safe policy: nothing is reset, and images are left staged.
 func DefaultPolicy() Policy {
 	return Policy{Reset: plan.ResetNever, Activate: plan.Manual, Downgrade: DowngradeForbid, RequireAllESPs: true,
 		RequireHealthy: true}
 }
 
-// UnmarshalYAML fills in what a policy leaves out.
+// UnmarshalYAML fills in what a policy omits.
 func (p *Policy) UnmarshalYAML(n *yaml.Node) error {
 	type plain Policy // without this method
 	*p = DefaultPolicy()

@@ -14,8 +14,8 @@ import (
 //go:embed quirks.yaml
 var quirksYAML []byte
 
-// Quirk is one row of the quirk table: how some devices differ from the defaults.
-// What is zero is as usual.
+// Quirk is one row of the quirk table: how some devices differ from the defaults. Zero values
+// mean the default.
 type Quirk struct {
 	Name  string     `yaml:"name"`
 	Match QuirkMatch `yaml:"match"`
@@ -29,7 +29,7 @@ type Quirk struct {
 	Activation ActivationPage `yaml:"activation"`
 	// Globs on the only revisions at which mode e is taken; nil: all.
 	ModeE []string `yaml:"modeE"`
-	// Says at the first chunk, where it points at no field, that the mode is refused.
+	// Sense data that mean, at the first chunk and if they point at no field, that the mode is refused.
 	RefusedMode         plan.SenseCode `yaml:"refusedMode"`
 	ActivateUnconfirmed bool           `yaml:"activateUnconfirmed"`
 	// How long ESPs take to bring each other to one revision by themselves; 0: they do not.
@@ -67,9 +67,9 @@ var quirkTable = sync.OnceValue(func() []Quirk {
 	return table.Quirks
 })
 
-// QuirkOf returns the row of the quirk table that fits a device by its primary
-// subenclosure, an empty one if there is none. own are rows that come before
-// those of the built-in table, and take the place of those of the same name.
+// QuirkOf returns the row of the quirk table that fits a device by its primary subenclosure, an
+// empty one if there is none. own are rows that come before the built-in table, and replace its
+// rows of the same names.
 func QuirkOf(own []Quirk, vendor, product, revision string) Quirk {
 	match := func(q Quirk) bool { return q.Match.Fits(vendor, product, revision) }
 	if i := slices.IndexFunc(own, match); i >= 0 {
@@ -88,7 +88,7 @@ func (q *Quirk) TakesModeE(revision string) bool {
 	return q.ModeE == nil || slices.ContainsFunc(q.ModeE, func(at string) bool { return glob.Match(at, revision) })
 }
 
-// checkQuirk finds what the schema cannot.
+// checkQuirk finds the problems of a quirk that the schema cannot find.
 func (c *checker) checkQuirk(index string, q Quirk) {
 	at := func(path ...string) []string { return append([]string{"quirks", index}, path...) }
 	c.checkGlob(at("match", "vendor"), q.Match.Vendor)

@@ -21,7 +21,7 @@ type Selector struct {
 	Want, Index int // its want, and which of the want's selectors it is; -1 if it is not one
 }
 
-// Selectors lists those of a desired state in the order of the file.
+// Selectors lists the selectors of a desired state in the order of the file.
 func (d *State) Selectors() []Selector {
 	var all []Selector
 	for i, w := range d.Want {
@@ -50,8 +50,8 @@ func (d *State) Selectors() []Selector {
 	return all
 }
 
-// mayName reports whether the first part of a selector can be about some enclosure: by its
-// identifier, or by one of the names, which are sorted.
+// mayName reports whether the first part of a selector can be about some enclosure: it may be an
+// identifier, or it may be one of the names, which are sorted.
 func mayName(names []string, part string) bool {
 	if _, known := slices.BinarySearch(names, part); known || inventory.MayIdentify(part) {
 		return true
@@ -61,9 +61,8 @@ func mayName(names []string, part string) bool {
 	})
 }
 
-// Warnings returns what is valid in a desired state and cannot be meant: selectors by
-// a name that no enclosure has, since names come from nowhere else. Each is a problem
-// with its position.
+// Warnings returns what is valid in a desired state and is probably a mistake: selectors by a
+// name that no enclosure has, because names are given only there. Each has its position.
 func (d *State) Warnings() []schemas.Problem {
 	var all []schemas.Problem
 	for _, s := range d.Selectors() {

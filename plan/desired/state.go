@@ -1,9 +1,9 @@
-// Package desired reads desired states: it parses and checks them, loads the images that
-// they name, writes a first one (Init), and holds the built-in quirk table, of which a
-// desired state may replace rows.
+// Package desired reads desired states: it parses and checks them, loads the images that they
+// name, and writes a first one (Init). It holds the built-in quirk table, whose rows a desired
+// state may replace.
 //
-// It never looks at an enclosure to decide anything: what a desired state comes to is
-// for plan/build.
+// It never looks at an enclosure to decide anything: plan/build decides what a desired state
+// means for each.
 package desired
 
 import (
@@ -15,8 +15,7 @@ import (
 	"fwctl/schemas"
 )
 
-// State is what a desired state file says, checked and with its defaults
-// filled in.
+// State is a desired state file, checked and with its defaults filled in.
 type State struct {
 	File     string            `yaml:"-"` // as it was named, for messages
 	SHA256   string            `yaml:"-"` // of the file, 64 hex digits
@@ -29,9 +28,9 @@ type State struct {
 	Notify   plan.Command      `yaml:"notify"` // nil: nobody is notified
 
 	Except []Exception `yaml:"except"`
-	// Come before the built-in table.
+	// Quirks come before the built-in table.
 	Quirks []Quirk `yaml:"quirks"`
-	// Enclosures that belong together beyond what is found out.
+	// FaultDomains are enclosures that belong together beyond what inventories show.
 	FaultDomains [][]inventory.Selector   `yaml:"faultDomains"`
 	Windows      map[string]window.Window `yaml:"windows"`
 
@@ -53,7 +52,7 @@ type Exception struct {
 	Until     string             `yaml:"until"` // the last day it holds, in UTC, "2006-01-02"
 }
 
-// At returns the position of what stands at a path in the file, as a problem to fill in.
+// At returns a problem to fill in, with the position of a path in the file.
 func (d *State) At(path ...string) schemas.Problem {
 	p := schemas.Problem{File: d.File}
 	if d.root != nil {

@@ -1,9 +1,8 @@
-// Package group says which components of a plan are listed together: those of which
-// a plan says the same. It is for every view of a plan that is too large for a row a
-// component.
+// Package group decides which components of a plan are listed together: those that the plan says
+// the same of. All views use it for plans that are too large for a row per component.
 //
-// It is pure, and it drops nothing: every component of a plan is in exactly one group, and
-// a group knows all of its components. How much of that has room is for the view to say.
+// It is pure, and drops nothing: every component of a plan is in exactly one group, and a group
+// knows all of its components. A view decides how many of them it has room for.
 package group
 
 import (
@@ -16,7 +15,7 @@ import (
 	"fwctl/plan"
 )
 
-// Level is how much components have in common that are listed together.
+// Level is how much components must have in common to be listed together.
 type Level int
 
 const (
@@ -41,9 +40,9 @@ type Group struct {
 	all map[string]int
 }
 
-// Of returns the groups of a plan's components in the order in which people read them: what
-// is blocked, then by the waves that work on them, what may stop I/O first in each, then
-// what is staged, and last what is left as it is.
+// Of returns the groups of a plan's components in the order in which people read them: blocked
+// ones first; then by the waves that work on them, in each those that may stop I/O first; then
+// staged ones, and last those that are left as they are.
 func Of(p *plan.Plan, level Level) []Group {
 	all := map[string]int{}
 	for i := range p.Steps {
@@ -81,7 +80,7 @@ type keys struct {
 	level Level
 	waves map[int]plan.Wave
 
-	// Of texts that were seen: plans say few, and say them often.
+	// The shapes of texts that were seen: a plan has few texts, and repeats them.
 	shapes map[shaped]string
 }
 
@@ -90,7 +89,7 @@ type shaped struct {
 	shape Shape
 }
 
-// of returns the same text for the components of one group, and another for each other one.
+// of returns a text that is the same for all components of one group, and differs between groups.
 func (k *keys) of(s *plan.Step) string {
 	parts := []string{string(s.Action), string(s.Disruption.Expected), string(s.Disruption.Worst)}
 	if k.level == Coarse {
@@ -137,7 +136,7 @@ func (k *keys) shape(text string, sh Shape) string {
 	return shape
 }
 
-// alikeWave writes what a wave has in common with others of its kind.
+// alikeWave returns what a wave has in common with others of its kind.
 func alikeWave(w plan.Wave) string { return fmt.Sprint(w.Kind, w.Canary, w.PowerCycle, w.Windows) }
 
 // compare orders groups as people read them.
@@ -153,7 +152,7 @@ func compare(a, b Group) int {
 	)
 }
 
-// stand is where what is done with a component stands: before the waves, in them, or after.
+// stand returns whether an action is listed before the waves, in them, or after.
 func stand(a plan.Action) int {
 	switch a {
 	case plan.Blocked:
@@ -171,13 +170,14 @@ func place(a plan.Action) int {
 	}, a)
 }
 
-// severity orders what steps disturb: what is sure to stop I/O before what may.
+// severity orders steps by what they disturb: those that are sure to stop I/O come before those
+// that may.
 func severity(s *plan.Step) int {
 	impacts := []plan.Impact{plan.NoImpact, plan.ESPReset, plan.IOInterruption}
 	return len(impacts)*slices.Index(impacts, s.Disruption.Worst) + slices.Index(impacts, s.Disruption.Expected)
 }
 
-// first is the number of the first wave that works on a group, 0 if none does.
+// first returns the number of the first wave that works on a group, 0 if none does.
 func (g Group) first() int {
 	first := 0
 	for _, s := range g.Steps {
@@ -192,12 +192,11 @@ func (g Group) first() int {
 	return first
 }
 
-// Alarming reports whether a group is one that nobody may overlook: it is blocked, or its
-// I/O may stop.
+// Alarming reports whether no one may overlook a group: it is blocked, or its I/O may stop.
 func (g Group) Alarming() bool {
 	s := g.Steps[0]
 	return s.Action == plan.Blocked || s.MayStopIO()
 }
 
-// Label is what people call the enclosure of a component: its name, else its identifier.
+// Label returns what people call the enclosure of a component: its name, else its identifier.
 func Label(s *plan.Step) string { return cmp.Or(s.Name, s.Enclosure) }

@@ -38,8 +38,8 @@ func (g Group) Places() []Place {
 	return where.list
 }
 
-// PlacesOf returns where components are, named as selectors see them; an address may be an
-// enclosure's, which is all of it.
+// PlacesOf returns where components are. The address of an enclosure stands for all of its
+// components.
 func PlacesOf(components []inventory.Named) []Place {
 	label := func(n inventory.Named) string { return cmp.Or(n.Name, inventory.EnclosureOf(n.Address)) }
 	components = slices.Clone(components)
@@ -115,17 +115,16 @@ type Range struct {
 	// First and Last are the same for one name.
 	First, Last string
 
-	// Count is how many names it is.
+	// Count is how many names it covers.
 	Count int
 }
 
-// identifier is what a machine is called that nobody has named. Its digits are hexadecimal,
-// so that nobody could tell what lies between two of them.
+// identifier matches what an enclosure without a name is called. Its digits are hexadecimal, so
+// a range of identifiers would not show what lies between its ends.
 var identifier = regexp.MustCompile(`^([0-9a-fA-F]{16}|lu-.*)$`)
 
-// Ranges returns sorted names with four or more that differ in their last number alone,
-// and are numbered without a gap, as one range: r1u01 to r1u42 are 42 names, and each of
-// them was given.
+// Ranges returns sorted names as ranges. Four or more names that differ only in their last
+// number, without a gap, are one range: r1u01 to r1u42 are 42 names, and each of them was given.
 func Ranges(names []string) []Range {
 	var ranges []Range
 	for i := 0; i < len(names); {
@@ -206,7 +205,7 @@ func CompareNames(a, b string) int {
 	return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(a, b))
 }
 
-// cutRun cuts off the digits, or what is none, at the beginning of a name.
+// cutRun cuts the leading digits, or the leading other characters, off a name.
 func cutRun(name string) (run, rest string) {
 	digit := isDigit(rune(name[0]))
 	i := strings.IndexFunc(name, func(r rune) bool { return isDigit(r) != digit })

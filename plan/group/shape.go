@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Shape is in what texts may differ that say the same.
+// Shape is how texts may differ that say the same.
 type Shape int
 
 const (
@@ -35,10 +35,10 @@ func (sh Shape) varies(word string) bool {
 
 const punctuation = "(),;:."
 
-// filling is what stands in a hole: a list is in one.
+// filling is what stands in a hole: a word, or all words of a list.
 type filling []string
 
-// split returns the words of a text, with holes, and what stands in those.
+// split returns the words of a text, with holes, and the fillings of the holes.
 func split(text string, sh Shape) (words []string, fillings []filling) {
 	list := false // the last word was one of a list, which goes on
 	for line := range strings.SplitSeq(text, "\n") {
@@ -61,7 +61,7 @@ func split(text string, sh Shape) (words []string, fillings []filling) {
 	return words, fillings
 }
 
-// ShapeOf returns a text without what texts of its shape may differ in.
+// ShapeOf returns a text without the words in which texts of its shape may differ.
 func ShapeOf(text string, sh Shape) string {
 	if sh == exactly {
 		return text
@@ -70,7 +70,7 @@ func ShapeOf(text string, sh Shape) string {
 	return strings.Join(words, " ")
 }
 
-// Differing stands in a text for what differs in those that it is of.
+// Differing stands for words in which texts differ.
 const Differing = "..."
 
 // Reason is what is said of some components.
@@ -82,8 +82,8 @@ type Reason struct {
 	Components int
 }
 
-// Reasons puts texts that say the same of their components together, one of each group: those
-// of which most is said first. "" says nothing.
+// Reasons joins texts that say the same, one text of each component. Those of the most
+// components come first. A text "" does not count.
 func Reasons(texts []string) []Reason {
 	counts := map[string]int{}
 	var shapes []string
@@ -110,7 +110,7 @@ func Reasons(texts []string) []Reason {
 	return reasons
 }
 
-// common writes texts of one shape as one.
+// common returns texts of one shape as one.
 func common(texts []string) string {
 	words, all := split(texts[0], alike)
 	fillings := make([]merged, len(all))
@@ -156,11 +156,11 @@ func (m *merged) add(f filling) {
 	m.from, m.to = min(m.from, n), max(m.to, n)
 }
 
-// counted are words before which a number says how many there are. Elsewhere it may be a
-// revision, or a name, and nothing lies between two of those.
+// counted are words before which a number is a count. Elsewhere it may be a revision or a name,
+// and a range of those means nothing.
 var counted = map[string]bool{"drive": true, "drives": true, "more": true}
 
-// write writes what stands in the hole, or in which bounds it lies if it is a count.
+// write returns the filling of the hole, or its bounds if it is a count.
 func (m *merged) write(isCount bool) string {
 	switch {
 	case !m.differs:

@@ -15,12 +15,12 @@ type Warning struct {
 	// Places are what it is about, if it is several warnings about several of them.
 	Places []Place
 
-	// Count is how many warnings it is.
+	// Count is how many warnings it stands for.
 	Count int
 }
 
-// Warnings returns a plan's warnings, those that say the same of several enclosures once.
-// At the levels above Fine, that is if they differ only in what has a digit.
+// Warnings returns a plan's warnings. Warnings that say the same of several enclosures are one;
+// at the levels above Fine, they may differ in words that have a digit.
 func Warnings(p *plan.Plan, level Level) []Warning {
 	names := map[string]string{}
 	for i := range p.Steps {

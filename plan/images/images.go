@@ -1,6 +1,6 @@
-// Package images finds the image files that a plan sends: by their size and SHA-256 alone, wherever they lie.
+// Package images finds the image files that a plan sends, wherever they are: only size and SHA-256 count.
 //
-// It reads files and nothing else, and judges no image: what a plan names was judged when it was made.
+// It reads files and nothing else, and judges no image: images are judged when a plan is made.
 package images
 
 import (
@@ -31,7 +31,7 @@ func Hints(images map[string]*image.Image) (map[string]string, error) {
 	return paths, nil
 }
 
-// MissingError is an image of a plan that was not found.
+// MissingError reports an image of a plan that was not found.
 type MissingError struct {
 	Image plan.ImageRef
 	// Where lists the places that were looked in, in words.
@@ -54,9 +54,9 @@ type Places struct {
 	File string
 }
 
-// Find returns the images that a plan sends, by their SHA-256. What is in none of the places is looked for where the
-// plan says that it was when it was made. The error is of a folder that cannot be read, or a *multierror.Error with a
-// *MissingError for each image that was not found.
+// Find returns the images that a plan sends, by their SHA-256. An image that is in none of the places is looked for
+// where it was when the plan was made, if the plan says so. The error is that of a directory that cannot be read, or a
+// *multierror.Error with a *MissingError for each image that was not found.
 func Find(p *plan.Plan, places Places) (map[string]*image.Image, error) {
 	s := search{plan: p, wanted: p.ImagesToSend(), found: map[string]*image.Image{}}
 	maps.Copy(s.found, places.Known)
@@ -66,7 +66,7 @@ func Find(p *plan.Plan, places Places) (map[string]*image.Image, error) {
 		}
 	}
 	if places.File != "" {
-		// What cannot be read there is not an error as long as the images are elsewhere.
+		// It is not an error if that cannot be read, as long as the images are elsewhere.
 		if err := s.walk(filepath.Dir(places.File)); err != nil {
 			s.looked[len(s.looked)-1] += " (" + err.Error() + ")"
 		}
@@ -122,8 +122,8 @@ func (s *search) followHints() {
 	}
 }
 
-// try takes a file if it is one of the images. A file of another size is not read,
-// nor is anything but a regular file: whoever can write a plan file can name any path.
+// try takes a file if it is one of the images. It reads only regular files of the right size,
+// because whoever can write a plan file can name any path.
 func (s *search) try(path string) {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {

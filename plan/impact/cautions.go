@@ -7,13 +7,12 @@ import (
 	"fwctl/plan"
 )
 
-// Locked returns the caution that keeps a component from being worked on, and why, nil if
-// none does. domain are the enclosures of its fault domain; startsBy is how what it holds
-// staged is to be started, "" if it is not.
+// Locked returns the caution that keeps a component from being worked on, and why; nil if none
+// does. domain are the enclosures of its fault domain; startsBy is how its staged image is to
+// be started, "" if it is not.
 //
-// What needs an image is the first of its fault domain to be worked on, by a whole
-// image: one that does is not locked by another. And no command starts what waits
-// for power.
+// A component that needs an image comes first in its fault domain, and is not locked by
+// another one that does. No command starts an image that only power on starts.
 func Locked(
 	cautions []inventory.Caution,
 	address string,
@@ -45,8 +44,8 @@ func Locked(
 	return nil, ""
 }
 
-// Unfinished returns the cautions of runs in the middle of their work that block steps of
-// a plan, each once.
+// Unfinished returns the cautions about the unfinished work of runs that block steps of a plan,
+// each once.
 func Unfinished(p *plan.Plan, inventories []*inventory.Inventory) []inventory.Caution {
 	var cautions []inventory.Caution
 	for _, inv := range inventories {

@@ -11,8 +11,8 @@ import (
 	"fwctl/inventory/fleet"
 )
 
-// Domain is enclosures that share drives or an upstream expander, or that
-// somebody declared to belong together.
+// Domain is a fault domain: enclosures that share drives or an upstream expander, or that are
+// declared to belong together.
 type Domain struct {
 	number     int                 // from 1; 0 if no host lists the drives of any
 	Enclosures []*fleet.Enclosure  // sorted by id
@@ -30,8 +30,8 @@ func (domain *Domain) IDs() []string {
 	return ids
 }
 
-// recall adds the cautions about components of an enclosure. If several hosts remember the
-// same, the earliest counts.
+// recall adds the cautions about components of an enclosure. If several hosts remember the same
+// caution, the earliest counts.
 func (domain *Domain) recall(cautions []inventory.Caution) {
 	if len(cautions) == 0 {
 		return
@@ -46,8 +46,8 @@ func (domain *Domain) recall(cautions []inventory.Caution) {
 	})
 }
 
-// Neighbours returns the other enclosures of one's fault domain, as far as a host sees
-// them, sorted.
+// Neighbours returns the other enclosures of an enclosure's fault domain that a host sees,
+// sorted.
 func (domain *Domain) Neighbours(e *fleet.Enclosure, host string) []string {
 	var all []string
 	for _, o := range domain.Enclosures {
@@ -58,8 +58,8 @@ func (domain *Domain) Neighbours(e *fleet.Enclosure, host string) []string {
 	return all
 }
 
-// SeenElsewhere lists the drives of a fault domain that a host lists and does not
-// see, and another one sees.
+// SeenElsewhere lists the drives of a fault domain that a host lists but does not see, and that
+// another host sees.
 func (domain *Domain) SeenElsewhere(sv *Survey, host string) []string {
 	var keys []string
 	for _, e := range domain.Enclosures {
@@ -79,7 +79,7 @@ func (domain *Domain) SeenElsewhere(sv *Survey, host string) []string {
 	return slices.Compact(keys)
 }
 
-// InUse returns what of a fault domain is in use on any host, or may be; "" if nothing is.
+// InUse returns what in a fault domain is in use on any host, or may be; "" if nothing is.
 func (domain *Domain) InUse(sv *Survey) string {
 	if domain.busy != nil {
 		return *domain.busy
@@ -132,11 +132,11 @@ func (domain *Domain) InUse(sv *Survey) string {
 	return text
 }
 
-// unseenWords is said of drives that no host of the plan sees.
+// unseenWords are the words for drives that no host of the plan sees.
 const unseenWords = " of unknown use: no host of the plan sees them, which counts as in use"
 
-// UnreadReason returns why nothing of a fault domain is reset while something of it cannot be
-// read, "" if all of it could be.
+// UnreadReason returns why nothing in a fault domain is reset while part of it cannot be read,
+// "" if all of it could be.
 func (domain *Domain) UnreadReason() string {
 	const most = 3
 	all := slices.Compact(slices.Sorted(slices.Values(domain.Unread)))
@@ -150,6 +150,6 @@ func (domain *Domain) UnreadReason() string {
 	return PartUnread + text
 }
 
-// PartUnread begins the reason why nothing of a fault domain is reset that is not in sight
-// as a whole.
+// PartUnread begins the reason why nothing is reset in a fault domain that is not in sight as a
+// whole.
 const PartUnread = "nothing in a fault domain is reset while part of it cannot be read: "

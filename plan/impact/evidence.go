@@ -9,8 +9,8 @@ import (
 	"fwctl/inventory/fleet"
 )
 
-// evidence returns where drives were looked for, and of each which source says what of it:
-// why it counts as in use, or why it does not.
+// evidence returns where drives were looked for, and for each drive which source says why it
+// counts as in use, or why it does not.
 func (sv *Survey) evidence(enclosures []*fleet.Enclosure, found []finding) []string {
 	var said []string
 	for _, e := range enclosures {
@@ -42,7 +42,7 @@ func (sv *Survey) evidence(enclosures []*fleet.Enclosure, found []finding) []str
 	return said
 }
 
-// riskWords says of a drive that may be cut off why it counts.
+// riskWords returns why a drive that may be cut off counts.
 func riskWords(d *inventory.Drive) string {
 	use := "use unknown"
 	if len(d.InUse) > 0 {
@@ -57,9 +57,9 @@ func riskWords(d *inventory.Drive) string {
 	return strings.Join(words, "; ")
 }
 
-// safeWords says of a drive that nothing is cut off from why: that it is in use and goes
-// on, or which host has found what on looking whether it is. What is said of each of its
-// paths is said once, so that drives with the same words share a line.
+// safeWords returns why a drive is not cut off from its users: it is in use and goes on, or a
+// host has looked and found it unused. It says once what holds for each of its paths, so that
+// drives with the same words share a line.
 func (sv *Survey) safeWords(f finding) string {
 	if f.fate == failsOver {
 		return "in use, with a live path through " + sv.label(f.through, nil)
@@ -78,7 +78,7 @@ func (sv *Survey) safeWords(f finding) string {
 				if ok && slices.ContainsFunc(d.Paths, func(p inventory.DrivePath) bool { return p.Device == path }) {
 					e = rest
 				}
-				e = strings.TrimSuffix(e, fmt.Sprintf(" in slot %d", d.Slot)) // under which it is listed
+				e = strings.TrimSuffix(e, fmt.Sprintf(" in slot %d", d.Slot)) // it is listed under its slot
 				if !slices.Contains(words, e) {
 					words = append(words, e)
 				}

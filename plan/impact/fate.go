@@ -15,7 +15,7 @@ const (
 	unused       fate = iota // nothing uses it
 	failsOver                // another path takes over
 	cutOff                   // there is no other live path
-	noMultipath              // there is, but what uses the drive does not use it
+	noMultipath              // there is one, but the drive's user does not use it
 	pathsUnknown             // it is unknown what its paths lead through
 	useUnknown               // it is unknown whether it is used, and no other path would take over
 	unseen                   // no host of the plan sees it, so its use is unknown
@@ -41,34 +41,33 @@ func key(d *inventory.Drive) string {
 	return cmp.Or(d.LUID, d.SASAddress, d.Name())
 }
 
-// same reports whether two findings are about one drive, as far as their hosts
-// name it alike.
+// same reports whether two findings are about one drive, if their hosts name it alike.
 func (a finding) same(b finding) bool {
 	return a.enclosure == b.enclosure && a.drive.Slot == b.drive.Slot && key(a.drive) == key(b.drive)
 }
 
-// compare orders findings by place, those of one place from bad to good.
+// compare orders findings by place, and those of one place from bad to good.
 func (a finding) compare(b finding) int {
 	return cmp.Or(cmp.Compare(a.enclosure.Index, b.enclosure.Index),
 		cmp.Compare(uint(a.drive.Slot), uint(b.drive.Slot)), cmp.Compare(key(a.drive), key(b.drive)),
 		cmp.Compare(b.fate, a.fate), cmp.Compare(a.through, b.through))
 }
 
-// worstOfEach leaves one finding of each drive, sorted by place.
+// worstOfEach returns the worst finding of each drive, sorted by place.
 func worstOfEach(found []finding) []finding {
 	slices.SortFunc(found, finding.compare)
 	return slices.CompactFunc(found, finding.same)
 }
 
-// fate returns what becomes of a drive on a host. A drive that several enclosures
-// list has the users and the paths of all of them.
+// fate returns what becomes of a drive on a host. A drive that several enclosures list has the
+// users and the paths of all of these listings.
 func (sv *Survey) fate(e *fleet.Enclosure, v *fleet.View, d *inventory.Drive, luIDs []string) (f fate, through string) {
 	host := v.Host
 	if len(d.Paths) == 0 && len(d.InUse) == 0 {
 		if sv.unseen(e, v, d) {
 			return unseen, ""
 		}
-		return unused, "" // here: its fate is that on the hosts that see it
+		return unused, "" // on this host; the hosts that see it decide its fate
 	}
 	all := sv.shared[d.LUID]
 	if all == nil {

@@ -10,8 +10,8 @@ import (
 	"fwctl/inventory/fleet"
 )
 
-// joinByExpanders joins enclosures that have an upstream expander in common, be
-// it one of their own or not, and finds which paths cross which ESPs.
+// joinByExpanders joins enclosures that have an upstream expander in common, their own or not,
+// and finds which paths cross which ESPs.
 func (sv *Survey) joinByExpanders(groups grouping) {
 	type link struct {
 		from     *fleet.Enclosure
@@ -114,7 +114,7 @@ type listing[K cmp.Ordered] struct {
 
 func newListings(drives int) *listings { return &listings{numbers: make([]listing[uint64], 0, drives)} }
 
-// add takes in that an enclosure lists a name, unless that says nothing.
+// add adds that an enclosure lists a name, unless the name identifies nothing.
 func (l *listings) add(name string, enclosure int) {
 	if strings.Trim(name, "0") == "" {
 		return

@@ -1,7 +1,7 @@
-// Package impact says what a reset does to those who use the drives behind an enclosure,
-// and whether it is permitted: when a plan is made, and again right before a reset. It is
-// the only place that judges disruption: which enclosures form a fault domain, what hangs
-// behind an ESP, and what earlier runs have left that forbids a reset.
+// Package impact judges what a reset does to those who use the drives behind an enclosure, and
+// whether it is permitted: when a plan is made, and again right before a reset. It is the only
+// place that judges disruption: which enclosures form a fault domain, which drives are behind
+// an ESP, and which cautions of earlier runs forbid a reset.
 //
 // It is pure, and never makes or changes a plan.
 package impact
@@ -18,11 +18,11 @@ import (
 // Effect is what a reset does to those who use the drives behind what is reset.
 type Effect struct {
 	Expected plan.Impact // ESPReset or IOInterruption
-	Worst    plan.Impact // likewise, if what is unknown counts as in use
-	Busy     string      // what of the fault domain is in use, or may be, in words; "" if nothing is
+	Worst    plan.Impact // likewise, if drives of unknown use count as in use
+	Busy     string      // what in the fault domain is in use, or may be, in words; "" if nothing is
 	Why      string      // which drives are in use and how they go on, in words
 
-	// Evidence says where drives were looked for, then of each drive that may be
+	// Evidence says where drives were looked for, and then of each drive that may be
 	// cut off why it counts.
 	Evidence []string
 
@@ -30,17 +30,15 @@ type Effect struct {
 	AtStake []plan.Stake
 }
 
-// Of returns what it does when ESPs, by lu_id, are reset at once, as the
-// inventories of one or several hosts show it. A drive in use goes on where what
-// uses it really has another live path, known to lead neither through one of the
-// ESPs nor through anything behind them. What the inventories do not say counts
-// as in use and as lost.
+// Of returns the effect of resetting ESPs, by lu_id, at once, by the inventories of one or
+// several hosts. A drive in use goes on if its user really has another live path, known to lead
+// neither through one of the ESPs nor through anything behind them. A drive that the
+// inventories say nothing of counts as in use and as cut off.
 //
-// domain holds the enclosures, by the first part of their addresses, that belong
-// to the fault domain beyond what the inventories show; Effect.Busy is about all
-// of it. elsewhere holds drives that the inventories list without a path, and that
-// another host sees: Step.SeenElsewhere. A host whose inventory is not among them is not seen: the caller asks
-// for one of each host that is attached.
+// domain holds the enclosures, by the first part of their addresses, that belong to the fault
+// domain beyond what the inventories show; Effect.Busy is about all of it. elsewhere holds the
+// drives that the inventories list without a path and that another host sees:
+// Step.SeenElsewhere. The inventories should be those of all hosts that are attached.
 func Of(inventories []*inventory.Inventory, luIDs, domain, elsewhere []string) Effect {
 	f := fleet.Merge(inventories)
 	var together []*fleet.Enclosure
@@ -76,7 +74,7 @@ func Permits(reset plan.Reset, e Effect) (ok bool, why string) {
 	return false, "the policy says reset: never"
 }
 
-// Effect returns what it does when ESPs, by lu_id, are reset at once, as Of does, but for Busy.
+// Effect returns the effect of resetting ESPs, by lu_id, at once, as Of does, but without Busy.
 func (sv *Survey) Effect(luIDs []string) Effect {
 	enclosures, unknown := sv.behind(luIDs)
 	found := sv.findings(enclosures, luIDs)

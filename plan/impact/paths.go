@@ -8,8 +8,8 @@ import (
 	"fwctl/inventory/fleet"
 )
 
-// PathWarnings warns of drives of an enclosure that are in use and have a path that is
-// not live now. No reset is permitted on that path's account, and none waits for it.
+// PathWarnings warns of drives of an enclosure that are in use and have a path that is not live
+// now. Such a path permits no reset, and no reset waits for it.
 func PathWarnings(e *fleet.Enclosure) []string {
 	var warnings []string
 	for _, v := range e.Views {

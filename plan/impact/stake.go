@@ -8,7 +8,7 @@ import (
 	"fwctl/plan"
 )
 
-// stakeKey tells apart what is at stake.
+// stakeKey identifies something at stake.
 type stakeKey struct {
 	effect     plan.StakeEffect
 	kind       inventory.UseKind
@@ -16,8 +16,8 @@ type stakeKey struct {
 	path       string
 }
 
-// atStake returns what uses the drives of enclosures of which ESPs, by lu_id, are reset at
-// once, on whatever host, sorted. home is the enclosure that the ESPs are of.
+// atStake returns what uses, on any host, the drives of enclosures whose ESPs, by lu_id, are
+// reset at once, sorted. home is the enclosure of the ESPs.
 func (sv *Survey) atStake(enclosures []*fleet.Enclosure, luIDs []string, home *fleet.Enclosure) []plan.Stake {
 	var all []*plan.Stake
 	counted := map[string]bool{} // drives that several enclosures list
@@ -86,7 +86,7 @@ func (sv *Survey) atStake(enclosures []*fleet.Enclosure, luIDs []string, home *f
 	return sorted
 }
 
-// forStake leaves out of a use what tells drives of one user apart.
+// forStake returns a use without what differs between the drives of one user.
 func forStake(u inventory.Use) inventory.Use {
 	if u.Kind == inventory.UnknownUse {
 		u.Name = ""
@@ -94,7 +94,7 @@ func forStake(u inventory.Use) inventory.Use {
 	return u
 }
 
-// addDrive adds a drive to what is at stake, which uses it as u says.
+// addDrive adds a drive to something at stake, which uses it as u says.
 func addDrive(s *plan.Stake, d *inventory.Drive, u inventory.Use) {
 	// What all drives have in common: not the partition of each, but the array above them.
 	s.Through = slices.DeleteFunc(slices.Clone(s.Through), func(device string) bool {

@@ -8,7 +8,7 @@ import (
 	"fwctl/inventory/fleet"
 )
 
-// Survey is the drives, their users and their paths as all hosts see them together.
+// Survey is the drives with their users and paths, as all hosts together see them.
 type Survey struct {
 	*fleet.Fleet
 	domains []*Domain                     // by enclosure, as its index
@@ -28,7 +28,7 @@ type sighting struct {
 	drive *inventory.Drive
 }
 
-// NewSurvey returns the fleet's fault domains. together are enclosures that belong
+// NewSurvey surveys a fleet and finds its fault domains. together are enclosures that belong
 // together beyond what the inventories show.
 func NewSurvey(f *fleet.Fleet, together [][]*fleet.Enclosure) *Survey {
 	sv := &Survey{Fleet: f, domains: make([]*Domain, len(f.Enclosures)), crosses: map[hostESP][]string{},
@@ -112,7 +112,7 @@ func countSlot(v *fleet.View, slot inventory.SlotNumber) int {
 	return n
 }
 
-// sightKey names a drive that a host lists and does not see.
+// sightKey identifies a drive that a host lists and does not see.
 func sightKey(e *fleet.Enclosure, d *inventory.Drive) string {
 	if d.SASAddress != "" {
 		return d.SASAddress

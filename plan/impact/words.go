@@ -12,7 +12,7 @@ import (
 	"fwctl/inventory/fleet"
 )
 
-// describe puts findings in words, the worst first.
+// describe returns findings in words, the worst first.
 func (sv *Survey) describe(found []finding, luIDs, unknown []string, home *fleet.Enclosure) string {
 	var by [unseen + 1][]finding // of those that need their slots named
 	var sata []finding           // those that are cut off because they have one port
@@ -71,7 +71,7 @@ func (sv *Survey) describe(found []finding, luIDs, unknown []string, home *fleet
 	return fmt.Sprintf("none of its %d drives is in use", len(found))
 }
 
-// byHost says of drives how they are, with the hosts where they are so in place of %s.
+// byHost returns how drives are, with the hosts where they are so in place of %s in how.
 func (sv *Survey) byHost(found []finding, how string, luIDs []string, home *fleet.Enclosure) []string {
 	var parts, hosts []string
 	on := map[string][]finding{}
@@ -88,7 +88,7 @@ func (sv *Survey) byHost(found []finding, how string, luIDs []string, home *flee
 	return parts
 }
 
-// on names the hosts where a drive has its fate, where several see its enclosure.
+// on names the hosts where a drive has its fate, if several see its enclosure.
 func (sv *Survey) on(f finding, luIDs []string) string {
 	if len(f.enclosure.Views) < 2 {
 		return ""
@@ -119,7 +119,7 @@ func (sv *Survey) label(luID string, home *fleet.Enclosure) string {
 	return at.ID
 }
 
-// mostSlots is how many drives are named where there may be many.
+// mostSlots is how many drives of many are named.
 const mostSlots = 8
 
 // slots names drives by their slots, those at home first, then those in no slot:
