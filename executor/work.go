@@ -36,7 +36,8 @@ func (r *run) work(ctx context.Context, held *enclosure.Held, wave plan.Wave, c 
 				until = ctx
 			}
 			e = r.check(until, held, c, &wave)
-			if until == r.until && r.halted() { // another fault domain may have stopped the run meanwhile
+			// Another fault domain may have stopped the run meanwhile, or the window have closed.
+			if until == r.until && (r.halted() || e.Kind == step.Activate && !r.starts(wave, c)) {
 				e = unbegun(before)
 			}
 			begun = true
@@ -78,15 +79,14 @@ func (r *run) send(ctx, until context.Context, wave plan.Wave, c *component) ste
 	if o.Result == download.GoOn {
 		o = c.download.Prepare(ctx)
 	}
+	begun := until != r.until
 	if o.Result == download.PartHeld {
-		if o = r.forget(ctx, c, o.Reason); o.Result == download.GoOn && !r.starts(wave, c) {
-			return step.Event{Kind: step.Withdraw} // the abort took so long that the window has no time left
-		}
+		o, begun = r.forget(ctx, c, o.Reason), false
 	}
 	switch {
 	case o.Result != download.GoOn:
 		return c.event(o, false)
-	case until == r.until && r.halted():
+	case !begun && !r.starts(wave, c): // what came before it took so long that the window has no time left
 		return step.Event{Kind: step.Withdraw}
 	}
 	r.event(c.about(result.Event{Type: result.EventStarted, Mode: c.is.Mode, Total: int64(len(data))}))
