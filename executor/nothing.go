@@ -75,5 +75,6 @@ func (r *run) nothingHere() *result.Result {
 		r.Machine.Hostname(),
 		strings.Join(slices.Compact(hosts), ", "),
 	)
+	r.addCommands(sum)
 	return sum
 }

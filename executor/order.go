@@ -107,23 +107,47 @@ func (r *run) holdBack(d schedule.Decision) {
 	r.stop(d.Why+": "+d.Todo, result.RunStopped)
 }
 
-// commandsLeft returns the plan's commands that go on from here: all but those of this
-// host that have nothing left to do.
-func (r *run) commandsLeft() []plan.Turn {
+// addCommands adds to a result what goes on with the plan: of this host's commands those that have something left to do,
+// and those of other hosts that do not come before what was done here.
+func (r *run) addCommands(sum *result.Result) {
+	ordered := sum.Outcome == result.RunRefused && r.refusal == step.RefusedOrder
+	if sum.Outcome != result.RunStopped && sum.Outcome != result.RunDone && !ordered {
+		return
+	}
 	here := r.Machine.Hostname()
 	var left []int
+	// The last wave that is done here.
+	last := 0
 	for _, w := range r.Plan.Waves {
-		if len(r.due(w)) > 0 {
+		switch {
+		case len(r.due(w)) > 0:
 			left = append(left, w.Number)
+		case slices.ContainsFunc(r.here(), func(c *component) bool { return c.step.In(w) }):
+			last = w.Number
 		}
 	}
-	switch {
-	case len(left) == 0:
-		return nil
-	case len(r.Plan.Commands) == 0:
-		return []plan.Turn{plan.NewTurn(here, left...)}
+	if len(r.Plan.Commands) == 0 && len(left) > 0 && sum.Outcome == result.RunStopped {
+		sum.Commands = []plan.Turn{plan.NewTurn(here, left...)}
+		return
 	}
-	return slices.DeleteFunc(slices.Clone(r.Plan.Commands), func(t plan.Turn) bool {
-		return t.Host == here && !slices.ContainsFunc(t.Waves, func(n int) bool { return slices.Contains(left, n) })
-	})
+	for _, t := range r.Plan.Commands {
+		isLeft := slices.ContainsFunc(t.Waves, func(n int) bool { return slices.Contains(left, n) })
+		past := len(t.Limit()) > 0 && t.Waves[0] < last
+		if t.Host == here && isLeft || t.Host != here && !past {
+			sum.Commands = append(sum.Commands, t)
+			continue
+		}
+		if t.Soak == 0 || t.Waves[0] != last || r.soaked[last] {
+			continue
+		}
+		// What has to stand is done here, and what comes next waits for that.
+		if n := len(sum.Commands); n > 0 {
+			sum.Commands[n-1].Soak = max(sum.Commands[n-1].Soak, t.Soak)
+		} else {
+			sum.Soak = t.Soak
+		}
+	}
+	if len(sum.Commands) == 0 {
+		sum.Soak = 0
+	}
 }

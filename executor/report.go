@@ -172,9 +172,6 @@ func (r *run) result() *result.Result {
 	if sum.Outcome != result.RunDone {
 		sum.Reason = cmp.Or(r.why, r.stopped(waiting, dormant))
 	}
-	if sum.Outcome == result.RunStopped {
-		sum.Commands = r.commandsLeft()
-	}
 	return sum
 }
 

@@ -143,6 +143,7 @@ func (r *run) carryOut(ctx context.Context, prepare func() error) (*result.Resul
 		return nil, err
 	}
 	sum := r.result()
+	r.addCommands(sum)
 	// A store that fails now does not change what the devices hold: the result stands.
 	if err := r.end(ctx, sum); err != nil {
 		sum.Lost = true

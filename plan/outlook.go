@@ -79,7 +79,7 @@ func (l *waveLeft) add(s *Step, w Wave, at Standing) {
 
 // endOf returns when the waves end if each takes so long, zero if that is unknown.
 func (p *Plan) endOf(now time.Time, at Standing, work map[int]*waveLeft, takes []Duration) time.Time {
-	end := now
+	end, soak := now, Duration(0)
 	for i, w := range p.Waves {
 		if w.Number == at.Wave && at.Until.After(end) {
 			end = at.Until
@@ -87,6 +87,7 @@ func (p *Plan) endOf(now time.Time, at Standing, work map[int]*waveLeft, takes [
 		if work[w.Number] == nil {
 			continue
 		}
+		end = end.Add(time.Duration(soak))
 		if w.PowerCycle {
 			return time.Time{}
 		}
@@ -104,9 +105,8 @@ func (p *Plan) endOf(now time.Time, at Standing, work map[int]*waveLeft, takes [
 			}
 		}
 		end = end.Add(time.Duration(takes[i]))
-		if i < len(p.Waves)-1 {
-			end = end.Add(time.Duration(w.Soak))
-		}
+		// Nothing waits for it if no wave follows.
+		soak = w.Soak
 	}
 	return end
 }

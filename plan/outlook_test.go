@@ -53,6 +53,9 @@ func TestOutlook(t *testing.T) {
 		latest   time.Duration
 	}{
 		{name: "before it begins", with: none, expected: 35 * time.Minute, latest: 110 * time.Minute},
+		{name: "no wave follows that has to wait for the soak", with: func(p *plan.Plan) {
+			p.Steps[0].Waves.Reset, p.Steps[1].Waves.Reset = 0, 0
+		}, expected: 10 * time.Minute, latest: 60 * time.Minute},
 		{name: "one after the other", with: func(p *plan.Plan) { p.Rollout.MaxParallel = 1 }, expected: 50 * time.Minute,
 			latest: 200 * time.Minute},
 		{name: "both have been worked on for a while", with: none, at: plan.Standing{Wave: 1},

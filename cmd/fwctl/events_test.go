@@ -51,6 +51,8 @@ func TestCheckEvents(t *testing.T) {
 		`{"time": "2026-11-22T10:00:00Z", "type": "begun", "components": 3, "simulated": false}`:                                                                                                                                              false,
 		`{"time": "2026-11-22T10:00:00Z", "type": "not-notified", "command": ["page"], "reason": "failed", "simulated": false}`:                                                                                                               true,
 		`{"time": "2026-11-22T10:00:00Z", "type": "not-notified", "reason": "failed", "simulated": false}`:                                                                                                                                    false,
+		`{"type": "result", "exit_code": 0, "outcome": "done", "steps": [], "commands": [{"host": "stor2", "command": ["fwctl", "apply", "PLAN"], "waves": [2]}], "soak": "1h", "simulated": true}`:                                           true,
+		`{"type": "result", "exit_code": 0, "outcome": "done", "steps": [], "commands": [{"host": "stor2", "command": ["fwctl", "apply", "PLAN"], "waves": [2]}], "soak": "soon", "simulated": true}`:                                         false,
 		`{"type": "result", "outcome": "done", "steps": [], "simulated": true}`:                                                                                                                                                               false,
 	} {
 		if err := checkEvents([]byte(line)); (err == nil) != good {

@@ -384,7 +384,8 @@ func (r *request) goesOn(result *result.Result) string {
 			waiting, names = append(waiting, w), append(names, strconv.Itoa(w.Number))
 		}
 	}
-	if n == 0 {
+	if n == 0 || len(result.Commands) > 0 {
+		// The commands say so.
 		return ""
 	}
 	limit := []string{"--phase", string(waiting[0].Kind)}

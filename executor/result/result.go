@@ -124,9 +124,10 @@ type Result struct {
 	Refusal step.Refusal `json:"refusal,omitempty"`
 	Steps   []Step       `json:"steps"`
 
-	// Commands are what goes on with the plan if Outcome is stopped, in order: on other
-	// hosts too, whose progress cannot be seen from here.
-	Commands []plan.Turn `json:"commands,omitempty"`
+	// Commands are what goes on with the plan, in order: on other hosts too, whose progress
+	// cannot be seen from here. What was done here has to stand for Soak before the first of them.
+	Commands []plan.Turn   `json:"commands,omitempty"`
+	Soak     plan.Duration `json:"soak,omitempty"`
 }
 
 // Worse returns the one of two outcomes that stands for both.

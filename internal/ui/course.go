@@ -93,10 +93,15 @@ func (c *course) end(address string, outcome result.Outcome, forGood bool) bool 
 	return before != c.ended[address] || !forGood
 }
 
-// starts reports whether the plan starts what an event says is staged.
+// starts reports whether the plan starts what an event says is staged. Of a run that is resumed, the part of the plan
+// lacks the hops that were done before, and events count them.
 func (c *course) starts(e result.Event) bool {
 	s := c.steps[e.Address]
-	return s != nil && e.Hop > 0 && s.Hops[e.Hop-1].Activation == plan.WithApply
+	if s == nil {
+		return false
+	}
+	at := len(s.Hops) - 1 - (e.Hops - e.Hop)
+	return at >= 0 && at < len(s.Hops) && s.Hops[at].Activation == plan.WithApply
 }
 
 // expectedEnd returns when the wave is expected to be done with a component that it has begun with, zero if that is

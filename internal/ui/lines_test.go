@@ -101,6 +101,20 @@ func TestProgressLinesOfTheWhole(t *testing.T) {
 	})
 }
 
+// A run that is resumed at its last hop has come to its end with that, and events count the hops before, too.
+func TestProgressOfAResumedRun(t *testing.T) {
+	t.Parallel()
+	p := watchedPlan(0)
+	for address, want := range map[string]string{namedAddress: "0 of 2 done", otherAddress: "1 of 2 done"} {
+		c := newCourse(p, 2)
+		c.see(result.Event{Type: result.EventWave, Wave: 1})
+		c.see(result.Event{Type: result.EventStaged, Address: address, Hop: 3, Hops: 3})
+		if got := c.counted(); got != want {
+			t.Errorf("after the last of three hops of %s is staged: %s; want %s", address, got, want)
+		}
+	}
+}
+
 // What a line says beside the address.
 func TestText(t *testing.T) {
 	t.Parallel()

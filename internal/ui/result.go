@@ -70,10 +70,23 @@ func (sc Screen) Result(r *result.Result, p *plan.Plan, goesOn string) string {
 	if goesOn != "" {
 		lines = append(lines, sc.wrap(goesOn, "", "  ")...)
 	}
-	for _, line := range turnLines("To go on:", r.Commands, p, everything) {
+	for _, line := range turnLines(turnsTitle(r), r.Commands, p, everything) {
 		lines = append(lines, sc.wrap(line, "", "    ")...)
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// turnsTitle says what the commands are that go on with a plan.
+func turnsTitle(r *result.Result) string {
+	title := "To go on"
+	if r.Outcome == result.RunDone {
+		// Nobody here knows how far the others are.
+		title += ", unless it is done there already"
+	}
+	if r.Soak > 0 {
+		title += ", once this has stood for " + Spell(r.Soak)
+	}
+	return title + ":"
 }
 
 // confirmedOr returns what is said of an image, and that the device never confirmed it if it
