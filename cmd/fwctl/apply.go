@@ -16,7 +16,7 @@ import (
 	"fwctl/plan/images"
 )
 
-// applyFlags are the flags of apply, but those of runFlags.
+// applyFlags are the flags of apply, without those of runFlags.
 type applyFlags struct {
 	file, images, expect, phase, output string
 	wave                                int
@@ -34,13 +34,14 @@ func (a *app) applyCommand() *cobra.Command {
 		Long: `Carries out a saved plan, or plans for a desired state and carries that out. The
 plan is shown first, and only the word yes starts it.
 
-Before the first byte every device is compared with what the plan saw; where
-they differ the plan is stale and refused.
+Before the first byte every device is compared with what the plan saw; if they
+differ, the plan is stale and refused.
 
-What runs is brought to its end: after ^C or SIGTERM nothing new is started. ^C
-for the second time withdraws downloads by mode e between two chunks, and for
-the third time leaves at once, as SIGQUIT (^\) does: fwctl resume finds out what
-became of it. Before the run begins, each of them ends fwctl: nothing is written.`,
+After ^C or SIGTERM nothing new is started, and what is under way is brought to
+its end. A second ^C withdraws downloads by mode e between two chunks. A third
+one leaves at once, as SIGQUIT (^\) does: fwctl resume then finds out what became
+of the work under way. Before the run begins, each of them ends fwctl, and nothing
+is written.`,
 		Example: `  fwctl apply dc1.plan
   fwctl apply dc1.plan --check                         # only compares it with the devices
   fwctl apply dc1.plan --expect sha256:9b1e… --yes     # the plan that was approved, and no other
@@ -180,7 +181,7 @@ func (r *request) hasWaves() error {
 			"leave one of them out",
 		}
 	}
-	// Nothing to do in this phase is no mistake.
+	// It is not an error to have nothing to do in this phase.
 	return nil
 }
 
@@ -199,7 +200,7 @@ func (r *request) check(ctx context.Context) error {
 	fmt.Fprint(r.stdout, r.heading(c.Plan.Simulated))
 	display := r.display(&plan.Plan{})
 	c.Observer = func(e result.Event) {
-		// The rest is in the result.
+		// The result says the rest.
 		if e.Type == result.EventChecking {
 			display.Show(e)
 		}

@@ -15,8 +15,8 @@ import (
 	"fwctl/plan"
 )
 
-// How much is read of an input file. What people write is small: an image that was
-// named by mistake does not fill the memory.
+// How much of an input file is read. Files that people write are small: an image that was named
+// by mistake does not fill the memory.
 const (
 	// Names and exceptions of tens of thousands of enclosures.
 	maxWritten = 4 << 20
@@ -81,7 +81,7 @@ func openDocument(name string, want document.Kind) (fs.File, error) {
 	return begun{f, r}, nil
 }
 
-// beginning returns as much of a recorded document as shows what it is.
+// beginning returns enough of a recorded document to show what it is.
 func beginning(name string) ([]byte, error) {
 	f, err := document.Open(name, maxRecorded)
 	if err != nil {
@@ -96,7 +96,7 @@ func beginning(name string) ([]byte, error) {
 	return wholeRunes(head[:n]), err
 }
 
-// begun is a file whose beginning was read: from is all of it.
+// begun is a file whose beginning was read already. from reads all of it.
 type begun struct {
 	*os.File
 	from *bufio.Reader
@@ -104,7 +104,7 @@ type begun struct {
 
 func (b begun) Read(p []byte) (int, error) { return b.from.Read(p) }
 
-// wholeRunes cuts off a character that continues behind data.
+// wholeRunes cuts off a character that does not end in data.
 func wholeRunes(data []byte) []byte {
 	for i := 1; i < utf8.UTFMax && i < len(data); i++ {
 		if tail := data[len(data)-i:]; utf8.RuneStart(tail[0]) {
@@ -121,15 +121,14 @@ func unread(want document.Kind, err error) error {
 	return fmt.Errorf("cannot read %s: %w", the(want), err)
 }
 
-// the names the document of a kind that somebody has named: "the plan".
+// the names a document of a kind that was named on the command line: "the plan".
 func the(kind document.Kind) string {
 	_, noun, _ := strings.Cut(kind.String(), " ")
 	return "the " + noun
 }
 
-// wrongKind refuses what is evidently not a document of the kind that is wanted, and
-// says what it is. Text of no known kind is let through: who parses it knows best
-// what is wrong with it.
+// wrongKind refuses a document that is evidently not of the wanted kind, and says what it is.
+// It accepts text of no known kind: its parser knows best what is wrong with it.
 func wrongKind(name string, data []byte, want document.Kind) error {
 	is := ""
 	got := document.Of(data)
@@ -151,7 +150,7 @@ func wrongKind(name string, data []byte, want document.Kind) error {
 	return &failure{exitError, fmt.Sprintf("cannot use %s as %s: this is %s", name, want, is), hint}
 }
 
-// useOf says what a document of a kind is good for, "" if it is to be read by people.
+// useOf returns what a document of a kind is good for, "" if it is for people to read.
 func useOf(kind document.Kind, name string) string {
 	command := func(words ...string) string { return plan.Command(append([]string{"fwctl"}, words...)).String() }
 	switch kind {
@@ -169,7 +168,7 @@ func useOf(kind document.Kind, name string) string {
 	return ""
 }
 
-// sourceOf says where documents of a kind come from.
+// sourceOf has where documents of each kind come from.
 var sourceOf = map[document.Kind]string{
 	document.DesiredState: "a desired state is a YAML file, as `fwctl init` prints one; images are named in it",
 	document.Inventory:    "an inventory is what `fwctl inventory --out` writes",

@@ -58,11 +58,11 @@ Exit codes:
   Where several fit, the first of 5, 4, 130, 3, 1, 6.
 `
 
-// failure is an error of the command line itself: what went wrong and why, what
-// to do about it, and its exit code.
+// failure is an error of the command line itself: what went wrong and why, what to do, and the
+// exit code.
 type failure struct {
 	code int
-	// "" where the result has said it already.
+	// what is "" if the result has said it already.
 	what string
 	hint string
 }
@@ -99,7 +99,7 @@ func emptyFlags(cmd *cobra.Command) (err error) {
 			values = list.GetSlice()
 		}
 		if slices.Contains(values, "") {
-			err = cmp.Or(err, badFlag("--"+f.Name, "", "a value: leave the flag out where there is none"))
+			err = cmp.Or(err, badFlag("--"+f.Name, "", "a value: leave the flag out if there is none"))
 		}
 	})
 	return err
@@ -118,8 +118,8 @@ func wholeCommand(cmd *cobra.Command, args []string) error {
 	return &failure{exitError, fmt.Sprintf("unknown command %q", args[0]), hint}
 }
 
-// strictly makes cobra's own commands, help and completion, refuse what they do not know,
-// instead of printing a help that nobody asked for.
+// strictly makes cobra's own commands, help and completion, refuse words that they do not know,
+// instead of printing a help that no one asked for.
 func strictly(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -189,8 +189,8 @@ func exitCodeOfOne(err error) int {
 	return exitError
 }
 
-// unbegunError is an apply that did not begin, because there is no room for the record
-// of what it does. A command that writes to no device fails if it has no room.
+// unbegunError is the error of an apply that did not begin because there is no room for its
+// record. For commands that write to no device, a lack of room is an ordinary failure.
 type unbegunError struct{ error }
 
 func (e *unbegunError) Unwrap() error { return e.error }
@@ -203,7 +203,7 @@ func unbegun(err error) error {
 	return err
 }
 
-// hintFor says what to do about an error, "" if its message says so already.
+// hintFor returns what to do about an error, "" if its message says so already.
 func hintFor(err error) string {
 	var f *failure
 	var problem schemas.Problem
@@ -234,7 +234,7 @@ func hintFor(err error) string {
 	case errors.As(err, &input):
 		return input.Hint
 	case errors.As(err, &store) && store.Hint != "":
-		// Its message ends with it.
+		// Its message ends with the hint.
 		return ""
 	case errors.Is(err, syscall.ENOSPC):
 		return "make room on that file system, or name a file on another one"
@@ -260,8 +260,8 @@ func hintFor(err error) string {
 	return ""
 }
 
-// report writes an error to stderr: each of several on a line of its own, and
-// what to do about it on the next.
+// report writes an error to stderr: each of several on a line of its own, with what to do on
+// the next.
 func (a *app) report(err error) {
 	if err == nil {
 		return
@@ -270,7 +270,7 @@ func (a *app) report(err error) {
 		text, hint := err.Error(), hintFor(err)
 		var problem schemas.Problem
 		if errors.As(err, &problem) {
-			// It stands on its own line.
+			// The hint gets a line of its own.
 			problem.Hint = ""
 			text = problem.Error()
 		}
@@ -283,8 +283,8 @@ func (a *app) report(err error) {
 	}
 }
 
-// complain writes text to stderr after a word, on a line of its own; on a terminal that
-// line is broken between words.
+// complain writes text to stderr after a word, on a line of its own. On a terminal it breaks
+// the line between words.
 func (a *app) complain(word, text string) {
 	text = ui.OneLine(text)
 	lines := []string{word + text}
@@ -294,7 +294,7 @@ func (a *app) complain(word, text string) {
 	fmt.Fprintln(a.stderr, strings.Join(lines, "\n"))
 }
 
-// apart returns the errors that err is made of, in their order.
+// apart returns the errors that err consists of, in their order.
 func apart(err error) []error {
 	var several *multierror.Error
 	if errors.As(err, &several) {
@@ -323,8 +323,8 @@ func oneOf(flag, value string, want ...string) error {
 	return badFlag(flag, value, strings.Join(want, " or "))
 }
 
-// closing returns the last word about a run that did not end well: which component stands
-// for it, and why.
+// closing returns the closing line about a run that did not end well: the component that
+// decided its outcome, and why.
 func closing(r *result.Result) string {
 	first := func(is func(result.Step) bool) *result.Step {
 		if i := slices.IndexFunc(r.Steps, is); i >= 0 {
@@ -358,7 +358,7 @@ func closing(r *result.Result) string {
 	return r.Reason
 }
 
-// hintAfter says what to do after a run that did not end well.
+// hintAfter returns what to do after a run that did not end well.
 func hintAfter(r *result.Result, resumed bool, resume string) string {
 	again := "apply the same plan"
 	if resumed {
@@ -380,7 +380,7 @@ func hintAfter(r *result.Result, resumed bool, resume string) string {
 			return "nothing was written: see to that and " + again + ", or plan again"
 		case step.RefusedWrongHost, step.RefusedDisruption, step.RefusedOrder, step.RefusedWindow,
 			step.RefusedUnfinished:
-			// The reason says it.
+			// The reason says what to do.
 			return ""
 		}
 		return "nothing was written: put right what the reasons above name, or plan again"
@@ -405,8 +405,8 @@ func hintAfter(r *result.Result, resumed bool, resume string) string {
 	return ""
 }
 
-// hintForWindow says what to do about a window that is closed. A run that is resumed is for
-// the waves that it was begun for.
+// hintForWindow returns what to do about a closed window. A resumed run keeps to the waves that
+// it was begun for.
 func hintForWindow(resumed bool) string {
 	const reason = "or say why it cannot wait with --ignore-window REASON, which is recorded"
 	if resumed {
@@ -415,8 +415,8 @@ func hintForWindow(resumed bool) string {
 	return "apply again when it opens, let this one --wait, do what may be done now with --phase stage, " + reason
 }
 
-// obstructed returns the error of a desired state that cannot be applied as it is seen now,
-// because of devices that could not be read or of runs that have not ended; nil if it can.
+// obstructed returns why a desired state cannot be applied now: devices that could not be read,
+// or runs that have not ended; nil if it can.
 func obstructed(unread []plan.Unread, unfinished []inventory.Caution) error {
 	var all *multierror.Error
 	for _, u := range unread {
@@ -454,8 +454,8 @@ func otherWriters(others []plan.Unseen) error {
 	return all.ErrorOrNil()
 }
 
-// verified returns the error that exits with the code of what was found. unread are the
-// devices that the desired state may be about and that could not be read.
+// verified returns the error with the exit code of what was found, nil if all is well. unread
+// counts the devices that the desired state may be about and that could not be read.
 func verified(v *ui.Verification, unread int) error {
 	const look = "it may be starting still; else switch the enclosure on and look at its cables; " +
 		"then run fwctl verify again"
@@ -500,7 +500,7 @@ func verified(v *ui.Verification, unread int) error {
 	case len(v.Drift) > 0:
 		return &failure{
 			exitFailed,
-			are(len(v.Drift)) + " not as the plan brings it",
+			are(len(v.Drift)) + " not as the plan leaves it",
 			"the lines above say what is missing",
 		}
 	case len(v.Astray) > 0:

@@ -19,8 +19,8 @@ func (a *app) explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain PLAN|-f FILE ADDRESS",
 		Short: "explain what a plan does with one component, and why",
-		Long: `Explains which want one component falls under, what each safeguard says, what its
-update disturbs, what brings it back, and when maintenance windows let it go.
+		Long: `Explains one component: which want matches it, what each safeguard says, what its
+update disturbs, what rolls it back, and when maintenance windows permit it.
 The component is named by its address, or by any selector that selects it alone: see
 plan --target.
 A saved plan is explained without reading any device; with -f the enclosures
@@ -79,7 +79,7 @@ are read first, or inventories that were saved on other hosts, as plan does.`,
 	return cmd
 }
 
-// planToExplain reads a saved plan, or makes one of a desired state.
+// planToExplain reads a saved plan, or makes one from a desired state.
 func (a *app) planToExplain(ctx context.Context, desired, saved string, sources planSources) (*plan.Plan, error) {
 	if desired == "" {
 		p, _, err := loadPlan(saved)
@@ -121,7 +121,7 @@ func stepAt(p *plan.Plan, selector inventory.Selector) (*plan.Step, error) {
 	return nil, plan.Unmatched("", []inventory.Selector{selector}, p.Components(), "this plan")
 }
 
-// waveTimes is a wave that works on a step, and when it may.
+// waveTimes says when a wave may work on a step.
 type waveTimes struct {
 	Number  int           `json:"number"`
 	Kind    plan.WaveKind `json:"kind"`
@@ -131,14 +131,14 @@ type waveTimes struct {
 	Open   bool       `json:"open"`
 	Opens  *time.Time `json:"opens"`
 	Closes *time.Time `json:"closes"`
-	// Needs is the time that the step takes in it at worst.
+	// Needs is the longest time that the step may take in it.
 	Needs plan.Duration `json:"needs"`
-	// Expected is what it is expected to take in it, 0 if that is unknown.
+	// Expected is the time that the step is expected to take in it, 0 if unknown.
 	Expected plan.Duration `json:"expected,omitempty"`
 }
 
-// explanation is what explain -o json writes, by its schema: the step as the plan has it, and
-// when its waves may run.
+// explanation returns what explain -o json writes: the step as the plan has it, and when its
+// waves may run. It has a schema.
 func explanation(p *plan.Plan, s *plan.Step, now time.Time) any {
 	waves := []waveTimes{}
 	for _, w := range p.WavesOf(s) {

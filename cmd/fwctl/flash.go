@@ -27,19 +27,20 @@ func (a *app) flashCommand() *cobra.Command {
 		Use:   "flash IMAGE DEVICE...",
 		Short: "send one image to some devices, without a desired state",
 		Long: `Plans to send one image to the I/O modules behind some device nodes, shows the
-plan, and carries it out once somebody has said yes: with the checks, the record
+plan, and carries it out after a person has said yes: with the checks, the record
 and the care of apply. Several modules of one enclosure are done one after the
 other; several nodes of one module are one.
 
-Mode e saves the image, which a power cycle starts; mode 7 saves and starts it,
-which resets the module; where the image is saved already, it starts it (0Fh) and
-sends it no more. A mode that a device refuses has failed: the other one is never
-tried. With --revision the module must say that it runs it afterwards.
-Without it, fwctl can only see whether the revision changed after mode 7.
+Mode e saves the image, and a power cycle starts it. Mode 7 saves and starts it,
+which resets the module; if the image is saved already, mode 7 only starts it
+(0Fh) and does not send it again. If a device refuses the mode, the update has
+failed: the other mode is never tried. With --revision, the module must report
+that revision afterwards. Without it, fwctl can only see whether the revision
+changed after mode 7.
 
 With --buffer-id the image goes to a buffer of its own, as a CPLD's does. Without
---revision what is behind that counts as a part that reports none: what it runs is
-known by what was sent alone.`,
+--revision, the part behind that buffer counts as one that reports no revision:
+only the image that was sent says what it runs.`,
 		Example: `  fwctl flash iom-1100.bin /dev/sg3 /dev/sg4
   fwctl flash --mode 7 --revision 1100 iom-1100.bin /dev/sg3`,
 		Args: args(cobra.MinimumNArgs(2), "an image, and the device nodes that it goes to, as in /dev/sg3"),
@@ -98,7 +99,7 @@ func (r *request) planOneOff(ctx context.Context, want build.Flash) error {
 			want.Devices[i] = "/dev/" + device
 		}
 	}
-	// The scan says best why something that was named is not an enclosure.
+	// The scan has the best reason why a named device is not an enclosure.
 	if _, err := r.scan(ctx, r.config.Machine, scan.Options{Devices: want.Devices}); err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ func (a *app) names(ctx context.Context) (map[string]string, error) {
 	return store.Names(ctx)
 }
 
-// unreadable returns the error of devices that somebody else works on, or that could not be read.
+// unreadable returns the error of devices that someone else is working on, or that could not be read.
 func unreadable(problems []inventory.Problem) error {
 	var all *multierror.Error
 	for _, p := range problems {
@@ -147,7 +148,7 @@ func unreadable(problems []inventory.Problem) error {
 	return all.ErrorOrNil()
 }
 
-// blocked refuses a plan of which something that was named may not be done.
+// blocked refuses a plan that blocks a named device.
 func blocked(p *plan.Plan) error {
 	var all *multierror.Error
 	for _, s := range p.Steps {

@@ -17,7 +17,7 @@ func (a *app) historyCommand() *cobra.Command {
 		Use:   "history",
 		Short: "show what was done, when, with which image and by whom",
 		Long: `Shows every apply of this host, the latest last: who started and resumed it, which
-safeguards were put aside and why, and what became of each component. It goes by
+safeguards were overridden and why, and what became of each component. It goes by
 what this host remembers and opens no device.`,
 		Example: `  fwctl history --enclosure r12u20
   fwctl history -o json > stor2.json    # on stor2

@@ -31,10 +31,10 @@ func (a *app) inspectCommand() *cobra.Command {
 that read like a vendor, a product or a revision. These are guesses: the release
 notes say what an image is for. Packed or encrypted images have no such texts.
 
-A container of an image, as a ZIP archive or a vendor's self-extracting script, is
-not what a device takes, nor is a web page that was saved by mistake: validate, plan
-and flash refuse them. A desired state can say ` + "`opaque: true`" + ` of an image that
-devices take all the same.
+Devices do not take a container of an image, such as a ZIP archive or a vendor's
+self-extracting script, or a web page that was saved by mistake: validate, plan and
+flash refuse such files. If devices do take one, a desired state can say so with
+` + "`opaque: true`" + `.
 
 With -o json, an object is written for each file.`,
 		Args: args(cobra.MinimumNArgs(1), "the name of an image file, or of several"),

@@ -19,10 +19,11 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "print a desired state of what is there",
 		Long: `Reads the enclosures of this host, or takes inventories that were saved on other
 hosts, and prints a desired state of them with comments: a model for each product,
-what runs there, and nothing that is wanted, so that it plans to no change.
+and the revisions that run there. It wants nothing, so it plans to no change.
 
-Images are suggested in comments, with their SHA-256: as they are named, so put the
-desired state into the present directory. Take away the # to want one.`,
+Images are suggested in comments, with their SHA-256. Their paths are written as you
+give them, so put the desired state into the current directory. Remove the # to want
+an image.`,
 		Example: `  fwctl init > dc1.yaml
   fwctl init --image images/1100.bin > dc1.yaml
   fwctl init --inventory stor1.json --inventory stor2.json > dc1.yaml`,
@@ -50,7 +51,7 @@ desired state into the present directory. Take away the # to want one.`,
 	return cmd
 }
 
-// suggested reads images that a desired state is to suggest.
+// suggested reads the images that a desired state is to suggest.
 func suggested(files []string) ([]*image.Image, error) {
 	var images []*image.Image
 	var bad *multierror.Error
@@ -65,8 +66,8 @@ func suggested(files []string) ([]*image.Image, error) {
 	return images, bad.ErrorOrNil()
 }
 
-// whatIsThere is what saved inventories say, else what a scan of this host does
-// that opens no drive.
+// whatIsThere returns saved inventories or, if none are named, a scan of this host that opens no
+// drive.
 func (a *app) whatIsThere(ctx context.Context, files []string) ([]*inventory.Inventory, error) {
 	if len(files) > 0 {
 		return a.loadInventories(files)

@@ -16,8 +16,8 @@ import (
 // action is what a command does.
 type action = func(*cobra.Command, []string) error
 
-// untilRun returns f, which may carry out a run, such that a signal that comes before that
-// run begins ends it at once, whatever it waits for: nothing has been written by then.
+// untilRun returns an action that does f, which may carry out a run. A signal that comes before
+// the run begins ends it at once, whatever it waits for: nothing has been written by then.
 func (a *app) untilRun(f action) action {
 	return func(cmd *cobra.Command, args []string) error {
 		signals := make(chan os.Signal, 1)
@@ -78,13 +78,13 @@ var interruptTexts = [][]string{
 
 const quitText = "Quit: what runs is left as it is."
 
-// briefly calls tell, and waits for it for a moment and no longer: what is asked for must
-// not hang on an output that nobody reads.
-func briefly(tell func()) {
+// briefly calls say, and waits for it only for a moment: an interrupt must not hang because no
+// one reads the output.
+func briefly(say func()) {
 	told := make(chan struct{})
 	go func() {
 		defer close(told)
-		tell()
+		say()
 	}()
 	select {
 	case <-told:

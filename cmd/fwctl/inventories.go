@@ -18,8 +18,8 @@ import (
 	"fwctl/inventory"
 )
 
-// planSources are what a plan is made from beside a desired state: this host, or
-// inventories that were saved on others.
+// planSources are what a plan is made from beside a desired state: a scan of this host, or
+// saved inventories.
 type planSources struct {
 	// Files; none: this host is scanned.
 	inventories []string
@@ -32,7 +32,7 @@ func (s *planSources) named() bool {
 	return s.cmd.Flags().Changed("inventory") || s.cmd.Flags().Changed("max-age")
 }
 
-// addFlags adds the flags. age is what --max-age does.
+// addFlags adds the flags. age is the usage text of --max-age.
 func (s *planSources) addFlags(cmd *cobra.Command, age string) {
 	s.cmd = cmd
 	cmd.Flags().StringArrayVar(&s.inventories, "inventory", nil,
@@ -92,7 +92,7 @@ func loadInventory(name string, bar io.Writer) (*inventory.Inventory, error) {
 		return nil, err
 	}
 	defer file.Close()
-	// A pipe has no size that could be looked at before.
+	// A pipe has no size to check beforehand.
 	inv, err := inventory.Read(io.TeeReader(io.LimitReader(file, maxRecorded), bar))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -100,8 +100,8 @@ func loadInventory(name string, bar io.Writer) (*inventory.Inventory, error) {
 	return inv, nil
 }
 
-// checkAge refuses a plan that is to be kept, out, from inventories that are older than
-// most or from the future, and warns of them if it is only looked at.
+// checkAge refuses to write a plan to out from inventories that are older than most or from the
+// future. If out is "", the plan is only shown, and it warns of them.
 func (a *app) checkAge(inventories []*inventory.Inventory, now time.Time, most time.Duration, out string) error {
 	var old *multierror.Error
 	for _, inv := range inventories {

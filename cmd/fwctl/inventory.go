@@ -24,7 +24,7 @@ type inventoryFlags struct {
 	opts   scan.Options
 	output string
 	drives []string
-	// selected is what drives select.
+	// selected are the parsed selectors of drives.
 	selected []inventory.Selector
 	out      outFile
 }
@@ -35,17 +35,16 @@ func (a *app) inventoryCommand() *cobra.Command {
 		Use:   "inventory",
 		Short: "read every enclosure of this host",
 		Long: `Reads every enclosure of this host: its I/O modules, their firmware revisions,
-what is staged, paths and health, and how many drives are in use. Nothing that has an
-effect is sent, and no disk is opened; ZFS pools are what ` + "`zpool status`" + ` says.
+staged images, paths and health, and how many drives are in use. It sends nothing
+with an effect and opens no disk; it asks ` + "`zpool status`" + ` for ZFS pools.
 
-With --probe-use, drives that are not seen to be mounted, swapped on or held have
-their counters watched for two seconds, and are then opened for a moment,
-read-only, to learn whether somebody holds them. Without it, no drive is known to
-be unused.
+With --probe-use, it watches the counters of drives that are not seen to be mounted,
+swapped on or held for two seconds, and then opens them for a moment, read-only, to
+learn whether someone holds them. Without it, no drive is known to be unused.
 
-With --drives, the table is of the drives of the enclosures that are selected: what
-uses each, over which paths it is reached, and which source says so. JSON has the
-drives of all of them in any case.
+With --drives, the table lists the drives of the selected enclosures: what uses each,
+over which paths it is reached, and which source says so. JSON always has the drives
+of all enclosures.
 
 A device that cannot be read is listed as a problem; the others are shown.`,
 		Example: `  fwctl inventory
@@ -73,7 +72,7 @@ A device that cannot be read is listed as a problem; the others are shown.`,
 	return cmd
 }
 
-// inventory scans this host, and shows and saves what it finds.
+// inventory scans this host, and shows and saves the inventory.
 func (a *app) inventory(ctx context.Context, f inventoryFlags) error {
 	machine, err := a.machine()
 	if err != nil {
@@ -137,7 +136,7 @@ func drivesOf(
 	return enclosures, plan.Unmatched("--drives", selected, all, "sight")
 }
 
-// scan reads the enclosures of a machine, and joins what this host remembers into that.
+// scan reads the enclosures of a machine, and joins what this host remembers into the inventory.
 func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Options) (*inventory.Inventory, error) {
 	store, err := a.memory()
 	if err != nil {

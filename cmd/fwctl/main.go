@@ -1,8 +1,8 @@
 // Command fwctl brings the firmware of SES enclosures to a desired state.
 //
-// This package parses flags, opens what the packages below need, and shows what
-// they say: it decides nothing. One file a verb, and one that maps errors to
-// exit codes and hints.
+// This package parses flags, opens what the packages below need, and shows their results: it
+// decides nothing. It has one file for each verb, and one that maps errors to exit codes and
+// hints.
 package main
 
 import (
@@ -50,8 +50,8 @@ func (a *app) run(args []string) int {
 	return exitCode(err)
 }
 
-// closed closes the output of a command that ended in err, and joins what kept the result
-// from being written.
+// closed closes the output of a command that ended in err, and joins the error that kept the
+// result from being written.
 func closed(out *ui.Output, err error) error {
 	if unwritten := out.Close(); unwritten != nil {
 		return errors.Join(unwritten, err)
@@ -74,7 +74,7 @@ type app struct {
 	noColor   bool
 	quiet     bool
 
-	// captured: simulate names a capture.
+	// captured is set if simulate names a capture.
 	captured bool
 
 	// runBegins returns only if no signal came before the run began: see untilRun.
@@ -87,9 +87,9 @@ func (a *app) command() *cobra.Command {
 		Short: "bring the firmware of SES enclosures to a desired state",
 		Long: `fwctl brings the firmware of SES enclosures (JBODs, I/O modules, expanders) to
 a desired state: it reads what is there, plans what would change and what that
-disturbs, and carries the plan out once somebody has said yes.
+disturbs, and carries the plan out after a person has said yes.
 
-It is no relation of the Linux kernel's fwctl subsystem.`,
+It is not related to the Linux kernel's fwctl subsystem.`,
 		Args:              wholeCommand,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -103,7 +103,7 @@ It is no relation of the Linux kernel's fwctl subsystem.`,
 	flags.StringVar(&a.stateDir, "state-dir", "",
 		"keep state in `DIR` (default: $FWCTL_STATE_DIR, else /var/lib/fwctl as root and "+
 			"$XDG_STATE_HOME/fwctl otherwise)")
-	flags.StringVar(&a.logLevel, "log-level", "warn", "log what is at least `LEVEL`: debug, info, warn or error")
+	flags.StringVar(&a.logLevel, "log-level", "warn", "log messages of at least `LEVEL`: debug, info, warn or error")
 	flags.StringVar(&a.logFormat, "log-format", "text", "log as text or json")
 	flags.BoolVar(&a.noColor, "no-color", false, "use no colour ($NO_COLOR does the same)")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but results and errors")
@@ -116,7 +116,7 @@ It is no relation of the Linux kernel's fwctl subsystem.`,
 		a.planCommand(), a.showCommand(), a.explainCommand(), a.applyCommand(), a.flashCommand(), a.resumeCommand(),
 		a.verifyCommand(), a.statusCommand(), a.historyCommand(), a.schemaCommand(), a.versionCommand(),
 	)
-	// Before cobra's own commands, which take it when they are made.
+	// This comes before cobra adds its own commands, which take the output over then.
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	strictly(root)
@@ -188,8 +188,8 @@ func (a *app) rackFile() (file, host string) {
 	return a.simulate[:i], a.simulate[i+1:]
 }
 
-// state returns the directory that holds this host's memory. A simulated rack has one of its
-// own, so that nothing simulated is ever taken for real.
+// state returns the state directory of this host. A simulated rack has one of its own, so that
+// nothing simulated is ever taken for real.
 func (a *app) state() (string, error) {
 	dir := a.stateDir
 	if dir == "" {
@@ -233,8 +233,8 @@ func defaultStateDir() (string, error) {
 	return filepath.Join(dir, "fwctl"), nil
 }
 
-// again writes another command of fwctl as it is to be typed: about the same rack,
-// with the same memory.
+// again returns another command of fwctl as it is to be typed: for the same rack, with the same
+// state directory.
 func (a *app) again(args ...string) string { return a.words(a.simulate, args).String() }
 
 // onHost returns a command of fwctl as it is to be typed on another host of the same rack.
@@ -260,14 +260,14 @@ func (a *app) words(rack string, args []string) plan.Command {
 	return append(words, args...)
 }
 
-// note says something that is not the result; -q silences it.
+// note writes a line that is not part of the result; -q silences it.
 func (a *app) note(format string, args ...any) {
 	if !a.quiet {
 		fmt.Fprintln(a.stderr, ui.OneLine(fmt.Sprintf(format, args...)))
 	}
 }
 
-// screen returns what is drawn on by writing to w.
+// screen returns the screen that w writes to.
 func (a *app) screen(w io.Writer) ui.Screen { return ui.ScreenOf(w, !a.noColor) }
 
 // heading returns the first line of text about a simulated rack.

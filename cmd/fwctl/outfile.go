@@ -29,8 +29,8 @@ func (o *outFile) flag(cmd *cobra.Command, kind document.Kind, usage string) {
 	cmd.Flags().StringVar(&o.name, "out", "", usage+"; an existing file is replaced only if it is "+kind.String())
 }
 
-// check refuses a file that must not be replaced, or cannot be. It is asked before
-// any work is done for that file, and once more when it is written.
+// check refuses a file that must not be replaced, or cannot be. It is called before any work is
+// done for the file, and once more when that is written.
 func (o *outFile) check() error {
 	if o.name == "" {
 		return nil
@@ -81,7 +81,7 @@ func (o *outFile) cannot(why, hint string) error {
 	return &failure{exitError, fmt.Sprintf("cannot write %s to %s: %s", the(o.kind), o.name, why), hint}
 }
 
-// write writes the document, so that a reader sees the earlier one or all of this.
+// write writes the document. A reader sees the earlier one, or all of this one.
 func (o *outFile) write(data []byte) error {
 	if o.name == "" {
 		return nil
@@ -95,11 +95,11 @@ func (o *outFile) write(data []byte) error {
 	return atomicfile.Write(o.name, data)
 }
 
-// send writes to a pipe or a terminal. It does not wait for somebody to read.
+// send writes to a pipe or a terminal. It does not wait for a reader.
 func (o *outFile) send(data []byte) error {
 	f, err := os.OpenFile(o.name, os.O_WRONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, syscall.ENXIO) {
-		return o.cannot("it is a pipe that nobody reads", "start the reader first")
+		return o.cannot("it is a pipe that no one reads", "start the reader first")
 	}
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", the(o.kind), err)
@@ -111,9 +111,8 @@ func (o *outFile) send(data []byte) error {
 	return nil
 }
 
-// isStream reports whether what is written to a file is passed on and replaces
-// nothing: a pipe, /dev/null, the terminal. Other devices keep what they get, or
-// take it for a command.
+// isStream reports whether writing to a file replaces nothing: it is a pipe, /dev/null or the
+// terminal. Other devices keep what they get, or take it for a command.
 func isStream(info fs.FileInfo) bool {
 	if info.Mode()&fs.ModeNamedPipe != 0 {
 		return true

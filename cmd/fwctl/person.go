@@ -9,8 +9,7 @@ import (
 	"fwctl/inventory"
 )
 
-// whoami returns the name of the person who runs this, for the record. Inventories carry
-// it on.
+// whoami returns the name of the person who runs this, for the record and for inventories.
 func whoami() string {
 	name := os.Getenv("SUDO_USER")
 	if name == "" {
@@ -19,8 +18,7 @@ func whoami() string {
 	return inventory.Shown(name)
 }
 
-// account returns whom the system takes the person for: anybody can say that sudo was
-// called by somebody else.
+// account returns the system's account of the person: anyone can set $SUDO_USER.
 func account() state.Account {
 	a := state.Account{UID: os.Getuid(), Login: fmt.Sprintf("uid %d", os.Getuid()), SudoUser: os.Getenv("SUDO_USER")}
 	if u, err := user.Current(); err == nil {

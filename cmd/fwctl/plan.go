@@ -48,7 +48,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 			compares := cmd.Flags().Changed("compare")
 			outputs := []string{"table", "json", "markdown", "html"}
 			if compares {
-				// A page is of one plan.
+				// A page shows one plan.
 				outputs = outputs[:3]
 			}
 			if err := oneOf("-o", output, outputs...); err != nil {
@@ -148,8 +148,8 @@ func (r planRequest) build(now time.Time) (*plan.Plan, []byte, error) {
 	return p, data, err
 }
 
-// planHere plans for a desired state from what this host sees, and returns what the plan
-// is made from.
+// planHere plans for a desired state from what this host sees. It returns the plan and what it
+// was made from.
 func (a *app) planHere(ctx context.Context, machine transport.Machine, file string) (planRequest, *plan.Plan, error) {
 	var from planRequest
 	var err error
@@ -163,7 +163,7 @@ func (a *app) planHere(ctx context.Context, machine transport.Machine, file stri
 	return from, p, err
 }
 
-// encode gives a plan its time and its digest, and its bytes as they are saved.
+// encode sets the time and the digest of a plan, and returns its bytes as they are saved.
 func encode(p *plan.Plan, now time.Time) ([]byte, error) {
 	p.CreatedAt = now.UTC().Truncate(time.Second)
 	return p.Encode()
@@ -204,7 +204,7 @@ func (a *app) showPlan(p *plan.Plan, data []byte, output string, details bool) e
 	return err
 }
 
-// showComparison writes to stdout in what a plan differs from the one that was approved.
+// showComparison writes to stdout how a plan differs from the one that was approved.
 func (a *app) showComparison(c *compare.Comparison, output string) error {
 	var err error
 	switch output {

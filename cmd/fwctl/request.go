@@ -26,28 +26,28 @@ import (
 	"fwctl/plan/impact"
 )
 
-// request is a run that somebody asks for, by apply, flash or resume.
+// request is a run that a person asks for, by apply, flash or resume.
 type request struct {
 	*app
 
-	// config is what the executor is asked for. Its store is opened when it is needed.
+	// config is for the executor. Its store is opened when it is needed.
 	config executor.Config
 
 	// obstacle is what keeps the desired state of a plan that was made just now from being
 	// applied; nil: nothing does.
 	obstacle error
 
-	// named are the arguments of apply that name what is carried out; nil if none do.
+	// named are the arguments of apply that name the plan or the desired state; nil if there are none.
 	named []string
 
-	// resumed: the run was begun earlier, and left is what is left of its plan.
+	// resumed is set if the run was begun earlier. left is what is left of its plan.
 	resumed bool
 	left    *plan.Plan
 
-	// yes: somebody confirmed it beforehand.
+	// yes is set if the run was confirmed beforehand.
 	yes bool
 
-	// json: events and the result are written as JSON.
+	// json is set if events and the result are written as JSON.
 	json bool
 }
 
@@ -62,7 +62,7 @@ func (f *runFlags) yesFlag(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 }
 
-// acceptFlags adds the flags by which somebody accepts a risk.
+// acceptFlags adds the flags by which a person accepts a risk.
 func (f *runFlags) acceptFlags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.accept, "accept-disruption", nil,
 		"let I/O stop at what `SELECTOR` selects, or at all (repeatable)")
@@ -116,8 +116,8 @@ func (r *request) plan(ctx context.Context, file string) error {
 	return nil
 }
 
-// acceptsSomething refuses an --accept-disruption that is about nothing of the plan:
-// whoever misspelt it thinks that they have accepted something else.
+// acceptsSomething refuses an --accept-disruption that selects nothing in the plan: someone who
+// misspelt it believes that they have accepted something else.
 func (r *request) acceptsSomething() error {
 	accepted := inventory.WithoutAll(r.config.AcceptDisruption)
 	return plan.Unmatched("--accept-disruption", accepted, r.config.Plan.Components(), "this plan")
@@ -156,7 +156,7 @@ func (r *request) apply(ctx context.Context) error {
 		return err
 	}
 	if !r.yes {
-		// Whoever is asked is asked for nothing in vain.
+		// Before the question: the run would be refused after it.
 		if why := r.config.Unaccepted(); why != "" {
 			return refused(why, "")
 		}
@@ -180,8 +180,7 @@ func (r *request) apply(ctx context.Context) error {
 	return r.carryOut(ctx, store, executor.Run)
 }
 
-// sayAtStake says what steps put at stake: in the question, and for the record if none is
-// asked.
+// sayAtStake says what steps put at stake, before the question, and also if none is asked.
 func (r *request) sayAtStake(steps []*plan.Step) {
 	text := r.forPeople()
 	if !r.yes {
@@ -194,7 +193,7 @@ func (r *request) sayAtStake(steps []*plan.Step) {
 
 // nothingToDo ends a request whose plan acts on nothing.
 func (r *request) nothingToDo(ctx context.Context) error {
-	// A saved plan too may be one that could not read something.
+	// A saved plan may list devices that could not be read.
 	if err := obstructed(r.config.Plan.UnreadWanted(), nil); err != nil {
 		return err
 	}
@@ -214,7 +213,7 @@ type runFunc func(context.Context, executor.Config) (*result.Result, error)
 // carryOut runs a run, shows it while it goes on, and shows how it ended.
 func (r *request) carryOut(ctx context.Context, store *state.Store, run runFunc) error {
 	if !r.json && !r.quiet {
-		// Below the plan, or the question.
+		// This separates it from the plan, or from the question.
 		fmt.Fprintln(r.stdout)
 	}
 	ahead := r.config
@@ -235,7 +234,7 @@ func (r *request) carryOut(ctx context.Context, store *state.Store, run runFunc)
 		notifier.Event(e)
 	}
 	result, err := run(asked.ctx, c)
-	// Nothing runs any more: ^C ends whoever still waits, for the last notification or for a reader.
+	// Nothing runs any more: ^C ends the process if it still waits, for the last notification or for a reader.
 	waiting, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
 	asked.stop()
 	if result != nil {
@@ -251,7 +250,7 @@ func (r *request) carryOut(ctx context.Context, store *state.Store, run runFunc)
 	}()
 	var left <-chan time.Time
 	if result != nil && result.Left {
-		// Whoever asked three times waits for no reader.
+		// Someone who pressed ^C three times does not wait for a reader.
 		left = time.After(time.Second)
 	}
 	select {
@@ -262,7 +261,7 @@ func (r *request) carryOut(ctx context.Context, store *state.Store, run runFunc)
 	}
 }
 
-// inWindow refuses what this host has to do while none of a wave's windows is open.
+// inWindow refuses a run that this host has to begin while the windows of a wave are closed.
 func (r *request) inWindow(now time.Time) error {
 	closed, err := r.config.Closed(now)
 	if err != nil {
@@ -283,7 +282,7 @@ func (r *request) inWindow(now time.Time) error {
 	return nil
 }
 
-// display returns what shows a run of a part of the plan, as ui.Live does.
+// display returns the display of a run of a part of the plan, as ui.Live does.
 func (r *request) display(part *plan.Plan) ui.Display {
 	switch {
 	case r.json:
@@ -303,8 +302,8 @@ func (r *request) confirm(question string) error {
 	return confirmed(r.stdin, r.stderr)
 }
 
-// confirmed reads one line, which must be the word yes. An answer without a line
-// break, as Ctrl-D gives it, leaves the terminal on the line of the question.
+// confirmed reads one line, which must be the word yes. After an answer without a line break, as
+// Ctrl-D gives it, the terminal is still on the line of the question.
 func confirmed(in io.Reader, terminal io.Writer) error {
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil {
@@ -343,8 +342,8 @@ func (r *request) complete(ended *result.Result) {
 	}
 }
 
-// writeResult writes the result as a line of JSON. A write that fails is in the exit code:
-// see closed.
+// writeResult writes the result as a line of JSON. If that fails, the exit code shows it: see
+// closed.
 func (r *request) writeResult(ended *result.Result) {
 	_ = json.NewEncoder(r.stdout).Encode(ended.Line(r.simulate != ""))
 }
@@ -361,14 +360,14 @@ func (r *request) failed(result *result.Result) error {
 // commandOf returns the command of a turn as it is to be typed on its host.
 func (r *request) commandOf(t *plan.Turn) plan.Command {
 	if len(r.named) == 0 {
-		// Of flash, or of a run that was resumed, nothing names the plan.
+		// After flash or resume, no argument names the plan.
 		return t.Command
 	}
 	return r.onHost(t.Host, slices.Concat([]string{"apply"}, r.named, t.Limit())...)
 }
 
-// goesOn says how many components wait for waves that the run was not for, and what
-// goes on with them; "" if none do.
+// goesOn says how many components wait for waves that the run was not for, and which command
+// continues with them; "" if none do.
 func (r *request) goesOn(result *result.Result) string {
 	var waiting []plan.Wave
 	var names []string
@@ -395,7 +394,7 @@ func (r *request) goesOn(result *result.Result) string {
 	command := "the same plan with " + strings.Join(limit, " ")
 	switch {
 	case len(r.named) > 0 && r.named[0] == "-f":
-		// Its next plan has other waves.
+		// The next plan of a desired state has other waves.
 		command = "`" + r.again(slices.Concat([]string{"apply"}, r.named)...) + "`"
 	case len(r.named) > 0:
 		command = "`" + r.again(slices.Concat([]string{"apply"}, r.named, limit)...) + "`"

@@ -24,10 +24,10 @@ func (a *app) resumeCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "resume",
-		Short: "go on after a crash or an interruption",
-		Long: `Goes on with the run that was broken off or interrupted: shows what is known of it,
-asks, looks at the devices first, brings to its end what was under way, and
-carries out the rest of that run's plan. What is not known in the end is said.`,
+		Short: "continue after a crash or an interruption",
+		Long: `Continues the run that was broken off or interrupted. It shows what is known of the
+run, asks, looks at the devices, brings the work under way to its end, and carries
+out the rest of the run's plan. It says what is still unknown at the end.`,
 		Example: `  fwctl resume
   fwctl resume --yes`,
 		Args: args(cobra.NoArgs, "no arguments"),
@@ -52,8 +52,8 @@ carries out the rest of that run's plan. What is not known in the end is said.`,
 	return cmd
 }
 
-// resume goes on with the run that has no end, or was interrupted. dir may have images that the state directory lacks,
-// "" for none.
+// resume continues the run that has no end, or was interrupted. dir may have images that the state directory lacks; ""
+// for none.
 func (r *request) resume(ctx context.Context, dir string) error {
 	stateDir, err := r.state()
 	if err != nil {

@@ -48,11 +48,11 @@ func loadPlan(file string) (*plan.Plan, []byte, error) {
 	return p, data, nil
 }
 
-// What a plan file says of its version, even if the rest of it is gone.
+// versionOf finds the version in a plan file, even if the rest of the file is damaged.
 var versionOf = regexp.MustCompile(`"format_version"\s*:\s*"([^"]*)"`)
 
-// unusablePlan says why plan.Parse refused a file: it is not a plan at all, which is an
-// error of whoever named it, or it is a plan that nobody should trust.
+// unusablePlan returns why plan.Parse refused a file: it is not a plan at all, which is a
+// mistake on the command line, or it is a plan that must not be trusted.
 func unusablePlan(file string, data []byte, err error) error {
 	if document.Of(data) != document.Plan {
 		return &failure{

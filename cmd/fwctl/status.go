@@ -26,10 +26,10 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "show what is running, staged and stuck",
 		Long: `Shows which applies go on or can be resumed, because they were broken off or
-interrupted, what is staged and starts at any power loss, and where a download or
-an activation has no known end, which takes a person to look. It goes by what
-this host remembers and opens no device: whether what is staged is still there is
-for ` + "`fwctl inventory`" + ` to say.`,
+interrupted; which images are staged and start at any power loss; and where the end
+of a download or an activation is unknown, so that a person has to look. It goes by
+what this host remembers and opens no device: ` + "`fwctl inventory`" + ` says
+whether a staged image is still there.`,
 		Example: `  fwctl status
   fwctl status -o json > stor2.json     # on stor2
   fwctl status --from stor2.json        # and here, with it
@@ -160,8 +160,8 @@ func (a *app) readStatus(ctx context.Context, store *state.Store) (*report.Statu
 	return report.ReadStatus(ctx, store, host, holds)
 }
 
-// thisHost says who and when this is, and which process has a lock here. The store can be
-// read even if there is no transport.
+// thisHost returns this host and the time, and a function that says which process has a lock
+// here. The store can be read even on a machine without a transport.
 func (a *app) thisHost() (report.Host, memory.HoldsLock, error) {
 	host := report.Host{TakenAt: time.Now().UTC().Truncate(time.Second), Simulated: a.simulate != ""}
 	machine, err := a.machine()

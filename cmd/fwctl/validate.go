@@ -17,9 +17,9 @@ func (a *app) validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate -f FILE",
 		Short: "check a desired state, its images and their signatures",
-		Long: `Checks a desired state, the images that it names and, where a policy requires
-them, their signatures. It reads no device, and reports all problems at once, each
-with its line and column and with what to do about it.`,
+		Long: `Checks a desired state, the images that it names and, if a policy requires them,
+their signatures. It reads no device, and reports all problems at once, each with
+its line and column and with what to do about it.`,
 		Args: args(cobra.NoArgs, "none; the desired state is named with -f"),
 		RunE: func(*cobra.Command, []string) error {
 			desired, images, err := a.loadDesired(file)
@@ -53,7 +53,7 @@ func desiredFlag(cmd *cobra.Command, file *string) {
 	cmd.MarkFlagFilename("file", "yaml", "yml")
 }
 
-// loadDesired reads a desired state and its images, which are found relative to it.
+// loadDesired reads a desired state and its images, whose paths are relative to it.
 func (a *app) loadDesired(file string) (*desired.State, *desired.Images, error) {
 	if file == "" {
 		return nil, nil, &failure{exitError, "no desired state is named", "name it with -f FILE"}
@@ -75,7 +75,7 @@ func (a *app) readDesired(name string) ([]byte, error) {
 // stdin is the name of standard input on the command line.
 const stdin = "-"
 
-// nameOf is what messages call an input file.
+// nameOf returns what messages call an input file.
 func nameOf(file string) string {
 	if file == stdin {
 		return "stdin"

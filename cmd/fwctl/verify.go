@@ -27,22 +27,22 @@ func (a *app) verifyCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "verify [-f FILE] [--plan PLAN]",
-		Short: "after somebody power-cycled: does what was staged run, is everything there",
-		Long: `Looks, after somebody power-cycled enclosures, whether what was staged runs now,
-and whether every ESP, drive, path and element is there and well that was before
-the last apply. It sends nothing with an effect.
+		Short: "after a power cycle: do the staged images run, and is everything there?",
+		Long: `Checks, after enclosures were power-cycled, whether the staged images run now, and
+whether every ESP, drive, path and element is there and well that was before the
+last apply. It sends nothing with an effect.
 
-What runs, or is lost, is not remembered as staged any more. Few devices tell
-whether they were power-cycled: --power-cycled is a person's word for it.
+Images that run or are lost are no longer remembered as staged. Few devices report
+a power cycle: --power-cycled is a person's word for it.
 
-Exit code 0: all of it runs, and nothing is missing. 4: something waits still, is
-lost, or has become worse. 5: a component is not in sight, or what a run has left in
-it is not known.
+Exit code 0: all staged images run, and nothing is missing. 4: an image still waits
+or is lost, or something has become worse. 5: a component is not in sight, or it is
+unknown what a run has left in it.
 
-With -f, a component that is not as the desired state wants it counts as well. With
---plan, one that is not as the plan brings it, its power cycles included: those that
-this host works on have to be in sight, and of the other hosts' those that it sees
-are compared.`,
+With -f, a component that is not as the desired state wants it counts, too. With
+--plan, one that is not as the plan leaves it counts, power cycles included:
+components that this host works on have to be in sight, and those of other hosts are
+compared if this host sees them.`,
 		Example: `  fwctl verify
   fwctl verify --power-cycled r12u20
   fwctl verify -f dc1.yaml
@@ -59,16 +59,16 @@ are compared.`,
 			return a.verify(cmd.Context(), file, saved, output == "json", powerCycled)
 		},
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", "", "compare with the desired state in `FILE` too")
-	cmd.Flags().StringVar(&saved, "plan", "", "compare with what the saved plan in `FILE` brings too")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "compare with the desired state in `FILE`, too")
+	cmd.Flags().StringVar(&saved, "plan", "", "compare with what the saved plan in `FILE` leaves, too")
 	cmd.Flags().StringArrayVar(&cycled, "power-cycled", nil,
 		"what `SELECTOR` selects, or all, was power-cycled since it was staged (repeatable)")
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
 	return cmd
 }
 
-// verify looks after a power cycle, compares with a desired state and a saved plan if they
-// are named, and shows what it finds.
+// verify looks at devices after a power cycle, compares them with a desired state and a saved
+// plan if they are named, and shows what it finds.
 func (a *app) verify(ctx context.Context, file, saved string, asJSON bool, cycled []inventory.Selector) error {
 	machine, err := a.machine()
 	if err != nil {
@@ -133,7 +133,7 @@ func planToVerify(file string, simulated bool) (*plan.Plan, error) {
 	return p, err
 }
 
-// lookAfter finds out what became of what this host remembers as staged.
+// lookAfter finds out what became of the images that this host remembers as staged.
 func (a *app) lookAfter(
 	ctx context.Context, machine transport.Machine, cycled []inventory.Selector,
 ) (*result.Found, error) {
