@@ -246,7 +246,7 @@ func (r *request) carryOut(ctx context.Context, store *state.Store, run runFunc)
 	go func() {
 		queue.Close()
 		display.Close()
-		ended <- r.end(result, err)
+		ended <- r.showEnd(result, err)
 	}()
 	var left <-chan time.Time
 	if result != nil && result.Left {
@@ -318,12 +318,19 @@ func confirmed(in io.Reader, terminal io.Writer) error {
 	return nil
 }
 
-// end shows the result of a run and turns it into the error that exits with its code.
+// end completes the result of a run, shows it, and returns the error that exits with its code.
 func (r *request) end(result *result.Result, err error) error {
+	if result != nil {
+		r.complete(result)
+	}
+	return r.showEnd(result, err)
+}
+
+// showEnd shows a result that is complete, and returns the error that exits with its code.
+func (r *request) showEnd(result *result.Result, err error) error {
 	if err != nil {
 		return unbegun(err)
 	}
-	r.complete(result)
 	if r.json {
 		r.writeResult(result)
 	} else {
@@ -332,7 +339,7 @@ func (r *request) end(result *result.Result, err error) error {
 	return r.failed(result)
 }
 
-// complete gives a result the commands that go on with it as they are to be typed.
+// complete writes the commands that continue a run as they are to be typed. It must be called once.
 func (r *request) complete(ended *result.Result) {
 	for i := range ended.Commands {
 		ended.Commands[i].Command = r.commandOf(&ended.Commands[i])
