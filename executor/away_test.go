@@ -218,7 +218,7 @@ func (n eatingNode) Do(ctx context.Context, req *transport.Request) (*transport.
 }
 
 // Without a proof of the reset an old revision proves nothing.
-func TestResetThatNobodyTellsOf(t *testing.T) {
+func TestUnreportedReset(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		fault   string

@@ -154,7 +154,7 @@ func TestNodeThatIsBusyAfterAReset(t *testing.T) {
 	}
 }
 
-func TestWhatSomebodyElseHoldsIsRefused(t *testing.T) {
+func TestHeldByOthersIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, take := range map[string]func(*bench) (io.Closer, error){
 		"node":            func(b *bench) (io.Closer, error) { return b.machine.Open("/dev/sg1", transport.Exclusive) },
@@ -509,7 +509,7 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 }
 
 // A command that is not answered for long is told of, and waited for.
-func TestSlowAnswerIsTold(t *testing.T) {
+func TestSlowAnswerIsNoticed(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096}, do: {delay: 12m}}, {when: {opcode: '1d', "+
 		"offset: 8192}, do: {delay: 50s}}]\n", func(b *bench) {

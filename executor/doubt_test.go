@@ -217,7 +217,7 @@ func TestPathThatBlinksWhileFlashIsWritten(t *testing.T) {
 }
 
 // What is staged and starts at power on alone is staged after a resumption too.
-func TestResumptionOfWhatWaitsForPower(t *testing.T) {
+func TestResumeWaitingForPower(t *testing.T) {
 	t.Parallel()
 	steps := func(b *bench) []plan.Step {
 		hop := b.hop("1100", plan.ModeE)
@@ -308,7 +308,7 @@ func TestModeThatActivatesIsRefused(t *testing.T) {
 }
 
 // A failure before an activation names the image that is staged.
-func TestFailureBeforeAnActivationTellsWhatIsStaged(t *testing.T) {
+func TestFailureBeforeActivationNamesStaged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {act: activate}, do: {sense: 05/24/00}}]\n", func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
@@ -321,7 +321,7 @@ func TestFailureBeforeAnActivationTellsWhatIsStaged(t *testing.T) {
 }
 
 // What is not known of a component is settled when it runs what it was sent.
-func TestUnclearIsSettledByWhatItRuns(t *testing.T) {
+func TestUnclearIsSettledByRevision(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		hop := b.hop("1100", plan.Mode7)

@@ -72,7 +72,7 @@ const (
 )
 
 // What goes on anywhere in the enclosure stands against a first chunk to any of it.
-func TestWhatTheEnclosureIsDoing(t *testing.T) {
+func TestEnclosureInUse(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		rack         string
@@ -147,7 +147,7 @@ func TestWhatTheEnclosureIsDoing(t *testing.T) {
 
 // 83h: what needs an image before the next reset comes first, and is remembered as
 // such whoever left it so; the download that is its remedy is let be.
-func TestNothingIsDoneBesideWhatNeedsAnImage(t *testing.T) {
+func TestNeedsImageStopsAllElse(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		broken   string
@@ -253,7 +253,7 @@ func (b *bench) forgotten(luID string) {
 
 // What a killed run has left open on any ESP of an enclosure is for a resume to look
 // at first: even asking how it ended can start an image.
-func TestNothingNewBesideWhatAKilledRunLeftOpen(t *testing.T) {
+func TestOpenEffectStopsNewRuns(t *testing.T) {
 	t.Parallel()
 	for _, of := range []string{lu1, lu2} {
 		t.Run(of, func(t *testing.T) {

@@ -48,7 +48,7 @@ func TestPlanThatIsCarriedOutAlreadyIsUnchanged(t *testing.T) {
 }
 
 // What is at the wanted revision already is as planned, whoever brought it there.
-func TestWhatSomebodyElseHasUpdatedIsUnchanged(t *testing.T) {
+func TestUpdatedByOthersIsUnchanged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		c := b.config(b.step(esp1, reset, b.hop("1100", plan.Mode7)))

@@ -19,7 +19,7 @@ import (
 
 // A code that an earlier download left behind is no word on this one, and a
 // download that is under way is somebody else's.
-func TestWhatAnEarlierDownloadLeftBehind(t *testing.T) {
+func TestLeftoversOfEarlierDownloads(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		mode    byte // of a first chunk that somebody sent
@@ -113,7 +113,7 @@ func TestFailuresStopTheRun(t *testing.T) {
 
 // What has not come back from its reset may still be in it: nothing is reset beside
 // it that may be part of the same fault domain.
-func TestUnknownStopsResetsOfWhatCannotBeGrouped(t *testing.T) {
+func TestUnknownStopsUngroupedResets(t *testing.T) {
 	t.Parallel()
 	rack := acme("rebootTime: 1h") + strings.ReplaceAll(acme(""), enc1, other)
 	for _, domains := range [][2]int{{0, 1}, {1, 0}} {
@@ -134,7 +134,7 @@ func TestUnknownStopsResetsOfWhatCannotBeGrouped(t *testing.T) {
 
 // 83h locks a fault domain beyond the run that met it: nothing in it is touched but
 // to bring the component a whole image.
-func TestWhatNeedsAnImageLocksItsFaultDomain(t *testing.T) {
+func TestNeedsImageLocksItsFaultDomain(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '83'}}]\n", func(b *bench) {
 		first, beside := b.step(esp1, stage, b.hop("1100", plan.ModeE)), b.step(esp2, stage, b.hop("1100", plan.ModeE))
@@ -160,7 +160,7 @@ func TestWhatNeedsAnImageLocksItsFaultDomain(t *testing.T) {
 
 // What needs an image is sent one even where it reports what is wanted, and what it
 // held before is not to start.
-func TestWhatNeedsAnImageIsSentOneWhateverItReports(t *testing.T) {
+func TestNeedsImageIsSentOneAtAnyRevision(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 3}, do: {status: '83'}}]\n", func(b *bench) {
 		b.ended(b.run(b.step(esp1, reset, b.hop("1100", plan.Mode7))), result.RunDone, "updated confirmed 7 1100")
@@ -184,7 +184,7 @@ func TestWhatNeedsAnImageIsSentOneWhateverItReports(t *testing.T) {
 
 // A fault domain is more than one enclosure: what needs an image in one of them locks
 // the others.
-func TestWhatNeedsAnImageLocksItsNeighbours(t *testing.T) {
+func TestNeedsImageLocksItsNeighbours(t *testing.T) {
 	t.Parallel()
 	onRack(t, twoEnclosures(), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
@@ -206,7 +206,7 @@ func TestWhatNeedsAnImageLocksItsNeighbours(t *testing.T) {
 
 // A module that was exchanged is at the address of the one that needed an image,
 // and gets it in its place.
-func TestWhatNeedsAnImageIsExchanged(t *testing.T) {
+func TestNeedsImageAndIsExchanged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		err := b.store.Update(context.Background(), func(tx *state.Tx) {
@@ -502,7 +502,7 @@ func TestFailedDownloadLeavesNothingRememberedAsStaged(t *testing.T) {
 }
 
 // The revision is right and something else is not any more: that is no success.
-func TestWhatIsWorseThanBefore(t *testing.T) {
+func TestEnclosureBecomesWorse(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		worse func(n worseNode, cdb, in []byte) error

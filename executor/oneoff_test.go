@@ -92,7 +92,7 @@ func TestOneOffPlans(t *testing.T) {
 }
 
 // To save and start what is saved already is to start it.
-func TestOneOffByMode7OfWhatIsStaged(t *testing.T) {
+func TestOneOffMode7StartsStaged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		b.ended(b.flash(plan.ModeE, "1100", ""), result.RunDone, "staged confirmed e 1000", "staged confirmed e 1000")

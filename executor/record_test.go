@@ -17,7 +17,7 @@ import (
 
 // A first chunk that the device refuses has overwritten nothing: what was staged
 // before still is, and a power cycle would start it.
-func TestARefusedChunkLeavesWhatWasStaged(t *testing.T) {
+func TestRefusedChunkKeepsStaged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 2}, do: {sense: 05/26/00}}]\n", func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
@@ -47,7 +47,7 @@ func TestALostFirstChunkLeavesNothingRemembered(t *testing.T) {
 
 // What needs a whole image before its next reset is not reset to start what it holds,
 // nor is anybody asked to power-cycle it.
-func TestWhatNeedsAnImageIsNotActivated(t *testing.T) {
+func TestNeedsImageIsNotActivated(t *testing.T) {
 	t.Parallel()
 	for _, by := range []plan.ActivateBy{plan.ByModeF, plan.ByPowerCycle} {
 		t.Run(string(by), func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestPlansThatCannotBeCarriedOut(t *testing.T) {
 }
 
 // What a killed run leaves behind is told by every inventory.
-func TestWhatIsOpenIsAProblem(t *testing.T) {
+func TestOpenEffectIsAProblem(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		step := b.step(esp1, stage, b.hop("1100", plan.ModeE))
@@ -143,7 +143,7 @@ func TestWhatIsOpenIsAProblem(t *testing.T) {
 
 // A mode that is refused has overwritten nothing: the reset wave goes on with what
 // was staged before as the plan knows it.
-func TestARefusedModeLeavesWhatWasStaged(t *testing.T) {
+func TestRefusedModeKeepsStaged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 2}, do: {sense: 05/26/00}}]\n", func(b *bench) {
 		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
@@ -190,7 +190,7 @@ func (n watchfulNode) Do(ctx context.Context, req *transport.Request) (*transpor
 
 // Whoever comes while a component restarts, or is not verified, finds that something
 // is under way there: it is not theirs to touch, also where the run was killed.
-func TestWhatIsUnderWayIsOpen(t *testing.T) {
+func TestWorkUnderWayIsOpen(t *testing.T) {
 	t.Parallel()
 	for name, mode := range map[string]plan.Mode{"mode 7": plan.Mode7, "activated": plan.ModeE} {
 		t.Run(name, func(t *testing.T) {

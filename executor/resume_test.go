@@ -102,7 +102,7 @@ func TestResumeWhileANodeIsBusy(t *testing.T) {
 
 // What was interrupted is resumed as long as nothing else was done: a later run has
 // made its plan anew. One that was refused has done nothing.
-func TestWhatIsDoneSinceEndsAnInterruptedRun(t *testing.T) {
+func TestLaterRunEndsAnInterruptedOne(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		interrupted, cancel := context.WithCancel(context.Background())
@@ -227,7 +227,7 @@ func TestResumeAfterARefusedMode(t *testing.T) {
 }
 
 // What was accepted for a run is, when it is resumed.
-func TestResumeKeepsWhatWasAccepted(t *testing.T) {
+func TestResumeKeepsAcceptedRisks(t *testing.T) {
 	t.Parallel()
 	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, reset, b.hop("1100", plan.Mode7))} }
 	half := func(effects int) int { return effects / 2 }
@@ -257,7 +257,7 @@ func TestResumeKeepsWhatWasAccepted(t *testing.T) {
 
 // What has failed is for a new plan: who resumes the run leaves it alone, and what
 // shares a fault domain with it.
-func TestResumeLeavesWhatHasFailed(t *testing.T) {
+func TestResumeLeavesFailedSteps(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}]\n", func(b *bench) {
 		hop := b.hop("1100", plan.ModeE)
@@ -627,7 +627,7 @@ func TestRefusedResumptionOfAnInterruptedRun(t *testing.T) {
 
 // What was begun on simulated enclosures is not gone on with on real ones, nor the
 // other way round.
-func TestResumeOfWhatIsSimulatedElsewhere(t *testing.T) {
+func TestResumeOnAnotherRack(t *testing.T) {
 	t.Parallel()
 	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, stage, b.hop("1100", plan.ModeE))} }
 	half := func(effects int) int { return effects / 2 }

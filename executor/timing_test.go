@@ -113,7 +113,7 @@ func TestTimingsAreInTheNextInventory(t *testing.T) {
 }
 
 // How long an image takes that a run was broken off in is not known, though it ends well.
-func TestWhatACrashInterruptedIsNotTimed(t *testing.T) {
+func TestInterruptedWorkIsNotTimed(t *testing.T) {
 	t.Parallel()
 	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, reset, b.hop("1100", plan.Mode7))} }
 	restart := func(effects int) int { return effects - 1 }

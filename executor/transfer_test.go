@@ -36,7 +36,7 @@ func (n countingNode) Do(ctx context.Context, req *transport.Request) (*transpor
 
 // Of a command that the device refuses none of the data goes over: what it says
 // still counts.
-func TestNothingIsTransferredOfWhatIsRefused(t *testing.T) {
+func TestRefusedTransfersNothing(t *testing.T) {
 	t.Parallel()
 	refused := func(req *transport.Request, resp *transport.Response) int {
 		if resp.Status != 0 {

@@ -108,7 +108,7 @@ func TestVerifyOfAnotherRevision(t *testing.T) {
 }
 
 // Is everything there that was there before?
-func TestVerifyTellsWhatIsMissing(t *testing.T) {
+func TestVerifyReportsMissing(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
@@ -131,7 +131,7 @@ func TestVerifyTellsWhatIsMissing(t *testing.T) {
 }
 
 // Also where nothing is staged, or not any more: whoever mends a cable asks again.
-func TestVerifyTellsWhatIsMissingWhereNothingIsStaged(t *testing.T) {
+func TestVerifyReportsMissingWithNothingStaged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
 		b.ended(b.run(b.step(other+"/esp1/sub0", reset, b.hop("1100", plan.Mode7))), result.RunDone,
@@ -160,7 +160,7 @@ func TestVerifyTellsWhatIsMissingWhereNothingIsStaged(t *testing.T) {
 }
 
 // A component that is not in sight is neither running nor lost, and stays remembered.
-func TestVerifyOfWhatIsNotInSight(t *testing.T) {
+func TestVerifyNotInSight(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
@@ -181,7 +181,7 @@ func TestVerifyOfWhatIsNotInSight(t *testing.T) {
 
 // A device that says of itself that it holds deferred microcode has not lost it,
 // whoever says that it was power-cycled.
-func TestVerifyOfWhatSaysThatItWaits(t *testing.T) {
+func TestVerifyDeviceSaysPending(t *testing.T) {
 	t.Parallel()
 	for _, asc := range [][2]byte{{0x00, 0x22}, {0x04, 0x1e}, {0x04, 0x21}, {0x04, 0x22}} {
 		onRack(t, acme(""), func(b *bench) {

@@ -59,7 +59,7 @@ func TestNothingIsStartedWhereItHasBecomeWorse(t *testing.T) {
 
 // What cannot be grouped with certainty is not reset in parallel with anything, be
 // it by another run on this host.
-func TestResetsOfWhatCannotBeGrouped(t *testing.T) {
+func TestUngroupedResets(t *testing.T) {
 	t.Parallel()
 	type take = func(transport.Machine) (io.Closer, error)
 	lock := func(m transport.Machine) (io.Closer, error) { return m.Lock("resets") }
@@ -232,7 +232,7 @@ func TestNothingIsDoneBesideWorkOnANeighbour(t *testing.T) {
 
 // A module of another enclosure of the fault domain that cannot be read now may be about
 // to be reset, or have no other way left.
-func TestNothingIsResetBesideWhatCannotBeRead(t *testing.T) {
+func TestUnreadStopsResets(t *testing.T) {
 	t.Parallel()
 	const mute = "esps: [{}, {faults: [{when: {opcode: '1c', page: '01', every: true}, do: {sense: 05/24/00}}]}]"
 	rack := acme("") + strings.Replace(strings.ReplaceAll(acme(""), enc1, other), "esps: [{}, {}]", mute, 1)
@@ -506,7 +506,7 @@ func TestNothingAfterAPowerCycleThatIsNotGiven(t *testing.T) {
 
 // What a run leaves to a wave that it was not for says so, and what it leaves staged as
 // was planned does not.
-func TestWhatWaitsForAnotherWave(t *testing.T) {
+func TestWaitsForAnotherWave(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
 		started, left := b.hop("1100", plan.ModeE), b.hop("1100", plan.ModeE)

@@ -62,7 +62,7 @@ func TestIgnoredWindowsAreRecorded(t *testing.T) {
 
 // Who waits for windows waits for the next opening too, where what does not fit the
 // rest of this one fits that; what fits none is not waited for.
-func TestWhatDoesNotFitWaitsForTheNextOpening(t *testing.T) {
+func TestNoTimeLeftWaitsForNextOpening(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		window  window.Window

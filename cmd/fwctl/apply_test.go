@@ -162,7 +162,7 @@ type gone struct{}
 func (gone) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 
 // A reader that goes away does not change how a run ended.
-func TestResultThatNobodyReads(t *testing.T) {
+func TestUnreadResult(t *testing.T) {
 	for outcome, want := range map[result.RunOutcome]int{result.RunUnknown: exitUnknown, result.RunFailed: exitFailed,
 		result.RunDone: exitError} {
 		for _, json := range []bool{false, true} {

@@ -439,7 +439,7 @@ func TestTwoAtOnce(t *testing.T) {
 
 // What a device is in the middle of, and this host knows nothing of, is somebody
 // else's download: it is left alone.
-func TestSomebodyElseIsWriting(t *testing.T) {
+func TestOthersAreWriting(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("e", ""))
 	p := s.start(append(apply, "--state-dir", "theirs")...)

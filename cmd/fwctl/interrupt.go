@@ -70,7 +70,7 @@ var interruptTexts = [][]string{
 		"^C again withdraws downloads by mode e.",
 	},
 	{
-		"Interrupted again: downloads by mode e are withdrawn, resets are seen through.",
+		"Interrupted again: downloads by mode e are withdrawn, resets are brought to their end.",
 		"^C once more leaves at once: what runs goes on, unwatched.",
 	},
 	{"Interrupted for the third time: what runs is left as it is."},
@@ -81,13 +81,13 @@ const quitText = "Quit: what runs is left as it is."
 // briefly calls say, and waits for it only for a moment: an interrupt must not hang because no
 // one reads the output.
 func briefly(say func()) {
-	told := make(chan struct{})
+	said := make(chan struct{})
 	go func() {
-		defer close(told)
+		defer close(said)
 		say()
 	}()
 	select {
-	case <-told:
+	case <-said:
 	case <-time.After(time.Second):
 	}
 }

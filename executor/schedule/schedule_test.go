@@ -229,7 +229,7 @@ func TestStopsBeside(t *testing.T) {
 
 // What is left of a component has to fit the window, not what its whole step may take: what
 // was sent in this window is started in it.
-func TestMayStartWithWhatIsLeft(t *testing.T) {
+func TestMayStartRemainder(t *testing.T) {
 	t.Parallel()
 	fresh := long(component("a", 1, step.Pending))
 	first := long(component("a", 1, step.Staged))

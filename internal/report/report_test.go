@@ -109,7 +109,7 @@ func TestStuckBesideARunThatGoesOn(t *testing.T) {
 }
 
 // If nobody can tell who has a lock, nobody says that the process is gone.
-func TestProcessThatCannotBeTold(t *testing.T) {
+func TestProcessUnclear(t *testing.T) {
 	store := open(t, func(tx *state.Tx) { begin(tx) })
 	s, err := report.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return false, errors.ErrUnsupported })
 	if err != nil || len(s.Runs) != 1 || s.Runs[0].Process != result.ProcessUnclear {
@@ -318,7 +318,7 @@ func TestStagedAndCautions(t *testing.T) {
 }
 
 // Components that the run has not come to are those of its plan for this host.
-func TestWhatIsStillToCome(t *testing.T) {
+func TestStepsToCome(t *testing.T) {
 	p, data := planned(t, "one owner host an ESP")
 	var want []report.Step
 	for _, s := range p.Steps { // all of them are to be updated

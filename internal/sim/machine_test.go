@@ -275,8 +275,8 @@ func TestStaleSysfs(t *testing.T) {
 	}
 }
 
-// TestSysfsOfWhatReturns: the first look after a unit has come back shows it.
-func TestSysfsOfWhatReturns(t *testing.T) {
+// TestSysfsAfterReturn: the first look after a unit has come back shows it.
+func TestSysfsAfterReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _ := rack(t, acme("returnNode: same"))
 		m := machine(t, r, "")

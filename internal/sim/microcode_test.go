@@ -586,9 +586,9 @@ func TestWriteBufferConfirm(t *testing.T) {
 	u.want("03 00 00 00 12 00", "70 00 00 00 00 00 00 0a 00 00 00 00 00 00 00 00 00 00")
 }
 
-// TestResetSparesWhatIsShared: a download to a power supply that goes through one
+// TestResetSparesSharedParts: a download to a power supply that goes through one
 // ESP outlives the reset of the other.
-func TestResetSparesWhatIsShared(t *testing.T) {
+func TestResetSparesSharedParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _ := rack(t, strings.Replace(acme("flashTime: 0s, returnNode: same",
 			"    subenclosures: [{id: 3}, {id: 4, esps: [1]}]"), "[{}]", "[{}, {}]", 1))

@@ -41,7 +41,7 @@ func update(t *testing.T, s *state.Store, f func(*state.Tx)) {
 	}
 }
 
-func TestWhatIsWrittenIsReadAgainAfterReopening(t *testing.T) {
+func TestWrittenIsReadAfterReopening(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "here")
 	staged := state.StagedRecord{SHA256: "aa", Revision: "1100", Running: "1000", Since: noon, By: "anna", Confirmed: true}
 	step := state.Step{Address: "a", Key: key, Hop: 1, SHA256: "aa", From: "1000", To: "1100", State: "failed", Mode: "e",
@@ -184,7 +184,7 @@ func TestResumable(t *testing.T) {
 }
 
 // What is open stays quick to find however long the history is.
-func TestWhatIsOpenIsFoundByAnIndex(t *testing.T) {
+func TestOpenIntentsAreFoundByAnIndex(t *testing.T) {
 	s := open(t, t.TempDir())
 	for query, index := range map[string]string{
 		state.StagedQuery: "open_intents",
@@ -201,7 +201,7 @@ func TestWhatIsOpenIsFoundByAnIndex(t *testing.T) {
 
 // A download whose end is not known hides what was staged before it, until it is
 // known, or another download takes its place.
-func TestOpenDownloadHidesWhatWasStaged(t *testing.T) {
+func TestOpenDownloadHidesStaged(t *testing.T) {
 	s := open(t, t.TempDir())
 	ctx := t.Context()
 	key := state.Key{LUID: "5000ccab04001001"}
@@ -255,7 +255,7 @@ func TestNothingOfAFailedUpdateIsKept(t *testing.T) {
 	check(t, "Staged", map[state.Key]state.StagedRecord{})(s.Staged(ctx))
 }
 
-func TestReadersSeeWhatWasCommittedWhileAWriterWrites(t *testing.T) {
+func TestReadersSeeCommittedDuringAWrite(t *testing.T) {
 	dir := t.TempDir()
 	w := open(t, dir)
 	update(t, w, func(tx *state.Tx) { tx.Stage(key, state.StagedRecord{SHA256: "before", Since: noon}) })
@@ -336,7 +336,7 @@ func TestReadingCreatesNothing(t *testing.T) {
 
 // A reader that comes while the first apply creates the database finds an empty
 // store; one that finds the database of another program says so.
-func TestReadingWhatHasNoSchema(t *testing.T) {
+func TestReadingWithoutSchema(t *testing.T) {
 	for statement, want := range map[string]string{
 		"SELECT 1":                  "",
 		"PRAGMA journal_mode = WAL": "",

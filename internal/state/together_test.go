@@ -93,7 +93,7 @@ func TestManyReadNothing(t *testing.T) {
 
 // The caution that only power on starts an image holds while that image is staged. The
 // caution that a component needs an image holds until it has one.
-func TestWhatEndsACaution(t *testing.T) {
+func TestEndOfACaution(t *testing.T) {
 	powerOnly, needsImage := state.CautionRecord{Key: key, Caution: inventory.Caution{Kind: inventory.PowerOnly, Since: noon}},
 		state.CautionRecord{Key: key, Caution: inventory.Caution{Kind: inventory.NeedsImage, Since: noon}}
 	for name, tt := range map[string]struct {

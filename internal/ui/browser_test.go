@@ -124,7 +124,7 @@ func TestPrintedPagesInABrowser(t *testing.T) {
 	t.Parallel()
 	tab := browser(t)
 	if !allInBrowser {
-		t.Skip("it takes a while")
+		t.Skip("it takes a while: make browser runs it")
 	}
 	for name, page := range inBrowser(t) {
 		opened(t, tab, page)
@@ -301,7 +301,7 @@ func keep(t *testing.T, tab context.Context, name string) {
 func TestLargePageInABrowser(t *testing.T) {
 	t.Parallel()
 	if !allInBrowser {
-		t.Skip("it takes a while")
+		t.Skip("it takes a while: make browser runs it")
 	}
 	tab := browser(t)
 	opened(t, tab, pageOf(t, largePlan(5000, 24)))

@@ -48,7 +48,7 @@ func TestMarkdown(t *testing.T) {
 }
 
 // Reviewers see what the plan leaves alone and a reset takes down all the same.
-func TestMarkdownTellsWhatGoesDown(t *testing.T) {
+func TestMarkdownNamesWhatGoesDown(t *testing.T) {
 	t.Parallel()
 	const rule = "a power cycle of the enclosure takes down excepted components, and both rows say so"
 	data, err := os.ReadFile(filepath.Join("..", "..", "plan", "build", "testdata", rule, "plan.json"))

@@ -178,7 +178,7 @@ func TestTableGivesWay(t *testing.T) {
 
 // A long reason that many rows have is told once, below them; what is short, or of
 // two rows, stands where it belongs.
-func TestTableTellsOnce(t *testing.T) {
+func TestTableSaysOnce(t *testing.T) {
 	t.Parallel()
 	long := "the device does not take mode e: error in a field of the control page, data discarded (80h): mode (byte 8)"
 	draw := func(reasons ...string) string {

@@ -448,7 +448,7 @@ func TestTablesOfTheRules(t *testing.T) {
 }
 
 // Columns that are left out are named, and none is where there is room.
-func TestPlanViewNamesWhatIsLeftOut(t *testing.T) {
+func TestPlanViewNamesLeftOut(t *testing.T) {
 	t.Parallel()
 	if got := (Screen{Width: 80}).Plan(examplePlan(), noon, false); !strings.Contains(got, "Not shown at this width: host, image, time.") {
 		t.Errorf("Plan(80) = %s; want the columns that were left out named", got)
