@@ -51,7 +51,9 @@ func (a *app) capture(ctx context.Context, out outFile) error {
 		return err
 	}
 	recorder := capture.Record(machine, time.Now().UTC().Truncate(time.Second))
-	inv, err := scan.Scan(ctx, recorder, scan.Options{})
+	progress := ui.NewScanning(a.stderr, a.quiet)
+	inv, err := scan.Scan(ctx, recorder, scan.Options{Progress: progress.Show})
+	progress.Close()
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
 	"fwctl/internal/transport"
+	"fwctl/internal/ui"
 	"fwctl/inventory"
 	"fwctl/inventory/scan"
 	"fwctl/plan"
@@ -143,7 +144,10 @@ func (a *app) scan(ctx context.Context, machine transport.Machine, opts scan.Opt
 		return nil, err
 	}
 	defer store.Close()
+	progress := ui.NewScanning(a.stderr, a.quiet)
+	opts.Progress = progress.Show
 	inv, err := scan.Scan(ctx, machine, opts)
+	progress.Close()
 	if err != nil {
 		return nil, err
 	}

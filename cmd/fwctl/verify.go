@@ -146,7 +146,11 @@ func (a *app) lookAfter(
 		return nil, err
 	}
 	defer store.Close()
-	return verify.Run(ctx, verify.Config{Machine: machine, Store: store, By: whoami(), PowerCycled: cycled})
+	progress := ui.NewScanning(a.stderr, a.quiet)
+	defer progress.Close()
+	return verify.Run(ctx, verify.Config{
+		Machine: machine, Store: store, By: whoami(), PowerCycled: cycled, Progress: progress.Show,
+	})
 }
 
 func (a *app) writeVerification(v *ui.Verification, simulated bool) error {

@@ -35,6 +35,9 @@ type Config struct {
 	// image was staged: an image that does not run now is lost. inventory.All selects every
 	// one. A selector that matches nothing in sight or remembered is a *plan.UnmatchedError.
 	PowerCycled []inventory.Selector
+
+	// Progress is that of the scan; nil: nobody watches.
+	Progress func(what string, done, all int)
 }
 
 // Run looks at what is staged, and compares enclosures with their baselines: those that have something staged, and
@@ -122,7 +125,7 @@ type look struct {
 func (c Config) scan(ctx context.Context, last map[string]state.Baseline) (*look, error) {
 	l := &look{Config: c, machine: enclosure.Listen(c.Machine), locked: map[string]*inventory.Enclosure{}}
 	var err error
-	if l.inv, err = scan.Scan(ctx, l.machine, scan.Options{}); err != nil {
+	if l.inv, err = scan.Scan(ctx, l.machine, scan.Options{Progress: c.Progress}); err != nil {
 		return nil, err
 	}
 	if l.names, err = readNames(ctx, c.Store); err != nil {

@@ -239,7 +239,7 @@ func (u *usage) several(l layer) int {
 // use. It opens their block devices exclusively, and notes who else holds them and which
 // of them have been busy since before.
 func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks []inventory.BlockDevice,
-	before counters) {
+	before counters, opts Options) {
 	leads := behind(readings, blocks)
 	// The paths of one drive one after the other: disk and partition shut each other out.
 	type drive struct {
@@ -268,8 +268,9 @@ func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks [
 			}
 		}
 	}
+	watch := opts.watch(Drives, len(todo))
 	now := before.watch(ctx, u.fsys, disks) // before a disk is opened, which may read from it
-	answers := ask(ctx, todo, probeDeadline, func(_ context.Context, d *drive) ([][]inventory.BlockUse, error) {
+	examine := func(_ context.Context, d *drive) ([][]inventory.BlockUse, error) {
 		found := make([][]inventory.BlockUse, len(d.blocks))
 		for i, b := range d.blocks {
 			var err error
@@ -278,8 +279,8 @@ func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks [
 			}
 		}
 		return found, nil
-	})
-	for i, a := range answers {
+	}
+	for i, a := range askWatched(ctx, todo, probeDeadline, watch, examine) {
 		if a.err != nil { // not known, which counts as in use
 			first := &blocks[todo[i].blocks[0]]
 			first.Evidence = append(first.Evidence, "who holds it is unknown: "+scsi.Text(a.err.Error()).String())

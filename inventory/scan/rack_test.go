@@ -696,3 +696,29 @@ func TestSchemaFitsTheContract(t *testing.T) {
 		}
 	}
 }
+
+// Who watches a scan is told how far it is, first of the devices, then of the drives that nothing is seen to use.
+func TestProgressOfAScan(t *testing.T) {
+	t.Parallel()
+	const rack = "enclosures:\n  - {logicalID: 5000ccab04001000, vendor: ACME, product: JBOD-60, esps: [{}, {}], " +
+		"drives: [{slot: 0, count: 2}, {slot: 2, use: {mount: /srv}}]}\n"
+	for probe, want := range map[bool]string{
+		false: "devices 0/2 devices 1/2 devices 2/2", true: "devices 0/2 devices 1/2 devices 2/2 drives 0/2 drives 1/2 drives 2/2",
+	} {
+		onRack(t, rack, func(t *testing.T, m transport.Machine) {
+			var told []string
+			opts := scan.Options{ProbeUse: probe, Progress: func(what string, done, all int) {
+				told = append(told, fmt.Sprintf("%s %d/%d", what, done, all))
+			}}
+			if p, ok := m.(*sgOnly); ok && probe {
+				m = p.Machine
+			}
+			if _, err := scan.Scan(t.Context(), m, opts); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(told, " "); got != want {
+				t.Errorf("progress of a scan, probing %t = %s; want %s", probe, got, want)
+			}
+		})
+	}
+}

@@ -43,6 +43,25 @@ type Options struct {
 	// for two seconds, then opens their disks for a moment, read-only, to learn whether
 	// someone holds them exclusively.
 	ProbeUse bool
+
+	// Progress is called when so many of all devices, or drives, have been looked at, by one goroutine at a time;
+	// first with none of them. nil: nobody watches.
+	Progress func(what string, done, all int)
+}
+
+// What Options.Progress counts.
+const (
+	Devices = "devices"
+	Drives  = "drives"
+)
+
+// watch returns what tells how far the look at a list is, and tells that nothing is done yet.
+func (o Options) watch(what string, all int) func(done int) {
+	if o.Progress == nil || all == 0 {
+		return func(int) {}
+	}
+	o.Progress(what, 0, all)
+	return func(done int) { o.Progress(what, done, all) }
 }
 
 // DeviceError says why a device that the user named cannot be scanned.
@@ -83,7 +102,7 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 	for i, node := range nodes {
 		known[i] = unread(m.FS(), node)
 	}
-	answers := ask(ctx, nodes, deadline, opened(m, Read))
+	answers := askWatched(ctx, nodes, deadline, opts.watch(Devices, len(nodes)), opened(m, Read))
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("cannot finish the scan: %w", err)
 	}
@@ -111,7 +130,7 @@ func Scan(ctx context.Context, m transport.Machine, opts Options) (*inventory.In
 	u := newUsage(ctx, m)
 	blocks := locate(u, readings)
 	if opts.ProbeUse {
-		probe(ctx, u, readings, blocks, before)
+		probe(ctx, u, readings, blocks, before, opts)
 	}
 	inv.Enclosures, inv.Problems = inventory.Merge(readings, blocks)
 	inv.Problems = append(inv.Problems, problems...)
@@ -184,7 +203,21 @@ type answer[T any] struct {
 // limit gets an error and is abandoned. The answers are in the order of the list.
 func ask[Q, A any](ctx context.Context, list []Q, limit time.Duration,
 	question func(context.Context, Q) (A, error)) []answer[A] {
+	return askWatched(ctx, list, limit, func(int) {}, question)
+}
+
+// askWatched is ask, and calls answered with how many answers there are, by one goroutine at a time.
+func askWatched[Q, A any](ctx context.Context, list []Q, limit time.Duration, answered func(done int),
+	question func(context.Context, Q) (A, error)) []answer[A] {
 	answers := make([]answer[A], len(list))
+	var counting sync.Mutex
+	done := 0
+	count := func() {
+		counting.Lock()
+		defer counting.Unlock()
+		done++
+		answered(done)
+	}
 	places := make(chan struct{}, atOnce)
 	var wg sync.WaitGroup
 	for i, q := range list {
@@ -193,6 +226,7 @@ func ask[Q, A any](ctx context.Context, list []Q, limit time.Duration,
 			defer wg.Done()
 			places <- struct{}{}
 			defer func() { <-places }()
+			defer count()
 			ctx, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
 			// Not even opening a device is sure to come back.
