@@ -23,7 +23,6 @@ const (
 	afterSteps   = "\n  ],"
 	beforeStep   = "\n    "
 	betweenSteps = ","
-	endOfStep    = "\n    }"
 )
 
 // chunk is how many steps are encoded or decoded at a time.
@@ -186,15 +185,17 @@ func decodeShowable(text []byte, into any) error {
 	return json.Unmarshal(text, into)
 }
 
-// split returns the texts of steps.
+// split returns the texts of steps. It looks for the brace at the end of one, and not for the
+// line feed before that: there are fewer braces.
 func split(steps []byte) [][]byte {
+	const end, begin = "}", "{"
 	var texts [][]byte
 	for {
-		end := bytes.Index(steps, []byte(endOfStep+betweenSteps+beforeStep))
-		if end < 0 {
+		at := bytes.Index(steps, []byte(end+betweenSteps+beforeStep+begin))
+		if at < 0 {
 			return append(texts, steps)
 		}
-		texts = append(texts, steps[:end+len(endOfStep)])
-		steps = steps[end+len(endOfStep+betweenSteps+beforeStep):]
+		texts = append(texts, steps[:at+len(end)])
+		steps = steps[at+len(end+betweenSteps+beforeStep):]
 	}
 }
