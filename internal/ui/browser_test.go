@@ -122,10 +122,10 @@ func TestPagesInABrowser(t *testing.T) {
 // On paper there is ink on white, whatever the screen is like, and no table is cut.
 func TestPrintedPagesInABrowser(t *testing.T) {
 	t.Parallel()
-	tab := browser(t)
 	if !allInBrowser {
 		t.Skip("it takes a while: make browser runs it")
 	}
+	tab := browser(t)
 	for name, page := range inBrowser(t) {
 		opened(t, tab, page)
 		// The width of A4 within the margins.
@@ -325,6 +325,56 @@ func TestLargePageInABrowser(t *testing.T) {
 	}
 	if after := evaluate[string](t, tab, first); after <= before {
 		t.Errorf("sorted, the first component is of %s, before it was of %s", after, before)
+	}
+}
+
+// The filter of a history is for the components of all runs, and hides runs of which it shows none.
+func TestFilterOfRunsInABrowser(t *testing.T) {
+	t.Parallel()
+	if !allInBrowser {
+		t.Skip("it takes a while")
+	}
+	tab := browser(t)
+	opened(t, tab, historyPageOf(t, recordHistory()))
+	const runs = `document.querySelectorAll(".run:not([hidden])").length`
+	if got := evaluate[int](t, tab, runs); got != 3 {
+		t.Errorf("the page shows %d runs; want 3", got)
+	}
+	run(t, tab, chromedp.Focus("#filter-text"), input.InsertText("2200 updated"))
+	run(t, tab, chromedp.Poll(`document.getElementById("filter-count").textContent === "1 of 5 components"`, nil))
+	if got := evaluate[int](t, tab, runs); got != 1 {
+		t.Errorf("filtered, the page shows %d runs; want 1", got)
+	}
+	evaluate[bool](t, tab, `document.getElementById("filter-text").value = "", document.getElementById("filter-kind").value = "skipped",
+		document.getElementById("filter-kind").dispatchEvent(new Event("change"))`)
+	if got := evaluate[string](t, tab, `document.querySelector(".run:not([hidden]) h3").textContent`); !strings.Contains(got, "Run 8") {
+		t.Errorf("of what was skipped, the page shows %s; want run 8", got)
+	}
+	if got, want := evaluate[string](t, tab, `document.getElementById("filter-count").textContent`), "1 of 5 components"; got != want {
+		t.Errorf("the page says %q; want %q", got, want)
+	}
+}
+
+// Pages of 40,000 components stay small enough to be opened, and to be sent with a ticket.
+func TestVeryLargePagesInABrowser(t *testing.T) {
+	t.Parallel()
+	if !allInBrowser {
+		t.Skip("it takes a while")
+	}
+	tab := browser(t)
+	for name, page := range map[string]string{
+		"very large site": pageOf(t, sitePlan(40_000)), "very large": pageOf(t, largePlan(40_000, 24)),
+		"very large history": historyPageOf(t, largeHistory(40_000)),
+	} {
+		t.Logf("%s: %d bytes", name, len(page))
+		if len(page) > 8<<20 {
+			t.Errorf("%s: the page has %d bytes", name, len(page))
+		}
+		opened(t, tab, page)
+		run(t, tab, chromedp.EmulateViewport(1440, 900))
+		if wide := evaluate[int64](t, tab, "document.documentElement.scrollWidth"); wide > 1440 {
+			t.Errorf("%s: the page is %d wide", name, wide)
+		}
 	}
 }
 

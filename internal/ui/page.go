@@ -24,8 +24,10 @@ type page struct {
 	Warnings []string
 	Unread   []plan.Unread
 
-	Stakes         []stakeRow
-	NothingAtStake string
+	Stakes []stakeRow
+	// What stands above the stakes, pictures and rows of which not all have room, "" if they have.
+	StakesCut, PicturesCut, RowsCut string
+	NothingAtStake                  string
 
 	Schedule, WaveHeads []string
 	Waves               []pageWave
@@ -83,9 +85,28 @@ type pageRow struct {
 	Tone string
 }
 
+// pageRoom is how much of each a page has at most. What has no room is listed together with
+// others of which the same is said, and the page says so.
+type pageRoom struct{ rows, pictures, stakes, warnings int }
+
+var (
+	// Browsers open more than that after a while, and nobody reads it.
+	somePageRoom = pageRoom{rows: 5000, pictures: 500, stakes: 2000, warnings: 200}
+
+	allPageRoom = pageRoom{everything, everything, everything, everything}
+)
+
 // PlanPage returns a plan as a page of HTML. Above its rows, a large plan has its groups unless only
-// details are wanted.
+// details are wanted; a very large one has rows only for what a reviewer looks at first.
 func PlanPage(p *plan.Plan, simulated string, now time.Time, details bool) ([]byte, error) {
+	room := somePageRoom
+	if details {
+		room = allPageRoom
+	}
+	return planPageIn(room, p, simulated, now, isLarge(p) && !details)
+}
+
+func planPageIn(room pageRoom, p *plan.Plan, simulated string, now time.Time, groups bool) ([]byte, error) {
 	title := "Firmware plan " + plan.ShortDigest(p.Digest)
 	if p.DesiredState.Name != "" {
 		title += " of " + p.DesiredState.Name
@@ -93,25 +114,27 @@ func PlanPage(p *plan.Plan, simulated string, now time.Time, details bool) ([]by
 	view := &page{
 		frame: newFrame("change review", title, simulated, planSummary(p)), Digest: p.Digest,
 		Command: plan.Command{"fwctl", "apply", "PLAN", "--expect", p.Digest}.String(),
-		Made:    Moment(p.CreatedAt), From: pageSource(p), Warnings: p.Warnings, Unread: p.Unread,
+		Made:    Moment(p.CreatedAt), From: pageSource(p), Warnings: pageWarnings(p, room.warnings), Unread: p.Unread,
 		Schedule: scheduleLines(p, now), Waves: wavesOfPage(p, now), Charts: chartsOf(p, now),
 		WaveHeads: []string{"Wave", "Does", "Components", "Hosts", "Expected", "At most", "Window"},
 		Order:     turnLines("Apply it in this order", p.Commands, p, everything), Programs: commandLines(p),
-		Stakes: stakeRows(p), Enclosures: enclosurePictures(p), Blocked: blockedRows(p),
+		Blocked:  blockedRows(p),
 		RowHeads: []string{"Component", "Revision, image", "Action", "Effect", "Wave", "Time", "Why"},
 		Signs:    signsIn(p), Rollout: rolloutText(p.Rollout),
 	}
 	view.Tiles = tilesOf(p)
+	view.addStakes(p, room.stakes)
+	view.addPictures(p, room.pictures)
 	view.Foot = madeOf("plan "+p.Digest, now) + " The plan file, not this page, is what is applied."
 	var steps []*plan.Step
 	for i := range p.Steps {
 		steps = append(steps, &p.Steps[i])
 	}
 	view.NothingAtStake = nothingAtStake(worstOf(steps))
-	for i := range p.Steps {
-		view.Rows = append(view.Rows, pageRowOf(&p.Steps[i], p.Waves))
+	for _, s := range view.listed(p, room.rows) {
+		view.Rows = append(view.Rows, pageRowOf(s, p.Waves))
 	}
-	if isLarge(p) && !details {
+	if groups {
 		view.Groups = pageGroups(p)
 		view.GroupHeads = []string{"Components", "Revision, image", "Action", "Effect", "Wave", "Why"}
 	}
@@ -119,6 +142,74 @@ func PlanPage(p *plan.Plan, simulated string, now time.Time, details bool) ([]by
 	view.addPolicies(p)
 	view.addSections()
 	return write(planPage, view)
+}
+
+// listed returns the components that have a row of their own: all, unless there are very many.
+// Then those are that are blocked or whose I/O may stop, as far as they have room.
+func (v *page) listed(p *plan.Plan, most int) []*plan.Step {
+	var all, alarming []*plan.Step
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		all = append(all, s)
+		if s.Action == plan.Blocked || effectTone(s) == "alarm" {
+			alarming = append(alarming, s)
+		}
+	}
+	if len(all) <= most {
+		return all
+	}
+	rows := alarming[:min(len(alarming), most)]
+	of := "that are blocked or whose I/O may stop"
+	if n := len(alarming); len(rows) < n {
+		of = "of the " + english.Plural(n, "component", "") + " " + of
+	}
+	v.RowsCut = fmt.Sprintf("A row for each stands here for %s %s. The other %s: in the groups above, each enclosure "+
+		"by name. All rows: fwctl show PLAN -o html --details, and the plan file.",
+		Components(len(rows)), of, english.Plural(len(all)-len(rows), "component", ""))
+	return rows
+}
+
+// pageWarnings are a plan's warnings: of very many those that say the same once.
+func pageWarnings(p *plan.Plan, most int) []string {
+	if len(p.Warnings) <= most {
+		return p.Warnings
+	}
+	var all []string
+	for _, w := range group.Warnings(p, group.Fine) {
+		all = append(all, warningText(w, plainName, everything))
+	}
+	return all
+}
+
+// addStakes lists what is at stake, what stops first. Of very many things those of a kind that
+// keep a path stand together, and at last those that stop.
+func (v *page) addStakes(p *plan.Plan, most int) {
+	all := stakesOf(p)
+	stops := 0
+	for _, f := range all {
+		if f.effect == plan.Stops {
+			stops++
+		}
+	}
+	joined := map[plan.StakeEffect]bool{plan.KeepsPath: len(all) > most, plan.Stops: stops > most}
+	if len(all) > most {
+		v.StakesCut = fmt.Sprintf("There are %s; those of a kind stand together, each by name. Slots and components of "+
+			"each: fwctl show PLAN -o html --details, and the plan file.", english.Plural(len(all), "thing", ""))
+	}
+	v.Stakes = stakeRows(p, all, joined)
+}
+
+// addPictures draws the enclosures that a plan touches: of very many those where I/O may stop,
+// and others as far as they have room.
+func (v *page) addPictures(p *plan.Plan, most int) {
+	touched := touchedEnclosures(p)
+	if n := len(touched); n > most {
+		touched = touched[:most]
+		v.PicturesCut = fmt.Sprintf("Drawn are %d of %s, those where I/O may stop first. The others: in the groups "+
+			"below, each by name. All pictures: fwctl show PLAN -o html --details.", most,
+			english.Plural(n, "enclosure", ""))
+	}
+	v.Enclosures = enclosurePictures(p, touched)
 }
 
 // nothingAtStake says why a plan that may come to a worst lists nothing at stake.
@@ -158,7 +249,7 @@ func tilesOf(p *plan.Plan) []tile {
 	tiles := []tile{
 		{Count: sum.Update + sum.Activate, Label: "to change"},
 		{Count: resets, Label: english.PluralWord(resets, "resets a module", "reset a module")},
-		{Count: stops, Label: english.PluralWord(stops, "may stop I/O", ""), Alarm: stops > 0},
+		{Count: stops, Label: "may stop I/O", Alarm: stops > 0},
 		{Count: sum.Blocked, Label: "blocked", Alarm: sum.Blocked > 0},
 		{Count: sum.Staged, Label: "staged already"},
 		{Count: sum.NoOp, Label: "up to date"},

@@ -118,10 +118,30 @@ func hostilePlan() *plan.Plan {
 	return p
 }
 
+// longPlan has names of 300 characters that nothing can be broken at, wherever there is a name.
+func longPlan() *plan.Plan {
+	p := pagePlan()
+	long := func(letter string) string { return strings.Repeat(letter, 300) }
+	p.DesiredState.Name, p.Warnings = long("d"), []string{long("w")}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		s.Name, s.Host, s.Vendor, s.Current, s.Policy = long("n"), long("h"), long("v"), long("c"), long("p")
+		s.Disruption.Why = long("y")
+		s.Hops = slices.Clone(s.Hops)
+		for k := range s.Hops {
+			s.Hops[k].Image.Name, s.Hops[k].To = long("i"), long("t")
+		}
+		for k := range s.AtStake {
+			s.AtStake[k].Name, s.AtStake[k].Through = "/"+long("m"), []string{long("u")}
+		}
+	}
+	return p
+}
+
 // pagePlans are plans of every shape, by what is special of them.
 func pagePlans() map[string]*plan.Plan {
 	return map[string]*plan.Plan{
-		"example": pagePlan(), "empty": emptyPlan(), "blocked": blockedPlan(), "hostile": hostilePlan(),
+		"example": pagePlan(), "empty": emptyPlan(), "blocked": blockedPlan(), "hostile": hostilePlan(), "long": longPlan(),
 		"no slots": largePlan(2, 0), "300 slots": largePlan(2, 300), "large": largePlan(400, 24), "site": sitePlan(40),
 	}
 }
@@ -347,6 +367,68 @@ func TestPageOfExpectations(t *testing.T) {
 		}
 		if got := strings.Contains(textOf(t, page), "6 min"); got != (len(tt.known) > 0) {
 			t.Errorf("%s: the page says 6 min: %v", name, got)
+		}
+	}
+}
+
+// A page of very many components has a row and a picture for those that a reviewer looks at first, says what it leaves
+// out, and names every enclosure and all that is at stake.
+func TestPageOfTensOfThousands(t *testing.T) {
+	t.Parallel()
+	p := largePlan(60, 2)
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		s.Disruption, s.AtStake = plan.Disruption{Expected: plan.ESPReset, Worst: plan.ESPReset}, s.AtStake[len(s.AtStake)-1:]
+		if i/2 == 25 {
+			s.Disruption.Worst, s.AtStake[0].Effect, s.AtStake[0].Name = plan.IOInterruption, plan.Stops, "precious"
+		}
+		p.Warnings = append(p.Warnings, s.Address+": any power loss starts 1100")
+	}
+	text, err := planPageIn(pageRoom{rows: 50, pictures: 3, stakes: 20, warnings: 10}, p, "", noon, true)
+	page := shown(t, text, err)
+	for _, want := range []string{
+		"A row for each stands here for 2 components that are blocked or whose I/O may stop. The other 58 components",
+		"Drawn are 3 of 30 enclosures, those where I/O may stop first", "There are 30 things",
+		p.Steps[50].Address, "pool precious", "pool tank-r00u00 to pool tank-r00u19", "pool tank-r01u06 to pool tank-r01u09",
+		"r00u00 to r00u19, r01u00 to r01u09: any power loss starts 1100",
+	} {
+		if !strings.Contains(textOf(t, page), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	for what, want := range map[string]int{"<figure>": 3, "data-kinds=": 2} {
+		if got := strings.Count(page, what); got != want {
+			t.Errorf("the page has %s %d times; want %d", what, got, want)
+		}
+	}
+
+	// Whoever wants details gets all of them.
+	text, err = PlanPage(p, "", noon, true)
+	page = shown(t, text, err)
+	for what, want := range map[string]int{"<figure>": 30, "data-kinds=": 60, "--details": 0} {
+		if got := strings.Count(page, what); got != want {
+			t.Errorf("with details the page has %s %d times; want %d", what, got, want)
+		}
+	}
+}
+
+// If all of very many components may stop I/O, the first of them have rows.
+func TestPageOfManyThatMayStop(t *testing.T) {
+	t.Parallel()
+	p := largePlan(40, 2)
+	for i := range p.Steps {
+		p.Steps[i].Disruption.Worst = plan.IOInterruption
+		for k := range p.Steps[i].AtStake {
+			p.Steps[i].AtStake[k].Effect, p.Steps[i].AtStake[k].Path = plan.Stops, ""
+		}
+	}
+	text, err := planPageIn(pageRoom{rows: 10, pictures: 10, stakes: 10, warnings: 10}, p, "", noon, true)
+	page := shown(t, text, err)
+	for _, want := range []string{
+		"stands here for 10 components of the 40 components that are blocked", "pool tank-r00u00 to pool tank-r00u19",
+	} {
+		if !strings.Contains(textOf(t, page), want) {
+			t.Errorf("the page lacks %q", want)
 		}
 	}
 }

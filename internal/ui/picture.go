@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"fwctl/inventory"
 	"fwctl/plan"
@@ -27,42 +28,89 @@ type stakeKey struct {
 
 func keyOf(s *plan.Stake) stakeKey { return stakeKey{s.Kind, s.Name, s.Host} }
 
-// stakeRows are the things at stake in a plan: what stops first.
-func stakeRows(p *plan.Plan) []stakeRow {
-	type fate struct {
+// stakeFate is one thing at stake, with what becomes of it, by all steps that put it at stake.
+type stakeFate struct {
+	stakeKey
+	effect plan.StakeEffect
+	stakes []plan.Stake
+	steps  []*plan.Step
+}
+
+// stakesOf are the things at stake in a plan: what stops first.
+func stakesOf(p *plan.Plan) []*stakeFate {
+	type key struct {
 		stakeKey
 		effect plan.StakeEffect
 	}
-	names := namesOfEnclosures(p)
-	var fates []fate
-	stakes, by := map[fate][]plan.Stake{}, map[fate][]string{}
+	var all []*stakeFate
+	index := map[key]*stakeFate{}
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		seen := map[fate]bool{}
 		for k := range s.AtStake {
 			st := &s.AtStake[k]
-			f := fate{keyOf(st), st.Effect}
-			if stakes[f] == nil {
-				fates = append(fates, f)
+			at := key{keyOf(st), st.Effect}
+			f := index[at]
+			if f == nil {
+				f = &stakeFate{stakeKey: at.stakeKey, effect: st.Effect}
+				index[at] = f
+				all = append(all, f)
 			}
-			stakes[f] = append(stakes[f], *st)
-			if !seen[f] {
-				seen[f] = true
-				by[f] = append(by[f], placeOf(s)+inWaves(s, p.Waves))
+			f.stakes = append(f.stakes, *st)
+			if n := len(f.steps); n == 0 || f.steps[n-1] != s {
+				f.steps = append(f.steps, s)
 			}
 		}
 	}
-	slices.SortStableFunc(fates, func(a, b fate) int {
+	slices.SortStableFunc(all, func(a, b *stakeFate) int {
 		return cmp.Or(-cmp.Compare(a.effect, b.effect), cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name),
 			cmp.Compare(a.host, b.host))
 	})
+	return all
+}
+
+// stakeRows has a row for each thing at stake, and but one for all of a kind that are joined.
+func stakeRows(p *plan.Plan, all []*stakeFate, joined map[plan.StakeEffect]bool) []stakeRow {
+	names := NamesOf(p)
 	var rows []stakeRow
-	for _, f := range fates {
-		rows = append(rows, stakeRow{
-			Stops: f.effect == plan.Stops, Words: stakeWords(stakes[f], names), By: strings.Join(by[f], ", "),
-		})
+	for i := 0; i < len(all); {
+		f, last := all[i], i+1
+		if joined[f.effect] {
+			for last < len(all) && all[last].effect == f.effect && all[last].kind == f.kind {
+				last++
+			}
+		}
+		row := stakeRow{Stops: f.effect == plan.Stops}
+		if last == i+1 {
+			var by []string
+			for _, s := range f.steps {
+				by = append(by, placeOf(s)+inWaves(s, p.Waves))
+			}
+			row.Words, row.By = stakeWords(f.stakes, names), strings.Join(by, ", ")
+		} else {
+			row.Words, row.By = joinedWords(all[i:last])
+		}
+		rows = append(rows, row)
+		i = last
 	}
 	return rows
+}
+
+// joinedWords names things of one kind, and counts the components that put them at stake.
+func joinedWords(fates []*stakeFate) (words, by string) {
+	called, steps := []string(nil), map[*plan.Step]bool{}
+	for _, f := range fates {
+		name := f.stakes[0].Label()
+		if f.host != "" {
+			name += " on " + f.host
+		}
+		called = append(called, name)
+		for _, s := range f.steps {
+			steps[s] = true
+		}
+	}
+	slices.SortFunc(called, group.CompareNames)
+	words, _ = listed(group.Ranges(called), plainName, everything)
+	return words, Components(len(steps))
 }
 
 // inWaves says in which waves a step is worked on: " (wave 2)".
@@ -78,7 +126,7 @@ func inWaves(s *plan.Step, waves []plan.Wave) string {
 }
 
 // stakeWords puts stakes in words as plan does.
-func stakeWords(stakes []plan.Stake, names map[string]string) string {
+func stakeWords(stakes []plan.Stake, names Names) string {
 	var steps []*plan.Step
 	for _, s := range stakes {
 		steps = append(steps, &plan.Step{
@@ -86,23 +134,10 @@ func stakeWords(stakes []plan.Stake, names map[string]string) string {
 		})
 	}
 	words := plan.StakeWords(steps, plan.AllThings)
-	if words == "" {
-		// Of drives that are unknown.
-		words = stakes[0].InFull("")
-	}
 	for _, fate := range []string{"at stake: ", "keeps a path: "} {
 		words = strings.TrimPrefix(words, fate)
 	}
 	return words
-}
-
-// namesOfEnclosures are the names of a plan's enclosures by their identifiers.
-func namesOfEnclosures(p *plan.Plan) map[string]string {
-	names := map[string]string{}
-	for i := range p.Steps {
-		names[p.Steps[i].Enclosure] = p.Steps[i].Name
-	}
-	return names
 }
 
 // enclosurePicture is an enclosure that a plan touches: its I/O modules with what is done to
@@ -143,34 +178,65 @@ type (
 	legendRow struct{ Letter, Words string }
 )
 
-// enclosurePictures draws the enclosures that a plan touches, or whose drives it puts at
-// stake, by their names.
-func enclosurePictures(p *plan.Plan) []enclosurePicture {
-	names := namesOfEnclosures(p)
-	steps, stakes, touched := map[string][]*plan.Step{}, map[string][]plan.Stake{}, map[string]bool{}
+// touchedEnclosure is one that a plan touches, or whose drives it puts at stake.
+type touchedEnclosure struct {
+	id, name string
+	stops    bool
+	steps    []*plan.Step
+	stakes   []plan.Stake
+}
+
+// touchedEnclosures are those where I/O may stop, then the others, each by their names.
+func touchedEnclosures(p *plan.Plan) []*touchedEnclosure {
+	names, all := NamesOf(p), map[string]*touchedEnclosure{}
+	of := func(id string) *touchedEnclosure {
+		if all[id] == nil {
+			all[id] = &touchedEnclosure{id: id, name: cmp.Or(names[id], id)}
+		}
+		return all[id]
+	}
+	touched := map[string]bool{}
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		steps[s.Enclosure] = append(steps[s.Enclosure], s)
+		e := of(s.Enclosure)
+		e.steps = append(e.steps, s)
+		e.stops = e.stops || effectTone(s) == "alarm"
 		touched[s.Enclosure] = touched[s.Enclosure] || s.Acts()
 		for _, st := range s.AtStake {
-			stakes[st.Enclosure] = append(stakes[st.Enclosure], st)
+			e := of(st.Enclosure)
+			e.stakes = append(e.stakes, st)
+			e.stops = e.stops || st.Effect == plan.Stops
 			touched[st.Enclosure] = true
 		}
 	}
-	var pictures []enclosurePicture
-	for id, yes := range touched {
-		if yes {
-			pictures = append(pictures, drawEnclosure(id, steps[id], stakes[id], names, p.Waves))
+	maps.DeleteFunc(all, func(id string, _ *touchedEnclosure) bool { return !touched[id] })
+	return slices.SortedFunc(maps.Values(all), func(a, b *touchedEnclosure) int {
+		if a.stops != b.stops {
+			if a.stops {
+				return -1
+			}
+			return 1
 		}
-	}
-	slices.SortFunc(pictures, func(a, b enclosurePicture) int {
-		return cmp.Or(group.CompareNames(a.Label, b.Label), cmp.Compare(a.ID, b.ID))
+		return a.compare(b)
 	})
+}
+
+func (e *touchedEnclosure) compare(other *touchedEnclosure) int {
+	return cmp.Or(group.CompareNames(e.name, other.name), cmp.Compare(e.id, other.id))
+}
+
+// enclosurePictures draws enclosures, by their names.
+func enclosurePictures(p *plan.Plan, touched []*touchedEnclosure) []enclosurePicture {
+	names := NamesOf(p)
+	var pictures []enclosurePicture
+	for _, e := range slices.SortedFunc(slices.Values(touched), (*touchedEnclosure).compare) {
+		pictures = append(pictures, drawEnclosure(e.id, e.steps, e.stakes, names, p.Waves))
+	}
 	return pictures
 }
 
 func drawEnclosure(
-	id string, steps []*plan.Step, stakes []plan.Stake, names map[string]string, waves []plan.Wave,
+	id string, steps []*plan.Step, stakes []plan.Stake, names Names, waves []plan.Wave,
 ) enclosurePicture {
 	e := enclosurePicture{Label: cmp.Or(names[id], id), ID: id}
 	if len(steps) > 0 {
@@ -286,8 +352,11 @@ func moduleLine(s *plan.Step, waves []plan.Wave) linePicture {
 			right = "wave " + r.Waves + " · " + string(s.Action)
 		}
 	}
+	// As much as has room beside each other.
+	part, shown := short(part, 12), short(right, 28)
+	room := 46 - utf8.RuneCountInString(part) - utf8.RuneCountInString(shown)
 	line := linePicture{
-		Left: part + "   " + short(r.Change, 24), Right: short(right, 28), Touched: s.Acts(), Class: "quiet",
+		Left: part + "   " + short(r.Change, max(room, 8)), Right: shown, Touched: s.Acts(), Class: "quiet",
 		Full: fmt.Sprintf("%s %s, %s", s.Address, r.Change, right),
 	}
 	switch {
@@ -315,7 +384,7 @@ const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 const manySlots, gridSlots = 144, 1200
 
 // drawSlots draws the slots up to the last one that has a drive at stake, and returns how many have.
-func (e *enclosurePicture) drawSlots(stakes []plan.Stake, names map[string]string) int {
+func (e *enclosurePicture) drawSlots(stakes []plan.Stake, names Names) int {
 	var keys []stakeKey
 	of := map[stakeKey][]plan.Stake{}
 	stops, users, last := map[int]bool{}, map[int]map[stakeKey]bool{}, int(0)
@@ -419,7 +488,7 @@ func (e *enclosurePicture) drawSlots(stakes []plan.Stake, names map[string]strin
 }
 
 // stakeInWords says of one thing what becomes of it, and which drives it has here.
-func stakeInWords(stakes []plan.Stake, names map[string]string) string {
+func stakeInWords(stakes []plan.Stake, names Names) string {
 	words := stakeWords(stakes, names)
 	if slices.ContainsFunc(stakes, func(s plan.Stake) bool { return s.Effect == plan.Stops }) {
 		return "STOPS: " + words
