@@ -356,7 +356,7 @@ func TestStepsToCome(t *testing.T) {
 // What the plan of a run waived is told for the components that it began, and in a status for
 // those that it has not come to.
 func TestWaivers(t *testing.T) {
-	p, data := planned(t, "requireHealthy lets be what is waived until a date")
+	p, data := planned(t, "a waiver for a non-critical element does not waive a critical one")
 	var want []report.Waiver
 	for _, s := range p.Steps {
 		for _, g := range s.Gates {
