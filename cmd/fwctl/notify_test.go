@@ -185,15 +185,22 @@ func TestNotifyWarnsPrograms(t *testing.T) {
 // A command that hangs keeps no component waiting, and ^C ends the waiting for the last message.
 func TestNotifyHangs(t *testing.T) {
 	t.Parallel()
-	s := newNotified(t, "", `notify: [sh, -c, "echo >hanging; exec sleep 600"]`)
-	p := s.start("apply", "-f", "desired.yaml", "--yes")
-	p.tells("The run has ended, and people are still being notified. ^C ends that.")
-	if got := s.count("0e@"); got != 20 {
-		t.Errorf("chunks sent meanwhile = %d; want 20", got)
+	for name, command := range map[string]string{
+		"always": "exec sleep 600", "with the last": "grep -q notify.:.start || exec sleep 600",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newNotified(t, "", fmt.Sprintf("notify: [sh, -c, %q]", command))
+			p := s.start("apply", "-f", "desired.yaml", "--yes")
+			p.tells("The run has ended, and people are still being notified. ^C ends that.")
+			if got := s.count("0e@"); got != 20 {
+				t.Errorf("chunks sent meanwhile = %d; want 20", got)
+			}
+			p.signal(syscall.SIGINT)
+			p.ends(0, "it had not ended by the end of the run and was killed (the run does not depend on it", "2 staged")
+			s.are(esp1+" 1000 1100", esp2+" 1000 1100")
+		})
 	}
-	p.signal(syscall.SIGINT)
-	p.ends(0, "was killed (the run does not depend on it", "2 staged")
-	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 }
 
 // A run that is killed has its end notified by the one that resumes it.
@@ -205,6 +212,7 @@ func TestNotifyAfterKill(t *testing.T) {
 	p.until("someone was notified", func() bool { return strings.HasSuffix(s.read("notified.jsonl"), "\n") })
 	p.kill()
 	s.wantNotified("start begun - - 1")
+	s.says(3, []string{"Notify, on each host: sh -c 'cat >>notified.jsonl', at the start"}, "resume")
 	s.run(0, "resume", "--yes")
 	s.wantNotified("start begun - - 1", "start begun - - 1", "end result - done 1")
 	s.says(0, []string{"There is nothing to resume"}, "resume", "--yes")

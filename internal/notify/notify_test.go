@@ -109,6 +109,7 @@ func TestKinds(t *testing.T) {
 			Command: plan.Command{"x"},
 		}
 		hookFailed := hook
+		hook.Address = "g/i/sub0"
 		hookFailed.Reason = "no quorum"
 		cycle := result.Event{Time: time.Now(), Type: result.EventPowerCycle, Wave: 2, Components: 2, Reason: "a"}
 		other := cycle
