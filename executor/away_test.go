@@ -45,7 +45,7 @@ func TestAwayAfterTheLastByte(t *testing.T) {
 			"", "{when: {opcode: '1d', offset: 8192}, do: {vanish: 5m}}", plan.SES,
 			result.RunUnknown, "failed unconfirmed 7 1000",
 			[]string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
-		"a last chunk that is lost, told by the offset alone": {
+		"a last chunk that is lost, as only the offset shows": {
 			"reportsIdle: true", "{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true}}", plan.SES,
 			result.RunUnknown, "failed unconfirmed 7 1000",
 			[]string{"waits for byte 8192 of 10001", "do not power-cycle or reset"}, true},
@@ -120,11 +120,11 @@ func TestResetAfterTheLastByteByWriteBuffer(t *testing.T) {
 			b.Error(err)
 		}
 	}
-	told := false
+	sent := false
 	attention := func(_ worseNode, cdb, in []byte) error {
-		if cdb[0] == 0x03 && !told {
+		if cdb[0] == 0x03 && !sent {
 			in[0], in[2], in[7], in[12] = 0x70, 0x06, 10, 0x29
-			told = true
+			sent = true
 		}
 		return nil
 	}
@@ -137,11 +137,11 @@ func TestResetAfterTheLastByteByWriteBuffer(t *testing.T) {
 		"power is lost while it writes flash":       {"flashTime: 20m, protocol: write-buffer", "", power, result.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
 		"power is lost, and starts the image":       {"protocol: write-buffer, confirm: none", "", power, result.RunDone, "updated confirmed e 1100", ""},
 		"a path that blinks":                        {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {vanish: 1s}}", nil, result.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
-		"a reset that the status is told of":        {"protocol: both, confirm: none, flashTime: 20m", "{when: {opcode: '1c', page: '0e', nth: 5}, do: {sense: 06/29/00}}", nil, result.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
-		"a reset that REQUEST SENSE tells of":       {"protocol: write-buffer, confirm: none", "", func(b *bench) { b.machine.(*worseMachine).spoil(attention) }, result.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
+		"a reset that the status shows":             {"protocol: both, confirm: none, flashTime: 20m", "{when: {opcode: '1c', page: '0e', nth: 5}, do: {sense: 06/29/00}}", nil, result.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
+		"a reset that REQUEST SENSE shows":          {"protocol: write-buffer, confirm: none", "", func(b *bench) { b.machine.(*worseMachine).spoil(attention) }, result.RunUnknown, "unknown unconfirmed e 1000", "was away after the last byte"},
 		"a device that is busy until patience ends": {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6, every: true}, do: {sense: 02/04/01}}", nil, result.RunUnknown, "unknown unconfirmed e 1000", "do not power-cycle"},
 		"a device that never comes back":            {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {die: true}}", nil, result.RunUnknown, "unknown unconfirmed e 1000", "do not power-cycle"},
-		"a device that says nothing":                {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {sense: 02/04/01}}", nil, result.RunDone, "staged unconfirmed e 1000", "no word"},
+		"a device that says nothing":                {"protocol: write-buffer, confirm: none", "{when: {opcode: '00', nth: 6}, do: {sense: 02/04/01}}", nil, result.RunDone, "staged unconfirmed e 1000", "does not say whether it is complete"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(tt.download)+"    faults: ["+tt.fault+"]\n", func(b *bench) {
@@ -162,8 +162,8 @@ func TestResetAfterTheLastByteByWriteBuffer(t *testing.T) {
 	}
 }
 
-// Status 00h from a device that was away: nothing is in progress. Where its word
-// may have got lost on the way it can still hold the image.
+// Status 00h from a device that was away: nothing is in progress. If its answer may have been
+// lost, it can still hold the image.
 func TestIdleAfterItWasAway(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -76,7 +76,7 @@ func (f withProc) Open(name string) (fs.File, error)      { return f.of(name).Op
 func (f withProc) ReadLink(name string) (string, error)   { return fs.ReadLink(f.of(name), name) }
 func (f withProc) Lstat(name string) (fs.FileInfo, error) { return fs.Lstat(f.of(name), name) }
 
-// lookAt holds a node, as somebody who reads it does, for a while.
+// lookAt holds a node for a while, as a program that reads it does.
 func (b *bench) lookAt(node string, access transport.Access, d time.Duration) {
 	b.Helper()
 	n, err := b.machine.Open(node, access)
@@ -203,8 +203,8 @@ func TestHeldByOthersIsRefused(t *testing.T) {
 	}
 }
 
-// A device that differs takes a new plan, whoever else is busy; one that cannot
-// be read takes neither.
+// A device that differs needs a new plan, even if others are busy; one that cannot be read needs
+// neither a new plan nor waiting.
 func TestKindsOfRefusal(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -508,21 +508,21 @@ func TestDisruptionMustBeAccepted(t *testing.T) {
 	})
 }
 
-// A command that is not answered for long is told of, and waited for.
+// A command that is not answered for long is reported, and waited for.
 func TestSlowAnswerIsNoticed(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 4096}, do: {delay: 12m}}, {when: {opcode: '1d', "+
 		"offset: 8192}, do: {delay: 50s}}]\n", func(b *bench) {
-		var told []string
+		var notices []string
 		b.onEvent = func(e result.Event) {
 			if e.Type == result.EventNoticed {
-				told = append(told, e.Reason)
+				notices = append(notices, e.Reason)
 			}
 		}
 		b.ended(b.run(b.step(esp1, stage, b.hop("1100", plan.ModeE))), result.RunDone, "staged confirmed e 1000")
-		if len(told) != 2 || !strings.Contains(told[0], "has not answered a command for 1m") ||
-			!strings.Contains(told[1], "for 11m") {
-			t.Errorf("notices = %q; want one after a minute, and one ten minutes later", told)
+		if len(notices) != 2 || !strings.Contains(notices[0], "has not answered a command for 1m") ||
+			!strings.Contains(notices[1], "for 11m") {
+			t.Errorf("notices = %q; want one after a minute, and one ten minutes later", notices)
 		}
 	})
 }

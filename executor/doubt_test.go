@@ -123,7 +123,7 @@ func TestUnknownAfterAResumptionIsRemembered(t *testing.T) {
 	}
 }
 
-// What the run's own power cycle has started is not told to be staged.
+// An image that the run's own power cycle has started is not reported as staged.
 func TestStagedThatTheRunsPowerCycleStarts(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"11", "12", "13"} {
@@ -143,7 +143,7 @@ func TestStagedThatTheRunsPowerCycleStarts(t *testing.T) {
 	}
 }
 
-// Nor what the module beside it has replaced, where one read at the last look fails.
+// Nor is an image that the module beside it has replaced, if one read at the last look fails.
 func TestStagedThatThePeerReplacesAndOneReadFails(t *testing.T) {
 	t.Parallel()
 	for i, failure := range failsOnce {
@@ -169,8 +169,8 @@ func TestStagedThatThePeerReplacesAndOneReadFails(t *testing.T) {
 	}
 }
 
-// Nor where the module that replaced it no longer answers, so that nothing can be read of
-// their enclosure through all of its nodes.
+// Nor if the module that replaced it no longer answers, so that their enclosure cannot be read
+// through all of its nodes.
 func TestStagedThatThePeerReplacesAndFallsSilent(t *testing.T) {
 	t.Parallel()
 	rack := acme("") + `    peerSync: up
@@ -189,8 +189,8 @@ func TestStagedThatThePeerReplacesAndFallsSilent(t *testing.T) {
 	})
 }
 
-// A module that comes back under another node counts as restarted. It may have lost its path
-// alone, and be writing flash still: whoever reads that it failed is warned.
+// A module that comes back under another node counts as restarted. It may have lost only its
+// path, and still be writing flash: the reason of the failure warns of that.
 func TestPathThatBlinksWhileFlashIsWritten(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ download, fault, warning string }{
@@ -250,8 +250,8 @@ func TestResumptionAfterThePowerCycle(t *testing.T) {
 	})
 }
 
-// A run is on record when it has its locks, and not before: in between somebody would
-// take it for one that was broken off.
+// A run is on record only once it has its locks: otherwise it could be taken for one that was
+// broken off.
 func TestNothingIsResumableBeforeItsLocksAreHeld(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {

@@ -19,8 +19,7 @@ import (
 // lu1 and lu2 are the logical units of the ESPs of enc1.
 const lu1, lu2 = "5000ccab04001001", "5000ccab04001002"
 
-// foreign sends a chunk of an image as somebody else would, by a control page of
-// its own making.
+// foreign sends a chunk of an image as another program would, by a control page of its own.
 func (b *bench) foreign(node string, subenclosure, mode byte, total int, data []byte) {
 	b.Helper()
 	page := append([]byte{0x0e, subenclosure, 0, 0, 0, 0, 0, 1, mode, 0, 0, 0}, 0, 0, 0, 0)
@@ -90,10 +89,10 @@ func TestEnclosureInUse(t *testing.T) {
 	}{
 		"the other ESP waits for more": {"", 0, 0x0e, 4, 0, esp2, plan.ModeE, plan.SES,
 			result.RunRefused, "refused unconfirmed e 1000", "someone else is writing to " + esp1, ""},
-		"the other ESP waits for more, as its offset alone tells": {"reportsIdle: true", 0, 0x0e, 4, 0, esp2, plan.ModeE, plan.SES,
+		"the other ESP waits for more, as only its offset shows": {"reportsIdle: true", 0, 0x0e, 4, 0, esp2, plan.ModeE, plan.SES,
 			result.RunRefused, "refused unconfirmed e 1000", "someone else is writing to " + esp1 + ": it waits for byte 4",
 			""},
-		"this one waits for more, as its offset alone tells": {"reportsIdle: true", 0, 0x0e, 4, 0, esp1, plan.ModeE, plan.SES,
+		"this one waits for more, as only its offset shows": {"reportsIdle: true", 0, 0x0e, 4, 0, esp1, plan.ModeE, plan.SES,
 			result.RunRefused, "refused unconfirmed e 1000", "someone else is writing to " + esp1 + ": it waits for byte 4",
 			""},
 		"the other ESP writes flash": {"flashTime: 20m", 0, 0x07, whole, time.Minute, esp2, plan.Mode7, plan.SES,
@@ -145,8 +144,8 @@ func TestEnclosureInUse(t *testing.T) {
 	}
 }
 
-// 83h: what needs an image before the next reset comes first, and is remembered as
-// such whoever left it so; the download that is its remedy is let be.
+// 83h: a component that needs an image before the next reset comes first, and that is
+// remembered, whatever program caused it. The download that is its remedy is permitted.
 func TestNeedsImageStopsAllElse(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -298,7 +297,7 @@ func TestStoreThatFailsInMidDownload(t *testing.T) {
 				b.ended(r, result.RunFailed, step, "skipped unconfirmed  1000")
 				b.arrived(hop.Image)
 				if !strings.Contains(b.noticed(), "cannot write to state") {
-					t.Errorf("noticed = %q; want it told that the store fails", b.noticed())
+					t.Errorf("noticed = %q; want a notice that the store fails", b.noticed())
 				}
 				if len(intents) != 1 || intents[0].Kind != state.DownloadStart {
 					t.Errorf("intents before the second chunk = %+v; want the download's start alone", intents)

@@ -47,7 +47,7 @@ func TestPlanThatIsCarriedOutAlreadyIsUnchanged(t *testing.T) {
 	})
 }
 
-// What is at the wanted revision already is as planned, whoever brought it there.
+// A component that is at the wanted revision already is as planned, however it got there.
 func TestUpdatedByOthersIsUnchanged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
@@ -189,7 +189,7 @@ func TestNoModeIsLeft(t *testing.T) {
 	}
 }
 
-// Somebody power-cycled between two waves: what was to be started runs, and is verified.
+// A power cycle between two waves: the image that was to be started runs, and is verified.
 func TestPowerCycleBetweenTheWaves(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {

@@ -17,8 +17,8 @@ import (
 	"fwctl/plan"
 )
 
-// A code that an earlier download left behind is no word on this one, and a
-// download that is under way is somebody else's.
+// A code that an earlier download left behind says nothing of this one, and a download that is
+// under way is someone else's.
 func TestLeftoversOfEarlierDownloads(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -158,8 +158,8 @@ func TestNeedsImageLocksItsFaultDomain(t *testing.T) {
 	})
 }
 
-// What needs an image is sent one even where it reports what is wanted, and what it
-// held before is not to start.
+// A component that needs an image is sent one even if it reports the wanted revision, and the
+// image that it held before must not start.
 func TestNeedsImageIsSentOneAtAnyRevision(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    faults: [{when: {opcode: '1d', offset: 0, nth: 3}, do: {status: '83'}}]\n", func(b *bench) {
@@ -267,7 +267,7 @@ func TestPendingAfterARefusedActivation(t *testing.T) {
 	})
 }
 
-// What the module beside it has started is no longer told to be staged.
+// An image that the module beside it has started is no longer reported as staged.
 func TestStagedThatThePeerReplaces(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    peerSync: up\n    peerSyncTime: 70s\n", func(b *bench) {
@@ -298,7 +298,7 @@ func TestFailedThatThePeerReplaces(t *testing.T) {
 	})
 }
 
-// And where the step has more hops, it is not done for that.
+// If the step has more hops, it is not done then.
 func TestFirstHopThatThePeerStarts(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+"    peerSync: up\n    peerSyncTime: 70s\n", func(b *bench) {
@@ -318,13 +318,13 @@ func TestFirstHopThatThePeerStarts(t *testing.T) {
 			t.Fatal(err)
 		}
 		if s := r.Steps[1]; s.Outcome == result.OutcomeUpdated || s.Revision == "1100" {
-			t.Errorf("esp2 = %+v; want it not to be told updated: it runs the first hop of two", s)
+			t.Errorf("esp2 = %+v; want it not to be reported as updated: it runs the first hop of two", s)
 		}
 	})
 }
 
-// Where a reset goes wrong, what else its enclosure has in the same wave is left
-// alone, also where the plan allows for failures.
+// If a reset goes wrong, the other components of its enclosure in the same wave are left alone,
+// even if the plan allows failures.
 func TestNothingElseOfAnEnclosureInTheSameWave(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("modes: ['0e']")+"    subenclosures: [{id: 3, product: PSU-9, revision: '0100'}]\n", func(b *bench) {
@@ -351,7 +351,7 @@ func TestRefusalAfterAWriteIsAFailure(t *testing.T) {
 	})
 }
 
-// A chunk is not sent where the store could not be written: it would not be known of.
+// A chunk is not sent if the store could not be written: nothing would remember it.
 func TestNothingIsSentThatCannotBeRecorded(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
@@ -423,8 +423,8 @@ func TestStatusAfterAChunk(t *testing.T) {
 	}
 }
 
-// A device that did not carry a chunk out, or did not answer it, and waits for one of
-// another image: that is somebody else's, and is not aborted.
+// A device that did not carry a chunk out, or did not answer it, and waits for one of another
+// image: that download is someone else's, and is not aborted.
 func TestForeignOffsetAfterAChunkThatWasNotTaken(t *testing.T) {
 	t.Parallel()
 	for fault, words := range map[string]string{"sense: 06/2a/01": "it waits for byte 12288",

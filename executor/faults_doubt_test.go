@@ -51,7 +51,7 @@ var errorsOfDoubt = []string{"sense: 0b/00/00", "sense: 0b/4b/00", "sense: 04/44
 // What is in doubt, and what a run comes to then.
 var doubts = []doubtful{
 	{fault: fault{device: "WRITE BUFFER and mode e without a word, to be activated in the same run",
-		does: "leaves it staged: mode 0Fh is not sent for what was never told to be complete", todo: todoPower,
+		does: "leaves it staged: mode 0Fh is not sent for an image that was never said to be complete", todo: todoPower,
 		download: "protocol: write-buffer, confirm: none", mode: plan.ModeE, protocol: plan.WriteBuffer,
 		outcome: result.RunStopped, step: "staged unconfirmed e 1000", words: []string{"power-cycle"}, writes: 3},
 		apply: true, stored: "staged"},
@@ -270,7 +270,7 @@ var doubts = []doubtful{
 		protocol: plan.WriteBuffer,
 		outcome:  result.RunDone, step: "updated confirmed 7 1100", writes: 3}, resets: 1},
 	{fault: fault{device: "a last chunk by WRITE BUFFER and mode e that is answered with an error and taken",
-		does: "asks by REQUEST SENSE, which tells that it is pending", todo: "nothing",
+		does: "asks by REQUEST SENSE, which says that it is pending", todo: "nothing",
 		download: "protocol: write-buffer",
 		faults:   "{when: {act: last-chunk}, do: {sense: 0b/00/00, carriedOut: true}}", mode: plan.ModeE,
 		protocol: plan.WriteBuffer,
@@ -308,7 +308,7 @@ var doubts = []doubtful{
 		writes: 2},
 		variants: errorsOfDoubt},
 	{fault: fault{device: "a last chunk that is answered with an error and taken",
-		does:     "reads the status, which tells that it is writing flash, and then that the image is complete",
+		does:     "reads the status, which says that it is writing flash, and then that the image is complete",
 		todo:     "nothing",
 		download: "flashTime: 5m", faults: "{when: {act: last-chunk}, do: {%s, carriedOut: true}}", mode: plan.ModeE,
 		outcome: result.RunDone, step: "staged confirmed e 1000", writes: 3}, stored: "staged",

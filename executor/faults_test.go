@@ -88,7 +88,7 @@ var faults = []fault{
 	},
 	{
 		device:  "a last chunk that was taken, and times out",
-		does:    "asks for the status, which tells that the image is complete",
+		does:    "asks for the status, which says that the image is complete",
 		todo:    "nothing",
 		faults:  "{when: {opcode: '1d', offset: 8192}, do: {noAnswer: true, carriedOut: true}}",
 		mode:    plan.ModeE,
@@ -109,7 +109,7 @@ var faults = []fault{
 	},
 	{
 		device:   "a last chunk by WRITE BUFFER that is lost",
-		does:     "no status tells whether it is complete, and it is not sent again",
+		does:     "no status says whether it is complete, and it is not sent again",
 		todo:     "do not power-cycle it; wait, look at it with `fwctl inventory`, then plan again",
 		download: "protocol: write-buffer",
 		faults:   "{when: {opcode: '3b', offset: 8192}, do: {noAnswer: true}}",

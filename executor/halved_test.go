@@ -9,8 +9,8 @@ import (
 	"fwctl/plan"
 )
 
-// A download by mode 7 that starts over has erased what the device would start from:
-// where it is not sent again that needs a person, and is remembered.
+// A download by mode 7 that starts over has erased what the device would start from: if it is
+// not sent again, the device needs a person, and that is remembered.
 func TestHalfAnImageByMode7IsNeverLeftWithoutAWord(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -36,19 +36,18 @@ func (b *bench) hooked(address string, waves plan.StepWaves, hops ...plan.Hop) p
 	return s
 }
 
-// runHooked carries steps out. Of each command calls gets which it was, how many
-// chunks had been written by then, and the outcome that it was told; command, where
-// there is one, is what it does.
+// runHooked carries steps out. calls gets, for each command, which it was, how many chunks had
+// been written by then, and the outcome in its environment. command, if not nil, is what it does.
 func (b *bench) runHooked(change func(*executor.Config), command func(ctx context.Context, verb string) ([]byte, error),
 	steps ...plan.Step) (r *result.Result, calls []string) {
 	b.Helper()
 	c := b.config(steps...)
 	c.Command = func(ctx context.Context, argv, env []string) ([]byte, error) {
-		told := ""
+		outcome := ""
 		if i := slices.IndexFunc(env, func(v string) bool { return strings.HasPrefix(v, "FWCTL_OUTCOME=") }); i >= 0 {
-			told = ", " + env[i]
+			outcome = ", " + env[i]
 		}
-		calls = append(calls, fmt.Sprintf("%s after %d chunks%s", argv[2], len(b.writes()), told))
+		calls = append(calls, fmt.Sprintf("%s after %d chunks%s", argv[2], len(b.writes()), outcome))
 		if command == nil {
 			return nil, nil
 		}
@@ -116,7 +115,7 @@ func TestHooksAreRunAroundEachReset(t *testing.T) {
 	}
 }
 
-// What a command is told, and what is on record of it.
+// The environment of a command, and its record.
 func TestHooksAreRecorded(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
@@ -185,8 +184,8 @@ func TestAccountsAreRecorded(t *testing.T) {
 	})
 }
 
-// Where the command before fails the reset is not done, what it did is taken back,
-// and nothing else of the fault domain is touched.
+// If the command before fails, the reset is not done, the command after undoes what it did, and
+// nothing else of the fault domain is touched.
 func TestHookBeforeThatFails(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -229,8 +228,8 @@ func TestHookBeforeThatFails(t *testing.T) {
 	}
 }
 
-// Where the command after fails that is told, the run has failed, and nothing else
-// of the fault domain is touched.
+// If the command after fails, that is reported, the run has failed, and nothing else of the
+// fault domain is touched.
 func TestHookAfterThatFails(t *testing.T) {
 	t.Parallel()
 	onRack(t, twoEnclosures(), func(b *bench) {
@@ -314,20 +313,20 @@ func TestHookBeforeAResetThatIsForbidden(t *testing.T) {
 	})
 }
 
-// On a simulated rack commands are told of, and not run; on a real machine a plan
-// that has some is not begun without a way to run them.
+// On a simulated rack commands are reported, and not run. On a real machine a plan that has some
+// is not begun without a way to run them.
 func TestHooksOnASimulatedRack(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
 		r := b.run(b.hooked(esp1, reset, b.hop("1100", plan.Mode7)))
 		b.ended(r, result.RunDone, "updated confirmed 7 1100")
-		var told []string
+		var events []string
 		for _, e := range b.events {
 			if e.Hook != "" {
-				told = append(told, fmt.Sprintf("%s %s %s: %s", e.Type, e.Hook, e.Command, e.Reason))
+				events = append(events, fmt.Sprintf("%s %s %s: %s", e.Type, e.Hook, e.Command, e.Reason))
 			}
 		}
-		b.called(told,
+		b.called(events,
 			"hook before-reset ceph osd set noout: not run: this rack is simulated, and the command is not",
 			"hook after-reset ceph osd unset noout: not run: this rack is simulated, and the command is not")
 		if hooks, err := b.store.Hooks(context.Background(), 1); err != nil || len(hooks) != 0 {

@@ -22,8 +22,8 @@ const swapping = `
       - {paths: {stor1: [11]}, download: {returnNode: "10"}}
 `
 
-// Nodes that change their names while something else is worked on: the image goes
-// where the plan says, not where the node's name led to.
+// Nodes change their names while something else is worked on: the image goes where the plan
+// says, not where the node's name led to.
 func TestNodesThatSwapTheirNames(t *testing.T) {
 	t.Parallel()
 	const second = "5000ccab04002000/esp1/sub0"
@@ -67,15 +67,15 @@ func TestAddressOfAnotherModule(t *testing.T) {
 	})
 }
 
-// All ways to an ESP are held, and tell the same: else nothing is written to it.
+// All paths to an ESP are held, and must report the same: otherwise nothing is written to it.
 func TestNodeThatCannotBeTrusted(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		spoil func(in []byte) error
 		words string
 	}{
-		"it tells another revision": {func(in []byte) error { copy(in[44:48], "1001"); return nil }, "reports other subenclosures on another path"},
-		"it cannot be read":         {func(in []byte) error { in[0] = 0xff; return nil }, "/dev/sg1 leads to this enclosure too"},
+		"it reports another revision": {func(in []byte) error { copy(in[44:48], "1001"); return nil }, "reports other subenclosures on another path"},
+		"it cannot be read":           {func(in []byte) error { in[0] = 0xff; return nil }, "/dev/sg1 leads to this enclosure too"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rack := strings.Replace(acme(""), "{}, {}", "{paths: {stor1: [0, 1]}}, {paths: {stor1: [2]}}", 1)

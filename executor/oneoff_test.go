@@ -106,8 +106,8 @@ func TestOneOffMode7StartsStaged(t *testing.T) {
 	})
 }
 
-// That nobody else writes is recorded as somebody's word, of the enclosures that it
-// was given for.
+// A person's word that no other host writes is recorded, for the enclosures that it was given
+// for.
 func TestSoleWriterIsRecorded(t *testing.T) {
 	t.Parallel()
 	onRack(t, twoEnclosures(), func(b *bench) {

@@ -88,7 +88,7 @@ func (h *history) nothingUnplanned(r *round, commands []command) {
 	}
 }
 
-// illegal tells whether a command was refused as one that will never be taken.
+// illegal reports whether a command was refused as one that will never be taken.
 func (c command) illegal() bool {
 	sense := unhex(c.Sense)
 	switch {
@@ -142,8 +142,8 @@ func (c command) generation() string {
 	return c.Out[8:16]
 }
 
-// takesE tells whether a device takes mode e from every revision from which a
-// step's hops may fall back.
+// takesE reports whether a device takes mode e at every revision at which a step's hops may fall
+// back.
 func (h *history) takesE(luID string, sub int, s *plan.Step) bool {
 	e := h.shelfOf(luID)
 	return e.modeE != "never" && !hasHop(s, func(hop plan.Hop) bool {
@@ -151,8 +151,8 @@ func (h *history) takesE(luID string, sub int, s *plan.Step) bool {
 	})
 }
 
-// noFallback: mode 7 follows mode e only where the device does not take mode e, and
-// is the first that is tried only where the plan has no mode e.
+// noFallback: mode 7 follows mode e only if the device does not take mode e, and is tried first
+// only if the plan has no mode e.
 func (h *history) noFallback(r *round, mine, all []command) {
 	for _, c := range mine {
 		w, ok := c.write()
@@ -200,7 +200,7 @@ func (h *history) noFalseWord(n int, r *round) {
 		}
 		e, p := h.shelfOf(s.LUID), h.part(r.after, s)
 		last := s.Hops[len(s.Hops)-1]
-		told := sr.NeedsPerson || sr.Outcome == result.OutcomeUnknown
+		warned := sr.NeedsPerson || sr.Outcome == result.OutcomeUnknown
 		before := slices.ContainsFunc(h.rounds[:n], func(r round) bool { // and nobody has cleared it up since
 			return slices.ContainsFunc(r.result.Steps, func(sr result.Step) bool {
 				return sr.Address == s.Address && (sr.NeedsPerson || sr.Outcome == result.OutcomeUnknown || unsure(sr))
@@ -209,42 +209,42 @@ func (h *history) noFalseWord(n int, r *round) {
 		switch {
 		case e.lies:
 		case sr.Outcome == result.OutcomeUpdated && (p.Revision != last.To || p.Runs != last.Image.SHA256):
-			h.failf("%s is told to be updated to %s (%.8s), and runs %s (%.8s)", s.Address, last.To, last.Image.SHA256,
+			h.failf("%s is reported to be updated to %s (%.8s), and runs %s (%.8s)", s.Address, last.To, last.Image.SHA256,
 				p.Revision, p.Runs)
-		// a device need not tell that its image is lost
+		// a device need not report that its image is lost
 		case h.powered(r, s) && strings.HasSuffix(sr.Reason, "and run fwctl verify then"):
 		case sr.Outcome == result.OutcomeStaged && sr.Confirmed && (p.Staged == nil || !hasHop(s, func(hop plan.Hop) bool {
 			return p.Staged.SHA256 == hop.Image.SHA256
 		})):
-			h.failf("%s is told to hold an image staged, and does not", s.Address)
+			h.failf("%s is reported to hold an image staged, and does not", s.Address)
 		// It could not be read since, and the result says what a power cycle does.
 		case h.powered(r, s) && strings.Contains(sr.Reason, "staged, which a power cycle would start"):
-		case sr.Outcome == result.OutcomeFailed && !told && sr.Revision != "" && p.Revision != "" &&
+		case sr.Outcome == result.OutcomeFailed && !warned && sr.Revision != "" && p.Revision != "" &&
 			sr.Revision != p.Revision:
-			h.failf("%s is told to run %s after it failed, and runs %s", s.Address, sr.Revision, p.Revision)
+			h.failf("%s is reported to run %s after it failed, and runs %s", s.Address, sr.Revision, p.Revision)
 		}
 		if _, remembered := r.staged[state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure}]; p.holdsSent() && !remembered &&
-			!told &&
+			!warned &&
 			!before &&
 			!e.lies {
 			h.failf("%s holds an image that a power loss would start, and nobody remembers: it was %s", s.Address, sr.Outcome)
 		}
 		// by the device's own word
-		if safe := strings.Contains(sr.Reason, "reset and power on are safe (84h)"); p.Broken && !told && !before && !safe {
-			h.failf("%s has nothing to boot from, and was told to be %s", s.Address, sr.Outcome)
+		if safe := strings.Contains(sr.Reason, "reset and power on are safe (84h)"); p.Broken && !warned && !before && !safe {
+			h.failf("%s has nothing to boot from, and was reported to be %s", s.Address, sr.Outcome)
 		}
 		doubts := strings.Contains(sr.Reason, "so it may still be writing flash")
-		if p.Writing != nil && !told && !before && !unsure(sr) && !doubts {
-			h.failf("%s is writing flash, and was told to be %s", s.Address, sr.Outcome)
+		if p.Writing != nil && !warned && !before && !unsure(sr) && !doubts {
+			h.failf("%s is writing flash, and was reported to be %s", s.Address, sr.Outcome)
 		}
-		if told {
+		if warned {
 			worst = result.RunUnknown
 		} else if sr.Outcome == result.OutcomeFailed && worst == result.RunDone {
 			worst = result.RunFailed
 		}
 	}
 	if worst != result.RunDone && r.result.Outcome != worst {
-		h.failf("the run on %s is told to be %s, and its worst step makes it %s", r.host, r.result.Outcome, worst)
+		h.failf("the run on %s is reported to be %s, and its worst step makes it %s", r.host, r.result.Outcome, worst)
 	}
 }
 
@@ -260,9 +260,9 @@ func unsure(sr result.Step) bool {
 	return sr.Outcome == result.OutcomeStaged && !sr.Confirmed
 }
 
-// inItsWindow: a component is only started in a wave, or gone on with there, within
-// one of the wave's windows, and where all that it may take is left of that. Half an
-// image by mode 7 is made whole at any time.
+// inItsWindow: a wave starts a component, or goes on with one, only within one of its windows
+// that has enough time left for the worst case. Half an image by mode 7 is made whole at any
+// time.
 func (h *history) inItsWindow(r *round, commands, all []command) {
 	half := func(luID string) bool { // an earlier run has begun to send it one
 		return slices.ContainsFunc(all, func(c command) bool {
@@ -282,7 +282,7 @@ func (h *history) inItsWindow(r *round, commands, all []command) {
 		}
 		s := r.step(c.LU, w.sub)
 		if s == nil {
-			continue // told already
+			continue // reported already
 		}
 		stages := w.mode == 0x0e || w.mode == 0x07 && s.Hops[0].Mode7Defers
 		// The module beside it has started its first hop; without faults nothing is sent twice.
@@ -319,7 +319,7 @@ func (h *history) besideFaults(s *shelf) bool {
 	return slices.ContainsFunc(h.shelves, func(other *shelf) bool { return other.faulty && other.domain == s.domain })
 }
 
-// byPower: what waits for a power cycle is not told to run before there was one.
+// byPower: an image that waits for a power cycle is not reported to run before there was one.
 func (h *history) byPower(r *round) {
 	for _, sr := range r.result.Steps {
 		i := slices.IndexFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address })
@@ -330,12 +330,12 @@ func (h *history) byPower(r *round) {
 			continue
 		}
 		if !h.powered(r, s) {
-			h.failf("%s is told to be updated by a power cycle, and there was none", s.Address)
+			h.failf("%s is reported to be updated by a power cycle, and there was none", s.Address)
 		}
 	}
 }
 
-// powered tells whether a step's ESP was away in a round for anything but a fault.
+// powered reports whether a step's ESP was away in a round for anything but a fault.
 func (h *history) powered(r *round, s *plan.Step) bool {
 	return slices.ContainsFunc(r.after.Out, func(o outage) bool {
 		return o.Why != "fault" && h.luOf(o.ESP) == realLU(s.LUID) && o.From.Before(r.ended) &&
@@ -343,7 +343,7 @@ func (h *history) powered(r *round, s *plan.Step) bool {
 	})
 }
 
-// verified: what is told to have become of what was staged is so.
+// verified: the reported outcomes of staged images are true.
 func (h *history) verified(host string, found *result.Found) {
 	after := h.state()
 	for _, f := range found.Components {
@@ -382,8 +382,8 @@ func (h *history) onlyPlannedImages() {
 	}
 }
 
-// noTwoResets: never two at once in a fault domain, nor beside one that nobody can
-// tell the fault domain of.
+// noTwoResets: never two at once in a fault domain, nor one beside a reset of an unknown fault
+// domain.
 func (h *history) noTwoResets() {
 	out := h.state().Out
 	for i, a := range out {
@@ -415,8 +415,8 @@ func (h *history) resetsUntold(luID string) bool {
 	})
 }
 
-// givenUp tells whether an ESP stayed away for longer than it may, was told to be
-// unknown for that, and somebody has planned anew before the other reset.
+// givenUp reports whether an ESP stayed away for longer than it may, was reported as unknown for
+// that, and a new plan was made before the other reset.
 func (h *history) givenUp(first, second outage) bool {
 	esp := h.luOf(first.ESP)
 	for i, r := range h.rounds {
@@ -435,8 +435,8 @@ func (h *history) givenUp(first, second outage) bool {
 // luOf is the lu_id of an ESP, by the rack's name of it.
 func (h *history) luOf(esp string) string { return h.shelfOf(esp).id[:15] + esp[len(esp)-1:] }
 
-// noUnplannedOutage: no ESP is reset that the plan does not have reset, and no
-// I/O stops where the plan says that it goes on.
+// noUnplannedOutage: no ESP is reset that the plan does not reset, and no I/O stops that goes on
+// by the plan.
 func (h *history) noUnplannedOutage() {
 	out := h.state().Out
 	for i, o := range out {
@@ -476,9 +476,9 @@ func (h *history) noUnplannedOutage() {
 	}
 }
 
-// reaches tells whether the user of a drive reaches it while there are outages, at
-// the moment at which a reset begins. What hangs off an ESP further up goes with its
-// reset; of other outages up there this rack's hosts see nothing.
+// reaches reports whether the user of a drive reaches it during outages, at the moment at which
+// a reset begins. Enclosures behind an ESP further up go with its reset; this rack's hosts see
+// nothing of other outages up there.
 func (h *history) reaches(e *shelf, d disk, out []outage, reset outage) bool {
 	down := func(esp string, further bool) bool {
 		return slices.ContainsFunc(out, func(o outage) bool {
@@ -496,8 +496,8 @@ func (h *history) reaches(e *shelf, d disk, out []outage, reset outage) bool {
 	})
 }
 
-// realLU is the designator behind the name that a plan gives a logical unit which
-// would not tell it: "ses.5000ccab04001000.1of2", "serial.ACME.5000ccab04001000-1".
+// realLU returns the designator of a logical unit that does not report it, by the name that a
+// plan gives it: "ses.5000ccab04001000.1of2", "serial.ACME.5000ccab04001000-1".
 func realLU(luID string) string {
 	for _, prefix := range []string{"ses.", "serial.ACME."} {
 		if rest, ok := strings.CutPrefix(luID, prefix); ok {

@@ -39,7 +39,7 @@ type opening struct {
 	daily      bool
 }
 
-// open tells whether it is open at a time.
+// open reports whether it is open at a time.
 func (o opening) open(at time.Time) bool {
 	since := at.Sub(bubble) - o.from
 	if o.daily && since >= 0 {
@@ -48,8 +48,8 @@ func (o opening) open(at time.Time) bool {
 	return since >= 0 && since < o.long
 }
 
-// fits tells whether what starts at a time and takes so long does so while one of
-// some windows is open, minute by minute. No window is open at any time.
+// fits reports whether work that starts at a time and takes so long is within the openings of
+// windows, minute by minute. Without windows it always is.
 func (w *world) fits(names []string, at time.Time, takes time.Duration) bool {
 	for end := at.Add(takes); len(names) > 0 && at.Before(end); at = at.Add(time.Minute) {
 		if !slices.ContainsFunc(names, func(n string) bool { return w.windows[n].open(at) }) {
@@ -106,8 +106,7 @@ func (d dice) one(in int) bool { return d.IntN(in) == 0 }
 
 func pick[T any](d dice, of ...T) T { return of[d.IntN(len(of))] }
 
-// some is one of the texts, which are told apart by their number: the first is by
-// far the most frequent.
+// some returns the usual text most of the time, and one of the others now and then.
 func (d dice) some(usual string, others ...string) string {
 	if !d.one(8) {
 		return usual

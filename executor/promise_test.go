@@ -37,10 +37,9 @@ var (
 	seed  = flag.Uint64("seed", 1, "the seed of the first of them")
 )
 
-// What is promised of any run: what happens is never worse than what the plan
-// shows, and nothing is told that is not so. On random racks, with random wishes
-// and random faults, planned by the planner and carried out by the executor; a
-// share of the runs is killed somewhere and resumed.
+// The promises about any run: what happens is never worse than the plan shows, and everything
+// that is reported is true. Racks, desired states and faults are random; the planner plans and
+// the executor carries out; a share of the runs is killed somewhere and resumed.
 func TestPromises(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
@@ -133,7 +132,7 @@ type killed struct {
 func (h *history) failf(format string, args ...any) {
 	h.Helper()
 	if h.Failed() {
-		return // the first tells the most
+		return // the first failure shows the most
 	}
 	var story strings.Builder
 	for _, r := range h.rounds {
@@ -282,8 +281,8 @@ func (h *history) config(host string, p *plan.Plan) executor.Config {
 	return c
 }
 
-// run has a host carry a plan out, and notes what came of it. Whoever started it
-// does what it asks for, or ends it at some time.
+// run makes a host carry a plan out, and notes the result. The person does what the run asks
+// for, or ends it at some time.
 func (h *history) run(c executor.Config, run func(context.Context, executor.Config) (*result.Result, error)) *round {
 	r := round{host: c.Machine.Hostname(), plan: c.Plan, from: h.traced(), started: time.Now()}
 	ctx, interrupt := context.WithTimeout(context.Background(), 30*time.Hour)
@@ -317,8 +316,8 @@ func (h *history) run(c executor.Config, run func(context.Context, executor.Conf
 	return &h.rounds[len(h.rounds)-1]
 }
 
-// cycle power-cycles enclosures, unless somebody was told that this would do harm,
-// and tells whether it did.
+// cycle power-cycles enclosures, unless a run has said that this would do harm, and reports
+// whether it did.
 func (h *history) cycle(enclosures []string) bool {
 	for _, id := range enclosures {
 		if !h.powers || h.harmed(id) {
@@ -334,8 +333,8 @@ func (h *history) cycle(enclosures []string) bool {
 	return true
 }
 
-// harmed tells whether a run has said of a component of an enclosure that it must
-// not lose power, or that nobody knows.
+// harmed reports whether a run has said that a component of an enclosure must not lose power, or
+// that its state is unknown.
 func (h *history) harmed(enclosure string) bool {
 	return slices.ContainsFunc(h.rounds, func(r round) bool {
 		return slices.ContainsFunc(r.result.Steps, func(sr result.Step) bool {
@@ -517,7 +516,7 @@ type command struct {
 	NoAnswer  bool      `json:"no_answer"`
 }
 
-// write tells what of an image a command brings, or 0Fh or FFh; ok is false for others.
+// write returns which part of an image a command brings, or 0Fh or FFh; ok is false for others.
 func (c command) write() (w written, ok bool) {
 	switch cdb := unhex(c.CDB); cdb[0] {
 	case 0x1d:

@@ -104,8 +104,8 @@ func TestRefusedModeByQuirkIsNothingElse(t *testing.T) {
 	}
 }
 
-// Where no status is read between chunks a mode that is refused by the status is heard
-// of after the last one: too late to tell it from what an abort has left.
+// If no status is read between chunks, a mode that the status refuses is seen only after the
+// last chunk: too late to distinguish it from the code that an abort leaves.
 func TestRefusedModeThatIsHeardTooLate(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("modes: ['07']"), func(b *bench) {
@@ -273,7 +273,7 @@ func TestInterruptedWhilePeersDiffer(t *testing.T) {
 	})
 }
 
-// What the device never said to be complete is started where a row lets it: in the
+// An image that the device never said to be complete is started if a quirk permits it: in the
 // run that staged it, and in a later one.
 func TestUnconfirmedImageIsActivatedByQuirk(t *testing.T) {
 	t.Parallel()
@@ -289,8 +289,8 @@ func TestUnconfirmedImageIsActivatedByQuirk(t *testing.T) {
 	})
 }
 
-// A plan whose stage waves are done goes on from there, also where the device never
-// said that the image is complete, if a row lets that be started.
+// A plan whose stage waves are done goes on from there, even if the device never said that the
+// image is complete, if a quirk permits starting that.
 func TestPlanGoesOnFromAnUnconfirmedImage(t *testing.T) {
 	t.Parallel()
 	for quirk, want := range map[bool]struct {

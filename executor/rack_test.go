@@ -335,7 +335,7 @@ func (b *bench) effects() int {
 	return n
 }
 
-// received are the images that arrived whole, by SHA-256, whoever took them.
+// received returns the images that arrived whole, by SHA-256, at any component.
 func (b *bench) received() []string {
 	b.Helper()
 	data, err := b.rack.State()

@@ -120,7 +120,7 @@ func TestPlansThatCannotBeCarriedOut(t *testing.T) {
 	}
 }
 
-// What a killed run leaves behind is told by every inventory.
+// Every inventory lists what a killed run left under way.
 func TestOpenEffectIsAProblem(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
@@ -188,8 +188,8 @@ func (n watchfulNode) Do(ctx context.Context, req *transport.Request) (*transpor
 	return n.Node.Do(ctx, req)
 }
 
-// Whoever comes while a component restarts, or is not verified, finds that something
-// is under way there: it is not theirs to touch, also where the run was killed.
+// While a component restarts, or is not verified, other runs find that work is under way there
+// and do not touch it, even if its run was killed.
 func TestWorkUnderWayIsOpen(t *testing.T) {
 	t.Parallel()
 	for name, mode := range map[string]plan.Mode{"mode 7": plan.Mode7, "activated": plan.ModeE} {

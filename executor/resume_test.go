@@ -78,8 +78,7 @@ func TestResumeWhileTheEnclosureIsAway(t *testing.T) {
 	})
 }
 
-// Where somebody else holds a node for long nothing is done, and the run is there to
-// be resumed when they are done.
+// If another program holds a node for long, nothing is done, and the run can be resumed later.
 func TestResumeWhileANodeIsBusy(t *testing.T) {
 	t.Parallel()
 	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, stage, b.hop("1100", plan.ModeE))} }
@@ -130,7 +129,7 @@ func TestLaterRunEndsAnInterruptedOne(t *testing.T) {
 	})
 }
 
-// A run that was to stage alone does so when it is resumed, whoever resumes it.
+// A run that was only to stage does only that when it is resumed, whatever the flags.
 func TestResumeOfAPhase(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
@@ -302,8 +301,8 @@ func TestResumeAfterALaterRunMadeItWhole(t *testing.T) {
 	})
 }
 
-// What became of a component that was lost sight of is not forgotten: nothing else is
-// written to its enclosure, and it is told of, until a resumption has met it again.
+// A component that was lost sight of is not forgotten: nothing else is written to its enclosure,
+// and it is reported, until a resumption has found it again.
 func TestUnknownIsFoundOut(t *testing.T) {
 	t.Parallel()
 	const away = "faults: [{when: {opcode: '1d', offset: 4096}, do: {vanish: 4h}}]"
@@ -357,7 +356,7 @@ func TestUnknownIsFoundOut(t *testing.T) {
 				}
 				b.ended(b.resume(c), result.RunDone, tt.end)
 				if len(said) != 1 || !strings.HasPrefix(said[0], "the run had lost sight of it: ") {
-					t.Errorf("what was found = %q; want it told once", said)
+					t.Errorf("what was found = %q; want it once", said)
 				}
 				if got := len(b.writes()); got < tt.sent || got > tt.sent+1 { // an abort
 					t.Errorf("writes = %q; want %d chunks", b.writes(), tt.sent)
@@ -408,8 +407,8 @@ func TestUnknownBesideUnknown(t *testing.T) {
 	})
 }
 
-// Of one that answers, and of which nobody can tell more, a resumption says so and
-// lets go: a new plan takes it as it is.
+// If such a component answers, and nothing more can be found out, a resumption says so and
+// leaves it: a new plan takes it as it is.
 func TestUnknownThatAnswers(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("protocol: write-buffer, confirm: none")+"    faults: [{when: {opcode: '3b', offset: 8192}, do: "+
@@ -429,8 +428,8 @@ func TestUnknownThatAnswers(t *testing.T) {
 	})
 }
 
-// WRITE BUFFER has no abort: a part of an image stays until the next download. If no run comes
-// to send that, it is on record as fwctl's own, and not taken for somebody else's.
+// WRITE BUFFER has no abort: a part of an image stays until the next download. Until then it is
+// on record as fwctl's own, and not taken for someone else's.
 func TestPartThatOnlyADownloadDiscards(t *testing.T) {
 	t.Parallel()
 	needsPerson := acme("protocol: write-buffer, modes: ['07']") +
@@ -453,7 +452,7 @@ func TestPartThatOnlyADownloadDiscards(t *testing.T) {
 	})
 }
 
-// A module that was exchanged has taken what nobody knows with it.
+// An exchanged module has taken its open effects with it.
 func TestUnknownThatWasExchanged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
@@ -546,7 +545,7 @@ func TestResumeOfHalfAnImageOutsideItsWindow(t *testing.T) {
 	}
 }
 
-// Nor is half an image by mode 7 left without a word where it cannot be sent again.
+// Nor is half an image by mode 7 left unreported if it cannot be sent again.
 func TestResumeOfHalfAnImageThatIsRefused(t *testing.T) {
 	t.Parallel()
 	one := func(b *bench) []plan.Step { return []plan.Step{b.step(esp1, reset, b.hop("1100", plan.Mode7))} }

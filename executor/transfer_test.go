@@ -70,7 +70,7 @@ func TestRefusedTransfersNothing(t *testing.T) {
 	}
 }
 
-// A chunk of which only a part went over is not taken, whatever the status says.
+// A chunk that was transferred only in part is not taken, whatever the status says.
 func TestChunkThatIsTransferredShort(t *testing.T) {
 	t.Parallel()
 	for protocol, download := range map[plan.Protocol]string{plan.SES: "", plan.WriteBuffer: "protocol: write-buffer"} {
@@ -95,8 +95,8 @@ func TestChunkThatIsTransferredShort(t *testing.T) {
 	}
 }
 
-// What chunks a device takes: lengths and offsets in fours, what fits into a page, and
-// where it has them its own.
+// The chunks that a device takes: lengths and offsets are multiples of four, a chunk fits into a
+// page, and the device's own boundaries count if it has any.
 func TestChunkSizes(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -108,13 +108,13 @@ func TestChunkSizes(t *testing.T) {
 		words    string
 		writes   int
 	}{
-		"no multiple of four":             {"", 4094, plan.SES, nil, "staged confirmed e 1000", "", 3},
-		"more than a page holds":          {"", 1 << 20, plan.SES, nil, "staged confirmed e 1000", "", 2},
-		"FFh for the buffer with id 0":    {"", 4096, plan.SES, func(cdb, in []byte) { in[19] = 0xff }, "staged confirmed e 1000", "", 18},
-		"one command, and more would be":  {"protocol: write-buffer", 4096, plan.WriteBuffer, func(_, in []byte) { in[0] = 0xff }, "refused unconfirmed e 1000", "in one command only", 0},
-		"one command, which is enough":    {"protocol: write-buffer, chunk: {max: 1000000}", 1 << 20, plan.WriteBuffer, func(_, in []byte) { in[0] = 0xff }, "staged confirmed e 1000", "", 1},
-		"beyond the offsets of 24 bits":   {"protocol: write-buffer, maxImage: 33554432", 4096, plan.WriteBuffer, nil, "refused unconfirmed e 1000", "WRITE BUFFER reaches 16777216", 0},
-		"a buffer that tells no capacity": {"protocol: write-buffer", 4096, plan.WriteBuffer, func(_, in []byte) { clear(in[1:4]) }, "staged confirmed e 1000", "", 18},
+		"no multiple of four":               {"", 4094, plan.SES, nil, "staged confirmed e 1000", "", 3},
+		"more than a page holds":            {"", 1 << 20, plan.SES, nil, "staged confirmed e 1000", "", 2},
+		"FFh for the buffer with id 0":      {"", 4096, plan.SES, func(cdb, in []byte) { in[19] = 0xff }, "staged confirmed e 1000", "", 18},
+		"one command, and more would be":    {"protocol: write-buffer", 4096, plan.WriteBuffer, func(_, in []byte) { in[0] = 0xff }, "refused unconfirmed e 1000", "in one command only", 0},
+		"one command, which is enough":      {"protocol: write-buffer, chunk: {max: 1000000}", 1 << 20, plan.WriteBuffer, func(_, in []byte) { in[0] = 0xff }, "staged confirmed e 1000", "", 1},
+		"beyond the offsets of 24 bits":     {"protocol: write-buffer, maxImage: 33554432", 4096, plan.WriteBuffer, nil, "refused unconfirmed e 1000", "WRITE BUFFER reaches 16777216", 0},
+		"a buffer that reports no capacity": {"protocol: write-buffer", 4096, plan.WriteBuffer, func(_, in []byte) { clear(in[1:4]) }, "staged confirmed e 1000", "", 18},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onRack(t, acme(tt.download), func(b *bench) {
@@ -160,8 +160,8 @@ func TestRefusedModeOfAnImageInOneChunk(t *testing.T) {
 	})
 }
 
-// attending is a device that has a unit attention to tell to whoever asks next, but for
-// an INQUIRY, once armed.
+// attending is a device that, once armed, answers the next command other than INQUIRY with a
+// unit attention.
 type attending struct {
 	transport.Machine
 	arm func(cdb []byte, access transport.Access) bool
@@ -170,7 +170,7 @@ type attending struct {
 	armed bool
 }
 
-// attend tells whether this command is the one that is answered with a unit attention.
+// attend reports whether this command is the one that is answered with a unit attention.
 func (m *attending) attend(cdb []byte, access transport.Access) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -239,8 +239,7 @@ func (n pointingNode) Do(ctx context.Context, req *transport.Request) (*transpor
 	return n.Node.Do(ctx, req)
 }
 
-// Sense data with a pointer say that a mode is refused where it points at the mode in
-// the page, and nothing else does.
+// Sense data with a field pointer mean a refused mode only if it points at the mode in the page.
 func TestPointerToTheModeAlone(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -71,8 +71,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// An image of which nobody has said what it brings runs where the revision is another,
-// and what is neither the old nor the new one is somebody else's.
+// An image of unknown revision runs if the revision has changed. If the image's revision is
+// known, a third revision is someone else's update.
 func TestVerifyOfAnotherRevision(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -130,7 +130,7 @@ func TestVerifyReportsMissing(t *testing.T) {
 	})
 }
 
-// Also where nothing is staged, or not any more: whoever mends a cable asks again.
+// So it does if nothing is staged, or no longer: a person who mends a cable asks again.
 func TestVerifyReportsMissingWithNothingStaged(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("")+strings.ReplaceAll(acme(""), enc1, other), func(b *bench) {
@@ -179,8 +179,8 @@ func TestVerifyNotInSight(t *testing.T) {
 	})
 }
 
-// A device that says of itself that it holds deferred microcode has not lost it,
-// whoever says that it was power-cycled.
+// A device that reports deferred microcode has not lost it, even if a person says that it was
+// power-cycled.
 func TestVerifyDeviceSaysPending(t *testing.T) {
 	t.Parallel()
 	for _, asc := range [][2]byte{{0x00, 0x22}, {0x04, 0x1e}, {0x04, 0x21}, {0x04, 0x22}} {
@@ -216,7 +216,7 @@ func TestVerifyOfASubenclosure(t *testing.T) {
 	})
 }
 
-// Nothing is judged, or forgotten, while somebody works there.
+// Nothing is judged, or forgotten, while a run is working there.
 func TestVerifyBesideARun(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {

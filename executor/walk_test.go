@@ -16,7 +16,7 @@ import (
 	"fwctl/plan"
 )
 
-// Where one fails nothing else of its fault domain is touched, and the others are.
+// If a component fails, nothing else of its fault domain is touched; other domains go on.
 func TestFailureInAResetWaveLeavesTheRestOfItsDomain(t *testing.T) {
 	t.Parallel()
 	rack := acme("") + "    faults: [{when: {opcode: '1d', offset: 8192}, do: {status: '84'}}]\n" +
@@ -143,8 +143,8 @@ func TestARefusedModeIsRemembered(t *testing.T) {
 	}
 }
 
-// What another host has done cannot be seen: a reset does not come before or beside what
-// it is to follow, nor the rest before the canaries, until somebody says that this is done.
+// What another host has done cannot be seen: a reset waits for the wave that it follows there,
+// and the rest for the canaries, until a person says that this is done.
 func TestWavesOfOtherHosts(t *testing.T) {
 	t.Parallel()
 	const before, between, beside = 1, 2, 3
@@ -195,23 +195,23 @@ func TestWavesOfOtherHosts(t *testing.T) {
 						step.RefusedOrder, tt.want)
 				}
 				c.Wave = beside
-				told := false
+				noticed := false
 				c.Observer = func(e result.Event) {
 					if e.Address == esp2 {
 						t.Errorf("event %+v about another host's component", e)
 					}
-					told = told || e.Type == result.EventNoticed && strings.HasPrefix(e.Reason, tt.want)
+					noticed = noticed || e.Type == result.EventNoticed && strings.HasPrefix(e.Reason, tt.want)
 				}
 				b.ended(b.runConfig(context.Background(), c), result.RunDone, end, elsewhere)
-				if !told {
-					t.Errorf("what --wave says of the other host is not told")
+				if !noticed {
+					t.Errorf("what --wave says of the other host is not noticed")
 				}
 			})
 		})
 	}
 }
 
-// Whoever works on any enclosure of a fault domain has it for himself.
+// A run that works on any enclosure of a fault domain has all of it for itself.
 func TestNothingIsDoneBesideWorkOnANeighbour(t *testing.T) {
 	t.Parallel()
 	onRack(t, twoEnclosures(), func(b *bench) {
@@ -251,8 +251,8 @@ func TestUnreadStopsResets(t *testing.T) {
 	})
 }
 
-// What a reset may do is asked of the drives as they are used now, in all of the
-// fault domain, whatever the plan was told of them.
+// A reset is judged by the current use of the drives, in all of the fault domain, whatever the
+// plan says of them.
 func TestResetsAreGatedByTheUseOfDrivesNow(t *testing.T) {
 	t.Parallel()
 	const mounted = "{slot: 0, use: {mount: /tank}}"
@@ -307,7 +307,8 @@ func TestResetsAreGatedByTheUseOfDrivesNow(t *testing.T) {
 	}
 }
 
-// ^C while a run compares: nobody has refused anything, whatever would have had to come first.
+// ^C while a run compares: the run is interrupted, not refused, even if an earlier wave is not
+// done.
 func TestInterruptedWhileItCompares(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
@@ -535,7 +536,7 @@ func TestWaitsForAnotherWave(t *testing.T) {
 	})
 }
 
-// The history tells of each component when it came to its end, and not when the run did.
+// The history has the time when each component came to its end, and not when the run did.
 func TestStepsEndAtTheirOwnTime(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme("flashTime: 10m"), func(b *bench) {

@@ -43,8 +43,7 @@ func TestNothingStartsThatMayNotFitItsWindow(t *testing.T) {
 	})
 }
 
-// What is on record are the windows that were put aside: where a component is worked
-// on in none, nothing was.
+// The record lists the windows that were overridden: none for a component that has no window.
 func TestIgnoredWindowsAreRecorded(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {
@@ -182,7 +181,7 @@ func TestNoSoakAtTheEnd(t *testing.T) {
 	})
 }
 
-// What is left of a window is told as it is, and nothing was written in it.
+// The reason names the time that is left of a window, and nothing was written in it.
 func TestWindowThatIsAllButOver(t *testing.T) {
 	t.Parallel()
 	onRack(t, acme(""), func(b *bench) {

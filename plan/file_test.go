@@ -133,8 +133,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// A plan that somebody made, with a digest that fits, is refused where the
-// executor could not carry it out as it stands.
+// A plan made by hand, with a digest that fits, is refused if the executor could not carry it
+// out as it is.
 func TestParseRefusesContradictions(t *testing.T) {
 	saved := golden(t, "the shortest chain by from is planned")
 	const address = "5000ccab04001000/esp1/sub0: "
@@ -287,7 +287,7 @@ func TestParseKeepsPowerCyclesApart(t *testing.T) {
 	}
 }
 
-// As many components at a time as nobody has do not cost as much memory.
+// A max_parallel far above the number of components does not cost memory.
 func TestWorstOfMany(t *testing.T) {
 	p := must(plan.Parse([]byte(golden(t, "the shortest chain by from is planned"))))
 	p.Rollout.MaxParallel = 1000

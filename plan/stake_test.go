@@ -98,8 +98,8 @@ func TestStakeWords(t *testing.T) {
 	}
 }
 
-// Of several steps each thing is told once: a reset of the other module does not put the
-// drives back that the first one's stops.
+// Several steps name each thing once: drives that the reset of one module stops stay stopped,
+// even if the reset of the other does not stop them.
 func TestStakeWordsOfSteps(t *testing.T) {
 	t.Parallel()
 	tank := func(enclosure string, of int, slots ...int) plan.Stake {

@@ -36,9 +36,9 @@ func TestApplyInterrupted(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			var told []string
+			var logged []string
 			for lines := bufio.NewScanner(stderr); lines.Scan(); {
-				told = append(told, lines.Text())
+				logged = append(logged, lines.Text())
 				if strings.Contains(lines.Text(), ": sending ") {
 					if err := cmd.Process.Signal(sig); err != nil {
 						t.Fatal(err)
@@ -50,7 +50,7 @@ func TestApplyInterrupted(t *testing.T) {
 			if !errors.As(err, &exit) || exit.ExitCode() != exitInterrupted {
 				t.Errorf("apply = %v; want exit code 130", err)
 			}
-			log := strings.Join(told, "\n")
+			log := strings.Join(logged, "\n")
 			for _, want := range []string{"Interrupted: nothing new is started", "esp1/sub0): 100 % sent", "esp1/sub0): staged"} {
 				if !strings.Contains(log, want) {
 					t.Errorf("stderr lacks %q:\n%s", want, log)

@@ -9,12 +9,12 @@ import (
 	"testing"
 )
 
-// apply is how the tests here apply: whatever the disruption, there is nobody to ask.
+// apply is how the tests here apply: they accept any disruption, and no one is asked.
 var apply = []string{"apply", "-f", "desired.yaml", "--yes", "--accept-disruption", "all"}
 
-// A run that is killed with its image in the device, or with its device away, is
-// told by inventory, bars another apply, and is resumed to the end that it would
-// have had; and so is one whose resumption is killed.
+// A run that is killed with its image in the device, or with its device away, is listed by
+// inventory, keeps another apply from beginning, and is resumed to the end that it would have
+// had. So is one whose resumption is killed.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	long(t)
@@ -24,7 +24,7 @@ func TestKilled(t *testing.T) {
 	for name, tt := range map[string]struct {
 		download, esp, policy, modes string
 		sent                         string // is in the trace when it is killed
-		told                         string // or is what it says then
+		says                         string // or is what it says then
 		want                         []string
 	}{
 		"mode e, in mid-download": {"", fault(`opcode: "1d", offset: 12288`), "", "e", lu1 + " 0e@12288", "", staged},
@@ -46,7 +46,7 @@ func TestKilled(t *testing.T) {
 			if tt.sent != "" {
 				p.sends(1, tt.sent)
 			} else {
-				p.tells(tt.told)
+				p.tells(tt.says)
 			}
 			p.kill()
 
@@ -69,7 +69,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// A run is resumed by one, while nobody else works there: not beside itself.
+// A run is resumed by one process only, and not while its own process is alive.
 func TestResumeBesideTheRunItself(t *testing.T) {
 	long(t)
 	t.Parallel()
@@ -278,8 +278,7 @@ func TestInterruptedTwiceInMode7(t *testing.T) {
 	s.are(esp1+" 1100 -", esp2+" 1100 -")
 }
 
-// ^C for the third time leaves at once, and says what is not known. It waits for
-// nobody who does not read.
+// A third ^C leaves at once, and says what is unknown. It does not wait for a reader.
 func TestInterruptedThreeTimes(t *testing.T) {
 	long(t)
 	t.Parallel()
@@ -297,9 +296,9 @@ func TestInterruptedThreeTimes(t *testing.T) {
 			s.run(0, "plan", "-f", "desired.yaml", "--out", "saved.plan")
 			p := tt.start(s, tt.args...)
 			p.sends(1, "07@12288")
-			for _, told := range []string{"Interrupted: ", "Interrupted again: ", "Interrupted for the third time: "} {
+			for _, text := range []string{"Interrupted: ", "Interrupted again: ", "Interrupted for the third time: "} {
 				p.signal(syscall.SIGINT)
-				p.tells(told)
+				p.tells(text)
 			}
 			p.ends(5, append(tt.more, "the outcome of "+esp1+" is unknown", "hint: run fwctl --simulate rack.yaml resume")...)
 			s.says(3, []string{"fwctl resume"}, apply...)
@@ -437,8 +436,7 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
-// What a device is in the middle of, and this host knows nothing of, is somebody
-// else's download: it is left alone.
+// A download that this host knows nothing of is someone else's: it is left alone.
 func TestOthersAreWriting(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, jbods("download: {"+quick+`}, esps: [{faults: [{when: {opcode: "1d", offset: 12288}, `+hangs+`}]}, {}]`), wanted("e", ""))
@@ -473,8 +471,8 @@ func TestResumeBesideAnotherRun(t *testing.T) {
 	s.intact()
 }
 
-// A run that was interrupted is told as one that goes on while somebody resumes it,
-// and killed then it can be resumed whatever else has been done meanwhile.
+// While an interrupted run is resumed, it is reported as running. If it is killed then, it can
+// be resumed whatever else has been done meanwhile.
 func TestKilledResumeOfAnInterruptedRun(t *testing.T) {
 	long(t)
 	t.Parallel()

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Where the memory cannot be written nothing is, and a disk that fills up stops
-// before the next effect.
+// If the store cannot be written, nothing is written to a device, and a disk that fills up
+// stops a run before the next effect.
 func TestFullDisk(t *testing.T) {
 	long(t)
 	if os.Geteuid() != 0 && os.Getenv("CI") == "" {

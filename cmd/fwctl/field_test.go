@@ -28,8 +28,8 @@ func TestFieldCapturesAreBlocked(t *testing.T) {
 	}
 }
 
-// Plans that somebody made by hand: a line break in a revision, and escape sequences
-// in the version of the format.
+// Plans made by hand: a line break in a revision, and escape sequences in the version of the
+// format.
 func TestFieldPlansAreRefused(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{"newline-in-to.plan": "more than a line",

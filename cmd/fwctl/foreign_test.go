@@ -28,8 +28,8 @@ func checkForeign(t *testing.T, what, printed string) {
 	}
 }
 
-// Whatever files are called, and whatever devices, processes and people say of
-// themselves: it stays on the line on which fwctl tells of it.
+// Names of files, and texts of devices, processes and people, stay on the line on which fwctl
+// prints them.
 func TestForeignTextStaysOnItsLine(t *testing.T) {
 	t.Parallel()
 	long(t)
@@ -46,7 +46,7 @@ func TestForeignTextStaysOnItsLine(t *testing.T) {
 	}
 	// In a command, % stands for the directory, and NASTY for something nasty.
 	words := strings.NewReplacer("%", dir+"/", "NASTY", nasty)
-	tells := func(command string) string {
+	prints := func(command string) string {
 		t.Helper()
 		args := strings.Fields(command)
 		for i := range args {
@@ -114,7 +114,7 @@ func TestForeignTextStaysOnItsLine(t *testing.T) {
 		"status --enclosure NASTY",
 		"history --enclosure NASTY --from NASTY",
 		"--simulate %rack.yaml history",
-		// Who did it and why is remembered, and told again.
+		// Who did it and why is remembered, and printed again.
 		sudo,
 		"--simulate %NASTY.yaml history",
 		"--simulate %NASTY.yaml status",
@@ -125,7 +125,7 @@ func TestForeignTextStaysOnItsLine(t *testing.T) {
 		"plan -f %NASTY.desired --inventory %NASTY.json",
 	} {
 		if command != sudo {
-			tells(command)
+			prints(command)
 			continue
 		}
 		out, err := shell(
@@ -138,7 +138,7 @@ func TestForeignTextStaysOnItsLine(t *testing.T) {
 			t.Errorf("%s = %v; want it done\n%s", sudo, err, out)
 		}
 	}
-	if out := tells("--simulate %NASTY.yaml history -o json"); !strings.Contains(out, `a\\x0aFORGED`) {
+	if out := prints("--simulate %NASTY.yaml history -o json"); !strings.Contains(out, `a\\x0aFORGED`) {
 		t.Errorf("history has no one by the name of %q: nothing was applied\n%s", nasty, out)
 	}
 
@@ -168,7 +168,7 @@ func TestForeignTextStaysOnItsLine(t *testing.T) {
 		{"--simulate %strange.yaml inventory --probe-use --out %strange.json", "saved"},
 		{"plan -f %desired.yaml --inventory %strange.json", `a\x0aFORGED: critical`},
 	} {
-		if out := tells(tt[0]); !strings.Contains(strings.Join(strings.Fields(out), " "), tt[1]) {
+		if out := prints(tt[0]); !strings.Contains(strings.Join(strings.Fields(out), " "), tt[1]) {
 			t.Errorf("%s does not tell of %q\n%s", tt[0], tt[1], out)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"fwctl/plan/desired"
 )
 
-// Whatever somebody writes into an inventory, it is refused, by a line that says what is
-// wrong, or it is planned from: into a plan that can be read, and that nothing forges.
+// Whatever is written into an inventory, it is refused, by a line that says what is wrong, or a
+// plan is made from it that can be read and has no forged line.
 func TestInventoriesEditedByHand(t *testing.T) {
 	t.Parallel()
 	long(t)

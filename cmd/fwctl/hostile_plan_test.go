@@ -19,8 +19,8 @@ import (
 // forged is what a line begins with that fwctl did not begin.
 const forged = "FORGED"
 
-// Whatever somebody writes into a plan and signs, it is refused, or shown: without a
-// panic, without control characters, and without a line that fwctl did not begin.
+// Whatever is written into a plan that is then signed, it is refused, or shown without a panic,
+// without control characters, and without a line that fwctl did not begin.
 func TestPlansSignedAnewAreRefusedOrShown(t *testing.T) {
 	t.Parallel()
 	const mark = forged

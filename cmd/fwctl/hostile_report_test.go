@@ -13,8 +13,8 @@ import (
 	"fwctl/internal/ui"
 )
 
-// A status or a history that somebody edited by hand is refused, or shown without a
-// panic and without a line that fwctl did not begin.
+// A status or a history that was edited by hand is refused, or shown without a panic and without
+// a line that fwctl did not begin.
 func TestRecordsEditedByHand(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, jbods("download: {"+quick+"}, esps: [{}, {}]"), wanted("e", ""))

@@ -225,8 +225,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// effects N TRACE counts the commands with an effect in a rack's trace; none
-// where there is no trace. N may be "some".
+// effects N TRACE counts the commands with an effect in a rack's trace; none if there is no
+// trace. N may be "some".
 func effects(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: effects N|some TRACE")
@@ -274,7 +274,7 @@ func fits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// subst FILE OLD NEW replaces every OLD in a file, of which there must be one.
+// subst FILE OLD NEW replaces every OLD in a file, which must have one at least.
 func subst(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: subst FILE OLD NEW")

@@ -193,8 +193,8 @@ func TestInParallel(t *testing.T) {
 	}
 }
 
-// A drive that somebody has come to use since the plan was made: nothing is reset,
-// in the first visit or in the second.
+// A drive that has come into use since the plan was made: nothing is reset, neither in the first
+// wave nor in the second.
 func TestGateThatNoLongerHolds(t *testing.T) {
 	t.Parallel()
 	free := jbods("download: {" + quick + "}, esps: [{}, {}], drives: [{slot: 0}]")
@@ -222,7 +222,7 @@ func TestGateThatNoLongerHolds(t *testing.T) {
 	}
 }
 
-// A wave that waits for a person's power cycle: told, or waited for.
+// A wave that needs a person's power cycle: the run says so and stops, or waits for it.
 func TestPowerCycleWave(t *testing.T) {
 	t.Parallel()
 	desired := strings.Replace(wanted("e", "reset: always, activate: apply"), "activation: {",
@@ -260,8 +260,7 @@ func TestPowerCycleWave(t *testing.T) {
 	})
 }
 
-// What waits for a window has reset nothing when somebody ends the waiting, and
-// goes on later.
+// A run that waits for a window has reset nothing when it is interrupted, and continues later.
 func TestWaitForAWindow(t *testing.T) {
 	long(t)
 	t.Parallel()

@@ -176,8 +176,8 @@ func (s *site) start(args ...string) *process {
 	return s.watch(cmd, out)
 }
 
-// startUnread starts a process whose standard output is a pipe that is full and that
-// nobody reads.
+// startUnread starts a process whose standard output is a pipe that is full and that no one
+// reads.
 func (s *site) startUnread(args ...string) *process {
 	s.Helper()
 	reader, full, err := os.Pipe()
@@ -251,7 +251,7 @@ func (p *process) until(what string, is func() bool) {
 	}
 }
 
-// tells waits for a text in what the process says.
+// tells waits until the process has written a text.
 func (p *process) tells(text string) {
 	p.site.Helper()
 	p.until("it said "+text, func() bool { return strings.Contains(p.said(), text) })

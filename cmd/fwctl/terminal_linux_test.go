@@ -93,7 +93,7 @@ const (
 	ctrlD = "\x04"
 )
 
-// Whoever leaves at the question is told, on a line of its own, that nothing was written.
+// Leaving at the question prints, on a line of its own, that nothing was written.
 func TestQuestionOnATerminal(t *testing.T) {
 	for _, tt := range []struct {
 		name, key, want string
@@ -118,7 +118,7 @@ func TestQuestionOnATerminal(t *testing.T) {
 	}
 }
 
-// An interrupt beside bars is told on a line of its own, and no bar is left in the end.
+// An interrupt while there are bars gets a line of its own, and no bar is left at the end.
 func TestInterruptBesideABar(t *testing.T) {
 	long(t)
 	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))

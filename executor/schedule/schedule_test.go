@@ -208,8 +208,8 @@ func TestStops(t *testing.T) {
 	}
 }
 
-// A declared fault domain ties enclosures together of which one's own is unknown: what goes
-// wrong with one of them keeps the other from being touched too.
+// A declared fault domain ties enclosures together even if the number of one's own is unknown: a
+// failure of one of them keeps the other from being touched, too.
 func TestStopsBeside(t *testing.T) {
 	t.Parallel()
 	for _, numbers := range [][2]int{{0, 1}, {1, 0}, {1, 2}} {

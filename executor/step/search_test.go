@@ -232,7 +232,7 @@ func encode(c step.Component) string {
 	return string(data)
 }
 
-// identity tells components apart, but for their words and the numbers of their effects.
+// identity is what identifies a component: all of it but its texts and the numbers of its effects.
 type identity struct {
 	state                                 step.State
 	hop, open                             int

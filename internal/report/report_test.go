@@ -108,7 +108,7 @@ func TestStuckBesideARunThatGoesOn(t *testing.T) {
 	}
 }
 
-// If nobody can tell who has a lock, nobody says that the process is gone.
+// If it is unknown who has a lock, the process is not reported as gone.
 func TestProcessUnclear(t *testing.T) {
 	store := open(t, func(tx *state.Tx) { begin(tx) })
 	s, err := report.ReadStatus(ctx, store, host, func(string, int) (bool, error) { return false, errors.ErrUnsupported })
@@ -148,8 +148,8 @@ func planned(t *testing.T, scenario string) (*plan.Plan, []byte) {
 	return p, data
 }
 
-// The last run is told where it was interrupted, and whether it can be resumed, which
-// takes its plan.
+// A status lists the last run if it was interrupted, and whether it can be resumed: that needs
+// its plan.
 func TestInterrupted(t *testing.T) {
 	_, data := planned(t, "one owner host an ESP")
 	for name, kept := range map[string][]byte{"its plan was kept": data, "it was not": nil,
@@ -192,8 +192,8 @@ func TestStuckAfterTheEnd(t *testing.T) {
 	}
 }
 
-// Every hop that was begun is told, with what the plan says of those before the one
-// that the component is at.
+// Every hop that was begun is listed; the plan has the revisions of those before the one that
+// the component is at.
 func TestHops(t *testing.T) {
 	p, data := planned(t, "the shortest chain by from is planned")
 	planned := p.Steps[0]
@@ -216,7 +216,7 @@ func TestHops(t *testing.T) {
 		intend(tx, state.LastChunk, "07", first.Image.SHA256, 2)
 		stands(tx, "pending", "")
 	})
-	told := func(name string, hops, way []report.Hop) {
+	check := func(name string, hops, way []report.Hop) {
 		t.Helper()
 		h, err := report.ReadHistory(ctx, store, host)
 		if err != nil {
@@ -233,7 +233,7 @@ func TestHops(t *testing.T) {
 	done := report.Hop{From: first.From, To: first.To, SHA256: first.Image.SHA256, Mode: "7",
 		At: noon.Add(2 * time.Minute)}
 	next := report.Hop{From: second.From, To: second.To, SHA256: second.Image.SHA256}
-	told("before the second", []report.Hop{done}, []report.Hop{done, next})
+	check("before the second", []report.Hop{done}, []report.Hop{done, next})
 	err := store.Update(ctx, func(tx *state.Tx) {
 		intend(tx, state.DownloadStart, "0e", second.Image.SHA256, 3)
 		intend(tx, state.LastChunk, "0e", second.Image.SHA256, 4)
@@ -245,15 +245,15 @@ func TestHops(t *testing.T) {
 		t.Fatal(err)
 	}
 	next.Mode, next.At = "e", noon.Add(5*time.Minute)
-	told("in the end", []report.Hop{done, next}, []report.Hop{done, next})
+	check("in the end", []report.Hop{done, next}, []report.Hop{done, next})
 	earlier := report.Step{Mode: "7", Hops: []report.Hop{done}}
 	if diff := cmp.Diff(earlier.Hops, earlier.Way()); diff != "" {
 		t.Errorf("Way of a step without an image, as of an earlier fwctl (-want +got):\n%s", diff)
 	}
 }
 
-// What is staged and what has to be minded is told by address, as the store has it,
-// and of the enclosures that were asked for.
+// Staged images and cautions are listed by address, as the store has them, for the enclosures
+// that were selected.
 func TestStagedAndCautions(t *testing.T) {
 	const beside, elsewhere = "5000ccab04001000/esp2/sub0", "5000ccab04002000/esp1/sub0"
 	store := open(t, func(tx *state.Tx) {
@@ -291,7 +291,7 @@ func TestStagedAndCautions(t *testing.T) {
 		for _, v := range s.Staged {
 			staged = append(staged, v.Address)
 			if v.Confirmed != (v.Address == a) {
-				t.Errorf("%s is told confirmed: %v; want the first alone to be", v.Address, v.Confirmed)
+				t.Errorf("%s is reported as confirmed: %v; want the first alone to be", v.Address, v.Confirmed)
 			}
 		}
 		for _, v := range s.Cautions {
@@ -353,10 +353,10 @@ func TestStepsToCome(t *testing.T) {
 	}
 }
 
-// What the plan of a run waived is told for the components that it began, and in a status for
-// those that it has not come to.
+// The waivers of a run's plan are listed for the components that it began, and in a status also
+// for those that it has not come to.
 func TestWaivers(t *testing.T) {
-	p, data := planned(t, "a waiver for a non-critical element does not waive a critical one")
+	p, data := planned(t, "requireHealthy permits waived elements until a date")
 	var want []report.Waiver
 	for _, s := range p.Steps {
 		for _, g := range s.Gates {

@@ -187,7 +187,7 @@ func TestBuildAgainstAnOracle(t *testing.T) {
 	}
 }
 
-// disagrees says where a step is not as the rules have it, "" where it is.
+// disagrees returns how a step differs from the rules, "" if it does not.
 func (w world) disagrees(s *plan.Step) string {
 	best := w.shortest()
 	if best == 0 {

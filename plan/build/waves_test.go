@@ -9,7 +9,7 @@ import (
 	"fwctl/plan/build"
 )
 
-// A wave that may not be done within any of its windows is told.
+// A wave that may not be done within any of its windows is a warning.
 func TestWaveLongerThanItsWindows(t *testing.T) {
 	s := load(t, filepath.Join("testdata", "manual is left staged, apply is activated in the same apply"))
 	warnings := func(short, long string) string {

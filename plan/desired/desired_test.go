@@ -106,7 +106,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// texts are the problems in an error, each as it is told.
+// texts returns the problems in an error as texts.
 func texts(t *testing.T, err error) []string {
 	t.Helper()
 	if err == nil {
@@ -130,7 +130,7 @@ func texts(t *testing.T, err error) []string {
 // publicKey is that of minisign's author.
 const publicKey = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
 
-// ring is two images of which each starts only at the other.
+// ring is two images, each of which starts only at the other's revision.
 var ring = "      a: {sha256: " + strings.Repeat("b", 64) + ", from: [0003], revision: 0004, file: a, modes: [e]}\n" +
 	"      b: {sha256: " + strings.Repeat("c", 64) + ", from: [0004], revision: 0003, file: b, modes: [e]}\n"
 
@@ -218,7 +218,7 @@ func TestParseDesiredStateProblems(t *testing.T) {
 		}},
 		{"images that lead round", []string{"want:", ring + "want:"},
 			[]string{`f.yaml:20:91: a and b form a circle: each starts only at what another of them brings, and nothing says which revision is the later one (list their revisions in the model's order, or say in from what else one of them is installed over)`}},
-		{"images that lead round: the order tells the way back", []string{"want:", ring + "want:", "order: [1000,", "order: [0003, 0004, 1000,"}, nil},
+		{"images that lead round: the order shows the way back", []string{"want:", ring + "want:", "order: [1000,", "order: [0003, 0004, 1000,"}, nil},
 		{"images that lead round: there is a way in", []string{"want:", strings.Replace(ring, "from: [0003]", "from: [0003, 0002]", 1) + "want:"}, nil},
 		{"images that lead round: a way in by a glob", []string{"want:", strings.Replace(ring, "from: [0003]", `from: ["000?"]`, 1) + "want:"}, nil},
 		{"an image that starts only at itself", []string{"want:", "      a: {file: a, sha256: " + strings.Repeat("b", 64) + ", revision: 0003, modes: [e], from: [0003]}\nwant:"},
@@ -409,8 +409,8 @@ func TestLoadImages(t *testing.T) {
 	}
 }
 
-// Where a policy requires a signature, the wanted image has one by its key; other
-// images need none, but what they have is sound.
+// If a policy requires a signature, the wanted image must have one by its key. Other images need
+// none; if they have one, it must be valid.
 func TestLoadImagesSignatures(t *testing.T) {
 	dir := t.TempDir()
 	public, private, err := minisign.GenerateKey(nil)
@@ -509,7 +509,7 @@ func TestLoadImagesSignatures(t *testing.T) {
 	}
 }
 
-// An image that says nothing of the product it is for is told, and only told.
+// An image that does not mention its product is a warning, and no more than that.
 func TestLoadImagesWarnings(t *testing.T) {
 	dir := t.TempDir()
 	content := []byte("\x01\x02GLOBEX X28 0611\x00")

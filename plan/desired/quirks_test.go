@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The built-in table is such as a desired state may hold, each row says which
-// vendor it is for, and what nobody has seen on hardware says so.
+// The built-in table is valid in a desired state, each row names its vendor, and a row that was
+// not seen on hardware says so.
 func TestQuirkTable(t *testing.T) {
 	_, rows, ok := bytes.Cut(quirksYAML, []byte("\nquirks:\n"))
 	if !ok {

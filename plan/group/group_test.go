@@ -131,7 +131,7 @@ func TestOrderOfGroups(t *testing.T) {
 	}
 }
 
-// Reasons that differ in a number are one where nothing stops, and never where something may.
+// Reasons that differ in a number are one if no I/O stops, and never if some may.
 func TestFineGroupsAreExactWhereItMatters(t *testing.T) {
 	t.Parallel()
 	for worst, want := range map[plan.Impact]int{plan.ESPReset: 1, plan.IOInterruption: 2} {

@@ -15,7 +15,7 @@ const (
 	jbod2 = "5000ccab04002000"
 )
 
-// jbod is an enclosure of two modules, of which the host sees drives.
+// jbod returns an enclosure of two modules with drives that the host sees.
 func jbod(id string, drives ...inventory.Drive) inventory.Enclosure {
 	esp := func(n int) inventory.ESP {
 		luID := id[:15] + string(rune('0'+n))
