@@ -220,7 +220,7 @@ func (b *bars) component(e result.Event) {
 		r = &running{began: e.Time, until: b.course.expectedEnd(e.Address)}
 		b.running[e.Address] = r
 	}
-	if r != nil {
+	if r != nil && !ends {
 		if e.Type == result.EventStarted || stage != r.stage {
 			r.began = e.Time
 		}

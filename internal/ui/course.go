@@ -234,8 +234,13 @@ func (c *course) bar(spent string, now time.Time, width int) string {
 		label = fmt.Sprintf("wave %d of %d, %s", c.wave.Number, c.waves, short)
 	}
 	atEnd, _ := e.short()
+	full := wording{label, joined(e.inFull())}
+	// There is to be room for a gauge beside it.
+	if width >= 100 {
+		full.tail = joined(spent+" so far", full.tail)
+	}
 	return meterOf([]wording{
-		{label, joined(spent+" so far", joined(e.inFull()))},
+		full,
 		{label, joined(e.short())},
 		{label, atEnd},
 		{label, e.left},
