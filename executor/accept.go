@@ -58,7 +58,7 @@ func (c *Config) Unaccepted() string {
 	var addresses []string
 	for _, s := range c.Local() {
 		if c.stopsIO(s) && s.Selected(c.AcceptDisruption) < 0 {
-			addresses = append(addresses, s.Address)
+			addresses = append(addresses, s.Called())
 		}
 	}
 	if len(addresses) == 0 {

@@ -69,7 +69,7 @@ func (r *run) unreadIn(domain []string, host string, inv *inventory.Inventory) s
 			}
 			read := func(e inventory.Enclosure) bool { return e.ESP(o.LUID) != nil }
 			if !slices.ContainsFunc(inv.Enclosures, read) { // on another path either
-				return fmt.Sprintf("%s (%s): %s", o.Address, p.Path, p.Detail)
+				return fmt.Sprintf("%s (%s): %s", o.Called(), p.Path, p.Detail)
 			}
 		}
 	}

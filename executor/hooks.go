@@ -48,7 +48,7 @@ func (r *run) afterReset(ctx context.Context, c *component, hop int) {
 
 // hookFailed counts a command that failed as its component's failure.
 func (r *run) hookFailed(c *component, kind state.HookKind) {
-	why := fmt.Sprintf("the command %s of %s failed", kind.Words(), c.step.Address)
+	why := fmt.Sprintf("the command %s of %s failed", kind.Words(), c.step.Called())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stops = r.stops.WentWrong(r.Plan, c.scheduled(), why).BreakOff(c.step, why)

@@ -177,7 +177,7 @@ func (r *run) forbid(ctx context.Context, c *component, why string) {
 		return
 	}
 	c.heldBack = why
-	r.breakOff(c, c.step.Address+" must not be reset now")
+	r.breakOff(c, c.step.Called()+" must not be reset now")
 }
 
 // workHolding holds an enclosure's nodes while some of its components are worked on.

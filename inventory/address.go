@@ -77,6 +77,29 @@ func EnclosureOf(address string) string {
 	return enclosure
 }
 
+// Called returns an address, of a component or an enclosure, behind the name that people have for the enclosure; that is
+// "" if it has none.
+func Called(name, address string) string {
+	if name == "" {
+		return address
+	}
+	return Nickname(name, address) + " (" + address + ")"
+}
+
+// Nickname returns the name of an enclosure with what of a component's address people can remember.
+func Nickname(name, address string) string {
+	_, esp, _ := strings.Cut(address, "/")
+	esp, sub, _ := strings.Cut(esp, "/")
+	if !strings.HasPrefix(esp, "esp") {
+		return name
+	}
+	name += " " + esp
+	if sub != "" && sub != "sub0" {
+		name += " " + sub
+	}
+	return name
+}
+
 // ID returns the enclosure part of the addresses of e's components.
 func (e *Enclosure) ID() string {
 	luID := ""

@@ -88,6 +88,9 @@ func (s *Step) Named() inventory.Named {
 	return inventory.Named{Address: s.Address, Name: s.Name, Aliases: s.Aliases}
 }
 
+// Called returns the step's component as people know it.
+func (s *Step) Called() string { return inventory.Called(s.Name, s.Address) }
+
 // Selected returns the first of several selectors that is All or matches the step's
 // component, -1 if none does.
 func (s *Step) Selected(selectors []inventory.Selector) int {

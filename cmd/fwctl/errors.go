@@ -465,7 +465,7 @@ func verified(v *ui.Verification, unread int) error {
 	case len(v.Unsettled) > 0:
 		return &failure{
 			exitUnknown,
-			fmt.Sprintf("what %s holds is not known, or is half an image", v.Unsettled[0].Address),
+			fmt.Sprintf("what %s holds is not known, or is half an image", v.Names.Called(v.Unsettled[0].Address)),
 			"if a run can be resumed, fwctl resume finds out; else send it a whole image, or, " +
 				"if nothing says not to, power-cycle it and say so with --power-cycled",
 		}

@@ -361,7 +361,13 @@ func (r *request) failed(result *result.Result) error {
 	if code == exitDone {
 		return nil
 	}
-	return &failure{code, closing(result), hintAfter(result, r.resumed, r.again("resume"))}
+	// As people know the components.
+	named, names := *result, ui.NamesOf(r.config.Plan)
+	named.Steps = slices.Clone(named.Steps)
+	for i := range named.Steps {
+		named.Steps[i].Address = names.Called(named.Steps[i].Address)
+	}
+	return &failure{code, closing(&named), hintAfter(&named, r.resumed, r.again("resume"))}
 }
 
 // commandOf returns the command of a turn as it is to be typed on its host.

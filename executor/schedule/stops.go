@@ -71,7 +71,7 @@ func (s Stops) After(p *plan.Plan, c Component) Stops {
 	case step.Aborted: // as was asked
 		return s.Stop(Interrupted, result.RunInterrupted)
 	case step.Failed, step.Unknown, step.Refused:
-		return s.WentWrong(p, c, c.Step.Address+" went wrong")
+		return s.WentWrong(p, c, c.Step.Called()+" went wrong")
 	}
 	return s
 }
@@ -83,15 +83,15 @@ func (s Stops) WentWrong(p *plan.Plan, c Component, why string) Stops {
 	unknown := c.Is.State == step.Unknown
 	s = s.broken(c.Step, why)
 	if unknown && c.Step.FaultDomain != 0 {
-		s.Broken = with(s.Broken, 0, c.Step.Address+" may be resetting, and it is unknown what shares drives with what")
+		s.Broken = with(s.Broken, 0, c.Step.Called()+" may be resetting, and it is unknown what shares drives with what")
 	}
 	s.Failures++
 	canary := slices.ContainsFunc(p.Waves, func(w plan.Wave) bool { return w.Canary && c.Step.In(w) })
 	switch limit := p.Rollout.MaxFailures; {
 	case c.Is.NeedsPerson():
-		s.Why = c.Step.Address + " needs a person first"
+		s.Why = c.Step.Called() + " needs a person first"
 	case unknown && c.Step.FaultDomain == 0:
-		s.Why = cmp.Or(s.Why, c.Step.Address+" may be resetting, and it is unknown what shares drives with it")
+		s.Why = cmp.Or(s.Why, c.Step.Called()+" may be resetting, and it is unknown what shares drives with it")
 	case canary:
 		s.Why = cmp.Or(s.Why, why+", and it is a canary")
 	case s.Failures > limit:

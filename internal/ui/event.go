@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fwctl/executor/result"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -27,16 +28,16 @@ func (v *words) label(address string, columns int) string {
 	if name == "" {
 		return address
 	}
-	text := visible(OneLine(v.names.called(address)))
+	text := visible(OneLine(v.names.Called(address)))
 	if width(text)+len(" 100 % the device is writing it, about 58 min left") < columns {
 		return text
 	}
-	return visible(OneLine(nickname(name, address)))
+	return visible(OneLine(inventory.Nickname(name, address)))
 }
 
 // of returns what an event says, "" for one that needs no line.
 func (v *words) of(e result.Event) string {
-	who := v.names.called(e.Address)
+	who := v.names.Called(e.Address)
 	switch e.Type {
 	case result.EventBegun:
 		// The plan, and what comes next, say so.
@@ -95,7 +96,7 @@ func (v *words) of(e result.Event) string {
 func (v *words) calledEach(list string) string {
 	each := strings.Split(list, ", ")
 	for i := range each {
-		each[i] = v.names.called(each[i])
+		each[i] = v.names.Called(each[i])
 	}
 	return strings.Join(each, ", ")
 }

@@ -41,7 +41,7 @@ func problemText(p *inventory.Problem, names Names) string {
 	if p.Unread != nil && len(p.Unread.Components) > 0 {
 		var behind []string
 		for _, c := range p.Unread.Components {
-			behind = append(behind, names.called(c.Address))
+			behind = append(behind, names.Called(c.Address))
 		}
 		text += " (" + strings.Join(behind, ", ") + ")"
 	}

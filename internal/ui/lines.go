@@ -112,7 +112,7 @@ func (l *lineDisplay) advance(e result.Event) {
 	}
 	last := l.last[e.Address]
 	if percent == 100 || percent/10 > last.tenth && e.Time.Sub(last.at) >= patience {
-		l.say(e.Time, fmt.Sprintf("%s: %d %% sent", l.words.names.called(e.Address), percent))
+		l.say(e.Time, fmt.Sprintf("%s: %d %% sent", l.words.names.Called(e.Address), percent))
 		l.mark(e)
 	}
 }

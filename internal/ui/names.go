@@ -30,27 +30,8 @@ func (n Names) of(address string) string { return n[inventory.EnclosureOf(addres
 // cell returns the name of an enclosure as a table has it.
 func (n Names) cell(address string) string { return cmp.Or(n.of(address), "-") }
 
-// called returns an address, of a component or an enclosure, behind the name that people know it by.
-func (n Names) called(address string) string {
-	if name := n.of(address); name != "" {
-		return nickname(name, address) + " (" + address + ")"
-	}
-	return address
-}
-
-// nickname returns the name of an enclosure with what of a component's address people can remember.
-func nickname(name, address string) string {
-	_, esp, _ := strings.Cut(address, "/")
-	esp, sub, _ := strings.Cut(esp, "/")
-	if !strings.HasPrefix(esp, "esp") {
-		return name
-	}
-	name += " " + esp
-	if sub != "" && sub != "sub0" {
-		name += " " + sub
-	}
-	return name
-}
+// Called returns an address, of a component or an enclosure, behind the name that people know it by.
+func (n Names) Called(address string) string { return inventory.Called(n.of(address), address) }
 
 // plainName writes a name in a line of text.
 func plainName(name string) string { return OneLine(name) }

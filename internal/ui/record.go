@@ -343,7 +343,7 @@ func hooksOfRun(r *report.Run, names Names) []hookRow {
 	var rows []hookRow
 	for _, h := range r.Hooks {
 		rows = append(rows, hookRow{
-			What: Moment(h.At) + " " + state.HookKind(h.Kind).Words() + " of " + names.called(h.Address), Command: h.Command,
+			What: Moment(h.At) + " " + state.HookKind(h.Kind).Words() + " of " + names.Called(h.Address), Command: h.Command,
 			Outcome: cmp.Or(h.Outcome, "its end is not known"), Output: strings.TrimSpace(h.Output),
 		})
 	}

@@ -223,7 +223,7 @@ func (sc Screen) runNotes(r report.Run, names Names) []string {
 		lines = append(lines, sc.wrap(Because(g.What+" at "+strings.Join(g.Where, ", "), g.Why), "  ", "    ")...)
 	}
 	for _, h := range r.Hooks {
-		text := fmt.Sprintf("%s %s of %s: %s", Moment(h.At), state.HookKind(h.Kind).Words(), names.called(h.Address),
+		text := fmt.Sprintf("%s %s of %s: %s", Moment(h.At), state.HookKind(h.Kind).Words(), names.Called(h.Address),
 			h.Command)
 		lines = append(lines, sc.wrap(text+": "+cmp.Or(h.Outcome, "its end is not known"), "  ", "    ")...)
 	}
@@ -248,7 +248,7 @@ func safeguardsOf(r report.Run, names Names) []safeguard {
 			at = len(all)
 			all = append(all, safeguard{What: what, Why: why})
 		}
-		all[at].Where = append(all[at].Where, names.called(address))
+		all[at].Where = append(all[at].Where, names.Called(address))
 	}
 	for _, v := range r.Overrides {
 		what := "--" + v.Kind

@@ -41,23 +41,23 @@ func (sc Screen) Verification(v *Verification) string {
 	}
 	for _, s := range v.Settled {
 		add("SETTLED %s: it was power-cycled or reset, runs %s, and what it may have held is started or gone (%s)",
-			v.Names.called(s.Address), cmp.Or(s.Revision, "?"), s.Reason)
+			v.Names.Called(s.Address), cmp.Or(s.Revision, "?"), s.Reason)
 	}
 	for _, u := range v.Unsettled {
-		add("CAUTION %s: %s", v.Names.called(u.Address), u.Reason)
+		add("CAUTION %s: %s", v.Names.Called(u.Address), u.Reason)
 	}
 	for _, d := range v.Declines {
-		add("WORSE %s, since %s: %s", v.Names.called(d.Enclosure), Moment(d.Since), strings.Join(d.Worse, "; "))
+		add("WORSE %s, since %s: %s", v.Names.Called(d.Enclosure), Moment(d.Since), strings.Join(d.Worse, "; "))
 	}
 	for _, s := range v.Astray {
-		add("%s: runs %s, wanted %s: %s", v.Names.called(s.Address), s.Current, s.Desired, s.Action)
+		add("%s: runs %s, wanted %s: %s", v.Names.Called(s.Address), s.Current, s.Desired, s.Action)
 	}
 	for _, d := range v.Drift {
 		if d.Revision == "" {
-			add("%s: %s", v.Names.called(d.Address), d.Reason)
+			add("%s: %s", v.Names.Called(d.Address), d.Reason)
 		} else {
 			add("%s: runs %s, the plan brings %s: %s",
-				v.Names.called(d.Address), d.Revision, cmp.Or(d.Wanted, "another"), d.Reason)
+				v.Names.Called(d.Address), d.Revision, cmp.Or(d.Wanted, "another"), d.Reason)
 		}
 	}
 	if v.Planned > 0 {

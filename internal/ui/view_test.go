@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -385,6 +386,27 @@ func TestViewsLoseNothing(t *testing.T) {
 			{"resume", exampleResume(width), []string{"refused;", "staged", "0F", "resets", "sending", "STOPS", "slots", "pending", "failed", "82h", "500a09800569f041/esp2/sub0", "noout", p.Digest, "intended"}},
 		} {
 			losesNothing(t, fmt.Sprintf("%s at %d columns", v.name, width), v.text, v.words, width)
+		}
+	}
+}
+
+// A table of slots has each of them, however many there are, and says so if there are none.
+func TestDrivesOfManySlots(t *testing.T) {
+	t.Parallel()
+	for _, slots := range []int{0, 300} {
+		e := &inventory.Enclosure{LogicalID: "5000ccab04001000", Vendor: "ACME", Product: "JBOD-60"}
+		for slot := range slots {
+			e.Drives = append(e.Drives, inventory.Drive{Slot: inventory.SlotNumber(slot), InUse: []string{}})
+		}
+		for _, width := range []int{40, 80, 200} {
+			got := (Screen{Width: width}).Drives([]*inventory.Enclosure{e}, nil, true)
+			if n := len(regexp.MustCompile(`(?m)^\d+ +- `).FindAllString(got, -1)); n != slots {
+				t.Errorf("%d slots at %d columns have %d rows:\n%s", slots, width, n, got)
+			}
+			want := map[int]string{0: ": no drives.\n", 300: ": 300 drives, 0 in use.\n"}[slots]
+			if !strings.Contains(strings.ReplaceAll(got, "\n  ", " "), want) {
+				t.Errorf("%d slots at %d columns = %s; want %q", slots, width, got, want)
+			}
 		}
 	}
 }
