@@ -396,7 +396,7 @@ func TestPageOfTensOfThousands(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for what, want := range map[string]int{"<figure>": 3, "data-kinds=": 2} {
+	for what, want := range map[string]int{"<figure>": 3, "data-kinds=": 2, "<figcaption><b>r01u05</b>": 1} {
 		if got := strings.Count(page, what); got != want {
 			t.Errorf("the page has %s %d times; want %d", what, got, want)
 		}

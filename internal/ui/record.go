@@ -27,6 +27,8 @@ type recordView struct {
 
 	Needs, Power []needRow
 	Staged       []stagedRow
+	// StagedAre says which of them stand together, "" if none do.
+	StagedAre string
 
 	RunsAre, NoRuns string
 	// RowsAre names what a row of the runs' tables is.
@@ -51,6 +53,7 @@ type (
 	}
 	stagedRow struct {
 		componentCell
+		Count                               int
 		Runs, Holds, Image, Since, By, Note string
 	}
 	verifiedRow struct {
@@ -117,6 +120,10 @@ func StatusPage(s *report.Status, simulated string, now time.Time, again Again) 
 			row.Note = unconfirmed
 		}
 		view.Staged = append(view.Staged, row)
+	}
+	if len(view.Staged) > runStepsMost {
+		view.StagedAre = together(len(view.Staged))
+		view.Staged = joinStaged(view.Staged)
 	}
 	view.addRuns(s.Runs, "State", func(r *report.Run, v *runView) {
 		v.Stands = stands(*r) + "."
@@ -298,8 +305,7 @@ func (v *recordView) addRuns(runs []report.Run, head string, complete func(*repo
 	v.RowsAre = "components"
 	if total > runStepsMost {
 		v.RowsAre = "groups of components"
-		v.RunsAre += fmt.Sprintf(" They are about %s: those of which the same is said stand together, each enclosure by "+
-			"name, with the time of the first; -o json has each by itself.", Components(total))
+		v.RunsAre += together(total)
 	}
 	v.Kinds = []kindOption{{"", "everything"}}
 	for _, word := range slices.Sorted(maps.Keys(v.words)) {
@@ -396,30 +402,63 @@ func (v *recordView) stepsOf(r *report.Run) []runStep {
 	return rows
 }
 
-// joinSteps puts components together of which the same is said but when.
-func joinSteps(steps []runStep) []runStep {
-	var joined []runStep
-	index, of := map[string]int{}, [][]inventory.Named(nil)
-	for _, s := range steps {
-		key := fmt.Sprint(s.Word, s.Way, s.Why)
-		at, ok := index[key]
+// together says why components stand together.
+func together(components int) string {
+	return fmt.Sprintf(" They are about %s: those of which the same is said stand together, each enclosure by name, with "+
+		"the time of the first; -o json has each by itself.", Components(components))
+}
+
+// joinRows puts rows together that have the same key, and counts them. join says what a row
+// has of another one that it stands for.
+func joinRows[R any](
+	rows []R, key func(*R) string, cell func(*R) *componentCell, join func(into, row *R), count func(*R, int),
+) []R {
+	var joined []R
+	var of [][]inventory.Named
+	index := map[string]int{}
+	for i := range rows {
+		row := &rows[i]
+		k := key(row)
+		at, ok := index[k]
 		if !ok {
 			at = len(joined)
-			index[key] = at
-			joined, of = append(joined, s), append(of, nil)
-			joined[at].componentCell, joined[at].LUID = componentCell{}, ""
+			index[k] = at
+			joined, of = append(joined, *row), append(of, nil)
 		}
-		of[at] = append(of[at], inventory.Named{Address: s.Address, Name: s.Name})
-		first := &joined[at]
-		if s.Sort != "" && s.Sort < first.Sort || first.Sort == "" {
-			first.At, first.Sort = s.At, s.Sort
-		}
+		join(&joined[at], row)
+		of[at] = append(of[at], inventory.Named{Address: cell(row).Address, Name: cell(row).Name})
 	}
 	for i := range joined {
-		joined[i].Count = len(of[i])
-		joined[i].Address, _ = placesText(group.PlacesOf(of[i]), plainName, everything)
+		places, _ := placesText(group.PlacesOf(of[i]), plainName, everything)
+		*cell(&joined[i]) = componentCell{Address: places, Host: cell(&joined[i]).Host}
+		count(&joined[i], len(of[i]))
 	}
 	return joined
+}
+
+// joinSteps puts components of a run together of which the same is said but when.
+func joinSteps(steps []runStep) []runStep {
+	return joinRows(steps,
+		func(s *runStep) string { return fmt.Sprint(s.Word, s.Way, s.Why) },
+		func(s *runStep) *componentCell { return &s.componentCell },
+		func(into, s *runStep) {
+			into.LUID = ""
+			if s.Sort != "" && (into.Sort == "" || s.Sort < into.Sort) {
+				into.At, into.Sort = s.At, s.Sort
+			}
+		},
+		func(s *runStep, n int) { s.Count = n })
+}
+
+// joinStaged puts components together that hold the same.
+func joinStaged(staged []stagedRow) []stagedRow {
+	return joinRows(staged,
+		func(s *stagedRow) string {
+			return fmt.Sprintf("%q", []string{s.Host, s.Runs, s.Holds, s.Image, s.By, s.Note})
+		},
+		func(s *stagedRow) *componentCell { return &s.componentCell },
+		func(into, s *stagedRow) { into.Since = min(into.Since, s.Since) },
+		func(s *stagedRow, n int) { s.Count = n })
 }
 
 func addImage(images map[string]map[string]bool, sha256, revision string) {

@@ -212,6 +212,29 @@ func TestPageOfALargeHistory(t *testing.T) {
 	}
 }
 
+// So has a host that holds more than that staged.
+func TestPageOfALargeStatus(t *testing.T) {
+	t.Parallel()
+	s := &report.Status{Hosts: []report.Host{{Name: "stor1", TakenAt: noon}}}
+	staged := recordStatus().Staged[0]
+	for i := range runStepsMost + 2 {
+		v := staged
+		v.Address, v.Confirmed = fmt.Sprintf("5000ccab%08x/esp1/sub0", i), i > 0
+		s.Staged = append(s.Staged, v)
+		s.Components = append(s.Components, report.Component{Address: v.Address, Name: fmt.Sprintf("r%03du%02d", i/20, i%20)})
+	}
+	page := statusPageOf(t, s)
+	text := textOf(t, page)
+	for _, want := range []string{"5,002 components", "5001 together", "r000u01 to r000u19", "r250u00", "1 together", "unconfirmed"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if len(page) > 100_000 {
+		t.Errorf("the page has %d bytes", len(page))
+	}
+}
+
 // What was waived and put aside is in the table, too.
 func TestSafeguardsInTables(t *testing.T) {
 	t.Parallel()
