@@ -15,8 +15,8 @@ import (
 	"fwctl/plan/group"
 )
 
-// Comparison draws in what a plan differs from an older one: components of which the same
-// differs have one row.
+// Comparison draws how a plan differs from an older one. Components with the same differences
+// share a row.
 func (sc Screen) Comparison(c *compare.Comparison) string {
 	var lines []string
 	add := func(line string) { lines = append(lines, sc.wrap(line, "", "  ")...) }
@@ -47,7 +47,7 @@ func (sc Screen) Comparison(c *compare.Comparison) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// comparisonHead says which plans are compared, how much differs, and whether what was
+// comparisonHead returns which plans are compared, how much differs, and whether what was
 // approved still holds.
 func comparisonHead(c *compare.Comparison) []string {
 	old := fmt.Sprintf("plan %s of %s", plan.ShortDigest(c.Old.Digest), Moment(c.Old.CreatedAt))
@@ -81,7 +81,7 @@ func comparisonHead(c *compare.Comparison) []string {
 	return lines
 }
 
-// change is components of which the same differs.
+// change is components with the same differences.
 type change struct {
 	change      compare.Change
 	components  []inventory.Named
@@ -89,7 +89,7 @@ type change struct {
 	alarming    bool
 }
 
-// where says which components they are: one by its address.
+// where returns which components they are: the address if it is one.
 func (g *change) where(name func(string) string) string {
 	if len(g.components) == 1 {
 		text := name(g.components[0].Address)
@@ -102,8 +102,8 @@ func (g *change) where(name func(string) string) string {
 	return text
 }
 
-// changes puts components together of which the same differs: what is alarming first, then what
-// changed, what was added, and what is gone.
+// changes joins components with the same differences: alarming ones first, then those that
+// changed, those that were added, and those that are gone.
 func changes(rows []compare.Row) []*change {
 	var all []*change
 	index := map[string]*change{}
@@ -134,8 +134,8 @@ func changes(rows []compare.Row) []*change {
 	return all
 }
 
-// ComparisonMarkdown returns in what a plan differs from an older one, for a pull request. If it
-// is too long, what is least alarming is counted.
+// ComparisonMarkdown returns how a plan differs from an older one, for a pull request. If that is
+// too long, the least alarming components are only counted.
 func ComparisonMarkdown(c *compare.Comparison, simulated string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## Firmware plan %s beside %s\n\n", markdownCode(plan.ShortDigest(c.New.Digest)),

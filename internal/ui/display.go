@@ -16,8 +16,8 @@ type Display interface {
 	Close()
 }
 
-// Live returns the display of a run for people: bars on a terminal, else lines. part is what
-// the run is to carry out of the plan on this host, as far as that is known beforehand.
+// Live returns the display of a run for people: bars on a terminal, else lines. part is the part
+// of the plan that the run is to carry out on this host, as far as that is known beforehand.
 func Live(w *Output, whole, part *plan.Plan) Display {
 	v, c := newWords(whole, part), newCourse(part, len(whole.Waves))
 	if takesBars(w) {

@@ -10,9 +10,8 @@ import (
 	"fwctl/inventory"
 )
 
-// Drives draws the drives behind enclosures, a table each. names are those of the
-// enclosures; probed reports whether drives were
-// opened to learn their use.
+// Drives draws the drives behind enclosures, a table each. names are those of the enclosures;
+// probed: drives were opened to learn their use.
 func (sc Screen) Drives(enclosures []*inventory.Enclosure, names Names, probed bool) string {
 	var lines []string
 	for _, e := range enclosures {
@@ -89,7 +88,7 @@ func drivesTable(e *inventory.Enclosure, probed bool) table {
 	return t
 }
 
-// driveUse says what uses a drive.
+// driveUse returns what uses a drive.
 func driveUse(d *inventory.Drive) string {
 	switch {
 	case d.InUse == nil:
@@ -116,7 +115,7 @@ func pathsOf(e *inventory.Enclosure, d *inventory.Drive) string {
 	return strings.Join(all, ", ")
 }
 
-// whyOf says which source says so of a drive's use, and which of its paths is not live.
+// whyOf returns which source says what uses a drive, and which of its paths are not live.
 func whyOf(d *inventory.Drive, probed bool) string {
 	var why []string
 	switch {

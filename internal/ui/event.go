@@ -10,7 +10,7 @@ import (
 	"fwctl/plan"
 )
 
-// words are what the events of a run say.
+// words puts the events of a run in words.
 type words struct {
 	// What the run is to carry out on this host.
 	plan *plan.Plan
@@ -123,7 +123,7 @@ func (v *words) wave(number int) string {
 	return text
 }
 
-// comparing says what takes a while on a slow rack, before anything else happens.
+// comparing returns the line about the comparison, which takes a while on a slow rack.
 func comparing(e result.Event) string {
 	return fmt.Sprintf("Comparing %s with the plan", Components(e.Components))
 }
@@ -134,8 +134,8 @@ func duringComparison(e result.Event) bool {
 	return e.Type == result.EventNoticed || e.Type == result.EventFinished
 }
 
-// onceInFull is a display that says once, in full, why devices do not take a mode, which
-// is the same for all of a kind, and of the others only that they do not either.
+// onceInFull is a display that gives the reason why devices do not take a mode only once, because
+// it is the same for all devices of a kind.
 type onceInFull struct {
 	Display
 	said map[string]bool

@@ -13,7 +13,7 @@ import (
 	"fwctl/plan"
 )
 
-// explanation is what is said of one component: keys on the left, and text beside them.
+// explanation is the text about one component: keys on the left, and text beside them.
 type explanation struct {
 	sc    Screen
 	plan  *plan.Plan
@@ -21,7 +21,7 @@ type explanation struct {
 	lines []string
 }
 
-// Explain draws why a step is what it is.
+// Explain draws what a plan does with a component, and why.
 func (sc Screen) Explain(p *plan.Plan, s *plan.Step, now time.Time) string {
 	e := &explanation{sc: sc, plan: p, step: s}
 	what := s.Address
@@ -55,7 +55,7 @@ func (e *explanation) add(key, text string) {
 	}
 }
 
-// action says what is done with the component, and why as far as no gate says it.
+// action adds what is done with the component, and the reasons that no gate gives.
 func (e *explanation) action() {
 	s := e.step
 	verdict := string(s.Action)
@@ -74,7 +74,7 @@ func (e *explanation) action() {
 	}
 }
 
-// want says which want the component falls under, and by which policy.
+// want adds which want matches the component, and which policy holds.
 func (e *explanation) want() {
 	s := e.step
 	want := fmt.Sprintf("model %s, image %s", s.Model, s.Image)
@@ -85,7 +85,7 @@ func (e *explanation) want() {
 	e.add("Policy", fmt.Sprintf("%s: reset %s", cmp.Or(s.Policy, "the default"), s.Reset))
 }
 
-// gates says what each gate of the policy said, or that it was not asked.
+// gates adds the result of each gate of the policy, or that it was not asked.
 func (e *explanation) gates() {
 	if len(e.step.Gates) == 0 {
 		// Nothing is to be done.
@@ -102,8 +102,8 @@ func (e *explanation) gates() {
 	}
 }
 
-// verdict returns what a gate said. One that failed and does not block the step
-// leaves something out of it.
+// verdict returns the verdict of a gate. A gate that failed and does not block the step leaves
+// something out of it.
 func (e *explanation) verdict(g plan.GateResult) string {
 	switch {
 	case g.Verdict != plan.Failed:
@@ -114,7 +114,7 @@ func (e *explanation) verdict(g plan.GateResult) string {
 	return "not permitted"
 }
 
-// quirk says which row of the quirk table fits the device, and what that changes.
+// quirk adds which row of the quirk table fits the device, and what that changes.
 func (e *explanation) quirk() {
 	s := e.step
 	if s.Quirk == "" {
@@ -126,7 +126,7 @@ func (e *explanation) quirk() {
 	}
 }
 
-// effect says what the step disturbs, how long it takes, and how to get back.
+// effect adds what the step disturbs, how long it takes, and how to roll it back.
 func (e *explanation) effect() {
 	s := e.step
 	if effect := effectOf(s); effect != "" {
@@ -157,7 +157,7 @@ func (e *explanation) effect() {
 	e.add("Way back", back)
 }
 
-// expectedOf says how long a step is expected to take, and what that rests on, before its worst.
+// expectedOf returns how long a step is expected to take, and what that rests on, before its worst.
 func expectedOf(s *plan.Step) string {
 	e := s.Expected()
 	if !e.Known() {
@@ -173,7 +173,7 @@ func expectedOf(s *plan.Step) string {
 	return text + "), "
 }
 
-// waves says when the waves that work on the component may run.
+// waves adds when the waves that work on the component may run.
 func (e *explanation) waves(now time.Time) {
 	waves := e.plan.WavesOf(e.step)
 	for _, w := range waves {
@@ -193,7 +193,7 @@ func (e *explanation) waves(now time.Time) {
 	}
 }
 
-// needs says how long a wave takes for a component.
+// needs returns how long a wave takes for a component.
 func needs(expected plan.Expected, worst plan.Duration) string {
 	if !expected.Known() {
 		return "needs " + takes(expected, worst)
@@ -201,7 +201,7 @@ func needs(expected plan.Expected, worst plan.Duration) string {
 	return takes(expected, worst)
 }
 
-// after says that a wave has to be done first.
+// after adds that another wave has to be done first.
 func (e *explanation) after(number int) {
 	if number < 1 {
 		return
@@ -215,7 +215,7 @@ func (e *explanation) after(number int) {
 	e.add("", after)
 }
 
-// hops says what each download brings, and what starts it.
+// hops adds what each download brings, and what starts it.
 func (e *explanation) hops() {
 	for i, h := range e.step.Hops {
 		e.hop(fmt.Sprintf("Hop %d of %d", i+1, len(e.step.Hops)), h)
@@ -265,7 +265,7 @@ func peculiarities(h plan.Hop) []string {
 	return all
 }
 
-// faultDomainOf lists what is never reset together with a step.
+// faultDomainOf lists the components that are never reset together with a step.
 func faultDomainOf(p *plan.Plan, s *plan.Step) string {
 	if s.FaultDomain == 0 {
 		return "unknown: nothing else is reset at the same time"
@@ -283,7 +283,7 @@ func faultDomainOf(p *plan.Plan, s *plan.Step) string {
 		s.FaultDomain, strings.Join(slices.Sorted(maps.Keys(others)), ", "))
 }
 
-// preconditionsOf says what must still be true before the first byte.
+// preconditionsOf returns what must still be true before the first byte.
 func preconditionsOf(s *plan.Step) string {
 	staged := "nothing staged that " + s.Host + " remembers"
 	if sha := s.Preconditions.Staged; sha != nil {
@@ -293,11 +293,11 @@ func preconditionsOf(s *plan.Step) string {
 		cmp.Or(s.Preconditions.Revision, "?"), staged, s.Host, strings.Join(s.Preconditions.ESPs, ", "))
 }
 
-// beyondTime is what no worst duration includes.
+// beyondTime says what worst durations do not include.
 const beyondTime = "a device that does not answer a command at all is waited for beyond that, up to 2 h a command: " +
 	"a time-out would have the kernel reset it, and it may be writing flash"
 
-// meaning says what each action comes to.
+// meaning has what each action means.
 var meaning = map[plan.Action]string{
 	plan.Update:    "an image is sent to it",
 	plan.Activate:  "the wanted image is staged, and is activated",

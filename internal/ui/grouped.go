@@ -14,8 +14,8 @@ import (
 	"fwctl/plan/group"
 )
 
-// How many lines of a screen the parts of a grouped plan take at most, so that all of it is
-// read: what is said more shortly then is told, and how to get all of it.
+// How many lines of a screen the parts of a grouped plan take at most: people read all of a short
+// plan. The plan says what it abbreviates, and how to get all of it.
 const (
 	groupLinesMost   = 110
 	wavesMost        = 12
@@ -49,8 +49,7 @@ var groupColumns = []column{
 	groupTime: {"TIME", extra}, groupWhy: {"COMPONENTS, WHY", reason},
 }
 
-// grouped draws a plan with a row a group of components, in so few lines that all of it is
-// read, whatever its size.
+// grouped draws a plan with a row for each group of components, in few lines whatever its size.
 func (sc Screen) grouped(p *plan.Plan, now time.Time) string {
 	var lines []string
 	add := func(line string) { lines = append(lines, sc.wrap(line, "", "  ")...) }
@@ -87,8 +86,8 @@ func (sc Screen) grouped(p *plan.Plan, now time.Time) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// order draws the commands that carry a plan out, as many as have room, and reports whether
-// something is said more shortly than it could be.
+// order draws the commands that carry a plan out, as many as have room, and reports whether it
+// abbreviates any.
 func (sc Screen) order(p *plan.Plan) (lines []string, short bool) {
 	all := turnLines("Apply it in this order:", p.Commands, p, everything)
 	for _, line := range turnLines("Apply it in this order:", p.Commands, p, nameLinesMost*sc.Width) {
@@ -114,8 +113,7 @@ func howToGetAll(p *plan.Plan, short bool) string {
 	return text + ". All rows: fwctl show PLAN --details, or fwctl plan with --details."
 }
 
-// onePolicy returns the policy of all components that one is asked about, and whether there
-// is but one.
+// onePolicy returns the policy of all components that have one, and whether there is only one.
 func onePolicy(p *plan.Plan) (policy string, one bool) {
 	for i := range p.Steps {
 		s := &p.Steps[i]
@@ -143,15 +141,15 @@ func policyOf(s *plan.Step) string {
 	return name + ", reset " + string(s.Reset)
 }
 
-// groups draws the groups of a plan's components in the finest way that has room, and
-// reports whether something is said more shortly than it could be.
+// groups draws the groups of a plan's components at the finest level that has room, and reports
+// whether it abbreviates anything.
 func (sc Screen) groups(p *plan.Plan) (lines []string, short bool) {
 	_, onePolicy := onePolicy(p)
 	few := nameLinesMost*(max(sc.Width, 40)-len(hang)) - len(" and 10000 more")
 	for level := group.Fine; level <= group.Coarse; level++ {
 		drawn := groupRows(p, level)
 		for _, calm := range []bool{false, true} {
-			// Names of all, of what is alarming, and at last of as many as have room.
+			// First with the names of all, then of alarming groups, then of as many as have room.
 			if calm && !slices.ContainsFunc(drawn, func(g groupDrawn) bool { return !g.Alarming() }) {
 				continue
 			}
@@ -169,7 +167,7 @@ func (sc Screen) groups(p *plan.Plan) (lines []string, short bool) {
 }
 
 // groupsIn draws groups, some with all names and the others with few, and reports whether they
-// have room. It does not draw what has far too little.
+// have room. It does not draw groups that are far too long.
 func (sc Screen) groupsIn(groups []groupDrawn, onePolicy bool, few int, all func(groupDrawn) bool) ([]string, bool) {
 	t := table{columns: slices.Clone(groupColumns)}
 	letters := 0
@@ -200,7 +198,7 @@ func (sc Screen) groupsIn(groups []groupDrawn, onePolicy bool, few int, all func
 	return lines, len(lines) <= groupLinesMost
 }
 
-// groupDrawn is a group of components, with what is said of it but where they are.
+// groupDrawn is a group of components with its texts, other than where they are.
 type groupDrawn struct {
 	group.Group
 
@@ -261,8 +259,8 @@ func groupRow(g group.Group, waves []plan.Wave, level group.Level) row {
 	return r
 }
 
-// groupWhys says why what is done with a group's components is done, what it risks, and what
-// it puts at stake.
+// groupWhys returns why a group's components are updated, or not, what that risks, and what it
+// puts at stake.
 func groupWhys(g group.Group) []string {
 	lines := groupReasons(g)
 	if stakes := plan.StakeWords(g.Steps, plan.SomeThings); stakes != "" {
@@ -291,10 +289,10 @@ func groupReasons(g group.Group) []string {
 	return lines
 }
 
-// reasonsMost is how many reasons of a group are told.
+// reasonsMost is how many reasons of a group are shown.
 const reasonsMost = 8
 
-// distinct writes what the components of a group have in a column.
+// distinct returns what the components of a group have in a column.
 func distinct(cells []string) string {
 	var seen []string
 	for _, c := range cells {
@@ -313,7 +311,7 @@ func distinct(cells []string) string {
 	return strings.Join(seen, " or ")
 }
 
-// wavesText writes the waves that work on the components of a group.
+// wavesText returns the waves that work on the components of a group.
 func wavesText(cells []string) string {
 	text := distinct(cells)
 	if text != "various" {
@@ -334,8 +332,8 @@ func wavesText(cells []string) string {
 	return all[0] + "-" + all[len(all)-1]
 }
 
-// warnings draws a plan's warnings, those that say the same once, and reports whether
-// something is said more shortly than it could be.
+// warnings draws a plan's warnings, those that say the same once, and reports whether it
+// abbreviates any.
 func (sc Screen) warnings(p *plan.Plan) (lines []string, short bool) {
 	draw := func(level group.Level, nameLines int) (lines []string) {
 		room := everything
@@ -359,7 +357,7 @@ func (sc Screen) warnings(p *plan.Plan) (lines []string, short bool) {
 	return draw(group.Alike, nameLinesMost), true
 }
 
-// warningText writes a warning, with the enclosures that it is about in front.
+// warningText returns a warning, with the enclosures that it is about in front.
 func warningText(w group.Warning, name func(string) string, room int) string {
 	if len(w.Places) == 0 {
 		if w.Count > 1 {
@@ -371,7 +369,7 @@ func warningText(w group.Warning, name func(string) string, room int) string {
 	return places + ": " + w.Text
 }
 
-// waveStretch is one wave, or some in sequence that are alike.
+// waveStretch is one wave, or several in sequence that are alike.
 type waveStretch struct {
 	waves []plan.Wave
 	steps []*plan.Step
@@ -380,8 +378,8 @@ type waveStretch struct {
 	worst    plan.Duration
 }
 
-// wavesOfPlan returns the waves of a plan with what each works on: those in sequence that are
-// alike as one if there are more than so many.
+// wavesOfPlan returns the waves of a plan with what each works on. If there are more than so many,
+// waves in sequence that are alike are one.
 func wavesOfPlan(p *plan.Plan, most int) []waveStretch {
 	times := p.Times()
 	steps := map[int][]*plan.Step{}
@@ -435,11 +433,11 @@ func (sc Screen) waves(stretches []waveStretch, p *plan.Plan, now time.Time) []s
 	return lines
 }
 
-// hostsRoom is how many characters of hosts a wave has at most: what each has to do is listed
-// by --details, and by the commands.
+// hostsRoom is how many characters of hosts a wave shows at most: --details and the commands list
+// what each host has to do.
 const hostsRoom = 300
 
-// waveRow says what runs in a wave.
+// waveRow returns what runs in a wave.
 func waveRow(s waveStretch, p *plan.Plan, now time.Time) []string {
 	first, last := s.waves[0], s.waves[len(s.waves)-1]
 	numbers := waveNumber(first)

@@ -10,7 +10,7 @@ import (
 // cluesShown is how many texts of a kind a person is shown.
 const cluesShown = 5
 
-// Image draws what an image says of itself.
+// Image draws what an image shows of itself.
 func Image(img *image.Image) string {
 	var b strings.Builder
 	line := func(label, format string, args ...any) {

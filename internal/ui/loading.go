@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// From so many inventories, or bytes of them, a terminal shows how far the reading is.
+// From so many inventories, or bytes of them, a terminal shows a bar.
 const (
 	manyFiles = 10
 	// A third of a second.
 	manyBytes = 16 << 20
 )
 
-// Loading is the bar of inventories that are read, several at a time. What is read is
-// written to it.
+// Loading is the bar for inventories that are read, several at a time. Their readers write to it
+// what they read.
 type Loading struct {
 	mu sync.Mutex
 
@@ -39,14 +39,14 @@ func NewLoading(out *Output, files int, size int64, quiet bool) *Loading {
 	return l
 }
 
-// NextFile says that another file is read from here on.
+// NextFile counts another file as begun.
 func (l *Loading) NextFile() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.begun++
 }
 
-// Write takes what was read, and moves the bar.
+// Write counts bytes that were read, and moves the bar.
 func (l *Loading) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,7 +66,7 @@ func (l *Loading) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close leaves the bar as it stands, and goes on below it.
+// Close leaves the bar as it is, and begins a new line below it.
 func (l *Loading) Close() {
 	if l.line != "" {
 		fmt.Fprintln(l.out)

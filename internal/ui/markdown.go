@@ -15,10 +15,10 @@ import (
 // markdownLimit is how many characters a pull request or a comment takes.
 const markdownLimit = 65_536
 
-// Markdown returns a plan for a pull request: the summary, what stands out, what it is made
-// of, then a row a component and what its signs mean. A large plan has a row a group of
-// components, unless details are wanted. If it is too long then, details go first; every
-// enclosure is named as long as the names alone have room.
+// Markdown returns a plan for a pull request: the summary, what stands out, what it is made of,
+// then a row for each component, and what its signs mean. A large plan has a row for each group
+// of components, unless details are wanted. If it is still too long, details are left out first;
+// every enclosure is named as long as the names alone have room.
 func Markdown(p *plan.Plan, simulated string, now time.Time, details bool) string {
 	head, signs := markdownHead(p, simulated, now), signsOf(p)
 	// For what says what is left out, and heads.
@@ -130,7 +130,7 @@ func lengthOf(lists []list) int {
 	return n
 }
 
-// cut leaves out the last items, which have no room in so many characters.
+// cut leaves out the last items, those that have no room in so many characters.
 func (l *list) cut(room int) {
 	for i, item := range l.items {
 		if room -= utf8.RuneCountInString(item); room < 0 {
@@ -140,7 +140,7 @@ func (l *list) cut(room int) {
 	}
 }
 
-// leftOut says how many items of lists are not shown.
+// leftOut returns how many items of lists are not shown.
 func leftOut(lists []list) []string {
 	var text []string
 	for _, l := range lists {
@@ -152,7 +152,8 @@ func leftOut(lists []list) []string {
 	return text
 }
 
-// rowLists are the tables of a plan with a row a component, and its waves if it is large.
+// rowLists returns the tables of a plan with a row for each component, and its waves if it is
+// large.
 func rowLists(p *plan.Plan, now time.Time, things int) []list {
 	head, items := markdownTable(p, things)
 	components := list{title: "Components", above: head, items: items}
@@ -162,12 +163,13 @@ func rowLists(p *plan.Plan, now time.Time, things int) []list {
 	return []list{waveList(p, now, len(p.Waves)), components}
 }
 
-// groupLists are the tables of a plan with its waves, and with a row a group of components.
+// groupLists returns the tables of a plan with its waves, and with a row for each group of
+// components.
 func groupLists(p *plan.Plan, groups []groupDrawn, now time.Time, names int) []list {
 	return []list{waveList(p, now, wavesMost), groupList(groups, names)}
 }
 
-// waveList says what runs when, on which host, and in which window.
+// waveList lists what runs when, on which host, and in which window.
 func waveList(p *plan.Plan, now time.Time, most int) list {
 	l := list{
 		title: "Waves",
@@ -224,7 +226,7 @@ func groupList(groups []groupDrawn, names int) list {
 	return l
 }
 
-// warningItems are a plan's warnings: those of a large one that say the same once.
+// warningItems returns a plan's warnings; for a large plan, those that say the same are one.
 func warningItems(p *plan.Plan, level group.Level) []string {
 	var items []string
 	if level <= rows || !isLarge(p) {
@@ -257,7 +259,7 @@ func markdownHead(p *plan.Plan, simulated string, now time.Time) string {
 		lines = append(lines, "- "+markdownText(clip(line)))
 	}
 	for _, line := range append(turnLines("Apply it in this order:", p.Commands, p, everything), commandLines(p)...) {
-		// Never shortened: it is what someone approves.
+		// It is never shortened, because people approve it.
 		lines = append(lines, "- "+markdownText(line))
 	}
 	lines = append(lines, fmt.Sprintf("- Desired state %s, digest to approve %s.",
@@ -274,9 +276,8 @@ func clip(line string) string {
 	return line
 }
 
-// markdownColumns are the columns of a plan, those below each other that are read
-// together: pages that show Markdown are narrow, and the reasons, which nobody may miss,
-// stand last.
+// markdownColumns are the columns of a plan; those in one list share a column of the table. Pages
+// that show Markdown are narrow, and the reasons, which no one may miss, come last.
 var markdownColumns = []struct {
 	name  string
 	cells []int
@@ -329,10 +330,10 @@ func markdownCell(s *plan.Step, r row, cell int) string {
 	}
 }
 
-// harmless is text that means nothing to Markdown within `...`, in a table too.
+// harmless matches text that means nothing to Markdown within `...`, in a table too.
 var harmless = regexp.MustCompile("^[^`|\\pC]+$")
 
-// markdownCode writes a name or a number that a machine made.
+// markdownCode returns a name or a number that a machine made.
 func markdownCode(text string) string {
 	if !harmless.MatchString(text) {
 		return markdownText(text)
@@ -340,10 +341,9 @@ func markdownCode(text string) string {
 	return "`" + text + "`"
 }
 
-// markdownText writes text so that it stands as it is: as references of
-// characters, since these never begin or end anything, neither a cell nor HTML.
-// A mention and a link to an issue are found in the text that is shown; a space
-// without width breaks them.
+// markdownText returns text so that it is shown as it is: special characters become references,
+// which end neither a cell nor HTML. Mentions and links to issues are found in the text as shown,
+// so a space without width breaks them.
 var markdownText = strings.NewReplacer(
 	"\n", "<br>", "\r", " ",
 	"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", "`", "&#96;", "\\", "&#92;",

@@ -30,13 +30,13 @@ func (n Names) of(address string) string { return n[inventory.EnclosureOf(addres
 // cell returns the name of an enclosure as a table has it.
 func (n Names) cell(address string) string { return cmp.Or(n.of(address), "-") }
 
-// Called returns an address, of a component or an enclosure, behind the name that people know it by.
+// Called returns the address of a component or an enclosure after the name that people know it by.
 func (n Names) Called(address string) string { return inventory.Called(n.of(address), address) }
 
-// plainName writes a name in a line of text.
+// plainName returns a name for a line of text.
 func plainName(name string) string { return OneLine(name) }
 
-// rangeText writes one name, or several that are numbered without a gap.
+// rangeText returns one name, or several that are numbered without a gap, as text.
 func rangeText(r group.Range, write func(string) string) string {
 	if r.Count == 1 {
 		return write(r.First)
@@ -71,8 +71,8 @@ func listed(ranges []group.Range, write func(string) string, room int) (text str
 	return strings.Join(items, ", "), left
 }
 
-// placesText says where components are, as far as there is room for so many characters: what
-// has none is counted, and returned.
+// placesText returns where components are, as far as there is room for so many characters. It
+// counts those that have no room, and returns how many they are.
 func placesText(places []group.Place, write func(string) string, room int) (text string, left int) {
 	var parts []string
 	for _, p := range places {

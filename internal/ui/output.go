@@ -14,16 +14,14 @@ import (
 	"unicode/utf8"
 )
 
-// Output is standard output or standard error. All that fwctl says goes through it, and
-// much of that comes from elsewhere: devices, files, processes, whoever wrote a plan.
-// None of it may steer the terminal, so Output lets through what can be seen, line feeds,
-// tabs, and the colours of a Screen. It escapes everything else in a way that JSON reads
-// as the same text.
+// Output is standard output or standard error. All that fwctl prints goes through it, and much of
+// that comes from elsewhere: from devices, files, processes and people who wrote a plan. None of it
+// may control the terminal, so Output passes on visible characters, line feeds, tabs, and the
+// colours of a Screen. It escapes everything else in a way that JSON reads as the same text.
 //
-// A write never fails: Close reports the first one that did, so that no command can
-// forget it, and a result that nobody received is not reported as success. A standard
-// output that was closed (>&-) looks like one that the caller sends to /dev/null: Go's
-// runtime has opened that in its place before anything of fwctl runs.
+// Write never fails: Close reports the first error, so that no command can forget it, and a result
+// that no one received is not reported as success. A standard output that was closed (>&-) looks
+// like /dev/null: Go's runtime opens that in its place before fwctl runs.
 type Output struct {
 	out io.Writer
 
@@ -40,7 +38,7 @@ func (o *Output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// raw writes text as it is: what steers the terminal, around text that visible has seen.
+// raw writes text as it is: codes for the terminal, around text that visible has escaped.
 func (o *Output) raw(text string) {
 	if _, err := io.WriteString(o.out, text); err != nil {
 		o.mu.Lock()
@@ -64,7 +62,7 @@ func (o *Output) Close() error {
 	return nil
 }
 
-// WriteError is a standard output that could not be written.
+// WriteError reports that standard output could not be written.
 type WriteError struct{ Err error }
 
 func (e *WriteError) Error() string {
@@ -90,10 +88,9 @@ func fileOf(f any) *os.File {
 	return file
 }
 
-// visible escapes everything in text that a terminal obeys or that reads differently
-// from what it is: control characters, marks that turn the direction of writing,
-// characters without width, bytes that are not UTF-8. Codes of Screen.paint become those
-// of the terminal.
+// visible escapes everything in text that a terminal obeys, or that looks like something else:
+// control characters, marks that turn the direction of writing, characters without width, bytes
+// that are not UTF-8. Codes of Screen.paint become those of the terminal.
 func visible(text string) string {
 	if !strings.ContainsFunc(text, isHidden) {
 		return text
@@ -128,12 +125,12 @@ func isHidden(r rune) bool {
 	return r != '\n' && r != '\t' && !unicode.IsPrint(r) || r == utf8.RuneError
 }
 
-// ownMark is in every code of paint, so that visible tells them from codes in
-// foreign text, whose authors cannot guess it.
+// ownMark is in every code of paint. It distinguishes them from codes in foreign text, whose
+// authors cannot guess it.
 var ownMark = fmt.Sprintf(";%d", rand.Uint64())
 
-// paintCode is the code that begins a tone, or ends one, for visible. It has the
-// form of a terminal's code, so that no width counts it.
+// paintCode returns the code that begins a tone, or ends one, for visible. It has the form of a
+// terminal's code, so width does not count it.
 func paintCode(code string) string { return "\x1b[" + code + ownMark + "m" }
 
 // cutPaint returns the code if text begins with one of paint.

@@ -36,7 +36,7 @@ type stakeFate struct {
 	steps  []*plan.Step
 }
 
-// stakesOf are the things at stake in a plan: what stops first.
+// stakesOf returns the things at stake in a plan: those that stop come first.
 func stakesOf(p *plan.Plan) []*stakeFate {
 	type key struct {
 		stakeKey
@@ -68,7 +68,8 @@ func stakesOf(p *plan.Plan) []*stakeFate {
 	return all
 }
 
-// stakeRows has a row for each thing at stake, and but one for all of a kind that are joined.
+// stakeRows returns a row for each thing at stake, and one row for all things of a kind that are
+// joined.
 func stakeRows(p *plan.Plan, all []*stakeFate, joined map[plan.StakeEffect]bool) []stakeRow {
 	names := NamesOf(p)
 	var rows []stakeRow
@@ -113,7 +114,7 @@ func joinedWords(fates []*stakeFate) (words, by string) {
 	return words, Components(len(steps))
 }
 
-// inWaves says in which waves a step is worked on: " (wave 2)".
+// inWaves returns the waves in which a step is worked on: " (wave 2)".
 func inWaves(s *plan.Step, waves []plan.Wave) string {
 	switch numbers := wavesOf(s, waves); {
 	case numbers == "":
@@ -125,7 +126,7 @@ func inWaves(s *plan.Step, waves []plan.Wave) string {
 	}
 }
 
-// stakeWords puts stakes in words as plan does.
+// stakeWords returns stakes in words, as package plan does.
 func stakeWords(stakes []plan.Stake, names Names) string {
 	var steps []*plan.Step
 	for _, s := range stakes {
@@ -178,7 +179,7 @@ type (
 	legendRow struct{ Letter, Words string }
 )
 
-// touchedEnclosure is one that a plan touches, or whose drives it puts at stake.
+// touchedEnclosure is an enclosure that a plan touches, or whose drives it puts at stake.
 type touchedEnclosure struct {
 	id, name string
 	stops    bool
@@ -186,7 +187,7 @@ type touchedEnclosure struct {
 	stakes   []plan.Stake
 }
 
-// touchedEnclosures are those where I/O may stop, then the others, each by their names.
+// touchedEnclosures returns the enclosures where I/O may stop, then the others, each by name.
 func touchedEnclosures(p *plan.Plan) []*touchedEnclosure {
 	names, all := NamesOf(p), map[string]*touchedEnclosure{}
 	of := func(id string) *touchedEnclosure {
@@ -254,7 +255,7 @@ func drawEnclosure(
 	return e
 }
 
-// worstOf is the worst that steps permit.
+// worstOf returns the worst impact that steps permit.
 func worstOf(steps []*plan.Step) plan.Impact {
 	worst := plan.NoImpact
 	for _, s := range steps {
@@ -269,7 +270,7 @@ func worstOf(steps []*plan.Step) plan.Impact {
 	return worst
 }
 
-// noDrives says why no drives are listed of what may come to a worst: that none are is no word that none are in use.
+// noDrives returns why no drives are listed for a worst impact: an empty list does not mean that none are in use.
 func noDrives(worst plan.Impact) string {
 	switch worst {
 	case plan.NoImpact:
@@ -335,7 +336,7 @@ func (e *enclosurePicture) drawModules(steps []*plan.Step, waves []plan.Wave) (w
 	return words
 }
 
-// moduleLine says of a component what is done to it, in which wave and with which effect.
+// moduleLine returns what is done to a component, in which wave and with which effect.
 func moduleLine(s *plan.Step, waves []plan.Wave) linePicture {
 	r := pageRowOf(s, waves)
 	part := s.Address
@@ -352,7 +353,7 @@ func moduleLine(s *plan.Step, waves []plan.Wave) linePicture {
 			right = "wave " + r.Waves + " · " + string(s.Action)
 		}
 	}
-	// As much as has room beside each other.
+	// As much as has room side by side.
 	part, shown := short(part, 12), short(right, 28)
 	room := 46 - utf8.RuneCountInString(part) - utf8.RuneCountInString(shown)
 	line := linePicture{
@@ -368,7 +369,7 @@ func moduleLine(s *plan.Step, waves []plan.Wave) linePicture {
 	return line
 }
 
-// short cuts a text that has no room in a picture; the table has all of it.
+// short cuts a text that has no room in a picture; the table has the whole text.
 func short(text string, most int) string {
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most-1]) + "…"
@@ -379,8 +380,8 @@ func short(text string, most int) string {
 // letters name the things in a picture.
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// manySlots is how many slots are drawn small, and gridSlots up to which number also the rows
-// of slots are drawn that nothing at stake is in.
+// manySlots is from how many slots on they are drawn small. Up to gridSlots, rows of slots that
+// have nothing at stake are drawn, too.
 const manySlots, gridSlots = 144, 1200
 
 // drawSlots draws the slots up to the last one that has a drive at stake, and returns how many have.
@@ -487,7 +488,7 @@ func (e *enclosurePicture) drawSlots(stakes []plan.Stake, names Names) int {
 	return len(users)
 }
 
-// stakeInWords says of one thing what becomes of it, and which drives it has here.
+// stakeInWords returns what becomes of one thing, and which drives it has here.
 func stakeInWords(stakes []plan.Stake, names Names) string {
 	words := stakeWords(stakes, names)
 	if slices.ContainsFunc(stakes, func(s plan.Stake) bool { return s.Effect == plan.Stops }) {

@@ -44,8 +44,8 @@ const rowsMost = 20
 // isLarge reports whether a plan's components are grouped unless each is asked for.
 func isLarge(p *plan.Plan) bool { return len(p.Steps) > rowsMost }
 
-// Plan draws a plan: a row a component if there are few, or details are wanted, else a row a
-// group of them.
+// Plan draws a plan: a row for each component if there are few, or details are wanted, else a row
+// for each group of them.
 func (sc Screen) Plan(p *plan.Plan, now time.Time, details bool) string {
 	if isLarge(p) && !details {
 		return sc.grouped(p, now)
@@ -96,7 +96,7 @@ func (sc Screen) warning(text string) []string {
 	return lines
 }
 
-// planTitle says which plan this is, and of which desired state.
+// planTitle returns which plan this is, and of which desired state.
 func planTitle(p *plan.Plan) string {
 	title := "Plan " + plan.ShortDigest(p.Digest)
 	if p.DesiredState.Name != "" {
@@ -149,7 +149,7 @@ func planRow(s *plan.Step, waves []plan.Wave, things int) row {
 	return r
 }
 
-// whyStep says why what is done with a component is done, and what it risks, on lines.
+// whyStep returns why a component is updated, or not, and what that risks, on lines.
 func whyStep(s *plan.Step) string {
 	why := slices.Clone(s.Reasons)
 	if s.Acts() {
@@ -160,7 +160,7 @@ func whyStep(s *plan.Step) string {
 	return strings.Join(why, "\n")
 }
 
-// timeOf writes how long a step is expected to take, - if that is unknown, and may take at most: 12m/29m.
+// timeOf returns how long a step is expected to take, - if that is unknown, and may take at most: 12m/29m.
 func timeOf(s *plan.Step) string {
 	expected := "-"
 	if e := s.Expected(); e.Known() {
@@ -169,10 +169,10 @@ func timeOf(s *plan.Step) string {
 	return expected + "/" + s.WorstDuration.String()
 }
 
-// productOf names what kind of device a component is of.
+// productOf names the product of a component.
 func productOf(s *plan.Step) string { return strings.TrimSpace(s.Vendor + " " + s.Product) }
 
-// riskOf says what an update risks, and what it sends beside the image.
+// riskOf returns what an update risks, and what it sends beside the image.
 func riskOf(s *plan.Step) string {
 	var risks []string
 	for _, h := range s.Hops {
@@ -190,7 +190,7 @@ func riskOf(s *plan.Step) string {
 	return strings.Join(risks, "; ")
 }
 
-// noWayBack says that no image brings back what a component runs.
+// noWayBack says that no image brings back the revision that a component runs.
 func noWayBack(s *plan.Step) string {
 	if n := len(s.Hops); n > 0 && s.Hops[n-1].Unversioned {
 		return "no way back to what it runs"
@@ -198,7 +198,7 @@ func noWayBack(s *plan.Step) string {
 	return "no way back to " + s.Current
 }
 
-// wavesOf writes the waves that work on a step, those of canaries with a c: 1c,2c.
+// wavesOf returns the waves that work on a step, those of canaries with a c: 1c,2c.
 func wavesOf(s *plan.Step, waves []plan.Wave) string {
 	var names []string
 	for _, w := range waves {
@@ -209,8 +209,8 @@ func wavesOf(s *plan.Step, waves []plan.Wave) string {
 	return strings.Join(names, ",")
 }
 
-// modeOf writes how a hop gets its image, and starts it: "e", "7", "e/7" (7
-// where the device refuses e), "e+0F" (deferred, then activated), "e+page" (likewise, by a vendor's page), "0F".
+// modeOf returns how a hop gets its image, and starts it: "e", "7", "e/7" (7 if the device refuses
+// e), "e+0F" (deferred, then activated), "e+page" (likewise, by a vendor's page), "0F".
 func modeOf(h plan.Hop) string {
 	var ways []string
 	for _, m := range h.Modes {
@@ -236,7 +236,7 @@ func activationOf(h plan.Hop) string {
 	return "0F"
 }
 
-// effectOf writes what a step disturbs.
+// effectOf returns what a step disturbs.
 func effectOf(s *plan.Step) string {
 	switch s.Action {
 	case plan.IsStaged:
@@ -266,8 +266,8 @@ func effectOf(s *plan.Step) string {
 	return "none"
 }
 
-// AtStake draws what steps put at stake together, for whoever is about to start them; "" if it
-// is nothing.
+// AtStake draws what steps put at stake together, for the person who is about to start them; "" if
+// that is nothing.
 func (sc Screen) AtStake(steps []*plan.Step) string {
 	text := plan.StakeWords(steps, plan.SomeThings)
 	if text == "" {
@@ -292,8 +292,7 @@ func planSummary(p *plan.Plan) string {
 	return text + "."
 }
 
-// toDo counts the steps that something is done with; those that disturb by the
-// worst that they permit.
+// toDo counts the steps that something is done with, and those that disturb by their worst impact.
 func toDo(steps []plan.Step) string {
 	counts, worst := map[plan.Action]int{}, map[plan.Impact]int{}
 	for _, s := range steps {
@@ -319,7 +318,7 @@ func toDo(steps []plan.Step) string {
 	return text
 }
 
-// commandLines say which commands a plan runs beside what it does to components.
+// commandLines returns which commands a plan runs.
 func commandLines(p *plan.Plan) []string {
 	lines := hookLines(p)
 	if len(p.Notify) > 0 && p.Summary.Acts() {
@@ -332,8 +331,8 @@ func commandLines(p *plan.Plan) []string {
 	return lines
 }
 
-// hookLines say which commands a plan runs around resets, and around how many
-// components'.
+// hookLines returns which commands a plan runs around resets, and around those of how many
+// components.
 func hookLines(p *plan.Plan) []string {
 	var lines []string
 	counts := map[string]int{}
@@ -355,7 +354,7 @@ func hookLines(p *plan.Plan) []string {
 	return lines
 }
 
-// hooksOf writes what is run around each reset of a component.
+// hooksOf returns what is run around each reset of a component.
 func hooksOf(h *plan.Hooks) string {
 	var parts []string
 	if len(h.BeforeReset) > 0 {
@@ -367,9 +366,9 @@ func hooksOf(h *plan.Hooks) string {
 	return strings.Join(append(parts, "each for up to "+h.Timeout.String()), "; ")
 }
 
-// scanned says when and where a plan's inventories were taken, and what they hold. If they
-// differ in age it says so of each, and how old it was when the plan was made. At most so
-// many hosts, or ranges of them, are named.
+// scanned returns when and where a plan's inventories were taken, and what they hold. If they
+// differ in age, it gives the age of each when the plan was made. It names at most so many hosts,
+// or ranges of them.
 func scanned(p *plan.Plan, most int) string {
 	scans := slices.Clone(p.Scans)
 	slices.SortStableFunc(scans, func(a, b plan.Scan) int { return group.CompareNames(a.Host, b.Host) })

@@ -6,9 +6,9 @@ import (
 	"fwctl/executor/result"
 )
 
-// Queue passes events on from a goroutine of its own. Whoever reads the output may stand
-// still (a pager, ^S, a pipe that nobody empties), and a download must never wait for
-// that. Progress that newer progress has overtaken is left out.
+// Queue passes events on from a goroutine of its own. The output may stand still (a pager, ^S, a
+// pipe that no one empties), and a download must never wait for that. Progress that newer progress
+// has overtaken is dropped.
 type Queue struct {
 	show func(result.Event)
 
@@ -66,7 +66,7 @@ func (q *Queue) take() []result.Event {
 	return events
 }
 
-// Close waits until everything is shown. What is added later is not: a run that was left
+// Close waits until everything is shown. Events that are added later are not: a run that was left
 // goes on until the process ends.
 func (q *Queue) Close() {
 	q.mu.Lock()

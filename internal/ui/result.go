@@ -11,8 +11,7 @@ import (
 	"fwctl/plan"
 )
 
-// Result draws what became of every component of a plan, and what goes on with
-// those that wait for that.
+// Result draws what became of every component of a plan, and what continues with those that wait.
 func (sc Screen) Result(r *result.Result, p *plan.Plan, goesOn string) string {
 	names := NamesOf(p)
 	t := table{columns: []column{
@@ -76,11 +75,11 @@ func (sc Screen) Result(r *result.Result, p *plan.Plan, goesOn string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// turnsTitle says what the commands are that go on with a plan.
+// turnsTitle returns the title of the commands that continue a plan.
 func turnsTitle(r *result.Result) string {
 	title := "To go on"
 	if r.Outcome == result.RunDone {
-		// Nobody here knows how far the others are.
+		// It is unknown here how far other hosts are.
 		title += ", unless it is done there already"
 	}
 	if r.Soak > 0 {
@@ -89,8 +88,8 @@ func turnsTitle(r *result.Result) string {
 	return title + ":"
 }
 
-// confirmedOr returns what is said of an image, and that the device never confirmed it if it
-// did not.
+// confirmedOr returns a text about an image, and adds that the device has not confirmed it if it
+// has not.
 func confirmedOr(what string, confirmed bool) string {
 	if !confirmed {
 		what += ", unconfirmed"

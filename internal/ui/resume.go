@@ -12,8 +12,8 @@ import (
 	"fwctl/plan"
 )
 
-// Resume draws what the store knows of a run that did not come to its end, and what is
-// left to do of its plan.
+// Resume draws what the store knows of a run that did not come to its end, and what is left to do
+// of its plan.
 func (sc Screen) Resume(r *result.Remaining, now time.Time) string {
 	t := table{columns: []column{
 		{"WAVE", below}, {"ADDRESS", key}, {"NAME", label}, {"STATE", below}, {"TO", below}, {"MODE", below},
@@ -65,7 +65,7 @@ func remainingRow(c *result.RemainingStep, waves []plan.Wave) row {
 	return r
 }
 
-// resumeHeading says which run this is.
+// resumeHeading returns which run this is.
 func resumeHeading(run *state.Run, p *plan.Plan) string {
 	how := "broken off"
 	if !run.EndedAt.IsZero() {

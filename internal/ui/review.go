@@ -9,8 +9,6 @@ import (
 	"fwctl/plan"
 )
 
-// What a reviewer asks of a plan beside its rows.
-
 // imageUse is an image that a plan sends or starts, and how many hops do.
 type imageUse struct {
 	plan.ImageRef
@@ -45,7 +43,7 @@ func imageItems(p *plan.Plan) []string {
 	return items
 }
 
-// policyUse is a policy by which something is done or not.
+// policyUse is a policy that holds for some components of a plan.
 type policyUse struct {
 	// "" for the defaults.
 	name  string
@@ -63,8 +61,8 @@ type waiver struct {
 	where []string
 }
 
-// policiesOf returns the policies that were in force where something is to be done, and what
-// they waive.
+// policiesOf returns the policies of the components that something is done with, and what they
+// waive.
 func policiesOf(p *plan.Plan) (policies []policyUse, waivers []waiver) {
 	type policy struct {
 		name  string
@@ -182,7 +180,7 @@ func signsIn(p *plan.Plan) []sign {
 	return slices.DeleteFunc(slices.Clone(signs), func(s sign) bool { return !used[s.Sign] })
 }
 
-// signsOf says what the signs in a plan's rows mean, as Markdown.
+// signsOf returns what the signs in a plan's rows mean, as Markdown.
 func signsOf(p *plan.Plan) string {
 	var parts []string
 	for _, s := range signsIn(p) {

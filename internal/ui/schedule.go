@@ -12,8 +12,8 @@ import (
 	"fwctl/plan"
 )
 
-// scheduleLines say how long a plan's waves are expected to take, and may take at most,
-// against their windows, and when those open next.
+// scheduleLines returns how long a plan's waves are expected to take, and may take at most,
+// compared with their windows, and when those open next.
 func scheduleLines(p *plan.Plan, now time.Time) []string {
 	if len(p.Waves) == 0 {
 		return nil
@@ -25,7 +25,7 @@ func scheduleLines(p *plan.Plan, now time.Time) []string {
 	return append(lines, canaryLines(p)...)
 }
 
-// canaryLines say what waits for the canaries, if there are any.
+// canaryLines returns what waits for the canaries, if there are any.
 func canaryLines(p *plan.Plan) []string {
 	canary := func(w plan.Wave) bool { return w.Canary }
 	switch rest := slices.ContainsFunc(p.Waves, func(w plan.Wave) bool { return !w.Canary }); {
@@ -69,7 +69,7 @@ func inAll(t plan.Times) string {
 	return " In all " + takes(t.TotalExpected, t.TotalWorst) + "."
 }
 
-// takes writes how long something is expected to take, if that is known, and may take at most.
+// takes returns how long something is expected to take, if that is known, and may take at most.
 func takes(expected plan.Expected, worst plan.Duration) string {
 	if !expected.Known() {
 		return "up to " + Spell(worst)
@@ -103,7 +103,7 @@ func totalLine(p *plan.Plan) string {
 	return "Time: " + strings.Join(groups, "; ") + "." + end
 }
 
-// ofOpening sets what waves take at most against how long their longest window is open.
+// ofOpening returns how long waves take at most, compared with the longest opening of their windows.
 func ofOpening(p *plan.Plan, w plan.Wave, total plan.Duration) string {
 	names, open := longest(p, w)
 	if open == 0 {
@@ -116,7 +116,7 @@ func ofOpening(p *plan.Plan, w plan.Wave, total plan.Duration) string {
 	return text
 }
 
-// nextLine says when the windows open, each once; "" if the plan has none.
+// nextLine returns when the windows open, each once; "" if the plan has none.
 func nextLine(p *plan.Plan, now time.Time) string {
 	var parts []string
 	all := runs(p.Waves)
@@ -137,7 +137,7 @@ func nextLine(p *plan.Plan, now time.Time) string {
 	return "Next: " + strings.Join(parts, "; ") + "."
 }
 
-// opens says when a wave may run: saturday-night, Sat 2026-11-28 22:00 CET.
+// opens returns when a wave may run: saturday-night, Sat 2026-11-28 22:00 CET.
 func opens(p *plan.Plan, w plan.Wave, now time.Time) string {
 	o, err := p.Opening(w, now)
 	switch {
@@ -200,8 +200,8 @@ func wavesName(waves []plan.Wave) string {
 	return fmt.Sprintf("waves %d to %d", waves[0].Number, waves[len(waves)-1].Number)
 }
 
-// longest is how long the longest of a wave's windows is open, and which are: 0
-// where it names none.
+// longest returns how long the longest of a wave's windows is open, and which are; 0 if it names
+// none.
 func longest(p *plan.Plan, w plan.Wave) (names []string, open plan.Duration) {
 	for _, name := range w.Windows {
 		d, err := time.ParseDuration(p.Windows[name].Duration)

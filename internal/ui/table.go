@@ -14,7 +14,7 @@ import (
 // table is drawn to a width without ever cutting a cell.
 //
 // tablewriter lays it out: the widths of the columns, and the lines of a row whose cells
-// have several. Two things it cannot do, and they are ours. It has no notion of a column
+// have several. Two things it cannot do, so they are here. It has no notion of a column
 // that leaves the row if there is no room: a width limit makes its renderers cut cells
 // without a word (formatCell), or wraps revisions and addresses in two. So layout decides
 // which columns stand on the row. And it has no lines that belong to a row and to no
@@ -41,7 +41,7 @@ const (
 	below
 	// The column moves in front of the reason.
 	label
-	// The column is left out and named, so that nobody takes it for empty: the rightmost first.
+	// The column is left out and named, so that no one takes it for empty: the rightmost first.
 	extra
 	// As below, and the first to go: all others have their place on the row before it.
 	spare
@@ -142,8 +142,8 @@ func (t table) prepared() (table, []string) {
 	return t, notes
 }
 
-// once takes lines out of reasons that are long and that several rows have: a number stands
-// there, and what it stands for is a note.
+// once replaces long lines that the reasons of several rows share by a number, and makes a note of
+// each.
 func once(reasons []string) (short, notes []string) {
 	const several, long = 3, 100
 	counts, numbers := map[string]int{}, map[string]string{}
@@ -175,7 +175,7 @@ type lined struct {
 	tone         tone
 }
 
-// place returns the cells that stand on the row, and what stands above and below it.
+// place returns the cells on the row, and the lines above and below it.
 func (t table) place(r row, l layout, sc Screen) (cells []string, around lined) {
 	around.tone = r.tone
 	all := t.labelled(r.cells, l)

@@ -30,13 +30,13 @@ func Enumerate(names []string, most int) string {
 	return text
 }
 
-// Moment writes a time as the reader's clock shows it.
+// Moment returns a time as the reader's clock shows it.
 func Moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }
 
-// weekday writes a time as clocks at the window show it.
+// weekday returns a time as clocks at the window show it.
 func weekday(t time.Time) string { return t.Format("Mon 2006-01-02 15:04 MST") }
 
-// Spell writes a duration for people, its two largest units: 58 min, 6 h, 5 d 3 h.
+// Spell returns a duration for people, in its two largest units: 58 min, 6 h, 5 d 3 h.
 func Spell[D ~int64](d D) string {
 	units := []struct {
 		name string
@@ -62,7 +62,7 @@ func Spell[D ~int64](d D) string {
 	return strings.Join(words, " ")
 }
 
-// Because joins what happened, or to what, with why; either may be "".
+// Because joins what happened with why it did; either may be "".
 func Because(what, why string) string {
 	if what == "" || why == "" {
 		return what + why
@@ -73,8 +73,8 @@ func Because(what, why string) string {
 // size returns a number of bytes in words, as in 4.0 KiB.
 func size(n int64) string { return humanize.IBytes(uint64(max(0, n))) }
 
-// OneLine escapes the line breaks of a text that names files, or quotes what a device,
-// a process or a file says: what follows them would read like a line of fwctl's.
+// OneLine escapes the line breaks of a text that names files, or quotes a device, a process or a
+// file: text after a line break would look like a line of fwctl's own.
 func OneLine(text string) string { return strings.ReplaceAll(text, "\n", `\n`) }
 
 // width returns how many columns a text takes on a terminal.
@@ -84,7 +84,7 @@ func width(text string) int {
 			return twwidth.Width(text)
 		}
 	}
-	// Nearly all texts are so, and tables have hundreds of thousands of them.
+	// Nearly all texts are plain ASCII, and tables have hundreds of thousands of them.
 	return len(text)
 }
 
@@ -124,7 +124,7 @@ func pad(text string, columns int) string {
 
 func digestCell(sha256 string) string { return cmp.Or(plan.ShortDigest(sha256), "-") }
 
-// hopsCell joins what is said of each of a component's hops, in order.
+// hopsCell joins the texts about a component's hops, in order.
 func hopsCell[T ~string](each []T) string {
 	var cells []string
 	for _, v := range each {

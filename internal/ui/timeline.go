@@ -43,8 +43,8 @@ const (
 	chartBars = 40
 )
 
-// chartsOf draws the waves of a plan against their windows: those that wait for the same
-// windows together, as they share an opening.
+// chartsOf draws the waves of a plan against their windows. Waves that wait for the same windows
+// share a chart, because they share an opening.
 func chartsOf(p *plan.Plan, now time.Time) []chart {
 	var charts []chart
 	times := p.Times()
@@ -184,7 +184,7 @@ var tickSteps = []time.Duration{
 
 func round(v float64) float64 { return math.Round(v*10) / 10 }
 
-// sentence returns text as a sentence begins.
+// sentence returns text with a capital, as a sentence begins.
 func sentence(text string) string {
 	if text == "" {
 		return ""

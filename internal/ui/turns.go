@@ -9,9 +9,8 @@ import (
 	"fwctl/plan/group"
 )
 
-// turnLines lists commands in order, host by host, below a title: those that differ in
-// their host alone on one line. Names beyond so many characters are counted. It returns nil if
-// there are none.
+// turnLines lists commands in order, host by host, below a title; nil if there are none. Commands
+// that differ only in their host share a line. Names beyond so many characters are counted.
 func turnLines(title string, turns []plan.Turn, p *plan.Plan, room int) []string {
 	if len(turns) == 0 {
 		return nil

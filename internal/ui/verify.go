@@ -13,15 +13,15 @@ import (
 	"fwctl/plan"
 )
 
-// Verification is what was found after a power cycle, and what is not as it should be.
+// Verification is what was found after a power cycle, and which components are not as they should be.
 type Verification struct {
 	*result.Found
 
 	// Astray are the components that are not as a desired state wants them.
 	Astray []plan.Step
 
-	// Drift are the components that are not as a saved plan brings them, of the Planned
-	// ones that were compared with it.
+	// Drift are the components that are not as a saved plan leaves them, of the Planned ones that
+	// were compared with it.
 	Drift   []plan.Drift
 	Planned int
 
@@ -79,7 +79,7 @@ func (sc Screen) Verification(v *Verification) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// findings returns the table of what was staged, and what became of it.
+// findings returns the table of staged images, and what became of them.
 func findings(all []result.Finding, names Names) table {
 	t := table{columns: []column{
 		{"ADDRESS", key}, {"NAME", label}, {"STAGED", below}, {"RUNS", below}, {"OUTCOME", below}, {"SINCE", label}, {"WHY", reason},
@@ -109,7 +109,7 @@ func findings(all []result.Finding, names Names) table {
 	return t
 }
 
-// comparison says what was compared with what it was like before, and how many are worse.
+// comparison returns which enclosures were compared with their baselines, and how many are worse.
 func comparison(f *result.Found) string {
 	n, esps, drives := len(f.Compared), 0, 0
 	for _, c := range f.Compared {
