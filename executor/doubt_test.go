@@ -189,6 +189,23 @@ func TestStagedThatThePeerReplacesAndFallsSilent(t *testing.T) {
 	})
 }
 
+// A module that is dead after the power cycle that a run waited for is not staged, although
+// the one beside it has failed for that reason already.
+func TestStagedThatIsDeadAfterThePowerCycle(t *testing.T) {
+	t.Parallel()
+	onRack(t, acme("protocol: write-buffer, confirm: none, singleBank: true, flashTime: 20m"), func(b *bench) {
+		hop := b.hop("1100", plan.ModeE)
+		hop.Protocol, hop.Activation, hop.ActivateBy = plan.WriteBuffer, plan.WithApply, plan.ByPowerCycle
+		hop.FlashTimeout = plan.Duration(11 * time.Minute)
+		c := b.config(b.step(esp1, both, hop), b.step(esp2, both, hop))
+		c.Plan.Waves[1].PowerCycle, c.Wait, c.Plan.Rollout.MaxFailures = true, true, 2
+		b.onEvent = b.powers
+		r := b.runConfig(context.Background(), c)
+		b.ended(r, result.RunUnknown, "failed unconfirmed e 1100", "unknown unconfirmed e 1000")
+		b.reason(r, 1, "does not answer any more")
+	})
+}
+
 // A module that comes back under another node counts as restarted. It may have lost only its
 // path, and still be writing flash: the reason of the failure warns of that.
 func TestPathThatBlinksWhileFlashIsWritten(t *testing.T) {
@@ -208,7 +225,9 @@ func TestPathThatBlinksWhileFlashIsWritten(t *testing.T) {
 				b.ended(r, result.RunFailed, "failed unconfirmed 7 1000")
 				if tt.warning != "" {
 					b.reason(r, 0, tt.warning)
-				} else if strings.Contains(r.Steps[0].Reason, "writing flash") {
+					return
+				}
+				if strings.Contains(r.Steps[0].Reason, "writing flash") {
 					t.Errorf("reason = %q; want no warning of a device that was reset", r.Steps[0].Reason)
 				}
 			})

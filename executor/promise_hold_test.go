@@ -223,17 +223,19 @@ func (h *history) noFalseWord(n int, r *round) {
 			sr.Revision != p.Revision:
 			h.failf("%s is reported to run %s after it failed, and runs %s", s.Address, sr.Revision, p.Revision)
 		}
+		doubts := strings.Contains(sr.Reason, "so it may still be writing flash")
 		if _, remembered := r.staged[state.Key{LUID: s.LUID, Subenclosure: s.Subenclosure}]; p.holdsSent() && !remembered &&
 			!warned &&
 			!before &&
+			!doubts &&
 			!e.lies {
 			h.failf("%s holds an image that a power loss would start, and nobody remembers: it was %s", s.Address, sr.Outcome)
 		}
 		// by the device's own word
-		if safe := strings.Contains(sr.Reason, "reset and power on are safe (84h)"); p.Broken && !warned && !before && !safe {
+		safe := strings.Contains(sr.Reason, "reset and power on are safe (84h)") || unsure(sr) && p.Writing != nil
+		if p.Broken && !warned && !before && !safe {
 			h.failf("%s has nothing to boot from, and was reported to be %s", s.Address, sr.Outcome)
 		}
-		doubts := strings.Contains(sr.Reason, "so it may still be writing flash")
 		if p.Writing != nil && !warned && !before && !unsure(sr) && !doubts {
 			h.failf("%s is writing flash, and was reported to be %s", s.Address, sr.Outcome)
 		}

@@ -49,38 +49,77 @@ func (r *run) recheck(ctx context.Context, components []*component) (unread []st
 }
 
 // reread finds out what the failed components run: the modules beside them, or a power cycle
-// that the run did not see to its end, may have brought them to another revision since.
-// Likewise for what is staged in the enclosures that recheck could not read, because a module
-// there does not answer. A component that the scan does not show stays as it is.
+// that the run did not see to its end, may have brought them to another revision since. In
+// their enclosures, and in those that recheck could not read because a module there does not
+// answer, it also finds out whether what is staged is so still.
 func (r *run) reread(ctx context.Context, unread []string) {
-	var ended []*component
-	var enclosures []string
+	var failed, staged []*component
 	for _, c := range r.here() {
-		if c.is.State == step.Failed || c.is.State == step.Staged && slices.Contains(unread, c.step.Enclosure) {
-			ended, enclosures = append(ended, c), append(enclosures, c.step.Enclosure)
+		if c.is.State == step.Failed {
+			failed, unread = append(failed, c), append(unread, c.step.Enclosure)
 		}
 	}
-	if len(ended) == 0 {
-		return
-	}
-	inv, err := r.scan(ctx, enclosures)
-	if err != nil {
-		return
-	}
-	for i := range inv.Enclosures {
-		for _, c := range ended {
-			e := &inv.Enclosures[i]
-			switch {
-			case e.ID() != c.step.Enclosure:
-			case c.is.State == step.Staged:
-				r.stillStaged(ctx, c, e)
-			default:
-				is := c.is
-				is.Runs = cmp.Or(c.revisionIn(e), is.Runs)
-				r.set(c, is)
-			}
+	for _, c := range r.here() {
+		if c.is.State == step.Staged && slices.Contains(unread, c.step.Enclosure) {
+			staged = append(staged, c)
 		}
 	}
+	if len(unread) == 0 {
+		return
+	}
+	seen := r.scanned(ctx, unread, staged)
+	for _, c := range failed {
+		if e := seen[c.step.Enclosure]; e != nil {
+			is := c.is
+			is.Runs = cmp.Or(c.revisionIn(e), is.Runs)
+			r.set(c, is)
+		}
+	}
+	for _, c := range staged {
+		switch e := seen[c.step.Enclosure]; {
+		case e == nil:
+		case c.revisionIn(e) == "":
+			r.gone(ctx, c)
+		default:
+			r.stillStaged(ctx, c, e)
+		}
+	}
+}
+
+// scanned returns enclosures by identifier. It scans again for as long as one that it sees
+// lacks one of the components, which may be restarting.
+func (r *run) scanned(ctx context.Context, ids []string, all []*component) map[string]*inventory.Enclosure {
+	seen := map[string]*inventory.Enclosure{}
+	patience := time.Duration(0)
+	for _, c := range all {
+		patience = max(patience, time.Duration(c.hop().ReturnTimeout))
+	}
+	for range backoff.Within(ctx, patience, backoff.Device) {
+		inv, err := r.scan(ctx, ids)
+		if err != nil {
+			continue
+		}
+		clear(seen)
+		for i := range inv.Enclosures {
+			seen[inv.Enclosures[i].ID()] = &inv.Enclosures[i]
+		}
+		if !slices.ContainsFunc(all, func(c *component) bool {
+			e := seen[c.step.Enclosure]
+			return e != nil && c.revisionIn(e) == ""
+		}) {
+			break
+		}
+	}
+	return seen
+}
+
+// gone ends a component that was staged, and that does not answer any more beside one that
+// does: a power cycle may have started what it held.
+func (r *run) gone(ctx context.Context, c *component) {
+	reason := fmt.Sprintf("it held %s staged, and does not answer any more", cmp.Or(c.hop().To, "an image"))
+	r.apply(ctx, c, step.Event{Kind: step.Begin})
+	r.apply(ctx, c, step.Event{Kind: step.Return, Revision: c.is.Runs, Reason: reason})
+	r.apply(ctx, c, step.Event{Kind: step.Lose, Revision: c.is.Runs, Reason: reason})
 }
 
 // lookAgain reads a component's enclosure. done are the components there that are done. If
