@@ -40,11 +40,12 @@ func savedPlan(t *testing.T) []byte {
 // Whatever byte of a saved plan is flipped, it is found; but for the time of its
 // creation, which the digest does not cover.
 func TestParseFindsFlippedBytes(t *testing.T) {
+	t.Parallel()
 	data := savedPlan(t)
 	start := bytes.Index(data, []byte(`"created_at": "`)) + len(`"created_at": "`)
 	end := start + bytes.IndexByte(data[start:], '"')
 	for i := range data {
-		if start <= i && i < end {
+		if start <= i && i < end || raceDetector && i%8 != 0 { // make test tries all, without the race detector
 			continue
 		}
 		for _, mask := range []byte{0x01, 0x20} { // 0x20: the other case of a letter, to which encoding/json is blind
