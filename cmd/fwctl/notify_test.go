@@ -135,8 +135,8 @@ func TestNotifyNeverMatters(t *testing.T) {
 		"fails":           {`[sh, -c, "cat >/dev/null; echo no route; exit 1"]`, `exit status 1, and it said "no route" last (`},
 		"reads nothing":   {`["true"]`, ""},
 		"closes all":      {`[sh, -c, "exec <&- >&- 2>&-"]`, ""},
-		"writes much":     {`[sh, -c, "head -c 30000000 /dev/zero"]`, ""},
-		"fails with much": {`[sh, -c, "head -c 3000000 /dev/zero; exit 1"]`, "exit status 1, and it said \"\\x00\\x00"},
+		"writes much":     {`[sh, -c, "head -c 1000000 /dev/zero"]`, ""},
+		"fails with much": {`[sh, -c, "head -c 1000000 /dev/zero; exit 1"]`, "exit status 1, and it said \"\\x00\\x00"},
 		"forks":           {`[sh, -c, "sleep 3 & exit 0"]`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
