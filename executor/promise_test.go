@@ -306,8 +306,13 @@ func (h *history) run(c executor.Config, run func(context.Context, executor.Conf
 		h.Fatalf("seed %d: Run = %v\n%s\n%s", h.seed, err, h.world.rack, h.desired)
 	}
 	r.to, r.after, r.ended = h.traced(), h.state(), time.Now()
-	if r.staged, err = c.Store.Staged(context.Background()); err != nil {
-		h.Fatal(err)
+	r.staged = map[state.Key]state.StagedRecord{} // on any host: plans are made from the inventories of all
+	for _, store := range h.stores {
+		staged, err := store.Staged(context.Background())
+		if err != nil {
+			h.Fatal(err)
+		}
+		maps.Copy(r.staged, staged)
 	}
 	if r.memory, err = c.Store.Memory(context.Background()); err != nil {
 		h.Fatal(err)
