@@ -84,7 +84,7 @@ type Head struct {
 	Missed int `json:"missed,omitempty"`
 }
 
-// Config says who is notified of which run.
+// Config is the run that people are notified of, and how.
 type Config struct {
 	Plan *plan.Plan
 	Host string

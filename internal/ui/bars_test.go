@@ -124,15 +124,21 @@ func (w *watched) end() string {
 // Text goes by above the bars, each with its time: one bar of each component that is worked on, what is
 // waited for, and the whole. At the end no bar is left.
 func TestBars(t *testing.T) {
+	atEachWidth(t, "bars", watchAll)
+}
+
+// atEachWidth compares what a run shows on terminals of three widths with golden files.
+func atEachWidth(t *testing.T, name string, watched func(*testing.T) string) {
+	t.Helper()
 	for _, columns := range []string{"40", "80", "200"} {
 		t.Setenv("COLUMNS", columns)
 		synctest.Test(t, func(t *testing.T) {
-			isGolden(t, filepath.Join("testdata", "view", "bars-"+columns+".txt"), watchAll(t))
+			isGolden(t, filepath.Join("testdata", "view", name+"-"+columns+".txt"), watched(t))
 		})
 	}
 }
 
-// watchAll watches a run of which nothing is expected, from its window to its end.
+// watchAll watches a run without expected durations, from its window to its end.
 func watchAll(t *testing.T) string {
 	w := watch(t, watchedPlan(0))
 	opens := time.Now().Add(time.Minute)
@@ -300,12 +306,7 @@ func TestBarsOfWhatEnds(t *testing.T) {
 // What the plan expects is how long a component and the whole still take, and when that ends. It follows what the
 // run has come to; what takes longer than expected says so.
 func TestBarsSayWhatIsLeft(t *testing.T) {
-	for _, columns := range []string{"40", "80", "200"} {
-		t.Setenv("COLUMNS", columns)
-		synctest.Test(t, func(t *testing.T) {
-			isGolden(t, filepath.Join("testdata", "view", "bars-expected-"+columns+".txt"), watchExpected(t))
-		})
-	}
+	atEachWidth(t, "bars-expected", watchExpected)
 }
 
 // watchExpected watches a run that is expected to take 20 s a wave.

@@ -119,12 +119,18 @@ func TestPagesInABrowser(t *testing.T) {
 	}
 }
 
+// onlyInMakeBrowser skips a test that takes too long for make test.
+func onlyInMakeBrowser(t *testing.T) {
+	t.Helper()
+	if !allInBrowser {
+		t.Skip("FWCTL_BROWSER is not set: make browser sets it, and runs this")
+	}
+}
+
 // On paper there is ink on white, whatever the screen is like, and no table is cut.
 func TestPrintedPagesInABrowser(t *testing.T) {
 	t.Parallel()
-	if !allInBrowser {
-		t.Skip("it takes a while: make browser runs it")
-	}
+	onlyInMakeBrowser(t)
 	tab := browser(t)
 	for name, page := range inBrowser(t) {
 		opened(t, tab, page)
@@ -300,9 +306,7 @@ func keep(t *testing.T, tab context.Context, name string) {
 // A plan of 5,000 components can be filtered and sorted, by keyboard too.
 func TestLargePageInABrowser(t *testing.T) {
 	t.Parallel()
-	if !allInBrowser {
-		t.Skip("it takes a while: make browser runs it")
-	}
+	onlyInMakeBrowser(t)
 	tab := browser(t)
 	opened(t, tab, pageOf(t, largePlan(5000, 24)))
 	const shown = `document.querySelectorAll("#components-table tbody tr:not([hidden])").length`
@@ -328,12 +332,10 @@ func TestLargePageInABrowser(t *testing.T) {
 	}
 }
 
-// The filter of a history is for the components of all runs, and hides runs of which it shows none.
+// The filter of a history covers the components of all runs. It hides a run that has none to show.
 func TestFilterOfRunsInABrowser(t *testing.T) {
 	t.Parallel()
-	if !allInBrowser {
-		t.Skip("it takes a while")
-	}
+	onlyInMakeBrowser(t)
 	tab := browser(t)
 	opened(t, tab, historyPageOf(t, recordHistory()))
 	const runs = `document.querySelectorAll(".run:not([hidden])").length`
@@ -358,9 +360,7 @@ func TestFilterOfRunsInABrowser(t *testing.T) {
 // Pages of 40,000 components stay small enough to be opened, and to be sent with a ticket.
 func TestVeryLargePagesInABrowser(t *testing.T) {
 	t.Parallel()
-	if !allInBrowser {
-		t.Skip("it takes a while")
-	}
+	onlyInMakeBrowser(t)
 	tab := browser(t)
 	for name, page := range map[string]string{
 		"very large site": pageOf(t, sitePlan(40_000)), "very large": pageOf(t, largePlan(40_000, 24)),

@@ -19,12 +19,12 @@ type course struct {
 
 	// The wave that goes on; zero if none has begun.
 	wave plan.Wave
-	// When that began to work on components, and those of which it has nothing left to do, by address.
+	// When that wave began to work on components, and those that it is done with, by address.
 	begun map[string]time.Time
 	over  map[string]bool
 	// When its soak ends; zero while none goes on.
 	until time.Time
-	// What became of components of which nothing is left to do in any wave, by address.
+	// How components ended that no wave has anything left to do for, by address.
 	ended map[string]result.Outcome
 }
 
@@ -163,7 +163,7 @@ func (c *course) counted() string {
 	return fmt.Sprintf("%d of %d done%s", done, len(c.steps), bad)
 }
 
-// leftInWave counts the components of which the wave has something left to do.
+// leftInWave returns how many components the wave still has something to do for.
 func (c *course) leftInWave() int {
 	n := 0
 	for address, s := range c.steps {

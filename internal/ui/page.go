@@ -25,7 +25,7 @@ type page struct {
 	Unread   []plan.Unread
 
 	Stakes []stakeRow
-	// What stands above the stakes, pictures and rows of which not all have room, "" if they have.
+	// Notes above stakes, pictures and rows if the page has no room for all; "" if it has.
 	StakesCut, PicturesCut, RowsCut string
 	NothingAtStake                  string
 
@@ -85,8 +85,8 @@ type pageRow struct {
 	Tone string
 }
 
-// pageRoom is how much of each a page has at most. What has no room is listed together with
-// others of which the same is said, and the page says so.
+// pageRoom is how much of each a page has at most. What has no room shares a row with others that
+// have the same entries, and the page says so.
 type pageRoom struct{ rows, pictures, stakes, warnings int }
 
 var (
@@ -193,8 +193,11 @@ func (v *page) addStakes(p *plan.Plan, most int) {
 	}
 	joined := map[plan.StakeEffect]bool{plan.KeepsPath: len(all) > most, plan.Stops: stops > most}
 	if len(all) > most {
-		v.StakesCut = fmt.Sprintf("There are %s; those of a kind stand together, each by name. Slots and components of "+
-			"each: fwctl show PLAN -o html --details, and the plan file.", english.Plural(len(all), "thing", ""))
+		v.StakesCut = fmt.Sprintf(
+			"There are %s; those of a kind stand together, each by name. Slots and components of "+
+				"each: fwctl show PLAN -o html --details, and the plan file.",
+			english.Plural(len(all), "thing", ""),
+		)
 	}
 	v.Stakes = stakeRows(p, all, joined)
 }

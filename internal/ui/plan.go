@@ -96,7 +96,7 @@ func (sc Screen) warning(text string) []string {
 	return lines
 }
 
-// planTitle returns which plan this is, and of which desired state.
+// planTitle returns the heading of a plan, with its digest and desired state.
 func planTitle(p *plan.Plan) string {
 	title := "Plan " + plan.ShortDigest(p.Digest)
 	if p.DesiredState.Name != "" {
@@ -322,8 +322,11 @@ func toDo(steps []plan.Step) string {
 func commandLines(p *plan.Plan) []string {
 	lines := hookLines(p)
 	if len(p.Notify) > 0 && p.Summary.Acts() {
-		lines = append(lines, fmt.Sprintf("Notify, on each host: %s, at the start, on a failure, when a person is needed, "+
-			"and at the end.", p.Notify))
+		lines = append(
+			lines,
+			fmt.Sprintf("Notify, on each host: %s, at the start, on a failure, when a person is needed, "+
+				"and at the end.", p.Notify),
+		)
 		if p.Simulated {
 			lines = append(lines, "Notify is not run on a simulated rack.")
 		}

@@ -90,7 +90,7 @@ type (
 		Text []string
 	}
 	hookRow struct{ What, Command, Outcome, Output string }
-	// runStep is a component of a run, or some of which the same is said.
+	// runStep is a component of a run, or several with the same entries.
 	runStep struct {
 		componentCell
 		Count         int
@@ -113,7 +113,8 @@ func StatusPage(s *report.Status, simulated string, now time.Time, again Again) 
 	view.addNeeds(s, again)
 	for _, v := range s.Staged {
 		row := stagedRow{
-			componentCell: view.component(v.Address, v.Host), Runs: cmp.Or(v.Running, "-"), Holds: cmp.Or(v.Revision, "-"),
+			componentCell: view.component(v.Address, v.Host),
+			Runs:          cmp.Or(v.Running, "-"), Holds: cmp.Or(v.Revision, "-"),
 			Image: digestCell(v.SHA256), Since: Moment(v.Since), By: cmp.Or(v.By, "-"),
 		}
 		if !v.Confirmed {
@@ -160,7 +161,9 @@ func HistoryPage(h *report.History, simulated string, now time.Time, again Again
 		strings.Join(counts, ", "))+".", now)
 	view.RunsAre, view.NoRuns = "The latest first.", "Nothing was applied."
 	runs := slices.Clone(h.Runs)
-	slices.SortStableFunc(runs, func(a, b report.Run) int { return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(b.ID, a.ID)) })
+	slices.SortStableFunc(runs, func(a, b report.Run) int {
+		return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(b.ID, a.ID))
+	})
 	view.addRuns(runs, "Outcome", func(r *report.Run, v *runView) {
 		v.Stands = endOf(*r, again) + "."
 		v.Word, v.Tone = runWord(r)
@@ -274,8 +277,8 @@ func runLabels(word string) string {
 	return word
 }
 
-// addRuns adds runs with their components. Of more components than a page lists one by one,
-// those of which the same is said stand together.
+// addRuns adds runs with their components. If a page has no room for a row each, components with
+// the same entries share one.
 func (v *recordView) addRuns(runs []report.Run, head string, complete func(*report.Run, *runView)) {
 	total := 0
 	for i := range runs {
@@ -286,7 +289,8 @@ func (v *recordView) addRuns(runs []report.Run, head string, complete func(*repo
 		view := runView{
 			ID: fmt.Sprintf("run-%d", i+1), Head: fmt.Sprintf("Run %d on %s", r.ID, r.Host),
 			Short: cmp.Or(plan.ShortDigest(r.Plan), "-"), Started: Moment(r.StartedAt), By: r.By, StepHead: head,
-			Facts: runFacts(r), Safeguards: safeguardsOf(*r, v.names), Hooks: hooksOfRun(r, v.names), Counts: countSteps(r.Steps),
+			Facts: runFacts(r), Safeguards: safeguardsOf(*r, v.names), Hooks: hooksOfRun(r, v.names),
+			Counts: countSteps(r.Steps),
 		}
 		if r.EndedAt != nil {
 			view.Ended = Moment(*r.EndedAt)
@@ -340,7 +344,8 @@ func runFacts(r *report.Run) []fact {
 		facts = append(facts, fact{Head: "Accounts", Text: lines})
 	}
 	if r.EndedAt != nil {
-		facts = append(facts, fact{Head: "Ended", Text: []string{Moment(*r.EndedAt) + ", after " + Spell(r.EndedAt.Sub(r.StartedAt))}})
+		took := Spell(r.EndedAt.Sub(r.StartedAt))
+		facts = append(facts, fact{Head: "Ended", Text: []string{Moment(*r.EndedAt) + ", after " + took}})
 	}
 	return facts
 }
@@ -349,7 +354,8 @@ func hooksOfRun(r *report.Run, names Names) []hookRow {
 	var rows []hookRow
 	for _, h := range r.Hooks {
 		rows = append(rows, hookRow{
-			What: Moment(h.At) + " " + state.HookKind(h.Kind).Words() + " of " + names.Called(h.Address), Command: h.Command,
+			What:    Moment(h.At) + " " + state.HookKind(h.Kind).Words() + " of " + names.Called(h.Address),
+			Command: h.Command,
 			Outcome: cmp.Or(h.Outcome, "its end is not known"), Output: strings.TrimSpace(h.Output),
 		})
 	}
@@ -378,7 +384,8 @@ func (v *recordView) stepsOf(r *report.Run) []runStep {
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		row := runStep{
-			componentCell: v.component(s.Address, ""), LUID: s.LUID, Word: standing(s.Outcome, s.State), At: "-", Why: s.Reason,
+			componentCell: v.component(s.Address, ""), LUID: s.LUID,
+			Word: standing(s.Outcome, s.State), At: "-", Why: s.Reason,
 		}
 		switch result.Outcome(row.Word) {
 		case result.OutcomeFailed, result.OutcomeUnknown:
@@ -402,10 +409,10 @@ func (v *recordView) stepsOf(r *report.Run) []runStep {
 	return rows
 }
 
-// together says why components stand together.
+// together returns why components share rows, as a sentence.
 func together(components int) string {
-	return fmt.Sprintf(" They are about %s: those of which the same is said stand together, each enclosure by name, with "+
-		"the time of the first; -o json has each by itself.", Components(components))
+	return fmt.Sprintf(" They are about %s: components with the same entries share a row, with each enclosure by name "+
+		"and the time of the first; -o json has a row for each.", Components(components))
 }
 
 // joinRows puts rows together that have the same key, and counts them. join says what a row
@@ -436,7 +443,7 @@ func joinRows[R any](
 	return joined
 }
 
-// joinSteps puts components of a run together of which the same is said but when.
+// joinSteps returns one row for all components of a run that differ in their times alone.
 func joinSteps(steps []runStep) []runStep {
 	return joinRows(steps,
 		func(s *runStep) string { return fmt.Sprint(s.Word, s.Way, s.Why) },
@@ -514,7 +521,11 @@ func statusTiles(s *report.Status) []tile {
 	tiles := []tile{
 		{len(person), english.PluralWord(len(person), "needs a person", "need a person"), len(person) > 0},
 		{len(s.Staged), "staged", false},
-		{runs["broken off"], english.PluralWord(runs["broken off"], "run broken off", "runs broken off"), runs["broken off"] > 0},
+		{
+			runs["broken off"],
+			english.PluralWord(runs["broken off"], "run broken off", "runs broken off"),
+			runs["broken off"] > 0,
+		},
 		{runs["goes on"], english.PluralWord(runs["goes on"], "run goes on", "runs go on"), false},
 	}
 	for _, t := range []tile{

@@ -199,7 +199,7 @@ func TestPageOfALargeHistory(t *testing.T) {
 	h := largeHistory(runStepsMost + 2)
 	page := historyPageOf(t, h)
 	text := textOf(t, page)
-	for _, want := range []string{"5,002 components", "r000u01 to r000u19", "r125u00", "the device said 83h", "-o json has each by itself"} {
+	for _, want := range []string{"5,002 components", "r000u01 to r000u19", "r125u00", "the device said 83h", "-o json has a row for each"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
 		}

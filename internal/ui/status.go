@@ -59,7 +59,8 @@ func resumeOn(hosts []report.Host, again Again) func(host string) string {
 
 func stuckTable(s *report.Status, names Names, resume func(host string) string) table {
 	t := table{columns: []column{
-		{"STUCK", key}, {"NAME", label}, {"HOST", label}, {"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason},
+		{"STUCK", key}, {"NAME", label}, {"HOST", label},
+		{"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason},
 	}}
 	for i := range s.Stuck {
 		v := &s.Stuck[i]
@@ -87,14 +88,16 @@ const (
 func cautionTable(s *report.Status, names Names) table {
 	t := table{columns: []column{{"CAUTION", key}, {"NAME", label}, {"HOST", label}, {"WHAT TO DO", reason}}}
 	for _, v := range s.Cautions {
-		t.rows = append(t.rows, row{tone: alarm, cells: []string{v.Address, names.cell(v.Address), hostCell(v.Host, s.Hosts), v.Words()}})
+		cells := []string{v.Address, names.cell(v.Address), hostCell(v.Host, s.Hosts), v.Words()}
+		t.rows = append(t.rows, row{tone: alarm, cells: cells})
 	}
 	return t
 }
 
 func stagedTable(s *report.Status, names Names) table {
 	t := table{columns: []column{
-		{"STAGED", key}, {"NAME", label}, {"HOST", label}, {"RUNS", below}, {"HOLDS", below}, {"IMAGE", below}, {"SINCE", below},
+		{"STAGED", key}, {"NAME", label}, {"HOST", label},
+		{"RUNS", below}, {"HOLDS", below}, {"IMAGE", below}, {"SINCE", below},
 		{"BY", below}, {"NOTES", reason},
 	}}
 	for _, v := range s.Staged {
@@ -146,7 +149,8 @@ func (sc Screen) History(h *report.History, again Again) string {
 	}
 	if len(h.Verified) > 0 {
 		t := table{columns: []column{
-			{"VERIFIED", key}, {"NAME", label}, {"HOST", label}, {"FOUND", below}, {"REVISION", below}, {"IMAGE", below}, {"AT", below},
+			{"VERIFIED", key}, {"NAME", label}, {"HOST", label},
+			{"FOUND", below}, {"REVISION", below}, {"IMAGE", below}, {"AT", below},
 			{"BY", below}, {"NOTES", reason},
 		}}
 		for _, v := range h.Verified {

@@ -82,7 +82,8 @@ func (sc Screen) Verification(v *Verification) string {
 // findings returns the table of staged images, and what became of them.
 func findings(all []result.Finding, names Names) table {
 	t := table{columns: []column{
-		{"ADDRESS", key}, {"NAME", label}, {"STAGED", below}, {"RUNS", below}, {"OUTCOME", below}, {"SINCE", label}, {"WHY", reason},
+		{"ADDRESS", key}, {"NAME", label}, {"STAGED", below},
+		{"RUNS", below}, {"OUTCOME", below}, {"SINCE", label}, {"WHY", reason},
 	}}
 	for _, f := range all {
 		outcome := string(f.Outcome)

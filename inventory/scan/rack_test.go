@@ -697,7 +697,7 @@ func TestSchemaFitsTheContract(t *testing.T) {
 	}
 }
 
-// Who watches a scan is told how far it is, first of the devices, then of the drives that nothing is seen to use.
+// A scan reports its progress: first the devices, then the drives without a visible user.
 func TestProgressOfAScan(t *testing.T) {
 	t.Parallel()
 	const rack = "enclosures:\n  - {logicalID: 5000ccab04001000, vendor: ACME, product: JBOD-60, esps: [{}, {}], " +
