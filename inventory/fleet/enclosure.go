@@ -20,6 +20,9 @@ type Enclosure struct {
 	ESPs     []ESP  // sorted by ID, then LUID
 
 	Unread []string // parts of it that are known and could not be read, and why
+	// Blind is a host that reaches it and could read none of it, in words; "" for none. That host
+	// may use its drives.
+	Blind string
 
 	HealthKnown bool
 	Critical    bool
@@ -123,6 +126,8 @@ func (e *Enclosure) SeenBy(host string) *View {
 // DrivesUnknown returns why the drives behind an enclosure are not known, "" if they are.
 func (e *Enclosure) DrivesUnknown() string {
 	switch {
+	case e.Blind != "":
+		return e.Blind + ", so what it uses behind it is unknown, and counts as in use without another path"
 	case !slices.ContainsFunc(e.Views, func(v View) bool { return !v.DrivesUnknown }):
 		return "no module lists the enclosure's drives (page 0Ah), which count as in use without another path"
 	case slices.ContainsFunc(e.Views, func(v View) bool { return v.DriveEvidence == nil }):
