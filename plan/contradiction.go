@@ -198,7 +198,7 @@ func (s *Step) actionContradiction() string {
 
 // placeContradiction returns why the step is not in the waves that its hops need, "" if it is.
 func (s *Step) placeContradiction(waves []Wave) string {
-	stages, resets := len(s.Hops) > 0 && len(s.Hops[0].Deferring()) > 0, s.Resets()
+	stages, resets := len(s.Hops) > 0 && s.Hops[0].MayDefer(), s.Resets()
 	waveFits := func(n int, kind WaveKind, needed bool) bool {
 		return n == 0 && !needed || needed && 1 <= n && n <= len(waves) && waves[n-1].Kind == kind
 	}

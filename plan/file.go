@@ -5,10 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash"
-	"slices"
+	"io"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -41,9 +40,30 @@ func (e *DamagedError) Error() string {
 // plan can be carried out: all that the executor relies on holds for every plan that it
 // returns.
 func Parse(data []byte) (*Plan, error) {
-	if p, ok := parseCanonical(data); ok {
+	if p, err := readCanonical(bytes.NewReader(data)); err == nil {
 		return p, nil
 	}
+	return parseAny(data)
+}
+
+// Read reads a saved plan as Parse does, and holds the whole file only if it has to. The
+// error may also be one of reading.
+func Read(r io.ReadSeeker) (*Plan, error) {
+	if p, err := readCanonical(r); err == nil {
+		return p, nil
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	return parseAny(data)
+}
+
+// parseAny parses a plan however it is written, or says what is wrong with it.
+func parseAny(data []byte) (*Plan, error) {
 	var head struct {
 		FormatVersion string `json:"format_version"`
 		Kind          string `json:"kind"`
@@ -76,60 +96,6 @@ func Parse(data []byte) (*Plan, error) {
 		return nil, &DamagedError{Reason: "it cannot be carried out: " + why}
 	}
 	return &p, nil
-}
-
-// parseCanonical parses a plan that is byte by byte as Encode writes it: only its values then
-// need comparing with the schema. All others take the slow way, which can say what is wrong.
-func parseCanonical(data []byte) (*Plan, bool) {
-	if !bytes.HasPrefix(data, []byte("{\n  \"format_version\": ")) {
-		return nil, false
-	}
-	p, err := decodeCanonical(data)
-	if err != nil || p.Kind != Kind || p.FormatVersion != FormatVersion || !schemas.Fits("plan", p) ||
-		p.contradiction() != "" {
-		return nil, false
-	}
-	rest := data
-	digest, err := p.writeSigned(func(part []byte) (err error) {
-		if !bytes.HasPrefix(rest, part) {
-			return errOtherBytes
-		}
-		rest = rest[len(part):]
-		return nil
-	})
-	return p, err == nil && len(rest) == 0 && digest == p.Digest
-}
-
-var errOtherBytes = errors.New("the file is not as fwctl writes it")
-
-// showable reports whether the texts of JSON have only characters that can be shown, line feeds
-// and tabs. It may return false for some that do.
-func showable(data []byte) bool {
-	if bytes.IndexByte(data, 0x7f) >= 0 {
-		return false
-	}
-	for rest := data; ; rest = rest[2:] {
-		if at := bytes.IndexByte(rest, '\\'); at >= 0 {
-			rest = rest[at:]
-		} else {
-			break
-		}
-		if len(rest) < 2 || !slices.Contains([]byte(`\"nt`), rest[1]) {
-			return false // an escape, which Encode writes of nothing else
-		}
-	}
-	for i := 0; i < len(data); {
-		if data[i] < utf8.RuneSelf {
-			i++
-			continue
-		}
-		r, size := utf8.DecodeRune(data[i:])
-		if !unicode.IsPrint(r) {
-			return false
-		}
-		i += size
-	}
-	return true
 }
 
 // Encode writes the plan as indented JSON that ends in a newline, and sets its

@@ -91,8 +91,13 @@ func (h *Hop) Deferring() []Mode {
 	return slices.DeleteFunc(slices.Clone(h.Modes), func(m Mode) bool { return !h.Defers(m) })
 }
 
+// MayDefer reports whether one of the hop's modes leaves the image dormant.
+func (h *Hop) MayDefer() bool { return slices.ContainsFunc(h.Modes, h.Defers) }
+
 // MayReset reports whether one of the hop's modes resets what it goes to.
-func (h *Hop) MayReset() bool { return len(h.Deferring()) < len(h.Modes) }
+func (h *Hop) MayReset() bool {
+	return slices.ContainsFunc(h.Modes, func(m Mode) bool { return !h.Defers(m) })
+}
 
 // Activation is what follows a download that deferred its activation.
 type Activation string

@@ -133,7 +133,7 @@ func (s *Step) CountResets() (sure, most int) {
 	for i := range s.Hops {
 		h := &s.Hops[i]
 		switch {
-		case h.Activation == WithApply, len(h.Deferring()) == 0:
+		case h.Activation == WithApply, !h.MayDefer():
 			sure++
 			most++
 		case h.MayReset():
@@ -145,7 +145,7 @@ func (s *Step) CountResets() (sure, most int) {
 
 // LeavesStaged reports whether the step leaves its last image staged.
 func (s *Step) LeavesStaged() bool {
-	return s.Action == Update && s.Last().Activation == Manual && len(s.Last().Deferring()) > 0
+	return s.Action == Update && s.Last().Activation == Manual && s.Last().MayDefer()
 }
 
 func (s *Step) Last() *Hop { return &s.Hops[len(s.Hops)-1] }

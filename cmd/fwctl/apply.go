@@ -140,7 +140,7 @@ func (r *request) applyNamed(ctx context.Context, f applyFlags, args []string) e
 
 // load reads a saved plan, which must be the one that was approved, and its images.
 func (r *request) load(file, expect, dir string) error {
-	p, _, err := loadPlan(file)
+	p, err := loadPlan(file)
 	if err != nil {
 		return err
 	}

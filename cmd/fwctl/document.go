@@ -104,6 +104,26 @@ type begun struct {
 
 func (b begun) Read(p []byte) (int, error) { return b.from.Read(p) }
 
+func (b begun) Seek(offset int64, whence int) (int64, error) {
+	at, err := b.File.Seek(offset, whence)
+	b.from.Reset(b.File)
+	return at, err
+}
+
+// seekable returns an open document of a kind that can be read more than once: the file itself, or
+// what came out of a pipe.
+func seekable(f fs.File, name string, want document.Kind) (io.ReadSeeker, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, unread(want, err)
+	}
+	if r, ok := f.(io.ReadSeeker); ok && info.Mode().IsRegular() && info.Size() <= limitOf(want) {
+		return r, nil
+	}
+	data, err := readAs(f, name, want)
+	return bytes.NewReader(data), err
+}
+
 // wholeRunes cuts off a character that does not end in data.
 func wholeRunes(data []byte) []byte {
 	for i := 1; i < utf8.UTFMax && i < len(data); i++ {

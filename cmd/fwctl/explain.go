@@ -82,7 +82,7 @@ are read first, or inventories that were saved on other hosts, as plan does.`,
 // planToExplain reads a saved plan, or makes one from a desired state.
 func (a *app) planToExplain(ctx context.Context, desired, saved string, sources planSources) (*plan.Plan, error) {
 	if desired == "" {
-		p, _, err := loadPlan(saved)
+		p, err := loadPlan(saved)
 		return p, err
 	}
 	var want planRequest

@@ -63,7 +63,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 			}
 			var approved *plan.Plan
 			if compares {
-				if approved, _, err = loadPlan(older); err != nil {
+				if approved, err = loadPlan(older); err != nil {
 					return err
 				}
 			}
@@ -84,7 +84,7 @@ state, and what that would disturb. Nothing is written to any device.`,
 			if approved != nil {
 				err = a.showComparison(compare.Plans(approved, p), output)
 			} else {
-				err = a.showPlan(p, data, output, details)
+				err = a.showPlan(p, output, details)
 			}
 			if err != nil {
 				return err
@@ -186,11 +186,14 @@ func (a *app) scanOf(ctx context.Context, machine transport.Machine) ([]*invento
 }
 
 // showPlan writes a plan to stdout.
-func (a *app) showPlan(p *plan.Plan, data []byte, output string, details bool) error {
+func (a *app) showPlan(p *plan.Plan, output string, details bool) error {
 	var err error
 	switch output {
 	case "json":
-		_, err = a.stdout.Write(data)
+		var data []byte
+		if data, err = p.Encode(); err == nil {
+			_, err = a.stdout.Write(data)
+		}
 	case "markdown":
 		_, err = io.WriteString(a.stdout, ui.Markdown(p, a.heading(p.Simulated), time.Now(), details))
 	case "html":

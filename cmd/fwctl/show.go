@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 
 	"github.com/spf13/cobra"
@@ -23,11 +24,11 @@ func (a *app) showCommand() *cobra.Command {
 			if err := oneOf("-o", output, "table", "json", "markdown", "html"); err != nil {
 				return err
 			}
-			p, data, err := loadPlan(args[0])
+			p, err := loadPlan(args[0])
 			if err != nil {
 				return err
 			}
-			return a.showPlan(p, data, output, details)
+			return a.showPlan(p, output, details)
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, markdown for a pull request, or html for a change ticket")
@@ -35,25 +36,37 @@ func (a *app) showCommand() *cobra.Command {
 	return cmd
 }
 
-// loadPlan reads a saved plan, and its bytes.
-func loadPlan(file string) (*plan.Plan, []byte, error) {
-	data, err := readDocument(file, document.Plan)
+// loadPlan reads a saved plan.
+func loadPlan(file string) (*plan.Plan, error) {
+	f, err := openDocument(file, document.Plan)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	p, err := plan.Parse(data)
+	defer f.Close()
+	r, err := seekable(f, file, document.Plan)
 	if err != nil {
-		return nil, nil, unusablePlan(file, data, err)
+		return nil, err
 	}
-	return p, data, nil
+	p, err := plan.Read(r)
+	if err != nil {
+		return nil, unusablePlan(file, r, err)
+	}
+	return p, nil
 }
 
 // versionOf finds the version in a plan file, even if the rest of the file is damaged.
 var versionOf = regexp.MustCompile(`"format_version"\s*:\s*"([^"]*)"`)
 
-// unusablePlan returns why plan.Parse refused a file: it is not a plan at all, which is a
-// mistake on the command line, or it is a plan that must not be trusted.
-func unusablePlan(file string, data []byte, err error) error {
+// unusablePlan returns why plan.Read refused a file: it cannot be read, it is not a plan at all,
+// which is a mistake on the command line, or it is a plan that must not be trusted.
+func unusablePlan(file string, r io.ReadSeeker, err error) error {
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return unread(document.Plan, err)
+	}
+	data, again := readAs(r, file, document.Plan)
+	if again != nil {
+		return again
+	}
 	if document.Of(data) != document.Plan {
 		return &failure{
 			exitError,

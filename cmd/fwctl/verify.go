@@ -123,7 +123,7 @@ func planToVerify(file string, simulated bool) (*plan.Plan, error) {
 	if file == "" {
 		return nil, nil
 	}
-	p, _, err := loadPlan(file)
+	p, err := loadPlan(file)
 	if err == nil && p.Simulated != simulated {
 		err = refused(
 			fmt.Sprintf("cannot compare with %s: one of it and this machine is a simulated rack, and the other is not", file),

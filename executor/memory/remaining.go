@@ -99,7 +99,7 @@ func leftOf(s plan.Step, rec state.Step, open bool) plan.Step {
 			s.Disruption = s.Disruption.AfterRefusal()
 		}
 	}
-	staged := next > 0 || len(hop.Deferring()) == 0
+	staged := next > 0 || !hop.MayDefer()
 	if next > 0 || rec.Mode == string(plan.Mode7) {
 		s.ExpectedDuration, s.ExpectedStaging, s.ExpectedFrom = 0, 0, 0
 	}

@@ -86,7 +86,7 @@ func (c Component) Place(s *plan.Step, sub *inventory.Subenclosure) Component {
 		switch {
 		case sub.Revision != hop.From:
 			continue
-		case sub.Staged != nil && sub.Staged.SHA256 == hop.Image.SHA256 && len(hop.Deferring()) > 0 &&
+		case sub.Staged != nil && sub.Staged.SHA256 == hop.Image.SHA256 && hop.MayDefer() &&
 			(i > 0 || s.Waves.Stage != 0):
 			holds = Holds{
 				Content: Whole, Image: hop.Image.SHA256, Confirmed: sub.Staged.Confirmed, PowerOnly: c.Holds.PowerOnly,

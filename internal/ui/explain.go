@@ -230,7 +230,7 @@ func (e *explanation) hop(key string, h plan.Hop) {
 	switch {
 	case len(h.Modes) == 0:
 		text += ": what is staged is started"
-	case h.Activation == plan.Manual && len(h.Deferring()) > 0:
+	case h.Activation == plan.Manual && h.MayDefer():
 		text += ": left staged"
 		if h.MayReset() {
 			text += " by mode e"

@@ -78,7 +78,7 @@ func (o *draft) exposedTo(d *draft) (revision string, meant bool) {
 		return "", false
 	case o.targeted && o.step.Action == plan.Update:
 		switch hops := o.step.Hops; {
-		case o.Sub.Staged != nil && len(hops[0].Deferring()) == 0 && !o.resetBefore(d):
+		case o.Sub.Staged != nil && !hops[0].MayDefer() && !o.resetBefore(d):
 			return o.Sub.Staged.Label(), false // until its own download, which resets
 		case o.step.LeavesStaged() && (len(hops) == 1 || o.resetBefore(d)):
 			return o.step.Last().Goal(), true // the last of several is staged after its own reset

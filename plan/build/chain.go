@@ -81,7 +81,7 @@ func (w *wanted) chain(usable func(from string, i desired.ModelImage) bool) []st
 				to := way{images: append(slices.Clone(at.images), name), waits: at.waits}
 				h := plan.Hop{From: from, Modes: w.modes(from, i), Mode7Defers: w.mode7Defers(i)}
 				if name == w.name {
-					if len(h.Deferring()) == 0 {
+					if !h.MayDefer() {
 						to.resets = 1
 					}
 					if best == nil || better(to, *best) {

@@ -82,7 +82,7 @@ func (w *wanted) mode7Defers(i desired.ModelImage) bool {
 // dormant.
 func (w *wanted) defers(from string, i desired.ModelImage) bool {
 	h := plan.Hop{Modes: w.modes(from, i), Mode7Defers: w.mode7Defers(i)}
-	return len(h.Deferring()) > 0
+	return h.MayDefer()
 }
 
 // activationPage returns the page that a quirk sends in place of mode 0Fh, "" if mode 0Fh or a

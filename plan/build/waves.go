@@ -87,7 +87,7 @@ func assignWaves(drafts []*draft, rollout plan.Rollout) []plan.Wave {
 	}
 	for _, d := range work {
 		rest := !canaries[d.e]
-		if len(d.step.Hops[0].Deferring()) > 0 {
+		if d.step.Hops[0].MayDefer() {
 			p := place{rest: rest, phase: staging, windows: d.want.stageWindows}
 			if d.late {
 				p.phase = lateStaging

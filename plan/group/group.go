@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"fwctl/plan"
 )
@@ -58,10 +57,10 @@ func Of(p *plan.Plan, level Level) []Group {
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		k := keys.of(s)
-		at, ok := index[k]
+		at, ok := index[string(k)]
 		if !ok {
 			at = len(groups)
-			index[k] = at
+			index[string(k)] = at
 			groups = append(groups, Group{all: all})
 		}
 		groups[at].Steps = append(groups[at].Steps, s)
@@ -80,6 +79,9 @@ type keys struct {
 	level Level
 	waves map[int]plan.Wave
 
+	// The last one. Its memory serves for the next: a plan may have tens of thousands of steps.
+	text []byte
+
 	// The shapes of texts that were seen: a plan has few texts, and repeats them.
 	shapes map[shaped]string
 }
@@ -90,37 +92,44 @@ type shaped struct {
 }
 
 // of returns a text that is the same for all components of one group, and differs between groups.
-func (k *keys) of(s *plan.Step) string {
-	parts := []string{string(s.Action), string(s.Disruption.Expected), string(s.Disruption.Worst)}
+// It is good until the next call.
+func (k *keys) of(s *plan.Step) []byte {
+	k.text = k.text[:0]
+	k.add(string(s.Action), string(s.Disruption.Expected), string(s.Disruption.Worst))
 	if k.level == Coarse {
-		return strings.Join(parts, "\x00")
-	}
-	where := strconv.Itoa(s.Waves.Stage) + " " + strconv.Itoa(s.Waves.Reset)
-	if k.level == Alike {
-		where = alikeWave(k.waves[s.Waves.Stage]) + alikeWave(k.waves[s.Waves.Reset])
+		return k.text
 	}
 	shape := exactly
-	switch {
-	case k.level == Alike:
+	if k.level == Alike {
+		k.add(alikeWave(k.waves[s.Waves.Stage]), alikeWave(k.waves[s.Waves.Reset]))
 		shape = alike
-	case s.Action != plan.Blocked && s.Disruption.Worst != plan.IOInterruption:
-		shape = numbers
+	} else {
+		k.add(strconv.Itoa(s.Waves.Stage), strconv.Itoa(s.Waves.Reset))
+		if s.Action != plan.Blocked && s.Disruption.Worst != plan.IOInterruption {
+			shape = numbers
+		}
 	}
-	parts = append(parts, where, s.Vendor, s.Product, s.Current, s.Desired, s.Model, s.Image, s.Policy, string(s.Reset),
+	k.add(s.Vendor, s.Product, s.Current, s.Desired, s.Model, s.Image, s.Policy, string(s.Reset),
 		strconv.FormatBool(s.Rollback == ""), strconv.Itoa(len(s.Hops)))
 	for i := range s.Hops {
 		h := &s.Hops[i]
-		parts = append(parts, h.From, h.To, h.Image.Name, h.Image.SHA256, string(h.Activation), string(h.ActivateBy),
+		k.add(h.From, h.To, h.Image.Name, h.Image.SHA256, string(h.Activation), string(h.ActivateBy),
 			h.ActivationPage, strconv.FormatBool(h.Unversioned), strconv.FormatBool(h.Mode7Defers))
 		for _, m := range h.Modes {
-			parts = append(parts, string(m))
+			k.add(string(m))
 		}
 	}
-	parts = append(parts, k.shape(s.Disruption.Why, shape))
+	k.add(k.shape(s.Disruption.Why, shape))
 	for _, r := range s.Reasons {
-		parts = append(parts, k.shape(r, shape))
+		k.add(k.shape(r, shape))
 	}
-	return strings.Join(parts, "\x00")
+	return k.text
+}
+
+func (k *keys) add(parts ...string) {
+	for _, part := range parts {
+		k.text = append(append(k.text, part...), 0)
+	}
 }
 
 func (k *keys) shape(text string, sh Shape) string {
