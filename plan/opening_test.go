@@ -72,6 +72,8 @@ func TestWorst(t *testing.T) {
 	step := func(enclosure string, domain int, needs plan.Duration, waves plan.StepWaves, h plan.Hop) plan.Step {
 		return plan.Step{Enclosure: enclosure, FaultDomain: domain, Hops: []plan.Hop{h}, Waves: waves, WorstDuration: needs}
 	}
+	on := func(host string, s plan.Step) plan.Step { s.Host = host; return s }
+	next := func(enclosure string, s plan.Step) plan.Step { s.Neighbours = []string{enclosure}; return s }
 	first, second := plan.StepWaves{Stage: 1}, plan.StepWaves{Reset: 2}
 	with7, apply := stage, stage
 	with7.Modes = []plan.Mode{plan.ModeE, plan.Mode7}
@@ -88,6 +90,12 @@ func TestWorst(t *testing.T) {
 		{"in parallel", 2, []plan.Step{step("a", 1, minutes(30), first, stage), step("b", 2, minutes(30), first, stage), step("c", 3, minutes(30), first, stage)}, []plan.Duration{minutes(60), 0}},
 		{"never two ESPs of an enclosure at a time", 2, []plan.Step{step("a", 1, minutes(30), first, stage), step("a", 1, minutes(30), first, stage)}, []plan.Duration{minutes(60), 0}},
 		{"resets alone where the fault domain is not known", 2, []plan.Step{step("a", 0, minutes(10), second, reset), step("b", 0, minutes(20), second, reset), step("c", 3, minutes(7), second, reset)}, []plan.Duration{0, minutes(37)}},
+		{"two enclosures of a fault domain one after the other", 2, []plan.Step{step("a", 1, minutes(30), first, stage), step("b", 1, minutes(30), first, stage)}, []plan.Duration{minutes(60), 0}},
+		{"a declared fault domain too", 2, []plan.Step{next("b", step("a", 0, minutes(30), first, stage)), next("a", step("b", 0, minutes(30), first, stage))}, []plan.Duration{minutes(60), 0}},
+		{"hosts side by side", 1, []plan.Step{on("x", step("a", 1, minutes(30), first, stage)), on("y", step("b", 2, minutes(30), first, stage)), on("x", step("c", 3, minutes(30), first, stage))}, []plan.Duration{minutes(60), 0}},
+		{"as long as the slowest host", 1, []plan.Step{on("x", step("a", 1, minutes(30), second, reset)), on("y", step("b", 2, minutes(45), second, reset))}, []plan.Duration{0, minutes(45)}},
+		{"hosts in turn on one fault domain", 1, []plan.Step{on("x", step("a", 1, minutes(30), first, stage)), on("y", step("a", 1, minutes(30), first, stage)), on("y", step("b", 2, minutes(30), first, stage)), on("z", step("c", 3, minutes(30), first, stage))}, []plan.Duration{minutes(90), 0}},
+		{"hosts in turn where a fault domain is not known", 1, []plan.Step{on("x", step("a", 0, minutes(10), second, reset)), on("y", step("b", 0, minutes(20), second, reset)), on("z", step("c", 3, minutes(7), second, reset))}, []plan.Duration{0, minutes(37)}},
 		{"the fallback sends it all again", 1, []plan.Step{step("a", 1, minutes(45), plan.StepWaves{Stage: 1, Reset: 2}, with7)}, []plan.Duration{minutes(30), minutes(45)}},
 		{"an activation does not", 1, []plan.Step{step("a", 1, minutes(45), plan.StepWaves{Stage: 1, Reset: 2}, apply)}, []plan.Duration{minutes(30), minutes(15)}},
 	} {

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"fwctl/internal/window"
 	"fwctl/plan"
 )
@@ -109,5 +111,33 @@ func TestOutlook(t *testing.T) {
 				t.Errorf("%s: the end %s is in %v; want %v", tt.name, end.what, got, end.want)
 			}
 		}
+	}
+}
+
+// A plan over ten hosts takes no longer than the part of its slowest one: they work on a wave side by side.
+func TestTimesOfManyHosts(t *testing.T) {
+	t.Parallel()
+	p := twoSteps()
+	p.Rollout.MaxParallel = 1
+	one := p.Times()
+	for i := range 9 {
+		for _, s := range p.Steps[:2] {
+			s.Host, s.FaultDomain = string(rune('a'+i)), s.FaultDomain+2*(i+1)
+			s.Enclosure += s.Host
+			s.Address = s.Enclosure + "/esp1/sub0"
+			p.Steps = append(p.Steps, s)
+		}
+	}
+	if diff := cmp.Diff(one, p.Times()); diff != "" {
+		t.Errorf("times of ten hosts that do the same (-one host +ten):\n%s", diff)
+	}
+	// Each host does two components in each wave: 2 x 10 min, a soak of 20 min, and 2 x 5 min.
+	if want := (plan.Expected{Time: minutes(50), Runs: 3}); one.TotalExpected != want || one.TotalWorst != minutes(200) {
+		t.Errorf("the total is %v, at most %v; want %v, at most 3h20m", one.TotalExpected, one.TotalWorst, want)
+	}
+	slow := &p.Steps[len(p.Steps)-1]
+	slow.ExpectedDuration += minutes(3)
+	if got := p.Times().TotalExpected.Time; got != minutes(53) {
+		t.Errorf("if one host needs 3 min more, the total is %v; want 53m", got)
 	}
 }

@@ -79,7 +79,7 @@ type Rollout struct {
 	Canary int `json:"canary,omitempty" yaml:"canary"`
 	// How long the canaries must have run well before the rest begins.
 	Soak Duration `json:"soak,omitempty" yaml:"soak"`
-	// Enclosures worked on at a time.
+	// Fault domains that each host works on at a time.
 	MaxParallel int `json:"max_parallel" yaml:"maxParallel"`
 	// Components that may fail before no other is started.
 	MaxFailures int `json:"max_failures" yaml:"maxFailures"`

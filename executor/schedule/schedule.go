@@ -249,45 +249,17 @@ func (r *Run) otherHosts(w plan.Wave, due []int) (why, todo string) {
 	return why, "when that is done"
 }
 
-// Domains groups the components of a wave by what may be worked on at the same time. Within a
-// group, components go one after the other. The groups of together may go on side by side.
-// Those of alone go one after the other when nothing else goes on: in a reset wave, they are
-// the components that belong to no known fault domain. In a stage wave such a component only
-// shares a group with its own enclosure, and with those that a declared fault domain ties to
-// it.
+// Domains groups the components of a wave by what may be worked on at the same time, as plan.SideBySide does.
 func (r *Run) Domains(w plan.Wave, due []int) (together, alone [][]int) {
-	at, lonely := map[string]int{}, map[string]int{}
-	for _, i := range due {
-		c := r.Components[i].Step
-		if c.FaultDomain == 0 && w.Kind == plan.ResetWave {
-			alone = addTo(alone, i, lonely, c.Enclosure)
-			continue
+	steps := make([]*plan.Step, len(due))
+	for k, i := range due {
+		steps[k] = r.Components[i].Step
+	}
+	together, alone = plan.SideBySide(w, steps)
+	for _, group := range slices.Concat(together, alone) {
+		for n, k := range group {
+			group[n] = due[k]
 		}
-		ties := c.Domain()
-		if c.FaultDomain != 0 {
-			ties = append(ties, fmt.Sprint("fault domain ", c.FaultDomain))
-		}
-		together = addTo(together, i, at, ties...)
 	}
 	return together, alone
-}
-
-// addTo adds a component to the group that shares one of its ties, or to a new group. at has
-// the index of the group of each tie.
-func addTo(groups [][]int, i int, at map[string]int, ties ...string) [][]int {
-	n := len(groups)
-	for _, tie := range ties {
-		if known, ok := at[tie]; ok {
-			n = known
-			break
-		}
-	}
-	if n == len(groups) {
-		groups = append(groups, nil)
-	}
-	groups[n] = append(groups[n], i)
-	for _, tie := range ties {
-		at[tie] = n
-	}
-	return groups
 }

@@ -58,7 +58,7 @@ func timeLine(p *plan.Plan) string {
 		_, worst := times.Span(p, run.from, run.to)
 		groups = append(groups, text+ofOpening(p, p.Waves[run.from], worst))
 	}
-	return "Time: " + strings.Join(groups, "; ") + "." + inAll(times)
+	return "Time: " + strings.Join(groups, "; ") + "." + inAll(times) + hostsAtATime(p)
 }
 
 // inAll sums up all waves if there are several, as the end of a line.
@@ -67,6 +67,14 @@ func inAll(t plan.Times) string {
 		return ""
 	}
 	return " In all " + takes(t.TotalExpected, t.TotalWorst) + "."
+}
+
+// hostsAtATime says, as the end of a line, what the times of a plan with waves of several hosts rest on.
+func hostsAtATime(p *plan.Plan) string {
+	if p.HostsSideBySide() {
+		return " The hosts of a wave work side by side."
+	}
+	return ""
 }
 
 // takes returns how long something is expected to take, if that is known, and may take at most.
@@ -100,7 +108,7 @@ func totalLine(p *plan.Plan) string {
 	if len(groups) > 1 {
 		end = inAll(times)
 	}
-	return "Time: " + strings.Join(groups, "; ") + "." + end
+	return "Time: " + strings.Join(groups, "; ") + "." + end + hostsAtATime(p)
 }
 
 // ofOpening returns how long waves take at most, compared with the longest opening of their windows.
