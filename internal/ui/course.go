@@ -26,13 +26,15 @@ type course struct {
 	until time.Time
 	// How components ended that no wave has anything left to do for, by address.
 	ended map[string]result.Outcome
+	// How much of each component is done.
+	shares shares
 }
 
 // newCourse returns the course of a run of a part of a plan that has so many waves.
 func newCourse(part *plan.Plan, waves int) *course {
 	c := &course{
 		plan: part, waves: waves, steps: map[string]*plan.Step{}, begun: map[string]time.Time{}, over: map[string]bool{},
-		ended: map[string]result.Outcome{},
+		ended: map[string]result.Outcome{}, shares: shares{of: map[string]int{}},
 	}
 	for i := range part.Steps {
 		s := &part.Steps[i]
@@ -45,6 +47,7 @@ func newCourse(part *plan.Plan, waves int) *course {
 
 // see takes an event, and reports whether a component of the wave, or the wave before, has come to its end by it.
 func (c *course) see(e result.Event) (ends bool) {
+	c.advance(e)
 	switch e.Type {
 	case result.EventWave:
 		c.wave = plan.Wave{Number: e.Wave}
@@ -85,6 +88,7 @@ func (c *course) end(address string, outcome result.Outcome, forGood bool) bool 
 	switch {
 	case forGood, !later && s.Waves.Stage == c.wave.Number:
 		c.ended[address] = outcome
+		c.shares.reach(address, shareAll)
 	case c.wave.Kind != plan.StageWave:
 		// It goes on with this wave.
 		return false
@@ -93,14 +97,13 @@ func (c *course) end(address string, outcome result.Outcome, forGood bool) bool 
 	return before != c.ended[address] || !forGood
 }
 
-// starts reports whether the plan starts what an event says is staged. Of a run that is resumed, the part of the plan
-// lacks the hops that were done before, and events count them.
+// starts reports whether the plan starts what an event says is staged.
 func (c *course) starts(e result.Event) bool {
 	s := c.steps[e.Address]
 	if s == nil {
 		return false
 	}
-	at := len(s.Hops) - 1 - (e.Hops - e.Hop)
+	at := hopOf(s, e)
 	return at >= 0 && at < len(s.Hops) && s.Hops[at].Activation == plan.WithApply
 }
 
@@ -133,14 +136,6 @@ func (c *course) outlook(now time.Time) plan.Outlook {
 			return 0
 		},
 	})
-}
-
-// percent returns how many percent of the components have come to their end.
-func (c *course) percent() int {
-	if len(c.steps) == 0 {
-		return 100
-	}
-	return 100 * len(c.ended) / len(c.steps)
 }
 
 // isOver reports whether nothing is left to do of any component.

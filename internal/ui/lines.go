@@ -19,7 +19,7 @@ const lull = 30 * time.Second
 
 // lineDisplay is the display of a run where no terminal shows bars: a line at the start of a
 // download, at every tenth but at most every 5 s, and at the end; and one for the whole at the
-// start of each wave, and when a component comes to its end, but at most every 30 s.
+// start of each wave, when a component comes to its end, and at every tenth, but at most every 30 s.
 type lineDisplay struct {
 	w      io.Writer
 	words  *words
@@ -29,8 +29,9 @@ type lineDisplay struct {
 	mu     sync.Mutex
 	stamps stamps
 
-	// When the last line for the whole was written.
+	// When the last line for the whole was written, and how many tenths were done then.
 	whole time.Time
+	tenth int
 
 	// The last progress that was written, by address.
 	last map[string]progress
@@ -55,7 +56,11 @@ func (l *lineDisplay) Show(e result.Event) {
 		go l.stillCompares(e, l.compared)
 	}
 	if e.Type == result.EventProgress {
+		l.course.see(e)
 		l.advance(e)
+		if !l.course.isOver() && l.course.percent()/10 > l.tenth && e.Time.Sub(l.whole) >= lull {
+			l.sayWhole(e.Time)
+		}
 		return
 	}
 	l.say(e.Time, l.words.of(e))
@@ -64,9 +69,14 @@ func (l *lineDisplay) Show(e result.Event) {
 	}
 	ends := l.course.see(e) && e.Time.Sub(l.whole) >= lull
 	if (e.Type == result.EventWave || ends) && !l.course.isOver() {
-		l.whole = e.Time
-		l.say(e.Time, l.course.line(e.Time))
+		l.sayWhole(e.Time)
 	}
+}
+
+// sayWhole writes the line for the whole.
+func (l *lineDisplay) sayWhole(at time.Time) {
+	l.whole, l.tenth = at, l.course.percent()/10
+	l.say(at, l.course.line(at))
 }
 
 // Say implements Display.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -112,6 +113,73 @@ func TestProgressOfAResumedRun(t *testing.T) {
 		if got := c.counted(); got != want {
 			t.Errorf("after the last of three hops of %s is staged: %s; want %s", address, got, want)
 		}
+	}
+}
+
+// The whole moves with the bytes that are sent and with what follows, never goes back, and is done at the end alone.
+func TestProgressOfALongDownload(t *testing.T) {
+	t.Parallel()
+	p := watchedPlan(0)
+	c := newCourse(p, len(p.Waves))
+	event := func(address string, kind result.EventType, bytes int64, outcome result.Outcome) result.Event {
+		return result.Event{Type: kind, Address: address, Hop: 1, Hops: 1, Bytes: bytes, Total: 1 << 40, Outcome: outcome}
+	}
+	const full = 1 << 40
+	last := 0
+	for i, tt := range []struct {
+		e    result.Event
+		want int
+	}{
+		{result.Event{Type: result.EventWave, Wave: 1}, 0},
+		{event(otherAddress, result.EventStarted, 0, ""), 0},
+		{event(otherAddress, result.EventProgress, full/2, ""), 23},
+		{event(otherAddress, result.EventProgress, full, ""), 47},
+		// It is disturbed, and starts over.
+		{event(otherAddress, result.EventStarted, 0, ""), 47},
+		{event(otherAddress, result.EventProgress, full/4, ""), 47},
+		{event(otherAddress, result.EventStaged, 0, ""), 50},
+		{event(namedAddress, result.EventProgress, full/2, ""), 68},
+		{event(namedAddress, result.EventStaged, 0, ""), 90},
+		{result.Event{Type: result.EventWave, Wave: 2}, 90},
+		{event(namedAddress, result.EventActivating, 0, ""), 92},
+		{event(namedAddress, result.EventWaiting, 0, ""), 95},
+		{event(namedAddress, result.EventVerified, 0, ""), 100},
+		{event(namedAddress, result.EventFinished, 0, result.OutcomeUpdated), 100},
+	} {
+		c.see(tt.e)
+		got := c.percent()
+		if got != tt.want || got < last || got == 100 != c.isOver() {
+			t.Errorf("after event %d, %s: %d %%, of which %d were done before; want %d %%", i, tt.e.Type, got, last, tt.want)
+		}
+		last = got
+	}
+	p = watchedPlan(0)
+	p.Steps = p.Steps[1:]
+	p.Steps[0].Hops = append(p.Steps[0].Hops, p.Steps[0].Hops...)
+	c = newCourse(p, len(p.Waves))
+	verified := result.Event{Type: result.EventVerified, Address: namedAddress, Hop: 1, Hops: 2}
+	if c.see(verified); c.percent() != 50 {
+		t.Errorf("after the first of two hops: %d %%; want 50 %%", c.percent())
+	}
+}
+
+// Without a terminal, the whole has a line at every tenth, at most every 30 s.
+func TestProgressLinesOfTheWholeOfALongDownload(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	l := linesTo(&out, watchedPlan(0))
+	l.Show(result.Event{Type: result.EventWave, Wave: 1, Time: noon})
+	for _, e := range download(otherAddress) {
+		e.Hop, e.Hops = 1, 1
+		l.Show(e)
+	}
+	got := regexp.MustCompile(`(?m)^.*In all: .*done \((.*)\),.*$`).FindAllStringSubmatch(out.String(), -1)
+	var percents []string
+	for _, line := range got {
+		percents = append(percents, line[1])
+	}
+	if diff := cmp.Diff([]string{"0 %", "14 %", "28 %", "42 %", "50 %"}, percents); diff != "" {
+		t.Errorf("the whole (-want +got):\n%s\n%s", diff, out.String())
 	}
 }
 
