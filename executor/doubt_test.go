@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"testing"
 	"time"
 
@@ -166,72 +165,6 @@ func TestStagedThatThePeerReplacesAndOneReadFails(t *testing.T) {
 				})
 			})
 		}
-	}
-}
-
-// Nor if the module that replaced it no longer answers, so that their enclosure cannot be read
-// through all of its nodes.
-func TestStagedThatThePeerReplacesAndFallsSilent(t *testing.T) {
-	t.Parallel()
-	rack := acme("") + `    peerSync: up
-    peerSyncTime: 70s
-    faults:
-      - {when: {after: reset, act: middle-chunk}, do: {sense: 0b/00/00}}
-      - {when: {act: abort, times: 3}, do: {mute: true}}
-`
-	onRack(t, rack, func(b *bench) {
-		first, second := b.hop("1050", plan.ModeE), b.hop("1100", plan.ModeE)
-		first.Activation, second.From = plan.WithApply, "1050"
-		waits := first
-		waits.Activation = plan.Manual
-		r := b.run(b.step(esp1, both, first, second), b.step(esp2, stage, waits))
-		b.ended(r, result.RunUnknown, "unknown unconfirmed e 1050", "updated confirmed e 1050")
-	})
-}
-
-// A module that is dead after the power cycle that a run waited for is not staged, although
-// the one beside it has failed for that reason already.
-func TestStagedThatIsDeadAfterThePowerCycle(t *testing.T) {
-	t.Parallel()
-	onRack(t, acme("protocol: write-buffer, confirm: none, singleBank: true, flashTime: 20m"), func(b *bench) {
-		hop := b.hop("1100", plan.ModeE)
-		hop.Protocol, hop.Activation, hop.ActivateBy = plan.WriteBuffer, plan.WithApply, plan.ByPowerCycle
-		hop.FlashTimeout = plan.Duration(11 * time.Minute)
-		c := b.config(b.step(esp1, both, hop), b.step(esp2, both, hop))
-		c.Plan.Waves[1].PowerCycle, c.Wait, c.Plan.Rollout.MaxFailures = true, true, 2
-		b.onEvent = b.powers
-		r := b.runConfig(context.Background(), c)
-		b.ended(r, result.RunUnknown, "failed unconfirmed e 1100", "unknown unconfirmed e 1000")
-		b.reason(r, 1, "does not answer any more")
-	})
-}
-
-// A module that comes back under another node counts as restarted. It may have lost only its
-// path, and still be writing flash: the reason of the failure warns of that.
-func TestPathThatBlinksWhileFlashIsWritten(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct{ download, fault, warning string }{
-		"the path alone": {"flashTime: 20m", "{when: {state: flashing}, do: {vanish: 20s}}", "may still be writing flash: do not power-cycle it within 45m"},
-		"a restart":      {"flashTime: 1s", "", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			onRack(t, acme("protocol: write-buffer, "+tt.download)+"    faults: ["+tt.fault+"]\n", func(b *bench) {
-				hop := b.hop("1100", plan.Mode7)
-				hop.Protocol = plan.WriteBuffer
-				if tt.warning == "" { // the file says 1100, and what is in it calls itself 1000
-					hop.Image = b.imageFor("JBOD-60", "1000", 10001)
-				}
-				r := b.run(b.step(esp1, reset, hop))
-				b.ended(r, result.RunFailed, "failed unconfirmed 7 1000")
-				if tt.warning != "" {
-					b.reason(r, 0, tt.warning)
-					return
-				}
-				if strings.Contains(r.Steps[0].Reason, "writing flash") {
-					t.Errorf("reason = %q; want no warning of a device that was reset", r.Steps[0].Reason)
-				}
-			})
-		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package executor_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"fwctl/executor"
 	"fwctl/executor/result"
 	"fwctl/internal/state"
+	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/plan"
 )
@@ -21,12 +23,16 @@ type doubtful struct {
 
 	variants []string // each of them stands for %s in the faults
 
-	pair   bool   // both modules of the enclosure are updated, one after the other, with the same end
-	apply  bool   // what is staged is activated in the same run
-	power  bool   // by a power cycle, which somebody gives when the run asks for it
-	stored string // what the store has on record afterwards: "", "staged", "needs an image", "doubt"
-	resets int    // of the ESPs, -1: not looked at
-	within time.Duration
+	pair  bool   // both modules of the enclosure are updated, one after the other
+	first string // how the step of the first one ends, if not as that of the second, which the row is about
+	apply bool   // what is staged is activated in the same run
+	power bool   // by a power cycle, which somebody gives when the run asks for it
+	adapt func(*bench, *executor.Config)
+
+	without []string // words that the reason does not have
+	stored  string   // what the store has on record afterwards: "", "staged", "needs an image", "doubt"
+	resets  int      // of the ESPs, -1: not looked at
+	within  time.Duration
 
 	again        string // the step of a second run of the same plan; "" for none
 	againOutcome result.RunOutcome
@@ -61,7 +67,7 @@ var doubts = []doubtful{
 		download: "protocol: write-buffer", faults: "{when: {act: last-chunk}, do: {bootFails: true}}",
 		mode: plan.Mode7, protocol: plan.WriteBuffer,
 		outcome: result.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"still runs 1000"}, writes: 3},
-		resets: 1, within: 30 * time.Minute},
+		without: []string{"writing flash"}, resets: 1, within: 30 * time.Minute},
 	{fault: fault{device: "comes back with the old revision after mode 0Fh", does: "fails",
 		todo:   "see that the image brings that revision, then plan again",
 		faults: "{when: {act: activate}, do: {bootFails: true}}", mode: plan.ModeE,
@@ -194,6 +200,66 @@ var doubts = []doubtful{
 		faults:   "{when: {act: last-chunk}, do: {bootFails: true}}", mode: plan.Mode7, protocol: plan.WriteBuffer,
 		outcome: result.RunFailed, step: "failed unconfirmed 7 1000", words: []string{"still runs 1000"}, writes: 3},
 		resets: 1},
+	{fault: fault{device: "loses its path while it writes flash, by WRITE BUFFER and mode 7, and returns",
+		does:     "takes the return for a restart, and fails; warns that it may still be writing flash",
+		todo:     "do not power-cycle it for 45 minutes; look at it with `fwctl inventory`, then plan again",
+		download: "protocol: write-buffer, flashTime: 20m", faults: "{when: {state: flashing}, do: {vanish: 20s}}",
+		mode: plan.Mode7, protocol: plan.WriteBuffer,
+		outcome: result.RunFailed, step: "failed unconfirmed 7 1000",
+		words: []string{"may still be writing flash: do not power-cycle it within 45m"}, writes: 3}},
+	// An image that was never said to be complete, staged by an earlier run of the same plan.
+	{fault: fault{device: "an earlier run has staged, without a word of completion, what only power starts",
+		does: "leaves it staged, and says that it waits for a power cycle", todo: todoPower,
+		download: "protocol: write-buffer, confirm: none", mode: plan.ModeE, protocol: plan.WriteBuffer,
+		outcome: result.RunStopped, step: "staged unconfirmed  1000", words: []string{"power-cycle"}, writes: 3},
+		apply: true, adapt: afterStaging, stored: "staged"},
+	{fault: fault{device: "an earlier run has staged, without a word of completion, what a quirk permits to start",
+		does: "sends nothing again, and starts it", todo: "nothing",
+		download: "protocol: write-buffer, confirm: none", mode: plan.ModeE, protocol: plan.WriteBuffer,
+		outcome: result.RunDone, step: "updated confirmed  1100", writes: 4},
+		apply: true, adapt: func(b *bench, c *executor.Config) {
+			c.Plan.Steps[0].Hops[0].ActivateUnconfirmed = true
+			afterStaging(b, c)
+		}, resets: 1},
+	// What is staged when the run ends.
+	{fault: fault{device: "the module beside it starts what is staged, and then does not answer any more",
+		does:  "reads its enclosure through the nodes that do answer: what it runs decides",
+		todo:  "look at the module that does not answer; do not power-cycle it",
+		shelf: "peerSync: up\n    peerSyncTime: 70s",
+		faults: "{when: {after: reset, act: middle-chunk}, do: {sense: 0b/00/00}}, " +
+			"{when: {act: abort, times: 3}, do: {mute: true}}",
+		mode:    plan.ModeE,
+		outcome: result.RunUnknown, step: "updated confirmed e 1050", writes: -1},
+		pair: true, first: "unknown unconfirmed e 1050", adapt: func(b *bench, c *executor.Config) {
+			first, second := b.hop("1050", plan.ModeE), b.hop("1100", plan.ModeE)
+			c.Plan.Steps[1] = b.step(esp2, stage, first)
+			first.Activation, second.From = plan.WithApply, "1050"
+			c.Plan.Steps[0] = b.step(esp1, both, first, second)
+		}, stored: "doubt"},
+	{fault: fault{device: "is dead after the power cycle that the run waited for; the module beside it has failed for that reason",
+		does: "says that it is unknown, and not that it is staged", todo: "look at the ESP, then `fwctl verify`",
+		download: "protocol: write-buffer, confirm: none, singleBank: true, flashTime: 20m",
+		mode:     plan.ModeE, protocol: plan.WriteBuffer,
+		outcome: result.RunUnknown, step: "unknown unconfirmed e 1000", words: []string{"does not answer any more"},
+		writes: 6},
+		pair: true, first: "failed unconfirmed e 1100", apply: true, power: true,
+		adapt: func(b *bench, c *executor.Config) {
+			for i := range c.Plan.Steps {
+				c.Plan.Steps[i].Waves = both
+				c.Plan.Steps[i].Hops[0].FlashTimeout = plan.Duration(11 * time.Minute)
+			}
+			c.Plan.Rollout.MaxFailures = 2
+		}, stored: "staged"},
+	// The maintenance window.
+	{fault: fault{device: "answers hours late before the first byte, when the maintenance window has closed",
+		does: "sends nothing: looks at the window again right before it starts", todo: "apply again in the next window",
+		faults: "{when: {opcode: '1c', page: '0e'}, do: {noAnswer: true}}", mode: plan.ModeE,
+		outcome: result.RunRefused, step: "skipped unconfirmed  1000",
+		words: []string{"the maintenance window of wave 1 is closed"}, writes: 0},
+		adapt: func(b *bench, c *executor.Config) {
+			night := window.Window{Start: "2000-01-01T00:00", Timezone: "UTC", Duration: "1h"}
+			c.Plan.Waves[0].Windows, c.Plan.Windows = []string{"night"}, map[string]window.Window{"night": night}
+		}},
 	// A component in need of an image stays that until it has one.
 	{fault: fault{device: "83h, and the next download is refused at its first chunk",
 		does: "says both times that it needs an image", todo: todoImage,
@@ -351,12 +417,17 @@ func TestDoubts(t *testing.T) {
 					}
 					started := time.Now()
 					r := b.runConfig(context.Background(), c)
-					want := []string{tt.step}
+					var want []string
 					if tt.pair {
-						want = append(want, tt.step)
+						want = append(want, cmp.Or(tt.first, tt.step))
 					}
-					b.ended(r, tt.outcome, want...)
-					b.reason(r, 0, tt.words...)
+					b.ended(r, tt.outcome, append(want, tt.step)...)
+					b.reason(r, len(want), tt.words...)
+					for _, w := range tt.without {
+						if reason := r.Steps[len(want)].Reason; strings.Contains(reason, w) {
+							t.Errorf("reason = %q; want it not to have %q", reason, w)
+						}
+					}
 					b.onRecord(tt.stored)
 					if got := len(b.writes()); got != tt.writes && tt.writes >= 0 {
 						t.Errorf("writes = %d; want %d: %q", got, tt.writes, b.writes())
@@ -394,6 +465,9 @@ func (b *bench) powers(e result.Event) {
 
 func (tt *doubtful) rack(variant string) string {
 	rack := acme(tt.download)
+	if tt.shelf != "" {
+		rack += "    " + tt.shelf + "\n"
+	}
 	if tt.faults != "" {
 		rack += "    faults: [" + strings.ReplaceAll(tt.faults, "%s", variant) + "]\n"
 	}
@@ -425,7 +499,17 @@ func (tt *doubtful) config(b *bench) executor.Config {
 	c := b.config(steps...)
 	c.Wait = tt.power && tt.mode == plan.ModeE
 	c.Plan.Waves[1].PowerCycle = tt.power
+	if tt.adapt != nil {
+		tt.adapt(b, &c)
+	}
 	return c
+}
+
+// afterStaging has an earlier run of the plan do its stage wave.
+func afterStaging(b *bench, c *executor.Config) {
+	stage := *c
+	stage.Phase = plan.StageWave
+	b.runConfig(context.Background(), stage)
 }
 
 // onRecord checks what the store has of the first module.

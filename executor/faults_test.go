@@ -589,13 +589,51 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// docs/faults.md is the table that TestFaults goes by. -update writes it.
+// What an inventory does not say, and what a plan does then: rows of docs/faults.md, each with
+// a golden plan of its name.
+var unread = []struct {
+	golden string
+	does   string
+	words  string // of the table
+}{
+	{"a host that could read nothing of an enclosure may use its drives",
+		"counts them as in use without another path: `reset: idle` and `reset: redundant` are not permitted",
+		"could not read it, so what it uses behind it is unknown"},
+	{"a drive of unknown use counts as in use", "says that I/O stops, and which slots are of unknown use",
+		"of unknown use: no host of the plan sees them, which counts as in use"},
+	{"health that cannot be read is not healthy", "blocks the component, unless the policy says `requireHealthy: false`",
+		"its health is unknown"},
+	{"a module that cannot be read is blocked, and nothing beside it is reset",
+		"blocks the module, and leaves what is sent to the one beside it staged",
+		"nothing in a fault domain is reset while part of it cannot be read"},
+	{"nothing in a fault domain is reset while what may be an enclosure of it cannot be read",
+		"leaves staged what is sent to the fault domain",
+		"could not be read, which may be it"},
+	{"a component that a broken-off run left open blocks its fault domain",
+		"blocks each component of the fault domain, until that run is resumed",
+		"`fwctl resume` finds out what it holds"},
+}
+
+func TestPlansOfWhatIsUnread(t *testing.T) {
+	t.Parallel()
+	for _, u := range unread {
+		table, err := os.ReadFile(filepath.Join("..", "plan", "build", "testdata", u.golden, "table.txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(strings.Fields(string(table)), " "); !strings.Contains(text, u.words) {
+			t.Errorf("%s = %s; want it to say %q", u.golden, table, u.words)
+		}
+	}
+}
+
+// docs/faults.md is the tables that TestFaults, TestDoubts and TestPlansOfWhatIsUnread go by. -update writes it.
 func TestFaultsAreDocumented(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
 	b.WriteString(`# What goes wrong, and what fwctl does
 
-Written by a test from the table that it runs on simulated racks (` + "`go test ./executor -run TestFaults -update`" + `).
+Written by a test from the tables that it runs on simulated racks (` + "`go test ./executor -run TestFaults -update`" + `).
 None of it was seen on hardware.
 
 The revision that a component is at before is 1000, and 1100 is wanted.
@@ -615,6 +653,17 @@ The revision that a component is at before is 1000, and 1100 is wanted.
 		}
 		fmt.Fprintf(&b, "| %s (mode %s) | %s | %s | %s | %d | %s |\n", f.device, f.mode, f.does, outcome, f.outcome,
 			f.outcome.ExitCode(), f.todo)
+	}
+	b.WriteString(`
+## What a plan does not know
+
+A plan is made from inventories. Each row is a golden plan in plan/build/testdata, by its name.
+
+| what is not known | what the plan does |
+|---|---|
+`)
+	for _, u := range unread {
+		fmt.Fprintf(&b, "| %s | %s |\n", u.golden, u.does)
 	}
 	file := filepath.Join("..", "docs", "faults.md")
 	if *update {

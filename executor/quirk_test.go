@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"fwctl/executor"
 	"fwctl/executor/result"
 	"fwctl/plan"
 )
@@ -287,41 +286,6 @@ func TestUnconfirmedImageIsActivatedByQuirk(t *testing.T) {
 		hop.Activation = plan.WithApply
 		b.ended(b.run(b.step(esp2, both, hop)), result.RunDone, "updated confirmed e 1100")
 	})
-}
-
-// A plan whose stage waves are done goes on from there, even if the device never said that the
-// image is complete, if a quirk permits starting that.
-func TestPlanGoesOnFromAnUnconfirmedImage(t *testing.T) {
-	t.Parallel()
-	for quirk, want := range map[bool]struct {
-		outcome result.RunOutcome
-		step    string
-	}{
-		true:  {result.RunDone, "updated confirmed  1100"},
-		false: {result.RunStopped, "staged unconfirmed  1000"}, // it waits for a power cycle
-	} {
-		onRack(t, acme("protocol: write-buffer, confirm: none"), func(b *bench) {
-			hop := b.hop("1100", plan.ModeE)
-			hop.Protocol, hop.Activation, hop.ActivateUnconfirmed = plan.WriteBuffer, plan.WithApply, quirk
-			c := b.config(b.step(esp1, both, hop))
-			c.Phase = plan.StageWave
-			if _, err := executor.Run(context.Background(), c); err != nil {
-				t.Fatal(err)
-			}
-			before := len(b.writes())
-			c.Phase = ""
-			r, err := executor.Run(context.Background(), c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.ended(r, want.outcome, want.step)
-			for _, w := range b.writes()[before:] {
-				if !quirk || !strings.Contains(w, " 0f@") {
-					t.Errorf("write %q; want nothing but the activation, where it is permitted", w)
-				}
-			}
-		})
-	}
 }
 
 // A device that never said that an image is complete may be writing it still: an apply that

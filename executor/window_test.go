@@ -2,7 +2,6 @@ package executor_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -198,33 +197,4 @@ func TestWindowThatIsAllButOver(t *testing.T) {
 			t.Errorf("Reason = %q; want it to say that some seconds are left", r.Reason)
 		}
 	})
-}
-
-// Nor is a component started that was read in the window, if its last answer came after it.
-func TestNothingStartsAfterASlowAnswer(t *testing.T) {
-	t.Parallel()
-	held := 0
-	for n := range 6 {
-		faults := fmt.Sprintf("    faults: [{when: {opcode: '1c', page: '0e', nth: %d}, do: {noAnswer: true}}]\n", n+1)
-		onRack(t, acme("")+faults, func(b *bench) {
-			c := b.config(b.step(esp1, stage, b.hop("1100", plan.ModeE)))
-			night := window.Window{Start: "2000-01-01T00:00", Timezone: "UTC", Duration: "1h"}
-			c.Plan.Waves[0].Windows, c.Plan.Windows = []string{"night"}, map[string]window.Window{"night": night}
-			began := time.Now()
-			r := b.runConfig(context.Background(), c)
-			for _, e := range b.events {
-				if late := e.Time.Sub(began); e.Type == result.EventStarted && late > time.Hour {
-					t.Errorf("answer %d is missing: the download starts %v after its window opened", n+1, late)
-				}
-			}
-			if r.Steps[0].Outcome == result.OutcomeSkipped {
-				held++
-				b.ended(r, result.RunRefused, "skipped unconfirmed  1000")
-				b.reason(r, 0, "the maintenance window of wave 1 is closed")
-			}
-		})
-	}
-	if held == 0 {
-		t.Error("no answer was missed before the first byte")
-	}
 }
