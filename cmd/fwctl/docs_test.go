@@ -57,7 +57,9 @@ func TestREADME(t *testing.T) {
 	}
 	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
 	simrack := filepath.Join(t.TempDir(), "simrack")
-	if out, err := exec.Command("go", "build", "-o", simrack, "fwctl/internal/sim/simrack").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", simrack, "fwctl/internal/sim/simrack")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build has it: nothing is compiled anew
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build = %v\n%s", err, out)
 	}
 	block := regexp.MustCompile("(?ms)^```console\n\\$ ([^\n]*)\n(.*?)^```$")
