@@ -10,13 +10,14 @@ import (
 	"fwctl/plan/impact"
 )
 
-// heed refuses a component that the cautions of earlier runs keep from being worked on.
-func (c *component) heed(cautions []inventory.Caution) step.Event {
+// heed refuses a component that the cautions of earlier runs keep from being worked on. called returns what people call
+// an address.
+func (c *component) heed(cautions []inventory.Caution, called func(address string) string) step.Event {
 	var startsBy plan.ActivateBy
 	if c.is.HoldsHop(c.step) {
 		startsBy = c.hop().ActivateBy
 	}
-	_, why := impact.Locked(cautions, c.step.Address, c.step.Domain(), startsBy)
+	_, why := impact.Locked(cautions, c.step.Address, c.step.Domain(), startsBy, called)
 	if why == "" {
 		return step.Event{}
 	}
@@ -40,14 +41,14 @@ func (r *run) forbids(c *component, inv *inventory.Inventory) string {
 	domain := c.step.Domain()
 	for _, id := range domain {
 		if !seen(id) {
-			return "enclosure " + id + " of its fault domain is not in sight: " +
+			return "enclosure " + r.names.Called(id) + " of its fault domain is not in sight: " +
 				"it is unknown whether its drives are in use"
 		}
 	}
 	if why := r.unreadIn(domain, c.step.Host, inv); why != "" {
 		return impact.PartUnread + why
 	}
-	effect := impact.Of([]*inventory.Inventory{inv}, []string{c.step.LUID}, domain, c.step.SeenElsewhere)
+	effect := impact.Of([]*inventory.Inventory{inv}, []string{c.step.LUID}, domain, c.step.SeenElsewhere, r.names)
 	if ok, why := impact.Permits(c.step.Reset, effect); !ok {
 		return why
 	}

@@ -85,7 +85,7 @@ func (r *run) compare(ctx context.Context, group []*component, inv *inventory.In
 			e = step.Event{}
 		}
 		if e.Kind == "" && !c.is.Dormant(c.step) { // the run does not start a dormant image
-			e = c.heed(cautions)
+			e = c.heed(cautions, r.names.Called)
 		}
 		if e.Kind == "" && c.step.Waves.Reset != 0 && r.selectsNumber(c.step.Waves.Reset) {
 			if why := r.forbids(c, inv); why != "" {

@@ -14,6 +14,7 @@ import (
 	"fwctl/internal/baseline"
 	"fwctl/internal/enclosure"
 	"fwctl/internal/state"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -100,6 +101,7 @@ type run struct {
 	id         int64           // 0: nothing is recorded
 	begin      func(*state.Tx) // records it; nil for one that is resumed, or that only checks
 	components []*component
+	names      inventory.Names // of the plan's enclosures
 
 	resumed *state.Run // as it was before it was resumed; nil if it was not
 
@@ -202,7 +204,9 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	r := &run{Config: c, until: ctx, soaked: map[int]bool{}, baselines: map[string]*baseline.Baseline{}}
+	r := &run{
+		Config: c, until: ctx, names: c.Plan.Names(), soaked: map[int]bool{}, baselines: map[string]*baseline.Baseline{},
+	}
 	r.Machine = enclosure.WatchSlow(c.Machine, func(path string, since time.Duration) {
 		r.event(result.Event{Type: result.EventNoticed, Reason: fmt.Sprintf(
 			"%s has not answered a command for %v: fwctl goes on waiting, because a time-out would have it reset",

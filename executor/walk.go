@@ -275,7 +275,7 @@ func (r *run) awaitPowerCycle(ctx context.Context, wave plan.Wave) {
 			return
 		}
 		for _, c := range due {
-			c.heldBack = "power-cycle " + c.step.Enclosure +
+			c.heldBack = "power-cycle " + r.names.Called(c.step.Enclosure) +
 				" when its drives are not in use, and run fwctl verify then"
 		}
 		if !r.Wait {

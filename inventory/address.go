@@ -86,6 +86,15 @@ func Called(name, address string) string {
 	return Nickname(name, address) + " (" + address + ")"
 }
 
+// Names are what people call enclosures, by the first part of their addresses.
+type Names map[string]string
+
+// Of returns the name of the enclosure that an address begins with, "" if it has none.
+func (n Names) Of(address string) string { return n[EnclosureOf(address)] }
+
+// Called returns the address of a component or an enclosure behind the name that people have for the enclosure.
+func (n Names) Called(address string) string { return Called(n.Of(address), address) }
+
 // Nickname returns the name of an enclosure with what of a component's address people can remember.
 func Nickname(name, address string) string {
 	_, esp, _ := strings.Cut(address, "/")

@@ -71,12 +71,11 @@ func (p *Plan) Components() []inventory.Named {
 	return all
 }
 
-// Names returns the names of the enclosures that a host works on, by the first part of their
-// addresses. An enclosure without a name has no entry.
-func (p *Plan) Names(host string) map[string]string {
-	names := map[string]string{}
-	for _, s := range p.Steps {
-		if s.Host == host && s.Name != "" {
+// Names returns the names of the enclosures that some hosts work on, of all if no host is given.
+func (p *Plan) Names(hosts ...string) inventory.Names {
+	names := inventory.Names{}
+	for i := range p.Steps {
+		if s := &p.Steps[i]; s.Name != "" && (len(hosts) == 0 || slices.Contains(hosts, s.Host)) {
 			names[s.Enclosure] = s.Name
 		}
 	}

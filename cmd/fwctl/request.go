@@ -362,7 +362,7 @@ func (r *request) failed(result *result.Result) error {
 		return nil
 	}
 	// As people know the components.
-	named, names := *result, ui.NamesOf(r.config.Plan)
+	named, names := *result, r.config.Plan.Names()
 	named.Steps = slices.Clone(named.Steps)
 	for i := range named.Steps {
 		named.Steps[i].Address = names.Called(named.Steps[i].Address)

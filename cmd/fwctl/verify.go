@@ -91,10 +91,10 @@ func (a *app) verify(ctx context.Context, file, saved string, asJSON bool, cycle
 			return err
 		}
 		v.Astray, unread = wanted.Astray(), len(wanted.UnreadWanted())
-		maps.Copy(v.Names, ui.NamesOf(wanted))
+		maps.Copy(v.Names, wanted.Names())
 	}
 	if approved != nil {
-		maps.Copy(v.Names, ui.NamesOf(approved))
+		maps.Copy(v.Names, approved.Names())
 		inv, err := a.scan(ctx, machine, scan.Options{})
 		if err != nil {
 			return err

@@ -18,6 +18,7 @@ import (
 	"fwctl/executor/result"
 	"fwctl/internal/state"
 	"fwctl/internal/ui/uitest"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -203,7 +204,7 @@ func TestMeter(t *testing.T) {
 	const address = "5000ccab04001000/esp1/sub0"
 	half := running{began: noon, sent: 32 << 10, total: 64 << 10}
 	now := noon.Add(10 * time.Second)
-	wide := Names{"5000ccab04001000": strings.Repeat("\u68da\x1b\n", 100)}
+	wide := inventory.Names{"5000ccab04001000": strings.Repeat("\u68da\x1b\n", 100)}
 	for _, tt := range []struct {
 		name string
 		line func(width int) string

@@ -12,7 +12,7 @@ import (
 
 // Drives draws the drives behind enclosures, a table each. names are those of the enclosures;
 // probed: drives were opened to learn their use.
-func (sc Screen) Drives(enclosures []*inventory.Enclosure, names Names, probed bool) string {
+func (sc Screen) Drives(enclosures []*inventory.Enclosure, names inventory.Names, probed bool) string {
 	var lines []string
 	for _, e := range enclosures {
 		if len(lines) > 0 {

@@ -16,15 +16,15 @@ type words struct {
 	plan *plan.Plan
 	// Of the whole plan.
 	waves int
-	names Names
+	names inventory.Names
 }
 
 // newWords returns the words of a run of a part of a plan.
-func newWords(whole, part *plan.Plan) *words { return &words{part, len(whole.Waves), NamesOf(whole)} }
+func newWords(whole, part *plan.Plan) *words { return &words{part, len(whole.Waves), whole.Names()} }
 
 // label returns what a bar of so many columns calls a component: its address too if there is room.
 func (v *words) label(address string, columns int) string {
-	name := v.names.of(address)
+	name := v.names.Of(address)
 	if name == "" {
 		return address
 	}

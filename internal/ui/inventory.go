@@ -10,7 +10,7 @@ import (
 )
 
 // Inventory draws an inventory. names are those of its enclosures.
-func (sc Screen) Inventory(inv *inventory.Inventory, names Names, quirk Quirk) string {
+func (sc Screen) Inventory(inv *inventory.Inventory, names inventory.Names, quirk Quirk) string {
 	esps := 0
 	for i := range inv.Enclosures {
 		esps += len(inv.Enclosures[i].ESPs)
@@ -36,7 +36,7 @@ func (sc Screen) Inventory(inv *inventory.Inventory, names Names, quirk Quirk) s
 type Quirk func(vendor, product, revision string) string
 
 // problemText says what could not be read, and why.
-func problemText(p *inventory.Problem, names Names) string {
+func problemText(p *inventory.Problem, names inventory.Names) string {
 	text := p.Path
 	if p.Unread != nil && len(p.Unread.Components) > 0 {
 		var behind []string
@@ -50,7 +50,7 @@ func problemText(p *inventory.Problem, names Names) string {
 
 // inventoryTable returns a row for each component. What is noted of an enclosure, or of a
 // module, stands with the first of its components.
-func inventoryTable(inv *inventory.Inventory, names Names, quirk Quirk) table {
+func inventoryTable(inv *inventory.Inventory, names inventory.Names, quirk Quirk) table {
 	t := table{columns: []column{
 		{"ADDRESS", key}, {"NAME", label}, {"VENDOR", below}, {"PRODUCT", below}, {"REV", below}, {"STAGED", below},
 		{"PATHS", below}, {"HEALTH", below}, {"NOTES", reason},
@@ -72,7 +72,7 @@ func inventoryTable(inv *inventory.Inventory, names Names, quirk Quirk) table {
 					continue
 				}
 				rowOf[sub.Address] = len(t.rows)
-				t.rows = append(t.rows, componentRow(e, esp, sub, names.of(sub.Address), notes))
+				t.rows = append(t.rows, componentRow(e, esp, sub, names.Of(sub.Address), notes))
 				notes = nil
 			}
 		}

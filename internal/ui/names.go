@@ -6,32 +6,11 @@ import (
 	"strings"
 
 	"fwctl/inventory"
-	"fwctl/plan"
 	"fwctl/plan/group"
 )
 
-// Names are what people call enclosures, by the first part of their addresses.
-type Names map[string]string
-
-// NamesOf returns the names that a plan has.
-func NamesOf(p *plan.Plan) Names {
-	names := Names{}
-	for i := range p.Steps {
-		if s := &p.Steps[i]; s.Name != "" {
-			names[s.Enclosure] = s.Name
-		}
-	}
-	return names
-}
-
-// of returns the name of the enclosure that an address begins with, "" if it has none.
-func (n Names) of(address string) string { return n[inventory.EnclosureOf(address)] }
-
-// cell returns the name of an enclosure as a table has it.
-func (n Names) cell(address string) string { return cmp.Or(n.of(address), "-") }
-
-// Called returns the address of a component or an enclosure after the name that people know it by.
-func (n Names) Called(address string) string { return inventory.Called(n.of(address), address) }
+// nameCell returns the name of an enclosure as a table has it.
+func nameCell(names inventory.Names, address string) string { return cmp.Or(names.Of(address), "-") }
 
 // plainName returns a name for a line of text.
 func plainName(name string) string { return OneLine(name) }

@@ -71,7 +71,7 @@ func stakesOf(p *plan.Plan) []*stakeFate {
 // stakeRows returns a row for each thing at stake, and one row for all things of a kind that are
 // joined.
 func stakeRows(p *plan.Plan, all []*stakeFate, joined map[plan.StakeEffect]bool) []stakeRow {
-	names := NamesOf(p)
+	names := p.Names()
 	var rows []stakeRow
 	for i := 0; i < len(all); {
 		f, last := all[i], i+1
@@ -127,7 +127,7 @@ func inWaves(s *plan.Step, waves []plan.Wave) string {
 }
 
 // stakeWords returns stakes in words, as package plan does.
-func stakeWords(stakes []plan.Stake, names Names) string {
+func stakeWords(stakes []plan.Stake, names inventory.Names) string {
 	var steps []*plan.Step
 	for _, s := range stakes {
 		steps = append(steps, &plan.Step{
@@ -189,7 +189,7 @@ type touchedEnclosure struct {
 
 // touchedEnclosures returns the enclosures where I/O may stop, then the others, each by name.
 func touchedEnclosures(p *plan.Plan) []*touchedEnclosure {
-	names, all := NamesOf(p), map[string]*touchedEnclosure{}
+	names, all := p.Names(), map[string]*touchedEnclosure{}
 	of := func(id string) *touchedEnclosure {
 		if all[id] == nil {
 			all[id] = &touchedEnclosure{id: id, name: cmp.Or(names[id], id)}
@@ -228,7 +228,7 @@ func (e *touchedEnclosure) compare(other *touchedEnclosure) int {
 
 // enclosurePictures draws enclosures, by their names.
 func enclosurePictures(p *plan.Plan, touched []*touchedEnclosure) []enclosurePicture {
-	names := NamesOf(p)
+	names := p.Names()
 	var pictures []enclosurePicture
 	for _, e := range slices.SortedFunc(slices.Values(touched), (*touchedEnclosure).compare) {
 		pictures = append(pictures, drawEnclosure(e.id, e.steps, e.stakes, names, p.Waves))
@@ -237,7 +237,7 @@ func enclosurePictures(p *plan.Plan, touched []*touchedEnclosure) []enclosurePic
 }
 
 func drawEnclosure(
-	id string, steps []*plan.Step, stakes []plan.Stake, names Names, waves []plan.Wave,
+	id string, steps []*plan.Step, stakes []plan.Stake, names inventory.Names, waves []plan.Wave,
 ) enclosurePicture {
 	e := enclosurePicture{Label: cmp.Or(names[id], id), ID: id}
 	if len(steps) > 0 {
@@ -385,7 +385,7 @@ const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 const manySlots, gridSlots = 144, 1200
 
 // drawSlots draws the slots up to the last one that has a drive at stake, and returns how many have.
-func (e *enclosurePicture) drawSlots(stakes []plan.Stake, names Names) int {
+func (e *enclosurePicture) drawSlots(stakes []plan.Stake, names inventory.Names) int {
 	var keys []stakeKey
 	of := map[stakeKey][]plan.Stake{}
 	stops, users, last := map[int]bool{}, map[int]map[stakeKey]bool{}, int(0)
@@ -489,7 +489,7 @@ func (e *enclosurePicture) drawSlots(stakes []plan.Stake, names Names) int {
 }
 
 // stakeInWords returns what becomes of one thing, and which drives it has here.
-func stakeInWords(stakes []plan.Stake, names Names) string {
+func stakeInWords(stakes []plan.Stake, names inventory.Names) string {
 	words := stakeWords(stakes, names)
 	if slices.ContainsFunc(stakes, func(s plan.Stake) bool { return s.Effect == plan.Stops }) {
 		return "STOPS: " + words

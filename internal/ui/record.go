@@ -39,7 +39,7 @@ type recordView struct {
 	Verified []verifiedRow
 	Images   []recordImage
 
-	names Names
+	names inventory.Names
 	words map[string]bool
 }
 
@@ -208,7 +208,7 @@ func newRecord(
 }
 
 func (v *recordView) component(address, host string) componentCell {
-	cell := componentCell{Name: v.names.of(address), Address: address}
+	cell := componentCell{Name: v.names.Of(address), Address: address}
 	if v.Several {
 		cell.Host = host
 	}
@@ -350,7 +350,7 @@ func runFacts(r *report.Run) []fact {
 	return facts
 }
 
-func hooksOfRun(r *report.Run, names Names) []hookRow {
+func hooksOfRun(r *report.Run, names inventory.Names) []hookRow {
 	var rows []hookRow
 	for _, h := range r.Hooks {
 		rows = append(rows, hookRow{

@@ -13,7 +13,7 @@ import (
 
 // Result draws what became of every component of a plan, and what continues with those that wait.
 func (sc Screen) Result(r *result.Result, p *plan.Plan, goesOn string) string {
-	names := NamesOf(p)
+	names := p.Names()
 	t := table{columns: []column{
 		{"ADDRESS", key}, {"NAME", label}, {"OUTCOME", below}, {"MODE", below}, {"REVISION", below}, {"WHY", reason},
 	}}
@@ -28,7 +28,7 @@ func (sc Screen) Result(r *result.Result, p *plan.Plan, goesOn string) string {
 		row := row{
 			cells: []string{
 				s.Address,
-				names.cell(s.Address),
+				nameCell(names, s.Address),
 				outcome,
 				mode,
 				cmp.Or(s.Revision, "-"),

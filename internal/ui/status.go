@@ -57,7 +57,7 @@ func resumeOn(hosts []report.Host, again Again) func(host string) string {
 	}
 }
 
-func stuckTable(s *report.Status, names Names, resume func(host string) string) table {
+func stuckTable(s *report.Status, names inventory.Names, resume func(host string) string) table {
 	t := table{columns: []column{
 		{"STUCK", key}, {"NAME", label}, {"HOST", label},
 		{"RUN", below}, {"IMAGE", below}, {"SINCE", below}, {"WHAT TO DO", reason},
@@ -65,7 +65,7 @@ func stuckTable(s *report.Status, names Names, resume func(host string) string) 
 	for i := range s.Stuck {
 		v := &s.Stuck[i]
 		t.rows = append(t.rows, row{tone: alarm, cells: []string{
-			v.Address, names.cell(v.Address), hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), Moment(v.Since),
+			v.Address, nameCell(names, v.Address), hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), Moment(v.Since),
 			stuckWords(v, resume(v.Host)),
 		}})
 	}
@@ -85,16 +85,16 @@ const (
 	lostWords   = "it neither runs nor holds what was staged"
 )
 
-func cautionTable(s *report.Status, names Names) table {
+func cautionTable(s *report.Status, names inventory.Names) table {
 	t := table{columns: []column{{"CAUTION", key}, {"NAME", label}, {"HOST", label}, {"WHAT TO DO", reason}}}
 	for _, v := range s.Cautions {
-		cells := []string{v.Address, names.cell(v.Address), hostCell(v.Host, s.Hosts), v.Words()}
+		cells := []string{v.Address, nameCell(names, v.Address), hostCell(v.Host, s.Hosts), v.Words()}
 		t.rows = append(t.rows, row{tone: alarm, cells: cells})
 	}
 	return t
 }
 
-func stagedTable(s *report.Status, names Names) table {
+func stagedTable(s *report.Status, names inventory.Names) table {
 	t := table{columns: []column{
 		{"STAGED", key}, {"NAME", label}, {"HOST", label},
 		{"RUNS", below}, {"HOLDS", below}, {"IMAGE", below}, {"SINCE", below},
@@ -106,7 +106,7 @@ func stagedTable(s *report.Status, names Names) table {
 			note = unconfirmed
 		}
 		t.rows = append(t.rows, row{cells: []string{
-			v.Address, names.cell(v.Address), hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
+			v.Address, nameCell(names, v.Address), hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
 			Moment(v.Since), cmp.Or(v.By, "-"), note,
 		}})
 	}
@@ -155,7 +155,7 @@ func (sc Screen) History(h *report.History, again Again) string {
 		}}
 		for _, v := range h.Verified {
 			r := row{cells: []string{
-				v.Address, names.cell(v.Address), hostCell(v.Host, h.Hosts), v.Outcome, cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
+				v.Address, nameCell(names, v.Address), hostCell(v.Host, h.Hosts), v.Outcome, cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
 				Moment(v.At), cmp.Or(v.By, "-"), "-",
 			}}
 			if v.Outcome == "lost" {
@@ -218,7 +218,7 @@ func stands(r report.Run) string {
 	return "has no end, and whether it goes on is not clear"
 }
 
-func (sc Screen) runNotes(r report.Run, names Names) []string {
+func (sc Screen) runNotes(r report.Run, names inventory.Names) []string {
 	var lines []string
 	for _, v := range r.Resumed {
 		lines = append(lines, sc.wrap(fmt.Sprintf("Resumed %s by %s.", Moment(v.At), v.By), "  ", "    ")...)
@@ -243,7 +243,7 @@ type safeguard struct {
 }
 
 // safeguardsOf returns the safeguards that were put aside for a run, those by flags first.
-func safeguardsOf(r report.Run, names Names) []safeguard {
+func safeguardsOf(r report.Run, names inventory.Names) []safeguard {
 	var all []safeguard
 	add := func(what, why, address string) {
 		same := func(g safeguard) bool { return g.What == what && g.Why == why }
@@ -268,7 +268,7 @@ func safeguardsOf(r report.Run, names Names) []safeguard {
 }
 
 // stepTable draws the components of a run.
-func (sc Screen) stepTable(steps []report.Step, end string, names Names) []string {
+func (sc Screen) stepTable(steps []report.Step, end string, names inventory.Names) []string {
 	if len(steps) == 0 {
 		return []string{"  No component of it was started."}
 	}
@@ -289,7 +289,7 @@ func (sc Screen) stepTable(steps []report.Step, end string, names Names) []strin
 		r := row{
 			cells: []string{
 				s.Address,
-				names.cell(s.Address),
+				nameCell(names, s.Address),
 				standing(s.Outcome, s.State),
 				hopsCell(modes),
 				cmp.Or(way[0].From, "-"),
@@ -310,8 +310,8 @@ func (sc Screen) stepTable(steps []report.Step, end string, names Names) []strin
 }
 
 // rememberedNames returns what hosts call enclosures: each name once where they differ.
-func rememberedNames(components []report.Component) Names {
-	names := Names{}
+func rememberedNames(components []report.Component) inventory.Names {
+	names := inventory.Names{}
 	known := map[string][]string{}
 	for _, c := range components {
 		id := inventory.EnclosureOf(c.Address)

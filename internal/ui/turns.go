@@ -15,7 +15,7 @@ func turnLines(title string, turns []plan.Turn, p *plan.Plan, room int) []string
 	if len(turns) == 0 {
 		return nil
 	}
-	names := NamesOf(p)
+	names := p.Names()
 	lines := []string{title}
 	for i := 0; i < len(turns); {
 		t := turns[i]

@@ -10,6 +10,7 @@ import (
 
 	"fwctl/executor/result"
 	"fwctl/internal/state"
+	"fwctl/inventory"
 	"fwctl/plan"
 )
 
@@ -26,7 +27,7 @@ type Verification struct {
 	Planned int
 
 	// Names are those of enclosures.
-	Names Names
+	Names inventory.Names
 }
 
 // Verification draws what was found.
@@ -80,7 +81,7 @@ func (sc Screen) Verification(v *Verification) string {
 }
 
 // findings returns the table of staged images, and what became of them.
-func findings(all []result.Finding, names Names) table {
+func findings(all []result.Finding, names inventory.Names) table {
 	t := table{columns: []column{
 		{"ADDRESS", key}, {"NAME", label}, {"STAGED", below},
 		{"RUNS", below}, {"OUTCOME", below}, {"SINCE", label}, {"WHY", reason},
@@ -95,7 +96,7 @@ func findings(all []result.Finding, names Names) table {
 		}
 		r := row{cells: []string{
 			f.Address,
-			names.cell(f.Address),
+			nameCell(names, f.Address),
 			cmp.Or(f.Wanted, digestCell(f.SHA256)),
 			cmp.Or(f.Revision, "-"),
 			outcome,

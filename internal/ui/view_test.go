@@ -128,7 +128,7 @@ func exampleInventory() *inventory.Inventory {
 }
 
 // exampleNames has no name of some enclosures.
-var exampleNames = Names{"5000ccab04001000": "r12u20"}
+var exampleNames = inventory.Names{"5000ccab04001000": "r12u20"}
 
 // exampleComponents are what hosts remember: they call one enclosure differently.
 var exampleComponents = []report.Component{

@@ -29,6 +29,9 @@ type Enclosure struct {
 	Failures    []string
 }
 
+// Called returns the identifier of an enclosure as people know it.
+func (e *Enclosure) Called() string { return inventory.Called(e.Name, e.ID) }
+
 // View is an enclosure as one host sees it.
 type View struct {
 	Host  string

@@ -5,17 +5,18 @@ import (
 	"slices"
 	"strings"
 
+	"fwctl/inventory/fleet"
 	"fwctl/plan"
 )
 
 // stagedWarnings says what a power loss would start, now or once the plan was carried out, and
 // which components then run different revisions without a power loss.
-func stagedWarnings(enclosure string, drafts []*draft) []string {
+func stagedWarnings(e *fleet.Enclosure, drafts []*draft) []string {
 	var warnings []string
 	for _, d := range drafts {
 		if d.ESP.Disputed[d.Sub.ID] != "" {
 			warnings = append(warnings,
-				d.Address+": any power loss or hard reset starts what is staged; its row says what is "+
+				d.called()+": any power loss or hard reset starts what is staged; its row says what is "+
 					"remembered of it.")
 			continue
 		}
@@ -23,7 +24,7 @@ func stagedWarnings(enclosure string, drafts []*draft) []string {
 		if staged == nil || d.step.Action == plan.IsStaged || d.step.Action == plan.Activate {
 			continue
 		}
-		w := fmt.Sprintf("%s: any power loss or hard reset starts %s", d.Address, staged.Label())
+		w := fmt.Sprintf("%s: any power loss or hard reset starts %s", d.called(), staged.Label())
 		if d.want == nil || staged.SHA256 != d.want.image.SHA256 {
 			w += ", which is not the wanted image"
 		}
@@ -44,10 +45,10 @@ func stagedWarnings(enclosure string, drafts []*draft) []string {
 			if other.step.Subenclosure != d.step.Subenclosure || revision == after || waits && k < i {
 				continue // nothing to warn of, or it was said already
 			}
-			w := fmt.Sprintf("%s: any power loss or hard reset starts %s on %s while %s stays on %s.", enclosure,
+			w := fmt.Sprintf("%s: any power loss or hard reset starts %s on %s while %s stays on %s.", e.Called(),
 				after, d.label(), other.label(), revision)
 			if waits {
-				w = fmt.Sprintf("%s: any power loss or hard reset starts %s on %s and %s on %s.", enclosure, after,
+				w = fmt.Sprintf("%s: any power loss or hard reset starts %s on %s and %s on %s.", e.Called(), after,
 					d.label(), revision, other.label())
 			}
 			if d.Sub.Staged != nil && !d.replaced() {
@@ -57,13 +58,13 @@ func stagedWarnings(enclosure string, drafts []*draft) []string {
 			known = append(known, d.Sub.ID)
 		}
 	}
-	return append(warnings, mixedWarnings(enclosure, drafts, known)...)
+	return append(warnings, mixedWarnings(e, drafts, known)...)
 }
 
 // mixedWarnings says which components of an enclosure differ once the plan was carried out,
 // though one want means to bring them to one revision. It leaves out subenclosures in known:
 // stagedWarnings has said what a power loss makes of them.
-func mixedWarnings(enclosure string, drafts []*draft, known []int) []string {
+func mixedWarnings(e *fleet.Enclosure, drafts []*draft, known []int) []string {
 	var warnings []string
 	for i, d := range drafts {
 		if slices.ContainsFunc(drafts[:i], d.twin) {
@@ -96,7 +97,7 @@ func mixedWarnings(enclosure string, drafts []*draft, known []int) []string {
 		if !planned || !changes && slices.Contains(known, d.Sub.ID) {
 			continue
 		}
-		w := fmt.Sprintf("%s: after this plan %s.", enclosure, strings.Join(append(run, stay...), " and "))
+		w := fmt.Sprintf("%s: after this plan %s.", e.Called(), strings.Join(append(run, stay...), " and "))
 		if sync {
 			w += " Such modules may bring each other to one revision then."
 		}

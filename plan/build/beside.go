@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"fwctl/inventory"
 	"fwctl/plan"
 	"fwctl/plan/desired"
 )
@@ -161,3 +162,6 @@ func (d *draft) addNeighbourResets() {
 func (d *draft) label() string {
 	return strings.TrimSuffix(strings.TrimPrefix(d.Address, d.e.ID+"/"), "/sub0")
 }
+
+// called returns the address of a component as people know it.
+func (d *draft) called() string { return inventory.Called(d.e.Name, d.Address) }

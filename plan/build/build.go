@@ -143,7 +143,7 @@ func (b *builder) decideAll() (planned []*draft, warnings []string) {
 			}
 		}
 		warnings = append(warnings, cautionWarnings(e, b.survey.Domain(e).Cautions)...)
-		warnings = append(warnings, stagedWarnings(e.ID, drafts)...)
+		warnings = append(warnings, stagedWarnings(e, drafts)...)
 		if targeted {
 			warnings = append(warnings, impact.PathWarnings(e)...)
 		}

@@ -26,7 +26,7 @@ func (d *draft) locked(startsBy plan.ActivateBy) string {
 	if len(d.domain.Cautions) == 0 {
 		return ""
 	}
-	by, why := impact.Locked(d.domain.Cautions, d.Address, d.domain.IDs(), startsBy)
+	by, why := impact.Locked(d.domain.Cautions, d.Address, d.domain.IDs(), startsBy, d.domain.Called)
 	if by != nil {
 		d.reported = append(d.reported, *by)
 	}
@@ -65,7 +65,7 @@ func cautionWarnings(e *fleet.Enclosure, cautions []inventory.Caution) []string 
 	var warnings []string
 	for _, c := range cautions {
 		if c.Kind.NeedsPerson() && inventory.EnclosureOf(c.Address) == e.ID {
-			warnings = append(warnings, c.Address+": "+c.Words())
+			warnings = append(warnings, inventory.Called(e.Name, c.Address)+": "+c.Words())
 		}
 	}
 	return warnings

@@ -126,7 +126,7 @@ func (b *builder) markUnreadDomains() {
 			}
 			id := inventory.EnclosureOf(c.Address)
 			named := c.Named(b.in.Desired.Names[id])
-			why := c.Address + " " + p.CouldNotBeRead(host)
+			why := inventory.Called(b.in.Desired.Names[id], c.Address) + " " + p.CouldNotBeRead(host)
 			if e := b.survey.Enclosure(id); e != nil {
 				e.Unread = append(e.Unread, why)
 				domain := b.survey.Domain(e)

@@ -30,6 +30,17 @@ func (domain *Domain) IDs() []string {
 	return ids
 }
 
+// Called returns an address in the domain, of an enclosure or a component, as people know it.
+func (domain *Domain) Called(address string) string {
+	id := inventory.EnclosureOf(address)
+	for _, e := range domain.Enclosures {
+		if e.ID == id {
+			return inventory.Called(e.Name, address)
+		}
+	}
+	return address
+}
+
 // recall adds the cautions about components of an enclosure. If several hosts remember the same
 // caution, the earliest counts.
 func (domain *Domain) recall(cautions []inventory.Caution) {
@@ -93,7 +104,7 @@ func (domain *Domain) InUse(sv *Survey) string {
 	var unlisted []string
 	for _, e := range domain.Enclosures {
 		if why := e.DrivesUnknown(); why != "" {
-			unlisted = append(unlisted, e.ID+": "+why)
+			unlisted = append(unlisted, e.Called()+": "+why)
 		}
 		for k := range e.Views {
 			v := &e.Views[k]

@@ -16,7 +16,7 @@ func (sv *Survey) evidence(enclosures []*fleet.Enclosure, found []finding) []str
 	for _, e := range enclosures {
 		for _, v := range e.Views {
 			if v.DriveEvidence != nil {
-				said = append(said, fmt.Sprintf("drives behind %s, seen from %s: %s", e.ID, v.Host,
+				said = append(said, fmt.Sprintf("drives behind %s, seen from %s: %s", e.Called(), v.Host,
 					strings.Join(v.DriveEvidence, ", ")))
 			}
 		}

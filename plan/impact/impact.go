@@ -38,9 +38,12 @@ type Effect struct {
 // domain holds the enclosures, by the first part of their addresses, that belong to the fault
 // domain beyond what the inventories show; Effect.Busy is about all of it. elsewhere holds the
 // drives that the inventories list without a path and that another host sees:
-// Step.SeenElsewhere. The inventories should be those of all hosts that are attached.
-func Of(inventories []*inventory.Inventory, luIDs, domain, elsewhere []string) Effect {
+// Step.SeenElsewhere. The inventories should be those of all hosts that are attached. names are those of enclosures.
+func Of(inventories []*inventory.Inventory, luIDs, domain, elsewhere []string, names inventory.Names) Effect {
 	f := fleet.Merge(inventories)
+	for i := range f.Enclosures {
+		f.Enclosures[i].Name = names[f.Enclosures[i].ID]
+	}
 	var together []*fleet.Enclosure
 	for _, id := range domain {
 		if e := f.Enclosure(id); e != nil {

@@ -44,7 +44,7 @@ func TestResetImpact(t *testing.T) {
 			LogicalID: "5000ccab04001000", Drives: tt.drives, DriveEvidence: []string{},
 			ESPs: []inventory.ESP{{RelativeID: 1, Processes: 2, LUID: a}, {RelativeID: 2, Processes: 2, LUID: b}},
 		}}}
-		got := impact.Of([]*inventory.Inventory{inv}, tt.reset, nil, nil)
+		got := impact.Of([]*inventory.Inventory{inv}, tt.reset, nil, nil, nil)
 		got.Evidence, got.AtStake = nil, nil
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s: ResetImpact (-want +got):\n%s", tt.name, diff)
@@ -79,7 +79,7 @@ func TestResetImpactOfADomain(t *testing.T) {
 		{[]string{"5000ccab04001000", "5000ccab04002000"}, "slot 1 of 5000ccab04002000 in use"},
 		{[]string{"5000ccab04000000", "5000ccab04001000", "5000ccab04002000"}, "slot 1 of 5000ccab04002000 in use"},
 	} {
-		if got := impact.Of([]*inventory.Inventory{inv}, []string{"5000ccab04001001"}, tt.domain, nil); got.Busy != tt.busy {
+		if got := impact.Of([]*inventory.Inventory{inv}, []string{"5000ccab04001001"}, tt.domain, nil, nil); got.Busy != tt.busy {
 			t.Errorf("ResetImpact(%v).Busy = %q; want %q", tt.domain, got.Busy, tt.busy)
 		}
 	}

@@ -28,10 +28,10 @@ func PathWarnings(e *fleet.Enclosure) []string {
 			path.Down)
 		if n := len(drives); n > 1 {
 			warnings = append(warnings,
-				fmt.Sprintf("%s: %d drives in use have a path on %s that is not live, the first: %s", e.ID, n,
+				fmt.Sprintf("%s: %d drives in use have a path on %s that is not live, the first: %s", e.Called(), n,
 					v.Host, what))
 		} else {
-			warnings = append(warnings, fmt.Sprintf("%s: a drive in use has a path on %s that is not live: %s", e.ID,
+			warnings = append(warnings, fmt.Sprintf("%s: a drive in use has a path on %s that is not live: %s", e.Called(),
 				v.Host, what))
 		}
 	}

@@ -141,7 +141,7 @@ func TestAtStake(t *testing.T) {
 		for host, enclosures := range tt.hosts { // in whatever order
 			inventories = append(inventories, &inventory.Inventory{Host: host, Enclosures: enclosures})
 		}
-		got := impact.Of(inventories, []string{jbod1[:15] + "1"}, nil, nil).AtStake
+		got := impact.Of(inventories, []string{jbod1[:15] + "1"}, nil, nil, nil).AtStake
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s: what is at stake (-want +got):\n%s", tt.name, diff)
 		}

@@ -114,7 +114,7 @@ func (sv *Survey) label(luID string, home *fleet.Enclosure) string {
 	case !ok:
 		return "logical unit " + luID
 	case at.Of != home:
-		return at.Of.ID + "/" + at.ID
+		return inventory.Called(at.Of.Name, at.Of.ID+"/"+at.ID)
 	}
 	return at.ID
 }
@@ -148,7 +148,7 @@ func slots(found []finding, home *fleet.Enclosure) string {
 		if e == home {
 			parts = slices.Insert(parts, 0, text)
 		} else {
-			parts = append(parts, text+" of "+e.ID)
+			parts = append(parts, text+" of "+e.Called())
 		}
 	}
 	text := strings.Join(parts, ", ")
