@@ -46,7 +46,7 @@ func (d *definition) complete(e *enclosure) error {
 				if one.Use.Multipath != "" {
 					one.Use.Multipath += strconv.Itoa(one.Slot)
 				}
-				if one.Use.Mount != "" && one.Use.Holder == "" {
+				if one.Use.Mount != "" && one.Use.Holder == "" && !one.Use.Btrfs {
 					one.Use.Mount += strconv.Itoa(one.Slot)
 				}
 			}

@@ -267,6 +267,7 @@ type use struct {
 	Host      string `yaml:"host"`
 	Partition int    `yaml:"partition"` // the use is of this partition of the first path
 	Mount     string `yaml:"mount"`
+	Btrfs     bool   `yaml:"btrfs"` // the mount is one btrfs file system over all drives that name it
 	Swap      bool   `yaml:"swap"`
 	Holder    string `yaml:"holder"`    // md0, dm-3
 	Multipath string `yaml:"multipath"` // name of a dm-multipath map over all paths

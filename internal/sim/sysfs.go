@@ -15,7 +15,7 @@ import (
 // its own, and the drives of the enclosure beside it.
 func (r *Rack) kernelTree(s *state, host string) *tree {
 	k := &kernel{tree: newTree(), def: r.def, s: s, host: host, expanders: map[string]string{},
-		virtual: map[string]string{}, pids: map[string]int{}}
+		virtual: map[string]string{}, pids: map[string]int{}, btrfs: map[string]int{}}
 	for _, dir := range []string{"scsi_generic", "scsi_device", "enclosure", "block", "scsi_host", "sas_device",
 		"sas_expander", "sas_end_device"} {
 		k.dir("sys/class/" + dir)
@@ -44,6 +44,7 @@ type kernel struct {
 	expanders map[string]string // directory of an ESP's expander, by cable and ESP
 	virtual   map[string]string // directory of a dm or md device, by name
 	pids      map[string]int    // of the processes that have disks open
+	btrfs     map[string]int    // numbers of btrfs file systems, by mount point
 	mounts    strings.Builder
 	swaps     strings.Builder
 }
@@ -359,11 +360,31 @@ func (k *kernel) use(dr *drive) {
 	if use.Process != "" {
 		k.opens(use.Process, path.Base(below[0]))
 	}
-	if use.Mount != "" && !strings.Contains(k.mounts.String(), device+" "+use.Mount+" ") {
-		fmt.Fprintf(&k.mounts, "%s %s ext4 rw,relatime 0 0\n", device, use.Mount)
-	}
+	k.mount(use, device, below[0])
 	if use.Swap {
 		fmt.Fprintf(&k.swaps, "%-40spartition\t1048572\t\t0\t\t-2\n", device)
+	}
+}
+
+// mount shows a file system on a device, which is at dir.
+func (k *kernel) mount(use use, device, dir string) {
+	kind := "ext4"
+	if use.Btrfs {
+		kind = "btrfs"
+		first := k.btrfs[use.Mount] == 0
+		if first {
+			k.btrfs[use.Mount] = len(k.btrfs) + 1
+		}
+		fs := fmt.Sprintf("sys/fs/btrfs/00000000-0000-0000-0000-%012d", k.btrfs[use.Mount])
+		if k.entries[fs+"/devices/"+path.Base(dir)] == nil {
+			k.link(fs+"/devices/"+path.Base(dir), dir)
+		}
+		if !first {
+			return
+		}
+	}
+	if use.Mount != "" && !strings.Contains(k.mounts.String(), device+" "+use.Mount+" ") {
+		fmt.Fprintf(&k.mounts, "%s %s %s rw,relatime 0 0\n", device, use.Mount, kind)
 	}
 }
 

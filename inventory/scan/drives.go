@@ -105,6 +105,7 @@ type usage struct {
 	openErr error                    // why open is incomplete, nil if it is not
 	tables  map[string]pathTable     // of dm-multipath maps, as far as they were asked for
 	loops   map[string][]string      // loop devices by the block device that they are made of
+	btrfs   map[string]*btrfs        // file systems by the kernel's names of their devices
 	osds    map[string]string        // Ceph OSDs by device, "/dev/ceph-1/osd-block-2"
 	pools   func() map[string]member // members of ZFS pools by device, asked for once
 	drives  map[string]int           // how many drives a layer is made of, as far as they were counted
@@ -122,6 +123,7 @@ func newUsage(ctx context.Context, m transport.Machine) *usage {
 	}
 	u.open, u.openErr = m.OpenDisks()
 	u.loops = loopDevices(fsys)
+	u.btrfs = btrfsByDevice(fsys)
 	u.osds = u.cephOSDs()
 	u.pools = sync.OnceValue(func() map[string]member { return u.askPools(ctx) })
 	for _, fields := range table(fsys, "proc/self/mounts") {
@@ -182,7 +184,7 @@ func (u *usage) above(l layer, over string, chain []string) []inventory.BlockUse
 		through := append(slices.Clip(chain), h.String())
 		higher := u.above(h, over, through)
 		if len(higher) == 0 && !h.multipath {
-			use := inventory.Use{Through: through, Of: u.several(h)}
+			use := inventory.Use{Through: through, Of: several(u.countDrives(h))}
 			use.Kind, use.Name = h.itself()
 			uses = append(uses, inventory.BlockUse{Use: use, Over: over})
 		}
@@ -194,43 +196,39 @@ func (u *usage) above(l layer, over string, chain []string) []inventory.BlockUse
 // directly lists what uses a layer itself, without what lies between it and a disk.
 func (u *usage) directly(l layer) []inventory.Use {
 	var uses []inventory.Use
-	add := func(use inventory.Use) {
-		switch {
-		case use.Kind != inventory.ZFSUse:
-			use.Of = u.several(l)
-		case use.Of < 2:
-			use.Of = 0
-		}
+	add := func(use inventory.Use, drives int) {
+		use.Of = several(drives)
 		uses = append(uses, use)
 	}
+	for _, point := range u.mountPoints(l) {
+		// It can hold anything.
+		add(inventory.Use{Kind: inventory.MountUse, Name: scsi.Text(point).String()}, u.drivesOfMount(l))
+	}
 	for _, device := range l.devices() {
-		for _, point := range u.mounts[device] {
-			add(inventory.Use{Kind: inventory.MountUse, Name: scsi.Text(point).String()}) // it can hold anything
-		}
 		if u.swaps[device] {
-			add(inventory.Use{Kind: inventory.SwapUse})
+			add(inventory.Use{Kind: inventory.SwapUse}, u.countDrives(l))
 		}
 		if m, ok := u.pools()[device]; ok {
-			add(inventory.Use{Kind: inventory.ZFSUse, Name: m.pool, VDev: m.vdev, Of: m.of})
+			add(inventory.Use{Kind: inventory.ZFSUse, Name: m.pool, VDev: m.vdev}, m.of)
 		}
 	}
 	osd := u.osd(l)
 	if osd != "" {
-		add(inventory.Use{Kind: inventory.CephUse, Name: osd})
+		add(inventory.Use{Kind: inventory.CephUse, Name: osd}, u.countDrives(l))
 	}
 	opened, _ := u.openers(l.name)
 	for _, use := range opened {
 		if osd == "" || use.Name != "ceph-osd" {
-			add(use)
+			add(use, u.countDrives(l))
 		}
 	}
 	return uses
 }
 
-// several returns how many drives a layer is made of, 0 if it is one.
-func (u *usage) several(l layer) int {
-	if n := u.countDrives(l); n > 1 {
-		return n
+// several returns a number of drives as inventory.Use has it: 0 if it is one.
+func several(drives int) int {
+	if drives > 1 {
+		return drives
 	}
 	return 0
 }

@@ -176,16 +176,19 @@ func (u *usage) countDrives(l layer) int {
 // addDrives adds the drives below a layer by what stands for each: a disk, or the
 // dm-multipath map over its paths. seen are the layers that it has been at.
 func (u *usage) addDrives(drives map[string]bool, l layer, seen map[string]bool) {
-	slaves := path.Join(l.dir, "slaves")
-	entries, _ := fs.ReadDir(u.fsys, slaves) // none: a disk, or a partition of one
-	if len(entries) == 0 || strings.HasPrefix(l.uuid, "mpath-") {
-		drives[l.name] = true
-		return
+	if strings.HasPrefix(l.uuid, "mpath-") || !u.addDrivesOf(drives, path.Join(l.dir, "slaves"), seen) {
+		drives[l.name] = true // a disk, or a partition of one
 	}
+}
+
+// addDrivesOf adds the drives below the block devices that a directory links to, and reports
+// whether there are any.
+func (u *usage) addDrivesOf(drives map[string]bool, dir string, seen map[string]bool) bool {
+	entries, _ := fs.ReadDir(u.fsys, dir) // none: it links to no device
 	for _, e := range entries {
 		name := e.Name()
-		if text(u.fsys, path.Join(slaves, name, "partition")) != "" {
-			if to, err := fs.ReadLink(u.fsys, path.Join(slaves, name)); err == nil {
+		if text(u.fsys, path.Join(dir, name, "partition")) != "" {
+			if to, err := fs.ReadLink(u.fsys, path.Join(dir, name)); err == nil {
 				name = path.Base(path.Dir(to)) // it is in its disk's directory
 			}
 		}
@@ -194,6 +197,7 @@ func (u *usage) addDrives(drives map[string]bool, l layer, seen map[string]bool)
 			u.addDrives(drives, u.disk(name), seen)
 		}
 	}
+	return len(entries) > 0
 }
 
 // aliases returns a path of a device, and what it leads to if it is a link.

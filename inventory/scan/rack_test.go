@@ -496,6 +496,8 @@ enclosures:
   - {slot: 5, use: {zfs: {pool: tank, vdev: logs}}}
   - {slot: 6, use: {lvm: ceph-7f/osd-block-1b, osd: 3, process: ceph-osd}}
   - {slot: 7}
+  - {slot: 8, use: {partition: 1, mount: /srv/media, btrfs: true}}
+  - {slot: 9, use: {multipath: mpathc, mount: /srv/media, btrfs: true}}
 `, func(t *testing.T, m transport.Machine) {
 		inv := scanAll(t, m)
 		checkSchema(t, inv)
@@ -516,6 +518,8 @@ enclosures:
 			`[{"kind":"zfs","name":"tank","vdev":"logs","of":4}]`,
 			`[{"kind":"ceph","name":"osd.3","through":["dm-5 (ceph--7f-osd--block--1b)"]}]`,
 			`null`,
+			`[{"kind":"mount","name":"/srv/media","through":["sdq1"],"of":2}]`,
+			`[{"kind":"mount","name":"/srv/media","through":["dm-6 (mpathc)"],"of":2}]`,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("uses of the drives (-want +got):\n%s", diff)

@@ -505,12 +505,13 @@ func TestUseInSysfs(t *testing.T) {
 	const pci = "sys/devices/pci0000:00/0000:00:03.0/"
 	tests := []struct {
 		name     string
-		files    map[string]string // below sys/block unless they begin with proc/
+		files    map[string]string // below sys/block unless they begin with proc/ or sys/
 		held     map[string]bool   // what may be opened
 		table    string            // status of dm-0
 		open     []transport.OpenDisk
 		openErr  error
 		use, sda string
+		of       int // how many drives its users have
 		down     string
 	}{
 		{name: "a logical volume on a partition", files: map[string]string{
@@ -552,6 +553,14 @@ func TestUseInSysfs(t *testing.T) {
 		{name: "not every process could be looked at", openErr: fs.ErrPermission, held: map[string]bool{"sda": false}, use: "unknown"},
 		{name: "bcache, in a circle", files: map[string]string{"sda/holders/bcache0/x": "", "bcache0/holders/bcache0/x": ""},
 			use: `["held by bcache0"]`, sda: "used"},
+		{name: "a partition of a btrfs that misses a device, mounted by another device", files: map[string]string{
+			"sda/sda1/partition": "1\n", "sys/fs/btrfs/features/raid1c34": "0\n", "sys/fs/btrfs/f2/devices/sda1/partition": "1\n",
+			"sys/fs/btrfs/f2/devices/dm-7/dm/name": "luks\n", "sys/fs/btrfs/f2/devinfo/1/missing": "0\n",
+			"sys/fs/btrfs/f2/devinfo/2/missing": "1\n", "sys/fs/btrfs/f2/devinfo/3/missing": "0\n",
+			"proc/self/mounts": "/dev/mapper/luks /srv btrfs rw 0 0\n/dev/mapper/luks /home btrfs rw 0 0\n",
+		}, use: `["mounted /home through sda1" "mounted /srv through sda1"]`, sda: "used", of: 3},
+		{name: "a btrfs on one device", files: map[string]string{"sys/fs/btrfs/f1/devices/sda/ro": "0\n", "sys/fs/btrfs/f1/devinfo/1/missing": "0\n",
+			"proc/self/mounts": "/dev/sda /srv btrfs rw 0 0\n"}, use: `["mounted /srv"]`, sda: "used"},
 		{name: "a loop device on a partition", files: map[string]string{"sda/sda1/partition": "1\n", "loop3/loop/backing_file": "/dev/sda1\n", "loop4/loop/backing_file": "/root/sda\n"},
 			use: `["held by loop3 through sda1"]`, sda: "used"},
 		{name: "partitions that nobody holds", files: map[string]string{"sda/sda1/partition": "1\n", "sda/sda1/start": "1\n", "sda/sdax/partition": "\n"},
@@ -585,7 +594,7 @@ func TestUseInSysfs(t *testing.T) {
 			m.fs[other+"/block/sdb/device"] = &fstest.MapFile{Mode: fs.ModeSymlink, Data: []byte("../..")}
 			file(other+"/vpd_pg83", string(fromHex(t, "0083000c"+"01030008"+"0000000000000000")))
 			for name, text := range tt.files {
-				if !strings.HasPrefix(name, "proc/") {
+				if !strings.HasPrefix(name, "proc/") && !strings.HasPrefix(name, "sys/") {
 					top, _, _ := strings.Cut(name, "/")
 					if top == "sda" {
 						name = disk + "/block/" + name
@@ -604,6 +613,11 @@ func TestUseInSysfs(t *testing.T) {
 			want := strings.TrimSpace(tt.use + " sda:? " + tt.sda)
 			if got := sees(inv.Enclosures[0].Drives[1]); got != want {
 				t.Errorf("Scan(…) sees the drive %s; want %s", got, want)
+			}
+			for _, use := range inv.Enclosures[0].Drives[1].Uses {
+				if use.Of != tt.of {
+					t.Errorf("%s has %d drives; want %d", use, use.Of, tt.of)
+				}
 			}
 			if got := inv.Enclosures[0].Drives[1].Paths[0].Down; got != tt.down {
 				t.Errorf("the path is down because %q; want %q", got, tt.down)
