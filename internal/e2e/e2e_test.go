@@ -1,8 +1,8 @@
 //go:build e2e
 
 // Package e2e runs fwctl on a real kernel: it boots a stock Debian kernel in
-// qemu, with nothing but busybox, sg3_utils, fwctl and a served rack, and runs
-// the tests of package guest there. `make e2e` provides what it needs.
+// qemu, with nothing but busybox, some tools for disks, fwctl and a served rack, and
+// runs the tests of package guest there. `make e2e` provides what it needs.
 package e2e
 
 import (
@@ -26,8 +26,15 @@ import (
 var modules = []string{"target_core_user", "target_core_iblock", "tcm_loop", "sg", "sd_mod", "ses", "scsi_debug",
 	"ext4", "dm-multipath", "dm-round-robin", "loop"}
 
+// modulesToLoad are there for the tests that need them: NAME.order lists each behind what it
+// depends on.
+var modulesToLoad = []string{"raid1", "btrfs"}
+
 // programs of the distribution that the guest needs, with their libraries.
 var programs = []string{"sg_ses", "sg_ses_microcode", "sg_inq", "dmsetup"}
+
+// unpackedPrograms are programs that are unpacked and not installed, below tools.
+var unpackedPrograms = []string{"sbin/mdadm", "sbin/mkfs.btrfs"}
 
 const initScript = `#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /run /tmp /var/lib
@@ -187,28 +194,31 @@ func buildInitramfs(t *testing.T, root, kernel, release string) string {
 
 	copyFile(t, lookPath(t, "busybox"), filepath.Join(root, "bin/busybox"))
 	for _, p := range programs {
-		path := lookPath(t, p)
-		copyFile(t, path, filepath.Join(root, "bin", p))
-		for _, lib := range regexp.MustCompile(`/\S+`).FindAllString(run(t, exec.Command("ldd", path)), -1) {
-			copyFile(t, lib, filepath.Join(root, lib))
-		}
+		copyProgram(t, lookPath(t, p), root)
+	}
+	for _, p := range unpackedPrograms {
+		copyProgram(t, filepath.Join(kernel, "tools", p), root)
 	}
 
 	run(t, exec.Command("depmod", "-b", kernel, release))
-	var order []string
-	seen := map[string]bool{}
-	for _, m := range modules {
-		deps := run(t, exec.Command("modprobe", "-d", kernel, "-S", release, "--show-depends", m))
-		for _, path := range regexp.MustCompile(`(?m)^insmod (\S+)`).FindAllStringSubmatch(deps, -1) {
-			name := filepath.Base(path[1])
-			if !seen[name] {
-				seen[name] = true
-				order = append(order, name)
-				copyFile(t, path[1], filepath.Join(root, "modules", name))
+	order := func(modules ...string) string {
+		var order []string
+		for _, m := range modules {
+			deps := run(t, exec.Command("modprobe", "-d", kernel, "-S", release, "--show-depends", m))
+			for _, path := range regexp.MustCompile(`(?m)^insmod (\S+)`).FindAllStringSubmatch(deps, -1) {
+				name := filepath.Base(path[1])
+				if !slices.Contains(order, name) {
+					order = append(order, name)
+					copyFile(t, path[1], filepath.Join(root, "modules", name))
+				}
 			}
 		}
+		return strings.Join(order, "\n")
 	}
-	write("modules.order", strings.Join(order, "\n"), 0o644)
+	write("modules.order", order(modules...), 0o644)
+	for _, m := range modulesToLoad {
+		write("modules/"+m+".order", order(m), 0o644)
+	}
 	// No scsi_debug host until a test asks for one, and LUNs enough for it to have
 	// one disk at two places.
 	write("modules/scsi_debug.ko.options", "add_host=0 dev_size_mb=8 max_luns=1001", 0o644)
@@ -218,6 +228,19 @@ func buildInitramfs(t *testing.T, root, kernel, release string) string {
 	pack.Dir = root
 	run(t, pack)
 	return archive
+}
+
+// copyProgram copies a program and its libraries.
+func copyProgram(t *testing.T, path, root string) {
+	t.Helper()
+	copyFile(t, path, filepath.Join(root, "bin", filepath.Base(path)))
+	ldd := run(t, exec.Command("ldd", path))
+	if strings.Contains(ldd, "not found") {
+		t.Fatalf("this machine lacks libraries that %s needs:\n%s", path, ldd)
+	}
+	for _, lib := range regexp.MustCompile(`/\S+`).FindAllString(ldd, -1) {
+		copyFile(t, lib, filepath.Join(root, lib))
+	}
 }
 
 func lookPath(t *testing.T, name string) string {

@@ -6,12 +6,15 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 const scsiDebug = "/sys/bus/pseudo/drivers/scsi_debug/"
@@ -77,6 +80,48 @@ func disks(t *testing.T, hostsCount bool, places ...string) []disk {
 	return all
 }
 
+// diskSize has scsi_debug make disks of so many MiB until the test ends.
+func diskSize(t *testing.T, mib int) {
+	t.Helper()
+	const usual = "dev_size_mb=8"
+	options, err := os.ReadFile("/modules/scsi_debug.ko.options")
+	if err != nil || !strings.Contains(string(options), usual) {
+		t.Fatalf("options of scsi_debug = %q, %v; want %s among them", options, err, usual)
+	}
+	again := func(options string) {
+		if err := unix.DeleteModule("scsi_debug", 0); err != nil {
+			t.Fatalf("cannot unload scsi_debug: %v", err)
+		}
+		insert(t, "scsi_debug.ko", options)
+	}
+	again(strings.Replace(string(options), usual, fmt.Sprintf("dev_size_mb=%d", mib), 1))
+	t.Cleanup(func() { again(string(options)) })
+}
+
+// load loads a module that the guest does not start with, behind those that it needs.
+func load(t *testing.T, module string) {
+	t.Helper()
+	order, err := os.ReadFile("/modules/" + module + ".order")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range strings.Fields(string(order)) {
+		insert(t, name, "")
+	}
+}
+
+func insert(t *testing.T, name, options string) {
+	t.Helper()
+	f, err := os.Open("/modules/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.FinitModule(int(f.Fd()), options, 0); err != nil && !errors.Is(err, unix.EEXIST) {
+		t.Fatalf("cannot load %s: %v", name, err)
+	}
+}
+
 // targetPort is the NAA of the target port in VPD page 83h.
 func targetPort(page []byte) uint64 {
 	for d := page[4:]; len(d) >= 4 && len(d) >= 4+int(d[3]); d = d[4+int(d[3]):] {
@@ -90,7 +135,7 @@ func targetPort(page []byte) uint64 {
 // serveDrives serves an enclosure that lists these drives in slots of their own,
 // each given by the disks that lead to it: through the port that the first module
 // is wired to, and the second. No disk leads through the second port of one that
-// is given by one disk. That they have paths on another host only keeps the rack
+// is given by one disk, or through the first of one whose first disk has no name. That they have paths on another host only keeps the rack
 // from serving disks itself.
 func serveDrives(t *testing.T, drives ...[]disk) *rack {
 	t.Helper()
@@ -103,6 +148,9 @@ func serveDrives(t *testing.T, drives ...[]disk) *rack {
 		ports := [2]uint64{d[0].port, d[0].port + 1}
 		if len(d) > 1 {
 			ports[1] = d[1].port
+		}
+		if d[0].name == "" {
+			ports[0] = d[1].port + 1
 		}
 		file += fmt.Sprintf("      - {slot: %d, ports: [%016x, %016x], paths: [{host: elsewhere, esp: 1}]}\n", slot, ports[0],
 			ports[1])
