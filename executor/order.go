@@ -61,9 +61,10 @@ func (c *Config) Closed(now time.Time) ([]plan.Wave, error) {
 	return closed, nil
 }
 
-// Ahead returns what the run is going to carry out, as far as that is known before it begins: steps of this host, in
-// waves up to the first that waits for another host, or for a person if the run does not; without windows that it
-// ignores. If there is something of them that was done before, what is expected of them is unknown.
+// Ahead returns the part of the plan that the run will carry out, as far as that is known before
+// it begins: the steps of this host, in the waves up to the first that waits for another host, or
+// for a person if the run does not wait; without the windows that it ignores. begun: a part of
+// that was done before, so how long the rest takes is unknown.
 func (c *Config) Ahead(begun bool) *plan.Plan {
 	local := c.Local()
 	stops := func(w plan.Wave) bool {
@@ -107,8 +108,8 @@ func (r *run) holdBack(d schedule.Decision) {
 	r.stop(d.Why+": "+d.Todo, result.RunStopped)
 }
 
-// addCommands adds to a result what goes on with the plan: of this host's commands those that have something left to do,
-// and those of other hosts that do not come before what was done here.
+// addCommands adds to a result the commands that continue the plan: this host's, if they have
+// something left to do, and those of other hosts that do not come before what was done here.
 func (r *run) addCommands(sum *result.Result) {
 	ordered := sum.Outcome == result.RunRefused && r.refusal == step.RefusedOrder
 	if sum.Outcome != result.RunStopped && sum.Outcome != result.RunDone && !ordered {

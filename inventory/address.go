@@ -77,8 +77,8 @@ func EnclosureOf(address string) string {
 	return enclosure
 }
 
-// Called returns an address, of a component or an enclosure, behind the name that people have for the enclosure; that is
-// "" if it has none.
+// Called returns an address, of a component or an enclosure, behind the name that people gave
+// the enclosure, "" if they gave it none.
 func Called(name, address string) string {
 	if name == "" {
 		return address
@@ -92,10 +92,12 @@ type Names map[string]string
 // Of returns the name of the enclosure that an address begins with, "" if it has none.
 func (n Names) Of(address string) string { return n[EnclosureOf(address)] }
 
-// Called returns the address of a component or an enclosure behind the name that people have for the enclosure.
+// Called returns an address, of a component or an enclosure, behind the name that people gave
+// the enclosure.
 func (n Names) Called(address string) string { return Called(n.Of(address), address) }
 
-// Nickname returns the name of an enclosure with what of a component's address people can remember.
+// Nickname returns the name of an enclosure, with the part of a component's address that people
+// can remember.
 func Nickname(name, address string) string {
 	_, esp, _ := strings.Cut(address, "/")
 	esp, sub, _ := strings.Cut(esp, "/")

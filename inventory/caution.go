@@ -56,8 +56,8 @@ func (c *Caution) Words() string {
 		what = "a run is in the middle of its work on it, or was broken off there: do not reset or power-cycle it; " +
 			"unless that run goes on, `fwctl resume` finds out what it holds"
 	case Unclear:
-		what = "what it holds of an image that fwctl has sent is not known: any power loss or hard reset may start that. " +
-			"A whole image takes its place; if it was power-cycled, `fwctl verify --power-cycled` settles it"
+		what = "what it holds of an image that fwctl has sent is not known: any power loss or hard reset may start " +
+			"that. A whole image takes its place; if it was power-cycled, `fwctl verify --power-cycled` settles it"
 	case PowerOnly:
 		what = "what it holds staged starts at power on, and mode 0Fh does not start it: " +
 			"power-cycle the enclosure when its drives are not in use"

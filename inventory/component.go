@@ -62,7 +62,8 @@ func (e *Enclosure) ComponentAt(luID string, subenclosure int, address string) (
 		return nil, nil, fmt.Errorf("subenclosure %d: expected it, found none", subenclosure)
 	case sub.Address != address:
 		return nil, nil, fmt.Errorf(
-			"logical unit %s: expected it at %s, found it at %s: have modules changed places?", luID, address, sub.Address)
+			"logical unit %s: expected it at %s, found it at %s: have modules changed places?", luID, address,
+			sub.Address)
 	}
 	return esp, sub, nil
 }

@@ -10,7 +10,8 @@ import (
 type Route struct {
 	SCSIHost string // "host1"
 	Target   string // "1:0:3": host, channel and target of the SCSI address; "" unknown
-	// SAS addresses of the expanders on the way, the nearest to the host first; none if the HBA driver does not show them
+	// Expanders are the SAS addresses of the expanders on the way, the nearest to the host first;
+	// none if the HBA driver does not show them.
 	Expanders []string
 	Complete  bool // the driver shows the way: Expanders are all there are
 }
@@ -33,7 +34,8 @@ type BlockDevice struct {
 type BlockUse struct {
 	Use
 
-	// The block device that it depends on: the disk itself, or a dm-multipath map, which has other paths too.
+	// Over is the block device that it depends on: the disk itself, or a dm-multipath map, which
+	// has other paths too.
 	Over string
 }
 
@@ -58,7 +60,8 @@ type sight struct {
 func newWiring(groups [][]member, blocks []BlockDevice) *wiring {
 	w := &wiring{
 		groups: groups,
-		blocks: slices.SortedFunc(slices.Values(blocks), func(a, b BlockDevice) int { return ComparePaths(a.Name, b.Name) }),
+		blocks: slices.SortedFunc(slices.Values(blocks),
+			func(a, b BlockDevice) int { return ComparePaths(a.Name, b.Name) }),
 		byPort: map[string][]int{}, byLUID: map[string][]int{}, claimed: map[string][]int{}, homes: map[string][]int{},
 		above:  map[int][]string{},
 		behind: make([][]sight, len(groups)),
@@ -134,7 +137,9 @@ func (w *wiring) whyBehind(g int, b *BlockDevice) string {
 // expanders to those of an enclosure below it.
 func (w *wiring) nearer(g int, expander string, b *BlockDevice) bool {
 	return slices.ContainsFunc(b.Route.Expanders, func(x string) bool {
-		return slices.ContainsFunc(w.homes[x], func(o int) bool { return o != g && slices.Contains(w.above[o], expander) })
+		return slices.ContainsFunc(w.homes[x], func(o int) bool {
+			return o != g && slices.Contains(w.above[o], expander)
+		})
 	})
 }
 
@@ -166,7 +171,8 @@ func (w *wiring) evidence(g int) []string {
 		}
 		switch {
 		case len(m.Doubtful) > 0:
-			said = append(said, fmt.Sprintf("%d slots of %s may have a drive without an address", len(m.Doubtful), m.esp.ID()))
+			said = append(said, fmt.Sprintf("%d slots of %s may have a drive without an address", len(m.Doubtful),
+				m.esp.ID()))
 		case m.StatusRead:
 			said = append(said, "page 02h of "+m.esp.ID()+" shows no other device in a slot")
 		}
@@ -268,7 +274,8 @@ func (w *wiring) drives(g int) []Drive {
 				d.Protocol = cmp.Or(d.Protocol, SATA)
 			}
 			d.Paths = append(d.Paths,
-				DrivePath{Device: b.Name, Live: b.Live, Down: b.Down, Via: via(members, attached[b.SASAddress], b.Route)})
+				DrivePath{Device: b.Name, Live: b.Live, Down: b.Down,
+					Via: via(members, attached[b.SASAddress], b.Route)})
 		}
 		uses := usesOf(over)
 		for i := range d.Paths {
@@ -310,7 +317,8 @@ func (w *wiring) drives(g int) []Drive {
 		if b.LUID != "" {
 			paths = slices.Clone(w.byLUID[b.LUID])
 		}
-		add(Drive{Slot: NoSlot, SASAddress: b.SASAddress, LUID: b.LUID, Evidence: []string{s.why, "no slot lists it"}}, paths)
+		add(Drive{Slot: NoSlot, SASAddress: b.SASAddress, LUID: b.LUID,
+			Evidence: []string{s.why, "no slot lists it"}}, paths)
 	}
 	slices.SortStableFunc(drives, func(a, b Drive) int {
 		if (a.Slot == NoSlot) != (b.Slot == NoSlot) { // those in slots first

@@ -128,7 +128,8 @@ func read(file *jsontext.Decoder) (*Inventory, error) {
 		return nil, &FormatError{
 			Reason: "it has no enclosures, not even an empty list: write it again with fwctl inventory --out"}
 	case simulated == nil:
-		return nil, &FormatError{Reason: "it does not say whether it is simulated: write it again with fwctl inventory --out"}
+		return nil, &FormatError{Reason: "it does not say whether it is simulated: write it again with fwctl " +
+			"inventory --out"}
 	}
 	inv.Simulated = *simulated
 	return inv, nil

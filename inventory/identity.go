@@ -8,13 +8,14 @@ import (
 // Identity is what a logical unit says about who it is. None of it depends on the
 // path, the host, or what else is in sight. A field is "" if the device does not say.
 type Identity struct {
-	// designator of VPD page 83h: an NAA in lower-case hex, "eui." and hex, "t10." and text, or a name string
+	// LogicalUnit is the designator of VPD page 83h: an NAA in lower-case hex, "eui." and hex,
+	// "t10." and text, or a name string.
 	LogicalUnit string
 	Port        string // NAA of the target port that VPD page 83h was read through, in lower-case hex
 	Vendor      string // standard INQUIRY data
 	Serial      string // VPD page 80h
 
-	// Of the primary subenclosure, page 01h.
+	// These are of the primary subenclosure, page 01h.
 	LogicalID  string // 16 hex digits
 	RelativeID int
 	Processes  int

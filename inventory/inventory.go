@@ -27,7 +27,7 @@ type Inventory struct {
 	Simulated     bool        `json:"simulated"`
 	Enclosures    []Enclosure `json:"enclosures"` // sorted by ID
 	Problems      []Problem   `json:"problems"`   // sorted by Path
-	// How long earlier runs of this host took; sorted by CompareTimings.
+	// Timings say how long earlier runs of this host took; sorted by CompareTimings.
 	Timings []Timing `json:"timings,omitempty"`
 }
 
@@ -36,24 +36,25 @@ type Inventory struct {
 // ESPs belong to one enclosure if they report the same logical identifier. One that
 // reports none, all zero, is an enclosure of its own.
 type Enclosure struct {
-	// enclosure logical identifier, 16 hex digits; all zero if the device has none
-	LogicalID     string  `json:"logical_id"`
-	Vendor        string  `json:"vendor"`        // of the primary subenclosure, page 01h
-	Product       string  `json:"product"`       // likewise
-	ExpectedESPs  *int    `json:"expected_esps"` // nil if unknown
-	MissingESPs   []int   `json:"missing_esps"`  // relative ids that the enclosure claims and this host does not see
-	Health        Health  `json:"health"`
-	Drives        []Drive `json:"drives"`
-	DrivesUnknown bool    `json:"drives_unknown,omitempty"` // no ESP has shown page 0Ah: Drives being empty says nothing
-	ESPs          []ESP   `json:"esps"`                     // sorted by ESP.ID
+	// LogicalID is the enclosure logical identifier, 16 hex digits; all zero if the device has none.
+	LogicalID    string  `json:"logical_id"`
+	Vendor       string  `json:"vendor"`        // of the primary subenclosure, page 01h
+	Product      string  `json:"product"`       // likewise
+	ExpectedESPs *int    `json:"expected_esps"` // nil if unknown
+	MissingESPs  []int   `json:"missing_esps"`  // relative ids that the enclosure claims and this host does not see
+	Health       Health  `json:"health"`
+	Drives       []Drive `json:"drives"`
+	// DrivesUnknown: no ESP has shown page 0Ah, so an empty Drives means nothing.
+	DrivesUnknown bool  `json:"drives_unknown,omitempty"`
+	ESPs          []ESP `json:"esps"` // sorted by ESP.ID
 
-	// DriveEvidence says, in words, where Drives was looked for: page 0Ah, page 02h
-	// and the host's routes. nil if the scan did not compare them, as before
-	// fwctl knew how: then Drives may lack some.
+	// DriveEvidence says, in words, where drives were looked for: page 0Ah, page 02h and the
+	// host's routes. It is nil if an older fwctl, which did not compare these, wrote the
+	// inventory: then Drives may lack some.
 	DriveEvidence []string `json:"drive_evidence,omitempty"`
 
-	// Cautions are those that this host's state holds about components, in sight or not;
-	// sorted by address, then kind.
+	// Cautions are those that this host remembers about components, in sight or not; sorted by
+	// address, then kind.
 	Cautions []Caution `json:"cautions,omitempty"`
 }
 
@@ -64,8 +65,9 @@ type Health struct {
 	Unrecoverable bool     `json:"unrecoverable"`
 	Failures      []string `json:"failures"` // a line for each element that is critical, non-critical or unrecoverable
 
-	// Elements counts the elements that are there, by the name of their type: those that
-	// are OK or have failed, not those that are not installed, not available or unknown. nil if no ESP has shown the page.
+	// Elements counts the elements that are there, by the name of their type: those that are OK
+	// or have failed, not those that are not installed, not available or unknown. It is nil if no
+	// ESP has shown the page.
 	Elements map[string]int `json:"elements,omitempty"`
 }
 
@@ -80,14 +82,17 @@ type Health struct {
 type Drive struct {
 	Slot       SlotNumber `json:"slot"`
 	SASAddress string     `json:"sas_address"` // of the drive's first port, 16 hex digits; "" if unknown
-	// NAA of its logical unit, the same on all ports and hosts; "" if no path leads to it
+	// LUID is the NAA of its logical unit, the same on all ports and hosts; "" if no path leads to it.
 	LUID     string        `json:"lu_id,omitempty"`
 	Protocol DriveProtocol `json:"protocol,omitempty"` // "" if neither page 0Ah nor the kernel shows it
-	// what uses it, in words: "mounted /tank through dm-3 (mpatha)"; nil: unknown, which counts as in use
+	// InUse is what uses it, in words: "mounted /tank through dm-3 (mpatha)". nil is unknown, which
+	// counts as in use.
 	InUse []string `json:"in_use"`
-	// InUse, structured; sorted. nil also if an older fwctl has written the inventory: see Users.
+	// Uses is InUse in structured form, sorted. It is nil also if an older fwctl wrote the
+	// inventory: see Users.
 	Uses []Use `json:"uses,omitempty"`
-	// over both ports, sorted by Device; empty if this host does not see it, and then InUse is nil
+	// Paths lead to either of its ports; sorted by Device. It is empty if this host does not see
+	// the drive, and then InUse is nil.
 	Paths    []DrivePath `json:"paths"`
 	Evidence []string    `json:"evidence,omitempty"` // why it counts as behind the enclosure, in words
 }
@@ -159,7 +164,8 @@ type DrivePath struct {
 	Via    string `json:"via"`            // lu_id of the ESP it goes through, "" if unknown
 	Live   bool   `json:"live"`           // the device's state is running, and no multipath map has failed it
 	Down   string `json:"down,omitempty"` // why it is not live, in words; "" too if an older fwctl wrote the inventory
-	// everything that uses the drive goes on over this path when the others fail, or has only this one
+	// Used: everything that uses the drive goes on over this path when the others fail, or has
+	// only this one.
 	Used bool `json:"used"`
 }
 
@@ -187,13 +193,14 @@ func (e *Enclosure) Named() []Named {
 // ESP is one enclosure services process: an I/O module, a SEP.
 type ESP struct {
 	RelativeID int `json:"relative_id"` // as the ESP itself says: 0 to 7
-	// number of ES processes it claims for the enclosure: 0 to 7
+	// Processes is how many ES processes it claims for the enclosure: 0 to 7.
 	Processes int      `json:"processes"`
 	LUID      string   `json:"lu_id"`               // designator of the logical unit, see Identity.LUID
 	Serial    string   `json:"serial"`              // VPD page 80h
 	Paths     []string `json:"paths"`               // device nodes, never identity
 	Expanders []string `json:"expanders,omitempty"` // SAS addresses of the ESP's own expanders, sorted
-	// SAS addresses of other expanders between this host and the ESP, on any of its paths, sorted
+	// Upstream are the SAS addresses of other expanders between this host and the ESP, on any of
+	// its paths; sorted.
 	Upstream       []string       `json:"upstream,omitempty"`
 	GenerationCode uint32         `json:"generation_code"`
 	Inquiry        Inquiry        `json:"inquiry"`

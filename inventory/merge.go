@@ -94,8 +94,8 @@ func Merge(readings []Reading, blocks []BlockDevice) ([]Enclosure, []Problem) {
 				problems = append(problems, Problem{
 					Path:    esp.Paths[0],
 					Summary: "cannot identify " + enclosures[i].ID() + "/" + esp.ID() + " for certain",
-					Detail: esp.Conflict + "; nothing of it is touched. Compare sg_vpd --page=di and sg_ses --page=cf of the nodes, " +
-						"and give each of the two its own identity, or disconnect one of them",
+					Detail: esp.Conflict + "; nothing of it is touched. Compare sg_vpd --page=di and sg_ses --page=cf " +
+						"of the nodes, and give each of the two its own identity, or disconnect one of them",
 				})
 			}
 		}
@@ -125,7 +125,8 @@ type member struct {
 }
 
 func compareMembers(a, b member) int {
-	return cmp.Or(cmp.Compare(a.esp.ID(), b.esp.ID()), cmp.Compare(a.esp.LUID, b.esp.LUID), ComparePaths(a.Path, b.Path))
+	return cmp.Or(cmp.Compare(a.esp.ID(), b.esp.ID()), cmp.Compare(a.esp.LUID, b.esp.LUID),
+		ComparePaths(a.Path, b.Path))
 }
 
 // mergePaths joins the readings of each ESP to one member.
@@ -139,7 +140,8 @@ func mergePaths(readings []Reading) []member {
 			r.Identity.Processes}
 	}
 
-	readings = slices.SortedFunc(slices.Values(readings), func(a, b Reading) int { return ComparePaths(a.Path, b.Path) })
+	readings = slices.SortedFunc(slices.Values(readings),
+		func(a, b Reading) int { return ComparePaths(a.Path, b.Path) })
 	ports := map[key][]string{}
 	for i := range readings {
 		k := keyOf(&readings[i], "")

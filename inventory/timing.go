@@ -27,14 +27,16 @@ type TimedWork struct {
 	Phase    Phase  `json:"phase"`
 }
 
-// Timing sums up how long a phase took on a host. Phases that failed, or that something interrupted, do not count.
+// Timing sums up how long a phase took on a host. Phases that failed or were interrupted do not
+// count.
 type Timing struct {
 	TimedWork
-	// Bytes; 0 in the phase "return", whose time does not depend on it.
+	// ImageSize is in bytes; 0 in the phase "return", whose time does not depend on it.
 	ImageSize int64 `json:"image_size,omitempty"`
-	// How many runs it was seen in.
+	// Runs is how many runs it was seen in.
 	Runs int `json:"runs"`
-	// How often it was seen, of which MedianMS is the median, in milliseconds.
+	// Count is how often it was seen, and MedianMS the median of these times, in
+	// milliseconds.
 	Count    int   `json:"count"`
 	MedianMS int64 `json:"median_ms"`
 }

@@ -13,22 +13,24 @@ import (
 type Use struct {
 	Kind UseKind `json:"kind"`
 
-	// What uses it: a mount point, a pool, md0, volume group and logical volume, osd.3, the name
-	// of a map or of a process; of UnknownUse what was seen, in words.
+	// Name is what uses it: a mount point, a pool, md0, volume group and logical volume, osd.3,
+	// the name of a map or of a process. For UnknownUse it is what was seen, in words.
 	Name string `json:"name,omitempty"`
 
-	// The block devices between the drive and its user, the drive's end first: "sda1",
-	// "dm-3 (mpatha)", "md0". Of something that is a block device itself, that comes last.
+	// Through has the block devices between the drive and its user, the drive's end first:
+	// "sda1", "dm-3 (mpatha)", "md0". If the user is a block device itself, that comes last.
 	Through []string `json:"through,omitempty"`
 
-	// Of a ZFS pool: the top-level vdev that the drive is a part of, or spares, cache or logs.
+	// VDev is the top-level vdev of a ZFS pool that the drive is a part of, or spares, cache or
+	// logs.
 	VDev string `json:"vdev,omitempty"`
 
-	// How many drives the user has in all on this host, 2 or more; 0 if it has one, or if it is
+	// Of is how many drives the user has in all on this host, 2 or more; 0 if it has one, or if
 	// unknown.
 	Of int `json:"of,omitempty"`
 
-	// Of a process: its number, the lowest of all processes of this name, and how many there are.
+	// PID is the lowest process number of all processes of this name, and Processes how many there
+	// are; for uses by a process.
 	PID       int `json:"pid,omitempty"`
 	Processes int `json:"processes,omitempty"`
 }

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Expected is how long something is expected to take, by what earlier runs took. The zero value is unknown.
+// Expected is how long something is expected to take, judging by earlier runs. The zero value is
+// unknown.
 type Expected struct {
 	Time Duration
 	// Runs is how many runs it rests on: the fewest of any part that adds up to it.
@@ -45,7 +46,8 @@ type Times struct {
 	// Expected and Worst are those of each wave, in the order of Waves, without soaks.
 	Expected []Expected
 	Worst    []Duration
-	// The totals are those of all waves and the soaks between them, without waiting for windows and people.
+	// TotalExpected and TotalWorst are for all waves and the soaks between them, without waiting
+	// for windows and people.
 	TotalExpected Expected
 	TotalWorst    Duration
 }

@@ -32,34 +32,36 @@ type Hop struct {
 	// image is staged already (action activate).
 	Modes    []Mode   `json:"modes"`
 	Protocol Protocol `json:"protocol"`
-	// Bytes, a multiple of 4.
+	// ChunkSize is in bytes, a multiple of 4.
 	ChunkSize int `json:"chunk_size"`
 	BufferID  int `json:"buffer_id"`
-	// What follows a download by mode e.
+	// Activation is what follows a download by mode e.
 	Activation Activation `json:"activation"`
-	// How deferred microcode is started.
+	// ActivateBy is how deferred microcode is started.
 	ActivateBy ActivateBy `json:"activate_by"`
-	// The part reports no revision: To is "".
+	// Unversioned: the part reports no revision, so To is "".
 	Unversioned bool `json:"unversioned,omitempty"`
-	// Mode 7 leaves it for a power cycle to start.
+	// Mode7Defers: mode 7 leaves the image for a power cycle to start.
 	Mode7Defers bool `json:"mode_7_defers,omitempty"`
-	// How long the device may write flash without reporting an end.
+	// FlashTimeout is how long the device may write flash without reporting an end.
 	FlashTimeout Duration `json:"flash_timeout"`
-	// How long to leave a device alone after a reset.
+	// Settle is how long to leave the device alone after a reset.
 	Settle Duration `json:"settle"`
-	// How long a device may stay away after a reset.
+	// ReturnTimeout is how long the device may stay away after a reset.
 	ReturnTimeout Duration `json:"return_timeout"`
 
-	// The fields that follow are from the quirk table; they are absent for usual devices.
-	// When the download status is not read.
+	// The fields below come from the quirk table. Most devices have none of them.
+	//
+	// SkipStatus has the moments at which the download status is not read.
 	SkipStatus []StatusRead `json:"skip_status,omitempty"`
-	// Sense data that mean, at the first chunk and if they point at no field, that the mode is refused.
+	// RefusedMode are sense data that mean a refused mode, at the first chunk and if they point
+	// at no field.
 	RefusedMode SenseCode `json:"refused_mode,omitempty"`
-	// Sent in place of mode 0Fh: bytes in hex, lower case, from the page code on.
+	// ActivationPage is sent in place of mode 0Fh: bytes in lower-case hex, from the page code on.
 	ActivationPage string `json:"activation_page,omitempty"`
-	// An image may be activated though the device never said that it is complete.
+	// ActivateUnconfirmed permits activating an image that the device never said to be complete.
 	ActivateUnconfirmed bool `json:"activate_unconfirmed,omitempty"`
-	// How long ESPs that differ may take to bring each other to one revision.
+	// PeerSync is how long ESPs that differ may take to bring each other to one revision.
 	PeerSync Duration `json:"peer_sync,omitempty"`
 }
 

@@ -67,7 +67,7 @@ func (at Standing) spentIn(s *Step, w Wave) time.Duration {
 
 // waveLeft is what is left to do in a wave.
 type waveLeft struct {
-	// The most that one step which has not begun may take; 0 if all have.
+	// longest is the most that one step which has not begun may take; 0 if all have begun.
 	longest Duration
 }
 

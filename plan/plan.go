@@ -20,41 +20,44 @@ const FormatVersion = "1.0"
 // executor needs.
 type Plan struct {
 	FormatVersion string `json:"format_version"`
-	// "Plan".
+	// Kind is "Plan".
 	Kind string `json:"kind"`
-	// "sha256:" and 64 hex digits over everything but digest, created_at and image_hints.
+	// Digest is "sha256:" and 64 hex digits over everything but digest, created_at and image_hints.
 	Digest string `json:"digest"`
-	// RFC 3339, UTC.
+	// CreatedAt is in UTC.
 	CreatedAt time.Time `json:"created_at"`
-	// Absolute paths of images when the plan was made, by SHA-256; not covered by the digest.
+	// ImageHints has the absolute paths that images had when the plan was made, by SHA-256. The
+	// digest does not cover it.
 	ImageHints   map[string]string `json:"image_hints,omitempty"`
 	Simulated    bool              `json:"simulated"`
 	DesiredState Source            `json:"desired_state"`
-	// Sorted by host.
+	// Scans are sorted by host.
 	Scans []Scan `json:"scans"`
-	// Sorted by address.
+	// Steps are sorted by address.
 	Steps []Step `json:"steps"`
-	// lu_ids that were found, sorted, of enclosures that no step is about, and no fault
-	// domain of one: an apply leaves them alone.
+	// LeftOut has the lu_ids, sorted, of enclosures that were found and that neither a step nor
+	// the fault domain of one includes. An apply leaves them alone.
 	LeftOut []string `json:"left_out,omitempty"`
-	// In the order in which they are carried out, by ascending numbers.
+	// Waves are in the order in which they are carried out, by ascending numbers.
 	Waves []Wave `json:"waves"`
-	// How long all waves and the soaks between them are expected to take, and how many runs that
-	// rests on; 0 if unknown. What is waited for is not counted: windows and persons.
+	// ExpectedDuration is how long all waves and the soaks between them are expected to take,
+	// without waiting for windows and people, and ExpectedFrom how many runs that rests on; 0 if
+	// unknown.
 	ExpectedDuration Duration `json:"expected_duration,omitempty"`
 	ExpectedFrom     int      `json:"expected_from,omitempty"`
-	// The commands that carry the plan out, in order; none if one command on one host does all of it.
+	// Commands carry the plan out, in order. There are none if one command on one host does all
+	// of it.
 	Commands []Turn `json:"commands,omitempty"`
-	// The windows that waves name.
+	// Windows are those that waves name.
 	Windows map[string]window.Window `json:"windows"`
-	// Where the rows of the quirk table come from that steps name, by their names.
+	// Quirks has the sources of the rows of the quirk table that steps name, by name of the row.
 	Quirks  map[string]string `json:"quirks,omitempty"`
 	Rollout Rollout           `json:"rollout"`
-	// Notifies people of each run, on its host and without a shell, with the event as JSON on standard
-	// input; none: nobody.
+	// Notify notifies people of each run, on its host and without a shell, with the event as JSON
+	// on standard input. If it is empty, nobody is notified.
 	Notify   Command  `json:"notify,omitempty"`
 	Warnings []string `json:"warnings"`
-	// Devices that could not be read, by host and path.
+	// Unread are the devices that could not be read, by host and path.
 	Unread  []Unread `json:"unread,omitempty"`
 	Summary Summary  `json:"summary"`
 }
@@ -75,13 +78,13 @@ type Scan struct {
 
 // Rollout limits how much is worked on, and how much may fail.
 type Rollout struct {
-	// Enclosures of each model that go through all of their waves first.
+	// Canary is how many enclosures of each model go through all of their waves first.
 	Canary int `json:"canary,omitempty" yaml:"canary"`
-	// How long the canaries must have run well before the rest begins.
+	// Soak is how long the canaries must have run well before the rest begins.
 	Soak Duration `json:"soak,omitempty" yaml:"soak"`
-	// Fault domains that each host works on at a time.
+	// MaxParallel is how many fault domains each host works on at a time.
 	MaxParallel int `json:"max_parallel" yaml:"maxParallel"`
-	// Components that may fail before no other is started.
+	// MaxFailures is how many components may fail without stopping the rest.
 	MaxFailures int `json:"max_failures" yaml:"maxFailures"`
 }
 
@@ -104,7 +107,7 @@ type Unread struct {
 	Path string `json:"path"`
 	LUID string `json:"lu_id,omitempty"`
 	Why  string `json:"why"`
-	// Addresses, as the host remembers them or reads them on another path.
+	// Components are addresses, as the host remembers them or reads them on another path.
 	Components []string `json:"components,omitempty"`
 
 	// Wanted: a want may be about it, as far as is known without reading it.

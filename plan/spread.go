@@ -66,7 +66,7 @@ func (p *Plan) work() [][]*Step {
 	return work
 }
 
-// hostsOf returns the steps of a wave, each host's by themselves, those of hosts that work on one fault domain together.
+// hostsOf returns the steps of a wave by host. Hosts that work on one fault domain are in one group.
 func hostsOf(w Wave, steps []*Step) [][][]*Step {
 	byHost, hosts := map[string][]*Step{}, []string{}
 	for _, s := range steps {

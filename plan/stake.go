@@ -17,26 +17,27 @@ import (
 // Stake is something that uses drives behind what a step takes down. Its parts in different
 // enclosures, on different hosts, or with different fates are different Stakes.
 type Stake struct {
-	// "unknown" for all drives whose users are unknown.
+	// Kind is "unknown" for all drives whose users are unknown.
 	Kind inventory.UseKind `json:"kind"`
-	// As in inventory.Use; empty for swap, for drives held exclusively, and if it is unknown.
+	// Name is as in inventory.Use; "" for swap, for drives held exclusively, and if it is
+	// unknown.
 	Name string `json:"name,omitempty"`
-	// Block devices that it uses all of the drives through, the drives' end first.
+	// Through has the block devices that it uses all of the drives through, the drives' end first.
 	Through []string `json:"through,omitempty"`
-	// Of a ZFS pool: the vdevs that the drives are parts of, sorted.
+	// VDevs are the vdevs of a ZFS pool that the drives are parts of, sorted.
 	VDevs []string `json:"vdevs,omitempty"`
-	// Where it is used, if several hosts see the enclosure.
+	// Host is where it is used, if several hosts see the enclosure.
 	Host string `json:"host,omitempty"`
-	// The first part of the drives' addresses.
+	// Enclosure is the first part of the drives' addresses.
 	Enclosure string `json:"enclosure"`
-	// Of the drives that are in one, sorted.
+	// Slots are those of the drives that are in one, sorted.
 	Slots []int `json:"slots"`
-	// How many drives behind the enclosure it uses; 0 if they are unknown.
+	// Drives is how many drives behind the enclosure it uses; 0 if unknown.
 	Drives int `json:"drives"`
-	// How many drives it has in all on the host; absent if it has one, or if it is unknown.
+	// Of is how many drives it has in all on the host; 0 if it has one, or if unknown.
 	Of     int         `json:"of,omitempty"`
 	Effect StakeEffect `json:"effect"`
-	// The I/O module through which it goes on: esp2; empty if it stops.
+	// Path is the I/O module through which it goes on, as in "esp2"; "" if it stops.
 	Path string `json:"path,omitempty"`
 }
 

@@ -22,71 +22,73 @@ const (
 // Step is one component and what the plan does with it.
 type Step struct {
 	Address string `json:"address"`
-	// Its other addresses, sorted: several ESPs can serve it.
+	// Aliases are its other addresses, sorted: several ESPs can serve it.
 	Aliases []string `json:"aliases,omitempty"`
-	// The enclosure's name, "" if it has none.
+	// Name is the enclosure's, "" if it has none.
 	Name string `json:"name"`
-	// The host that carries the step out.
+	// Host carries the step out.
 	Host      string `json:"host"`
 	Enclosure string `json:"enclosure"`
-	// Designator of the ESP's logical unit.
+	// LUID is the designator of the ESP's logical unit.
 	LUID string `json:"lu_id"`
-	// Subenclosure id, 0 to 255.
+	// Subenclosure is its id, 0 to 255.
 	Subenclosure int    `json:"subenclosure"`
 	Vendor       string `json:"vendor"`
 	Product      string `json:"product"`
 	Current      string `json:"current"`
-	// "" for unmanaged components.
+	// Desired is the revision that is wanted, "" for unmanaged components.
 	Desired string `json:"desired"`
-	// The model of the want that matches it, "" for unmanaged components.
+	// Model is that of the want that matches it, "" for unmanaged components.
 	Model string `json:"model"`
-	// Name of the wanted image, likewise.
+	// Image is the name of the wanted image, "" for unmanaged components.
 	Image string `json:"image"`
-	// Name of the row of the quirk table that fits the device.
+	// Quirk is the name of the row of the quirk table that fits the device.
 	Quirk string `json:"quirk,omitempty"`
-	// Name of the policy, "" for the defaults.
+	// Policy is the name of the policy, "" for the defaults.
 	Policy string `json:"policy"`
 	Action Action `json:"action"`
-	// In order, what one apply does; empty unless the action is update or activate.
+	// Hops are what one apply does, in order; empty unless Action is Update or Activate.
 	Hops []Hop `json:"hops"`
-	// What is left to do once a power cycle has started the last of Hops, or the staged image: it
-	// takes another plan.
+	// Later is what is left to do once a power cycle has started the last of Hops, or the staged
+	// image. It takes another plan.
 	Later []Hop `json:"later,omitempty"`
-	// The waves in which the step is worked on.
+	// Waves are those in which the step is worked on.
 	Waves StepWaves `json:"waves"`
-	// Commands around each of its resets; nil: none.
+	// Hooks are commands around each of its resets; nil for none.
 	Hooks *Hooks `json:"hooks,omitempty"`
-	// When the policy permits a reset; it is checked again before each one.
+	// Reset is when the policy permits a reset. It is checked again before each one.
 	Reset Reset `json:"reset"`
-	// Steps with the same number are never reset together. 0: it is unknown, and the step is never
-	// reset together with any other.
+	// FaultDomain is a number: steps with the same one are never reset together. It is 0 if
+	// unknown, and then the step is never reset together with any other.
 	FaultDomain int `json:"fault_domain"`
-	// The other enclosures of its fault domain that its host sees, whether the plan has steps of
-	// them or not.
+	// Neighbours are the other enclosures of its fault domain that its host sees, whether or not
+	// the plan has steps of them.
 	Neighbours []string   `json:"neighbours,omitempty"`
 	Disruption Disruption `json:"disruption"`
-	// Effect.Evidence of its reset.
+	// Evidence is Effect.Evidence of its reset.
 	Evidence []string `json:"evidence,omitempty"`
-	// What uses the drives behind what it takes down, if it may reset anything: see CompareStakes.
+	// AtStake is what uses the drives behind what it takes down, if it may reset anything; sorted
+	// by CompareStakes.
 	AtStake []Stake `json:"at_stake,omitempty"`
-	// Drives of its fault domain that its host does not see and another host of the plan does.
+	// SeenElsewhere are drives of its fault domain that another host of the plan sees and its host does not.
 	SeenElsewhere []string `json:"seen_elsewhere,omitempty"`
 	WorstDuration Duration `json:"worst_duration"`
-	// How long all hops are expected to take, by what earlier runs took, without the commands around resets; 0 if
-	// unknown.
+	// ExpectedDuration is how long all hops are expected to take, judging by earlier runs, without
+	// the commands around resets; 0 if unknown.
 	ExpectedDuration Duration `json:"expected_duration,omitempty"`
-	// The part of ExpectedDuration that the stage wave takes.
+	// ExpectedStaging is the part of ExpectedDuration that the stage wave takes.
 	ExpectedStaging Duration `json:"expected_staging,omitempty"`
-	// How many runs ExpectedDuration rests on: the fewest of any of its phases.
+	// ExpectedFrom is how many runs ExpectedDuration rests on: the fewest of any of its phases.
 	ExpectedFrom int `json:"expected_from,omitempty"`
-	// No run has sent an image of this size: ExpectedDuration is scaled from other sizes.
+	// ExpectedScaled: no run has sent an image of this size, and ExpectedDuration is scaled from
+	// other sizes.
 	ExpectedScaled bool `json:"expected_scaled,omitempty"`
-	// Name of the image that brings Current back, "" if there is none.
+	// Rollback is the name of the image that brings Current back, "" if there is none.
 	Rollback string `json:"rollback"`
-	// The policy wants the staged image started, and only a power cycle may do that: it is unknown
-	// whether the image is complete.
+	// WaitsForPower: the policy wants the staged image started, and only a power cycle may do
+	// that, because it is unknown whether the image is complete.
 	WaitsForPower bool `json:"waits_for_power,omitempty"`
-	// The gates of the policy that were asked; none if nothing is to be done.
+	// Gates are those of the policy that were asked; none if nothing is to be done.
 	Gates         []GateResult  `json:"gates"`
 	Reasons       []string      `json:"reasons"`
 	Preconditions Preconditions `json:"preconditions"`
@@ -95,10 +97,10 @@ type Step struct {
 // Preconditions must hold on the live device before a step's first byte.
 type Preconditions struct {
 	Revision string `json:"revision"`
-	// SHA-256 of the image that Step.Host remembers as staged; nil: none.
+	// Staged is the SHA-256 of the image that Step.Host remembers as staged; nil for none.
 	Staged *string `json:"staged"`
-	// lu_ids of the enclosure's ESPs that Step.Host sees, sorted: no other host is there to be
-	// asked when the step is carried out.
+	// ESPs are the lu_ids of the enclosure's ESPs that Step.Host sees, sorted. Other hosts cannot
+	// be asked when the step is carried out.
 	ESPs []string `json:"esps"`
 }
 

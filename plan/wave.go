@@ -8,16 +8,17 @@ import (
 type Wave struct {
 	Number int      `json:"number"`
 	Kind   WaveKind `json:"kind"`
-	// The names of its windows; none: it may run at any time.
+	// Windows are the names of its windows. Without any it may run at any time.
 	Windows []string `json:"windows"`
-	// Canary: it works on canaries only.
+	// Canary: the wave works on canaries only.
 	Canary bool `json:"canary,omitempty"`
-	// PowerCycle: in a reset wave, a person power-cycles the enclosures of its
-	// steps, of which all that is to be staged is staged by then. Nothing is sent.
+	// PowerCycle: in this reset wave a person power-cycles the enclosures of its steps, in which
+	// everything to be staged is staged by then. Nothing is sent.
 	PowerCycle bool `json:"power_cycle,omitempty"`
-	// How long its work must stand well before the next wave begins.
+	// Soak is how long its work must stand before the next wave begins.
 	Soak Duration `json:"soak,omitempty"`
-	// How long it is expected to take, without the soak, and how many runs that rests on; 0 if unknown.
+	// ExpectedDuration is how long it is expected to take, without the soak, and ExpectedFrom how
+	// many runs that rests on; 0 if unknown.
 	ExpectedDuration Duration `json:"expected_duration,omitempty"`
 	ExpectedFrom     int      `json:"expected_from,omitempty"`
 }

@@ -135,8 +135,9 @@ func unsound(n *yaml.Node, within []*yaml.Node) []Problem {
 			case c.ShortTag() == "!!merge" && !mergeable(value):
 				problems = append(
 					problems,
-					Problem{Line: value.Line, Column: value.Column, Summary: "<< merges something that is not a mapping",
-						Hint: "name the anchor of a mapping, or list such anchors: <<: [*a, *b]"},
+					Problem{Line: value.Line, Column: value.Column,
+						Summary: "<< merges something that is not a mapping",
+						Hint:    "name the anchor of a mapping, or list such anchors: <<: [*a, *b]"},
 				)
 			}
 			if !twice {
@@ -151,7 +152,9 @@ func unsound(n *yaml.Node, within []*yaml.Node) []Problem {
 // mergeable reports whether yaml.v3 merges a value: a mapping, or a literal list of mappings.
 func mergeable(value *yaml.Node) bool {
 	if value.Kind == yaml.SequenceNode {
-		return !slices.ContainsFunc(value.Content, func(s *yaml.Node) bool { return target(s).Kind != yaml.MappingNode })
+		return !slices.ContainsFunc(value.Content, func(s *yaml.Node) bool {
+			return target(s).Kind != yaml.MappingNode
+		})
 	}
 	return target(value).Kind == yaml.MappingNode
 }
@@ -226,7 +229,8 @@ func yamlProblems(data []byte, err error) []Problem {
 		case strings.Contains(p.Summary, "cannot start any token"):
 			p.Hint = "indent YAML with blanks, not tabs, and quote text that begins with @, ` or %"
 		default:
-			p.Hint = "check this line and its neighbours for a missing colon, quote or bracket, or for wrong indentation"
+			p.Hint = "check this line and its neighbours for a missing colon, quote or bracket, or for wrong " +
+				"indentation"
 		}
 		p.Summary = "this is not valid YAML: " + p.Summary
 		problems = append(problems, p)

@@ -144,7 +144,8 @@ func (r *request) load(file, expect, dir string) error {
 	if err != nil {
 		return err
 	}
-	if expect != "" && strings.TrimPrefix(strings.ToLower(expect), "sha256:") != strings.TrimPrefix(p.Digest, "sha256:") {
+	if expect != "" &&
+		strings.TrimPrefix(strings.ToLower(expect), "sha256:") != strings.TrimPrefix(p.Digest, "sha256:") {
 		return refused(fmt.Sprintf("cannot apply %s: its digest is %s, not the %s of --expect", file, p.Digest, expect),
 			"this is not the plan that was approved: have it reviewed, or get the right file")
 	}

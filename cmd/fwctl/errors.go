@@ -87,7 +87,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	want := map[string]string{"int": "a whole number", "bool": "true or false", "duration": "a time, as in 90m or 24h"}
 	flag := bad.GetFlag()
-	return badFlag("--"+flag.Name, bad.GetValue(), cmp.Or(want[flag.Value.Type()], "another value: "+bad.Unwrap().Error()))
+	return badFlag("--"+flag.Name, bad.GetValue(),
+		cmp.Or(want[flag.Value.Type()], "another value: "+bad.Unwrap().Error()))
 }
 
 // emptyFlags refuses a flag that is given without a value, as an unset variable of a
@@ -151,7 +152,8 @@ func args(check cobra.PositionalArgs, names string) cobra.PositionalArgs {
 		if err := check(cmd, args); err != nil {
 			what := "an argument is missing"
 			if len(args) > 0 {
-				what = fmt.Sprintf("cannot use %s %s", english.PluralWord(len(args), "argument", ""), strings.Join(args, " "))
+				what = fmt.Sprintf("cannot use %s %s", english.PluralWord(len(args), "argument", ""),
+					strings.Join(args, " "))
 			}
 			return usageError(cmd, fmt.Errorf("%s: %s takes %s", what, cmd.CommandPath(), names))
 		}
@@ -396,7 +398,8 @@ func hintAfter(r *result.Result, resumed bool, resume string) string {
 		if resumed {
 			return "look at the device itself before anything else is written to it or its power is switched"
 		}
-		return "do not reset or power-cycle it; when it answers again " + resume + " finds out what it holds, and goes on"
+		return "do not reset or power-cycle it; when it answers again " + resume +
+			" finds out what it holds, and goes on"
 	case result.RunInterrupted:
 		return resume + " goes on"
 	case result.RunStopped:
@@ -425,7 +428,8 @@ func obstructed(unread []plan.Unread, unfinished []inventory.Caution) error {
 			what += " (" + strings.Join(u.Components, ", ") + ")"
 		}
 		all = multierror.Append(all, refused(
-			fmt.Sprintf("cannot apply: %s could not be read, and the desired state may be about it; nothing was written: %s",
+			fmt.Sprintf("cannot apply: %s could not be read, and the desired state may be about it; nothing was "+
+				"written: %s",
 				what, u.Why),
 			"apply again when it can be read; to apply the rest meanwhile, save a plan with `fwctl plan --out`, "+
 				"and apply that",
@@ -446,7 +450,8 @@ func otherWriters(others []plan.Unseen) error {
 	var all *multierror.Error
 	for _, u := range others {
 		all = multierror.Append(all, refused(
-			fmt.Sprintf("cannot write to %s: %d of its %d I/O modules are in sight, and another host may be writing to it",
+			fmt.Sprintf("cannot write to %s: %d of its %d I/O modules are in sight, and another host may be writing "+
+				"to it",
 				cmp.Or(u.Name, u.Enclosure), u.Seen, u.Expected),
 			"look at the hosts that it is cabled to; if none of them writes to it, and none will, say --sole-writer",
 		))

@@ -21,7 +21,7 @@ import (
 // planSources are what a plan is made from beside a desired state: a scan of this host, or
 // saved inventories.
 type planSources struct {
-	// Files; none: this host is scanned.
+	// inventories are files; without any, this host is scanned.
 	inventories []string
 	maxAge      time.Duration
 	cmd         *cobra.Command
@@ -114,15 +114,17 @@ func (a *app) checkAge(inventories []*inventory.Inventory, now time.Time, most t
 					inv.Host, scanned, ui.Moment(now)),
 				"set the clock of the host that is wrong, and scan again: exceptions and waivers end by these times"))
 		case fresh == inventory.FromFuture:
-			fmt.Fprintf(a.stderr, "WARNING the inventory of %s was scanned %s, and it is %s now: exceptions and waivers "+
-				"that end by then count as ended\n", inv.Host, scanned, ui.Moment(now))
+			fmt.Fprintf(a.stderr, "WARNING the inventory of %s was scanned %s, and it is %s now: exceptions and "+
+				"waivers that end by then count as ended\n", inv.Host, scanned, ui.Moment(now))
 		case fresh == inventory.Outdated && out != "":
 			old = multierror.Append(old, refused(
-				fmt.Sprintf("cannot write a plan from the inventory of %s: it is %s old, scanned %s, and --max-age is %s",
+				fmt.Sprintf("cannot write a plan from the inventory of %s: it is %s old, scanned %s, and --max-age is "+
+					"%s",
 					inv.Host, age, scanned, ui.Spell(most)),
 				"scan again with `fwctl inventory --out`, or permit that age with --max-age"))
 		case fresh == inventory.Outdated:
-			fmt.Fprintf(a.stderr, "WARNING the inventory of %s is %s old, scanned %s: what it says may hold no longer\n",
+			fmt.Fprintf(a.stderr, "WARNING the inventory of %s is %s old, scanned %s: what it says may hold no "+
+				"longer\n",
 				inv.Host, age, scanned)
 		}
 	}

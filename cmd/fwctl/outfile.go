@@ -18,7 +18,7 @@ import (
 // outFile is the file that --out names, and the kind of document that goes into it.
 // It never replaces anything but an earlier document of that kind.
 type outFile struct {
-	// "" if there is none.
+	// name is "" if there is none.
 	name string
 	kind document.Kind
 }

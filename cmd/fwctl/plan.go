@@ -101,7 +101,8 @@ state, and what that would disturb. Nothing is written to any device.`,
 	desiredFlag(cmd, &file)
 	sources.addFlags(cmd, "warn of inventories that are older than `DURATION`, and write no plan from them")
 	out.flag(cmd, document.Plan, "write the plan to `PLAN` too, for show and apply")
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, markdown for a pull request, or html for a change ticket")
+	cmd.Flags().StringVarP(&output, "output", "o", "table",
+		"table, json, markdown for a pull request, or html for a change ticket")
 	detailsFlag(cmd, &details)
 	cmd.Flags().StringVar(&older, "compare", "",
 		"in place of the plan, show in what it differs from `OLDPLAN`, which was approved, and why")

@@ -31,7 +31,8 @@ func (a *app) showCommand() *cobra.Command {
 			return a.showPlan(p, output, details)
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "table", "table, json, markdown for a pull request, or html for a change ticket")
+	cmd.Flags().StringVarP(&output, "output", "o", "table",
+		"table, json, markdown for a pull request, or html for a change ticket")
 	detailsFlag(cmd, &details)
 	return cmd
 }

@@ -126,7 +126,8 @@ func planToVerify(file string, simulated bool) (*plan.Plan, error) {
 	p, err := loadPlan(file)
 	if err == nil && p.Simulated != simulated {
 		err = refused(
-			fmt.Sprintf("cannot compare with %s: one of it and this machine is a simulated rack, and the other is not", file),
+			fmt.Sprintf("cannot compare with %s: one of it and this machine is a simulated rack, and the other is "+
+				"not", file),
 			"name the rack with --simulate, or leave that out",
 		)
 	}

@@ -76,7 +76,7 @@ type Event struct {
 	Revision  string  `json:"revision,omitempty"`
 	Confirmed *bool   `json:"confirmed,omitempty"`
 	Outcome   Outcome `json:"outcome,omitempty"`
-	// NeedsPerson: see Step.
+	// NeedsPerson is as in Step.
 	NeedsPerson bool   `json:"needs_person,omitempty"`
 	Reason      string `json:"reason,omitempty"`
 

@@ -55,7 +55,7 @@ func OutcomeOf(s step.State) Outcome {
 type Step struct {
 	Address string  `json:"address"`
 	Outcome Outcome `json:"outcome"`
-	// Confirmed: the device's own word stands behind Outcome.
+	// Confirmed: the device itself has confirmed Outcome.
 	Confirmed bool `json:"confirmed"`
 	// Mode is that of the last download.
 	Mode plan.Mode `json:"mode,omitempty"`
@@ -115,17 +115,17 @@ type Result struct {
 	Outcome RunOutcome `json:"outcome"`
 	// Reason is why all of it was refused, or why it stopped.
 	Reason string `json:"reason,omitempty"`
-	// Left: somebody left the run while it went on.
+	// Left: a person left the run while it was going on.
 	Left bool `json:"left,omitempty"`
-	// Lost: the end of the run is not on record, because the store cannot be written. It is
-	// to be resumed.
+	// Lost: the end of the run is not on record, because the store cannot be written. The run
+	// has to be resumed.
 	Lost bool `json:"lost,omitempty"`
 	// Refusal says what stood in the way if Outcome is refused; "" if a device refused an image.
 	Refusal step.Refusal `json:"refusal,omitempty"`
 	Steps   []Step       `json:"steps"`
 
-	// Commands are what goes on with the plan, in order: on other hosts too, whose progress
-	// cannot be seen from here. What was done here has to stand for Soak before the first of them.
+	// Commands continue the plan, in order, on other hosts too, whose progress cannot be seen from
+	// here. What was done here has to stand for Soak before the first of them.
 	Commands []plan.Turn   `json:"commands,omitempty"`
 	Soak     plan.Duration `json:"soak,omitempty"`
 }

@@ -83,7 +83,8 @@ func (s Stops) WentWrong(p *plan.Plan, c Component, why string) Stops {
 	unknown := c.Is.State == step.Unknown
 	s = s.broken(c.Step, why)
 	if unknown && c.Step.FaultDomain != 0 {
-		s.Broken = with(s.Broken, 0, c.Step.Called()+" may be resetting, and it is unknown what shares drives with what")
+		s.Broken = with(s.Broken, 0,
+			c.Step.Called()+" may be resetting, and it is unknown what shares drives with what")
 	}
 	s.Failures++
 	canary := slices.ContainsFunc(p.Waves, func(w plan.Wave) bool { return w.Canary && c.Step.In(w) })

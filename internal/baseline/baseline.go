@@ -130,7 +130,8 @@ func (b *Baseline) Decline(e *inventory.Enclosure) []string {
 	say(is.Unrecoverable && !was.Unrecoverable && !named, "the enclosure reports an unrecoverable condition")
 	if !is.Unknown {
 		for _, name := range slices.Sorted(maps.Keys(was.Elements)) {
-			say(is.Elements[name] < was.Elements[name], "%s: %d of %d are there", name, is.Elements[name], was.Elements[name])
+			say(is.Elements[name] < was.Elements[name], "%s: %d of %d are there", name, is.Elements[name],
+				was.Elements[name])
 		}
 	}
 	return append(worse, b.lost(e)...)
@@ -160,12 +161,14 @@ func (b *Baseline) lost(e *inventory.Enclosure) []string {
 			}
 		}
 		if d == nil {
-			lost = append(lost, fmt.Sprintf("%s (%s) is missing", was.name(), cmp.Or(was.SASAddress, "of unknown address")))
+			lost = append(lost, fmt.Sprintf("%s (%s) is missing", was.name(),
+				cmp.Or(was.SASAddress, "of unknown address")))
 			continue
 		}
 		switch is := countPaths(*d); {
 		case is.Live < was.Live:
-			lost = append(lost, fmt.Sprintf("%s has %d of %d live paths%s", was.name(), is.Live, was.Live, was.downPaths(e, d)))
+			lost = append(lost, fmt.Sprintf("%s has %d of %d live paths%s", was.name(), is.Live, was.Live,
+				was.downPaths(e, d)))
 		case is.Used < was.Used:
 			lost = append(lost, fmt.Sprintf("multipath uses %d of %d paths to %s", is.Used, was.Used, was.name()))
 		}

@@ -35,11 +35,11 @@ type Capture struct {
 	Files         map[string]Bytes    `json:"files"`     // content of a file, by its path
 	Nodes         map[string]*Node    `json:"nodes"`     // by device node, "/dev/sg3"
 
-	// Since 1.1; absent if they were not read.
+	// OpenDisks is there since 1.1; nil if they were not read.
 	OpenDisks *OpenDisks          `json:"open_disks,omitempty"`
 	DMTables  map[string]*DMTable `json:"dm_tables,omitempty"` // by the kernel's name of the map, "dm-3"
 
-	// Since 1.2; not there, it was not asked for.
+	// ZpoolStatus is there since 1.2; nil if it was not asked for.
 	ZpoolStatus *ZpoolStatus `json:"zpool_status,omitempty"`
 }
 
@@ -198,7 +198,8 @@ func Parse(data []byte) (*Capture, error) {
 			Reason: fmt.Sprintf("its kind is %q, want %q: make one with `fwctl capture --out`", c.Kind, kind)}
 	case version != "1":
 		return nil, &FormatError{Reason: fmt.Sprintf(
-			"its format_version is %q and this fwctl reads 1.x: use the version of fwctl that wrote it", c.FormatVersion)}
+			"its format_version is %q and this fwctl reads 1.x: use the version of fwctl that wrote it",
+			c.FormatVersion)}
 	case c.Host == "":
 		return nil, &FormatError{Reason: "it does not name its host"}
 	}

@@ -26,8 +26,8 @@ func Record(m transport.Machine, takenAt time.Time) *Recorder {
 	return &Recorder{machine: m,
 		capture: &Capture{FormatVersion: FormatVersion, Kind: kind, Host: m.Hostname(), TakenAt: takenAt,
 			Simulated: m.Simulated(),
-			Dirs:      map[string][]string{}, Links: map[string]string{}, Files: map[string]Bytes{}, Nodes: map[string]*Node{},
-			DMTables: map[string]*DMTable{}}}
+			Dirs:      map[string][]string{}, Links: map[string]string{}, Files: map[string]Bytes{},
+			Nodes: map[string]*Node{}, DMTables: map[string]*DMTable{}}}
 }
 
 // Encode writes everything recorded so far as a capture file. It leaves out commands

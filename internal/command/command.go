@@ -1,7 +1,8 @@
-// Package command runs the programs that a plan names: around resets, and to notify people. Each is run without a shell,
-// in a process group of its own, for a bounded time, and as much of its output is kept as is worth a record.
+// Package command runs the programs that a plan names: around resets, and to notify people. Each
+// runs without a shell, in a process group of its own, for a bounded time, and the end of its
+// output is kept.
 //
-// It knows neither plans nor runs, and judges nothing: what a failure means is for its callers.
+// It knows no plan and no run. What a failure means is up to its callers.
 package command
 
 import (
@@ -51,7 +52,8 @@ func (c Command) Run(ctx context.Context) ([]byte, error) {
 		// ESRCH: nothing is left of it.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
-	slog.Info("ran a command", "command", c.Args, "env", strings.Join(c.Env, " "), "output", string(output), "error", err)
+	slog.Info("ran a command", "command", c.Args, "env", strings.Join(c.Env, " "),
+		"output", string(output), "error", err)
 	return output, err
 }
 

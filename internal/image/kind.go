@@ -48,8 +48,9 @@ var magic = []struct {
 	{
 		"#!",
 		Kind{
-			Name:   "a script",
-			Unlike: "it may carry the image: run it as its instructions say, or unpack it, and name the image that comes out",
+			Name: "a script",
+			Unlike: "it may carry the image: run it as its instructions say, or unpack it, and name the image that " +
+				"comes out",
 		},
 	},
 	{"PK", Kind{Name: "a ZIP archive", Unlike: unpack}},
@@ -84,7 +85,8 @@ func KindOf(content []byte) Kind {
 		return Kind{Name: "empty", Unlike: download}
 	}
 	if len(bytes.Trim(content, string(content[:1]))) == 0 && (content[0] == 0 || content[0] == 0xff) {
-		return Kind{Name: "nothing but " + map[byte]string{0: "00h", 0xff: "FFh"}[content[0]] + " bytes", Unlike: download}
+		return Kind{Name: "nothing but " + map[byte]string{0: "00h", 0xff: "FFh"}[content[0]] + " bytes",
+			Unlike: download}
 	}
 	for _, m := range magic {
 		if bytes.HasPrefix(content, []byte(m.prefix)) {
@@ -95,7 +97,8 @@ func KindOf(content []byte) Kind {
 	case isTar(content):
 		return Kind{Name: "a tar archive", Unlike: unpack}
 	case isPE(content):
-		return Kind{Name: "a Windows program", Unlike: "it may carry the image: unpack it, and name the image that is in it"}
+		return Kind{Name: "a Windows program",
+			Unlike: "it may carry the image: unpack it, and name the image that is in it"}
 	case bytes.HasPrefix(content, []byte("\x7fELF")):
 		return kindOfELF(content)
 	}

@@ -69,8 +69,8 @@ func (i *Image) Verify(signatureFile string, publicKeys []string) (key string, e
 	}
 	if by := keyID(signature.KeyID); !slices.Contains(ids, by) {
 		return "", fail("it is by key "+by+", not by "+strings.Join(ids, " or "),
-			"check that this is the vendor's image; if the vendor has a new key, compare it with the one that the vendor "+
-				"publishes, then add it to requireSignature", nil)
+			"check that this is the vendor's image; if the vendor has a new key, compare it with the one that the "+
+				"vendor publishes, then add it to requireSignature", nil)
 	}
 	return "", fail("it does not match: the image or the signature was changed after signing",
 		"do not send this image: get both files again, and ask the vendor if they still differ", nil)

@@ -1,8 +1,9 @@
-// Package notify has people notified of a run: it runs the command that the plan names for that, with one of the run's
-// events or its result on standard input.
+// Package notify notifies people of a run: it runs the command that the plan names for that, with
+// one of the run's events or its result on standard input.
 //
-// It follows the events of a run from outside. It never fails a run and never keeps one waiting: what the command does not
-// take in its time is lost, and the last message says how much was. It decides nothing about components.
+// It follows the events of a run from outside. It never fails a run and never delays one: what the
+// command does not take in time is lost, and the last message says how much was. It decides
+// nothing about components.
 package notify
 
 import (

@@ -21,7 +21,7 @@ type Status struct {
 	Hosts []Host `json:"hosts"`
 	// Runs are those that go on or can be resumed, by host and the oldest first.
 	Runs []Run `json:"runs"`
-	// What follows is sorted by host and address.
+	// These are sorted by host and address.
 	Staged   []HostStaged  `json:"staged"`
 	Stuck    []Stuck       `json:"stuck"`
 	Cautions []HostCaution `json:"cautions,omitempty"`

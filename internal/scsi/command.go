@@ -87,9 +87,12 @@ func (c Inquiry) Request() (*transport.Request, error) {
 type ReportingOptions byte
 
 const (
-	AllCommands           ReportingOptions = 0 // ParseSupportedCommands reads it
-	OneCommand            ReportingOptions = 1 // an operation code without service actions; ParseCommandSupport reads it
-	OneCommandWithService ReportingOptions = 2 // an operation code with one of its service actions; likewise
+	// AllCommands is read by ParseSupportedCommands, the others by ParseCommandSupport.
+	AllCommands ReportingOptions = 0
+	// OneCommand is an operation code without service actions.
+	OneCommand ReportingOptions = 1
+	// OneCommandWithService is an operation code with one of its service actions.
+	OneCommandWithService ReportingOptions = 2
 )
 
 // ReportSupportedOperationCodes asks which commands a device supports (SPC,
@@ -153,7 +156,8 @@ func (c ReadBuffer) Request() (*transport.Request, error) {
 		return nil, cannotEncode(c, "allocation length %d has more than 24 bits", c.AllocationLength)
 	}
 	o, l := c.Offset, c.AllocationLength
-	cdb := []byte{0x3c, c.Mode, c.BufferID, byte(o >> 16), byte(o >> 8), byte(o), byte(l >> 16), byte(l >> 8), byte(l), 0}
+	cdb := []byte{0x3c, c.Mode, c.BufferID, byte(o >> 16), byte(o >> 8), byte(o), byte(l >> 16), byte(l >> 8),
+		byte(l), 0}
 	return read(cdb, int(l)), nil
 }
 

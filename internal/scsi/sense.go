@@ -60,7 +60,8 @@ func ParseSense(b []byte) (*Sense, error) {
 // 7     additional length (n-7)
 func (s *Sense) fixed(b []byte) (*Sense, error) {
 	if len(b) < 3 {
-		return nil, cannotDecode("sense data", "it has %d bytes in fixed format, and the sense key is in byte 2", len(b))
+		return nil, cannotDecode("sense data", "it has %d bytes in fixed format, and the sense key is in byte 2",
+			len(b))
 	}
 	s.Key = Key(b[2] & 0x0f)
 	if b[0]&0x80 != 0 && len(b) >= 7 {

@@ -182,7 +182,8 @@ func (id *DeviceIdentification) find(a Association, t DesignatorType) (Designato
 //	12  POA_SUP 7, HRA_SUP 6, VSA_SUP 5, DMS_VALID 4
 //	19  supported download modes: 7 mode 4, 6 mode 5, 5 mode 6, 4 mode 7, 3 mode Dh, 2 mode Eh, 1 mode Fh
 type ExtendedInquiry struct {
-	ActivateMicrocode      byte // 1: microcode starts before the last command of a download completes; 2: after an event
+	// ActivateMicrocode is 1 if microcode starts before the last command of a download completes, 2 if after an event
+	ActivateMicrocode      byte
 	POASup                 bool // mode 0Dh can select activation at power on
 	HRASup                 bool // at a hard reset
 	VSASup                 bool // at a vendor specific event

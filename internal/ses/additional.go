@@ -246,7 +246,8 @@ func (p *AdditionalElementStatus) AppendBinary(b []byte) ([]byte, error) {
 		for i, d := range p.Descriptors {
 			info, ok := d.info()
 			if !ok || d.Protocol > 15 || len(info) > math.MaxUint8 {
-				return nil, cannotEncode(PageAdditionalElementStatus, "descriptor %d has a value that does not fit its field", i)
+				return nil, cannotEncode(PageAdditionalElementStatus,
+					"descriptor %d has a value that does not fit its field", i)
 			}
 			b = append(b, bit(d.Invalid, 7)|bit(d.EIP, 4)|byte(d.Protocol), byte(len(info)))
 			b = append(b, info...)

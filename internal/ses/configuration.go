@@ -120,7 +120,8 @@ func (cfg *Configuration) AppendBinary(b []byte) ([]byte, error) {
 		for i, s := range cfg.Subenclosures {
 			if s.RelativeESPID > 7 || s.ESProcesses > 7 || len(s.VendorSpecific) > math.MaxUint8-36 ||
 				len(s.Vendor) > 8 || len(s.Product) > 16 || len(s.ProductRevisionLevel) > 4 {
-				return nil, cannotEncode(PageConfiguration, "enclosure descriptor %d has a value that does not fit its field", i)
+				return nil, cannotEncode(PageConfiguration,
+					"enclosure descriptor %d has a value that does not fit its field", i)
 			}
 			b = append(b, s.RelativeESPID<<4|s.ESProcesses, s.SubenclosureID, s.TypeDescriptorHeaders,
 				byte(36+len(s.VendorSpecific)))
@@ -132,7 +133,8 @@ func (cfg *Configuration) AppendBinary(b []byte) ([]byte, error) {
 		}
 		for i, t := range cfg.Types {
 			if len(t.Text) > math.MaxUint8 {
-				return nil, cannotEncode(PageConfiguration, "type descriptor text %d has %d bytes, more than 255", i, len(t.Text))
+				return nil, cannotEncode(PageConfiguration, "type descriptor text %d has %d bytes, more than 255", i,
+					len(t.Text))
 			}
 			b = append(b, byte(t.ElementType), t.PossibleElements, t.SubenclosureID, byte(len(t.Text)))
 		}

@@ -66,7 +66,8 @@ type UnexpectedPageError struct {
 func (e *UnexpectedPageError) Error() string {
 	switch e.Got {
 	case PageShortStatus:
-		return fmt.Sprintf("cannot read %v: the enclosure only answers with its short status and does not offer this page",
+		return fmt.Sprintf("cannot read %v: the enclosure only answers with its short status and does not offer this "+
+			"page",
 			e.Want)
 	case PageBusy:
 		return fmt.Sprintf("cannot read %v: the enclosure services process is busy; try again later", e.Want)

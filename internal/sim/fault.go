@@ -50,7 +50,7 @@ type do struct {
 	TransportError bool       `yaml:"transportError"` // the host adapter reports DID_ERROR
 	Offline        bool       `yaml:"offline"`        // the kernel refuses to send this one command: ENXIO
 	Ignored        bool       `yaml:"ignored"`        // answered GOOD, and nothing is carried out
-	// answered, GOOD unless another answer is given, and carried out later
+	// Late commands are answered, GOOD unless another answer is given, and carried out later.
 	Late           *lateness `yaml:"late"`
 	Vanish         duration  `yaml:"vanish"` // this path, for so long
 	Die            bool      `yaml:"die"`    // the ESP, for ever

@@ -66,7 +66,8 @@ func (m *machine) Open(node string, access transport.Access) (transport.Node, er
 	if err != nil {
 		return fail(err)
 	}
-	return &openNode{rack: m.rack, unit: found, incarnation: incarnation, path: node, access: access, unlock: unlock}, nil
+	return &openNode{rack: m.rack, unit: found, incarnation: incarnation, path: node, access: access,
+		unlock: unlock}, nil
 }
 
 // BlockDeviceHeld reports the use that the rack file declares.

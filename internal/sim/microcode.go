@@ -526,7 +526,8 @@ func (r *Rack) activate(s *state, sub *part, at time.Time) {
 		st.BootFails, st.Staged = false, nil
 		return
 	}
-	if beside := st.Staged.BufferID; beside != sub.download.BufferID && bytes.IndexByte(sub.download.Beside, beside) >= 0 {
+	if beside := st.Staged.BufferID; beside != sub.download.BufferID &&
+		bytes.IndexByte(sub.download.Beside, beside) >= 0 {
 		if st.Beside == nil {
 			st.Beside = map[byte]string{}
 		}
@@ -547,7 +548,8 @@ func (r *Rack) activate(s *state, sub *part, at time.Time) {
 			s.unit(u).attend(attentionMicrocode)
 		}
 	}
-	if e := sub.servedBy[0].enclosure; sub.ID == 0 && (e.PeerSync == "up" || e.PeerSync == "down") && !s.synchronised(e) {
+	if e := sub.servedBy[0].enclosure; sub.ID == 0 && (e.PeerSync == "up" || e.PeerSync == "down") &&
+		!s.synchronised(e) {
 		s.Syncs[e.Name] = at.Add(time.Duration(e.PeerSyncTime))
 	}
 }

@@ -275,7 +275,8 @@ type use struct {
 	OSD       *int   `yaml:"osd"`       // the Ceph OSD on the topmost device
 	ZFS       zfsUse `yaml:"zfs"`       // no holder in sysfs: zpool status and an exclusive open tell
 	Process   string `yaml:"process"`   // has the topmost device open, not exclusively
-	// reads or writes: someone whom nothing else shows does that all the time; otherwise the disk has no counters
+	// IO is "reads" or "writes": someone whom nothing else shows does that all the time. Otherwise
+	// the disk has no counters.
 	IO string `yaml:"io"`
 
 	Failed    []int         `yaml:"failed"`    // ESPs through which the map's paths are failed for good

@@ -64,12 +64,13 @@ type late struct {
 
 // reboot is a reset under way.
 type reboot struct {
-	Why       string    `json:"why"`
-	Until     time.Time `json:"until"`
-	Vanish    bool      `json:"vanish"`
-	Quiet     bool      `json:"quiet,omitempty"`     // whoever finds it first takes its unit attentions
-	Node      string    `json:"node"`                // how it returns: same, other, or the number of the first path's node
-	Activates []string  `json:"activates,omitempty"` // parts whose deferred microcode starts with it
+	Why    string    `json:"why"`
+	Until  time.Time `json:"until"`
+	Vanish bool      `json:"vanish"`
+	Quiet  bool      `json:"quiet,omitempty"` // whoever finds it first takes its unit attentions
+	// Node is how it returns: same, other, or the number of the first path's node
+	Node      string   `json:"node"`
+	Activates []string `json:"activates,omitempty"` // parts whose deferred microcode starts with it
 }
 
 type partState struct {
@@ -77,19 +78,21 @@ type partState struct {
 	Product  string `json:"product,omitempty"`
 	Revision string `json:"revision,omitempty"`
 
-	Status      byte      `json:"status,omitempty"` // download microcode status and additional status, to be reported
-	Additional  byte      `json:"additional,omitempty"`
-	Load        *load     `json:"load,omitempty"`
-	Writing     *staged   `json:"writing,omitempty"` // all received, going to flash until FlashUntil
-	FlashUntil  time.Time `json:"flash_until,omitzero"`
-	Staged      *staged   `json:"staged,omitempty"`
-	Restart     time.Time `json:"restart,omitzero"`       // a secondary subenclosure runs its new microcode from then on
+	Status     byte      `json:"status,omitempty"` // download microcode status and additional status, to be reported
+	Additional byte      `json:"additional,omitempty"`
+	Load       *load     `json:"load,omitempty"`
+	Writing    *staged   `json:"writing,omitempty"` // all received, going to flash until FlashUntil
+	FlashUntil time.Time `json:"flash_until,omitzero"`
+	Staged     *staged   `json:"staged,omitempty"`
+	// Restart is when a secondary subenclosure runs its new microcode.
+	Restart     time.Time `json:"restart,omitzero"`
 	EngineReset bool      `json:"engine_reset,omitempty"` // a status read has reset the download engine
 	Broken      bool      `json:"broken,omitempty"`       // nothing to boot from
 	BootFails   bool      `json:"boot_fails,omitempty"`   // the next microcode that is started does not run
 	Activated   bool      `json:"activated,omitempty"`    // mode 0Fh has left a code in the status page, not read yet
 	LoadUntil   time.Time `json:"load_until,omitzero"`    // a download that does not go on times out then
-	Runs        string    `json:"runs,omitempty"`         // SHA-256 of the image that it runs, "" for what it ran at first
+	// Runs is the SHA-256 of the image that it runs, "" for what it ran at first
+	Runs string `json:"runs,omitempty"`
 
 	Beside map[byte]string `json:"beside,omitempty"` // likewise of the parts beside it, by buffer id
 

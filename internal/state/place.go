@@ -52,7 +52,8 @@ func private(path string, info fs.FileInfo) error {
 	case stat.Uid != 0:
 		return refuse(fmt.Sprintf("it belongs to user %d, and fwctl runs as root", stat.Uid), "chown root:root")
 	case info.Mode().Perm()&0o022 != 0:
-		return refuse(fmt.Sprintf("users other than root can write to it (mode %04o)", info.Mode().Perm()), "chmod go-w")
+		return refuse(fmt.Sprintf("users other than root can write to it (mode %04o)", info.Mode().Perm()),
+			"chmod go-w")
 	}
 	return nil
 }

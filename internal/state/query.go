@@ -15,7 +15,8 @@ func (s *Store) Staged(ctx context.Context) (map[Key]StagedRecord, error) {
 	err := s.query(ctx, func(scan scanner) error {
 		var k Key
 		var v StagedRecord
-		err := scan(&k.LUID, &k.Subenclosure, &v.SHA256, &v.Revision, &v.Running, (*moment)(&v.Since), &v.By, &v.Confirmed)
+		err := scan(&k.LUID, &k.Subenclosure, &v.SHA256, &v.Revision, &v.Running, (*moment)(&v.Since), &v.By,
+			&v.Confirmed)
 		all[k] = v
 		return err
 	}, stagedQuery)
@@ -153,7 +154,8 @@ func (s *Store) runs(ctx context.Context, where string, args ...any) ([]Run, err
 	var all []Run
 	err = s.query(ctx, func(scan scanner) error {
 		var r Run
-		err := scan(&r.ID, &r.PlanDigest, &r.Host, &r.By, (*moment)(&r.StartedAt), (*moment)(&r.EndedAt), &r.Outcome, &r.PID,
+		err := scan(&r.ID, &r.PlanDigest, &r.Host, &r.By, (*moment)(&r.StartedAt), (*moment)(&r.EndedAt), &r.Outcome,
+			&r.PID,
 			&r.Phase, &r.Wave)
 		all = append(all, r)
 		return err
@@ -166,7 +168,8 @@ func (s *Store) runs(ctx context.Context, where string, args ...any) ([]Run, err
 func (s *Store) Kept(ctx context.Context, run int64) ([]byte, error) {
 	var plan []byte
 	err := s.since(3, func() error {
-		return s.query(ctx, func(scan scanner) error { return scan(&plan) }, "SELECT plan FROM plans WHERE run = ?", run)
+		return s.query(ctx, func(scan scanner) error { return scan(&plan) }, "SELECT plan FROM plans WHERE run = ?",
+			run)
 	})
 	return plan, err
 }
@@ -229,7 +232,8 @@ func (s *Store) Steps(ctx context.Context, run int64) ([]Step, error) {
 	var all []Step
 	err = s.query(ctx, func(scan scanner) error {
 		var v Step
-		err := scan(&v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Hop, &v.State, &v.Mode, &v.Detail, (*moment)(&v.At),
+		err := scan(&v.Address, &v.Key.LUID, &v.Key.Subenclosure, &v.Hop, &v.State, &v.Mode, &v.Detail,
+			(*moment)(&v.At),
 			&v.SHA256, &v.From, &v.To, &v.Outcome, &v.Component)
 		all = append(all, v)
 		return err

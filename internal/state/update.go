@@ -69,7 +69,8 @@ func (t *Tx) insert(query string, args ...any) int64 {
 
 // BeginRun records a run that this process starts, and returns its id.
 func (t *Tx) BeginRun(r Run) int64 {
-	return t.insert("INSERT INTO runs (plan_digest, host, by, started_at, pid, phase, wave) VALUES (?, ?, ?, ?, ?, ?, ?)",
+	return t.insert("INSERT INTO runs (plan_digest, host, by, started_at, pid, phase, wave) VALUES (?, ?, ?, ?, ?, ?, "+
+		"?)",
 		r.PlanDigest, r.Host, r.By, stamp(r.StartedAt), os.Getpid(), r.Phase, r.Wave)
 }
 
@@ -99,8 +100,8 @@ func (t *Tx) Name(enclosure, name string) {
 
 // Work records the account of someone who starts or resumes a run.
 func (t *Tx) Work(run int64, a Account, at time.Time) {
-	t.exec("INSERT INTO accounts (run, uid, login, sudo_user, at) VALUES (?, ?, ?, ?, ?)", run, a.UID, a.Login, a.SudoUser,
-		stamp(at))
+	t.exec("INSERT INTO accounts (run, uid, login, sudo_user, at) VALUES (?, ?, ?, ?, ?)", run, a.UID, a.Login,
+		a.SudoUser, stamp(at))
 }
 
 // Baseline records what an enclosure was like before a run touched it. It replaces an
@@ -120,7 +121,8 @@ func (t *Tx) SetStep(run int64, s Step) {
 	t.exec(`INSERT OR REPLACE INTO steps (run, address, lu_id, subenclosure, hop, sha256, from_revision, to_revision,
 		state, mode, outcome, detail, at, component)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		run, s.Address, s.Key.LUID, s.Key.Subenclosure, s.Hop, s.SHA256, s.From, s.To, s.State, s.Mode, s.Outcome, s.Detail,
+		run, s.Address, s.Key.LUID, s.Key.Subenclosure, s.Hop, s.SHA256, s.From, s.To, s.State, s.Mode, s.Outcome,
+		s.Detail,
 		stamp(s.At), s.Component)
 }
 
@@ -128,8 +130,8 @@ func (t *Tx) SetStep(run int64, s Step) {
 // supersedes earlier open intents of the component.
 func (t *Tx) Intend(i Intent) int64 {
 	if i.Kind == DownloadStart {
-		t.exec("UPDATE intents SET outcome = 'superseded' WHERE lu_id = ? AND subenclosure = ? AND outcome = ''", i.Key.LUID,
-			i.Key.Subenclosure)
+		t.exec("UPDATE intents SET outcome = 'superseded' WHERE lu_id = ? AND subenclosure = ? AND outcome = ''",
+			i.Key.LUID, i.Key.Subenclosure)
 	}
 	return t.insert("INSERT INTO intents (run, address, lu_id, subenclosure, kind, mode, sha256, at) "+
 		"VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -164,7 +166,8 @@ func (t *Tx) Stage(k Key, s StagedRecord) {
 
 // Caution records a caution about a component.
 func (t *Tx) Caution(c CautionRecord) {
-	t.exec("INSERT OR REPLACE INTO cautions (lu_id, subenclosure, kind, address, detail, since) VALUES (?, ?, ?, ?, ?, ?)",
+	t.exec("INSERT OR REPLACE INTO cautions (lu_id, subenclosure, kind, address, detail, since) "+
+		"VALUES (?, ?, ?, ?, ?, ?)",
 		c.Key.LUID, c.Key.Subenclosure, c.Kind, c.Address, c.Detail, stamp(c.Since))
 }
 

@@ -27,7 +27,8 @@ func openDisks(self int) ([]OpenDisk, error) {
 	if ns, err := os.Readlink("/proc/self/ns/pid"); err != nil || ns != initialPIDNamespace {
 		errs = append(
 			errs,
-			errors.New("this process is in a PID namespace of its own (a container), where the host's processes do not show"),
+			errors.New("this process is in a PID namespace of its own (a container), where the host's processes do "+
+				"not show"),
 		)
 	}
 	processes, err := os.ReadDir("/proc")
@@ -57,7 +58,8 @@ func openDisks(self int) ([]OpenDisk, error) {
 		return cmp.Or(cmp.Compare(a.Device, b.Device), cmp.Compare(a.PID, b.PID))
 	})
 	if len(errs) > 0 {
-		return w.found, &Error{Op: "see which processes have disks open in", Path: "/proc", NotSent: true, Err: joined(errs)}
+		return w.found, &Error{Op: "see which processes have disks open in", Path: "/proc", NotSent: true,
+			Err: joined(errs)}
 	}
 	return w.found, nil
 }
@@ -97,7 +99,8 @@ func (w *fdWalk) process(pid int) error {
 	for _, fd := range fds {
 		// Not stat(2), which would ask the server of a file on a network file system, and wait for one that is away.
 		var st unix.Statx_t
-		switch err := unix.Statx(int(dir.Fd()), fd, unix.AT_STATX_DONT_SYNC|unix.AT_NO_AUTOMOUNT, unix.STATX_TYPE, &st); {
+		switch err := unix.Statx(int(dir.Fd()), fd, unix.AT_STATX_DONT_SYNC|unix.AT_NO_AUTOMOUNT, unix.STATX_TYPE,
+			&st); {
 		case errors.Is(err, unix.ENOENT):
 			continue // closed by now
 		case err != nil:
@@ -128,7 +131,8 @@ func (w *fdWalk) process(pid int) error {
 		return err
 	}
 	for _, name := range disks {
-		w.found = append(w.found, OpenDisk{PID: pid, Command: string(bytes.TrimSuffix(comm, []byte("\n"))), Device: name})
+		w.found = append(w.found, OpenDisk{PID: pid, Command: string(bytes.TrimSuffix(comm, []byte("\n"))),
+			Device: name})
 	}
 	return nil
 }

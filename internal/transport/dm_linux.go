@@ -15,7 +15,8 @@ import (
 // name of it. It returns one line for each target, as `dmsetup status` prints it.
 func dmTableStatus(name string) (string, error) {
 	fail := func(err error) (string, error) {
-		return "", &Error{Op: "read the device mapper's status of", Path: "/dev/" + name, NotSent: true, Err: classify(err)}
+		return "", &Error{Op: "read the device mapper's status of", Path: "/dev/" + name, NotSent: true,
+			Err: classify(err)}
 	}
 	dev, err := blockNumber(name)
 	if err != nil {

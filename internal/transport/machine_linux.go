@@ -81,7 +81,8 @@ func lockFile(dir, name string, how int) (io.Closer, error) {
 		holder, _ := io.ReadAll(io.LimitReader(f, 200))
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("cannot lock %s: %w (%s says %q)", name, ErrBusy, path, strings.TrimSpace(string(holder)))
+			return nil, fmt.Errorf("cannot lock %s: %w (%s says %q)", name, ErrBusy, path,
+				strings.TrimSpace(string(holder)))
 		}
 		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
 	}
@@ -111,11 +112,13 @@ func openLockFile(dir, name string) (*os.File, error) {
 // root or to the user that runs fwctl, and be writable by no one else. Errors name path.
 func openOwn(at int, name, path string, fileType uint32, flags int) (*os.File, error) {
 	foreign := func(why string) error {
-		return fmt.Errorf("%s %s: fwctl did not create it; find out who did, and remove it while no fwctl runs", path, why)
+		return fmt.Errorf("%s %s: fwctl did not create it; find out who did, and remove it while no fwctl runs",
+			path, why)
 	}
 	fd, err := unix.Openat(at, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
 	switch {
-	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.EISDIR), errors.Is(err, unix.ENXIO):
+	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.EISDIR),
+		errors.Is(err, unix.ENXIO):
 		return nil, foreign("is a link, or otherwise not what it should be")
 	case err != nil:
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}

@@ -83,7 +83,7 @@ type sgNode struct {
 	mu   sync.Mutex // one command at a time
 	dead error      // set once an answer was not waited for
 
-	// What one command after the other uses, so that sending one allocates nothing.
+	// command and what follows is used for each command, so that sending one allocates nothing.
 	command  *sgCommand
 	exchange func(fd uintptr) bool // n.writeThenRead
 	sent     bool                  // the device has the command
@@ -108,7 +108,8 @@ func openSG(path string, access Access) (*sgNode, error) {
 	var version int32
 	if err := ioctl(uintptr(fd), ioctlSGGetVersionNum, unsafe.Pointer(&version)); err != nil || version < 30000 {
 		unix.Close(fd)
-		return nil, &Error{Op: "open", Path: path, NotSent: true, Err: errors.New("not a SCSI generic node (want /dev/sgN)")}
+		return nil, &Error{Op: "open", Path: path, NotSent: true,
+			Err: errors.New("not a SCSI generic node (want /dev/sgN)")}
 	}
 	return newSGNode(fd, path, access)
 }

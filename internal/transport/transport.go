@@ -35,7 +35,8 @@ type Response struct {
 	Status   byte   // SAM status: 00h GOOD, 02h CHECK CONDITION, 08h BUSY, ...
 	Sense    []byte // as the device returned it, empty if there was none
 	Received int    // bytes of Request.In that the device filled (residual subtracted)
-	// bytes of Request.Out that the device did not take (residual): often all, if it refused the command
+	// Untaken is how many bytes of Request.Out the device did not take (the residual): often all,
+	// if it refused the command.
 	Untaken int
 }
 

@@ -22,20 +22,20 @@ import (
 type bars struct {
 	w     *Output
 	words *words
-	// Never called with mu held: it asks for the lines in its turn.
+	// area is never called with mu held, because it asks for the lines in turn.
 	area *mpb.Progress
 
 	mu     sync.Mutex
 	began  time.Time
 	course *course
 	stamps stamps
-	// By address.
+	// running has the components at work, by address.
 	running map[string]*running
-	// Nil: for nothing.
+	// waiting is what the run waits for; nil for nothing.
 	waiting *waiting
-	// Of the whole.
+	// stand is the bar of the whole run.
 	stand *mpb.Bar
-	// Bars of components.
+	// added counts the bars of components.
 	added int
 }
 
@@ -44,7 +44,7 @@ type bars struct {
 type console struct {
 	bytes.Buffer
 	out *Output
-	// Drawn last, above the cursor.
+	// rows is how many were drawn last, above the cursor.
 	rows int
 }
 
@@ -71,11 +71,11 @@ func (c *console) GetTermSize() (width, height int, err error) {
 // running is a component that is worked on.
 type running struct {
 	bar *mpb.Bar
-	// What it does beside taking bytes, "" while it takes them.
+	// stage is what it does other than taking bytes, "" while it takes them.
 	stage       string
 	began       time.Time
 	sent, total int64
-	// When the wave is expected to be done with it; zero if that is unknown.
+	// until is when the wave is expected to be done with it; zero if unknown.
 	until time.Time
 }
 
@@ -83,11 +83,11 @@ type running struct {
 type waiting struct {
 	bar  *mpb.Bar
 	what string
-	// Zero if that is unknown.
+	// till is when that ends; zero if unknown.
 	till time.Time
 	from time.Time
 
-	// Components with the plan.
+	// compares: components are compared with the plan.
 	compares bool
 }
 

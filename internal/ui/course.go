@@ -11,30 +11,31 @@ import (
 
 // course is how far a run has come, by what its events say.
 type course struct {
-	// What the run is to carry out on this host.
+	// plan is what the run will carry out on this host.
 	plan *plan.Plan
-	// Of the whole plan.
+	// waves counts those of the whole plan.
 	waves int
 	steps map[string]*plan.Step
 
-	// The wave that goes on; zero if none has begun.
+	// wave is the one that goes on; zero if none has begun.
 	wave plan.Wave
-	// When that wave began to work on components, and those that it is done with, by address.
+	// begun is when that wave began to work on components, and over has those that it is done
+	// with, by address.
 	begun map[string]time.Time
 	over  map[string]bool
-	// When its soak ends; zero while none goes on.
+	// until is when its soak ends; zero while none goes on.
 	until time.Time
-	// How components ended that no wave has anything left to do for, by address.
+	// ended is how components ended that no wave has anything left to do for, by address.
 	ended map[string]result.Outcome
-	// How much of each component is done.
+	// shares is how much of each component is done.
 	shares shares
 }
 
 // newCourse returns the course of a run of a part of a plan that has so many waves.
 func newCourse(part *plan.Plan, waves int) *course {
 	c := &course{
-		plan: part, waves: waves, steps: map[string]*plan.Step{}, begun: map[string]time.Time{}, over: map[string]bool{},
-		ended: map[string]result.Outcome{}, shares: shares{of: map[string]int{}},
+		plan: part, waves: waves, steps: map[string]*plan.Step{}, begun: map[string]time.Time{},
+		over: map[string]bool{}, ended: map[string]result.Outcome{}, shares: shares{of: map[string]int{}},
 	}
 	for i := range part.Steps {
 		s := &part.Steps[i]
@@ -180,9 +181,9 @@ func (c *course) line(now time.Time) string {
 
 // ends is what is said of the end of a run.
 type ends struct {
-	// How long the rest is expected to take, and when that ends.
+	// left is how long the rest is expected to take, and at when that ends.
 	left, at string
-	// How long it takes at most, "" if that is unknown.
+	// most is how long it takes at most, "" if unknown.
 	most string
 }
 

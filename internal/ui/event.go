@@ -12,9 +12,9 @@ import (
 
 // words puts the events of a run in words.
 type words struct {
-	// What the run is to carry out on this host.
+	// plan is what the run will carry out on this host.
 	plan *plan.Plan
-	// Of the whole plan.
+	// waves counts those of the whole plan.
 	waves int
 	names inventory.Names
 }

@@ -242,7 +242,9 @@ func (e *explanation) hop(key string, h plan.Hop) {
 
 // peculiarities are what the quirk table can change of how an image is sent.
 func peculiarities(h plan.Hop) []string {
-	all := []string{fmt.Sprintf("%d bytes at a time", h.ChunkSize), "left alone for " + Spell(h.Settle) + " after a reset"}
+	all := []string{
+		fmt.Sprintf("%d bytes at a time", h.ChunkSize), "left alone for " + Spell(h.Settle) + " after a reset",
+	}
 	if slices.Contains(h.SkipStatus, plan.MidwayStatus) {
 		all = append(all, "its download status is not read between chunks")
 	}

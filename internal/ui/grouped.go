@@ -202,7 +202,7 @@ func (sc Screen) groupsIn(groups []groupDrawn, onePolicy bool, few int, all func
 type groupDrawn struct {
 	group.Group
 
-	// In groupColumns.
+	// row has the cells of groupColumns.
 	row    row
 	why    []string
 	places []group.Place

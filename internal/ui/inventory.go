@@ -104,7 +104,8 @@ func componentRow(
 			"as this host remembers", b.BufferID, plan.ShortDigest(b.SHA256), Moment(b.At)))
 	}
 	r.cells = []string{
-		sub.Address, name, sub.Vendor, sub.Product, sub.Revision, staged, strings.Join(esp.Paths, " "), healthOf(e.Health),
+		sub.Address, name, sub.Vendor, sub.Product, sub.Revision, staged, strings.Join(esp.Paths, " "),
+		healthOf(e.Health),
 		strings.Join(notes, "\n"),
 	}
 	r.fill()

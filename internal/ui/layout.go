@@ -9,11 +9,11 @@ const reasonRoom = 60
 
 // layout is how a table fits into a width.
 type layout struct {
-	// The columns that stand on the row.
+	// on says which columns stand on the row.
 	on []bool
-	// The width of the widest key that stands on the row, and where keys begin.
+	// keyMax is the width of the widest key that stands on the row, and keyAt where keys begin.
 	keyMax, keyAt int
-	// The room for reasons on the row; 0: they stand below it.
+	// reasonRoom is the room for reasons on the row; 0 if they stand below it.
 	reasonRoom int
 }
 

@@ -25,18 +25,18 @@ type lineDisplay struct {
 	words  *words
 	course *course
 
-	// Signals are told from a goroutine of their own.
+	// mu is held because signals are reported from a goroutine of their own.
 	mu     sync.Mutex
 	stamps stamps
 
-	// When the last line for the whole was written, and how many tenths were done then.
+	// whole is when the last line for the whole run was written, and tenth how far it was then.
 	whole time.Time
 	tenth int
 
-	// The last progress that was written, by address.
+	// last is the last progress that was written, by address.
 	last map[string]progress
 
-	// Closed when a comparison ends; nil: none goes on.
+	// compared is closed when a comparison ends; nil if none goes on.
 	compared chan struct{}
 }
 

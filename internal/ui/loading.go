@@ -17,13 +17,13 @@ const (
 type Loading struct {
 	mu sync.Mutex
 
-	// nil: nothing is shown.
+	// out is nil if nothing is shown.
 	out *Output
 
-	// All files, and those that were begun.
+	// files counts all files, and begun those that were begun.
 	files, begun int
 
-	// Bytes of all files, and those that were read.
+	// size is the bytes of all files, and read how many were read.
 	size, read int64
 
 	line string

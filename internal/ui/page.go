@@ -25,7 +25,8 @@ type page struct {
 	Unread   []plan.Unread
 
 	Stakes []stakeRow
-	// Notes above stakes, pictures and rows if the page has no room for all; "" if it has.
+	// StakesCut, PicturesCut and RowsCut are notes above these if the page has no room for all;
+	// "" if it has.
 	StakesCut, PicturesCut, RowsCut string
 	NothingAtStake                  string
 
@@ -68,20 +69,20 @@ type (
 
 // pageRow is a component, or a group of them.
 type pageRow struct {
-	// Of a component.
+	// Name to Seconds are of a component.
 	Name, Address, Image, Expected, Worst string
-	// How long it takes at worst, to sort by.
+	// Seconds is how long it takes at worst, to sort by.
 	Seconds int64
-	// Of a group.
+	// Count and Where are of a group.
 	Count int
 	Where string
 
 	What, Change, Action, Mode, Effect, Waves string
 	Why                                       []string
-	// What filters it, in words with blanks between them.
+	// Kinds are the words that filter it, separated by blanks.
 	Kinds          string
 	Alarm, Blocked bool
-	// Of the effect: "", "resets" or "alarm".
+	// Tone is that of the effect: "", "resets" or "alarm".
 	Tone string
 }
 

@@ -152,7 +152,7 @@ type enclosurePicture struct {
 	Letters []lettersPicture
 	Labels  []labelPicture
 	Legend  []legendRow
-	// Why there are no slots, if there are none.
+	// NoDrives is why there are no slots, if there are none.
 	NoDrives string
 }
 

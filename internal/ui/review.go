@@ -45,12 +45,12 @@ func imageItems(p *plan.Plan) []string {
 
 // policyUse is a policy that holds for some components of a plan.
 type policyUse struct {
-	// "" for the defaults.
+	// name is "" for the defaults.
 	name  string
 	reset plan.Reset
-	// The components that it decided about.
+	// steps counts the components that it decided about.
 	steps int
-	// Safeguards: those that any of its components had to pass, and the others.
+	// asked are the safeguards that any of its components had to pass, and without the others.
 	asked, without []string
 }
 
@@ -123,7 +123,8 @@ func policyItems(p *plan.Plan) []string {
 	policies, waivers := policiesOf(p)
 	var items []string
 	for _, w := range waivers {
-		items = append(items, "- **Waived:** "+markdownText(string(w.gate)+" at "+Enumerate(w.where, 8)+": "+w.why)+"\n")
+		waived := string(w.gate) + " at " + Enumerate(w.where, 8) + ": " + w.why
+		items = append(items, "- **Waived:** "+markdownText(waived)+"\n")
 	}
 	for _, by := range policies {
 		item := fmt.Sprintf("- %s, of %s: reset %s; safeguards: %s", cmp.Or(markdownCode(by.name), "The default"),

@@ -16,17 +16,17 @@ const (
 // Scanning shows how far a scan is that has many devices, or takes long: on a terminal a line that is drawn over and is
 // gone in the end, elsewhere one line.
 type Scanning struct {
-	// nil: nothing is shown.
+	// out is nil if nothing is shown.
 	out *Output
-	// A terminal, on which lines can be drawn over.
+	// terminal: lines can be drawn over.
 	terminal bool
 	began    time.Time
 
 	mu sync.Mutex
-	// What is looked at, how many of it were, and how many there are.
+	// what is looked at: done of all.
 	what      string
 	done, all int
-	// The line that stands on the terminal, or was written; "" for none.
+	// line stands on the terminal, or was written; "" for none.
 	line string
 
 	ticks *time.Ticker

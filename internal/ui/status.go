@@ -65,7 +65,8 @@ func stuckTable(s *report.Status, names inventory.Names, resume func(host string
 	for i := range s.Stuck {
 		v := &s.Stuck[i]
 		t.rows = append(t.rows, row{tone: alarm, cells: []string{
-			v.Address, nameCell(names, v.Address), hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256), Moment(v.Since),
+			v.Address, nameCell(names, v.Address), hostCell(v.Host, s.Hosts), fmt.Sprint(v.Run), digestCell(v.SHA256),
+			Moment(v.Since),
 			stuckWords(v, resume(v.Host)),
 		}})
 	}
@@ -106,7 +107,8 @@ func stagedTable(s *report.Status, names inventory.Names) table {
 			note = unconfirmed
 		}
 		t.rows = append(t.rows, row{cells: []string{
-			v.Address, nameCell(names, v.Address), hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"), cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
+			v.Address, nameCell(names, v.Address), hostCell(v.Host, s.Hosts), cmp.Or(v.Running, "-"),
+			cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
 			Moment(v.Since), cmp.Or(v.By, "-"), note,
 		}})
 	}
@@ -155,7 +157,8 @@ func (sc Screen) History(h *report.History, again Again) string {
 		}}
 		for _, v := range h.Verified {
 			r := row{cells: []string{
-				v.Address, nameCell(names, v.Address), hostCell(v.Host, h.Hosts), v.Outcome, cmp.Or(v.Revision, "-"), digestCell(v.SHA256),
+				v.Address, nameCell(names, v.Address), hostCell(v.Host, h.Hosts), v.Outcome, cmp.Or(v.Revision, "-"),
+				digestCell(v.SHA256),
 				Moment(v.At), cmp.Or(v.By, "-"), "-",
 			}}
 			if v.Outcome == "lost" {
@@ -238,7 +241,7 @@ func (sc Screen) runNotes(r report.Run, names inventory.Names) []string {
 // waiver of the plan.
 type safeguard struct {
 	What, Why string
-	// Addresses, behind the names that people know them by.
+	// Where has addresses, behind the names that people know them by.
 	Where []string
 }
 

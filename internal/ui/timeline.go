@@ -13,9 +13,9 @@ import (
 type chart struct {
 	Title, Words, Legend string
 
-	// The sizes of the picture.
+	// Left, Height, Bottom and TickY are sizes of the picture.
 	Left, Height, Bottom, TickY int
-	// 0: no window limits it.
+	// WindowWidth and WindowEnd are 0 if no window limits it.
 	WindowWidth, WindowEnd float64
 	Ticks                  []tick
 	Bars                   []bar
@@ -31,7 +31,7 @@ type bar struct {
 	Y, WorstY, TextY, SoakY               int
 	ExpectedX, ExpectedWidth              float64
 	WorstX, WorstWidth, WorstEnd, SoakEnd float64
-	// It may end after the window.
+	// Over: it may end after the window.
 	Over bool
 }
 
@@ -86,7 +86,8 @@ func chartOf(p *plan.Plan, run waveRun, times plan.Times, now time.Time) chart {
 		b.SoakY = b.WorstY + 4
 		b.WorstWidth = round(max(b.WorstEnd-b.WorstX, 2))
 		b.Over = open > 0 && time.Duration(at+needs) > open
-		words = append(words, fmt.Sprintf("%s from +%s to at most +%s", strings.ToLower(b.Name), Spell(at), Spell(at+needs)))
+		words = append(words, fmt.Sprintf("%s from +%s to at most +%s", strings.ToLower(b.Name), Spell(at),
+			Spell(at+needs)))
 		if takes, _ := times.Span(p, run.from+i, run.from+last+1); known == len(c.Bars) && takes.Known() {
 			known++
 			b.ExpectedX = x(soon)
@@ -120,7 +121,8 @@ func chartOf(p *plan.Plan, run waveRun, times plan.Times, now time.Time) chart {
 		words = append(words, "the window is open for "+Spell(open))
 	}
 	if open > 0 && time.Duration(total) > open {
-		c.Legend += " At worst this takes more than one opening: what has not begun when the window closes waits for the next."
+		c.Legend += " At worst this takes more than one opening: what has not begun when the window closes waits for " +
+			"the next."
 		words = append(words, "at worst more than one opening")
 	}
 	c.Words = c.Title + ": " + strings.Join(words, "; ")

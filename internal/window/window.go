@@ -18,13 +18,14 @@ import (
 
 // Window is a maintenance window as a desired state and a plan write it.
 type Window struct {
-	// local time of the first opening, "2006-01-02T15:04"
+	// Start is the local time of the first opening, "2006-01-02T15:04".
 	Start    string `json:"start" yaml:"start"`
 	Timezone string `json:"timezone" yaml:"timezone"` // IANA name, "Europe/Berlin"; "" is UTC
-	// "6h", elapsed time: a change to or from daylight saving time does not change it
+	// Duration is elapsed time, as in "6h": a change to or from daylight saving time does not
+	// change it.
 	Duration string `json:"duration" yaml:"duration"`
 	RRule    string `json:"rrule,omitempty" yaml:"rrule,omitempty"` // RFC 5545, "FREQ=WEEKLY;BYDAY=SA"; "": once
-	// local dates of excluded openings, "2006-01-02"
+	// Exclude has the local dates of excluded openings, "2006-01-02".
 	Exclude []string `json:"exclude,omitempty" yaml:"exclude,omitempty"`
 }
 
@@ -98,7 +99,8 @@ func Compile(w Window) (*Schedule, error) {
 		fail(fmt.Sprintf("%q is not a start", w.Start),
 			"write the local time of the first opening as in 2026-11-21T22:00", "start")
 	case !startKnown:
-		fail(fmt.Sprintf("%s is not between the years %d and %d", w.Start, firstYear, lastYear), "correct the year", "start")
+		fail(fmt.Sprintf("%s is not between the years %d and %d", w.Start, firstYear, lastYear), "correct the year",
+			"start")
 	}
 	switch c.duration, err = time.ParseDuration(w.Duration); {
 	case err != nil:
@@ -145,7 +147,8 @@ func Compile(w Window) (*Schedule, error) {
 		c.exclude[date] = true
 		if c.rule != nil && day.Year() <= lastYear && !days[date] {
 			fail("there is no opening on "+date+" to exclude",
-				"write the date on which it opens in its time zone, even if it closes on the next", "exclude", strconv.Itoa(i))
+				"write the date on which it opens in its time zone, even if it closes on the next", "exclude",
+				strconv.Itoa(i))
 		}
 	}
 	if err := all.ErrorOrNil(); err != nil {
@@ -201,7 +204,8 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 			Hint: "write at least 1, and no UNTIL beside it"}
 	}
 	if option.Wkst.N() != 0 {
-		return nil, &Error{Summary: "WKST=" + given["WKST"] + " is not a day of the week", Hint: "write it as in WKST=SU"}
+		return nil, &Error{Summary: "WKST=" + given["WKST"] + " is not a day of the week",
+			Hint: "write it as in WKST=SU"}
 	}
 	most := map[string]int{"MONTHLY": 5, "YEARLY": 53}[freq]
 	if freq == "YEARLY" && given["BYMONTH"] != "" {
@@ -210,7 +214,8 @@ func (c *compiled) readRule(text string) (*rrule.ROption, *Error) {
 	for _, day := range option.Byweekday {
 		switch n := max(day.N(), -day.N()); {
 		case n > most:
-			return nil, &Error{Summary: fmt.Sprintf("BYDAY=%s has days that FREQ=%s does not have", given["BYDAY"], freq),
+			return nil, &Error{Summary: fmt.Sprintf("BYDAY=%s has days that FREQ=%s does not have", given["BYDAY"],
+				freq),
 				Hint: "a number before a day counts it in the month or the year, as in FREQ=MONTHLY;BYDAY=2SA"}
 		case n > 0 && given["BYWEEKNO"] != "":
 			return nil, &Error{Summary: "BYDAY cannot count days beside BYWEEKNO", Hint: "write BYDAY without numbers"}

@@ -23,7 +23,8 @@ var controllers = map[string]struct{ what, todo string }{
 	"megaraid": {"a MegaRAID controller", "update its enclosures with the vendor's tool, or attach them to an HBA"},
 	"hpsa": {
 		"a Smart Array controller",
-		"set it to HBA mode (ssacli controller slot=N modify hbamode=on), or update its enclosures with the vendor's tool",
+		"set it to HBA mode (ssacli controller slot=N modify hbamode=on), or update its enclosures with the vendor's " +
+			"tool",
 	},
 	"smartpqi": {
 		"a Smart Array, SmartRAID or Adaptec controller",
@@ -49,7 +50,8 @@ var madeUp = []struct {
 		regexp.MustCompile(`(?i)^smart adapter`),
 		"the virtual enclosure of an HPE Smart Array controller",
 	},
-	{regexp.MustCompile(`(?i)^hpe?$`), regexp.MustCompile(`(?i)^h240`), "the virtual enclosure of an HP H240 controller"},
+	{regexp.MustCompile(`(?i)^hpe?$`), regexp.MustCompile(`(?i)^h240`),
+		"the virtual enclosure of an HP H240 controller"},
 	{
 		regexp.MustCompile(`(?i)^ahci$`),
 		regexp.MustCompile(`(?i)^sgpio enclosure`),
@@ -88,15 +90,18 @@ func hidden(fsys fs.FS) []inventory.Problem {
 	nodes, _ := fs.ReadDir(fsys, genericDir)
 	for _, n := range nodes {
 		if what := virtual(fsys, n.Name()); what != "" && isEnclosure(fsys, n.Name()) {
-			all = append(all, inventory.Problem{Path: "/dev/" + n.Name(), Summary: "it is " + what + ", which takes no firmware",
+			all = append(all, inventory.Problem{
+				Path: "/dev/" + n.Name(), Summary: "it is " + what + ", which takes no firmware",
 				Detail: strings.TrimSpace(attribute(fsys, n.Name(), "vendor")+" "+attribute(fsys, n.Name(), "model")) +
-					" is skipped; update the controller with its vendor's tool"})
+					" is skipped; update the controller with its vendor's tool",
+			})
 		}
 	}
 	if len(all) == 0 {
 		all = append(all, inventory.Problem{Path: "/" + genericDir, Summary: "no enclosure is in sight",
-			Detail: "no SCSI device says that it is one, and no known RAID controller hides any: check that the enclosures " +
-				"are switched on and cabled to this host, and that the driver of the SAS HBA is loaded (lsscsi -g, dmesg)"})
+			Detail: "no SCSI device says that it is one, and no known RAID controller hides any: check that the " +
+				"enclosures are switched on and cabled to this host, and that the driver of the SAS HBA is loaded " +
+				"(lsscsi -g, dmesg)"})
 	}
 	return all
 }

@@ -96,7 +96,8 @@ func (r *reader) problem(err error, summary, advice string) error {
 	if err == nil || unanswered(err) {
 		return err
 	}
-	r.Problems = append(r.Problems, inventory.Problem{Path: r.Path, Summary: summary, Detail: err.Error() + "; " + advice})
+	r.Problems = append(r.Problems, inventory.Problem{Path: r.Path, Summary: summary,
+		Detail: err.Error() + "; " + advice})
 	return nil
 }
 
@@ -323,7 +324,8 @@ func (r *reader) statusPages(cfg *ses.Configuration) (changed bool, err error) {
 	note := func(code ses.PageCode, err error, summary string) error {
 		var other *ses.GenerationError
 		changed = changed || errors.As(err, &other)
-		if err == nil || r.Pages == nil && code != ses.PageEnclosureStatus && !errors.As(err, &other) && !unanswered(err) {
+		if err == nil || r.Pages == nil && code != ses.PageEnclosureStatus && !errors.As(err, &other) &&
+			!unanswered(err) {
 			return nil
 		}
 		return r.problem(err, summary, advice)
@@ -358,9 +360,10 @@ func (r *reader) statusPages(cfg *ses.Configuration) (changed bool, err error) {
 	}
 	var additional *ses.AdditionalElementStatus
 	if r.mayHave(ses.PageAdditionalElementStatus) {
-		additional, err = receive(r, ses.PageAdditionalElementStatus, func(b []byte) (*ses.AdditionalElementStatus, error) {
-			return ses.ParseAdditionalElementStatus(b, cfg)
-		})
+		additional, err = receive(r, ses.PageAdditionalElementStatus,
+			func(b []byte) (*ses.AdditionalElementStatus, error) {
+				return ses.ParseAdditionalElementStatus(b, cfg)
+			})
 		if err := note(ses.PageAdditionalElementStatus, err, "cannot read which drives are in its slots"); err != nil {
 			return false, err
 		}
@@ -505,7 +508,8 @@ func doubtful(cfg *ses.Configuration, status *ses.EnclosureStatus,
 				descriptors[place] = d
 			} else if d.Type < 0 && !d.Invalid && d.Protocol != ses.SAS {
 				doubts = append(doubts, inventory.Doubt{Number: i, Place: -1,
-					Why: "page 0Ah has a descriptor of " + d.Protocol.String() + " that belongs to no element of page 01h"})
+					Why: "page 0Ah has a descriptor of " + d.Protocol.String() +
+						" that belongs to no element of page 01h"})
 			}
 		}
 	}

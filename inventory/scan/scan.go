@@ -285,8 +285,8 @@ func problemOf(path string, err error) inventory.Problem {
 	case errors.Is(err, transport.ErrGone):
 		p.Detail = err.Error() + "; scan again when it has come back"
 	default:
-		p.Detail = strings.TrimSuffix(err.Error(), ".") + "; scan again, and look at dmesg and at sg_ses --page=cf " + path +
-			" if that does not help"
+		p.Detail = strings.TrimSuffix(err.Error(), ".") +
+			"; scan again, and look at dmesg and at sg_ses --page=cf " + path + " if that does not help"
 	}
 	return p
 }

@@ -60,7 +60,8 @@ func candidates(fsys fs.FS, names []string) ([]string, error) {
 			)
 		case virtual(fsys, sg) != "":
 			all = multierror.Append(all,
-				&DeviceError{node, "it is " + virtual(fsys, sg) + ", which takes no firmware; update the controller instead"})
+				&DeviceError{node, "it is " + virtual(fsys, sg) +
+					", which takes no firmware; update the controller instead"})
 		default:
 			nodes = append(nodes, node)
 		}

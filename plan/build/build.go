@@ -34,19 +34,20 @@ const (
 // Input is all that a plan is made from.
 type Input struct {
 	Desired *desired.State
-	// With what is staged joined in.
+	// Inventories have what is staged joined in.
 	Inventories []*inventory.Inventory
-	// Bytes, by SHA-256.
+	// ImageSizes are in bytes, by SHA-256.
 	ImageSizes map[string]int64
-	// Public keys of policies that have signed an image, by the image's SHA-256; see Images.
+	// SignedBy has the public keys of policies that have signed an image, by the image's SHA-256:
+	// see desired.Images.
 	SignedBy map[string][]string
-	// About the images; the plan lists them with its own.
+	// Warnings are about the images. The plan lists them with its own.
 	Warnings []string
-	// Plan the activation of what is staged.
+	// Activate plans the activation of what is staged.
 	Activate bool
-	// Send what memory alone says is there already.
+	// Again plans to send an image even if only the host's memory says that it is there already.
 	Again bool
-	// None: everything.
+	// Targets limit the plan; none for everything.
 	Targets []inventory.Selector
 }
 

@@ -26,7 +26,7 @@ func newTimings(inventories []*inventory.Inventory) timings {
 type estimate struct {
 	takes time.Duration
 	runs  int
-	// It rests on images of other sizes.
+	// scaled: it rests on images of other sizes.
 	scaled bool
 }
 

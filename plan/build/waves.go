@@ -12,19 +12,20 @@ import (
 
 // place is where a draft comes in the order of waves. Drafts of one place share a wave.
 type place struct {
-	// What follows the canaries.
+	// rest: it follows the canaries.
 	rest  bool
 	phase phase
-	// Of resets: 0, all A sides, comes first.
+	// side is that of resets: 0, all A sides, comes first.
 	side int
-	// Of resets: among those of its fault domain on that side, from 1, so that each has a wave of
-	// its own.
+	// rank counts resets of its fault domain on that side, from 1, so that each has a wave of its
+	// own.
 	rank int
-	// Of resets in an unknown fault domain: its enclosure, so that nothing else shares its wave.
+	// alone is the enclosure of resets in an unknown fault domain: nothing else shares its wave.
 	alone string
-	// Of resets: subenclosure 0 follows the others, because its reset starts what they have staged.
+	// primary: resets of subenclosure 0 follow the others, because they start what these have
+	// staged.
 	primary bool
-	// Names, joined by line feeds.
+	// windows are names, joined by line feeds.
 	windows string
 }
 

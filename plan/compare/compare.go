@@ -17,23 +17,23 @@ import (
 // Comparison is how a plan differs from an older one.
 type Comparison struct {
 	FormatVersion string `json:"format_version"`
-	// "Comparison".
+	// Kind is "Comparison".
 	Kind string `json:"kind"`
-	// One of them is of a simulated rack.
+	// Simulated: one of the plans is for a simulated rack.
 	Simulated bool `json:"simulated"`
 	Old       Plan `json:"old"`
 	New       Plan `json:"new"`
-	// The plans have the same digest: what was approved is this plan.
+	// SameDigest: the plans have the same digest, so this is the plan that was approved.
 	SameDigest bool `json:"same_digest"`
-	// Nothing differs, except perhaps the digest and when the devices were scanned.
+	// Same: nothing differs, except perhaps the digest and when the devices were scanned.
 	Same bool `json:"same"`
-	// When hosts were scanned, if that differs.
+	// Scans say when hosts were scanned, if that differs.
 	Scans []string `json:"scans"`
-	// How the plans as a whole differ, in words.
+	// Whole is how the plans as a whole differ, in words.
 	Whole []string `json:"plan"`
-	// The components that the plans do not say the same of, by address.
+	// Rows are the components on which the plans differ, by address.
 	Rows []Row `json:"rows"`
-	// How many components they say the same of.
+	// Unchanged counts the other components.
 	Unchanged int `json:"unchanged"`
 }
 
@@ -41,7 +41,7 @@ type Comparison struct {
 type Plan struct {
 	Digest    string    `json:"digest"`
 	CreatedAt time.Time `json:"created_at"`
-	// The name of its desired state, "" if it has none.
+	// Name is that of its desired state, "" if it has none.
 	Name string `json:"name"`
 }
 
@@ -57,12 +57,13 @@ const (
 // Row is a component that the plans do not say the same of.
 type Row struct {
 	Address string `json:"address"`
-	// Of its enclosure, "" if it has none.
+	// Name is that of its enclosure, "" if it has none.
 	Name   string `json:"name"`
 	Change Change `json:"change"`
-	// In words. For a component that was added or is gone: what is or was to be done with it.
+	// Differences are in words. For a component that was added or is gone, they say what is or
+	// was to be done with it.
 	Differences []string `json:"differences"`
-	// It may stop I/O, or is blocked, in the newer plan that has it.
+	// Alarming: it may stop I/O, or is blocked, in the newer plan that has it.
 	Alarming bool `json:"-"`
 }
 

@@ -15,12 +15,12 @@ import (
 
 // Images are the images of a desired state, loaded and checked.
 type Images struct {
-	// By SHA-256.
+	// Files has the images by SHA-256.
 	Files map[string]*image.Image
-	// By SHA-256: the public keys of policies, as they stand there, that have signed the image;
-	// sorted.
+	// SignedBy has, by SHA-256 of an image, the public keys of policies that have signed it, as
+	// they are written there; sorted.
 	SignedBy map[string][]string
-	// Sorted.
+	// Warnings are sorted.
 	Warnings []string
 }
 

@@ -15,9 +15,10 @@ type Policy struct {
 	RequireAllESPs bool            `yaml:"requireAllESPs"`
 	RequireHealthy bool            `yaml:"requireHealthy"`
 	Waive          []Waiver        `yaml:"waive"`
-	// Hooks are run around each reset; nil: none.
+	// Hooks are run around each reset; nil for none.
 	Hooks *plan.Hooks `yaml:"hooks"`
-	// Minisign public keys, of which one must have signed the image; none: no signature is needed.
+	// RequireSignature are minisign public keys, one of which must have signed the image. Without
+	// any, no signature is needed.
 	RequireSignature []string `yaml:"requireSignature"`
 }
 

@@ -19,20 +19,22 @@ var quirksYAML []byte
 type Quirk struct {
 	Name  string     `yaml:"name"`
 	Match QuirkMatch `yaml:"match"`
-	// Where the row comes from, and how sure it is.
+	// Source is where the row comes from, and how sure it is.
 	Source string `yaml:"source"`
-	// Bytes, a multiple of 4.
+	// ChunkSize is in bytes, a multiple of 4.
 	ChunkSize  int               `yaml:"chunkSize"`
 	SkipStatus []plan.StatusRead `yaml:"skipStatus"`
-	// How long to leave the device alone after a reset.
+	// Settle is how long to leave the device alone after a reset.
 	Settle     plan.Duration  `yaml:"settle"`
 	Activation ActivationPage `yaml:"activation"`
-	// Globs on the only revisions at which mode e is taken; nil: all.
+	// ModeE are globs on the only revisions at which mode e is taken; nil for all.
 	ModeE []string `yaml:"modeE"`
-	// Sense data that mean, at the first chunk and if they point at no field, that the mode is refused.
+	// RefusedMode are sense data that mean a refused mode, at the first chunk and if they point
+	// at no field.
 	RefusedMode         plan.SenseCode `yaml:"refusedMode"`
 	ActivateUnconfirmed bool           `yaml:"activateUnconfirmed"`
-	// How long ESPs take to bring each other to one revision by themselves; 0: they do not.
+	// PeerSync is how long ESPs take to bring each other to one revision by themselves; 0 if they
+	// do not.
 	PeerSync plan.Duration `yaml:"peerSync"`
 }
 

@@ -32,10 +32,11 @@ const (
 
 // Group is components of a plan that are listed together.
 type Group struct {
-	// By the names of their enclosures, then by address; at least one.
+	// Steps are sorted by the names of their enclosures, then by address. There is at least
+	// one.
 	Steps []*plan.Step
 
-	// The components of each enclosure of the plan.
+	// all counts the components of each enclosure of the plan.
 	all map[string]int
 }
 
@@ -79,10 +80,10 @@ type keys struct {
 	level Level
 	waves map[int]plan.Wave
 
-	// The last one. Its memory serves for the next: a plan may have tens of thousands of steps.
+	// text is the last one. Its memory is used again: a plan may have tens of thousands of steps.
 	text []byte
 
-	// The shapes of texts that were seen: a plan has few texts, and repeats them.
+	// shapes are those of texts that were seen: a plan has few texts, and repeats them.
 	shapes map[shaped]string
 }
 

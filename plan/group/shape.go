@@ -75,7 +75,7 @@ const Differing = "..."
 
 // Reason is what is said of some components.
 type Reason struct {
-	// Differing stands where they differ, unless in a number: 3 to 12.
+	// Text has Differing where they differ, and 3 to 12 where numbers do.
 	Text string
 
 	// Components counts those of which it is said.

@@ -79,9 +79,9 @@ func Find(p *plan.Plan, places Places) (map[string]*image.Image, error) {
 type search struct {
 	plan   *plan.Plan
 	wanted []plan.ImageRef
-	// By SHA-256.
+	// found are images by SHA-256.
 	found map[string]*image.Image
-	// The places, in the order in which they were looked in.
+	// looked are the places that were searched, in order.
 	looked []string
 }
 
