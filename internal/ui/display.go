@@ -2,7 +2,9 @@ package ui
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"sync/atomic"
 
 	"fwctl/executor/result"
 	"fwctl/plan"
@@ -20,10 +22,49 @@ type Display interface {
 // of the plan that the run is to carry out on this host, as far as that is known beforehand.
 func Live(w *Output, whole, part *plan.Plan) Display {
 	v, c := newWords(whole, part), newCourse(part, len(whole.Waves))
+	var d Display = &lineDisplay{w: w, words: v, course: c}
 	if takesBars(w) {
-		return &onceInFull{Display: newBars(w, v, c)}
+		d = newBars(w, v, c)
 	}
-	return &onceInFull{Display: &lineDisplay{w: w, words: v, course: c}}
+	return &guarded{display: &onceInFull{Display: d}, w: w}
+}
+
+// guarded is a display whose faults end nothing but itself: the process that draws it writes
+// firmware.
+type guarded struct {
+	display Display
+	w       *Output
+	failed  atomic.Bool
+}
+
+// Show implements Display.
+func (g *guarded) Show(e result.Event) {
+	if !g.failed.Load() {
+		g.try(func() { g.display.Show(e) })
+	}
+}
+
+// Say implements Display.
+func (g *guarded) Say(text string) {
+	if g.failed.Load() {
+		fmt.Fprintln(g.w, text)
+		return
+	}
+	g.try(func() { g.display.Say(text) })
+}
+
+// Close implements Display.
+func (g *guarded) Close() { g.try(g.display.Close) }
+
+// try calls f, and ends the display if that panics.
+func (g *guarded) try(f func()) {
+	defer func() {
+		if cause := recover(); cause != nil && !g.failed.Swap(true) {
+			fmt.Fprintf(g.w, "Progress is not shown any more, because of a fault in fwctl (%v). "+
+				"The run goes on, and its result follows at its end.\n", cause)
+		}
+	}()
+	f()
 }
 
 // Quiet returns a display that shows nothing.
