@@ -124,11 +124,16 @@ func drop(bar *mpb.Bar) {
 	}
 }
 
+// locked calls f while nothing is drawn. If f panics, drawing goes on.
+func (b *bars) locked(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
+}
+
 // Show implements Display.
 func (b *bars) Show(e result.Event) {
-	b.mu.Lock()
-	b.course.see(e)
-	b.mu.Unlock()
+	b.locked(func() { b.course.see(e) })
 	b.say(e.Time, b.words.of(e))
 	b.pass(e)
 	if e.Address != "" {
@@ -145,9 +150,7 @@ func (b *bars) say(at time.Time, text string) {
 	if text == "" {
 		return
 	}
-	b.mu.Lock()
-	text = b.stamps.on(at, text)
-	b.mu.Unlock()
+	b.locked(func() { text = b.stamps.on(at, text) })
 	lines := strings.Join(wrap(text, widthOf(b.w), "", "  "), "\n") + "\n"
 	if _, err := io.WriteString(b.area, lines); err != nil {
 		// The bars are gone.
@@ -211,22 +214,23 @@ func (b *bars) component(e result.Event) {
 	default:
 		return
 	}
-	b.mu.Lock()
-	r := b.running[e.Address]
-	switch {
-	case ends:
-		delete(b.running, e.Address)
-	case r == nil:
-		r = &running{began: e.Time, until: b.course.expectedEnd(e.Address)}
-		b.running[e.Address] = r
-	}
-	if r != nil && !ends {
-		if e.Type == result.EventStarted || stage != r.stage {
-			r.began = e.Time
+	var r *running
+	b.locked(func() {
+		r = b.running[e.Address]
+		switch {
+		case ends:
+			delete(b.running, e.Address)
+		case r == nil:
+			r = &running{began: e.Time, until: b.course.expectedEnd(e.Address)}
+			b.running[e.Address] = r
 		}
-		r.stage, r.sent, r.total = stage, e.Bytes, e.Total
-	}
-	b.mu.Unlock()
+		if r != nil && !ends {
+			if e.Type == result.EventStarted || stage != r.stage {
+				r.began = e.Time
+			}
+			r.stage, r.sent, r.total = stage, e.Bytes, e.Total
+		}
+	})
 	switch {
 	case r == nil:
 	case ends:
