@@ -65,6 +65,7 @@ func (sc Screen) grouped(p *plan.Plan, now time.Time) string {
 		short = short || len(stretches) < len(p.Waves)
 		lines = append(append(lines, ""), sc.waves(stretches[:min(wavesMost, len(stretches))], p, now)...)
 		if more := len(stretches) - wavesMost; more > 0 {
+			short = true
 			add(fmt.Sprintf("and %d more.", more))
 		}
 	}
@@ -369,7 +370,7 @@ func warningText(w group.Warning, name func(string) string, room int) string {
 	return places + ": " + w.Text
 }
 
-// waveStretch is one wave, or several in sequence that are alike.
+// waveStretch is one wave, or several that are alike.
 type waveStretch struct {
 	waves []plan.Wave
 	steps []*plan.Step
@@ -379,7 +380,7 @@ type waveStretch struct {
 }
 
 // wavesOfPlan returns the waves of a plan with what each works on. If there are more than so many,
-// waves in sequence that are alike are one.
+// waves in sequence that are alike are one; if there are still more, so are others that are alike.
 func wavesOfPlan(p *plan.Plan, most int) []waveStretch {
 	times := p.Times()
 	steps := map[int][]*plan.Step{}
@@ -402,7 +403,39 @@ func wavesOfPlan(p *plan.Plan, most int) []waveStretch {
 		}
 		all = append(all, waveStretch{[]plan.Wave{w}, steps[w.Number], times.Expected[i], times.Worst[i]})
 	}
+	if len(all) > most {
+		all = joinStretches(all)
+	}
 	return all
+}
+
+// joinStretches puts stretches together that are alike, whatever is between them.
+func joinStretches(all []waveStretch) []waveStretch {
+	var joined []waveStretch
+	for _, s := range all {
+		i := slices.IndexFunc(joined, func(j waveStretch) bool { return alikeWaves(j.waves[0], s.waves[0]) })
+		if i < 0 {
+			joined = append(joined, s)
+			continue
+		}
+		j := &joined[i]
+		soak := j.waves[len(j.waves)-1].Soak
+		j.waves, j.steps = append(j.waves, s.waves...), append(j.steps, s.steps...)
+		j.expected, j.worst = j.expected.Then(soak, s.expected), j.worst+soak+s.worst
+	}
+	return joined
+}
+
+// numbersOf returns the numbers of waves: 3, 4-9, or the first and how many others there are.
+func numbersOf(waves []plan.Wave) string {
+	first, last := waves[0], waves[len(waves)-1]
+	switch {
+	case len(waves) == 1:
+		return waveNumber(first)
+	case last.Number-first.Number == len(waves)-1:
+		return waveNumber(first) + "-" + waveNumber(last)
+	}
+	return fmt.Sprintf("%s and %d more", waveNumber(first), len(waves)-1)
 }
 
 func alikeWaves(a, b plan.Wave) bool {
@@ -440,10 +473,6 @@ const hostsRoom = 300
 // waveRow returns what runs in a wave.
 func waveRow(s waveStretch, p *plan.Plan, now time.Time) []string {
 	first, last := s.waves[0], s.waves[len(s.waves)-1]
-	numbers := waveNumber(first)
-	if len(s.waves) > 1 {
-		numbers += "-" + waveNumber(last)
-	}
 	work := string(first.Kind)
 	if first.PowerCycle {
 		work = "power cycle"
@@ -465,7 +494,7 @@ func waveRow(s waveStretch, p *plan.Plan, now time.Time) []string {
 		expected = Spell(s.expected.Time)
 	}
 	return []string{
-		waveNumbers: numbers, waveWork: work, waveExpected: expected,
+		waveNumbers: numbersOf(s.waves), waveWork: work, waveExpected: expected,
 		waveComponents: fmt.Sprintf("%d in %s", len(s.steps), english.Plural(len(enclosures), "enclosure", "")),
 		waveWorst:      Spell(s.worst), waveWhen: where,
 	}

@@ -33,7 +33,9 @@ type page struct {
 	Schedule, WaveHeads []string
 	Waves               []pageWave
 	Charts              []chart
-	Order, Programs     []string
+	// WavesAre says which waves share a row, "" if each has its own.
+	WavesAre        string
+	Order, Programs []string
 
 	Enclosures []enclosurePicture
 	Blocked    []blockedRow
@@ -88,13 +90,13 @@ type pageRow struct {
 
 // pageRoom is how much of each a page has at most. What has no room shares a row with others that
 // have the same entries, and the page says so.
-type pageRoom struct{ rows, pictures, stakes, warnings int }
+type pageRoom struct{ rows, pictures, stakes, warnings, waves int }
 
 var (
 	// Browsers open more than that after a while, and nobody reads it.
-	somePageRoom = pageRoom{rows: 5000, pictures: 500, stakes: 2000, warnings: 200}
+	somePageRoom = pageRoom{rows: 5000, pictures: 500, stakes: 2000, warnings: 200, waves: 200}
 
-	allPageRoom = pageRoom{everything, everything, everything, everything}
+	allPageRoom = pageRoom{everything, everything, everything, everything, everything}
 )
 
 // PlanPage returns a plan as a page of HTML. Above its rows, a large plan has its groups unless only
@@ -116,13 +118,14 @@ func planPageIn(room pageRoom, p *plan.Plan, simulated string, now time.Time, gr
 		frame: newFrame("change review", title, simulated, planSummary(p)), Digest: p.Digest,
 		Command: plan.Command{"fwctl", "apply", "PLAN", "--expect", p.Digest}.String(),
 		Made:    Moment(p.CreatedAt), From: pageSource(p), Warnings: pageWarnings(p, room.warnings), Unread: p.Unread,
-		Schedule: scheduleLines(p, now), Waves: wavesOfPage(p, now), Charts: chartsOf(p, now),
+		Schedule: scheduleLines(p, now), Waves: wavesOfPage(p, room.waves, now), Charts: chartsOf(p, now),
 		WaveHeads: []string{"Wave", "Does", "Components", "Hosts", "Expected", "At most", "Window"},
 		Order:     turnLines("Apply it in this order", p.Commands, p, everything), Programs: commandLines(p),
 		Blocked:  blockedRows(p),
 		RowHeads: []string{"Component", "Revision, image", "Action", "Effect", "Wave", "Time", "Why"},
 		Signs:    signsIn(p), Rollout: rolloutText(p.Rollout),
 	}
+	view.WavesAre = wavesAre(p, view.Waves)
 	view.Tiles = tilesOf(p)
 	view.addStakes(p, room.stakes)
 	view.addPictures(p, room.pictures)
@@ -145,7 +148,7 @@ func planPageIn(room pageRoom, p *plan.Plan, simulated string, now time.Time, gr
 	return write(planPage, view)
 }
 
-// listed returns the components that have a row of their own: all, unless there are very many.
+// listed returns the components that have a row of their own: all, unless there are more than so many.
 // Then those are that are blocked or whose I/O may stop, as far as they have room.
 func (v *page) listed(p *plan.Plan, most int) []*plan.Step {
 	var all, alarming []*plan.Step
@@ -459,23 +462,20 @@ func spellExpected(e plan.Expected) string {
 	return Spell(e.Time)
 }
 
-// wavesOfPage are the waves of a plan, as rows.
-func wavesOfPage(p *plan.Plan, now time.Time) []pageWave {
+// wavesOfPage are the waves of a plan, as rows; those that are alike share one if there are very many.
+func wavesOfPage(p *plan.Plan, most int, now time.Time) []pageWave {
 	var rows []pageWave
-	times := p.Times()
-	for i, w := range p.Waves {
-		hosts, enclosures, steps := map[string]bool{}, map[string]bool{}, 0
-		for k := range p.Steps {
-			if s := &p.Steps[k]; s.In(w) {
-				hosts[s.Host], enclosures[s.Enclosure] = true, true
-				steps++
-			}
+	for _, s := range wavesOfPlan(p, most) {
+		w, last := s.waves[0], s.waves[len(s.waves)-1]
+		enclosures := map[string]bool{}
+		for _, step := range s.steps {
+			enclosures[step.Enclosure] = true
 		}
 		r := pageWave{
-			Name: waveNumber(w), Work: "downloads, resets nothing",
-			Components: fmt.Sprintf("%s in %s", Components(steps), english.Plural(len(enclosures), "enclosure", "")),
-			Hosts:      strings.Join(slices.Sorted(maps.Keys(hosts)), ", "),
-			Expected:   spellExpected(times.Expected[i]), Worst: Spell(times.Worst[i]),
+			Name: numbersOf(s.waves), Work: "downloads, resets nothing",
+			Components: fmt.Sprintf("%s in %s", Components(len(s.steps)), english.Plural(len(enclosures), "enclosure", "")),
+			Hosts:      strings.Join(group.HostsOf(s.steps), ", "),
+			Expected:   spellExpected(s.expected), Worst: Spell(s.worst),
 			When: opens(p, w, now),
 		}
 		switch {
@@ -487,12 +487,21 @@ func wavesOfPage(p *plan.Plan, now time.Time) []pageWave {
 		if w.Canary {
 			r.Work += ", canaries"
 		}
-		if w.Soak > 0 && i < len(p.Waves)-1 {
-			r.Work += ", then soak " + Spell(w.Soak)
+		if last.Soak > 0 && last.Number < len(p.Waves) {
+			r.Work += ", then soak " + Spell(last.Soak)
 		}
 		rows = append(rows, r)
 	}
 	return rows
+}
+
+// wavesAre says which waves share a row, "" if each has its own.
+func wavesAre(p *plan.Plan, rows []pageWave) string {
+	if len(rows) == len(p.Waves) {
+		return ""
+	}
+	return fmt.Sprintf("There are %d waves: those that are alike share a row. fwctl show PLAN --details lists each.",
+		len(p.Waves))
 }
 
 // number writes a coordinate of a picture.

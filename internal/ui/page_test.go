@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
+	"fwctl/internal/window"
 	"fwctl/inventory"
 	"fwctl/plan"
 )
@@ -430,5 +431,50 @@ func TestPageOfManyThatMayStop(t *testing.T) {
 		if !strings.Contains(textOf(t, page), want) {
 			t.Errorf("the page lacks %q", want)
 		}
+	}
+}
+
+// A plan of thousands of waves whose windows take turns lists those that are alike together, and says what lists each.
+func TestPlanOfManyWaves(t *testing.T) {
+	t.Parallel()
+	p := &plan.Plan{Digest: "sha256:00", Rollout: plan.Rollout{MaxParallel: 1}, Windows: map[string]window.Window{}}
+	for _, name := range []string{"saturday", "sunday"} {
+		p.Windows[name] = window.Window{Start: "2026-11-28T22:00", Timezone: "UTC", Duration: "6h", RRule: "FREQ=WEEKLY"}
+	}
+	hop := plan.Hop{From: "1000", To: "1100", Modes: []plan.Mode{plan.Mode7}, ChunkSize: 4096}
+	for i := range 5000 {
+		id := fmt.Sprintf("5000ccab%08x", i)
+		p.Waves = append(p.Waves, plan.Wave{
+			Number: i + 1, Kind: plan.ResetWave, Windows: []string{[]string{"saturday", "sunday"}[i%2]},
+		})
+		p.Steps = append(p.Steps, plan.Step{
+			Address: id + "/esp1/sub0", Enclosure: id, Name: fmt.Sprintf("r%04du%02d", i/20, i%20), Host: "stor1",
+			Action: plan.Update, Current: "1000", Desired: "1100", Hops: []plan.Hop{hop}, Waves: plan.StepWaves{Reset: i + 1},
+			WorstDuration: plan.Duration(time.Minute),
+		})
+	}
+	p.Summary = p.Summarize()
+	page, err := PlanPage(p, "", noon, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := (Screen{Width: 80}).Plan(p, noon, false)
+	for name, shown := range map[string]string{"page": textOf(t, string(page)), "table": text, "Markdown": Markdown(p, "", noon, false)} {
+		for _, want := range []string{"1 and 2499 more", "2 and 2499 more", "4988 more stretches of waves", "--details"} {
+			if !strings.Contains(shown, want) {
+				t.Errorf("the %s lacks %q", name, want)
+			}
+		}
+	}
+	if lines := strings.Count(text, "\n"); lines > 200 {
+		t.Errorf("the table has %d lines", lines)
+	}
+	waves := string(page)[strings.Index(string(page), `id="time"`):]
+	waves = waves[:strings.Index(waves, "</section>")]
+	if len(waves) > 60_000 {
+		t.Errorf("the waves have %d bytes", len(waves))
+	}
+	if all := wavesOfPlan(p, everything); len(all) != len(p.Waves) {
+		t.Errorf("with details, a page lists %d waves; want each", len(all))
 	}
 }

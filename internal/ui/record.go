@@ -26,7 +26,9 @@ type recordView struct {
 	Several bool
 
 	Needs, Power []needRow
-	Staged       []stagedRow
+	// NeedsAre and PowerAre say which of them stand together, "" if none do.
+	NeedsAre, PowerAre string
+	Staged             []stagedRow
 	// StagedAre says which of them stand together, "" if none do.
 	StagedAre string
 
@@ -49,7 +51,10 @@ type (
 	componentCell struct{ Name, Address, Host string }
 	needRow       struct {
 		componentCell
+		Count                 int
 		Kind, Of, What, Since string
+		// Rows with the same one may stand together.
+		like string
 	}
 	stagedRow struct {
 		componentCell
@@ -104,6 +109,9 @@ type (
 
 // runStepsMost is how many components of its runs a page lists one by one.
 const runStepsMost = 5000
+
+// needsMost is how many components that need a person a page lists one by one.
+const needsMost = 200
 
 // StatusPage returns a status as a page of HTML.
 func StatusPage(s *report.Status, simulated string, now time.Time, again Again) ([]byte, error) {
@@ -232,12 +240,13 @@ func (v *recordView) addNeeds(s *report.Status, again Again) {
 			componentCell: v.component(stuck.Address, stuck.Host), Kind: "stuck",
 			Of:   fmt.Sprintf("run %d, image %s", stuck.Run, digestCell(stuck.SHA256)),
 			What: sentence(stuckWords(stuck, resumeOn(s.Hosts, again)(stuck.Host))) + ".", Since: Moment(stuck.Since),
+			like: fmt.Sprintf("%q", []string{stuck.Host, stuck.SHA256, stuck.Kind, stuck.Mode, fmt.Sprint(stuck.Run)}),
 		})
 	}
 	for _, c := range s.Cautions {
 		row := needRow{
 			componentCell: v.component(c.Address, c.Host), Kind: "caution", What: sentence(c.Words()) + ".",
-			Since: Moment(c.Since),
+			Since: Moment(c.Since), like: fmt.Sprintf("%q", []string{c.Host, string(c.Kind), c.Detail}),
 		}
 		if c.Kind == inventory.PowerOnly {
 			v.Power = append(v.Power, row)
@@ -245,6 +254,21 @@ func (v *recordView) addNeeds(s *report.Status, again Again) {
 		}
 		v.Needs = append(v.Needs, row)
 	}
+	v.Needs, v.NeedsAre = joinNeeds(v.Needs)
+	v.Power, v.PowerAre = joinNeeds(v.Power)
+}
+
+// joinNeeds puts components together that need the same, if they are very many, and says so.
+func joinNeeds(needs []needRow) (rows []needRow, text string) {
+	if len(needs) <= needsMost {
+		return needs, ""
+	}
+	rows = joinRows(needs,
+		func(n *needRow) string { return n.like },
+		func(n *needRow) *componentCell { return &n.componentCell },
+		func(into, n *needRow) { into.Since = min(into.Since, n.Since) },
+		func(n *needRow, count int) { n.Count = count })
+	return rows, together(len(needs))
 }
 
 // runWord is how a run stands in a word or two, and how loud that is.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"fwctl/internal/report"
 	"fwctl/inventory"
@@ -246,5 +247,42 @@ func TestSafeguardsInTables(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s lacks %q:\n%s", name, want, text)
 		}
+	}
+}
+
+// Thousands of components that need a person share rows, and each is named.
+func TestPageOfManyNeeds(t *testing.T) {
+	t.Parallel()
+	s := &report.Status{Hosts: []report.Host{{Name: "stor1", TakenAt: noon}}}
+	known := recordStatus()
+	for i := range 15_000 {
+		address := fmt.Sprintf("5000ccab%08x/esp1/sub0", i)
+		s.Components = append(s.Components, report.Component{Address: address, Name: fmt.Sprintf("r%04du%02d", i/20, i%20)})
+		caution, stuck := known.Cautions[0], known.Stuck[0]
+		caution.Kind = []inventory.CautionKind{inventory.NeedsImage, inventory.PowerOnly}[i%2]
+		// Each was found out at its own time.
+		caution.Address, caution.Since = address, caution.Since.Add(time.Duration(i)*time.Minute)
+		stuck.Address, stuck.Since = address, caution.Since
+		if i < 10_000 {
+			s.Cautions = append(s.Cautions, caution)
+		} else {
+			s.Stuck = append(s.Stuck, stuck)
+		}
+	}
+	page := statusPageOf(t, s)
+	text := textOf(t, page)
+	for _, want := range []string{
+		"10,000 components", "5,000 components", "5000 together", "r0001u00, r0001u02", "r0749u00 to r0749u19", "-o json has a row for each",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if rows := strings.Count(string(page), "<tr"); rows > 30 || len(page) > 300_000 {
+		t.Errorf("the page has %d rows and %d bytes", rows, len(page))
+	}
+	s.Cautions, s.Stuck = s.Cautions[:2*needsMost], nil
+	if text := textOf(t, statusPageOf(t, s)); strings.Contains(text, "together") {
+		t.Error("a page of few that need a person does not list each")
 	}
 }

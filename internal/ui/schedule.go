@@ -19,6 +19,9 @@ func scheduleLines(p *plan.Plan, now time.Time) []string {
 		return nil
 	}
 	lines := []string{timeLine(p)}
+	if len(p.Waves) > chartBars {
+		lines[0] = totalLine(p)
+	}
 	if next := nextLine(p, now); next != "" {
 		lines = append(lines, next)
 	}
@@ -99,10 +102,14 @@ func remaining(until, now time.Time) string {
 func totalLine(p *plan.Plan) string {
 	var groups []string
 	times := p.Times()
-	for _, run := range runs(p.Waves) {
+	all := runs(p.Waves)
+	for _, run := range all[:min(len(all), stretchesMost)] {
 		expected, worst := times.Span(p, run.from, run.to)
 		groups = append(groups, wavesName(p.Waves[run.from:run.to])+" "+takes(expected, worst)+
 			ofOpening(p, p.Waves[run.from], worst))
+	}
+	if more := len(all) - len(groups); more > 0 {
+		groups = append(groups, fmt.Sprintf("and %d more stretches of waves", more))
 	}
 	end := ""
 	if len(groups) > 1 {
@@ -128,7 +135,7 @@ func ofOpening(p *plan.Plan, w plan.Wave, total plan.Duration) string {
 func nextLine(p *plan.Plan, now time.Time) string {
 	var parts []string
 	all := runs(p.Waves)
-	for _, run := range all {
+	for _, run := range all[:min(len(all), stretchesMost)] {
 		w := p.Waves[run.from]
 		if len(w.Windows) == 0 {
 			continue
@@ -141,6 +148,9 @@ func nextLine(p *plan.Plan, now time.Time) string {
 	}
 	if len(parts) == 0 {
 		return ""
+	}
+	if more := len(all) - stretchesMost; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more stretches of waves", more))
 	}
 	return "Next: " + strings.Join(parts, "; ") + "."
 }
@@ -177,6 +187,9 @@ func OpensNext(p *plan.Plan, w plan.Wave, now time.Time) string {
 
 // waveRun is a stretch of waves that wait for the same windows, as indexes.
 type waveRun struct{ from, to int }
+
+// stretchesMost is how many of them are described one by one.
+const stretchesMost = 12
 
 func runs(waves []plan.Wave) []waveRun {
 	var all []waveRun

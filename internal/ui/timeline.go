@@ -44,11 +44,12 @@ const (
 )
 
 // chartsOf draws the waves of a plan against their windows. Waves that wait for the same windows
-// share a chart, because they share an opening.
+// share a chart, because they share an opening. Only the first stretches of waves have one.
 func chartsOf(p *plan.Plan, now time.Time) []chart {
 	var charts []chart
 	times := p.Times()
-	for _, run := range runs(p.Waves) {
+	all := runs(p.Waves)
+	for _, run := range all[:min(len(all), stretchesMost)] {
 		charts = append(charts, chartOf(p, run, times, now))
 	}
 	return charts
