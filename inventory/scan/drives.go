@@ -83,8 +83,8 @@ func (u *usage) look(block *inventory.BlockDevice, link string) {
 	if watch := u.watched(block.Name); len(watch) > 0 {
 		block.Evidence = append(block.Evidence, strings.Join(watch, ", ")+" only watches it")
 	}
-	if u.openErr != nil && len(block.Uses) == 0 {
-		block.Evidence = append(block.Evidence, "who has it open is unknown: "+u.openErr.Error())
+	if _, err := u.open(); err != nil && len(block.Uses) == 0 {
+		block.Evidence = append(block.Evidence, "who has it open is unknown: "+err.Error())
 	}
 }
 
@@ -101,14 +101,15 @@ type usage struct {
 	fsys    fs.FS
 	mounts  map[string][]string // mount points by device, "/dev/mapper/mpatha"
 	swaps   map[string]bool     // likewise
-	open    []transport.OpenDisk
-	openErr error                    // why open is incomplete, nil if it is not
-	tables  map[string]pathTable     // of dm-multipath maps, as far as they were asked for
-	loops   map[string][]string      // loop devices by the block device that they are made of
-	btrfs   map[string]*btrfs        // file systems by the kernel's names of their devices
-	osds    map[string]string        // Ceph OSDs by device, "/dev/ceph-1/osd-block-2"
-	pools   func() map[string]member // members of ZFS pools by device, asked for once
-	drives  map[string]int           // how many drives a layer is made of, as far as they were counted
+	// open is Machine.OpenDisks, asked once, and not before a disk is known to matter: it looks at
+	// every process of the host.
+	open   func() ([]transport.OpenDisk, error)
+	tables map[string]pathTable     // of dm-multipath maps, as far as they were asked for
+	loops  map[string][]string      // loop devices by the block device that they are made of
+	btrfs  map[string]*btrfs        // file systems by the kernel's names of their devices
+	osds   map[string]string        // Ceph OSDs by device, "/dev/ceph-1/osd-block-2"
+	pools  func() map[string]member // members of ZFS pools by device, asked for once
+	drives map[string]int           // how many drives a layer is made of, as far as they were counted
 }
 
 func newUsage(ctx context.Context, m transport.Machine) *usage {
@@ -121,7 +122,7 @@ func newUsage(ctx context.Context, m transport.Machine) *usage {
 		tables:  map[string]pathTable{},
 		drives:  map[string]int{},
 	}
-	u.open, u.openErr = m.OpenDisks()
+	u.open = sync.OnceValues(m.OpenDisks)
 	u.loops = loopDevices(fsys)
 	u.btrfs = btrfsByDevice(fsys)
 	u.osds = u.cephOSDs()
@@ -288,8 +289,9 @@ func probe(ctx context.Context, u *usage, readings []inventory.Reading, blocks [
 			blocks[b].Uses = a.value[n]
 		}
 		counted := u.busy(before, now, blocks, todo[i].blocks)
+		_, openErr := u.open()
 		for _, b := range todo[i].blocks {
-			blocks[b].Probed = counted && u.openErr == nil
+			blocks[b].Probed = counted && openErr == nil
 		}
 	}
 }

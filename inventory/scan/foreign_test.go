@@ -11,11 +11,20 @@ import (
 	"fwctl/inventory/scan"
 )
 
-// noting is a machine that notes which files and directories are looked at.
+// noting is a machine that notes which files and directories are looked at, and how often all
+// processes are.
 type noting struct {
 	transport.Machine
-	mu   sync.Mutex
-	seen []string
+	mu    sync.Mutex
+	seen  []string
+	walks int
+}
+
+func (m *noting) OpenDisks() ([]transport.OpenDisk, error) {
+	m.mu.Lock()
+	m.walks++
+	m.mu.Unlock()
+	return m.Machine.OpenDisks()
 }
 
 func (m *noting) FS() fs.FS { return notingFS{m.Machine.FS(), m} }
@@ -87,6 +96,28 @@ enclosures:
 		}
 		if own := one.Drives[0].Paths[0].Device; !slices.Contains(noted.seen, "sys/block/"+own+"/holders") {
 			t.Errorf("Scan does not look for what uses %s, whose enclosure it reads; want it to", own)
+		}
+	})
+}
+
+// All processes of the host are looked at once, whatever the number of drives, and not at all if
+// the enclosures that are read have none here.
+func TestProcessesAreListedOnce(t *testing.T) {
+	t.Parallel()
+	onRack(t, `hosts: [stor1]
+enclosures:
+  - {logicalID: 5000ccab04001000, vendor: ACME, product: JBOD-60, revision: "1000", esps: [{paths: {stor1: [0]}}],
+     drives: [{slot: 0, count: 4}, {slot: 4, count: 2, use: {process: qemu}}]}
+  - {logicalID: 5000ccab04002000, vendor: ACME, product: JBOD-60, revision: "1000", esps: [{paths: {stor1: [1]}}]}
+`, func(t *testing.T, m transport.Machine) {
+		for node, want := range map[string]int{"/dev/sg0": 1, "/dev/sg1": 0} {
+			for _, probe := range []bool{false, true} {
+				noted := &noting{Machine: m}
+				_, err := scan.Scan(t.Context(), noted, scan.Options{Devices: []string{node}, ProbeUse: probe})
+				if err != nil || noted.walks != want {
+					t.Errorf("Scan of %s, ProbeUse %t: processes looked at %d times, %v; want %d", node, probe, noted.walks, err, want)
+				}
+			}
 		}
 	})
 }

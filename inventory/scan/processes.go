@@ -39,7 +39,8 @@ var watchers = sync.OnceValue(func() map[string]bool {
 func (u *usage) openers(device string) (use []inventory.Use, watch []string) {
 	pids := map[string][]int{}
 	var names []string
-	for _, p := range u.open {
+	open, _ := u.open()
+	for _, p := range open {
 		if p.Device != device {
 			continue
 		}
