@@ -128,8 +128,15 @@ func newUsage(ctx context.Context, m transport.Machine) *usage {
 	u.osds = u.cephOSDs()
 	u.pools = sync.OnceValue(func() map[string]member { return u.askPools(ctx) })
 	for _, fields := range table(fsys, "proc/self/mounts") {
-		if len(fields) > 1 {
-			u.mounts[fields[0]] = append(u.mounts[fields[0]], fields[1])
+		if len(fields) < 3 {
+			continue
+		}
+		devices := []string{fields[0]}
+		if fields[2] == "bcachefs" {
+			devices = strings.Split(fields[0], ":") // it names all that it is made of
+		}
+		for _, device := range devices {
+			u.mounts[device] = append(u.mounts[device], fields[1])
 		}
 	}
 	for _, fields := range table(fsys, "proc/swaps") {

@@ -561,6 +561,8 @@ func TestUseInSysfs(t *testing.T) {
 		}, use: `["mounted /home through sda1" "mounted /srv through sda1"]`, sda: "used", of: 3},
 		{name: "a btrfs on one device", files: map[string]string{"sys/fs/btrfs/f1/devices/sda/ro": "0\n", "sys/fs/btrfs/f1/devinfo/1/missing": "0\n",
 			"proc/self/mounts": "/dev/sda /srv btrfs rw 0 0\n"}, use: `["mounted /srv"]`, sda: "used"},
+		{name: "bcachefs, which names its devices in one", files: map[string]string{"sda/sda1/partition": "1\n",
+			"proc/self/mounts": "/dev/sdb:/dev/sda1:/dev/sdc /srv bcachefs rw 0 0\n"}, use: `["mounted /srv through sda1"]`, sda: "used"},
 		{name: "a loop device on a partition", files: map[string]string{"sda/sda1/partition": "1\n", "loop3/loop/backing_file": "/dev/sda1\n", "loop4/loop/backing_file": "/root/sda\n"},
 			use: `["held by loop3 through sda1"]`, sda: "used"},
 		{name: "partitions that nobody holds", files: map[string]string{"sda/sda1/partition": "1\n", "sda/sda1/start": "1\n", "sda/sdax/partition": "\n"},
