@@ -235,7 +235,7 @@ func (h *history) apply() {
 	for _, host := range h.hosts {
 		if slices.ContainsFunc(p.Steps, func(s plan.Step) bool { return s.Host == host && len(s.Hops) > 0 }) {
 			r := h.run(h.config(host, p), executor.Run).result
-			waiting := strings.Contains(r.Reason, "go on with --wave")
+			waiting := strings.Contains(r.Reason, "continue with --wave")
 			waits, wrong = waits || waiting, wrong || !waiting && r.Outcome != result.RunDone
 		}
 	}

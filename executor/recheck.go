@@ -16,8 +16,8 @@ import (
 )
 
 // recheck looks once more at those of these components that are done, and at the components
-// beside them: modules synchronise each other up and down of their own accord. It returns the
-// enclosures of theirs that could not be read.
+// beside them: modules synchronise each other up and down by themselves. It returns those of
+// their enclosures that could not be read.
 func (r *run) recheck(ctx context.Context, components []*component) (unread []string) {
 	restarted := slices.DeleteFunc(slices.Clone(components), func(c *component) bool { return !c.is.Restarted })
 	for _, group := range byEnclosure(restarted) {
@@ -152,7 +152,7 @@ func (r *run) lookOnce(ctx context.Context, c *component) (*inventory.Enclosure,
 	return held.Read(ctx)
 }
 
-// stillWell returns what is no longer as it was when a component was done; "" if all is.
+// stillWell returns what has become worse since a component was done; "" if nothing has.
 func stillWell(c *component, before *baseline.Baseline, e *inventory.Enclosure, err error) string {
 	if err != nil {
 		return "it was verified, and cannot be read any more: " + err.Error()

@@ -108,7 +108,7 @@ func (r *run) untouched(c *component) string {
 	return ""
 }
 
-// awaits returns the wave that goes on with a component, if the run was not for that wave,
+// awaits returns the wave that continues with a component, if the run was not for that wave,
 // and says so in words. It returns 0 if nothing is left to do, or if something else stands
 // in the way.
 func (r *run) awaits(c *component) (wave int, why string) {

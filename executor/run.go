@@ -205,7 +205,8 @@ func newRun(ctx context.Context, c Config) (*run, error) {
 		return nil, err
 	}
 	r := &run{
-		Config: c, until: ctx, names: c.Plan.Names(), soaked: map[int]bool{}, baselines: map[string]*baseline.Baseline{},
+		Config: c, until: ctx, names: c.Plan.Names(), soaked: map[int]bool{},
+		baselines: map[string]*baseline.Baseline{},
 	}
 	r.Machine = enclosure.WatchSlow(c.Machine, func(path string, since time.Duration) {
 		r.event(result.Event{Type: result.EventNoticed, Reason: fmt.Sprintf(

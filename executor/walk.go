@@ -228,7 +228,7 @@ func (r *run) patience(ctx context.Context, c *component) context.Context {
 	return r.until
 }
 
-// starts reports whether a wave may start, or go on with, a component at this moment. A
+// starts reports whether a wave may start or continue with a component at this moment. A
 // component that is halfway is brought to its end at any time.
 func (r *run) starts(wave plan.Wave, c *component) bool {
 	if c.is.Halfway() {

@@ -190,7 +190,7 @@ func TestWavesOfOtherHosts(t *testing.T) {
 				}
 				b.ended(r, result.RunRefused, "skipped unconfirmed  1000", elsewhere)
 				if r.Refusal != step.RefusedOrder || !strings.Contains(r.Reason, tt.want) ||
-					!strings.Contains(r.Reason, "go on with --wave 3") || b.effects() > 0 {
+					!strings.Contains(r.Reason, "continue with --wave 3") || b.effects() > 0 {
 					t.Errorf("Run is refused by %s: %q, after %d effects; want %s: %q", r.Refusal, r.Reason, b.effects(),
 						step.RefusedOrder, tt.want)
 				}
@@ -341,7 +341,7 @@ func TestStagingGoesAheadOfOtherHosts(t *testing.T) {
 			{Number: 3, Kind: plan.ResetWave}}
 		r := b.runConfig(context.Background(), c)
 		b.ended(r, result.RunStopped, "staged confirmed e 1000", "skipped unconfirmed  ")
-		b.reason(r, 0, "wave 2 follows wave 1 of stor9", "go on with --wave 2")
+		b.reason(r, 0, "wave 2 follows wave 1 of stor9", "continue with --wave 2")
 	})
 }
 

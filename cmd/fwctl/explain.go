@@ -44,8 +44,8 @@ are read first, or inventories that were saved on other hosts, as plan does.`,
 			case file == "" && sources.named():
 				return &failure{
 					exitError, "cannot explain a saved plan from inventories",
-					"a plan holds what it was made from: leave out --inventory and --max-age, or name a desired state " +
-						"with -f",
+					"a plan holds what it was made from: leave out --inventory and --max-age, " +
+						"or name a desired state with -f",
 				}
 			}
 			if err := oneOf("-o", output, "text", "json"); err != nil {

@@ -101,7 +101,7 @@ func (r *request) resume(ctx context.Context, dir string) error {
 	left.Plan, r.left = remaining.Plan, remaining.Plan
 	r.sayAtStake(left.Resetting())
 	if !r.yes {
-		if err := r.confirm("Look at these devices, and go on with that run?"); err != nil {
+		if err := r.confirm("Look at these devices, and continue that run?"); err != nil {
 			return err
 		}
 	}

@@ -65,7 +65,7 @@ type Step struct {
 	// Revision is the last that was read from the device, "" if none was.
 	Revision string `json:"revision"`
 	Reason   string `json:"reason,omitempty"`
-	// Waits is the number of the wave that goes on with it, if the run was not for that wave.
+	// Waits is the number of the wave that continues with it, if the run was not for that wave.
 	Waits int `json:"waits,omitempty"`
 	// NeedsPerson: a reset or power cycle now could brick it. The device said 83h, or holds
 	// half an image by mode 7.

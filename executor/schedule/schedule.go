@@ -133,7 +133,7 @@ func (r *Run) in(w plan.Wave, due []int, now time.Time) Decision {
 		if r.Limits.Wave == 0 {
 			return Decision{
 				Do: HoldBack, Wave: w, Due: due, Refusal: step.RefusedOrder, Why: why,
-				Todo: fmt.Sprintf("%s, go on with --wave %d", todo, w.Number),
+				Todo: fmt.Sprintf("%s, continue with --wave %d", todo, w.Number),
 			}
 		}
 		d.Notice = why + ": --wave is taken for the word that all is well there"
@@ -210,7 +210,7 @@ func (c Component) worstLeft(w plan.Wave) plan.Duration {
 	return c.Step.WorstLeft(w, c.Is.Hop, c.Is.HoldsHop(c.Step))
 }
 
-// MayStart returns why a wave may not start, or go on with, a component now; "" if it may. A
+// MayStart returns why a wave may not start or continue with a component now; "" if it may. A
 // component that is halfway is brought to its end at any time.
 func (r *Run) MayStart(w plan.Wave, c Component, now time.Time) (why string) {
 	if c.Is.Halfway() || r.Limits.IgnoreWindows || w.PowerCycle {

@@ -229,7 +229,7 @@ func (m *move) do(all ...Do) {
 }
 
 // taken reports whether the device may have a part of a download that this event ends or
-// goes on with.
+// continues.
 func (m *move) taken() bool {
 	switch m.was.State {
 	case Sending:

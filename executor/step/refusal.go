@@ -1,6 +1,6 @@
 package step
 
-// Refusal says what stands in the way of a component that was refused, or of a whole run.
+// Refusal says why a component, or a whole run, was refused.
 type Refusal string
 
 const (

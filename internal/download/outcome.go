@@ -6,7 +6,7 @@ import "fmt"
 type Result string
 
 const (
-	// GoOn: nothing stands in the way of what comes next.
+	// GoOn: the next step can follow.
 	GoOn Result = ""
 	// Refused: the device does not take the image, or could not be read. Nothing was sent.
 	Refused Result = "refused"

@@ -91,7 +91,7 @@ func (c *course) end(address string, outcome result.Outcome, forGood bool) bool 
 		c.ended[address] = outcome
 		c.shares.reach(address, shareAll)
 	case c.wave.Kind != plan.StageWave:
-		// It goes on with this wave.
+		// This wave continues with it.
 		return false
 	}
 	c.over[address] = true

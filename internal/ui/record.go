@@ -426,7 +426,8 @@ func (v *recordView) stepsOf(r *report.Run) []runStep {
 			if len(way) > 1 && !h.At.IsZero() {
 				how = append(how, Moment(h.At))
 			}
-			row.Way = append(row.Way, hopRow{cmp.Or(h.From, "-") + " → " + cmp.Or(h.To, "-"), strings.Join(how, ", ")})
+			way := cmp.Or(h.From, "-") + " → " + cmp.Or(h.To, "-")
+			row.Way = append(row.Way, hopRow{way, strings.Join(how, ", ")})
 		}
 		rows = append(rows, row)
 	}

@@ -135,7 +135,7 @@ func statusTotal(s *report.Status) string {
 		total += fmt.Sprintf(" Of %d %s it is not clear.", n, english.PluralWord(n, "run", "runs"))
 	}
 	if n := len(s.Cautions); n > 0 {
-		total += fmt.Sprintf(" %d %s to be minded.", n, english.PluralWord(n, "caution has", "cautions have"))
+		total += fmt.Sprintf(" %d %s.", n, english.PluralWord(n, "caution holds", "cautions hold"))
 	}
 	return total
 }
@@ -237,7 +237,7 @@ func (sc Screen) runNotes(r report.Run, names inventory.Names) []string {
 	return lines
 }
 
-// safeguard is one that was put aside for some components: by a flag of a person's, or by a
+// safeguard is one that was set aside for some components: by a person's flag, or by a
 // waiver of the plan.
 type safeguard struct {
 	What, Why string
@@ -245,7 +245,7 @@ type safeguard struct {
 	Where []string
 }
 
-// safeguardsOf returns the safeguards that were put aside for a run, those by flags first.
+// safeguardsOf returns the safeguards that were set aside for a run, those by flags first.
 func safeguardsOf(r report.Run, names inventory.Names) []safeguard {
 	var all []safeguard
 	add := func(what, why, address string) {

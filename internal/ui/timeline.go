@@ -130,7 +130,7 @@ func chartOf(p *plan.Plan, run waveRun, times plan.Times, now time.Time) chart {
 	return c
 }
 
-// sameBar reports whether a wave goes on with the bar of the one before it.
+// sameBar reports whether a wave continues the bar of the one before it.
 func sameBar(w, next plan.Wave) bool {
 	return w.Kind == next.Kind && w.Canary == next.Canary && w.PowerCycle == next.PowerCycle && w.Soak == 0
 }

@@ -55,8 +55,8 @@ func parse(file string, data []byte) (*State, []schemas.Problem) {
 		} `yaml:"metadata"`
 	}
 	c := checker{d: d, problems: problems, fromSchema: schemas.PositionsOf(problems)}
-	// What the schema has found already is not said twice: a decode that fails
-	// goes on with what it could make of the rest.
+	// What the schema has found is not reported twice. A decode that fails still fills in the
+	// rest.
 	if err := errors.Join(root.Decode(d), root.Decode(&head)); err != nil && len(problems) == 0 {
 		c.add(nil, "the file cannot be read: "+err.Error(), "")
 	}
