@@ -30,7 +30,7 @@ func (r *run) begun() {
 
 // about returns an event with the component and hop that it is about.
 func (c *component) about(e result.Event) result.Event {
-	e.Address, e.Hop, e.Hops = c.step.Address, c.is.Hop+1, len(c.step.Hops)
+	e.Address, e.Name, e.Hop, e.Hops = c.step.Address, c.step.Name, c.is.Hop+1, len(c.step.Hops)
 	return e
 }
 
@@ -64,7 +64,7 @@ func (r *run) finished(c *component, sr result.Step) {
 func (c *component) result() result.Step {
 	is := c.is
 	sum := result.Step{
-		Address: c.step.Address, Outcome: outcomeOf(is.State), Confirmed: is.Confirmed, Revision: is.Runs,
+		Address: c.step.Address, Name: c.step.Name, Outcome: outcomeOf(is.State), Confirmed: is.Confirmed, Revision: is.Runs,
 		Mode:   cmp.Or(is.Downloads[is.Hop], is.Mode, is.Downloads[max(0, is.Hop-1)]),
 		Reason: is.Reason, NeedsPerson: is.NeedsPerson(),
 	}

@@ -37,7 +37,10 @@ type Inventory struct {
 // reports none, all zero, is an enclosure of its own.
 type Enclosure struct {
 	// LogicalID is the enclosure logical identifier, 16 hex digits; all zero if the device has none.
-	LogicalID    string  `json:"logical_id"`
+	LogicalID string `json:"logical_id"`
+	// Name is what people call it, as this host remembers from the last plan that was applied; "" if it has no name. Only
+	// people read it.
+	Name         string  `json:"name,omitempty"`
 	Vendor       string  `json:"vendor"`        // of the primary subenclosure, page 01h
 	Product      string  `json:"product"`       // likewise
 	ExpectedESPs *int    `json:"expected_esps"` // nil if unknown

@@ -11,8 +11,9 @@ import (
 // Drift is a component that is not as a plan leaves it.
 type Drift struct {
 	Address  string `json:"address"`
-	Wanted   string `json:"wanted"`   // the revision that the plan brings, "" if no revision shows it
-	Revision string `json:"revision"` // that the component reports, "" if it is not in sight
+	Name     string `json:"name,omitempty"` // what people call the enclosure, "" if it has no name
+	Wanted   string `json:"wanted"`         // the revision that the plan brings, "" if no revision shows it
+	Revision string `json:"revision"`       // that the component reports, "" if it is not in sight
 	Reason   string `json:"reason"`
 }
 

@@ -91,6 +91,9 @@ func (a *app) inventory(ctx context.Context, f inventoryFlags) error {
 	if err != nil {
 		return err
 	}
+	for i := range inv.Enclosures {
+		inv.Enclosures[i].Name = names[inv.Enclosures[i].ID()]
+	}
 	data, err := inv.Encode()
 	if err != nil {
 		return err

@@ -107,6 +107,10 @@ func (a *app) verify(ctx context.Context, file, saved string, asJSON bool, cycle
 			}
 		}
 	}
+	v.SetNames(v.Names)
+	for i := range v.Drift {
+		v.Drift[i].Name = v.Names.Of(v.Drift[i].Address)
+	}
 	if asJSON {
 		err = a.writeVerification(v, machine.Simulated())
 	} else {

@@ -61,6 +61,8 @@ type Event struct {
 	Run int64 `json:"run,omitempty"`
 	// Address is the component's, "" if the event is about the run or a wave.
 	Address string `json:"address,omitempty"`
+	// Name is what people call the component's enclosure, "" if it has no name.
+	Name string `json:"name,omitempty"`
 	// Components is how many components the event is about.
 	Components int `json:"components,omitempty"`
 	// Wave is the number of a wave.

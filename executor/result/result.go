@@ -53,7 +53,9 @@ func OutcomeOf(s step.State) Outcome {
 
 // Step is how one component's step ended.
 type Step struct {
-	Address string  `json:"address"`
+	Address string `json:"address"`
+	// Name is what people call the enclosure, "" if it has no name.
+	Name    string  `json:"name,omitempty"`
 	Outcome Outcome `json:"outcome"`
 	// Confirmed: the device itself has confirmed Outcome.
 	Confirmed bool `json:"confirmed"`
