@@ -74,7 +74,7 @@ func (c *component) result() result.Step {
 	return sum
 }
 
-// account stops what must not go on, now that a component has come to its state.
+// account stops what must not be started, now that a component has come to its state.
 func (r *run) account(c *component) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -59,6 +60,12 @@ func NormalID(id string) string {
 	}
 	return strings.ToLower(id)
 }
+
+var enclosureID = regexp.MustCompile(`^([0-9a-f]{16}|lu-.+)$`)
+
+// IsEnclosureID reports whether a text reads like the identifier of an enclosure, in whichever
+// case: 16 hex digits, or "lu-" and a designator.
+func IsEnclosureID(text string) bool { return enclosureID.MatchString(NormalID(text)) }
 
 // ESPID returns the ESP part of an address: "esp<n>" only if the ESP itself
 // says n of m with m >= 2 and 1 <= n <= m, else "lu-<designator>". ES process

@@ -20,7 +20,7 @@ type Standing struct {
 // Outlook is when a run is expected to end, and when it ends at the latest; zero if that is unknown.
 type Outlook struct{ Expected, Latest time.Time }
 
-// Outlook returns when a run that stands so at a time is going to end: with the windows that it waits for, and the
+// Outlook returns when a run that has come this far at a time will end: with the windows that it waits for, and the
 // soaks. Both ends are unknown if it waits for a person, or if a window may close before all of a wave has begun.
 func (p *Plan) Outlook(now time.Time, at Standing) Outlook {
 	left := *p

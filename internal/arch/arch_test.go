@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 	"internal/command":    {},
 	// It keeps cautions and timings, in an inventory's words.
 	"internal/state": {"internal/atomicfile", "inventory"},
-	// Beside the executor, not in it: it hears what a run says of itself, and the run never waits for it.
+	// Beside the executor, not in it: it receives what a run reports, and the run never waits for it.
 	"internal/notify": {"executor/result", "plan", "internal/command"},
 	// Pure: readings of one enclosure, compared.
 	"internal/baseline": {"inventory"},

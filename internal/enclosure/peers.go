@@ -9,7 +9,7 @@ import (
 )
 
 // PeerSync follows what the ESPs of an enclosure run. Some bring each other to one
-// revision of their own accord, up or down, some time after one of them was updated
+// revision by themselves, up or down, some time after one of them was updated
 // (WD calls it Auto-Sync).
 type PeerSync struct {
 	seen  string // what they ran at the last look, "" if they could not be read

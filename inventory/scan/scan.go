@@ -17,6 +17,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"fwctl/internal/transport"
 	"fwctl/inventory"
 )
@@ -218,14 +220,10 @@ func askWatched[Q, A any](ctx context.Context, list []Q, limit time.Duration, an
 		done++
 		answered(done)
 	}
-	places := make(chan struct{}, atOnce)
-	var wg sync.WaitGroup
+	var questions errgroup.Group
+	questions.SetLimit(atOnce)
 	for i, q := range list {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			places <- struct{}{}
-			defer func() { <-places }()
+		questions.Go(func() error {
 			defer count()
 			ctx, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
@@ -242,9 +240,11 @@ func askWatched[Q, A any](ctx context.Context, list []Q, limit time.Duration, an
 			if ctx.Err() != nil {
 				answers[i] = answer[A]{err: &silentError{limit}}
 			}
-		}()
+			return nil
+		})
 	}
-	wg.Wait()
+	// Each answer has its own error.
+	_ = questions.Wait()
 	return answers
 }
 

@@ -3,7 +3,6 @@ package desired
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +25,7 @@ func (c *checker) checkNames() {
 		id, name, at := inventory.NormalID(written), c.d.Names[written], []string{"names", written}
 		other, twice := given[name]
 		switch {
-		case !identifier.MatchString(id): // the schema says so
+		case !inventory.IsEnclosureID(id): // the schema says so
 		case named[id]:
 			c.add(at, fmt.Sprintf("enclosure %s is named here a second time", id),
 				"hex digits mean the same in capitals: keep one of the names")
@@ -39,16 +38,13 @@ func (c *checker) checkNames() {
 		case name == inventory.All:
 			c.add(at, fmt.Sprintf("no enclosure can be named %q, which selects every one on the command line", name),
 				"write another name, as in r12u20")
-		case inventory.NormalID(name) != id && identifier.MatchString(inventory.NormalID(name)):
+		case inventory.NormalID(name) != id && inventory.IsEnclosureID(name):
 			c.add(at, fmt.Sprintf("%q reads like the identifier of another enclosure", name),
 				"write a name that does not, as in r12u20")
 		}
 		named[id], given[name] = true, id
 	}
 }
-
-// identifier is an enclosure's identifier: 16 hex digits, or lu-<designator>.
-var identifier = regexp.MustCompile(`^([0-9a-f]{16}|lu-.+)$`)
 
 // checkFaultDomain refuses a fault domain that lists an enclosure twice. ids are the
 // identifiers of enclosures by name.

@@ -2,7 +2,6 @@ package group
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -119,10 +118,6 @@ type Range struct {
 	Count int
 }
 
-// identifier matches what an enclosure without a name is called. Its digits are hexadecimal, so
-// a range of identifiers would not show what lies between its ends.
-var identifier = regexp.MustCompile(`^([0-9a-fA-F]{16}|lu-.*)$`)
-
 // Ranges returns sorted names as ranges. Four or more names that differ only in their last
 // number, without a gap, are one range: r1u01 to r1u42 are 42 names, and each of them was given.
 func Ranges(names []string) []Range {
@@ -143,7 +138,8 @@ func Ranges(names []string) []Range {
 
 // follows reports whether a name is the next one after another.
 func follows(name, next string) bool {
-	if identifier.MatchString(name) || identifier.MatchString(next) {
+	// Identifiers have hexadecimal digits: a range would not show what lies between its ends.
+	if inventory.IsEnclosureID(name) || inventory.IsEnclosureID(next) {
 		return false
 	}
 	before, number, after := lastNumber(name)
@@ -179,7 +175,7 @@ func isDigit(r rune) bool { return r <= unicode.MaxASCII && unicode.IsDigit(r) }
 
 // CompareNames orders names as people do, r1u2 before r1u10, and identifiers after them.
 func CompareNames(a, b string) int {
-	idA, idB := identifier.MatchString(a), identifier.MatchString(b)
+	idA, idB := inventory.IsEnclosureID(a), inventory.IsEnclosureID(b)
 	switch {
 	case idA && idB:
 		return cmp.Compare(a, b)
