@@ -64,9 +64,10 @@ func (r *run) finished(c *component, sr result.Step) {
 func (c *component) result() result.Step {
 	is := c.is
 	sum := result.Step{
-		Address: c.step.Address, Name: c.step.Name, Outcome: outcomeOf(is.State), Confirmed: is.Confirmed, Revision: is.Runs,
-		Mode:   cmp.Or(is.Downloads[is.Hop], is.Mode, is.Downloads[max(0, is.Hop-1)]),
-		Reason: is.Reason, NeedsPerson: is.NeedsPerson(),
+		Address: c.step.Address, Name: c.step.Name, Outcome: outcomeOf(is.State), Confirmed: is.Confirmed,
+		Revision: is.Runs,
+		Mode:     cmp.Or(is.Downloads[is.Hop], is.Mode, is.Downloads[max(0, is.Hop-1)]),
+		Reason:   is.Reason, NeedsPerson: is.NeedsPerson(),
 	}
 	if begun := is.Begun(); len(begun) > 1 {
 		sum.Modes = begun

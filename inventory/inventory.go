@@ -38,8 +38,8 @@ type Inventory struct {
 type Enclosure struct {
 	// LogicalID is the enclosure logical identifier, 16 hex digits; all zero if the device has none.
 	LogicalID string `json:"logical_id"`
-	// Name is what people call it, as this host remembers from the last plan that was applied; "" if it has no name. Only
-	// people read it.
+	// Name is what people call it, as this host remembers from the last plan that was applied; ""
+	// if it has none. Only people read it.
 	Name         string  `json:"name,omitempty"`
 	Vendor       string  `json:"vendor"`        // of the primary subenclosure, page 01h
 	Product      string  `json:"product"`       // likewise

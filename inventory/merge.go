@@ -95,7 +95,8 @@ func Merge(readings []Reading, blocks []BlockDevice) ([]Enclosure, []Problem) {
 					Path:    esp.Paths[0],
 					Summary: "cannot identify " + enclosures[i].ID() + "/" + esp.ID() + " for certain",
 					Detail: esp.Conflict + "; nothing of it is touched. Compare sg_vpd --page=di and " +
-						"sg_ses --page=cf of the nodes, and give each of the two its own identity, or disconnect one of them",
+						"sg_ses --page=cf of the nodes, and give each of the two its own identity, " +
+						"or disconnect one of them",
 				})
 			}
 		}

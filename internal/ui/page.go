@@ -473,9 +473,10 @@ func wavesOfPage(p *plan.Plan, most int, now time.Time) []pageWave {
 		}
 		r := pageWave{
 			Name: numbersOf(s.waves), Work: "downloads, resets nothing",
-			Components: fmt.Sprintf("%s in %s", Components(len(s.steps)), english.Plural(len(enclosures), "enclosure", "")),
-			Hosts:      strings.Join(group.HostsOf(s.steps), ", "),
-			Expected:   spellExpected(s.expected), Worst: Spell(s.worst),
+			Components: fmt.Sprintf("%s in %s",
+				Components(len(s.steps)), english.Plural(len(enclosures), "enclosure", "")),
+			Hosts:    strings.Join(group.HostsOf(s.steps), ", "),
+			Expected: spellExpected(s.expected), Worst: Spell(s.worst),
 			When: opens(p, w, now),
 		}
 		switch {

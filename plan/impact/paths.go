@@ -31,8 +31,8 @@ func PathWarnings(e *fleet.Enclosure) []string {
 				fmt.Sprintf("%s: %d drives in use have a path on %s that is not live, the first: %s", e.Called(), n,
 					v.Host, what))
 		} else {
-			warnings = append(warnings, fmt.Sprintf("%s: a drive in use has a path on %s that is not live: %s", e.Called(),
-				v.Host, what))
+			warnings = append(warnings, fmt.Sprintf("%s: a drive in use has a path on %s that is not live: %s",
+				e.Called(), v.Host, what))
 		}
 	}
 	return warnings
