@@ -337,7 +337,7 @@ func (m *move) end() {
 	case (e.Device == Doubtful || e.Device == Another) && e.Kind != Lose && m.taken():
 		m.now.Holds = Holds{Content: Unclear}
 		m.do(CautionUnclear)
-	case e.Kind == Lose && e.Answers:
+	case e.Kind == Lose && (e.Answers || len(m.was.Open) == 0): // else the open effect is remembered
 		m.do(CautionUnclear)
 	}
 }
