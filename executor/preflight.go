@@ -22,7 +22,8 @@ import (
 // preflight compares the preconditions of all steps with the live devices. A precondition
 // that does not hold refuses the whole run, unless something was written already.
 func (r *run) preflight(ctx context.Context) {
-	steps := r.local()
+	// The last look is for those that a resumed run has brought to their end.
+	steps := slices.DeleteFunc(r.local(), func(c *component) bool { return c.is.Arrived(c.step) })
 	if r.why != "" || len(steps) == 0 {
 		return
 	}

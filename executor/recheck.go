@@ -51,12 +51,16 @@ func (r *run) recheck(ctx context.Context, components []*component) (unread []st
 // reread finds out what the failed components run: the modules beside them, or a power cycle
 // that the run did not see to its end, may have brought them to another revision since. In
 // their enclosures, and in those that recheck could not read because a module there does not
-// answer, it also finds out whether what is staged is so still.
+// answer, it also finds out whether what is staged is so still; and in a resumed run for all that
+// is staged, because nobody looked between its processes.
 func (r *run) reread(ctx context.Context, unread []string) {
 	var failed, staged []*component
 	for _, c := range r.here() {
 		if c.is.State == step.Failed {
 			failed, unread = append(failed, c), append(unread, c.step.Enclosure)
+		}
+		if c.is.State == step.Staged && r.resumed != nil {
+			unread = append(unread, c.step.Enclosure)
 		}
 	}
 	for _, c := range r.here() {

@@ -712,3 +712,93 @@ func TestResumeBetweenHops(t *testing.T) {
 		})
 	}
 }
+
+// What a run has brought to its end is part of it when it is resumed: it is reported as that, and
+// looked at once more. A module that has gone back since is not sent its image again.
+func TestResumeKeepsWhatIsDone(t *testing.T) {
+	t.Parallel()
+	two := func(b *bench) []plan.Step {
+		hop := b.hop("1100", plan.Mode7)
+		return []plan.Step{b.step(esp1, reset, hop), b.step(esp2, reset, hop)}
+	}
+	late := func(effects int) int { return effects - 4 }
+	to1 := func(b *bench) (n int) {
+		for _, w := range b.writes() {
+			if strings.HasPrefix(w, "5000ccab04001001 ") {
+				n++
+			}
+		}
+		return n
+	}
+	for _, tt := range []struct {
+		name    string
+		goes    bool // it goes back to what it ran
+		outcome result.RunOutcome
+		step    string
+	}{
+		{"it runs it still", false, result.RunDone, "updated confirmed 7 1100"},
+		{"it has gone back", true, result.RunFailed, "failed unconfirmed 7 1000"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			afterCrash(t, acme(""), two, late, func(b *bench, c executor.Config) {
+				before := to1(b)
+				if tt.goes {
+					paths := b.scan().Enclosures[0].ESPs[0].Paths
+					c.Machine = &worseMachine{Machine: b.machine, worse: func(n worseNode, cdb, in []byte) error {
+						if slices.Contains(paths, n.path) {
+							copy(in, bytes.ReplaceAll(in, []byte("1100"), []byte("1000")))
+						}
+						return nil
+					}}
+				}
+				r, err := executor.Resume(context.Background(), c, 1)
+				if err != nil {
+					t.Fatalf("Resume = %v", err)
+				}
+				b.ended(r, tt.outcome, tt.step, "updated confirmed 7 1100")
+				if tt.goes {
+					b.reason(r, 0, "it ran 1100 when it was verified, and runs 1000 now")
+				}
+				if got := to1(b); got != before {
+					t.Errorf("writes to the module that was done = %d; want the %d before the kill", got, before)
+				}
+			})
+		})
+	}
+}
+
+// Likewise what it has staged, unless a power cycle has started that in the meantime.
+func TestResumeKeepsWhatIsStaged(t *testing.T) {
+	t.Parallel()
+	two := func(b *bench) []plan.Step {
+		hop := b.hop("1100", plan.ModeE)
+		return []plan.Step{b.step(esp1, stage, hop), b.step(esp2, stage, hop)}
+	}
+	late := func(effects int) int { return effects - 4 }
+	for _, tt := range []struct {
+		name   string
+		cycled bool
+		first  string
+	}{
+		{"it holds it still", false, "staged confirmed e 1000"},
+		{"a power cycle has started it", true, "updated confirmed e 1100"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			afterCrash(t, acme(""), two, late, func(b *bench, c executor.Config) {
+				if tt.cycled {
+					if err := b.rack.PowerCycle("5000ccab04001000"); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Hour)
+				}
+				r, err := executor.Resume(context.Background(), c, 1)
+				if err != nil {
+					t.Fatalf("Resume = %v", err)
+				}
+				b.ended(r, result.RunDone, tt.first, "staged confirmed e 1000")
+			})
+		})
+	}
+}

@@ -50,9 +50,10 @@ func NewRemaining(
 		if i := slices.IndexFunc(steps, func(r state.Step) bool { return r.Key == key }); i >= 0 {
 			c.Record = steps[i]
 		}
-		open := func(i state.Intent) bool { return i.Key == key && i.Outcome == "" }
-		if i := slices.IndexFunc(intents, open); i >= 0 {
-			c.Open = &intents[i]
+		for i := range intents {
+			if intents[i].Key == key && intents[i].Outcome == "" {
+				c.Open = &intents[i] // the last one counts: how the others ended follows from it
+			}
 		}
 		c.Left = leftOf(s, c.Record, c.Open != nil)
 		if c.Open == nil {

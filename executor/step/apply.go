@@ -174,12 +174,16 @@ func intended(c Component, e Event) (Component, []Command) {
 }
 
 // resumed takes a component up where the store has it. If work was under way, the device is
-// looked at first. A component that has ended, with no answer to come, stays so. All others
-// are compared with the plan anew.
+// looked at first. A component that has ended, with no answer to come, stays so. One that is
+// where the run brings it stays there until the run's last look at it. All others are compared
+// with the plan anew.
 func resumed(s *plan.Step, c Component) (Component, []Command) {
 	n := c.clone()
-	n.Runs = "" // until it is read again
 	underWay := len(c.Open) > 0 || slices.Contains([]State{Waiting, Verifying, Recovering}, c.State)
+	if !underWay && c.Arrived(s) {
+		return n, nil
+	}
+	n.Runs = "" // until it is read again
 	switch {
 	case c.State == Failed, c.State == Unknown && !underWay:
 		return n, nil

@@ -176,6 +176,15 @@ func (c Component) Halfway() bool {
 	return c.Touched && c.State == Pending && (c.Hop > 0 || c.Damage == HalfImage)
 }
 
+// Arrived reports whether it is where the run brings it: it runs the last revision, or holds the
+// last image for a person to start.
+func (c Component) Arrived(s *plan.Step) bool {
+	if c.Hop+1 < len(s.Hops) {
+		return false
+	}
+	return c.State == Done || c.State == Staged && c.At(s).Activation == plan.Manual && !c.Holds.PowerOnly
+}
+
 // NeedsPerson reports whether it has ended without anything sound to start from.
 func (c Component) NeedsPerson() bool {
 	switch c.State {
