@@ -50,7 +50,8 @@ type policyUse struct {
 	reset plan.Reset
 	// steps counts the components that it decided about.
 	steps int
-	// asked are the safeguards that any of its components had to pass, and without the others.
+	// asked are the safeguards that any of its components had to pass, and without those that it does not
+	// require, or that had nothing to check.
 	asked, without []string
 }
 
@@ -130,7 +131,7 @@ func policyItems(p *plan.Plan) []string {
 		item := fmt.Sprintf("- %s, of %s: reset %s; safeguards: %s", cmp.Or(markdownCode(by.name), "The default"),
 			Components(by.steps), by.reset, strings.Join(by.asked, ", "))
 		if len(by.without) > 0 {
-			item += "; without: " + strings.Join(by.without, ", ")
+			item += "; not checked: " + strings.Join(by.without, ", ")
 		}
 		items = append(items, item+"\n")
 	}
