@@ -44,8 +44,8 @@ var (
 
 const exitCodesHelp = `
 Exit codes:
-    0  everything planned was done, or there was nothing to do; blocked rows are shown, and do not fail
-    1  error: usage, unreadable or invalid input (a file that is not a plan too), no permission, internal
+    0  everything planned was done, or there was nothing to do; blocked rows are reported, but are not a failure
+    1  error: usage, unreadable or invalid input (also a file that is not a plan), no permission, internal
     2  plan --detailed-exitcode: changes are pending (staged ones too) or blocked
     3  refused, nothing was written: stale or damaged plan, or one of another version of fwctl,
        precondition, policy, window, lock, not confirmed; apply -f and flash also when what

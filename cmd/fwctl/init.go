@@ -19,7 +19,7 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "print a desired state of what is there",
 		Long: `Reads the enclosures of this host, or takes inventories that were saved on other
 hosts, and prints a desired state of them with comments: a model for each product,
-and the revisions that run there. It wants nothing, so it plans to no change.
+and the revisions that run there. It wants nothing, so it changes nothing as it stands.
 
 Images are suggested in comments, with their SHA-256. Their paths are written as you
 give them, so put the desired state into the current directory. Remove the # to want

@@ -111,7 +111,7 @@ func TestResumeOfAPhaseBesideAClosedWindow(t *testing.T) {
 	}
 	s.fits("status")
 	s.run(0, "resume", "--yes")
-	s.says(0, []string{"0 runs go on, 0 broken off, 2 staged"}, "status")
+	s.says(0, []string{"0 runs in progress, 0 broken off, 2 staged"}, "status")
 	s.are(esp1+" 1000 1100", esp2+" 1000 1100")
 }
 

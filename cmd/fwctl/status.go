@@ -25,8 +25,8 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "show what is running, staged and stuck",
-		Long: `Shows which applies go on or can be resumed, because they were broken off or
-interrupted; which images are staged and start at any power loss; and where the end
+		Long: `Shows which applies are in progress or can be resumed, because they were broken
+off or interrupted; which images are staged and start at any power loss; and where the end
 of a download or an activation is unknown, so that a person has to look. It goes by
 what this host remembers and opens no device: ` + "`fwctl inventory`" + ` says
 whether a staged image is still there.`,
@@ -58,7 +58,7 @@ func (o *lookBack) flags(cmd *cobra.Command) {
 		"show only what `SELECTOR` selects: an address or its leading parts, with the enclosure's identifier or name, "+
 			"with * and ?")
 	cmd.Flags().StringArrayVar(&o.from, "from", nil,
-		"add another host's, saved there with -o json, from `FILE` (repeatable)")
+		"add another host's status or history from `FILE` (made there with -o json; repeatable)")
 }
 
 // kept is what status and history show.

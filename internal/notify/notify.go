@@ -154,7 +154,7 @@ func (n *Notifier) Event(e result.Event) {
 		return
 	}
 	if n.Run == nil {
-		n.warn("not run: this rack is simulated, and the command is not")
+		n.warn("not run, because the rack is simulated")
 		return
 	}
 	n.mu.Lock()

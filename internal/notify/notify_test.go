@@ -324,7 +324,7 @@ func TestNobody(t *testing.T) {
 	if len(p.got) > 0 {
 		t.Errorf("messages = %q; want none", p.got)
 	}
-	if diff := cmp.Diff([]string{"page: not run: this rack is simulated, and the command is not"}, p.warned); diff != "" {
+	if diff := cmp.Diff([]string{"page: not run, because the rack is simulated"}, p.warned); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 }

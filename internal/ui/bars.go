@@ -286,9 +286,9 @@ func joined(a, b string) string { return strings.Trim(a+", "+b, ", ") }
 // line is what the run waits for, and how long still.
 func (w *waiting) line(now time.Time, width int) string {
 	if w.till.IsZero() {
-		return meter(w.what, -1, "since "+Spell(now.Sub(w.from).Truncate(time.Second)), width)
+		return meter(w.what, -1, "for "+Spell(now.Sub(w.from).Truncate(time.Second)), width)
 	}
-	return meter(w.what, -1, Spell(max(0, w.till.Sub(now)).Round(time.Second))+" left", width)
+	return meter(w.what+",", -1, Spell(max(0, w.till.Sub(now)).Round(time.Second))+" to go", width)
 }
 
 // wording is one way to say what a line is about, and what follows.

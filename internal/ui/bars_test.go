@@ -237,10 +237,10 @@ func TestMeter(t *testing.T) {
 		{"a window", func(w int) string {
 			return (&waiting{what: "Wave 2 waits for saturday-night", till: now.Add(90 * time.Minute)}).line(now, w)
 		}, map[int]string{
-			80: "Wave 2 waits for saturday-night 1 h 30 min left", 40: "...s for saturday-night 1 h 30 min left",
+			80: "Wave 2 waits for saturday-night, 1 h 30 min to go", 40: "...for saturday-night, 1 h 30 min to go",
 		}},
 		{"a power cycle", func(w int) string { return (&waiting{what: "Wave 2 waits for a power cycle", from: noon}).line(now, w) }, map[int]string{
-			80: "Wave 2 waits for a power cycle since 10 s",
+			80: "Wave 2 waits for a power cycle for 10 s",
 		}},
 	} {
 		for width := range 201 {
@@ -274,7 +274,7 @@ func TestBarsOfAComparison(t *testing.T) {
 			w.wait(12)
 			w.look("now")
 			w.tell(result.Event{Type: result.EventWave, Wave: 7})
-			want := "--- now\nComparing 40 components with the plan since 13 s\n" + tt.whole + "--- in the end\n" +
+			want := "--- now\nComparing 40 components with the plan for 13 s\n" + tt.whole + "--- in the end\n" +
 				"2000-01-01 00:00:00 UTC Comparing 40 components with the plan.\n00:00:00 UTC " + otherAddress +
 				": it is slow\n00:00:13 UTC Wave 7" + tt.of + "\n"
 			if diff := cmp.Diff(want, w.end()); diff != "" {

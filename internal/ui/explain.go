@@ -85,7 +85,7 @@ func (e *explanation) want() {
 	e.add("Policy", fmt.Sprintf("%s: reset %s", cmp.Or(s.Policy, "the default"), s.Reset))
 }
 
-// gates adds the result of each gate of the policy, or that it was not asked.
+// gates adds the result of each gate of the policy, or that it is not required.
 func (e *explanation) gates() {
 	if len(e.step.Gates) == 0 {
 		// Nothing is to be done.
@@ -93,7 +93,7 @@ func (e *explanation) gates() {
 	}
 	key := "Gates"
 	for _, gate := range plan.Gates {
-		text := "not asked"
+		text := "not required"
 		if i := slices.IndexFunc(e.step.Gates, func(g plan.GateResult) bool { return g.Gate == gate }); i >= 0 {
 			text = e.verdict(e.step.Gates[i]) + ": " + e.step.Gates[i].Why
 		}

@@ -108,7 +108,7 @@ func (l *lineDisplay) stillCompares(e result.Event, done <-chan struct{}) {
 		case <-done:
 			return
 		case now := <-tick.C:
-			l.say(now, fmt.Sprintf("Comparing %s still, since %s.",
+			l.say(now, fmt.Sprintf("Comparing %s still, for %s.",
 				Components(e.Components), Spell(now.Sub(e.Time).Truncate(time.Second))))
 		}
 	}

@@ -223,8 +223,8 @@ func TestProgressOfAComparison(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		want := "2000-01-01 00:00:00 UTC Comparing 40 components with the plan.\n" +
-			"00:00:30 UTC Comparing 40 components still, since 30 s.\n00:00:45 UTC a: it is slow\n" +
-			"00:01:00 UTC Comparing 40 components still, since 1 min.\n"
+			"00:00:30 UTC Comparing 40 components still, for 30 s.\n00:00:45 UTC a: it is slow\n" +
+			"00:01:00 UTC Comparing 40 components still, for 1 min.\n"
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}

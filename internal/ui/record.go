@@ -227,7 +227,7 @@ func (v *recordView) addSections() {
 	v.addSection(len(v.Needs) > 0, "person", "Needs a person")
 	v.addSection(len(v.Staged)+len(v.Power) > 0, "staged", "Waits for a power cycle")
 	v.addSection(true, "runs", "Runs")
-	v.addSection(len(v.Verified) > 0, "verified", "Looked after")
+	v.addSection(len(v.Verified) > 0, "verified", "Verified")
 	v.addSection(len(v.Images) > 0, "images", "Images")
 }
 
@@ -551,7 +551,7 @@ func statusTiles(s *report.Status) []tile {
 			english.PluralWord(runs["broken off"], "run broken off", "runs broken off"),
 			runs["broken off"] > 0,
 		},
-		{runs["goes on"], english.PluralWord(runs["goes on"], "run goes on", "runs go on"), false},
+		{runs["goes on"], english.PluralWord(runs["goes on"], "run in progress", "runs in progress"), false},
 	}
 	for _, t := range []tile{
 		{power, english.PluralWord(power, "starts at power on alone", "start at power on alone"), false},

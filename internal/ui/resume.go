@@ -46,8 +46,7 @@ func remainingRow(c *result.RemainingStep, waves []plan.Wave) row {
 	var urgency tone
 	if c.Open != nil {
 		urgency = alarm
-		why[0] = fmt.Sprintf("%s was intended at %s, and how it ended is not known",
-			c.Open.What(), c.Open.At.Local().Format(time.TimeOnly))
+		why[0] = openWords(c.Open)
 	}
 	if len(left.Hops) > 0 {
 		cells := planRow(left, waves, plan.SomeThings).cells
@@ -65,13 +64,22 @@ func remainingRow(c *result.RemainingStep, waves []plan.Wave) row {
 	return r
 }
 
+// openWords returns what is known of an effect that has no end on record.
+func openWords(i *state.Intent) string {
+	at := i.At.Local().Format(time.TimeOnly)
+	if i.Kind == state.DownloadStart {
+		return fmt.Sprintf("a download by mode %s was about to begin at %s; whether it did is not known", i.ModeName(), at)
+	}
+	return fmt.Sprintf("%s was intended at %s, and how it ended is not known", i.What(), at)
+}
+
 // resumeHeading returns which run this is.
 func resumeHeading(run *state.Run, p *plan.Plan) string {
 	how := "broken off"
 	if !run.EndedAt.IsZero() {
 		how = run.Outcome + " " + Moment(run.EndedAt)
 	}
-	return fmt.Sprintf("Run %d of plan %s%s, started %s by %s on %s, %s. The store knows this of it, and the devices "+
+	return fmt.Sprintf("Run %d of plan %s%s, started %s by %s on %s, %s. This is what is on record; the devices "+
 		"are asked next:",
 		run.ID, plan.ShortDigest(p.Digest), limits(run.Phase, run.Wave), Moment(run.StartedAt), run.By, run.Host, how)
 }

@@ -37,8 +37,7 @@ func canaryLines(p *plan.Plan) []string {
 	case rest:
 		return []string{"Waves with a c are those of the canaries: the rest waits until they have been done, and well."}
 	}
-	return []string{"All components here are canaries (waves with a c): none is held back until others " +
-		"have been done, and well."}
+	return []string{"All components are canaries (c), so none waits for others."}
 }
 
 // timeLine sums up the waves: those that wait for the same windows together, since
@@ -217,6 +216,9 @@ func waveNumber(w plan.Wave) string {
 func wavesName(waves []plan.Wave) string {
 	if len(waves) == 1 {
 		return waveName(waves[0])
+	}
+	if len(waves) == 2 {
+		return fmt.Sprintf("waves %d and %d", waves[0].Number, waves[1].Number)
 	}
 	return fmt.Sprintf("waves %d to %d", waves[0].Number, waves[len(waves)-1].Number)
 }

@@ -126,7 +126,7 @@ func statusTotal(s *report.Status) string {
 		}
 	}
 	total := fmt.Sprintf("%s, %d broken off, ",
-		english.Plural(counts[result.ProcessRunning], "run goes on", "runs go on"), counts[result.ProcessGone])
+		english.Plural(counts[result.ProcessRunning], "run in progress", "runs in progress"), counts[result.ProcessGone])
 	if ended > 0 {
 		total += fmt.Sprintf("%d to be resumed, ", ended)
 	}

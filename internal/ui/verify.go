@@ -62,7 +62,7 @@ func (sc Screen) Verification(v *Verification) string {
 		}
 	}
 	if v.Planned > 0 {
-		add("Compared %s with the plan: %d not as it brings them.", Components(v.Planned), len(v.Drift))
+		add("Compared %s with the plan: %s.", Components(v.Planned), asPlanned(len(v.Drift)))
 	}
 	switch n := v.Count(); {
 	case len(v.Components) == 0 && len(v.Astray) == 0:
@@ -78,6 +78,14 @@ func (sc Screen) Verification(v *Verification) string {
 		add("No apply is remembered here to compare with.")
 	}
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// asPlanned returns how many components are not as the plan leaves them.
+func asPlanned(drifted int) string {
+	if drifted == 0 {
+		return "all are as the plan leaves them"
+	}
+	return english.Plural(drifted, "is not as the plan leaves it", "are not as the plan leaves them")
 }
 
 // findings returns the table of staged images, and what became of them.

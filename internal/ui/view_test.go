@@ -383,7 +383,7 @@ func TestViewsLoseNothing(t *testing.T) {
 			{"result", (Screen{Width: width}).Result(result, p, exampleWaits), resultWords},
 			{"status", (Screen{Width: width}).Status(exampleStatus(), exampleAgain), statusWords},
 			{"history", (Screen{Width: width}).History(exampleHistory(), exampleAgain), historyWords},
-			{"resume", exampleResume(width), []string{"refused;", "staged", "0F", "resets", "sending", "STOPS", "slots", "pending", "failed", "82h", "500a09800569f041/esp2/sub0", "noout", p.Digest, "intended"}},
+			{"resume", exampleResume(width), []string{"refused;", "staged", "0F", "resets", "sending", "STOPS", "slots", "pending", "failed", "82h", "500a09800569f041/esp2/sub0", "noout", p.Digest, "about", "begin"}},
 		} {
 			losesNothing(t, fmt.Sprintf("%s at %d columns", v.name, width), v.text, v.words, width)
 		}
@@ -538,7 +538,7 @@ func TestAllCanaries(t *testing.T) {
 	p := examplePlan()
 	for _, all := range []bool{false, true} {
 		p.Waves[1].Canary = all
-		const want = "All components here are canaries (waves with a c): none is held back until others have been done, and well."
+		const want = "All components are canaries (c), so none waits for others."
 		if got := scheduleLines(p, noon); slices.Contains(got, want) != all {
 			t.Errorf("scheduleLines, all canaries %t = %q", all, got)
 		}

@@ -195,7 +195,7 @@ func TestWords(t *testing.T) {
 		"what has no words": {func(_ *plan.Plan, s *plan.Step) { s.Quirk = "slow" },
 			[]string{"its quirk is slow, was nothing"}},
 		"blocked": {func(_ *plan.Plan, s *plan.Step) { s.Action = plan.Blocked },
-			[]string{"the action is blocked (it runs 1000), was update (1000 > 1100; waves 3; effect none)"}},
+			[]string{"the action is blocked (it runs 1000), was update (1000 > 1100; wave 3; effect none)"}},
 	} {
 		now := copied(t, old)
 		tt.change(now, &now.Steps[0])

@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,7 +17,7 @@ func describe(s *plan.Step) []string { return append([]string{doing(s)}, s.Reaso
 func doing(s *plan.Step) string {
 	switch {
 	case s.Acts():
-		return fmt.Sprintf("%s (%s; waves %s; effect %s)", s.Action, route(s), wavesOf(s), effect(s))
+		return fmt.Sprintf("%s (%s; %s %s; effect %s)", s.Action, route(s), waveWord(s), wavesOf(s), effect(s))
 	case s.Current != "":
 		return fmt.Sprintf("%s (it runs %s)", s.Action, s.Current)
 	}
@@ -98,10 +97,12 @@ var stepWords = map[string]func(old, now *plan.Step) []string{
 		}
 		return s.Policy
 	}),
-	"Action":        action,
-	"Hops":          acting(hops),
-	"Later":         acting(one("later follows", func(s *plan.Step) string { return goals(s.Later) })),
-	"Waves":         acting(one("waves", wavesOf)),
+	"Action": action,
+	"Hops":   acting(hops),
+	"Later":  acting(one("later follows", func(s *plan.Step) string { return goals(s.Later) })),
+	"Waves": acting(func(old, now *plan.Step) []string {
+		return []string{changed(waveWord(now), wavesOf(now), wavesOf(old))}
+	}),
 	"Hooks":         acting(one("its hooks are", hooksOf)),
 	"Reset":         one("its policy says reset", func(s *plan.Step) string { return string(s.Reset) }),
 	"FaultDomain":   nothing[plan.Step],
@@ -128,6 +129,14 @@ func wavesOf(s *plan.Step) string {
 		}
 	}
 	return strings.Join(numbers, ", ")
+}
+
+// waveWord returns "wave" for a step that is worked on in one wave, else "waves".
+func waveWord(s *plan.Step) string {
+	if s.Waves.Stage > 0 && s.Waves.Reset > 0 {
+		return "waves"
+	}
+	return "wave"
 }
 
 // route returns the revisions that a component is to run, one after the other.
@@ -188,18 +197,21 @@ var hopWords = map[string]func(old, now *plan.Hop) []string{
 	}),
 }
 
-// impacts are effects as people read them.
-var impacts = map[plan.Impact]string{
-	plan.NoImpact: "none", plan.ESPReset: "a reset", plan.IOInterruption: "I/O STOPS",
-}
-
+// effect returns what a step disturbs, in the words of a plan's EFFECT column.
 func effect(s *plan.Step) string {
-	expected := cmp.Or(impacts[s.Disruption.Expected], string(s.Disruption.Expected))
-	worst := cmp.Or(impacts[s.Disruption.Worst], string(s.Disruption.Worst))
-	if expected == worst {
-		return worst
+	switch d := s.Disruption; {
+	case d.Expected == plan.IOInterruption:
+		return "I/O STOPS"
+	case d.Expected == plan.ESPReset && d.Worst == plan.IOInterruption:
+		return "resets, I/O MAY STOP"
+	case d.Worst == plan.IOInterruption:
+		return "I/O MAY STOP"
+	case d.Expected == plan.ESPReset:
+		return "resets"
+	case d.Worst == plan.ESPReset:
+		return "may reset"
 	}
-	return fmt.Sprintf("%s (at worst %s)", expected, worst)
+	return "none"
 }
 
 // disruption returns which effect differs, and which clauses of the reason do.

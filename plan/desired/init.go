@@ -20,7 +20,7 @@ import (
 )
 
 // Init returns a desired state of the enclosures in inventories: a model for each product, with
-// the revisions that run as comments. It wants nothing, so it plans to no change. The same
+// the revisions that run as comments. It wants nothing, so it changes nothing as it stands. The same
 // inventories give the same bytes, whatever their order. The commented lines are valid once
 // their hash signs are gone, with or without the blank after them, because editors differ in
 // that. Images are suggested for the products that they mention, or for all if they mention
@@ -41,7 +41,7 @@ func Init(invs []*inventory.Inventory, images []*image.Image) []byte {
 			line("# SIMULATED rack: none of this is about real hardware.")
 		}
 	}
-	line("# It asks for nothing, and plans to no change. To change that, put the vendor's")
+	line("# It asks for nothing, and changes nothing as it stands. To change that, put the vendor's")
 	line("# images below their models and into want; then `fwctl validate -f FILE` and")
 	line("# `fwctl plan -f FILE` say what would happen.")
 	line("apiVersion: fwctl/v1")

@@ -15,7 +15,7 @@ import (
 	"fwctl/plan/desired"
 )
 
-// What init writes of any inventory is valid, and plans to no change.
+// What init writes of any inventory is valid, and changes nothing as it stands.
 func TestInit(t *testing.T) {
 	files := must(filepath.Glob("../build/testdata/*/inventory*.json"))
 	if len(files) == 0 {
@@ -97,7 +97,7 @@ func TestInitText(t *testing.T) {
 #
 # What stor1 saw at 0001-01-01T00:00:00Z.
 # SIMULATED rack: none of this is about real hardware.
-# It asks for nothing, and plans to no change. To change that, put the vendor's
+# It asks for nothing, and changes nothing as it stands. To change that, put the vendor's
 # images below their models and into want; then ` + "`fwctl validate -f FILE`" + ` and
 # ` + "`fwctl plan -f FILE`" + ` say what would happen.
 apiVersion: fwctl/v1
