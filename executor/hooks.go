@@ -66,7 +66,7 @@ func (r *run) hook(
 	event := result.Event{Type: result.EventHook, Hook: kind, Command: argv}
 	if r.Command == nil {
 		if len(argv) > 0 {
-			event.Reason = "not run: this rack is simulated, and the command is not"
+			event.Reason = "not run, because the rack is simulated"
 			r.event(c.about(event))
 		}
 		return ""

@@ -327,8 +327,8 @@ func TestHooksOnASimulatedRack(t *testing.T) {
 			}
 		}
 		b.called(events,
-			"hook before-reset ceph osd set noout: not run: this rack is simulated, and the command is not",
-			"hook after-reset ceph osd unset noout: not run: this rack is simulated, and the command is not")
+			"hook before-reset ceph osd set noout: not run, because the rack is simulated",
+			"hook after-reset ceph osd unset noout: not run, because the rack is simulated")
 		if hooks, err := b.store.Hooks(context.Background(), 1); err != nil || len(hooks) != 0 {
 			t.Errorf("on record: %+v, %v; want nothing", hooks, err)
 		}

@@ -16,7 +16,7 @@ import (
 )
 
 // recheck looks once more at those of these components that are done, and at the components
-// beside them: modules synchronise each other up and down by themselves. It returns those of
+// beside them: modules synchronise each other, up and down, without a command. It returns those of
 // their enclosures that could not be read.
 func (r *run) recheck(ctx context.Context, components []*component) (unread []string) {
 	restarted := slices.DeleteFunc(slices.Clone(components), func(c *component) bool { return !c.is.Restarted })

@@ -58,7 +58,7 @@ func TestREADME(t *testing.T) {
 	dir := copyOf(t, filepath.Join(root, "examples", "quickstart"))
 	simrack := filepath.Join(t.TempDir(), "simrack")
 	build := exec.Command("go", "build", "-o", simrack, "fwctl/internal/sim/simrack")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build has it: nothing is compiled anew
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as in make build, so that nothing is compiled again
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build = %v\n%s", err, out)
 	}

@@ -136,7 +136,7 @@ func (r *Run) in(w plan.Wave, due []int, now time.Time) Decision {
 				Todo: fmt.Sprintf("%s, continue with --wave %d", todo, w.Number),
 			}
 		}
-		d.Notice = why + ": --wave is taken for the word that all is well there"
+		d.Notice = why + ": by giving --wave you state that it went well there"
 	}
 	switch {
 	case len(due) == 0:

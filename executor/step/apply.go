@@ -176,7 +176,7 @@ func intended(c Component, e Event) (Component, []Command) {
 // resumed takes a component up where the store has it. If work was under way, the device is
 // looked at first. A component that has ended, with no answer to come, stays so. One that is
 // where the run brings it stays there until the run's last look at it. All others are compared
-// with the plan anew.
+// with the plan again.
 func resumed(s *plan.Step, c Component) (Component, []Command) {
 	n := c.clone()
 	underWay := len(c.Open) > 0 || slices.Contains([]State{Waiting, Verifying, Recovering}, c.State)

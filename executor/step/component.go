@@ -177,9 +177,10 @@ func (c Component) Halfway() bool {
 }
 
 // Arrived reports whether it is where the run brings it: it runs the last revision, or holds the
-// last image for a person to start.
+// last image for a person to start. That is not known of a component whose revision is not on
+// record, as in runs of a fwctl before 1.0.
 func (c Component) Arrived(s *plan.Step) bool {
-	if c.Hop+1 < len(s.Hops) {
+	if c.Hop+1 < len(s.Hops) || c.Runs == "" {
 		return false
 	}
 	return c.State == Done || c.State == Staged && c.At(s).Activation == plan.Manual && !c.Holds.PowerOnly

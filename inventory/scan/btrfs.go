@@ -21,7 +21,7 @@ func btrfsByDevice(fsys fs.FS) map[string]*btrfs {
 	all, _ := fs.ReadDir(fsys, btrfsDir) // none: no btrfs
 	for _, e := range all {
 		b := &btrfs{dir: path.Join(btrfsDir, e.Name())}
-		devices, _ := fs.ReadDir(fsys, path.Join(b.dir, "devices")) // none: it is no file system, as "features"
+		devices, _ := fs.ReadDir(fsys, path.Join(b.dir, "devices")) // none: not a file system, such as "features"
 		for _, d := range devices {
 			b.devices = append(b.devices, d.Name())
 			by[d.Name()] = b

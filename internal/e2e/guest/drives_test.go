@@ -135,8 +135,8 @@ func targetPort(page []byte) uint64 {
 // serveDrives serves an enclosure that lists these drives in slots of their own,
 // each given by the disks that lead to it: through the port that the first module
 // is wired to, and the second. No disk leads through the second port of one that
-// is given by one disk, or through the first of one whose first disk has no name. That they have paths on another host only keeps the rack
-// from serving disks itself.
+// is given by one disk, or through the first of one whose first disk has no name. That they
+// have paths on another host only keeps the rack from serving disks itself.
 func serveDrives(t *testing.T, drives ...[]disk) *rack {
 	t.Helper()
 	file := strings.NewReplacer(
