@@ -89,7 +89,7 @@ func (r *round) remembers(key state.Key) bool {
 
 // inDoubt: what is unknown, or needs a person, is on record until it is resolved; what
 // a run has left behind itself is not reported as another program's; and a component has one end.
-func (h *history) inDoubt(r *round) {
+func (h *history) inDoubt(n int, r *round) {
 	for _, sr := range r.result.Steps {
 		i := slices.IndexFunc(r.plan.Steps, func(s plan.Step) bool { return s.Address == sr.Address })
 		s := &r.plan.Steps[i]
@@ -101,7 +101,7 @@ func (h *history) inDoubt(r *round) {
 		case (sr.NeedsPerson || sr.Outcome == result.OutcomeUnknown) && !r.remembers(key):
 			h.failf("%s is reported as %s, needs a person: %v, and the store does not hold that", s.Address, sr.Outcome,
 				sr.NeedsPerson)
-		case p.Broken && !r.remembers(key) && !strings.Contains(sr.Reason, "reset and power on are safe (84h)"):
+		case p.Broken && !r.remembers(key) && !h.saysSafe(n, s.Address):
 			h.failf("%s has nothing to boot from, and nobody remembers: it was %s", s.Address, sr.Outcome)
 		case !e.left && strings.Contains(sr.Reason, "someone else"):
 			h.failf("%s: %q, and there is no one else", s.Address, sr.Reason)

@@ -27,7 +27,7 @@ func (h *history) hold() {
 		h.noFalseWord(i, r)
 		h.inItsWindow(r, mine, commands)
 		h.byPower(r)
-		h.inDoubt(r)
+		h.inDoubt(i, r)
 	}
 	h.onlyPlannedImages()
 	h.noTwoResets()
@@ -231,8 +231,7 @@ func (h *history) noFalseWord(n int, r *round) {
 			!e.lies {
 			h.failf("%s holds an image that a power loss would start, and nobody remembers: it was %s", s.Address, sr.Outcome)
 		}
-		// by the device's own word
-		safe := strings.Contains(sr.Reason, "reset and power on are safe (84h)") || unsure(sr) && p.Writing != nil
+		safe := h.saysSafe(n, s.Address) || unsure(sr) && p.Writing != nil
 		if p.Broken && !warned && !before && !safe {
 			h.failf("%s has nothing to boot from, and was reported to be %s", s.Address, sr.Outcome)
 		}
@@ -260,6 +259,19 @@ func (p *partState) holdsSent() bool {
 // unsure is a step that says itself that the device has had no word for its image.
 func unsure(sr result.Step) bool {
 	return sr.Outcome == result.OutcomeStaged && !sr.Confirmed
+}
+
+// saysSafe reports whether a device said, when a run up to round n last worked on it, that a reset
+// does not harm it. That stands until a run works on it again.
+func (h *history) saysSafe(n int, address string) bool {
+	for _, r := range slices.Backward(h.rounds[:n+1]) {
+		for _, sr := range r.result.Steps {
+			if sr.Address == address && sr.Outcome != result.OutcomeSkipped && sr.Outcome != result.OutcomeRefused {
+				return strings.Contains(sr.Reason, "reset and power on are safe (84h)")
+			}
+		}
+	}
+	return false
 }
 
 // inItsWindow: a wave starts a component, or goes on with one, only within one of its windows
