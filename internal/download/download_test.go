@@ -1,6 +1,7 @@
 package download_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -242,6 +243,40 @@ func TestAbortAndActivate(t *testing.T) {
 		}
 		if o := b.download(spec(nil)).Activate(b.Context()); o.Result != download.Failed || o.Holds != download.Nothing {
 			t.Errorf("another activation = %+v; want it to find nothing", o)
+		}
+	})
+}
+
+// A device that carries an abort out late, when it has all of the image that was sent since, has
+// nothing more to say of that image: what it says then is about the abort.
+func TestLateAbort(t *testing.T) {
+	t.Parallel()
+	onRack(t, "flashTime: 1s", "{when: {act: abort}, do: {late: {time: 40s}}}", func(b *bench) {
+		began := time.Now()
+		d := b.download(spec(nil))
+		if o := d.Prepare(b.Context()); o.Result != download.GoOn {
+			t.Fatalf("Prepare = %+v; want it to go on", o)
+		}
+		sent := false
+		o := d.Send(b.Context(), image, download.Steps{
+			Before:   func(bool, bool) error { return nil },
+			Withdraw: func() bool { return sent },
+			Taken:    func(int) { sent = true },
+		})
+		if o.Result != download.Withdrawn {
+			t.Fatalf("Send = %+v; want it withdrawn", o)
+		}
+		short, cancel := context.WithTimeout(b.Context(), time.Second)
+		defer cancel()
+		if o := d.Abort(short); o.Result == download.Discarded {
+			t.Fatalf("Abort = %+v; want it not carried out yet", o)
+		}
+		if o := d.Abort(b.Context()); o.Result != download.Discarded {
+			t.Fatalf("another Abort = %+v; want the part discarded", o)
+		}
+		time.Sleep(time.Until(began.Add(38500 * time.Millisecond)))
+		if o := b.all(b.download(spec(nil))); o.Result != download.Lost {
+			t.Errorf("the next download = %+v; want it lost: the abort has taken the place of its code", o)
 		}
 	})
 }

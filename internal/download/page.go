@@ -278,6 +278,10 @@ func (d *pageDownload) finish(ctx context.Context) Outcome {
 		case err != nil:
 			return sight{said: err.Error()}
 		}
+		if d.answersAbort(s) {
+			return over(lost("after the last byte it has answered an abort that came late, "+
+				"and its word on the image is lost (%v)", s))
+		}
 		if done, o := ended(s, d.starts()); done {
 			return over(o)
 		}
@@ -303,6 +307,13 @@ func (d *pageDownload) finish(ctx context.Context) Outcome {
 		idle = revision
 		return sight{said: fmt.Sprintf("%v, and it runs %s", s, revision)}
 	}, func(said string) Outcome { return d.noWord(idle, said) })
+}
+
+// answersAbort reports whether a status after the last chunk is the answer to an abort of an
+// earlier download: the device took the mode of this one with its first chunk.
+func (d *pageDownload) answersAbort(s ses.DownloadStatus) bool {
+	field, ok := s.RefusedField()
+	return ok && field == ses.ModeField && d.spec.Size > int64(d.chunkSize())
 }
 
 // noWord returns the outcome on an image if the device has not said what became of it. idle
