@@ -310,10 +310,10 @@ func (d *pageDownload) finish(ctx context.Context) Outcome {
 }
 
 // answersAbort reports whether a status after the last chunk is the answer to an abort of an
-// earlier download: the device took the mode of this one with its first chunk.
+// earlier download: the status after the first chunk has shown that the device takes the mode.
 func (d *pageDownload) answersAbort(s ses.DownloadStatus) bool {
 	field, ok := s.RefusedField()
-	return ok && field == ses.ModeField && d.spec.Size > int64(d.chunkSize())
+	return ok && field == ses.ModeField && d.spec.Size > int64(d.chunkSize()) && !d.spec.SkipMidwayStatus
 }
 
 // noWord returns the outcome on an image if the device has not said what became of it. idle
